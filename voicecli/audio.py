@@ -1,0 +1,98 @@
+"""What samples are: the one vocabulary that every stage shares.
+
+A **sample** is one number; a **frame** is one sample per channel, taken at the
+same instant. Counts in this package are frames unless a name says otherwise,
+and positions in a stream are frames since its first.
+
+numpy is named for type checkers only: importing it takes longer than a local
+server needs to answer, so the stages that touch samples import it themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Samples: TypeAlias = NDArray[np.int16] | NDArray[np.float32]
+
+SampleType = Literal["int16", "float32"]
+
+BYTES_PER_SAMPLE: dict[SampleType, int] = {"int16": 2, "float32": 4}
+
+INT16_FULL_SCALE = 32768
+"""The int16 magnitude that float 1.0 stands for (so −1.0 is representable, +1.0 clips to 32767)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """Rate, channels and sample type of a stretch of PCM."""
+
+    rate_hz: int
+    channels: int
+    sample_type: SampleType = "int16"
+
+    @property
+    def bytes_per_frame(self) -> int:
+        """Bytes that one interleaved frame takes."""
+        return self.channels * BYTES_PER_SAMPLE[self.sample_type]
+
+    def frames(self, duration_s: float) -> int:
+        """Whole frames nearest to ``duration_s`` seconds."""
+        return round(duration_s * self.rate_hz)
+
+    def duration_s(self, frames: int) -> float:
+        """Seconds that ``frames`` frames last."""
+        return frames / self.rate_hz
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pcm:
+    """A block of decoded audio that says its own rate.
+
+    ``samples`` is C-contiguous, of shape (frames, channels), int16 or float32
+    (full scale ±1.0, not clipped). Blocks carry their rate because the parts of
+    a chained stream may differ in it. Whoever gets a block must not write to
+    it: it may be a view of the bytes as they were received.
+    """
+
+    samples: Samples
+    rate_hz: int
+
+    @property
+    def frames(self) -> int:
+        """Frames in the block."""
+        return int(self.samples.shape[0])
+
+    @property
+    def format(self) -> AudioFormat:
+        """Rate, channels and sample type of the block."""
+        kind: SampleType = "int16" if self.samples.dtype.itemsize == 2 else "float32"
+        return AudioFormat(self.rate_hz, int(self.samples.shape[1]), kind)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds that the block lasts."""
+        return self.frames / self.rate_hz
+
+
+def to_int16(samples: Samples) -> NDArray[np.int16]:
+    """Samples as int16: themselves, or float32 scaled by 32768, rounded and clipped."""
+    import numpy as np  # noqa: PLC0415  numpy loads while the server thinks
+
+    if samples.dtype == np.int16:
+        return samples  # type: ignore[return-value]  # narrowed by dtype, which mypy cannot see
+    scaled: Any = np.rint(samples * np.float32(INT16_FULL_SCALE))
+    return np.clip(scaled, -INT16_FULL_SCALE, INT16_FULL_SCALE - 1).astype(np.int16)
+
+
+def to_float32(samples: Samples) -> NDArray[np.float32]:
+    """Samples as float32: themselves, or int16 divided by 32768 (exact)."""
+    import numpy as np  # noqa: PLC0415  numpy loads while the server thinks
+
+    if samples.dtype == np.float32:
+        return samples  # type: ignore[return-value]  # narrowed by dtype, which mypy cannot see
+    return np.multiply(samples, np.float32(1 / INT16_FULL_SCALE), dtype=np.float32)

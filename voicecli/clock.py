@@ -1,0 +1,64 @@
+"""Time, handed in: everything that waits or stamps takes a `Clock`.
+
+The one exception is the sound device, whose own clock PortAudio tells; see
+``playback``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A source of time that can also wait."""
+
+    def now(self) -> float:
+        """Monotonic seconds; only differences mean anything."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch, for people and logs."""
+
+    def wait(self, condition: threading.Condition, timeout_s: float | None) -> bool:
+        """Wait on a held condition; False when ``timeout_s`` passed first."""
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def wait(self, condition: threading.Condition, timeout_s: float | None) -> bool:
+        """Wait on a held condition; False when ``timeout_s`` passed first."""
+        return condition.wait(timeout_s)
+
+
+class Deadline:
+    """A moment that one operation, however many its steps, must not pass.
+
+    Made once and handed down, so that three steps of a 5 s operation cannot
+    take 15 s. ``Deadline(clock, None)`` never expires.
+    """
+
+    __slots__ = ("_at", "_clock")
+
+    def __init__(self, clock: Clock, timeout_s: float | None) -> None:
+        self._clock = clock
+        self._at = None if timeout_s is None else clock.now() + timeout_s
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds left, never below 0; None when there is no limit."""
+        return None if self._at is None else max(0.0, self._at - self._clock.now())
+
+    @property
+    def expired(self) -> bool:
+        """Whether the moment has passed."""
+        return self._at is not None and self._clock.now() >= self._at
