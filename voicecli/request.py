@@ -1,0 +1,27 @@
+"""What to say and how: one utterance, as every source takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """One utterance.
+
+    ``speed`` is a factor (1.0 is the voice's own pace); None leaves it out of
+    the request. ``extra_body`` holds further fields for servers that want them
+    (``{"stream": True}``) and wins over the fields made from the others.
+    """
+
+    text: str
+    voice: str
+    model: str
+    response_format: str
+    speed: float | None = None
+    instructions: str | None = None
+    extra_body: Mapping[str, object] = field(default=_NOTHING)
