@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE = "VOICECLI_CONFIG"
 """Environment variable that names the configuration file; empty counts as unset."""
 
-EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+def nothing() -> Mapping[str, Any]:
+    """An empty mapping that cannot be written to; dataclasses take no mapping as a default."""
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Profile:
     response_format: str | None = None
     speed: float | None = None
     instructions: str | None = None
-    extra_body: Mapping[str, object] = EMPTY
+    extra_body: Mapping[str, object] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Config:
     connect_timeout_s: float = 5.0
     retries: int = 2
     recordings: Path | None = None
-    profiles: Mapping[str, Profile] = field(default=EMPTY)
+    profiles: Mapping[str, Profile] = field(default_factory=nothing)
 
 
 def config_path(env: Mapping[str, str]) -> Path:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from voicecli.address import OPENAI_HOST, OPENAI_URL, check_url, is_loopback, is_openai
-from voicecli.config import EMPTY, Config, Profile, nearest
+from voicecli.config import Config, Profile, nearest, nothing
 from voicecli.display import clean
 from voicecli.errors import ConfigError
 
@@ -55,7 +55,7 @@ class EndpointChoice:
     response_format: str | None = None
     speed: float | None = None
     instructions: str | None = None
-    extra_body: Mapping[str, object] = EMPTY
+    extra_body: Mapping[str, object] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ class Endpoint:
     response_format: str | None = None
     speed: float | None = None
     instructions: str | None = None
-    extra_body: Mapping[str, object] = EMPTY
+    extra_body: Mapping[str, object] = field(default_factory=nothing)
     warnings: tuple[str, ...] = ()
-    origins: Mapping[str, str] = field(default=EMPTY, repr=False)
+    origins: Mapping[str, str] = field(default_factory=nothing, repr=False)
 
     @property
     def is_builtin(self) -> bool:
