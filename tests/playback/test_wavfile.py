@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voicecli.errors import SaveError
+from voicecli.playback import wavfile
+from voicecli.playback.wavfile import WavWriter, wav_header
+
+
+def ramp(frames, channels=1, start=0):
+    values = np.arange(start, start + frames * channels, dtype=np.int64) % 65536 - 32768
+    return values.astype(np.int16).reshape(frames, channels)
+
+
+def read(path):
+    with wave.open(str(path)) as file:
+        data = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        assert len(data) == file.getnframes() * file.getnchannels()
+        return file.getframerate(), data.reshape(-1, file.getnchannels())
+
+
+def names(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def hidden_file(folder):
+    (path,) = [p for p in folder.iterdir() if p.name.startswith(".")]
+    return path
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 700), max_size=6), st.sampled_from([1, 2]))
+def test_reads_back_what_was_written(tmp_path_factory, blocks, channels):
+    path = tmp_path_factory.mktemp("wav") / "a.wav"
+    writer = WavWriter(path, 22_050, channels)
+    for frames in blocks:
+        writer.write(ramp(frames, channels))
+    writer.finish()
+    rate_hz, samples = read(path)
+    assert rate_hz == 22_050
+    expected = [ramp(frames, channels) for frames in blocks]
+    assert np.array_equal(samples, np.concatenate([ramp(0, channels), *expected]))
+    assert path.stat().st_size == 44 + samples.nbytes
+
+
+def test_float_samples_are_scaled_and_clipped(tmp_path):
+    writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+    writer.write(np.array([[0.5], [-1.0], [2.0]], np.float32))
+    writer.finish()
+    assert read(tmp_path / "a.wav")[1].ravel().tolist() == [16384, -32768, 32767]
+
+
+def test_samples_of_a_read_only_view_are_taken(tmp_path):
+    view = np.frombuffer(b"\x01\x00\x02\x00", np.int16).reshape(-1, 1)
+    writer = WavWriter(tmp_path / "a.wav", 8000, 1)
+    writer.write(view)
+    writer.finish()
+    assert read(tmp_path / "a.wav")[1].ravel().tolist() == [1, 2]
+
+
+def test_valid_after_every_block_and_invisible_until_finished(tmp_path):
+    path = tmp_path / "a.wav"
+    writer = WavWriter(path, 24_000, 2)
+    assert len(read(hidden_file(tmp_path))[1]) == 0
+    for count in range(1, 4):
+        writer.write(ramp(100, 2))
+        assert writer.frames == count * 100
+        assert len(read(hidden_file(tmp_path))[1]) == count * 100
+        assert not path.exists()
+    writer.finish()
+    assert names(tmp_path) == ["a.wav"]
+
+
+def test_killed_process_leaves_every_block_it_wrote(tmp_path):
+    script = (
+        "import os, signal, sys, numpy, pathlib\n"
+        "from voicecli.playback.wavfile import WavWriter\n"
+        "writer = WavWriter(pathlib.Path(sys.argv[1]), 24000, 1)\n"
+        "for _ in range(3): writer.write(numpy.ones((2400, 1), numpy.int16))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.wav")], check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert len(read(hidden_file(tmp_path))[1]) == 7200
+
+
+def test_truncates_to_what_was_heard(tmp_path):
+    writer = WavWriter(tmp_path / "a.wav", 24_000, 2)
+    writer.write(ramp(1000, 2))
+    writer.truncate_to(300)
+    writer.finish()
+    assert np.array_equal(read(tmp_path / "a.wav")[1], ramp(300, 2))
+    assert (tmp_path / "a.wav").stat().st_size == 44 + 1200
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(5000, 1000), (1000, 1000), (0, 0), (-3, 0)])
+def test_truncation_stays_within_the_file(tmp_path, asked, kept):
+    writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+    writer.write(ramp(1000))
+    writer.truncate_to(asked)
+    writer.finish()
+    assert len(read(tmp_path / "a.wav")[1]) == kept
+
+
+def test_writing_goes_on_after_a_truncation(tmp_path):
+    writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+    writer.write(ramp(100))
+    writer.truncate_to(40)
+    writer.write(ramp(10, start=7))
+    writer.finish()
+    assert np.array_equal(
+        read(tmp_path / "a.wav")[1], np.concatenate([ramp(40), ramp(10, start=7)])
+    )
+
+
+def test_existing_file_stays_until_the_end(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"older")
+    writer = WavWriter(path, 24_000, 1)
+    writer.write(ramp(10))
+    assert path.read_bytes() == b"older"
+    writer.finish()
+    assert len(read(path)[1]) == 10
+
+
+def test_discard_leaves_no_trace_and_the_older_file(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"older")
+    writer = WavWriter(path, 24_000, 1)
+    writer.write(ramp(10))
+    writer.discard()
+    writer.discard()
+    assert path.read_bytes() == b"older"
+    assert names(tmp_path) == ["a.wav"]
+
+
+def test_discard_does_not_mind_that_the_file_is_gone(tmp_path):
+    writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+    hidden_file(tmp_path).unlink()
+    writer.discard()
+    assert names(tmp_path) == []
+
+
+def test_link_stays_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    real, link = tmp_path / "disk" / "real.wav", tmp_path / "link.wav"
+    real.write_bytes(b"older")
+    link.symlink_to(Path("disk") / "real.wav")
+    writer = WavWriter(link, 24_000, 1)
+    writer.write(ramp(10))
+    writer.finish()
+    assert link.is_symlink()
+    assert len(read(real)[1]) == 10
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_permissions_follow_the_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+        writer.finish()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.wav").stat().st_mode & 0o777 == mode
+
+
+def test_unwritable_folder_is_told_with_its_path(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    path = tmp_path / "file" / "a.wav"  # not even root can
+    with pytest.raises(SaveError) as caught:
+        WavWriter(path, 24_000, 1)
+    assert str(path) in caught.value.message
+    assert "Not a directory" in caught.value.message
+
+
+def test_missing_folder_is_told(tmp_path):
+    with pytest.raises(SaveError, match="No such file or directory"):
+        WavWriter(tmp_path / "none" / "a.wav", 24_000, 1)
+
+
+def test_devices_and_folders_are_refused():
+    with pytest.raises(SaveError, match="not a regular file"):
+        WavWriter(Path("/dev/null"), 24_000, 1)
+    with pytest.raises(SaveError, match="not a regular file"):
+        WavWriter(Path("/"), 24_000, 1)
+    assert Path("/dev/null").is_char_device()
+
+
+def test_target_that_becomes_a_folder_is_told_and_nothing_stays(tmp_path):
+    writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+    (tmp_path / "a.wav").mkdir()
+    with pytest.raises(SaveError, match="Is a directory"):
+        writer.finish()
+    assert names(tmp_path) == ["a.wav"]
+
+
+def test_four_gigabyte_limit_is_told_before_it_is_crossed(tmp_path, monkeypatch):
+    monkeypatch.setattr(wavfile, "MAX_DATA_BYTES", 1000)
+    writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+    writer.write(ramp(500))
+    with pytest.raises(SaveError, match="4 GiB"):
+        writer.write(ramp(1))
+    writer.finish()
+    assert len(read(tmp_path / "a.wav")[1]) == 500
+
+
+def test_the_limit_is_the_largest_that_the_header_can_say():
+    header = wav_header(24_000, 1, wavfile.MAX_DATA_BYTES)
+    assert header[4:8] == b"\xff\xff\xff\xff"
+
+
+LIMITED = """
+import pathlib, resource, sys
+import numpy
+from voicecli.errors import SaveError
+from voicecli.playback.wavfile import WavWriter
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    writer = WavWriter(pathlib.Path(sys.argv[1]), 24000, 1)
+    while True:
+        writer.write(numpy.ones((300, 1), numpy.int16))
+except SaveError as error:
+    print(error.message)
+if limit > 44:
+    writer.finish()
+"""
+
+
+def test_disk_that_fills_up_is_told_and_the_blocks_before_it_survive(tmp_path):
+    path = tmp_path / "a.wav"
+    # The third block of 600 bytes fits in part: the size limit cuts it like a full disk would.
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path), "1500"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.strip() == f"cannot save {path}: File too large"
+    assert len(read(path)[1]) == 600
+    assert path.stat().st_size == 44 + 1200
+
+
+def test_disk_with_no_room_for_the_header_leaves_nothing(tmp_path):
+    path = tmp_path / "a.wav"
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path), "10"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "File too large" in run.stdout
+    assert names(tmp_path) == []
