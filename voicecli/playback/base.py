@@ -1,0 +1,105 @@
+"""The sink contract: where samples become sound.
+
+A sink is used once, in this order::
+
+    sink.start()                 # the stream may begin; frames of sink.format follow
+    sink.write(samples) ...      # blocks while full: backpressure reaches the socket
+    sink.end_input()             # nothing follows: play what there is
+    sink.drain(deadline)         # returns when the last frame has been heard
+    sink.close()                 # releases the device; the report stays readable
+
+- ``start``, ``write`` and ``end_input`` belong to one thread, the producer.
+- ``drain`` and ``close`` belong to the session's thread.
+- ``abort``, ``position``, ``snapshot`` and ``report`` may be called from any thread;
+  ``abort`` is idempotent, makes silence within one block of the device and lets
+  blocked calls of ``write`` and ``drain`` return.
+- Sound starts when the `BufferPolicy` says so, or when the input ends.
+- Frames before the first sound and after the end of input are never underruns.
+- Device faults raise `DeviceError` from ``write``, ``end_input`` or ``drain``.
+
+Positions and lengths are in frames of ``format``, which is what the device
+takes; times are seconds on the injected clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from voicecli.audio import AudioFormat, Samples
+    from voicecli.clock import Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Underrun:
+    """One hole in the sound: where it began and how long it was silent."""
+
+    at_s: float
+    silence_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSnapshot:
+    """How a sink stands at this moment."""
+
+    playing: bool
+    rebuffering: bool
+    buffered_s: float
+    heard_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SinkReport:
+    """What a sink did; final once it was drained or aborted.
+
+    ``first_sound_at`` and ``last_sound_at`` are clock seconds at which the
+    first and the last frame left the device, None if none did. The buffer
+    figures are taken between the first sound and the end of input, in seconds
+    of audio that waits in front of the device's own buffer.
+    """
+
+    first_sound_at: float | None = None
+    last_sound_at: float | None = None
+    heard_frames: int = 0
+    underruns: tuple[Underrun, ...] = ()
+    device_underflows: int = 0
+    rebuffers: int = 0
+    start_buffered_s: float | None = None
+    min_buffered_s: float | None = None
+    mean_buffered_s: float | None = None
+
+
+class Sink(Protocol):
+    """Takes samples and lets them be heard; see the module for the whole contract."""
+
+    @property
+    def format(self) -> AudioFormat:
+        """The format that ``write`` takes."""
+
+    def start(self) -> None:
+        """Say that frames are about to come."""
+
+    def write(self, samples: Samples) -> None:
+        """Queue frames of shape (frames, channels), waiting while the buffer is full."""
+
+    def end_input(self) -> None:
+        """Say that nothing follows; a threshold not reached yet is released."""
+
+    def drain(self, deadline: Deadline) -> bool:
+        """Wait until the last frame has been heard; False if the deadline came first."""
+
+    def abort(self) -> None:
+        """Silence at once, from any thread; idempotent."""
+
+    def close(self) -> None:
+        """Release the device; idempotent."""
+
+    def position(self) -> int:
+        """Frames heard so far, by the device's clock."""
+
+    def snapshot(self) -> SinkSnapshot:
+        """How the sink stands at this moment."""
+
+    def report(self) -> SinkReport:
+        """What the sink did so far."""

@@ -1,0 +1,186 @@
+"""Sound through PortAudio's callback: the way of everything that has to be decoded."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from voicecli.errors import DeviceError
+from voicecli.playback.base import SinkReport, SinkSnapshot
+from voicecli.playback.device import device_fault, open_output
+from voicecli.playback.feeder import Feeder
+from voicecli.playback.ring import Ring
+
+if TYPE_CHECKING:
+    from voicecli.audio import AudioFormat, Samples
+    from voicecli.clock import Clock, Deadline
+    from voicecli.playback.device import OpenStream, OutputDevice
+    from voicecli.playback.policy import BufferPolicy
+
+RING_S = 30.0
+"""Audio that is decoded ahead at most, before backpressure reaches the socket."""
+
+_POLL_S = 0.01
+_STUCK_S = 5.0
+
+
+class RingSink:
+    """Decoded frames → ring → callback, which only copies and counts.
+
+    The stream is opened at once and started with the first frames in hand, so
+    these are heard the moment the policy lets them go.
+    """
+
+    def __init__(
+        self,
+        device: OutputDevice,
+        wanted: AudioFormat,
+        policy: BufferPolicy,
+        clock: Clock,
+        *,
+        preroll_s: float = 0.0,
+    ) -> None:
+        self._clock = clock
+        self._policy = policy
+        self._control = threading.Lock()
+        self._waiting = threading.Condition()
+        self._started = False
+        self._aborted = False
+        self._closed = False
+        self._underflows = 0
+        opened = open_output(device, wanted, callback=self._callback)
+        self._stream: Any = opened.stream
+        self._opened: OpenStream = opened
+        capacity_s = max(RING_S, 2 * policy.start_s, 2 * policy.resume_s)
+        self._ring = Ring(opened.format.frames(capacity_s), opened.format)
+        self._preroll = opened.format.frames(preroll_s)
+        self._feeder = Feeder(self._ring, policy, opened.format.rate_hz, self._preroll)
+
+    @property
+    def format(self) -> AudioFormat:
+        """The format that the device was opened in."""
+        return self._opened.format
+
+    def _callback(self, out: Any, frames: int, time: Any, status: Any) -> None:
+        if status.output_underflow:
+            self._underflows += 1
+        block: Samples = np.frombuffer(out, dtype=self.format.sample_type)
+        # PortAudio's clock is not ours; the lead of the DAC over "now" is the same on both.
+        lead_s = time.outputBufferDacTime - time.currentTime
+        self._feeder.fill(block.reshape(frames, -1), self._clock.now() + lead_s)
+
+    def start(self) -> None:
+        """Wake the device with the preroll, if one is wanted."""
+        if self._preroll:
+            self._start_stream()
+
+    def write(self, samples: Samples) -> None:
+        """Queue frames, waiting while the ring is full.
+
+        Raises:
+            DeviceError: the device cannot be started, or has stopped taking frames.
+        """
+        stuck_after = self._clock.now() + _STUCK_S
+        read_before = self._ring.read
+        while not self._aborted:
+            samples = samples[self._ring.write(samples) :]
+            if not self._started:
+                self._start_when_ready()
+            if not samples.shape[0]:
+                return
+            if self._ring.read != read_before:
+                read_before, stuck_after = self._ring.read, self._clock.now() + _STUCK_S
+            elif self._clock.now() >= stuck_after:
+                raise DeviceError("the sound device has stopped taking audio")
+            self._wait(_POLL_S)
+
+    def _start_when_ready(self) -> None:
+        buffered_s = self.format.duration_s(self._ring.readable)
+        if self._policy.may_start(buffered_s, input_ended=self._feeder.input_ended):
+            self._start_stream()
+
+    def _start_stream(self) -> None:
+        with self._control:
+            if self._started or self._aborted:
+                return
+            self._started = True
+            try:
+                self._stream.start()
+            except Exception as error:
+                raise device_fault(error) from error
+
+    def end_input(self) -> None:
+        """Release any threshold and let the ring run out."""
+        self._feeder.input_ended = True
+        if self._ring.written and not self._started:
+            self._start_stream()
+
+    def drain(self, deadline: Deadline) -> bool:
+        """Wait until the DAC has played the last frame; False if the deadline came first."""
+        while self._ring.written and not self._aborted:
+            ends_at = self._feeder.last_sound_at
+            if ends_at is not None and self._clock.now() >= ends_at:
+                break
+            if deadline.expired:
+                return False
+            wait_s = _POLL_S if ends_at is None else ends_at - self._clock.now()
+            self._wait(min(_POLL_S, max(wait_s, 0.0005)))
+        return True
+
+    def abort(self) -> None:
+        """Silence at once."""
+        self._aborted = True
+        with self._control:
+            if self._started and not self._closed:
+                self._stream.abort(ignore_errors=True)
+        with self._waiting:
+            self._waiting.notify_all()
+
+    def close(self) -> None:
+        """Let what the hardware still holds sound, then release the device."""
+        with self._control:
+            if self._closed:
+                return
+            self._closed = True
+            if self._started and not self._aborted:
+                self._stream.stop(ignore_errors=True)
+            self._stream.close(ignore_errors=True)
+
+    def position(self) -> int:
+        """Frames heard so far, by the device's clock."""
+        return self._feeder.position(self._clock.now())
+
+    def snapshot(self) -> SinkSnapshot:
+        """How the sink stands."""
+        feeder, seconds = self._feeder, self.format.duration_s
+        return SinkSnapshot(
+            playing=feeder.first_sound_at is not None,
+            rebuffering=feeder.rebuffering and not feeder.input_ended,
+            buffered_s=seconds(self._ring.written - self.position()),
+            heard_s=seconds(self.position()),
+        )
+
+    def report(self) -> SinkReport:
+        """What the sink did."""
+        feeder, levels, seconds = self._feeder, self._feeder.levels, self.format.duration_s
+        last_at = feeder.last_sound_at
+        if last_at is None and feeder.first_sound_at is not None:
+            last_at = self._clock.now()
+        return SinkReport(
+            first_sound_at=feeder.first_sound_at,
+            last_sound_at=last_at,
+            heard_frames=self.position(),
+            underruns=tuple(feeder.underruns),
+            device_underflows=self._underflows,
+            rebuffers=feeder.rebuffers,
+            start_buffered_s=None if levels.first is None else seconds(levels.first),
+            min_buffered_s=None if levels.least is None else seconds(levels.least),
+            mean_buffered_s=None if levels.mean is None else levels.mean / self.format.rate_hz,
+        )
+
+    def _wait(self, timeout_s: float) -> None:
+        with self._waiting:
+            if not self._aborted:
+                self._clock.wait(self._waiting, timeout_s)

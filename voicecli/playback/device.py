@@ -1,0 +1,220 @@
+"""Sound devices by way of PortAudio: what there is, which one is meant, opening it.
+
+The only module that names ``sounddevice``. Importing that loads PortAudio and
+asks every host API for its devices, some 40 ms, so it happens on first use and
+a session does it while the server thinks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import functools
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from voicecli.audio import AudioFormat
+from voicecli.errors import DeviceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STREAM_LATENCY_S = 0.1
+"""Audio that the device holds in front of the speaker.
+
+Large enough that neither a busy interpreter nor a loaded machine starves the
+stream; it costs nothing at the start, as the stream is started with its first
+frames in hand, and these are heard at once.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputDevice:
+    """One device that can play, as PortAudio lists it."""
+
+    index: int
+    name: str
+    host_api: str
+    max_channels: int
+    default_rate_hz: int
+    is_default: bool
+
+
+@functools.cache
+def _portaudio() -> Any:
+    """The sounddevice module; importing it initialises PortAudio.
+
+    Raises:
+        DeviceError: the PortAudio library is not installed.
+    """
+    _quieten_alsa()
+    try:
+        import sounddevice  # noqa: PLC0415  loads PortAudio, which asks the devices
+    except OSError as error:
+        raise DeviceError(
+            "the PortAudio library is not installed",
+            remedy="Debian, Ubuntu: apt install libportaudio2; macOS: brew install portaudio",
+        ) from error
+    return sounddevice
+
+
+def _quieten_alsa() -> None:
+    """Stop alsa-lib from writing its search for devices to standard error.
+
+    It calls an error handler with printf arguments. Any C function that ignores
+    its arguments serves as one that says nothing, and, unlike a Python
+    function, it needs no interpreter lock on the audio thread: `getpid` does.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        asound = ctypes.CDLL("libasound.so.2")
+        say_nothing = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)
+        asound.snd_lib_error_set_handler(say_nothing)
+    except (OSError, AttributeError):
+        return  # no alsa-lib, so nothing that could be loud
+
+
+def list_output_devices() -> list[OutputDevice]:
+    """Every device that can play, in PortAudio's order.
+
+    Raises:
+        DeviceError: PortAudio is missing or cannot be asked.
+    """
+    portaudio = _portaudio()
+    try:
+        return list(_outputs(portaudio))
+    except portaudio.PortAudioError as error:
+        raise DeviceError(f"PortAudio cannot list devices: {_reason(error)}") from error
+
+
+def _outputs(portaudio: Any) -> Iterator[OutputDevice]:
+    host_apis = portaudio.query_hostapis()
+    default_index = portaudio.default.device[1]
+    for entry in portaudio.query_devices():
+        if entry["max_output_channels"] > 0:
+            yield OutputDevice(
+                index=entry["index"],
+                name=entry["name"],
+                host_api=host_apis[entry["hostapi"]]["name"],
+                max_channels=entry["max_output_channels"],
+                default_rate_hz=round(entry["default_samplerate"]),
+                is_default=entry["index"] == default_index,
+            )
+
+
+def find_output_device(wanted: str | None) -> OutputDevice:
+    """The device meant by an index or a part of a name; None means the default one.
+
+    A name that matches exactly wins over parts of names; letter case does not matter.
+
+    Raises:
+        DeviceError: nothing there, no such device, or more than one fits.
+    """
+    devices = list_output_devices()
+    if not devices:
+        raise DeviceError(
+            "there is no sound device",
+            remedy="use --save FILE.wav to keep the speech, or --device null to go without sound",
+        )
+    if wanted is None:
+        return next((device for device in devices if device.is_default), devices[0])
+    return _choose(devices, wanted)
+
+
+def _choose(devices: list[OutputDevice], wanted: str) -> OutputDevice:
+    if wanted.isdigit():
+        fitting = [device for device in devices if device.index == int(wanted)]
+    else:
+        sought = wanted.casefold()
+        fitting = [device for device in devices if device.name.casefold() == sought]
+        fitting = fitting or [device for device in devices if sought in device.name.casefold()]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise DeviceError(
+            f"no sound device matches {wanted!r}", remedy="voicecli devices lists what there is"
+        )
+    names = ", ".join(f"{device.index} ({device.name})" for device in fitting)
+    raise DeviceError(
+        f"{wanted!r} fits several sound devices: {names}", remedy="give its number to --device"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """A PortAudio output stream that is open and not started.
+
+    ``starts_at_write`` tells where the first frame of blocking writes is heard:
+    ALSA starts its stream when the first frames arrive and plays them at once;
+    other host APIs run already and play them ``latency_s`` later.
+    """
+
+    stream: Any
+    format: AudioFormat
+    latency_s: float
+    starts_at_write: bool
+
+
+def candidate_formats(wanted: AudioFormat, device: OutputDevice) -> list[AudioFormat]:
+    """Formats to try on a device, the wanted one first, the most likely to work last.
+
+    Changing channels costs nothing, changing the rate costs a resampler, so
+    channels give way first.
+    """
+    channels = [wanted.channels, 2, 1] if wanted.channels == 1 else [wanted.channels, 2]
+    channels = [n for n in dict.fromkeys(channels) if n <= device.max_channels] or [
+        device.max_channels
+    ]
+    rates = dict.fromkeys([wanted.rate_hz, device.default_rate_hz, 48000, 44100])
+    return [AudioFormat(rate, n, wanted.sample_type) for rate in rates for n in channels]
+
+
+def open_output(
+    device: OutputDevice,
+    wanted: AudioFormat,
+    *,
+    callback: Callable[..., None] | None,
+    accept: Callable[[AudioFormat], bool] = lambda _: True,
+) -> OpenStream:
+    """Open ``device`` in the wanted format, or the nearest that it takes.
+
+    With a ``callback`` the stream asks for its frames (sounddevice's raw output
+    callback); without, they are written. ``accept`` may turn formats down.
+
+    Raises:
+        DeviceError: the device takes none of them.
+    """
+    portaudio = _portaudio()
+    refusal: Exception | None = None
+    for format in candidate_formats(wanted, device):  # noqa: A001  the field's word
+        if not accept(format):
+            continue
+        try:
+            stream = portaudio.RawOutputStream(
+                device=device.index,
+                samplerate=format.rate_hz,
+                channels=format.channels,
+                dtype=format.sample_type,
+                latency=STREAM_LATENCY_S,
+                callback=callback,
+                prime_output_buffers_using_stream_callback=callback is not None,
+            )
+        except portaudio.PortAudioError as error:
+            refusal = refusal or error
+            continue
+        return OpenStream(stream, format, float(stream.latency), device.host_api == "ALSA")
+    raise DeviceError(
+        f"the sound device {device.name!r} cannot be opened: {_reason(refusal)}",
+        remedy="voicecli devices lists others; choose one with --device",
+    ) from refusal
+
+
+def device_fault(error: Exception) -> DeviceError:
+    """The error to raise where a stream that was open fails."""
+    return DeviceError(f"the sound device failed: {_reason(error)}")
+
+
+def _reason(error: Exception | None) -> str:
+    return "no format fits" if error is None else str(error).split(" [")[0]

@@ -1,0 +1,31 @@
+"""When sound may start, and when it may go on after a hole; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class BufferPolicy:
+    """Fixed thresholds, in seconds of buffered audio.
+
+    ``start_s`` trades the first sound against gaps; ``resume_s`` is what a
+    pause refills before the sound goes on, so that one stall makes one clean
+    pause and not a stutter of slivers.
+    """
+
+    start_s: float
+    resume_s: float
+
+    @classmethod
+    def fixed(cls, buffer_s: float) -> BufferPolicy:
+        """The same threshold for start and resumption."""
+        return cls(buffer_s, buffer_s)
+
+    def may_start(self, buffered_s: float, *, input_ended: bool) -> bool:
+        """Whether the first sound may be made now."""
+        return input_ended or buffered_s >= self.start_s
+
+    def may_resume(self, buffered_s: float, *, input_ended: bool) -> bool:
+        """Whether sound may go on after an underrun."""
+        return input_ended or buffered_s >= self.resume_s

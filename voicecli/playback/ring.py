@@ -1,0 +1,80 @@
+"""A ring of frames for one writer and one reader, without a lock.
+
+The counters only grow and each has one owner: ``written`` belongs to the writer,
+``read`` to the reader. Each side reads the other's counter once, and sees either
+its old or its new value, both of which are safe: the writer may find less room
+than there is, the reader fewer frames than there are, never more. In CPython
+storing and loading an attribute is atomic, and the copy is done before the
+counter moves. (PortAudio's ``pa_ringbuffer.c`` works alike, with barriers.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from voicecli.audio import AudioFormat, Samples
+
+
+class Ring:
+    """Frames between the thread that decodes and the one that feeds the device.
+
+    Preallocated; both sides copy slices. The reader's side never blocks, locks
+    or raises, and allocates nothing but views.
+    """
+
+    def __init__(self, capacity_frames: int, format: AudioFormat) -> None:  # noqa: A002  the field's word
+        if capacity_frames < 1:
+            raise ValueError("a ring holds at least one frame")
+        self._frames = np.zeros((capacity_frames, format.channels), dtype=format.sample_type)
+        self._capacity = capacity_frames
+        self._written = 0
+        self._read = 0
+
+    @property
+    def capacity(self) -> int:
+        """Frames that fit."""
+        return self._capacity
+
+    @property
+    def written(self) -> int:
+        """Frames written since the beginning; any thread."""
+        return self._written
+
+    @property
+    def read(self) -> int:
+        """Frames read since the beginning; any thread."""
+        return self._read
+
+    @property
+    def readable(self) -> int:
+        """Frames that wait; exact for the reader, a lower bound for others."""
+        return self._written - self._read
+
+    def write(self, samples: Samples) -> int:
+        """Copy in as many frames as fit and return their count; writer only."""
+        room = self._capacity - (self._written - self._read)
+        count = min(room, samples.shape[0])
+        start = self._written % self._capacity
+        head = min(count, self._capacity - start)
+        self._frames[start : start + head] = samples[:head]
+        if head < count:
+            self._frames[: count - head] = samples[head:count]
+        self._written += count
+        return count
+
+    def read_into(self, out: Samples) -> int:
+        """Copy out up to ``len(out)`` frames and return their count; reader only.
+
+        Frames of ``out`` beyond that count are left as they were.
+        """
+        count = min(self._written - self._read, out.shape[0])
+        start = self._read % self._capacity
+        head = min(count, self._capacity - start)
+        out[:head] = self._frames[start : start + head]
+        if head < count:
+            out[head:count] = self._frames[: count - head]
+        self._read += count
+        return count
