@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Samples: TypeAlias = NDArray[np.int16] | NDArray[np.float32]
+    # int16 or float32, of shape (frames, channels); numpy's types cannot say that.
+    Samples: TypeAlias = NDArray[Any]
 
 SampleType = Literal["int16", "float32"]
 
@@ -84,9 +85,12 @@ def to_int16(samples: Samples) -> NDArray[np.int16]:
     import numpy as np  # noqa: PLC0415  numpy loads while the server thinks
 
     if samples.dtype == np.int16:
-        return samples  # type: ignore[return-value]  # narrowed by dtype, which mypy cannot see
-    scaled: Any = np.rint(samples * np.float32(INT16_FULL_SCALE))
-    return np.clip(scaled, -INT16_FULL_SCALE, INT16_FULL_SCALE - 1).astype(np.int16)
+        return samples
+    scaled = np.rint(samples * np.float32(INT16_FULL_SCALE))
+    clipped: NDArray[np.int16] = np.clip(scaled, -INT16_FULL_SCALE, INT16_FULL_SCALE - 1).astype(
+        np.int16
+    )
+    return clipped
 
 
 def to_float32(samples: Samples) -> NDArray[np.float32]:
@@ -94,5 +98,5 @@ def to_float32(samples: Samples) -> NDArray[np.float32]:
     import numpy as np  # noqa: PLC0415  numpy loads while the server thinks
 
     if samples.dtype == np.float32:
-        return samples  # type: ignore[return-value]  # narrowed by dtype, which mypy cannot see
+        return samples
     return np.multiply(samples, np.float32(1 / INT16_FULL_SCALE), dtype=np.float32)

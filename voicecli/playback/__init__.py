@@ -1,0 +1,1 @@
+"""Samples to sound: buffer, policy and sinks; see `voicecli.playback.base`."""

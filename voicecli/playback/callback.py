@@ -48,6 +48,7 @@ class RingSink:
         self._waiting = threading.Condition()
         self._started = False
         self._aborted = False
+        self._silent_at: float | None = None
         self._closed = False
         self._underflows = 0
         opened = open_output(device, wanted, callback=self._callback)
@@ -133,6 +134,8 @@ class RingSink:
         """Silence at once."""
         self._aborted = True
         with self._control:
+            if self._silent_at is None:
+                self._silent_at = self._clock.now()
             if self._started and not self._closed:
                 self._stream.abort(ignore_errors=True)
         with self._waiting:
@@ -150,7 +153,10 @@ class RingSink:
 
     def position(self) -> int:
         """Frames heard so far, by the device's clock."""
-        return self._feeder.position(self._clock.now())
+        return self._feeder.position(self._now())
+
+    def _now(self) -> float:
+        return self._clock.now() if self._silent_at is None else self._silent_at
 
     def snapshot(self) -> SinkSnapshot:
         """How the sink stands."""
@@ -167,14 +173,14 @@ class RingSink:
         feeder, levels, seconds = self._feeder, self._feeder.levels, self.format.duration_s
         last_at = feeder.last_sound_at
         if last_at is None and feeder.first_sound_at is not None:
-            last_at = self._clock.now()
+            last_at = self._now()
         return SinkReport(
             first_sound_at=feeder.first_sound_at,
             last_sound_at=last_at,
             heard_frames=self.position(),
             underruns=tuple(feeder.underruns),
             device_underflows=self._underflows,
-            rebuffers=feeder.rebuffers,
+            rebuffers=len(feeder.underruns),
             start_buffered_s=None if levels.first is None else seconds(levels.first),
             min_buffered_s=None if levels.least is None else seconds(levels.least),
             mean_buffered_s=None if levels.mean is None else levels.mean / self.format.rate_hz,

@@ -188,7 +188,7 @@ def open_output(
     """
     portaudio = _portaudio()
     refusal: Exception | None = None
-    for format in candidate_formats(wanted, device):  # noqa: A001  the field's word
+    for format in candidate_formats(wanted, device):
         if not accept(format):
             continue
         try:

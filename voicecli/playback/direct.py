@@ -62,8 +62,9 @@ class DirectSink:
         self._aborted = False
         self._closed = False
         self._finished = False
+        self._started = False
         self._rebuffering = False
-        self._rebuffers = 0
+        self._silent_at: float | None = None
         self._underflows = 0
         self._fault: DeviceError | None = None
         self._levels = LevelStatistics()
@@ -121,18 +122,17 @@ class DirectSink:
         try:
             block = np.zeros((self._format.frames(BLOCK_S), self._format.channels), self._dtype)
             if self._preroll:
-                self._stream.start()
                 self._put(np.zeros((self._preroll, self._format.channels), self._dtype))
             while self._wait_for_frames():
-                if not self._stream.active:
-                    self._stream.start()
-                if not self._input_ended:
-                    self._levels.add(self._ring.readable)
                 with self._changed:
+                    if not self._input_ended:
+                        self._levels.add(self._ring.readable)
                     count = self._ring.read_into(block)
                     self._changed.notify_all()
+                first = self._timeline.frames == 0
                 self._timeline.push(count, self._clock.now())
-                self._put(block[:count])
+                # Silence in front of the first frame underflows by design.
+                self._underflows += self._put(block[:count]) and not first
             self._let_the_tail_sound()
         except Exception as error:  # noqa: BLE001  whatever PortAudio raises ends the sink
             self._fault = device_fault(error)
@@ -145,11 +145,12 @@ class DirectSink:
     def _dtype(self) -> str:
         return self._format.sample_type
 
-    def _put(self, frames: Samples) -> None:
-        # Silence in front of the first frame and after the last underflows by design.
-        counts = self._ring.read > 0
-        if self._stream.write(frames.tobytes()) and counts:
-            self._underflows += 1
+    def _put(self, frames: Samples) -> bool:
+        """Write to the device; True if it had run dry before."""
+        if not self._started:
+            self._started = True
+            self._stream.start()
+        return bool(self._stream.write(frames.tobytes()))
 
     def _wait_for_frames(self) -> bool:
         """Wait until there is something to write now; False at the end or when aborted."""
@@ -162,9 +163,8 @@ class DirectSink:
                     return True
                 if self._input_ended and not self._ring.readable:
                     return False
-                dry_at = self._timeline.ends_at
-                running = dry_at is not None and not self._rebuffering
-                self._clock.wait(self._changed, max(dry_at - now, 0.0) if running else None)  # type: ignore[operator]  # running implies a number
+                dry_at = None if self._rebuffering else self._timeline.ends_at
+                self._clock.wait(self._changed, None if dry_at is None else max(dry_at - now, 0.0))
             return False
 
     def _may_write(self, buffered_s: float, now: float) -> bool:
@@ -173,7 +173,6 @@ class DirectSink:
             return buffered_s > 0 and self._policy.may_start(buffered_s, input_ended=ended)
         if not self._rebuffering and self._timeline.is_dry(now) and not ended:
             self._rebuffering = True
-            self._rebuffers += 1
         if self._rebuffering and not self._policy.may_resume(buffered_s, input_ended=ended):
             return False
         return buffered_s > 0
@@ -185,10 +184,11 @@ class DirectSink:
         was written last.
         """
         if self._aborted:
+            self._silent_at = self._clock.now()
             self._stream.abort(ignore_errors=True)
-        elif self._timeline.frames:
+        elif self._started:
             tail = self._format.frames(self._latency_s + _TAIL_MARGIN_S)
-            self._stream.write(np.zeros((tail, self._format.channels), self._dtype).tobytes())
+            self._put(np.zeros((tail, self._format.channels), self._dtype))
 
     def drain(self, deadline: Deadline) -> bool:
         """Wait until the last frame has been heard; False if the deadline came first."""
@@ -210,8 +210,6 @@ class DirectSink:
     def abort(self) -> None:
         """Silence within one block: the writer, who owns the stream, stops it."""
         with self._changed:
-            if not self._aborted:
-                self._aborted_at = self._clock.now()
             self._aborted = True
             self._changed.notify_all()
 
@@ -222,17 +220,20 @@ class DirectSink:
         self._closed = True
         if self._thread is not None:
             self._thread.join(_STUCK_S)
-        if self._timeline.frames and not self._aborted:
+        if self._started and not self._aborted:
             self._stream.stop(ignore_errors=True)
         self._stream.close(ignore_errors=True)
 
     def position(self) -> int:
         """Frames heard so far, by the clock."""
-        return self._timeline.position(self._clock.now())
+        return self._timeline.position(self._now())
+
+    def _now(self) -> float:
+        return self._clock.now() if self._silent_at is None else self._silent_at
 
     def snapshot(self) -> SinkSnapshot:
         """How the sink stands."""
-        now, rate_hz = self._clock.now(), self._format.rate_hz
+        now, rate_hz = self._now(), self._format.rate_hz
         return SinkSnapshot(
             playing=self._timeline.ends_at is not None,
             rebuffering=self._rebuffering,
@@ -242,7 +243,7 @@ class DirectSink:
 
     def report(self) -> SinkReport:
         """What the sink did."""
-        now, levels, seconds = self._clock.now(), self._levels, self._format.duration_s
+        now, levels, seconds = self._now(), self._levels, self._format.duration_s
         ends_at = self._timeline.ends_at
         return SinkReport(
             first_sound_at=self._timeline.first_sound_at,
@@ -250,7 +251,7 @@ class DirectSink:
             heard_frames=self._timeline.position(now),
             underruns=tuple(self._timeline.underruns),
             device_underflows=self._underflows,
-            rebuffers=self._rebuffers,
+            rebuffers=len(self._timeline.underruns),
             start_buffered_s=None if levels.first is None else seconds(levels.first),
             min_buffered_s=None if levels.least is None else seconds(levels.least),
             mean_buffered_s=None if levels.mean is None else levels.mean / self._format.rate_hz,

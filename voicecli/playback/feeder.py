@@ -65,7 +65,6 @@ class Feeder:
         self.first_sound_at: float | None = None
         self.last_sound_at: float | None = None
         self.underruns: list[Underrun] = []
-        self.rebuffers = 0
         self.levels = LevelStatistics()
 
     def fill(self, out: Samples, dac_at: float) -> None:
@@ -89,7 +88,6 @@ class Feeder:
             self._finish(dac_at + count / self._rate_hz)
         elif missing:
             self.rebuffering = True
-            self.rebuffers += 1
             self._hole_from = self._ring.read
             self._hole = missing
 
@@ -109,11 +107,9 @@ class Feeder:
                 self._hole += frames
                 return False
             self.rebuffering = False
-            if buffered_s or not ended:
+            if buffered_s:  # otherwise it was the end, late to be told: nothing was missing
                 at_s, silence_s = self._hole_from / self._rate_hz, self._hole / self._rate_hz
                 self.underruns.append(Underrun(at_s, silence_s))
-            else:
-                self.rebuffers -= 1  # the end, late to be told: nothing was missing
         return True
 
     def _finish(self, at: float) -> None:

@@ -25,7 +25,7 @@ class Ring:
     or raises, and allocates nothing but views.
     """
 
-    def __init__(self, capacity_frames: int, format: AudioFormat) -> None:  # noqa: A002  the field's word
+    def __init__(self, capacity_frames: int, format: AudioFormat) -> None:
         if capacity_frames < 1:
             raise ValueError("a ring holds at least one frame")
         self._frames = np.zeros((capacity_frames, format.channels), dtype=format.sample_type)
@@ -56,7 +56,7 @@ class Ring:
     def write(self, samples: Samples) -> int:
         """Copy in as many frames as fit and return their count; writer only."""
         room = self._capacity - (self._written - self._read)
-        count = min(room, samples.shape[0])
+        count: int = min(room, samples.shape[0])
         start = self._written % self._capacity
         head = min(count, self._capacity - start)
         self._frames[start : start + head] = samples[:head]
@@ -70,7 +70,7 @@ class Ring:
 
         Frames of ``out`` beyond that count are left as they were.
         """
-        count = min(self._written - self._read, out.shape[0])
+        count: int = min(self._written - self._read, out.shape[0])
         start = self._read % self._capacity
         head = min(count, self._capacity - start)
         out[:head] = self._frames[start : start + head]

@@ -1,0 +1,1 @@
+"""Where audio bytes come from; see `voicecli.sources.base`."""

@@ -1,0 +1,199 @@
+"""Sinks without a device: one that takes the time sound would take, one that takes none."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from voicecli.playback.base import SinkReport, SinkSnapshot
+from voicecli.playback.feeder import LevelStatistics
+from voicecli.playback.timeline import Timeline
+
+if TYPE_CHECKING:
+    from voicecli.audio import AudioFormat, Samples
+    from voicecli.clock import Clock, Deadline
+    from voicecli.playback.policy import BufferPolicy
+
+CAPACITY_S = 30.0
+"""Audio taken ahead of the pretended sound before ``write`` blocks, as a real ring does."""
+
+
+class NullSink:
+    """Plays nothing, at the pace of real sound, under the same policy.
+
+    Its ledger is what a perfect device would have made of the same arrivals:
+    with no device, its figures are those of the network and the decoder alone.
+    """
+
+    def __init__(
+        self,
+        format: AudioFormat,
+        policy: BufferPolicy,
+        clock: Clock,
+        *,
+        preroll_s: float = 0.0,
+    ) -> None:
+        self._format = format
+        self._policy = policy
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._timeline = Timeline(format.rate_hz)
+        self._preroll_s = preroll_s
+        self._ready_at = 0.0
+        self._waiting_frames = 0
+        self._input_ended = False
+        self._aborted = False
+        self._silent_at: float | None = None
+        self._levels = LevelStatistics()
+
+    @property
+    def format(self) -> AudioFormat:
+        """The format that it was made for."""
+        return self._format
+
+    def start(self) -> None:
+        """Begin the preroll."""
+        self._ready_at = self._clock.now() + self._preroll_s
+
+    def write(self, samples: Samples) -> None:
+        """Book frames, waiting while more than the capacity is ahead of the sound."""
+        with self._changed:
+            self._waiting_frames += samples.shape[0]
+            self._release()
+            while not self._aborted:
+                ahead_s = self._buffered_s() - CAPACITY_S
+                if ahead_s <= 0:
+                    return
+                self._clock.wait(self._changed, ahead_s)
+
+    def _release(self) -> None:
+        """Hand waiting frames to the pretended device as soon as the policy allows."""
+        now = self._clock.now()
+        waiting_s = self._format.duration_s(self._waiting_frames)
+        ended = self._input_ended
+        if self._timeline.ends_at is None:
+            ready = self._policy.may_start(waiting_s, input_ended=ended)
+        else:
+            dry = self._timeline.is_dry(now)
+            ready = not dry or self._policy.may_resume(waiting_s, input_ended=ended)
+        if not (ready and self._waiting_frames):
+            return
+        self._timeline.push(self._waiting_frames, max(now, self._ready_at))
+        self._waiting_frames = 0
+        if not ended:
+            self._levels.add(self._format.frames(self._timeline.buffered_s(now)))
+
+    def _buffered_s(self) -> float:
+        waiting_s = self._format.duration_s(self._waiting_frames)
+        return waiting_s + self._timeline.buffered_s(self._now())
+
+    def end_input(self) -> None:
+        """Release any threshold."""
+        with self._changed:
+            self._input_ended = True
+            self._release()
+            self._changed.notify_all()
+
+    def drain(self, deadline: Deadline) -> bool:
+        """Wait until the last frame would have been heard; False if the deadline came first."""
+        with self._changed:
+            while not self._aborted:
+                ends_at = self._timeline.ends_at
+                left_s = 0.0 if ends_at is None else ends_at - self._clock.now()
+                if left_s <= 0:
+                    return True
+                limit_s = deadline.remaining_s
+                if limit_s is not None and limit_s <= 0:
+                    return False
+                self._clock.wait(self._changed, left_s if limit_s is None else min(left_s, limit_s))
+        return True
+
+    def abort(self) -> None:
+        """Stop the pretended sound at once."""
+        with self._changed:
+            if self._silent_at is None:
+                self._silent_at = self._clock.now()
+            self._aborted = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def position(self) -> int:
+        """Frames that would have been heard so far."""
+        return self._timeline.position(self._now())
+
+    def _now(self) -> float:
+        return self._clock.now() if self._silent_at is None else self._silent_at
+
+    def snapshot(self) -> SinkSnapshot:
+        """How the pretended sound stands."""
+        now = self._now()
+        playing = self._timeline.ends_at is not None
+        return SinkSnapshot(
+            playing=playing,
+            rebuffering=playing and not self._input_ended and self._timeline.is_dry(now),
+            buffered_s=self._buffered_s(),
+            heard_s=self._format.duration_s(self._timeline.position(now)),
+        )
+
+    def report(self) -> SinkReport:
+        """What a perfect device would have done."""
+        now, levels, ends_at = self._now(), self._levels, self._timeline.ends_at
+        seconds = self._format.duration_s
+        return SinkReport(
+            first_sound_at=self._timeline.first_sound_at,
+            last_sound_at=None if ends_at is None else min(ends_at, now),
+            heard_frames=self._timeline.position(now),
+            underruns=tuple(self._timeline.underruns),
+            rebuffers=len(self._timeline.underruns),
+            start_buffered_s=None if levels.first is None else seconds(levels.first),
+            min_buffered_s=None if levels.least is None else seconds(levels.least),
+            mean_buffered_s=None if levels.mean is None else levels.mean / self._format.rate_hz,
+        )
+
+
+class DiscardSink:
+    """Takes frames as fast as they come and lets none be heard: for saving only."""
+
+    def __init__(self, format: AudioFormat) -> None:
+        self._format = format
+        self._frames = 0
+
+    @property
+    def format(self) -> AudioFormat:
+        """The format that it was made for."""
+        return self._format
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def write(self, samples: Samples) -> None:
+        """Count frames."""
+        self._frames += samples.shape[0]
+
+    def end_input(self) -> None:
+        """Nothing to release."""
+
+    def drain(self, deadline: Deadline) -> bool:  # noqa: ARG002  nothing to wait for
+        """All is done when it was written."""
+        return True
+
+    def abort(self) -> None:
+        """Nothing sounds."""
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def position(self) -> int:
+        """Frames taken: what counts as spoken where nothing is meant to be heard."""
+        return self._frames
+
+    def snapshot(self) -> SinkSnapshot:
+        """Frames taken, none waiting."""
+        taken_s = self._format.duration_s(self._frames)
+        return SinkSnapshot(playing=False, rebuffering=False, buffered_s=0.0, heard_s=taken_s)
+
+    def report(self) -> SinkReport:
+        """Frames taken; no sound, so no times."""
+        return SinkReport(heard_frames=self._frames)
