@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from voicecli.errors import ConfigError, NetworkError, SourceError
+from voicecli.request import SpeechRequest
+from voicecli.sources.builtin import BuiltinSource, VoiceCache, pieces
+
+HEART = "heart"
+
+
+@pytest.fixture(scope="module")
+def voices():
+    return VoiceCache()
+
+
+def request(text, voice=HEART, speed=None):
+    return SpeechRequest(text=text, voice=voice, model="hibari", response_format="pcm", speed=speed)
+
+
+def speak(voices, text, **settings):
+    with BuiltinSource(request(text, **settings), voices) as source:
+        return list(source)
+
+
+class Broken:
+    """A voice whose parts fail as told."""
+
+    def __init__(self, voice, **parts):
+        self._voice, self._parts = voice, parts
+
+    def __getattr__(self, name):
+        return self._parts.get(name) or getattr(self._voice, name)
+
+
+def cache_of(voice):
+    cache = VoiceCache()
+    cache._voices[HEART] = voice
+    return cache
+
+
+def samples(chunks):
+    return np.frombuffer(b"".join(chunks), "<i2")
+
+
+def test_speaks_audibly_in_chunks_of_half_a_second_at_most(voices):
+    chunks = speak(voices, "Hello there, this is a test of the built-in voice.")
+    assert len(chunks) > 3
+    assert all(0 < len(chunk) <= 24_000 and len(chunk) % 2 == 0 for chunk in chunks)
+    sound = samples(chunks)
+    assert 2 < len(sound) / 24_000 < 6
+    assert np.abs(sound.astype(int)).max() > 3000
+
+
+def test_says_what_it_yields(voices):
+    info = BuiltinSource(request("Hi."), voices).info
+    assert (info.content_type, info.rate_hz, info.channels) == (
+        "audio/pcm;rate=24000;channels=1",
+        24_000,
+        1,
+    )
+
+
+def test_same_request_gives_the_same_bytes(voices):
+    assert speak(voices, "Same again.") == speak(voices, "Same again.")
+
+
+def test_sentences_follow_one_another_whole(voices):
+    one, two = speak(voices, "The first one."), speak(voices, "And a second.")
+    assert b"".join(speak(voices, "The first one. And a second.")) == b"".join(one + two)
+
+
+def test_speed_shortens_and_lengthens(voices):
+    text = "Speed is a matter of taste."
+    lengths = [len(samples(speak(voices, text, speed=speed))) for speed in (0.5, None, 2.0)]
+    assert lengths[0] > 1.5 * lengths[1] > 1.5 * 1.3 * lengths[2]
+
+
+@pytest.mark.parametrize("speed", [0.1, 4.5, float("nan")])
+def test_speed_out_of_range_is_refused(voices, speed):
+    with pytest.raises(ConfigError, match=r"0\.25 to 4"):
+        BuiltinSource(request("Hi.", speed=speed), voices).__enter__()
+
+
+@pytest.mark.parametrize("text", ["😀 🎉", "你好。再见。", "*", "…!!!", "\x00\x07", "   "])
+def test_nothing_speakable_is_an_error_that_says_english(voices, text):
+    with pytest.raises(SourceError, match="English"):
+        speak(voices, text)
+
+
+def test_unspeakable_sentences_between_others_are_left_out(voices):
+    assert speak(voices, "Hello there.\n😀\n!!!\nGoodbye.") == speak(
+        voices, "Hello there.\nGoodbye."
+    )
+
+
+def test_next_sentence_is_not_looked_at_before_the_first_is_heard(voices):
+    seen = []
+    voice = voices.load(HEART)
+    spy = Broken(voice, g2p=lambda text: seen.append(text) or voice.g2p(text))
+    with BuiltinSource(request("One is first. Two is later."), cache_of(spy)) as source:
+        next(iter(source))
+    assert seen == ["One is first."]
+
+
+def test_cancel_stops_between_chunks(voices):
+    with BuiltinSource(
+        request("This sentence is long enough for several chunks."), voices
+    ) as source:
+        chunks = iter(source)
+        next(chunks)
+        thread = threading.Thread(target=source.cancel)
+        thread.start()
+        thread.join()
+        source.cancel()
+        assert list(chunks) == []
+
+
+def test_cancelled_before_the_first_sentence_it_says_nothing(voices):
+    with BuiltinSource(request("Hello."), voices) as source:
+        source.cancel()
+        assert list(source) == []
+
+
+def test_page_without_a_full_stop_is_spoken_in_parts(voices):
+    voice = voices.load(HEART)
+    asked = []
+    spy = Broken(
+        voice, from_ids=lambda ids, speed, rng: asked.append(len(ids)) or np.zeros(5, "f4")
+    )
+    with BuiltinSource(request("word 1234567 " * 200), cache_of(spy)) as source:
+        assert len(list(source)) == len(asked)
+    assert len(asked) > 5
+    assert max(asked) <= 402  # the network's limit and a pad at either end
+
+
+def test_unknown_voice_is_told_with_those_there_are():
+    with pytest.raises(ConfigError) as caught:
+        BuiltinSource(request("Hi.", voice="al\x1b[31mloy"), VoiceCache()).__enter__()
+    assert '"alloy"' in caught.value.message
+    assert "heart" in caught.value.message
+    assert "voicecli voices" in caught.value.remedy
+
+
+def test_voice_that_cannot_be_fetched_is_a_network_error(monkeypatch, tmp_path):
+    def offline(*args, **kwargs):
+        raise urllib.error.URLError("Temporary failure in name resolution")
+
+    monkeypatch.setenv("HIBARI_HOME", str(tmp_path))
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    with pytest.raises(NetworkError) as caught:
+        BuiltinSource(request("Hi.", voice="emma"), VoiceCache()).__enter__()
+    assert '"emma" is not on this machine' in caught.value.message
+    assert "name resolution" in caught.value.message
+    assert "hibari:" not in caught.value.message
+
+
+def test_folder_for_voices_that_cannot_be_made_is_told(monkeypatch, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("HIBARI_HOME", str(tmp_path / "file"))
+    with pytest.raises(NetworkError, match=r"Not a directory|File exists"):
+        VoiceCache().load("emma")
+
+
+def test_damaged_model_is_told_without_the_runtimes_exception(monkeypatch, tmp_path):
+    from hibari.voices import VOICES
+
+    (tmp_path / VOICES["emma"]["file"]).write_bytes(b"no model")
+    monkeypatch.setenv("HIBARI_HOME", str(tmp_path))
+    with pytest.raises(SourceError, match="built-in voice failed"):
+        VoiceCache().load("emma")
+
+
+def test_tables_that_fail_on_the_lent_thread_are_told_by_the_loading_one(monkeypatch):
+    import hibari.g2p
+
+    def broken(**settings):
+        raise OSError("lexicon gone")
+
+    monkeypatch.setattr(hibari.g2p, "G2P", broken)
+    with pytest.raises(SourceError, match="lexicon gone"):
+        VoiceCache().load(HEART)
+
+
+def test_package_that_is_missing_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hibari.voices", None)
+    with pytest.raises(SourceError, match="hibari"):
+        VoiceCache().load(HEART)
+
+
+def test_failure_while_speaking_is_told(voices):
+    def fail(*args):
+        raise RuntimeError("out of\x1b[2J memory")
+
+    broken = Broken(voices.load(HEART), from_ids=fail)
+    with (
+        BuiltinSource(request("Hello."), cache_of(broken)) as source,
+        pytest.raises(SourceError, match=r"failed: out of memory"),
+    ):
+        list(source)
+
+
+def test_failure_without_a_text_is_told_by_its_kind(voices):
+    def fail(*args):
+        raise MemoryError
+
+    with (
+        BuiltinSource(request("Hello."), cache_of(Broken(voices.load(HEART), g2p=fail))) as source,
+        pytest.raises(SourceError, match="MemoryError"),
+    ):
+        list(source)
+
+
+def test_lent_thread_loads_the_tables_and_is_joined():
+    started = []
+
+    def spawn(work, name):
+        thread = threading.Thread(target=work, name=name)
+        started.append(thread)
+        thread.start()
+        return thread
+
+    cache = VoiceCache()
+    voice = cache.load(HEART, spawn)
+    assert [thread.name for thread in started] == ["voicecli-g2p"]
+    assert not started[0].is_alive()
+    assert voice.g2p("Hi.")
+    assert cache.load(HEART, spawn) is voice
+    assert len(started) == 1
+
+
+def test_import_brings_no_numpy():
+    script = (
+        "import sys, voicecli.sources.builtin\n"
+        "print(sorted({'numpy', 'onnxruntime', 'hibari', 'openai'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == "[]"
+
+
+@given(st.text(alphabet="ab ,;", max_size=60), st.integers(1, 12))
+@example("one, two three", 9)
+def test_pieces_lose_nothing_but_space_and_keep_the_limit(text, limit):
+    parts = list(pieces(text, limit))
+    assert all(0 < len(part) <= limit for part in parts)
+    assert "".join(parts).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "parts"),
+    [
+        ("short", 10, ["short"]),
+        ("one two, three", 10, ["one two,", "three"]),
+        ("one two three", 8, ["one two", "three"]),
+        ("abcdefgh", 3, ["abc", "def", "gh"]),
+        ("", 3, []),
+    ],
+)
+def test_pieces_are_cut_after_clauses_then_words(text, limit, parts):
+    assert list(pieces(text, limit)) == parts
