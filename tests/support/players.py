@@ -1,0 +1,86 @@
+"""Players that are not ours, for proving the harness and for comparison."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tests.support.soundserver import SoundServer
+
+# Opens and starts the stream, lets it settle, then plays; what it prints are the
+# monotonic times that PortAudio and the program itself give for the first frame.
+_BLOCKING_WRITER = """
+import json, sys, time
+import sounddevice as sd
+data = sys.stdin.buffer.read()
+stream = sd.RawOutputStream(samplerate=48000, channels=1, dtype="int16", latency=0.05)
+stream.start()
+time.sleep(0.3)
+written = time.monotonic()
+stream.write(data)
+stream.write(bytes(2 * round(48000 * (stream.latency + 0.05))))
+print(json.dumps({"written": written, "latency": stream.latency}))
+stream.stop(); stream.close()
+"""
+
+_CALLBACK = """
+import json, sys, time
+import sounddevice as sd
+data = memoryview(sys.stdin.buffer.read())
+at = 0
+first = None
+done = []
+def callback(out, frames, when, status):
+    global at, first
+    if first is None:
+        first = when.outputBufferDacTime - when.currentTime + time.monotonic()
+    part = data[at:at + len(out)]
+    out[:len(part)] = part
+    out[len(part):] = bytes(len(out) - len(part))
+    at += len(part)
+    if not len(part):
+        done.append(1)
+stream = sd.RawOutputStream(samplerate=48000, channels=1, dtype="int16", latency=0.05,
+                            callback=callback)
+stream.start()
+while len(done) < 1: time.sleep(0.01)
+time.sleep(stream.latency + 0.1)
+print(json.dumps({"dac": first}))
+stream.abort(); stream.close()
+"""
+
+
+def pacat(server: SoundServer, samples: NDArray[np.int16], *, rate_hz: int = 48_000) -> None:
+    """Play (frames,) or (frames, channels) with PulseAudio's own client, to the end."""
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    subprocess.run(
+        ["pacat", "--playback", f"--rate={rate_hz}", f"--channels={channels}", "--format=s16le",
+         "--raw",
+         "--latency-msec=50"],
+        env=server.environment(), input=samples.tobytes(), check=True, timeout=60,
+    )  # fmt: skip
+
+
+def blocking_writer(server: SoundServer, samples: NDArray[np.int16]) -> dict[str, float]:
+    """Play by PortAudio's blocking write; ``written`` is the moment of the first write."""
+    return _run(server, _BLOCKING_WRITER, samples)
+
+
+def callback_player(server: SoundServer, samples: NDArray[np.int16]) -> dict[str, float]:
+    """Play by PortAudio's callback; ``dac`` is when PortAudio says the first block is heard."""
+    return _run(server, _CALLBACK, samples)
+
+
+def _run(server: SoundServer, script: str, samples: NDArray[np.int16]) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=server.environment(), input=samples.tobytes(),
+        stdout=subprocess.PIPE, check=True, timeout=60,
+    )  # fmt: skip
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return told

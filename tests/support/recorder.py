@@ -1,0 +1,236 @@
+"""The independent witness: what was heard at the sound server, and when.
+
+``parec`` reads the monitor of the null sink; a thread stamps each block as it
+arrives. From the stamps each frame gets a time on CLOCK_MONOTONIC:
+
+A block can only arrive *after* its last frame was rendered, never before, and
+the sink renders at exactly its rate. So ``arrival - position/rate`` has a hard
+lower edge, met by every block that was not held up on its way; the least value
+over a second around a frame is that edge there. Scheduling noise only ever
+delays single blocks and so drops out. What PulseAudio holds back or renders ahead
+cancels: no further correction is made, and ``tests/support_tests/test_recorder.py``
+holds the result to players whose write time and device time are known.
+
+Accuracy: times within 1.3 ms of PortAudio's own, at rest (24 runs); lengths and
+gaps exact to the frame.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tests.support.soundserver import BLOCK_MS, RATE_HZ, end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from tests.support.soundserver import SoundServer
+
+THRESHOLD = 0.02
+"""Full scale is 1; a tone of 0.5 crosses this within two frames of its start."""
+
+WINDOW_S = 0.5
+
+
+class RecorderError(Exception):
+    """Nothing was recorded, or what was awaited did not come in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A silence inside a sound: where it starts in the sound, and how long it is."""
+
+    at_s: float
+    length_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The stretch from the first to the last frame above the threshold.
+
+    ``first`` and ``last`` are frame positions in the recording (both sound);
+    ``onset`` and ``end`` are monotonic seconds.
+    """
+
+    first: int
+    last: int
+    onset: float
+    end: float
+    gaps: tuple[Gap, ...]
+    samples: NDArray[np.int16]
+
+    @property
+    def length_s(self) -> float:
+        """From onset to end, gaps included."""
+        return len(self.samples) / RATE_HZ
+
+    @property
+    def frames(self) -> int:
+        """Frames from onset to end, gaps included."""
+        return len(self.samples)
+
+    @property
+    def sounding_s(self) -> float:
+        """Length without the gaps."""
+        return self.length_s - sum(gap.length_s for gap in self.gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Everything heard between start and stop.
+
+    ``samples`` is int16 of shape (frames,) or (frames, channels); ``arrivals``
+    has one row a block: frames received so far, monotonic seconds.
+    """
+
+    samples: NDArray[np.int16]
+    arrivals: NDArray[np.float64]
+
+    def time_of(self, frame: int) -> float:
+        """Monotonic seconds at which a frame was heard."""
+        frames, stamps = self.arrivals[:, 0], self.arrivals[:, 1]
+        near = np.abs(frames - frame) <= WINDOW_S * RATE_HZ
+        if not near.any():
+            near = np.ones(len(frames), dtype=bool)
+        return float(np.min((stamps - frames / RATE_HZ)[near])) + frame / RATE_HZ
+
+    def sound(self, *, threshold: float = THRESHOLD, min_gap_s: float = 0.002) -> Sound:
+        """Find the sound: onset, end, and every silence of ``min_gap_s`` or longer in it.
+
+        Raises:
+            RecorderError: nothing rose above the threshold.
+        """
+        level = np.abs(self.samples.astype(np.int32))
+        if level.ndim == 2:
+            level = level.max(axis=1)
+        loud = np.flatnonzero(level > threshold * 32767)
+        if not len(loud):
+            raise RecorderError(f"nothing heard in {len(level) / RATE_HZ:.1f} s of recording")
+        first, last = int(loud[0]), int(loud[-1])
+        steps = np.diff(loud)
+        # A step of n between loud frames encloses n - 1 quiet ones.
+        quiet = np.flatnonzero(steps - 1 >= min_gap_s * RATE_HZ)
+        gaps = tuple(
+            Gap(at_s=(int(loud[i]) + 1 - first) / RATE_HZ, length_s=(int(steps[i]) - 1) / RATE_HZ)
+            for i in quiet
+        )
+        return Sound(
+            first=first,
+            last=last,
+            onset=self.time_of(first),
+            end=self.time_of(last + 1),
+            gaps=gaps,
+            samples=self.samples[first : last + 1],
+        )
+
+
+class Recorder:
+    """Records a sound server's monitor while the ``with`` block runs.
+
+    Attributes read from other threads are guarded by one condition; the reader
+    thread alone appends.
+    """
+
+    def __init__(self, server: SoundServer, *, threshold: float = THRESHOLD) -> None:
+        self._server = server
+        self._threshold = threshold * 32767
+        self._blocks: list[bytes] = []
+        self._arrivals: list[tuple[int, float]] = []
+        self._frames = 0
+        self._last_loud: int | None = None
+        self._changed = threading.Condition()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            ["parec", "--record", f"--device={self._server.monitor}", f"--rate={RATE_HZ}",
+             f"--channels={self._server.channels}", "--format=s16le", "--raw",
+             f"--latency-msec={BLOCK_MS}", "--client-name=recorder"],
+            env=self._server.environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._read, name="recorder", daemon=True)
+        self._thread.start()
+        self._await(lambda: self._frames > 0, 10.0, "parec gave no block")
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._process is not None and self._thread is not None:
+            self._process.terminate()
+            self._thread.join(5.0)
+            end(self._process)
+            self._process = None
+
+    def _read(self) -> None:
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        descriptor = process.stdout.fileno()
+        frame_bytes = 2 * self._server.channels
+        received = 0
+        while data := os.read(descriptor, 65536):
+            now = time.monotonic()
+            received += len(data)
+            even = data[: len(data) // 2 * 2]
+            loud = len(even) > 0 and int(np.abs(np.frombuffer(even, "<i2").astype(int)).max())
+            with self._changed:
+                self._blocks.append(data)
+                self._frames = received // frame_bytes
+                self._arrivals.append((self._frames, now))
+                if loud > self._threshold:
+                    self._last_loud = self._frames
+                self._changed.notify_all()
+
+    def _await(self, met: Callable[[], bool], timeout_s: float, complaint: str) -> None:
+        with self._changed:
+            if not self._changed.wait_for(met, timeout_s):
+                raise RecorderError(f"{complaint} in {timeout_s:.1f} s")
+
+    def wait_for_sound(self, timeout_s: float = 15.0) -> None:
+        """Return as soon as anything was heard.
+
+        Raises:
+            RecorderError: silence until the timeout.
+        """
+        self._await(lambda: self._last_loud is not None, timeout_s, "nothing heard")
+
+    def wait_for_silence(self, length_s: float = 0.3, timeout_s: float = 30.0) -> None:
+        """Return when the last ``length_s`` were silent.
+
+        Raises:
+            RecorderError: sound until the timeout.
+        """
+        start = self._frames
+        quiet = round(length_s * RATE_HZ)
+        self._await(
+            lambda: self._frames - max(start, self._last_loud or 0) >= quiet,
+            timeout_s,
+            f"no silence of {length_s:.1f} s",
+        )
+
+    def finish(self, *, tail_s: float = 0.1) -> Recording:
+        """Record ``tail_s`` more, stop, and return everything heard."""
+        target = self._frames + round(tail_s * RATE_HZ)
+        self._await(lambda: self._frames >= target, tail_s + 5.0, "the recorder stood still")
+        self._stop()
+        with self._changed:
+            data = b"".join(self._blocks)
+            arrivals = np.array(self._arrivals, dtype=np.float64)
+        channels = self._server.channels
+        frames = len(data) // (2 * channels)
+        samples = np.frombuffer(data, "<i2", count=frames * channels)
+        return Recording(samples if channels == 1 else samples.reshape(-1, channels), arrivals)

@@ -1,0 +1,222 @@
+"""A private PulseAudio with a null sink: the loudspeaker of the tests.
+
+Nothing of the machine's own sound is used or touched: runtime folder, socket,
+cookie, client and ALSA configuration live in one temporary folder, so several
+servers run side by side, as root too, and on machines with a real sound card.
+
+Why each setting is what it is (all measured):
+
+- The sink runs at 48 kHz, s16, one channel. A 48 kHz mono int16 stream at full
+  volume then arrives at the monitor bit for bit; any other rate goes through
+  PulseAudio's resampler.
+- An idle null sink renders in blocks of up to 2 s, so the first sound after a
+  silence appears late by as much. One silent client that asks for 5 ms keeps
+  the blocks at 5 ms for every player.
+- Rewinding is off. A null sink that rewinds re-renders up to one block for each
+  stream that starts; its monitor has passed the old block on by then, and the
+  recorder misses up to 1 ms of the head and hears blocks up to 3 ms late.
+  Without it block arrival jitters by 0.1 ms.
+- Shared memory is off: containers have 64 MB of it, and a dead server leaves
+  its part behind.
+- Both daemons die with the process that started them (``setpriv --pdeathsig``),
+  so a killed test run leaves nothing playing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Self
+
+RATE_HZ = 48_000
+SINK = "speaker"
+BLOCK_MS = 5
+START_TIMEOUT_S = 15.0
+
+# PortAudio aborts the process when ALSA's configuration is empty, and lists every
+# card and plug-in when it is the system's; these two definitions give it exactly
+# one playback device twice, as a desktop does.
+ALSA_CONFIG = """\
+pcm.!default { type pulse hint { show on description "Default" } }
+ctl.!default { type pulse }
+pcm.pulse { type pulse hint { show on description "PulseAudio" } }
+ctl.pulse { type pulse }
+"""
+
+CLIENT_CONFIG = "autospawn = no\nenable-shm = no\n"
+
+PACKAGES = "pulseaudio pulseaudio-utils libasound2-plugins libportaudio2"
+
+
+class SoundServerError(Exception):
+    """The private sound server did not start; the message carries its log."""
+
+
+class SoundServer:
+    """One PulseAudio daemon with one null sink, as a context manager.
+
+    ``channels`` is the number of channels of the sink; 1 keeps mono content exact.
+    """
+
+    def __init__(self, *, channels: int = 1) -> None:
+        self.channels = channels
+        self.rate_hz = RATE_HZ
+        self._dir: Path | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    @property
+    def folder(self) -> Path:
+        """The runtime folder, which exists while the server runs."""
+        assert self._dir is not None, "the sound server is not running"
+        return self._dir
+
+    @property
+    def monitor(self) -> str:
+        """Name of the source on which everything played is heard."""
+        return f"{SINK}.monitor"
+
+    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Environment in which every player reaches this server and no other.
+
+        ``base`` (default: this process's) is copied, never changed.
+        """
+        folder = self.folder
+        env = dict(os.environ if base is None else base)
+        for stale in ("PULSE_SINK", "PULSE_SOURCE", "DISPLAY", "DBUS_SESSION_BUS_ADDRESS"):
+            env.pop(stale, None)
+        env.update(
+            XDG_RUNTIME_DIR=str(folder),
+            PULSE_RUNTIME_PATH=str(folder / "pulse"),
+            PULSE_STATE_PATH=str(folder / "state"),
+            PULSE_SERVER=f"unix:{folder}/native",
+            PULSE_COOKIE=str(folder / "cookie"),
+            PULSE_CLIENTCONFIG=str(folder / "client.conf"),
+            ALSA_CONFIG_PATH=str(folder / "alsa.conf"),
+        )
+        return env
+
+    def start(self) -> None:
+        """Start the daemon and the client that keeps it awake; return when both answer.
+
+        Raises:
+            SoundServerError: a program is missing or did not come up; says why.
+        """
+        missing = [p for p in ("pulseaudio", "pactl", "pacat", "parec") if not shutil.which(p)]
+        if missing:
+            raise SoundServerError(
+                f"{', '.join(missing)} not found; apt-get install {PACKAGES} (scripts/setup does)"
+            )
+        # Unix socket paths end at 107 bytes: TMPDIR may be long, /tmp is not.
+        self._dir = Path(tempfile.mkdtemp(prefix="vc-", dir="/tmp"))  # mode 0700
+        (self._dir / "alsa.conf").write_text(ALSA_CONFIG)
+        (self._dir / "client.conf").write_text(CLIENT_CONFIG)
+        self._spawn_daemon()
+        self._spawn_keep_awake()
+
+    def stop(self) -> None:
+        """End everything and remove the folder; may be called twice."""
+        while self._processes:
+            end(self._processes.pop())
+        if self._dir is not None:
+            shutil.rmtree(self._dir, ignore_errors=True)
+            self._dir = None
+
+    def log(self) -> str:
+        """What the daemon has said so far."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def _spawn_daemon(self) -> None:
+        sink = (
+            f"module-null-sink sink_name={SINK} rate={RATE_HZ} channels={self.channels} "
+            f"format=s16le norewinds=1"
+        )
+        protocol = f"module-native-protocol-unix socket={self.folder}/native auth-anonymous=1"
+        with (self.folder / "log").open("wb") as log:
+            daemon = self._spawn(
+                ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--disable-shm=yes",
+                 "--exit-idle-time=-1", "--log-target=stderr", "--log-time=yes",
+                 f"--load={protocol}", f"--load={sink}"],
+                stderr=log.fileno(),
+            )  # fmt: skip
+        self._until(daemon, self._answers, "PulseAudio did not answer")
+
+    def _spawn_keep_awake(self) -> None:
+        client = self._spawn(
+            ["pacat", "--playback", f"--device={SINK}", f"--latency-msec={BLOCK_MS}",
+             f"--rate={RATE_HZ}", f"--channels={self.channels}", "--format=s16le",
+             "--client-name=keep-awake", "/dev/zero"],
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._until(client, self._awake, "the silent client did not start")
+
+    def _spawn(self, command: list[str], *, stderr: int) -> subprocess.Popen[bytes]:
+        leash = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
+        process = subprocess.Popen(
+            [*leash, *command],
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+        self._processes.append(process)
+        return process
+
+    def _until(
+        self, process: subprocess.Popen[bytes], ready: Callable[[], bool], complaint: str
+    ) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not ready():
+            if process.poll() is not None:
+                raise SoundServerError(f"{complaint}: exit {process.returncode}\n{self.log()}")
+            if time.monotonic() > deadline:
+                raise SoundServerError(f"{complaint} in {START_TIMEOUT_S:.0f} s\n{self.log()}")
+            time.sleep(0.02)
+
+    def _pactl(self, *arguments: str) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            done = subprocess.run(
+                ["pactl", *arguments], env=self.environment() | {"LC_ALL": "C"},
+                capture_output=True, text=True, timeout=5, check=False,
+            )  # fmt: skip
+            return done.stdout if done.returncode == 0 else ""
+        return ""
+
+    def _answers(self) -> bool:
+        return SINK in self._pactl("list", "short", "sinks")
+
+    def _awake(self) -> bool:
+        return "RUNNING" in self._pactl("list", "short", "sinks")
+
+
+def end(process: subprocess.Popen[bytes], *, patience_s: float = 5.0) -> None:
+    """Terminate a child, kill it when it does not go, and reap it."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()

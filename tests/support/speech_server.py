@@ -1,0 +1,353 @@
+"""A speech server that misbehaves on demand: real sockets, real HTTP/1.1, no model.
+
+It speaks ``POST /v1/audio/speech`` and ``GET /v1/audio/voices`` as the OpenAI API
+and its many imitators do, from clips encoded beforehand, and keeps what it was
+asked and when. Everything that can differ between servers or go wrong on the way
+is a field of `Reply`.
+
+Runs on its own too, for benchmarks (one JSON line with the address, then serves
+until its standard input ends)::
+
+    python -m tests.support.speech_server --ttfb 0.2 --pace 4 --seconds 4
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Literal
+
+from tests.support.tones import CONTENT_TYPES, FORMATS, encode, tone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from tests.support.tones import Format
+
+FOREVER = float("inf")
+
+VOICE_SHAPES: dict[str, Any] = {
+    "strings": {"voices": ["alloy", "heart"]},
+    "objects": {"voices": [{"id": "alloy", "name": "Alloy"}, {"id": "heart", "name": "Heart"}]},
+    "bare list": ["alloy", "heart"],
+    "bare objects": [{"id": "alloy", "name": "Alloy"}, {"id": "heart", "name": "Heart"}],
+    "openai list": {"object": "list", "data": [{"id": "alloy"}, {"id": "heart"}]},
+    "voice_id": {"voices": [{"voice_id": "alloy"}, {"voice_id": "heart"}]},
+}
+"""The shapes of ``/v1/audio/voices`` in the wild; each lists alloy and heart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Encoded audio, how long it sounds, and what it calls itself."""
+
+    body: bytes
+    duration_s: float
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer of the server; the default sends the asked-for clip at once.
+
+    - ``body``: bytes instead of the clip of the requested ``response_format``.
+    - ``ttfb_s``: wait before the status line; `FOREVER` never answers.
+    - ``pace``: times real time at which audio leaves; None is as fast as it goes.
+    - ``chunk_bytes``: size of each write (and HTTP chunk); None is one write.
+    - ``framing``: how the end of the body is told: chunked coding, Content-Length,
+      or only by closing.
+    - ``stall_at_s``/``stall_for_s``: pause before the audio of that second.
+    - ``cut_at``: fraction of the body after which the connection goes away;
+      ``reset`` makes that an RST instead of a FIN.
+    """
+
+    body: bytes | None = None
+    status: int = 200
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ttfb_s: float = 0.0
+    pace: float | None = None
+    chunk_bytes: int | None = 4096
+    framing: Literal["chunked", "length", "close"] = "chunked"
+    stall_at_s: float = 0.0
+    stall_for_s: float = 0.0
+    cut_at: float | None = None
+    reset: bool = False
+
+
+def error(status: int, body: object, **headers: str) -> Reply:
+    """A JSON error answer; header names take ``_`` for ``-``."""
+    return Reply(
+        body=json.dumps(body).encode(),
+        status=status,
+        content_type="application/json",
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        framing="length",
+    )
+
+
+def sse(audio: bytes, *, piece: int = 4096) -> Reply:
+    """The answer as an event stream: ``speech.audio.delta`` events, then ``done``."""
+    deltas = [
+        {"type": "speech.audio.delta", "audio": base64.b64encode(audio[i : i + piece]).decode()}
+        for i in range(0, len(audio), piece)
+    ]
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    events = [*deltas, {"type": "speech.audio.done", "usage": usage}]
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
+    return Reply(body=body, content_type="text/event-stream; charset=utf-8")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what became of its answer; times are monotonic seconds."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    json: Any
+    at: float
+    first_byte_at: float | None = None
+    last_byte_at: float | None = None
+    sent: int = 0
+    hung_up: bool = False
+    """The client closed before the answer was complete."""
+
+
+def clips_of(
+    samples: NDArray[Any],
+    *,
+    rate_hz: int = 48_000,
+    page_ms: int = 20,
+    formats: Iterable[Format] = FORMATS,
+) -> dict[str, Clip]:
+    """The same mono samples in every format."""
+    return {
+        kind: Clip(
+            encode(samples, kind, rate_hz=rate_hz, page_ms=page_ms),
+            len(samples) / rate_hz,
+            CONTENT_TYPES[kind],
+        )
+        for kind in formats
+    }
+
+
+class SpeechServer:
+    """Serves while the ``with`` block runs, on a free port of 127.0.0.1.
+
+    ``reply`` answers every speech request that finds ``queued`` empty. Both, and
+    ``clips`` and ``voices``, may be changed between requests.
+    """
+
+    def __init__(
+        self, clips: Mapping[str, Clip] | None = None, *, reply: Reply | None = None, port: int = 0
+    ) -> None:
+        self.clips = dict(clips or {})
+        self.reply = reply or Reply()
+        self.queued: deque[Reply] = deque()
+        self.voices: Any = VOICE_SHAPES["strings"]
+        self.exchanges: list[Exchange] = []
+        self.closing = threading.Event()
+        self._http = _Http(("127.0.0.1", port), _Handler)
+        self._http.owner = self
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, args=(0.05,), name="speech-server", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.closing.set()
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._http.server_address[1])
+
+    @property
+    def url(self) -> str:
+        """Base address as clients of the OpenAI API want it."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def speech_requests(self) -> list[Exchange]:
+        """Requests for speech, in order of arrival."""
+        return [e for e in self.exchanges if e.path.endswith("/audio/speech")]
+
+    def next_reply(self) -> Reply:
+        """The answer to the next request for speech."""
+        return self.queued.popleft() if self.queued else self.reply
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = True
+    owner: SpeechServer
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are part of the game; anything else must be seen."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # one write, one segment: chunk sizes stay visible
+    server: _Http
+    timeout = 30
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing on stderr."""
+
+    def do_GET(self) -> None:
+        self._note(None)
+        if self.path.split("?")[0].endswith("/audio/voices"):
+            self._send_json(200, self.server.owner.voices)
+        elif self.path.endswith("/models"):
+            self._send_json(200, {"object": "list", "data": [{"id": "tts-1", "object": "model"}]})
+        else:
+            self._send_json(404, {"detail": "Not Found"})
+
+    def do_HEAD(self) -> None:
+        self._note(None)
+        self.send_response_only(405)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            asked = json.loads(raw)
+        except ValueError:
+            asked = None
+        exchange = self._note(asked)
+        if not self.path.endswith("/audio/speech") or not isinstance(asked, dict):
+            self._send_json(404, {"detail": "Not Found"})
+            return
+        try:
+            self._answer(exchange, asked, self.server.owner.next_reply())
+        except (BrokenPipeError, ConnectionResetError):
+            exchange.hung_up = True
+            self.close_connection = True
+
+    def _note(self, asked: Any) -> Exchange:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        exchange = Exchange(self.command, self.path, headers, asked, time.monotonic())
+        self.server.owner.exchanges.append(exchange)
+        return exchange
+
+    def _send_json(self, status: int, body: object) -> None:
+        data = json.dumps(body).encode()
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _answer(self, exchange: Exchange, asked: dict[str, Any], reply: Reply) -> None:
+        clip = self.server.owner.clips.get(asked.get("response_format", "mp3"))
+        body = reply.body if reply.body is not None else clip.body if clip else b""
+        content_type = reply.content_type or (clip.content_type if clip else "audio/pcm")
+        if not self._sleep_until(exchange.at + reply.ttfb_s):
+            return
+        self._send_head(reply, content_type, len(body))
+        exchange.first_byte_at = time.monotonic()
+        duration_s = clip.duration_s if clip else 0.0
+        complete = self._send_body(exchange, reply, body, duration_s)
+        exchange.last_byte_at = time.monotonic()
+        if reply.framing == "close" or not complete:
+            self.close_connection = True
+        if complete and reply.framing == "chunked":
+            self.wfile.write(b"0\r\n\r\n")
+        elif not complete and reply.reset:
+            self._reset()
+
+    def _send_head(self, reply: Reply, content_type: str, length: int) -> None:
+        self.send_response_only(reply.status)
+        self.send_header("Content-Type", content_type)
+        if reply.framing == "chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+        elif reply.framing == "length":
+            self.send_header("Content-Length", str(length))
+        else:
+            self.send_header("Connection", "close")
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _send_body(self, exchange: Exchange, reply: Reply, body: bytes, duration_s: float) -> bool:
+        """Write the body as the reply says; True when all of it went out."""
+        end = len(body) if reply.cut_at is None else round(len(body) * reply.cut_at)
+        step = reply.chunk_bytes or max(1, end)
+        seconds_per_byte = duration_s / len(body) if body else 0.0
+        started, stalled_s = time.monotonic(), 0.0
+        chunked = reply.framing == "chunked"
+        for at in range(0, end, step):
+            audio_s = at * seconds_per_byte
+            if reply.stall_for_s and not stalled_s and audio_s >= reply.stall_at_s:
+                stalled_s = reply.stall_for_s
+                if not self._sleep_until(time.monotonic() + stalled_s):
+                    return False
+            if reply.pace and not self._sleep_until(started + stalled_s + audio_s / reply.pace):
+                return False
+            data = body[at : min(at + step, end)]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+            exchange.sent += len(data)
+        return reply.cut_at is None
+
+    def _sleep_until(self, moment: float) -> bool:
+        """False when the server closed meanwhile."""
+        left = moment - time.monotonic()
+        if left <= 0:
+            return True
+        return not self.server.owner.closing.wait(None if left == FOREVER else left)
+
+    def _reset(self) -> None:
+        """Close with an RST: lingering for 0 s throws away what is unsent."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())
+
+
+def main() -> None:
+    """Serve a steady tone from the command line until standard input ends."""
+    parser = argparse.ArgumentParser(description="OpenAI-compatible server of a steady tone.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of the tone")
+    parser.add_argument("--rate", type=int, default=24_000, help="sample rate in Hz")
+    parser.add_argument("--ttfb", type=float, default=0.0, help="seconds before the first byte")
+    parser.add_argument("--pace", type=float, default=None, help="times real time")
+    parser.add_argument("--chunk", type=int, default=1024, help="bytes in a write")
+    parser.add_argument("--page-ms", type=int, default=20, help="length of an Ogg page")
+    parser.add_argument("--framing", choices=("chunked", "length", "close"), default="chunked")
+    given = parser.parse_args()
+    samples = tone(given.seconds, rate_hz=given.rate)
+    reply = Reply(
+        ttfb_s=given.ttfb, pace=given.pace, chunk_bytes=given.chunk, framing=given.framing
+    )
+    clips = clips_of(samples, rate_hz=given.rate, page_ms=given.page_ms)
+    with SpeechServer(clips, reply=reply, port=given.port) as server:
+        sys.stdout.write(json.dumps({"url": server.url}) + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
