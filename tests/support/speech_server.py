@@ -125,6 +125,8 @@ class Exchange:
     sent: int = 0
     hung_up: bool = False
     """The client closed before the answer was complete."""
+    over: threading.Event = field(default_factory=threading.Event)
+    """Set when the fields above have their last value."""
 
 
 def clips_of(
@@ -247,6 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             exchange.hung_up = True
             self.close_connection = True
+        finally:
+            exchange.over.set()
 
     def _note(self, asked: Any) -> Exchange:
         headers = {name.lower(): value for name, value in self.headers.items()}
