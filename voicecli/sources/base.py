@@ -8,6 +8,10 @@ A source is a context manager that is iterated once, by one thread::
 
 - Entering returns when the kind of answer is known (for HTTP: status and headers);
   ``info`` is valid from then on.
+- ``when_sent`` is called before entering; its callback is called once per entering,
+  on the entering thread, when the request has left the machine (at once where
+  nothing leaves it). What can wait until the other side thinks waits for that.
+- A source that failed before its first byte may be entered again: a retry.
 - A source never ends quietly when it knows that bytes are missing: it raises.
 - ``cancel()`` may be called from any thread, at any time, more than once; the
   iterating thread then stops soon. Being cancelled is not an error of the source:
@@ -21,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 
@@ -29,10 +33,12 @@ if TYPE_CHECKING:
 class SourceInfo:
     """What a source knows of its bytes before the first of them.
 
-    None means that it was not said. ``rate_hz`` and ``channels`` matter to
-    headerless PCM only; every other format says them itself.
+    None means that it was not said. ``requested`` is the format that was asked
+    for, ``content_type`` what the other side calls its answer. ``rate_hz`` and
+    ``channels`` matter to headerless PCM only; every other format says them itself.
     """
 
+    requested: str | None = None
     content_type: str | None = None
     rate_hz: int | None = None
     channels: int | None = None
@@ -44,6 +50,13 @@ class ByteSource(Protocol):
     @property
     def info(self) -> SourceInfo:
         """What is known of the bytes; valid once the source is entered."""
+
+    @property
+    def label(self) -> str:
+        """Where the bytes come from, for people and records; no secrets."""
+
+    def when_sent(self, callback: Callable[[], None]) -> None:
+        """Set what to call when the request has left."""
 
     def __enter__(self) -> Self: ...
 
