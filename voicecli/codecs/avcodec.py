@@ -1,0 +1,209 @@
+"""Whole packets through libav's decoders, and the push shape that mp3, aac and flac share.
+
+Framing is ours (`voicecli.codecs.mpeg`, `voicecli.codecs.flac`), because only
+then is it known which bytes made which samples: libav's parsers hold back up to
+ten frames and swallow tags without a word. libav gets one whole packet at a
+time and gives back what that packet holds, at once.
+
+libav's own log stays as the process has it: PyAV drops libav's messages unless
+the host asked for them with ``av.logging.set_level``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+
+from voicecli.audio import Pcm
+from voicecli.errors import CorruptStream, DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from voicecli.audio import AudioFormat, Samples
+
+MAX_LOST_RUN = 16
+"""Undecodable packets in a row that are still bridged with silence (0.3 s or so of MP3)."""
+
+_DTYPES = {"s16": np.int16, "s32": np.int32, "flt": np.float32}
+_S32_TO_FLOAT = np.float32(2.0**-31)
+
+
+class PacketDecoder:
+    """One libav decoder, fed whole packets.
+
+    ``name`` is libav's name of the decoder; ``extradata`` its out-of-band header
+    (FLAC's STREAMINFO), ``options`` its AVOptions. Threads are off: libav's frame
+    threads would hold back as many packets as there are cores.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        extradata: bytes | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        self._context: Any = av.CodecContext.create(name, "r")
+        self._context.thread_count = 1
+        self._context.thread_type = "NONE"
+        self._context.options = dict(options or {})
+        if extradata is not None:
+            self._context.extradata = extradata
+
+    def decode(self, packet: bytes) -> list[Pcm]:
+        """Samples of one packet; bytes after a whole frame are ignored.
+
+        Raises:
+            CorruptStream: libav refuses the packet.
+        """
+        try:
+            return [_to_pcm(frame) for frame in self._context.decode(av.Packet(packet))]
+        except av.FFmpegError as refusal:
+            raise CorruptStream(f"The audio data is damaged ({refusal.strerror}).") from refusal
+
+    def reset(self) -> None:
+        """Forget overlap and bit reservoir, as before the first packet."""
+        self._context.flush_buffers()
+
+
+def _to_pcm(frame: Any) -> Pcm:
+    """One libav frame as a block.
+
+    A plane of mono, or of packed samples, is handed on as it is: the array keeps
+    libav's buffer alive. s32, which libav left-aligns whatever the depth,
+    becomes float32, exactly so up to 24 bits.
+    """
+    dtype = _DTYPES[frame.format.packed.name]
+    channels, count = frame.layout.nb_channels, frame.samples
+    samples: Samples
+    if len(frame.planes) == 1:
+        samples = np.frombuffer(frame.planes[0], dtype, count * channels).reshape(-1, channels)
+    else:
+        samples = np.empty((count, channels), dtype)
+        for channel, plane in enumerate(frame.planes):
+            samples[:, channel] = np.frombuffer(plane, dtype, count)
+    if dtype is np.int32:
+        samples = np.multiply(samples, _S32_TO_FLOAT, dtype=np.float32)
+    return Pcm(samples, frame.sample_rate)
+
+
+class Concealer:
+    """A packet decoder that bridges single losses with silence, so that time does not shift.
+
+    Used where a packet is a fixed stretch of time and damage stays local (MP3,
+    AAC). Losses before the first good packet are owed until its shape is known;
+    if none comes, nothing is handed out.
+    """
+
+    def __init__(self, codec: PacketDecoder) -> None:
+        self._codec = codec
+        self._run = 0
+        self._owed = 0
+        self._like: Pcm | None = None
+        self._scale = 1
+
+    @property
+    def decoded_any(self) -> bool:
+        """Whether libav has accepted at least one packet."""
+        return self._like is not None
+
+    def decode(self, packet: bytes, frames: int) -> Iterator[Pcm]:
+        """Samples of one packet that should last ``frames`` frames at the rate its header tells.
+
+        Raises:
+            CorruptStream: more than `MAX_LOST_RUN` packets in a row were refused.
+        """
+        blocks: list[Pcm] = []
+        try:
+            blocks = self._codec.decode(packet)
+        except CorruptStream:
+            self._run += 1
+            if self._run > MAX_LOST_RUN:
+                raise
+            self._owed += frames
+        else:
+            self._run = 0
+        if blocks:
+            self._like = blocks[0]
+            # SBR doubles the rate, and with it the frames of each packet.
+            self._scale = max(1, sum(block.frames for block in blocks) // frames)
+        yield from self._silence()
+        yield from blocks
+
+    def _silence(self) -> Iterator[Pcm]:
+        if self._owed and self._like is not None:
+            like = self._like.samples
+            quiet = np.zeros((self._owed * self._scale, like.shape[1]), like.dtype)
+            self._owed = 0
+            yield Pcm(quiet, self._like.rate_hz)
+
+
+class PushDecoder(ABC):
+    """The face of `voicecli.codecs.base.Decoder` over two generators.
+
+    A subclass yields blocks from `_push` and `_finish` and raises where it must;
+    this class sees to it that blocks made before a fault are returned before the
+    fault is raised.
+    """
+
+    def __init__(self) -> None:
+        self._format: AudioFormat | None = None
+        self._fault: DecodeError | None = None
+        self._ended = False
+
+    @property
+    def format(self) -> AudioFormat | None:
+        """Format of the latest block, or None before the first."""
+        return self._format
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes of any length, return the blocks that became decodable.
+
+        Raises:
+            CorruptStream: the stream is damaged where decoding cannot go on.
+            UnsupportedFormat: the stream is not what this decoder takes.
+            ValueError: called after `flush`.
+        """
+        if self._ended:
+            raise ValueError("feed() after flush(): a decoder serves one stream")
+        return self._collect(self._push(data))
+
+    def flush(self) -> list[Pcm]:
+        """Say that no more bytes will come; return what is left.
+
+        Where blocks and a fault are both left, the blocks are returned and a
+        second call raises the fault.
+
+        Raises:
+            TruncatedStream: the format knows that something is missing.
+            CorruptStream: nothing in the stream could be decoded.
+        """
+        blocks = iter(()) if self._ended else self._finish()
+        self._ended = True
+        return self._collect(blocks)
+
+    def _collect(self, blocks: Iterator[Pcm]) -> list[Pcm]:
+        if self._fault is not None:
+            raise self._fault
+        collected: list[Pcm] = []
+        try:
+            for block in blocks:
+                collected.append(block)
+                self._format = block.format
+        except DecodeError as fault:
+            self._fault = fault
+            if not collected:
+                raise
+        return collected
+
+    @abstractmethod
+    def _push(self, data: bytes) -> Iterator[Pcm]:
+        """Yield what ``data`` completes."""
+
+    @abstractmethod
+    def _finish(self) -> Iterator[Pcm]:
+        """Yield what the end of the stream completes, then raise what is wrong with it."""

@@ -1,0 +1,197 @@
+"""Frames cut from a stream of bytes that holds more than frames.
+
+What lies between MPEG frames in real streams is the tags of files that were
+strung together (ID3v2 before, ID3v1 and APEv2 behind the audio) and, now and
+then, garbage. `FrameReader` passes both and keeps its place.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from voicecli.codecs.mpeg import FrameHeader
+from voicecli.errors import CorruptStream, TruncatedStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from voicecli.codecs.mpeg import Syntax
+
+MAX_GARBAGE_BYTES = 64 * 1024
+"""Bytes in a row that may be skipped in search of a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One whole frame; ``after_tag`` where it is the first of the stream or behind a tag."""
+
+    header: FrameHeader
+    data: bytes
+    after_tag: bool
+
+
+class _Tag(NamedTuple):
+    size_bytes: int
+
+
+class _Junk(NamedTuple):
+    size_bytes: int
+
+
+_Piece: TypeAlias = "FrameHeader | _Tag | _Junk | None"
+
+_ID3V1_BYTES = 128
+_APE_HEADER_BYTES = 32
+_LANDMARK = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX")
+_LONGEST_LANDMARK = 8
+
+
+class FrameReader:
+    """Cuts a byte stream into frames; skips tags, and garbage up to `MAX_GARBAGE_BYTES`.
+
+    Where the last frame ended, and at the very start, a header is taken at its
+    word, so that a frame comes out with its own last byte. Anywhere else, and
+    where the header differs from its stream's, a second header must follow
+    where the first says: two bytes of sync happen by chance in any payload.
+    """
+
+    def __init__(self, syntax: Syntax) -> None:
+        self._syntax = syntax
+        self._buffer = bytearray()
+        self._at = 0
+        self._tag_left_bytes = 0
+        self._garbage_bytes = 0
+        self._synced = True
+        self._after_tag = True
+        self._last: FrameHeader | None = None
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take bytes, yield the frames that they complete; must be run to its end.
+
+        Raises:
+            CorruptStream: more than `MAX_GARBAGE_BYTES` in a row are no frame.
+        """
+        self._buffer += data
+        return self._read(final=False)
+
+    def finish(self) -> Iterator[Frame]:
+        """Yield the frames that only the end of the stream confirms.
+
+        Raises:
+            TruncatedStream: the stream ends inside a frame or a tag.
+            CorruptStream: as in `feed`.
+        """
+        yield from self._read(final=True)
+        if self._tag_left_bytes:
+            raise TruncatedStream(f"The {self._syntax.name} stream ends inside a tag.")
+        if self._buffer:
+            raise TruncatedStream(f"The {self._syntax.name} stream ends inside a frame.")
+
+    def _read(self, *, final: bool) -> Iterator[Frame]:
+        while self._tag_passed() and (piece := self._look(final=final)) is not None:
+            if isinstance(piece, FrameHeader):
+                yield self._take(piece)
+            elif isinstance(piece, _Tag):
+                self._tag_left_bytes = piece.size_bytes
+                self._synced, self._after_tag, self._last = True, True, None
+            else:
+                self._at += piece.size_bytes
+                self._synced = False
+                self._garbage_bytes += piece.size_bytes
+                if self._garbage_bytes > MAX_GARBAGE_BYTES:
+                    raise CorruptStream(f"The stream holds no {self._syntax.name} audio any more.")
+        del self._buffer[: self._at]
+        self._at = 0
+
+    def _tag_passed(self) -> bool:
+        step = min(self._tag_left_bytes, len(self._buffer) - self._at)
+        self._at += step
+        self._tag_left_bytes -= step
+        return not self._tag_left_bytes
+
+    def _take(self, header: FrameHeader) -> Frame:
+        end = self._at + header.frame_bytes
+        with memoryview(self._buffer) as view:
+            frame = Frame(header, bytes(view[self._at : end]), self._after_tag)
+        self._at = end
+        self._last = header
+        self._synced, self._after_tag, self._garbage_bytes = True, False, 0
+        return frame
+
+    def _look(self, *, final: bool) -> _Piece:
+        """What lies at the read position; None where more bytes must tell.
+
+        At the end of the stream None means that it ends inside what it began.
+        """
+        ahead = len(self._buffer) - self._at
+        if self._synced and self._buffer.startswith(b"TAG", self._at):
+            return _Tag(_ID3V1_BYTES)  # three letters are too weak a sign anywhere else
+        mark = _LANDMARK.search(self._buffer, self._at)
+        if mark is None:
+            return self._look_without_mark(ahead, final=final)
+        if mark.start() > self._at:
+            return _Junk(mark.start() - self._at)
+        if mark[0] == b"ID3":
+            return _id3v2(self._buffer, self._at, final=final)
+        if mark[0] == b"APETAGEX":
+            return _ape(self._buffer, self._at, final=final)
+        return self._look_at_header(ahead, final=final)
+
+    def _look_without_mark(self, ahead: int, *, final: bool) -> _Piece:
+        if final:
+            cut = self._synced and self._buffer[self._at :] == b"\xff"
+            return None if cut or not ahead else _Junk(ahead)
+        # A landmark, or "TAG", may have begun in the last bytes.
+        surplus = ahead - (_LONGEST_LANDMARK - 1)
+        return _Junk(surplus) if surplus > 0 else None
+
+    def _look_at_header(self, ahead: int, *, final: bool) -> _Piece:
+        if ahead < self._syntax.header_bytes:
+            return _Junk(1) if final and not self._synced else None
+        header = self._syntax.header(self._buffer, self._at)
+        if header is None:
+            return _Junk(1)
+        if self._synced and (self._last is None or self._last.identity == header.identity):
+            return header if ahead >= header.frame_bytes else None
+        followed = self._followed(header, final=final)
+        if followed is None:
+            return None
+        return header if followed else _Junk(1)
+
+    def _followed(self, header: FrameHeader, *, final: bool) -> bool | None:
+        """Whether a frame of the same stream, a tag or the end comes after this frame."""
+        at = self._at + header.frame_bytes
+        behind = bytes(self._buffer[at : at + self._syntax.header_bytes])
+        if len(behind) < self._syntax.header_bytes:
+            return at == len(self._buffer) if final else None
+        if behind[:3] in {b"ID3", b"TAG", b"APE"}:
+            return True
+        following = self._syntax.header(behind, 0)
+        return following is not None and following.identity == header.identity
+
+
+def _id3v2(buffer: bytearray, at: int, *, final: bool) -> _Piece:
+    """The ID3v2 tag at ``at``: ten bytes of header, a length of 4 x 7 bits (id3.org §3.1)."""
+    header = bytes(buffer[at : at + 10])
+    if len(header) < 10:  # noqa: PLR2004  bytes of the header
+        return _Junk(1) if final else None
+    if 0xFF in header[3:5] or max(header[6:]) >= 0x80:  # noqa: PLR2004  no version, no 7-bit byte
+        return _Junk(1)
+    size_bytes = sum(byte << shift for byte, shift in zip(header[6:], (21, 14, 7, 0), strict=True))
+    return _Tag(10 + size_bytes + (10 if header[5] & 0x10 else 0))
+
+
+def _ape(buffer: bytearray, at: int, *, final: bool) -> _Piece:
+    """The APEv2 header or footer at ``at``; the length counts items and footer, not the header.
+
+    From: wiki.hydrogenaudio.org, "APE Tags Header". Bit 29 of the flags marks a
+    header. A footer met first (APEv1) ends a tag that was passed as garbage.
+    """
+    header = bytes(buffer[at : at + _APE_HEADER_BYTES])
+    if len(header) < _APE_HEADER_BYTES:
+        return _Junk(1) if final else None
+    if not header[23] & 0x20:
+        return _Tag(_APE_HEADER_BYTES)
+    return _Tag(_APE_HEADER_BYTES + int.from_bytes(header[12:16], "little"))
