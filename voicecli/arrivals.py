@@ -1,0 +1,58 @@
+"""What an arrival timeline alone says about playing it; pure."""
+
+from __future__ import annotations
+
+
+class Arrivals:
+    """When how much audio became playable.
+
+    One thread adds; the results are read when it is done.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: list[tuple[float, float]] = []
+        self._audio_s = 0.0
+
+    def add(self, at: float, duration_s: float) -> None:
+        """Note that ``duration_s`` seconds of audio became playable at ``at`` (clock seconds)."""
+        self._blocks.append((at, duration_s))
+        self._audio_s += duration_s
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of audio that arrived."""
+        return self._audio_s
+
+    @property
+    def needed_prebuffer_s(self) -> float | None:
+        """The least delay of the start, from the first arrival, that plays without a hole.
+
+        Block i is needed when all before it has been played: it must not arrive
+        later than start + (audio before i). None where nothing arrived.
+        """
+        if not self._blocks:
+            return None
+        first_at = self._blocks[0][0]
+        before_s = needed_s = 0.0
+        for at, duration_s in self._blocks:
+            needed_s = max(needed_s, at - first_at - before_s)
+            before_s += duration_s
+        return needed_s
+
+    def starvation(self, started_at: float | None) -> list[float]:
+        """Lengths in seconds of the holes that a perfect player has.
+
+        It starts at ``started_at``, plays each block the moment it may, and
+        never holds anything back. None, where nothing was played, has no holes.
+        """
+        if started_at is None:
+            return []
+        holes: list[float] = []
+        played_until = started_at
+        for at, duration_s in self._blocks:
+            if at > played_until:
+                if played_until > started_at:
+                    holes.append(at - played_until)
+                played_until = at
+            played_until += duration_s
+        return holes

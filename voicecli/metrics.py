@@ -1,0 +1,206 @@
+"""What happened when, in numbers that mean one thing each.
+
+`Recorder` listens to a session as an observer and makes the JSON object of
+schema ``voicecli.metrics/1``. Keys are only ever added to it. Times are in ms
+from t0, the instant before the request is handed to its source; a key whose
+event did not happen is null.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicecli.arrivals import Arrivals
+from voicecli.onset import OnsetDetector
+
+if TYPE_CHECKING:
+    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.errors import VoiceError
+    from voicecli.playback.base import SinkReport
+    from voicecli.sources.base import SourceInfo
+
+SCHEMA = "voicecli.metrics/1"
+
+
+class Recorder:
+    """Collects a session's times and counts.
+
+    ``launched_at`` is the start of the process on the session's clock, for
+    ``launch_to_request_ms``; None leaves that null. Made and read by the
+    session's owner; the hooks come from the session's threads.
+    """
+
+    def __init__(self, run_id: str, launched_at: float | None = None) -> None:
+        self._run_id = run_id
+        self._launched_at = launched_at
+        self._t0: float | None = None
+        self._label: str | None = None
+        self._content_type: str | None = None
+        self._name: str | None = None
+        self._format: AudioFormat | None = None
+        self._times: dict[str, float] = {}
+        self._chunks = 0
+        self._bytes = 0
+        self._retries = 0
+        self._decode_s = 0.0
+        self._onset = OnsetDetector()
+        self._arrivals = Arrivals()
+        self._report: SinkReport | None = None
+        self._error: VoiceError | None = None
+
+    # Hooks of voicecli.observers.Observer, which says what each means.
+
+    def requested(self, at: float, label: str) -> None:  # noqa: D102
+        if self._t0 is None:
+            self._t0, self._label = at, label
+
+    def request_sent(self, at: float) -> None:  # noqa: D102
+        self._times.setdefault("request_sent_ms", at)
+
+    def answered(self, at: float, info: SourceInfo) -> None:  # noqa: D102
+        self._times.setdefault("response_ms", at)
+        self._content_type = self._content_type or info.content_type
+
+    def retrying(self, at: float, error: VoiceError, wait_s: float) -> None:  # noqa: ARG002, D102
+        self._retries += 1
+
+    def received(self, at: float, count: int) -> None:  # noqa: D102
+        self._times.setdefault("ttfb_ms", at)
+        self._chunks += 1
+        self._bytes += count
+
+    def received_all(self, at: float) -> None:  # noqa: D102
+        self._times["generation_ms"] = at
+
+    def recognised(self, at: float, name: str, format: AudioFormat) -> None:  # noqa: ARG002, D102
+        if self._name is None:
+            self._name, self._format = name, format
+
+    def decoded(self, at: float, pcm: Pcm, cpu_s: float) -> None:  # noqa: D102
+        self._times.setdefault("first_frame_ms", at)
+        self._decode_s += cpu_s
+        self._arrivals.add(at, pcm.duration_s)
+        self._onset.feed(pcm)
+
+    def playback_ended(self, at: float, report: SinkReport) -> None:  # noqa: ARG002, D102
+        self._report = report
+
+    def failed(self, at: float, error: VoiceError) -> None:  # noqa: ARG002, D102
+        self._error = error
+
+    @property
+    def ttfa_ms(self) -> float | None:
+        """Time to first audio, by the device's clock."""
+        return self._since_t0(self._report.first_sound_at if self._report else None)
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of audio that were decoded."""
+        return self._arrivals.audio_s
+
+    def result(
+        self,
+        *,
+        interrupted: bool = False,
+        interrupted_at: float | None = None,
+        spoken_s: float = 0.0,
+    ) -> dict[str, Any]:
+        """The JSON object, without ``saved`` and other keys that its owner adds."""
+        times = {name: self._since_t0(at) for name, at in self._times.items()}
+        keys = ("request_sent_ms", "response_ms", "ttfb_ms", "first_frame_ms", "generation_ms")
+        ttfa_ms = self.ttfa_ms
+        onset_ms = self._onset.onset_ms
+        audible = None if ttfa_ms is None or onset_ms is None else round(ttfa_ms + onset_ms, 1)
+        return {
+            "schema": SCHEMA,
+            "run_id": self._run_id,
+            "ok": self._error is None and not interrupted,
+            "interrupted": interrupted,
+            "error": None if self._error is None else describe(self._error),
+            "format": self._name,
+            "content_type": self._content_type,
+            "rate_hz": self._format.rate_hz if self._format else None,
+            "channels": self._format.channels if self._format else None,
+            "endpoint": self._label,
+            "audio_s": round(self.audio_s, 6),
+            "spoken_s": round(spoken_s, 6),
+            "bytes": self._bytes,
+            "chunks": self._chunks,
+            "retries": self._retries,
+            "launch_to_request_ms": self._launch_to_request_ms(),
+            **{key: times.get(key) for key in keys},
+            "ttfa_ms": ttfa_ms,
+            "ttfa_audible_ms": audible,
+            "leading_silence_ms": onset_ms,
+            "playback_ms": self._since_t0(self._report.last_sound_at if self._report else None),
+            "rtf": self._rtf(),
+            "decode_ms": round(self._decode_s * 1e3, 1),
+            "stop_ms": self._stop_ms(interrupted_at),
+            **self._playback(),
+        }
+
+    def _playback(self) -> dict[str, Any]:
+        """The keys that come from the sink and from the arrival timeline."""
+        report, arrivals = self._report, self._arrivals
+        holes = report.underruns if report else ()
+        implied = arrivals.starvation(report.first_sound_at if report else None)
+        events = [
+            {"at_s": round(hole.at_s, 4), "ms": round(hole.silence_s * 1e3, 1)} for hole in holes
+        ]
+        return {
+            "underruns": {
+                "network": {
+                    "count": len(implied),
+                    "total_ms": _ms(sum(implied)),
+                    "worst_ms": _ms(max(implied, default=0.0)),
+                },
+                "sink": {
+                    "count": len(holes),
+                    "total_ms": _ms(sum(hole.silence_s for hole in holes)),
+                    "events": events,
+                },
+                "device": {"count": report.device_underflows if report else 0},
+            },
+            "rebuffers": report.rebuffers if report else 0,
+            "needed_prebuffer_ms": _ms(arrivals.needed_prebuffer_s),
+            "buffer": {
+                "start_ms": _ms(report.start_buffered_s if report else None),
+                "min_ms": _ms(report.min_buffered_s if report else None),
+                "mean_ms": _ms(report.mean_buffered_s if report else None),
+            },
+        }
+
+    def _since_t0(self, at: float | None) -> float | None:
+        return None if at is None or self._t0 is None else _ms(at - self._t0)
+
+    def _launch_to_request_ms(self) -> float | None:
+        if self._launched_at is None or self._t0 is None:
+            return None
+        return _ms(self._t0 - self._launched_at)
+
+    def _rtf(self) -> float | None:
+        last = self._times.get("generation_ms")
+        if last is None or self._t0 is None or not self.audio_s:
+            return None
+        return round((last - self._t0) / self.audio_s, 4)
+
+    def _stop_ms(self, interrupted_at: float | None) -> float | None:
+        if interrupted_at is None or self._report is None or self._report.last_sound_at is None:
+            return None
+        return _ms(max(0.0, self._report.last_sound_at - interrupted_at))
+
+
+def describe(error: VoiceError) -> dict[str, Any]:
+    """An error as JSON has it."""
+    described: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "exit": int(error.exit_status),
+    }
+    if error.remedy:
+        described["remedy"] = error.remedy
+    return described
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1e3, 1)

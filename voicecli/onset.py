@@ -1,0 +1,55 @@
+"""Where speech begins in decoded audio: the first 10 ms above −40 dBFS; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voicecli.audio import to_float32
+
+if TYPE_CHECKING:
+    from voicecli.audio import Pcm
+
+WINDOW_S = 0.010
+THRESHOLD_RMS = 0.01
+"""−40 dBFS: 10^(−40/20) of full scale."""
+
+
+class OnsetDetector:
+    """Finds the onset while audio streams by, and does nothing once it is found.
+
+    Windows follow one another without overlap, so the result is a multiple of
+    10 ms. All channels count together.
+    """
+
+    def __init__(self) -> None:
+        self._power = 0.0
+        self._frames = 0
+        self._silent_s = 0.0
+        self._found = False
+
+    @property
+    def onset_ms(self) -> float | None:
+        """Silence in front of the speech, in ms; None where there was only silence."""
+        return round(self._silent_s * 1e3, 1) if self._found else None
+
+    def feed(self, pcm: Pcm) -> None:
+        """Take a block."""
+        if self._found:
+            return
+        import numpy as np  # noqa: PLC0415  metrics load before numpy may
+
+        window = max(1, round(pcm.rate_hz * WINDOW_S))
+        powers = np.mean(np.square(to_float32(pcm.samples), dtype=np.float32), axis=1)
+        start = 0
+        while start < len(powers):
+            part = powers[start : start + window - self._frames]
+            self._power += float(part.sum())
+            self._frames += len(part)
+            start += len(part)
+            if self._frames < window:
+                return
+            if self._power > THRESHOLD_RMS**2 * window:
+                self._found = True
+                return
+            self._silent_s += window / pcm.rate_hz
+            self._power, self._frames = 0.0, 0
