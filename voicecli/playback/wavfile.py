@@ -60,6 +60,15 @@ def wav_header(rate_hz: int, channels: int, data_bytes: int) -> bytes:
     )
 
 
+@contextmanager
+def save_errors(path: Path) -> Iterator[None]:
+    """Turn the system's refusals into a `SaveError` that names the file that was asked for."""
+    try:
+        yield
+    except OSError as error:
+        raise SaveError(f"cannot save {path}: {error.strerror or error}") from error
+
+
 class WavWriter:
     """Writes one 16-bit WAV beside its target and puts it in place at the end.
 
@@ -82,7 +91,7 @@ class WavWriter:
         self._target = path.resolve() if path.is_symlink() else path
         self._temporary = self._target.parent / f".voicecli-{os.urandom(4).hex()}.wav"
         self._file: int | None = None
-        with self._told():
+        with save_errors(self.path):
             self._refuse_devices()
             # O_EXCL: a name that someone planted is not followed. 0o666: less the umask.
             self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -104,7 +113,7 @@ class WavWriter:
         end = HEADER_BYTES + self.frames * self._frame_bytes
         if end - HEADER_BYTES + len(data) > MAX_DATA_BYTES:
             raise SaveError(f"cannot save {self.path}: a WAV file ends at 4 GiB")
-        with self._told():
+        with save_errors(self.path):
             _write_at(self._descriptor, data, end)
         self.frames += len(data) // self._frame_bytes
         self._write_header()
@@ -119,7 +128,7 @@ class WavWriter:
             return
         self.frames = max(0, frames)
         self._write_header()  # first: in between there may be too much data, never too little
-        with self._told():
+        with save_errors(self.path):
             os.ftruncate(self._descriptor, HEADER_BYTES + self.frames * self._frame_bytes)
 
     def finish(self) -> None:
@@ -130,7 +139,7 @@ class WavWriter:
                 a folder; nothing is left behind, and an existing file is as it was.
         """
         try:
-            with self._told():
+            with save_errors(self.path):
                 # Bytes of a block that failed half-way lie behind the frames that count.
                 os.ftruncate(self._descriptor, HEADER_BYTES + self.frames * self._frame_bytes)
                 os.fsync(self._descriptor)
@@ -154,7 +163,7 @@ class WavWriter:
 
     def _write_header(self) -> None:
         header = wav_header(self.rate_hz, self.channels, self.frames * self._frame_bytes)
-        with self._told():
+        with save_errors(self.path):
             _write_at(self._descriptor, header, 0)
 
     def _refuse_devices(self) -> None:
@@ -163,18 +172,9 @@ class WavWriter:
             raise SaveError(f"cannot save {self.path}: it is there and is not a regular file")
 
     def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            with suppress(OSError):  # the data was fsynced, or is not wanted
-                os.close(file)
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn the system's refusals into ours, which name the file that was asked for."""
-        try:
-            yield
-        except OSError as error:
-            raise SaveError(f"cannot save {self.path}: {error.strerror or error}") from error
+        file, self._file = self._descriptor, None
+        with suppress(OSError):  # the data was fsynced, or is not wanted
+            os.close(file)
 
 
 def _write_at(file: int, data: bytes, offset: int) -> None:

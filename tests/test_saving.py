@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from voicecli.audio import Pcm
+from voicecli.errors import SaveError
+from voicecli.saving import Saver, SaveReport, recordings_dir
+
+RUN_ID = "5f0c2a"
+STARTED = time.mktime((2026, 11, 20, 14, 3, 9, 0, 0, -1))
+STEM = "2026/11/2026-11-20T14-03-09_5f0c2a"
+
+
+def pcm(frames, rate_hz=24_000, channels=1, value=1000):
+    return Pcm(np.full((frames, channels), value, np.int16), rate_hz)
+
+
+def saver(save=None, debug_dir=None):
+    return Saver(save, debug_dir, run_id=RUN_ID, started_wall_s=STARTED)
+
+
+def read(path):
+    with wave.open(str(path)) as file:
+        data = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        return file.getframerate(), data.reshape(-1, file.getnchannels())
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+
+
+def test_saves_what_it_was_given(tmp_path):
+    path = tmp_path / "a.wav"
+    keeper = saver(path)
+    keeper.pcm(pcm(100))
+    keeper.raw(b"ignored without a debug folder")
+    keeper.pcm(pcm(50, value=7))
+    assert keeper.finish() == SaveReport([str(path)], None)
+    assert keeper.write_metrics({}) is None
+    rate_hz, samples = read(path)
+    assert rate_hz == 24_000
+    assert samples.ravel().tolist() == [1000] * 100 + [7] * 50
+    assert files(tmp_path) == ["a.wav"]
+
+
+def test_debug_folder_gets_sound_bytes_metrics_and_a_link(tmp_path):
+    keeper = saver(None, tmp_path / "new" / "folder")
+    keeper.raw(b"Ogg")
+    keeper.pcm(pcm(100))
+    keeper.raw(b"S...")
+    report = keeper.finish(raw_format="opus")
+    assert keeper.write_metrics({"schema": "voicecli.metrics/1", "name": "é\ud800"}) is None
+    folder = tmp_path / "new" / "folder"
+    assert report == SaveReport([str(folder / f"{STEM}.wav"), str(folder / f"{STEM}.opus")], None)
+    assert files(folder) == [f"{STEM}.json", f"{STEM}.opus", f"{STEM}.wav", "latest.wav"]
+    assert (folder / f"{STEM}.opus").read_bytes() == b"OggS..."
+    assert json.loads((folder / f"{STEM}.json").read_text())["name"] == "é\ud800"
+    assert str((folder / "latest.wav").readlink()) == f"{STEM}.wav"
+    assert len(read(folder / "latest.wav")[1]) == 100
+
+
+def test_received_wav_lies_beside_the_decoded_one(tmp_path):
+    keeper = saver(None, tmp_path)
+    keeper.raw(b"RIFF as received")
+    keeper.pcm(pcm(10))
+    keeper.finish(raw_format="wav")
+    assert len(read(tmp_path / f"{STEM}.wav")[1]) == 10
+    assert (tmp_path / f"{STEM}.received.wav").read_bytes() == b"RIFF as received"
+
+
+def test_latest_follows_the_latest(tmp_path):
+    for run_id in ("one", "two"):
+        keeper = Saver(None, tmp_path, run_id=run_id, started_wall_s=STARTED)
+        keeper.pcm(pcm(10))
+        keeper.finish()
+    assert str((tmp_path / "latest.wav").readlink()).endswith("_two.wav")
+
+
+def test_latest_that_cannot_be_a_link_is_left_out(tmp_path):
+    (tmp_path / "latest.wav").mkdir()
+    keeper = saver(None, tmp_path)
+    keeper.pcm(pcm(10))
+    assert keeper.finish().error is None
+    assert files(tmp_path) == [f"{STEM}.wav"]
+
+
+def test_file_system_without_links_is_no_error(tmp_path, monkeypatch):
+    def refuse(*args):
+        raise NotImplementedError
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    keeper = saver(None, tmp_path)
+    keeper.pcm(pcm(10))
+    assert keeper.finish().error is None
+    assert files(tmp_path) == [f"{STEM}.wav"]
+
+
+def test_nothing_heard_leaves_nothing(tmp_path):
+    keeper = saver(tmp_path / "a.wav", tmp_path / "debug")
+    assert keeper.finish() == SaveReport([], None)
+    assert files(tmp_path) == []
+
+
+def test_bytes_that_never_became_sound_are_kept_for_debugging(tmp_path):
+    keeper = saver(None, tmp_path)
+    keeper.raw(b"<html>")
+    assert keeper.finish() == SaveReport([str(tmp_path / f"{STEM}.bin")], None)
+    keeper.write_metrics({"ok": False})
+    assert files(tmp_path) == [f"{STEM}.bin", f"{STEM}.json"]
+
+
+def test_cut_to_what_was_heard(tmp_path):
+    keeper = saver(tmp_path / "a.wav", tmp_path / "debug")
+    keeper.pcm(pcm(1000))
+    keeper.finish(heard_frames=300)
+    assert len(read(tmp_path / "a.wav")[1]) == 300
+    assert len(read(tmp_path / "debug" / "latest.wav")[1]) == 300
+
+
+def test_change_of_rate_and_channels_is_converted_to_the_first(tmp_path):
+    keeper = saver(tmp_path / "a.wav")
+    keeper.pcm(pcm(2400))
+    keeper.pcm(pcm(4800, rate_hz=48_000, channels=2))
+    keeper.pcm(Pcm(np.full((2400, 1), 0.5, np.float32), 24_000))
+    keeper.pcm(pcm(1200, rate_hz=12_000))  # its end is in the resampler until the file is finished
+    keeper.finish()
+    rate_hz, samples = read(tmp_path / "a.wav")
+    assert rate_hz == 24_000
+    assert samples.shape == (pytest.approx(9600, abs=2), 1)
+    assert abs(samples[3500, 0] - 1000) <= 2
+    assert samples[6000, 0] == 16384
+
+
+def test_block_of_many_seconds_is_written_whole(tmp_path):
+    keeper = saver(tmp_path / "a.wav")
+    keeper.pcm(pcm(24_000 * 3 + 5))
+    keeper.finish()
+    assert len(read(tmp_path / "a.wav")[1]) == 24_000 * 3 + 5
+
+
+def test_target_that_fails_is_told_once_and_the_others_go_on(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    keeper = saver(tmp_path / "file" / "a.wav", tmp_path / "debug")
+    keeper.pcm(pcm(10))
+    first = keeper.error
+    keeper.pcm(pcm(10))
+    report = keeper.finish()
+    assert isinstance(first, SaveError)
+    assert "a.wav" in first.message
+    assert report == SaveReport([str(tmp_path / "debug" / f"{STEM}.wav")], first)
+    assert len(read(tmp_path / "debug" / "latest.wav")[1]) == 20
+
+
+def test_unwritable_debug_folder_is_told_and_the_file_is_saved(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    keeper = saver(tmp_path / "a.wav", tmp_path / "file" / "debug")
+    keeper.raw(b"bytes")
+    keeper.pcm(pcm(10))
+    report = keeper.finish()
+    assert report.saved == [str(tmp_path / "a.wav")]
+    assert report.error is keeper.error is keeper.write_metrics({})
+    assert "Not a directory" in report.error.message
+
+
+def test_recording_already_there_is_not_overwritten_by_its_bytes(tmp_path):
+    (tmp_path / f"{STEM}.part").parent.mkdir(parents=True)
+    (tmp_path / f"{STEM}.part").write_bytes(b"another's")
+    keeper = saver(None, tmp_path)
+    keeper.raw(b"bytes")
+    assert "File exists" in keeper.finish().error.message
+    assert (tmp_path / f"{STEM}.part").read_bytes() == b"another's"
+
+
+FULL = """
+import json, pathlib, resource, sys
+import numpy
+from voicecli.audio import Pcm
+from voicecli.saving import Saver
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, most))
+folder = pathlib.Path(sys.argv[1])
+saver = Saver(folder / "a.wav", folder / "debug", run_id="x", started_wall_s=0)
+for _ in range(10):
+    saver.raw(bytes(100))
+    saver.pcm(Pcm(numpy.ones((500, 1), numpy.int16), 24000))
+report = saver.finish()
+saver.write_metrics({})
+print(json.dumps([len(report.saved), report.error.message]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # coverage writes files too
+"""
+
+
+def test_full_disk_is_told_at_the_end_and_what_fits_is_kept(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], check=True, capture_output=True, text=True
+    )
+    assert json.loads(run.stdout) == [3, f"cannot save {tmp_path / 'a.wav'}: File too large"]
+    assert len(read(tmp_path / "a.wav")[1]) == 2000
+    (received,) = tmp_path.glob("debug/*/*/*.bin")
+    assert received.stat().st_size == 1000
+
+
+def test_disk_that_fills_with_the_resamplers_last_frames_still_gets_the_name(tmp_path):
+    script = FULL.replace("range(10)", "[]").replace(
+        "report = saver",
+        "saver.pcm(Pcm(numpy.ones((2460, 1), numpy.int16), 24000))\n"
+        "saver.pcm(Pcm(numpy.ones((60, 1), numpy.int16), 48000))\n"
+        "assert saver.error is None\n"
+        "report = saver",
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True
+    )
+    assert "File too large" in run.stdout
+    assert len(read(tmp_path / "a.wav")[1]) >= 2460
+
+
+def test_recordings_belong_in_the_platforms_data_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = recordings_dir()
+    assert folder.name == "recordings"
+    assert folder.parent.name == "voicecli"
+    assert folder.is_relative_to(tmp_path)
+
+
+def test_import_brings_no_numpy():
+    script = (
+        "import sys, voicecli.saving, voicecli.clip\n"
+        "print({'numpy', 'av', 'pydub'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == "set()"
