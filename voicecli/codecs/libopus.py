@@ -1,0 +1,151 @@
+"""libopus by way of opuslib, found even where the system has none.
+
+opuslib asks ``ctypes.util.find_library("opus")`` the moment it is imported and
+gives up with a bare ``Exception`` when the answer is None. PyAV's wheel carries
+a libopus of its own, so that one is offered first: it is the same on every
+machine, newer than most distributions', and found without the linker and
+compiler that ``find_library`` runs. The answer is given by standing in for
+``find_library`` while opuslib is imported, for this one name, and no longer.
+
+That happens in the body of this module because the interpreter's import lock
+then sees to it that it happens once, whatever threads there are.
+
+opuslib's own ``decode`` builds a Python list of every sample. `PacketDecoder`
+calls the same C function on memory of the caller's, through prototypes of its
+own, so nobody else's view of the library changes.
+
+Raises on import:
+    UnsupportedFormat: there is no libopus anywhere.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import importlib
+import importlib.util
+import warnings
+from pathlib import Path
+from typing import Any
+
+from voicecli.errors import CorruptStream, UnsupportedFormat
+
+_SET_GAIN_REQUEST = 4034  # opus_defines.h
+_MAX_CONCEALED_S = 0.12
+"""libopus keeps the block on its stack, and threads have small stacks."""
+
+
+def bundled_with_av() -> str | None:
+    """Path of the libopus inside PyAV's wheel; None when PyAV has none.
+
+    Wheels keep libraries beside the package in ``av.libs`` (auditwheel on
+    Linux, delvewheel on Windows) or inside it in ``.dylibs`` (delocate on
+    macOS). PyAV itself is not imported.
+    """
+    spec = importlib.util.find_spec("av")
+    if spec is None or spec.origin is None:
+        return None
+    package = Path(spec.origin).parent
+    for folder in (package.parent / "av.libs", package / ".dylibs"):
+        for path in sorted(folder.glob("*opus[-.]*")):
+            return str(path)
+    return None
+
+
+def _import_opuslib() -> Any:
+    """Import opuslib and return its handle of the library, a `ctypes.CDLL`."""
+    asked_before = ctypes.util.find_library
+    bundled = bundled_with_av()
+
+    def find_library(name: str) -> str | None:
+        return bundled if name == "opus" and bundled else asked_before(name)
+
+    ctypes.util.find_library = find_library
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # opuslib compares numbers by `is`
+            return importlib.import_module("opuslib.api").libopus
+    except Exception as fault:
+        raise UnsupportedFormat(
+            "Opus cannot be decoded: there is no libopus on this machine",
+            remedy="install it (apt-get install libopus0, brew install opus), "
+            "or reinstall PyAV from its wheel, which carries one",
+        ) from fault
+    finally:
+        ctypes.util.find_library = asked_before
+
+
+_library = _import_opuslib()
+
+
+def _function(name: str, restype: Any, *argtypes: Any) -> Any:
+    """A private handle of a C function: subscripting a CDLL makes a new one each time."""
+    function = _library[name]
+    function.restype = restype
+    function.argtypes = argtypes
+    return function
+
+
+_pointer, _int = ctypes.c_void_p, ctypes.c_int
+_get_size = _function("opus_decoder_get_size", _int, _int)
+_init = _function("opus_decoder_init", _int, _pointer, ctypes.c_int32, _int)
+_ctl = _function("opus_decoder_ctl", _int, _pointer, _int)  # variadic: the value is not listed
+_decode = _function(
+    "opus_decode", _int, _pointer, ctypes.c_char_p, ctypes.c_int32, _pointer, _int, _int
+)
+
+
+def version() -> str:
+    """What the library calls itself, such as ``libopus 1.6.1``."""
+    return str(_function("opus_get_version_string", ctypes.c_char_p)().decode())
+
+
+class PacketDecoder:
+    """The state of one Opus stream; one thread at a time.
+
+    The state lives in memory that Python owns, so there is nothing to close.
+
+    Args:
+        rate_hz: 8000, 12000, 16000, 24000 or 48000.
+        channels: 1 or 2, whatever the packets hold.
+        gain_q8: output gain in dB, times 256 (RFC 7845 section 5.1).
+
+    Raises:
+        ValueError: libopus refuses the rate or the channels.
+    """
+
+    def __init__(self, rate_hz: int, channels: int, gain_q8: int = 0) -> None:
+        self._memory = ctypes.create_string_buffer(max(1, _get_size(channels)))
+        self._state = ctypes.addressof(self._memory)
+        if _init(self._state, rate_hz, channels) != 0:
+            raise ValueError(f"libopus decodes no {channels} channels at {rate_hz} Hz")
+        if gain_q8:
+            _ctl(self._state, _SET_GAIN_REQUEST, _int(gain_q8))
+        self._frame_bytes = 2 * channels
+        self._conceal_frames = int(rate_hz * _MAX_CONCEALED_S)
+
+    def decode(self, packet: bytes, address: int, frames: int) -> None:
+        """Decode one packet of ``frames`` frames to int16 at ``address``.
+
+        Raises:
+            CorruptStream: libopus refuses the packet; nothing was written.
+        """
+        if _decode(self._state, packet, len(packet), address, frames, 0) != frames:
+            raise CorruptStream("libopus refuses a packet")
+
+    def recover(self, following: bytes, address: int, frames: int) -> None:
+        """Write the ``frames`` lost just before the packet ``following``, to be decoded next.
+
+        From the copy that packet carries of its predecessor where the encoder
+        put one in (forward error correction), else by concealment.
+        """
+        if _decode(self._state, following, len(following), address, frames, 1) != frames:
+            self.conceal(address, frames)
+
+    def conceal(self, address: int, frames: int) -> None:
+        """Invent ``frames`` (a multiple of 2.5 ms) that go on from the last and die away."""
+        while frames > 0:
+            piece = min(frames, self._conceal_frames)
+            _decode(self._state, None, 0, address, piece, 0)
+            address += piece * self._frame_bytes
+            frames -= piece

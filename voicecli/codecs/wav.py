@@ -1,0 +1,243 @@
+"""WAV as servers stream it: sizes that are not sizes, files laid end to end.
+
+A RIFF file is a header, "RIFF" + size + "WAVE", and chunks, id + size + body padded
+to even length; ``fmt`` says what the samples are, ``data`` holds them (Microsoft
+and IBM, Multimedia Programming Interface 1.0; WAVE_FORMAT_EXTENSIBLE came later).
+
+A server that streams knows no sizes when it sends the header. It writes 0,
+0x7FFFFFFF or 0xFFFFFFFF, or one of these less a header's length. Some send a
+whole file for each piece of speech, so the only sign that the data of one
+has ended is the header of the next, at any byte. Headers are therefore looked
+for within the data, and what may be the beginning of one is held back, at most
+15 bytes and only while it goes on to look like one.
+
+After data of known size nothing but a new header matters: trailing chunks,
+padding and plain rubbish are passed over, so they can neither be played nor, by a
+wrong size, hide the next file.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from voicecli.audio import AudioFormat, Pcm
+from voicecli.codecs.wavformat import WavFormat
+from voicecli.errors import CorruptStream, DecodeError, TruncatedStream, UnsupportedFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CHUNK = struct.Struct("<4sI")
+_RIFF_BYTES = 12
+_FMT_BYTES = 40  # as much of "fmt " as WAVE_FORMAT_EXTENSIBLE uses; the rest is skipped
+_FIRST_CHUNKS = (b"fmt ", b"JUNK", b"junk", b"bext", b"LIST", b"fact")
+_HEADER_BYTES = _RIFF_BYTES + 4
+
+_UNKNOWN_FROM = 0x7F00_0000
+"""Data sizes from here up are no sizes: 2 GiB less any header, or 4 GiB less any header."""
+
+
+def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
+    """Where the next RIFF/WAVE header begins at or after ``start``.
+
+    Returns its position and True, or the length of ``buffer`` less what may be
+    the beginning of a header, and False. A header counts only with "WAVE" and
+    the id of a first chunk behind it: 96 bits that no sound has by chance.
+    """
+    at = buffer.find(b"RIFF", start)
+    while at >= 0:
+        if _may_be_header(buffer, at):
+            return at, at + _HEADER_BYTES <= len(buffer)
+        at = buffer.find(b"RIFF", at + 1)
+    for tail in (3, 2, 1):
+        if len(buffer) - tail >= start and buffer.endswith(b"RIFF"[:tail]):
+            return len(buffer) - tail, False
+    return len(buffer), False
+
+
+def _may_be_header(buffer: bytes, at: int) -> bool:
+    """Whether the bytes at ``at``, as far as they are there, are a header's."""
+    form = buffer[at + 8 : at + 12]
+    first = buffer[at + 12 : at + 16]
+    return b"WAVE".startswith(form) and any(known.startswith(first) for known in _FIRST_CHUNKS)
+
+
+class WavDecoder:
+    """RIFF/WAVE of 8 to 64 bits, one file or many in a row.
+
+    8 and 16 bits come out as int16, exactly; everything else as float32. Rate,
+    channels and sample type may change from file to file. Memory is the chunk
+    fed and less than one frame or header besides.
+    """
+
+    def __init__(self) -> None:
+        self._format: AudioFormat | None = None
+        self._buffer = b""
+        self._at = 0  # bytes of the buffer that are dealt with
+        self._step: Callable[[list[Pcm]], bool] = self._read_riff
+        self._layout: WavFormat | None = None
+        self._skip_bytes = 0
+        self._may_be_padded = False
+        self._left_bytes: int | None = None  # of the data chunk; None: size unknown
+        self._short: TruncatedStream | None = None  # told at the end, the first one
+        self._fault: DecodeError | None = None
+
+    @property
+    def format(self) -> AudioFormat | None:
+        """Format of the latest block, or None before the first."""
+        return self._format
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes of any length, return the whole frames in them.
+
+        16-bit blocks are views of ``data`` where a chunk begins on a frame.
+
+        Raises:
+            CorruptStream: no RIFF/WAVE, or a ``fmt`` that makes no sense.
+            UnsupportedFormat: a coding that is no PCM, by name.
+        """
+        if self._fault is not None:
+            raise self._fault
+        blocks: list[Pcm] = []
+        self._buffer = self._buffer[self._at :] + data
+        self._at = 0
+        try:
+            while self._step(blocks):
+                pass
+        except DecodeError as fault:
+            self._fault = fault
+            if not blocks:
+                raise
+        return blocks
+
+    def flush(self) -> list[Pcm]:
+        """Say that no more bytes will come; return what was held back.
+
+        Raises:
+            TruncatedStream: a header, the data of known size, or a frame was cut.
+        """
+        if self._fault is not None:
+            raise self._fault
+        blocks: list[Pcm] = []
+        if self._step == self._read_data:
+            stop = self._data_end()
+            self._emit(stop, blocks)
+            self._end_data(stop)
+        elif self._step != self._seek_riff:
+            self._cut("the WAV stream ended before its data began")
+        self._fault = self._short
+        if self._fault is not None and not blocks:
+            raise self._fault
+        return blocks
+
+    # Steps: each does what the bytes at hand allow and returns whether another may follow.
+
+    def _read_riff(self, _: list[Pcm]) -> bool:
+        """Read a RIFF header that has to be here."""
+        head = self._buffer[self._at : self._at + _RIFF_BYTES]
+        if head[:4] in (b"RIFX", b"RF64"):
+            raise UnsupportedFormat(f"{head[:4].decode()} files are not supported, only RIFF WAV")
+        if not b"RIFF".startswith(head[:4]) or not b"WAVE".startswith(head[8:]):
+            raise CorruptStream("no RIFF/WAVE header where a WAV stream begins")
+        if len(head) < _RIFF_BYTES:
+            return False
+        self._at += _RIFF_BYTES
+        self._layout = None
+        self._may_be_padded = False
+        self._step = self._read_chunk
+        return True
+
+    def _read_chunk(self, _: list[Pcm]) -> bool:
+        """Read a chunk's header and, of ``fmt``, the part that matters."""
+        available = len(self._buffer) - self._at
+        if self._may_be_padded and available:
+            # Ids never begin with NUL, so writers that forget the padding do no harm.
+            self._at += self._buffer[self._at] == 0
+            self._may_be_padded = False
+            return True
+        if available < _CHUNK.size:
+            return False
+        name, size = _CHUNK.unpack_from(self._buffer, self._at)
+        if name == b"data":
+            if self._layout is None:
+                raise CorruptStream("the WAV stream has data but no format before it")
+            self._left_bytes = size if 0 < size < _UNKNOWN_FROM else None
+            self._step = self._read_data
+            self._at += _CHUNK.size
+            return True
+        taken = 0
+        if name == b"fmt ":
+            taken = min(size, _FMT_BYTES)
+            if available < _CHUNK.size + taken:
+                return False
+            body = self._at + _CHUNK.size
+            self._layout = WavFormat.parse(self._buffer[body : body + taken])
+        self._at += _CHUNK.size + taken
+        self._skip_bytes = size - taken
+        self._may_be_padded = bool(size & 1)
+        self._step = self._skip
+        return True
+
+    def _skip(self, _: list[Pcm]) -> bool:
+        """Pass over the rest of a chunk without keeping it."""
+        passed = min(self._skip_bytes, len(self._buffer) - self._at)
+        self._at += passed
+        self._skip_bytes -= passed
+        if self._skip_bytes:
+            return False
+        self._step = self._read_chunk
+        return True
+
+    def _read_data(self, blocks: list[Pcm]) -> bool:
+        """Emit samples up to the end of the data, the next header, or what may be one."""
+        end, found = find_header(self._buffer, self._at)
+        data_end = self._data_end()
+        stop = min(end, data_end)
+        whole = self._left_bytes is not None and self._at + self._left_bytes == data_end
+        self._emit(stop, blocks)
+        if (found and end < data_end) or (whole and stop == data_end):
+            self._end_data(stop)
+            self._step = self._seek_riff
+            return True
+        return False
+
+    def _data_end(self) -> int:
+        """Where in the buffer the data ends, or the buffer's end if that comes first."""
+        if self._left_bytes is None:
+            return len(self._buffer)
+        return min(len(self._buffer), self._at + self._left_bytes)
+
+    def _emit(self, stop: int, blocks: list[Pcm]) -> None:
+        """Turn the whole frames before ``stop`` into a block."""
+        assert self._layout is not None
+        frames = (stop - self._at) // self._layout.bytes_per_frame
+        if not frames:
+            return
+        block = Pcm(self._layout.samples(self._buffer, self._at, frames), self._layout.rate_hz)
+        self._format = block.format
+        blocks.append(block)
+        taken = frames * self._layout.bytes_per_frame
+        self._at += taken
+        if self._left_bytes is not None:
+            self._left_bytes -= taken
+
+    def _end_data(self, stop: int) -> None:
+        """Leave the data at ``stop``, and note what is missing of it."""
+        half_frame = stop - self._at
+        missing = 0 if self._left_bytes is None else self._left_bytes - half_frame
+        self._at = stop
+        if missing:
+            self._cut(f"the WAV data ended {missing} bytes short of the size in its header")
+        elif half_frame:
+            self._cut("the WAV data ended inside a frame")
+
+    def _cut(self, message: str) -> None:
+        self._short = self._short or TruncatedStream(message)
+
+    def _seek_riff(self, _: list[Pcm]) -> bool:
+        """Pass over everything up to the next file."""
+        self._at, found = find_header(self._buffer, self._at)
+        if found:
+            self._step = self._read_riff
+        return found
