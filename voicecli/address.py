@@ -18,8 +18,8 @@ def check_url(url: str, said_by: str) -> str:
     only: elsewhere the choice between http and https is not ours to guess.
     Nothing past the host is repeated in an error, as it may hold a secret.
     """
-    shown = clean(url.rpartition("@")[2].partition("?")[0], 80)
-    if not url.isascii() or not url.isprintable() or any(c in url for c in ' \\"<>'):
+    shown = _showable(url)
+    if not url or not url.isascii() or not url.isprintable() or any(c in url for c in ' \\"<>'):
         raise ConfigError(f"{said_by} is no URL: {shown!r}", remedy="e.g. http://localhost:8880/v1")
     if "://" not in url:
         parts = _split("http://" + url.lstrip("/"), said_by, shown)
@@ -63,6 +63,15 @@ def is_openai(url: str) -> bool:
     """Whether a URL is OpenAI's own: https, that exact host, no port of one's own."""
     parts = urlsplit(url)
     return parts.scheme == "https" and parts.hostname == OPENAI_HOST and parts.port in (None, 443)
+
+
+def _showable(url: str) -> str:
+    """The part of a URL, well-formed or not, that cannot hold a secret."""
+    before_query = url.partition("?")[0].partition("#")[0]
+    if "@" not in url:
+        return clean(before_query, 80)
+    # A password may itself hold ? or #, so only what follows the last @ is safe.
+    return clean(before_query.rpartition("@")[2], 80) if "@" in before_query else "..."
 
 
 def _split(url: str, said_by: str, shown: str) -> SplitResult:

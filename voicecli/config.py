@@ -81,7 +81,7 @@ class Config:
     path: Path | None = None
     in_file: frozenset[str] = frozenset()
     default_profile: str | None = None
-    device: int | str | None = None
+    device: str | None = None
     volume: float = 1.0
     buffer_ms: float = 100.0
     preroll_ms: float = 0.0
@@ -181,9 +181,10 @@ def _whole(low: int, high: int) -> Callable[[object], int]:
     return check
 
 
-def _device(value: object) -> int | str:
+def _device(value: object) -> str:
+    """An index is kept as text, as the flag would give it."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
+        return str(value)
     if isinstance(value, str) and value.strip():
         return value
     raise TypeError("a device's index or part of its name")

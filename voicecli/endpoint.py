@@ -213,16 +213,17 @@ def _key(
     parts = urlsplit(base_url)
     openai = is_openai(base_url)
     warnings: list[str] = []
-    key = variable = None
-    for variable in _key_variables(base_url, place, env):
+    variables = _key_variables(base_url, place, env)
+    key = None
+    for variable in variables:
         if key := _read_key(variable, env):
             break
     profile = place.profile
     if key is None:
         if openai:
             raise ConfigError(
-                f"{OPENAI_HOST} wants a key, and {variable} is not set",
-                remedy=f"export {variable}=..., or --base-url {BUILTIN} for the built-in voice",
+                f"{OPENAI_HOST} wants a key, and {variables[0]} is not set",
+                remedy=f"export {variables[0]}=..., or --base-url {BUILTIN} for the built-in voice",
             )
         if profile and profile.base_url == place.url and profile.api_key_env:
             warnings.append(f"profile {profile.name} names {profile.api_key_env}, which is not set")

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from voicecli.config import Config, Profile, config_path, find_config, load_config, nearest
+from voicecli.errors import ConfigError
+
+WHOLE = """
+default_profile = "kokoro"
+device = "USB"
+volume = 0.5
+buffer_ms = 250
+preroll_ms = 300
+sample_rate = 22050
+timeout_s = 12.5
+connect_timeout_s = 2
+retries = 0
+recordings = "~/recordings"
+
+[profiles.kokoro]
+base_url = "http://localhost:8880/v1"
+api_key_env = "KOKORO_KEY"
+model = "kokoro"
+voice = "af_bella(2)+af_sky(1)"
+format = "opus"
+speed = 1
+instructions = "Cheerful."
+extra = { stream = true, n = [1, 2.5], lang = { code = "a" } }
+
+[profiles.plain]
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text):
+        path = tmp_path / "config.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_config(path)
+
+    return load
+
+
+def test_every_key_is_read(load, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    config = load(WHOLE)
+    assert config.default_profile == "kokoro"
+    assert (config.device, config.volume, config.sample_rate_hz) == ("USB", 0.5, 22_050)
+    assert (config.buffer_ms, config.preroll_ms) == (250.0, 300.0)
+    assert (config.timeout_s, config.connect_timeout_s, config.retries) == (12.5, 2.0, 0)
+    assert config.recordings == Path("/home/me/recordings")
+    assert config.profiles["plain"] == Profile("plain")
+    assert config.profiles["kokoro"] == Profile(
+        name="kokoro",
+        base_url="http://localhost:8880/v1",
+        api_key_env="KOKORO_KEY",
+        model="kokoro",
+        voice="af_bella(2)+af_sky(1)",
+        response_format="opus",
+        speed=1.0,
+        instructions="Cheerful.",
+        extra_body={"stream": True, "n": [1, 2.5], "lang": {"code": "a"}},
+    )
+    assert {"volume", "profiles.kokoro", "profiles.plain"} < config.in_file
+
+
+def test_device_index_is_kept_as_text(load):
+    assert load("device = 3").device == "3"
+
+
+def test_missing_file_means_defaults(tmp_path):
+    path = tmp_path / "none.toml"
+    assert load_config(path) == Config(path=path)
+
+
+def test_empty_file_means_defaults(load, tmp_path):
+    assert load("") == Config(path=tmp_path / "config.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("volume = '1'", "volume"),
+        ("volume = true", "volume"),
+        ("volume = nan", "volume"),
+        ("volume = -0.1", "volume"),
+        ("volume = 5", "volume"),
+        ("retries = 1.0", "retries"),
+        ("retries = true", "retries"),
+        ("retries = -1", "retries"),
+        ("timeout_s = 0", "timeout_s"),
+        ("sample_rate = 10", "sample_rate"),
+        ("device = -1", "device"),
+        ("device = true", "device"),
+        ("device = ''", "device"),
+        ("recordings = 3", "recordings"),
+        ("default_profile = ' '", "default_profile"),
+        ("profiles = 3", "profiles"),
+        ("profiles.a = 3", "profiles.a"),
+        ("[profiles.a]\nspeed = 9", "profiles.a.speed"),
+        ("[profiles.a]\nmodel = 1", "profiles.a.model"),
+        ("[profiles.a]\nextra = 1", "profiles.a.extra"),
+        ("[profiles.a]\nextra = { day = 2026-11-20 }", "profiles.a.extra"),
+        ("[profiles.a]\nextra = { days = [{ day = 2026-11-20 }] }", "profiles.a.extra"),
+    ],
+)
+def test_wrong_value_is_told_with_its_key_and_file(load, tmp_path, text, named):
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    assert f'"{named}"' in caught.value.message
+    assert str(tmp_path / "config.toml") in caught.value.message
+    assert "must be" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "remedy"),
+    [
+        ("volum = 1", "volum", 'did you mean "volume"?'),
+        ("[profile.a]", "profile", 'did you mean "profiles"?'),
+        ("[profiles.a]\nbaseurl = 'x'", "profiles.a.baseurl", 'did you mean "base_url"?'),
+        ("zzz = 1", "zzz", "known: default_profile, device, volume"),
+    ],
+)
+def test_unknown_key_is_told_with_the_nearest(load, text, key, remedy):
+    with pytest.raises(ConfigError, match=f'unknown key "{key}"') as caught:
+        load(text)
+    assert caught.value.remedy.startswith(remedy)
+
+
+def test_default_profile_must_exist(load):
+    with pytest.raises(ConfigError, match='names "koko"') as caught:
+        load("default_profile = 'koko'\n[profiles.kokoro]\n")
+    assert caught.value.remedy == 'did you mean "kokoro"?'
+    with pytest.raises(ConfigError) as caught:
+        load("default_profile = 'koko'")
+    assert caught.value.remedy == "none is defined"
+
+
+def test_key_without_a_server_is_refused(load):
+    with pytest.raises(ConfigError, match='"api_key_env" and no "base_url"'):
+        load("[profiles.a]\napi_key_env = 'KEY'")
+
+
+def test_extra_cannot_be_written_to(load):
+    extra = load(WHOLE).profiles["kokoro"].extra_body
+    with pytest.raises(TypeError):
+        extra["stream"] = False
+
+
+def test_control_characters_in_keys_are_not_shown(load):
+    with pytest.raises(ConfigError) as caught:
+        load('"a\\u001b[31mb" = 1')
+    assert '"ab"' in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["volume = ", b"\xff\xfe", "a = 1\na = 2"])
+def test_broken_file_is_told(load, text):
+    with pytest.raises(ConfigError, match=r"config\.toml is not valid TOML"):
+        load(text)
+
+
+def test_unreadable_file_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load_config(tmp_path)
+
+
+def test_variable_names_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.toml").write_text("volume = 2")
+    env = {"VOICECLI_CONFIG": "~/mine.toml"}
+    assert config_path(env) == tmp_path / "mine.toml"
+    assert find_config(env).volume == 2
+
+
+def test_variable_that_names_no_file_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=r"VOICECLI_CONFIG names .*none\.toml"):
+        find_config({"VOICECLI_CONFIG": str(tmp_path / "none.toml")})
+
+
+@pytest.mark.parametrize("env", [{}, {"VOICECLI_CONFIG": ""}])
+def test_without_it_the_platform_says_where(env, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    path = config_path(env)
+    assert path.parts[-2:] == ("voicecli", "config.toml")
+    assert path.is_relative_to(tmp_path)
+    assert find_config(env) == Config(path=path)
+
+
+def test_nearest_of_nothing():
+    assert nearest("a", []) == "none is defined"
+
+
+def test_import_is_cheap():
+    script = (
+        "import sys, voicecli.endpoint\n"
+        "print({'tomllib', 'platformdirs', 'difflib', 'json', 'numpy', 'typer'} & set(sys.modules))"
+    )
+    # Coverage imports some of these for itself.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    run = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, env=env
+    )
+    assert run.stdout.strip() == "set()"

@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import pytest
+
+from voicecli.config import Config, Profile
+from voicecli.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
+from voicecli.errors import ConfigError
+
+KOKORO = "http://localhost:8880/v1"
+OPENAI = "https://api.openai.com/v1"
+ELSEWHERE = "https://tts.example.org/v1"
+OPENAI_KEY = {"OPENAI_API_KEY": "sk-openai"}
+OUR_KEY = {"VOICECLI_API_KEY": "ours"}
+
+
+def config(*profiles, default=None):
+    return Config(default_profile=default, profiles={profile.name: profile for profile in profiles})
+
+
+def resolve(env=None, settings=None, **choice):
+    return resolve_endpoint(EndpointChoice(**choice), env or {}, settings or Config())
+
+
+def profile(name="kokoro", base_url=KOKORO, **settings):
+    return Profile(name, base_url=base_url, **settings)
+
+
+# -- which endpoint ----------------------------------------------------------
+
+EVERYTHING = {
+    "VOICECLI_BASE_URL": "http://localhost:2/v1",
+    "OPENAI_BASE_URL": "http://localhost:4/v1",
+    **OPENAI_KEY,
+}
+PROFILES = config(
+    profile("named", "http://localhost:1/v1"),
+    profile("standing", "http://localhost:3/v1"),
+    default="standing",
+)
+
+
+@pytest.mark.parametrize(
+    ("choice", "without", "settings", "base_url", "reason"),
+    [
+        (
+            {"base_url": "http://localhost:0", "profile": "named"},
+            [],
+            PROFILES,
+            "http://localhost:0",
+            "--base-url was given",
+        ),
+        ({"profile": "named"}, [], PROFILES, "http://localhost:1/v1", "--profile named was given"),
+        ({}, [], PROFILES, "http://localhost:2/v1", "VOICECLI_BASE_URL is set"),
+        (
+            {},
+            ["VOICECLI_BASE_URL"],
+            PROFILES,
+            "http://localhost:3/v1",
+            "default_profile is standing",
+        ),
+        ({}, ["VOICECLI_BASE_URL"], Config(), "http://localhost:4/v1", "OPENAI_BASE_URL is set"),
+        ({}, ["VOICECLI_BASE_URL", "OPENAI_BASE_URL"], Config(), OPENAI, "OPENAI_API_KEY is set"),
+        ({}, list(EVERYTHING), Config(), None, "no endpoint is set"),
+    ],
+)
+def test_first_in_the_order_decides(choice, without, settings, base_url, reason):
+    env = {name: value for name, value in EVERYTHING.items() if name not in without}
+    endpoint = resolve(env, settings, **choice)
+    assert (endpoint.base_url, endpoint.reason) == (base_url, reason)
+    empty = dict.fromkeys(EVERYTHING, "") | env
+    assert resolve(empty, settings, **choice) == endpoint
+
+
+def test_builtin_is_forced_by_flag_profile_and_variable():
+    for endpoint in (
+        resolve(EVERYTHING, base_url="builtin"),
+        resolve(EVERYTHING, config(profile(base_url="builtin")), profile="kokoro"),
+        resolve({**EVERYTHING, "VOICECLI_BASE_URL": "builtin"}),
+    ):
+        assert endpoint.is_builtin
+        assert not endpoint.is_openai
+        assert endpoint.api_key is None
+        assert endpoint.label == "builtin"
+        assert (endpoint.model, endpoint.voice) == ("hibari", "heart")
+
+
+def test_empty_flag_is_not_taken_for_none():
+    with pytest.raises(ConfigError, match="--base-url is no URL"):
+        resolve(base_url="")
+
+
+def test_broken_url_is_told_with_where_it_came_from():
+    with pytest.raises(ConfigError, match="base_url of profile kokoro"):
+        resolve(settings=config(profile(base_url="gopher://x")), profile="kokoro")
+    with pytest.raises(ConfigError, match="OPENAI_BASE_URL"):
+        resolve({"OPENAI_BASE_URL": "example.org"})
+
+
+def test_unknown_profile_is_told_with_the_nearest():
+    with pytest.raises(ConfigError, match='no profile "koko"') as caught:
+        resolve(settings=config(profile()), profile="koko")
+    assert caught.value.remedy == 'did you mean "kokoro"?'
+
+
+def test_label_has_the_url_without_secrets():
+    assert resolve(base_url="https://tts.example.org:1/v1/").label == "https://tts.example.org:1/v1"
+
+
+# -- which key ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("env", "choice", "key", "variable"),
+    [
+        (OPENAI_KEY, {}, "sk-openai", "OPENAI_API_KEY"),
+        (OPENAI_KEY, {"base_url": OPENAI}, "sk-openai", "OPENAI_API_KEY"),
+        (OPENAI_KEY | OUR_KEY, {"base_url": OPENAI}, "sk-openai", "OPENAI_API_KEY"),
+        (OUR_KEY, {"base_url": OPENAI}, "ours", "VOICECLI_API_KEY"),
+        (OPENAI_KEY, {"base_url": "https://api.openai.com:443/v1/"}, "sk-openai", "OPENAI_API_KEY"),
+        (OPENAI_KEY | {"OPENAI_BASE_URL": ELSEWHERE}, {}, "sk-openai", "OPENAI_API_KEY"),
+        (
+            OPENAI_KEY | {"OPENAI_BASE_URL": ELSEWHERE},
+            {"base_url": ELSEWHERE + "/"},
+            "sk-openai",
+            "OPENAI_API_KEY",
+        ),
+        (OUR_KEY | {"OPENAI_BASE_URL": ELSEWHERE}, {}, KEYLESS, None),
+        (OPENAI_KEY | {"OPENAI_BASE_URL": KOKORO}, {"base_url": ELSEWHERE}, KEYLESS, None),
+        (OPENAI_KEY, {"base_url": ELSEWHERE}, KEYLESS, None),
+        (OPENAI_KEY | {"VOICECLI_BASE_URL": ELSEWHERE}, {}, KEYLESS, None),
+        (OPENAI_KEY | OUR_KEY, {"base_url": ELSEWHERE}, "ours", "VOICECLI_API_KEY"),
+        (OUR_KEY | {"VOICECLI_BASE_URL": ELSEWHERE}, {}, "ours", "VOICECLI_API_KEY"),
+        (OPENAI_KEY, {"base_url": "https://api.openai.com.example.org/v1"}, KEYLESS, None),
+        (OPENAI_KEY, {"base_url": "https://api.openai.com:8443/v1"}, KEYLESS, None),
+        (OPENAI_KEY, {"base_url": "https://xapi.openai.com/v1"}, KEYLESS, None),
+        ({"VOICECLI_API_KEY": " ours\n"}, {"base_url": ELSEWHERE}, "ours", "VOICECLI_API_KEY"),
+        ({"VOICECLI_API_KEY": " "}, {"base_url": ELSEWHERE}, KEYLESS, None),
+    ],
+)
+def test_key_goes_where_it_belongs(env, choice, key, variable):
+    endpoint = resolve(env, **choice)
+    assert (endpoint.api_key, endpoint.key_variable) == (key, variable)
+
+
+@pytest.mark.parametrize(
+    ("env", "key", "variable"),
+    [
+        ({"KOKORO_KEY": "k"} | OPENAI_KEY | OUR_KEY, "k", "KOKORO_KEY"),
+        (OPENAI_KEY | OUR_KEY, KEYLESS, None),
+    ],
+)
+def test_profile_that_names_a_variable_gets_that_one_only(env, key, variable):
+    settings = config(profile(api_key_env="KOKORO_KEY"))
+    endpoint = resolve(env, settings, profile="kokoro")
+    assert (endpoint.api_key, endpoint.key_variable) == (key, variable)
+    told = ("profile kokoro names KOKORO_KEY, which is not set",)
+    assert endpoint.warnings == (() if variable else told)
+
+
+def test_profile_that_names_none_gets_ours():
+    endpoint = resolve(OPENAI_KEY | OUR_KEY, config(profile()), profile="kokoro")
+    assert endpoint.key_variable == "VOICECLI_API_KEY"
+
+
+def test_profiles_key_does_not_follow_its_settings_to_another_url():
+    settings = config(profile(api_key_env="KOKORO_KEY", voice="bella"))
+    endpoint = resolve({"KOKORO_KEY": "k"}, settings, profile="kokoro", base_url=ELSEWHERE)
+    assert endpoint.api_key == KEYLESS
+    assert endpoint.voice == "bella"
+    assert endpoint.warnings == ()
+
+
+def test_profile_cannot_send_openais_key_elsewhere():
+    settings = config(profile(api_key_env="OPENAI_API_KEY"))
+    with pytest.raises(ConfigError, match="names OPENAI_API_KEY for a server that is not"):
+        resolve(OPENAI_KEY, settings, profile="kokoro")
+    at_openai = config(profile(base_url=OPENAI, api_key_env="OPENAI_API_KEY"))
+    assert resolve(OPENAI_KEY, at_openai, profile="kokoro").api_key == "sk-openai"
+
+
+@pytest.mark.parametrize(
+    ("choice", "settings", "env", "variable"),
+    [
+        ({"base_url": OPENAI}, Config(), {}, "OPENAI_API_KEY"),
+        ({}, Config(), {"OPENAI_BASE_URL": OPENAI}, "OPENAI_API_KEY"),
+        (
+            {"profile": "kokoro"},
+            config(profile(base_url=OPENAI, api_key_env="WORK")),
+            OPENAI_KEY,
+            "WORK",
+        ),
+    ],
+)
+def test_openai_without_a_key_is_told_before_anything_is_sent(choice, settings, env, variable):
+    with pytest.raises(ConfigError, match=f"wants a key, and {variable} is not set") as caught:
+        resolve(env, settings, **choice)
+    assert f"export {variable}=" in caught.value.remedy
+
+
+@pytest.mark.parametrize("key", ["a\nb", "sk-ключ", "a\x00b"])
+def test_key_that_no_header_takes_is_told_without_its_value(key):
+    with pytest.raises(ConfigError) as caught:
+        resolve({"VOICECLI_API_KEY": key}, base_url=ELSEWHERE)
+    assert "VOICECLI_API_KEY" in caught.value.message
+    assert key not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("base_url", "env", "warns"),
+    [
+        ("http://tts.example.org/v1", OUR_KEY, True),
+        ("http://192.168.0.7:8880/v1", OUR_KEY, True),
+        ("https://tts.example.org/v1", OUR_KEY, False),
+        (KOKORO, OUR_KEY, False),
+        ("http://127.0.0.1:8880/v1", OUR_KEY, False),
+        ("http://tts.example.org/v1", {}, False),
+    ],
+)
+def test_key_over_plain_http_is_warned_about(base_url, env, warns):
+    warnings = resolve(env, base_url=base_url).warnings
+    assert [("plain http" in warning) for warning in warnings] == [True] * warns
+    assert "ours" not in "".join(warnings)
+
+
+def test_key_is_in_no_representation():
+    endpoint = resolve(OPENAI_KEY)
+    assert "sk-openai" not in repr(endpoint) + str(endpoint)
+
+
+# -- model, voice and the rest -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("env", "choice", "model", "voice"),
+    [
+        (OPENAI_KEY, {}, "gpt-4o-mini-tts", "alloy"),
+        ({}, {"base_url": KOKORO}, "tts-1", "alloy"),
+        ({}, {}, "hibari", "heart"),
+        ({}, {"voice": "emma"}, "hibari", "emma"),
+        (OPENAI_KEY, {"model": "tts-1-hd", "voice": "nova"}, "tts-1-hd", "nova"),
+    ],
+)
+def test_model_and_voice_fit_the_endpoint(env, choice, model, voice):
+    endpoint = resolve(env, **choice)
+    assert (endpoint.model, endpoint.voice) == (model, voice)
+
+
+def test_flag_beats_profile_beats_default():
+    settings = config(
+        profile(
+            model="kokoro",
+            voice="bella",
+            response_format="opus",
+            speed=1.5,
+            instructions="Calm.",
+            extra_body={"stream": True, "a": 1},
+        )
+    )
+    endpoint = resolve({}, settings, profile="kokoro", voice="sky", speed=0.5, extra_body={"a": 2})
+    assert (endpoint.model, endpoint.voice) == ("kokoro", "sky")
+    assert (endpoint.response_format, endpoint.speed) == ("opus", 0.5)
+    assert endpoint.instructions == "Calm."
+    assert endpoint.extra_body == {"stream": True, "a": 2}
+    assert endpoint.profile == "kokoro"
+    assert endpoint.origins["model"] == "profile kokoro"
+    assert endpoint.origins["voice"] == "flag"
+    assert resolve().origins == {"model": "default", "voice": "default"}
+
+
+def test_profile_without_a_url_lends_its_settings_to_any_endpoint():
+    settings = config(profile("calm", None, instructions="Calm."), default="calm")
+    assert resolve(OPENAI_KEY, settings).instructions == "Calm."
+    assert resolve(OPENAI_KEY, settings).base_url == OPENAI
+    assert resolve({}, settings, profile="calm", base_url=KOKORO).instructions == "Calm."
+    assert resolve({}, settings).reason == "no endpoint is set"
+
+
+def test_default_profile_stays_with_its_own_url():
+    settings = config(profile(voice="bella"), default="kokoro")
+    endpoint = resolve({"VOICECLI_BASE_URL": ELSEWHERE}, settings)
+    assert (endpoint.voice, endpoint.profile) == ("alloy", None)
+
+
+def test_named_profile_replaces_the_default_one():
+    settings = config(profile(), profile("calm", None, instructions="Calm."), default="kokoro")
+    assert resolve({}, settings, profile="calm").is_builtin
+
+
+def test_openai_is_known_by_its_url():
+    assert resolve(OPENAI_KEY).is_openai
+    assert not resolve({}, base_url=KOKORO).is_openai
