@@ -1,1 +1,23 @@
 """Bytes to samples and samples to bytes; pure, see `voicecli.codecs.base`."""
+
+from __future__ import annotations
+
+from voicecli.codecs.base import Decoder
+from voicecli.codecs.registry import (
+    CODECS,
+    AutoDecoder,
+    Codec,
+    codec_for_suffix,
+    make_decoder,
+    preload,
+)
+
+__all__ = [
+    "CODECS",
+    "AutoDecoder",
+    "Codec",
+    "Decoder",
+    "codec_for_suffix",
+    "make_decoder",
+    "preload",
+]

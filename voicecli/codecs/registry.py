@@ -1,0 +1,209 @@
+"""The six formats: their names, their media types, their decoders.
+
+Nothing here imports a codec before it is needed: numpy, PyAV and libopus take
+longer to load than a server near by takes to answer. `preload` exists so that
+they can load while it does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from voicecli.codecs.media_type import MEDIA_TYPES, MediaType
+from voicecli.codecs.sniff import Sniffer
+from voicecli.errors import DecodeError, SourceError, UnsupportedFormat
+
+if TYPE_CHECKING:
+    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.codecs.base import Decoder
+
+_OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
+_PCM_RATE_HZ = 24_000
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One format: its name in requests, where its decoder is, what its files are called.
+
+    ``media_type`` is the one to send; `media_types` are those to accept.
+    """
+
+    name: str
+    module: str
+    decoder: str
+    media_type: str
+    suffixes: tuple[str, ...]
+
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        """Every media type that names this codec, in lower case."""
+        return tuple(name for name, codec in MEDIA_TYPES.items() if codec == self.name)
+
+
+CODECS: dict[str, Codec] = {
+    codec.name: codec
+    for codec in (
+        Codec("pcm", "pcm", "PcmDecoder", "audio/pcm", (".pcm", ".raw", ".s16le")),
+        Codec("wav", "wav", "WavDecoder", "audio/wav", (".wav", ".wave")),
+        Codec("opus", "opus", "OpusDecoder", "audio/ogg", (".opus", ".ogg", ".oga")),
+        Codec("mp3", "mp3", "Mp3Decoder", "audio/mpeg", (".mp3",)),
+        Codec("aac", "aac", "AacDecoder", "audio/aac", (".aac", ".adts")),
+        Codec("flac", "flac", "FlacDecoder", "audio/flac", (".flac",)),
+    )
+}
+"""The formats by name, in the order in which they are named to people."""
+
+
+def codec_for_suffix(path: str) -> str | None:
+    """Name of the codec that a file's name suggests, None if it suggests none."""
+    suffix = PurePath(path).suffix.lower()
+    return next((name for name, codec in CODECS.items() if suffix in codec.suffixes), None)
+
+
+def preload(name: str) -> None:
+    """Import what decoding ``name`` needs, so that the first bytes need not wait for it.
+
+    Raises:
+        UnsupportedFormat: no such format, or its library is missing.
+    """
+    _decoder_class(name)
+    if name == "opus":
+        importlib.import_module("voicecli.codecs.libopus")
+
+
+def _decoder_class(name: str) -> Any:
+    codec = CODECS.get(name)
+    if codec is None:
+        raise UnsupportedFormat(
+            f"there is no format {name!r}", remedy=f"choose one of {', '.join(CODECS)}"
+        )
+    return getattr(importlib.import_module(f"voicecli.codecs.{codec.module}"), codec.decoder)
+
+
+def make_decoder(name: str, *, rate_hz: int | None = None, channels: int | None = None) -> Decoder:
+    """A new decoder for one of the six formats.
+
+    Args:
+        name: pcm, wav, opus, mp3, aac or flac.
+        rate_hz: for pcm the rate of the samples (24000 if None); for opus the
+            rate to decode at, where Opus has it (48000 otherwise). The others
+            say their own.
+        channels: for pcm the samples in a frame (1 if None); the others say.
+
+    Raises:
+        UnsupportedFormat: no such format.
+    """
+    decoder = _decoder_class(name)
+    if name == "pcm":
+        return decoder(rate_hz or _PCM_RATE_HZ, channels or 1)  # type: ignore[no-any-return]  # looked up by name
+    if name == "opus" and rate_hz in _OPUS_RATES_HZ:
+        return decoder(rate_hz)  # type: ignore[no-any-return]  # looked up by name
+    return decoder()  # type: ignore[no-any-return]  # looked up by name
+
+
+class AutoDecoder:
+    """A decoder of whatever comes: sniffs the first bytes, then hands all of them on.
+
+    Args:
+        declared: the format that was asked for, one of the six names, if any.
+        content_type: what the server says it sends, if it says.
+        rate_hz: rate of raw samples where the content type tells none.
+        channels: likewise.
+        opus_rate_hz: rate to decode Opus at.
+    """
+
+    def __init__(
+        self,
+        declared: str | None = None,
+        content_type: str | None = None,
+        rate_hz: int | None = None,
+        channels: int | None = None,
+        opus_rate_hz: int = 48_000,
+    ) -> None:
+        self._sniffer = Sniffer(declared, content_type)
+        self._rate_hz = rate_hz
+        self._channels = channels
+        self._opus_rate_hz = opus_rate_hz
+        self._decoder: Decoder | None = None
+        self._name: str | None = None
+        self._fault: DecodeError | SourceError | None = None
+
+    @property
+    def name(self) -> str | None:
+        """Name of the codec, None until it is known."""
+        return self._name
+
+    @property
+    def format(self) -> AudioFormat | None:
+        """Format of the latest block, or None before the first."""
+        return self._decoder.format if self._decoder is not None else None
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes of any length, return the blocks that became decodable.
+
+        Raises:
+            BadResponse: the body is text; the message says what it says.
+            UnsupportedFormat: a format that no decoder here takes, by name.
+            CorruptStream: the stream is damaged where decoding cannot go on.
+        """
+        if self._decoder is not None:
+            return self._decoder.feed(data)
+        if self._fault is not None:
+            raise self._fault
+        try:
+            decision = self._sniffer.feed(data)
+            if decision is None:
+                return []
+            self._decoder = self._choose(decision.codec, decision.media_type)
+        except (DecodeError, SourceError) as fault:
+            self._fault = fault
+            raise
+        return self._decoder.feed(self._take_seen())
+
+    def flush(self) -> list[Pcm]:
+        """Say that no more bytes will come; return what is left.
+
+        Raises:
+            BadResponse: the body is text, or empty.
+            UnsupportedFormat: as `feed`.
+            TruncatedStream: the format knows that something is missing.
+            CorruptStream: nothing in the stream could be decoded.
+        """
+        if self._fault is not None:
+            raise self._fault
+        if self._decoder is not None:
+            return self._decoder.flush()
+        blocks: list[Pcm] = []
+        try:
+            decision = self._sniffer.finish()
+            self._decoder = self._choose(decision.codec, decision.media_type)
+            blocks += self._decoder.feed(self._take_seen())
+            blocks += self._decoder.flush()
+        except (DecodeError, SourceError) as fault:
+            self._fault = fault
+            if not blocks:
+                raise
+        return blocks
+
+    def _take_seen(self) -> bytes:
+        seen, self._sniffer.seen = self._sniffer.seen, b""
+        return seen
+
+    def _choose(self, name: str, media_type: MediaType | None) -> Decoder:
+        self._name = name
+        if name == "opus":
+            return make_decoder(name, rate_hz=self._opus_rate_hz)
+        if name != "pcm":
+            return make_decoder(name)
+        # A type that names another codec speaks of something else than these samples.
+        claim = media_type if media_type is not None and media_type.codec == "pcm" else None
+        if claim is not None and claim.is_big_endian:
+            raise UnsupportedFormat("big-endian PCM is not supported, only little-endian")
+        return make_decoder(
+            name,
+            rate_hz=(claim and claim.rate_hz) or self._rate_hz,
+            channels=(claim and claim.channels) or self._channels,
+        )
