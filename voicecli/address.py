@@ -79,6 +79,6 @@ def _split(url: str, said_by: str, shown: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port  # parsed on demand: raises for 8880x and 99999
-    except ValueError as error:
-        raise ConfigError(f"{said_by} is no URL: {shown!r} ({error})") from error
+    except ValueError:  # not chained, not quoted: it repeats what may be a password
+        raise ConfigError(f"{said_by} is no URL: {shown!r}") from None
     return parts

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from voicecli.audio import Samples
     from voicecli.request import SpeechRequest
+    from voicecli.threads import Spawn
 
 _T = TypeVar("_T")
 
@@ -47,20 +48,6 @@ _MAX_CHARACTERS = 500
 
 _MAX_PHONEMES = 400
 """Longest input of the network, Hibari's own limit; its memory grows with the length."""
-
-
-class Joinable(Protocol):
-    """What came of starting a thread."""
-
-    def join(self) -> None:
-        """Wait until it is done."""
-
-
-class Spawn(Protocol):
-    """Starts a thread: ``spawn(work, name)``. ``work`` does not raise."""
-
-    def __call__(self, work: Callable[[], None], name: str, /) -> Joinable:
-        """Start it."""
 
 
 class Voice(Protocol):
@@ -151,6 +138,7 @@ class BuiltinSource:
         self._request = request
         self._voices = voices
         self._spawn = spawn
+        self._sent: Callable[[], None] | None = None
         self._voice: Voice | None = None
         self._cancelled = False  # written by any thread, read by the iterating one
 
@@ -158,20 +146,39 @@ class BuiltinSource:
     def info(self) -> SourceInfo:
         """PCM at the voice's rate; known from the start."""
         rate_hz, channels = FORMAT.rate_hz, FORMAT.channels
-        return SourceInfo(f"audio/pcm;rate={rate_hz};channels={channels}", rate_hz, channels)
+        content_type = f"audio/pcm;rate={rate_hz};channels={channels}"
+        return SourceInfo("pcm", content_type, rate_hz, channels)
+
+    @property
+    def label(self) -> str:
+        """What the metrics call it."""
+        return "builtin"
+
+    def when_sent(self, callback: Callable[[], None]) -> None:
+        """Set what to call on entering; nothing leaves the machine."""
+        self._sent = callback
+
+    def warm(self) -> None:
+        """Load the voice, as entering does, ahead of t0."""
+        self._load()
 
     def __enter__(self) -> Self:
-        """Load the voice.
+        """Make the voice ready.
 
         Raises:
             ConfigError: no such voice, or a speed outside 0.25 to 4.
             SourceError: the voice cannot be loaded; `VoiceCache.load` says when.
         """
+        self._load()
+        return self
+
+    def _load(self) -> None:
         slowest, fastest = _SPEEDS
         if self._request.speed is not None and not slowest <= self._request.speed <= fastest:
             raise ConfigError(f"the built-in voice's speed goes from {slowest:g} to {fastest:g}")
+        if self._sent is not None:
+            self._sent()
         self._voice = self._voices.load(self._request.voice, self._spawn)
-        return self
 
     def __exit__(
         self,
