@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from voicecli.errors import ConfigError, NetworkError, SourceError
 from voicecli.request import SpeechRequest
+from voicecli.sources.base import SourceInfo
 from voicecli.sources.builtin import BuiltinSource, VoiceCache, pieces
 
 HEART = "heart"
@@ -63,11 +64,38 @@ def test_speaks_audibly_in_chunks_of_half_a_second_at_most(voices):
 
 def test_says_what_it_yields(voices):
     info = BuiltinSource(request("Hi."), voices).info
-    assert (info.content_type, info.rate_hz, info.channels) == (
-        "audio/pcm;rate=24000;channels=1",
-        24_000,
-        1,
-    )
+    assert info == SourceInfo("pcm", "audio/pcm;rate=24000;channels=1", 24_000, 1)
+    assert BuiltinSource(request("Hi."), voices).label == "builtin"
+
+
+class Noting(VoiceCache):
+    """Notes in what order things happen, loads nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.order = []
+
+    def load(self, name, spawn=None):
+        self.order.append(f"load {name}")
+        return object()
+
+
+def test_warmed_source_does_not_load_on_entering():
+    cache = Noting()
+    source = BuiltinSource(request("Hi."), cache)
+    source.warm()
+    with source:
+        assert cache.order == ["load heart"]
+    with source:  # once left it holds nothing, so a retry asks the cache again
+        assert cache.order == ["load heart", "load heart"]
+
+
+def test_what_waits_for_the_request_goes_before_the_load():
+    cache = Noting()
+    source = BuiltinSource(request("Hi."), cache)
+    source.when_sent(lambda: cache.order.append("sent"))
+    with source:
+        assert cache.order == ["sent", "load heart"]
 
 
 def test_same_request_gives_the_same_bytes(voices):

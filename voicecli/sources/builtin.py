@@ -144,41 +144,39 @@ class BuiltinSource:
 
     @property
     def info(self) -> SourceInfo:
-        """PCM at the voice's rate; known from the start."""
+        """PCM at the voice's rate, whatever was requested; known from the start."""
         rate_hz, channels = FORMAT.rate_hz, FORMAT.channels
         content_type = f"audio/pcm;rate={rate_hz};channels={channels}"
         return SourceInfo("pcm", content_type, rate_hz, channels)
 
     @property
     def label(self) -> str:
-        """What the metrics call it."""
+        """The word that stands for the built-in voice in place of a URL."""
         return "builtin"
 
     def when_sent(self, callback: Callable[[], None]) -> None:
-        """Set what to call on entering; nothing leaves the machine."""
+        """Set what to call on entering: no request leaves, so nothing need wait for the load."""
         self._sent = callback
 
     def warm(self) -> None:
-        """Load the voice, as entering does, ahead of t0."""
-        self._load()
-
-    def __enter__(self) -> Self:
-        """Make the voice ready.
+        """Load the voice.
 
         Raises:
             ConfigError: no such voice, or a speed outside 0.25 to 4.
             SourceError: the voice cannot be loaded; `VoiceCache.load` says when.
         """
-        self._load()
-        return self
-
-    def _load(self) -> None:
         slowest, fastest = _SPEEDS
         if self._request.speed is not None and not slowest <= self._request.speed <= fastest:
             raise ConfigError(f"the built-in voice's speed goes from {slowest:g} to {fastest:g}")
+        self._voice = self._voices.load(self._request.voice, self._spawn)
+
+    def __enter__(self) -> Self:
+        """Load the voice unless `warm` did; raises what it raises."""
         if self._sent is not None:
             self._sent()
-        self._voice = self._voices.load(self._request.voice, self._spawn)
+        if self._voice is None:
+            self.warm()
+        return self
 
     def __exit__(
         self,
