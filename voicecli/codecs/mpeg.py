@@ -8,6 +8,8 @@ Sources: ISO/IEC 11172-3 §2.4.2.3 and 13818-3 (MPEG-1 and MPEG-2 Layer III; MPE
 is Fraunhofer's extension to 8, 11.025 and 12 kHz), ISO/IEC 14496-3 §1.A.2 (ADTS).
 """
 
+# ruff: noqa: PLR2004  the numbers are the standard's own codes and field widths
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -55,15 +57,15 @@ def mp3_header(data: bytes | bytearray, at: int = 0) -> FrameHeader | None:
     bitrate, rate, emphasis = word >> 12 & 15, word >> 10 & 3, word & 3
     if word >> 21 != 0x7FF or version == 1 or layer != 1:
         return None
-    if bitrate in {0, 15} or rate == 3 or emphasis == 2:  # noqa: PLR2004  reserved codes
+    if bitrate in {0, 15} or rate == 3 or emphasis == 2:
         return None
     rate_hz = _MPEG_RATES_HZ[version][rate]
-    granules = 2 if version == 3 else 1  # noqa: PLR2004  code of MPEG-1
-    kbps = (_MPEG1_KBPS if granules == 2 else _MPEG2_KBPS)[bitrate]  # noqa: PLR2004
+    granules = 2 if version == 3 else 1
+    kbps = (_MPEG1_KBPS if granules == 2 else _MPEG2_KBPS)[bitrate]
     frames = 576 * granules
     return FrameHeader(
         rate_hz=rate_hz,
-        channels=1 if word >> 6 & 3 == 3 else 2,  # noqa: PLR2004  code of mono
+        channels=1 if word >> 6 & 3 == 3 else 2,
         frames=frames,
         frame_bytes=frames // 8 * kbps * 1000 // rate_hz + (word >> 9 & 1),
         header_bytes=4 if word >> 16 & 1 else 6,
@@ -80,13 +82,13 @@ def adts_header(data: bytes | bytearray, at: int = 0) -> FrameHeader | None:
     word = int.from_bytes(data[at : at + 7], "big")
     rate, channels, length = word >> 34 & 15, word >> 30 & 7, word >> 13 & 0x1FFF
     header_bytes = 7 if word >> 40 & 1 else 9
-    if word >> 44 != 0xFFF or word >> 41 & 3 or rate >= len(_ADTS_RATES_HZ):  # noqa: PLR2004
+    if word >> 44 != 0xFFF or word >> 41 & 3 or rate >= len(_ADTS_RATES_HZ):
         return None
     if length <= header_bytes:
         return None
     return FrameHeader(
         rate_hz=_ADTS_RATES_HZ[rate],
-        channels=8 if channels == 7 else channels,  # noqa: PLR2004  code of 7.1
+        channels=8 if channels == 7 else channels,
         frames=_AAC_BLOCK_FRAMES * ((word & 3) + 1),
         frame_bytes=length,
         header_bytes=header_bytes,

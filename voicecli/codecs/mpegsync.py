@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from voicecli.codecs.mpeg import FrameHeader
+from voicecli.codecs.tags import ID3V1_BYTES, tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 
 if TYPE_CHECKING:
@@ -42,10 +43,9 @@ class _Junk(NamedTuple):
 
 _Piece: TypeAlias = "FrameHeader | _Tag | _Junk | None"
 
-_ID3V1_BYTES = 128
-_APE_HEADER_BYTES = 32
 _LANDMARK = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX")
 _LONGEST_LANDMARK = 8
+_SYNC_BYTE = 0xFF
 
 
 class FrameReader:
@@ -127,16 +127,17 @@ class FrameReader:
         """
         ahead = len(self._buffer) - self._at
         if self._synced and self._buffer.startswith(b"TAG", self._at):
-            return _Tag(_ID3V1_BYTES)  # three letters are too weak a sign anywhere else
+            return _Tag(ID3V1_BYTES)  # three letters are too weak a sign anywhere else
         mark = _LANDMARK.search(self._buffer, self._at)
         if mark is None:
             return self._look_without_mark(ahead, final=final)
         if mark.start() > self._at:
             return _Junk(mark.start() - self._at)
-        if mark[0] == b"ID3":
-            return _id3v2(self._buffer, self._at, final=final)
-        if mark[0] == b"APETAGEX":
-            return _ape(self._buffer, self._at, final=final)
+        if mark[0][0] != _SYNC_BYTE:
+            size_bytes = tag_bytes(self._buffer, self._at)
+            if size_bytes:
+                return _Tag(size_bytes)
+            return None if size_bytes is None and not final else _Junk(1)
         return self._look_at_header(ahead, final=final)
 
     def _look_without_mark(self, ahead: int, *, final: bool) -> _Piece:
@@ -170,28 +171,3 @@ class FrameReader:
             return True
         following = self._syntax.header(behind, 0)
         return following is not None and following.identity == header.identity
-
-
-def _id3v2(buffer: bytearray, at: int, *, final: bool) -> _Piece:
-    """The ID3v2 tag at ``at``: ten bytes of header, a length of 4 x 7 bits (id3.org §3.1)."""
-    header = bytes(buffer[at : at + 10])
-    if len(header) < 10:  # noqa: PLR2004  bytes of the header
-        return _Junk(1) if final else None
-    if 0xFF in header[3:5] or max(header[6:]) >= 0x80:  # noqa: PLR2004  no version, no 7-bit byte
-        return _Junk(1)
-    size_bytes = sum(byte << shift for byte, shift in zip(header[6:], (21, 14, 7, 0), strict=True))
-    return _Tag(10 + size_bytes + (10 if header[5] & 0x10 else 0))
-
-
-def _ape(buffer: bytearray, at: int, *, final: bool) -> _Piece:
-    """The APEv2 header or footer at ``at``; the length counts items and footer, not the header.
-
-    From: wiki.hydrogenaudio.org, "APE Tags Header". Bit 29 of the flags marks a
-    header. A footer met first (APEv1) ends a tag that was passed as garbage.
-    """
-    header = bytes(buffer[at : at + _APE_HEADER_BYTES])
-    if len(header) < _APE_HEADER_BYTES:
-        return _Junk(1) if final else None
-    if not header[23] & 0x20:
-        return _Tag(_APE_HEADER_BYTES)
-    return _Tag(_APE_HEADER_BYTES + int.from_bytes(header[12:16], "little"))

@@ -1,0 +1,46 @@
+"""How long the tags are that lie between audio: ID3v2, ID3v1 and APEv2; nothing reads them."""
+
+from __future__ import annotations
+
+ID3V1_BYTES = 128
+_ID3V2_HEADER_BYTES = 10
+_APE_HEADER_BYTES = 32
+
+
+def tag_bytes(data: bytes | bytearray, at: int = 0) -> int | None:
+    """Bytes of the tag that begins at ``at``: 0 where none does, None where more must be seen.
+
+    The length may exceed what is there: it is for skipping, not for storing.
+    """
+    head = bytes(data[at : at + _APE_HEADER_BYTES])
+    if head.startswith(b"TAG"):
+        return ID3V1_BYTES
+    if head.startswith(b"ID3"):
+        return _id3v2_bytes(head)
+    if head.startswith(b"APETAGEX"):
+        return _ape_bytes(head)
+    begun = any(magic.startswith(head) for magic in (b"TAG", b"ID3", b"APETAGEX"))
+    return None if begun else 0
+
+
+def _id3v2_bytes(head: bytes) -> int | None:
+    """ID3v2: ten bytes of header, whose length field has 4 x 7 bits (id3.org, ID3v2.4 §3.1)."""
+    if len(head) < _ID3V2_HEADER_BYTES:
+        return None
+    if 0xFF in head[3:5] or max(head[6:10]) >= 0x80:  # noqa: PLR2004  a byte of more than 7 bits
+        return 0
+    length = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+    footer_bytes = _ID3V2_HEADER_BYTES if head[5] & 0x10 else 0
+    return _ID3V2_HEADER_BYTES + length + footer_bytes
+
+
+def _ape_bytes(head: bytes) -> int | None:
+    """APEv2: the length counts items and footer, not the header, which bit 29 of the flags marks.
+
+    From: wiki.hydrogenaudio.org, "APE Tags Header". A footer met first belongs
+    to an APEv1 tag, whose items were passed as garbage.
+    """
+    if len(head) < _APE_HEADER_BYTES:
+        return None
+    is_header = head[23] & 0x20
+    return _APE_HEADER_BYTES + (int.from_bytes(head[12:16], "little") if is_header else 0)
