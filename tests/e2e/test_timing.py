@@ -1,0 +1,118 @@
+"""The numbers that voicecli tells agree with the recorder's.
+
+Retries apply to times alone (see ``tests.support.timing``); counts, contents and
+exit codes must hold in every run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.recorder import Recorder
+from tests.support.speech_server import Reply, SpeechServer, clips_of
+from tests.support.timing import best_of
+from tests.support.tones import tone
+
+if TYPE_CHECKING:
+    from tests.support.cli import Cli
+    from tests.support.soundserver import SoundServer
+
+pytestmark = pytest.mark.sound
+
+# One format for each way to the speaker, and one that has to be decoded.
+SINKS = {"pcm": "direct", "wav": "ring", "opus": "ring"}
+
+
+def rate(kind: str, rate_hz: int) -> dict[str, str]:
+    return {"X-Sample-Rate": str(rate_hz)} if kind == "pcm" else {}
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_first_sound_is_when_it_says(
+    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+) -> None:
+    """Counted from the start of the process, as a person at a prompt waits."""
+    speech.clips = clips_of(tone(1.0), formats=[kind])
+    speech.reply = Reply(ttfb_s=0.2, pace=4, chunk_bytes=960, headers=rate(kind, 48_000))
+
+    def error_s() -> float:
+        with Recorder(sound_server) as recorder:
+            done = timed_cli.run(
+                "say", "--json", "--base-url", speech.url, "--format", kind, "hello"
+            )
+            assert done.exit_code == 0, done
+            heard = recorder.finish().sound()
+        told = done.json
+        claimed = done.started + (told["launch_to_request_ms"] + told["ttfa_ms"]) / 1000
+        return abs(claimed - heard.onset)
+
+    assert best_of(4, error_s, good_enough=0.015) <= 0.015
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_playback_end_is_when_it_says(
+    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+) -> None:
+    speech.clips = clips_of(tone(1.0), formats=[kind])
+    speech.reply = Reply(pace=4, chunk_bytes=960, headers=rate(kind, 48_000))
+
+    def error_s() -> float:
+        with Recorder(sound_server) as recorder:
+            done = timed_cli.run(
+                "say", "--json", "--base-url", speech.url, "--format", kind, "hello"
+            )
+            assert done.exit_code == 0, done
+            heard = recorder.finish().sound()
+        told = done.json
+        claimed = done.started + (told["launch_to_request_ms"] + told["playback_ms"]) / 1000
+        return abs(claimed - heard.end)
+
+    assert best_of(4, error_s, good_enough=0.030) <= 0.030
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_a_stall_of_one_second_is_one_underrun_as_long_as_the_gap_heard(
+    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+) -> None:
+    speech.clips = clips_of(tone(3.0), formats=[kind])
+    speech.reply = Reply(
+        pace=1.25, chunk_bytes=480, stall_at_s=1.0, stall_for_s=1.0, headers=rate(kind, 48_000)
+    )
+
+    def error_s() -> float:
+        with Recorder(sound_server) as recorder:
+            done = timed_cli.run(
+                "say", "--json", "--buffer-ms", "200", "--base-url", speech.url,
+                "--format", kind, "hello",
+            )  # fmt: skip
+            assert done.exit_code == 0, done
+            heard = recorder.finish().sound(min_gap_s=0.01)
+        underruns = done.json["underruns"]["sink"]
+        assert len(heard.gaps) == 1, heard.gaps
+        assert underruns["count"] == 1, underruns
+        assert heard.sounding_s == pytest.approx(3.0, abs=0.025)
+        (event,) = underruns["events"]
+        assert underruns["total_ms"] == pytest.approx(event["ms"])
+        (gap,) = heard.gaps
+        assert event["at_s"] == pytest.approx(gap.at_s, abs=0.030)
+        assert 0.3 < gap.length_s < 1.2
+        return abs(event["ms"] / 1000 - gap.length_s)
+
+    assert best_of(3, error_s, good_enough=0.030) <= 0.030
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_sound_begins_while_the_server_still_speaks(
+    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+) -> None:
+    speech.clips = clips_of(tone(3.0), formats=[kind])
+    speech.reply = Reply(pace=1.25, chunk_bytes=480, headers=rate(kind, 48_000))
+    with Recorder(sound_server) as recorder:
+        done = timed_cli.run("say", "--base-url", speech.url, "--format", kind, "hello")
+        assert done.exit_code == 0, done
+        heard = recorder.finish().sound()
+    (exchange,) = speech.speech_requests
+    assert exchange.last_byte_at is not None
+    assert heard.onset < exchange.last_byte_at - 1.0
