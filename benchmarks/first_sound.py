@@ -1,0 +1,204 @@
+"""First sound, heard by a recorder: ``voicecli`` beside what people use instead.
+
+Every player speaks to the same server (time to first byte 200 ms, then four times
+real time) through the same sound server, in turn and interleaved, so that a slow
+minute of the machine hits all of them. "First sound" is counted from just before
+the process is started to the first loud sample at the recorder.
+
+    scripts/setup dev && .venv/bin/python benchmarks/first_sound.py [--runs 5] [--json]
+
+Needs mpv and curl besides (``apt-get install mpv curl``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # tests.support is no installed package
+
+from tests.support.cli import Cli  # noqa: E402  needs the path above
+from tests.support.recorder import Recorder  # noqa: E402
+from tests.support.soundserver import SoundServer  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TTFB_S = 0.2
+PACE = 4.0
+SECONDS = 4.0
+RATE_HZ = 24_000  # what speech models speak at
+SENTENCE = "Hello, this voice comes from your own computer."
+
+
+@dataclass
+class Player:
+    """One way to hear speech: how it is started, and what was measured, in ms."""
+
+    name: str
+    command: Callable[[], list[str]]
+    rival: str | None = None
+    limit: float | None = None
+    heard_ms: list[float] = field(default_factory=list)
+    told_ms: list[float] = field(default_factory=list)
+
+    @property
+    def median_ms(self) -> float:
+        """Median of what was heard."""
+        return statistics.median(self.heard_ms)
+
+
+def voicecli(*arguments: str) -> list[str]:
+    """The installed command, as a person would type it."""
+    script = Path(sys.executable).with_name("voicecli")
+    start = [str(script)] if script.exists() else [sys.executable, "-m", "voicecli"]
+    return [*start, "say", "--json", *arguments]
+
+
+def players(url: str) -> list[Player]:
+    """Everyone who is measured, in the order of a round."""
+    body = json.dumps(
+        {"model": "tts-1", "voice": "alloy", "input": "hello", "response_format": "mp3"}
+    )
+    curl = f"curl -sN -H 'Content-Type: application/json' -d '{body}' {url}/audio/speech"
+    mpv = ["sh", "-c", f"{curl} | mpv --no-config --no-video --really-quiet --ao=pulse -"]
+    hibari = str(Path(sys.executable).with_name("hibari"))
+    ours = [
+        Player(
+            f"voicecli {kind}",
+            lambda kind=kind: voicecli("--base-url", url, "--format", kind, "hello"),
+            "curl | mpv (mp3)",
+            1.05,
+        )
+        for kind in ("pcm", "opus", "mp3")
+    ]
+    return [
+        Player("curl | mpv (mp3)", lambda: mpv),
+        *ours,
+        Player("hibari --play", lambda: [hibari, SENTENCE, "--play"]),
+        Player("voicecli built-in", lambda: voicecli(SENTENCE), "hibari --play", 0.8),
+    ]
+
+
+def measure(player: Player, cli: Cli, sound: SoundServer) -> None:
+    """One run: start the player, hear it, note both clocks.
+
+    Raises:
+        SystemExit: the player failed; says what it printed.
+    """
+    with Recorder(sound) as recorder:
+        started = time.monotonic()
+        done = subprocess.run(
+            player.command(),
+            env=cli.environment(),
+            cwd=cli.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        heard = recorder.finish()
+    if done.returncode:
+        raise SystemExit(f"{player.name}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    player.heard_ms.append(1000 * (heard.sound().onset - started))
+    if player.name.startswith("voicecli"):
+        told = json.loads(done.stdout)
+        # Speech begins with silence, so the recorder hears the audible start.
+        player.told_ms.append(told["launch_to_request_ms"] + told["ttfa_audible_ms"])
+
+
+def report(everyone: list[Player]) -> dict[str, object]:
+    """Medians, spreads and ratios, as the JSON object of ``--json``."""
+    by_name = {player.name: player for player in everyone}
+    rows = []
+    for player in everyone:
+        rival = by_name[player.rival] if player.rival else None
+        ratio = player.median_ms / rival.median_ms if rival else None
+        rows.append(
+            {
+                "player": player.name,
+                "first_sound_ms": round(player.median_ms, 1),
+                "least_ms": round(min(player.heard_ms), 1),
+                "most_ms": round(max(player.heard_ms), 1),
+                "told_ms": round(statistics.median(player.told_ms), 1) if player.told_ms else None,
+                "rival": player.rival,
+                "ratio": round(ratio, 3) if ratio else None,
+                "limit": player.limit,
+                "met": ratio <= player.limit if ratio and player.limit else None,
+            }
+        )
+    return {"ttfb_ms": 1000 * TTFB_S, "pace": PACE, "players": rows}
+
+
+def table(result: dict[str, object]) -> str:
+    """The report for people."""
+    lines = [f"{'player':<20}{'median':>8}{'least':>8}{'most':>8}{'own figure':>12}  beside rival"]
+    rows = result["players"]
+    assert isinstance(rows, list)
+    for row in rows:
+        told = f"{row['told_ms']:.0f}" if row["told_ms"] is not None else ""
+        beside = ""
+        if row["ratio"] is not None:
+            verdict = "met" if row["met"] else "MISSED"
+            beside = f"{row['ratio']:.2f} x {row['rival']} (limit {row['limit']}: {verdict})"
+        lines.append(
+            f"{row['player']:<20}{row['first_sound_ms']:>8.0f}{row['least_ms']:>8.0f}"
+            f"{row['most_ms']:>8.0f}{told:>12}  {beside}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure and print; exit 1 when a limit is missed."""
+    parser = argparse.ArgumentParser(description="First sound beside curl | mpv and hibari --play.")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    missing = [name for name in ("mpv", "curl") if not shutil.which(name)]
+    if missing:
+        sys.exit(f"needs {' and '.join(missing)}: apt-get install {' '.join(missing)}")
+    server_command = [
+        sys.executable, "-m", "tests.support.speech_server",
+        "--ttfb", str(TTFB_S), "--pace", str(PACE),
+        "--seconds", str(SECONDS), "--rate", str(RATE_HZ),
+    ]  # fmt: skip
+    with (
+        tempfile.TemporaryDirectory() as home,
+        SoundServer() as sound,
+        subprocess.Popen(
+            server_command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        ) as server,
+    ):  # fmt: skip
+        assert server.stdout is not None
+        assert server.stdin is not None
+        everyone = players(json.loads(server.stdout.readline())["url"])
+        cli = Cli(Path(home), sound, covered=False)
+        for number in range(given.runs + 1):
+            for player in everyone:
+                measure(player, cli, sound)
+                if number == 0:  # the first round warms the file cache, for everyone alike
+                    player.heard_ms.clear()
+                    player.told_ms.clear()
+        server.stdin.close()
+    result = report(everyone)
+    print(json.dumps(result, indent=2) if given.json else table(result))
+    rows = result["players"]
+    assert isinstance(rows, list)
+    return 1 if any(row["met"] is False for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
