@@ -71,7 +71,7 @@ class Pcm:
     @property
     def format(self) -> AudioFormat:
         """Rate, channels and sample type of the block."""
-        kind: SampleType = "int16" if self.samples.dtype.itemsize == 2 else "float32"
+        kind: SampleType = "int16" if self.samples.dtype.kind == "i" else "float32"
         return AudioFormat(self.rate_hz, int(self.samples.shape[1]), kind)
 
     @property

@@ -6,9 +6,11 @@ The one exception is the sound device, whose own clock PortAudio tells; see
 
 from __future__ import annotations
 
-import threading
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import threading
 
 
 class Clock(Protocol):

@@ -86,6 +86,6 @@ class Observers:
                 continue
             try:
                 method(*details)
-            except Exception:
+            except Exception:  # noqa: BLE001  whatever it raises, the audio goes on
                 _log.exception("an observer failed in %s and is dropped", hook)
                 self._observers = [other for other in self._observers if other is not observer]

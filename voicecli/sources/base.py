@@ -11,6 +11,8 @@ A source is a context manager that is iterated once, by one thread::
 - ``when_sent`` is called before entering; its callback is called once per entering,
   on the entering thread, when the request has left the machine (at once where
   nothing leaves it). What can wait until the other side thinks waits for that.
+- ``warm`` loads what making the request takes (libraries, models) and is called
+  before t0; a source that was not warmed does it on entering.
 - A source that failed before its first byte may be entered again: a retry.
 - A source never ends quietly when it knows that bytes are missing: it raises.
 - ``cancel()`` may be called from any thread, at any time, more than once; the
@@ -57,6 +59,9 @@ class ByteSource(Protocol):
 
     def when_sent(self, callback: Callable[[], None]) -> None:
         """Set what to call when the request has left."""
+
+    def warm(self) -> None:
+        """Load what the request takes; raises `VoiceError` where that is not to be had."""
 
     def __enter__(self) -> Self: ...
 

@@ -69,6 +69,9 @@ class FileSource:
         """Set what to call once the file is open; nothing is sent."""
         self._sent = callback
 
+    def warm(self) -> None:
+        """Nothing to load."""
+
     def __enter__(self) -> Self:
         try:
             if self._path == STDIN:

@@ -12,7 +12,6 @@ import socket
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from voicecli.errors import SourceError
 from voicecli.sources.base import SourceInfo
 from voicecli.sources.faults import fault_of, fault_of_status
 from voicecli.sources.sse import SpeechEvents
@@ -134,18 +133,21 @@ def _nothing() -> None:
 class OpenAISource:
     """The bytes of one utterance, as they arrive from the server.
 
+    ``pcm_rate_hz`` is the rate of headerless PCM where the server does not say it.
     Raises from entering and iterating: `AuthError`, `RateLimited`,
     `NetworkError`, `SourceTimeout`, `BadResponse`.
     """
 
-    def __init__(self, client: SpeechClient, request: SpeechRequest) -> None:
+    def __init__(
+        self, client: SpeechClient, request: SpeechRequest, *, pcm_rate_hz: int | None = None
+    ) -> None:
         self._client = client
         self._request = request
+        self._pcm_rate_hz = pcm_rate_hz
         self._sent: Callable[[], None] = _nothing
-        self._cancelled = False
         self._opening: Any = None
         self._response: Any = None
-        self._info = SourceInfo(requested=request.response_format)
+        self._info = SourceInfo(requested=request.response_format, rate_hz=pcm_rate_hz)
 
     @property
     def info(self) -> SourceInfo:
@@ -161,17 +163,25 @@ class OpenAISource:
         """Set what to call when the request's last byte is on its way."""
         self._sent = callback
 
+    def warm(self) -> None:
+        """Import the SDK and make its client; some 200 ms the first time."""
+        _ = self._client.sdk().audio.speech  # the SDK imports its resources when they are touched
+
     def __enter__(self) -> Self:
         try:
             self._client.prepare_for(self._sent)
             speech = self._client.sdk().audio.speech
             self._opening = speech.with_streaming_response.create(**self._arguments())
-            if self._cancelled:
-                raise SourceError("cancelled")
             self._response = self._opening.__enter__()
         except Exception as error:
             raise fault_of(error, self.label) from error
-        self._info = _info(self._request.response_format, self._response.headers)
+        headers = self._response.headers
+        self._info = SourceInfo(
+            requested=self._request.response_format,
+            content_type=headers.get("content-type"),
+            rate_hz=_bounded(headers.get("x-sample-rate"), _RATES_HZ) or self._pcm_rate_hz,
+            channels=_bounded(headers.get("x-channels"), _CHANNELS),
+        )
         return self
 
     def _arguments(self) -> dict[str, Any]:
@@ -219,9 +229,7 @@ class OpenAISource:
         if not (self._info.content_type or "").lower().startswith("text/event-stream"):
             yield from chunks
             return
-        self._info = SourceInfo(
-            self._info.requested, None, self._info.rate_hz, self._info.channels
-        )
+        self._info = SourceInfo(self._info.requested, None, self._info.rate_hz, self._info.channels)
         events = SpeechEvents()
         for chunk in chunks:
             yield from filter(None, events.feed(chunk))
@@ -229,17 +237,7 @@ class OpenAISource:
 
     def cancel(self) -> None:
         """Stop soon; any thread."""
-        self._cancelled = True
         self._client.interrupt()
-
-
-def _info(requested: str, headers: Any) -> SourceInfo:
-    return SourceInfo(
-        requested=requested,
-        content_type=headers.get("content-type"),
-        rate_hz=_bounded(headers.get("x-sample-rate"), _RATES_HZ),
-        channels=_bounded(headers.get("x-channels"), _CHANNELS),
-    )
 
 
 def _bounded(text: str | None, sensible: range) -> int | None:

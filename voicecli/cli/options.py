@@ -1,0 +1,108 @@
+"""Options that several commands share, each with its help in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+FORMATS = ("pcm", "wav", "opus", "mp3", "aac", "flac")
+
+
+def _known_format(value: str | None) -> str | None:
+    if value is not None and value not in FORMATS:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(FORMATS)}")
+    return value
+
+
+def _formats(incomplete: str) -> list[str]:
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+BaseUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="OpenAI-compatible server, such as http://localhost:8880/v1; "
+        "`builtin` for the built-in voice.",
+    ),
+]
+ProfileName: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="Profile of the configuration file."),
+]
+Format: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        callback=_known_format,
+        autocompletion=_formats,
+        help="pcm, wav, opus, mp3, aac or flac.",
+    ),
+]
+SampleRate: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="HZ",
+        min=4000,
+        max=384_000,
+        help="Rate of raw PCM where nobody tells it.  [default: 24000]",
+    ),
+]
+Device: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Sound device, by its number or a part of its name; "
+        "`null` plays nothing, at the pace of sound.",
+    ),
+]
+Volume: TypeAlias = Annotated[
+    float | None,
+    typer.Option(metavar="FACTOR", min=0.0, max=4.0, help="1 leaves the sound as it is."),
+]
+BufferMs: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MS",
+        min=0.0,
+        max=60_000.0,
+        help="Audio to hold before the first sound, and after a gap.  [default: 100]",
+    ),
+]
+PrerollMs: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MS",
+        min=0.0,
+        max=10_000.0,
+        help="Silence to begin with, for devices that wake slowly.  [default: 0]",
+    ),
+]
+Save: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Save what is spoken as a WAV file.")
+]
+DebugAudio: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[DIR]",
+        help="Keep the WAV, the bytes as received and the metrics in DIR "
+        "(default: the platform's data folder). Write --debug-audio=DIR where DIR is new.",
+    ),
+]
+NoPlay: TypeAlias = Annotated[
+    bool, typer.Option("--no-play", help="Make no sound; with --save, as fast as it comes.")
+]
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object with all metrics on standard output.")
+]
+EventLogFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--event-log", metavar="FILE", help="Append events to FILE as JSON lines."),
+]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Verbose: TypeAlias = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Tell which endpoint is used and why, and timings.")
+]

@@ -1,0 +1,75 @@
+"""``voicecli play``: a file or standard input, in any of the six formats."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voicecli.cli import options
+from voicecli.cli.running import Records, run_session
+from voicecli.cli.settings import playback_settings
+from voicecli.config import find_config
+from voicecli.session.fetcher import FetchLimits
+
+if TYPE_CHECKING:
+    from voicecli.session import Session
+    from voicecli.sources.base import ByteSource
+
+EXAMPLES = """Examples:
+
+  voicecli play hello.wav
+
+  curl -sN https://example.com/talk.mp3 | voicecli play -
+
+  voicecli play - --format pcm --sample-rate 22050 < raw.pcm
+"""
+
+
+def play(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="File to play; `-` is standard input.")
+    ],
+    format: options.Format = None,
+    sample_rate: options.SampleRate = None,
+    device: options.Device = None,
+    volume: options.Volume = None,
+    buffer_ms: options.BufferMs = None,
+    preroll_ms: options.PrerollMs = None,
+    save: options.Save = None,
+    no_play: options.NoPlay = False,
+    json_: options.Json = False,
+    event_log: options.EventLogFile = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Play a file as it is read: pcm, wav, opus, mp3, aac or flac.
+
+    What it is shows in its first bytes; --format matters for raw PCM only.
+    """
+    config = find_config(os.environ)
+    records = Records(save, None, event_log, json_, quiet, verbose)
+    settings = playback_settings(
+        config,
+        expected_format=format,
+        keeps_audio=records.keeps_audio,
+        no_play=no_play,
+        device=device,
+        volume=volume,
+        buffer_ms=buffer_ms,
+        preroll_ms=preroll_ms,
+        timeout_s=None,
+        retries=0,
+    )
+    # A pipe may be silent for as long as whoever feeds it likes.
+    settings = replace(settings, limits=FetchLimits(None, None, retries=0))
+
+    def make(_: Session) -> list[ByteSource]:
+        from voicecli.sources.file import FileSource  # noqa: PLC0415
+
+        rate_hz = sample_rate or config.sample_rate_hz
+        return [FileSource(file, format=format, rate_hz=rate_hz)]
+
+    raise typer.Exit(run_session(settings, records, make))

@@ -1,0 +1,60 @@
+"""The line on a terminal that shows how far the speech is."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from voicecli.errors import VoiceError
+    from voicecli.lifecycle import State
+    from voicecli.playback.base import SinkReport, SinkSnapshot
+
+
+def wants_progress(*, quiet: bool) -> bool:
+    """Whether anybody would see it: standard error is a terminal."""
+    return not quiet and sys.stderr.isatty()
+
+
+class ProgressLine:
+    """An observer that draws one line on standard error while speech plays.
+
+    rich is imported with the first sound, not before: it must not delay it. All
+    drawing is done by the session's thread, in its hooks.
+    """
+
+    def __init__(self) -> None:
+        self._live: Any = None
+        self._note = ""
+
+    def state_changed(self, at: float, left: State, entered: State) -> None:  # noqa: ARG002
+        """Say what is going on."""
+        self._note = {"rebuffering": "waiting for the server"}.get(entered.value, "")
+
+    def progressed(self, at: float, snapshot: SinkSnapshot) -> None:  # noqa: ARG002
+        """Draw the line anew."""
+        if not snapshot.playing:
+            return
+        text = f"{snapshot.heard_s:5.1f} s spoken  {snapshot.buffered_s:5.1f} s ahead  {self._note}"
+        if self._live is None:
+            from rich.console import Console  # noqa: PLC0415  not before the first sound
+            from rich.live import Live  # noqa: PLC0415  likewise
+
+            console = Console(stderr=True, highlight=False)
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._live.start()
+        self._live.update(text, refresh=True)
+
+    def failed(self, at: float, error: VoiceError) -> None:  # noqa: ARG002
+        """Note that something broke; what arrived still plays."""
+        self._note = "the stream broke; playing what arrived"
+
+    def playback_ended(self, at: float, report: SinkReport) -> None:  # noqa: ARG002
+        """Take the line away."""
+        self.close()
+
+    def close(self) -> None:
+        """Take the line away; idempotent."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None

@@ -1,0 +1,196 @@
+"""Running a session for a command: signals, records, reports, the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from voicecli.cli.output import print_json, summarise, tell, tell_error
+from voicecli.cli.progress import ProgressLine, wants_progress
+from voicecli.clock import SystemClock
+from voicecli.errors import ExitStatus, SaveError
+from voicecli.eventlog import EventLog
+from voicecli.launch import process_started_at
+from voicecli.metrics import Recorder
+from voicecli.saving import Saver, recordings_dir
+from voicecli.session import Session, SessionResult, SessionSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from voicecli.errors import VoiceError
+    from voicecli.playback.base import SinkReport
+    from voicecli.sources.base import ByteSource
+
+    MakeSources = Callable[[Session], Iterable[ByteSource]]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What a run leaves behind, by the flags. ``debug_audio`` "" means the platform's folder."""
+
+    save: Path | None = None
+    debug_audio: str | None = None
+    event_log: Path | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def keeps_audio(self) -> bool:
+        """Whether any audio is written to files."""
+        return self.save is not None or self.debug_audio is not None
+
+
+def run_session(
+    settings: SessionSettings, records: Records, make_sources: MakeSources
+) -> ExitStatus:
+    """Run one session to its end, report it as asked, and return the exit status."""
+    clock = SystemClock()
+    run_id = uuid.uuid4().hex[:12]
+    recorder = Recorder(run_id, process_started_at())
+    saver = _saver(records, run_id, clock.wall())
+    with contextlib.ExitStack() as stack:
+        observers: list[object] = [recorder, _CollectGarbageAgain()]
+        if records.event_log is not None:
+            file = stack.enter_context(_event_file(records.event_log))
+            observers.append(EventLog(file, run_id, clock))
+        if wants_progress(quiet=records.quiet):
+            progress = ProgressLine()
+            stack.callback(progress.close)
+            observers.append(progress)
+        if records.verbose:
+            observers.append(_Narrator())
+        session = Session(settings, observers=observers, saver=saver, clock=clock)
+        stack.enter_context(_cancelling(session))
+        result = session.run(make_sources(session))
+    return _report(result, recorder, saver, records)
+
+
+def _saver(records: Records, run_id: str, started_wall_s: float) -> Saver | None:
+    if not records.keeps_audio:
+        return None
+    folder = None
+    if records.debug_audio is not None:
+        folder = Path(records.debug_audio).expanduser() if records.debug_audio else recordings_dir()
+    return Saver(records.save, folder, run_id=run_id, started_wall_s=started_wall_s)
+
+
+def _event_file(path: Path) -> IO[str]:
+    try:
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise SaveError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _cancelling(session: Session) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the session; the second one leaves at once."""
+    asked: list[int] = []
+
+    def handle(number: int, _: Any) -> None:
+        if asked:
+            os._exit(ExitStatus.INTERRUPTED)
+        asked.append(number)
+        session.cancel()
+
+    previous = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class _CollectGarbageAgain:
+    """Ends the collector's leave once something is heard.
+
+    What was imported is taken out of its sight: it is never garbage, and a look
+    through all of it would hold up the audio callback.
+    """
+
+    def playback_started(self, at: float) -> None:  # noqa: ARG002  an observer's hook
+        gc.freeze()
+        gc.enable()
+
+
+class _Narrator:
+    """Tells retries as they happen, for ``-v``."""
+
+    def retrying(self, at: float, error: VoiceError, wait_s: float) -> None:  # noqa: ARG002
+        tell(f"{error.message}; trying again in {wait_s:.1f} s")
+
+    def playback_ended(self, at: float, report: SinkReport) -> None:  # noqa: ARG002
+        for hole in report.underruns:
+            tell(f"underrun at {hole.at_s:.2f} s: {hole.silence_s * 1e3:.0f} ms of silence")
+
+
+def _report(
+    result: SessionResult, recorder: Recorder, saver: Saver | None, records: Records
+) -> ExitStatus:
+    """Tell how it went, to people and machines; returns the exit status."""
+    interrupted = result.interrupted_at is not None
+    metrics = recorder.result(
+        interrupted=interrupted,
+        interrupted_at=result.interrupted_at,
+        spoken_s=result.spoken_s,
+    )
+    metrics["saved"] = result.saves.saved
+    metrics["clip"], unmeasured = _measure(result.saves.saved)
+    metrics["no_device"] = result.no_device.message if result.no_device else None
+    save_error = result.saves.error or unmeasured
+    if saver is not None:
+        save_error = saver.write_metrics(metrics) or save_error
+    if save_error is not None:
+        metrics["ok"] = False
+        metrics["save_error"] = save_error.message
+    _tell_result(result, save_error, metrics, records)
+    if records.json:
+        print_json(metrics)
+    if interrupted:
+        return ExitStatus.INTERRUPTED
+    first = result.error or save_error
+    return first.exit_status if first else ExitStatus.OK
+
+
+def _measure(saved: list[str]) -> tuple[dict[str, Any] | None, SaveError | None]:
+    """The figures of the first WAV saved, if any."""
+    wav = next((path for path in saved if path.endswith(".wav")), None)
+    if wav is None:
+        return None, None
+    from voicecli.clip import measure_clip  # noqa: PLC0415  pydub, after the sound
+
+    try:
+        return {"path": wav, **measure_clip(Path(wav))}, None
+    except SaveError as error:
+        return None, error
+
+
+def _tell_result(
+    result: SessionResult,
+    save_error: SaveError | None,
+    metrics: dict[str, Any],
+    records: Records,
+) -> None:
+    if result.no_device and not records.quiet:
+        tell(f"no sound: {result.no_device.message}")
+    if not records.quiet and (metrics["audio_s"] or result.error is None):
+        tell(summarise(metrics))
+    if records.verbose:
+        tell(_timings(metrics))
+    if result.error is not None and result.interrupted_at is None:
+        tell_error(result.error)
+    if save_error is not None:
+        tell_error(save_error)
+
+
+def _timings(metrics: dict[str, Any]) -> str:
+    names = ("launch_to_request", "ttfb", "first_frame", "ttfa", "ttfa_audible", "generation")
+    parts = [f"{name} {metrics[f'{name}_ms']:.0f} ms" for name in names if metrics[f"{name}_ms"]]
+    return ", ".join(parts)

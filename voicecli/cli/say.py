@@ -1,0 +1,204 @@
+"""``voicecli say``: text in, speech out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from voicecli.cli import options
+from voicecli.cli.output import tell
+from voicecli.cli.running import Records, run_session
+from voicecli.cli.settings import playback_settings
+from voicecli.config import Config, find_config
+from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.request import SpeechRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from voicecli.session import Session
+    from voicecli.sources.base import ByteSource
+
+STDIN = "-"
+DEFAULT_FORMAT = "pcm"
+"""Nothing to decode, nothing to wait for; servers that cannot do it answer in what they can."""
+
+EXAMPLES = """Examples:
+
+  voicecli say "Hello there."
+
+  llm "Tell me a story" | voicecli say
+
+  voicecli say --base-url http://localhost:8880/v1 --voice af_bella --format opus "Hi."
+
+  voicecli say --file chapter.txt --save chapter.wav --no-play
+"""
+
+
+def say(
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]...",
+            help="What to say; several words join. `-`, or a pipe, reads standard input.",
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read the text from FILE.")
+    ] = None,
+    base_url: options.BaseUrl = None,
+    profile: options.ProfileName = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Model to ask for.")] = None,
+    voice: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Voice; `voicecli voices` lists them.")
+    ] = None,
+    format: options.Format = None,
+    speed: Annotated[
+        float | None, typer.Option(metavar="FACTOR", min=0.25, max=4.0, help="1 is normal.")
+    ] = None,
+    instructions: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="How to speak, for models that heed it.")
+    ] = None,
+    sample_rate: options.SampleRate = None,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=JSON", help="Further field of the request, such as stream=true."),
+    ] = None,
+    device: options.Device = None,
+    volume: options.Volume = None,
+    buffer_ms: options.BufferMs = None,
+    preroll_ms: options.PrerollMs = None,
+    save: options.Save = None,
+    debug_audio: options.DebugAudio = None,
+    no_play: options.NoPlay = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            min=0.001,
+            help="Longest wait for the first byte, and for the next.  [default: 60]",
+        ),
+    ] = None,
+    retries: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=20,
+            help="Tries after a failure, before any sound.  [default: 2]",
+        ),
+    ] = None,
+    json_: options.Json = False,
+    event_log: options.EventLogFile = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Speak text.
+
+    The endpoint is that of --base-url, else of $VOICECLI_BASE_URL, else of the
+    profile in the configuration file, else of $OPENAI_BASE_URL, else
+    api.openai.com if $OPENAI_API_KEY is set, else the built-in voice: English,
+    offline, no key.
+    """
+    words = _text(text or [], file)
+    config = find_config(os.environ)
+    choice = EndpointChoice(
+        base_url, profile, model, voice, format, speed, instructions, _extra(extra or [])
+    )
+    endpoint = resolve_endpoint(choice, os.environ, config)
+    if verbose:
+        tell(f"speaking with {endpoint.label} ({endpoint.reason})")
+    if not quiet:
+        for warning in endpoint.warnings:
+            tell(f"warning: {warning}")
+    request = _request(words, endpoint)
+    records = Records(save, debug_audio, event_log, json_, quiet, verbose)
+    settings = playback_settings(
+        config,
+        expected_format=request.response_format,
+        keeps_audio=records.keeps_audio,
+        no_play=no_play,
+        device=device,
+        volume=volume,
+        buffer_ms=buffer_ms,
+        preroll_ms=preroll_ms,
+        timeout_s=timeout,
+        retries=retries,
+    )
+    rate_hz = sample_rate or config.sample_rate_hz
+    make_sources = _sources(endpoint, request, config, rate_hz)
+    raise typer.Exit(run_session(settings, records, make_sources))
+
+
+def _text(words: list[str], file: Path | None) -> str:
+    """The text to speak. Raises a usage error where there is none, or more than one."""
+    if file is not None and words:
+        raise typer.BadParameter("give the text or --file, not both")
+    if file is not None and str(file) != STDIN:
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}") from error
+    elif words and words != [STDIN]:
+        text = " ".join(words)
+    elif words or file is not None or not sys.stdin.isatty():
+        text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
+    else:
+        raise typer.BadParameter('nothing to say: give a text, as in voicecli say "Hello."')
+    if not text.strip():
+        raise typer.BadParameter("nothing to say: the text is empty")
+    return text.strip()
+
+
+def _extra(pairs: list[str]) -> dict[str, Any]:
+    """``KEY=JSON`` pairs; a value that is no JSON is taken as the string it is."""
+    fields: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise typer.BadParameter(f"--extra {pair!r} is not of the form KEY=JSON")
+        try:
+            fields[key] = json.loads(value)
+        except ValueError:
+            fields[key] = value
+    return fields
+
+
+def _request(text: str, endpoint: Endpoint) -> SpeechRequest:
+    wanted = endpoint.response_format or DEFAULT_FORMAT
+    return SpeechRequest(
+        text=text,
+        voice=endpoint.voice,
+        model=endpoint.model,
+        response_format="pcm" if endpoint.is_builtin else wanted,
+        speed=endpoint.speed,
+        instructions=endpoint.instructions,
+        extra_body=endpoint.extra_body,
+    )
+
+
+def _sources(
+    endpoint: Endpoint, request: SpeechRequest, config: Config, pcm_rate_hz: int | None
+) -> Callable[[Session], list[ByteSource]]:
+    """How to make the request's source once there is a session to lend it threads."""
+
+    def make(session: Session) -> list[ByteSource]:
+        if endpoint.base_url is None:
+            from voicecli.sources.builtin import BuiltinSource, VoiceCache  # noqa: PLC0415
+
+            return [BuiltinSource(request, VoiceCache(), session.spawn)]
+        from voicecli.sources.openai import OpenAISource, SpeechClient  # noqa: PLC0415
+
+        client = SpeechClient(
+            endpoint.base_url,
+            endpoint.api_key or "",
+            connect_timeout_s=config.connect_timeout_s,
+        )
+        return [OpenAISource(client, request, pcm_rate_hz=pcm_rate_hz)]
+
+    return make

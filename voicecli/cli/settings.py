@@ -1,0 +1,56 @@
+"""From flags and the configuration file to how a session plays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.speaker import NULL_DEVICE, SpeakerSettings
+from voicecli.session import SessionSettings
+from voicecli.session.fetcher import FetchLimits
+
+if TYPE_CHECKING:
+    from voicecli.config import Config
+
+
+def playback_settings(
+    config: Config,
+    *,
+    expected_format: str | None,
+    keeps_audio: bool,
+    no_play: bool,
+    device: str | None,
+    volume: float | None,
+    buffer_ms: float | None,
+    preroll_ms: float | None,
+    timeout_s: float | None,
+    retries: int | None,
+) -> SessionSettings:
+    """A session's settings: each flag, or what the file says, or the default in `Config`."""
+    wanted = device if device is not None else config.device
+    named = None if wanted is None else str(wanted)
+    output: Literal["device", "null", "discard"] = "null" if named == NULL_DEVICE else "device"
+    if no_play:
+        output = "discard"
+    buffer_s = _either(buffer_ms, config.buffer_ms) / 1e3
+    patience_s = _either(timeout_s, config.timeout_s)
+    return SessionSettings(
+        speaker=SpeakerSettings(
+            policy=BufferPolicy.fixed(buffer_s),
+            output=output,
+            device=named,
+            preroll_s=_either(preroll_ms, config.preroll_ms) / 1e3,
+        ),
+        limits=FetchLimits(
+            first_byte_s=patience_s,
+            stall_s=patience_s,
+            retries=config.retries if retries is None else retries,
+        ),
+        volume=_either(volume, config.volume),
+        without_device=keeps_audio,
+        expected_format=expected_format,
+    )
+
+
+def _either(flag: float | None, setting: float) -> float:
+    return setting if flag is None else flag

@@ -1,0 +1,11 @@
+"""One run from sources to silence: the threads, the order, the first error.
+
+`Session` is the public face; `fetcher` is what its source thread does,
+`renderer` what its decoder thread does, `keeper` what its saving thread does.
+"""
+
+from __future__ import annotations
+
+from voicecli.session.session import Session, SessionResult, SessionSettings
+
+__all__ = ["Session", "SessionResult", "SessionSettings"]

@@ -1,0 +1,59 @@
+"""The saving thread's work: disks may be slow, and playback must not notice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voicecli.errors import SaveError
+from voicecli.handoff import Handoff
+from voicecli.saving import SaveReport
+
+if TYPE_CHECKING:
+    from voicecli.audio import Pcm
+    from voicecli.saving import Saver
+
+BACKLOG_BYTES = 64 * 1024 * 1024
+"""What may wait for the disk: minutes of speech. Beyond it saving is given up."""
+
+
+class Keeper:
+    """Queues what a `Saver` is to write, and writes it on a thread of its own.
+
+    `pcm` belongs to the decoder thread, `raw` to the source thread; neither
+    ever waits. `run` is the saving thread's.
+    """
+
+    def __init__(self, saver: Saver) -> None:
+        self._saver = saver
+        self._queue: Handoff[Pcm | bytes] = Handoff(BACKLOG_BYTES)
+        self._error: SaveError | None = None
+
+    def pcm(self, block: Pcm) -> None:
+        """Keep decoded samples."""
+        self._offer(block, block.samples.nbytes)
+
+    def raw(self, data: bytes) -> None:
+        """Keep bytes as they were received."""
+        self._offer(data, len(data))
+
+    def _offer(self, item: Pcm | bytes, weight: int) -> None:
+        if not self._queue.offer(item, weight) and self._error is None:
+            self._error = SaveError("the disk is too slow to save to; the recording has a hole")
+
+    def run(self) -> None:
+        """Write what is queued until `end`."""
+        while items := self._queue.take():
+            for item in items:
+                if isinstance(item, bytes):
+                    self._saver.raw(item)
+                else:
+                    self._saver.pcm(item)
+
+    def end(self) -> None:
+        """Say that nothing follows; what is queued is still written."""
+        self._queue.end()
+
+    def finish(self, heard_frames: int | None, raw_format: str | None) -> SaveReport:
+        """Put the files in their places, after `run` has returned."""
+        report = self._saver.finish(heard_frames, raw_format or "bin")
+        return SaveReport(report.saved, report.error or self._error)

@@ -1,0 +1,359 @@
+"""`Session`: the one maker of threads, and the one who knows how a run stands.
+
+::
+
+    source thread    Fetcher   request → bytes ─┐
+                                                ▼  Handoff
+    decoder thread   Renderer  bytes → samples → sink
+    device thread    Speaker   loads PortAudio while the server thinks
+    saving thread    Keeper    samples → disk
+    (writer thread, PortAudio's callback: the sink's)
+
+They all report to a mailbox. The session's own thread, the one that calls `run`,
+reads it, moves the state, keeps the first error and enforces the deadlines.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from voicecli.clock import SystemClock
+from voicecli.errors import DeviceError, VoiceError
+from voicecli.handoff import Handoff
+from voicecli.lifecycle import Lifecycle, State
+from voicecli.observers import Observers
+from voicecli.playback.base import SinkReport
+from voicecli.playback.speaker import Speaker, SpeakerSettings
+from voicecli.saving import SaveReport
+from voicecli.session.fetcher import Fetcher, FetchLimits, Item
+from voicecli.session.keeper import Keeper
+from voicecli.session.renderer import Renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from voicecli.audio import AudioFormat
+    from voicecli.clock import Clock
+    from voicecli.playback.base import Sink
+    from voicecli.saving import Saver
+    from voicecli.sources.base import ByteSource
+
+CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
+"""Received bytes that may wait for the decoder before the socket is left to fill."""
+
+TICK_S = 0.1
+"""How often playback is looked at while nothing reports."""
+
+_JOIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """How a session plays. ``without_device`` goes on, silently, where no device is.
+
+    ``expected_format`` is what will probably have to be decoded: its decoder
+    loads while the server thinks.
+    """
+
+    speaker: SpeakerSettings
+    limits: FetchLimits = field(default_factory=FetchLimits)
+    volume: float = 1.0
+    without_device: bool = False
+    expected_format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResult:
+    """How a run ended.
+
+    ``spoken_s`` is audio heard (or taken, where nothing was to be heard);
+    ``interrupted_at`` the clock's seconds of a `Session.cancel`; ``no_device``
+    why there was no sound, where that was no error.
+    """
+
+    state: State
+    report: SinkReport
+    saves: SaveReport
+    error: VoiceError | None = None
+    interrupted_at: float | None = None
+    no_device: DeviceError | None = None
+    spoken_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: VoiceError
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Defect:
+    error: BaseException
+
+
+_CANCEL, _FIRST_BYTES, _RENDERED = "cancel", "first bytes", "rendered"
+
+
+class Session:
+    """Speaks sources, one after another, into one sink; used once.
+
+    `run` blocks until the last frame was heard. `cancel` may be called from any
+    thread and from a signal handler. Nothing is shared between sessions: any
+    number may run in a process, one after another or at once.
+    """
+
+    def __init__(
+        self,
+        settings: SessionSettings,
+        *,
+        observers: Iterable[object] = (),
+        saver: Saver | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._mailbox: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._observers = Observers([*observers, self])
+        self._lifecycle = Lifecycle()
+        self._threads: list[threading.Thread] = []
+        self._chunks: Handoff[Item] = Handoff(CHUNK_BACKLOG_BYTES)
+        self._keeper = Keeper(saver) if saver else None
+        self._speaker = Speaker(settings.speaker, self._clock, self.spawn)
+        self._sent = threading.Event()
+        self._prepared = threading.Event()
+        self._device_fault: DeviceError | None = None
+        self._no_device: DeviceError | None = None
+        self._fetcher = Fetcher(
+            self._chunks,
+            settings.limits,
+            self._clock,
+            self._observers,
+            on_sent=self._sent.set,
+            on_bytes=self._keeper.raw if self._keeper else _ignore,
+        )
+        self._renderer = Renderer(
+            self._chunks,
+            self._open_sink,
+            self._clock,
+            self._observers,
+            volume=settings.volume,
+            on_pcm=self._keeper.pcm if self._keeper else _ignore,
+        )
+        self._error: VoiceError | None = None
+        self._interrupted_at: float | None = None
+        self._started_telling = False
+        self._underruns_told = 0
+        self._seen_bytes = False
+
+    @property
+    def state(self) -> State:
+        """Where the session is; any thread."""
+        return self._lifecycle.state
+
+    def cancel(self) -> None:
+        """Silence as soon as possible; any thread, any signal handler, any number of times."""
+        self._mailbox.put(_CANCEL)  # SimpleQueue.put may interrupt itself: fit for handlers
+
+    def spawn(self, work: Callable[[], None], name: str) -> threading.Thread:
+        """Start a thread that the session joins; for sources and sinks that need one."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except VoiceError as error:
+                self._mailbox.put(_Failed(error, fatal=isinstance(error, DeviceError)))
+            except BaseException as error:  # noqa: BLE001  a defect must end the run, not a thread
+                self._mailbox.put(_Defect(error))
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread
+
+    def run(self, sources: Iterable[ByteSource]) -> SessionResult:
+        """Speak the sources to the end; from the thread that made the session.
+
+        Faults of the outside world are in the result; only defects raise.
+        """
+        self._advance(State.CONNECTING)
+        self.spawn(lambda: self._fetcher.run(sources, self._report), "voicecli-source")
+        self.spawn(self._render, "voicecli-decoder")
+        self.spawn(self._prepare_device, "voicecli-device")
+        keeping = self.spawn(self._keeper.run, "voicecli-saving") if self._keeper else None
+        try:
+            self._coordinate()
+        finally:
+            self._stop()
+            self._join(keeping)
+        return self._conclude()
+
+    # What the threads do beside their own modules' work.
+
+    def received(self, at: float, count: int) -> None:  # noqa: ARG002  an observer's hook
+        """Note the first bytes [source]."""
+        if not self._seen_bytes:
+            self._seen_bytes = True
+            self._mailbox.put(_FIRST_BYTES)
+
+    def _render(self) -> None:
+        self._sent.wait()  # the request must not wait for the decoder's imports
+        if self._settings.expected_format:
+            from voicecli.codecs.registry import preload  # noqa: PLC0415  numpy comes with it
+
+            preload(self._settings.expected_format)
+        self._renderer.run(self._report)
+        self._mailbox.put(_RENDERED)
+
+    def _report(self, error: VoiceError) -> None:
+        self._mailbox.put(_Failed(error))
+
+    def _prepare_device(self) -> None:
+        self._sent.wait()
+        try:
+            self._speaker.prepare()
+        except DeviceError as error:
+            self._device_fault = error
+            if not self._settings.without_device:
+                raise
+        finally:
+            self._prepared.set()
+
+    def _open_sink(self, format: AudioFormat, is_pcm: bool) -> Sink:  # noqa: FBT001  a callback's shape
+        self._prepared.wait()
+        try:
+            if self._device_fault:
+                raise self._device_fault
+            return self._speaker.open(format, is_pcm=is_pcm)
+        except DeviceError as error:
+            if not self._settings.without_device:
+                raise
+            from voicecli.playback.null import DiscardSink  # noqa: PLC0415  numpy is there by now
+
+            self._no_device = error
+            return DiscardSink(format)
+
+    # The session's own thread.
+
+    def _coordinate(self) -> None:
+        while not self._lifecycle.is_final:
+            limit_s = self._fetcher.check_deadline()
+            try:
+                message = self._mailbox.get(timeout=min(TICK_S, limit_s or TICK_S))
+            except queue.Empty:
+                message = None
+            self._handle(message)
+            self._look_at_playback()
+
+    def _handle(self, message: object) -> None:
+        if isinstance(message, _Defect):
+            raise message.error
+        if isinstance(message, _Failed):
+            self._fail(message)
+        elif message is _CANCEL:
+            self._interrupted_at = self._clock.now()
+            self._silence()
+            self._advance(State.CANCELLED)
+        elif message is _FIRST_BYTES:
+            if self.state is State.CONNECTING:
+                self._advance(State.BUFFERING)
+        elif message is _RENDERED:
+            self._look_at_playback()
+            if self._error is None:
+                self._advance(State.DRAINING)
+                self._advance(State.DONE)
+            else:
+                self._advance(State.FAILED)
+
+    def _fail(self, failed: _Failed) -> None:
+        """Keep the first error; a fatal one ends the sound, others let it run out."""
+        if self._error is None:
+            self._error = failed.error
+            self._observers.tell("failed", self._clock.now(), failed.error)
+        self._fetcher.cancel()
+        self._sent.set()
+        if failed.fatal:
+            self._silence()
+            self._advance(State.FAILED)
+
+    def _silence(self) -> None:
+        if self._renderer.sink is not None:
+            self._renderer.sink.abort()
+
+    def _look_at_playback(self) -> None:
+        sink = self._renderer.sink
+        if sink is None or self._lifecycle.is_final:
+            return
+        snapshot = sink.snapshot()
+        if snapshot.playing and self.state in {State.BUFFERING, State.REBUFFERING}:
+            if not snapshot.rebuffering:
+                self._advance(State.PLAYING)
+        elif snapshot.rebuffering and self.state is State.PLAYING:
+            self._advance(State.REBUFFERING)
+        self._tell_playback(sink.report())
+        self._observers.tell("progressed", self._clock.now(), snapshot)
+
+    def _tell_playback(self, report: SinkReport) -> None:
+        if report.first_sound_at is not None and not self._started_telling:
+            self._started_telling = True
+            self._observers.tell("playback_started", report.first_sound_at)
+        for underrun in report.underruns[self._underruns_told :]:
+            self._underruns_told += 1
+            self._observers.tell("underran", underrun)
+
+    def _stop(self) -> None:
+        """Let every thread come to its end."""
+        self._fetcher.cancel()
+        self._chunks.close()
+        self._sent.set()
+        if not self._lifecycle.is_final or self.state is State.CANCELLED:
+            self._silence()
+
+    def _join(self, keeping: threading.Thread | None) -> None:
+        for thread in list(self._threads):
+            if thread is not keeping:
+                thread.join(_JOIN_S)
+        if self._keeper and keeping:
+            self._keeper.end()
+            keeping.join(_JOIN_S)
+        if self._renderer.sink is not None:
+            self._renderer.sink.close()
+
+    def _conclude(self) -> SessionResult:
+        report, spoken_s = SinkReport(), 0.0
+        sink = self._renderer.sink
+        if sink is not None:
+            report = sink.report()
+            spoken_s = sink.format.duration_s(report.heard_frames)
+            self._tell_playback(report)
+            ended_at = report.last_sound_at or self._clock.now()
+            self._observers.tell("playback_ended", ended_at, report)
+        saves = SaveReport()
+        if self._keeper:
+            saves = self._keeper.finish(self._heard_frames(spoken_s), self._renderer.name)
+        return SessionResult(
+            state=self.state,
+            report=report,
+            saves=saves,
+            error=self._error,
+            interrupted_at=self._interrupted_at,
+            no_device=self._no_device,
+            spoken_s=spoken_s,
+        )
+
+    def _heard_frames(self, spoken_s: float) -> int | None:
+        """Where to cut the recording: at what was heard, if the run was cut short."""
+        first = self._renderer.first_format
+        if self._interrupted_at is None or first is None:
+            return None
+        return first.frames(spoken_s)
+
+    def _advance(self, following: State) -> None:
+        left = self._lifecycle.advance(following)
+        self._observers.tell("state_changed", self._clock.now(), left, following)
+
+
+def _ignore(_: object) -> None:
+    """Nobody keeps the samples."""
