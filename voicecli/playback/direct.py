@@ -20,14 +20,11 @@ from voicecli.playback.ring import Ring
 from voicecli.playback.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from voicecli.audio import AudioFormat, Samples
     from voicecli.clock import Clock, Deadline
     from voicecli.playback.device import OutputDevice
     from voicecli.playback.policy import BufferPolicy
-
-    Spawn = Callable[[str, Callable[[], None]], threading.Thread]
+    from voicecli.threads import Joinable, Spawn
 
 BLOCK_S = 0.02
 """Length of one write, and so the longest that an abort waits for the writer."""
@@ -57,7 +54,7 @@ class DirectSink:
         self._policy = policy
         self._spawn = spawn
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._thread: Joinable | None = None
         self._input_ended = False
         self._aborted = False
         self._closed = False
@@ -87,7 +84,7 @@ class DirectSink:
 
     def start(self) -> None:
         """Start the writer."""
-        self._thread = self._spawn("voicecli-writer", self._write_to_device)
+        self._thread = self._spawn(self._write_to_device, "voicecli-writer")
 
     def write(self, samples: Samples) -> None:
         """Queue frames, waiting while the ring is full.

@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from voicecli.errors import DeviceError
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
-
     from voicecli.audio import AudioFormat
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.playback.device import OutputDevice
     from voicecli.playback.policy import BufferPolicy
-
-    Spawn = Callable[[str, Callable[[], None]], threading.Thread]
+    from voicecli.threads import Spawn
 
 NULL_DEVICE = "null"
 

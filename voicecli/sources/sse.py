@@ -38,12 +38,11 @@ class SpeechEvents:
         """
         audio: list[bytes] = []
         self._line += chunk
-        *lines, rest = self._line.splitlines(keepends=True) or [b""]
-        if rest.endswith(b"\n"):
-            lines, rest = [*lines, rest], b""
-        self._line = bytearray(rest)
-        for line in lines:
-            audio += self._take_line(line.rstrip(b"\r\n"))
+        if b"\n" in chunk:  # looking only then keeps a line that arrives in crumbs linear
+            *lines, rest = self._line.split(b"\n")
+            self._line = rest
+            for line in lines:
+                audio += self._take_line(bytes(line.removesuffix(b"\r")))
         if len(self._line) + self._data_bytes > MAX_EVENT_BYTES:
             raise BadResponse("the server sent an event too long to be speech")
         return audio
