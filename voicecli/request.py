@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+def _nothing() -> Mapping[str, object]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +29,4 @@ class SpeechRequest:
     response_format: str
     speed: float | None = None
     instructions: str | None = None
-    extra_body: Mapping[str, object] = field(default=_NOTHING)
+    extra_body: Mapping[str, object] = field(default_factory=_nothing)
