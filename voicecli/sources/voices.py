@@ -1,0 +1,168 @@
+"""Which voices an endpoint has: the built-in ones, OpenAI's, or what a server lists.
+
+``GET /audio/voices`` is no part of OpenAI's API. Compatible servers have it by
+custom, and each has its own idea of a list: names, objects, either of them
+under ``voices`` or ``data``, objects keyed by name, lists keyed by language.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voicecli.display import clean
+from voicecli.errors import BadResponse, SourceError
+from voicecli.sources.faults import fault_of_status
+from voicecli.sources.fetch import fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from voicecli.clock import Clock
+
+OPENAI_VOICES = (
+    "alloy", "ash", "ballad", "coral", "echo", "fable", "onyx",
+    "nova", "sage", "shimmer", "verse", "marin", "cedar",
+)  # fmt: skip
+"""As documented for ``audio.speech`` in the SDK 3.51 (``SpeechCreateParams.voice``)."""
+
+MAX_VOICES = 5000
+
+_MAX_NAME = 200
+_MAX_DEPTH = 3
+_ID_KEYS = ("id", "voice_id", "voice", "ShortName", "name")
+_NAME_KEYS = ("name", "display_name", "FriendlyName")
+_LANGUAGE_KEYS = ("language", "lang", "locale", "Locale", "language_code")
+_NOT_VOICES = ("error", "detail")
+_LIST_KEYS = ("voices", "data", "items", "results")
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceInfo:
+    """One voice: ``id`` is what ``--voice`` takes, the rest is for people and may be None."""
+
+    id: str
+    name: str | None = None
+    language: str | None = None
+    note: str | None = None
+
+    def to_json(self) -> dict[str, str | None]:
+        """As a JSON object with these four keys."""
+        return asdict(self)
+
+
+def builtin_voices() -> list[VoiceInfo]:
+    """The built-in voices, and for each whether it is here or must be fetched.
+
+    Raises:
+        SourceError: hibari-tts is not installed whole.
+    """
+    try:
+        from hibari.voices import VOICES, cache_dir  # noqa: PLC0415  brings numpy along
+    except ImportError as error:
+        raise SourceError(f"the built-in voice is not installed: {clean(str(error))}") from error
+    voices = []
+    for name, entry in VOICES.items():
+        note = f"{entry['accent']}, {entry['gender']}"
+        if entry.get("bundled"):
+            where = "in the package"
+        elif (Path(cache_dir()) / entry["file"]).exists():
+            where = "fetched before"
+        else:
+            where = f"fetched on first use, {entry['bytes'] / 1e6:.0f} MB"
+        voices.append(VoiceInfo(name, None, entry["language"], f"{note}; {where}"))
+    return voices
+
+
+def openai_voices() -> list[VoiceInfo]:
+    """The voices that api.openai.com documents; it has no endpoint that lists them."""
+    return [VoiceInfo(name) for name in OPENAI_VOICES]
+
+
+def server_voices(
+    base_url: str, api_key: str | None, *, timeout_s: float, clock: Clock | None = None
+) -> list[VoiceInfo]:
+    """Ask a server for its voices.
+
+    Raises:
+        AuthError: it refuses the key.
+        BadResponse: it has no such endpoint, or its answer lists no voices.
+        SourceError: it cannot be reached; `fetch` says how.
+    """
+    answer = fetch(f"{base_url}/audio/voices", api_key, timeout_s=timeout_s, clock=clock)
+    if answer.status in (404, 405):
+        raise BadResponse(
+            f"{base_url} does not list its voices ({answer.status})",
+            remedy="--base-url usually ends in /v1; else the server's documentation names them",
+        )
+    if answer.status >= 300:  # noqa: PLR2004  RFC 9110: what is neither a success nor followed
+        raise fault_of_status(answer.status, answer.headers, answer.body)
+    try:
+        listed = json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise BadResponse(f"{base_url} answers with something else than JSON") from error
+    voices = parse_voices(listed)
+    if not voices:
+        raise BadResponse(f"{base_url} answers with no list of voices that voicecli can read")
+    return voices
+
+
+def parse_voices(listed: Any) -> list[VoiceInfo]:
+    """The voices in a decoded answer of any known shape, in its order, each once.
+
+    Pure. At most `MAX_VOICES`; texts are cleaned and cut. An answer of no known
+    shape gives an empty list.
+    """
+    voices: dict[str, VoiceInfo] = {}
+    for voice in _found(listed, None, 0):
+        voices.setdefault(voice.id, voice)
+        if len(voices) >= MAX_VOICES:
+            break
+    return list(voices.values())
+
+
+def _found(listed: Any, language: str | None, depth: int) -> Iterator[VoiceInfo]:
+    if isinstance(listed, list):
+        for entry in listed:
+            yield from _one(entry, language)
+    elif isinstance(listed, dict) and depth < _MAX_DEPTH:
+        for key in _LIST_KEYS:
+            if isinstance(listed.get(key), list | dict):
+                yield from _found(listed[key], language, depth + 1)
+                return
+        for key, value in listed.items():
+            if key not in _NOT_VOICES:
+                yield from _keyed(key, value, language, depth)
+
+
+def _keyed(key: str, value: Any, language: str | None, depth: int) -> Iterator[VoiceInfo]:
+    """The voices of one member of an object: a language's list, or one voice by its name."""
+    if isinstance(value, list):
+        yield from _found(value, key, depth + 1)
+    elif isinstance(value, dict):
+        yield from _one({**value, "id": key}, language)
+    elif isinstance(value, str) and depth:  # not at the top, where texts are messages
+        yield from _one({"id": key, "name": value}, language)
+
+
+def _one(entry: Any, language: str | None) -> Iterator[VoiceInfo]:
+    """The voice of one entry, if it is one."""
+    if isinstance(entry, str):
+        entry = {"id": entry}
+    if not isinstance(entry, dict):
+        return
+    identifier = _text(entry, _ID_KEYS)
+    if identifier:
+        name = _text(entry, _NAME_KEYS)
+        spoken = _text(entry, _LANGUAGE_KEYS) or (clean(language, _MAX_NAME) if language else None)
+        yield VoiceInfo(identifier, name if name != identifier else None, spoken)
+
+
+def _text(entry: dict[str, Any], keys: tuple[str, ...]) -> str | None:
+    """The first of ``keys`` that holds a text."""
+    for key in keys:
+        if isinstance(entry.get(key), str) and (text := clean(entry[key], _MAX_NAME)):
+            return text
+    return None
