@@ -216,9 +216,10 @@ class OggDemuxer:
         """How many packets of an unfinished page are there and may be handed out.
 
         None that holds a capture pattern, nor any after it: there the bytes
-        are more likely the next page, and some of this one are missing.
+        are more likely the next page, and some of this one are missing. A pattern
+        among the lacing values means as much: there are fewer than was claimed.
         """
-        fence = self._buffer.find(_CAPTURE, page.body_at)
+        fence = self._buffer.find(_CAPTURE, _HEADER.size)
         limit = len(self._buffer) if fence < 0 else fence + len(_CAPTURE) - 1
         return bisect_right(page.ends, limit)
 
