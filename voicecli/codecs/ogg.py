@@ -150,8 +150,8 @@ class OggDemuxer:
         pages: list[Page] = []
         while len(self._buffer) > len(_CAPTURE):
             page = self._open
-            if page is not None and self._in_order(page):
-                self._give(page, self._whole_packets(page), pages, vouched=False)
+            if page and self._in_order(page) and (whole := self._whole_packets(page)):
+                self._give(page, whole, pages, vouched=False)
             self._abandon()
             pages += self._advance()
         return pages
@@ -238,8 +238,8 @@ class OggDemuxer:
             self._open = None
             self._needed = 0
             return
-        if page.eager:
-            self._give(page, self._whole_packets(page), pages, vouched=False)
+        if page.eager and (whole := self._whole_packets(page)):
+            self._give(page, whole, pages, vouched=False)
         self._abandon()
 
     def _begin(self, page: _OpenPage) -> None:
