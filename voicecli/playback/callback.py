@@ -23,6 +23,7 @@ RING_S = 30.0
 """Audio that is decoded ahead at most, before backpressure reaches the socket."""
 
 _POLL_S = 0.01
+_FIRST_GULP = 1.5
 _STUCK_S = 5.0
 
 
@@ -99,7 +100,10 @@ class RingSink:
 
     def _start_when_ready(self) -> None:
         buffered_s = self.format.duration_s(self._ring.readable)
-        if self._policy.may_start(buffered_s, input_ended=self._feeder.input_ended):
+        # The device takes its whole buffer at once, and the next block soon after.
+        if buffered_s < self._opened.latency_s * _FIRST_GULP:
+            return
+        if self._policy.may_start(buffered_s, input_ended=False):
             self._start_stream()
 
     def _start_stream(self) -> None:

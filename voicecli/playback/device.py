@@ -20,12 +20,19 @@ from voicecli.errors import DeviceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-STREAM_LATENCY_S = 0.1
-"""Audio that the device holds in front of the speaker.
+WRITING_LATENCY_S = 0.1
+"""Audio that the device holds in front of the speaker where frames are written to it.
 
 Large enough that neither a busy interpreter nor a loaded machine starves the
-stream; it costs nothing at the start, as the stream is started with its first
-frames in hand, and these are heard at once.
+stream. It costs nothing: the stream starts with its first frames, which are
+heard at once, and a late frame counts as missing only when all of it is gone.
+"""
+
+CALLBACK_LATENCY_S = 0.05
+"""The same where the device asks for frames: it asks this much ahead of need.
+
+A frame that is not there by then is replaced by silence, so every millisecond
+here is taken from what the network may be late by.
 """
 
 
@@ -197,7 +204,7 @@ def open_output(
                 samplerate=format.rate_hz,
                 channels=format.channels,
                 dtype=format.sample_type,
-                latency=STREAM_LATENCY_S,
+                latency=WRITING_LATENCY_S if callback is None else CALLBACK_LATENCY_S,
                 callback=callback,
                 prime_output_buffers_using_stream_callback=callback is not None,
             )
