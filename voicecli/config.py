@@ -223,6 +223,9 @@ _TOP_LEVEL: Mapping[str, tuple[str, Callable[[object], Any]]] = {
 }
 """Key in the file → field of `Config`, and the check that turns the one into the other."""
 
+FILE_KEYS: Mapping[str, str] = {key: name for key, (name, _) in _TOP_LEVEL.items()}
+"""Key at the file's top level → field of `Config`."""
+
 _PROFILE: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "base_url": ("base_url", _text),
     "api_key_env": ("api_key_env", _text),

@@ -1,0 +1,72 @@
+"""``voicecli voices``: whose voice can be heard."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voicecli.cli import options
+from voicecli.cli.output import print_json, tell
+from voicecli.cli.table import columns
+from voicecli.config import find_config
+from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
+
+if TYPE_CHECKING:
+    from voicecli.sources.voices import VoiceInfo
+
+EXAMPLES = """Examples:
+
+  voicecli voices
+
+  voicecli voices --base-url http://localhost:8880/v1
+
+  voicecli voices --base-url builtin --json
+"""
+
+
+def voices(
+    base_url: options.BaseUrl = None,
+    profile: options.ProfileName = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="S", min=0.001, help="Longest wait for the server.")
+    ] = 10.0,
+    json_: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """List the voices of an endpoint; the one that `say` takes unless told otherwise is marked.
+
+    The endpoint is found as for `voicecli say`. Servers are asked for
+    /audio/voices; api.openai.com has no such list, so its documented voices are named.
+    """
+    config = find_config(os.environ)
+    choice = EndpointChoice(base_url=base_url, profile=profile)
+    endpoint = resolve_endpoint(choice, os.environ, config)
+    if not json_:
+        tell(f"voices of {endpoint.label} ({endpoint.reason})")
+        for warning in endpoint.warnings:
+            tell(f"warning: {warning}")
+    found = _voices(endpoint, timeout)
+    if json_:
+        print_json([voice.to_json() | {"default": voice.id == endpoint.voice} for voice in found])
+    else:
+        print(columns([_row(voice, endpoint.voice) for voice in found]))
+
+
+def _voices(endpoint: Endpoint, timeout_s: float) -> list[VoiceInfo]:
+    from voicecli.sources.voices import (  # noqa: PLC0415  urllib, and numpy for the built-in ones
+        builtin_voices,
+        openai_voices,
+        server_voices,
+    )
+
+    if endpoint.base_url is None:
+        return builtin_voices()
+    if endpoint.is_openai:
+        return openai_voices()
+    return server_voices(endpoint.base_url, endpoint.api_key, timeout_s=timeout_s)
+
+
+def _row(voice: VoiceInfo, default: str) -> tuple[str, str, str, str, str]:
+    mark = "*" if voice.id == default else " "
+    return mark, voice.id, voice.name or "", voice.language or "", voice.note or ""
