@@ -1,5 +1,84 @@
-"""Speak streamed text-to-speech: heard before the server has finished."""
+"""Speak streamed text-to-speech: heard before the server has finished.
+
+The parts that a program needs are here by name and loaded when they are first
+touched, so that ``import voicecli`` costs nothing::
+
+    from voicecli import BuiltinSource, Session, SpeechRequest, VoiceCache
+
+    request = SpeechRequest("Hello.", voice="heart", model="hibari", response_format="pcm")
+    result = Session().run([BuiltinSource(request, VoiceCache())])
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.codecs.registry import AutoDecoder, make_decoder
+    from voicecli.errors import VoiceError
+    from voicecli.metrics import Recorder
+    from voicecli.playback.speaker import SpeakerSettings
+    from voicecli.request import SpeechRequest
+    from voicecli.saving import Saver
+    from voicecli.session import Session, SessionResult, SessionSettings
+    from voicecli.sources.builtin import BuiltinSource, VoiceCache
+    from voicecli.sources.file import FileSource
+    from voicecli.sources.openai import OpenAISource, SpeechClient
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "AudioFormat",
+    "AutoDecoder",
+    "BuiltinSource",
+    "FileSource",
+    "OpenAISource",
+    "Pcm",
+    "Recorder",
+    "Saver",
+    "Session",
+    "SessionResult",
+    "SessionSettings",
+    "SpeakerSettings",
+    "SpeechClient",
+    "SpeechRequest",
+    "VoiceCache",
+    "VoiceError",
+    "__version__",
+    "make_decoder",
+]
+
+_HOMES = {
+    "AudioFormat": "audio",
+    "AutoDecoder": "codecs.registry",
+    "BuiltinSource": "sources.builtin",
+    "FileSource": "sources.file",
+    "OpenAISource": "sources.openai",
+    "Pcm": "audio",
+    "Recorder": "metrics",
+    "Saver": "saving",
+    "Session": "session",
+    "SessionResult": "session",
+    "SessionSettings": "session",
+    "SpeakerSettings": "playback.speaker",
+    "SpeechClient": "sources.openai",
+    "SpeechRequest": "request",
+    "VoiceCache": "sources.builtin",
+    "VoiceError": "errors",
+    "make_decoder": "codecs.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"voicecli.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from voicecli.errors import DeviceError
+from voicecli.playback.policy import BufferPolicy
 
 if TYPE_CHECKING:
     from voicecli.audio import AudioFormat
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.playback.device import OutputDevice
-    from voicecli.playback.policy import BufferPolicy
     from voicecli.threads import Spawn
 
 NULL_DEVICE = "null"
@@ -22,7 +22,7 @@ NULL_DEVICE = "null"
 class SpeakerSettings:
     """Where sound goes. ``output`` is the sound device, a paced nothing, or nowhere."""
 
-    policy: BufferPolicy
+    policy: BufferPolicy = BufferPolicy.fixed(0.1)
     output: Literal["device", "null", "discard"] = "device"
     device: str | None = None
     preroll_s: float = 0.0

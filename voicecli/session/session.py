@@ -58,7 +58,7 @@ class SessionSettings:
     loads while the server thinks.
     """
 
-    speaker: SpeakerSettings
+    speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
     limits: FetchLimits = field(default_factory=FetchLimits)
     volume: float = 1.0
     without_device: bool = False
@@ -107,12 +107,13 @@ class Session:
 
     def __init__(
         self,
-        settings: SessionSettings,
+        settings: SessionSettings | None = None,
         *,
         observers: Iterable[object] = (),
         saver: Saver | None = None,
         clock: Clock | None = None,
     ) -> None:
+        settings = settings or SessionSettings()
         self._settings = settings
         self._clock = clock or SystemClock()
         self._mailbox: queue.SimpleQueue[object] = queue.SimpleQueue()
