@@ -14,8 +14,8 @@ class BufferPolicy:
     pause and not a stutter of slivers.
     """
 
-    start_s: float
-    resume_s: float
+    start_s: float = 0.1
+    resume_s: float = 0.1
 
     @classmethod
     def fixed(cls, buffer_s: float) -> BufferPolicy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from voicecli.errors import DeviceError
@@ -22,7 +22,7 @@ NULL_DEVICE = "null"
 class SpeakerSettings:
     """Where sound goes. ``output`` is the sound device, a paced nothing, or nowhere."""
 
-    policy: BufferPolicy = BufferPolicy.fixed(0.1)
+    policy: BufferPolicy = field(default_factory=BufferPolicy)
     output: Literal["device", "null", "discard"] = "device"
     device: str | None = None
     preroll_s: float = 0.0
