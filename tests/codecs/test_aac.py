@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.codecs.encoders import adts, adts_frames, id3v2, sweep
+from tests.codecs.streams import by, cut, decode_until_fault, joined
+from voicecli.audio import AudioFormat
+from voicecli.codecs.aac import AacDecoder, single_blocks
+from voicecli.codecs.avcodec import MAX_LOST_RUN
+from voicecli.codecs.mpeg import adts_header
+from voicecli.codecs.mpegsync import MAX_GARBAGE_BYTES, Frame
+from voicecli.errors import CorruptStream, TruncatedStream
+
+BLOCK = 1024
+
+
+def decoded(*pieces):
+    """All samples of a stream without fault."""
+    blocks, fault = decode_until_fault(AacDecoder(), pieces)
+    assert fault is None
+    return joined(blocks)
+
+
+def faulty(*pieces):
+    """Frames and fault of a stream."""
+    blocks, fault = decode_until_fault(AacDecoder(), pieces)
+    return len(joined(blocks)), fault
+
+
+def snr_db(got, truth):
+    noise = np.square(got - truth).sum()
+    return 10 * np.log10(np.square(truth).sum() / noise)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 22050, 24000, 44100, 48000])
+def test_length_is_within_a_block_and_the_place_exact(rate_hz, channels):
+    frames = 7001 + rate_hz % 1000
+    got, truth = decoded(adts(frames, rate_hz, channels)), sweep(frames, rate_hz, channels)
+    assert frames <= len(got) < frames + BLOCK
+    assert got.dtype == np.float32
+    assert got.shape[1] == channels
+    around = [float(got[500 + n : 6000 + n, 0] @ truth[500:6000, 0]) for n in range(-400, 401)]
+    assert int(np.argmax(around)) == 400
+    assert snr_db(got[:frames], truth) > 12
+    assert snr_db(got[:400], truth[:400]) > 12
+
+
+@pytest.mark.parametrize("frames", [1, 1024, 1025, 5000])
+def test_length_is_within_a_block_whatever_the_length(frames):
+    assert frames <= len(decoded(adts(frames))) < frames + BLOCK
+
+
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_any_split_gives_the_same_samples(data):
+    stream = id3v2() + adts(5000) + b"garbage" + adts(3000, 16000) + adts(3000, 16000)
+    at = data.draw(st.lists(st.integers(0, len(stream)), max_size=40))
+    assert np.array_equal(decoded(*cut(stream, at)), decoded(stream))
+
+
+def test_blocks_keep_the_contract():
+    decoder = AacDecoder()
+    assert decoder.format is None
+    for piece in by(100, adts(9000, 44100, 2)):
+        for block in decoder.feed(piece):
+            assert block.samples.flags.c_contiguous
+            assert block.frames == BLOCK
+            assert decoder.format == AudioFormat(44100, 2, "float32")
+    assert decoder.flush() == []
+
+
+def test_the_first_block_comes_with_the_last_byte_of_its_frame():
+    priming, first, *_ = adts_frames(adts(9000))
+    decoder = AacDecoder()
+    assert decoder.feed(priming + first[:-1]) == []
+    assert [block.frames for block in decoder.feed(first[-1:])] == [BLOCK]
+
+
+@pytest.mark.parametrize("between", [b"", id3v2()])
+def test_streams_laid_end_to_end_each_lose_their_priming(between):
+    streams = [adts(5000), adts(3001), adts(7000, 44100, 2), adts(2000, 44100), adts(1, 44100)]
+    blocks, fault = decode_until_fault(AacDecoder(), by(100, between.join(streams)))
+    assert fault is None
+    alone = [decode_until_fault(AacDecoder(), [stream])[0] for stream in streams]
+    expected = [block for blocks in alone for block in blocks]
+    assert [block.format for block in blocks] == [block.format for block in expected]
+    for block, other in zip(blocks, expected, strict=True):
+        assert np.array_equal(block.samples, other.samples)
+
+
+def test_the_encoders_recurring_mark_is_no_seam():
+    stream = adts(BLOCK * 600, 8000)
+    marked = [at for at, frame in enumerate(adts_frames(stream)) if b"Lavc" in frame]
+    assert marked == [0, 256, 512]
+    assert len(decoded(stream)) == BLOCK * 600
+
+
+def test_a_tag_within_a_stream_is_no_seam():
+    frames = adts_frames(adts(9000))
+    assert np.array_equal(decoded(*frames[:5], id3v2(), *frames[5:]), decoded(adts(9000)))
+
+
+# --- several raw data blocks in a frame
+
+
+def joined_frame(frames, *, crc):
+    """One ADTS frame that holds the raw data blocks of several (ISO/IEC 14496-3 §1.A.2.2.1)."""
+    payloads = [frame[7:] for frame in frames]
+    body = b"".join(payloads)
+    if crc:
+        ends = np.cumsum([len(payload) + 2 for payload in payloads])
+        positions = b"".join(int(end).to_bytes(2, "big") for end in ends[:-1])
+        if len(frames) == 1:
+            body = b"\0\0" + payloads[0]
+        else:
+            body = positions + b"\0\0" + b"".join(payload + b"\0\0" for payload in payloads)
+    head = bytearray(frames[0][:7])
+    length = 7 + len(body)
+    head[1] = head[1] & 0xFE if crc else head[1]
+    head[3:6] = head[3] & 0xFC | length >> 11, length >> 3 & 0xFF, head[5] & 31 | (length & 7) << 5
+    head[6] = head[6] & 0xFC | len(frames) - 1
+    return bytes(head) + body
+
+
+@pytest.mark.parametrize("crc", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_several_raw_data_blocks_in_a_frame(count, crc):
+    frames = adts_frames(adts(12000))
+    groups = [frames[at : at + count] for at in range(0, len(frames), count)]
+    stream = b"".join(joined_frame(group, crc=crc) for group in groups)
+    assert np.array_equal(decoded(stream), decoded(adts(12000)))
+
+
+def test_frames_taken_apart_are_the_frames_put_together():
+    frames = adts_frames(adts(12000))[2:5]
+    data = joined_frame(frames, crc=True)
+    packets = single_blocks(Frame(adts_header(data), data, after_tag=False))
+    assert [packet[7:] for packet in packets] == [frame[7:] for frame in frames]
+    for packet in packets:
+        assert adts_header(packet).frame_bytes == len(packet)
+
+
+# --- ends and damage
+
+
+@given(part=st.floats(0.02, 0.999))
+@settings(max_examples=15, deadline=None)
+def test_a_cut_frame_is_told_and_the_rest_kept(part):
+    data = adts(9000)
+    size = int(len(data) * part)
+    edges = np.cumsum([len(frame) for frame in adts_frames(data)])
+    blocks, fault = decode_until_fault(AacDecoder(), [data[:size]])
+    if size in edges:
+        assert fault is None
+    else:
+        assert isinstance(fault, TruncatedStream)
+    whole = int(np.searchsorted(edges, size, side="right"))
+    assert len(joined(blocks)) == max(0, whole - 1) * BLOCK
+
+
+def test_garbage_between_frames_is_passed():
+    frames = adts_frames(adts(9000))
+    junk = bytes(range(200)) * 20
+    assert np.array_equal(decoded(*frames[:5], junk, *frames[5:], junk), decoded(adts(9000)))
+
+
+@pytest.mark.parametrize("stream", [b"", b"\0" * 5000, b"RIFF" * 99, id3v2()])
+def test_no_audio_at_all_is_told(stream):
+    count, fault = faulty(stream)
+    assert count == 0
+    assert isinstance(fault, CorruptStream)
+
+
+def test_endless_garbage_is_told_after_the_good_frames():
+    count, fault = faulty(adts(9000), bytes(MAX_GARBAGE_BYTES + 9))
+    assert isinstance(fault, CorruptStream)
+    assert count == len(decoded(adts(9000)))
+
+
+def spoil(frame):
+    """A frame whose header is right and whose payload opens with a reserved element."""
+    return frame[:7] + b"\xe7" + b"\xff" * (len(frame) - 8)
+
+
+@pytest.mark.parametrize("lost", [range(4, 5), range(3, 6)])
+def test_undecodable_frames_leave_silence_of_their_length(lost):
+    frames = adts_frames(adts(12000))
+    damaged = [b"" if at in lost else frame for at, frame in enumerate(frames)]
+    spoilt = [spoil(frame) if at in lost else frame for at, frame in enumerate(frames)]
+    got, whole = decoded(*spoilt), decoded(*frames)
+    assert len(decoded(*damaged)) < len(got) == len(whole)
+    after = BLOCK * (lost[-1] + 1)
+    assert np.allclose(got[after:], whole[after:], atol=1e-5)
+
+
+def test_too_many_undecodable_frames_in_a_row_are_told():
+    frames = adts_frames(adts(12000))
+    assert isinstance(
+        faulty(*frames[:5], *[spoil(frames[5])] * (MAX_LOST_RUN + 1))[1], CorruptStream
+    )
+
+
+def test_a_stream_of_undecodable_frames_gives_no_silence():
+    frames = adts_frames(adts(12000))
+    count, fault = faulty(*[spoil(frames[5])] * 5)
+    assert count == 0
+    assert isinstance(fault, CorruptStream)

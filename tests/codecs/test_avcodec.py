@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+
+from tests.codecs.encoders import adts, adts_frames, flac, mp3_frames, raw_mp3
+from voicecli.audio import Pcm
+from voicecli.codecs.avcodec import MAX_LOST_RUN, Concealer, PacketDecoder, PushDecoder
+from voicecli.errors import CorruptStream, TruncatedStream
+
+
+def block(value=1.0, frames=4):
+    return Pcm(np.full((frames, 1), value, np.float32), 24000)
+
+
+class Scripted(PacketDecoder):
+    """Refuses b"bad", knows nothing of b"none", else gives as many frames as it is long."""
+
+    def __init__(self):
+        super().__init__("aac")
+
+    def decode(self, packet):
+        if packet == b"bad":
+            raise CorruptStream("bad")
+        return [] if packet == b"none" else [block(frames=len(packet))]
+
+
+def conceal(*packets, frames=4):
+    concealer, blocks = Concealer(Scripted()), []
+    for packet in packets:
+        blocks += concealer.decode(packet, frames)
+    return [(float(b.samples[0, 0]), b.frames) for b in blocks]
+
+
+def test_a_loss_is_silence_at_once():
+    assert conceal(b"good", b"bad", b"good") == [(1, 4), (0, 4), (1, 4)]
+
+
+def test_losses_before_the_first_block_wait_for_its_shape():
+    assert conceal(b"bad", b"bad", b"good") == [(0, 8), (1, 4)]
+    assert conceal(b"bad", b"none", b"bad") == []
+
+
+def test_a_doubled_rate_doubles_the_silence():
+    assert conceal(b"eightfold", b"bad", frames=4)[1] == (0, 8)
+
+
+def test_the_run_of_losses_has_its_bound():
+    assert len(conceal(b"good", *[b"bad"] * MAX_LOST_RUN, b"good", b"bad")) == MAX_LOST_RUN + 3
+    with pytest.raises(CorruptStream):
+        conceal(b"good", *[b"bad"] * (MAX_LOST_RUN + 1))
+
+
+# --- libav
+
+
+def test_mono_is_handed_on_without_a_copy_and_stays_valid():
+    decoder = PacketDecoder("mp3float")
+    blocks = [b for frame in mp3_frames(raw_mp3(24000)) for b in decoder.decode(frame)]
+    assert all(b.samples.base is not None for b in blocks)
+    before = [b.samples.copy() for b in blocks]
+    decoder.reset()
+    del decoder
+    for old, b in zip(before, blocks, strict=True):
+        assert np.array_equal(old, b.samples)
+
+
+def test_planes_are_interleaved():
+    context = av.CodecContext.create("aac", "r")
+    decoder = PacketDecoder("aac")
+    for frame in adts_frames(adts(5000, 24000, 2)):
+        (theirs,) = context.decode(av.Packet(frame))
+        (ours,) = decoder.decode(frame)
+        assert np.array_equal(ours.samples, theirs.to_ndarray().T)
+        assert ours.samples.flags.c_contiguous
+
+
+def test_reset_forgets_what_came_before():
+    frames = mp3_frames(raw_mp3(24000))
+    fresh, used = PacketDecoder("mp3float"), PacketDecoder("mp3float")
+    used.reset()
+    for frame in frames:
+        used.decode(frame)
+    used.reset()
+    for frame in frames[:5]:
+        (a,), (b,) = fresh.decode(frame), used.decode(frame)
+        assert np.array_equal(a.samples, b.samples)
+
+
+def test_refusals_are_corrupt_streams():
+    with pytest.raises(CorruptStream):
+        PacketDecoder("flac", extradata=flac(5000)[8:42]).decode(b"\xff\xf8junk" * 9)
+
+
+def test_libavs_log_stays_as_the_process_has_it(capfd):
+    level = av.logging.get_level()
+    with pytest.raises(CorruptStream):
+        PacketDecoder("mp3float").decode(b"junk" * 99)
+    assert av.logging.get_level() == level
+    assert capfd.readouterr() == ("", "")
+
+
+# --- the push shape
+
+
+class Echo(PushDecoder):
+    """A block for each byte, a fault for each ``!``, and whatever `ends` says."""
+
+    def __init__(self, ends=()):
+        super().__init__()
+        self.ends = ends
+
+    def _push(self, data):
+        for byte in data:
+            if byte == ord("!"):
+                raise CorruptStream("!")
+            yield block(byte)
+
+    def _finish(self):
+        for end in self.ends:
+            if isinstance(end, Exception):
+                raise end
+            yield end
+
+
+def test_blocks_before_a_fault_come_before_the_fault():
+    decoder = Echo()
+    assert len(decoder.feed(b"ab!c")) == 2
+    for call in (decoder.flush, lambda: decoder.feed(b"d")):
+        with pytest.raises((CorruptStream, ValueError)):
+            call()
+
+
+def test_a_fault_alone_is_raised_at_once_and_again():
+    decoder = Echo()
+    for data in (b"!", b"a"):
+        with pytest.raises(CorruptStream):
+            decoder.feed(data)
+
+
+def test_flush_gives_blocks_then_the_fault():
+    decoder = Echo([block(), TruncatedStream("cut")])
+    assert len(decoder.flush()) == 1
+    with pytest.raises(TruncatedStream):
+        decoder.flush()
+
+
+def test_a_second_flush_without_fault_gives_nothing():
+    decoder = Echo([block()])
+    assert len(decoder.flush()) == 1
+    assert decoder.flush() == []
+
+
+def test_feeding_a_finished_decoder_is_misuse():
+    decoder = Echo()
+    decoder.flush()
+    with pytest.raises(ValueError, match="flush"):
+        decoder.feed(b"a")
+
+
+def test_format_is_that_of_the_latest_block():
+    decoder = Echo()
+    assert decoder.format is None
+    decoder.feed(b"a!")
+    assert decoder.format == block().format

@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.codecs.encoders import (
+    ID3V1,
+    ape,
+    id3v2,
+    mp3,
+    mp3_frames,
+    raw_mp3,
+    silent_mp3_frame,
+    sweep,
+    with_info_tag,
+)
+from tests.codecs.streams import by, cut, decode_until_fault, joined
+from voicecli.audio import AudioFormat, Pcm
+from voicecli.codecs.avcodec import MAX_LOST_RUN
+from voicecli.codecs.mp3 import Gapless, InfoTag, Mp3Decoder, info_tag
+from voicecli.codecs.mpeg import mp3_header
+from voicecli.codecs.mpegsync import MAX_GARBAGE_BYTES, Frame
+from voicecli.errors import CorruptStream, TruncatedStream
+
+LSF_FRAME = 576
+
+
+def decoded(*pieces):
+    """All samples of a stream without fault."""
+    blocks, fault = decode_until_fault(Mp3Decoder(), pieces)
+    assert fault is None
+    return joined(blocks)
+
+
+def faulty(*pieces):
+    """Frames and fault of a stream."""
+    blocks, fault = decode_until_fault(Mp3Decoder(), pieces)
+    return len(joined(blocks)), fault
+
+
+def lag(got, truth):
+    """By how many frames ``got`` is late: where the two differ least."""
+    here = truth[1000:6000, 0]
+    differences = [np.square(got[1000 + n : 6000 + n, 0] - here).sum() for n in range(-700, 701)]
+    return int(np.argmin(differences)) - 700
+
+
+def snr_db(got, truth):
+    noise = np.square(got - truth).sum()
+    return 10 * np.log10(np.square(truth).sum() / noise)
+
+
+# --- exact lengths
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 16000, 22050, 24000, 44100, 48000])
+def test_length_and_place_are_exact(rate_hz, channels):
+    frames = 7001 + rate_hz % 1000
+    got = decoded(mp3(frames, rate_hz, channels))
+    truth = sweep(frames, rate_hz, channels)
+    assert got.shape == (frames, channels)
+    assert got.dtype == np.float32
+    assert lag(got, truth) == 0
+    assert snr_db(got, truth) > 12
+
+
+@pytest.mark.parametrize("frames", [100, 576, 1105, 1152, 5000, 24000, 24001])
+def test_length_is_exact_whatever_the_length(frames):
+    assert len(decoded(mp3(frames))) == frames
+    assert len(decoded(mp3(frames, 44100, 2))) == frames
+    assert len(decoded(mp3(frames, quality=4))) == frames  # variable bit rate
+
+
+def test_head_and_tail_are_whole():
+    got, truth = decoded(mp3(12000)), sweep(12000)
+    assert snr_db(got[:400], truth[:400]) > 9
+    assert snr_db(got[-400:], truth[-400:]) > 9
+
+
+def test_without_a_tag_only_the_decoders_own_delay_goes():
+    stream = raw_mp3(10000)
+    got = decoded(stream)
+    assert len(got) == LSF_FRAME * len(mp3_frames(stream)) - 529
+    assert lag(got, sweep(10000)) == 576  # LAME's delay, which nobody told
+
+
+def test_a_stream_joined_midway_keeps_all_its_frames():
+    frames = mp3_frames(raw_mp3(20000, 44100))
+    later = next(at for at, frame in enumerate(frames) if at > 3 and frame[4])
+    assert len(decoded(*frames[later:])) == 1152 * (len(frames) - later)
+
+
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_any_split_gives_the_same_samples(data):
+    stream = mp3(5000) + id3v2() + b"garbage" + mp3(3000, 16000) + raw_mp3(3000)
+    whole = [decoded(mp3(5000)), decoded(mp3(3000, 16000))]
+    at = data.draw(st.lists(st.integers(0, len(stream)), max_size=40))
+    blocks, fault = decode_until_fault(Mp3Decoder(), cut(stream, at))
+    assert fault is None
+    assert np.array_equal(joined(blocks), decoded(stream))
+    assert np.array_equal(joined(blocks)[:8000], np.concatenate(whole))
+
+
+def test_blocks_keep_the_contract():
+    decoder = Mp3Decoder()
+    assert decoder.format is None
+    for piece in by(100, mp3(9000, 44100, 2) + mp3(5000, 24000)):
+        for block in decoder.feed(piece):
+            assert block.samples.flags.c_contiguous
+            assert block.frames > 0
+            assert decoder.format.rate_hz in {44100, 24000}
+    decoder.flush()
+    assert decoder.format == AudioFormat(24000, 1, "float32")
+
+
+# --- streams laid end to end
+
+
+@pytest.mark.parametrize("between", [b"", id3v2(), ID3V1, ape(), ID3V1 + id3v2(bytes(70000))])
+def test_files_laid_end_to_end_are_each_trimmed(between):
+    files = [(5000, 24000), (3001, 24000), (7000, 44100), (2000, 16000)]
+    stream = between.join(mp3(*file) for file in files)
+    blocks, fault = decode_until_fault(Mp3Decoder(), by(333, stream + between))
+    assert fault is None
+    assert np.array_equal(joined(blocks), np.concatenate([decoded(mp3(*f)) for f in files]))
+    assert [b.rate_hz for b in blocks] == sorted(
+        (b.rate_hz for b in blocks), key=[24000, 44100, 16000].index
+    )
+
+
+def test_a_file_without_tag_behind_one_with_tag():
+    got = decoded(mp3(5000), id3v2(), raw_mp3(4000))
+    assert np.array_equal(got[:5000], decoded(mp3(5000)))
+    assert len(got) == 5000 + LSF_FRAME * len(mp3_frames(raw_mp3(4000)))
+
+
+def test_a_file_that_outruns_its_count_keeps_all_that_came():
+    raw = mp3_frames(raw_mp3(4000))
+    head = mp3_frames(mp3(5000))
+    got = decoded(*head, *raw)
+    assert len(got) == LSF_FRAME * (len(head) - 1 + len(raw)) - 1105
+
+
+def test_a_tag_in_the_midst_of_a_counted_file_does_not_end_it():
+    frames = mp3_frames(mp3(9000))
+    assert np.array_equal(decoded(*frames[:6], id3v2(), *frames[6:]), decoded(mp3(9000)))
+
+
+# --- the first sound
+
+
+def test_the_first_block_comes_with_the_last_byte_of_its_frame():
+    tag, first, second, *_ = mp3_frames(mp3(24000))
+    decoder = Mp3Decoder()
+    assert decoder.feed(tag + first) == []  # 576 frames, all of them delay
+    assert decoder.feed(second[:-1]) == []
+    assert [block.frames for block in decoder.feed(second[-1:])] == [2 * LSF_FRAME - 1105]
+
+
+def test_padding_holds_back_only_the_end():
+    frames = mp3_frames(mp3(24000))
+    decoder = Mp3Decoder()
+    counts = [sum(b.frames for b in decoder.feed(frame)) for frame in frames]
+    assert counts[3:-2] == [LSF_FRAME] * len(counts[3:-2])
+    assert sum(counts) == 24000
+    assert decoder.flush() == []
+
+
+# --- ends that come too early
+
+
+@pytest.mark.parametrize("part", [0.05, 0.3, 0.5, 0.9, 0.999])
+def test_a_cut_file_is_told_and_keeps_what_came(part):
+    data = mp3(24000)
+    whole = decoded(data)
+    blocks, fault = decode_until_fault(Mp3Decoder(), by(500, data[: int(len(data) * part)]))
+    assert isinstance(fault, TruncatedStream)
+    got = joined(blocks)
+    assert np.array_equal(got, whole[: len(got)].reshape(got.shape))
+
+
+def test_a_file_cut_between_two_frames_is_told_by_its_count():
+    frames = mp3_frames(mp3(24000))
+    for kept in (1, 2, len(frames) // 2, len(frames) - 1):
+        count, fault = faulty(*frames[:kept])
+        assert isinstance(fault, TruncatedStream)
+        assert count == min(24000, max(0, LSF_FRAME * (kept - 1) - 1105))
+
+
+def test_a_short_file_is_told_after_the_files_behind_it():
+    count, fault = faulty(*mp3_frames(mp3(24000))[:20], mp3(5000))
+    assert isinstance(fault, TruncatedStream)
+    assert count == LSF_FRAME * 19 - 1105 + 5000
+
+
+def test_a_cut_frame_is_told_without_any_tag():
+    count, fault = faulty(raw_mp3(9000)[:-1])
+    assert isinstance(fault, TruncatedStream)
+    assert count == LSF_FRAME * (len(mp3_frames(raw_mp3(9000))) - 1) - 529
+
+
+# --- damage
+
+
+def test_garbage_between_frames_is_passed():
+    frames = mp3_frames(mp3(9000))
+    junk = bytes(range(200)) * 20
+    assert np.array_equal(decoded(*frames[:5], junk, *frames[5:], junk), decoded(mp3(9000)))
+
+
+@pytest.mark.parametrize("stream", [b"", b"\0" * 5000, b"RIFF" * 99, mp3(100)[:60], id3v2()])
+def test_no_audio_at_all_is_told(stream):
+    count, fault = faulty(stream)
+    assert count == 0
+    assert isinstance(fault, CorruptStream | TruncatedStream)
+
+
+def test_endless_garbage_is_told_after_the_good_frames():
+    frames = mp3_frames(raw_mp3(9000))
+    count, fault = faulty(*frames, bytes(MAX_GARBAGE_BYTES + 9))
+    assert isinstance(fault, CorruptStream)
+    assert count == LSF_FRAME * len(frames) - 529
+
+
+def spoil(frame):
+    """A frame whose header is right and whose side information cannot be."""
+    return frame[:4] + b"\xff" * (len(frame) - 4)
+
+
+@pytest.mark.parametrize("lost", [range(5, 6), range(9, 13), range(1, 3)])
+def test_undecodable_frames_leave_silence_of_their_length(lost):
+    frames = mp3_frames(mp3(20000))
+    damaged = [spoil(frame) if at in lost else frame for at, frame in enumerate(frames)]
+    got, whole = decoded(*damaged), decoded(*frames)
+    assert got.shape == whole.shape
+    after = LSF_FRAME * (lost[-1] + 2)
+    assert np.allclose(got[after:], whole[after:])
+
+
+def test_too_many_undecodable_frames_in_a_row_are_told():
+    frames = mp3_frames(raw_mp3(9000))
+    assert faulty(*frames[:9], *[spoil(frames[9])] * MAX_LOST_RUN, *frames[9:])[1] is None
+    count, fault = faulty(*frames[:9], *[spoil(frames[9])] * (MAX_LOST_RUN + 1), *frames[9:])
+    assert isinstance(fault, CorruptStream)
+    assert count == LSF_FRAME * (9 + MAX_LOST_RUN) - 529
+
+
+def test_a_stream_of_undecodable_frames_gives_no_silence():
+    frames = mp3_frames(raw_mp3(9000))
+    assert faulty(*[spoil(frames[9])] * 5)[0] == 0
+
+
+# --- info tags by hand
+
+
+def tag_of(frame):
+    return info_tag(Frame(mp3_header(frame), frame, after_tag=True))
+
+
+@pytest.mark.parametrize("crc", [False, True])
+@pytest.mark.parametrize(
+    ("head", "at"),
+    [
+        (b"\xff\xfb\x90\xc4", 21),  # MPEG-1 mono
+        (b"\xff\xfb\x90\x04", 36),  # MPEG-1 stereo
+        (b"\xff\xf3\xc4\xc4", 13),  # MPEG-2 mono
+        (b"\xff\xf3\xc4\x04", 21),  # MPEG-2 stereo
+        (b"\xff\xe3\xc8\xc4", 13),  # MPEG-2.5 mono
+    ],
+)
+def test_where_the_tag_stands(head, at, crc):
+    if crc:
+        head = bytes([head[0], head[1] & 0xFE, *head[2:]])
+    frame = silent_mp3_frame(head)
+    lame = (b"LAME3.100", 576, 1000)
+    told = InfoTag(42, 576, 1000)
+    assert tag_of(frame) is None
+    assert tag_of(with_info_tag(frame, at, mp3_frames=42, lame=lame)) == told
+    assert tag_of(with_info_tag(frame, at, mp3_frames=42, lame=lame, magic=b"Info")) == told
+    counted_crc = tag_of(with_info_tag(frame, at + 2, mp3_frames=42, lame=lame))
+    assert counted_crc == (told if crc else None)
+
+
+def test_what_a_tag_may_leave_out():
+    frame = silent_mp3_frame()
+    assert tag_of(with_info_tag(frame, 21)) == InfoTag(None)
+    assert tag_of(with_info_tag(frame, 21, mp3_frames=0)) == InfoTag(None)
+    assert tag_of(with_info_tag(frame, 21, mp3_frames=9, toc=False)) == InfoTag(9)
+    assert tag_of(with_info_tag(frame, 21, lame=(b"Lavf", 5, 7))) == InfoTag(None, 5, 7)
+    assert tag_of(with_info_tag(frame, 21, mp3_frames=9, lame=(b"FhG", 5, 7))) == InfoTag(9)
+    small = silent_mp3_frame(b"\xff\xf3\x24\xc4")  # 48 bytes: no room for a delay
+    assert tag_of(with_info_tag(small, 13, mp3_frames=9, toc=False)[: len(small)]) == InfoTag(9)
+
+
+def test_a_vbri_tag_is_not_played_and_counts():
+    frame = silent_mp3_frame(b"\xff\xfb\x90\x04")
+    vbri = frame[:36] + b"VBRI" + bytes(10) + (5).to_bytes(4, "big") + frame[54:]
+    assert tag_of(vbri) == InfoTag(5)
+    assert len(decoded(vbri, *[frame] * 5)) == 5 * 1152
+    assert isinstance(faulty(vbri, *[frame] * 3)[1], TruncatedStream)
+
+
+def test_a_writer_that_counts_its_own_tag_is_not_called_short():
+    frame = silent_mp3_frame()
+    other = with_info_tag(frame, 21, mp3_frames=6)
+    assert len(decoded(other, *[frame] * 5)) == 5 * 1152
+    assert isinstance(faulty(other, *[frame] * 4)[1], TruncatedStream)
+    lame = with_info_tag(frame, 21, mp3_frames=6, lame=(b"LAME", 0, 0))
+    assert isinstance(faulty(lame, *[frame] * 5)[1], TruncatedStream)
+
+
+def test_padding_without_a_count_is_cut_where_the_stream_ends():
+    frame = silent_mp3_frame()
+    tag = with_info_tag(frame, 21, lame=(b"LAME", 576, 1529))
+    assert len(decoded(tag, *[frame] * 9)) == 9 * 1152 - 1105 - 1000
+    count, fault = faulty(tag, *[frame] * 9, frame[:50])
+    assert isinstance(fault, TruncatedStream)
+    assert count == 9 * 1152 - 1105
+
+
+def test_frames_with_crc_decode():
+    frame = silent_mp3_frame(b"\xff\xfa\x90\xc4")
+    assert decoded(*[frame] * 4).shape == (4 * 1152 - 529, 1)
+
+
+# --- trimming alone
+
+
+@given(
+    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=12),
+    head=st.integers(0, 80),
+    tail=st.integers(0, 80),
+    known=st.booleans(),
+)
+@settings(deadline=None)
+def test_gapless_cuts_head_and_tail_wherever_the_blocks_lie(sizes, head, tail, known):
+    total = sum(sizes)
+    whole = np.arange(total, dtype=np.float32)[:, None]
+    gapless = Gapless(head, tail, total if known else None)
+    out, at = [], 0
+    for size in sizes:
+        out += gapless.take(Pcm(whole[at : at + size], 24000))
+        at += size
+    assert not gapless.short
+    out += gapless.finish()
+    assert np.array_equal(joined(out).ravel(), whole[head : max(head, total - tail)].ravel())
+    assert all(block.frames for block in out)
+
+
+def test_gapless_gives_back_what_a_cut_file_held():
+    pcm = Pcm(np.zeros((100, 1), np.float32), 24000)
+    gapless = Gapless(10, 50, 120)
+    assert [block.frames for block in gapless.take(pcm)] == [60]
+    assert gapless.short
+    assert [block.frames for block in gapless.finish()] == [30]
