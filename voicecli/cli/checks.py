@@ -183,10 +183,8 @@ def _play_silence(device: OutputDevice) -> Finding:
             f"{device.name} opens and takes no sound",
             remedy="restart the sound server, or choose another device with --device",
         )
-    rate_hz, channels = opened.format.rate_hz, opened.format.channels
-    told = (
-        f"{device.name} plays, {rate_hz} Hz, {channels} ch, latency {opened.latency_s * 1e3:.0f} ms"
-    )
+    form, latency_ms = opened.format, opened.latency_s * 1e3
+    told = f"{device.name} plays {form.rate_hz} Hz, {form.channels} ch, latency {latency_ms:.0f} ms"
     if underflows:
         return Finding("test stream", "warn", f"{told}, but it ran dry {underflows} times")
     return Finding("test stream", "ok", told)
