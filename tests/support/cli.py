@@ -14,15 +14,17 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from tests.support.soundserver import SoundServer
 
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+ROOT = Path(__file__).parents[2]
+
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class Cli:
         self.covered = covered
 
     def environment(self, **extra: str) -> dict[str, str]:
-        """Everything the child sees."""
+        """Everything the child sees; a PYTHONPATH in ``extra`` comes before the project."""
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         if self.covered:
             env |= {k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")}
@@ -122,6 +124,7 @@ class Cli:
             env = self.sound.environment(env)
         else:
             env |= silent_machine(self.home)
+        extra["PYTHONPATH"] = os.pathsep.join([*filter(None, [extra.get("PYTHONPATH")]), str(ROOT)])
         return env | extra
 
     @contextlib.contextmanager
