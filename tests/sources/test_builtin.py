@@ -295,3 +295,10 @@ def test_pieces_lose_nothing_but_space_and_keep_the_limit(text, limit):
 )
 def test_pieces_are_cut_after_clauses_then_words(text, limit, parts):
     assert list(pieces(text, limit)) == parts
+
+
+def test_voices_of_one_accent_share_their_tables(voices):
+    first = voices.load(HEART)
+    cache = VoiceCache()
+    cache._tables[False] = first.g2p
+    assert cache.load(HEART).g2p is first.g2p
