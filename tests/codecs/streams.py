@@ -317,5 +317,5 @@ _SAMPLES: dict[str, Callable[[], list[Sample]]] = {
     "mp3": lambda: _compressed("mp3", 6_000),
     # ADTS tells no padding, so these are whole blocks (FFmpeg primes with exactly one).
     "aac": lambda: _compressed("aac", 6 * 1024),
-    "flac": lambda: _compressed("flac", 6_000),
+    "flac": lambda: _compressed("flac", 20_000),
 }

@@ -156,7 +156,7 @@ class Sniffer:
     # Witnesses: each returns the codec it names, if any, and whether more bytes may
     # change its mind.
 
-    def _by_magic(self, *, final: bool) -> tuple[str | None, bool]:  # noqa: ARG002  one shape
+    def _by_magic(self, *, final: bool) -> tuple[str | None, bool]:
         is_open = False
         head = self.seen[:16]
         for magic in _MAGICS:
@@ -165,6 +165,8 @@ class Sniffer:
                 if magic.codec is None:
                     raise UnsupportedFormat(f"{magic.stranger} is not supported")
                 return magic.codec, False
+            if matches is None and final and len(head) >= 4 and magic.codec:  # noqa: PLR2004  a tag
+                return magic.codec, False  # cut within its header: its decoder will say so
             is_open |= matches is None
         return None, is_open
 

@@ -1,0 +1,173 @@
+"""Names, media types, suffixes, and the decoder that finds out for itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.codecs.streams import by, decode, decode_until_fault, joined, noise, samples_of, wav
+from voicecli.audio import AudioFormat
+from voicecli.codecs import CODECS, AutoDecoder, codec_for_suffix, make_decoder, preload
+from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
+
+NAMES = ["pcm", "wav", "opus", "mp3", "aac", "flac"]
+
+
+def test_the_six_formats():
+    assert list(CODECS) == NAMES
+    assert all(codec.media_type in codec.media_types for codec in CODECS.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_format_has_its_decoder(name):
+    preload(name)
+    assert type(make_decoder(name)).__name__ == CODECS[name].decoder
+
+
+@pytest.mark.parametrize("call", [make_decoder, preload])
+def test_other_names_are_refused_with_the_choice(call):
+    with pytest.raises(UnsupportedFormat, match="'ogg'") as raised:
+        call("ogg")
+    assert "pcm, wav, opus, mp3, aac, flac" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("a/b.WAV", "wav"),
+        ("x.tar.mp3", "mp3"),
+        ("x.ogg", "opus"),
+        ("x.opus", "opus"),
+        (".flac.d/x.flac", "flac"),
+        ("x.m4a", None),
+        ("wav", None),
+        ("-", None),
+    ],
+)
+def test_suffixes(path, name):
+    assert codec_for_suffix(path) == name
+
+
+def test_rates_are_for_those_that_cannot_tell():
+    pcm = make_decoder("pcm", rate_hz=16_000, channels=2)
+    pcm.feed(bytes(4))
+    assert pcm.format == AudioFormat(16_000, 2)
+    (opus, *_) = samples_of("opus")
+    for asked, given in ((24_000, 24_000), (44_100, 48_000), (None, 48_000)):
+        decoder = make_decoder("opus", rate_hz=asked)
+        decode(decoder, [opus.data])
+        assert decoder.format.rate_hz == given
+    sound = make_decoder("wav", rate_hz=8_000, channels=2)
+    decode(sound, [wav(noise(10))])
+    assert sound.format == AudioFormat(24_000, 1)
+
+
+def test_nothing_heavy_is_loaded_before_it_is_needed():
+    code = (
+        "import sys; from voicecli.codecs import AutoDecoder; AutoDecoder('opus')\n"
+        "heavy = {'numpy', 'av', 'opuslib'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+# --- AutoDecoder
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+@pytest.mark.parametrize("codec", NAMES[1:])
+def test_finds_out_and_says_so(codec, size):
+    sample = samples_of(codec)[0]
+    decoder = AutoDecoder("pcm", "audio/mpeg")
+    assert (decoder.name, decoder.format) == (None, None)
+    blocks = decode(decoder, by(size, sample.data))
+    assert decoder.name == codec
+    assert decoder.format == AudioFormat(
+        sample.rate_hz, sample.channels, blocks[-1].format.sample_type
+    )
+    assert len(joined(blocks)) == sample.frames
+
+
+@pytest.mark.parametrize(
+    ("content_type", "arguments", "expected"),
+    [
+        (None, {}, (24_000, 1)),
+        (None, {"rate_hz": 16_000, "channels": 2}, (16_000, 2)),
+        ("audio/pcm", {"rate_hz": 16_000}, (16_000, 1)),
+        ("audio/pcm;rate=22050", {"rate_hz": 16_000, "channels": 2}, (22_050, 2)),
+        ("audio/L16; rate=8000; channels=2", {"rate_hz": 16_000}, (8_000, 2)),
+        ("audio/pcm;rate=nonsense", {"rate_hz": 16_000}, (16_000, 1)),
+        ("text/html;rate=8000", {"rate_hz": 16_000}, (16_000, 1)),
+    ],
+)
+def test_the_rate_of_raw_samples(content_type, arguments, expected):
+    decoder = AutoDecoder("pcm", content_type, **arguments)
+    decoder.feed(noise(50).tobytes())
+    assert decoder.name == "pcm"
+    assert (decoder.format.rate_hz, decoder.format.channels) == expected
+
+
+def test_opus_comes_at_the_rate_asked_for():
+    sample = samples_of("opus")[0]
+    blocks = decode(AutoDecoder(opus_rate_hz=24_000, rate_hz=8_000), [sample.data])
+    assert {block.rate_hz for block in blocks} == {24_000}
+    assert len(joined(blocks)) == sample.frames // 2
+
+
+def test_samples_with_the_high_byte_first_are_refused():
+    decoder = AutoDecoder(None, "audio/l16;rate=24000;endianness=big-endian")
+    for call in (lambda: decoder.feed(bytes(50)), decoder.flush):
+        with pytest.raises(UnsupportedFormat, match="big-endian"):
+            call()
+
+
+def test_no_sample_is_lost_to_the_decision():
+    sound = noise(500)
+    for size in (1, 3, 1000):
+        blocks = decode(AutoDecoder("pcm"), by(size, sound.tobytes()))
+        assert np.array_equal(joined(blocks), sound)
+
+
+def test_a_body_decided_only_by_its_end_is_decoded():
+    sound = np.frombuffer(b"abcd", "<i2").reshape(-1, 1)
+    decoder = AutoDecoder("pcm")
+    assert decoder.feed(b"abcd") == []
+    assert np.array_equal(joined(decoder.flush()), sound)
+
+
+def test_a_body_decided_by_its_end_and_cut_tells_both():
+    decoder = AutoDecoder("pcm")
+    assert decoder.feed(b"abc") == []
+    (block,) = decoder.flush()
+    assert block.samples.tobytes() == b"ab"
+    with pytest.raises(TruncatedStream):
+        decoder.flush()
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", BadResponse),
+        (b'{"error": "no"}', BadResponse),
+        (b"<html>" + b"x" * 5000, BadResponse),
+        (b"RIFF", TruncatedStream),
+        (b"caff\0\x01\0\0", UnsupportedFormat),
+        (b"OggS" + bytes(400), CorruptStream),
+    ],
+)
+def test_faults_are_told_again(body, error):
+    decoder = AutoDecoder("wav")
+    blocks, fault = decode_until_fault(decoder, by(100, body))
+    assert blocks == []
+    assert isinstance(fault, error)
+    with pytest.raises(error):
+        decoder.flush()
+
+
+def test_feeding_on_after_a_fault_raises_it_again():
+    decoder = AutoDecoder("wav")
+    for _ in range(2):
+        with pytest.raises(UnsupportedFormat, match="CAF"):
+            decoder.feed(b"caff\0\x01\0\0")
