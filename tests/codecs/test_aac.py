@@ -168,6 +168,14 @@ def test_garbage_between_frames_is_passed():
     assert np.array_equal(decoded(*frames[:5], junk, *frames[5:], junk), decoded(adts(9000)))
 
 
+def test_frames_behind_garbage_count_when_the_stream_ends_with_them():
+    frames = adts_frames(adts(9000))
+    other_rate = adts_frames(adts(9000, 44100))[5]
+    assert len(decoded(*frames, b"garbage", frames[-1])) == BLOCK * len(frames)
+    count, fault = faulty(b"garbage", other_rate)
+    assert (count, fault) == (0, None)  # its only block is priming
+
+
 @pytest.mark.parametrize("stream", [b"", b"\0" * 5000, b"RIFF" * 99, id3v2()])
 def test_no_audio_at_all_is_told(stream):
     count, fault = faulty(stream)

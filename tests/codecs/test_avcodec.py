@@ -6,7 +6,7 @@ import pytest
 
 from tests.codecs.encoders import adts, adts_frames, flac, mp3_frames, raw_mp3
 from voicecli.audio import Pcm
-from voicecli.codecs.avcodec import MAX_LOST_RUN, Concealer, PacketDecoder, PushDecoder
+from voicecli.codecs.avcodec import MAX_LOST_RUN, Concealer, PacketDecoder, PushDecoder, _to_pcm
 from voicecli.errors import CorruptStream, TruncatedStream
 
 
@@ -88,9 +88,33 @@ def test_reset_forgets_what_came_before():
         assert np.array_equal(a.samples, b.samples)
 
 
+def test_damage_decodes_to_the_same_every_time_whatever_lies_behind_it_in_memory():
+    head, rng = mp3_frames(raw_mp3(24000))[5][:4], np.random.default_rng(3)
+    size = len(mp3_frames(raw_mp3(24000))[5])
+    packets = [head + rng.bytes(size - 4) for _ in range(300)]
+
+    def attempt(litter):
+        decoder, sounds, kept = PacketDecoder("mp3float"), [], []
+        for packet in packets:
+            kept.append(bytearray(litter * (len(packet) + 33)))
+            try:
+                sounds += [block.samples.tobytes() for block in decoder.decode(packet[:-1] + b"x")]
+            except CorruptStream:
+                sounds.append(b"refused")
+        return sounds
+
+    assert attempt(b"\0") == attempt(b"\xff") == attempt(b"\x55")
+
+
 def test_refusals_are_corrupt_streams():
     with pytest.raises(CorruptStream):
         PacketDecoder("flac", extradata=flac(5000)[8:42]).decode(b"\xff\xf8junk" * 9)
+
+
+def test_more_channels_than_libav_keeps_planes_for_are_refused():
+    wide = av.AudioFrame(format="fltp", layout="hexadecagonal", samples=8)
+    with pytest.raises(CorruptStream, match="16 channels"):
+        _to_pcm(wide)
 
 
 def test_libavs_log_stays_as_the_process_has_it(capfd):

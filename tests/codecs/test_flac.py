@@ -241,6 +241,7 @@ def test_a_short_stream_is_told_after_the_streams_behind_it():
 
 @pytest.mark.parametrize("size", [2, 5, 30, 43, 60])
 def test_a_cut_beginning_is_told(size):
+    assert isinstance(faulty(parts(flac(9001))[0])[1], TruncatedStream)
     assert isinstance(faulty(flac(9001)[:size])[1], TruncatedStream)
     assert isinstance(faulty(id3v2(), flac(9001)[:size])[1], TruncatedStream)
 
@@ -283,6 +284,16 @@ def test_a_missing_frame_ends_the_stream(total):
     got, fault = faulty(missing)
     assert isinstance(fault, CorruptStream)
     assert np.array_equal(got.ravel() >> 8, np.repeat([0, 1, 2], 192))
+
+
+def test_a_frame_that_gives_no_sound_is_damage():
+    class Mute:
+        def decode(self, packet):
+            return []
+
+    decoder, info = FlacDecoder(), StreamInfo.parse(flac(5000)[8:42])
+    with pytest.raises(CorruptStream):
+        decoder._decode(Mute(), b"", info, sure=True)
 
 
 def test_noise_without_end_behind_a_frame_is_told():

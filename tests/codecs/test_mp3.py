@@ -212,6 +212,11 @@ def test_garbage_between_frames_is_passed():
     assert np.array_equal(decoded(*frames[:5], junk, *frames[5:], junk), decoded(mp3(9000)))
 
 
+def test_a_frame_behind_garbage_counts_when_the_stream_ends_with_it():
+    frames = mp3_frames(raw_mp3(9000))
+    assert len(decoded(*frames, b"garbage", frames[-1])) == LSF_FRAME * (len(frames) + 1) - 529
+
+
 @pytest.mark.parametrize("stream", [b"", b"\0" * 5000, b"RIFF" * 99, mp3(100)[:60], id3v2()])
 def test_no_audio_at_all_is_told(stream):
     count, fault = faulty(stream)

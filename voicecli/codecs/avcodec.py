@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MAX_LOST_RUN = 16
 """Undecodable packets in a row that are still bridged with silence (0.3 s or so of MP3)."""
 
+MAX_CHANNELS = 8
+"""Channels of a frame that is believed: PyAV finds no end of the planes of one that has more."""
+
 _DTYPES = {"s16": np.int16, "s32": np.int32, "flt": np.float32}
 _S32_TO_FLOAT = np.float32(2.0**-31)
 
@@ -61,13 +64,25 @@ class PacketDecoder:
             CorruptStream: libav refuses the packet.
         """
         try:
-            return [_to_pcm(frame) for frame in self._context.decode(av.Packet(packet))]
+            return [_to_pcm(frame) for frame in self._context.decode(_padded(packet))]
         except av.FFmpegError as refusal:
             raise CorruptStream(f"The audio data is damaged ({refusal.strerror}).") from refusal
 
     def reset(self) -> None:
         """Forget overlap and bit reservoir, as before the first packet."""
         self._context.flush_buffers()
+
+
+def _padded(data: bytes) -> Any:
+    """``data`` as a libav packet, with the zeros behind it that libav's bit readers overrun into.
+
+    ``av.Packet(data)`` would point into the Python object, which has none
+    (AV_INPUT_BUFFER_PADDING_SIZE): damaged frames then decode to whatever the
+    heap holds behind them.
+    """
+    packet: Any = av.Packet(len(data))
+    packet.update(data)
+    return packet
 
 
 def _to_pcm(frame: Any) -> Pcm:
@@ -79,12 +94,14 @@ def _to_pcm(frame: Any) -> Pcm:
     """
     dtype = _DTYPES[frame.format.packed.name]
     channels, count = frame.layout.nb_channels, frame.samples
+    if channels > MAX_CHANNELS:
+        raise CorruptStream(f"The audio data claims {channels} channels.")
     samples: Samples
-    if len(frame.planes) == 1:
+    if channels == 1 or frame.format.is_packed:
         samples = np.frombuffer(frame.planes[0], dtype, count * channels).reshape(-1, channels)
     else:
         samples = np.empty((count, channels), dtype)
-        for channel, plane in enumerate(frame.planes):
+        for channel, plane in enumerate(frame.planes[:channels]):
             samples[:, channel] = np.frombuffer(plane, dtype, count)
     if dtype is np.int32:
         samples = np.multiply(samples, _S32_TO_FLOAT, dtype=np.float32)
