@@ -8,9 +8,9 @@ A source is a context manager that is iterated once, by one thread::
 
 - Entering returns when the kind of answer is known (for HTTP: status and headers);
   ``info`` is valid from then on.
-- ``when_sent`` is called before entering; its callback is called once per entering,
-  on the entering thread, when the request has left the machine (at once where
-  nothing leaves it). What can wait until the other side thinks waits for that.
+- ``when_sent`` is called first; its callback is called on the entering thread when
+  the request has left the machine. A source with nothing to send calls it before it
+  warms up. What can wait until the other side thinks waits for that.
 - ``warm`` loads what making the request takes (libraries, models) and is called
   before t0; a source that was not warmed does it on entering.
 - A source that failed before its first byte may be entered again: a retry.

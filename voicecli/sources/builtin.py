@@ -155,7 +155,7 @@ class BuiltinSource:
         return "builtin"
 
     def when_sent(self, callback: Callable[[], None]) -> None:
-        """Set what to call on entering: no request leaves, so nothing need wait for the load."""
+        """Set what to call before loading: no request leaves, so nothing need wait for it."""
         self._sent = callback
 
     def warm(self) -> None:
@@ -165,6 +165,8 @@ class BuiltinSource:
             ConfigError: no such voice, or a speed outside 0.25 to 4.
             SourceError: the voice cannot be loaded; `VoiceCache.load` says when.
         """
+        if self._sent is not None:
+            self._sent()
         slowest, fastest = _SPEEDS
         if self._request.speed is not None and not slowest <= self._request.speed <= fastest:
             raise ConfigError(f"the built-in voice's speed goes from {slowest:g} to {fastest:g}")
@@ -172,8 +174,6 @@ class BuiltinSource:
 
     def __enter__(self) -> Self:
         """Load the voice unless `warm` did; raises what it raises."""
-        if self._sent is not None:
-            self._sent()
         if self._voice is None:
             self.warm()
         return self

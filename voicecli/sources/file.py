@@ -66,11 +66,13 @@ class FileSource:
         return "standard input" if self._path == STDIN else self._path
 
     def when_sent(self, callback: Callable[[], None]) -> None:
-        """Set what to call once the file is open; nothing is sent."""
+        """Set what to call when warming; nothing is sent."""
         self._sent = callback
 
     def warm(self) -> None:
-        """Nothing to load."""
+        """Nothing to load, and nothing to send."""
+        if self._sent is not None:
+            self._sent()
 
     def __enter__(self) -> Self:
         try:
@@ -80,8 +82,6 @@ class FileSource:
                 self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise SourceError(f"cannot read {self.label}: {error.strerror or error}") from error
-        if self._sent is not None:
-            self._sent()
         return self
 
     def __exit__(
