@@ -47,6 +47,7 @@ class Row:
 
 
 PCM = Reply(headers=RATE, chunk_bytes=4800)
+GARBAGE = b"\x01\x02\x03\x04" * 5000
 HTML = b"<!doctype html><html><body><h1>It works!</h1></body></html>"
 
 SERVER: dict[str, Row] = {
@@ -101,17 +102,19 @@ SERVER: dict[str, Row] = {
         spoken_s=CLIP_S / 2, flags=("--timeout", str(TIMEOUT_S)),
     ),
     "sends garbage for opus": Row(
-        5, Reply(body=bytes(range(1, 200)) * 100), "", None, "opus"
+        5, Reply(body=GARBAGE, content_type="audio/ogg"), "", None, "opus"
     ),
-    "sends garbage for mp3": Row(5, Reply(body=b"\x01\x02\x03\x04" * 5000), "", None, "mp3"),
-    "sends garbage for flac": Row(5, Reply(body=b"\x01\x02\x03\x04" * 5000), "", None, "flac"),
+    "sends garbage for mp3": Row(5, Reply(body=GARBAGE, content_type="audio/mpeg"), "", None,
+        "mp3"),
+    "sends garbage for flac": Row(5, Reply(body=GARBAGE, content_type="audio/flac"), "", None,
+        "flac"),
 }  # fmt: skip
 
 
 def one_clear_message(done: Finished) -> str:
     """Assert that a person gets one line, no traceback, and no control characters."""
     assert "Traceback" not in done.stderr, done
-    complaints = [line for line in done.stderr.splitlines() if line.startswith("voicecli: ")]
+    complaints = [line for line in done.stderr.splitlines() if line.startswith("voicecli: error:")]
     assert len(complaints) == 1, done
     assert complaints[0].isprintable()
     return complaints[0].lower()

@@ -83,7 +83,7 @@ def test_the_event_log_tells_the_run_in_order(say, home) -> None:
     events = [json.loads(line) for line in (home / "events.jsonl").read_text().splitlines()]
     runs: dict[str, list[str]] = {}
     for event in events:
-        runs.setdefault(event["run"], []).append(event["event"])
+        runs.setdefault(event["run_id"], []).append(event["event"])
     assert len(runs) == 2
     for names in runs.values():
         assert names[0] == "TTS_REQUEST"
