@@ -137,7 +137,8 @@ class Fetcher:
                 return
             if not started and fault is error:
                 raise _NothingCame(error) from error
-            self._chunks.put(StreamEnd(broken=True))
+            if started:
+                self._chunks.put(StreamEnd(broken=True))
             raise fault from error
         finally:
             self._waiting = None
