@@ -468,6 +468,16 @@ def test_a_long_page_found_bad_does_not_shift_the_end(which, size):
     assert len(joined(blocks)) == 45 * 960 - 312 - 500
 
 
+@pytest.mark.parametrize("spoil", [lambda data: data[:-1] + b"?", lambda data: data[:-90]])
+def test_a_long_last_page_that_is_bad_ends_the_same_however_cut(spoil):
+    data = spoil(b"".join(opus_pages(opus_packets(30), per_page=15, trim=5_000)))
+    whole, fault = decode_until_fault(OpusDecoder(), [data])
+    for size in (1, 61, 500):
+        parts, same = decode_until_fault(OpusDecoder(), by(size, data))
+        assert np.array_equal(joined(parts), joined(whole))
+        assert type(fault) is type(same) is TruncatedStream
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_spoilt_stream_depends_on_no_cut_and_raises_only_ours(data):

@@ -239,6 +239,9 @@ class OggDemuxer:
             self._needed = 0
             return
         if page.eager and (whole := self._whole_packets(page)):
+            # As though it had come in pieces, so that no cut makes a difference.
+            if whole > page.given:
+                self._give(page, whole, pages)
             self._give(page, whole, pages, vouched=False)
         self._abandon()
 
