@@ -38,7 +38,7 @@ def interrupted(
             "say", "--json", "--save", "out.wav", "--base-url", speech.url, "--format", kind, "hi"
         ) as running,
     ):
-        recorder.wait_for_sound()
+        recorder.wait_for_sound(unless=running.ended)
         time.sleep(0.7)
         sent = running.signal(number)
         done = running.finish(10.0)
@@ -77,11 +77,11 @@ def test_ctrl_c_ends_every_kind_of_waiting(cli, sound_server, speech, stage: str
     arguments = ("say", "--json", "--base-url", speech.url, "--format", "pcm", "hi")
     with Recorder(sound_server) as recorder, cli.start(*arguments) as running:
         if stage == "mid-stall":
-            recorder.wait_for_sound()
+            recorder.wait_for_sound(unless=running.ended)
             recorder.wait_for_silence(0.3)
         else:
             deadline = time.monotonic() + 20
-            while not speech.speech_requests and time.monotonic() < deadline:
+            while not (speech.speech_requests or running.ended() or time.monotonic() > deadline):
                 time.sleep(0.01)
             time.sleep(0.3)
         sent = running.signal(signal.SIGINT)
@@ -97,11 +97,12 @@ def test_a_second_ctrl_c_leaves_at_once(cli, sound_server, speech) -> None:
     speech.reply = Reply(pace=2, chunk_bytes=960, headers=RATE)
     arguments = ("say", "--base-url", speech.url, "--format", "pcm", "hi")
     with Recorder(sound_server) as recorder, cli.start(*arguments) as running:
-        recorder.wait_for_sound()
+        recorder.wait_for_sound(unless=running.ended)
         first = running.signal(signal.SIGINT)
         time.sleep(0.005)
         running.signal(signal.SIGINT)
         done = running.finish(10.0)
-    assert done.exit_code == 130, done
+    # Dying of the signal, where the second meets the interpreter's last steps: 130 to a shell.
+    assert done.exit_code in {130, -signal.SIGINT}, done
     assert "Traceback" not in done.stderr
     assert done.ended - first < 1.0

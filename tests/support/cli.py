@@ -62,6 +62,10 @@ class Running:
         self._process = process
         self.started = started
 
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
     def signal(self, number: signal.Signals) -> float:
         """Send a signal; returns the monotonic moment just before."""
         now = time.monotonic()

@@ -200,13 +200,17 @@ class Recorder:
             if not self._changed.wait_for(met, timeout_s):
                 raise RecorderError(f"{complaint} in {timeout_s:.1f} s")
 
-    def wait_for_sound(self, timeout_s: float = 15.0) -> None:
+    def wait_for_sound(
+        self, timeout_s: float = 15.0, *, unless: Callable[[], bool] = lambda: False
+    ) -> None:
         """Return as soon as anything was heard.
 
         Raises:
-            RecorderError: silence until the timeout.
+            RecorderError: silence until the timeout, or until ``unless`` came true.
         """
-        self._await(lambda: self._last_loud is not None, timeout_s, "nothing heard")
+        self._await(lambda: self._last_loud is not None or unless(), timeout_s, "nothing heard")
+        if self._last_loud is None:
+            raise RecorderError("nothing heard, and nothing to be waited for any more")
 
     def wait_for_silence(self, length_s: float = 0.3, timeout_s: float = 30.0) -> None:
         """Return when the last ``length_s`` were silent.

@@ -169,3 +169,7 @@ class TestWaiting:
             pytest.raises(RecorderError, match=r"nothing heard in 0\.2 s"),
         ):
             recorder.wait_for_sound(0.2)
+
+    def test_waiting_ends_with_what_was_to_be_heard(self, sound_server: SoundServer) -> None:
+        with Recorder(sound_server) as recorder, pytest.raises(RecorderError, match="any more"):
+            recorder.wait_for_sound(unless=lambda: True)
