@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -16,6 +18,7 @@ from voicecli.cli.output import tell_error
 from voicecli.cli.play import play
 from voicecli.cli.say import say
 from voicecli.cli.voices import voices
+from voicecli.display import clean
 from voicecli.errors import ExitStatus, VoiceError
 
 app = typer.Typer(
@@ -59,8 +62,8 @@ app.add_typer(config_app, name="config")
 def run(argv: list[str]) -> int:
     """Run one command line and return its exit status.
 
-    Faults of the outside world are told in one message on standard error; a
-    defect of ours shows its traceback and exits with 1.
+    Faults are told in one message on standard error, defects of ours too: their
+    traceback helps nobody but us, and shows with VOICECLI_TRACEBACK=1.
     """
     try:
         app(args=with_optional_values(argv), prog_name="voicecli")
@@ -75,7 +78,21 @@ def run(argv: list[str]) -> int:
         # Whoever read our output has left: nobody to tell, and nothing else is wrong.
         sys.stderr.close()
         return ExitStatus.OK
+    except Exception as error:  # noqa: BLE001  the last line of defence
+        if os.environ.get("VOICECLI_TRACEBACK"):
+            traceback.print_exc()
+        tell_error(_defect(error))
+        return ExitStatus.DEFECT
     return ExitStatus.OK
+
+
+def _defect(error: Exception) -> VoiceError:
+    """An exception that nobody foresaw, as an error that can be told."""
+    said = clean(f"{type(error).__name__}: {error}")
+    return VoiceError(
+        f"a defect of voicecli: {said}",
+        remedy="please report it, with what VOICECLI_TRACEBACK=1 shows",
+    )
 
 
 def _status(code: object) -> int:

@@ -17,7 +17,7 @@ from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus, SaveError
 from voicecli.eventlog import EventLog
 from voicecli.launch import process_started_at
-from voicecli.metrics import Recorder
+from voicecli.metrics import Recorder, describe
 from voicecli.saving import Saver, recordings_dir
 from voicecli.session import Session, SessionResult, SessionSettings
 
@@ -91,7 +91,11 @@ def _event_file(path: Path) -> IO[str]:
 
 @contextlib.contextmanager
 def _cancelling(session: Session) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the session; the second one leaves at once."""
+    """Let Ctrl-C and SIGTERM end the session; the second one leaves at once.
+
+    Once asked, that holds until the process ends: whoever asks twice may well
+    do so while the report is written.
+    """
     asked: list[int] = []
 
     def handle(number: int, _: Any) -> None:
@@ -104,8 +108,9 @@ def _cancelling(session: Session) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        if not asked:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
 
 
 class _CollectGarbageAgain:
@@ -147,9 +152,8 @@ def _report(
     save_error = result.saves.error or unmeasured
     if saver is not None:
         save_error = saver.write_metrics(metrics) or save_error
-    if save_error is not None:
-        metrics["ok"] = False
-        metrics["save_error"] = save_error.message
+    if save_error is not None and metrics["error"] is None:
+        metrics["ok"], metrics["error"] = False, describe(save_error)
     _tell_result(result, save_error, metrics, records)
     if records.json:
         print_json(metrics)
