@@ -30,27 +30,23 @@ class Handoff(Generic[T]):
         self._ended = False
         self._closed = False
 
-    @property
-    def weight(self) -> int:
-        """The summed weight of what is queued."""
-        return self._weight
-
     def put(self, item: T, weight: int = 1) -> bool:
-        """Queue ``item``, waiting while the queue is full; False once it was closed.
+        """Queue ``item``, waiting while the queue is full; False once it was ended or closed.
 
         An item heavier than the whole capacity is let in when the queue is empty.
         """
         with self._changed:
-            while self._items and self._weight + weight > self._capacity and not self._closed:
+            while self._is_full_for(weight) and not (self._ended or self._closed):
                 self._changed.wait()
             return self._append(item, weight)
 
     def offer(self, item: T, weight: int = 1) -> bool:
-        """Queue ``item`` if there is room for it now; False if there is not, or closed."""
+        """Queue ``item`` if there is room for it now; False if there is none, or it is over."""
         with self._changed:
-            if self._items and self._weight + weight > self._capacity:
-                return False
-            return self._append(item, weight)
+            return not self._is_full_for(weight) and self._append(item, weight)
+
+    def _is_full_for(self, weight: int) -> bool:
+        return bool(self._items) and self._weight + weight > self._capacity
 
     def _append(self, item: T, weight: int) -> bool:
         if self._closed or self._ended:

@@ -33,7 +33,7 @@ class State(Enum):
 _ENDINGS: Final = frozenset({State.CANCELLED, State.FAILED})
 
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
-    State.IDLE: _ENDINGS | {State.CONNECTING, State.DONE},
+    State.IDLE: _ENDINGS | {State.CONNECTING},
     State.CONNECTING: _ENDINGS | {State.BUFFERING, State.DRAINING},
     State.BUFFERING: _ENDINGS | {State.PLAYING, State.DRAINING},
     State.PLAYING: _ENDINGS | {State.REBUFFERING, State.DRAINING},
@@ -43,7 +43,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.CANCELLED: frozenset(),
     State.FAILED: frozenset(),
 }
-"""From each state, the states that may follow. IDLE → DONE: there was nothing to say."""
+"""From each state, the states that may follow. CONNECTING → DRAINING: nothing arrived."""
 
 FINAL: Final = frozenset(state for state, following in TRANSITIONS.items() if not following)
 

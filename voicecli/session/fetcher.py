@@ -26,9 +26,7 @@ class StreamStart:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """The last thing of each source; ``broken`` where more should have come."""
-
-    broken: bool = False
+    """The last thing of a source that came whole; a stream without it is a broken one."""
 
 
 Item = StreamStart | bytes | StreamEnd
@@ -36,7 +34,11 @@ Item = StreamStart | bytes | StreamEnd
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """How long and how often. None means without limit."""
+    """How long and how often. None means without limit.
+
+    ``longest_wait_s`` is how long a server may ask for patience (Retry-After)
+    before its refusal is taken as final.
+    """
 
     first_byte_s: float | None = 60.0
     stall_s: float | None = 60.0
@@ -44,11 +46,23 @@ class FetchLimits:
     longest_wait_s: float = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    """A wait for bytes that is under way."""
+
+    source: ByteSource
+    since: float
+    is_first: bool
+
+
 class Fetcher:
     """Drives sources one after another into a `Handoff`.
 
     `run` is the source thread's; `check_deadline` and `cancel` are called by
-    the session's thread.
+    the session's thread. ``fail`` is told, before the handoff ends, when a
+    source failed and trying again was no use or not allowed: nobody may take a
+    failure for the end. ``on_sent`` is called when a request has left, and once all
+    is received.
     """
 
     def __init__(
@@ -60,6 +74,7 @@ class Fetcher:
         *,
         on_sent: Callable[[], None],
         on_bytes: Callable[[bytes], None],
+        fail: Callable[[VoiceError], None],
     ) -> None:
         self._chunks = chunks
         self._limits = limits
@@ -67,58 +82,59 @@ class Fetcher:
         self._observers = observers
         self._on_sent = on_sent
         self._on_bytes = on_bytes
+        self._fail = fail
         self._asked = False
         self._changed = threading.Condition()
         self._cancelled = False
         self._source: ByteSource | None = None
-        # When the wait for bytes that is under way began, and whether they are the first.
-        self._waiting: tuple[float, bool] | None = None
-        self._timeout: SourceTimeout | None = None
+        self._silence: _Silence | None = None
 
-    def run(self, sources: Iterable[ByteSource], fail: Callable[[VoiceError], None]) -> None:
-        """Fetch every source in turn, then end the handoff.
-
-        ``fail`` is told when one failed and trying again was no use or not
-        allowed, before the handoff ends: nobody may take a failure for the end.
-        """
+    def run(self, sources: Iterable[ByteSource]) -> None:
+        """Fetch every source in turn, then end the handoff."""
         try:
             for source in sources:
                 self._fetch(source)
                 if self._cancelled:
-                    return
-            self._observers.tell("received_all", self._clock.now())
+                    break
+            else:
+                self._observers.tell("received_all", self._clock.now())
+                self._on_sent()  # there may have been no request at all
         except VoiceError as error:
-            fail(error)
+            if not self._cancelled:  # a source may stumble over being cancelled
+                self._fail(error)
         self._chunks.end()
 
     def _fetch(self, source: ByteSource) -> None:
+        # Set before the flag is read, as `cancel` sets the flag before it reads the source.
         self._source = source
+        if self._cancelled:
+            return
+        self._asked = False
         source.when_sent(self._sent)
         source.warm()
         attempt = 0
         while not self._cancelled:
             self._asked = True
             self._observers.tell("requested", self._clock.now(), source.label)
-            try:
-                self._stream(source)
+            fault = self._stream(source)
+            if fault is None:
                 return
-            except _NothingCame as nothing:
-                wait_s = self._wait_before_retry(nothing.error, attempt)
-                if wait_s is None:
-                    raise nothing.error from nothing
-                self._observers.tell("retrying", self._clock.now(), nothing.error, wait_s)
-                attempt += 1
-                self._pause(wait_s)
+            wait_s = self._wait_before_retry(fault, attempt)
+            if wait_s is None:
+                raise fault
+            self._observers.tell("retrying", self._clock.now(), fault, wait_s)
+            attempt += 1
+            self._pause(wait_s)
 
-    def _stream(self, source: ByteSource) -> None:
-        """One attempt. Raises `_NothingCame` for a fault before the first byte."""
+    def _stream(self, source: ByteSource) -> VoiceError | None:
+        """One attempt. Returns a fault that came before the first byte, raises one after it."""
         started = False
         try:
-            self._waiting = (self._clock.now(), True)
+            self._silence = _Silence(source, self._clock.now(), is_first=True)
             with source:
                 self._observers.tell("answered", self._clock.now(), source.info)
                 for chunk in source:
-                    self._waiting = None
+                    self._silence = None  # waiting for room is no silence of the source
                     self._observers.tell("received", self._clock.now(), len(chunk))
                     if not started:
                         started = True
@@ -126,26 +142,27 @@ class Fetcher:
                     self._on_bytes(chunk)
                     if not self._chunks.put(chunk, len(chunk)):
                         self._cancelled = True  # whoever closed the handoff wants no more
-                        return
-                    self._waiting = (self._clock.now(), False)
+                        return None
+                    self._silence = _Silence(source, self._clock.now(), is_first=False)
+                self._silence = None
+            if self._cancelled:  # it ended because of that, not because it was over
+                return None
             if not started:
                 self._chunks.put(StreamStart(source.info))
             self._chunks.put(StreamEnd())
-        except SourceError as error:
-            fault = self._timeout or error
-            if self._cancelled:
-                return
-            if not started and fault is error:
-                raise _NothingCame(error) from error
-            if started:
-                self._chunks.put(StreamEnd(broken=True))
-            raise fault from error
+        except VoiceError as error:
+            if started or self._cancelled:
+                raise
+            return error
         finally:
-            self._waiting = None
+            self._silence = None
+        return None
 
-    def _wait_before_retry(self, error: SourceError, attempt: int) -> float | None:
+    def _wait_before_retry(self, error: VoiceError, attempt: int) -> float | None:
         """Seconds to wait before trying again, None where it is no use."""
-        if not error.retryable or attempt >= self._limits.retries:
+        if not (isinstance(error, SourceError) and error.retryable):
+            return None
+        if attempt >= self._limits.retries:
             return None
         wait_s = 0.5 * 2.0**attempt
         if isinstance(error, RateLimited) and error.retry_after_s is not None:
@@ -168,22 +185,24 @@ class Fetcher:
 
         Returns the seconds until this should be called again, None for no need.
         """
-        waiting, source = self._waiting, self._source
-        if waiting is None or source is None or self._timeout is not None:
+        silence = self._silence
+        if silence is None or self._cancelled:
             return None
-        since, is_first = waiting
-        limit_s = self._limits.first_byte_s if is_first else self._limits.stall_s
+        limit_s = self._limits.first_byte_s if silence.is_first else self._limits.stall_s
         if limit_s is None:
             return None
-        left_s = since + limit_s - self._clock.now()
+        left_s = silence.since + limit_s - self._clock.now()
         if left_s > 0:
             return left_s
-        what = "sent nothing" if is_first else "stopped sending"
-        self._timeout = SourceTimeout(
-            f"{source.label} {what} for {limit_s:g} s",
-            remedy="--timeout sets how long to wait",
+        what = "sent nothing" if silence.is_first else "stopped sending"
+        self._fail(
+            SourceTimeout(
+                f"{silence.source.label} {what} for {limit_s:g} s",
+                remedy="--timeout sets how long to wait",
+            )
         )
-        source.cancel()
+        self._chunks.end()  # not left to the source, which may be slow to notice
+        self.cancel()
         return None
 
     def cancel(self) -> None:
@@ -193,11 +212,3 @@ class Fetcher:
             self._changed.notify_all()
         if self._source is not None:
             self._source.cancel()
-
-
-class _NothingCame(Exception):
-    """A fault before the first byte, when trying again is still possible."""
-
-    def __init__(self, error: SourceError) -> None:
-        super().__init__(str(error))
-        self.error = error

@@ -37,8 +37,9 @@ class Keeper:
         self._offer(data, len(data))
 
     def _offer(self, item: Pcm | bytes, weight: int) -> None:
-        if not self._queue.offer(item, weight) and self._error is None:
-            self._error = SaveError("the disk is too slow to save to; the recording has a hole")
+        if self._error is None and not self._queue.offer(item, weight):
+            # Given up rather than resumed: a recording with a hole lies about what was said.
+            self._error = SaveError("the disk is too slow to save to; the recording stops early")
 
     def run(self) -> None:
         """Write what is queued until `end`."""

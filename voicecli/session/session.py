@@ -15,13 +15,15 @@ reads it, moves the state, keeps the first error and enforces the deadlines.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from voicecli.clock import SystemClock
-from voicecli.errors import DeviceError, VoiceError
+from voicecli.clock import Deadline, SystemClock
+from voicecli.errors import DeviceError, SaveError, UnsupportedFormat, VoiceError
 from voicecli.handoff import Handoff
 from voicecli.lifecycle import Lifecycle, State
 from voicecli.observers import Observers
@@ -48,6 +50,15 @@ TICK_S = 0.1
 """How often playback is looked at while nothing reports."""
 
 _JOIN_S = 5.0
+"""How long all threads together may take to end, once they were told to."""
+
+_DEVICE_S = 30.0
+"""How long finding the device may take, which can mean waking a sound server."""
+
+_SAVE_S = 30.0
+"""How long the disk may take for what still waits for it when the sound is over."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +105,7 @@ class _Defect:
     error: BaseException
 
 
-_CANCEL, _FIRST_BYTES, _RENDERED = "cancel", "first bytes", "rendered"
+_CANCEL, _FIRST_BYTES, _DRAINING, _RENDERED = "cancel", "first bytes", "draining", "rendered"
 
 
 class Session:
@@ -122,6 +133,7 @@ class Session:
         self._threads: list[threading.Thread] = []
         self._chunks: Handoff[Item] = Handoff(CHUNK_BACKLOG_BYTES)
         self._keeper = Keeper(saver) if saver else None
+        self._keeping: threading.Thread | None = None
         self._speaker = Speaker(settings.speaker, self._clock, self.spawn)
         self._sent = threading.Event()
         self._prepared = threading.Event()
@@ -134,6 +146,7 @@ class Session:
             self._observers,
             on_sent=self._sent.set,
             on_bytes=self._keeper.raw if self._keeper else _ignore,
+            fail=self._report,
         )
         self._renderer = Renderer(
             self._chunks,
@@ -142,9 +155,12 @@ class Session:
             self._observers,
             volume=settings.volume,
             on_pcm=self._keeper.pcm if self._keeper else _ignore,
+            on_draining=lambda: self._mailbox.put(_DRAINING),
+            fail=self._report,
         )
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
+        self._cancel_asked = False
         self._started_telling = False
         self._underruns_told = 0
         self._seen_bytes = False
@@ -155,7 +171,11 @@ class Session:
         return self._lifecycle.state
 
     def cancel(self) -> None:
-        """Silence as soon as possible; any thread, any signal handler, any number of times."""
+        """Silence as soon as possible; any thread, any signal handler, any number of times.
+
+        Before `run` it means that nothing will be asked for; after it, nothing.
+        """
+        self._cancel_asked = True
         self._mailbox.put(_CANCEL)  # SimpleQueue.put may interrupt itself: fit for handlers
 
     def spawn(self, work: Callable[[], None], name: str) -> threading.Thread:
@@ -170,26 +190,42 @@ class Session:
                 self._mailbox.put(_Defect(error))
 
         thread = threading.Thread(target=guarded, name=name, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)  # not before: only what was started can be joined
         return thread
 
     def run(self, sources: Iterable[ByteSource]) -> SessionResult:
         """Speak the sources to the end; from the thread that made the session.
 
-        Faults of the outside world are in the result; only defects raise.
+        Faults of the outside world are in the result; only defects raise. Either
+        way the threads are joined and the files finished by then. An iterable
+        that blocks cannot be woken: cancelled, its thread is left to itself after
+        some seconds.
         """
         self._advance(State.CONNECTING)
-        self.spawn(lambda: self._fetcher.run(sources, self._report), "voicecli-source")
-        self.spawn(self._render, "voicecli-decoder")
-        self.spawn(self._prepare_device, "voicecli-device")
-        keeping = self.spawn(self._keeper.run, "voicecli-saving") if self._keeper else None
         try:
+            if not self._cancel_asked:
+                self._start(sources)
             self._coordinate()
+        except BaseException:
+            self._renderer.abort()
+            if not self._lifecycle.is_final:
+                self._advance(State.FAILED)
+            raise
         finally:
             self._stop()
-            self._join(keeping)
-        return self._conclude()
+            self._join()
+            result = self._conclude()
+            self._observers.dismiss()
+        self._raise_late_defect()
+        return result
+
+    def _start(self, sources: Iterable[ByteSource]) -> None:
+        self.spawn(lambda: self._fetcher.run(sources), "voicecli-source")
+        self.spawn(self._render, "voicecli-decoder")
+        self.spawn(self._prepare_device, "voicecli-device")
+        if self._keeper:
+            self._keeping = self.spawn(self._keeper.run, "voicecli-saving")
 
     # What the threads do beside their own modules' work.
 
@@ -201,20 +237,28 @@ class Session:
 
     def _render(self) -> None:
         self._sent.wait()  # the request must not wait for the decoder's imports
-        if self._settings.expected_format:
+        if self._settings.expected_format and not self._is_lost:
             from voicecli.codecs.registry import preload  # noqa: PLC0415  numpy comes with it
 
-            preload(self._settings.expected_format)
-        self._renderer.run(self._report)
+            # What comes may need another decoder; whether this one was needed shows then.
+            with suppress(UnsupportedFormat):
+                preload(self._settings.expected_format)
+        self._renderer.run()
         self._mailbox.put(_RENDERED)
 
     def _report(self, error: VoiceError) -> None:
         self._mailbox.put(_Failed(error))
 
+    @property
+    def _is_lost(self) -> bool:
+        """Whether it is over before it began, and loading for it would only take time."""
+        return self._lifecycle.is_final or self._error is not None
+
     def _prepare_device(self) -> None:
         self._sent.wait()
         try:
-            self._speaker.prepare()
+            if not self._is_lost:
+                self._speaker.prepare()
         except DeviceError as error:
             self._device_fault = error
             if not self._settings.without_device:
@@ -222,11 +266,15 @@ class Session:
         finally:
             self._prepared.set()
 
+    def _await_device(self) -> None:
+        if not self._prepared.wait(_DEVICE_S):
+            raise DeviceError(f"the sound system has not answered for {_DEVICE_S:g} s")
+        if self._device_fault:
+            raise self._device_fault
+
     def _open_sink(self, format: AudioFormat, is_pcm: bool) -> Sink:  # noqa: FBT001  a callback's shape
-        self._prepared.wait()
         try:
-            if self._device_fault:
-                raise self._device_fault
+            self._await_device()
             return self._speaker.open(format, is_pcm=is_pcm)
         except DeviceError as error:
             if not self._settings.without_device:
@@ -255,18 +303,17 @@ class Session:
             self._fail(message)
         elif message is _CANCEL:
             self._interrupted_at = self._clock.now()
-            self._silence()
+            self._renderer.abort()
             self._advance(State.CANCELLED)
         elif message is _FIRST_BYTES:
             if self.state is State.CONNECTING:
                 self._advance(State.BUFFERING)
+        elif message is _DRAINING:
+            self._advance(State.DRAINING)
         elif message is _RENDERED:
-            self._look_at_playback()
-            if self._error is None:
+            if self.state is not State.DRAINING:  # there was nothing to play
                 self._advance(State.DRAINING)
-                self._advance(State.DONE)
-            else:
-                self._advance(State.FAILED)
+            self._advance(State.DONE if self._error is None else State.FAILED)
 
     def _fail(self, failed: _Failed) -> None:
         """Keep the first error; a fatal one ends the sound, others let it run out."""
@@ -276,12 +323,8 @@ class Session:
         self._fetcher.cancel()
         self._sent.set()
         if failed.fatal:
-            self._silence()
+            self._renderer.abort()
             self._advance(State.FAILED)
-
-    def _silence(self) -> None:
-        if self._renderer.sink is not None:
-            self._renderer.sink.abort()
 
     def _look_at_playback(self) -> None:
         sink = self._renderer.sink
@@ -309,18 +352,20 @@ class Session:
         self._fetcher.cancel()
         self._chunks.close()
         self._sent.set()
-        if not self._lifecycle.is_final or self.state is State.CANCELLED:
-            self._silence()
 
-    def _join(self, keeping: threading.Thread | None) -> None:
-        for thread in list(self._threads):
-            if thread is not keeping:
-                thread.join(_JOIN_S)
-        if self._keeper and keeping:
-            self._keeper.end()
-            keeping.join(_JOIN_S)
+    def _join(self) -> None:
+        # Threads end in real time, whatever clock the session runs by.
+        deadline = Deadline(SystemClock(), _JOIN_S)
+        for thread in self._threads:  # grows meanwhile: a thread may have started another
+            if thread is not self._keeping:
+                thread.join(deadline.remaining_s)
+                if thread.is_alive():
+                    _log.warning("%s does not end and is left behind", thread.name)
         if self._renderer.sink is not None:
             self._renderer.sink.close()
+        if self._keeper and self._keeping:
+            self._keeper.end()
+            self._keeping.join(_SAVE_S)
 
     def _conclude(self) -> SessionResult:
         report, spoken_s = SinkReport(), 0.0
@@ -329,20 +374,34 @@ class Session:
             report = sink.report()
             spoken_s = sink.format.duration_s(report.heard_frames)
             self._tell_playback(report)
-            ended_at = report.last_sound_at or self._clock.now()
+            ended_at = report.last_sound_at
+            if ended_at is None:
+                ended_at = self._clock.now()
             self._observers.tell("playback_ended", ended_at, report)
-        saves = SaveReport()
-        if self._keeper:
-            saves = self._keeper.finish(self._heard_frames(spoken_s), self._renderer.name)
         return SessionResult(
             state=self.state,
             report=report,
-            saves=saves,
+            saves=self._finish_saving(spoken_s),
             error=self._error,
             interrupted_at=self._interrupted_at,
             no_device=self._no_device,
             spoken_s=spoken_s,
         )
+
+    def _finish_saving(self, spoken_s: float) -> SaveReport:
+        if self._keeper is None or self._keeping is None:
+            return SaveReport()
+        if self._keeping.is_alive():  # and writing: the files are not ours to finish
+            return SaveReport([], SaveError("the disk does not answer; the recording is lost"))
+        return self._keeper.finish(self._heard_frames(spoken_s), self._renderer.name)
+
+    def _raise_late_defect(self) -> None:
+        """Raise what broke while the threads were ending."""
+        while not self._mailbox.empty():
+            message = self._mailbox.get()
+            # A source may stumble over being cancelled; nothing else may.
+            if isinstance(message, _Defect) and self.state is not State.CANCELLED:
+                raise message.error
 
     def _heard_frames(self, spoken_s: float) -> int | None:
         """Where to cut the recording: at what was heard, if the run was cut short."""

@@ -1,0 +1,354 @@
+"""Sources, sinks, clocks and watchers that do what a test says, when it says so.
+
+Sessions run on real threads, so nothing here sleeps or relies on an order that
+threads happen to take: whoever must come second waits for whoever must come first.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from voicecli.audio import AudioFormat
+from voicecli.errors import DeviceError, NetworkError
+from voicecli.playback.null import NullSink
+from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.speaker import SpeakerSettings
+from voicecli.session import SessionSettings
+from voicecli.session.fetcher import FetchLimits
+from voicecli.sources.base import SourceInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RATE_HZ = 8000
+FORMAT = AudioFormat(RATE_HZ, 1)
+PATIENCE_S = 20.0
+"""How long a test waits for what must happen; reached only by a failing one."""
+
+
+def sound(seconds: float, value: int = 1000) -> bytes:
+    """PCM of FORMAT."""
+    return np.full(FORMAT.frames(seconds), value, "<i2").tobytes()
+
+
+def seen(event: threading.Event) -> None:
+    """Wait for an event that has to come."""
+    assert event.wait(PATIENCE_S), "it never happened"
+
+
+class FakeClock:
+    """Time that passes only by `advance`, and by waiting on it.
+
+    A wait of some seconds takes them off the clock and is over. With ``holds`` it
+    lasts until somebody notifies or advances instead: time stands still.
+    """
+
+    def __init__(self, now: float = 1000.0, *, holds: bool = False) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._conditions: list[threading.Condition] = []
+        self.holds = holds
+        self.waits: list[float | None] = []
+        self.waited_on = threading.Event()
+
+    def now(self) -> float:
+        return self._now
+
+    def wall(self) -> float:
+        return self._now + 1e9
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._now += seconds
+            waiting = list(self._conditions)
+        for condition in waiting:
+            with condition:
+                condition.notify_all()
+
+    def wait(self, condition: threading.Condition, timeout_s: float | None) -> bool:
+        self.waits.append(timeout_s)
+        if self.holds:
+            with self._lock:
+                self._conditions.append(condition)
+            self.waited_on.set()
+            assert condition.wait(PATIENCE_S), "nobody woke it"
+            return True
+        assert timeout_s is not None, "a wait without end"
+        with self._lock:
+            self._now += timeout_s
+        return False
+
+
+class UntilCancelled:
+    """A step of a script: nothing more comes. ``raises`` is how the source then ends."""
+
+    def __init__(self, raises: Exception | None = None) -> None:
+        self.raises = raises
+        self.reached = threading.Event()
+
+
+class ScriptedSource:
+    """A source that follows a script: one list of steps for each time it is entered.
+
+    Steps: bytes are yielded, an exception is raised, a number advances the clock by
+    so many seconds, a callable is called, `UntilCancelled` waits for that. Those
+    before ``OPENED``, if it is there, happen on entering.
+    """
+
+    OPENED = object()
+
+    def __init__(
+        self,
+        *attempts: list[object],
+        clock: FakeClock | None = None,
+        info: SourceInfo | None = None,
+        warms: Callable[[], None] | None = None,
+    ) -> None:
+        self._attempts = list(attempts)
+        self._clock = clock
+        self._warms = warms
+        self._steps: list[object] = []
+        self._sent: Callable[[], None] | None = None
+        self.info = info or SourceInfo("pcm", None, RATE_HZ, 1)
+        self.label = "a script"
+        self.cancelled = threading.Event()
+        self.entered = 0
+        self.left = 0
+
+    def when_sent(self, callback: Callable[[], None]) -> None:
+        self._sent = callback
+
+    def warm(self) -> None:
+        if self._warms:
+            self._warms()
+
+    def __enter__(self):
+        self._steps = list(self._attempts[min(self.entered, len(self._attempts) - 1)])
+        self.entered += 1
+        assert self._sent is not None, "when_sent comes before entering"
+        self._sent()
+        if self.OPENED in self._steps:
+            opened = self._steps.index(self.OPENED)
+            opening, self._steps = self._steps[:opened], self._steps[opened + 1 :]
+            for step in opening:
+                assert not isinstance(step, bytes)
+                self._take(step)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.left += 1
+
+    def __iter__(self):
+        for step in self._steps:
+            if isinstance(step, bytes):
+                yield step
+            else:
+                self._take(step)
+                if isinstance(step, UntilCancelled):
+                    return
+
+    def _take(self, step: object) -> None:
+        if isinstance(step, BaseException):
+            raise step
+        if isinstance(step, UntilCancelled):
+            step.reached.set()
+            seen(self.cancelled)
+            if step.raises:
+                raise step.raises
+        elif isinstance(step, (int, float)):
+            assert self._clock is not None
+            self._clock.advance(step)
+        else:
+            step()
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+
+class WatchedSink(NullSink):
+    """A `NullSink` that tells what it was given, and can fail like a device.
+
+    ``breaks_after`` is the frame count at which ``write`` raises `DeviceError`.
+    """
+
+    def __init__(self, format, policy, clock, *, breaks_after=None, plays_out=True, preroll_s=0.0):
+        super().__init__(format, policy, clock, preroll_s=preroll_s)
+        self._news = threading.Condition()
+        self._breaks_after = breaks_after
+        self._plays_out = plays_out
+        self.blocks: list[np.ndarray] = []
+        self.written = 0
+        self.aborts = 0
+        self.closes = 0
+
+    def write(self, samples) -> None:
+        if self._breaks_after is not None and self.written >= self._breaks_after:
+            raise DeviceError("the cable was pulled")
+        super().write(samples)
+        with self._news:
+            self.blocks.append(np.array(samples))
+            self.written += len(samples)
+            self._news.notify_all()
+
+    def wait_for(self, frames: int) -> None:
+        """Until so many frames were written."""
+        with self._news:
+            assert self._news.wait_for(lambda: self.written >= frames, PATIENCE_S)
+
+    def drain(self, deadline) -> bool:
+        return super().drain(deadline) and self._plays_out
+
+    def abort(self) -> None:
+        self.aborts += 1
+        super().abort()
+
+    def close(self) -> None:
+        self.closes += 1
+
+    @property
+    def samples(self) -> list[int]:
+        return np.concatenate([np.zeros((0, 1), np.int16), *self.blocks]).ravel().tolist()
+
+
+class FakeSpeaker:
+    """Stands in for `Speaker`: opens a `WatchedSink`, or fails where it is told to."""
+
+    def __init__(self, clock: FakeClock, **sink: object) -> None:
+        self._clock = clock
+        self._options = sink
+        self.prepare_fault: BaseException | None = None
+        self.open_fault: BaseException | None = None
+        self.before_opening: Callable[[], None] = lambda: None
+        self.prepared = 0
+        self.opened = threading.Event()
+        self.sink: WatchedSink | None = None
+        self.is_pcm: bool | None = None
+
+    def made_by(self, settings, clock, spawn) -> FakeSpeaker:
+        """What the session calls instead of `Speaker`."""
+        self._policy = settings.policy
+        return self
+
+    def prepare(self) -> None:
+        self.prepared += 1
+        if self.prepare_fault:
+            raise self.prepare_fault
+
+    def open(self, wanted, *, is_pcm):
+        self.before_opening()
+        if self.open_fault:
+            raise self.open_fault
+        self.is_pcm = is_pcm
+        self.sink = WatchedSink(wanted, self._policy, self._clock, **self._options)
+        self.opened.set()
+        return self.sink
+
+
+class Watcher:
+    """An observer that remembers every hook, and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self._news = threading.Condition()
+        self.told: list[tuple[str, tuple]] = []
+
+    def __getattr__(self, hook: str):
+        if hook.startswith("_"):
+            raise AttributeError(hook)
+
+        def remember(*details):
+            with self._news:
+                self.told.append((hook, details))
+                self._news.notify_all()
+
+        return remember
+
+    def all(self, hook: str) -> list[tuple]:
+        with self._news:
+            return [details for name, details in self.told if name == hook]
+
+    @property
+    def states(self) -> list[str]:
+        return [entered.value for _, _, entered in self.all("state_changed")]
+
+    def wait_for(self, met: Callable[[], bool]) -> None:
+        with self._news:
+            happened = self._news.wait_for(met, PATIENCE_S)
+            assert happened, f"told so far: {sorted({hook for hook, _ in self.told})}"
+
+    def wait_for_state(self, state: str, times: int = 1) -> None:
+        self.wait_for(lambda: self.states.count(state) >= times)
+
+    def wait_for_hook(self, hook: str) -> None:
+        self.wait_for(lambda: bool(self.all(hook)))
+
+
+class RecordingSaver:
+    """Stands in for `Saver`: keeps in memory, as slowly as a test likes."""
+
+    def __init__(self, before_each: Callable[[], None] = lambda: None) -> None:
+        self._before_each = before_each
+        self.frames = 0
+        self.received = b""
+        self.finished: list[tuple[int | None, str]] = []
+
+    def pcm(self, block) -> None:
+        self._before_each()
+        self.frames += block.frames
+
+    def raw(self, data: bytes) -> None:
+        self._before_each()
+        self.received += data
+
+    def finish(self, heard_frames: int | None = None, raw_format: str = "bin"):
+        from voicecli.saving import SaveReport
+
+        self.finished.append((heard_frames, raw_format))
+        return SaveReport(["a.wav"], None)
+
+
+class Run:
+    """A session's `run` on a thread of the test's, for tests that act meanwhile."""
+
+    def __init__(self, session, sources) -> None:
+        self._result: list[object] = []
+        self._fault: list[BaseException] = []
+        self._session = session
+        self._sources = sources
+        self._thread = threading.Thread(target=self._run, name="test-run")
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result.append(self._session.run(self._sources))
+        except BaseException as fault:  # noqa: BLE001  raised again by result()
+            self._fault.append(fault)
+
+    def result(self):
+        """What `run` returned; raises what it raised."""
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive(), "the session hangs"
+        if self._fault:
+            raise self._fault[0]
+        return self._result[0]
+
+
+def settings(
+    *, start_s: float = 0.0, without_device: bool = False, output="null", **limits
+) -> SessionSettings:
+    return SessionSettings(
+        speaker=SpeakerSettings(BufferPolicy.fixed(start_s), output),
+        limits=FetchLimits(**{"retries": 0, **limits}),
+        without_device=without_device,
+    )
+
+
+def cut_off() -> NetworkError:
+    return NetworkError("the connection was cut")
+
+
+def voice_threads() -> set[str]:
+    """Names of the sessions' threads that are alive."""
+    return {t.name for t in threading.enumerate() if t.name.startswith("voicecli-")}
