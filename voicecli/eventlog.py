@@ -6,9 +6,11 @@ import json
 import threading
 from typing import IO, TYPE_CHECKING, Any
 
+from voicecli.errors import SaveError
 from voicecli.metrics import describe
 
 if TYPE_CHECKING:
+    from voicecli.audio import Pcm
     from voicecli.clock import Clock
     from voicecli.errors import VoiceError
     from voicecli.playback.base import SinkReport, Underrun
@@ -28,17 +30,17 @@ class EventLog:
         self._run_id = run_id
         self._clock = clock
         self._lock = threading.Lock()
-        self._seen: set[str] = set()
+        self._has_audio = False
 
     def requested(self, at: float, label: str) -> None:
         """TTS_REQUEST: a request is about to be made."""
         self._write("TTS_REQUEST", at, endpoint=label)
 
-    def received(self, at: float, count: int) -> None:
-        """TTS_FIRST_AUDIO: the first bytes of audio arrived."""
-        if "first" not in self._seen:
-            self._seen.add("first")
-            self._write("TTS_FIRST_AUDIO", at, bytes=count)
+    def decoded(self, at: float, pcm: Pcm, cpu_s: float) -> None:  # noqa: ARG002  a hook's shape
+        """TTS_FIRST_AUDIO: the first samples are there; bytes before them were headers."""
+        if not self._has_audio:
+            self._has_audio = True
+            self._write("TTS_FIRST_AUDIO", at)
 
     def playback_started(self, at: float) -> None:
         """TTS_PLAYBACK_START: the first sample was heard."""
@@ -52,7 +54,8 @@ class EventLog:
 
     def playback_ended(self, at: float, report: SinkReport) -> None:
         """TTS_PLAYBACK_END: the last sample was heard, or the sound was cut off."""
-        self._write("TTS_PLAYBACK_END", at, underruns=len(report.underruns))
+        if report.first_sound_at is not None:
+            self._write("TTS_PLAYBACK_END", at, underruns=len(report.underruns))
 
     def failed(self, at: float, error: VoiceError) -> None:
         """TTS_ERROR: the run's first error."""
@@ -67,6 +70,11 @@ class EventLog:
             "monotonic": round(at, 6),
             **details,
         }
-        with self._lock:
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            self._file.flush()
+        text = json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n"
+        try:
+            with self._lock:
+                self._file.write(text)
+                self._file.flush()
+        except OSError as error:
+            why = error.strerror or error
+            raise SaveError(f"the event log ends before {event}: {why}") from error

@@ -12,13 +12,15 @@ All times are seconds on the session's clock.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any, Protocol
+
+from voicecli.errors import VoiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from voicecli.audio import AudioFormat, Pcm
-    from voicecli.errors import VoiceError
     from voicecli.lifecycle import State
     from voicecli.playback.base import SinkReport, SinkSnapshot, Underrun
     from voicecli.sources.base import SourceInfo
@@ -73,19 +75,35 @@ class Observer(Protocol):
 
 
 class Observers:
-    """Passes every call on to each observer that has the hook."""
+    """Passes every call on to each observer that has the hook; any thread."""
 
     def __init__(self, observers: Iterable[object]) -> None:
-        self._observers = list(observers)
+        self._lock = threading.Lock()
+        self._observers = tuple(observers)  # replaced, never changed: `tell` takes no lock
 
     def tell(self, hook: str, *details: Any) -> None:
-        """Call ``hook`` on every observer that has it; any thread."""
+        """Call ``hook`` on every observer that has it."""
         for observer in self._observers:
             method = getattr(observer, hook, None)
             if method is None:
                 continue
             try:
                 method(*details)
-            except Exception:  # noqa: BLE001  whatever it raises, the audio goes on
-                _log.exception("an observer failed in %s and is dropped", hook)
-                self._observers = [other for other in self._observers if other is not observer]
+            except Exception as fault:  # noqa: BLE001  whatever it raises, the audio goes on
+                self._drop(observer, hook, fault)
+
+    def _drop(self, observer: object, hook: str, fault: Exception) -> None:
+        with self._lock:
+            left = tuple(other for other in self._observers if other is not observer)
+            if len(left) == len(self._observers):
+                return  # another thread was here first
+            self._observers = left
+        if isinstance(fault, VoiceError):
+            _log.warning("%s", fault)
+        else:
+            _log.error("an observer failed in %s and is dropped", hook, exc_info=fault)
+
+    def dismiss(self) -> None:
+        """Tell nobody anything any more: a thread left behind must not reach who has gone."""
+        with self._lock:
+            self._observers = ()

@@ -42,7 +42,8 @@ class OnsetDetector:
         powers = np.mean(np.square(to_float32(pcm.samples), dtype=np.float32), axis=1)
         start = 0
         while start < len(powers):
-            part = powers[start : start + window - self._frames]
+            wanted = max(0, window - self._frames)  # a window begun at a higher rate is full
+            part = powers[start : start + wanted]
             self._power += float(part.sum())
             self._frames += len(part)
             start += len(part)
