@@ -1,22 +1,23 @@
 """Foreign exceptions and refusals, mapped to our tree in one place.
 
-Told apart by class name along the chain of causes, so that nothing here imports
-the SDK or its transport: both raise, the SDK before the headers, its transport
-(httpx2) unwrapped after them.
+Exceptions are told apart by class name along the chain of causes, so that
+nothing here imports the SDK or its transport: both raise, the SDK before the
+headers, its transport (httpx2) unwrapped after them.
+
+Everything that a server or a library said is cleaned and cut before it becomes
+part of a message.
 """
 
 from __future__ import annotations
 
-import email.utils
 import json
-import socket
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.display import clean
 from voicecli.errors import (
     AuthError,
     BadResponse,
+    ConfigError,
     NetworkError,
     RateLimited,
     SourceError,
@@ -25,97 +26,229 @@ from voicecli.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _LOOK_AT_VOICES = "`voicecli voices` lists voices; choose with --voice and --model"
+_WHERE_IS_THE_KEY = "set the key's variable (`voicecli config show` names it)"
+_WHERE_IS_IT = "--base-url usually ends in /v1"
+_IS_IT_HTTPS = "if the server speaks https, say https:// in --base-url"
+
+_LIBRARIES = {"openai", "httpx2", "httpcore2", "h11"}
+"""Whose unexpected exceptions are faults of the outside world."""
+
+
+class _Case(NamedTuple):
+    """A foreign exception: where it happened, what caused it, after how many bytes of the body."""
+
+    where: str
+    chain: tuple[BaseException, ...]
+    received: int | None
+
+    @property
+    def reason(self) -> str:
+        """What the innermost cause says; the operating system's words without their number."""
+        innermost = self.chain[-1]
+        said = getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__
+        return clean(said, limit=300)
 
 
 def fault_of(error: Exception, label: str, received: int | None = None) -> VoiceError:
     """Our error for whatever the SDK or its transport raised.
 
-    ``received`` counts the bytes of the body that came before, None before the body.
+    ``label`` says where, ``received`` counts the bytes of the body that came
+    before it, None before the body.
+
+    Raises:
+        Exception: ``error`` itself, where no library had a part in it: a defect of ours.
     """
-    chain = list(_chain(error))
-    for cause in chain:
+    case = _Case(clean(label, limit=200), tuple(_chain(error)), received)
+    for cause in case.chain:
         if isinstance(cause, VoiceError):
             return cause
-    names = {base.__name__ for cause in chain for base in type(cause).__mro__}
-    where = clean(label, limit=200)
-    if "ConnectTimeout" in names:
-        return SourceTimeout(f"{where} did not accept the connection in time", retryable=True)
-    if names & {"TimeoutException", "APITimeoutError"}:
-        return SourceTimeout(f"{where} did not answer in time", retryable=received is None)
-    if received is not None:
-        return NetworkError(f"the connection was cut after {received} bytes")
-    if "gaierror" in names:
-        host = next(c for c in chain if isinstance(c, socket.gaierror))
-        return NetworkError(
-            f"the host of {where} was not found ({clean(str(host.strerror or host))})",
-            remedy="check the spelling of --base-url and the network",
-        )
-    if "ConnectionRefusedError" in names:
-        return NetworkError(
-            f"nothing listens at {where} (connection refused)",
-            remedy="start the server, or check the port in --base-url",
-        )
-    if names & {"SSLError", "SSLCertVerificationError"} or "CERTIFICATE" in str(error):
-        return NetworkError(
-            f"{where} could not be reached securely: {_innermost(chain)}",
-            remedy="if the server speaks https, say https:// in --base-url",
-        )
-    if names & {"TransportError", "APIConnectionError", "OSError"}:
-        return NetworkError(f"{where} could not be reached: {_innermost(chain)}", retryable=True)
-    return SourceError(f"{where}: {type(error).__name__}: {clean(str(error), limit=300)}")
+    names = {base.__name__ for cause in case.chain for base in type(cause).__mro__}
+    for known, fault in _FAULTS if received is None else _FAULTS_OF_BODIES:
+        if known in names:
+            return fault(case)
+    if not any(type(cause).__module__.partition(".")[0] in _LIBRARIES for cause in case.chain):
+        raise error
+    return SourceError(f"{case.where}: {type(error).__name__}: {case.reason}")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    seen: set[int] = set()  # a chain may bite its own tail
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 
 
-def _innermost(chain: list[BaseException]) -> str:
-    return clean(str(chain[-1]) or type(chain[-1]).__name__, limit=300)
+def _unaccepted(case: _Case) -> VoiceError:
+    return SourceTimeout(
+        f"{case.where} did not accept the connection in time",
+        remedy="check that the server runs; connect_timeout in the configuration sets the limit",
+        retryable=True,
+    )
+
+
+def _unanswered(case: _Case) -> VoiceError:
+    return SourceTimeout(
+        f"{case.where} did not answer in time",
+        remedy="--timeout sets how long to wait",
+        retryable=case.received is None,
+    )
+
+
+def _unknown_host(case: _Case) -> VoiceError:
+    return NetworkError(
+        f"the host of {case.where} was not found ({case.reason})",
+        remedy="check the spelling of --base-url and the network",
+    )
+
+
+def _refused(case: _Case) -> VoiceError:
+    return NetworkError(
+        f"nothing listens at {case.where} (connection refused)",
+        remedy="start the server, or check the port in --base-url",
+    )
+
+
+def _insecure(case: _Case) -> VoiceError:
+    return NetworkError(
+        f"{case.where} could not be reached securely: {case.reason}", remedy=_IS_IT_HTTPS
+    )
+
+
+def _proxied(case: _Case) -> VoiceError:
+    return NetworkError(
+        f"the proxy on the way to {case.where} refuses: {case.reason}",
+        remedy="check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY",
+    )
+
+
+def _going_round(case: _Case) -> VoiceError:
+    return BadResponse(f"{case.where} redirects without end", remedy=_WHERE_IS_IT)
+
+
+def _no_url(case: _Case) -> VoiceError:
+    return BadResponse(
+        f"{case.where} redirects to where no server can be: {case.reason}", remedy=_WHERE_IS_IT
+    )
+
+
+def _undecodable(case: _Case) -> VoiceError:
+    return BadResponse(f"{case.where} compressed its answer badly: {case.reason}")
+
+
+def _unloadable(case: _Case) -> VoiceError:
+    return ConfigError(
+        f"something needed to reach {case.where} is not installed: {case.reason}",
+        remedy="install voicecli anew, or unset ALL_PROXY if it names a SOCKS proxy",
+    )
+
+
+def _unsayable(case: _Case) -> VoiceError:
+    # What HTTP cannot carry may be the key: it is not repeated.
+    return ConfigError(
+        f"the request to {case.where} holds characters that HTTP does not allow",
+        remedy="copy the key into its variable again",
+    )
+
+
+def _unreachable(case: _Case) -> VoiceError:
+    return NetworkError(
+        f"{case.where} could not be reached: {case.reason}",
+        remedy="check the network and the server",
+        retryable=True,
+    )
+
+
+def _cut(case: _Case) -> VoiceError:
+    return NetworkError(
+        f"the connection was cut after {case.received} bytes",
+        remedy="say it again; if it happens every time, the server's log may tell why",
+    )
+
+
+_Faults = tuple[tuple[str, "Callable[[_Case], VoiceError]"], ...]
+
+_FAULTS: _Faults = (
+    ("ConnectTimeout", _unaccepted),
+    ("TimeoutException", _unanswered),
+    ("APITimeoutError", _unanswered),
+    ("TimeoutError", _unanswered),
+    ("gaierror", _unknown_host),
+    ("ConnectionRefusedError", _refused),
+    ("SSLError", _insecure),
+    ("ProxyError", _proxied),
+    ("TooManyRedirects", _going_round),
+    ("UnsupportedProtocol", _no_url),
+    ("InvalidURL", _no_url),
+    ("DecodingError", _undecodable),
+    ("ImportError", _unloadable),
+    ("LocalProtocolError", _unsayable),
+    ("TransportError", _unreachable),
+    ("APIConnectionError", _unreachable),
+    ("OSError", _unreachable),
+)
+"""Class name, of the exception or a base of it or of a cause → our error; the first one counts."""
+
+_FAULTS_OF_BODIES: _Faults = (
+    ("TimeoutException", _unanswered),
+    ("DecodingError", _undecodable),
+    ("TransportError", _cut),
+    ("OSError", _cut),
+)
+"""The same once the body has begun."""
 
 
 def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
-    """Our error for an HTTP status of 400 or above, with the server's own words."""
+    """Our error for an HTTP status that is no success, with the server's own words."""
     said = server_message(body)
-    told = f": {said}" if said else ""
-    if status in {401, 403}:
-        return AuthError(
-            f"the server refuses the key ({status}){told}",
-            remedy="set the key's variable (`voicecli config show` names it)",
+    told = f"({status})" + (f": {said}" if said else "")
+    if status >= 500:  # noqa: PLR2004  RFC 9110
+        return BadResponse(
+            f"the server failed {told}", remedy="its log may tell why", retryable=True
         )
     if status == 429:  # noqa: PLR2004  RFC 6585
-        return RateLimited(
-            f"the server asks for patience (429){told}",
-            remedy="wait, or raise --retries",
-            retry_after_s=_retry_after_s(headers.get("retry-after")),
-        )
-    if status >= 500:  # noqa: PLR2004  RFC 9110
-        return BadResponse(f"the server failed ({status}){told}", retryable=True)
-    if status == 404 and not said:  # noqa: PLR2004  RFC 9110
+        return _impatience(told, headers, body)
+    if status < 400:  # noqa: PLR2004  RFC 9110
         return BadResponse(
-            "the server has no /audio/speech there (404)",
-            remedy="--base-url usually ends in /v1",
+            f"the server has moved ({status}) to {clean(headers.get('location', ''), 200)}",
+            remedy="put that address, up to /v1, into --base-url",
         )
-    return BadResponse(f"the server refuses the request ({status}){told}", remedy=_LOOK_AT_VOICES)
+    if status in {401, 403}:
+        return AuthError(f"the server refuses the key {told}", remedy=_WHERE_IS_THE_KEY)
+    if status == 404 and said in {"", "Not Found"}:  # noqa: PLR2004  RFC 9110; FastAPI's words
+        return BadResponse("the server has no /audio/speech there (404)", remedy=_WHERE_IS_IT)
+    return BadResponse(f"the server refuses the request {told}", remedy=_LOOK_AT_VOICES)
+
+
+def _impatience(told: str, headers: Mapping[str, str], body: bytes) -> SourceError:
+    """The error for a 429: wait, unless it is money that has run out."""
+    fault = RateLimited(
+        f"the server asks for patience {told}",
+        remedy="wait, or raise --retries",
+        retry_after_s=_retry_after_s(headers.get("retry-after")),
+    )
+    if b"insufficient_quota" in body:  # OpenAI's code for it
+        fault.retryable, fault.remedy = False, "look at the account's plan and billing"
+    return fault
 
 
 def _retry_after_s(value: str | None) -> float | None:
     """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3): a number or a date."""
     if not value:
         return None
+    if value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004  decades
+        return float(value)
+    import email.utils  # noqa: PLC0415  dates are rare
+    import time  # noqa: PLC0415  likewise
+
     try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        moment = email.utils.parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, moment.timestamp() - time.time())
+    return max(0.0, moment - time.time())
 
 
 def server_message(body: bytes) -> str:

@@ -77,7 +77,7 @@ class FileSource:
     def __enter__(self) -> Self:
         try:
             if self._path == STDIN:
-                self._descriptor = sys.stdin.fileno()
+                self._descriptor = _stdin()
             else:
                 self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -121,3 +121,10 @@ class FileSource:
     def cancel(self) -> None:
         """Stop within a tenth of a second; any thread."""
         self._cancelled = True
+
+
+def _stdin() -> int:
+    """Standard input's descriptor, which a program may be started without."""
+    if sys.stdin is None:
+        raise SourceError("cannot read standard input: it is closed")
+    return sys.stdin.fileno()

@@ -3,15 +3,26 @@
 The only module that names ``openai``. Importing that takes some 200 ms, most of
 what passes between the return key and the request, so it is done on first use,
 on the thread that makes the request.
+
+What leaves the machine is what `OpenAISource` and this module put into the
+request. The SDK would add what it finds in ``OPENAI_ORG_ID``,
+``OPENAI_PROJECT_ID`` and ``OPENAI_CUSTOM_HEADERS``, which belong to OpenAI and
+not to whatever server is spoken to, and a description of the machine.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
-from typing import TYPE_CHECKING, Any, Self
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
+from voicecli.address import is_loopback, is_openai
+from voicecli.endpoint import KEYLESS
+from voicecli.errors import BadResponse, NetworkError
 from voicecli.sources.base import SourceInfo
 from voicecli.sources.faults import fault_of, fault_of_status
 from voicecli.sources.sse import SpeechEvents
@@ -20,20 +31,38 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
+    from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest
 
 MAX_ERROR_BYTES = 64 * 1024
 """How much of an error's body is read: enough for any message, too little to hurt."""
 
+ERROR_BODY_S = 3.0
+"""How long an error's body is waited for, once its status is known."""
+
+_HIDDEN_KEY = "(the key)"
+_LEAST_SECRET = 8
+"""Keys shorter than this are no secrets, and would be found inside ordinary words."""
+
 _RATES_HZ = range(4000, 384_001)
 _CHANNELS = range(1, 9)
+_REPEATED = {307, 308}
+"""Redirects that repeat the request; the others make it a GET without a text (RFC 9110, 15.4)."""
+
+
+class _Call(NamedTuple):
+    """One request: what to call when it has left, and whether nobody wants it any more."""
+
+    sent: Callable[[], None]
+    cancelled: threading.Event
 
 
 class SpeechClient:
     """One endpoint: the SDK's client and its connections, kept for later requests.
 
-    ``read_timeout_s`` bounds each wait inside the SDK; who uses a source sets
-    finer limits by calling `OpenAISource.cancel`. One request at a time.
+    ``read_timeout_s`` bounds each wait for bytes, None leaves that to who uses
+    it: a session sets finer limits and calls `OpenAISource.cancel`. One request
+    at a time. `close` it when done.
     """
 
     def __init__(
@@ -42,88 +71,149 @@ class SpeechClient:
         api_key: str,
         *,
         connect_timeout_s: float = 5.0,
-        read_timeout_s: float = 120.0,
+        read_timeout_s: float | None = None,
     ) -> None:
         self.base_url = base_url
         self._api_key = api_key
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._sdk: Any = None
-        self._socket: socket.socket | None = None
-        self._sent: Callable[[], None] = _nothing
+        self._sockets: list[socket.socket] = []
+        self._call = _Call(_nothing, threading.Event())
+        self._is_ours = False
 
     def sdk(self) -> Any:
-        """The SDK's client, made on first use."""
-        if self._sdk is None:
-            import httpx2  # noqa: PLC0415  comes with openai
-            import openai  # noqa: PLC0415  200 ms
+        """The SDK's client, made on first use.
 
-            transport = httpx2.Client(
-                timeout=httpx2.Timeout(self._read_timeout_s, connect=self._connect_timeout_s),
-                follow_redirects=True,  # httpx2 drops the key when the origin changes
-                verify=self._trust(),
-                event_hooks={"request": [self._on_request], "response": [self._on_response]},
-            )
-            self._sdk = openai.OpenAI(
-                base_url=self.base_url,
-                api_key=self._api_key,
-                max_retries=0,  # the session retries: it knows whether anything was heard
-                http_client=transport,
-                default_headers={"Accept-Encoding": "identity"},
-            )
+        Raises:
+            ConfigError: the environment names a proxy that cannot be used.
+        """
+        if self._sdk is None:
+            try:
+                self._sdk = self._make_sdk()
+            except Exception as error:
+                raise fault_of(error, self.base_url) from error
         return self._sdk
 
-    def _trust(self) -> Any:
-        """Whom to trust: for https the system, for plain http nobody.
+    def _make_sdk(self) -> Any:
+        import httpx2  # noqa: PLC0415  comes with openai
+        import openai  # noqa: PLC0415  200 ms
 
-        Loading the system's certificates takes 15 to 35 ms. Without them a plain
-        server cannot redirect to an impostor: no certificate would be accepted.
-        """
-        if urlsplit(self.base_url).scheme == "https":
-            return True
-        import ssl  # noqa: PLC0415  loaded with httpx2
+        headers = self._headers(openai.__version__)
 
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        class Client(openai.OpenAI):
+            """The SDK's client, with our headers instead of those it gathers."""
 
-    def prepare_for(self, sent: Callable[[], None]) -> None:
-        """Set what to call when the next request has left."""
-        self._sent = sent
+            @property
+            def default_headers(self) -> dict[str, str | openai.Omit]:
+                return {**headers}
+
+        server = urlsplit(self.base_url)
+        here = is_loopback(server.hostname or "")
+        transport = httpx2.Client(
+            timeout=httpx2.Timeout(self._read_timeout_s, connect=self._connect_timeout_s),
+            follow_redirects=True,  # httpx2 drops the key when the origin changes
+            verify=_trust(server.scheme, here=here),
+            trust_env=not here,  # no proxy can reach this machine on its behalf
+            event_hooks={"request": [self._on_request], "response": [self._on_response]},
+        )
+        return Client(
+            base_url=self.base_url,
+            api_key=self._api_key,
+            max_retries=0,  # the session retries: it knows whether anything was heard
+            http_client=transport,
+        )
+
+    def _headers(self, sdk_version: str) -> dict[str, str]:
+        headers = {
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",  # audio is compressed already
+            "Content-Type": "application/json",
+            "User-Agent": f"voicecli OpenAI/Python {sdk_version}",
+        }
+        if is_openai(self.base_url):
+            for header, variable in (
+                ("OpenAI-Organization", "OPENAI_ORG_ID"),
+                ("OpenAI-Project", "OPENAI_PROJECT_ID"),
+            ):
+                if value := os.environ.get(variable):
+                    headers[header] = value
+        return headers
+
+    def begin(self, sent: Callable[[], None], cancelled: threading.Event) -> None:
+        """Set what to call when the next request has left, and what says that it is unwanted."""
+        self._call = _Call(sent, cancelled)
 
     def _on_request(self, request: Any) -> None:
         request.extensions["trace"] = self._trace
 
     def _on_response(self, response: Any) -> None:
         """Turn an error status into our error, reading no more of its body than is sensible."""
-        if response.status_code < 400:  # noqa: PLR2004  RFC 9110: errors start here
+        status = response.status_code
+        if response.is_success or (status in _REPEATED and response.has_redirect_location):
             return
         body = bytearray()
+        give_up_at = time.monotonic() + ERROR_BODY_S
+        response.request.extensions["timeout"]["read"] = ERROR_BODY_S
         with contextlib.suppress(Exception):  # a broken error body: what came has to do
             for chunk in response.iter_bytes():
                 body += chunk
-                if len(body) >= MAX_ERROR_BYTES:
+                if len(body) >= MAX_ERROR_BYTES or time.monotonic() > give_up_at:
                     break
-        raise fault_of_status(response.status_code, response.headers, bytes(body[:MAX_ERROR_BYTES]))
+        told = self.without_key(bytes(body[:MAX_ERROR_BYTES]))
+        raise fault_of_status(status, response.headers, told)
 
     def _trace(self, event: str, details: dict[str, Any]) -> None:
-        """httpcore2's trace hook: remembers the socket, tells when the request has left."""
+        """httpcore2's trace hook: remembers the sockets, tells when the request has left."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self._socket = details["return_value"].get_extra_info("socket")
-        elif event.endswith("send_request_body.complete"):
-            self._sent()
+            self._remember(details["return_value"].get_extra_info("socket"))
+        elif event.endswith("send_request_body.started"):
+            self._is_ours = details["request"].method != b"CONNECT"  # that one is for a proxy
+        elif event.endswith("send_request_body.complete") and self._is_ours:
+            call = self._call
+            self._call = call._replace(sent=_nothing)  # a redirect's repetition is not told again
+            call.sent()
+
+    def _remember(self, opened: socket.socket) -> None:
+        self._sockets = [known for known in self._sockets if known.fileno() >= 0]
+        self._sockets.append(opened)
+        if self._call.cancelled.is_set():
+            self.interrupt()  # it was called before there was a socket
 
     def interrupt(self) -> None:
         """Make a blocked read return at once; any thread.
 
         Closing a socket does not wake its reader on Linux; shutting it down does.
         """
-        if self._socket is not None:
+        for opened in self._sockets:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                # Not SSLSocket's own shutdown: it takes the encryption from under the reader.
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)
+
+    def without_key(self, said: bytes) -> bytes:
+        """What a server said, should it repeat the key it was sent."""
+        if len(self._api_key) < _LEAST_SECRET or self._api_key == KEYLESS:
+            return said
+        return said.replace(self._api_key.encode(), _HIDDEN_KEY.encode())
 
     def close(self) -> None:
         """Close the connections."""
         if self._sdk is not None:
             self._sdk.close()
+
+
+def _trust(scheme: str, *, here: bool) -> Any:
+    """Whom to trust: for plain http nobody, for https the system, or ``SSL_CERT_FILE``.
+
+    Loading the system's certificates takes 15 to 35 ms. Without them a plain
+    server cannot redirect to an impostor: no certificate would be accepted.
+    """
+    import ssl  # noqa: PLC0415  loaded with httpx2
+
+    if scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # httpx2 knows more places for certificates, but not when it is to ignore proxies.
+    return ssl.create_default_context() if here else True
 
 
 def _nothing() -> None:
@@ -145,6 +235,7 @@ class OpenAISource:
         self._request = request
         self._pcm_rate_hz = pcm_rate_hz
         self._sent: Callable[[], None] = _nothing
+        self._cancelled = threading.Event()
         self._opening: Any = None
         self._response: Any = None
         self._info = SourceInfo(requested=request.response_format, rate_hz=pcm_rate_hz)
@@ -164,17 +255,24 @@ class OpenAISource:
         self._sent = callback
 
     def warm(self) -> None:
-        """Import the SDK and make its client; some 200 ms the first time."""
+        """Import the SDK and make its client; some 200 ms the first time.
+
+        Raises:
+            ConfigError: the environment names a proxy that cannot be used.
+        """
         _ = self._client.sdk().audio.speech  # the SDK imports its resources when they are touched
 
     def __enter__(self) -> Self:
+        if self._cancelled.is_set():
+            raise NetworkError("cancelled before the request was made")
+        sdk = self._client.sdk()
+        self._client.begin(self._sent, self._cancelled)
         try:
-            self._client.prepare_for(self._sent)
-            speech = self._client.sdk().audio.speech
-            self._opening = speech.with_streaming_response.create(**self._arguments())
+            streamed = sdk.audio.speech.with_streaming_response
+            self._opening = streamed.create(**self._arguments())
             self._response = self._opening.__enter__()
         except Exception as error:
-            raise fault_of(error, self.label) from error
+            raise self._fault(error) from error
         headers = self._response.headers
         self._info = SourceInfo(
             requested=self._request.response_format,
@@ -215,28 +313,46 @@ class OpenAISource:
         Raises:
             SourceError: the flow broke.
         """
+        content_type = (self._info.content_type or "").lower()
+        if content_type.startswith("text/event-stream"):
+            known = self._info
+            # The type of what the events carry is not said.
+            self._info = SourceInfo(known.requested, None, known.rate_hz, known.channels)
+            yield from self._audio_of_events()
+        elif content_type.startswith("text/") or "json" in content_type:
+            for chunk in self._received():  # no audio but a complaint, which whoever decodes tells
+                yield self._client.without_key(chunk)
+        else:
+            yield from self._received()
+
+    def _audio_of_events(self) -> Iterator[bytes]:
+        events = SpeechEvents()
+        try:
+            for chunk in self._received():
+                yield from events.feed(chunk)
+            events.flush()
+        except BadResponse as error:
+            raise self._fault(error) from error
+
+    def _received(self) -> Iterator[bytes]:
+        """The body in pieces as they arrive: given no size, ``iter_bytes`` holds nothing back."""
         received = 0
         try:
-            for chunk in self._chunks():
+            for chunk in self._response.iter_bytes():
                 received += len(chunk)
                 yield chunk
         except Exception as error:
-            raise fault_of(error, self.label, received) from error
+            raise self._fault(error, received) from error
 
-    def _chunks(self) -> Iterator[bytes]:
-        # Without a size, iter_bytes holds nothing back; with one it waits until it has that much.
-        chunks = (chunk for chunk in self._response.iter_bytes() if chunk)
-        if not (self._info.content_type or "").lower().startswith("text/event-stream"):
-            yield from chunks
-            return
-        self._info = SourceInfo(self._info.requested, None, self._info.rate_hz, self._info.channels)
-        events = SpeechEvents()
-        for chunk in chunks:
-            yield from filter(None, events.feed(chunk))
-        events.flush()
+    def _fault(self, error: Exception, received: int | None = None) -> VoiceError:
+        """Our error for what was raised, without the key."""
+        fault = fault_of(error, self.label, received)
+        fault.message = self._client.without_key(fault.message.encode()).decode()
+        return fault
 
     def cancel(self) -> None:
         """Stop soon; any thread."""
+        self._cancelled.set()
         self._client.interrupt()
 
 

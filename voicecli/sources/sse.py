@@ -9,16 +9,24 @@ reference, "Speech audio delta event").
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+from typing import TYPE_CHECKING, Any
 
 from voicecli.display import clean
 from voicecli.errors import BadResponse, NetworkError
+from voicecli.sources.faults import server_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 """An event longer than this is no speech: minutes of PCM fit in it."""
 
 _END_MARKER = b"[DONE]"
+"""What servers that think of chat completions send last."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""May stand at the very beginning; anywhere else it makes an unknown field's name."""
 
 
 class SpeechEvents:
@@ -30,22 +38,23 @@ class SpeechEvents:
         self._data_bytes = 0
         self._ended = False
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """Take bytes of any length, return the audio of the events they complete.
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Take bytes of any length, yield the audio of the events they complete.
+
+        To be exhausted before the next call. Audio that came before a fault is
+        yielded before that is raised.
 
         Raises:
             BadResponse: an event is no JSON, tells an error, or is absurdly long.
         """
-        audio: list[bytes] = []
         self._line += chunk
         if b"\n" in chunk:  # looking only then keeps a line that arrives in crumbs linear
-            *lines, rest = self._line.split(b"\n")
-            self._line = rest
+            *lines, self._line = self._line.split(b"\n")
             for line in lines:
-                audio += self._take_line(bytes(line.removesuffix(b"\r")))
+                if audio := self._take_line(bytes(line.removesuffix(b"\r"))):
+                    yield audio
         if len(self._line) + self._data_bytes > MAX_EVENT_BYTES:
             raise BadResponse("the server sent an event too long to be speech")
-        return audio
 
     def flush(self) -> None:
         """Say that the stream has ended.
@@ -54,40 +63,50 @@ class SpeechEvents:
             NetworkError: it ended before the event that announces its end.
         """
         if not self._ended:
-            raise NetworkError("the event stream ended before it was done")
+            raise NetworkError(
+                "the event stream ended before its last event",
+                remedy="say it again; if it happens every time, the server's log may tell why",
+            )
 
-    def _take_line(self, line: bytes) -> list[bytes]:
+    def _take_line(self, line: bytes) -> bytes:
+        """Take one line; the audio of the event that it ends, empty where there is none."""
         if line:
             field, _, value = line.partition(b":")
-            if field == b"data":
+            if field.removeprefix(_BYTE_ORDER_MARK) == b"data":
                 self._data.append(value.removeprefix(b" "))
                 self._data_bytes += len(value)
-            return []
+            return b""
         data, self._data, self._data_bytes = b"\n".join(self._data), [], 0
-        return self._take_event(data) if data else []
+        return self._take_event(data) if data else b""
 
-    def _take_event(self, data: bytes) -> list[bytes]:
+    def _take_event(self, data: bytes) -> bytes:
         if data.strip() == _END_MARKER:
             self._ended = True
-            return []
-        try:
-            event = json.loads(data)
-            kind = event.get("type")
-        except (ValueError, AttributeError) as error:
-            raise BadResponse(
-                f"the server sent an event that is no JSON object: {_excerpt(data)}"
-            ) from error
+            return b""
+        event = _parsed(data)
+        kind = event.get("type")
         if kind == "speech.audio.delta":
-            try:
-                return [base64.b64decode(event["audio"], validate=True)]
-            except (KeyError, TypeError, binascii.Error, ValueError) as error:
-                raise BadResponse("the server sent an audio event without audio") from error
+            return _audio(event)
         if kind == "speech.audio.done":
             self._ended = True
         elif kind == "error" or "error" in event:
-            raise BadResponse(f"the server reports: {_excerpt(data)}")
-        return []
+            raise BadResponse(f"the server reports: {server_message(data)}")
+        return b""
 
 
-def _excerpt(data: bytes) -> str:
-    return clean(data.decode("utf-8", errors="replace"), limit=300)
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(data)
+    except (ValueError, RecursionError):
+        event = None
+    if not isinstance(event, dict):
+        said = clean(data.decode("utf-8", errors="replace"), limit=300)
+        raise BadResponse(f"the server sent an event that is no JSON object: {said}")
+    return event
+
+
+def _audio(event: dict[str, Any]) -> bytes:
+    try:
+        return base64.b64decode(event["audio"], validate=True)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadResponse("the server sent an audio event without audio") from error

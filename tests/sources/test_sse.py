@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicecli.errors import BadResponse, NetworkError
+from voicecli.sources import sse as module
+from voicecli.sources.sse import SpeechEvents
+
+DONE = b'data: {"type": "speech.audio.done"}\n\n'
+
+
+def delta(audio):
+    event = {"type": "speech.audio.delta", "audio": base64.b64encode(audio).decode()}
+    return b"data: " + json.dumps(event).encode() + b"\n\n"
+
+
+def heard(*chunks):
+    events = SpeechEvents()
+    audio = [piece for chunk in chunks for piece in events.feed(chunk)]
+    events.flush()
+    return audio
+
+
+def pieces(data, cuts):
+    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
+
+
+STREAM = (
+    b": hello\n\nevent: speech\nid: 1\nretry: 10\n"
+    + delta(b"first")
+    + b': {"type": "error"}\n'
+    + b'data: {"type":\ndata: "speech.audio.delta", "audio":\ndata:"c2Vjb25k"}\n\n'
+    + b'data: {"type": "response.created"}\n\n\n\n'
+    + DONE
+)
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+@given(cuts=st.lists(st.integers(0, 4096), max_size=12))
+def test_any_split_gives_the_same_audio(ending, cuts):
+    data = STREAM.replace(b"\n", ending)
+    assert heard(*pieces(data, cuts)) == [b"first", b"second"]
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+def test_byte_by_byte(ending):
+    data = STREAM.replace(b"\n", ending)
+    assert heard(*(data[i : i + 1] for i in range(len(data)))) == [b"first", b"second"]
+
+
+@given(audio=st.lists(st.binary(min_size=1, max_size=200), max_size=5), size=st.integers(1, 64))
+def test_audio_survives(audio, size):
+    data = b"".join(map(delta, audio)) + DONE
+    chunks = [data[i : i + size] for i in range(0, len(data), size)]
+    assert heard(*chunks) == audio
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        DONE,
+        b"\xef\xbb\xbf" + DONE,
+        b"data: [DONE]\n\n",
+        b"data:[DONE]\r\n\r\n",
+        delta(b"") + DONE,
+        b"data\n\n" + DONE,
+    ],
+    ids=["done", "byte order mark", "[DONE]", "[DONE] without a space", "empty delta", "no value"],
+)
+def test_streams_without_audio_end_well(data):
+    assert heard(data) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", delta(b"some"), DONE[:-1], DONE[:-2], b": ping\n\n"],
+    ids=["nothing", "no done", "done not ended", "done cut", "comments"],
+)
+def test_an_end_that_was_not_announced_is_a_broken_connection(data):
+    with pytest.raises(NetworkError) as caught:
+        heard(data)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        (b'{"type": "error", "error": {"message": "no voice"}}', "no voice"),
+        (b'{"type": "error", "message": "no voice"}', "no voice"),
+        (b'{"error": "no voice"}', "no voice"),
+        (b'{"type": "error"}', '{"type": "error"}'),
+        (b"no json", "no JSON object: no json"),
+        (b"[1]", "no JSON object: [1]"),
+        (b'"text"', "no JSON object"),
+        (b"[" * 100_000, "no JSON object"),
+        (b'{"type": "speech.audio.delta"}', "without audio"),
+        (b'{"type": "speech.audio.delta", "audio": 7}', "without audio"),
+        (b'{"type": "speech.audio.delta", "audio": "a"}', "without audio"),
+        (b'{"type": "speech.audio.delta", "audio": "####"}', "without audio"),
+        ('{"type": "speech.audio.delta", "audio": "é"}'.encode(), "without audio"),
+    ],
+)
+def test_events_that_are_no_speech_are_told(event, says):
+    with pytest.raises(BadResponse) as caught:
+        heard(b"data: " + event + b"\n\n")
+    assert says in caught.value.message
+    assert len(caught.value.message) < 400
+
+
+def test_what_a_server_says_is_cleaned():
+    with pytest.raises(BadResponse) as caught:
+        heard(b'data: {"error": "\\u001b[31mred\\u0007"}\n\n')
+    assert caught.value.message.endswith("red")
+    assert caught.value.message.isprintable()
+
+
+def test_audio_before_a_fault_is_given_first():
+    flow = SpeechEvents().feed(delta(b"one") + delta(b"two") + b"data: nonsense\n\n")
+    assert [next(flow), next(flow)] == [b"one", b"two"]
+    with pytest.raises(BadResponse):
+        next(flow)
+
+
+@pytest.mark.parametrize("lines", [b"data: " + b"x" * 40, b"data: x\n" * 40], ids=["one", "many"])
+def test_an_endless_event_is_given_up(monkeypatch, lines):
+    monkeypatch.setattr(module, "MAX_EVENT_BYTES", 30)
+    with pytest.raises(BadResponse, match="too long"):
+        heard(lines)
+
+
+def test_an_event_of_the_greatest_length_is_taken(monkeypatch):
+    monkeypatch.setattr(module, "MAX_EVENT_BYTES", len(delta(b"x" * 100)))
+    assert heard(delta(b"x" * 100), DONE) == [b"x" * 100]
