@@ -9,13 +9,14 @@ A sink is used once, in this order::
     sink.close()                 # releases the device; the report stays readable
 
 - ``start``, ``write`` and ``end_input`` belong to one thread, the producer.
-- ``drain`` and ``close`` belong to the session's thread.
+- ``drain`` and ``close`` belong to one thread at a time; ``close`` without
+  ``end_input`` aborts.
 - ``abort``, ``position``, ``snapshot`` and ``report`` may be called from any thread;
   ``abort`` is idempotent, makes silence within one block of the device and lets
   blocked calls of ``write`` and ``drain`` return.
 - Sound starts when the `BufferPolicy` says so, or when the input ends.
 - Frames before the first sound and after the end of input are never underruns.
-- Device faults raise `DeviceError` from ``write``, ``end_input`` or ``drain``.
+- Device faults raise `DeviceError` from ``start``, ``write``, ``end_input`` or ``drain``.
 
 Positions and lengths are in frames of ``format``, which is what the device
 takes; times are seconds on the injected clock.
@@ -27,8 +28,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from voicecli.audio import AudioFormat, Samples
     from voicecli.clock import Deadline
+    from voicecli.playback.levels import BufferLevels
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,11 @@ class Underrun:
 
 @dataclass(frozen=True, slots=True)
 class SinkSnapshot:
-    """How a sink stands at this moment."""
+    """How a sink stands at this moment.
+
+    ``buffered_s`` is all that lies in front of the ear, the device's own buffer
+    and a preroll still to come included.
+    """
 
     playing: bool
     rebuffering: bool
@@ -68,6 +76,36 @@ class SinkReport:
     start_buffered_s: float | None = None
     min_buffered_s: float | None = None
     mean_buffered_s: float | None = None
+
+    @classmethod
+    def until(
+        cls,
+        now: float,
+        *,
+        heard_frames: int,
+        first_sound_at: float | None,
+        ends_at: float | None,
+        underruns: Sequence[Underrun],
+        levels: BufferLevels,
+        device_underflows: int = 0,
+    ) -> SinkReport:
+        """The report as of ``now``; sound that is only due by then did not happen.
+
+        ``ends_at`` is when the last frame that was handed to the device will have been heard.
+        """
+        if not heard_frames:
+            first_sound_at = ends_at = None
+        return cls(
+            first_sound_at=first_sound_at,
+            last_sound_at=None if ends_at is None else min(ends_at, now),
+            heard_frames=heard_frames,
+            underruns=tuple(underruns),
+            device_underflows=device_underflows,
+            rebuffers=len(underruns),
+            start_buffered_s=levels.first_s,
+            min_buffered_s=levels.least_s,
+            mean_buffered_s=levels.mean_s,
+        )
 
 
 class Sink(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
-from voicecli.playback.device import device_fault, open_output
+from voicecli.playback.device import open_output, stream_faults
 from voicecli.playback.feeder import Feeder
 from voicecli.playback.ring import Ring
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock, Deadline
     from voicecli.playback.device import OpenStream, OutputDevice
     from voicecli.playback.policy import BufferPolicy
-
-RING_S = 30.0
-"""Audio that is decoded ahead at most, before backpressure reaches the socket."""
 
 _POLL_S = 0.01
 _FIRST_GULP = 1.5
@@ -52,13 +49,13 @@ class RingSink:
         self._silent_at: float | None = None
         self._closed = False
         self._underflows = 0
+        self._preroll_s = preroll_s
         opened = open_output(device, wanted, callback=self._callback)
         self._stream: Any = opened.stream
         self._opened: OpenStream = opened
-        capacity_s = max(RING_S, 2 * policy.start_s, 2 * policy.resume_s)
-        self._ring = Ring(opened.format.frames(capacity_s), opened.format)
-        self._preroll = opened.format.frames(preroll_s)
-        self._feeder = Feeder(self._ring, policy, opened.format.rate_hz, self._preroll)
+        self._ring = Ring(opened.format.frames(policy.capacity_s), opened.format)
+        preroll = opened.format.frames(preroll_s)
+        self._feeder = Feeder(self._ring, policy, opened.format.rate_hz, preroll)
 
     @property
     def format(self) -> AudioFormat:
@@ -75,7 +72,7 @@ class RingSink:
 
     def start(self) -> None:
         """Wake the device with the preroll, if one is wanted."""
-        if self._preroll:
+        if self._preroll_s:
             self._start_stream()
 
     def write(self, samples: Samples) -> None:
@@ -84,7 +81,8 @@ class RingSink:
         Raises:
             DeviceError: the device cannot be started, or has stopped taking frames.
         """
-        stuck_after = self._clock.now() + _STUCK_S
+        patience_s = _STUCK_S + self._preroll_s  # nothing is taken during the preroll
+        stuck_after = self._clock.now() + patience_s
         read_before = self._ring.read
         while not self._aborted:
             samples = samples[self._ring.write(samples) :]
@@ -93,7 +91,7 @@ class RingSink:
             if not samples.shape[0]:
                 return
             if self._ring.read != read_before:
-                read_before, stuck_after = self._ring.read, self._clock.now() + _STUCK_S
+                read_before, stuck_after = self._ring.read, self._clock.now() + patience_s
             elif self._clock.now() >= stuck_after:
                 raise DeviceError("the sound device has stopped taking audio")
             self._wait(_POLL_S)
@@ -111,10 +109,8 @@ class RingSink:
             if self._started or self._aborted:
                 return
             self._started = True
-            try:
+            with stream_faults():
                 self._stream.start()
-            except Exception as error:
-                raise device_fault(error) from error
 
     def end_input(self) -> None:
         """Release any threshold and let the ring run out."""
@@ -125,13 +121,14 @@ class RingSink:
     def drain(self, deadline: Deadline) -> bool:
         """Wait until the DAC has played the last frame; False if the deadline came first."""
         while self._ring.written and not self._aborted:
-            ends_at = self._feeder.last_sound_at
-            if ends_at is not None and self._clock.now() >= ends_at:
+            wait_s = _POLL_S
+            if self._feeder.finished:
+                wait_s = min(_POLL_S, self._feeder.sounds_until - self._clock.now())
+            if wait_s <= 0:
                 break
             if deadline.expired:
                 return False
-            wait_s = _POLL_S if ends_at is None else ends_at - self._clock.now()
-            self._wait(min(_POLL_S, max(wait_s, 0.0005)))
+            self._wait(wait_s)
         return True
 
     def abort(self) -> None:
@@ -147,6 +144,8 @@ class RingSink:
 
     def close(self) -> None:
         """Let what the hardware still holds sound, then release the device."""
+        if not self._feeder.input_ended:
+            self.abort()
         with self._control:
             if self._closed:
                 return
@@ -164,30 +163,25 @@ class RingSink:
 
     def snapshot(self) -> SinkSnapshot:
         """How the sink stands."""
-        feeder, seconds = self._feeder, self.format.duration_s
+        feeder, seconds, heard = self._feeder, self.format.duration_s, self.position()
         return SinkSnapshot(
-            playing=feeder.first_sound_at is not None,
+            playing=feeder.playing,
             rebuffering=feeder.rebuffering and not feeder.input_ended,
-            buffered_s=seconds(self._ring.written - self.position()),
-            heard_s=seconds(self.position()),
+            buffered_s=seconds(self._ring.written - heard)
+            + (0.0 if feeder.playing else self._preroll_s),
+            heard_s=seconds(heard),
         )
 
     def report(self) -> SinkReport:
         """What the sink did."""
-        feeder, levels, seconds = self._feeder, self._feeder.levels, self.format.duration_s
-        last_at = feeder.last_sound_at
-        if last_at is None and feeder.first_sound_at is not None:
-            last_at = self._now()
-        return SinkReport(
-            first_sound_at=feeder.first_sound_at,
-            last_sound_at=last_at,
+        return SinkReport.until(
+            self._now(),
             heard_frames=self.position(),
-            underruns=tuple(feeder.underruns),
+            first_sound_at=self._feeder.first_sound_at,
+            ends_at=self._feeder.sounds_until,
+            underruns=tuple(self._feeder.underruns),
+            levels=self._feeder.levels,
             device_underflows=self._underflows,
-            rebuffers=len(feeder.underruns),
-            start_buffered_s=None if levels.first is None else seconds(levels.first),
-            min_buffered_s=None if levels.least is None else seconds(levels.least),
-            mean_buffered_s=None if levels.mean is None else levels.mean / self.format.rate_hz,
         )
 
     def _wait(self, timeout_s: float) -> None:

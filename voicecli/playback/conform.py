@@ -26,42 +26,38 @@ class Conformer:
         self._target = target
         self._volume = volume
         self._resampler: Any = None
-        self._resampling_from: AudioFormat | None = None
+        self._resampling_from_hz: int | None = None
 
     def convert(self, pcm: Pcm) -> list[Samples]:
         """One block in the target's format, in zero or more pieces."""
-        pieces: list[Samples] = []
-        source = AudioFormat(pcm.rate_hz, self._target.channels, self._target.sample_type)
-        if source != self._resampling_from:
-            pieces += self.flush()
+        pieces = [] if pcm.rate_hz == self._resampling_from_hz else self.flush()
         samples = self._typed(self._louder(self._mapped(pcm.samples)))
         if pcm.rate_hz == self._target.rate_hz:
             return [*pieces, samples]
-        return pieces + self._resampled(samples, source)
+        return pieces + self._resampled(samples, pcm.rate_hz)
 
     def flush(self) -> list[Samples]:
         """What the resampler still holds."""
         if self._resampler is None:
             return []
         pieces = [self._from_frame(frame) for frame in self._resampler.resample(None)]
-        self._resampler = self._resampling_from = None
+        self._resampler = self._resampling_from_hz = None
         return pieces
 
     def _mapped(self, samples: Samples) -> Samples:
         channels, wanted = samples.shape[1], self._target.channels
         if channels == wanted:
             return samples
+        if channels > wanted:
+            # The mean of all keeps full scale within full scale, and a voice that has a
+            # channel to itself, as the centre of 5.1 has, in every channel there is.
+            samples = to_float32(samples).mean(axis=1, keepdims=True, dtype=np.float32)
+            channels = 1
         if channels == 1:
             return np.repeat(samples, wanted, axis=1)
-        # Downmix: the mean keeps full scale within full scale. Upmix of more than
-        # one channel: those that exist, then silence.
-        if wanted == 1:
-            mean: Samples = to_float32(samples).mean(axis=1, keepdims=True, dtype=np.float32)
-            return mean
-        mapped = np.zeros((samples.shape[0], wanted), samples.dtype)
-        shared = min(channels, wanted)
-        mapped[:, :shared] = samples[:, :shared]
-        return mapped
+        padded = np.zeros((samples.shape[0], wanted), samples.dtype)
+        padded[:, :channels] = samples
+        return padded
 
     def _louder(self, samples: Samples) -> Samples:
         if self._volume == 1.0:
@@ -74,19 +70,17 @@ class Conformer:
             return to_int16(samples)
         return to_float32(samples)
 
-    def _resampled(self, samples: Samples, source: AudioFormat) -> list[Samples]:
+    def _resampled(self, samples: Samples, rate_hz: int) -> list[Samples]:
         import av  # noqa: PLC0415  only where rates differ
 
-        kind = "s16" if source.sample_type == "int16" else "flt"
-        layout = "mono" if source.channels == 1 else "stereo"
-        if source.channels > 2:  # noqa: PLR2004  libav names only common layouts
-            layout = f"{source.channels}c"
+        kind = "s16" if self._target.sample_type == "int16" else "flt"
+        layout = f"{self._target.channels}c"
         if self._resampler is None:
             self._resampler = av.AudioResampler(kind, layout, self._target.rate_hz)
-            self._resampling_from = source
+            self._resampling_from_hz = rate_hz
         packed = np.ascontiguousarray(samples).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(packed, format=kind, layout=layout)
-        frame.sample_rate = source.rate_hz
+        frame.sample_rate = rate_hz
         return [self._from_frame(out) for out in self._resampler.resample(frame)]
 
     def _from_frame(self, frame: Any) -> Samples:

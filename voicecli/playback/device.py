@@ -11,6 +11,7 @@ import ctypes
 import ctypes.util
 import functools
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,7 @@ def find_output_device(wanted: str | None) -> OutputDevice:
 
 
 def _choose(devices: list[OutputDevice], wanted: str) -> OutputDevice:
-    if wanted.isdigit():
+    if wanted.isdecimal():
         fitting = [device for device in devices if device.index == int(wanted)]
     else:
         sought = wanted.casefold()
@@ -170,10 +171,7 @@ def candidate_formats(wanted: AudioFormat, device: OutputDevice) -> list[AudioFo
     Changing channels costs nothing, changing the rate costs a resampler, so
     channels give way first.
     """
-    channels = [wanted.channels, 2, 1] if wanted.channels == 1 else [wanted.channels, 2]
-    channels = [n for n in dict.fromkeys(channels) if n <= device.max_channels] or [
-        device.max_channels
-    ]
+    channels = [n for n in dict.fromkeys([wanted.channels, 2, 1]) if n <= device.max_channels]
     rates = dict.fromkeys([wanted.rate_hz, device.default_rate_hz, 48000, 44100])
     return [AudioFormat(rate, n, wanted.sample_type) for rate in rates for n in channels]
 
@@ -216,6 +214,15 @@ def open_output(
         f"the sound device {device.name!r} cannot be opened: {_reason(refusal)}",
         remedy="voicecli devices lists others; choose one with --device",
     ) from refusal
+
+
+@contextmanager
+def stream_faults() -> Iterator[None]:
+    """Turn PortAudio's refusals into `DeviceError`."""
+    try:
+        yield
+    except _portaudio().PortAudioError as error:
+        raise device_fault(error) from error
 
 
 def device_fault(error: Exception) -> DeviceError:

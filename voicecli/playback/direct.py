@@ -13,9 +13,8 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
-from voicecli.playback.callback import RING_S
-from voicecli.playback.device import device_fault, open_output
-from voicecli.playback.feeder import LevelStatistics
+from voicecli.playback.device import open_output, stream_faults
+from voicecli.playback.levels import BufferLevels
 from voicecli.playback.ring import Ring
 from voicecli.playback.timeline import Timeline
 
@@ -38,6 +37,10 @@ class DirectSink:
 
     The ledger comes from the clock (see `Timeline`): blocking writes tell when
     each piece was handed over, and the device plays at its own steady rate.
+
+    All state but the stream is under ``_changed``. The stream belongs to the
+    writer's thread while that runs: PortAudio forbids to stop a stream in which
+    another thread is writing.
     """
 
     def __init__(
@@ -53,29 +56,30 @@ class DirectSink:
         self._clock = clock
         self._policy = policy
         self._spawn = spawn
+        self._preroll_s = preroll_s
         self._changed = threading.Condition()
         self._thread: Joinable | None = None
         self._input_ended = False
         self._aborted = False
         self._closed = False
         self._finished = False
-        self._started = False
         self._rebuffering = False
         self._silent_at: float | None = None
         self._underflows = 0
         self._fault: DeviceError | None = None
-        self._levels = LevelStatistics()
+        self._levels = BufferLevels()
         opened = open_output(
             device, wanted, callback=None, accept=lambda f: f.rate_hz == wanted.rate_hz
         )
         self._stream: Any = opened.stream
+        self._device_frames = 0
         self._latency_s = opened.latency_s
         self._format = opened.format
-        capacity_s = max(RING_S, 2 * policy.start_s, 2 * policy.resume_s)
-        self._ring = Ring(opened.format.frames(capacity_s), opened.format)
-        self._preroll = opened.format.frames(preroll_s)
+        self._ring = Ring(opened.format.frames(policy.capacity_s), opened.format)
         delay_s = 0.0 if opened.starts_at_write else opened.latency_s
         self._timeline = Timeline(opened.format.rate_hz, delay_s=delay_s)
+        block_frames = opened.format.frames(BLOCK_S)
+        self._block = np.zeros((block_frames, self._format.channels), self._format.sample_type)
 
     @property
     def format(self) -> AudioFormat:
@@ -93,7 +97,8 @@ class DirectSink:
             DeviceError: the device failed, or has stopped taking frames.
         """
         with self._changed:
-            stuck_after = self._clock.now() + _STUCK_S
+            patience_s = _STUCK_S + self._preroll_s  # nothing is taken during the preroll
+            stuck_after = self._clock.now() + patience_s
             read_before = self._ring.read
             while not self._aborted:
                 if self._fault:
@@ -102,11 +107,12 @@ class DirectSink:
                 self._changed.notify_all()
                 if not samples.shape[0]:
                     return
+                now = self._clock.now()
                 if self._ring.read != read_before:
-                    read_before, stuck_after = self._ring.read, self._clock.now() + _STUCK_S
-                elif self._clock.now() >= stuck_after:
+                    read_before, stuck_after = self._ring.read, now + patience_s
+                elif now >= stuck_after:
                     raise DeviceError("the sound device has stopped taking audio")
-                self._clock.wait(self._changed, _STUCK_S / 10)
+                self._clock.wait(self._changed, stuck_after - now)
 
     def end_input(self) -> None:
         """Release any threshold and let the ring run out."""
@@ -117,37 +123,55 @@ class DirectSink:
     def _write_to_device(self) -> None:
         """The writer's thread: waits for frames, writes them, sees to the tail."""
         try:
-            block = np.zeros((self._format.frames(BLOCK_S), self._format.channels), self._dtype)
-            if self._preroll:
-                self._put(np.zeros((self._preroll, self._format.channels), self._dtype))
+            # Runs dry until the first frame, which is heard the moment that it is written.
+            with stream_faults():
+                self._stream.start()
+                self._device_frames = self._stream.write_available
+            self._put_silence(self._preroll_s)
             while self._wait_for_frames():
-                with self._changed:
-                    if not self._input_ended:
-                        self._levels.add(self._ring.readable)
-                    count = self._ring.read_into(block)
-                    self._changed.notify_all()
-                first = self._timeline.frames == 0
-                self._timeline.push(count, self._clock.now())
-                # Silence in front of the first frame underflows by design.
-                self._underflows += self._put(block[:count]) and not first
-            self._let_the_tail_sound()
-        except Exception as error:  # noqa: BLE001  whatever PortAudio raises ends the sink
-            self._fault = device_fault(error)
+                self._put_block()
+            # Stopping after blocking writes loses what the device holds, 1.25 × latency,
+            # so let that be silence.
+            self._put_silence(self._latency_s + _TAIL_MARGIN_S)
+        except DeviceError as error:
+            self._fault = error
         finally:
             with self._changed:
                 self._finished = True
+                if self._aborted:
+                    self._silence_stream()
                 self._changed.notify_all()
 
-    @property
-    def _dtype(self) -> str:
-        return self._format.sample_type
+    def _put_silence(self, duration_s: float) -> None:
+        """Write silence, in blocks: an abort must not wait for all of it."""
+        left = self._format.frames(duration_s)
+        self._block[:] = 0
+        while left > 0 and not self._aborted:
+            silence = self._block[:left]
+            left -= silence.shape[0]
+            with self._changed:
+                if self._timeline.ends_at is None:
+                    self._timeline.push_silence(silence.shape[0], self._clock.now())
+            with stream_faults():
+                self._stream.write(silence.tobytes())
 
-    def _put(self, frames: Samples) -> bool:
-        """Write to the device; True if it had run dry before."""
-        if not self._started:
-            self._started = True
-            self._stream.start()
-        return bool(self._stream.write(frames.tobytes()))
+    def _put_block(self) -> None:
+        """Move one block from the ring to the device and book it."""
+        with self._changed:
+            if not self._input_ended:
+                self._levels.add(self._format.duration_s(self._ring.readable))
+            count = self._ring.read_into(self._block)
+            first = self._timeline.ends_at is None
+            self._timeline.push(count, self._clock.now())
+            self._changed.notify_all()
+        with stream_faults():
+            ran_dry = self._stream.write(self._block[:count].tobytes())
+            held = self._device_frames - self._stream.write_available
+        with self._changed:
+            # Silence in front of the first frame underflows by design.
+            self._underflows += bool(ran_dry) and not first
+            # What the device tells moves in steps of its period, a quarter of its latency.
+            self._timeline.correct(held, self._clock.now(), self._latency_s / 2)
 
     def _wait_for_frames(self) -> bool:
         """Wait until there is something to write now; False at the end or when aborted."""
@@ -160,32 +184,25 @@ class DirectSink:
                     return True
                 if self._input_ended and not self._ring.readable:
                     return False
-                dry_at = None if self._rebuffering else self._timeline.ends_at
-                self._clock.wait(self._changed, None if dry_at is None else max(dry_at - now, 0.0))
+                dry_at = None if self._rebuffering else self._timeline.dry_at
+                self._clock.wait(self._changed, None if dry_at is None else dry_at - now)
             return False
 
     def _may_write(self, buffered_s: float, now: float) -> bool:
-        ended = self._input_ended
-        if self._timeline.ends_at is None:
-            return buffered_s > 0 and self._policy.may_start(buffered_s, input_ended=ended)
-        if not self._rebuffering and self._timeline.is_dry(now) and not ended:
+        ended, dry_at = self._input_ended, self._timeline.dry_at
+        if dry_at is None:
+            return self._policy.may_start(buffered_s, input_ended=ended)
+        if now >= dry_at and not (ended or self._rebuffering):
             self._rebuffering = True
-        if self._rebuffering and not self._policy.may_resume(buffered_s, input_ended=ended):
-            return False
+            self._levels.add(buffered_s)
+        if self._rebuffering:
+            return self._policy.may_resume(buffered_s, input_ended=ended)
         return buffered_s > 0
 
-    def _let_the_tail_sound(self) -> None:
-        """Follow the last frame with silence, so that stopping cannot cut it off.
-
-        PortAudio's stop after blocking writes loses about 1.25 × latency of what
-        was written last.
-        """
-        if self._aborted:
-            self._silent_at = self._clock.now()
-            self._stream.abort(ignore_errors=True)
-        elif self._started:
-            tail = self._format.frames(self._latency_s + _TAIL_MARGIN_S)
-            self._put(np.zeros((tail, self._format.channels), self._dtype))
+    def _silence_stream(self) -> None:
+        """Stop at once what sounds; under the lock, with no writer in the stream."""
+        self._silent_at = self._clock.now()
+        self._stream.abort(ignore_errors=True)
 
     def drain(self, deadline: Deadline) -> bool:
         """Wait until the last frame has been heard; False if the deadline came first."""
@@ -205,51 +222,62 @@ class DirectSink:
         return True
 
     def abort(self) -> None:
-        """Silence within one block: the writer, who owns the stream, stops it."""
+        """Silence within one block, by the writer, or at once where that has ended."""
         with self._changed:
+            if self._aborted:
+                return
             self._aborted = True
+            if self._finished and not self._closed:
+                self._silence_stream()
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Join the writer and release the device."""
-        if self._closed:
-            return
-        self._closed = True
+        """Join the writer and release the device, unless the writer hangs in it for good."""
+        with self._changed:
+            if self._closed:
+                return
+            if not self._input_ended:
+                self.abort()
+            self._closed = True
         if self._thread is not None:
             self._thread.join(_STUCK_S)
-        if self._started and not self._aborted:
-            self._stream.stop(ignore_errors=True)
+            if not self._finished:
+                return  # closing under a thread that writes would crash the process
+            if not (self._aborted or self._fault):
+                self._stream.stop(ignore_errors=True)
         self._stream.close(ignore_errors=True)
 
     def position(self) -> int:
         """Frames heard so far, by the clock."""
-        return self._timeline.position(self._now())
+        with self._changed:
+            return self._timeline.position(self._now())
 
     def _now(self) -> float:
         return self._clock.now() if self._silent_at is None else self._silent_at
 
     def snapshot(self) -> SinkSnapshot:
         """How the sink stands."""
-        now, rate_hz = self._now(), self._format.rate_hz
-        return SinkSnapshot(
-            playing=self._timeline.ends_at is not None,
-            rebuffering=self._rebuffering,
-            buffered_s=self._ring.readable / rate_hz + self._timeline.buffered_s(now),
-            heard_s=self._timeline.position(now) / rate_hz,
-        )
+        with self._changed:
+            now, seconds = self._now(), self._format.duration_s
+            playing = self._timeline.ends_at is not None
+            ahead_s = self._timeline.buffered_s(now) if playing else self._preroll_s
+            return SinkSnapshot(
+                playing=playing,
+                rebuffering=self._rebuffering,
+                buffered_s=seconds(self._ring.readable) + ahead_s,
+                heard_s=seconds(self._timeline.position(now)),
+            )
 
     def report(self) -> SinkReport:
         """What the sink did."""
-        now, levels, seconds = self._now(), self._levels, self._format.duration_s
-        ends_at = self._timeline.ends_at
-        return SinkReport(
-            first_sound_at=self._timeline.first_sound_at,
-            last_sound_at=None if ends_at is None else min(ends_at, now),
-            heard_frames=self._timeline.position(now),
-            underruns=tuple(self._timeline.underruns),
-            device_underflows=self._underflows,
-            rebuffers=len(self._timeline.underruns),
-            start_buffered_s=None if levels.first is None else seconds(levels.first),
-            min_buffered_s=None if levels.least is None else seconds(levels.least),
-            mean_buffered_s=None if levels.mean is None else levels.mean / self._format.rate_hz,
-        )
+        with self._changed:
+            now = self._now()
+            return SinkReport.until(
+                now,
+                heard_frames=self._timeline.position(now),
+                first_sound_at=self._timeline.first_sound_at,
+                ends_at=self._timeline.ends_at,
+                underruns=self._timeline.underruns,
+                levels=self._levels,
+                device_underflows=self._underflows,
+            )

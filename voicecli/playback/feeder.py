@@ -8,10 +8,10 @@ which is replaced in one step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voicecli.playback.base import Underrun
+from voicecli.playback.levels import BufferLevels
 
 if TYPE_CHECKING:
     from voicecli.audio import Samples
@@ -19,36 +19,12 @@ if TYPE_CHECKING:
     from voicecli.playback.ring import Ring
 
 
-@dataclass(slots=True)
-class LevelStatistics:
-    """Least and mean of a buffer's level, sampled once a block; frames."""
-
-    first: int | None = None
-    least: int | None = None
-    total: int = 0
-    samples: int = 0
-
-    def add(self, level: int) -> None:
-        """Count one sample of the level."""
-        if self.first is None:
-            self.first = level
-        if self.least is None or level < self.least:
-            self.least = level
-        self.total += level
-        self.samples += 1
-
-    @property
-    def mean(self) -> float | None:
-        """Mean of the samples, None without any."""
-        return self.total / self.samples if self.samples else None
-
-
 class Feeder:
     """Fills the device's blocks from a ring, with silence where there is nothing.
 
     ``input_ended`` is set by the producer after its last write to the ring, and
     read here before the ring is: so an empty ring that is seen after it really
-    is the end.
+    is the end. Of the ``preroll`` frames the last block is filled up.
     """
 
     def __init__(self, ring: Ring, policy: BufferPolicy, rate_hz: int, preroll: int = 0) -> None:
@@ -56,74 +32,74 @@ class Feeder:
         self._policy = policy
         self._rate_hz = rate_hz
         self._preroll = preroll
-        self._anchor: tuple[float, int, int] | None = None
-        self._hole_from = 0
+        # Spans of sound, (first frame, frames, time of the first): the latest block
+        # with frames in it, and the one in front of the latest hole.
+        self._latest = self._before_hole = (0, 0, 0.0)
         self._hole = 0
         self.input_ended = False
         self.playing = False
         self.rebuffering = False
         self.first_sound_at: float | None = None
-        self.last_sound_at: float | None = None
+        self.finished = False
         self.underruns: list[Underrun] = []
-        self.levels = LevelStatistics()
+        self.levels = BufferLevels()
 
     def fill(self, out: Samples, dac_at: float) -> None:
         """Fill one block, whose first frame will be heard at ``dac_at`` (clock seconds)."""
         ended = self.input_ended
-        if not self._may_play(out.shape[0], ended=ended):
+        buffered_s = self._ring.readable / self._rate_hz
+        if not self._may_play(out.shape[0], buffered_s, ended=ended):
             out[:] = 0
             return
         if not ended:
-            self.levels.add(self._ring.readable)
+            self.levels.add(buffered_s)
         first = self._ring.read
         count = self._ring.read_into(out)
-        missing = out.shape[0] - count
-        if missing:
-            out[count:] = 0
         if count:
-            self._anchor = (dac_at, first, count)
+            self._latest = (first, count, dac_at)
             if self.first_sound_at is None:
                 self.first_sound_at = dac_at
-        if missing and ended:
-            self._finish(dac_at + count / self._rate_hz)
-        elif missing:
+        if count == out.shape[0]:
+            return
+        out[count:] = 0
+        if ended:
+            self.finished = True
+        else:
+            self._before_hole = self._latest
+            self._hole = out.shape[0] - count
             self.rebuffering = True
-            self._hole_from = self._ring.read
-            self._hole = missing
 
-    def _may_play(self, frames: int, *, ended: bool) -> bool:
+    def _may_play(self, frames: int, buffered_s: float, *, ended: bool) -> bool:
         """Whether this block takes from the ring; counts the silence if it does not."""
-        if self.last_sound_at is not None:
-            return False
-        buffered_s = self._ring.readable / self._rate_hz
         if self._preroll > 0:
             self._preroll -= frames
-            return False
-        if not self.playing:
+        elif not self.playing:
             self.playing = self._policy.may_start(buffered_s, input_ended=ended)
             return self.playing
-        if self.rebuffering:
-            if not self._policy.may_resume(buffered_s, input_ended=ended):
-                self._hole += frames
-                return False
+        elif not self.rebuffering:
+            return True
+        elif self._policy.may_resume(buffered_s, input_ended=ended):
+            at_s, silence_s = self._ring.read / self._rate_hz, self._hole / self._rate_hz
+            self.underruns.append(Underrun(at_s, silence_s))
             self.rebuffering = False
-            if buffered_s:  # otherwise it was the end, late to be told: nothing was missing
-                at_s, silence_s = self._hole_from / self._rate_hz, self._hole / self._rate_hz
-                self.underruns.append(Underrun(at_s, silence_s))
-        return True
+            return True
+        elif ended:
+            self.finished = True  # it was the end, late to be told: nothing was missing
+        else:
+            self._hole += frames
+        return False
 
-    def _finish(self, at: float) -> None:
-        if self._anchor is not None:
-            # After a hole that turned out to be the end, the last frame was heard long ago.
-            heard_at, _, count = self._anchor
-            at = heard_at + count / self._rate_hz
-        self.last_sound_at = at
+    @property
+    def sounds_until(self) -> float:
+        """When the last frame that the device was given will have been heard; any thread."""
+        _, frames, at = self._latest
+        return at + frames / self._rate_hz
 
     def position(self, now: float) -> int:
         """Frames heard at ``now``; any thread."""
-        anchor = self._anchor
-        if anchor is None:
-            return 0
-        dac_at, first, count = anchor
-        since = round((now - dac_at) * self._rate_hz)
-        return max(0, min(first + since, first + count))
+        # Right after a hole the latest block may not sound yet, nor all before the hole.
+        return max(0, self._heard_of(self._before_hole, now), self._heard_of(self._latest, now))
+
+    def _heard_of(self, span: tuple[int, int, float], now: float) -> int:
+        first, frames, at = span
+        return first + min(frames, round((now - at) * self._rate_hz))

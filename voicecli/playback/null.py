@@ -6,16 +6,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from voicecli.playback.base import SinkReport, SinkSnapshot
-from voicecli.playback.feeder import LevelStatistics
+from voicecli.playback.levels import BufferLevels
 from voicecli.playback.timeline import Timeline
 
 if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Samples
     from voicecli.clock import Clock, Deadline
     from voicecli.playback.policy import BufferPolicy
-
-CAPACITY_S = 30.0
-"""Audio taken ahead of the pretended sound before ``write`` blocks, as a real ring does."""
 
 
 class NullSink:
@@ -39,12 +36,11 @@ class NullSink:
         self._changed = threading.Condition()
         self._timeline = Timeline(format.rate_hz)
         self._preroll_s = preroll_s
-        self._ready_at = 0.0
         self._waiting_frames = 0
         self._input_ended = False
         self._aborted = False
         self._silent_at: float | None = None
-        self._levels = LevelStatistics()
+        self._levels = BufferLevels()
 
     @property
     def format(self) -> AudioFormat:
@@ -53,7 +49,8 @@ class NullSink:
 
     def start(self) -> None:
         """Begin the preroll."""
-        self._ready_at = self._clock.now() + self._preroll_s
+        with self._changed:
+            self._timeline.push_silence(self._format.frames(self._preroll_s), self._clock.now())
 
     def write(self, samples: Samples) -> None:
         """Book frames, waiting while more than the capacity is ahead of the sound."""
@@ -61,27 +58,32 @@ class NullSink:
             self._waiting_frames += samples.shape[0]
             self._release()
             while not self._aborted:
-                ahead_s = self._buffered_s() - CAPACITY_S
+                ahead_s = self._buffered_s() - self._policy.capacity_s
                 if ahead_s <= 0:
                     return
                 self._clock.wait(self._changed, ahead_s)
 
     def _release(self) -> None:
         """Hand waiting frames to the pretended device as soon as the policy allows."""
-        now = self._clock.now()
+        now, dry_at, ended = self._clock.now(), self._timeline.dry_at, self._input_ended
         waiting_s = self._format.duration_s(self._waiting_frames)
-        ended = self._input_ended
-        if self._timeline.ends_at is None:
+        if dry_at is None:
             ready = self._policy.may_start(waiting_s, input_ended=ended)
+        elif now >= dry_at:
+            ready = self._policy.may_resume(waiting_s, input_ended=ended)
         else:
-            dry = self._timeline.is_dry(now)
-            ready = not dry or self._policy.may_resume(waiting_s, input_ended=ended)
-        if not (ready and self._waiting_frames):
-            return
-        self._timeline.push(self._waiting_frames, max(now, self._ready_at))
-        self._waiting_frames = 0
-        if not ended:
-            self._levels.add(self._format.frames(self._timeline.buffered_s(now)))
+            ready = waiting_s > 0
+        if ready and not self._aborted:
+            if dry_at is not None:
+                self._sample_level(now)
+            self._timeline.push(self._waiting_frames, now)
+            self._waiting_frames = 0
+            self._sample_level(now)
+
+    def _sample_level(self, now: float) -> None:
+        """Sample before and after each arrival: the valleys and the peaks of the level."""
+        if not self._input_ended:
+            self._levels.add(self._timeline.buffered_s(now))
 
     def _buffered_s(self) -> float:
         waiting_s = self._format.duration_s(self._waiting_frames)
@@ -117,40 +119,41 @@ class NullSink:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Nothing to release; without an end of input, silence."""
+        if not self._input_ended:
+            self.abort()
 
     def position(self) -> int:
         """Frames that would have been heard so far."""
-        return self._timeline.position(self._now())
+        with self._changed:
+            return self._timeline.position(self._now())
 
     def _now(self) -> float:
         return self._clock.now() if self._silent_at is None else self._silent_at
 
     def snapshot(self) -> SinkSnapshot:
         """How the pretended sound stands."""
-        now = self._now()
-        playing = self._timeline.ends_at is not None
-        return SinkSnapshot(
-            playing=playing,
-            rebuffering=playing and not self._input_ended and self._timeline.is_dry(now),
-            buffered_s=self._buffered_s(),
-            heard_s=self._format.duration_s(self._timeline.position(now)),
-        )
+        with self._changed:
+            now, dry_at = self._now(), self._timeline.dry_at
+            return SinkSnapshot(
+                playing=dry_at is not None,
+                rebuffering=dry_at is not None and now >= dry_at and not self._input_ended,
+                buffered_s=self._buffered_s() + (self._preroll_s if dry_at is None else 0.0),
+                heard_s=self._format.duration_s(self._timeline.position(now)),
+            )
 
     def report(self) -> SinkReport:
         """What a perfect device would have done."""
-        now, levels, ends_at = self._now(), self._levels, self._timeline.ends_at
-        seconds = self._format.duration_s
-        return SinkReport(
-            first_sound_at=self._timeline.first_sound_at,
-            last_sound_at=None if ends_at is None else min(ends_at, now),
-            heard_frames=self._timeline.position(now),
-            underruns=tuple(self._timeline.underruns),
-            rebuffers=len(self._timeline.underruns),
-            start_buffered_s=None if levels.first is None else seconds(levels.first),
-            min_buffered_s=None if levels.least is None else seconds(levels.least),
-            mean_buffered_s=None if levels.mean is None else levels.mean / self._format.rate_hz,
-        )
+        with self._changed:
+            now = self._now()
+            return SinkReport.until(
+                now,
+                heard_frames=self._timeline.position(now),
+                first_sound_at=self._timeline.first_sound_at,
+                ends_at=self._timeline.ends_at,
+                underruns=self._timeline.underruns,
+                levels=self._levels,
+            )
 
 
 class DiscardSink:

@@ -50,7 +50,7 @@ class Ring:
 
     @property
     def readable(self) -> int:
-        """Frames that wait; exact for the reader, a lower bound for others."""
+        """Frames that wait: at least so many for the reader, at most so many for the writer."""
         return self._written - self._read
 
     def write(self, samples: Samples) -> int:

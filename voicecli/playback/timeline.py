@@ -7,53 +7,78 @@ is written to follows from when its pieces were handed over.
 
 from __future__ import annotations
 
+from math import inf
+
 from voicecli.playback.base import Underrun
 
 
 class Timeline:
-    """Books pieces of sound against the clock; times in seconds, lengths in frames."""
+    """Books pieces of sound against the clock; times in seconds, lengths in frames.
+
+    A piece is heard ``delay_s`` after it was handed over, or after the piece
+    before it, whichever is later. Not locked: whoever shares one locks it.
+    """
 
     def __init__(self, rate_hz: int, *, delay_s: float = 0.0) -> None:
         self._rate_hz = rate_hz
         self._delay_s = delay_s
         self._frames = 0
-        self._ends_at = 0.0
+        self._ends_at = -inf
+        self._before_hole = (0, -inf)  # frames until the latest hole, and when it began
         self.first_sound_at: float | None = None
         self.underruns: list[Underrun] = []
-
-    @property
-    def frames(self) -> int:
-        """Frames handed over."""
-        return self._frames
 
     @property
     def ends_at(self) -> float | None:
         """When the last frame so far will have been heard; None before the first."""
         return None if self.first_sound_at is None else self._ends_at
 
-    def is_dry(self, now: float) -> bool:
-        """Whether all that was handed over has been heard (False before the first)."""
-        return self.first_sound_at is not None and now >= self._ends_at
+    @property
+    def dry_at(self) -> float | None:
+        """From when on a piece comes too late to follow without a hole; None before the first."""
+        return None if self.first_sound_at is None else self._ends_at - self._delay_s
+
+    def push_silence(self, frames: int, now: float) -> None:
+        """Book silence in front of the first frame: it takes time and is no sound."""
+        self._ends_at = max(now + self._delay_s, self._ends_at) + frames / self._rate_hz
 
     def push(self, frames: int, now: float) -> None:
         """Book ``frames`` handed over at ``now``; a hole before them becomes an underrun."""
-        heard_at = now + self._delay_s
+        heard_at = max(now + self._delay_s, self._ends_at)
         if self.first_sound_at is None:
-            self.first_sound_at = self._ends_at = heard_at
-        elif self.is_dry(now):
-            hole_s = heard_at - self._ends_at
-            self.underruns.append(Underrun(self._frames / self._rate_hz, hole_s))
-            self._ends_at = heard_at
+            self.first_sound_at = heard_at
+        elif heard_at > self._ends_at:
+            hole = Underrun(self._frames / self._rate_hz, heard_at - self._ends_at)
+            self.underruns.append(hole)
+            self._before_hole = (self._frames, self._ends_at)
         self._frames += frames
-        self._ends_at += frames / self._rate_hz
+        self._ends_at = heard_at + frames / self._rate_hz
+
+    def correct(self, held_frames: int, now: float, tolerance_s: float) -> None:
+        """Follow the device where it tells at ``now`` that it holds something else than booked.
+
+        The device's crystal and the computer's clock differ by some 50 ppm, 0.2 s
+        an hour: uncorrected, the books of a long reading drift away from the sound.
+        Differences within ``tolerance_s`` are the grain of what devices tell.
+        """
+        told_s = now + self._delay_s + held_frames / self._rate_hz
+        if abs(told_s - self._ends_at) > tolerance_s:
+            self._ends_at = told_s
 
     def position(self, now: float) -> int:
         """Frames heard by ``now``."""
         if self.first_sound_at is None:
             return 0
-        ahead_s = max(0.0, self._ends_at - now)
-        return max(0, self._frames - round(ahead_s * self._rate_hz))
+        frames, ended_at = self._before_hole
+        return max(
+            0,
+            frames - self._frames_in(ended_at - now),
+            self._frames - self._frames_in(self._ends_at - now),
+        )
+
+    def _frames_in(self, duration_s: float) -> int:
+        return round(duration_s * self._rate_hz) if duration_s > 0 else 0
 
     def buffered_s(self, now: float) -> float:
-        """Seconds of sound handed over and not yet heard."""
+        """Seconds of sound handed over and not yet heard, the silence in front included."""
         return 0.0 if self.first_sound_at is None else max(0.0, self._ends_at - now)
