@@ -1,0 +1,50 @@
+"""Audio streams for voice agents: decode, encode and play at the device's pace, in asyncio.
+
+The names and shapes are those that users of LiveKit know; each is loaded when
+it is first touched.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from voicecli.streams.buffer import BufferFull, StreamBuffer, StreamClosed
+    from voicecli.streams.decoder import AudioStreamDecoder
+    from voicecli.streams.frame import AudioFrame
+    from voicecli.streams.framedecoder import decode_stream
+    from voicecli.streams.source import AudioSource
+
+__all__ = [
+    "AudioFrame",
+    "AudioSource",
+    "AudioStreamDecoder",
+    "BufferFull",
+    "StreamBuffer",
+    "StreamClosed",
+    "decode_stream",
+]
+
+_HOMES = {
+    "AudioFrame": "frame",
+    "AudioSource": "source",
+    "AudioStreamDecoder": "decoder",
+    "BufferFull": "buffer",
+    "StreamBuffer": "buffer",
+    "StreamClosed": "buffer",
+    "decode_stream": "framedecoder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"voicecli.streams.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,353 @@
+"""An async stream decoder: push bytes, iterate frames, nothing in between to look after.
+
+The consumer drives it. Bytes wait until ``__anext__`` asks for a frame, then a
+small slice of them is decoded on the spot, on the event loop, or, where more
+waits than takes a moment, on a thread shared by all streams, ahead of the
+consumer as far as a bound. So a stream at the pace of speech never leaves the
+loop, a file pushed whole does not stall it, and a producer that outruns the
+consumer meets a bound.
+
+Everything here belongs to the loop's thread. A task on the executor has the
+`FrameDecoder` to itself while ``_is_away``, touches nothing else, and reports by
+``call_soon_threadsafe``: there is no lock, and a stream's decoding is never
+concurrent with itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from contextlib import suppress
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from voicecli.streams.buffer import BufferFull, StreamClosed
+from voicecli.streams.executor import CostMeter, pass_budget, shared_executor
+from voicecli.streams.framedecoder import FrameDecoder, slices
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from typing_extensions import Buffer
+
+    from voicecli.streams.frame import AudioFrame
+
+MAX_QUEUED_BYTES = 8 << 20
+MAX_AHEAD_S = 2.0
+
+_INLINE_S = 0.0005
+_TASK_S = 0.004
+_LEAST_BYTES = 256
+_MOST_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 11
+_VIEW_BYTES = 1 << 15
+
+_THREADLESS = (None, "pcm", "wav")
+"""Codecs decoded on the loop whatever waits: unknown yet, or a view of the bytes."""
+
+
+class _State(Enum):
+    """Where a stream stands; each can only become one further down, except by `aclose`."""
+
+    OPEN = auto()  # bytes may be pushed
+    ENDED = auto()  # all bytes were pushed
+    BROKEN = auto()  # a fault was found; it may still have to be told
+    FINISHED = auto()  # all was decoded
+    CLOSED = auto()  # closed on purpose
+
+
+class _Turn:
+    """A stretch of a stream that is decoded in one go; owned by one thread at a time.
+
+    It ends early, leaving pieces undone, when it has taken longer than it should:
+    how much a few bytes become is up to whoever made them.
+    """
+
+    __slots__ = ("done", "done_bytes", "flushed", "frames", "is_last", "pieces", "spent_s")
+
+    def __init__(self, pieces: list[bytes], *, is_last: bool) -> None:
+        self.pieces = pieces
+        self.is_last = is_last
+        self.done = 0
+        self.done_bytes = 0
+        self.flushed = False
+        self.spent_s = 0.0
+        self.frames: list[AudioFrame] = []
+
+    def run(self, decoder: FrameDecoder, limit_s: float) -> None:
+        """Decode pieces until they are done or ``limit_s`` of CPU time has passed."""
+        began = time.thread_time()
+        for piece in self.pieces:
+            if self.spent_s > limit_s:
+                return
+            self.frames += decoder.feed(piece)
+            self.done += 1
+            self.done_bytes += len(piece)
+            self.spent_s = time.thread_time() - began
+        if self.is_last:
+            self.frames += decoder.flush()
+            self.flushed = True
+            self.spent_s = time.thread_time() - began
+
+
+class AudioStreamDecoder:
+    """Decodes a stream of any of the six formats as it arrives.
+
+    ::
+
+        async with AudioStreamDecoder(sample_rate=24_000, format="audio/ogg") as decoder:
+            producer = asyncio.create_task(receive(decoder))  # push… end_input
+            async for frame in decoder:
+                await source.capture_frame(frame)
+
+    All methods belong to one event loop's thread; from another, use
+    ``loop.call_soon_threadsafe(decoder.push, data)``.
+
+    Iteration ends after the last frame, or raises, after every frame that was
+    good: `CorruptStream` or `TruncatedStream` where the bytes are damaged or end
+    too early, `UnsupportedFormat` or `BadResponse` where they are no such audio,
+    or none. After a deliberate `aclose` it just ends. A fault is raised once.
+
+    Args:
+        sample_rate: of the frames, in Hz; None keeps the stream's own.
+        num_channels: of the frames; None keeps the stream's own.
+        format: a media type, a name, or None to go by the bytes alone; see
+            `voicecli.streams.framedecoder.FrameDecoder`, which also tells about pcm.
+        max_queued_bytes: bytes that may wait to be decoded. One chunk that is
+            larger is taken when nothing else waits.
+        max_ahead_s: seconds of audio decoded before they are asked for, where a
+            backlog is decoded on another thread; one slice more may be.
+
+    Raises:
+        UnsupportedFormat: ``format`` is a name that is none of the six.
+        ValueError: a rate or channels below 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_rate: int | None = 48_000,
+        num_channels: int | None = 1,
+        format: str | None = None,
+        max_queued_bytes: int = MAX_QUEUED_BYTES,
+        max_ahead_s: float = MAX_AHEAD_S,
+    ) -> None:
+        self._decoder = FrameDecoder(
+            sample_rate=sample_rate, num_channels=num_channels, format=format
+        )
+        self._max_queued_bytes = max_queued_bytes
+        self._max_ahead_s = max_ahead_s
+        self._state = _State.OPEN
+        self._cost = CostMeter()
+        self._chunks: deque[bytes] = deque()
+        self._offset = 0  # into the first chunk
+        self._left_over: list[bytes] = []  # of the latest turn; before the chunks
+        self._queued_bytes = 0  # those on the executor included
+        self._is_away = False
+        self._frames: deque[AudioFrame] = deque()
+        self._ahead_s = 0.0
+        self._news = asyncio.Event()  # for the consumer
+        self._room = asyncio.Event()  # for the producer
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes pushed and not decoded yet."""
+        return self._queued_bytes
+
+    # The producer's end.
+
+    def push(self, data: Buffer) -> None:
+        """Queue bytes, cut anywhere; takes a microsecond whatever their number.
+
+        What is pushed after a fault was found is dropped: the iteration tells it.
+
+        Raises:
+            BufferFull: more than ``max_queued_bytes`` would wait; nothing was queued.
+            StreamClosed: after `end_input` or `aclose`.
+        """
+        chunk = bytes(data)  # itself, where it is bytes
+        if self._state is not _State.OPEN:
+            if self._state is _State.BROKEN:
+                return
+            raise StreamClosed("push() after end_input() or aclose()")
+        if not self._has_room(len(chunk)):
+            raise BufferFull(
+                f"{self._queued_bytes} bytes wait to be decoded, and {len(chunk)} more would "
+                f"pass {self._max_queued_bytes}: await push_async(), or iterate faster"
+            )
+        if chunk:
+            self._chunks.append(chunk)
+            self._queued_bytes += len(chunk)
+            self._news.set()
+
+    async def push_async(self, data: Buffer) -> None:
+        """Queue bytes as `push` does, waiting until there is room. One producer at a time.
+
+        Raises:
+            StreamClosed: after `end_input` or `aclose`, or when closed meanwhile.
+        """
+        size = memoryview(data).nbytes
+        while self._state is _State.OPEN and not self._has_room(size):
+            self._room.clear()
+            await self._room.wait()
+        self.push(data)
+
+    def _has_room(self, size: int) -> bool:
+        return not self._queued_bytes or self._queued_bytes + size <= self._max_queued_bytes
+
+    def end_input(self) -> None:
+        """Say that all bytes were pushed. Idempotent."""
+        if self._state is _State.OPEN:
+            self._turn_to(_State.ENDED)
+
+    # The consumer's end.
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AudioFrame:
+        while not self._frames:
+            if self._state is _State.CLOSED:
+                raise StopAsyncIteration
+            if self._is_away:
+                await self._wait()
+            elif self._state in (_State.BROKEN, _State.FINISHED):
+                self._tell_fault()
+                raise StopAsyncIteration
+            elif self._queued_bytes or self._state is _State.ENDED:
+                await self._decode_some()
+            else:
+                await self._wait()
+        frame = self._frames.popleft()
+        self._ahead_s -= frame.duration
+        self._decode_ahead()
+        return frame
+
+    def _tell_fault(self) -> None:
+        fault, self._decoder.fault = self._decoder.fault, None
+        if fault is not None:
+            raise fault
+
+    async def _wait(self) -> None:
+        self._news.clear()
+        await self._news.wait()
+
+    async def _decode_some(self) -> None:
+        """Decode a slice here if that is all, or has to be; else send one to the executor."""
+        if self._has_backlog():
+            self._send_away()
+            return
+        budget = pass_budget(asyncio.get_running_loop())
+        if budget.is_spent:
+            await asyncio.sleep(0)
+            return  # whatever happened meanwhile, the caller looks again
+        turn = self._take(self._inline_bytes())
+        turn.run(self._decoder, _INLINE_S)
+        budget.spend(turn.spent_s)
+        self._accept(turn)
+
+    def _inline_bytes(self) -> int:
+        return self._cost.bytes_in(_INLINE_S, least=_LEAST_BYTES, most=_MOST_BYTES)
+
+    def _has_backlog(self) -> bool:
+        """Whether more waits than is decoded on the loop at a time."""
+        if self._decoder.codec in _THREADLESS:
+            return False
+        return self._queued_bytes > self._inline_bytes()
+
+    def _take(self, size: int) -> _Turn:
+        """At most ``size`` of the bytes that wait, to be decoded in one go."""
+        piece_bytes = _VIEW_BYTES if self._decoder.codec in _THREADLESS else _PIECE_BYTES
+        pieces, self._left_over = self._left_over, []
+        if pieces:
+            size = 0  # those first, and only those
+        while self._chunks and size > 0:
+            chunk = self._chunks[0]
+            end = self._offset + size
+            if end < len(chunk):
+                taken, self._offset, size = chunk[self._offset : end], end, 0
+            else:
+                taken, self._offset = chunk[self._offset :] if self._offset else chunk, 0
+                self._chunks.popleft()
+                size -= len(taken)
+            pieces += slices(taken, piece_bytes)
+        is_last = self._state is _State.ENDED and not self._chunks
+        return _Turn(pieces, is_last=is_last)
+
+    def _accept(self, turn: _Turn) -> None:
+        """Take over what a turn made of its pieces; on the loop's thread."""
+        self._left_over = turn.pieces[turn.done :]
+        self._queued_bytes -= turn.done_bytes
+        self._cost.add(turn.done_bytes, turn.spent_s)
+        self._frames.extend(turn.frames)
+        self._ahead_s += sum(frame.duration for frame in turn.frames)
+        if self._decoder.fault is not None:
+            self._drop_input()
+            self._turn_to(_State.BROKEN)
+        elif turn.flushed:
+            self._turn_to(_State.FINISHED)
+        else:
+            self._room.set()
+
+    # Decoding on the executor.
+
+    def _decode_ahead(self) -> None:
+        if self._is_away or self._ahead_s >= self._max_ahead_s:
+            return
+        if self._state in (_State.OPEN, _State.ENDED) and self._has_backlog():
+            self._send_away()
+
+    def _send_away(self) -> None:
+        turn = self._take(self._cost.bytes_in(_TASK_S, least=_LEAST_BYTES, most=_MOST_BYTES))
+        loop = asyncio.get_running_loop()
+        shared_executor().submit(self._decode_away, turn, loop)
+        self._is_away = True
+
+    def _decode_away(self, turn: _Turn, loop: asyncio.AbstractEventLoop) -> None:
+        """On an executor's thread, which has the `FrameDecoder` and the turn to itself."""
+        turn.run(self._decoder, _TASK_S)
+        with suppress(RuntimeError):  # the loop was closed, and with it whoever waited
+            loop.call_soon_threadsafe(self._back, turn)
+
+    def _back(self, turn: _Turn) -> None:
+        self._is_away = False
+        if self._state is not _State.CLOSED:
+            self._accept(turn)
+            self._decode_ahead()
+        self._news.set()
+
+    # The end.
+
+    def _turn_to(self, state: _State) -> None:
+        self._state = state
+        self._news.set()
+        self._room.set()
+
+    def _drop_input(self) -> None:
+        self._chunks.clear()
+        self._left_over = []
+        self._offset = self._queued_bytes = 0
+
+    async def aclose(self) -> None:
+        """Drop everything and end the iteration, silently; waits for a slice under way.
+
+        Idempotent. Never needed for the interpreter to exit.
+        """
+        self._turn_to(_State.CLOSED)
+        self._drop_input()
+        self._frames.clear()
+        while self._is_away:
+            await self._wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()

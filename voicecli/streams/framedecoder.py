@@ -1,0 +1,173 @@
+"""Bytes to `AudioFrame`: the pure core of both decoding faces, async and plain.
+
+All that decoding needs is imported with this module, so that no first stream
+of a process stalls an event loop for an import.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from voicecli.audio import AudioFormat
+from voicecli.codecs import CODECS, AutoDecoder, preload
+from voicecli.errors import UnsupportedFormat
+from voicecli.playback.conform import Conformer
+from voicecli.streams.frame import frame_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from voicecli.audio import Pcm
+    from voicecli.streams.frame import AudioFrame
+
+for _codec in CODECS:
+    with suppress(UnsupportedFormat):  # a library that is missing is told when it is needed
+        preload(_codec)
+
+OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
+
+SLICE_BYTES = 1 << 15
+"""As much is decoded at a time, whatever was pushed: what it becomes may be many times as much."""
+
+
+class FrameDecoder:
+    """Bytes of one stream, of a known format or not, to frames of a wanted shape.
+
+    Pure, and driven by one thread at a time. `feed` and `flush` do not raise:
+    they return what was good, and from then on `fault` says what was wrong.
+
+    Args:
+        sample_rate: of the frames, in Hz; None keeps the stream's own, which may
+            change where streams are laid end to end. Opus is decoded at this
+            rate where it has it, and everything else resampled.
+        num_channels: of the frames; None keeps the stream's own.
+        format: the claim about the bytes: a media type, a name (pcm, wav, opus,
+            mp3, aac, flac), or None. Magic bytes outweigh it. Raw samples have
+            none, so ``pcm`` must be claimed: 24 kHz mono unless the media type
+            has parameters that say otherwise (``audio/pcm;rate=16000;channels=2``).
+
+    Raises:
+        UnsupportedFormat: ``format`` is a name that is none of the six.
+        ValueError: a rate or channels below 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_rate: int | None = 48_000,
+        num_channels: int | None = 1,
+        format: str | None = None,
+    ) -> None:
+        for number in (sample_rate, num_channels):
+            if number is not None and number < 1:
+                raise ValueError(f"no such audio: {sample_rate} Hz, {num_channels} channels")
+        self._rate_hz = sample_rate
+        self._channels = num_channels
+        is_media_type = format is not None and "/" in format
+        name = None if is_media_type or format is None else format.strip().lower()
+        if name is not None and name not in CODECS:
+            raise UnsupportedFormat(
+                f"there is no format {format!r}", remedy=f"choose one of {', '.join(CODECS)}"
+            )
+        self._decoder = AutoDecoder(
+            name,
+            format if is_media_type else None,
+            opus_rate_hz=sample_rate if sample_rate in OPUS_RATES_HZ else 48_000,
+        )
+        self._target: AudioFormat | None = None
+        self._conformer: Conformer | None = None
+        self.fault: Exception | None = None
+
+    @property
+    def codec(self) -> str | None:
+        """Name of the codec, None until the bytes have told it."""
+        return self._decoder.name
+
+    def feed(self, data: bytes) -> list[AudioFrame]:
+        """Take bytes of any length, return the frames that became decodable."""
+        return self._collect(lambda: self._decoder.feed(data))
+
+    def flush(self) -> list[AudioFrame]:
+        """Say that no more bytes will come; return what is left. Called once."""
+        frames = self._collect(self._decoder.flush)
+        # A decoder that has both, a rest and a fault, tells the fault when asked again.
+        frames += self._collect(self._decoder.flush)
+        return frames if self.fault is not None else frames + self._resampled_rest()
+
+    def _collect(self, step: Callable[[], list[Pcm]]) -> list[AudioFrame]:
+        frames: list[AudioFrame] = []
+        if self.fault is not None:
+            return frames
+        try:
+            for pcm in step():
+                frames += self._conformed(pcm)
+        except Exception as fault:  # noqa: BLE001  raised by the iteration, be it foreseen or not
+            self.fault = fault
+            frames += self._resampled_rest()
+        return frames
+
+    def _conformed(self, pcm: Pcm) -> list[AudioFrame]:
+        rate_hz, channels = self._rate_hz or pcm.rate_hz, self._channels or pcm.samples.shape[1]
+        frames: list[AudioFrame] = []
+        target = AudioFormat(rate_hz, channels)
+        if self._conformer is None or target != self._target:
+            frames += self._resampled_rest()
+            self._target, self._conformer = target, Conformer(target)
+        pieces = self._conformer.convert(pcm)
+        frames += [frame_of(samples, rate_hz) for samples in pieces if len(samples)]
+        return frames
+
+    def _resampled_rest(self) -> list[AudioFrame]:
+        """What the resampler still holds, at the end or before a change of shape."""
+        if self._conformer is None or self._target is None:
+            return []
+        pieces = self._conformer.flush()
+        return [frame_of(samples, self._target.rate_hz) for samples in pieces if len(samples)]
+
+
+def slices(data: bytes, size: int = SLICE_BYTES) -> Iterator[bytes]:
+    """``data`` in pieces of at most ``size`` bytes; itself where it is no longer."""
+    if len(data) <= size:
+        yield data
+        return
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+def decode_stream(
+    chunks: Iterable[bytes],
+    *,
+    sample_rate: int | None = 48_000,
+    num_channels: int | None = 1,
+    format: str | None = None,
+) -> Iterator[AudioFrame]:
+    """Decode an iterable of bytes, of any sizes, lazily and on the caller's thread.
+
+    Args:
+        chunks: the stream; pulled from only as frames are asked for.
+        sample_rate: as `FrameDecoder`.
+        num_channels: as `FrameDecoder`.
+        format: as `FrameDecoder`.
+
+    Raises:
+        UnsupportedFormat: at once, ``format`` names nothing; from the iteration,
+            the bytes are audio of another kind.
+        ValueError: at once, a rate or channels below 1.
+        CorruptStream: from the iteration, after every frame that was good.
+        TruncatedStream: likewise.
+        BadResponse: from the iteration: the bytes are text, or there are none.
+    """
+    decoder = FrameDecoder(sample_rate=sample_rate, num_channels=num_channels, format=format)
+    return _frames(chunks, decoder)
+
+
+def _frames(chunks: Iterable[bytes], decoder: FrameDecoder) -> Iterator[AudioFrame]:
+    for chunk in chunks:
+        for piece in slices(chunk):
+            yield from decoder.feed(piece)
+        if decoder.fault is not None:
+            raise decoder.fault
+    yield from decoder.flush()
+    if decoder.fault is not None:
+        raise decoder.fault
