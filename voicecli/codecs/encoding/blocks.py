@@ -1,0 +1,53 @@
+"""Frames in any number to blocks of one size, as codecs want them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from voicecli.audio import Samples
+
+
+class Blocks:
+    """Cuts what is put in into blocks of ``size`` frames, and keeps what is left over.
+
+    A block is a view, of what was put in or of this object's own memory, and is
+    good until the next one is asked for.
+    """
+
+    def __init__(self, size: int, channels: int, dtype: type[np.generic]) -> None:
+        self.size = size
+        self.frames = 0
+        """Frames put in so far."""
+        self._block: Samples = np.zeros((size, channels), dtype)
+        self._filled = 0
+
+    def put(self, samples: Samples) -> Iterator[Samples]:
+        """Add frames of the block's own type, yield the blocks that are full now."""
+        self.frames += samples.shape[0]
+        at = 0
+        while at < samples.shape[0]:
+            if not self._filled and samples.shape[0] - at >= self.size:
+                yield np.ascontiguousarray(samples[at : at + self.size])
+                at += self.size
+                continue
+            step = min(self.size - self._filled, samples.shape[0] - at)
+            self._block[self._filled : self._filled + step] = samples[at : at + step]
+            self._filled += step
+            at += step
+            if self._filled == self.size:
+                self._filled = 0
+                yield self._block
+
+    def rest(self) -> Samples:
+        """The frames that fill no block, of shape (fewer than ``size``, channels)."""
+        return self._block[: self._filled]
+
+    def pad(self, blocks: int) -> Iterator[Samples]:
+        """Add silence until ``blocks`` have come out in all, yield those that had not."""
+        missing = max(0, blocks * self.size - self.frames)
+        yield from self.put(np.zeros((missing, self._block.shape[1]), self._block.dtype))

@@ -1,0 +1,96 @@
+"""libopus's encoder, on memory of ours.
+
+opuslib's own ``encode`` copies each packet through a list of its bytes and its
+``ctl`` leaves variadic arguments to chance, which on some processors is wrong.
+As in `voicecli.codecs.libopus` the same C functions are called through
+prototypes of our own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from voicecli.codecs import libopus  # first: it finds the library on behalf of opuslib
+
+import opuslib.api  # isort: skip
+
+if TYPE_CHECKING:
+    from voicecli.audio import Samples
+
+_APPLICATION_AUDIO = 2049  # these from opus_defines.h
+_SET_BITRATE_REQUEST = 4002
+_GET_LOOKAHEAD_REQUEST = 4027
+
+MAX_PACKET_BYTES = 1276
+"""The TOC byte and the longest frame of up to 20 ms (RFC 6716 section 3.4)."""
+
+
+def _function(name: str, restype: Any, *argtypes: Any) -> Any:
+    """A private handle of a C function: subscripting a CDLL makes a new one each time."""
+    function = opuslib.api.libopus[name]
+    function.restype = restype
+    function.argtypes = argtypes
+    return function
+
+
+_pointer, _int = ctypes.c_void_p, ctypes.c_int
+_get_size = _function("opus_encoder_get_size", _int, _int)
+_init = _function("opus_encoder_init", _int, _pointer, ctypes.c_int32, _int, _int)
+_ctl = _function("opus_encoder_ctl", _int, _pointer, _int)  # variadic: the value is not listed
+_encode = _function(
+    "opus_encode_float", ctypes.c_int32, _pointer, _pointer, _int, _pointer, ctypes.c_int32
+)
+
+version = libopus.version
+
+
+class PacketEncoder:
+    """The state of one Opus encoder; one thread at a time.
+
+    The state lives in memory that Python owns, so there is nothing to close.
+    "Audio" is the application: it keeps the voice as it is, where "VoIP" filters
+    it to be understood over a bad line; libopus chooses its modes by the bitrate.
+
+    Args:
+        rate_hz: 8000, 12000, 16000, 24000 or 48000.
+        channels: 1 or 2.
+        bitrate_bps: bits a second on average; libopus varies them with the sound.
+
+    Raises:
+        ValueError: libopus refuses.
+    """
+
+    def __init__(self, rate_hz: int, channels: int, bitrate_bps: int) -> None:
+        self._memory = ctypes.create_string_buffer(max(1, _get_size(channels)))
+        self._state = ctypes.addressof(self._memory)
+        if _init(self._state, rate_hz, channels, _APPLICATION_AUDIO) != 0:
+            raise ValueError(f"libopus encodes no {channels} channels at {rate_hz} Hz")
+        if _ctl(self._state, _SET_BITRATE_REQUEST, _int(bitrate_bps)) != 0:
+            raise ValueError(f"libopus encodes no {bitrate_bps} bit/s")
+        self._packet = ctypes.create_string_buffer(MAX_PACKET_BYTES)
+        self._packet_at = ctypes.addressof(self._packet)
+
+    @property
+    def lookahead_frames(self) -> int:
+        """Frames by which what a decoder gives is late, at the encoder's rate."""
+        frames = _int()
+        _ctl(self._state, _GET_LOOKAHEAD_REQUEST, ctypes.byref(frames))
+        return frames.value
+
+    def encode(self, block: Samples) -> bytes:
+        """One packet of a C-contiguous float32 block of 2.5, 5, 10 or 20 ms.
+
+        Raises:
+            ValueError: libopus refuses the block.
+        """
+        assert block.dtype == np.float32
+        assert block.flags.c_contiguous
+        size_bytes = _encode(
+            self._state, block.ctypes.data, block.shape[0], self._packet_at, MAX_PACKET_BYTES
+        )
+        if size_bytes < 0:
+            raise ValueError(f"libopus encodes no block of {block.shape[0]} frames")
+        return ctypes.string_at(self._packet_at, size_bytes)

@@ -1,0 +1,44 @@
+"""Samples as headerless PCM: the samples are the bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voicecli.audio import to_int16
+from voicecli.codecs.encoding.push import Coded, PushEncoder
+from voicecli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from voicecli.audio import Samples
+
+MAX_CHANNELS = 8
+
+
+class PcmEncoder(PushEncoder):
+    """Signed 16-bit little-endian samples; see `voicecli.codecs.encoding.base.Encoder`.
+
+    Args:
+        sample_rate_hz: any; the bytes do not tell it.
+        channels: 1 to 8; nor these.
+
+    Raises:
+        ConfigError: no such rate or number of channels.
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        if sample_rate_hz < 1 or not 0 < channels <= MAX_CHANNELS:
+            raise ConfigError(f"there are no samples of {channels} channels at {sample_rate_hz} Hz")
+        super().__init__(sample_rate_hz, channels)
+
+    def _push(self, samples: Samples) -> Iterator[Coded]:
+        yield Coded(little_endian(samples), self._fed_frames)
+
+    def _finish(self) -> Iterator[Coded]:
+        yield from ()
+
+
+def little_endian(samples: Samples) -> bytes:
+    """int16 or float32 samples as interleaved 16-bit little-endian bytes."""
+    return to_int16(samples).astype("<i2", copy=False).tobytes()
