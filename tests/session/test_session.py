@@ -775,6 +775,21 @@ def test_an_interrupt_that_is_an_exception_tidies_up(monkeypatch):
     assert session.state is State.FAILED
 
 
+def test_an_interrupt_that_comes_when_all_is_over_changes_nothing(monkeypatch):
+    session, watcher = make()
+    looked = session._look_at_playback
+
+    def look():
+        if session.state is State.DONE:
+            raise KeyboardInterrupt
+        looked()
+
+    monkeypatch.setattr(session, "_look_at_playback", look)
+    with pytest.raises(KeyboardInterrupt):
+        session.run([ScriptedSource([sound(0.5)])])
+    assert watcher.states[-1] == "done"
+
+
 # Saving
 
 

@@ -306,8 +306,7 @@ class Session:
             self._renderer.abort()
             self._advance(State.CANCELLED)
         elif message is _FIRST_BYTES:
-            if self.state is State.CONNECTING:
-                self._advance(State.BUFFERING)
+            self._advance(State.BUFFERING)
         elif message is _DRAINING:
             self._advance(State.DRAINING)
         elif message is _RENDERED:

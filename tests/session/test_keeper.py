@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from tests.session.fakes import RecordingSaver, seen
+from voicecli.audio import Pcm
+from voicecli.errors import SaveError
+from voicecli.saving import SaveReport
+from voicecli.session import keeper as module
+from voicecli.session.keeper import Keeper
+
+
+def block(frames=100):
+    return Pcm(np.zeros((frames, 1), np.int16), 8000)
+
+
+def test_writes_what_it_is_given_in_order():
+    saver = RecordingSaver()
+    keeper = Keeper(saver)
+    keeper.raw(b"ab")
+    keeper.pcm(block())
+    keeper.raw(b"c")
+    keeper.end()
+    keeper.run()
+    assert (saver.received, saver.frames) == (b"abc", 100)
+    assert keeper.finish(50, "pcm") == SaveReport(["a.wav"], None)
+    assert saver.finished == [(50, "pcm")]
+
+
+def test_a_format_that_was_never_found_out_is_bin():
+    saver = RecordingSaver()
+    keeper = Keeper(saver)
+    keeper.end()
+    keeper.run()
+    keeper.finish(None, None)
+    assert saver.finished == [(None, "bin")]
+
+
+def test_nobody_waits_for_the_disk():
+    writing, written = threading.Event(), threading.Event()
+
+    def slowly():
+        writing.set()
+        seen(written)
+
+    saver = RecordingSaver(before_each=slowly)
+    keeper = Keeper(saver)
+    thread = threading.Thread(target=keeper.run)
+    thread.start()
+    keeper.pcm(block())
+    seen(writing)
+    for _ in range(1000):
+        keeper.pcm(block())
+    keeper.end()
+    written.set()
+    thread.join()
+    assert saver.frames == 100_100
+
+
+@pytest.mark.parametrize("rest", [[b"d"], [b"d" * 500, b"e"]])
+def test_a_disk_too_slow_is_given_up_without_a_hole(monkeypatch, rest):
+    monkeypatch.setattr(module, "BACKLOG_BYTES", 250)
+    saver = RecordingSaver()
+    keeper = Keeper(saver)
+    keeper.raw(b"a" * 100)
+    keeper.pcm(block(50))
+    keeper.pcm(block(100))  # does not fit
+    for data in rest:
+        keeper.raw(data)  # would, but what is written must be what was said
+    keeper.end()
+    keeper.run()
+    report = keeper.finish(None, "pcm")
+    assert (saver.received, saver.frames) == (b"a" * 100, 50)
+    assert isinstance(report.error, SaveError)
+    assert "too slow" in report.error.message
+    assert report.saved == ["a.wav"]
+
+
+def test_the_savers_own_error_comes_first(monkeypatch):
+    monkeypatch.setattr(module, "BACKLOG_BYTES", 1)
+    full = SaveError("disk full")
+
+    class Failing(RecordingSaver):
+        def finish(self, *_):
+            return SaveReport([], full)
+
+    keeper = Keeper(Failing())
+    keeper.raw(b"a")
+    keeper.raw(b"b")
+    assert keeper.finish(None, None) == SaveReport([], full)

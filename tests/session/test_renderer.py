@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.session.fakes import (
+    FORMAT,
+    FakeClock,
+    WatchedSink,
+    Watcher,
+    seen,
+    sound,
+)
+from voicecli.audio import AudioFormat, Pcm
+from voicecli.codecs import registry
+from voicecli.errors import CorruptStream, DeviceError, NetworkError, TruncatedStream
+from voicecli.handoff import Handoff
+from voicecli.observers import Observers
+from voicecli.playback.policy import BufferPolicy
+from voicecli.session.fetcher import StreamEnd, StreamStart
+from voicecli.session.renderer import Renderer
+from voicecli.sources.base import SourceInfo
+
+START = StreamStart(SourceInfo("pcm", None, FORMAT.rate_hz, 1))
+
+
+class Rig:
+    """A renderer fed beforehand, so that its `run` can be called without a thread."""
+
+    def __init__(self, *, sink_format=FORMAT, volume=1.0, **sink):
+        self.clock = FakeClock()
+        self.watcher = Watcher()
+        self.chunks = Handoff(1 << 30)
+        self.events = []
+        self.kept = []
+        self.is_pcm = None
+        self.sink = WatchedSink(sink_format, BufferPolicy.fixed(0.0), self.clock, **sink)
+        self.open_fault = None
+        self.renderer = Renderer(
+            self.chunks,
+            self._open,
+            self.clock,
+            Observers([self.watcher]),
+            volume=volume,
+            on_pcm=self.kept.append,
+            on_draining=lambda: self.events.append("draining"),
+            fail=self.events.append,
+        )
+
+    def _open(self, format, is_pcm):
+        self.opened = format
+        self.is_pcm = is_pcm
+        if self.open_fault:
+            raise self.open_fault
+        return self.sink
+
+    def run(self, *items):
+        for item in items:
+            self.chunks.put(item)
+        self.chunks.end()
+        self.renderer.run()
+        return self
+
+
+@pytest.fixture
+def decoder(monkeypatch):
+    """Decoders that follow a script: what each `feed` and `flush` returns or raises."""
+
+    def script(*streams):
+        left = [list(steps) for steps in streams]
+        fed = []
+
+        class Scripted:
+            name = "scripted"
+
+            def __init__(self, **_):
+                self._steps = left.pop(0)
+
+            def feed(self, data):
+                fed.append(data)
+                return self._next()
+
+            def flush(self):
+                return self._next() if self._steps else []
+
+            def _next(self):
+                step = self._steps.pop(0)
+                if isinstance(step, Exception):
+                    raise step
+                return step
+
+        monkeypatch.setattr(registry, "AutoDecoder", Scripted)
+        return fed
+
+    return script
+
+
+def block(frames, value=0, rate_hz=FORMAT.rate_hz):
+    import numpy as np
+
+    return Pcm(np.full((frames, 1), value, np.int16), rate_hz)
+
+
+def test_plays_what_comes_to_its_end():
+    rig = Rig().run(START, sound(0.5, 1), sound(0.5, 2), StreamEnd(), START, sound(0.5, 3))
+    assert rig.sink.samples == [1] * 4000 + [2] * 4000 + [3] * 4000
+    assert rig.events == ["draining"]
+    assert rig.clock.now() == 1001.5, "it waited for the last frame to be heard"
+    assert (rig.renderer.name, rig.renderer.first_format) == ("pcm", FORMAT)
+    assert rig.is_pcm is True
+    assert rig.opened == FORMAT
+    assert [pcm.frames for pcm in rig.kept] == [8000, 4000]
+    assert [name for _, name, _ in rig.watcher.all("recognised")] == ["pcm"]
+
+
+def test_what_the_source_says_of_its_samples_reaches_the_decoder():
+    info = SourceInfo(None, "audio/pcm", 16_000, 2)
+    rig = Rig(sink_format=AudioFormat(16_000, 2)).run(StreamStart(info), sound(0.5), StreamEnd())
+    assert rig.renderer.first_format == AudioFormat(16_000, 2)
+
+
+def test_what_is_decoded_is_no_pcm(decoder):
+    decoder([[block(100)], []])
+    rig = Rig().run(START, b"mp3", StreamEnd())
+    assert (rig.is_pcm, rig.renderer.name) == (False, "scripted")
+
+
+def test_samples_are_conformed_to_the_sink():
+    rig = Rig(sink_format=AudioFormat(FORMAT.rate_hz, 2), volume=0.5)
+    rig.run(START, sound(0.25, 1000), StreamEnd())
+    assert rig.sink.blocks[0].tolist() == [[500, 500]] * 2000
+
+
+def test_what_the_resampler_holds_is_played_too():
+    rig = Rig(sink_format=AudioFormat(16_000, 1)).run(START, sound(0.5), StreamEnd())
+    assert rig.sink.written == 8000
+
+
+def test_nothing_at_all_opens_nothing():
+    rig = Rig().run()
+    assert (rig.renderer.sink, rig.events) == (None, [])
+
+
+def test_the_sink_is_started_before_it_is_written_to():
+    rig = Rig(preroll_s=0.25)
+    rig.run(START, sound(0.5), StreamEnd())
+    assert rig.sink.report().first_sound_at == 1000.25
+
+
+# Faults
+
+
+def test_a_fault_after_good_blocks_is_told_and_they_are_heard(decoder):
+    fault = CorruptStream("damaged")
+    decoder([[block(4000)], fault])
+    rig = Rig()
+    rig.run(START, bytes(20_000), bytes(20_000), StreamEnd(), START)
+    assert rig.events == [fault, "draining"]
+    assert rig.sink.written == 4000
+    assert rig.sink.report().heard_frames == 4000
+    assert not rig.chunks.put(b"more"), "whoever brings more is turned away"
+
+
+def test_a_fault_that_flush_keeps_back_is_told(decoder):
+    fault = TruncatedStream("half a page")
+    decoder([[block(100)], [block(50)], fault])
+    rig = Rig().run(START, b"x", StreamEnd())
+    assert rig.events == [fault, "draining"]
+    assert rig.sink.written == 150
+
+
+def test_a_fault_before_any_block_opens_nothing(decoder):
+    fault = CorruptStream("garbage")
+    decoder([fault])
+    rig = Rig().run(START, b"x", StreamEnd())
+    assert rig.events == [fault]
+    assert rig.renderer.sink is None
+
+
+def test_a_stream_without_its_end_is_flushed_and_not_blamed(decoder):
+    decoder([[block(100)], [block(50)], TruncatedStream("as was to be expected")])
+    rig = Rig().run(START, b"x")
+    assert rig.events == ["draining"], "the source's fault has been told by the source"
+    assert rig.sink.written == 150
+
+
+def test_a_device_that_fails_in_the_last_blocks_of_a_broken_stream_is_told(decoder):
+    decoder([[block(100)], [block(50)]])
+    with pytest.raises(DeviceError):
+        Rig(breaks_after=100).run(START, b"x")
+
+
+@pytest.mark.parametrize("breaks_after", [0, 100])
+def test_a_broken_device_ends_it(decoder, breaks_after):
+    decoder([[block(100)], [block(100)], []])
+    rig = Rig(breaks_after=breaks_after)
+    with pytest.raises(DeviceError):
+        rig.run(START, bytes(20_000), bytes(20_000), StreamEnd())
+    assert rig.events == []
+
+
+def test_a_device_that_cannot_be_opened_ends_it():
+    rig = Rig()
+    rig.open_fault = DeviceError("busy")
+    with pytest.raises(DeviceError):
+        rig.run(START, sound(0.5), StreamEnd())
+    assert rig.renderer.sink is None
+    assert rig.renderer.first_format == FORMAT
+
+
+def test_a_device_that_stops_playing_is_a_fault():
+    with pytest.raises(DeviceError, match="to the end"):
+        Rig(plays_out=False).run(START, sound(0.5), StreamEnd())
+
+
+@pytest.mark.parametrize("items", [[b"bytes"], [StreamEnd()]])
+def test_a_stream_begins_with_its_start(items):
+    with pytest.raises(AssertionError):
+        Rig().run(*items)
+
+
+# Portions
+
+
+def test_crumbs_are_joined_and_a_backlog_is_not_decoded_in_one_go(decoder):
+    fed = decoder([[]] * 20, [[]] * 20)
+    crumbs = [bytes([n]) * 1000 for n in range(40)]
+    rig = Rig().run(START, *crumbs, b"L" * 50_000, b"s", StreamEnd(), START, b"t", StreamEnd())
+    assert b"".join(fed) == b"".join(crumbs) + b"L" * 50_000 + b"st"
+    assert [len(data) for data in fed] == [16_000, 16_000, 8_000, 50_000, 1, 1]
+    assert rig.events == []
+
+
+def test_a_chunk_on_its_own_is_not_copied(decoder):
+    fed = decoder([[], []])
+    chunk = bytes(1000)
+    Rig().run(START, chunk, StreamEnd())
+    assert fed[0] is chunk
+
+
+# CPU time
+
+
+def test_cpu_time_is_counted_also_where_no_block_came_of_it(decoder, monkeypatch):
+    ticks = iter(range(100))
+    monkeypatch.setattr("time.thread_time", lambda: float(next(ticks)))
+    decoder([[], [block(10), block(10)], [block(10)], []])
+    rig = Rig().run(START, bytes(20_000), bytes(20_000), StreamEnd())
+    assert [cpu_s for _, _, cpu_s in rig.watcher.all("decoded")] == [2.0, 0.0, 1.0]
+
+
+# Aborting
+
+
+def test_aborted_before_the_sink_exists_it_stays_silent():
+    rig = Rig()
+    rig.renderer.abort()
+    rig.run(START, sound(0.5), StreamEnd())
+    assert rig.renderer.sink is None
+
+
+def test_aborted_while_the_sink_opens_it_stays_silent():
+    rig = Rig(preroll_s=1.0)
+    opened = rig._open
+
+    def opening(format, is_pcm):
+        rig.renderer.abort()
+        return opened(format, is_pcm)
+
+    rig.renderer._open_sink = opening
+    rig.run(START, sound(0.5), StreamEnd())
+    assert rig.sink.aborts == 1
+    assert rig.sink.report().heard_frames == 0
+    assert rig.clock.now() == 1000.0, "it waited for nothing"
+
+
+def test_aborted_it_decodes_no_further(decoder):
+    fed = decoder([[block(10)], [block(10)]])
+    rig = Rig()
+    rig.renderer._on_pcm = lambda _: rig.renderer.abort()
+    rig.run(START, bytes(20_000), bytes(20_000), bytes(20_000))
+    assert len(fed) == 1
+    rig.renderer.abort()
+    assert rig.sink.aborts == 2, "every asking is passed on; sinks take it as often as it comes"
+
+
+def test_aborted_while_it_drains_it_returns():
+    rig = Rig()
+    rig.clock.holds = True
+    thread = threading.Thread(target=lambda: rig.run(START, sound(9.0), StreamEnd()))
+    thread.start()
+    seen(rig.clock.waited_on)
+    rig.clock.advance(1.0)
+    rig.renderer.abort()
+    thread.join()
+    assert rig.sink.report().heard_frames == FORMAT.rate_hz
+
+
+def test_foreseen_faults_other_than_the_decoders_are_told_too(decoder):
+    fault = NetworkError("the decoder fetches its tables")
+    decoder([fault])
+    assert Rig().run(START, b"x").events == [fault]

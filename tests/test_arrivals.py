@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicecli.arrivals import Arrivals
+
+
+def arrivals(*blocks):
+    made = Arrivals()
+    for at, duration_s in blocks:
+        made.add(at, duration_s)
+    return made
+
+
+# Times are sums of powers of two, so that every figure below is exact.
+@pytest.mark.parametrize(
+    ("blocks", "needed_s"),
+    [
+        ([(7.0, 1.0)], 0.0),
+        ([(7.0, 1.0), (7.0, 1.0)], 0.0),
+        ([(7.0, 1.0), (8.0, 1.0)], 0.0),
+        ([(7.0, 1.0), (8.25, 1.0)], 0.25),
+        # a faster second half does not undo what the first half needed
+        ([(0.0, 0.5), (1.0, 0.5), (1.125, 5.0)], 0.5),
+        # half of real time: block n comes at n and is needed at n / 2
+        ([(float(n), 0.5) for n in range(5)], 2.0),
+        # the hole grows with every block that is late
+        ([(0.0, 1.0), (1.5, 1.0), (4.0, 1.0)], 2.0),
+    ],
+)
+def test_needed_prebuffer(blocks, needed_s):
+    assert arrivals(*blocks).needed_prebuffer_s == needed_s
+
+
+def test_nothing_needs_nothing():
+    assert Arrivals().needed_prebuffer_s is None
+    assert Arrivals().audio_s == 0.0
+    assert Arrivals().starvation(5.0) == []
+
+
+def test_audio_is_summed():
+    assert arrivals((0.0, 0.5), (9.0, 0.25)).audio_s == 0.75
+
+
+@pytest.mark.parametrize(
+    ("started_at", "holes"),
+    [
+        (None, []),
+        (0.0, [0.5, 1.5]),
+        (0.25, [0.25, 1.5]),  # the same arrivals need 2.0 s to be heard without a hole
+        (1.0, [1.0]),
+        (1.75, [0.25]),
+        (2.0, []),
+        (9.0, []),
+    ],
+)
+def test_starvation_of_a_perfect_player(started_at, holes):
+    blocks = [(0.0, 1.0), (1.5, 1.0), (4.0, 1.0)]
+    assert arrivals(*blocks).starvation(started_at) == holes
+
+
+def test_waiting_for_the_first_block_is_no_hole():
+    assert arrivals((5.0, 1.0), (5.5, 1.0)).starvation(2.0) == []
+
+
+steps = st.tuples(st.integers(0, 64), st.integers(1, 64))
+
+
+@given(st.lists(steps, min_size=1, max_size=30))
+def test_the_needed_prebuffer_is_the_least_that_has_no_hole(pieces):
+    """Sixty-fourths of a second, so that sums are exact."""
+    made, at = Arrivals(), 100.0
+    for wait, length in pieces:
+        at += wait / 64
+        made.add(at, length / 64)
+    first_at = 100.0 + pieces[0][0] / 64
+    needed_s = made.needed_prebuffer_s
+    assert made.starvation(first_at + needed_s) == []
+    if needed_s:
+        assert made.starvation(first_at + needed_s - 1 / 64) != []

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.session.fakes import FakeClock
+from voicecli.clock import Deadline, SystemClock
+
+
+def test_the_machines_clocks():
+    clock = SystemClock()
+    before = time.monotonic(), time.time()
+    now, wall = clock.now(), clock.wall()
+    after = time.monotonic(), time.time()
+    assert before[0] <= now <= after[0]
+    assert before[1] <= wall <= after[1]
+
+
+def test_a_wait_tells_whether_somebody_called():
+    clock, condition = SystemClock(), threading.Condition()
+
+    def call():
+        with condition:
+            condition.notify()
+
+    caller = threading.Thread(target=call)
+    with condition:
+        assert clock.wait(condition, 0.0) is False
+        caller.start()  # it gets the condition only once we wait
+        assert clock.wait(condition, None) is True
+    caller.join()
+
+
+def test_a_deadline_runs_out():
+    clock = FakeClock()
+    deadline = Deadline(clock, 2.0)
+    assert (deadline.remaining_s, deadline.expired) == (2.0, False)
+    clock.advance(1.5)
+    assert (deadline.remaining_s, deadline.expired) == (0.5, False)
+    clock.advance(0.5)
+    assert (deadline.remaining_s, deadline.expired) == (0.0, True)
+    clock.advance(9.0)
+    assert (deadline.remaining_s, deadline.expired) == (0.0, True)
+
+
+@pytest.mark.parametrize("timeout_s", [0.0, -1.0])
+def test_a_deadline_may_be_over_from_the_start(timeout_s):
+    deadline = Deadline(FakeClock(), timeout_s)
+    assert (deadline.remaining_s, deadline.expired) == (0.0, True)
+
+
+def test_no_deadline_never_runs_out():
+    clock = FakeClock()
+    deadline = Deadline(clock, None)
+    clock.advance(1e9)
+    assert (deadline.remaining_s, deadline.expired) == (None, False)

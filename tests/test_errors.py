@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from voicecli import errors
+from voicecli.errors import ExitStatus, NetworkError, RateLimited, SourceError, VoiceError
+
+TREE = re.findall(r"^[│├└─ ]+(\w+) +(\d) ", errors.__doc__ or "", re.MULTILINE)
+
+
+def every(kind):
+    children = [sub for sub in kind.__subclasses__() if sub.__module__ == errors.__name__]
+    return [kind, *(sub for child in children for sub in every(child))]
+
+
+KINDS = every(VoiceError)
+
+
+def test_the_documented_tree_is_the_tree():
+    documented = {name: int(status) for name, status in TREE}
+    actual = {kind.__name__: int(kind.exit_status) for kind in KINDS if kind is not VoiceError}
+    assert documented == actual
+    assert len(actual) == 13
+
+
+def test_codes_are_names_of_their_own():
+    codes = [kind.code for kind in KINDS]
+    assert len(set(codes)) == len(codes)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in codes)
+
+
+def test_statuses_are_what_scripts_rely_on():
+    assert {status.name: int(status) for status in ExitStatus} == {
+        "OK": 0, "DEFECT": 1, "USAGE": 2, "CONFIG": 3, "SOURCE": 4,
+        "DECODE": 5, "DEVICE": 6, "SAVE": 7, "INTERRUPTED": 130,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_says_what_and_what_to_do(kind):
+    error = kind("it broke", remedy="mend it")
+    assert (str(error), error.message, error.remedy) == ("it broke", "it broke", "mend it")
+    assert kind("it broke").remedy is None
+
+
+@pytest.mark.parametrize("kind", every(SourceError))
+def test_retrying_is_no_use_unless_somebody_says_so(kind):
+    assert kind("x").retryable is (kind is RateLimited)
+
+
+def test_what_may_succeed_later_says_so():
+    assert NetworkError("reset", retryable=True).retryable
+    assert RateLimited("429").retry_after_s is None
+    assert RateLimited("429", retry_after_s=7.0).retry_after_s == 7.0

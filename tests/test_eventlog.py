@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import errno
+import io
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from tests.session.fakes import FakeClock, ScriptedSource, cut_off, settings, sound
+from voicecli.audio import Pcm
+from voicecli.errors import NetworkError, SaveError
+from voicecli.eventlog import EventLog
+from voicecli.playback.base import SinkReport, Underrun
+from voicecli.session import Session
+
+BLOCK = Pcm(np.zeros((10, 1), np.int16), 8000)
+
+
+class Log:
+    def __init__(self):
+        self.file = io.StringIO()
+        self.clock = FakeClock()
+        self.events = EventLog(self.file, "run1", self.clock)
+
+    @property
+    def lines(self):
+        text = self.file.getvalue()
+        assert text == "" or text.endswith("\n")
+        return [json.loads(line) for line in text.splitlines()]
+
+
+def test_each_event_as_it_is_written():
+    log = Log()
+    events = log.events
+    events.requested(1000.0, "http://127.0.0.1/v1")
+    log.clock.advance(2.5)
+    events.decoded(1001.0, BLOCK, 0.0)
+    events.decoded(1002.0, BLOCK, 0.0)
+    events.playback_started(1001.25)
+    events.underran(Underrun(0.123456, 0.08512))
+    events.playback_ended(1002.0, SinkReport(first_sound_at=1001.25, underruns=(Underrun(1, 2),)))
+    events.failed(1002.5, NetworkError("cut — off", remedy="try again"))
+    common = {"run_id": "run1"}
+    assert log.lines == [
+        {"event": "TTS_REQUEST", **common, "wall": 1e9 + 1000.0, "monotonic": 1000.0,
+         "endpoint": "http://127.0.0.1/v1"},
+        {"event": "TTS_FIRST_AUDIO", **common, "wall": 1e9 + 1001.0, "monotonic": 1001.0},
+        {"event": "TTS_PLAYBACK_START", **common, "wall": 1e9 + 1001.25, "monotonic": 1001.25},
+        {"event": "TTS_UNDERRUN", **common, "wall": 1e9 + 1002.5, "monotonic": 1002.5,
+         "at_s": 0.1235, "ms": 85.1},
+        {"event": "TTS_PLAYBACK_END", **common, "wall": 1e9 + 1002.0, "monotonic": 1002.0,
+         "underruns": 1},
+        {"event": "TTS_ERROR", **common, "wall": 1e9 + 1002.5, "monotonic": 1002.5,
+         "error": {"code": "network", "message": "cut — off", "exit": 4, "remedy": "try again"}},
+    ]  # fmt: skip
+    assert "cut — off" in log.file.getvalue(), "people read it too"
+
+
+def test_what_never_sounded_does_not_end():
+    log = Log()
+    log.events.playback_ended(1000.0, SinkReport(heard_frames=100))
+    assert log.lines == []
+
+
+def names_of(*sources, **options):
+    log = Log()
+    clock = FakeClock()
+    session = Session(settings(**options), observers=[log.events], clock=clock)
+    session.run(list(sources))
+    return [line["event"] for line in log.lines]
+
+
+def test_a_run_in_order():
+    assert names_of(ScriptedSource([sound(0.5), sound(0.5)])) == [
+        "TTS_REQUEST",
+        "TTS_FIRST_AUDIO",
+        "TTS_PLAYBACK_START",
+        "TTS_PLAYBACK_END",
+    ]
+
+
+def test_a_run_that_breaks_off_tells_the_error_among_them():
+    names = names_of(ScriptedSource([sound(0.5), cut_off()]))
+    assert sorted(names) == sorted(
+        ["TTS_REQUEST", "TTS_FIRST_AUDIO", "TTS_PLAYBACK_START", "TTS_PLAYBACK_END", "TTS_ERROR"]
+    )
+    assert names[0] == "TTS_REQUEST"
+    assert names[-1] == "TTS_PLAYBACK_END"
+
+
+def test_a_run_that_never_sounds():
+    assert names_of(ScriptedSource([cut_off()])) == ["TTS_REQUEST", "TTS_ERROR"]
+
+
+def test_headers_are_no_audio():
+    """Kokoro sends 129 bytes of Ogg headers long before the first sample."""
+    waiting = b"RIFF\xff\xff\xff\xffWAVE"
+    assert "TTS_FIRST_AUDIO" not in names_of(ScriptedSource([waiting, cut_off()]))
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [(OSError(errno.ENOSPC, "No space left on device"), "No space left"), (OSError("odd"), "odd")],
+)
+def test_a_full_disk_is_a_save_error(fault, why):
+    class Full(io.StringIO):
+        def flush(self):
+            raise fault
+
+    events = EventLog(Full(), "run1", FakeClock())
+    with pytest.raises(SaveError, match=f"TTS_REQUEST.*{why}"):
+        events.requested(1000.0, "x")
+
+
+def test_a_full_disk_disturbs_nothing(caplog):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    events = EventLog(Full(), "run1", FakeClock())
+    result = Session(settings(), observers=[events], clock=FakeClock()).run(
+        [ScriptedSource([sound(0.5)])]
+    )
+    assert (result.error, result.spoken_s) == (None, 0.5)
+    (record,) = caplog.records
+    assert record.exc_info is None
+
+
+def test_threads_do_not_mix_their_lines():
+    log = Log()
+    threads = [
+        threading.Thread(target=lambda: [log.events.requested(1000.0, "x" * 99) for _ in range(50)])
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(log.lines) == 200
