@@ -60,7 +60,7 @@ class PacketEncoder:
 
     @property
     def extradata(self) -> bytes:
-        """The codec's out-of-band header; of FLAC the totals too, once all has been encoded."""
+        """The codec's out-of-band header, such as FLAC's STREAMINFO."""
         return bytes(self._context.extradata or b"")
 
     def encode(self, block: Samples) -> Iterator[bytes]:
@@ -77,5 +77,5 @@ class PacketEncoder:
         return self._packets(None)
 
     def _packets(self, frame: Any) -> Iterator[bytes]:
-        # The last "packet" of FLAC holds its new header, and no bytes.
+        # FLAC ends with a packet of no bytes that brings a new header.
         return (bytes(packet) for packet in self._context.encode(frame) if packet.size)

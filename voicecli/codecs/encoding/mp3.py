@@ -37,6 +37,9 @@ _MPEG2_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _MPEG25_KBPS = _MPEG2_KBPS[:8]  # LAME goes no further
 _DEFAULT_KBPS_A_CHANNEL = 64
 
+_OPTIONS = {"reservoir": "0"}
+"""Frames that borrow no bits from those before leave one frame earlier, and stand alone."""
+
 
 class Mp3Encoder(LossyEncoder):
     """Layer III of constant bitrate; see `voicecli.codecs.encoding.base.Encoder`.
@@ -61,6 +64,7 @@ class Mp3Encoder(LossyEncoder):
             rate_hz,
             channels,
             bitrate_bps=_checked_bps(bitrate_bps, rate_hz, channels),
+            options=_OPTIONS,
         )
         super().__init__(
             sample_rate_hz,
