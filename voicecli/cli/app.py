@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import traceback
 from typing import Annotated
 
 import typer
@@ -12,26 +10,45 @@ import typer
 from voicecli import __version__
 from voicecli.cli.arguments import with_optional_values
 from voicecli.cli.config import config_app
+from voicecli.cli.devices import EXAMPLES as DEVICES
 from voicecli.cli.devices import devices
+from voicecli.cli.doctor import EXAMPLES as DOCTOR
 from voicecli.cli.doctor import doctor
-from voicecli.cli.output import tell_error
+from voicecli.cli.help import Command, Group, examples
+from voicecli.cli.output import defect, flush, tell_error
+from voicecli.cli.play import EXAMPLES as PLAY
 from voicecli.cli.play import play
+from voicecli.cli.say import EXAMPLES as SAY
 from voicecli.cli.say import say
+from voicecli.cli.voices import EXAMPLES as VOICES
 from voicecli.cli.voices import voices
-from voicecli.display import clean
 from voicecli.errors import ExitStatus, VoiceError
+
+EPILOG = """Start with:
+  voicecli say "Hello."        it needs no key and no server
+  voicecli doctor              tells what works on this machine
+
+Exit status:
+  0    everything asked for was heard, or saved
+  1    a defect of voicecli
+  2    wrong usage
+  3    configuration, or the key
+  4    network or server: nothing or only a part was spoken
+  5    audio that could not be decoded, or that ended early
+  6    no usable sound device
+  7    a file could not be written
+  130  interrupted
+"""
 
 app = typer.Typer(
     name="voicecli",
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     help="Speak text with streamed text-to-speech: heard before the server has finished.",
-    epilog=(
-        'Start with: voicecli say "Hello." It needs no key and no server. '
-        "`voicecli doctor` tells what works on this machine."
-    ),
+    epilog=EPILOG,
 )
 
 
@@ -51,11 +68,13 @@ def _voicecli(
     pass
 
 
-app.command()(say)
-app.command()(play)
-app.command()(devices)
-app.command()(voices)
-app.command()(doctor)
+app.command(cls=Command, epilog=examples(SAY))(say)
+app.command(cls=Command, epilog=examples(PLAY))(play)
+app.command(cls=Command, epilog=examples(DEVICES))(devices)
+app.command(cls=Command, epilog=examples(VOICES), short_help="List the voices of an endpoint.")(
+    voices
+)
+app.command(cls=Command, epilog=examples(DOCTOR), short_help="Check this machine.")(doctor)
 app.add_typer(config_app, name="config")
 
 
@@ -66,34 +85,27 @@ def run(argv: list[str]) -> int:
     traceback helps nobody but us, and shows with VOICECLI_TRACEBACK=1.
     """
     try:
-        app(args=with_optional_values(argv), prog_name="voicecli")
-    except SystemExit as exit_:
-        return _status(exit_.code)
+        return _run(argv)
     except VoiceError as error:
         tell_error(error)
         return error.exit_status
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has left: nobody to tell, and nothing else is wrong.
-        sys.stderr.close()
-        return ExitStatus.OK
     except Exception as error:  # noqa: BLE001  the last line of defence
         if os.environ.get("VOICECLI_TRACEBACK"):
+            import traceback  # noqa: PLC0415  where it is wanted only
+
             traceback.print_exc()
-        tell_error(_defect(error))
+        tell_error(defect(error))
         return ExitStatus.DEFECT
-    return ExitStatus.OK
 
 
-def _defect(error: Exception) -> VoiceError:
-    """An exception that nobody foresaw, as an error that can be told."""
-    said = clean(f"{type(error).__name__}: {error}")
-    return VoiceError(
-        f"a defect of voicecli: {said}",
-        remedy="please report it, with what VOICECLI_TRACEBACK=1 shows",
-    )
-
-
-def _status(code: object) -> int:
-    return code if isinstance(code, int) else int(code is not None)
+def _run(argv: list[str]) -> int:
+    status: object = ExitStatus.OK
+    try:
+        app(args=with_optional_values(argv), prog_name="voicecli")
+    except SystemExit as exit_:
+        status = exit_.code
+    finally:
+        flush()
+    return status if isinstance(status, int) else int(status is not None)

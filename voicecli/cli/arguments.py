@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 _OPTIONAL_VALUE = ("--debug-audio",)
 
@@ -10,9 +10,10 @@ _OPTIONAL_VALUE = ("--debug-audio",)
 def with_optional_values(argv: list[str]) -> list[str]:
     """``argv`` with ``--debug-audio [DIR]`` in its one unambiguous form, ``--debug-audio=DIR``.
 
-    The word after it is taken for its folder only where it looks like one (a
-    path separator in it, a leading ``~``, or a folder of that name), since it
-    may as well be the first word to speak. Alone it becomes ``--debug-audio=``.
+    The word after it is taken for its folder only where it looks like one (it
+    begins as a path does, is one word with a path separator in it, or there is a
+    folder of that name), since it may as well be the first word to speak. Alone it
+    becomes ``--debug-audio=``.
     """
     settled: list[str] = []
     words = iter(argv)
@@ -35,4 +36,7 @@ def with_optional_values(argv: list[str]) -> list[str]:
 def _is_folder(word: str) -> bool:
     if word.startswith("-"):
         return False
-    return "/" in word or word.startswith("~") or word in {".", ".."} or Path(word).is_dir()
+    if word.startswith(("/", "~", "./", "../")) or word in {".", ".."}:
+        return True
+    one_word = not any(letter.isspace() for letter in word)
+    return ("/" in word and one_word) or os.path.isdir(word)  # noqa: PTH112  it never raises

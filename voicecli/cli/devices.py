@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voicecli.cli.output import print_json
-from voicecli.errors import ExitStatus
+from voicecli.cli.table import columns
+from voicecli.display import clean
+from voicecli.errors import DeviceError
+
+if TYPE_CHECKING:
+    from voicecli.playback.device import OutputDevice
 
 EXAMPLES = """Examples:
 
@@ -30,14 +35,21 @@ def devices(
     found = list_output_devices()
     if json_:
         print_json([asdict(device) for device in found])
-    else:
-        for device in found:
-            mark = "*" if device.is_default else " "
-            channels = f"{device.max_channels} channel{'s' if device.max_channels > 1 else ''}"
-            print(
-                f"{mark} {device.index:>3}  {device.name}  "
-                f"({device.host_api}, {channels}, {device.default_rate_hz} Hz)"
-            )
+    elif found:
+        print(columns([_row(device) for device in found]))
     if not found:
-        typer.echo("there is no sound device that can play", err=True)
-        raise typer.Exit(ExitStatus.DEVICE)
+        raise DeviceError(
+            "there is no sound device that can play",
+            remedy="start a sound server; `voicecli say --save FILE` needs none",
+        )
+
+
+def _row(device: OutputDevice) -> tuple[str, ...]:
+    plural = "s" if device.max_channels > 1 else ""
+    return (
+        f"{'*' if device.is_default else ' '} {device.index:>3}",
+        clean(device.name, 60),  # a Bluetooth device says its own
+        clean(device.host_api, 30),
+        f"{device.max_channels} channel{plural}",
+        f"{device.default_rate_hz} Hz",
+    )

@@ -7,30 +7,35 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-FORMATS = ("pcm", "wav", "opus", "mp3", "aac", "flac")
+from voicecli.cli import completion
+from voicecli.cli.help import KEEPING, SOUND, TELLING, VOICE
 
 
 def _known_format(value: str | None) -> str | None:
-    if value is not None and value not in FORMATS:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(FORMATS)}")
+    if value is not None and value not in completion.FORMATS:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(completion.FORMATS)}")
     return value
-
-
-def _formats(incomplete: str) -> list[str]:
-    return [name for name in FORMATS if name.startswith(incomplete)]
 
 
 BaseUrl: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
+        autocompletion=completion.base_urls,
+        rich_help_panel=VOICE,
         help="OpenAI-compatible server, such as http://localhost:8880/v1; "
         "`builtin` for the built-in voice.",
     ),
 ]
 ProfileName: TypeAlias = Annotated[
     str | None,
-    typer.Option("--profile", metavar="NAME", help="Profile of the configuration file."),
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        autocompletion=completion.profiles,
+        rich_help_panel=VOICE,
+        help="Profile of the configuration file.",
+    ),
 ]
 Format: TypeAlias = Annotated[
     str | None,
@@ -38,7 +43,8 @@ Format: TypeAlias = Annotated[
         "--format",
         metavar="NAME",
         callback=_known_format,
-        autocompletion=_formats,
+        autocompletion=completion.formats,
+        rich_help_panel=VOICE,
         help="pcm, wav, opus, mp3, aac or flac.",
     ),
 ]
@@ -48,6 +54,7 @@ SampleRate: TypeAlias = Annotated[
         metavar="HZ",
         min=4000,
         max=384_000,
+        rich_help_panel=VOICE,
         help="Rate of raw PCM where nobody tells it.  [default: 24000]",
     ),
 ]
@@ -55,13 +62,21 @@ Device: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
+        autocompletion=completion.devices,
+        rich_help_panel=SOUND,
         help="Sound device, by its number or a part of its name; "
         "`null` plays nothing, at the pace of sound.",
     ),
 ]
 Volume: TypeAlias = Annotated[
     float | None,
-    typer.Option(metavar="FACTOR", min=0.0, max=4.0, help="1 leaves the sound as it is."),
+    typer.Option(
+        metavar="FACTOR",
+        min=0.0,
+        max=4.0,
+        rich_help_panel=SOUND,
+        help="1 leaves the sound as it is.",
+    ),
 ]
 BufferMs: TypeAlias = Annotated[
     float | None,
@@ -69,6 +84,7 @@ BufferMs: TypeAlias = Annotated[
         metavar="MS",
         min=0.0,
         max=60_000.0,
+        rich_help_panel=SOUND,
         help="Audio to hold before the first sound, and after a gap.  [default: 100]",
     ),
 ]
@@ -78,31 +94,60 @@ PrerollMs: TypeAlias = Annotated[
         metavar="MS",
         min=0.0,
         max=10_000.0,
+        rich_help_panel=SOUND,
         help="Silence to begin with, for devices that wake slowly.  [default: 0]",
     ),
 ]
 Save: TypeAlias = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Save what is spoken as a WAV file.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", rich_help_panel=KEEPING, help="Save what is spoken as a WAV file."
+    ),
 ]
 DebugAudio: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="[DIR]",
+        rich_help_panel=KEEPING,
         help="Keep the WAV, the bytes as received and the metrics in DIR "
         "(default: the platform's data folder). Write --debug-audio=DIR where DIR is new.",
     ),
 ]
 NoPlay: TypeAlias = Annotated[
-    bool, typer.Option("--no-play", help="Make no sound; with --save, as fast as it comes.")
+    bool,
+    typer.Option(
+        "--no-play",
+        rich_help_panel=SOUND,
+        help="Make no sound; with --save, as fast as it comes.",
+    ),
 ]
 Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object with all metrics on standard output.")
+    bool,
+    typer.Option(
+        "--json",
+        rich_help_panel=TELLING,
+        help="Print one JSON object with all metrics on standard output.",
+    ),
 ]
 EventLogFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--event-log", metavar="FILE", help="Append events to FILE as JSON lines."),
+    typer.Option(
+        "--event-log",
+        metavar="FILE",
+        rich_help_panel=KEEPING,
+        help="Append events to FILE as JSON lines.",
+    ),
 ]
-Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Quiet: TypeAlias = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", rich_help_panel=TELLING, help="Say nothing but errors."),
+]
 Verbose: TypeAlias = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Tell which endpoint is used and why, and timings.")
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        rich_help_panel=TELLING,
+        help="Tell which endpoint is used and why, and timings.",
+    ),
 ]

@@ -1,32 +1,94 @@
-"""What commands say to people (standard error) and to machines (standard output)."""
+"""What commands say to people (standard error) and to machines (standard output).
+
+Either may be closed, or be a pipe whose reader has left. That is nobody's fault
+and changes no exit status.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from voicecli.display import clean
+from voicecli.errors import SaveError, VoiceError
+
 if TYPE_CHECKING:
-    from voicecli.errors import VoiceError
+    from collections.abc import Iterator
 
 
 def tell(message: str) -> None:
     """One line for a person, on standard error."""
-    print(f"voicecli: {message}", file=sys.stderr, flush=True)
+    _say(f"voicecli: {message}")
 
 
 def tell_error(error: VoiceError) -> None:
     """An error and, where there is one, what to do about it."""
     tell(f"error: {error.message}")
     if error.remedy:
-        print(f"  {error.remedy}", file=sys.stderr, flush=True)
+        _say(f"  {error.remedy}")
+
+
+def _say(line: str) -> None:
+    if sys.stderr is None:  # print would take standard output instead
+        return
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def defect(error: Exception) -> VoiceError:
+    """An exception that nobody foresaw, as an error that can be told."""
+    if isinstance(error, VoiceError):
+        return error
+    said = clean(f"{type(error).__name__}: {error}")
+    return VoiceError(
+        f"a defect of voicecli: {said}",
+        remedy="please report it, with what VOICECLI_TRACEBACK=1 shows",
+    )
 
 
 def print_json(value: Any) -> None:
-    """One JSON object or array on standard output."""
-    json.dump(value, sys.stdout, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write("\n")
-    sys.stdout.flush()
+    """One JSON object or array on standard output; in ASCII, which every locale can write.
+
+    Raises:
+        SaveError: standard output is a file that cannot be written to.
+    """
+    text = json.dumps(value, allow_nan=False) + "\n"
+    if sys.stdout is not None:
+        with _writing():
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+
+def flush() -> None:
+    """Write out what was printed.
+
+    Raises:
+        SaveError: standard output is a file that cannot be written to.
+    """
+    if sys.stdout is not None:
+        with _writing():
+            sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        _give_up()
+    except OSError as error:
+        _give_up()
+        raise SaveError(f"cannot write standard output: {error.strerror or error}") from error
+
+
+def _give_up() -> None:
+    """Let what is left in standard output go nowhere, so that nothing stumbles over it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def summarise(metrics: dict[str, Any]) -> str:

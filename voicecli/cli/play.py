@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.running import Records, run_session
+from voicecli.cli.running import Records, failing_as_json, run_session
 from voicecli.cli.settings import playback_settings
 from voicecli.config import find_config
 from voicecli.session.fetcher import FetchLimits
@@ -17,6 +18,8 @@ from voicecli.session.fetcher import FetchLimits
 if TYPE_CHECKING:
     from voicecli.session import Session
     from voicecli.sources.base import ByteSource
+
+STDIN = "-"
 
 EXAMPLES = """Examples:
 
@@ -49,8 +52,11 @@ def play(
 
     What it is shows in its first bytes; --format matters for raw PCM only.
     """
-    config = find_config(os.environ)
+    if file == STDIN and sys.stdin is not None and sys.stdin.isatty():
+        raise typer.BadParameter("nothing to play: pipe audio into it, or name a file")
     records = Records(save, None, event_log, json_, quiet, verbose)
+    with failing_as_json(records):
+        config = find_config(os.environ)
     settings = playback_settings(
         config,
         expected_format=format,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
 
 
 def wants_progress(*, quiet: bool) -> bool:
-    """Whether anybody would see it: standard error is a terminal."""
-    return not quiet and sys.stderr.isatty()
+    """Whether anybody would see it: standard error is a terminal that can redraw a line."""
+    if quiet or sys.stderr is None or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stderr.isatty()
 
 
 class ProgressLine:

@@ -6,12 +6,13 @@ import contextlib
 import gc
 import os
 import signal
-import uuid
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from voicecli.cli.output import print_json, summarise, tell, tell_error
+from voicecli.cli.journal import Journal
+from voicecli.cli.output import defect, print_json, summarise, tell, tell_error
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus, SaveError
@@ -47,20 +48,26 @@ class Records:
         """Whether any audio is written to files."""
         return self.save is not None or self.debug_audio is not None
 
+    def with_folder(self, folder: Path | None) -> Records:
+        """The same, with ``folder`` where the flag named none."""
+        if self.debug_audio != "" or folder is None:
+            return self
+        return replace(self, debug_audio=str(folder))
+
 
 def run_session(
     settings: SessionSettings, records: Records, make_sources: MakeSources
 ) -> ExitStatus:
     """Run one session to its end, report it as asked, and return the exit status."""
     clock = SystemClock()
-    run_id = uuid.uuid4().hex[:12]
+    run_id = new_run_id()
     recorder = Recorder(run_id, process_started_at())
     saver = _saver(records, run_id, clock.wall())
+    journal = Journal(records.event_log) if records.event_log is not None else None
     with contextlib.ExitStack() as stack:
         observers: list[object] = [recorder, _CollectGarbageAgain()]
-        if records.event_log is not None:
-            file = stack.enter_context(_event_file(records.event_log))
-            observers.append(EventLog(file, run_id, clock))
+        if journal is not None:
+            observers.append(EventLog(stack.enter_context(journal), run_id, clock))
         if wants_progress(quiet=records.quiet):
             progress = ProgressLine()
             stack.callback(progress.close)
@@ -69,8 +76,33 @@ def run_session(
             observers.append(_Narrator())
         session = Session(settings, observers=observers, saver=saver, clock=clock)
         stack.enter_context(_cancelling(session))
-        result = session.run(make_sources(session))
-    return _report(result, recorder, saver, records)
+        with failing_as_json(records, recorder):
+            result = session.run(make_sources(session))
+        if journal is not None:
+            journal.close()
+        return _report(result, recorder, saver, journal, records)
+
+
+def new_run_id() -> str:
+    """Twelve characters that no other run has."""
+    return os.urandom(6).hex()
+
+
+@contextlib.contextmanager
+def failing_as_json(records: Records, recorder: Recorder | None = None) -> Iterator[None]:
+    """See to it that ``--json`` prints its object also where the run is not to be reported.
+
+    That is before it began (no ``recorder`` yet), or by a defect of ours. What
+    was raised is raised again.
+    """
+    try:
+        yield
+    except Exception as error:
+        if records.json:
+            recorder = recorder or Recorder(new_run_id(), process_started_at())
+            metrics = recorder.result() | {"saved": [], "clip": None, "no_device": None}
+            print_json(metrics | {"ok": False, "error": describe(defect(error))})
+        raise
 
 
 def _saver(records: Records, run_id: str, started_wall_s: float) -> Saver | None:
@@ -80,13 +112,6 @@ def _saver(records: Records, run_id: str, started_wall_s: float) -> Saver | None
     if records.debug_audio is not None:
         folder = Path(records.debug_audio).expanduser() if records.debug_audio else recordings_dir()
     return Saver(records.save, folder, run_id=run_id, started_wall_s=started_wall_s)
-
-
-def _event_file(path: Path) -> IO[str]:
-    try:
-        return path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise SaveError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager
@@ -100,6 +125,8 @@ def _cancelling(session: Session) -> Iterator[None]:
 
     def handle(number: int, _: Any) -> None:
         if asked:
+            if sys.stderr is not None and sys.stderr.isatty():
+                os.write(2, b"\x1b[?25h\n")  # the progress line had hidden the cursor
             os._exit(ExitStatus.INTERRUPTED)
         asked.append(number)
         session.cancel()
@@ -137,7 +164,11 @@ class _Narrator:
 
 
 def _report(
-    result: SessionResult, recorder: Recorder, saver: Saver | None, records: Records
+    result: SessionResult,
+    recorder: Recorder,
+    saver: Saver | None,
+    journal: Journal | None,
+    records: Records,
 ) -> ExitStatus:
     """Tell how it went, to people and machines; returns the exit status."""
     interrupted = result.interrupted_at is not None
@@ -152,6 +183,7 @@ def _report(
     save_error = result.saves.error or unmeasured
     if saver is not None:
         save_error = saver.write_metrics(metrics) or save_error
+    save_error = save_error or (journal.error if journal else None)
     if save_error is not None and metrics["error"] is None:
         metrics["ok"], metrics["error"] = False, describe(save_error)
     _tell_result(result, save_error, metrics, records)

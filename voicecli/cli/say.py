@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -10,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voicecli.cli import options
+from voicecli.cli import completion, options
+from voicecli.cli.help import ARGUMENTS, PATIENCE, VOICE
 from voicecli.cli.output import tell
-from voicecli.cli.running import Records, run_session
+from voicecli.cli.running import Records, failing_as_json, run_session
 from voicecli.cli.settings import playback_settings
-from voicecli.config import Config, find_config
+from voicecli.config import find_config
 from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.request import SpeechRequest
+from voicecli.sources.openai import OpenAISource, SpeechClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from voicecli.session import Session
     from voicecli.sources.base import ByteSource
 
@@ -44,30 +45,52 @@ def say(
     text: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TEXT]...",
+            metavar="TEXT",
             help="What to say; several words join. `-`, or a pipe, reads standard input.",
         ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Read the text from FILE.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=ARGUMENTS, help="Read the text from FILE, - is a pipe."
+        ),
     ] = None,
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
-    model: Annotated[str | None, typer.Option(metavar="NAME", help="Model to ask for.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", rich_help_panel=VOICE, help="Model to ask for."),
+    ] = None,
     voice: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Voice; `voicecli voices` lists them.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=completion.voices,
+            rich_help_panel=VOICE,
+            help="Voice; `voicecli voices` lists them.",
+        ),
     ] = None,
     format: options.Format = None,
     speed: Annotated[
-        float | None, typer.Option(metavar="FACTOR", min=0.25, max=4.0, help="1 is normal.")
+        float | None,
+        typer.Option(
+            metavar="FACTOR", min=0.25, max=4.0, rich_help_panel=VOICE, help="1 is normal."
+        ),
     ] = None,
     instructions: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="How to speak, for models that heed it.")
+        str | None,
+        typer.Option(
+            metavar="TEXT", rich_help_panel=VOICE, help="How to speak, for models that heed it."
+        ),
     ] = None,
     sample_rate: options.SampleRate = None,
     extra: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=JSON", help="Further field of the request, such as stream=true."),
+        typer.Option(
+            metavar="KEY=JSON",
+            rich_help_panel=VOICE,
+            help="Further field of the request, such as stream=true; may be repeated.",
+        ),
     ] = None,
     device: options.Device = None,
     volume: options.Volume = None,
@@ -81,6 +104,7 @@ def say(
         typer.Option(
             metavar="S",
             min=0.001,
+            rich_help_panel=PATIENCE,
             help="Longest wait for the first byte, and for the next.  [default: 60]",
         ),
     ] = None,
@@ -90,6 +114,7 @@ def say(
             metavar="N",
             min=0,
             max=20,
+            rich_help_panel=PATIENCE,
             help="Tries after a failure, before any sound.  [default: 2]",
         ),
     ] = None,
@@ -106,18 +131,20 @@ def say(
     offline, no key.
     """
     words = _text(text or [], file)
-    config = find_config(os.environ)
-    choice = EndpointChoice(
-        base_url, profile, model, voice, format, speed, instructions, _extra(extra or [])
-    )
-    endpoint = resolve_endpoint(choice, os.environ, config)
+    fields = _extra(extra or [])
+    records = Records(save, debug_audio, event_log, json_, quiet, verbose)
+    with failing_as_json(records):
+        config = find_config(os.environ)
+        choice = EndpointChoice(
+            base_url, profile, model, voice, format, speed, instructions, fields
+        )
+        endpoint = resolve_endpoint(choice, os.environ, config)
     if verbose:
         tell(f"speaking with {endpoint.label} ({endpoint.reason})")
     if not quiet:
         for warning in endpoint.warnings:
             tell(f"warning: {warning}")
     request = _request(words, endpoint)
-    records = Records(save, debug_audio, event_log, json_, quiet, verbose)
     settings = playback_settings(
         config,
         expected_format=request.response_format,
@@ -130,9 +157,22 @@ def say(
         timeout_s=timeout,
         retries=retries,
     )
-    rate_hz = sample_rate or config.sample_rate_hz
-    make_sources = _sources(endpoint, request, config, rate_hz)
-    raise typer.Exit(run_session(settings, records, make_sources))
+    with contextlib.ExitStack() as stack:
+
+        def make_sources(session: Session) -> list[ByteSource]:
+            if endpoint.base_url is None:
+                return [_builtin(request, session)]
+            rate_hz = sample_rate or config.sample_rate_hz
+            client = SpeechClient(
+                endpoint.base_url,
+                endpoint.api_key or "",
+                connect_timeout_s=config.connect_timeout_s,
+            )
+            stack.callback(client.close)
+            return [OpenAISource(client, request, pcm_rate_hz=rate_hz)]
+
+        status = run_session(settings, records.with_folder(config.recordings), make_sources)
+    raise typer.Exit(status)
 
 
 def _text(words: list[str], file: Path | None) -> str:
@@ -145,14 +185,25 @@ def _text(words: list[str], file: Path | None) -> str:
         except OSError as error:
             raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}") from error
     elif words and words != [STDIN]:
-        text = " ".join(words)
-    elif words or file is not None or not sys.stdin.isatty():
-        text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
+        text = _unicode(" ".join(words))
+    elif words or file is not None or not (sys.stdin is None or sys.stdin.isatty()):
+        text = _piped()
     else:
         raise typer.BadParameter('nothing to say: give a text, as in voicecli say "Hello."')
     if not text.strip():
         raise typer.BadParameter("nothing to say: the text is empty")
     return text.strip()
+
+
+def _piped() -> str:
+    """The whole of standard input."""
+    if sys.stdin is None:
+        raise typer.BadParameter("cannot read standard input: it is closed")
+    try:
+        return sys.stdin.buffer.read().decode("utf-8", errors="replace")
+    except OSError as error:
+        why = error.strerror or error
+        raise typer.BadParameter(f"cannot read standard input: {why}") from error
 
 
 def _extra(pairs: list[str]) -> dict[str, Any]:
@@ -163,42 +214,36 @@ def _extra(pairs: list[str]) -> dict[str, Any]:
         if not (key and equals):
             raise typer.BadParameter(f"--extra {pair!r} is not of the form KEY=JSON")
         try:
-            fields[key] = json.loads(value)
-        except ValueError:
-            fields[key] = value
+            fields[key] = json.loads(value, parse_constant=_no_json)
+        except (ValueError, RecursionError):
+            fields[key] = _unicode(value)
     return fields
+
+
+def _no_json(constant: str) -> Any:
+    """Refuse NaN and the infinities, which Python knows and JSON does not."""
+    raise ValueError(constant)
 
 
 def _request(text: str, endpoint: Endpoint) -> SpeechRequest:
     wanted = endpoint.response_format or DEFAULT_FORMAT
     return SpeechRequest(
         text=text,
-        voice=endpoint.voice,
-        model=endpoint.model,
+        voice=_unicode(endpoint.voice),
+        model=_unicode(endpoint.model),
         response_format="pcm" if endpoint.is_builtin else wanted,
         speed=endpoint.speed,
-        instructions=endpoint.instructions,
+        instructions=endpoint.instructions and _unicode(endpoint.instructions),
         extra_body=endpoint.extra_body,
     )
 
 
-def _sources(
-    endpoint: Endpoint, request: SpeechRequest, config: Config, pcm_rate_hz: int | None
-) -> Callable[[Session], list[ByteSource]]:
-    """How to make the request's source once there is a session to lend it threads."""
+def _builtin(request: SpeechRequest, session: Session) -> ByteSource:
+    from voicecli.sources.builtin import BuiltinSource, VoiceCache  # noqa: PLC0415  loads slowly
 
-    def make(session: Session) -> list[ByteSource]:
-        if endpoint.base_url is None:
-            from voicecli.sources.builtin import BuiltinSource, VoiceCache  # noqa: PLC0415
+    return BuiltinSource(request, VoiceCache(), session.spawn)
 
-            return [BuiltinSource(request, VoiceCache(), session.spawn)]
-        from voicecli.sources.openai import OpenAISource, SpeechClient  # noqa: PLC0415
 
-        client = SpeechClient(
-            endpoint.base_url,
-            endpoint.api_key or "",
-            connect_timeout_s=config.connect_timeout_s,
-        )
-        return [OpenAISource(client, request, pcm_rate_hz=pcm_rate_hz)]
-
-    return make
+def _unicode(argument: str) -> str:
+    """An argument without what is no text: bytes that the locale could not decode."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

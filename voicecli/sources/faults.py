@@ -211,7 +211,7 @@ def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> Sou
         )
     if status == 429:  # noqa: PLR2004  RFC 6585
         return _impatience(told, headers, body)
-    if status < 400:  # noqa: PLR2004  RFC 9110
+    if status in {301, 302, 303, 307, 308}:
         return BadResponse(
             f"the server has moved ({status}) to {clean(headers.get('location', ''), 200)}",
             remedy="put that address, up to /v1, into --base-url",

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from voicecli.cli import completion
+from voicecli.playback import device as devices_module
+from voicecli.playback.device import OutputDevice
+from voicecli.sources.voices import OPENAI_VOICES
+
+PROFILES = """
+[profiles.kokoro]
+base_url = "http://localhost:8880/v1"
+voice = "af_bella"
+
+[profiles.kitchen]
+voice = "nicole"
+
+[profiles.cloud]
+base_url = "https://api.openai.com/v1"
+api_key_env = "CLOUD_KEY"
+"""
+
+
+@pytest.fixture
+def offered(house, monkeypatch):
+    """What bash is offered for the last of these words."""
+
+    def ask(*words):
+        with monkeypatch.context() as patch:
+            patch.setenv("_VOICECLI_COMPLETE", "complete_bash")
+            patch.setenv("COMP_WORDS", " ".join(["voicecli", *words]))
+            patch.setenv("COMP_CWORD", str(len(words)))
+            told = house.run()
+        assert told.status == 0
+        assert told.err == ""
+        return told.out.split()
+
+    return ask
+
+
+def test_commands(offered):
+    assert offered("d") == ["devices", "doctor"]
+    assert offered("config", "s") == ["show"]
+
+
+def test_options(offered):
+    assert offered("say", "--pre") == ["--preroll-ms"]
+
+
+@pytest.mark.parametrize("command", ["say", "play"])
+def test_formats(offered, command):
+    assert offered(command, "--format", "o") == ["opus"]
+
+
+def test_profiles(offered, house):
+    assert offered("say", "--profile", "") == []
+    house.configure(PROFILES)
+    assert offered("say", "--profile", "k") == ["kitchen", "kokoro"]
+
+
+def test_base_urls(offered, house):
+    house.configure(PROFILES)
+    assert offered("voices", "--base-url", "") == [
+        "builtin",
+        "http://localhost:8880/v1",
+        "https://api.openai.com/v1",
+    ]
+
+
+def test_a_broken_file_offers_nothing_and_says_nothing(offered, house):
+    house.configure("[profiles")
+    assert offered("say", "--profile", "") == []
+    assert offered("say", "--base-url", "") == ["builtin"]
+    assert offered("say", "--voice", "") == []
+
+
+class TestVoices:
+    def test_of_the_builtin_voice(self, offered):
+        assert {"heart", "emma"} <= set(offered("say", "--voice", ""))
+        assert offered("say", "--voice", "hea") == ["heart"]
+
+    def test_of_openai(self, offered, monkeypatch):
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+        assert offered("say", "--voice", "") == sorted(OPENAI_VOICES)
+
+    def test_of_a_server_only_what_the_profiles_name(self, offered, house):
+        house.configure(PROFILES)
+        words = ("say", "--profile", "kokoro", "--voice", "")
+        assert offered(*words) == ["af_bella", "nicole"]
+        words = ("say", "--base-url", "http://localhost:1/v1", "--voice", "")
+        assert offered(*words) == ["nicole"]
+
+
+class TestDevices:
+    def test_the_null_device_and_the_machine_s(self, monkeypatch):
+        found = [OutputDevice(0, name, "ALSA", 2, 44_100, is_default=False) for name in "ab"]
+        monkeypatch.setattr(devices_module, "list_output_devices", lambda: found)
+        assert completion.devices("") == ["null", "a", "b"]
+        assert completion.devices("n") == ["null"]
+
+    def test_what_libraries_print_does_not_reach_the_line(self, monkeypatch, capfd):
+        def noisy():
+            subprocess.run(
+                [sys.executable, "-c", "import os; os.write(2, b'no sound server')"], check=True
+            )
+            return []
+
+        monkeypatch.setattr(devices_module, "list_output_devices", noisy)
+        assert completion.devices("") == ["null"]
+        assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_a_shell_is_shown(house, monkeypatch, shell):
+    monkeypatch.setenv("_VOICECLI_COMPLETE", f"source_{shell}")
+    told = house.run()
+    assert told.status == 0
+    assert "_VOICECLI_COMPLETE" in told.out
+
+
+def test_the_options_that_install_are_there(house):
+    out = house.run("--help").out
+    assert "--install-completion" in out
+    assert "--show-completion" in out

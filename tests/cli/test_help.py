@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import typer.main
+
+from voicecli.cli.app import app
+from voicecli.cli.help import examples
+from voicecli.errors import ExitStatus
+
+HEAVY = ("openai", "httpx2", "numpy", "av", "onnxruntime", "sounddevice", "opuslib", "rich",
+         "pydub", "hibari")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["say", "play", "devices", "voices", "doctor"])
+def test_every_command_shows_its_examples_line_by_line(house, name):
+    module = sys.modules[f"voicecli.cli.{name}"]
+    told = house.run(name, "--help")
+    assert told.status == 0
+    shown = told.out[told.out.index("Examples:") :]
+    assert shown == examples(module.EXAMPLES)
+    assert "\n\n" not in shown
+
+
+def test_options_stand_in_groups(house):
+    lines = house.run("say", "--help").out.splitlines()
+    titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert titles == [
+        "Arguments:",
+        "Voice:",
+        "Sound:",
+        "Keeping:",
+        "Patience:",
+        "Telling:",
+        "Options:",
+        "Examples:",
+    ]
+    assert [line.split()[0] for line in lines if line.startswith("  --save")] == ["--save"]
+
+
+def test_arguments_are_named_without_python_s_types(house):
+    out = house.run("say", "--help").out
+    assert "Usage: voicecli say [OPTIONS] [TEXT]..." in out
+    assert "<" not in out.replace("<=", "").replace(">=", "")
+
+
+def test_every_option_says_what_it_does():
+    command = typer.main.get_command(app)
+    for name, sub in command.commands.items():
+        for param in getattr(sub, "params", []):
+            assert param.help, (name, param.name)
+
+
+def test_alone_it_shows_help(house):
+    told = house.run()
+    assert "Usage: voicecli [OPTIONS] COMMAND [ARGS]..." in told.out + told.err
+    assert "voicecli doctor" in told.out + told.err
+
+
+def test_the_exit_statuses_are_told(house):
+    told = house.run("--help")
+    table = told.out[told.out.index("Exit status:") :].splitlines()[1:]
+    assert [int(line.split()[0]) for line in table] == [int(status) for status in ExitStatus]
+
+
+def test_help_imports_nothing_heavy():
+    script = (
+        "import sys\n"
+        "from voicecli.cli.app import run\n"
+        "status = run(sys.argv[1:])\n"
+        f"print([name for name in {HEAVY} if name in sys.modules], status)\n"
+    )
+    for argv in (["--help"], ["say", "--help"], ["play", "--help"], ["--version"], ["say", ""]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *argv],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert done.stdout.splitlines()[-1].startswith("[] "), argv

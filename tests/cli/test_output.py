@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from voicecli.cli import output
+from voicecli.errors import ExitStatus, SaveError, VoiceError
+
+METRICS = {
+    "spoken_s": 2.0,
+    "audio_s": 2.0,
+    "ttfa_ms": 200.0,
+    "launch_to_request_ms": 300.0,
+    "rtf": 0.25,
+    "format": "opus",
+    "interrupted": False,
+    "underruns": {"sink": {"count": 0, "total_ms": 0}},
+    "saved": [],
+}
+
+
+@contextlib.contextmanager
+def broken_pipe(monkeypatch):
+    """Standard output is a pipe whose reader has left."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        yield stream
+
+
+@contextlib.contextmanager
+def full_disk(monkeypatch):
+    with Path("/dev/full").open("w") as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        yield stream
+
+
+class TestForPeople:
+    def test_an_error_is_told_with_its_remedy(self, capsys):
+        output.tell_error(VoiceError("it broke", remedy="mend it"))
+        output.tell_error(VoiceError("it broke again"))
+        assert capsys.readouterr().err == (
+            "voicecli: error: it broke\n  mend it\nvoicecli: error: it broke again\n"
+        )
+
+    def test_with_standard_error_closed_nothing_strays_to_standard_output(
+        self, capsys, monkeypatch
+    ):
+        monkeypatch.setattr(sys, "stderr", None)
+        output.tell("anything")
+        assert capsys.readouterr().out == ""
+
+    def test_a_reader_of_standard_error_that_left_is_no_fault(self, monkeypatch):
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        unbuffered = io.TextIOWrapper(io.FileIO(write_end, "w"), write_through=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", unbuffered)
+            output.tell("anything")
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), write_end)  # what is left of it goes there
+        unbuffered.close()
+
+    def test_a_defect_is_an_error_with_the_exception_s_words(self):
+        fault = output.defect(ZeroDivisionError("by \x1b[1mzero"))
+        assert fault.message == "a defect of voicecli: ZeroDivisionError: by zero"
+        assert fault.exit_status == ExitStatus.DEFECT
+
+    def test_an_error_of_ours_is_no_defect(self):
+        fault = SaveError("full")
+        assert output.defect(fault) is fault
+
+
+class TestForMachines:
+    def test_one_line_in_ascii(self, capsys):
+        output.print_json({"text": "é\udc80", "n": 1.5})
+        assert capsys.readouterr().out == '{"text": "\\u00e9\\udc80", "n": 1.5}\n'
+
+    def test_nothing_is_printed_of_what_is_no_json(self, capsys):
+        with pytest.raises(ValueError, match="JSON"):
+            output.print_json([1, float("nan")])
+        assert capsys.readouterr().out == ""
+
+    @pytest.mark.parametrize("write", [lambda: output.print_json([]), output.flush])
+    def test_standard_output_may_be_closed(self, monkeypatch, write):
+        monkeypatch.setattr(sys, "stdout", None)
+        write()
+
+    def test_a_reader_that_left_is_no_fault(self, monkeypatch):
+        with broken_pipe(monkeypatch) as stream:
+            output.print_json({"a": 1})
+            output.flush()
+            stream.write("more")
+            stream.flush()
+
+    def test_a_reader_that_left_what_was_printed_is_no_fault(self, monkeypatch):
+        with broken_pipe(monkeypatch) as stream:
+            stream.write("something")
+            output.flush()
+
+    def test_a_full_disk_is_told(self, monkeypatch):
+        with full_disk(monkeypatch):
+            with pytest.raises(SaveError, match="standard output: No space left"):
+                output.print_json({"a": 1})
+            output.flush()  # what was left is gone
+
+    def test_a_full_disk_is_told_of_what_was_printed(self, monkeypatch):
+        with full_disk(monkeypatch) as stream:
+            stream.write("something")
+            with pytest.raises(SaveError, match="standard output"):
+                output.flush()
+
+
+class TestSummary:
+    def test_all_went_well(self):
+        assert output.summarise(METRICS) == (
+            "spoke 2.0 s of opus · first sound after 500 ms · RTF 0.25 · no underruns"
+        )
+
+    @pytest.mark.parametrize(
+        ("changed", "says"),
+        [
+            ({"spoken_s": 1.0}, "spoke 1.0 of 2.0 s of opus"),
+            ({"interrupted": True, "spoken_s": 1.0}, "interrupted after 1.0 s of opus"),
+            ({"format": None}, "spoke 2.0 s ·"),
+            ({"launch_to_request_ms": None}, "first sound after 200 ms"),
+            ({"saved": ["a.wav", "b.opus"]}, "saved a.wav, b.opus"),
+            ({"underruns": {"sink": {"count": 1, "total_ms": 85.4}}}, "1 underrun (85 ms)"),
+            ({"underruns": {"sink": {"count": 2, "total_ms": 85.4}}}, "2 underruns (85 ms)"),
+        ],
+    )
+    def test_what_went_otherwise(self, changed, says):
+        assert says in output.summarise(METRICS | changed)
+
+    def test_what_was_only_received(self):
+        silent = METRICS | {"ttfa_ms": None, "rtf": None}
+        assert output.summarise(silent) == "received 2.0 s of opus"

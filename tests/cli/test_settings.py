@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from voicecli.cli.settings import playback_settings
+from voicecli.config import Config
+
+FLAGS = {
+    "expected_format": None,
+    "keeps_audio": False,
+    "no_play": False,
+    "device": None,
+    "volume": None,
+    "buffer_ms": None,
+    "preroll_ms": None,
+    "timeout_s": None,
+    "retries": None,
+}
+
+
+def settings(config=None, **flags):
+    return playback_settings(config or Config(), **FLAGS | flags)
+
+
+def test_defaults():
+    made = settings()
+    assert made.speaker.output == "device"
+    assert made.speaker.device is None
+    assert made.speaker.policy.start_s == pytest.approx(0.1)
+    assert made.speaker.preroll_s == 0
+    assert (made.limits.first_byte_s, made.limits.stall_s, made.limits.retries) == (60, 60, 2)
+    assert made.volume == 1
+    assert not made.without_device
+
+
+FILE = Config(device="speakers", volume=0.5, buffer_ms=300, preroll_ms=40, timeout_s=7, retries=5)
+
+
+def test_what_the_file_says():
+    made = settings(FILE)
+    assert made.speaker.device == "speakers"
+    assert made.speaker.policy.start_s == pytest.approx(0.3)
+    assert made.speaker.preroll_s == pytest.approx(0.04)
+    assert (made.limits.first_byte_s, made.limits.stall_s, made.limits.retries) == (7, 7, 5)
+    assert made.volume == 0.5
+
+
+def test_flags_count_more_even_where_they_say_zero():
+    made = settings(
+        FILE, device="3", volume=0.0, buffer_ms=0.0, preroll_ms=0.0, timeout_s=1.5, retries=0
+    )
+    assert made.speaker.device == "3"
+    assert made.speaker.policy.start_s == 0
+    assert made.speaker.preroll_s == 0
+    assert (made.limits.first_byte_s, made.limits.stall_s, made.limits.retries) == (1.5, 1.5, 0)
+    assert made.volume == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "output"),
+    [
+        ({"device": "null"}, "null"),
+        ({"no_play": True}, "discard"),
+        ({"device": "null", "no_play": True}, "discard"),
+        ({"device": "nullify"}, "device"),
+    ],
+)
+def test_where_the_sound_goes(flags, output):
+    assert settings(**flags).speaker.output == output
+
+
+def test_who_keeps_the_audio_can_do_without_a_device():
+    assert settings(keeps_audio=True).without_device
+
+
+def test_the_expected_format_is_passed_on():
+    assert settings(expected_format="opus").expected_format == "opus"
