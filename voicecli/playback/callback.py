@@ -185,6 +185,5 @@ class RingSink:
         )
 
     def _wait(self, timeout_s: float) -> None:
-        with self._waiting:
-            if not self._aborted:
-                self._clock.wait(self._waiting, timeout_s)
+        with self._waiting:  # an abort that was just missed is seen a poll later
+            self._clock.wait(self._waiting, timeout_s)

@@ -19,7 +19,8 @@ class Conformer:
     willing device passes as the view of the received bytes that it is. The
     resampler (libswresample by way of PyAV) is loaded only where rates differ,
     and keeps its filter's state from block to block; `flush` gives what is left
-    in it. One thread at a time.
+    in it. A stretch shorter than the filter, 3 ms, does not come out of it.
+    One thread at a time.
     """
 
     def __init__(self, target: AudioFormat, volume: float = 1.0) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from voicecli.playback.policy import BufferPolicy
     from voicecli.playback.ring import Ring
 
+_HOLES_AHEAD = 4
+"""Holes that fit into what the device asks ahead, some four blocks: each takes one at least."""
+
 
 class Feeder:
     """Fills the device's blocks from a ring, with silence where there is nothing.
@@ -32,9 +35,10 @@ class Feeder:
         self._policy = policy
         self._rate_hz = rate_hz
         self._preroll = preroll
-        # Spans of sound, (first frame, frames, time of the first): the latest block
-        # with frames in it, and the one in front of the latest hole.
-        self._latest = self._before_hole = (0, 0, 0.0)
+        # Blocks with sound in them, (first frame, frames, time of the first): the latest,
+        # and those in front of the latest holes, which may still be to come for the ear.
+        self._latest = (0, 0, 0.0)
+        self._before_holes: tuple[tuple[int, int, float], ...] = ()
         self._hole = 0
         self.input_ended = False
         self.playing = False
@@ -65,7 +69,7 @@ class Feeder:
         if ended:
             self.finished = True
         else:
-            self._before_hole = self._latest
+            self._before_holes = (*self._before_holes[1 - _HOLES_AHEAD :], self._latest)
             self._hole = out.shape[0] - count
             self.rebuffering = True
 
@@ -97,9 +101,7 @@ class Feeder:
 
     def position(self, now: float) -> int:
         """Frames heard at ``now``; any thread."""
-        # Right after a hole the latest block may not sound yet, nor all before the hole.
-        return max(0, self._heard_of(self._before_hole, now), self._heard_of(self._latest, now))
-
-    def _heard_of(self, span: tuple[int, int, float], now: float) -> int:
-        first, frames, at = span
-        return first + min(frames, round((now - at) * self._rate_hz))
+        heard = 0
+        for first, frames, at in (*self._before_holes, self._latest):
+            heard = max(heard, first + min(frames, round((now - at) * self._rate_hz)))
+        return heard

@@ -24,7 +24,10 @@ class Timeline:
         self._delay_s = delay_s
         self._frames = 0
         self._ends_at = -inf
-        self._before_hole = (0, -inf)  # frames until the latest hole, and when it began
+        # Frames until a hole and when it begins. Several may be to come: sound is late by
+        # the delay, holes are booked at once. Of those that are past the last one counts.
+        self._holes: list[tuple[int, float]] = []
+        self._heard_at_least = 0
         self.first_sound_at: float | None = None
         self.underruns: list[Underrun] = []
 
@@ -48,9 +51,11 @@ class Timeline:
         if self.first_sound_at is None:
             self.first_sound_at = heard_at
         elif heard_at > self._ends_at:
-            hole = Underrun(self._frames / self._rate_hz, heard_at - self._ends_at)
-            self.underruns.append(hole)
-            self._before_hole = (self._frames, self._ends_at)
+            at_s, silence_s = self._frames / self._rate_hz, heard_at - self._ends_at
+            self.underruns.append(Underrun(at_s, silence_s))
+            while self._holes and self._holes[0][1] <= now:
+                self._heard_at_least, _ = self._holes.pop(0)
+            self._holes.append((self._frames, self._ends_at))
         self._frames += frames
         self._ends_at = heard_at + frames / self._rate_hz
 
@@ -69,11 +74,10 @@ class Timeline:
         """Frames heard by ``now``."""
         if self.first_sound_at is None:
             return 0
-        frames, ended_at = self._before_hole
+        runs = (*self._holes, (self._frames, self._ends_at))
         return max(
-            0,
-            frames - self._frames_in(ended_at - now),
-            self._frames - self._frames_in(self._ends_at - now),
+            self._heard_at_least,
+            *(frames - self._frames_in(ends_at - now) for frames, ends_at in runs),
         )
 
     def _frames_in(self, duration_s: float) -> int:

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voicecli.audio import AudioFormat, Pcm
+from voicecli.playback.conform import Conformer
+
+MONO = AudioFormat(24_000, 1)
+STEREO = AudioFormat(24_000, 2)
+MONO_FLOAT = AudioFormat(24_000, 1, "float32")
+
+
+def tone(frames, rate_hz, hz=440.0, channels=1, dtype="int16", level=0.5):
+    wave = level * np.sin(2 * np.pi * hz * np.arange(frames) / rate_hz)
+    wave = np.repeat(wave[:, None], channels, axis=1)
+    return (wave * 32768).astype(np.int16) if dtype == "int16" else wave.astype(np.float32)
+
+
+def int16(*rows):
+    return np.array(rows, np.int16)
+
+
+def convert(samples, target, rate_hz=24_000, **settings):
+    (converted,) = Conformer(target, **settings).convert(Pcm(samples, rate_hz))
+    assert converted.flags.c_contiguous
+    assert converted.dtype == target.sample_type
+    return converted
+
+
+def whole(conformer, *blocks):
+    """All of some blocks, to the last sample."""
+    pieces = [piece for block in blocks for piece in conformer.convert(block)]
+    return np.concatenate([*pieces, *conformer.flush()])
+
+
+def crossings(samples):
+    """Upward zero crossings of the first channel."""
+    wave = samples[:, 0].astype(np.float64)
+    return int(np.sum((wave[:-1] < 0) & (wave[1:] >= 0)))
+
+
+@pytest.mark.parametrize("target", [MONO, STEREO, MONO_FLOAT])
+def test_what_is_right_already_is_handed_on_itself(target):
+    received = np.zeros((480, target.channels), target.sample_type)
+    received.flags.writeable = False  # as a view of bytes is
+    conformer = Conformer(target)
+    (out,) = conformer.convert(Pcm(received, 24_000))
+    assert out is received
+    assert conformer.flush() == []
+
+
+def test_mono_is_the_same_in_every_channel():
+    assert convert(int16([1], [-2]), AudioFormat(24_000, 3)).tolist() == [[1] * 3, [-2] * 3]
+
+
+def test_stereo_becomes_its_mean_and_never_clips():
+    both = int16([100, 200], [32767, 32767], [-32768, -32768], [32767, -32767])
+    assert convert(both, MONO).tolist() == [[150], [32767], [-32768], [0]]
+
+
+def test_voice_in_the_centre_of_surround_is_not_lost_on_stereo():
+    centre_only = int16([0, 0, 6000, 0, 0, 0])
+    assert convert(centre_only, STEREO).tolist() == [[1000, 1000]]
+
+
+def test_channels_that_the_device_has_more_of_stay_silent():
+    assert convert(int16([1, 2]), AudioFormat(24_000, 4)).tolist() == [[1, 2, 0, 0]]
+
+
+def test_float_becomes_int16_rounded_and_clipped():
+    wave = np.array([[0.5], [-1.0], [1.0], [7.0], [-7.0]], np.float32)
+    assert convert(wave, MONO).ravel().tolist() == [16384, -32768, 32767, 32767, -32768]
+
+
+def test_int16_becomes_float_exactly():
+    assert convert(int16([16384], [-32768]), MONO_FLOAT).ravel().tolist() == [0.5, -1.0]
+
+
+@pytest.mark.parametrize(("volume", "out"), [(0.5, 500), (0.0, 0), (2.0, 2000), (0.9996, 1000)])
+def test_volume_scales(volume, out):
+    assert convert(int16([1000]), MONO, volume=volume).tolist() == [[out]]
+
+
+def test_volume_above_one_clips_and_does_not_wrap():
+    loud = int16([30_000], [-30_000])
+    assert convert(loud, MONO, volume=1.5).ravel().tolist() == [32767, -32768]
+    assert convert(loud, MONO_FLOAT, volume=1.5).ravel().tolist() == [1.0, -1.0]
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from([8_000, 16_000, 22_050, 24_000, 44_100, 48_000]),
+    st.sampled_from([8_000, 24_000, 44_100, 48_000]),
+    st.lists(st.integers(1, 5000), min_size=1, max_size=6).filter(lambda cuts: sum(cuts) > 240),
+    st.sampled_from(["int16", "float32"]),
+    st.sampled_from([1, 2]),
+)
+def test_resampling_keeps_the_length_within_a_frame(from_hz, to_hz, cuts, kind, channels):
+    source = tone(sum(cuts), from_hz, channels=channels, dtype=kind)
+    edges = np.cumsum([0, *cuts])
+    blocks = [Pcm(source[a:b], from_hz) for a, b in pairwise(edges)]
+    out = whole(Conformer(AudioFormat(to_hz, channels, kind)), *blocks)
+    assert out.dtype == kind
+    assert out.shape[1] == channels
+    assert abs(out.shape[0] - sum(cuts) * to_hz / from_hz) <= 1
+
+
+@pytest.mark.parametrize("target", [AudioFormat(48_000, 2), AudioFormat(44_100, 1, "float32")])
+@pytest.mark.parametrize("from_hz", [22_050, 24_000])
+def test_resampling_keeps_pitch_level_and_phase(from_hz, target):
+    source = tone(from_hz, from_hz, hz=440.25)
+    blocks = [Pcm(source[i : i + 700], from_hz) for i in range(0, from_hz, 700)]
+    out = whole(Conformer(target), *blocks)
+    assert crossings(out) == crossings(source) == 440
+    expected = tone(target.rate_hz, target.rate_hz, 440.25, target.channels, target.sample_type)
+    full_scale = 32768 if target.sample_type == "int16" else 1
+    inner = slice(1000, -1000)  # the filter has half its length of silence at either end
+    error = np.abs(out[inner].astype(float) - expected[: len(out)][inner]).max() / full_scale
+    assert error < 0.002
+
+
+def test_split_of_the_blocks_is_not_heard():
+    source = tone(9000, 24_000)
+    target = AudioFormat(44_100, 1)
+    once = whole(Conformer(target), Pcm(source, 24_000))
+    pieces = [Pcm(source[i : i + 333], 24_000) for i in range(0, 9000, 333)]
+    assert np.array_equal(whole(Conformer(target), *pieces), once)
+
+
+def test_rate_that_changes_on_the_way_loses_nothing():
+    conformer = Conformer(AudioFormat(24_000, 1))
+    stretches = [(16_000, 8000), (24_000, 12_000), (48_000, 24_000), (48_000, 24_000)]
+    blocks = [Pcm(tone(frames, hz), hz) for hz, frames in stretches]
+    out = whole(conformer, *blocks)
+    assert abs(out.shape[0] - 4 * 12_000) <= 2
+    assert crossings(out) == pytest.approx(4 * 220, abs=4)
+
+
+def test_leftovers_come_before_the_next_stretch():
+    conformer = Conformer(MONO)
+    conformer.convert(Pcm(tone(1000, 48_000, level=0.5), 48_000))
+    marker = int16(*[[30_000]] * 10)
+    *leftovers, last = conformer.convert(Pcm(marker, 24_000))
+    assert last is marker
+    assert sum(map(len, leftovers)) > 0
+    assert conformer.flush() == []
+
+
+def test_flush_gives_what_is_left_once_and_the_conformer_goes_on():
+    conformer = Conformer(MONO)
+    first = whole(conformer, Pcm(tone(4800, 48_000), 48_000))
+    assert conformer.flush() == []
+    assert np.array_equal(whole(conformer, Pcm(tone(4800, 48_000), 48_000)), first)
+
+
+@pytest.mark.parametrize("channels", [3, 6])
+def test_many_channels_are_resampled_each_by_itself(channels):
+    source = np.zeros((4800, channels), np.int16)
+    source[:, -1] = tone(4800, 24_000)[:, 0]
+    out = whole(Conformer(AudioFormat(48_000, channels)), Pcm(source, 24_000))
+    assert not out[:, :-1].any()
+    assert crossings(out[:, -1:]) == crossings(source[:, -1:])
+
+
+def test_channels_type_volume_and_rate_at_once():
+    wave = tone(4800, 48_000, channels=2, dtype="float32", level=0.5)
+    out = whole(Conformer(MONO, volume=0.5), Pcm(wave, 48_000))
+    assert out.dtype == np.int16
+    assert out.shape[0] == pytest.approx(2400, abs=1)
+    assert np.abs(out).max() == pytest.approx(0.25 * 32768, rel=0.01)

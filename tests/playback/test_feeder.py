@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.playback.fakes import ramp
+from voicecli.audio import AudioFormat
+from voicecli.playback.base import Underrun
+from voicecli.playback.feeder import Feeder
+from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.ring import Ring
+
+RATE_HZ = 1000  # a frame is a millisecond
+LEAD_S = 0.02
+
+
+class Player:
+    """A feeder, its ring, and a device that plays block after block from t = 10 s on."""
+
+    def __init__(self, start=0, resume=0, preroll=0, capacity=10_000):
+        self.ring = Ring(capacity, AudioFormat(RATE_HZ, 1))
+        policy = BufferPolicy(start / RATE_HZ, resume / RATE_HZ)
+        self.feeder = Feeder(self.ring, policy, RATE_HZ, preroll)
+        self.frames_out = 0
+
+    @property
+    def dac_at(self):
+        return 10.0 + self.frames_out / RATE_HZ
+
+    def write(self, frames):
+        assert self.ring.write(ramp(frames, start=self.ring.written)) == frames
+
+    def play(self, frames):
+        """One block, as numbers."""
+        out = np.full((frames, 1), -1, np.int16)
+        self.feeder.fill(out, self.dac_at)
+        self.frames_out += frames
+        return out[:, 0].tolist()
+
+
+class SlowReference:
+    """The same contract, frame by frame, from the words of `voicecli.playback.base`."""
+
+    def __init__(self, start, resume, preroll):
+        self.start, self.resume, self.preroll = start, resume, preroll
+        self.waiting, self.taken = [], 0
+        self.state, self.ended, self.hole = "before", False, 0
+        self.underruns = []
+
+    def may(self, threshold):
+        return bool(self.waiting) and (self.ended or len(self.waiting) >= threshold)
+
+    def block(self, frames):
+        if self.preroll > 0:
+            self.preroll -= frames
+        elif self.state == "before" and self.may(self.start):
+            self.state = "playing"
+        elif self.state == "hole" and self.may(self.resume):
+            self.underruns.append((self.taken, self.hole))
+            self.state = "playing"
+        return [self.frame() for _ in range(frames)]
+
+    def frame(self):
+        if self.state == "playing" and self.waiting:
+            self.taken += 1
+            return self.waiting.pop(0)
+        if self.state == "playing" and not self.ended:
+            self.state, self.hole = "hole", 0
+        if self.state == "hole":
+            self.hole += 1
+        return 0
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.integers(1, 40)),
+        st.tuples(st.just("play"), st.integers(1, 30)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=200)
+@given(steps, st.integers(0, 60), st.integers(0, 60), st.sampled_from([0, 0, 25]))
+def test_any_arrivals_in_any_blocks_play_once_in_order_and_are_booked(
+    steps, start, resume, preroll
+):
+    player, reference = Player(start, resume, preroll), SlowReference(start, resume, preroll)
+    heard = []
+
+    def play(frames):
+        expected = reference.block(frames)
+        assert player.play(frames) == expected
+        heard.extend(expected)
+
+    for action, frames in steps:
+        if action == "write":
+            reference.waiting += ramp(frames, start=player.ring.written)[:, 0].tolist()
+            player.write(frames)
+        else:
+            play(frames)
+    player.feeder.input_ended = reference.ended = True
+    while reference.waiting or reference.preroll > 0:
+        play(17)
+    play(17)
+
+    feeder, sound = player.feeder, [x for x in heard if x]
+    assert sound == ramp(player.ring.written)[:, 0].tolist()
+    booked = [(round(u.at_s * RATE_HZ), round(u.silence_s * RATE_HZ)) for u in feeder.underruns]
+    assert booked == reference.underruns
+    if sound:
+        first = next(i for i, x in enumerate(heard) if x)
+        last = max(i for i, x in enumerate(heard) if x)
+        assert heard[first:last].count(0) == sum(silence for _, silence in booked)
+        assert feeder.first_sound_at == pytest.approx(10 + first / RATE_HZ)
+        assert feeder.sounds_until == pytest.approx(10 + (last + 1) / RATE_HZ)
+        assert feeder.finished
+        assert feeder.position(feeder.sounds_until) == len(sound)
+    else:
+        assert feeder.first_sound_at is None
+        assert not feeder.finished
+        assert feeder.position(1e9) == 0
+
+
+def test_silence_until_the_threshold():
+    player = Player(start=30)
+    player.write(29)
+    assert player.play(10) == [0] * 10
+    assert not player.feeder.playing
+    player.write(1)
+    assert player.play(3) == [1, 2, 3]
+    assert player.feeder.playing
+    assert player.feeder.first_sound_at == pytest.approx(10.010)
+
+
+def test_preroll_fills_up_its_last_block():
+    player = Player(preroll=15)
+    player.write(10)
+    assert player.play(10) == [0] * 10
+    assert player.play(10) == [0] * 10
+    assert player.play(10) == list(range(1, 11))
+    assert player.feeder.underruns == []
+
+
+def test_hole_is_counted_from_its_first_silent_frame_and_once():
+    player = Player(resume=20)
+    player.write(15)
+    assert player.play(10) == list(range(1, 11))
+    assert player.play(10) == [11, 12, 13, 14, 15, 0, 0, 0, 0, 0]
+    assert player.feeder.rebuffering
+    player.write(19)
+    assert player.play(10) == [0] * 10  # less than a pause refills
+    assert player.feeder.underruns == []  # how long it will be is not known yet
+    player.write(1)
+    assert player.play(10) == list(range(16, 26))
+    assert not player.feeder.rebuffering
+    assert player.feeder.underruns == [Underrun(0.015, 0.015)]
+
+
+def test_end_inside_a_block_is_no_hole():
+    player = Player()
+    player.write(15)
+    player.feeder.input_ended = True
+    player.play(10)
+    assert not player.feeder.finished
+    assert player.play(10) == [11, 12, 13, 14, 15, 0, 0, 0, 0, 0]
+    assert player.feeder.finished
+    assert player.feeder.sounds_until == pytest.approx(10.015)
+    assert player.play(10) == [0] * 10
+    assert player.feeder.underruns == []
+
+
+def test_end_at_the_end_of_a_block_is_seen_in_the_next():
+    player = Player()
+    player.write(10)
+    player.feeder.input_ended = True
+    player.play(10)
+    assert not player.feeder.finished
+    player.play(10)
+    assert player.feeder.finished
+    assert player.feeder.sounds_until == pytest.approx(10.010)
+
+
+def test_hole_that_turns_out_to_be_the_end_never_was_one():
+    player = Player()
+    player.write(5)
+    player.play(10)
+    player.play(10)
+    player.feeder.input_ended = True
+    player.play(10)
+    assert player.feeder.finished
+    assert player.feeder.sounds_until == pytest.approx(10.005)
+    assert player.feeder.underruns == []
+
+
+def test_levels_are_taken_between_the_first_sound_and_the_end_of_input():
+    player = Player(start=20)
+    player.write(10)
+    player.play(10)
+    player.write(30)
+    player.play(10)
+    player.play(10)
+    player.feeder.input_ended = True
+    player.play(10)
+    levels = player.feeder.levels
+    assert (levels.first_s, levels.least_s, levels.mean_s) == pytest.approx((0.04, 0.03, 0.035))
+
+
+def test_position_follows_the_device_inside_a_block():
+    player = Player()
+    player.write(30)
+    player.play(10)
+    player.play(10)
+    feeder = player.feeder
+    looks = {9.0: 0, 10.0: 0, 10.005: 5, 10.010: 10, 10.013: 13, 10.020: 20, 11.0: 20}
+    assert {at: feeder.position(at) for at in looks} == looks
+
+
+def test_position_stays_where_the_hole_was_until_sound_goes_on():
+    player = Player(resume=10)
+    player.write(15)
+    player.play(10)
+    player.play(10)
+    player.play(10)
+    player.write(10)
+    player.play(10)  # heard from 10.030 on
+    feeder = player.feeder
+    looks = {10.013: 13, 10.016: 15, 10.025: 15, 10.030: 15, 10.034: 19, 10.9: 25}
+    assert {at: feeder.position(at) for at in looks} == looks
+
+
+def test_late_device_moves_positions_along():
+    player = Player()
+    player.write(20)
+    player.play(10)
+    player.frames_out += 50  # the device itself lost 50 ms
+    player.play(10)
+    assert player.feeder.position(10.065) == 15
+    assert player.feeder.underruns == []
+
+
+def test_filling_takes_memory_for_views_only():
+    import tracemalloc
+
+    player = Player()
+    player.write(9000)
+    out = np.zeros((4000, 1), np.int16)
+    player.feeder.fill(out, 10.0)
+    tracemalloc.start()
+    try:
+        player.feeder.fill(out, 14.0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < out.nbytes / 2

@@ -1,0 +1,74 @@
+"""What only the sinks without a device do; the rest is in test_contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.playback.fakes import RATE_HZ, seconds
+from voicecli.audio import AudioFormat
+from voicecli.clock import Deadline
+from voicecli.playback.base import SinkReport, Underrun
+from voicecli.playback.null import DiscardSink, NullSink
+from voicecli.playback.policy import BufferPolicy
+
+FORMAT = AudioFormat(RATE_HZ, 1)
+
+
+@pytest.fixture
+def sink(clock):
+    return NullSink(FORMAT, BufferPolicy.fixed(0.1), clock)
+
+
+def test_null_has_the_format_it_was_made_for(sink):
+    assert sink.format is FORMAT
+
+
+def test_null_books_what_a_perfect_device_would_have_made_of_it(sink, clock):
+    began_at = clock.now()
+    sink.start()
+    sink.write(seconds(0.5))
+    clock.sleep(0.75)
+    sink.write(seconds(0.5, start_s=0.5))
+    clock.sleep(0.25)
+    sink.write(seconds(0.5, start_s=1.0))
+    sink.end_input()
+    assert sink.drain(Deadline(clock, None))
+    assert sink.report() == SinkReport(
+        first_sound_at=began_at,
+        last_sound_at=began_at + 1.75,
+        heard_frames=RATE_HZ * 3 // 2,
+        underruns=(Underrun(0.5, 0.25),),
+        rebuffers=1,
+        start_buffered_s=0.5,
+        min_buffered_s=0.0,
+        mean_buffered_s=(0.5 + 0.0 + 0.5 + 0.25 + 0.75) / 5,
+    )
+
+
+def test_null_takes_the_time_that_sound_takes(sink, clock):
+    sink.start()
+    sink.write(seconds(2.0))
+    sink.end_input()
+    clock.sleep(0.5)
+    assert sink.position() == RATE_HZ / 2
+    snapshot = sink.snapshot()
+    assert (snapshot.heard_s, snapshot.buffered_s) == (0.5, 1.5)
+    assert snapshot.playing
+    assert not snapshot.rebuffering
+
+
+def test_discard_takes_all_at_once_and_lets_none_be_heard(clock):
+    sink, began_at = DiscardSink(FORMAT), clock.now()
+    sink.start()
+    for _ in range(10):
+        sink.write(seconds(60.0))
+    sink.end_input()
+    assert sink.drain(Deadline(clock, 0.0))
+    sink.abort()
+    sink.close()
+    assert clock.now() == began_at
+    assert sink.format is FORMAT
+    assert sink.position() == 600 * RATE_HZ
+    assert sink.snapshot().heard_s == 600
+    assert not sink.snapshot().playing
+    assert sink.report() == SinkReport(heard_frames=600 * RATE_HZ)

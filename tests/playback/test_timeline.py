@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voicecli.playback.base import Underrun
+from voicecli.playback.timeline import Timeline
+
+RATE_HZ = 1000  # a frame is a millisecond
+
+
+def slow_reference(pushes, delay_ms, preroll_ms):
+    """Play frame by frame, in whole milliseconds: when each one is heard."""
+    heard, free_at = [], None
+    if preroll_ms:
+        free_at = pushes[0][0] + delay_ms + preroll_ms
+    for now, frames in pushes:
+        for _ in range(frames):
+            at = now + delay_ms if free_at is None else max(free_at, now + delay_ms)
+            heard.append(at)
+            free_at = at + 1
+    return heard
+
+
+pushes = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 50)), min_size=1, max_size=12)
+
+
+@settings(max_examples=100)
+@given(pushes, st.sampled_from([0, 20]), st.sampled_from([0, 30]))
+def test_ledger_is_that_of_playing_frame_by_frame(steps, delay_ms, preroll_ms):
+    arrivals, now = [], 5
+    for pause, frames in steps:
+        now += pause
+        arrivals.append((now, frames))
+    heard = slow_reference(arrivals, delay_ms, preroll_ms)
+    timeline = Timeline(RATE_HZ, delay_s=delay_ms / 1e3)
+    if preroll_ms:
+        timeline.push_silence(preroll_ms, arrivals[0][0] / 1e3)
+    for pushed, (at, frames) in enumerate(arrivals):
+        timeline.push(frames, at / 1e3)
+        so_far = heard[: sum(frames for _, frames in arrivals[: pushed + 1])]
+        for look in range(at, so_far[-1] + 3, 3):
+            # Half a frame on, so that rounding has no say.
+            position = sum(t + 0.5 <= look for t in so_far)
+            assert timeline.position(look / 1e3) == pytest.approx(position, abs=1)
+    assert timeline.first_sound_at == pytest.approx(heard[0] / 1e3)
+    assert timeline.ends_at == pytest.approx((heard[-1] + 1) / 1e3)
+    holes = [
+        (i / RATE_HZ, (heard[i] - heard[i - 1] - 1) / 1e3)
+        for i in range(1, len(heard))
+        if heard[i] > heard[i - 1] + 1
+    ]
+    told = [(u.at_s, u.silence_s) for u in timeline.underruns if u.silence_s > 1e-9]
+    assert len(told) == len(holes)
+    for got, expected in zip(told, holes, strict=True):
+        assert got == pytest.approx(expected)
+
+
+def test_nothing_is_known_before_the_first_frame():
+    timeline = Timeline(RATE_HZ)
+    timeline.push_silence(100, 5.0)
+    assert (timeline.ends_at, timeline.dry_at, timeline.first_sound_at) == (None, None, None)
+    assert timeline.position(99.0) == 0
+    assert timeline.buffered_s(5.0) == 0
+
+
+def test_silence_in_front_moves_the_first_frame():
+    timeline = Timeline(RATE_HZ)
+    timeline.push_silence(100, 5.0)
+    timeline.push_silence(100, 5.05)
+    timeline.push(50, 5.1)
+    assert timeline.first_sound_at == pytest.approx(5.2)
+    assert timeline.buffered_s(5.1) == pytest.approx(0.15)
+    assert timeline.underruns == []
+
+
+def test_piece_at_the_very_end_of_the_one_before_leaves_no_hole():
+    timeline = Timeline(RATE_HZ)
+    timeline.push(500, 1.0)
+    timeline.push(500, 1.5)
+    assert timeline.underruns == []
+    assert timeline.ends_at == 2.0
+
+
+def test_delayed_device_has_to_be_fed_a_delay_before_its_sound_ends():
+    timeline = Timeline(RATE_HZ, delay_s=0.25)
+    timeline.push(500, 1.0)
+    assert timeline.ends_at == 1.75
+    assert timeline.dry_at == 1.5
+    timeline.push(500, 1.75)
+    assert timeline.underruns == [Underrun(0.5, 0.25)]
+
+
+def test_right_after_a_hole_what_was_heard_before_stays_heard():
+    timeline = Timeline(RATE_HZ, delay_s=0.25)
+    timeline.push(500, 1.0)
+    timeline.push(500, 1.6)  # heard from 1.85 on; the first piece ends at 1.75
+    assert timeline.position(1.6) == 350
+    assert timeline.position(1.8) == 500
+    assert timeline.position(1.95) == 600
+
+
+@pytest.mark.parametrize("off_ms", [-80, 80])
+def test_device_that_differs_from_the_books_is_followed(off_ms):
+    timeline = Timeline(RATE_HZ, delay_s=0.1)
+    timeline.push(500, 1.0)
+    timeline.correct(400 + off_ms, 1.1, tolerance_s=0.05)
+    assert timeline.ends_at == pytest.approx(1.6 + off_ms / 1e3)
+    assert timeline.underruns == []
+
+
+@pytest.mark.parametrize("off_ms", [-40, 0, 40])
+def test_grain_of_what_devices_tell_is_left_alone(off_ms):
+    timeline = Timeline(RATE_HZ)
+    timeline.push(500, 1.0)
+    timeline.correct(400 + off_ms, 1.1, tolerance_s=0.05)
+    assert timeline.ends_at == 1.5
