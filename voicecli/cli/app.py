@@ -15,7 +15,7 @@ from voicecli.cli.devices import devices
 from voicecli.cli.doctor import EXAMPLES as DOCTOR
 from voicecli.cli.doctor import doctor
 from voicecli.cli.help import Command, Group, examples
-from voicecli.cli.output import defect, flush, tell_error
+from voicecli.cli.output import abandon_stdout, defect, flush, tell_error
 from voicecli.cli.play import EXAMPLES as PLAY
 from voicecli.cli.play import play
 from voicecli.cli.say import EXAMPLES as SAY
@@ -106,6 +106,9 @@ def _run(argv: list[str]) -> int:
         app(args=with_optional_values(argv), prog_name="voicecli")
     except SystemExit as exit_:
         status = exit_.code
+        if isinstance(exit_.__context__, BrokenPipeError):  # for which typer exits with 1
+            abandon_stdout()
+            status = ExitStatus.OK
     finally:
         flush()
     return status if isinstance(status, int) else int(status is not None)

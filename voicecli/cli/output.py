@@ -78,13 +78,13 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        _give_up()
+        abandon_stdout()
     except OSError as error:
-        _give_up()
+        abandon_stdout()
         raise SaveError(f"cannot write standard output: {error.strerror or error}") from error
 
 
-def _give_up() -> None:
+def abandon_stdout() -> None:
     """Let what is left in standard output go nowhere, so that nothing stumbles over it at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

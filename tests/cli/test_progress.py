@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.speech_server import Reply, SpeechServer, clips_of
+from tests.support.tones import tone
+from voicecli.cli.progress import ProgressLine, wants_progress
+from voicecli.errors import NetworkError
+from voicecli.lifecycle import State
+from voicecli.playback.base import SinkReport, SinkSnapshot
+
+
+@pytest.fixture
+def server():
+    clips = clips_of(tone(0.5), formats=["pcm"])
+    reply = Reply(headers={"X-Sample-Rate": "48000"})
+    with SpeechServer(clips, reply=reply) as running:
+        yield running
+
+
+def on_a_terminal(cli, *argv, term="xterm-256color"):
+    """What standard error, a terminal of 80 columns, was shown; the exit status."""
+    ours, theirs = pty.openpty()
+    os.set_inheritable(theirs, True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "voicecli", *argv],
+        env=cli.environment(TERM=term, COLUMNS="80"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            data = os.read(ours, 65536)
+        except OSError:  # EIO: the other side has gone
+            data = b""
+        if not data:
+            break
+        shown += data
+    os.close(ours)
+    return shown.decode(), process.wait(60)
+
+
+class TestOnATerminal:
+    def test_a_line_is_drawn_and_taken_away(self, tmp_path, server):
+        argv = ("say", "--device", "null", "--base-url", server.url, "Hello.")
+        shown, status = on_a_terminal(Cli(tmp_path), *argv)
+        assert status == 0
+        drawn, _, after = shown.rpartition("ahead")
+        assert "s spoken" in drawn
+        assert "\x1b[2K" in after  # the line is erased
+        assert "\x1b[?25h" in after  # the cursor is back
+        rest = after.rpartition("\x1b")[2]
+        assert "spoke 0.5 s of pcm" in rest
+        assert "ahead" not in rest
+
+    def test_quiet_draws_nothing(self, tmp_path, server):
+        argv = ("say", "-q", "--device", "null", "--base-url", server.url, "Hello.")
+        assert on_a_terminal(Cli(tmp_path), *argv) == ("", 0)
+
+    def test_a_terminal_that_cannot_redraw_gets_the_summary_only(self, tmp_path, server):
+        argv = ("say", "--device", "null", "--base-url", server.url, "Hello.")
+        shown, status = on_a_terminal(Cli(tmp_path), *argv, term="dumb")
+        assert status == 0
+        assert shown.startswith("voicecli: spoke 0.5 s of pcm")
+        assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("quiet", "terminal", "term", "wanted"),
+    [
+        (False, True, "xterm", True),
+        (True, True, "xterm", False),
+        (False, False, "xterm", False),
+        (False, True, "dumb", False),
+        (False, None, "xterm", False),
+    ],
+)
+def test_it_is_for_those_who_see_it(monkeypatch, quiet, terminal, term, wanted):
+    stderr = None if terminal is None else SimpleNamespace(isatty=lambda: terminal)
+    monkeypatch.setenv("TERM", term)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stderr)
+        assert wants_progress(quiet=quiet) is wanted
+
+
+def snapshot(**fields):
+    made = {"playing": True, "rebuffering": False, "buffered_s": 2.0, "heard_s": 1.5, **fields}
+    return SinkSnapshot(**made)
+
+
+class TestLine:
+    @pytest.fixture(autouse=True)
+    def terminal(self, monkeypatch):
+        """What is captured counts as a terminal."""
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("COLUMNS", "120")
+
+    def test_what_it_says(self, capsys):
+        line = ProgressLine()
+        line.progressed(0.0, snapshot())
+        text = capsys.readouterr().err
+        line.close()
+        assert "1.5 s spoken    2.0 s ahead" in text
+
+    @pytest.mark.parametrize(
+        ("happen", "says"),
+        [
+            (lambda line: line.state_changed(0.0, State.PLAYING, State.REBUFFERING), "waiting"),
+            (lambda line: line.failed(0.0, NetworkError("cut")), "the stream broke"),
+        ],
+    )
+    def test_what_goes_wrong_is_noted(self, capsys, happen, says):
+        line = ProgressLine()
+        line.progressed(0.0, snapshot())
+        happen(line)
+        line.progressed(0.0, snapshot())
+        line.close()
+        assert says in capsys.readouterr().err
+
+    def test_a_note_goes_with_its_cause(self, capsys):
+        line = ProgressLine()
+        line.state_changed(0.0, State.PLAYING, State.REBUFFERING)
+        line.state_changed(0.0, State.REBUFFERING, State.PLAYING)
+        line.progressed(0.0, snapshot())
+        line.close()
+        shown = capsys.readouterr().err
+        assert "s ahead" in shown
+        assert "waiting" not in shown
+
+    def test_nothing_is_drawn_or_loaded_before_something_plays(self):
+        script = (
+            "import sys\n"
+            "from types import SimpleNamespace\n"
+            "from voicecli.cli.progress import ProgressLine\n"
+            "line = ProgressLine()\n"
+            "line.progressed(0.0, SimpleNamespace(playing=False))\n"
+            "before = 'rich' in sys.modules\n"
+            "line.progressed(0.0, SimpleNamespace(playing=True, heard_s=0.0, buffered_s=0.0))\n"
+            "line.close()\n"
+            "print(before, 'rich' in sys.modules)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert done.stdout == "False True\n"
+
+    def test_the_end_takes_it_away_once(self):
+        line = ProgressLine()
+        line.progressed(0.0, snapshot())
+        line.playback_ended(0.0, SinkReport())
+        assert line._live is None
+        line.close()

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of
+from tests.support.tones import tone
+from voicecli.cli import running
+from voicecli.cli.running import Records, failing_as_json
+from voicecli.errors import SourceError
+
+CLIP_S = 0.4
+
+
+@pytest.fixture
+def server(monkeypatch):
+    clips = clips_of(tone(CLIP_S), formats=["pcm"])
+    with SpeechServer(clips, reply=Reply(headers={"X-Sample-Rate": "48000"})) as running_server:
+        monkeypatch.setenv("VOICECLI_BASE_URL", running_server.url)
+        yield running_server
+
+
+@pytest.fixture
+def say(house, server):
+    def run(*argv):
+        return house.run("say", "--device", "null", "--buffer-ms", "0", "--json", *argv, "Hello.")
+
+    return run
+
+
+@pytest.fixture
+def handlers():
+    """Whatever a run leaves behind, the next test finds its own signal handlers."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    kept = [signal.getsignal(number) for number in numbers]
+    yield lambda: [signal.getsignal(number) for number in numbers] == kept
+    for number, handler in zip(numbers, kept, strict=True):
+        signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def signalled(server, number):
+    """Send this process a signal once the server was asked for speech."""
+    done = threading.Event()
+
+    def work():
+        while not server.speech_requests and not done.wait(0.005):
+            pass
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+class TestSignals:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_the_first_ends_the_speech_and_is_reported(self, say, server, handlers, number):
+        server.reply = Reply(ttfb_s=FOREVER)
+        with signalled(server, number):
+            told = say()
+        assert told.status == 130
+        assert told.json["interrupted"] is True
+        assert told.json["ok"] is False
+        assert told.json["error"] is None
+        assert "interrupted after 0.0 s" in told.err
+        assert "error" not in told.err
+        assert not handlers()  # the second must find them, whenever it comes
+
+    def test_the_second_leaves_at_once(self, say, server, handlers, monkeypatch):
+        left = []
+        monkeypatch.setattr(os, "_exit", left.append)
+        server.reply = Reply(ttfb_s=FOREVER)
+        with signalled(server, signal.SIGINT):
+            say()
+        assert left == []
+        os.kill(os.getpid(), signal.SIGINT)
+        assert left == [130]
+
+    def test_the_second_gives_a_terminal_its_cursor_back(self, monkeypatch, handlers):
+        written, left = [], []
+        terminal = SimpleNamespace(isatty=lambda: True)
+        monkeypatch.setattr(os, "_exit", left.append)
+        monkeypatch.setattr(os, "write", lambda *what: written.append(what))
+        cancelled = []
+        session = SimpleNamespace(cancel=lambda: cancelled.append(1))
+        with running._cancelling(session), monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", terminal)
+            signal.raise_signal(signal.SIGTERM)
+            assert (cancelled, left) == ([1], [])
+            signal.raise_signal(signal.SIGINT)
+        assert left == [130]
+        assert written == [(2, b"\x1b[?25h\n")]
+
+    def test_a_run_without_them_leaves_none_of_its_handlers(self, say, handlers):
+        assert say().status == 0
+        assert handlers()
+
+    def test_in_a_process_of_its_own(self, tmp_path, server):
+        server.reply = Reply(headers={"X-Sample-Rate": "48000"}, pace=0.2, chunk_bytes=960)
+        cli = Cli(tmp_path)
+        argv = ("say", "--json", "--device", "null", "--base-url", server.url, "Hello.")
+        with cli.start(*argv) as child:
+            while not server.speech_requests or server.speech_requests[0].sent < 9600:
+                threading.Event().wait(0.01)
+            child.signal(signal.SIGINT)
+            done = child.finish()
+        assert done.exit_code == 130
+        assert done.json["interrupted"] is True
+        assert "Traceback" not in done.stderr
+
+
+class TestDefects:
+    def test_one_in_the_session_is_1_with_one_object(self, say, server, monkeypatch):
+        from voicecli.codecs import registry
+
+        def broken(_):
+            raise ZeroDivisionError("planted")
+
+        began = say().json
+        monkeypatch.setattr(registry, "preload", broken)
+        told = say()
+        assert told.status == 1
+        assert set(told.json) == set(began)
+        assert told.json["ok"] is False
+        assert told.json["error"]["exit"] == 1
+        assert "planted" in told.json["error"]["message"]
+        assert "planted" in told.err
+        assert "Traceback" not in told.err
+
+    def test_without_json_nothing_is_printed(self, capsys):
+        with pytest.raises(SourceError), failing_as_json(Records()):
+            raise SourceError("no")
+        assert capsys.readouterr().out == ""
+
+    def test_what_was_known_by_then_is_in_the_object(self, capsys):
+        recorder = running.Recorder("abc", None)
+        recorder.requested(1.0, "http://here/v1")
+        with pytest.raises(SourceError), failing_as_json(Records(json=True), recorder):
+            raise SourceError("no", remedy="yes")
+        told = json.loads(capsys.readouterr().out)
+        assert (told["run_id"], told["endpoint"]) == ("abc", "http://here/v1")
+        assert told["error"] == {"code": "source", "message": "no", "exit": 4, "remedy": "yes"}
+
+
+class TestTold:
+    def test_underruns_are_narrated(self, say, server):
+        server.reply = Reply(
+            headers={"X-Sample-Rate": "48000"}, stall_at_s=0.2, stall_for_s=0.5, chunk_bytes=960
+        )
+        told = say("-v")
+        assert told.status == 0
+        assert told.json["underruns"]["sink"]["count"] == 1
+        assert "underrun at 0." in told.err
+        assert "of silence" in told.err
+
+    def test_run_ids_differ(self):
+        assert len({running.new_run_id() for _ in range(100)}) == 100
+
+    def test_the_collector_works_again_once_something_sounds(self):
+        script = (
+            "import gc, sys\n"
+            "gc.disable()\n"
+            "from voicecli.cli.running import _CollectGarbageAgain\n"
+            "_CollectGarbageAgain().playback_started(0.0)\n"
+            "print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert done.stdout == "True True\n"
+
+
+def test_a_reader_of_the_json_that_left_does_not_change_the_status(tmp_path, server):
+    """What ``voicecli say --json | head -0`` does, of a run that fails otherwise."""
+    server.reply = Reply(status=401, body=b"no key")
+    cli = Cli(tmp_path)
+    say = f"voicecli say --json --device null --base-url {server.url} Hello."
+    command = f"{sys.executable} -m {say} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env=cli.environment(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "no key" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+
+import pytest
+
+from tests.support.speech_server import Reply, SpeechServer, clips_of, error
+from tests.support.tones import read_wav, tone
+
+CLIP_S = 0.1
+RATE = {"X-Sample-Rate": "48000"}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    clips = clips_of(tone(CLIP_S), formats=["pcm"])
+    with SpeechServer(clips, reply=Reply(headers=RATE)) as running:
+        monkeypatch.setenv("VOICECLI_BASE_URL", running.url)
+        yield running
+
+
+@pytest.fixture
+def say(house, server):
+    """Say something quietly, to the null device."""
+
+    def run(*argv):
+        return house.run("say", "--device", "null", "--buffer-ms", "0", *argv)
+
+    return run
+
+
+class Stdin(io.StringIO):
+    """Standard input that holds some bytes."""
+
+    def __init__(self, data=b"", *, terminal=False):
+        super().__init__()
+        self.buffer = io.BytesIO(data)
+        self._terminal = terminal
+
+    def isatty(self):
+        return self._terminal
+
+
+def asked(server):
+    return server.speech_requests[-1].json
+
+
+class TestText:
+    def test_words_join(self, say, server):
+        told = say("Good", "morning,", "world.")
+        assert told.status == 0, told.err
+        assert asked(server)["input"] == "Good morning, world."
+        assert told.out == ""
+        assert "spoke 0.1 s of pcm" in told.err
+
+    def test_a_file(self, say, server, tmp_path):
+        path = tmp_path / "text.txt"
+        path.write_bytes("  Grüße\n".encode() + b"\xff\n")
+        assert say("--file", str(path)).status == 0
+        assert asked(server)["input"] == "Grüße\n\ufffd"
+
+    @pytest.mark.parametrize("argv", [["-"], [], ["--file", "-"]])
+    def test_a_pipe(self, say, server, monkeypatch, argv):
+        monkeypatch.setattr(sys, "stdin", Stdin(b"from a pipe\n"))
+        assert say(*argv).status == 0
+        assert asked(server)["input"] == "from a pipe"
+
+    def test_bytes_that_are_no_text_are_replaced(self, say, server):
+        strange = b"caf\xe9".decode("utf-8", "surrogateescape")
+        told = say("--voice", strange, "--model", strange, "--instructions", strange, strange)
+        assert told.status == 0, told.err
+        request = asked(server)
+        for field in ("input", "voice", "model", "instructions"):
+            assert request[field] == "caf\ufffd"
+
+    @pytest.mark.parametrize(
+        ("argv", "stdin", "says"),
+        [
+            ([], Stdin(terminal=True), 'as in voicecli say "Hello."'),
+            ([], None, 'as in voicecli say "Hello."'),
+            (["-"], None, "standard input: it is closed"),
+            ([""], Stdin(), "the text is empty"),
+            (["-"], Stdin(b" \n"), "the text is empty"),
+            (["--file", "x", "text"], Stdin(), "not both"),
+            (["--file", "/no/such"], Stdin(), "cannot read /no/such"),
+            (["--extra", "x", "text"], Stdin(), "KEY=JSON"),
+            (["--extra", "=1", "text"], Stdin(), "KEY=JSON"),
+            (["--format", "midi", "text"], Stdin(), "pcm, wav, opus, mp3, aac, flac"),
+            (["--speed", "9", "text"], Stdin(), "less than or equal to 4"),
+        ],
+    )
+    def test_usage_errors_say_what_to_do(self, say, server, monkeypatch, argv, stdin, says):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        told = say("--json", *argv)
+        assert told.status == 2
+        assert says in " ".join(told.err.split())
+        assert told.out == ""
+        assert server.exchanges == []
+
+    def test_a_pipe_that_cannot_be_read_is_told(self, say, monkeypatch):
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        with os.fdopen(write_end, "wb", buffering=0) as unreadable:
+            stdin = Stdin()
+            stdin.buffer = io.BufferedReader(ReadFrom(unreadable.fileno()))
+            monkeypatch.setattr(sys, "stdin", stdin)
+            told = say("-")
+        assert told.status == 2
+        assert "Bad file descriptor" in told.err
+
+
+class ReadFrom(io.RawIOBase):
+    def __init__(self, descriptor):
+        self._descriptor = descriptor
+
+    def readable(self):
+        return True
+
+    def readinto(self, target):
+        return os.readv(self._descriptor, [target])
+
+
+class TestRequest:
+    def test_fields_come_from_the_flags(self, say, server):
+        server.clips |= clips_of(tone(CLIP_S), formats=["wav"])
+        told = say(
+            "--model", "m", "--voice", "v", "--format", "wav", "--speed", "1.5",
+            "--instructions", "cheerfully", "--extra", "stream=true", "--extra", "lang=en",
+            "--extra", 'deep={"a": [1]}', "--extra", "odd=NaN", "--extra", "empty=", "Hello.",
+        )  # fmt: skip
+        assert told.status == 0, told.err
+        assert asked(server) == {
+            "input": "Hello.", "model": "m", "voice": "v", "response_format": "wav",
+            "speed": 1.5, "instructions": "cheerfully", "stream": True, "lang": "en",
+            "deep": {"a": [1]}, "odd": "NaN", "empty": "",
+        }  # fmt: skip
+
+    def test_nesting_without_end_is_a_string(self, say, server):
+        assert say("--extra", "deep=" + "[" * 100_000, "Hello.").status == 0
+        assert asked(server)["deep"].startswith("[[")
+
+    def test_pcm_is_asked_for_unless_told_otherwise(self, say, server):
+        say("Hello.")
+        assert asked(server)["response_format"] == "pcm"
+
+    def test_the_rate_of_bare_pcm(self, house, server, say):
+        server.reply = Reply()
+        assert say("--json", "Hello.").json["rate_hz"] == 24_000
+        house.configure("sample_rate = 16000")
+        assert say("--json", "Hello.").json["rate_hz"] == 16_000
+        assert say("--json", "--sample-rate", "8000", "Hello.").json["rate_hz"] == 8000
+
+    def test_the_key_goes_along(self, say, server, monkeypatch):
+        monkeypatch.setenv("VOICECLI_API_KEY", "sk-of-that-server")
+        say("Hello.")
+        assert server.speech_requests[0].headers["authorization"] == "Bearer sk-of-that-server"
+
+    def test_the_builtin_voice_speaks_without_a_server(self, say, server, tmp_path):
+        path = tmp_path / "hello.wav"
+        told = say("--base-url", "builtin", "--no-play", "--save", str(path), "--json", "Hello.")
+        assert told.status == 0, told.err
+        assert told.json["endpoint"] == "builtin"
+        samples, rate_hz = read_wav(path.read_bytes())
+        assert rate_hz == 24_000
+        assert len(samples) > 4800
+        assert server.exchanges == []
+
+
+class TestTold:
+    def test_the_endpoint_and_why(self, say, server):
+        told = say("-v", "Hello.")
+        assert f"speaking with {server.url} (VOICECLI_BASE_URL is set)" in told.err
+        assert "ttfb" in told.err
+
+    def test_warnings(self, house, say):
+        house.configure('[profiles.p]\nbase_url = "http://127.0.0.1:9/v1"\napi_key_env = "NONE"')
+        argv = ("--profile", "p", "--retries", "0", "Hello.")
+        assert "warning: profile p names NONE" in say(*argv).err
+        assert "warning" not in say("-q", *argv).err
+
+    def test_quiet_says_errors_only(self, say, server):
+        assert say("-q", "Hello.").err == ""
+        server.reply = error(500, {"detail": "it broke"})
+        told = say("-q", "--retries", "0", "Hello.")
+        assert told.err.splitlines()[0] == "voicecli: error: the server failed (500): it broke"
+
+    def test_retries_are_narrated(self, say, server):
+        server.queued.append(error(429, {"detail": "busy"}, Retry_After="0"))
+        told = say("-v", "--json", "Hello.")
+        assert told.status == 0
+        assert "busy; trying again in 0.0 s" in told.err
+        assert told.json["retries"] == 1
+
+
+class TestJson:
+    def test_one_object_with_the_metrics(self, say, server):
+        told = say("--json", "Hello.")
+        assert told.status == 0
+        assert told.json["ok"] is True
+        assert told.json["endpoint"] == server.url
+        assert told.json["audio_s"] == pytest.approx(CLIP_S)
+        assert told.json["saved"] == []
+
+    def test_a_run_that_fails(self, say, server):
+        server.reply = error(401, {"detail": "no"})
+        told = say("--json", "Hello.")
+        assert told.status == 3
+        assert told.json["ok"] is False
+        assert told.json["error"]["code"] == "auth"
+
+    @pytest.mark.parametrize(
+        ("config", "argv", "says"),
+        [
+            ("[profiles", (), "config.toml"),
+            ("", ("--profile", "nobody"), "nobody"),
+            ("", ("--base-url", "not a url"), "not a url"),
+        ],
+    )
+    def test_a_run_that_cannot_begin(self, house, say, config, argv, says):
+        began = say("--json", "Hello.").json
+        house.configure(config)
+        told = say("--json", *argv, "Hello.")
+        assert told.status == 3
+        assert set(told.json) == set(began)
+        assert (told.json["ok"], told.json["interrupted"], told.json["saved"]) == (False, False, [])
+        assert told.json["error"]["code"] == "config"
+        assert told.json["error"]["exit"] == 3
+        assert says in told.json["error"]["message"]
+        assert says in told.err
+        assert say(*argv, "Hello.").out == ""
+
+
+class TestSaving:
+    def test_a_wav(self, say, tmp_path):
+        path = tmp_path / "hello.wav"
+        told = say("--json", "--save", str(path), "Hello.")
+        assert told.status == 0, told.err
+        samples, rate_hz = read_wav(path.read_bytes())
+        assert (len(samples), rate_hz) == (4800, 48_000)
+        assert told.json["saved"] == [str(path)]
+        assert told.json["clip"]["path"] == str(path)
+        assert f"saved {path}" in told.err
+
+    def test_a_debug_folder(self, say, tmp_path):
+        folder = tmp_path / "new" / "folder"
+        told = say("--json", f"--debug-audio={folder}", "Hello.")
+        assert told.status == 0
+        assert {path.rpartition(".")[2] for path in told.json["saved"]} == {"wav", "pcm"}
+        (metrics,) = folder.rglob("*.json")
+        assert json.loads(metrics.read_text())["audio_s"] == pytest.approx(CLIP_S)
+
+    def test_a_debug_folder_of_the_platform_or_the_configuration(
+        self, house, say, tmp_path, monkeypatch
+    ):
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+        assert str(tmp_path / "data") in say("--json", "--debug-audio", "Hello.").json["saved"][0]
+        house.configure(f'recordings = "{tmp_path / "mine"}"')
+        assert str(tmp_path / "mine") in say("--json", "--debug-audio", "Hello.").json["saved"][0]
+        named = say("--json", f"--debug-audio={tmp_path / 'flag'}", "Hello.").json["saved"][0]
+        assert str(tmp_path / "flag") in named
+
+    def test_what_cannot_be_saved_is_7_after_the_sound(self, say):
+        told = say("--json", "--save", "/no/such/folder/a.wav", "Hello.")
+        assert told.status == 7
+        assert told.json["spoken_s"] == pytest.approx(CLIP_S)
+        assert told.json["error"]["code"] == "save"
+        assert "/no/such/folder" in told.err
+
+    def test_a_clip_that_cannot_be_measured_is_7(self, say, tmp_path, monkeypatch):
+        from voicecli import clip
+        from voicecli.errors import SaveError
+
+        def unreadable(path):
+            raise SaveError(f"cannot read {path}")
+
+        monkeypatch.setattr(clip, "measure_clip", unreadable)
+        told = say("--json", "--save", str(tmp_path / "a.wav"), "Hello.")
+        assert told.status == 7
+        assert told.json["clip"] is None
+
+    def test_no_device_but_a_file_is_no_error(self, house, server, tmp_path, monkeypatch):
+        from voicecli.errors import DeviceError
+        from voicecli.playback import device as module
+
+        def none(wanted):
+            raise DeviceError("no sound device")
+
+        monkeypatch.setattr(module, "find_output_device", none)
+        path = str(tmp_path / "a.wav")
+        told = house.run("say", "--json", "--save", path, "Hello.")
+        assert told.status == 0, told.err
+        assert told.json["no_device"] == "no sound device"
+        assert "no sound: no sound device" in told.err
+        told = house.run("say", "--json", "Hello.")
+        assert told.status == 6
+
+
+class TestEventLog:
+    def test_events_are_appended(self, say, tmp_path):
+        path = tmp_path / "events.jsonl"
+        runs = [say("--json", "--event-log", str(path), "Hello.").json["run_id"] for _ in range(2)]
+        events = [json.loads(line) for line in path.read_text().splitlines()]
+        assert [e["run_id"] for e in events if e["event"] == "TTS_REQUEST"] == runs
+        assert events[-1]["event"] == "TTS_PLAYBACK_END"
+
+    @pytest.mark.parametrize("path", ["/no/such/folder/events", "/dev/full"])
+    def test_one_that_cannot_be_written_is_7_after_the_sound(self, say, path):
+        told = say("--json", "--event-log", path, "Hello.")
+        assert told.status == 7
+        assert told.json["spoken_s"] == pytest.approx(CLIP_S)
+        assert told.json["ok"] is False
+        assert told.json["error"]["message"].startswith(f"cannot write {path}")
+        assert told.err.count("error:") == 1
+
+    def test_the_first_error_is_the_run_s(self, say, server):
+        server.reply = error(401, {"detail": "no"})
+        told = say("--json", "--event-log", "/no/such/folder/events", "Hello.")
+        assert told.status == 3
+        assert told.json["error"]["code"] == "auth"
+        assert "cannot write /no/such/folder/events" in told.err
