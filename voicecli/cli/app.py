@@ -20,6 +20,8 @@ from voicecli.cli.play import EXAMPLES as PLAY
 from voicecli.cli.play import play
 from voicecli.cli.say import EXAMPLES as SAY
 from voicecli.cli.say import say
+from voicecli.cli.serve import EXAMPLES as SERVE
+from voicecli.cli.serve import serve
 from voicecli.cli.voices import EXAMPLES as VOICES
 from voicecli.cli.voices import voices
 from voicecli.errors import ExitStatus, VoiceError
@@ -75,6 +77,9 @@ app.command(cls=Command, epilog=examples(VOICES), short_help="List the voices of
     voices
 )
 app.command(cls=Command, epilog=examples(DOCTOR), short_help="Check this machine.")(doctor)
+app.command(cls=Command, epilog=examples(SERVE), short_help="Serve the built-in voice by HTTP.")(
+    serve
+)
 app.add_typer(config_app, name="config")
 
 

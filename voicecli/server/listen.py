@@ -1,0 +1,136 @@
+"""The socket, uvicorn on it, and how it comes to an end.
+
+The first SIGINT or SIGTERM stops listening and lets the answers that are under
+way finish, for so long; the second leaves at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from voicecli.display import clean
+from voicecli.errors import ConfigError, ExitStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from starlette.types import ASGIApp
+
+BACKLOG = 128
+"""Connections that may wait to be accepted."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def bind(host: str, port: int, *, has_key: bool) -> socket.socket:
+    """A listening socket on the first address of ``host``; port 0 takes a free one.
+
+    Raises:
+        ConfigError: the address is not to be had, or others could reach it and
+            there is no key.
+    """
+    where = f"{clean(host, 100)}:{port}"
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"there is no address {clean(host, 100)!r} to listen on") from error
+    # IPv4 first: a client told "localhost" tries both, one told 127.0.0.1 does not.
+    family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    if not (has_key or _is_loopback(str(address[0]))):
+        raise ConfigError(
+            f"others than this machine can reach {where}, and no key keeps them out",
+            remedy="name a variable that holds one, as in --api-key-env VOICECLI_SERVER_KEY",
+        )
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"cannot listen on {where}: {error.strerror or error}",
+            remedy="choose another with --port; 0 takes a free one",
+        ) from error
+    return listening
+
+
+def url_of(listening: socket.socket) -> str:
+    """The base URL for clients of a listening socket."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
+
+
+def serve(
+    app: ASGIApp, listening: socket.socket, *, grace_s: int, on_ready: Callable[[], None]
+) -> bool:
+    """Answer until told to stop; whether every answer under way was finished then.
+
+    Main thread only: it owns the signals. ``on_ready`` is called once connections
+    are accepted. Closes the socket.
+    """
+    config = uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",  # what matters of what it says, the guard says
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=grace_s,
+    )
+    server = _Server(config, on_ready)
+    asyncio.run(server.serve(sockets=[listening]))
+    return not server.had_to_cut
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, with our signals and a note of what its end cut short."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self.had_to_cut = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self.had_to_cut = bool(self.server_state.tasks)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle both signals while serving; what they did before comes back afterwards.
+
+        uvicorn's own handler raises them again after an orderly end, which would
+        make a SIGTERM that was obeyed look like a crash.
+        """
+        previous = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _stop(self, _number: int, _frame: Any) -> None:
+        if self.should_exit:
+            os._exit(ExitStatus.INTERRUPTED)
+        self.should_exit = True
+
+
+def _is_loopback(address: str) -> bool:
+    # A zone (fe80::1%eth0) is no part of the address, and older Pythons do not take it.
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
