@@ -31,7 +31,7 @@ DEFAULT_PAGE_MS = 100
 
 _GRANULE_HZ = 48_000
 _PACKET_MS = 20
-_MOST_PAGE_MS = 1_000  # RFC 7845 section 6: longer pages delay whoever joins
+_MOST_PAGE_MS = 1_000  # as opusenc's --max-delay; nothing is gained beyond
 _LEAST_BPS, _MOST_BPS = 6_000, 510_000  # RFC 6716 section 2.1.1
 _DEFAULT_BPS_A_CHANNEL = 32_000  # speech in full bandwidth (RFC 7587 section 3.1.1)
 _U32 = struct.Struct("<I")

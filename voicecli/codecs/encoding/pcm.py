@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from voicecli.audio import Samples
 
-MAX_CHANNELS = 8
-
 
 class PcmEncoder(PushEncoder):
     """Signed 16-bit little-endian samples; see `voicecli.codecs.encoding.base.Encoder`.
@@ -24,12 +22,12 @@ class PcmEncoder(PushEncoder):
         channels: 1 to 8; nor these.
 
     Raises:
-        ConfigError: no such rate or number of channels.
+        ConfigError: no such rate.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
-        if sample_rate_hz < 1 or not 0 < channels <= MAX_CHANNELS:
-            raise ConfigError(f"there are no samples of {channels} channels at {sample_rate_hz} Hz")
+        if sample_rate_hz < 1:
+            raise ConfigError(f"there are no samples at {sample_rate_hz} Hz")
         super().__init__(sample_rate_hz, channels)
 
     def _push(self, samples: Samples) -> Iterator[Coded]:

@@ -1,0 +1,96 @@
+"""Sounds to encode, and what the tests do with the files that come of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.codecs.streams import by, decode, joined
+from voicecli.codecs import make_decoder
+from voicecli.codecs.encoding import make_encoder
+from voicecli.codecs.encoding.opus import OpusEncoder
+
+CODECS = ("pcm", "wav", "flac", "opus", "mp3", "aac")
+LOSSLESS = ("pcm", "wav", "flac")
+LOSSY = ("opus", "mp3", "aac")
+
+AAC_BLOCK = 1024
+MP3_DELAY = 576 + 529
+
+
+def sound(frames, rate_hz=24_000, channels=1, dtype=np.int16):
+    """A rising tone, of shape (frames, channels): at any rate the same sound, and unlike itself."""
+    t = np.arange(frames) / rate_hz
+    wave = 0.4 * np.sin(2 * np.pi * (200 + 400 * t) * t)
+    both = np.stack([wave * (1 - 0.5 * channel) for channel in range(channels)], axis=1)
+    if dtype == np.int16:
+        return np.rint(both * 32767).astype(np.int16)
+    return both.astype(np.float32)
+
+
+def encoder_for(codec, rate_hz, channels, **settings):
+    """As `make_encoder`, but two of Opus give the same bytes."""
+    if codec == "opus":
+        return OpusEncoder(rate_hz, channels, serial=7, **settings)
+    return make_encoder(codec, rate_hz, channels, **settings)
+
+
+def chunks_of(encoder, pieces):
+    """All chunks of samples fed piece by piece, flush included."""
+    chunks = [chunk for piece in pieces for chunk in encoder.feed(piece)]
+    return chunks + encoder.flush()
+
+
+def split(samples, points):
+    """``samples`` cut at the positions, in any order; pieces may be empty."""
+    return np.split(samples, sorted(min(point, len(samples)) for point in points))
+
+
+def file_of(chunks):
+    return b"".join(chunk.data for chunk in chunks)
+
+
+def patched(data, encoder):
+    """The file as a writer that can seek leaves it."""
+    patch = encoder.header_patch()
+    return data if patch is None else patch + data[len(patch) :]
+
+
+def encoded(codec, samples, rate_hz=24_000, **settings):
+    """The stream, and the file, that samples make in one call."""
+    encoder = encoder_for(codec, rate_hz, samples.shape[1], **settings)
+    data = file_of(chunks_of(encoder, [samples]))
+    return data, patched(data, encoder)
+
+
+def decoded(codec, data, rate_hz=24_000, channels=1, size=1 << 30):
+    """What our decoder makes of it, fed ``size`` bytes at a time."""
+    decoder = make_decoder(codec, rate_hz=rate_hz, channels=channels)
+    samples = joined(decode(decoder, by(min(size, max(1, len(data))), data)))
+    return samples if len(samples) else np.zeros((0, channels), np.int16)
+
+
+def floats(samples):
+    return samples / 32768 if samples.dtype == np.int16 else samples.astype(float)
+
+
+def mp3_block(rate_hz):
+    return 1152 if rate_hz >= 32_000 else 576
+
+
+def length(codec, frames, from_hz, to_hz, *, file):
+    """Frames that a decoder gives back; see the table in `voicecli.codecs.encoding.base`."""
+    coded = -(-frames * to_hz // from_hz)
+    if codec == "aac":
+        return -(-coded // AAC_BLOCK) * AAC_BLOCK
+    if codec == "mp3" and not file:
+        block = mp3_block(to_hz)
+        return -(-(coded + MP3_DELAY) // block) * block - MP3_DELAY
+    return coded
+
+
+def lag(reference, heard):
+    """Frames by which ``heard`` is late, within ±200; both float, of one channel."""
+    count = min(len(reference), len(heard)) - 400
+    middle = reference[200 : 200 + count]
+    products = [np.dot(middle, heard[200 + at : 200 + at + count]) for at in range(-200, 201)]
+    return int(np.argmax(products)) - 200

@@ -1,0 +1,252 @@
+"""What `voicecli.codecs.encoding.base` promises, held against every encoder there is."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.codecs.encoding.sounds import (
+    CODECS,
+    LOSSLESS,
+    LOSSY,
+    chunks_of,
+    decoded,
+    encoded,
+    encoder_for,
+    file_of,
+    floats,
+    lag,
+    length,
+    patched,
+    sound,
+    split,
+)
+from voicecli.audio import to_int16
+from voicecli.codecs import make_decoder
+from voicecli.codecs.encoding import make_encoder
+
+SHAPES = [(24_000, 1), (48_000, 2), (8_000, 1)]
+RESAMPLED = [(96_000, 1), (22_051, 2), (9_999, 1)]
+DTYPES = [np.int16, np.float32]
+
+frame_counts = st.integers(1, 6_000)
+cuts = st.lists(st.integers(0, 6_000), max_size=8)
+
+
+# --- there and back
+
+
+@settings(max_examples=20, deadline=None)
+@given(frames=frame_counts, points=cuts, size=st.integers(1, 3_000), data=st.data())
+@pytest.mark.parametrize("codec", CODECS)
+def test_as_many_frames_come_back_as_went_in(codec, frames, points, size, data):
+    rate_hz, channels = data.draw(st.sampled_from(SHAPES))
+    samples = sound(frames, rate_hz, channels, data.draw(st.sampled_from(DTYPES)))
+    encoder = encoder_for(codec, rate_hz, channels)
+    chunks = chunks_of(encoder, split(samples, points))
+    assert sum(chunk.frames for chunk in chunks) == frames
+    assert encoder.rate_hz == rate_hz
+    stream = file_of(chunks)
+    for file, whole in ((False, stream), (True, patched(stream, encoder))):
+        got = decoded(codec, whole, rate_hz, channels, size)
+        assert got.shape == (length(codec, frames, rate_hz, rate_hz, file=file), channels)
+        if codec in LOSSLESS:
+            assert np.array_equal(got, to_int16(samples))
+
+
+@settings(max_examples=12, deadline=None)
+@given(frames=frame_counts, points=cuts, data=st.data())
+@pytest.mark.parametrize("codec", LOSSY)
+def test_a_rate_the_codec_lacks_comes_back_at_its_own(codec, frames, points, data):
+    rate_hz, channels = data.draw(st.sampled_from(RESAMPLED))
+    encoder = make_encoder(codec, rate_hz, channels)
+    chunks = chunks_of(encoder, split(sound(frames, rate_hz, channels), points))
+    assert sum(chunk.frames for chunk in chunks) == frames
+    stream = file_of(chunks)
+    coded_hz = encoder.rate_hz
+    for file, whole in ((False, stream), (True, patched(stream, encoder))):
+        got = decoded(codec, whole, coded_hz, channels)
+        assert got.shape == (length(codec, frames, rate_hz, coded_hz, file=file), channels)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("codec", LOSSY)
+def test_the_sound_comes_back_where_it_was(codec, rate_hz, channels):
+    frames = rate_hz // 2
+    # Below some 40 kbit/s Opus codes speech by SILK, which comes 55 µs early.
+    bitrate_bps = 64_000 if codec == "opus" else None
+    encoder = make_encoder(codec, rate_hz, channels, bitrate_bps=bitrate_bps)
+    data = file_of(chunks_of(encoder, [sound(frames, rate_hz, channels)]))
+    got = floats(decoded(codec, data, encoder.rate_hz, channels))
+    due = floats(sound(encoder.rate_hz // 2, encoder.rate_hz, channels))
+    assert lag(due[:, 0], got[:, 0]) == 0
+    # Behind the last frame there is silence, before it the sound itself.
+    edge = slice(len(due) - 400, len(due))
+    for part in (slice(0, 400), slice(3_000, 3_400), edge):
+        wrong = np.sqrt(np.mean((got[part] - due[part]) ** 2))
+        assert wrong < 0.25 * np.sqrt(np.mean(due[3_000:3_400] ** 2))
+
+
+# --- how it is cut
+
+
+@settings(max_examples=12, deadline=None)
+@given(frames=frame_counts, points=cuts, data=st.data())
+@pytest.mark.parametrize("codec", CODECS)
+def test_no_cutting_of_the_samples_changes_a_byte(codec, frames, points, data):
+    shapes = SHAPES + (RESAMPLED if codec in LOSSY else [])
+    rate_hz, channels = data.draw(st.sampled_from(shapes))
+    samples = sound(frames, rate_hz, channels)
+    whole = file_of(chunks_of(encoder_for(codec, rate_hz, channels), [samples]))
+    pieces = file_of(chunks_of(encoder_for(codec, rate_hz, channels), split(samples, points)))
+    assert pieces == whole
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_int16_and_float_of_the_same_sound_give_the_same_bytes(codec):
+    samples = sound(3_000)
+    as_floats = (samples / np.float32(32768)).astype(np.float32)
+    mixed = [samples[:1_000], as_floats[1_000:2_000], samples[2_000:]]
+    whole, _ = encoded(codec, samples)
+    assert encoded(codec, as_floats)[0] == whole
+    assert file_of(chunks_of(encoder_for(codec, 24_000, 1), mixed)) == whole
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_samples_may_be_any_view_and_are_not_kept(codec):
+    samples = sound(3_000, channels=2)
+    whole, _ = encoded(codec, samples)
+    encoder = encoder_for(codec, 24_000, 2)
+    buffer = np.zeros((2, 70), np.int16)
+    chunks = []
+    for at in range(0, 3_000, 70):
+        piece = samples[at : at + 70]
+        buffer[:, : len(piece)] = piece.T
+        chunks += encoder.feed(buffer.T[: len(piece)])
+        buffer[:] = -1
+    assert file_of(chunks + encoder.flush()) == whole
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize(("rate_hz", "channels"), SHAPES)
+def test_a_chunk_stands_for_what_it_lets_a_decoder_play(codec, rate_hz, channels):
+    encoder = encoder_for(codec, rate_hz, channels)
+    decoder = make_decoder(codec, rate_hz=rate_hz, channels=channels)
+    told = heard = behind = 0
+    for piece in np.split(sound(30_000, rate_hz, channels), 100):
+        for chunk in encoder.feed(piece):
+            # A FLAC frame ends where the next begins, which has to come first.
+            behind = told if codec == "flac" else told + chunk.frames
+            told += chunk.frames
+            heard += sum(block.frames for block in decoder.feed(chunk.data))
+            assert heard == behind
+    assert told > 20_000
+    assert told + sum(chunk.frames for chunk in encoder.flush()) == 30_000
+
+
+# --- headers
+
+
+@pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "pcm"])
+def test_headers_open_the_first_chunk_which_holds_sound(codec):
+    samples = sound(12_000)
+    encoder = encoder_for(codec, 24_000, 1)
+    first = next(
+        chunk for piece in split(samples, range(0, 12_000, 100)) for chunk in encoder.feed(piece)
+    )
+    magic = {
+        "wav": b"RIFF",
+        "flac": b"fLaC",
+        "opus": b"OggS",
+        "mp3": b"\xff\xf3",
+        "aac": b"\xff\xf1",
+    }
+    header_bytes = {"wav": 44, "flac": 42, "opus": 100, "mp3": 192, "aac": 7}
+    assert first.data.startswith(magic[codec])
+    assert len(first.data) > header_bytes[codec]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_no_sound_at_all_is_legal(codec):
+    encoder = encoder_for(codec, 24_000, 1)
+    assert encoder.feed(np.zeros((0, 1), np.float32)) == []
+    chunks = encoder.flush()
+    assert sum(chunk.frames for chunk in chunks) == 0
+    assert len(chunks) == (0 if codec == "pcm" else len(chunks))
+    if codec == "flac":
+        return  # a header and nothing after it, of which our decoder is suspicious
+    stream = file_of(chunks)
+    padding = 47 if codec == "mp3" else 0
+    assert len(decoded(codec, stream)) == padding
+    assert len(decoded(codec, patched(stream, encoder))) == 0
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_patch_takes_the_place_of_the_header_and_no_more(codec):
+    stream, file = encoded(codec, sound(5_000))
+    assert len(file) == len(stream)
+    differing = [at for at, (a, b) in enumerate(zip(stream, file, strict=True)) if a != b]
+    header_bytes = {"pcm": 0, "wav": 44, "flac": 42, "opus": 0, "mp3": 192, "aac": 0}[codec]
+    assert bool(differing) == bool(header_bytes)
+    assert max(differing, default=-1) < header_bytes
+
+
+# --- what is fed
+
+
+@pytest.mark.parametrize("rate_hz", [24_000, 96_000])
+@pytest.mark.parametrize("codec", CODECS)
+def test_what_is_no_number_is_silence_and_what_is_too_loud_is_clipped(codec, rate_hz):
+    samples = sound(4_000, rate_hz, dtype=np.float32)
+    wild, tame = samples.copy(), samples.copy()
+    for at, bad, good in ((700, np.nan, 0), (900, np.inf, 1), (1_900, -np.inf, -1), (3_000, 7, 1)):
+        wild[at], tame[at] = bad, good
+    assert encoded(codec, wild, rate_hz)[0] == encoded(codec, tame, rate_hz)[0]
+    assert wild[3_000] == 7
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_samples_of_another_shape_or_type_are_refused(codec):
+    encoder = encoder_for(codec, 24_000, 1)
+    for wrong in (
+        np.zeros(10, np.int16),
+        np.zeros((10, 2), np.int16),
+        np.zeros((10, 1), np.float64),
+        np.zeros((10, 1), ">i2"),
+    ):
+        with pytest.raises(ValueError, match=r"^samples of"):
+            encoder.feed(wrong)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_an_encoder_makes_one_file(codec):
+    encoder = encoder_for(codec, 24_000, 1)
+    encoder.feed(sound(10))
+    with pytest.raises(ValueError, match="before flush"):
+        encoder.header_patch()
+    encoder.flush()
+    with pytest.raises(ValueError, match="after flush"):
+        encoder.feed(sound(10))
+    with pytest.raises(ValueError, match="after flush"):
+        encoder.flush()
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_nothing_piles_up(codec):
+    encoder = encoder_for(codec, 24_000, 1)
+    piece = sound(480)
+    held = []
+    tracemalloc.start()
+    try:
+        for _ in range(4):
+            for _ in range(100):
+                encoder.feed(piece)
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[-1] < held[0] + 20_000  # an Ogg page more or less
