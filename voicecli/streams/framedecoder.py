@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from voicecli.audio import AudioFormat
 from voicecli.codecs import CODECS, AutoDecoder, preload
 from voicecli.errors import UnsupportedFormat
@@ -18,7 +20,7 @@ from voicecli.streams.frame import frame_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from voicecli.audio import Pcm
+    from voicecli.audio import Pcm, Samples
     from voicecli.streams.frame import AudioFrame
 
 for _codec in CODECS:
@@ -75,8 +77,10 @@ class FrameDecoder:
             format if is_media_type else None,
             opus_rate_hz=sample_rate if sample_rate in OPUS_RATES_HZ else 48_000,
         )
-        self._target: AudioFormat | None = None
         self._conformer: Conformer | None = None
+        # What the conformer is for, and how many frames it took and gave.
+        self._run: tuple[int, AudioFormat] = (0, AudioFormat(0, 0))
+        self._taken = self._given = 0
         self.fault: Exception | None = None
 
     @property
@@ -109,21 +113,38 @@ class FrameDecoder:
 
     def _conformed(self, pcm: Pcm) -> list[AudioFrame]:
         rate_hz, channels = self._rate_hz or pcm.rate_hz, self._channels or pcm.samples.shape[1]
+        run = (pcm.rate_hz, AudioFormat(rate_hz, channels))
         frames: list[AudioFrame] = []
-        target = AudioFormat(rate_hz, channels)
-        if self._conformer is None or target != self._target:
+        if self._conformer is None or run != self._run:
             frames += self._resampled_rest()
-            self._target, self._conformer = target, Conformer(target)
-        pieces = self._conformer.convert(pcm)
-        frames += [frame_of(samples, rate_hz) for samples in pieces if len(samples)]
-        return frames
+            self._run, self._conformer = run, Conformer(run[1])
+            self._taken = self._given = 0
+        self._taken += pcm.frames
+        return frames + self._framed(self._conformer.convert(pcm))
+
+    def _framed(self, pieces: list[Samples]) -> list[AudioFrame]:
+        self._given += sum(map(len, pieces))
+        rate_hz = self._run[1].rate_hz
+        return [frame_of(samples, rate_hz) for samples in pieces if len(samples)]
 
     def _resampled_rest(self) -> list[AudioFrame]:
-        """What the resampler still holds, at the end or before a change of shape."""
-        if self._conformer is None or self._target is None:
+        """What the resampler still holds, at the end or before a change of rate or shape.
+
+        n frames become ``ceil(n * to / from)``, whatever the filter makes of the ends:
+        libswresample gives nothing at all of less than its length, a millisecond.
+        """
+        if self._conformer is None:
             return []
-        pieces = self._conformer.flush()
-        return [frame_of(samples, self._target.rate_hz) for samples in pieces if len(samples)]
+        from_hz, target = self._run
+        frames = self._framed(self._conformer.flush())
+        missing = -(-self._taken * target.rate_hz // from_hz) - self._given
+        if missing < 0 and frames:
+            last = frames.pop().to_numpy()
+            frames += self._framed([last[: max(0, len(last) + missing)]])
+        elif missing > 0:
+            frames += self._framed([np.zeros((missing, target.channels), np.int16)])
+        self._conformer = None
+        return frames
 
 
 def slices(data: bytes, size: int = SLICE_BYTES) -> Iterator[bytes]:

@@ -1,0 +1,554 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tests.codecs.streams import by, encoded, noise, opus_packets, opus_pages, samples_of, wav
+from voicecli.codecs import CODECS
+from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
+from voicecli.streams import decoder as module
+from voicecli.streams.buffer import BufferFull, StreamClosed
+from voicecli.streams.decoder import AudioStreamDecoder
+from voicecli.streams.framedecoder import FrameDecoder
+
+OWN = {"sample_rate": None, "num_channels": None}
+
+
+def joined(frames):
+    return np.concatenate([frame.to_numpy() for frame in frames])
+
+
+class Executor:
+    """Keeps what is submitted until the test runs it."""
+
+    def __init__(self, monkeypatch):
+        self.tasks = []
+        self.count = 0
+        monkeypatch.setattr(module, "shared_executor", lambda: self)
+
+    def submit(self, work, *args):
+        self.count += 1
+        self.tasks.append(lambda: work(*args))
+
+    def run_one(self):
+        """As another thread would, which the test waits for."""
+        thread = threading.Thread(target=self.tasks.pop(0))
+        thread.start()
+        thread.join()
+
+
+@pytest.fixture
+def executor(monkeypatch):
+    return Executor(monkeypatch)
+
+
+@pytest.fixture
+def no_threads(monkeypatch):
+    def refuse():
+        raise AssertionError("a thread was asked for")
+
+    monkeypatch.setattr(module, "shared_executor", refuse)
+
+
+async def settle():
+    """Let every task go on as far as it can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def produce(decoder, data, size):
+    for piece in by(size, data):
+        await decoder.push_async(piece)
+        await asyncio.sleep(0)
+    decoder.end_input()
+
+
+async def decode(data, size=1 << 30, **settings):
+    """All frames of ``data``, pushed by one task and iterated by another."""
+    async with AudioStreamDecoder(**settings) as decoder:
+        producer = asyncio.create_task(produce(decoder, data, size))
+        frames = [frame async for frame in decoder]
+        await producer
+    return frames
+
+
+async def until_fault(decoder, fault):
+    """The frames before the fault; after it, the iteration has ended."""
+    frames = []
+
+    async def gather():
+        async for frame in decoder:
+            frames.append(frame)  # noqa: PERF401  it raises
+
+    with pytest.raises(fault):
+        await gather()
+    assert [frame async for frame in decoder] == []
+    return frames
+
+
+@pytest.mark.parametrize("size", [160, 4096, 1 << 30])
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_frame_of_every_codec(codec, size):
+    for sample in samples_of(codec):
+        frames = asyncio.run(decode(sample.data, size, format=codec, **OWN))
+        assert {(f.sample_rate, f.num_channels) for f in frames} == {
+            (sample.rate_hz, sample.channels)
+        }
+        got = joined(frames)
+        assert len(got) == sample.frames
+        if sample.exact is not None:
+            assert np.array_equal(got, sample.exact)
+
+
+@pytest.mark.parametrize(
+    ("data", "format"),
+    [(wav(noise(200_000)), None), (noise(200_000).tobytes(), "audio/pcm;rate=24000")],
+)
+def test_no_thread_for_what_is_only_a_view(data, format, no_threads):
+    frames = asyncio.run(decode(data, format=format, **OWN))
+    assert np.array_equal(joined(frames), noise(200_000))
+
+
+@pytest.mark.parametrize("codec", ["opus", "mp3", "aac", "flac"])
+def test_no_thread_at_the_pace_of_speech(codec, no_threads):
+    async def main():
+        decoder = AudioStreamDecoder(format=codec)
+        frames = []
+
+        async def consume():
+            frames.extend([frame async for frame in decoder])
+
+        consumer = asyncio.create_task(consume())
+        for piece in by(160, encoded(codec, 20_000)):
+            decoder.push(piece)
+            await settle()
+        decoder.end_input()
+        await consumer
+        return frames
+
+    assert len(joined(asyncio.run(main()))) >= 20_000
+
+
+@pytest.mark.parametrize("codec", ["opus", "mp3", "flac"])
+def test_a_backlog_is_decoded_elsewhere_in_order_and_never_twice_at_once(codec, monkeypatch):
+    alone, threads, feed = threading.Lock(), set(), FrameDecoder.feed
+
+    def watched(self, data):
+        assert alone.acquire(blocking=False)
+        threads.add(threading.current_thread().name)
+        try:
+            return feed(self, data)
+        finally:
+            alone.release()
+
+    monkeypatch.setattr(FrameDecoder, "feed", watched)
+    data = encoded(codec, 480_000)
+    frames = asyncio.run(decode(data, format=codec, **OWN))
+    assert any(name.startswith("voicecli-streams") for name in threads)
+    monkeypatch.undo()
+    whole = FrameDecoder(**OWN)
+    assert np.array_equal(joined(frames), joined(whole.feed(data) + whole.flush()))
+
+
+def test_what_is_decoded_ahead_is_bounded(executor):
+    async def main():
+        decoder = AudioStreamDecoder(max_ahead_s=0.5)
+        decoder.push(encoded("opus", 48_000 * 10))
+        decoder.end_input()
+        first = await anext(decoder)  # of the slice decoded on the spot
+        assert executor.count == 1
+        while executor.tasks:
+            executor.run_one()
+            await settle()
+        assert 0.5 <= decoder._ahead_s < 3
+        assert decoder.queued_bytes > 20_000
+        count = executor.count
+        frames = [first]
+        while decoder._ahead_s > 0.5:
+            frames.append(await anext(decoder))
+        assert executor.count == count + 1  # there is room again
+        while True:
+            if executor.tasks:
+                executor.run_one()
+                await settle()
+            frames.append(await anext(decoder))
+            if len(joined(frames)) == 48_000 * 10:
+                break
+
+    asyncio.run(main())
+
+
+def test_a_turn_that_takes_too_long_is_cut_short(monkeypatch, executor):
+    monkeypatch.setattr(module, "_TASK_S", -1.0)
+    monkeypatch.setattr(module, "_LEAST_BYTES", 6_000)  # three pieces a turn
+    runs, run = [], module._Turn.run
+
+    def watched(self, decoder, limit_s):
+        monkeypatch.setattr(module, "_TASK_S", 0.0)
+        run(self, decoder, limit_s)
+        runs.append((len(self.pieces), self.done))
+
+    monkeypatch.setattr(module._Turn, "run", watched)
+    data = encoded("flac", 40_000)
+
+    async def main():
+        decoder = AudioStreamDecoder(**OWN)
+        decoder.push(data)
+        decoder.end_input()
+
+        async def work():
+            while True:
+                await settle()
+                if executor.tasks:
+                    executor.run_one()
+
+        worker = asyncio.create_task(work())
+        frames = [frame async for frame in decoder]
+        worker.cancel()
+        return frames
+
+    frames = asyncio.run(main())
+    assert any(done < pieces for pieces, done in runs)
+    assert len(joined(frames)) == 40_000
+
+
+def test_a_spent_pass_goes_on_in_the_next(monkeypatch):
+    spent, asked = [], []
+    budget = module.pass_budget
+
+    class Watched:
+        def __init__(self, real):
+            self.real = real
+
+        @property
+        def is_spent(self):
+            asked.append(1)
+            return self.real.is_spent
+
+        def spend(self, seconds):
+            spent.append(seconds)
+            self.real.spend(1.0)  # as if it had taken a second
+
+    monkeypatch.setattr(module, "pass_budget", lambda loop: Watched(budget(loop)))
+
+    async def main():
+        return await asyncio.gather(*(decode(wav(noise(100)), **OWN) for _ in range(3)))
+
+    for frames in asyncio.run(main()):
+        assert np.array_equal(joined(frames), noise(100))
+    assert len(asked) > len(spent) >= 3  # asked once more, in a later pass
+
+
+# --- bounds
+
+
+def test_push_over_the_bound_raises_and_queues_nothing():
+    decoder = AudioStreamDecoder(max_queued_bytes=1000)
+    decoder.push(bytes(600))
+    with pytest.raises(BufferFull, match="600 bytes wait"):
+        decoder.push(bytes(401))
+    assert decoder.queued_bytes == 600
+    decoder.push(bytes(400))
+    assert decoder.queued_bytes == 1000
+
+
+def test_one_chunk_beyond_the_bound_is_taken_where_nothing_waits():
+    sound = noise(50_000)
+
+    async def main():
+        decoder = AudioStreamDecoder(max_queued_bytes=1000, **OWN)
+        decoder.push(wav(sound))
+        with pytest.raises(BufferFull):
+            decoder.push(b"x")
+        decoder.end_input()
+        return [frame async for frame in decoder]
+
+    assert np.array_equal(joined(asyncio.run(main())), sound)
+
+
+def test_push_async_waits_for_room():
+    sound = noise(5_000)
+
+    async def main():
+        most = 0
+        decoder = AudioStreamDecoder(max_queued_bytes=1000, **OWN)
+
+        async def producer():
+            nonlocal most
+            for piece in by(700, wav(sound)):
+                await decoder.push_async(piece)
+                most = max(most, decoder.queued_bytes)
+            decoder.end_input()
+
+        task = asyncio.create_task(producer())
+        await settle()
+        assert not task.done()
+        frames = [frame async for frame in decoder]
+        assert most <= 1000
+        return frames
+
+    assert np.array_equal(joined(asyncio.run(main())), sound)
+
+
+def test_pushing_nothing_is_nothing():
+    decoder = AudioStreamDecoder(max_queued_bytes=0)
+    for _ in range(3):
+        decoder.push(b"")
+    assert decoder.queued_bytes == 0
+
+
+def test_any_buffer_may_be_pushed_and_reused():
+    async def main():
+        decoder = AudioStreamDecoder(format="pcm", **OWN)
+        memory = bytearray(noise(100).tobytes())
+        decoder.push(memory)
+        memory[:] = bytes(len(memory))
+        await decoder.push_async(memoryview(noise(50, seed=2)))
+        decoder.end_input()
+        return [frame async for frame in decoder]
+
+    got = joined(asyncio.run(main()))
+    assert np.array_equal(got, np.concatenate([noise(100), noise(50, seed=2)]))
+
+
+def test_pushing_needs_no_loop():
+    decoder = AudioStreamDecoder(format="pcm", **OWN)
+    decoder.push(noise(10).tobytes())
+    decoder.end_input()
+
+    async def main():
+        return [frame async for frame in decoder]
+
+    assert np.array_equal(joined(asyncio.run(main())), noise(10))
+
+
+# --- ends
+
+
+def test_frames_come_as_the_bytes_do():
+    async def main():
+        decoder = AudioStreamDecoder(format="audio/ogg", **OWN)
+        frames = []
+
+        async def consume():
+            frames.extend([None])
+            async for frame in decoder:
+                frames.append(frame)  # noqa: PERF401  the test looks at it in between
+
+        task = asyncio.create_task(consume())
+        counts = []
+        for page in opus_pages(opus_packets(20)):
+            decoder.push(page)
+            await settle()
+            counts.append(len(frames))
+        decoder.end_input()
+        await task
+        return counts
+
+    counts = asyncio.run(main())
+    assert all(b > a for a, b in pairwise(counts[1:]))
+
+
+@pytest.mark.parametrize("size", [100, 1 << 30])
+def test_truncation_is_raised_after_what_was_good(size):
+    sound = noise(60_000)
+
+    async def main():
+        decoder = AudioStreamDecoder(**OWN)
+        task = asyncio.create_task(produce(decoder, wav(sound)[:-500], size))
+        frames = await until_fault(decoder, TruncatedStream)
+        await task
+        return frames
+
+    assert np.array_equal(joined(asyncio.run(main())), sound[:-250])
+
+
+@pytest.mark.parametrize("codec", ["opus", "flac", "mp3"])
+def test_truncation_found_on_another_thread_is_raised_likewise(codec):
+    async def main():
+        decoder = AudioStreamDecoder(**OWN)
+        decoder.push(encoded(codec, 480_000)[:-3000])
+        decoder.end_input()
+        return await until_fault(decoder, TruncatedStream)
+
+    assert 300_000 < len(joined(asyncio.run(main()))) < 480_000
+
+
+def test_corruption_is_raised_after_what_was_good_and_what_follows_is_dropped():
+    async def main():
+        decoder = AudioStreamDecoder(max_queued_bytes=4096, **OWN)
+        decoder.push(wav(noise(100)))
+        decoder.push(b"RIFF\0\0\0\0WAVEfmt \0\0\0\0data")
+        decoder.push(b"\1\0\0\0")
+        frames = await until_fault(decoder, CorruptStream)
+        assert decoder.queued_bytes == 0
+        for _ in range(3):
+            decoder.push(bytes(4000))
+            await decoder.push_async(bytes(4000))
+        assert decoder.queued_bytes == 0
+        decoder.end_input()
+        decoder.push(b"still dropped")
+        return frames
+
+    assert np.array_equal(joined(asyncio.run(main())), noise(100))
+
+
+@pytest.mark.parametrize("data", [b"", b'{"error": "no credit"}'])
+def test_what_is_no_audio_says_so(data):
+    async def main():
+        decoder = AudioStreamDecoder()
+        decoder.push(data)
+        decoder.end_input()
+        assert await until_fault(decoder, BadResponse) == []
+
+    asyncio.run(main())
+
+
+def test_a_defect_of_a_decoder_is_not_swallowed(monkeypatch):
+    def broken(self, data):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("voicecli.codecs.wav.WavDecoder.feed", broken)
+
+    async def main():
+        decoder = AudioStreamDecoder()
+        decoder.push(wav(noise(10)))
+        await until_fault(decoder, ZeroDivisionError)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("wrong", [{"format": "speex"}, {"sample_rate": 0}, {"num_channels": 0}])
+def test_what_makes_no_sense_is_refused_at_once(wrong):
+    with pytest.raises((UnsupportedFormat, ValueError)):
+        AudioStreamDecoder(**wrong)
+
+
+def test_a_deliberate_close_is_silent():
+    async def main():
+        decoder = AudioStreamDecoder(**OWN)
+        decoder.push(wav(noise(100_000)))
+        await anext(decoder)
+        await decoder.aclose()
+        await decoder.aclose()
+        assert [frame async for frame in decoder] == []
+        assert decoder.queued_bytes == 0
+        decoder.end_input()
+        with pytest.raises(StreamClosed):
+            decoder.push(b"x")
+
+    asyncio.run(main())
+
+
+def test_closing_wakes_both_ends():
+    async def main():
+        decoder = AudioStreamDecoder(max_queued_bytes=10)
+        idle = AudioStreamDecoder()
+        consumer = asyncio.create_task(anext(idle, "ended"))
+        decoder.push(bytes(10))
+        producer = asyncio.create_task(decoder.push_async(b"x"))
+        await settle()
+        assert not consumer.done()
+        assert not producer.done()
+        await idle.aclose()
+        await decoder.aclose()
+        assert await consumer == "ended"
+        with pytest.raises(StreamClosed):
+            await producer
+
+    asyncio.run(main())
+
+
+def test_pushing_after_the_end_is_refused():
+    async def main():
+        decoder = AudioStreamDecoder(format="pcm")
+        decoder.push(noise(10).tobytes())
+        decoder.end_input()
+        decoder.end_input()
+        with pytest.raises(StreamClosed):
+            decoder.push(b"x")
+        assert [frame async for frame in decoder]
+        with pytest.raises(StreamClosed):
+            await decoder.push_async(b"x")
+
+    asyncio.run(main())
+
+
+def test_closing_waits_for_what_is_under_way(executor):
+    async def main():
+        decoder = AudioStreamDecoder()
+        decoder.push(encoded("mp3", 96_000))
+        await anext(decoder)
+        assert len(executor.tasks) == 1
+        closing = asyncio.create_task(decoder.aclose())
+        await settle()
+        assert not closing.done()
+        executor.run_one()
+        await closing
+        assert [frame async for frame in decoder] == []
+        assert executor.count == 1
+
+    asyncio.run(main())
+
+
+def test_a_consumer_waits_for_what_is_under_way(executor):
+    async def main():
+        decoder = AudioStreamDecoder(format="mp3")
+        decoder.push(encoded("mp3", 96_000))
+        frames = []
+
+        async def consume():
+            async for frame in decoder:
+                frames.append(frame)  # noqa: PERF401  the test looks at it in between
+
+        task = asyncio.create_task(consume())
+        await settle()
+        before = len(frames)
+        await settle()
+        assert len(frames) == before
+        executor.run_one()
+        await settle()
+        assert len(frames) > before
+        task.cancel()
+
+    asyncio.run(main())
+
+
+def test_an_abandoned_loop_is_no_trouble(executor, capfd):
+    async def main():
+        decoder = AudioStreamDecoder()
+        decoder.push(encoded("mp3", 96_000))
+        await anext(decoder)
+
+    asyncio.run(main())
+    executor.run_one()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_interpreter_exits_though_a_decoder_was_abandoned():
+    code = """
+import asyncio, sys
+from tests.codecs.streams import encoded
+from voicecli.streams import AudioStreamDecoder
+
+async def main():
+    decoder = AudioStreamDecoder()
+    decoder.push(encoded("opus", 48_000 * 60))
+    await anext(decoder)
+    keep.append(decoder)
+
+keep = []
+asyncio.run(main())
+print("done")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "done\n"
+    assert done.stderr == ""

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+import pytest
+
+from voicecli.streams.frame import AudioFrame, frame_of, pcm_of
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_takes_all_of_any_buffer(kind):
+    samples = np.arange(8, dtype=np.int16)
+    frame = AudioFrame(kind(samples.tobytes()), 16_000, 2)
+    assert frame.samples_per_channel == 4
+    assert frame.num_channels == 2
+    assert frame.sample_rate == 16_000
+    assert frame.duration == 4 / 16_000
+    assert frame.data.format == "h"
+    assert list(frame.data) == list(range(8))
+    assert frame.to_numpy().tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_is_a_view_of_an_array():
+    memory = array("h", [1, 2, 3])
+    frame = AudioFrame(memory, 8_000, 1)
+    memory[1] = 20
+    assert list(frame.data) == [1, 20, 3]
+
+
+def test_a_shorter_length_takes_the_beginning():
+    frame = AudioFrame(array("h", [1, 2, 3, 4]), 8_000, 1, 3)
+    assert list(frame.data) == [1, 2, 3]
+    assert frame.samples_per_channel == 3
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 2)])
+def test_nothing_is_a_frame_too(shape):
+    frame = AudioFrame.from_numpy(np.zeros(shape, np.int16), 48_000)
+    assert frame.samples_per_channel == 0
+    assert frame.duration == 0
+    assert frame.to_numpy().shape[0] == 0
+    assert AudioFrame(np.zeros(shape, np.int16), 48_000, 2).samples_per_channel == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "rate", "channels", "length"),
+    [
+        (b"\0\0", 0, 1, None),
+        (b"\0\0", 8_000, 0, None),
+        (b"\0\0\0", 8_000, 1, None),
+        (b"\0\0", 8_000, 2, None),
+        (b"\0\0", 8_000, 1, 2),
+        (b"\0\0", 8_000, 1, -1),
+    ],
+)
+def test_refuses_what_is_no_audio(data, rate, channels, length):
+    with pytest.raises(ValueError):
+        AudioFrame(data, rate, channels, length)
+
+
+def test_silence_can_be_filled():
+    frame = AudioFrame.create(24_000, 2, 240)
+    assert (frame.samples_per_channel, frame.num_channels) == (240, 2)
+    assert not any(frame.data)
+    frame.data[0] = 7
+    assert frame.to_numpy()[0, 0] == 7
+    with pytest.raises(ValueError):
+        AudioFrame.create(24_000, 2, -1)
+
+
+def test_from_numpy_shares_int16_and_keeps_its_shape():
+    samples = np.arange(6, dtype=np.int16).reshape(3, 2)
+    frame = AudioFrame.from_numpy(samples, 48_000)
+    assert np.shares_memory(frame.to_numpy(), samples)
+    assert np.array_equal(frame.to_numpy(), samples)
+    mono = AudioFrame.from_numpy(samples[:, 0], 48_000)
+    assert mono.num_channels == 1
+    assert list(mono.data) == [0, 2, 4]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_from_numpy_scales_and_clips_floats(dtype):
+    frame = AudioFrame.from_numpy(np.array([0.5, -1.0, 1.0, 3.0], dtype), 48_000)
+    assert list(frame.data) == [16_384, -32_768, 32_767, 32_767]
+
+
+@pytest.mark.parametrize("samples", [np.zeros((1, 1, 1), np.int16), np.zeros(4, np.int32)])
+def test_from_numpy_refuses_other_shapes_and_types(samples):
+    with pytest.raises(ValueError):
+        AudioFrame.from_numpy(samples, 48_000)
+
+
+def test_to_and_from_what_the_package_uses():
+    samples = np.arange(6, dtype=np.int16).reshape(3, 2)
+    frame = frame_of(samples, 22_050)
+    pcm = pcm_of(frame)
+    assert pcm.rate_hz == 22_050
+    assert np.array_equal(pcm.samples, samples)
+    assert np.shares_memory(pcm.samples, samples)
+
+
+def test_repr_tells_the_shape_and_not_the_samples():
+    assert repr(AudioFrame.create(24_000, 1, 240)) == (
+        "AudioFrame(sample_rate=24000, num_channels=1, samples_per_channel=240)"
+    )
