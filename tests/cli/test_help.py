@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Annotated
 
 import pytest
+import typer
 import typer.main
 
 from voicecli.cli.app import app
-from voicecli.cli.help import examples
+from voicecli.cli.help import Command, examples
 from voicecli.errors import ExitStatus
 
 HEAVY = ("openai", "httpx2", "numpy", "av", "onnxruntime", "sounddevice", "opuslib", "rich",
          "pydub", "hibari")  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["say", "play", "devices", "voices", "doctor"])
+@pytest.mark.parametrize("name", ["say", "play", "devices", "voices", "doctor", "serve"])
 def test_every_command_shows_its_examples_line_by_line(house, name):
     module = sys.modules[f"voicecli.cli.{name}"]
     told = house.run(name, "--help")
@@ -38,6 +40,23 @@ def test_options_stand_in_groups(house):
         "Examples:",
     ]
     assert [line.split()[0] for line in lines if line.startswith("  --save")] == ["--save"]
+
+
+def nothing(
+    seen: Annotated[int, typer.Option(help="Seen.")] = 1,
+    hidden: Annotated[int, typer.Option(hidden=True)] = 1,
+) -> None:
+    """Do nothing."""
+
+
+def test_hidden_options_and_missing_examples_leave_no_trace():
+    small = typer.Typer(rich_markup_mode=None, add_completion=False)
+    small.command(cls=Command)(nothing)
+    context = typer.main.get_command(small).make_context("small", [], resilient_parsing=True)
+    told = context.get_help()
+    assert "--seen" in told
+    assert "--hidden" not in told
+    assert told.splitlines()[-1].startswith("  --help")
 
 
 def test_arguments_are_named_without_python_s_types(house):

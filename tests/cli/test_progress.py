@@ -11,6 +11,7 @@ import pytest
 from tests.support.cli import Cli
 from tests.support.speech_server import Reply, SpeechServer, clips_of
 from tests.support.tones import tone
+from voicecli.cli import running
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.errors import NetworkError
 from voicecli.lifecycle import State
@@ -21,8 +22,8 @@ from voicecli.playback.base import SinkReport, SinkSnapshot
 def server():
     clips = clips_of(tone(0.5), formats=["pcm"])
     reply = Reply(headers={"X-Sample-Rate": "48000"})
-    with SpeechServer(clips, reply=reply) as running:
-        yield running
+    with SpeechServer(clips, reply=reply) as serving:
+        yield serving
 
 
 def on_a_terminal(cli, *argv, term="xterm-256color"):
@@ -98,6 +99,24 @@ def snapshot(**fields):
     return SinkSnapshot(**made)
 
 
+def test_a_run_takes_it_away_whatever_happens(house, server, monkeypatch):
+    lines = []
+
+    class Seen(ProgressLine):
+        def __init__(self):
+            super().__init__()
+            lines.append(self)
+
+        def playback_ended(self, at, report):
+            """Leave the line to the run."""
+
+    monkeypatch.setattr(running, "ProgressLine", Seen)
+    monkeypatch.setattr(running, "wants_progress", lambda quiet: True)
+    told = house.run("say", "--device", "null", "--base-url", server.url, "Hello.")
+    assert told.status == 0
+    assert [line._live for line in lines] == [None]
+
+
 class TestLine:
     @pytest.fixture(autouse=True)
     def terminal(self, monkeypatch):
@@ -154,6 +173,11 @@ class TestLine:
             [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
         )
         assert done.stdout == "False True\n"
+
+    def test_what_does_not_play_yet_is_not_drawn(self):
+        line = ProgressLine()
+        line.progressed(0.0, snapshot(playing=False))
+        assert line._live is None
 
     def test_the_end_takes_it_away_once(self):
         line = ProgressLine()
