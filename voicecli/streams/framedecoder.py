@@ -130,18 +130,15 @@ class FrameDecoder:
     def _resampled_rest(self) -> list[AudioFrame]:
         """What the resampler still holds, at the end or before a change of rate or shape.
 
-        n frames become ``ceil(n * to / from)``, whatever the filter makes of the ends:
-        libswresample gives nothing at all of less than its length, a millisecond.
+        n frames become ``ceil(n * to / from)``, filled up with silence: libswresample's
+        filter gives that many or one less, and nothing of what is shorter than itself.
         """
         if self._conformer is None:
             return []
         from_hz, target = self._run
         frames = self._framed(self._conformer.flush())
         missing = -(-self._taken * target.rate_hz // from_hz) - self._given
-        if missing < 0 and frames:
-            last = frames.pop().to_numpy()
-            frames += self._framed([last[: max(0, len(last) + missing)]])
-        elif missing > 0:
+        if missing > 0:
             frames += self._framed([np.zeros((missing, target.channels), np.int16)])
         self._conformer = None
         return frames

@@ -1,0 +1,58 @@
+"""A source at a real sound server, by the ear of the recorder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.support.recorder import Recorder
+from tests.support.tones import noise
+
+pytestmark = pytest.mark.sound
+
+CLIP_S = 1.5
+
+PLAY = """
+import asyncio, sys
+from voicecli.streams import AudioFrame, AudioSource
+
+async def main(queue_size_ms, frame_ms, paced):
+    data = sys.stdin.buffer.read()
+    size = 2 * 48 * frame_ms
+    loop = asyncio.get_running_loop()
+    async with await AudioSource.open(48_000, 1, queue_size_ms) as source:
+        began = loop.time()
+        for number, at in enumerate(range(0, len(data), size)):
+            if paced:
+                await asyncio.sleep(began + max(0, number - 5) * frame_ms / 1000 - loop.time())
+            await source.capture_frame(AudioFrame(data[at : at + size], 48_000, 1))
+        await source.wait_for_playout()
+        print(source.underruns, source.drops)
+
+asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "paced"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("queue_size_ms", "frame_ms", "pace"),
+    [(1000, 20, "fast"), (300, 100, "fast"), (1000, 10, "paced"), (0, 10, "paced")],
+)
+def test_all_of_it_is_heard_and_nothing_between(sound_server, queue_size_ms, frame_ms, pace):
+    sound = noise(CLIP_S)
+    with Recorder(sound_server) as recorder:
+        done = subprocess.run(
+            [sys.executable, "-c", PLAY, str(queue_size_ms), str(frame_ms), pace],
+            input=sound.astype("<i2").tobytes(),
+            env=sound_server.environment(),
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.stderr.decode() == ""
+        heard = recorder.finish().sound()
+    assert heard.gaps == ()
+    assert np.array_equal(heard.samples, sound)
+    assert done.stdout.split() == [b"0", b"0"]
