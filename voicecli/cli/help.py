@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
-
-if TYPE_CHECKING:
-    import typer
 
 ARGUMENTS = "Arguments"
 VOICE = "Voice"
@@ -26,7 +23,7 @@ class Command(TyperCommand):
     typer does that itself only by way of rich, which takes 50 ms to import.
     """
 
-    def format_options(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the groups, in the order of their first options."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
@@ -43,7 +40,7 @@ class Command(TyperCommand):
             with formatter.section(title):
                 formatter.write_dl(rows)
 
-    def format_epilog(self, ctx: typer.Context, formatter: Any) -> None:  # noqa: ARG002
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the examples."""
         _write_lines(self.epilog, formatter)
 
@@ -51,7 +48,7 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """A group of commands whose epilog keeps its lines."""
 
-    def format_epilog(self, ctx: typer.Context, formatter: Any) -> None:  # noqa: ARG002
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write it."""
         _write_lines(self.epilog, formatter)
 

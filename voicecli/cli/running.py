@@ -7,9 +7,8 @@ import gc
 import os
 import signal
 import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from voicecli.cli.journal import Journal
 from voicecli.cli.output import defect, print_json, summarise, tell, tell_error
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     MakeSources = Callable[[Session], Iterable[ByteSource]]
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
+class Records(NamedTuple):
     """What a run leaves behind, by the flags. ``debug_audio`` "" means the platform's folder."""
 
     save: Path | None = None
@@ -52,7 +50,7 @@ class Records:
         """The same, with ``folder`` where the flag named none."""
         if self.debug_audio != "" or folder is None:
             return self
-        return replace(self, debug_audio=str(folder))
+        return self._replace(debug_audio=str(folder))
 
 
 def run_session(
@@ -67,7 +65,9 @@ def run_session(
     with contextlib.ExitStack() as stack:
         observers: list[object] = [recorder, _CollectGarbageAgain()]
         if journal is not None:
-            observers.append(EventLog(stack.enter_context(journal), run_id, clock))
+            stack.callback(journal.close)
+            lines = cast("TextIO", journal)  # typeshed has io and typing apart
+            observers.append(EventLog(lines, run_id, clock))
         if wants_progress(quiet=records.quiet):
             progress = ProgressLine()
             stack.callback(progress.close)

@@ -315,9 +315,7 @@ class OpenAISource:
         """
         content_type = (self._info.content_type or "").lower()
         if content_type.startswith("text/event-stream"):
-            known = self._info
-            # The type of what the events carry is not said.
-            self._info = SourceInfo(known.requested, None, known.rate_hz, known.channels)
+            self._info = self._info._replace(content_type=None)  # what events carry has none
             yield from self._audio_of_events()
         elif content_type.startswith("text/") or "json" in content_type:
             for chunk in self._received():  # no audio but a complaint, which whoever decodes tells
