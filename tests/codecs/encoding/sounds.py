@@ -20,7 +20,7 @@ MP3_DELAY = 576 + 529
 def sound(frames, rate_hz=24_000, channels=1, dtype=np.int16):
     """A rising tone, of shape (frames, channels): at any rate the same sound, and unlike itself."""
     t = np.arange(frames) / rate_hz
-    wave = 0.4 * np.sin(2 * np.pi * (200 + 400 * t) * t)
+    wave = 0.4 * np.sin(2 * np.pi * (200 + 1500 * t) * t)
     both = np.stack([wave * (1 - 0.5 * channel) for channel in range(channels)], axis=1)
     if dtype == np.int16:
         return np.rint(both * 32767).astype(np.int16)
@@ -90,7 +90,6 @@ def length(codec, frames, from_hz, to_hz, *, file):
 
 def lag(reference, heard):
     """Frames by which ``heard`` is late, within ±200; both float, of one channel."""
-    count = min(len(reference), len(heard)) - 400
-    middle = reference[200 : 200 + count]
-    products = [np.dot(middle, heard[200 + at : 200 + at + count]) for at in range(-200, 201)]
+    stop = min(len(reference), len(heard)) - 400
+    products = np.correlate(heard[1_300 : stop + 200], reference[1_500:stop], "valid")
     return int(np.argmax(products)) - 200

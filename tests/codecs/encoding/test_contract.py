@@ -40,7 +40,7 @@ cuts = st.lists(st.integers(0, 6_000), max_size=8)
 # --- there and back
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(frames=frame_counts, points=cuts, size=st.integers(1, 3_000), data=st.data())
 @pytest.mark.parametrize("codec", CODECS)
 def test_as_many_frames_come_back_as_went_in(codec, frames, points, size, data):
@@ -87,9 +87,9 @@ def test_the_sound_comes_back_where_it_was(codec, rate_hz, channels):
     assert lag(due[:, 0], got[:, 0]) == 0
     # Behind the last frame there is silence, before it the sound itself.
     edge = slice(len(due) - 400, len(due))
-    for part in (slice(0, 400), slice(3_000, 3_400), edge):
+    for part in (slice(0, 400), slice(2_000, 2_400), edge):
         wrong = np.sqrt(np.mean((got[part] - due[part]) ** 2))
-        assert wrong < 0.25 * np.sqrt(np.mean(due[3_000:3_400] ** 2))
+        assert wrong < 0.25 * np.sqrt(np.mean(due[2_000:2_400] ** 2))
 
 
 # --- how it is cut

@@ -61,7 +61,7 @@ class FlacEncoder(PushEncoder):
             "flac", "s16", sample_rate_hz, channels, options={"frame_size": str(block)}
         )
         self._blocks = Blocks(block, channels, np.int16)
-        self._open_info = self._codec.extradata
+        self._open_info = _opened(self._codec.extradata)
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._coded_frames = 0
         self._packet_bytes: list[int] = []  # the least and the most so far
@@ -98,3 +98,8 @@ class FlacEncoder(PushEncoder):
         sizes = b"".join(size.to_bytes(3, "big") for size in self._packet_bytes or (0, 0))
         shape = int.from_bytes(info[10:18], "big") | total
         return _LAST_STREAMINFO + info[:4] + sizes + shape.to_bytes(8, "big") + self._md5.digest()
+
+
+def _opened(info: bytes) -> bytes:
+    """STREAMINFO with frame sizes open, for which libav puts an upper bound."""
+    return info[:4] + bytes(6) + info[10:]

@@ -87,13 +87,13 @@ def _roomy_header(like: bytes) -> tuple[bytes, FrameHeader]:
     word = int.from_bytes(like[:_HEADER_BYTES], "big") | _NO_CRC
     word &= ~(_BITRATE | _PADDED | _MODE_EXTENSION)
     first = like[2] >> 4
-    for index in range(first, _BITRATES):
-        head = _word(word | index << _BITRATE_SHIFT)
-        header = mp3_header(head)
-        assert header is not None, "the header of a stream, at another bitrate"
-        if header.frame_bytes >= _HEADER_BYTES + _side_bytes(header) + _TAG_BYTES:
-            return head, header
-    raise AssertionError("the highest bitrate has room for it")
+    heads = (_word(word | index << _BITRATE_SHIFT) for index in range(first, _BITRATES))
+    return next(
+        (head, header)
+        for head in heads
+        if (header := mp3_header(head))
+        and header.frame_bytes >= _HEADER_BYTES + _side_bytes(header) + _TAG_BYTES
+    )
 
 
 def _side_bytes(header: FrameHeader) -> int:

@@ -80,8 +80,7 @@ class PushEncoder(ABC):
         chunks = [self._share(coded) for coded in self._finish()]
         if not self._opened and (header := self._header()):
             chunks.append(Encoded(header, 0))
-        if left := self._fed_frames - self._shared_frames:
-            chunks[-1] = Encoded(chunks[-1].data, chunks[-1].frames + left)
+        assert self._shared_frames == self._fed_frames, "the last position lies behind the sound"
         return chunks
 
     def header_patch(self) -> bytes | None:

@@ -64,8 +64,7 @@ class RateConverter:
             return
         due = -(-self._taken * self._to_hz // self._from_hz) - self._given
         for samples in self._out(None):
-            if due > 0:
-                yield samples[:due]
+            yield samples[: max(0, due)]
             due -= samples.shape[0]
         if due > 0:
             yield np.zeros((due, self._channels), np.float32)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.codecs.encoders import adts_frames
+from tests.codecs.encoding.sounds import decoded, encoded, floats, sound
+from voicecli.codecs.encoding.aac import RATES_HZ, AacEncoder
+from voicecli.codecs.mpeg import adts_header
+from voicecli.errors import ConfigError
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+def test_every_frame_tells_rate_channels_and_length(rate_hz, channels):
+    data, _ = encoded("aac", sound(5_000, rate_hz, channels), rate_hz)
+    frames = adts_frames(data)
+    assert len(frames) == 1 + 5  # the priming, then 5000 in blocks of 1024
+    for frame in frames:
+        header = adts_header(frame)
+        assert (header.rate_hz, header.channels, header.header_bytes) == (rate_hz, channels, 7)
+        assert header.frames == 1024
+        assert frame[5] & 0x1F == 0x1F  # with the next six bits: buffer fullness unknown
+        assert frame[6] == 0xFC
+
+
+@pytest.mark.parametrize(("frames", "packets"), [(0, 1), (1, 2), (1_024, 2), (1_025, 3)])
+def test_no_block_more_than_the_sound_needs(frames, packets):
+    data, _ = encoded("aac", sound(frames))
+    assert len(adts_frames(data)) == packets
+
+
+def test_behind_the_sound_there_is_silence():
+    got = floats(decoded("aac", encoded("aac", sound(2_048 + 200))[0]))
+    assert len(got) == 3_072
+    assert np.abs(got[2_048 + 400 :]).max() < 0.02
+
+
+def test_the_bitrate_is_kept():
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (96_000, 1)).astype(np.float32)
+    for bitrate_bps in (32_000, 64_000, 96_000):
+        data, _ = encoded("aac", noise, 48_000, bitrate_bps=bitrate_bps)
+        assert len(data) * 8 / 2 == pytest.approx(bitrate_bps, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "most_bps"), [(8_000, 1, 48_000), (24_000, 2, 288_000)]
+)
+def test_bitrates_out_of_range_are_refused(rate_hz, channels, most_bps):
+    AacEncoder(rate_hz, channels, bitrate_bps=most_bps)
+    for bitrate_bps in (7_999, most_bps + 1):
+        with pytest.raises(ConfigError, match=str(bitrate_bps)) as refusal:
+            AacEncoder(rate_hz, channels, bitrate_bps=bitrate_bps)
+        assert str(most_bps) in refusal.value.remedy

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.codecs.encoding.sounds import sound, split
+from voicecli.codecs.encoding.resample import RateConverter, coded_rate_hz
+from voicecli.errors import ConfigError
+
+
+def converted(converter, pieces):
+    got = [out for piece in pieces if len(piece) for out in converter.put(piece)]
+    return np.concatenate([np.zeros((0, 1), np.float32), *got, *converter.rest()])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rates=st.sampled_from([(96_000, 48_000), (44_100, 48_000), (8_001, 12_000), (1_000, 48_000)]),
+    frames=st.integers(0, 3_000),
+    points=st.lists(st.integers(0, 3_000), max_size=6),
+)
+def test_the_length_is_exact_and_the_cutting_makes_no_difference(rates, frames, points):
+    from_hz, to_hz = rates
+    samples = sound(frames, from_hz, dtype=np.float32)
+    whole = converted(RateConverter(from_hz, to_hz, 1), [samples])
+    assert len(whole) == -(-frames * to_hz // from_hz)
+    assert np.array_equal(
+        converted(RateConverter(from_hz, to_hz, 1), split(samples, points)), whole
+    )
+
+
+@pytest.mark.parametrize(
+    ("from_hz", "to_hz"), [(96_000, 48_000), (44_100, 48_000), (22_050, 24_000)]
+)
+def test_the_sound_is_where_and_what_it_was(from_hz, to_hz):
+    got = converted(
+        RateConverter(from_hz, to_hz, 1), [sound(from_hz // 2, from_hz, dtype=np.float32)]
+    )
+    due = sound(to_hz // 2, to_hz, dtype=np.float32)
+    assert np.abs(got - due)[200:-200].max() < 1e-3
+
+
+def test_equal_rates_pass_untouched():
+    samples = sound(100, dtype=np.float32)
+    converter = RateConverter(24_000, 24_000, 1)
+    assert next(converter.put(samples)) is samples
+    assert list(converter.rest()) == []
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "coded_hz"), [(8_000, 8_000), (1_000, 8_000), (8_001, 24_000), (384_000, 24_000)]
+)
+def test_the_rate_that_is_coded_is_the_next_above(rate_hz, coded_hz):
+    assert coded_rate_hz(rate_hz, (8_000, 24_000)) == coded_hz
+
+
+@pytest.mark.parametrize("rate_hz", [-1, 0, 999, 384_001])
+def test_what_is_no_rate_of_sound_is_refused(rate_hz):
+    with pytest.raises(ConfigError, match=str(rate_hz)):
+        coded_rate_hz(rate_hz, (8_000,))

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from tests.codecs.encoding.sounds import encoded, sound
+from tests.codecs.streams import wav
+from voicecli.codecs.encoding import wav as module
+from voicecli.codecs.encoding.pcm import PcmEncoder
+from voicecli.codecs.encoding.wav import WavEncoder
+from voicecli.errors import ConfigError
+
+
+@pytest.mark.parametrize("frames", [0, 1, 1_000])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate_hz", [8_000, 24_000, 768_000])
+def test_a_file_is_canonical_and_a_stream_but_for_its_sizes(rate_hz, channels, frames):
+    samples = sound(frames, rate_hz, channels)
+    stream, file = encoded("wav", samples, rate_hz)
+    assert file == wav(samples, rate_hz)
+    assert struct.unpack("<I", stream[4:8]) == struct.unpack("<I", stream[40:44]) == (0xFFFFFFFF,)
+    assert stream[8:40] + stream[44:] == file[8:40] + file[44:]
+
+
+def test_a_file_that_has_outgrown_its_sizes_keeps_those_of_a_stream(monkeypatch):
+    encoder = WavEncoder(24_000, 1)
+    encoder.feed(sound(1_000))
+    encoder.flush()
+    assert encoder.header_patch() is not None
+    monkeypatch.setattr(module, "_UNKNOWN_SIZE", 2_036)
+    assert encoder.header_patch() is None
+
+
+@pytest.mark.parametrize("rate_hz", [-1, 0, 768_001])
+def test_what_is_no_rate_is_refused(rate_hz):
+    with pytest.raises(ConfigError, match=str(rate_hz)):
+        WavEncoder(rate_hz, 1)
+
+
+def test_pcm_takes_any_rate_there_may_be():
+    assert PcmEncoder(1, 1).rate_hz == 1
+    with pytest.raises(ConfigError, match="0 Hz"):
+        PcmEncoder(0, 1)
