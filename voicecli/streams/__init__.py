@@ -10,8 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from voicecli.codecs.encoding import Encoded
     from voicecli.streams.buffer import BufferFull, StreamBuffer, StreamClosed
     from voicecli.streams.decoder import AudioStreamDecoder
+    from voicecli.streams.encoder import AudioStreamEncoder
     from voicecli.streams.frame import AudioFrame
     from voicecli.streams.framedecoder import decode_stream
     from voicecli.streams.source import AudioSource
@@ -20,7 +22,9 @@ __all__ = [
     "AudioFrame",
     "AudioSource",
     "AudioStreamDecoder",
+    "AudioStreamEncoder",
     "BufferFull",
+    "Encoded",
     "StreamBuffer",
     "StreamClosed",
     "decode_stream",
@@ -30,7 +34,9 @@ _HOMES = {
     "AudioFrame": "frame",
     "AudioSource": "source",
     "AudioStreamDecoder": "decoder",
+    "AudioStreamEncoder": "encoder",
     "BufferFull": "buffer",
+    "Encoded": "encoder",
     "StreamBuffer": "buffer",
     "StreamClosed": "buffer",
     "decode_stream": "framedecoder",
