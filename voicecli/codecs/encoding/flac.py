@@ -7,7 +7,8 @@ through its MD5 twice and comes out wrong.
 
 A decoder knows the end of a frame by the header of the next, so what is heard is
 two blocks late. libav would make them of 105 ms. Here they are the longest of the
-standard sizes within 50 ms, which costs speech 3 to 4 % in size.
+standard sizes within 50 ms, which makes speech no larger but 1 or 2 % smaller at
+24 and 48 kHz; at 20 ms it would grow by up to 8 %.
 """
 
 from __future__ import annotations
