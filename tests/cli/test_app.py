@@ -71,6 +71,16 @@ def test_the_status_of_who_exits(house, failing, code, status):
     assert house.run("anything").status == status
 
 
+def test_typer_s_status_for_a_reader_that_left_is_not_ours(house, failing, monkeypatch):
+    left = SystemExit(1)
+    left.__context__ = BrokenPipeError()
+    abandoned = []
+    monkeypatch.setattr(module, "abandon_stdout", lambda: abandoned.append(1))
+    failing(left)
+    assert house.run("anything").status == 0
+    assert abandoned == [1]
+
+
 def test_the_program_exits_with_the_status(monkeypatch):
     import gc
 

@@ -23,6 +23,7 @@ from voicecli.session import Session, SessionResult, SessionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import TextIO
 
     from voicecli.errors import VoiceError
     from voicecli.playback.base import SinkReport
