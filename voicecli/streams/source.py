@@ -32,6 +32,8 @@ OnFull = Literal["wait", "drop_oldest", "drop_newest"]
 LEAD_MS = 120
 """Audio with the sink; its own buffer of 50 ms on a sound device is part of it."""
 
+CUSHION_MS = 40
+
 STRAIGHT_MS = 200
 """What a sink may hold where the source queues nothing, so that nothing grows without end."""
 
@@ -74,8 +76,9 @@ class AudioSource:
             fits is queued, and `capture_frame` returns when the rest is.
             ``drop_oldest``: queued frames give way. ``drop_newest``: it is dropped.
         sink: any sink of `voicecli.playback`, not yet started; the source starts
-            and closes it. Its policy should be ``BufferPolicy.fixed(0)``: the
-            queue buffers. None plays nothing, at the pace of real sound.
+            and closes it. The threshold of its policy is a cushion against the
+            jitter of a producer in real time. None plays nothing, at the pace
+            of real sound and without a threshold.
         lead_ms: audio handed to the sink before it is due. It can no longer be
             dropped or cleared, and it is what a late thread is bridged with.
         clock: the clock of the sink.
@@ -135,10 +138,19 @@ class AudioSource:
         *,
         on_full: OnFull = "wait",
         device: str | None = None,
+        cushion_ms: int = CUSHION_MS,
     ) -> Self:
-        """A source over a sound device, by index or part of its name; None: the default one.
+        """A source over a sound device, which is looked for and opened on another thread.
 
-        The device is looked for and opened on another thread.
+        Args:
+            sample_rate: as the constructor.
+            num_channels: as the constructor.
+            queue_size_ms: as the constructor.
+            on_full: as the constructor.
+            device: its index or a part of its name; None means the default one.
+            cushion_ms: audio that is there before sound begins, or goes on after
+                a hole; a producer in real time may be late by so much. An end,
+                told by `wait_for_playout`, does not wait for it.
 
         Raises:
             DeviceError: there is no such device, or it cannot be opened.
@@ -146,7 +158,10 @@ class AudioSource:
         """
         format, clock = AudioFormat(sample_rate, num_channels), SystemClock()
         loop = asyncio.get_running_loop()
-        sink = await loop.run_in_executor(shared_executor(), _open_device, format, device, clock)
+        policy = BufferPolicy.fixed(cushion_ms / 1000)
+        sink = await loop.run_in_executor(
+            shared_executor(), _open_device, format, device, policy, clock
+        )
         return cls(
             sample_rate, num_channels, queue_size_ms, on_full=on_full, sink=sink, clock=clock
         )
@@ -341,10 +356,11 @@ class _Stuck:
             raise DeviceError("the sound device has stopped playing")
 
 
-def _open_device(format: AudioFormat, device: str | None, clock: Clock) -> Sink:
+def _open_device(
+    format: AudioFormat, device: str | None, policy: BufferPolicy, clock: Clock
+) -> Sink:
     from voicecli.playback.callback import RingSink  # noqa: PLC0415  loads PortAudio
     from voicecli.playback.device import find_output_device  # noqa: PLC0415  loads PortAudio
 
     # A preroll starts the stream before the first frame, whose sound it would otherwise hold up.
-    policy = BufferPolicy.fixed(0.0)
     return RingSink(find_output_device(device), format, policy, clock, preroll_s=0.01)
