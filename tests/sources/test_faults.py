@@ -275,9 +275,7 @@ def test_whatever_a_server_says_is_short_and_printable(body):
     assert not said or said.isprintable()
 
 
-@given(
-    st.integers(300, 999), st.binary(max_size=50)
-)
+@given(st.integers(300, 999), st.binary(max_size=50))
 def test_every_status_makes_an_error(status, body):
     fault = fault_of_status(status, {"location": "x", "retry-after": "x"}, body)
     assert isinstance(fault, VoiceError)
