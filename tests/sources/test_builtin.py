@@ -103,8 +103,39 @@ def test_same_request_gives_the_same_bytes(voices):
 
 
 def test_sentences_follow_one_another_whole(voices):
-    one, two = speak(voices, "The first one."), speak(voices, "And a second.")
-    assert b"".join(speak(voices, "The first one. And a second.")) == b"".join(one + two)
+    one, two = samples(speak(voices, "The first one.")), samples(speak(voices, "And a second."))
+    both = samples(speak(voices, "The first one. And a second."))
+    assert np.array_equal(both[: len(one)], one)
+    # The second, spoken alone, lost the silence that is a pause when another comes before it.
+    pause = both[len(one) : len(both) - len(two)]
+    assert np.array_equal(both[len(both) - len(two) :], two)
+    assert 0.1 < len(pause) / 24_000 < 0.6
+    assert np.abs(pause.astype(int)).max() < 100
+
+
+def test_speech_begins_within_a_tenth_of_a_second(voices):
+    for text in ("Hello there.", "Yes.", "So what?", "Five thousand."):
+        sound = np.abs(samples(speak(voices, text)).astype(int))
+        onset = int(np.argmax(sound > 600))
+        assert onset / 24_000 < 0.12
+        assert sound[:120].max() < 300  # nothing was cut into: it rises from near silence
+
+
+def test_a_voice_that_is_silent_throughout_is_left_as_it_is():
+    class Mute:
+        def split_sentences(self, text):
+            return [text]
+
+        def g2p(self, text):
+            return "a"
+
+        def ids(self, phonemes):
+            return [0, 1, 0]
+
+        def from_ids(self, ids, speed, rng):
+            return np.zeros(1000, np.float32)
+
+    assert len(samples(speak(cache_of(Mute()), "Shh."))) == 1000
 
 
 def test_speed_shortens_and_lengthens(voices):

@@ -41,6 +41,10 @@ DEFAULT_VOICE = "heart"
 CHUNK_S = 0.5
 """Longest chunk that is handed on, so that a consumer can stop between two of them."""
 
+_WINDOW_S = 0.010
+_SILENT_RMS = 0.001
+"""−60 dBFS."""
+
 _SPEEDS = (0.25, 4.0)
 
 _MAX_CHARACTERS = 500
@@ -195,8 +199,9 @@ class BuiltinSource:
         assert self._voice is not None, "iterated before it was entered"
         voice, spoken = self._voice, False
         for phonemes in self._guarded(_phonemes(voice, self._request.text)):
+            speed = self._request.speed or 1.0
+            yield from self._guarded(_speak(voice, phonemes, speed, is_first=not spoken))
             spoken = True
-            yield from self._guarded(_speak(voice, phonemes, self._request.speed or 1.0))
         if not spoken and not self._cancelled:
             raise SourceError(
                 "the built-in voice speaks English, and found nothing to say in the text",
@@ -229,14 +234,31 @@ def _phonemes(voice: Voice, text: str) -> Iterator[str]:
                     yield phonemes
 
 
-def _speak(voice: Voice, phonemes: str, speed: float) -> Iterator[bytes]:
+def _speak(voice: Voice, phonemes: str, speed: float, *, is_first: bool) -> Iterator[bytes]:
     import numpy as np  # noqa: PLC0415  it came with the voice
 
     sound = voice.from_ids(voice.ids(phonemes), speed, np.random.default_rng(0))
+    if is_first:
+        sound = sound[_silent_frames(sound) :]
     data = to_int16(sound).astype("<i2", copy=False).tobytes()
     step = FORMAT.frames(CHUNK_S) * FORMAT.bytes_per_frame
     for start in range(0, len(data), step):
         yield data[start : start + step]
+
+
+def _silent_frames(sound: Samples) -> int:
+    """Frames of silence in front of speech, cut by whole windows of 10 ms.
+
+    The network begins every sentence with some 0.3 s below −80 dBFS. Between
+    sentences that is the pause; in front of the first it is only late. The line
+    lies well below the softest consonant, and one window before it is kept.
+    """
+    import numpy as np  # noqa: PLC0415  it came with the voice
+
+    window = FORMAT.frames(_WINDOW_S)
+    windows = sound[: len(sound) // window * window].reshape(-1, window)
+    heard = np.flatnonzero(np.mean(np.square(windows), axis=1) > _SILENT_RMS**2)
+    return int(max(0, heard[0] - 1)) * window if len(heard) else 0
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:
