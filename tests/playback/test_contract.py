@@ -293,7 +293,7 @@ def test_full_buffer_blocks_the_producer_and_lets_it_go_on(rig, clock):
 
 def test_threshold_above_the_usual_capacity_is_reached(rig):
     rig.make(BufferPolicy.fixed(CAPACITY_S + 5))
-    rig.say(seconds(CAPACITY_S + 10))
+    rig.say(*(seconds(1.0, start_s=second) for second in range(int(CAPACITY_S) + 10)))
     rig.check_all_heard(seconds(CAPACITY_S + 10))
 
 
@@ -343,6 +343,8 @@ def test_abort_before_the_start_is_silence(rig, clock):
     sink.close()
     assert clock.now() - began_at <= BLOCK_S
     assert rig.check().heard_frames == 0
+    if rig.can_be_heard:
+        assert "start" not in rig.stream.calls
     assert clock.running() == 0
 
 
@@ -406,12 +408,18 @@ def test_abort_twice_and_after_the_close_is_harmless(rig, clock):
     sink.write(seconds(1.0))
     clock.sleep(0.5)
     sink.abort()
+    clock.sleep(0.1)
     sink.abort()
     sink.close()
     report = rig.check()
     sink.abort()
-    clock.sleep(0.5)
+    clock.sleep(2.0)
+    sink.write(seconds(0.5))
+    sink.end_input()
     assert sink.report() == report
+    if rig.can_be_heard:
+        assert rig.stream.calls[-1] == "close"
+        assert "stop" not in rig.stream.calls  # it would let the rest be heard
 
 
 def test_abort_in_a_pause_ends_it(rig, clock):

@@ -269,7 +269,8 @@ def test_formats_that_the_caller_turns_down_are_not_tried(portaudio):
 
 
 def test_device_that_takes_nothing_is_told_with_its_first_reason(portaudio):
-    portaudio.devices[2].rates_hz = ()
+    portaudio.devices[2].rates_hz = (44_100,)
+    portaudio.devices[2].channel_counts = ()
     with pytest.raises(
         DeviceError, match=r"'pulse' cannot be opened: .*: Invalid sample rate$"
     ) as caught:

@@ -82,7 +82,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(steps, st.integers(0, 60), st.integers(0, 60), st.sampled_from([0, 0, 25]))
 def test_any_arrivals_in_any_blocks_play_once_in_order_and_are_booked(
     steps, start, resume, preroll
@@ -193,6 +193,26 @@ def test_hole_that_turns_out_to_be_the_end_never_was_one():
     assert player.feeder.finished
     assert player.feeder.sounds_until == pytest.approx(10.005)
     assert player.feeder.underruns == []
+
+
+def test_frames_that_come_with_the_end_while_a_block_is_filled_are_no_afterthought():
+    """The producer writes its last frames and ends just after the ring was found empty."""
+    player = Player()
+    player.write(5)
+    read_into = player.ring.read_into
+
+    def read_and_be_overtaken(out):
+        count = read_into(out)
+        player.ring.read_into = read_into
+        player.write(10)
+        player.feeder.input_ended = True
+        return count
+
+    player.ring.read_into = read_and_be_overtaken
+    assert player.play(10) == [1, 2, 3, 4, 5, 0, 0, 0, 0, 0]
+    assert not player.feeder.finished
+    assert player.play(10) == list(range(6, 16))
+    assert player.feeder.underruns == [Underrun(0.005, 0.005)]  # heard, so told
 
 
 def test_levels_are_taken_between_the_first_sound_and_the_end_of_input():

@@ -55,7 +55,9 @@ class RingAgainstDeque(RuleBasedStateMachine):
         assert self.ring.readable == len(self.model)
 
 
-RingAgainstDeque.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+RingAgainstDeque.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None
+)
 test_ring_does_what_a_deque_does = RingAgainstDeque.TestCase
 
 
@@ -72,6 +74,32 @@ def test_reader_gets_a_copy():
     ring.read_into(out)
     ring.write(ramp(4, start=100))
     assert np.array_equal(out, samples)
+
+
+class _Watched(np.ndarray):
+    """Tells how far the counters are while frames are being copied."""
+
+    def __setitem__(self, key, value):
+        self.seen.append(self.ring.written)
+        np.asarray(self)[key] = value
+
+    def __getitem__(self, key):
+        self.seen.append(self.ring.read)
+        return np.asarray(self)[key]
+
+
+def test_frames_are_copied_before_the_other_side_is_told():
+    ring = Ring(5, MONO)
+    frames = ring._frames = ring._frames.view(_Watched)
+    frames.ring, frames.seen = ring, []
+    out = np.zeros((5, 1), np.int16)
+    ring.write(ramp(3))
+    ring.read_into(out[:3])
+    assert frames.seen == [0, 0]
+    ring.write(ramp(4, start=3))  # round the corner: two copies, told once
+    ring.read_into(out[:4])
+    assert frames.seen == [0, 0, 3, 3, 3, 3]
+    assert np.array_equal(out[:4], ramp(4, start=3))
 
 
 def test_writing_and_reading_at_once_loses_and_invents_nothing():

@@ -88,7 +88,8 @@ class DirectSink:
 
     def start(self) -> None:
         """Start the writer."""
-        self._thread = self._spawn(self._write_to_device, "voicecli-writer")
+        if not self._aborted:
+            self._thread = self._spawn(self._write_to_device, "voicecli-writer")
 
     def write(self, samples: Samples) -> None:
         """Queue frames, waiting while the ring is full.
