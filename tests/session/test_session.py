@@ -37,7 +37,7 @@ from voicecli.errors import (
 from voicecli.lifecycle import InvalidTransition, State
 from voicecli.playback.base import SinkReport
 from voicecli.saving import SaveReport
-from voicecli.session import Session
+from voicecli.session import Session, outlet
 from voicecli.session import session as module
 from voicecli.sources.base import SourceInfo
 
@@ -494,7 +494,7 @@ def test_a_device_that_fails_while_opening_is_fatal(speaker_of):
 
 
 def test_a_sound_system_that_does_not_answer_is_no_device(speaker_of, monkeypatch):
-    monkeypatch.setattr(module, "_DEVICE_S", 0.01)
+    monkeypatch.setattr(outlet, "DEVICE_S", 0.01)
     clock = FakeClock()
     speaker = speaker_of(clock)
     hung = threading.Event()

@@ -1,11 +1,13 @@
 """One run from sources to silence: the threads, the order, the first error.
 
 `Session` is the public face; `fetcher` is what its source thread does,
-`renderer` what its decoder thread does, `keeper` what its saving thread does.
+`renderer` what its decoder thread does, `keeper` what its saving thread does,
+`outlet` what its device thread prepares. `crew` makes and joins them all.
 """
 
 from __future__ import annotations
 
-from voicecli.session.session import Session, SessionResult, SessionSettings
+from voicecli.session.session import Session
+from voicecli.session.terms import SessionResult, SessionSettings
 
 __all__ = ["Session", "SessionResult", "SessionSettings"]

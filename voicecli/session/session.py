@@ -1,11 +1,11 @@
-"""`Session`: the one maker of threads, and the one who knows how a run stands.
+"""`Session`: knows how a run stands, and what follows from what its threads report.
 
 ::
 
     source thread    Fetcher   request → bytes ─┐
                                                 ▼  Handoff
     decoder thread   Renderer  bytes → samples → sink
-    device thread    Speaker   loads PortAudio while the server thinks
+    device thread    Outlet    loads PortAudio while the server thinks
     saving thread    Keeper    samples → disk
     (writer thread, PortAudio's callback: the sink's)
 
@@ -15,31 +15,31 @@ reads it, moves the state, keeps the first error and enforces the deadlines.
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicecli.clock import Deadline, SystemClock
+from voicecli.clock import SystemClock
 from voicecli.errors import DeviceError, SaveError, UnsupportedFormat, VoiceError
 from voicecli.handoff import Handoff
 from voicecli.lifecycle import Lifecycle, State
 from voicecli.observers import Observers
 from voicecli.playback.base import SinkReport
-from voicecli.playback.speaker import Speaker, SpeakerSettings
+from voicecli.playback.speaker import Speaker
 from voicecli.saving import SaveReport
-from voicecli.session.fetcher import Fetcher, FetchLimits, Item
+from voicecli.session.crew import Crew
+from voicecli.session.fetcher import Fetcher, Item
 from voicecli.session.keeper import Keeper
+from voicecli.session.outlet import Outlet
 from voicecli.session.renderer import Renderer
+from voicecli.session.terms import SessionResult, SessionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from voicecli.audio import AudioFormat
     from voicecli.clock import Clock
-    from voicecli.playback.base import Sink
     from voicecli.saving import Saver
     from voicecli.sources.base import ByteSource
 
@@ -52,46 +52,8 @@ TICK_S = 0.1
 _JOIN_S = 5.0
 """How long all threads together may take to end, once they were told to."""
 
-_DEVICE_S = 30.0
-"""How long finding the device may take, which can mean waking a sound server."""
-
 _SAVE_S = 30.0
 """How long the disk may take for what still waits for it when the sound is over."""
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
-    """How a session plays. ``without_device`` goes on, silently, where no device is.
-
-    ``expected_format`` is what will probably have to be decoded: its decoder
-    loads while the server thinks.
-    """
-
-    speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
-    limits: FetchLimits = field(default_factory=FetchLimits)
-    volume: float = 1.0
-    without_device: bool = False
-    expected_format: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionResult:
-    """How a run ended.
-
-    ``spoken_s`` is audio heard (or taken, where nothing was to be heard);
-    ``interrupted_at`` the clock's seconds of a `Session.cancel`; ``no_device``
-    why there was no sound, where that was no error.
-    """
-
-    state: State
-    report: SinkReport
-    saves: SaveReport
-    error: VoiceError | None = None
-    interrupted_at: float | None = None
-    no_device: DeviceError | None = None
-    spoken_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +92,15 @@ class Session:
         self._mailbox: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._observers = Observers([*observers, self])
         self._lifecycle = Lifecycle()
-        self._threads: list[threading.Thread] = []
+        self._crew = Crew(self._note_fault)
         self._chunks: Handoff[Item] = Handoff(CHUNK_BACKLOG_BYTES)
         self._keeper = Keeper(saver) if saver else None
         self._keeping: threading.Thread | None = None
-        self._speaker = Speaker(settings.speaker, self._clock, self.spawn)
+        self._outlet = Outlet(
+            Speaker(settings.speaker, self._clock, self.spawn),
+            without_device=settings.without_device,
+        )
         self._sent = threading.Event()
-        self._prepared = threading.Event()
-        self._device_fault: DeviceError | None = None
-        self._no_device: DeviceError | None = None
         self._fetcher = Fetcher(
             self._chunks,
             settings.limits,
@@ -150,7 +112,7 @@ class Session:
         )
         self._renderer = Renderer(
             self._chunks,
-            self._open_sink,
+            self._outlet.open,
             self._clock,
             self._observers,
             volume=settings.volume,
@@ -180,19 +142,7 @@ class Session:
 
     def spawn(self, work: Callable[[], None], name: str) -> threading.Thread:
         """Start a thread that the session joins; for sources and sinks that need one."""
-
-        def guarded() -> None:
-            try:
-                work()
-            except VoiceError as error:
-                self._mailbox.put(_Failed(error, fatal=isinstance(error, DeviceError)))
-            except BaseException as error:  # noqa: BLE001  a defect must end the run, not a thread
-                self._mailbox.put(_Defect(error))
-
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        thread.start()
-        self._threads.append(thread)  # not before: only what was started can be joined
-        return thread
+        return self._crew.spawn(work, name)
 
     def run(self, sources: Iterable[ByteSource]) -> SessionResult:
         """Speak the sources to the end; from the thread that made the session.
@@ -249,6 +199,12 @@ class Session:
     def _report(self, error: VoiceError) -> None:
         self._mailbox.put(_Failed(error))
 
+    def _note_fault(self, fault: BaseException) -> None:
+        if isinstance(fault, VoiceError):
+            self._mailbox.put(_Failed(fault, fatal=isinstance(fault, DeviceError)))
+        else:
+            self._mailbox.put(_Defect(fault))
+
     @property
     def _is_lost(self) -> bool:
         """Whether it is over before it began, and loading for it would only take time."""
@@ -256,33 +212,10 @@ class Session:
 
     def _prepare_device(self) -> None:
         self._sent.wait()
-        try:
-            if not self._is_lost:
-                self._speaker.prepare()
-        except DeviceError as error:
-            self._device_fault = error
-            if not self._settings.without_device:
-                raise
-        finally:
-            self._prepared.set()
-
-    def _await_device(self) -> None:
-        if not self._prepared.wait(_DEVICE_S):
-            raise DeviceError(f"the sound system has not answered for {_DEVICE_S:g} s")
-        if self._device_fault:
-            raise self._device_fault
-
-    def _open_sink(self, format: AudioFormat, is_pcm: bool) -> Sink:  # noqa: FBT001  a callback's shape
-        try:
-            self._await_device()
-            return self._speaker.open(format, is_pcm=is_pcm)
-        except DeviceError as error:
-            if not self._settings.without_device:
-                raise
-            from voicecli.playback.null import DiscardSink  # noqa: PLC0415  numpy is there by now
-
-            self._no_device = error
-            return DiscardSink(format)
+        if self._is_lost:
+            self._outlet.skip()
+        else:
+            self._outlet.prepare()
 
     # The session's own thread.
 
@@ -353,13 +286,7 @@ class Session:
         self._sent.set()
 
     def _join(self) -> None:
-        # Threads end in real time, whatever clock the session runs by.
-        deadline = Deadline(SystemClock(), _JOIN_S)
-        for thread in self._threads:  # grows meanwhile: a thread may have started another
-            if thread is not self._keeping:
-                thread.join(deadline.remaining_s)
-                if thread.is_alive():
-                    _log.warning("%s does not end and is left behind", thread.name)
+        self._crew.join(_JOIN_S, but=self._keeping)
         if self._renderer.sink is not None:
             self._renderer.sink.close()
         if self._keeper and self._keeping:
@@ -383,7 +310,7 @@ class Session:
             saves=self._finish_saving(spoken_s),
             error=self._error,
             interrupted_at=self._interrupted_at,
-            no_device=self._no_device,
+            no_device=self._outlet.no_device,
             spoken_s=spoken_s,
         )
 
