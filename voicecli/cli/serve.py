@@ -198,7 +198,11 @@ def _serve(
             port = listening.getsockname()[1]
             print_json({"event": "serving", "url": url, "port": port, "pid": os.getpid()})
 
-    return listen.serve(app, listening, grace_s=grace_s, on_ready=on_ready)
+    def on_stop() -> None:
+        if not quiet:
+            tell("finishing what is under way (once more ends it at once)")
+
+    return listen.serve(app, listening, grace_s=grace_s, on_ready=on_ready, on_stop=on_stop)
 
 
 def _key(variable: str | None) -> str | None:

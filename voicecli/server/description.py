@@ -65,7 +65,7 @@ def _speech(*, has_key: bool) -> JsonObject:
             "X-Sample-Rate": {"schema": {"type": "integer"}},
             "X-Channels": {"schema": {"type": "integer"}},
         },
-        "content": dict.fromkeys(kinds, binary) | {events.MEDIA_TYPE: {"schema": _TEXT}},
+        "content": dict.fromkeys(kinds, binary) | {events.MEDIA_TYPE: {}},
     }
     body = {"application/json": {"schema": {"$ref": "#/components/schemas/Speech"}}}
     return _secured(has_key=has_key) | {

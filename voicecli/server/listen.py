@@ -70,12 +70,17 @@ def url_of(listening: socket.socket) -> str:
 
 
 def serve(
-    app: ASGIApp, listening: socket.socket, *, grace_s: int, on_ready: Callable[[], None]
+    app: ASGIApp,
+    listening: socket.socket,
+    *,
+    grace_s: int,
+    on_ready: Callable[[], None],
+    on_stop: Callable[[], None],
 ) -> bool:
     """Answer until told to stop; whether every answer under way was finished then.
 
     Main thread only: it owns the signals. ``on_ready`` is called once connections
-    are accepted. Closes the socket.
+    are accepted, ``on_stop`` when they are no more. Closes the socket.
     """
     config = uvicorn.Config(
         app,
@@ -90,7 +95,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=grace_s,
     )
-    server = _Server(config, on_ready)
+    server = _Server(config, on_ready, on_stop)
     asyncio.run(server.serve(sockets=[listening]))
     return not server.had_to_cut
 
@@ -98,9 +103,12 @@ def serve(
 class _Server(uvicorn.Server):
     """uvicorn's server, with our signals and a note of what its end cut short."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
         self.had_to_cut = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -108,6 +116,7 @@ class _Server(uvicorn.Server):
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
         await super().shutdown(sockets)
         self.had_to_cut = bool(self.server_state.tasks)
 

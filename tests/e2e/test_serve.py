@@ -1,0 +1,261 @@
+"""Whoever speaks OpenAI's API hears `voicecli serve`: at the recorder, in every format."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from functools import cache
+
+import av
+import numpy as np
+import pytest
+
+from tests.support.cli import ROOT, Cli
+from tests.support.recorder import Recorder
+from tests.support.serving import serving
+from tests.support.soundserver import RATE_HZ
+from tests.support.tones import FORMATS
+from voicecli.request import SpeechRequest
+from voicecli.sources.builtin import BuiltinSource, VoiceCache
+
+TEXT = "Hello from a server."
+
+# What a codec may add to either end: its own frame, at 24 kHz, and a smear into the silence.
+EDGE_STEPS = 6
+STEP_S = 0.01
+
+
+@cache
+def spoken() -> np.ndarray:
+    """What the voice makes of the text, as the sound server renders it: float at 48 kHz."""
+    request = SpeechRequest(TEXT, "heart", "hibari", "pcm")
+    with BuiltinSource(request, VoiceCache()) as source:
+        samples = np.frombuffer(b"".join(source), "<i2").reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+    frame.sample_rate = 24_000
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
+    parts = [*resampler.resample(frame), *resampler.resample(None)]
+    return np.concatenate([part.to_ndarray()[0] for part in parts])
+
+
+def envelope(samples: np.ndarray) -> np.ndarray:
+    """RMS of each `STEP_S`, from the first to the last that is not faint beside the loudest."""
+    step = round(RATE_HZ * STEP_S)
+    whole = samples[: len(samples) // step * step].astype(float).reshape(-1, step)
+    levels = np.sqrt((whole**2).mean(axis=1))
+    loud = np.flatnonzero(levels > levels.max() / 20)
+    return levels[loud[0] : loud[-1] + 1]
+
+
+def assert_is_the_speech(heard) -> None:
+    """All of it, in order: as long as it is, and of its shape from end to end."""
+    expected, got = envelope(spoken()), envelope(heard.samples)
+    assert len(got) == pytest.approx(len(expected), abs=EDGE_STEPS)
+    # A lossy codec may move the onset by a frame, so the best of some alignments counts.
+    assert max(alike(expected, got, shift) for shift in range(-EDGE_STEPS, EDGE_STEPS + 1)) > 0.95
+
+
+def alike(expected: np.ndarray, got: np.ndarray, shift: int) -> float:
+    one, other = expected[max(0, shift) :], got[max(0, -shift) :]
+    shared = min(len(one), len(other))
+    return float(np.corrcoef(one[:shared], other[:shared])[0, 1])
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory) -> Cli:
+    return Cli(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture(scope="module")
+def served(house):
+    with serving(house) as server:
+        yield server
+
+
+@pytest.mark.sound
+@pytest.mark.parametrize("kind", FORMATS)
+def test_say_is_heard(cli, sound_server, served, kind) -> None:
+    with Recorder(sound_server) as recorder:
+        done = cli.run("say", "--json", "--base-url", served.url, "--format", kind, TEXT)
+        assert done.exit_code == 0, done
+        assert_is_the_speech(recorder.finish().sound())
+    assert done.json["format"] == kind
+    assert done.json["underruns"]["sink"]["count"] == 0
+
+
+@pytest.mark.sound
+def test_say_hears_events(cli, sound_server, served) -> None:
+    with Recorder(sound_server) as recorder:
+        done = cli.run(
+            "say", "--base-url", served.url, "--format", "opus",
+            "--extra", 'stream_format="sse"', TEXT,
+        )  # fmt: skip
+        assert done.exit_code == 0, done
+        assert_is_the_speech(recorder.finish().sound())
+
+
+@pytest.mark.sound
+@pytest.mark.parametrize("kind", FORMATS)
+def test_curl_into_ffplay_is_heard(home, sound_server, served, kind) -> None:
+    raw = ["-f", "s16le", "-sample_rate", "24000"] if kind == "pcm" else []
+    env = sound_server.environment({"HOME": str(home), "SDL_AUDIODRIVER": "pulse"})
+    env["PATH"] = "/usr/bin:/bin"
+    body = json.dumps({"input": TEXT, "response_format": kind})
+    curl = ["curl", "-sSN", "-H", "Content-Type: application/json", "-d", body]
+    play = ["ffplay", "-nodisp", "-autoexit", "-loglevel", "error", *raw, "-"]
+    with Recorder(sound_server) as recorder:
+        with subprocess.Popen(
+            [*curl, f"{served.url}/audio/speech"], env=env, stdout=subprocess.PIPE
+        ) as sender:
+            subprocess.run(play, env=env, stdin=sender.stdout, check=True, timeout=60)
+        assert sender.returncode == 0
+        assert_is_the_speech(recorder.finish().sound())
+
+
+@pytest.mark.sound
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_sdk_is_heard_by_way_of_the_example(cli, sound_server, kind) -> None:
+    example = ROOT / "examples" / "serve_openai_sdk.py"
+    with Recorder(sound_server) as recorder:
+        subprocess.run(
+            [sys.executable, str(example), TEXT, kind],
+            env=cli.environment(), cwd=cli.home, check=True, timeout=60,
+        )  # fmt: skip
+        assert_is_the_speech(recorder.finish().sound())
+
+
+def test_voices_are_listed_by_the_command(silent_cli, served) -> None:
+    done = silent_cli.run("voices", "--base-url", served.url, "--json")
+    assert {"heart", "alloy"} <= {voice["id"] for voice in json.loads(done.stdout)}
+
+
+def test_requests_are_told_without_text_key_and_query(served) -> None:
+    secret = {"Authorization": "Bearer sesame"}
+    assert served.ask("/v1/audio/speech", {"input": "Xyzzy."}, secret)[0] == 200
+    assert served.ask("/lost?key=plugh")[0] == 404
+    assert "200" in served.wait_for_line('"POST /v1/audio/speech"')
+    assert "404" in served.wait_for_line('"GET /lost"')
+    said = "\n".join(served.lines)
+    assert not any(word in said for word in ("Xyzzy", "sesame", "plugh"))
+
+
+LONG = "This is one sentence of many. " * 100
+
+
+def start_request(served, body) -> socket.socket:
+    """A speech request of which nobody reads the answer yet."""
+    data = json.dumps(body).encode()
+    connection = socket.create_connection(("127.0.0.1", served.started["port"]), timeout=30)
+    head = (
+        "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(data)}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + data)
+    return connection
+
+
+def rest(connection: socket.socket) -> bytes:
+    data = b""
+    while part := connection.recv(65536):
+        data += part
+    return data
+
+
+def test_the_key_is_wanted_and_the_host_bound(silent_cli) -> None:
+    env = {"SERVER_KEY": "sesame"}
+    with serving(silent_cli, "--host", "0.0.0.0", "--api-key-env", "SERVER_KEY", "--no-warm",
+                 env=env) as served:  # fmt: skip
+        status, headers, body = served.ask("/v1/models", headers={"Authorization": "Bearer no"})
+        assert status == 401
+        assert headers["WWW-Authenticate"] == "Bearer"
+        assert json.loads(body)["error"]["code"] == "invalid_api_key"
+        assert served.ask("/v1/models", headers={"Authorization": "Bearer sesame"})[0] == 200
+        assert served.ask("/health")[0] == 200
+        said = silent_cli.run(
+            "say", "--base-url", served.url, "--no-play", "Hi.", env={"VOICECLI_API_KEY": "sesame"}
+        )
+        assert said.exit_code == 0, said
+
+
+def test_one_that_leaves_is_not_spoken_to_any_more(silent_cli) -> None:
+    with serving(silent_cli, "--max-concurrency", "1", "--pace", "1") as served:
+        connection = start_request(served, {"input": LONG, "response_format": "pcm"})
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        status, headers, body = served.ask("/v1/audio/speech", {"input": "Me too."})
+        assert status == 429
+        assert headers["Retry-After"] == "1"
+        assert json.loads(body)["error"]["code"] == "rate_limit_exceeded"
+        connection.close()
+        assert "client left" in served.wait_for_line("client left")
+        assert served.ask("/v1/audio/speech", {"input": "Now me."})[0] == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_answers_under_way_are_finished_at_the_end(silent_cli, number) -> None:
+    with serving(silent_cli, "--pace", "2", "--chunk", "2400") as served:
+        connection = start_request(served, {"input": "Just one.", "response_format": "pcm"})
+        with connection:
+            assert connection.recv(12).startswith(b"HTTP/1.1 200")
+            assert served.stop(number) == 0
+            assert rest(connection).endswith(b"0\r\n\r\n")
+
+
+def test_answers_that_take_too_long_are_cut_at_the_end(silent_cli) -> None:
+    with serving(silent_cli, "--stall-at", "0.1", "--grace", "1") as served:
+        with start_request(served, {"input": LONG, "response_format": "pcm"}) as connection:
+            assert connection.recv(12).startswith(b"HTTP/1.1 200")
+            assert served.stop() == 130
+            assert not rest(connection).endswith(b"0\r\n\r\n")
+        served.wait_for_line("stopped")
+
+
+def test_the_second_signal_ends_at_once(silent_cli) -> None:
+    with (
+        serving(silent_cli, "--stall-at", "0.1", "--grace", "600") as served,
+        start_request(served, {"input": LONG, "response_format": "pcm"}) as connection,
+    ):
+        assert connection.recv(12).startswith(b"HTTP/1.1 200")
+        served.process.send_signal(signal.SIGTERM)
+        served.wait_for_line("finishing")
+        assert served.stop() == 130
+
+
+def test_a_cut_shows_as_a_cut(silent_cli) -> None:
+    with serving(silent_cli, "--cut-at", "0.5", "--ttfb-ms", "50", "--jitter-ms", "5") as served:
+        done = silent_cli.run(
+            "say", "--json", "--no-play", "--retries", "0", "--base-url", served.url, LONG[:400]
+        )
+        assert done.exit_code == 4
+        assert done.json["error"]["code"] == "network"
+        assert done.json["audio_s"] == pytest.approx(0.5, abs=0.001)
+        assert done.json["ttfb_ms"] >= 50
+
+
+def test_a_busy_port_is_told(silent_cli, served) -> None:
+    done = silent_cli.run("serve", "--port", str(served.started["port"]), "--no-warm")
+    assert done.exit_code == 3
+    assert "Address already in use" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--host", "0.0.0.0"), "no key keeps them out"),
+        (("--host", "no.such.host.invalid"), "no address"),
+        (("--api-key-env", "NOT_SET"), "no usable key in the variable NOT_SET"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(silent_cli, arguments, said) -> None:
+    done = silent_cli.run("serve", "--port", "0", "--no-warm", *arguments)
+    assert done.exit_code == 3
+    assert said in done.stderr
+
+
+def test_quiet_is_quiet(silent_cli) -> None:
+    with serving(silent_cli, "-q", "--no-warm") as served:
+        assert served.ask("/health")[0] == 200
+        assert served.stop() == 0
+    assert served.lines == []
