@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
@@ -11,6 +12,8 @@ def main() -> None:
     # Importing makes hundreds of thousands of objects and no garbage. Looking for
     # some among them costs 30 ms; it is allowed again once something sounds.
     gc.disable()
+    # pydantic, which typer and openai bring, would look through every package installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from voicecli.cli.app import run  # noqa: PLC0415  after the collector is off
 
     sys.exit(run(sys.argv[1:]))

@@ -20,9 +20,18 @@ def failing(monkeypatch):
         def app(**_):
             raise error
 
-        monkeypatch.setattr(module, "app", app)
+        monkeypatch.setattr(module, "make_app", lambda only=None: app)
 
     return fail
+
+
+@pytest.mark.parametrize("name", module.COMMANDS)
+def test_one_command_alone_is_the_same_as_among_all(house, name, monkeypatch):
+    alone = house.run(name, "--help").out
+    make_app = module.make_app
+    monkeypatch.setattr(module, "make_app", lambda only=None: make_app())
+    assert alone == house.run(name, "--help").out
+    assert f"Usage: voicecli {name}" in alone
 
 
 def test_version(house):

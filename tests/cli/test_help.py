@@ -8,7 +8,7 @@ import pytest
 import typer
 import typer.main
 
-from voicecli.cli.app import app
+from voicecli.cli.app import make_app
 from voicecli.cli.help import Command, examples
 from voicecli.errors import ExitStatus
 
@@ -66,7 +66,7 @@ def test_arguments_are_named_without_python_s_types(house):
 
 
 def test_every_option_says_what_it_does():
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(make_app())
     for name, sub in command.commands.items():
         for param in getattr(sub, "params", []):
             assert param.help, (name, param.name)
