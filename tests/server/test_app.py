@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.server.asking import get, post, run
+from tests.server.voices import app_of
+from voicecli.sources.voices import parse_voices
+
+
+def test_voices_models_health_and_description_are_there():
+    app, _ = app_of(max_concurrency=7)
+    assert "heart" in {voice.id for voice in parse_voices(run(get, app, "/v1/audio/voices").json)}
+    assert "tts-1" in {model["id"] for model in run(get, app, "/v1/models").json["data"]}
+    health = {"status": "ok", "busy": 0, "max_concurrency": 7}
+    assert run(get, app, "/health").json == health
+    assert "/v1/audio/speech" in run(get, app, "/openapi.json").json["paths"]
+
+
+@pytest.mark.parametrize("path", ["/", "/nope", "/v1/models/", "/audio/speech"])
+def test_an_unknown_path_is_not_found(path):
+    app, _ = app_of()
+    answer = run(get, app, path)
+    assert (answer.status, answer.error["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/v1/audio/speech", "POST"), ("DELETE", "/health", "GET, HEAD")],
+)
+def test_a_wrong_method_is_not_allowed(method, path, allowed):
+    app, _ = app_of()
+    answer = run(get, app, path, method)
+    assert (answer.status, answer.headers["allow"]) == (405, allowed)
+    assert answer.error["code"] == "method_not_allowed"
+
+
+def test_the_key_is_wanted_for_the_api_and_described():
+    app, _ = app_of(api_key="sesame")
+    assert run(post, app, {"input": "a"}).status == 401
+    assert run(get, app, "/health").status == 200
+    assert "securitySchemes" in run(get, app, "/openapi.json").json["components"]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from tests.server.asking import Client, get, run, scope
+from voicecli.server.guard import EXCHANGE, Guard
+
+
+def guard(app, key=None):
+    lines, defects = [], []
+    return Guard(app, key, lines.append, defects.append), lines, defects
+
+
+async def fine(scope, receive, send):
+    scope[EXCHANGE].sound = "0.10 s of pcm"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"12345", "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+async def broken(scope, receive, send):
+    raise RuntimeError("a secret")
+
+
+async def broken_half_way(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    raise RuntimeError("half-way")
+
+
+def test_without_a_key_everything_passes_and_is_told():
+    app, lines, _ = guard(fine)
+    assert run(get, app, "/a\x1b[2Jb").body == b"12345"
+    start, end = lines[0].split(" ms, ")
+    assert start.startswith('127.0.0.1 "GET /ab" 200 5 bytes, ')
+    assert end == "0.10 s of pcm"
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (None, 401),
+        ("Bearer", 401),
+        ("Bearer nope", 401),
+        ("Basic sesame", 401),
+        ("sesame", 401),
+        ("Bearer sesame", 200),
+        ("bearer  sesame ", 200),
+    ],
+)
+def test_the_key_opens(header, status):
+    app, lines, _ = guard(fine, "sesame")
+
+    async def ask():
+        return await get(app, "/v1/models", **({"Authorization": header} if header else {}))
+
+    answer = run(ask)
+    assert answer.status == status
+    assert f" {status} " in lines[0]
+    if status == 401:
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.error["code"] == "invalid_api_key"
+
+
+@pytest.mark.parametrize("path", ["/health", "/openapi.json"])
+def test_some_paths_are_open(path):
+    app, _, _ = guard(fine, "sesame")
+    assert run(get, app, path).status == 200
+
+
+def test_a_defect_is_answered_and_told_without_its_text():
+    app, lines, defects = guard(broken)
+    answer = run(get, app, "/")
+    assert answer.status == 500
+    assert answer.error["type"] == "server_error"
+    assert "secret" not in answer.body.decode()
+    assert [str(defect) for defect in defects] == ["a secret"]
+    assert lines[0].endswith("failed")
+
+
+def test_a_defect_half_way_breaks_the_answer_off():
+    app, lines, defects = guard(broken_half_way)
+    answer = run(get, app, "/")
+    assert (answer.status, answer.complete) == (200, False)
+    assert len(defects) == 1
+    assert lines[0].endswith("failed")
+
+
+def test_an_answer_that_is_stopped_is_told():
+    async def endless(scope, receive, send):
+        await anyio.sleep_forever()
+
+    app, lines, defects = guard(endless)
+
+    async def ask():
+        client = Client()
+        with anyio.move_on_after(0):
+            await app(scope(client=None), client.receive, client.send)
+
+    run(ask)
+    assert lines[0].startswith('- "GET /" - 0 bytes')
+    assert lines[0].endswith("stopped")
+    assert defects == []
