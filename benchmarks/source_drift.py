@@ -1,0 +1,182 @@
+"""Ten minutes of an `AudioSource` in real time: does the latency it adds creep?
+
+    .venv/bin/python benchmarks/source_drift.py [--minutes 10] [--device NAME] [--json]
+    .venv/bin/python benchmarks/source_drift.py --minutes 0.2        # for CI
+
+A producer in real time hands over frames of 20 ms, each up to 15 ms early or late,
+to three sources at once: one that waits when it is full, and two that drop, which
+are given twice as much as can be heard so that they have to. By the clock of the
+sink (the null sink's, or that of a sound device with ``--device``) are measured
+
+- the latency: from a frame's place in the producer's schedule to its first sample
+  heard; its slope over the run, least squares, in ms a minute;
+- the excess: that latency less the lateness of the latest frame so far, which no
+  player can undo without dropping sound. It tells a creep of the source's from a
+  machine that took the producer's time away; its slope and its worst;
+- how long `capture_frame` kept the producer: p50, p99, max;
+- drops and underruns, and for the sources that drop, whether what was heard and
+  what was dropped add up to what was captured.
+
+The exit status is 1 where the excess passes 5 ms or, in a run of five minutes or
+more, the latency or the excess rises by 1 ms a minute or more; where the waiting
+source dropped anything; or where the counts of the others do not add up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+from array import array
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from voicecli.streams import AudioFrame, AudioSource  # noqa: E402  needs the path above
+
+RATE_HZ = 48_000
+FRAME_S = 0.02
+JITTER_S = 0.015
+QUEUE_MS = 1_000
+MAX_SLOPE_MS_PER_MIN = 1.0
+MAX_EXCESS_MS = 5.0
+LONG_S = 300.0
+SETTLED_S = 2.0
+TOLERANCE_S = 0.001
+
+
+def frame() -> AudioFrame:
+    """One frame of silence."""
+    return AudioFrame.create(RATE_HZ, 1, round(FRAME_S * RATE_HZ))
+
+
+async def in_real_time(source: AudioSource, seconds: float) -> dict[str, float]:
+    """A jittered producer at the pace of sound, and the latency that its frames meet."""
+    loop = asyncio.get_running_loop()
+    jitter, piece = random.Random(1), frame()
+    at_s, latency_ms, excess_ms, waited_ms = array("d"), array("d"), array("d"), array("d")
+    began, latest_s = loop.time() + JITTER_S, 0.0
+    for number in range(round(seconds / FRAME_S)):
+        slot = began + number * FRAME_S
+        await asyncio.sleep(slot + jitter.uniform(-JITTER_S, JITTER_S) - loop.time())
+        called = loop.time()
+        latest_s = max(latest_s, called - slot)
+        latency_s = called - slot + source.queued_duration
+        await source.capture_frame(piece)
+        waited_ms.append((loop.time() - called) * 1e3)
+        at_s.append(slot - began)
+        latency_ms.append(latency_s * 1e3)
+        excess_ms.append((latency_s - latest_s) * 1e3)
+    await source.wait_for_playout()
+    return {
+        "frames": len(at_s),
+        "slope_ms_per_min": slope_per_min(at_s, latency_ms),
+        "latency_first_ms": float(np.mean(latency_ms[: len(latency_ms) // 10])),
+        "latency_last_ms": float(np.mean(latency_ms[-(len(latency_ms) // 10) :])),
+        "latency_max_ms": max(latency_ms),
+        "excess_slope_ms_per_min": slope_per_min(at_s, excess_ms),
+        "excess_max_ms": max(excess_ms),
+        "capture_p50_ms": float(np.percentile(waited_ms, 50)),
+        "capture_p99_ms": float(np.percentile(waited_ms, 99)),
+        "capture_max_ms": max(waited_ms),
+        "drops": source.drops,
+        "underruns": source.underruns,
+    }
+
+
+def slope_per_min(at_s: array[float], values: array[float]) -> float:
+    """Rise a minute, by least squares, once the first frames have shown the jitter."""
+    settled = round(SETTLED_S / FRAME_S)
+    return float(np.polyfit(at_s[settled:], values[settled:], 1)[0]) * 60
+
+
+async def at_double_speed(source: AudioSource, seconds: float) -> dict[str, float]:
+    """A producer twice as fast as sound, and whether the counts add up."""
+    loop = asyncio.get_running_loop()
+    began, piece = loop.time(), frame()
+    captured = round(2 * seconds / FRAME_S)
+    for number in range(captured):
+        await source.capture_frame(piece)
+        await asyncio.sleep(began + (number + 1) * FRAME_S / 2 - loop.time())
+    await source.wait_for_playout()
+    heard_s = loop.time() - began
+    return {
+        "captured_s": captured * FRAME_S,
+        "heard_s": heard_s,
+        "dropped_s": source.dropped_duration,
+        "drops": source.drops,
+        "underruns": source.underruns,
+        "unaccounted_s": captured * FRAME_S - heard_s - source.dropped_duration,
+    }
+
+
+async def measure(seconds: float, device: str | None) -> dict[str, dict[str, float]]:
+    """All three at once; the dropping ones on null sinks, whose sound has no latency."""
+    waiting = (
+        AudioSource(RATE_HZ, 1, QUEUE_MS)
+        if device is None
+        else await AudioSource.open(RATE_HZ, 1, QUEUE_MS, device=device)
+    )
+    async with (
+        waiting,
+        AudioSource(RATE_HZ, 1, QUEUE_MS, on_full="drop_oldest") as oldest,
+        AudioSource(RATE_HZ, 1, QUEUE_MS, on_full="drop_newest") as newest,
+    ):
+        results = await asyncio.gather(
+            in_real_time(waiting, seconds),
+            at_double_speed(oldest, seconds),
+            at_double_speed(newest, seconds),
+        )
+    return dict(zip(("wait", "drop_oldest", "drop_newest"), results, strict=True))
+
+
+def failures(results: dict[str, dict[str, float]], seconds: float) -> list[str]:
+    """What is beyond its limit, in words."""
+    wait = results["wait"]
+    found = []
+    if wait["excess_max_ms"] >= MAX_EXCESS_MS:
+        found.append(f"{wait['excess_max_ms']:.1f} ms were added that no frame was late by")
+    if seconds >= LONG_S:
+        found += [
+            f"{name} is {wait[name]:.2f}"
+            for name in ("slope_ms_per_min", "excess_slope_ms_per_min")
+            if abs(wait[name]) >= MAX_SLOPE_MS_PER_MIN
+        ]
+    if wait["drops"]:
+        found.append(f"{wait['drops']:.0f} frames were dropped while waiting")
+    for name in ("drop_oldest", "drop_newest"):
+        # Time that stood still in underruns was heard as silence.
+        loose = abs(results[name]["unaccounted_s"])
+        if not results[name]["underruns"] and loose > TOLERANCE_S + 0.02:
+            found.append(f"{name}: {loose * 1e3:.0f} ms are neither heard nor counted as dropped")
+    return found
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--device", help="a sound device; without, a sink that is none")
+    parser.add_argument("--json", action="store_true")
+    settings = parser.parse_args()
+    seconds = settings.minutes * 60
+    results = asyncio.run(measure(seconds, settings.device))
+    failed = failures(results, seconds)
+    if settings.json:
+        print(json.dumps(results | {"failed": failed}))
+    else:
+        for name, figures in results.items():
+            print(name)
+            for key, value in figures.items():
+                print(f"  {key:20} {value:12,.3f}")
+        print("\n".join(failed) or "within its limits")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.codecs.streams import encoded, noise, wav
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "decode_async.py"
+
+
+def run(data):
+    return subprocess.run(
+        [sys.executable, str(EXAMPLE)],
+        input=data,
+        capture_output=True,
+        env={"PYTHONPATH": str(EXAMPLE.parents[1])},
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("codec", ["opus", "mp3", "flac"])
+def test_it_tells_how_long_a_stream_was(codec):
+    done = run(encoded(codec, 48_000))
+    assert done.stderr == b""
+    assert done.stdout.startswith(b"1.000 s in ")
+    assert done.returncode == 0
+
+
+def test_it_tells_what_was_wrong_and_how_much_came_before():
+    done = run(wav(noise(24_000))[:-24_000])
+    assert done.stderr.startswith(b"after 0.500 s: the WAV data ended 24000 bytes short")
+    assert done.returncode == 5
