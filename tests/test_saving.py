@@ -239,3 +239,65 @@ def test_import_brings_no_numpy():
     )
     run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert run.stdout.strip() == "set()"
+
+
+def decoded(path):
+    from voicecli.codecs.registry import AutoDecoder, codec_for_suffix
+
+    decoder = AutoDecoder(codec_for_suffix(str(path)), rate_hz=24_000, channels=1)
+    blocks = [*decoder.feed(path.read_bytes()), *decoder.flush()]
+    return decoder.name, sum(block.frames for block in blocks), blocks[0].rate_hz
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "slack"),
+    [
+        ("a.opus", "opus", 0),
+        ("a.ogg", "opus", 0),
+        ("a.MP3", "mp3", 0),
+        ("a.flac", "flac", 0),
+        ("a.aac", "aac", 1024),
+        ("a.pcm", "pcm", 0),
+        ("a.wav", "wav", 0),
+        ("a", "wav", 0),
+    ],
+)
+@pytest.mark.parametrize("heard", [None, 30_001])
+def test_the_suffix_says_the_format_and_the_cut_is_kept(tmp_path, name, kind, slack, heard):
+    path = tmp_path / name
+    keeper = saver(path)
+    for _ in range(5):
+        keeper.pcm(pcm(10_000))
+    assert keeper.finish(heard_frames=heard) == SaveReport([str(path)], None)
+    found, frames, rate_hz = decoded(path)
+    assert found == kind
+    expected = (heard or 50_000) * rate_hz // 24_000
+    assert expected <= frames <= expected + slack
+
+
+def test_more_channels_than_an_encoder_knows_become_two(tmp_path):
+    keeper = saver(tmp_path / "a.flac")
+    keeper.pcm(pcm(1000, channels=6))
+    assert keeper.finish().error is None
+    assert decoded(tmp_path / "a.flac")[:2] == ("flac", 1000)
+
+
+def test_a_sound_that_cannot_be_encoded_is_a_save_error(tmp_path):
+    keeper = saver(tmp_path / "a.mp3")
+    keeper.pcm(pcm(10, rate_hz=500))
+    report = keeper.finish()
+    assert report.saved == []
+    assert "a.mp3: cannot encode samples at 500 Hz" in report.error.message
+    assert report.error.remedy
+    assert files(tmp_path) == []
+
+
+def test_full_disk_at_the_end_of_an_encoded_file_still_gives_it_its_name(tmp_path):
+    script = FULL.replace('"a.wav"', '"a.pcm"')
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True
+    )
+    saved, message = json.loads(run.stdout)
+    assert saved == 3
+    assert "File too large" in message
+    assert 0 < (tmp_path / "a.pcm").stat().st_size <= 5000

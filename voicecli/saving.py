@@ -1,4 +1,7 @@
-"""Keeping what was heard: ``--save FILE.wav`` and the debug folder.
+"""Keeping what was heard: ``--save FILE`` and the debug folder.
+
+The suffix of FILE says the format: .wav (also where there is none), .opus or .ogg, .mp3,
+.flac, .aac, or .pcm for raw samples.
 
 A run in the debug folder leaves three files and a link::
 
@@ -25,13 +28,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from voicecli.audio import AudioFormat
-from voicecli.errors import SaveError
+from voicecli.errors import SaveError, VoiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from voicecli.audio import Pcm, Samples
     from voicecli.playback.conform import Conformer
+    from voicecli.playback.encodedfile import EncodedWriter
     from voicecli.playback.wavfile import WavWriter
 
 
@@ -53,7 +57,7 @@ def recordings_dir() -> Path:
 class Saver:
     """Writes one run's sound to the targets that were asked for.
 
-    ``save`` is the WAV file of ``--save``, ``debug_dir`` the folder of
+    ``save`` is the file of ``--save``, ``debug_dir`` the folder of
     ``--debug-audio``; either may be None. ``run_id`` and ``started_wall_s``
     (seconds since the epoch) name the recording. No file is made before there
     is something to put in it. One thread drives it, in this order: `pcm` and
@@ -65,9 +69,9 @@ class Saver:
         self, save: Path | None, debug_dir: Path | None, *, run_id: str, started_wall_s: float
     ) -> None:
         self._recording = _Recording(debug_dir, run_id, started_wall_s) if debug_dir else None
-        self._wavs = [_WavTarget(save)] if save else []
+        self._sounds = [_SoundTarget(save)] if save else []
         if self._recording:
-            self._wavs.append(self._recording.wav)
+            self._sounds.append(self._recording.wav)
         self._failed: list[object] = []
         self._error: SaveError | None = None
 
@@ -78,8 +82,8 @@ class Saver:
 
     def pcm(self, block: Pcm) -> None:
         """Append a decoded block, converted to the first block's rate and channels."""
-        for wav in self._wavs:
-            self._feed(wav, partial(wav.write, block))
+        for sound in self._sounds:
+            self._feed(sound, partial(sound.write, block))
 
     def raw(self, data: bytes) -> None:
         """Append bytes as they were received."""
@@ -89,13 +93,13 @@ class Saver:
     def finish(self, heard_frames: int | None = None, raw_format: str = "bin") -> SaveReport:
         """Put every file in its place and say which.
 
-        ``heard_frames``, at the first block's rate, cuts the WAVs; None leaves
+        ``heard_frames``, at the first block's rate, cuts what is saved; None leaves
         them whole. ``raw_format`` is what the received bytes turned out to be,
         which their file's extension tells. Called once.
         """
-        for wav in self._wavs:  # failed ones too: what they hold is worth having
-            self._attempt(wav, partial(wav.finish, heard_frames))
-        saved = [wav.path for wav in self._wavs if wav.in_place]
+        for sound in self._sounds:  # failed ones too: what they hold is worth having
+            self._attempt(sound, partial(sound.finish, heard_frames))
+        saved = [sound.path for sound in self._sounds if sound.in_place]
         if self._recording:
             received = self._recording.received
             path = self._recording.raw_path(raw_format)
@@ -123,14 +127,14 @@ class Saver:
             self._error = self._error or error
 
 
-class _WavTarget:
-    """A WAV in the making, in the format of the first block that comes."""
+class _SoundTarget:
+    """A sound file in the making, at the rate and channels of the first block that comes."""
 
     def __init__(self, path: Path, *, make_folder: bool = False) -> None:
         self.path = path
         self.in_place = False
         self._make_folder = make_folder
-        self._writer: WavWriter | None = None
+        self._writer: WavWriter | EncodedWriter | None = None
         self._conformer: Conformer | None = None
 
     def write(self, block: Pcm) -> None:
@@ -143,32 +147,54 @@ class _WavTarget:
     def finish(self, heard_frames: int | None) -> None:
         if self._writer is None or self._conformer is None:
             return
+        from voicecli.playback.encodedfile import EncodedWriter  # noqa: PLC0415  loaded by now
+
         try:
             for samples in self._conformer.flush():
                 self._append(samples)
             if heard_frames is not None:
                 self._writer.truncate_to(heard_frames)
+            if isinstance(self._writer, EncodedWriter):
+                self._writer.end()
         finally:  # a disk too full for the last block still takes the name
             self._writer.finish()
             self.in_place = True
 
-    def _open(self, block: Pcm) -> tuple[WavWriter, Conformer]:
-        # Here, not above: both bring numpy, which may load while the server thinks.
+    def _open(self, block: Pcm) -> tuple[WavWriter | EncodedWriter, Conformer]:
+        # Here, not above: all of them bring numpy, which may load while the server thinks.
+        from voicecli.codecs.registry import codec_for_suffix  # noqa: PLC0415
         from voicecli.playback.conform import Conformer  # noqa: PLC0415
-        from voicecli.playback.wavfile import WavWriter, save_errors  # noqa: PLC0415
+        from voicecli.playback.wavfile import save_errors  # noqa: PLC0415
 
         if self._make_folder:
             with save_errors(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-        rate_hz, channels = block.rate_hz, block.format.channels
-        writer = WavWriter(self.path, rate_hz, channels)
-        return writer, Conformer(AudioFormat(rate_hz, channels, "int16"))
+        codec = codec_for_suffix(str(self.path)) or "wav"
+        # Encoders know mono and stereo; a WAV keeps what comes.
+        channels = block.format.channels if codec == "wav" else min(block.format.channels, 2)
+        format = AudioFormat(block.rate_hz, channels, "int16")
+        return _writer(codec, self.path, format), Conformer(format)
 
     def _append(self, samples: Samples) -> None:
         """Write in steps of a second, the most that a crash may lose."""
         assert self._writer is not None
         for start in range(0, samples.shape[0], self._writer.rate_hz):
             self._writer.write(samples[start : start + self._writer.rate_hz])
+
+
+def _writer(codec: str, path: Path, format: AudioFormat) -> WavWriter | EncodedWriter:
+    from voicecli.playback.encodedfile import EncodedWriter  # noqa: PLC0415  numpy, again
+    from voicecli.playback.wavfile import WavWriter  # noqa: PLC0415
+
+    if codec == "wav":
+        return WavWriter(path, format.rate_hz, format.channels)
+    from voicecli.codecs.encoding import make_encoder  # noqa: PLC0415
+
+    try:
+        encoder = make_encoder(codec, format.rate_hz, format.channels)
+    except VoiceError as error:  # no libopus here, a rate that no sound has
+        raise SaveError(f"cannot save {path}: {error.message}", remedy=error.remedy) from error
+    return EncodedWriter(path, encoder, format.rate_hz)
 
 
 class _ReceivedTarget:
@@ -208,7 +234,7 @@ class _Recording:
         self._folder = folder
         self._month = Path(time.strftime("%Y", moment)) / time.strftime("%m", moment)
         self._stem = f"{time.strftime('%Y-%m-%dT%H-%M-%S', moment)}_{run_id}"
-        self.wav = _WavTarget(self._path("wav"), make_folder=True)
+        self.wav = _SoundTarget(self._path("wav"), make_folder=True)
         self.received = _ReceivedTarget(self._path("part"))
 
     def _path(self, extension: str) -> Path:

@@ -17,6 +17,17 @@ def _known_format(value: str | None) -> str | None:
     return value
 
 
+def _known_suffix(path: Path | None) -> Path | None:
+    if path is None or not path.suffix:
+        return path
+    from voicecli.codecs.registry import CODECS, codec_for_suffix  # noqa: PLC0415  only for --save
+
+    if codec_for_suffix(str(path)) is None:
+        known = ", ".join(codec.suffixes[0] for codec in CODECS.values())
+        raise typer.BadParameter(f"{path.suffix!r} is none of {known}")
+    return path
+
+
 BaseUrl: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -101,7 +112,10 @@ PrerollMs: TypeAlias = Annotated[
 Save: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", rich_help_panel=KEEPING, help="Save what is spoken as a WAV file."
+        metavar="FILE",
+        callback=_known_suffix,
+        rich_help_panel=KEEPING,
+        help="Save what is spoken, as .wav, .opus, .mp3, .flac, .aac or .pcm.",
     ),
 ]
 DebugAudio: TypeAlias = Annotated[

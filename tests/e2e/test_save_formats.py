@@ -1,0 +1,60 @@
+"""`say --save` in the format that the suffix says, whole or cut where it was interrupted."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from voicecli.codecs.registry import AutoDecoder
+
+LONG = "This is one sentence of a great many that nobody will hear to the end. " * 8
+SUFFIXES = ("opus", "mp3", "flac", "aac", "wav", "pcm")
+
+# AAC in ADTS has no field for its padding: the last frame of 1024 is whole.
+SLACK_S = {"aac": 1024 / 24_000}
+
+
+def length_s(path) -> float:
+    decoder = AutoDecoder(path.suffix[1:], rate_hz=24_000, channels=1)
+    blocks = [*decoder.feed(path.read_bytes()), *decoder.flush()]
+    assert decoder.name == path.suffix[1:]
+    return sum(block.duration_s for block in blocks)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_saved_as_the_suffix_says(silent_cli, home, suffix) -> None:
+    done = silent_cli.run("say", "--json", "--no-play", "--save", f"a.{suffix}", "Hello there.")
+    assert done.exit_code == 0, done
+    assert done.json["saved"] == [f"a.{suffix}"]
+    slack_s = SLACK_S.get(suffix, 0) + 0.001
+    assert 0 <= length_s(home / f"a.{suffix}") - done.json["audio_s"] + 0.0005 <= slack_s
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_interrupted_it_ends_with_what_was_heard(silent_cli, home, suffix) -> None:
+    log = home / "events"
+    with silent_cli.start(
+        "say", "--json", "--device", "null", "--event-log", str(log), "--save", f"a.{suffix}", LONG
+    ) as running:
+        wait_for(log, "TTS_PLAYBACK_START", running)
+        running.signal(signal.SIGINT)
+        done = running.finish()
+    assert done.exit_code == 130, done
+    spoken_s = json.loads(done.stdout)["spoken_s"]
+    assert json.loads(done.stdout)["audio_s"] > 2 * spoken_s
+    slack_s = SLACK_S.get(suffix, 0) + 0.001
+    assert 0 <= length_s(home / f"a.{suffix}") - spoken_s + 0.0005 <= slack_s
+
+
+def wait_for(log, event, running) -> None:
+    while not (log.exists() and event in log.read_text()):
+        assert not running.ended()
+
+
+def test_a_suffix_of_no_known_format_is_refused_before_anything_is_spoken(silent_cli, home) -> None:
+    done = silent_cli.run("say", "--no-play", "--save", "a.m4a", "Hello.")
+    assert done.exit_code == 2
+    assert ".opus" in done.stderr
+    assert not (home / "a.m4a").exists()

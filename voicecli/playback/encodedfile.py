@@ -1,0 +1,173 @@
+"""A file of any format, encoded as the sound comes, under its name only when whole.
+
+Unlike a WAV (`voicecli.playback.wavfile`), an encoded file cannot be shortened
+afterwards: its end is made by its encoder, and its header may count and sum up
+everything in it. What may still have to go is therefore not encoded yet: the
+last `HELD_S` wait, in memory, until so much more has come or the file is
+finished. That is more than a sink takes ahead of the sound (`playback.policy`),
+so an interrupt finds all that was not heard among what is held, and the file
+ends with the last frame heard, as exactly as its format can say
+(`voicecli.codecs.encoding.base` has the table).
+
+A killed process leaves a hidden file beside the target, without what was held.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from voicecli.errors import SaveError
+from voicecli.playback.policy import CAPACITY_S
+from voicecli.playback.wavfile import save_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from voicecli.audio import Samples
+    from voicecli.codecs.encoding import Encoded, Encoder
+
+HELD_S = 1.5 * CAPACITY_S
+"""Sound that waits to be encoded: what a sink may hold, and room for blocks on their way."""
+
+
+class EncodedWriter:
+    """Writes what an encoder makes beside its target, and puts it in place at the end.
+
+    ``rate_hz`` is that of the samples written. ``path`` may be a symbolic link:
+    the file it leads to is replaced, the link stays. The folder must exist.
+    Driven by one thread at a time; ends with `end` and `finish`, or `discard`.
+    After a `SaveError` from `write` or `end` the file holds the chunks before it,
+    and either way to finish is open.
+
+    Raises:
+        SaveError: the folder takes no file, or the target is no regular file.
+    """
+
+    def __init__(
+        self, path: Path, encoder: Encoder, rate_hz: int, *, held_s: float = HELD_S
+    ) -> None:
+        self.path = path
+        self.rate_hz = rate_hz
+        self._encoder = encoder
+        self._held: deque[Samples] = deque()
+        self._held_frames = 0
+        self._most_held = round(held_s * rate_hz)
+        self._encoded_frames = 0
+        self._size_bytes = 0
+        self._is_broken = False
+        self._target = path.resolve() if path.is_symlink() else path
+        self._temporary = self._target.parent / f".voicecli-{os.urandom(4).hex()}{path.suffix}"
+        self._file: int | None = None
+        with save_errors(path):
+            if self._target.exists() and not stat.S_ISREG(self._target.stat().st_mode):
+                raise SaveError(f"cannot save {path}: it is there and is not a regular file")
+            # O_EXCL: a name that someone planted is not followed. 0o666: less the umask.
+            self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+
+    @property
+    def frames(self) -> int:
+        """Frames that the file will have."""
+        return self._encoded_frames + self._held_frames
+
+    def write(self, samples: Samples) -> None:
+        """Take frames of shape (frames, channels), int16 or float32; they are kept, not copied.
+
+        Raises:
+            SaveError: the disk is full, and the like.
+        """
+        self._held.append(samples)
+        self._held_frames += samples.shape[0]
+        while self._held and self._held_frames - self._held[0].shape[0] >= self._most_held:
+            self._encode_oldest()
+
+    def truncate_to(self, frames: int) -> None:
+        """Shorten to ``frames`` frames, as after an interrupt; a longer count changes nothing.
+
+        Frames that are encoded already stay.
+        """
+        excess = min(self.frames - max(0, frames), self._held_frames)
+        while excess > 0:
+            newest = self._held.pop()
+            kept = max(0, newest.shape[0] - excess)
+            excess -= newest.shape[0] - kept
+            self._held_frames -= newest.shape[0] - kept
+            if kept:
+                self._held.append(newest[:kept])
+
+    def end(self) -> None:
+        """Encode what is held, and give the file its end. Called once.
+
+        Raises:
+            SaveError: the disk is full, and the like.
+        """
+        if self._is_broken:
+            return
+        while self._held:
+            self._encode_oldest()
+        self._append(self._encoder.flush())
+        header = self._encoder.header_patch()
+        if header is not None:
+            with save_errors(self.path):
+                _write_at(self._descriptor, header, 0)
+
+    def finish(self) -> None:
+        """Put the file under its name, replacing what was there, in one step.
+
+        Raises:
+            SaveError: the data does not reach the disk, or the target has become
+                a folder; nothing is left behind, and an existing file is as it was.
+        """
+        try:
+            with save_errors(self.path):
+                os.ftruncate(self._descriptor, self._size_bytes)  # a chunk that failed half-way
+                os.fsync(self._descriptor)
+                self._temporary.replace(self._target)
+        except SaveError:
+            self.discard()
+            raise
+        self._close()
+
+    def discard(self) -> None:
+        """Leave no trace; does nothing after `finish` or `discard`. Never raises."""
+        if self._file is not None:
+            self._close()
+            with suppress(OSError):
+                self._temporary.unlink()
+
+    def _encode_oldest(self) -> None:
+        samples = self._held.popleft()
+        self._held_frames -= samples.shape[0]
+        self._encoded_frames += samples.shape[0]
+        self._append(self._encoder.feed(samples))
+
+    def _append(self, chunks: Iterable[Encoded]) -> None:
+        for chunk in chunks:
+            try:
+                with save_errors(self.path):
+                    _write_at(self._descriptor, chunk.data, self._size_bytes)
+            except SaveError:
+                self._is_broken = True  # what comes after a hole would be noise
+                raise
+            self._size_bytes += len(chunk.data)
+
+    @property
+    def _descriptor(self) -> int:
+        assert self._file is not None, "the file is finished or discarded"
+        return self._file
+
+    def _close(self) -> None:
+        file, self._file = self._descriptor, None
+        with suppress(OSError):  # the data was fsynced, or is not wanted
+            os.close(file)
+
+
+def _write_at(file: int, data: bytes, offset: int) -> None:
+    """Write all of ``data`` at ``offset``: a nearly full disk takes a part, then refuses."""
+    while data:
+        written = os.pwrite(file, data, offset)
+        data, offset = data[written:], offset + written
