@@ -16,15 +16,15 @@ concurrent with itself.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from voicecli.streams.backlog import Backlog, Turn
 from voicecli.streams.buffer import BufferFull, StreamClosed
 from voicecli.streams.executor import CostMeter, pass_budget, shared_executor
-from voicecli.streams.framedecoder import FrameDecoder, slices
+from voicecli.streams.framedecoder import FrameDecoder
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -56,40 +56,6 @@ class _State(Enum):
     BROKEN = auto()  # a fault was found; it may still have to be told
     FINISHED = auto()  # all was decoded
     CLOSED = auto()  # closed on purpose
-
-
-class _Turn:
-    """A stretch of a stream that is decoded in one go; owned by one thread at a time.
-
-    It ends early, leaving pieces undone, when it has taken longer than it should:
-    how much a few bytes become is up to whoever made them.
-    """
-
-    __slots__ = ("done", "done_bytes", "flushed", "frames", "is_last", "pieces", "spent_s")
-
-    def __init__(self, pieces: list[bytes], *, is_last: bool) -> None:
-        self.pieces = pieces
-        self.is_last = is_last
-        self.done = 0
-        self.done_bytes = 0
-        self.flushed = False
-        self.spent_s = 0.0
-        self.frames: list[AudioFrame] = []
-
-    def run(self, decoder: FrameDecoder, limit_s: float) -> None:
-        """Decode pieces until they are done or ``limit_s`` of CPU time has passed."""
-        began = time.thread_time()
-        for piece in self.pieces:
-            if self.spent_s > limit_s:
-                return
-            self.frames += decoder.feed(piece)
-            self.done += 1
-            self.done_bytes += len(piece)
-            self.spent_s = time.thread_time() - began
-        if self.is_last:
-            self.frames += decoder.flush()
-            self.flushed = True
-            self.spent_s = time.thread_time() - began
 
 
 class AudioStreamDecoder:
@@ -141,10 +107,7 @@ class AudioStreamDecoder:
         self._max_ahead_s = max_ahead_s
         self._state = _State.OPEN
         self._cost = CostMeter()
-        self._chunks: deque[bytes] = deque()
-        self._offset = 0  # into the first chunk
-        self._left_over: list[bytes] = []  # of the latest turn; before the chunks
-        self._queued_bytes = 0  # those on the executor included
+        self._backlog = Backlog()
         self._is_away = False
         self._frames: deque[AudioFrame] = deque()
         self._ahead_s = 0.0
@@ -154,7 +117,7 @@ class AudioStreamDecoder:
     @property
     def queued_bytes(self) -> int:
         """Bytes pushed and not decoded yet."""
-        return self._queued_bytes
+        return self._backlog.size
 
     # The producer's end.
 
@@ -174,13 +137,11 @@ class AudioStreamDecoder:
             raise StreamClosed("push() after end_input() or aclose()")
         if not self._has_room(len(chunk)):
             raise BufferFull(
-                f"{self._queued_bytes} bytes wait to be decoded, and {len(chunk)} more would "
+                f"{self._backlog.size} bytes wait to be decoded, and {len(chunk)} more would "
                 f"pass {self._max_queued_bytes}: await push_async(), or iterate faster"
             )
-        if chunk:
-            self._chunks.append(chunk)
-            self._queued_bytes += len(chunk)
-            self._news.set()
+        self._backlog.add(chunk)
+        self._news.set()
 
     async def push_async(self, data: Buffer) -> None:
         """Queue bytes as `push` does, waiting until there is room. One producer at a time.
@@ -195,7 +156,8 @@ class AudioStreamDecoder:
         self.push(data)
 
     def _has_room(self, size: int) -> bool:
-        return not self._queued_bytes or self._queued_bytes + size <= self._max_queued_bytes
+        waiting = self._backlog.size
+        return not waiting or waiting + size <= self._max_queued_bytes
 
     def end_input(self) -> None:
         """Say that all bytes were pushed. Idempotent."""
@@ -216,7 +178,7 @@ class AudioStreamDecoder:
             elif self._state in (_State.BROKEN, _State.FINISHED):
                 self._tell_fault()
                 raise StopAsyncIteration
-            elif self._queued_bytes or self._state is _State.ENDED:
+            elif self._backlog.size or self._state is _State.ENDED:
                 await self._decode_some()
             else:
                 await self._wait()
@@ -255,36 +217,21 @@ class AudioStreamDecoder:
         """Whether more waits than is decoded on the loop at a time."""
         if self._decoder.codec in _THREADLESS:
             return False
-        return self._queued_bytes > self._inline_bytes()
+        return self._backlog.size > self._inline_bytes()
 
-    def _take(self, size: int) -> _Turn:
-        """At most ``size`` of the bytes that wait, to be decoded in one go."""
+    def _take(self, size: int) -> Turn:
+        """The next turn, in pieces short enough that it can end about when it should."""
         piece_bytes = _VIEW_BYTES if self._decoder.codec in _THREADLESS else _PIECE_BYTES
-        pieces, self._left_over = self._left_over, []
-        if pieces:
-            size = 0  # those first, and only those
-        while self._chunks and size > 0:
-            chunk = self._chunks[0]
-            end = self._offset + size
-            if end < len(chunk):
-                taken, self._offset, size = chunk[self._offset : end], end, 0
-            else:
-                taken, self._offset = chunk[self._offset :] if self._offset else chunk, 0
-                self._chunks.popleft()
-                size -= len(taken)
-            pieces += slices(taken, piece_bytes)
-        is_last = self._state is _State.ENDED and not self._chunks
-        return _Turn(pieces, is_last=is_last)
+        return self._backlog.take(size, piece_bytes, ended=self._state is _State.ENDED)
 
-    def _accept(self, turn: _Turn) -> None:
+    def _accept(self, turn: Turn) -> None:
         """Take over what a turn made of its pieces; on the loop's thread."""
-        self._left_over = turn.pieces[turn.done :]
-        self._queued_bytes -= turn.done_bytes
-        self._cost.add(turn.done_bytes, turn.spent_s)
+        self._backlog.settle(turn)
+        self._cost.add(turn.size, turn.spent_s)
         self._frames.extend(turn.frames)
         self._ahead_s += sum(frame.duration for frame in turn.frames)
         if self._decoder.fault is not None:
-            self._drop_input()
+            self._backlog.clear()
             self._turn_to(_State.BROKEN)
         elif turn.flushed:
             self._turn_to(_State.FINISHED)
@@ -305,13 +252,13 @@ class AudioStreamDecoder:
         shared_executor().submit(self._decode_away, turn, loop)
         self._is_away = True
 
-    def _decode_away(self, turn: _Turn, loop: asyncio.AbstractEventLoop) -> None:
+    def _decode_away(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
         """On an executor's thread, which has the `FrameDecoder` and the turn to itself."""
         turn.run(self._decoder, _TASK_S)
         with suppress(RuntimeError):  # the loop was closed, and with it whoever waited
             loop.call_soon_threadsafe(self._back, turn)
 
-    def _back(self, turn: _Turn) -> None:
+    def _back(self, turn: Turn) -> None:
         self._is_away = False
         if self._state is not _State.CLOSED:
             self._accept(turn)
@@ -325,18 +272,13 @@ class AudioStreamDecoder:
         self._news.set()
         self._room.set()
 
-    def _drop_input(self) -> None:
-        self._chunks.clear()
-        self._left_over = []
-        self._offset = self._queued_bytes = 0
-
     async def aclose(self) -> None:
         """Drop everything and end the iteration, silently; waits for a slice under way.
 
         Idempotent. Never needed for the interpreter to exit.
         """
         self._turn_to(_State.CLOSED)
-        self._drop_input()
+        self._backlog.clear()
         self._frames.clear()
         while self._is_away:
             await self._wait()

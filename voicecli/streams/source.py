@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import weakref
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -13,11 +12,11 @@ from voicecli.errors import DeviceError
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import BufferPolicy
 from voicecli.streams.buffer import StreamClosed
+from voicecli.streams.device import daemon_thread, open_device
 from voicecli.streams.executor import shared_executor
 from voicecli.streams.pump import Pump
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -39,13 +38,6 @@ STRAIGHT_MS = 200
 
 _LEAST_SLEEP_S = 0.001
 _STUCK_S = 5.0
-
-
-def _daemon_thread(work: Callable[[], None], name: str) -> Joinable:
-    """One thread for a source; a daemon, so that an abandoned one holds up no exit."""
-    thread = threading.Thread(target=work, name=name, daemon=True)
-    thread.start()
-    return thread
 
 
 class AudioSource:
@@ -98,7 +90,7 @@ class AudioSource:
         sink: Sink | None = None,
         lead_ms: int = LEAD_MS,
         clock: Clock | None = None,
-        spawn: Spawn = _daemon_thread,
+        spawn: Spawn = daemon_thread,
     ) -> None:
         if sample_rate < 1 or num_channels < 1:
             raise ValueError(f"no such audio: {sample_rate} Hz, {num_channels} channels")
@@ -160,7 +152,7 @@ class AudioSource:
         loop = asyncio.get_running_loop()
         policy = BufferPolicy.fixed(cushion_ms / 1000)
         sink = await loop.run_in_executor(
-            shared_executor(), _open_device, format, device, policy, clock
+            shared_executor(), open_device, format, device, policy, clock
         )
         return cls(
             sample_rate, num_channels, queue_size_ms, on_full=on_full, sink=sink, clock=clock
@@ -354,13 +346,3 @@ class _Stuck:
             self._heard, self._since = heard, now
         elif now - self._since >= _STUCK_S:
             raise DeviceError("the sound device has stopped playing")
-
-
-def _open_device(
-    format: AudioFormat, device: str | None, policy: BufferPolicy, clock: Clock
-) -> Sink:
-    from voicecli.playback.callback import RingSink  # noqa: PLC0415  loads PortAudio
-    from voicecli.playback.device import find_output_device  # noqa: PLC0415  loads PortAudio
-
-    # A preroll starts the stream before the first frame, whose sound it would otherwise hold up.
-    return RingSink(find_output_device(device), format, policy, clock, preroll_s=0.01)

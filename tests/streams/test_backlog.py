@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+
+from voicecli.streams import backlog as module
+from voicecli.streams.backlog import Backlog, Turn
+
+
+class Decoder:
+    """Takes a second for each byte, by the clock that the fixture puts in."""
+
+    def __init__(self):
+        self.fed = []
+        self.now = 0.0
+
+    def feed(self, data):
+        self.fed.append(data)
+        self.now += len(data)
+        return [data]
+
+    def flush(self):
+        self.now += 1
+        return [b"rest"]
+
+
+@pytest.fixture
+def decoder(monkeypatch):
+    decoder = Decoder()
+    monkeypatch.setattr(module.time, "thread_time", lambda: decoder.now)
+    return decoder
+
+
+def taken(backlog, size, piece_bytes=100, *, ended=False):
+    return backlog.take(size, piece_bytes, ended=ended)
+
+
+def test_bytes_come_out_in_order_cut_as_wanted(decoder):
+    backlog = Backlog()
+    for chunk in (b"abcdefg", b"", b"hi", b"jklmnop"):
+        backlog.add(chunk)
+    assert backlog.size == 16
+    for size, pieces in ((3, [b"abc"]), (5, [b"de", b"fg", b"h"]), (99, [b"i", b"jk", b"lm"])):
+        turn = taken(backlog, size, 3 if size == 3 else 2)
+        turn.run(decoder, 1000)
+        backlog.settle(turn)
+        assert decoder.fed[: len(pieces)] == pieces
+        decoder.fed.clear()
+    assert backlog.size == 0
+
+
+def test_a_whole_chunk_is_not_copied():
+    backlog, chunk = Backlog(), bytes(50)
+    backlog.add(chunk)
+    assert taken(backlog, 50).undone[0] is chunk
+
+
+def test_a_turn_that_takes_too_long_leaves_the_rest_for_the_next(decoder):
+    backlog = Backlog()
+    backlog.add(b"abcdefgh")
+    backlog.add(b"ij")
+    turn = taken(backlog, 8, 2, ended=True)
+    turn.run(decoder, 3)
+    assert turn.frames == [b"ab", b"cd"]
+    assert (turn.size, turn.spent_s, turn.flushed) == (4, 4, False)
+    backlog.settle(turn)
+    assert backlog.size == 6
+    turn = taken(backlog, 8, 2, ended=True)
+    assert turn.undone == [b"ef", b"gh"]  # those alone
+    turn.run(decoder, 100)
+    backlog.settle(turn)
+    assert not turn.flushed
+    turn = taken(backlog, 8, 2, ended=True)
+    turn.run(decoder, 100)
+    assert turn.frames == [b"ij", b"rest"]
+    assert turn.flushed
+    assert turn.spent_s == 3
+
+
+def test_the_last_turn_flushes_also_with_nothing_to_decode(decoder):
+    turn = taken(Backlog(), 8, ended=True)
+    turn.run(decoder, 0)
+    assert turn.frames == [b"rest"]
+    turn = Turn([], is_last=False)
+    turn.run(decoder, 0)
+    assert turn.frames == []
+
+
+def test_clearing_drops_what_was_cut_and_what_was_left():
+    backlog = Backlog()
+    backlog.add(b"abcdef")
+    turn = taken(backlog, 4, 2)
+    backlog.settle(turn)  # not one piece was done
+    assert backlog.size == 6
+    backlog.clear()
+    assert backlog.size == 0
+    assert taken(backlog, 10).undone == []
+    backlog.add(b"xyz")
+    assert taken(backlog, 10).undone == [b"xyz"]

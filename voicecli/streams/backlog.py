@@ -1,0 +1,110 @@
+"""Bytes that wait to be decoded, and the turns in which they are; pure."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from voicecli.streams.framedecoder import FrameDecoder, slices
+
+if TYPE_CHECKING:
+    from voicecli.streams.frame import AudioFrame
+
+
+class Turn:
+    """A stretch of a stream that is decoded in one go; owned by one thread at a time.
+
+    It ends early, leaving pieces undone, when it has taken longer than it should:
+    how much a few bytes become is up to whoever made them.
+
+    Args:
+        pieces: the stretch, in pieces between which the turn may end.
+        is_last: whether nothing follows, so that the decoder is to be flushed.
+    """
+
+    __slots__ = ("_done", "_is_last", "_pieces", "flushed", "frames", "size", "spent_s")
+
+    def __init__(self, pieces: list[bytes], *, is_last: bool) -> None:
+        self._pieces = pieces
+        self._is_last = is_last
+        self._done = 0
+        self.size = 0  # bytes decoded
+        self.flushed = False
+        self.spent_s = 0.0  # CPU time
+        self.frames: list[AudioFrame] = []
+
+    @property
+    def undone(self) -> list[bytes]:
+        """The pieces that were not decoded."""
+        return self._pieces[self._done :]
+
+    def run(self, decoder: FrameDecoder, limit_s: float) -> None:
+        """Decode pieces until they are done or ``limit_s`` of CPU time has passed."""
+        began = time.thread_time()
+        for piece in self._pieces:
+            if self.spent_s > limit_s:
+                return
+            self.frames += decoder.feed(piece)
+            self._done += 1
+            self.size += len(piece)
+            self.spent_s = time.thread_time() - began
+        if self._is_last:
+            self.frames += decoder.flush()
+            self.flushed = True
+            self.spent_s = time.thread_time() - began
+
+
+class Backlog:
+    """The input of one stream: chunks of any length in, turns of bounded length out.
+
+    Chunks are kept as they are and cut once, so that a file pushed whole costs
+    no more than one that comes in parts. One thread at a time.
+    """
+
+    __slots__ = ("_chunks", "_offset", "_undone", "size")
+
+    def __init__(self) -> None:
+        self._chunks: deque[bytes] = deque()
+        self._offset = 0  # into the first chunk
+        self._undone: list[bytes] = []  # of the latest turn; before the chunks
+        self.size = 0
+        """Bytes not decoded yet, those of a turn under way included."""
+
+    def add(self, chunk: bytes) -> None:
+        """Append a chunk."""
+        if chunk:
+            self._chunks.append(chunk)
+            self.size += len(chunk)
+
+    def take(self, size: int, piece_bytes: int, *, ended: bool) -> Turn:
+        """The next turn: at most ``size`` bytes, in pieces of at most ``piece_bytes``.
+
+        What the turn before left undone comes first, and alone. ``ended`` says
+        that nothing will be added: the turn that takes all is then the last.
+        """
+        pieces, self._undone = self._undone, []
+        if pieces:
+            size = 0
+        while self._chunks and size > 0:
+            chunk = self._chunks[0]
+            end = self._offset + size
+            if end < len(chunk):
+                taken, self._offset, size = chunk[self._offset : end], end, 0
+            else:
+                taken, self._offset = chunk[self._offset :] if self._offset else chunk, 0
+                self._chunks.popleft()
+                size -= len(taken)
+            pieces += slices(taken, piece_bytes)
+        return Turn(pieces, is_last=ended and not self._chunks)
+
+    def settle(self, turn: Turn) -> None:
+        """Take back what a turn left undone, and strike off what it did."""
+        self._undone = turn.undone
+        self.size -= turn.size
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._chunks.clear()
+        self._undone = []
+        self._offset = self.size = 0
