@@ -134,9 +134,12 @@ def test_voices_are_listed_by_the_command(silent_cli, served) -> None:
 
 def test_requests_are_told_without_text_key_and_query(served) -> None:
     secret = {"Authorization": "Bearer sesame"}
-    assert served.ask("/v1/audio/speech", {"input": "Xyzzy."}, secret)[0] == 200
+    body = {"input": "Xyzzy.", "response_format": "aac"}
+    assert served.ask("/v1/audio/speech", body, secret)[0] == 200
     assert served.ask("/lost?key=plugh")[0] == 404
-    assert "200" in served.wait_for_line('"POST /v1/audio/speech"')
+    assert served.wait_for_line("of aac").startswith(
+        'voicecli: 127.0.0.1 "POST /v1/audio/speech" 200 '
+    )
     assert "404" in served.wait_for_line('"GET /lost"')
     said = "\n".join(served.lines)
     assert not any(word in said for word in ("Xyzzy", "sesame", "plugh"))
@@ -162,6 +165,34 @@ def rest(connection: socket.socket) -> bytes:
     while part := connection.recv(65536):
         data += part
     return data
+
+
+CHUNKED = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "rest_of_it", "status", "code"),
+    [
+        (b"garbage\r\n\r\n", b"", 400, "invalid_http"),
+        (CHUNKED + b"Content-Type: application/json\r\n\r\n", b"zz\r\n", 400, "invalid_http"),
+        (CHUNKED + b"Content-Type: text/plain\r\n\r\n", b"zz\r\n", 415,
+         "unsupported_media_type"),
+    ],
+    ids=["no HTTP", "no chunk", "no chunk after the answer"],
+)  # fmt: skip
+def test_what_is_no_http_is_refused_and_nothing_breaks(
+    served, head, rest_of_it, status, code
+) -> None:
+    with socket.create_connection(("127.0.0.1", served.started["port"]), timeout=30) as connection:
+        connection.sendall(head)
+        if rest_of_it:
+            served.ask("/health")  # by now it has seen the head
+            connection.sendall(rest_of_it)
+        answer = rest(connection)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])["error"]["code"] == code
+    assert served.ask("/health")[0] == 200
+    assert not any("Traceback" in line for line in served.lines)
 
 
 def test_the_key_is_wanted_and_the_host_bound(silent_cli) -> None:

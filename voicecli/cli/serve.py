@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from voicecli.server.script import Misbehaviour
 
 DEFAULT_PORT = 8880
-_MOST_PORTS = 65_535
+_MOST_PORT = 65_535
+_MOST_PLACES = 40  # what the pool of worker threads has
 
 MISBEHAVING = "Misbehaving on purpose"
 
@@ -45,7 +46,7 @@ def serve(
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=_MOST_PORTS, help="0 takes a free one.")
+        int, typer.Option(metavar="N", min=0, max=_MOST_PORT, help="0 takes a free one.")
     ] = DEFAULT_PORT,
     api_key_env: Annotated[
         str | None,
@@ -53,7 +54,9 @@ def serve(
     ] = None,
     max_concurrency: Annotated[
         int,
-        typer.Option(metavar="N", min=1, max=1000, help="Requests spoken at once; more get 429."),
+        typer.Option(
+            metavar="N", min=1, max=_MOST_PLACES, help="Requests spoken at once; more get 429."
+        ),
     ] = 4,
     grace: Annotated[
         int,

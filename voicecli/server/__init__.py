@@ -3,6 +3,7 @@
 A request passes these modules, in this order::
 
     listen      socket, uvicorn, signals: who may connect, and how it ends
+    protocol    what is HTTP and what is not
     guard       the key, the access line, defects
     app         routes: which path is whose
     fields      the body: one table that checks and describes it

@@ -18,6 +18,7 @@ import uvicorn
 
 from voicecli.display import clean
 from voicecli.errors import ConfigError, ExitStatus
+from voicecli.server.protocol import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +86,7 @@ def serve(
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
