@@ -189,7 +189,7 @@ def test_reset_while_the_body_comes_is_told(monkeypatch):
         def open(self, request, timeout):
             return Resetting()
 
-    monkeypatch.setattr(module, "_opener", Opener)
+    monkeypatch.setattr(module, "_opener", lambda url: Opener())
     with pytest.raises(NetworkError, match="reset"):
         fetch("http://127.0.0.1/", None, timeout_s=5)
 
@@ -214,3 +214,10 @@ def test_answer_that_breaks_off_is_told(answer):
 def test_what_is_no_http_is_told(answer):
     with listening(answer) as url, pytest.raises(BadResponse, match="HTTP"):
         fetch(url, None, timeout_s=5)
+
+
+def test_loopback_is_asked_without_a_proxy(monkeypatch):
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # where nothing listens
+    with serving({"/v1/models": (200, {}, b"{}")}) as server:
+        assert fetch(f"{server.url}/v1/models", None, timeout_s=5.0).status == 200

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voicecli.cli import options
+from voicecli.cli.help import Command, Group, examples
 from voicecli.cli.output import print_json
 from voicecli.cli.table import columns
 from voicecli.config import FILE_KEYS, Config, config_path, find_config
@@ -43,14 +44,15 @@ _REQUEST = {
 """Field of `Endpoint` → its key in a profile."""
 
 config_app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Show the configuration: its file, and what it comes to.",
-    epilog="Examples:\n\n  voicecli config path\n\n  voicecli config show\n",
+    epilog="Examples:\n  voicecli config path\n  voicecli config show\n",
 )
 
 
-@config_app.command(epilog=PATH_EXAMPLES)
+@config_app.command(cls=Command, epilog=examples(PATH_EXAMPLES))
 def path() -> None:
     """Print where the configuration file is, or would be.
 
@@ -59,7 +61,7 @@ def path() -> None:
     print(config_path(os.environ))
 
 
-@config_app.command(epilog=SHOW_EXAMPLES)
+@config_app.command(cls=Command, epilog=examples(SHOW_EXAMPLES))
 def show(
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,

@@ -52,6 +52,9 @@ TICK_S = 0.1
 _JOIN_S = 5.0
 """How long all threads together may take to end, once they were told to."""
 
+_LEAVE_S = 1.0
+"""The same once the run was cancelled: who waits for a name or a connection cannot be woken."""
+
 _SAVE_S = 30.0
 """How long the disk may take for what still waits for it when the sound is over."""
 
@@ -286,7 +289,8 @@ class Session:
         self._sent.set()
 
     def _join(self) -> None:
-        self._crew.join(_JOIN_S, but=self._keeping)
+        is_cancelled = self.state is State.CANCELLED
+        self._crew.join(_LEAVE_S if is_cancelled else _JOIN_S, but=self._keeping)
         if self._renderer.sink is not None:
             self._renderer.sink.close()
         if self._keeper and self._keeping:

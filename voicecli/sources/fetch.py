@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from voicecli.address import is_loopback
 from voicecli.clock import Deadline, SystemClock
 from voicecli.errors import BadResponse, NetworkError, SourceTimeout
 from voicecli.sources.faults import fault_of
@@ -53,7 +54,7 @@ def fetch(url: str, api_key: str | None, *, timeout_s: float, clock: Clock | Non
         request.add_unredirected_header("Authorization", f"Bearer {api_key}")
     label = url.partition("?")[0]
     try:
-        with _opener().open(request, timeout=timeout_s) as response:
+        with _opener(url).open(request, timeout=timeout_s) as response:
             return _answer(response.status, response, deadline, label)
     except urllib.error.HTTPError as refusal:
         with refusal:
@@ -104,11 +105,15 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """An opener for http and https alone: urllib's own would follow a redirect to ftp."""
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """An opener for http and https alone: urllib's own would follow a redirect to ftp.
+
+    No proxy can reach this machine on its behalf, so loopback is asked directly.
+    """
     opener = urllib.request.OpenerDirector()
+    is_here = is_loopback(urlsplit(url).hostname or "")
     for handler in (
-        urllib.request.ProxyHandler(),
+        urllib.request.ProxyHandler({} if is_here else None),
         urllib.request.HTTPHandler(),
         urllib.request.HTTPSHandler(),
         urllib.request.HTTPDefaultErrorHandler(),
