@@ -9,8 +9,7 @@ from voicecli.codecs.media_type import parse_media_type
 from voicecli.codecs.registry import CODECS, make_decoder
 from voicecli.errors import SourceError
 from voicecli.request import SpeechRequest
-from voicecli.server.speech import RATE_HZ, content_type, plain_digits, speak, warm
-from voicecli.sources.builtin import VoiceCache
+from voicecli.server.speech import RATE_HZ, content_type, speak, warm
 
 LONGEST_CODEC_FRAME = 1152
 
@@ -69,13 +68,3 @@ def test_content_types_are_those_our_own_reader_knows():
         assert parse_media_type(content_type(kind)).codec == kind
     raw = parse_media_type(content_type("pcm"))
     assert (raw.rate_hz, raw.channels) == (24_000, 1)
-
-
-def test_digits_that_are_no_decimals_become_plain():
-    assert plain_digits("H₂O ① m² m³ ٣ 10⁷") == "H2O 1 m² m³ ٣ 107"
-
-
-def test_the_voice_reads_every_digit_there_is():
-    voice = VoiceCache().load("heart")
-    digits = [chr(code) for code in range(0x110000) if chr(code).isdigit()]
-    assert all(voice.g2p(plain_digits(f"{digit}a")) for digit in digits)

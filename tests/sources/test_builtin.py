@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from voicecli.errors import ConfigError, NetworkError, SourceError
 from voicecli.request import SpeechRequest
 from voicecli.sources.base import SourceInfo
-from voicecli.sources.builtin import BuiltinSource, VoiceCache, pieces
+from voicecli.sources.builtin import BuiltinSource, VoiceCache, pieces, plain_digits
 
 HEART = "heart"
 
@@ -154,6 +154,21 @@ def test_speed_out_of_range_is_refused(voices, speed):
 def test_nothing_speakable_is_an_error_that_says_english(voices, text):
     with pytest.raises(SourceError, match="English"):
         speak(voices, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "as_if"),
+    [("H₂O", "H2O"), ("① to ⑨", "1 to 9"), ("10⁷ and m² is ٣", "107 and m² is ٣")],
+)
+def test_digits_that_are_no_decimals_are_said(voices, text, as_if):
+    assert plain_digits(text) == as_if
+    assert speak(voices, text) == speak(voices, as_if)
+
+
+def test_every_digit_there_is_can_be_read(voices):
+    voice = voices.load(HEART)
+    digits = [chr(code) for code in range(0x110000) if chr(code).isdigit()]
+    assert all(voice.g2p(plain_digits(f"{digit}a")) for digit in digits)
 
 
 def test_unspeakable_sentences_between_others_are_left_out(voices):

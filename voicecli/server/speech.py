@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,8 +30,7 @@ def speak(request: SpeechRequest, voices: VoiceCache) -> Generator[Encoded]:
         VoiceError: the voice cannot be loaded, fails, or finds nothing to say.
     """
     encoder = make_encoder(request.response_format, RATE_HZ, FORMAT.channels)
-    sayable = replace(request, text=plain_digits(request.text))
-    with BuiltinSource(sayable, voices) as source:
+    with BuiltinSource(request, voices) as source:
         for chunk in source:
             samples = np.frombuffer(chunk, "<i2").reshape(-1, FORMAT.channels)
             if (stretch := _joined(encoder.feed(samples))).data:
@@ -61,20 +58,6 @@ def content_type(response_format: str) -> str:
     if response_format == "pcm":
         return f"{media_type};rate={RATE_HZ};channels={FORMAT.channels}"
     return media_type
-
-
-def plain_digits(text: str) -> str:
-    """The text with digits that are no decimals (H₂O, ①) as plain ones.
-
-    Hibari takes them for numbers and then cannot read them as such. It knows
-    squares and cubes, so those stay.
-    """
-    return "".join(
-        str(unicodedata.digit(character))
-        if character.isdigit() and not character.isdecimal() and character not in "²³"
-        else character
-        for character in text
-    )
 
 
 def _joined(chunks: list[Encoded]) -> Encoded:

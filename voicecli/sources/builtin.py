@@ -16,6 +16,7 @@ numpy, onnxruntime and hibari are imported by loading, not by this module.
 from __future__ import annotations
 
 import threading
+import unicodedata
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from voicecli.audio import AudioFormat, to_int16
@@ -226,7 +227,7 @@ class BuiltinSource:
 
 def _phonemes(voice: Voice, text: str) -> Iterator[str]:
     """What the network takes at once, in order; nothing that would come out as mere noise."""
-    for sentence in voice.split_sentences(text):
+    for sentence in voice.split_sentences(plain_digits(text)):
         for part in pieces(sentence, _MAX_CHARACTERS):
             for phonemes in pieces(voice.g2p(part), _MAX_PHONEMES):
                 # Punctuation alone has phonemes of its own: a breath that nobody asked for.
@@ -259,6 +260,20 @@ def _silent_frames(sound: Samples) -> int:
     windows = sound[: len(sound) // window * window].reshape(-1, window)
     heard = np.flatnonzero(np.mean(np.square(windows), axis=1) > _SILENT_RMS**2)
     return int(max(0, heard[0] - 1)) * window if len(heard) else 0
+
+
+def plain_digits(text: str) -> str:
+    """The text with digits that are no decimals (H₂O, ①) as plain ones.
+
+    Hibari takes them for numbers and then cannot read them as such. It knows
+    squares and cubes, so those stay.
+    """
+    return "".join(
+        str(unicodedata.digit(character))
+        if character.isdigit() and not character.isdecimal() and character not in "²³"
+        else character
+        for character in text
+    )
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:
