@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from typing import Annotated
@@ -18,7 +19,7 @@ HEAVY = ("openai", "httpx2", "numpy", "av", "onnxruntime", "sounddevice", "opusl
 
 @pytest.mark.parametrize("name", ["say", "play", "devices", "voices", "doctor", "serve"])
 def test_every_command_shows_its_examples_line_by_line(house, name):
-    module = sys.modules[f"voicecli.cli.{name}"]
+    module = importlib.import_module(f"voicecli.cli.{name}")
     told = house.run(name, "--help")
     assert told.status == 0
     shown = told.out[told.out.index("Examples:") :]
