@@ -9,7 +9,8 @@
     │   ├── RateLimited           4   429; carries ``retry_after_s``
     │   ├── NetworkError          4   refused, reset, unresolvable, cut off
     │   ├── SourceTimeout         4   connect, first byte or stall took too long
-    │   └── BadResponse           4   an answer that is no audio: status, JSON, HTML, nothing
+    │   ├── BadResponse           4   an answer that is no audio: status, JSON, HTML, nothing
+    │   └── NothingToSay          4   nothing in the text can be spoken
     ├── DecodeError               5   the bytes came, but they are not the audio they claim
     │   ├── UnsupportedFormat     5   recognised, and not one of ours
     │   ├── CorruptStream         5   damaged beyond going on
@@ -113,6 +114,12 @@ class BadResponse(SourceError):
     """The server answered, and the answer is no audio."""
 
     code = "bad_response"
+
+
+class NothingToSay(SourceError):
+    """The voice is well, and nothing in the text is anything that it could speak."""
+
+    code = "nothing_to_say"
 
 
 class DecodeError(VoiceError):

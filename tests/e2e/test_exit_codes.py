@@ -158,6 +158,13 @@ def test_a_refused_connection_is_4(silent_cli: Cli) -> None:
     assert str(port) in one_clear_message(done)
 
 
+def test_a_text_that_the_built_in_voice_cannot_say_is_4(silent_cli: Cli) -> None:
+    done = silent_cli.run("say", "--json", "--device", "null", "你好。")
+    assert done.exit_code == 4, done
+    assert done.json["error"]["code"] == "nothing_to_say"
+    assert "english" in one_clear_message(done)
+
+
 def test_429_once_and_then_speech_is_0(silent_cli: Cli, speech: SpeechServer) -> None:
     speech.clips = clips_of(tone(0.2), formats=["pcm"])
     speech.reply = PCM

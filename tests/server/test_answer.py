@@ -8,9 +8,11 @@ import pytest
 
 from tests.server.asking import SPEECH, Client, post, run, scope
 from tests.server.voices import SENTENCE_FRAMES, Gate, Tone, app_of
+from voicecli.errors import SourceError
 from voicecli.server import answer as answering
 from voicecli.server.fields import MAX_BODY_BYTES
 from voicecli.server.script import Misbehaviour
+from voicecli.sources.builtin import VoiceCache
 from voicecli.sources.sse import SpeechEvents
 
 PCM = {"input": "a|b|c", "response_format": "pcm"}
@@ -159,6 +161,16 @@ def test_a_voice_that_fails_first_is_a_server_error():
     answer = run(post, app, PCM)
     assert (answer.status, answer.error["type"]) == (500, "server_error")
     assert "the disk burned" in told.lines[0]
+
+
+def test_a_voice_that_cannot_be_had_is_a_server_error(monkeypatch):
+    def load(*_):
+        raise SourceError("the voice is gone")
+
+    monkeypatch.setattr(VoiceCache, "load", load)
+    app, told = app_of()
+    assert run(post, app, PCM).status == 500
+    assert told.lines == ["error: the voice is gone"]
 
 
 def test_a_voice_that_fails_half_way_breaks_the_answer_off():

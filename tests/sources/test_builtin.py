@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from voicecli.errors import ConfigError, NetworkError, SourceError
+from voicecli.errors import ConfigError, NetworkError, NothingToSay, SourceError
 from voicecli.request import SpeechRequest
 from voicecli.sources.base import SourceInfo
 from voicecli.sources.builtin import BuiltinSource, VoiceCache, pieces, plain_digits
@@ -152,7 +152,7 @@ def test_speed_out_of_range_is_refused(voices, speed):
 
 @pytest.mark.parametrize("text", ["😀 🎉", "你好。再见。", "*", "…!!!", "\x00\x07", "   "])
 def test_nothing_speakable_is_an_error_that_says_english(voices, text):
-    with pytest.raises(SourceError, match="English"):
+    with pytest.raises(NothingToSay, match="English"):
         speak(voices, text)
 
 

@@ -14,7 +14,7 @@ import anyio
 from starlette.requests import ClientDisconnect, Request
 
 from voicecli.audio import AudioFormat
-from voicecli.errors import SourceError, VoiceError
+from voicecli.errors import NothingToSay, VoiceError
 from voicecli.server import events
 from voicecli.server.fields import MAX_BODY_BYTES
 from voicecli.server.guard import EXCHANGE
@@ -141,8 +141,7 @@ class SpeechEndpoint:
 
     def _refusal(self, error: VoiceError) -> Refusal:
         """What to tell the client; faults that are not in its text are told here as well."""
-        # The one fault of a source that nothing else caused is a text with nothing to say.
-        if isinstance(error, SourceError) and error.__cause__ is None:
+        if isinstance(error, NothingToSay):
             message = f"'input': {error.message}"
             return Refusal(400, message, param="input", code="invalid_value")
         self._tell(f"error: {error.message}")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from voicecli.audio import AudioFormat, to_int16
 from voicecli.display import clean
-from voicecli.errors import ConfigError, NetworkError, SourceError
+from voicecli.errors import ConfigError, NetworkError, NothingToSay, SourceError
 from voicecli.sources.base import SourceInfo
 
 if TYPE_CHECKING:
@@ -195,7 +195,8 @@ class BuiltinSource:
         """Yield the text's sound, sentence by sentence.
 
         Raises:
-            SourceError: nothing in the text can be said in English, or the voice failed.
+            NothingToSay: nothing in the text can be said in English.
+            SourceError: the voice failed.
         """
         assert self._voice is not None, "iterated before it was entered"
         voice, spoken = self._voice, False
@@ -204,7 +205,7 @@ class BuiltinSource:
             yield from self._guarded(_speak(voice, phonemes, speed, is_first=not spoken))
             spoken = True
         if not spoken and not self._cancelled:
-            raise SourceError(
+            raise NothingToSay(
                 "the built-in voice speaks English, and found nothing to say in the text",
                 remedy="for other languages set an endpoint with --base-url",
             )
