@@ -51,6 +51,16 @@ def test_take_waits_for_an_item():
     assert worker.result() == ["a"]
 
 
+def test_put_waits_for_less_where_it_is_told_to():
+    handoff = Handoff(10)
+    handoff.put("a", 3)
+    worker = Worker(handoff, lambda: handoff.put("b", 3, capacity=5))
+    assert worker.is_stuck()
+    assert handoff.put("c", 3), "the others' capacity is as it was"
+    assert handoff.take() == ["a", "c"]
+    assert worker.result() is True
+
+
 def test_put_waits_for_room():
     handoff = Handoff(10)
     handoff.put("a", 8)

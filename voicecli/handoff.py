@@ -30,13 +30,14 @@ class Handoff(Generic[T]):
         self._ended = False
         self._closed = False
 
-    def put(self, item: T, weight: int = 1) -> bool:
+    def put(self, item: T, weight: int = 1, *, capacity: int | None = None) -> bool:
         """Queue ``item``, waiting while the queue is full; False once it was ended or closed.
 
         An item heavier than the whole capacity is let in when the queue is empty.
+        ``capacity``, for this item in place of the queue's own, makes it wait sooner.
         """
         with self._changed:
-            while self._is_full_for(weight) and not (self._ended or self._closed):
+            while self._is_full_for(weight, capacity) and not (self._ended or self._closed):
                 self._changed.wait()
             return self._append(item, weight)
 
@@ -45,8 +46,9 @@ class Handoff(Generic[T]):
         with self._changed:
             return not self._is_full_for(weight) and self._append(item, weight)
 
-    def _is_full_for(self, weight: int) -> bool:
-        return bool(self._items) and self._weight + weight > self._capacity
+    def _is_full_for(self, weight: int, capacity: int | None = None) -> bool:
+        limit = self._capacity if capacity is None else capacity
+        return bool(self._items) and self._weight + weight > limit
 
     def _append(self, item: T, weight: int) -> bool:
         if self._closed or self._ended:

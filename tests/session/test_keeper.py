@@ -17,9 +17,13 @@ def block(frames=100):
     return Pcm(np.zeros((frames, 1), np.int16), 8000)
 
 
+def heard():
+    return False
+
+
 def test_writes_what_it_is_given_in_order():
     saver = RecordingSaver()
-    keeper = Keeper(saver)
+    keeper = Keeper(saver, heard)
     keeper.raw(b"ab")
     keeper.pcm(block())
     keeper.raw(b"c")
@@ -32,7 +36,7 @@ def test_writes_what_it_is_given_in_order():
 
 def test_a_format_that_was_never_found_out_is_bin():
     saver = RecordingSaver()
-    keeper = Keeper(saver)
+    keeper = Keeper(saver, heard)
     keeper.end()
     keeper.run()
     keeper.finish(None, None)
@@ -47,7 +51,7 @@ def test_nobody_waits_for_the_disk():
         seen(written)
 
     saver = RecordingSaver(before_each=slowly)
-    keeper = Keeper(saver)
+    keeper = Keeper(saver, heard)
     thread = threading.Thread(target=keeper.run)
     thread.start()
     keeper.pcm(block())
@@ -60,11 +64,46 @@ def test_nobody_waits_for_the_disk():
     assert saver.frames == 100_100
 
 
+def test_where_nothing_is_heard_a_slow_disk_is_waited_for(monkeypatch):
+    monkeypatch.setattr(module, "BACKLOG_BYTES", 250)
+    monkeypatch.setattr(module, "PACED_BYTES", 250)
+    saver = RecordingSaver()
+    keeper = Keeper(saver, lambda: True)
+    thread = threading.Thread(target=keeper.run)
+    changed = keeper._queue._changed
+    wait = changed.wait
+
+    def write_once_waited_for(timeout=None):
+        if not thread.is_alive():
+            thread.start()
+        return wait(timeout)
+
+    monkeypatch.setattr(changed, "wait", write_once_waited_for)
+    for _ in range(50):
+        keeper.raw(b"a" * 100)
+        keeper.pcm(block(100))
+    keeper.end()
+    thread.join()
+    assert (saver.frames, len(saver.received)) == (5000, 5000)
+    assert keeper.finish(None, "pcm") == SaveReport(["a.wav"], None)
+
+
+def test_who_waits_for_a_disk_that_hangs_is_let_go(monkeypatch):
+    monkeypatch.setattr(module, "PACED_BYTES", 100)
+    keeper = Keeper(RecordingSaver(), lambda: True)
+    keeper.raw(b"a" * 100)
+    waiting = threading.Thread(target=keeper.raw, args=[b"b"])
+    waiting.start()
+    keeper.end()
+    waiting.join(20)
+    assert not waiting.is_alive()
+
+
 @pytest.mark.parametrize("rest", [[b"d"], [b"d" * 500, b"e"]])
 def test_a_disk_too_slow_is_given_up_without_a_hole(monkeypatch, rest):
     monkeypatch.setattr(module, "BACKLOG_BYTES", 250)
     saver = RecordingSaver()
-    keeper = Keeper(saver)
+    keeper = Keeper(saver, heard)
     keeper.raw(b"a" * 100)
     keeper.pcm(block(50))
     keeper.pcm(block(100))  # does not fit
@@ -87,7 +126,7 @@ def test_the_savers_own_error_comes_first(monkeypatch):
         def finish(self, *_):
             return SaveReport([], full)
 
-    keeper = Keeper(Failing())
+    keeper = Keeper(Failing(), heard)
     keeper.raw(b"a")
     keeper.raw(b"b")
     assert keeper.finish(None, None) == SaveReport([], full)

@@ -37,7 +37,7 @@ from voicecli.errors import (
 from voicecli.lifecycle import InvalidTransition, State
 from voicecli.playback.base import SinkReport
 from voicecli.saving import SaveReport
-from voicecli.session import Session, outlet
+from voicecli.session import Session, keeper, outlet
 from voicecli.session import session as module
 from voicecli.sources.base import SourceInfo
 
@@ -815,6 +815,27 @@ def test_a_slow_disk_never_holds_up_the_sound():
     result = run.result()
     assert saver.frames == 40_000
     assert result.saves.error is None
+
+
+@pytest.mark.parametrize("options", [{"output": "discard"}, {"without_device": True}])
+def test_where_nothing_is_heard_the_disk_sets_the_pace(speaker_of, monkeypatch, options):
+    # Room for all that arrives before it shows that there is no device, not for all there is.
+    monkeypatch.setattr(keeper, "BACKLOG_BYTES", 100_000)
+    monkeypatch.setattr(keeper, "PACED_BYTES", 8000)
+    if "without_device" in options:
+        speaker_of(FakeClock()).open_fault = DeviceError("no device")
+    waited = threading.Event()
+    saver = RecordingSaver(before_each=lambda: seen(waited))
+    session, _ = make(saver=saver, **options)
+    put = session._keeper._queue.put
+
+    def waiting(*arguments, **room):
+        waited.set()
+        return put(*arguments, **room)
+
+    monkeypatch.setattr(session._keeper._queue, "put", waiting)
+    result = session.run([ScriptedSource([sound(0.5)] * 10)])
+    assert (result.saves.error, saver.frames, len(saver.received)) == (None, 40_000, 80_000)
 
 
 def test_a_disk_that_never_answers_is_told(monkeypatch):

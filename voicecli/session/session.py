@@ -97,7 +97,7 @@ class Session:
         self._lifecycle = Lifecycle()
         self._crew = Crew(self._note_fault)
         self._chunks: Handoff[Item] = Handoff(CHUNK_BACKLOG_BYTES)
-        self._keeper = Keeper(saver) if saver else None
+        self._keeper = Keeper(saver, self._is_mute) if saver else None
         self._keeping: threading.Thread | None = None
         self._outlet = Outlet(
             Speaker(settings.speaker, self._clock, self.spawn),
@@ -212,6 +212,10 @@ class Session:
     def _is_lost(self) -> bool:
         """Whether it is over before it began, and loading for it would only take time."""
         return self._lifecycle.is_final or self._error is not None
+
+    def _is_mute(self) -> bool:
+        """Whether nothing is to be heard, so that the disk may set the pace."""
+        return self._settings.speaker.output == "discard" or self._outlet.no_device is not None
 
     def _prepare_device(self) -> None:
         self._sent.wait()
