@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from voicecli.audio import AudioFormat
 from voicecli.errors import SaveError, VoiceError
+from voicecli.playback.partfile import save_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -164,7 +165,6 @@ class _SoundTarget:
         # Here, not above: all of them bring numpy, which may load while the server thinks.
         from voicecli.codecs.registry import codec_for_suffix  # noqa: PLC0415
         from voicecli.playback.conform import Conformer  # noqa: PLC0415
-        from voicecli.playback.wavfile import save_errors  # noqa: PLC0415
 
         if self._make_folder:
             with save_errors(self.path):
@@ -206,8 +206,6 @@ class _ReceivedTarget:
         self.in_place = False
 
     def write(self, data: bytes) -> None:
-        from voicecli.playback.wavfile import save_errors  # noqa: PLC0415  it brings numpy
-
         with save_errors(self._path):
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -216,8 +214,6 @@ class _ReceivedTarget:
                 data = data[self._file.write(data) :]
 
     def finish(self, path: Path) -> None:
-        from voicecli.playback.wavfile import save_errors  # noqa: PLC0415  it brings numpy
-
         if self._file is None:
             return
         with save_errors(path):
@@ -245,8 +241,6 @@ class _Recording:
         return self._path("received.wav" if raw_format == "wav" else raw_format)
 
     def write_metrics(self, metrics: Mapping[str, object]) -> None:
-        from voicecli.playback.wavfile import save_errors  # noqa: PLC0415  it brings numpy
-
         path = self._path("json")
         with save_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)

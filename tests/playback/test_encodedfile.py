@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections import deque
 
 import numpy as np
@@ -108,48 +107,6 @@ def test_discarded_leaves_no_trace(tmp_path):
     saved.discard()
     saved.discard()
     assert names(tmp_path) == []
-
-
-def test_what_was_there_stays_until_the_end_and_links_stay_links(tmp_path):
-    (tmp_path / "real.flac").write_bytes(b"old")
-    (tmp_path / "a.flac").symlink_to("real.flac")
-    saved = writer(tmp_path / "a.flac")
-    saved.write(noise(10))
-    assert (tmp_path / "real.flac").read_bytes() == b"old"
-    put_away(saved)
-    assert (tmp_path / "a.flac").is_symlink()
-    assert len(read(tmp_path / "real.flac")) == 10
-
-
-def test_permissions_follow_the_umask(tmp_path):
-    before = os.umask(0o027)
-    try:
-        put_away(writer(tmp_path / "a.flac"))
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "a.flac").stat().st_mode) == 0o640
-
-
-def test_no_folder_is_told(tmp_path):
-    with pytest.raises(SaveError, match="No such file or directory"):
-        writer(tmp_path / "nowhere" / "a.flac")
-
-
-def test_a_device_is_not_replaced():
-    from pathlib import Path
-
-    with pytest.raises(SaveError, match="not a regular file"):
-        writer(Path(os.devnull))
-
-
-def test_a_target_that_became_a_folder_is_told_and_nothing_left(tmp_path):
-    saved = writer(tmp_path / "a.flac")
-    saved.write(noise(10))
-    (tmp_path / "a.flac").mkdir()
-    saved.end()
-    with pytest.raises(SaveError, match="Is a directory"):
-        saved.finish()
-    assert names(tmp_path) == ["a.flac"]
 
 
 def fill_disk(monkeypatch, room):

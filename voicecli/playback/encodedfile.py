@@ -1,4 +1,4 @@
-"""A file of any format, encoded as the sound comes, under its name only when whole.
+"""A file of any format, encoded as the sound comes.
 
 Unlike a WAV (`voicecli.playback.wavfile`), an encoded file cannot be shortened
 afterwards: its end is made by its encoder, and its header may count and sum up
@@ -14,15 +14,12 @@ A killed process leaves a hidden file beside the target, without what was held.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from voicecli.errors import SaveError
+from voicecli.playback.partfile import PartFile
 from voicecli.playback.policy import CAPACITY_S
-from voicecli.playback.wavfile import save_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,11 +35,10 @@ HELD_S = 1.5 * CAPACITY_S
 class EncodedWriter:
     """Writes what an encoder makes beside its target, and puts it in place at the end.
 
-    ``rate_hz`` is that of the samples written. ``path`` may be a symbolic link:
-    the file it leads to is replaced, the link stays. The folder must exist.
-    Driven by one thread at a time; ends with `end` and `finish`, or `discard`.
-    After a `SaveError` from `write` or `end` the file holds the chunks before it,
-    and either way to finish is open.
+    ``rate_hz`` is that of the samples written, ``path`` as for `PartFile`. Driven
+    by one thread at a time; ends with `end` and `finish`, or `discard`. After a
+    `SaveError` from `write` or `end` the file holds the chunks before it, and
+    either way to finish is open.
 
     Raises:
         SaveError: the folder takes no file, or the target is no regular file.
@@ -51,7 +47,6 @@ class EncodedWriter:
     def __init__(
         self, path: Path, encoder: Encoder, rate_hz: int, *, held_s: float = HELD_S
     ) -> None:
-        self.path = path
         self.rate_hz = rate_hz
         self._encoder = encoder
         self._held: deque[Samples] = deque()
@@ -60,14 +55,7 @@ class EncodedWriter:
         self._encoded_frames = 0
         self._size_bytes = 0
         self._is_broken = False
-        self._target = path.resolve() if path.is_symlink() else path
-        self._temporary = self._target.parent / f".voicecli-{os.urandom(4).hex()}{path.suffix}"
-        self._file: int | None = None
-        with save_errors(path):
-            if self._target.exists() and not stat.S_ISREG(self._target.stat().st_mode):
-                raise SaveError(f"cannot save {path}: it is there and is not a regular file")
-            # O_EXCL: a name that someone planted is not followed. 0o666: less the umask.
-            self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        self._part = PartFile(path)
 
     @property
     def frames(self) -> int:
@@ -112,32 +100,19 @@ class EncodedWriter:
         self._append(self._encoder.flush())
         header = self._encoder.header_patch()
         if header is not None:
-            with save_errors(self.path):
-                _write_at(self._descriptor, header, 0)
+            self._part.write_at(header, 0)
 
     def finish(self) -> None:
         """Put the file under its name, replacing what was there, in one step.
 
         Raises:
-            SaveError: the data does not reach the disk, or the target has become
-                a folder; nothing is left behind, and an existing file is as it was.
+            SaveError: as `PartFile.finish` says.
         """
-        try:
-            with save_errors(self.path):
-                os.ftruncate(self._descriptor, self._size_bytes)  # a chunk that failed half-way
-                os.fsync(self._descriptor)
-                self._temporary.replace(self._target)
-        except SaveError:
-            self.discard()
-            raise
-        self._close()
+        self._part.finish(self._size_bytes)  # without a chunk that failed half-way
 
     def discard(self) -> None:
         """Leave no trace; does nothing after `finish` or `discard`. Never raises."""
-        if self._file is not None:
-            self._close()
-            with suppress(OSError):
-                self._temporary.unlink()
+        self._part.discard()
 
     def _encode_oldest(self) -> None:
         samples = self._held.popleft()
@@ -148,26 +123,8 @@ class EncodedWriter:
     def _append(self, chunks: Iterable[Encoded]) -> None:
         for chunk in chunks:
             try:
-                with save_errors(self.path):
-                    _write_at(self._descriptor, chunk.data, self._size_bytes)
+                self._part.write_at(chunk.data, self._size_bytes)
             except SaveError:
                 self._is_broken = True  # what comes after a hole would be noise
                 raise
             self._size_bytes += len(chunk.data)
-
-    @property
-    def _descriptor(self) -> int:
-        assert self._file is not None, "the file is finished or discarded"
-        return self._file
-
-    def _close(self) -> None:
-        file, self._file = self._descriptor, None
-        with suppress(OSError):  # the data was fsynced, or is not wanted
-            os.close(file)
-
-
-def _write_at(file: int, data: bytes, offset: int) -> None:
-    """Write all of ``data`` at ``offset``: a nearly full disk takes a part, then refuses."""
-    while data:
-        written = os.pwrite(file, data, offset)
-        data, offset = data[written:], offset + written

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from voicecli.errors import SaveError
+from voicecli.playback.partfile import PartFile
+
+
+def names(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def test_what_was_there_stays_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"older")
+    file = PartFile(path)
+    file.write_at(b"6789", 5)
+    file.write_at(b"12345", 0)
+    assert path.read_bytes() == b"older"
+    file.finish(7)
+    assert path.read_bytes() == b"1234567"
+    assert names(tmp_path) == ["a.wav"]
+
+
+def test_what_is_cut_off_can_be_written_again(tmp_path):
+    file = PartFile(tmp_path / "a")
+    file.write_at(b"12345", 0)
+    file.truncate(2)
+    file.write_at(b"9", 3)
+    file.finish(4)
+    assert (tmp_path / "a").read_bytes() == b"12\x009"
+
+
+def test_discarded_it_leaves_no_trace_and_the_older_file(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"older")
+    file = PartFile(tmp_path / "a.wav")
+    file.write_at(b"1", 0)
+    file.discard()
+    file.discard()
+    assert names(tmp_path) == ["a.wav"]
+    assert (tmp_path / "a.wav").read_bytes() == b"older"
+
+
+def test_finished_there_is_nothing_to_discard(tmp_path):
+    file = PartFile(tmp_path / "a.wav")
+    file.finish(0)
+    file.discard()
+    assert names(tmp_path) == ["a.wav"]
+
+
+def test_discarding_does_not_mind_that_the_file_is_gone(tmp_path):
+    file = PartFile(tmp_path / "a.wav")
+    next(tmp_path.iterdir()).unlink()
+    file.discard()
+    assert names(tmp_path) == []
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    real, link = tmp_path / "disk" / "real.wav", tmp_path / "link.wav"
+    real.write_bytes(b"older")
+    link.symlink_to(Path("disk") / "real.wav")
+    file = PartFile(link)
+    file.write_at(b"newer", 0)
+    file.finish(5)
+    assert link.is_symlink()
+    assert real.read_bytes() == b"newer"
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_permissions_follow_the_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        PartFile(tmp_path / "a.wav").finish(0)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.wav").stat().st_mode) == mode
+
+
+def test_an_unwritable_folder_is_told_with_the_path(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    path = tmp_path / "file" / "a.wav"  # not even root can
+    with pytest.raises(SaveError) as caught:
+        PartFile(path)
+    assert caught.value.message == f"cannot save {path}: Not a directory"
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(SaveError, match="No such file or directory"):
+        PartFile(tmp_path / "none" / "a.wav")
+
+
+@pytest.mark.parametrize("path", [os.devnull, "/"])
+def test_devices_and_folders_are_refused(path):
+    with pytest.raises(SaveError, match="not a regular file"):
+        PartFile(Path(path))
+    assert not Path(path).is_file()
+
+
+def test_a_target_that_became_a_folder_is_told_and_nothing_stays(tmp_path):
+    file = PartFile(tmp_path / "a.wav")
+    (tmp_path / "a.wav").mkdir()
+    with pytest.raises(SaveError, match="Is a directory"):
+        file.finish(0)
+    assert names(tmp_path) == ["a.wav"]
