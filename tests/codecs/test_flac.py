@@ -231,6 +231,18 @@ def test_the_beginning_of_another_frame_is_told_where_no_total_is_known(extra):
     assert isinstance(fault, TruncatedStream)
 
 
+@pytest.mark.parametrize("commented", [False, True])
+def test_metadata_alone_is_a_stream_of_nothing(commented):
+    """As encoders leave it where there was no sample: a total of 0, or one never filled in."""
+    before, _ = parts(flac(9001, pipe=True))
+    if not commented:
+        before = b"fLaC\x80" + before[5:42]  # STREAMINFO is the last block
+    assert len(decoded(before)) == 0
+    assert len(decoded(before + flac(5000))) == 5000
+    for size in (41, len(before) - 1):
+        assert isinstance(faulty(before[:size])[1], TruncatedStream)
+
+
 def test_a_short_stream_is_told_after_the_streams_behind_it():
     before, frames = parts(flac(9001))
     got, fault = faulty(before, *frames[:2], flac(5000))

@@ -62,7 +62,8 @@ class FlacDecoder(PushDecoder):
     Samples of less than 16 bits are left-aligned in int16; those of up to 24 are
     exact in float32. Metadata is skipped, not kept. A damaged or missing frame
     ends the stream: what is lossless is not patched. The total in STREAMINFO is
-    believed unless it is 0, as streaming encoders write it.
+    believed unless it is 0, as streaming encoders write it; so a stream of nothing
+    but metadata is empty, or cut where a total says so.
     """
 
     def __init__(self) -> None:
@@ -70,7 +71,6 @@ class FlacDecoder(PushDecoder):
         self._buffer = bytearray()
         self._at = 0
         self._all_in = False
-        self._decoded_any = False
         self._reading = self._read_streams()
 
     def _push(self, data: bytes) -> Iterator[Pcm]:
@@ -125,7 +125,9 @@ class FlacDecoder(PushDecoder):
     def _read_streams(self) -> _Reading[None]:
         """All streams laid end to end; a short one is told at the very end."""
         cut: TruncatedStream | None = None
+        found = False
         while (yield from self._read_marker()):
+            found = True
             info = yield from self._read_metadata()
             position = yield from self._read_frames(info)
             if position < (info.total_frames or 0):
@@ -134,7 +136,7 @@ class FlacDecoder(PushDecoder):
                 )
         if cut is not None:
             raise cut
-        if not self._decoded_any:
+        if not found:
             raise CorruptStream("The stream holds no FLAC audio.")
 
     def _read_marker(self) -> _Reading[bool]:
@@ -185,7 +187,6 @@ class FlacDecoder(PushDecoder):
             packet = self._take(span.size_bytes)
             blocks = self._decode(codec, packet, info, sure=span.sure)
             position += blocks[0].frames
-            self._decoded_any = True
             yield blocks[0]
             if len(blocks) > 1 or not (span.sure or self._all_in):
                 raise CorruptStream("FLAC frames are missing or damaged.")
@@ -201,7 +202,7 @@ class FlacDecoder(PushDecoder):
         header = flac_frame_header(head, 0, info)
         if header is not None:
             return header
-        if head.startswith(_MARKER):
+        if not head or head.startswith(_MARKER):
             return None
         if len(head) < MAX_HEADER_BYTES:
             raise TruncatedStream("The FLAC stream ends before its first frame.")

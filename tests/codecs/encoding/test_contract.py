@@ -178,8 +178,6 @@ def test_no_sound_at_all_is_legal(codec):
     chunks = encoder.flush()
     assert sum(chunk.frames for chunk in chunks) == 0
     assert len(chunks) == (0 if codec == "pcm" else len(chunks))
-    if codec == "flac":
-        return  # a header and nothing after it, of which our decoder is suspicious
     stream = file_of(chunks)
     padding = 47 if codec == "mp3" else 0
     assert len(decoded(codec, stream)) == padding
