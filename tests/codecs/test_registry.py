@@ -11,6 +11,7 @@ import pytest
 from tests.codecs.streams import by, decode, decode_until_fault, joined, noise, samples_of, wav
 from voicecli.audio import AudioFormat
 from voicecli.codecs import CODECS, AutoDecoder, codec_for_suffix, make_decoder, preload
+from voicecli.codecs.encoding import make_encoder
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
 
 NAMES = ["pcm", "wav", "opus", "mp3", "aac", "flac"]
@@ -171,3 +172,17 @@ def test_feeding_on_after_a_fault_raises_it_again():
     for _ in range(2):
         with pytest.raises(UnsupportedFormat, match="CAF"):
             decoder.feed(b"caff\0\x01\0\0")
+
+
+@pytest.mark.parametrize("codec", NAMES[1:])
+def test_a_file_without_a_frame_is_no_answer(codec):
+    encoder = make_encoder(codec, 24_000, 1)
+    header = b"".join(chunk.data for chunk in encoder.flush())
+    patch = encoder.header_patch() or b""
+    empty = patch + header[len(patch) :]
+    assert decode(make_decoder(codec), [empty]) == []
+    for pieces in ([empty], by(1, empty)):
+        blocks, fault = decode_until_fault(AutoDecoder(codec), pieces)
+        assert blocks == []
+        assert isinstance(fault, BadResponse)
+        assert fault.message == f"the {codec} that came holds no audio"

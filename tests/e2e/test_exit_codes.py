@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.speech_server import FOREVER, Reply, clips_of, error
 from tests.support.tones import encode, tone
+from voicecli.codecs.encoding import make_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,13 @@ class Row:
 
 PCM = Reply(headers=RATE, chunk_bytes=4800)
 GARBAGE = b"\x01\x02\x03\x04" * 5000
+
+
+def without_sound(codec: str) -> Reply:
+    """All that a file of the format needs, and not one frame of audio."""
+    return Reply(body=b"".join(chunk.data for chunk in make_encoder(codec, 24_000, 1).flush()))
+
+
 HTML = b"<!doctype html><html><body><h1>It works!</h1></body></html>"
 
 SERVER: dict[str, Row] = {
@@ -79,6 +87,13 @@ SERVER: dict[str, Row] = {
     "empty body": Row(4, Reply(body=b""), "", "bad_response"),
     "empty body by Content-Length": Row(
         4, Reply(body=b"", framing="length"), "", "bad_response"
+    ),
+    "a WAV without a frame": Row(4, without_sound("wav"), "no audio", "bad_response", "wav"),
+    "an Opus stream without a packet": Row(
+        4, without_sound("opus"), "no audio", "bad_response", "opus"
+    ),
+    "a FLAC stream without a frame": Row(
+        4, without_sound("flac"), "no audio", "bad_response", "flac"
     ),
     "cut at half, chunked": Row(
         4, replace(PCM, cut_at=0.5), "", "network", spoken_s=CLIP_S / 2

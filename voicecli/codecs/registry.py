@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.codecs.media_type import MEDIA_TYPES, MediaType
 from voicecli.codecs.sniff import Sniffer
-from voicecli.errors import DecodeError, SourceError, UnsupportedFormat
+from voicecli.errors import BadResponse, DecodeError, SourceError, UnsupportedFormat
 
 if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Pcm
@@ -167,21 +167,23 @@ class AutoDecoder:
         """Say that no more bytes will come; return what is left.
 
         Raises:
-            BadResponse: the body is text, or empty.
+            BadResponse: the body is text, or empty, or has a beginning and an end
+                and no sound in between: who asked for speech did not get any.
             UnsupportedFormat: as `feed`.
             TruncatedStream: the format knows that something is missing.
             CorruptStream: nothing in the stream could be decoded.
         """
         if self._fault is not None:
             raise self._fault
-        if self._decoder is not None:
-            return self._decoder.flush()
         blocks: list[Pcm] = []
         try:
-            decision = self._sniffer.finish()
-            self._decoder = self._choose(decision.codec, decision.media_type)
-            blocks += self._decoder.feed(self._take_seen())
+            if self._decoder is None:
+                decision = self._sniffer.finish()
+                self._decoder = self._choose(decision.codec, decision.media_type)
+                blocks += self._decoder.feed(self._take_seen())
             blocks += self._decoder.flush()
+            if self._decoder.format is None:
+                raise BadResponse(f"the {self._name} that came holds no audio")
         except (DecodeError, SourceError) as fault:
             self._fault = fault
             if not blocks:
