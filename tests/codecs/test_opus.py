@@ -109,7 +109,7 @@ def test_streams_of_another_muxer_are_exact(frames, rate_hz):
 def test_packet_length_agrees_with_libopus(toc, rest):
     packet = bytes([toc]) + rest
     kinds = (libopus._int, libopus.ctypes.c_char_p, libopus._int, libopus._int)
-    count = libopus._function("opus_packet_get_nb_samples", *kinds)
+    count = libopus.c_function("opus_packet_get_nb_samples", *kinds)
     claimed = count(packet, len(packet), 48_000)
     assert packet_length(packet) == max(0, claimed)
 
@@ -548,14 +548,16 @@ def test_says_what_to_do_where_there_is_no_libopus():
     done = run(
         NO_BUNDLE + "ctypes.util.find_library = nowhere = lambda name: None\n"
         "from voicecli.codecs import AutoDecoder, make_decoder, preload\n"
+        "from voicecli.codecs.encoding import make_encoder\n"
         "from voicecli.errors import UnsupportedFormat\n"
         "from tests.codecs.streams import opus_head, opus_pages, page\n"
-        "for call in (lambda: preload('opus'),\n"
+        "for call in (lambda: preload('opus'), lambda: make_encoder('opus', 24000, 1),\n"
         "             lambda: AutoDecoder().feed(page([opus_head()], flags=2))):\n"
         "    try:\n"
         "        call()\n"
         "    except UnsupportedFormat as fault:\n"
-        "        assert 'libopus' in fault.message and 'libopus0' in fault.remedy\n"
+        "        assert fault.message == 'Opus needs libopus, and there is none on this machine'\n"
+        "        assert 'libopus0' in fault.remedy\n"
         "    else:\n"
         "        raise SystemExit('nothing raised')\n"
         "assert ctypes.util.find_library is nowhere\n"

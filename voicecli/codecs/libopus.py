@@ -67,7 +67,7 @@ def _import_opuslib() -> Any:
             return importlib.import_module("opuslib.api").libopus
     except Exception as fault:
         raise UnsupportedFormat(
-            "Opus cannot be decoded: there is no libopus on this machine",
+            "Opus needs libopus, and there is none on this machine",
             remedy="install it (apt-get install libopus0, brew install opus), "
             "or reinstall PyAV from its wheel, which carries one",
         ) from fault
@@ -78,8 +78,12 @@ def _import_opuslib() -> Any:
 _library = _import_opuslib()
 
 
-def _function(name: str, restype: Any, *argtypes: Any) -> Any:
-    """A private handle of a C function: subscripting a CDLL makes a new one each time."""
+def c_function(name: str, restype: Any, *argtypes: Any) -> Any:
+    """A private handle of a C function: subscripting a CDLL makes a new one each time.
+
+    ``restype`` and ``argtypes`` are `ctypes` types; a variadic function's own
+    arguments are not among them.
+    """
     function = _library[name]
     function.restype = restype
     function.argtypes = argtypes
@@ -87,17 +91,17 @@ def _function(name: str, restype: Any, *argtypes: Any) -> Any:
 
 
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
-_get_size = _function("opus_decoder_get_size", _int, _int)
-_init = _function("opus_decoder_init", _int, _pointer, ctypes.c_int32, _int)
-_ctl = _function("opus_decoder_ctl", _int, _pointer, _int)  # variadic: the value is not listed
-_decode = _function(
+_get_size = c_function("opus_decoder_get_size", _int, _int)
+_init = c_function("opus_decoder_init", _int, _pointer, ctypes.c_int32, _int)
+_ctl = c_function("opus_decoder_ctl", _int, _pointer, _int)
+_decode = c_function(
     "opus_decode", _int, _pointer, ctypes.c_char_p, ctypes.c_int32, _pointer, _int, _int
 )
 
 
 def version() -> str:
     """What the library calls itself, such as ``libopus 1.6.1``."""
-    return str(_function("opus_get_version_string", ctypes.c_char_p)().decode())
+    return str(c_function("opus_get_version_string", ctypes.c_char_p)().decode())
 
 
 class PacketDecoder:

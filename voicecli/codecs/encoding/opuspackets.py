@@ -9,13 +9,11 @@ prototypes of our own.
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.codecs import libopus  # first: it finds the library on behalf of opuslib
-
-import opuslib.api  # isort: skip
+from voicecli.codecs.libopus import c_function
 
 if TYPE_CHECKING:
     from voicecli.audio import Samples
@@ -28,23 +26,13 @@ MAX_PACKET_BYTES = 1276
 """The TOC byte and the longest frame of up to 20 ms (RFC 6716 section 3.4)."""
 
 
-def _function(name: str, restype: Any, *argtypes: Any) -> Any:
-    """A private handle of a C function: subscripting a CDLL makes a new one each time."""
-    function = opuslib.api.libopus[name]
-    function.restype = restype
-    function.argtypes = argtypes
-    return function
-
-
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
-_get_size = _function("opus_encoder_get_size", _int, _int)
-_init = _function("opus_encoder_init", _int, _pointer, ctypes.c_int32, _int, _int)
-_ctl = _function("opus_encoder_ctl", _int, _pointer, _int)  # variadic: the value is not listed
-_encode = _function(
+_get_size = c_function("opus_encoder_get_size", _int, _int)
+_init = c_function("opus_encoder_init", _int, _pointer, ctypes.c_int32, _int, _int)
+_ctl = c_function("opus_encoder_ctl", _int, _pointer, _int)
+_encode = c_function(
     "opus_encode_float", ctypes.c_int32, _pointer, _pointer, _int, _pointer, ctypes.c_int32
 )
-
-version = libopus.version
 
 
 class PacketEncoder:
