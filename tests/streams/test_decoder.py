@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.streams import by, encoded, noise, opus_packets, opus_pages, samples_of, wav
+from tests.streams.manual import Executor, settle
 from voicecli.codecs import CODECS
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
 from voicecli.streams import decoder as module
@@ -24,28 +25,9 @@ def joined(frames):
     return np.concatenate([frame.to_numpy() for frame in frames])
 
 
-class Executor:
-    """Keeps what is submitted until the test runs it."""
-
-    def __init__(self, monkeypatch):
-        self.tasks = []
-        self.count = 0
-        monkeypatch.setattr(module, "shared_executor", lambda: self)
-
-    def submit(self, work, *args):
-        self.count += 1
-        self.tasks.append(lambda: work(*args))
-
-    def run_one(self):
-        """As another thread would, which the test waits for."""
-        thread = threading.Thread(target=self.tasks.pop(0))
-        thread.start()
-        thread.join()
-
-
 @pytest.fixture
 def executor(monkeypatch):
-    return Executor(monkeypatch)
+    return Executor(monkeypatch, module)
 
 
 @pytest.fixture
@@ -54,12 +36,6 @@ def no_threads(monkeypatch):
         raise AssertionError("a thread was asked for")
 
     monkeypatch.setattr(module, "shared_executor", refuse)
-
-
-async def settle():
-    """Let every task go on as far as it can."""
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 async def produce(decoder, data, size):

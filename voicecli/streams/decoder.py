@@ -16,23 +16,18 @@ concurrent with itself.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import suppress
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from voicecli.streams.backlog import Backlog, Turn
 from voicecli.streams.buffer import BufferFull, StreamClosed
 from voicecli.streams.executor import CostMeter, pass_budget, shared_executor
+from voicecli.streams.frame import AudioFrame
 from voicecli.streams.framedecoder import FrameDecoder
+from voicecli.streams.stage import Stage, State
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from typing_extensions import Buffer
-
-    from voicecli.streams.frame import AudioFrame
 
 MAX_QUEUED_BYTES = 8 << 20
 MAX_AHEAD_S = 2.0
@@ -48,17 +43,7 @@ _THREADLESS = (None, "pcm", "wav")
 """Codecs decoded on the loop whatever waits: unknown yet, or a view of the bytes."""
 
 
-class _State(Enum):
-    """Where a stream stands; each can only become one further down, except by `aclose`."""
-
-    OPEN = auto()  # bytes may be pushed
-    ENDED = auto()  # all bytes were pushed
-    BROKEN = auto()  # a fault was found; it may still have to be told
-    FINISHED = auto()  # all was decoded
-    CLOSED = auto()  # closed on purpose
-
-
-class AudioStreamDecoder:
+class AudioStreamDecoder(Stage[AudioFrame]):
     """Decodes a stream of any of the six formats as it arrives.
 
     ::
@@ -100,19 +85,15 @@ class AudioStreamDecoder:
         max_queued_bytes: int = MAX_QUEUED_BYTES,
         max_ahead_s: float = MAX_AHEAD_S,
     ) -> None:
+        super().__init__()
         self._decoder = FrameDecoder(
             sample_rate=sample_rate, num_channels=num_channels, format=format
         )
         self._max_queued_bytes = max_queued_bytes
         self._max_ahead_s = max_ahead_s
-        self._state = _State.OPEN
         self._cost = CostMeter()
         self._backlog = Backlog()
-        self._is_away = False
-        self._frames: deque[AudioFrame] = deque()
         self._ahead_s = 0.0
-        self._news = asyncio.Event()  # for the consumer
-        self._room = asyncio.Event()  # for the producer
 
     @property
     def queued_bytes(self) -> int:
@@ -131,8 +112,8 @@ class AudioStreamDecoder:
             StreamClosed: after `end_input` or `aclose`.
         """
         chunk = bytes(data)  # itself, where it is bytes
-        if self._state is not _State.OPEN:
-            if self._state is _State.BROKEN:
+        if self._state is not State.OPEN:
+            if self._state is State.BROKEN:
                 return
             raise StreamClosed("push() after end_input() or aclose()")
         if not self._has_room(len(chunk)):
@@ -150,7 +131,7 @@ class AudioStreamDecoder:
             StreamClosed: after `end_input` or `aclose`, or when closed meanwhile.
         """
         size = memoryview(data).nbytes
-        while self._state is _State.OPEN and not self._has_room(size):
+        while self._state is State.OPEN and not self._has_room(size):
             self._room.clear()
             await self._room.wait()
         self.push(data)
@@ -161,40 +142,28 @@ class AudioStreamDecoder:
 
     def end_input(self) -> None:
         """Say that all bytes were pushed. Idempotent."""
-        if self._state is _State.OPEN:
-            self._turn_to(_State.ENDED)
+        if self._state is State.OPEN:
+            self._turn_to(State.ENDED)
+
+    def _drop(self) -> None:
+        self._backlog.clear()
 
     # The consumer's end.
 
-    def __aiter__(self) -> Self:
-        return self
-
     async def __anext__(self) -> AudioFrame:
-        while not self._frames:
-            if self._state is _State.CLOSED:
-                raise StopAsyncIteration
-            if self._is_away:
+        while not self._made:
+            if self._state in (State.BROKEN, State.FINISHED, State.CLOSED):
+                self._raise_end()
+            elif self._is_away:
                 await self._wait()
-            elif self._state in (_State.BROKEN, _State.FINISHED):
-                self._tell_fault()
-                raise StopAsyncIteration
-            elif self._backlog.size or self._state is _State.ENDED:
+            elif self._backlog.size or self._state is State.ENDED:
                 await self._decode_some()
             else:
                 await self._wait()
-        frame = self._frames.popleft()
+        frame = self._made.popleft()
         self._ahead_s -= frame.duration
         self._decode_ahead()
         return frame
-
-    def _tell_fault(self) -> None:
-        fault, self._decoder.fault = self._decoder.fault, None
-        if fault is not None:
-            raise fault
-
-    async def _wait(self) -> None:
-        self._news.clear()
-        await self._news.wait()
 
     async def _decode_some(self) -> None:
         """Decode a slice here if that is all, or has to be; else send one to the executor."""
@@ -222,19 +191,18 @@ class AudioStreamDecoder:
     def _take(self, size: int) -> Turn:
         """The next turn, in pieces short enough that it can end about when it should."""
         piece_bytes = _VIEW_BYTES if self._decoder.codec in _THREADLESS else _PIECE_BYTES
-        return self._backlog.take(size, piece_bytes, ended=self._state is _State.ENDED)
+        return self._backlog.take(size, piece_bytes, ended=self._state is State.ENDED)
 
     def _accept(self, turn: Turn) -> None:
         """Take over what a turn made of its pieces; on the loop's thread."""
         self._backlog.settle(turn)
         self._cost.add(turn.size, turn.spent_s)
-        self._frames.extend(turn.frames)
+        self._made.extend(turn.frames)
         self._ahead_s += sum(frame.duration for frame in turn.frames)
         if self._decoder.fault is not None:
-            self._backlog.clear()
-            self._turn_to(_State.BROKEN)
+            self._break(self._decoder.fault)
         elif turn.flushed:
-            self._turn_to(_State.FINISHED)
+            self._turn_to(State.FINISHED)
         else:
             self._room.set()
 
@@ -243,7 +211,7 @@ class AudioStreamDecoder:
     def _decode_ahead(self) -> None:
         if self._is_away or self._ahead_s >= self._max_ahead_s:
             return
-        if self._state in (_State.OPEN, _State.ENDED) and self._has_backlog():
+        if self._state in (State.OPEN, State.ENDED) and self._has_backlog():
             self._send_away()
 
     def _send_away(self) -> None:
@@ -260,36 +228,7 @@ class AudioStreamDecoder:
 
     def _back(self, turn: Turn) -> None:
         self._is_away = False
-        if self._state is not _State.CLOSED:
+        if self._state is not State.CLOSED:
             self._accept(turn)
             self._decode_ahead()
         self._news.set()
-
-    # The end.
-
-    def _turn_to(self, state: _State) -> None:
-        self._state = state
-        self._news.set()
-        self._room.set()
-
-    async def aclose(self) -> None:
-        """Drop everything and end the iteration, silently; waits for a slice under way.
-
-        Idempotent. Never needed for the interpreter to exit.
-        """
-        self._turn_to(_State.CLOSED)
-        self._backlog.clear()
-        self._frames.clear()
-        while self._is_away:
-            await self._wait()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()

@@ -1,9 +1,11 @@
 """An async stream encoder: push frames, iterate the bytes of a legal file.
 
 `push` only queues, whatever the frame's length: encoding 60 ms of Opus takes
-about a millisecond, which a loop with two hundred streams does not have. The
-work is done a stretch at a time on the threads that all streams share, and its
-chunks come back as they are made, so that the first page leaves at once.
+half a millisecond, which a loop with two hundred streams does not have. When
+the callback that pushed is over, what it left goes to the threads that all
+streams share, a stretch at a time, and chunks come back as they are made, so
+that the first page leaves at once. While a stretch is away nothing is handed
+over, only queued.
 
 Everything here belongs to the loop's thread. A task on the executor has the
 pure encoder to itself while ``_is_away`` and reports by ``call_soon_threadsafe``.
@@ -12,18 +14,20 @@ pure encoder to itself while ``_is_away`` and reports by ``call_soon_threadsafe`
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from contextlib import suppress
-from enum import Enum, auto
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from voicecli.codecs.encoding import Encoded, make_encoder
 from voicecli.streams.buffer import BufferFull, StreamClosed
 from voicecli.streams.executor import shared_executor
+from voicecli.streams.stage import Stage, State
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
 
     from voicecli.audio import Samples
     from voicecli.streams.frame import AudioFrame
@@ -37,16 +41,7 @@ _TASK_S = 0.24
 """Audio encoded before a thread looks for other streams' work: some milliseconds of it."""
 
 
-class _State(Enum):
-    """Where a stream stands; each can only become one further down."""
-
-    OPEN = auto()  # frames may be pushed
-    ENDED = auto()  # all frames were pushed
-    FINISHED = auto()  # the whole file is among the chunks, or a fault is
-    CLOSED = auto()  # closed on purpose
-
-
-class AudioStreamEncoder:
+class AudioStreamEncoder(Stage[Encoded]):
     """Encodes a stream of frames to opus, mp3, pcm, wav, aac or flac.
 
     ::
@@ -59,7 +54,8 @@ class AudioStreamEncoder:
     Iteration gives `voicecli.codecs.encoding.Encoded` chunks: ``data``, whose
     concatenation is one legal file with its headers in the first chunk, and
     ``frames``, how many samples per channel each stands for. It ends after
-    `flush` with the last chunk, and silently after `aclose`.
+    `flush` with the last chunk, and silently after `aclose`. What the codec
+    itself fails with is raised after the chunks that were good, once.
 
     All methods belong to one event loop's thread.
 
@@ -70,8 +66,9 @@ class AudioStreamEncoder:
         bitrate: in bit/s; None for a sensible one for speech.
         page_ms: length of an Ogg page after the first; None for 100.
         threaded: False encodes within `push`, on the loop.
-        max_queued_s: seconds of audio that may wait to be encoded. One frame
-            that is longer is taken when nothing else waits.
+        max_queued_s: seconds of audio that may wait, to be encoded or, as
+            chunks, to be iterated. A frame of any length is taken when nothing
+            else waits.
 
     Raises:
         UnsupportedFormat: no such codec, or not on this machine.
@@ -89,22 +86,20 @@ class AudioStreamEncoder:
         threaded: bool = True,
         max_queued_s: float = MAX_QUEUED_S,
     ) -> None:
+        super().__init__()
         self._encoder = make_encoder(
             codec, sample_rate, num_channels, bitrate_bps=bitrate, page_ms=page_ms
         )
         self._sample_rate = sample_rate
         self._num_channels = num_channels
         self._threaded = threaded
-        self._max_queued = round(max_queued_s * sample_rate)
+        self._max_waiting = round(max_queued_s * sample_rate)
         self._slice = max(1, round(_SLICE_S * sample_rate))
-        self._state = _State.OPEN
-        self._queue: deque[Samples] = deque()
+        self._stretch = max(1, round(_TASK_S * sample_rate)) if threaded else sys.maxsize
+        self._queue: deque[AudioFrame] = deque()
+        self._rest: Samples | None = None  # of a frame longer than a stretch; before the queue
         self._queued = 0  # frames, those on the executor included
-        self._is_away = False
-        self._fault: Exception | None = None
-        self._chunks: deque[Encoded] = deque()
-        self._news = asyncio.Event()  # for the consumer
-        self._room = asyncio.Event()  # for the producer
+        self._unread = 0  # frames that the chunks made stand for
 
     @property
     def queued_duration(self) -> float:
@@ -116,26 +111,34 @@ class AudioStreamEncoder:
     def push(self, frame: AudioFrame) -> None:
         """Queue a frame of any length; its memory must not be written to afterwards.
 
+        What is pushed after a fault was found is dropped: the iteration tells it.
+
         Raises:
             ValueError: the frame has another rate or other channels.
             BufferFull: more than ``max_queued_s`` would wait; nothing was queued.
             StreamClosed: after `flush` or `aclose`.
+            RuntimeError: no event loop runs, and ``threaded``; nothing was queued.
         """
-        self._check(frame)
+        if (frame.sample_rate, frame.num_channels) != (self._sample_rate, self._num_channels):
+            raise ValueError(
+                f"the encoder takes {self._sample_rate} Hz, {self._num_channels} channels; "
+                f"the frame has {frame.sample_rate} Hz, {frame.num_channels}"
+            )
+        if self._state is not State.OPEN:
+            if self._state is State.BROKEN:
+                return
+            raise StreamClosed("push() after flush() or aclose()")
         if not self._has_room(frame.samples_per_channel):
             raise BufferFull(
-                f"{self.queued_duration:.1f} s of audio wait to be encoded: "
-                "await push_async(), or iterate faster"
+                f"{self._waiting / self._sample_rate:.1f} s of audio wait to be encoded or "
+                "iterated: await push_async(), or iterate faster"
             )
-        samples = frame.to_numpy()
+        if self._threaded:
+            self._send_away_soon()
+        self._queue.append(frame)
+        self._queued += frame.samples_per_channel
         if not self._threaded:
-            self._chunks.extend(self._encoder.feed(samples))
-            self._news.set()
-            return
-        self._queue.append(samples)
-        self._queued += samples.shape[0]
-        if not self._is_away:
-            self._send_away()
+            self._encode(*self._take(), _call)
 
     async def push_async(self, frame: AudioFrame) -> None:
         """Queue a frame as `push` does, waiting until there is room. One producer at a time.
@@ -144,145 +147,141 @@ class AudioStreamEncoder:
             ValueError: as `push`.
             StreamClosed: as `push`, or when closed meanwhile.
         """
-        while self._state is _State.OPEN and not self._has_room(frame.samples_per_channel):
+        while self._state is State.OPEN and not self._has_room(frame.samples_per_channel):
             self._room.clear()
             await self._room.wait()
         self.push(frame)
 
-    def _check(self, frame: AudioFrame) -> None:
-        if self._state is not _State.OPEN:
-            raise StreamClosed("push() after flush() or aclose()")
-        if (frame.sample_rate, frame.num_channels) != (self._sample_rate, self._num_channels):
-            raise ValueError(
-                f"the encoder takes {self._sample_rate} Hz, {self._num_channels} channels; "
-                f"the frame has {frame.sample_rate} Hz, {frame.num_channels}"
-            )
+    @property
+    def _waiting(self) -> int:
+        return self._queued + self._unread
 
     def _has_room(self, frames: int) -> bool:
-        return not self._queued or self._queued + frames <= self._max_queued
+        waiting = self._waiting
+        return not waiting or waiting + frames <= self._max_waiting
 
     def flush(self) -> None:
-        """Say that all frames were pushed; the rest of the file follows. Idempotent."""
-        if self._state is not _State.OPEN:
+        """Say that all frames were pushed; the rest of the file follows. Idempotent.
+
+        Raises:
+            RuntimeError: no event loop runs, and ``threaded``.
+        """
+        if self._state is not State.OPEN:
             return
-        self._state = _State.ENDED
+        if self._threaded:
+            self._send_away_soon()
+        self._state = State.ENDED
         if not self._threaded:
-            self._chunks.extend(self._encoder.flush())
-            self._finish()
-        elif not self._is_away:
-            self._send_away()
+            self._encode(*self._take(), _call)
 
     end_input = flush
 
-    # Encoding on the executor.
+    def _drop(self) -> None:
+        self._queue.clear()
+        self._rest = None
+        self._queued = 0
+
+    # The consumer's end.
+
+    async def __anext__(self) -> Encoded:
+        while not self._made:
+            if self._state in (State.BROKEN, State.FINISHED, State.CLOSED):
+                self._raise_end()
+            await self._wait()
+        chunk = self._made.popleft()
+        self._unread -= chunk.frames
+        self._room.set()
+        return chunk
+
+    # Encoding, on the executor or here.
+
+    def _send_away_soon(self) -> None:
+        """When this callback is over: waking a thread takes longer than all else in `push`."""
+        if not self._is_away:
+            asyncio.get_running_loop().call_soon(self._send_away)
+            self._is_away = True
 
     def _send_away(self) -> None:
-        """Give the next stretch, and after the last one the end, to a shared thread."""
+        if self._state is State.CLOSED:
+            self._is_away = False
+            self._news.set()
+            return
+        tell = partial(_call_in, asyncio.get_running_loop())
+        shared_executor().submit(self._encode, *self._take(), tell)
+
+    def _take(self) -> tuple[list[Samples], bool]:
+        """The next stretch, and whether the end follows it."""
         pieces: list[Samples] = []
-        left = round(_TASK_S * self._sample_rate)
-        while self._queue and left > 0:
-            samples = self._queue.popleft()
+        left, rest, self._rest = self._stretch, self._rest, None
+        while left > 0 and (rest is not None or self._queue):
+            samples = self._queue.popleft().to_numpy() if rest is None else rest
+            rest = None
             if samples.shape[0] > left:
-                self._queue.appendleft(samples[left:])
-                samples = samples[:left]
+                samples, self._rest = samples[:left], samples[left:]
             pieces.append(samples)
             left -= samples.shape[0]
-        is_last = self._state is _State.ENDED and not self._queue
-        self._is_away = True
-        loop = asyncio.get_running_loop()
-        shared_executor().submit(self._encode_away, pieces, is_last, loop)
+        return pieces, self._state is State.ENDED and not self._has_more()
 
-    def _encode_away(
-        self,
-        pieces: list[Samples],
-        is_last: bool,  # noqa: FBT001  submit passes by position
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        """On an executor's thread, which has the pure encoder to itself."""
-        done, fault, chunks = 0, None, []
+    def _has_more(self) -> bool:
+        return self._rest is not None or bool(self._queue)
+
+    def _encode(self, pieces: list[Samples], is_last: bool, tell: _Tell) -> None:  # noqa: FBT001  submit passes by position
+        """Encode a stretch; on any thread, which has the pure encoder to itself.
+
+        What a slice made is told when the next one begins, and what the last one
+        made together with the end: the loop is woken as seldom as can be.
+        """
+        made: list[Encoded] = []
+        fault: Exception | None = None
         try:
             for samples in pieces:
                 for start in range(0, samples.shape[0], self._slice):
-                    piece = samples[start : start + self._slice]
-                    done += piece.shape[0]
-                    if made := self._encoder.feed(piece):
-                        with suppress(RuntimeError):  # the loop was closed
-                            loop.call_soon_threadsafe(self._deliver, made)
-            chunks = self._encoder.flush() if is_last else []
-        except Exception as error:  # noqa: BLE001  told by the iteration
+                    if made:
+                        tell(self._accept, made)
+                    made = self._encoder.feed(samples[start : start + self._slice])
+            if is_last:
+                made = made + self._encoder.flush()
+        except Exception as error:  # noqa: BLE001  raised by the iteration
             fault = error
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._back, done, chunks, is_last, fault)
+        tell(self._back, sum(map(len, pieces)), made, is_last, fault)
 
-    def _deliver(self, chunks: list[Encoded]) -> None:
-        if self._state is not _State.CLOSED:
-            self._chunks.extend(chunks)
+    def _accept(self, chunks: list[Encoded]) -> None:
+        if self._state is not State.CLOSED:
+            self._made.extend(chunks)
+            self._unread += sum(chunk.frames for chunk in chunks)
             self._news.set()
 
     def _back(
         self,
-        done: int,
+        frames: int,
         chunks: list[Encoded],
         is_last: bool,  # noqa: FBT001  call_soon passes by position
         fault: Exception | None,
     ) -> None:
+        """Take over what a stretch of ``frames`` became, and go on with the next."""
         self._is_away = False
-        self._queued -= done
-        self._room.set()
-        if self._state is not _State.CLOSED:
-            self._deliver(chunks)
-            self._fault = fault
-            if is_last or fault is not None:
-                self._finish()
-            elif self._queue or self._state is _State.ENDED:
-                self._send_away()
+        self._accept(chunks)
         self._news.set()
-
-    def _finish(self) -> None:
-        self._state = _State.FINISHED
-        self._queue.clear()
-        self._queued = 0
-        self._news.set()
+        if self._state is State.CLOSED:
+            return
+        self._queued -= frames
         self._room.set()
+        if fault is not None:
+            self._break(fault)
+        elif is_last:
+            self._turn_to(State.FINISHED)
+        elif self._has_more() or self._state is State.ENDED:
+            self._is_away = True
+            self._send_away()
 
-    # The consumer's end.
 
-    def __aiter__(self) -> Self:
-        return self
+_Tell: TypeAlias = "Callable[..., None]"
 
-    async def __anext__(self) -> Encoded:
-        while not self._chunks:
-            if self._state in (_State.FINISHED, _State.CLOSED):
-                fault, self._fault = self._fault, None
-                if fault is not None:
-                    raise fault
-                raise StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
-        return self._chunks.popleft()
 
-    async def aclose(self) -> None:
-        """Drop everything and end the iteration, silently; waits for a stretch under way.
+def _call(callback: Callable[..., None], *args: object) -> None:
+    callback(*args)
 
-        Idempotent. Never needed for the interpreter to exit.
-        """
-        self._state = _State.CLOSED
-        self._fault = None
-        self._queue.clear()
-        self._chunks.clear()
-        self._news.set()
-        self._room.set()
-        while self._is_away:
-            self._news.clear()
-            await self._news.wait()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
+def _call_in(loop: AbstractEventLoop, callback: Callable[..., None], *args: object) -> None:
+    with suppress(RuntimeError):  # the loop was closed, and with it whoever waited
+        loop.call_soon_threadsafe(callback, *args)
