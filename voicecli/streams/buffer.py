@@ -37,13 +37,13 @@ class StreamBuffer(io.RawIOBase):
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         super().__init__()
-        if max_bytes < 1:
-            raise ValueError("a buffer holds at least one byte")
         self._max_bytes = max_bytes
         self._changed = threading.Condition()
         self._chunks: deque[memoryview] = deque()
         self._size = 0
         self._ended = False
+        if max_bytes < 1:  # last: the base class closes what was half made
+            raise ValueError("a buffer holds at least one byte")
 
     @property
     def size(self) -> int:
