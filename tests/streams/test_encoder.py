@@ -187,7 +187,7 @@ def test_chunks_come_while_the_rest_is_still_encoded(monkeypatch):
     asyncio.run(main())
     names = [name for name, _ in told]
     assert names == ["_accept", "_accept", "_back"]
-    first_page = told[0][1][0]
+    _, first_page = told[0][1]
     assert first_page[0].data.startswith(b"OggS")
 
 

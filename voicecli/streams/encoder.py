@@ -232,24 +232,30 @@ class AudioStreamEncoder(Stage[Encoded]):
         made together with the end: the loop is woken as seldom as can be.
         """
         made: list[Encoded] = []
-        fault: Exception | None = None
+        done, fault = 0, None
         try:
             for samples in pieces:
                 for start in range(0, samples.shape[0], self._slice):
                     if made:
-                        tell(self._accept, made)
-                    made = self._encoder.feed(samples[start : start + self._slice])
+                        tell(self._accept, done, made)
+                        done = 0
+                    piece = samples[start : start + self._slice]
+                    made = self._encoder.feed(piece)
+                    done += piece.shape[0]
             if is_last:
                 made = made + self._encoder.flush()
         except Exception as error:  # noqa: BLE001  raised by the iteration
             fault = error
-        tell(self._back, sum(map(len, pieces)), made, is_last, fault)
+        tell(self._back, done, made, is_last, fault)
 
-    def _accept(self, chunks: list[Encoded]) -> None:
+    def _accept(self, frames: int, chunks: list[Encoded]) -> None:
+        """Take over what ``frames`` more, fed to the codec, became."""
         if self._state is not State.CLOSED:
+            self._queued -= frames
             self._made.extend(chunks)
             self._unread += sum(chunk.frames for chunk in chunks)
-            self._news.set()
+            self._room.set()
+        self._news.set()
 
     def _back(
         self,
@@ -258,14 +264,11 @@ class AudioStreamEncoder(Stage[Encoded]):
         is_last: bool,  # noqa: FBT001  call_soon passes by position
         fault: Exception | None,
     ) -> None:
-        """Take over what a stretch of ``frames`` became, and go on with the next."""
+        """Take over the last of a stretch, and go on with the next."""
         self._is_away = False
-        self._accept(chunks)
-        self._news.set()
+        self._accept(frames, chunks)
         if self._state is State.CLOSED:
             return
-        self._queued -= frames
-        self._room.set()
         if fault is not None:
             self._break(fault)
         elif is_last:
