@@ -175,13 +175,17 @@ class TestTold:
             "import gc, sys\n"
             "gc.disable()\n"
             "from voicecli.cli.running import _CollectGarbageAgain\n"
-            "_CollectGarbageAgain().playback_started(0.0)\n"
+            "from voicecli.playback.base import SinkSnapshot\n"
+            "watch = _CollectGarbageAgain()\n"
+            "watch.progressed(0.0, SinkSnapshot(False, False, 1.0, 0.0))\n"
+            "print(gc.isenabled())\n"
+            "watch.progressed(0.1, SinkSnapshot(True, False, 1.0, 0.1))\n"
             "print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
         )
-        assert done.stdout == "True True\n"
+        assert done.stdout == "False\nTrue True\n"
 
 
 def test_a_reader_of_the_json_that_left_does_not_change_the_status(tmp_path, server):

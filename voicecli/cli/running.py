@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from voicecli.errors import VoiceError
-    from voicecli.playback.base import SinkReport
+    from voicecli.playback.base import SinkReport, SinkSnapshot
     from voicecli.sources.base import ByteSource
 
     MakeSources = Callable[[Session], Iterable[ByteSource]]
@@ -142,15 +142,16 @@ def _cancelling(session: Session) -> Iterator[None]:
 
 
 class _CollectGarbageAgain:
-    """Ends the collector's leave once something is heard.
+    """Ends the collector's leave once something is heard, or taken where nothing is to be.
 
     What was imported is taken out of its sight: it is never garbage, and a look
     through all of it would hold up the audio callback.
     """
 
-    def playback_started(self, at: float) -> None:  # noqa: ARG002  an observer's hook
-        gc.freeze()
-        gc.enable()
+    def progressed(self, at: float, snapshot: SinkSnapshot) -> None:  # noqa: ARG002
+        if snapshot.heard_s > 0 and not gc.isenabled():
+            gc.freeze()
+            gc.enable()
 
 
 class _Narrator:
