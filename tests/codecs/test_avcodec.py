@@ -6,8 +6,8 @@ import pytest
 
 from tests.codecs.encoders import adts, adts_frames, flac, mp3_frames, raw_mp3
 from voicecli.audio import Pcm
-from voicecli.codecs.avcodec import MAX_LOST_RUN, Concealer, PacketDecoder, PushDecoder, _to_pcm
-from voicecli.errors import CorruptStream, TruncatedStream
+from voicecli.codecs.avcodec import MAX_LOST_RUN, Concealer, PacketDecoder, _to_pcm
+from voicecli.errors import CorruptStream
 
 
 def block(value=1.0, frames=4):
@@ -123,68 +123,3 @@ def test_libavs_log_stays_as_the_process_has_it(capfd):
         PacketDecoder("mp3float").decode(b"junk" * 99)
     assert av.logging.get_level() == level
     assert capfd.readouterr() == ("", "")
-
-
-# --- the push shape
-
-
-class Echo(PushDecoder):
-    """A block for each byte, a fault for each ``!``, and whatever `ends` says."""
-
-    def __init__(self, ends=()):
-        super().__init__()
-        self.ends = ends
-
-    def _push(self, data):
-        for byte in data:
-            if byte == ord("!"):
-                raise CorruptStream("!")
-            yield block(byte)
-
-    def _finish(self):
-        for end in self.ends:
-            if isinstance(end, Exception):
-                raise end
-            yield end
-
-
-def test_blocks_before_a_fault_come_before_the_fault():
-    decoder = Echo()
-    assert len(decoder.feed(b"ab!c")) == 2
-    for call in (decoder.flush, lambda: decoder.feed(b"d")):
-        with pytest.raises((CorruptStream, ValueError)):
-            call()
-
-
-def test_a_fault_alone_is_raised_at_once_and_again():
-    decoder = Echo()
-    for data in (b"!", b"a"):
-        with pytest.raises(CorruptStream):
-            decoder.feed(data)
-
-
-def test_flush_gives_blocks_then_the_fault():
-    decoder = Echo([block(), TruncatedStream("cut")])
-    assert len(decoder.flush()) == 1
-    with pytest.raises(TruncatedStream):
-        decoder.flush()
-
-
-def test_a_second_flush_without_fault_gives_nothing():
-    decoder = Echo([block()])
-    assert len(decoder.flush()) == 1
-    assert decoder.flush() == []
-
-
-def test_feeding_a_finished_decoder_is_misuse():
-    decoder = Echo()
-    decoder.flush()
-    with pytest.raises(ValueError, match="flush"):
-        decoder.feed(b"a")
-
-
-def test_format_is_that_of_the_latest_block():
-    decoder = Echo()
-    assert decoder.format is None
-    decoder.feed(b"a!")
-    assert decoder.format == block().format

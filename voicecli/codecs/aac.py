@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.avcodec import Concealer, PacketDecoder, PushDecoder
+from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.mpeg import ADTS
 from voicecli.codecs.mpegsync import FrameReader
+from voicecli.codecs.push import PushDecoder
 from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:

@@ -21,9 +21,10 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.avcodec import Concealer, PacketDecoder, PushDecoder
+from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.mpeg import MP3
 from voicecli.codecs.mpegsync import FrameReader
+from voicecli.codecs.push import PushDecoder
 from voicecli.errors import CorruptStream, DecodeError, TruncatedStream
 
 if TYPE_CHECKING:

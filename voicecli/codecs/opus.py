@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio import AudioFormat, Pcm
+from voicecli.audio import Pcm
 from voicecli.codecs.ogg import OggDemuxer, Page, codec_of
 from voicecli.codecs.opusformat import TICK, OpusHead, packet_length
+from voicecli.codecs.push import PushDecoder
 from voicecli.errors import CorruptStream, DecodeError, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from voicecli.codecs.libopus import PacketDecoder
@@ -158,12 +161,14 @@ class _Link:
         self._packets.recover(packet, address + invented * 2 * self.head.channels, recovered)
 
 
-class OpusDecoder:
-    """Ogg Opus, mono or stereo, one stream or a chain of them.
+class OpusDecoder(PushDecoder):
+    """Ogg Opus, mono or stereo, one stream or a chain; see `voicecli.codecs.base.Decoder`.
 
     Multiplexed streams of other codecs are passed over. Lost and damaged pages
     are concealed for as long as their granule positions say, within reason.
-    Memory is the chunk fed, one page, one packet, and the samples returned.
+    Memory is the chunk fed, one page, one packet, and the samples returned. What is
+    refused as `UnsupportedFormat` is Ogg of another codec, more than two channels,
+    and everything where there is no libopus.
 
     Args:
         rate_hz: rate to decode at: 8000, 12000, 16000, 24000 or 48000. Every one
@@ -176,54 +181,23 @@ class OpusDecoder:
     def __init__(self, rate_hz: int = 48_000) -> None:
         if rate_hz not in _RATES_HZ:
             raise ValueError(f"Opus decodes at {_RATES_HZ}, not at {rate_hz} Hz")
+        super().__init__()
         self._rate_hz = rate_hz
-        self._format: AudioFormat | None = None
         self._demuxer = OggDemuxer()
         self._link: _Link | None = None
         self._stranger: str | None = None  # a codec seen where Opus was looked for
         self._refused = 0
         self._decoded = 0
         self._broken_off = False  # a link of the chain had no end
-        self._fault: DecodeError | None = None
 
-    @property
-    def format(self) -> AudioFormat | None:
-        """Format of the latest block (int16), or None before the first."""
-        return self._format
+    def _push(self, data: bytes) -> Iterator[Pcm]:
+        yield from self._take_all(self._demuxer.feed(data))
 
-    def feed(self, data: bytes) -> list[Pcm]:
-        """Take bytes of any length; return one block for each link that has new packets.
-
-        Raises:
-            UnsupportedFormat: Ogg of another codec, more than two channels, or no
-                libopus on this machine.
-            CorruptStream: an Opus header that makes no sense.
-        """
-        if self._fault is not None:
-            raise self._fault
-        blocks: list[Pcm] = []
-        pages = self._demuxer.feed(data)
-        if pages:
-            self._take_all(pages, blocks)
-        return blocks
-
-    def flush(self) -> list[Pcm]:
-        """Say that no more bytes will come; return what the unfinished last page held.
-
-        Raises:
-            TruncatedStream: a stream of the chain has no page marked as its last.
-            CorruptStream: there was no Opus in it, or not one packet decoded.
-        """
-        if self._fault is not None:
-            raise self._fault
-        blocks: list[Pcm] = []
-        self._take_all(self._demuxer.flush(), blocks)
-        if self._fault is None:
-            self._leave_link()
-            self._fault = self._verdict()
-        if self._fault is not None and not blocks:
-            raise self._fault
-        return blocks
+    def _finish(self) -> Iterator[Pcm]:
+        yield from self._take_all(self._demuxer.flush())
+        self._leave_link()
+        if fault := self._verdict():
+            raise fault
 
     def _verdict(self) -> DecodeError | None:
         """What is wrong with the stream as a whole."""
@@ -240,25 +214,24 @@ class OpusDecoder:
             return None
         return UnsupportedFormat(f"Ogg with {self._stranger} inside is not supported, only Opus")
 
-    def _take_all(self, pages: list[Page], blocks: list[Pcm]) -> None:
-        """Route pages to the current link; a fault waits behind the blocks before it."""
+    def _take_all(self, pages: list[Page]) -> Iterator[Pcm]:
+        """Route pages to the current link, and render what they brought, also before a fault."""
         try:
             for page in pages:
                 if page.first:
-                    self._begin(page, blocks)
+                    yield from self._begin(page)
                 elif self._link is not None and page.serial == self._link.serial:
                     self._link.take(page)
                     if page.last:
-                        self._render(blocks)  # a trimmed end must not move to what follows
+                        yield from self._render()  # a trimmed end must not move to what follows
                 elif self._link is None and (fault := self._unsupported()):
                     raise fault
-        except DecodeError as fault:
-            self._fault = fault
-        self._render(blocks)
-        if self._fault is not None and not blocks:
-            raise self._fault
+        except DecodeError:
+            yield from self._render()
+            raise
+        yield from self._render()
 
-    def _begin(self, page: Page, blocks: list[Pcm]) -> None:
+    def _begin(self, page: Page) -> Iterator[Pcm]:
         """Look at the first page of a logical stream; if it is Opus, it is the one to play.
 
         First pages side by side are multiplexed streams, of which the first Opus
@@ -271,7 +244,7 @@ class OpusDecoder:
         if codec != "Opus":
             self._stranger = self._stranger or codec or "an unknown codec"
             return
-        self._render(blocks)
+        yield from self._render()
         self._leave_link()
         self._link = _Link(page.serial, OpusHead.parse(packet), self._rate_hz)
 
@@ -281,8 +254,7 @@ class OpusDecoder:
             self._decoded += self._link.decoded
             self._broken_off |= not self._link.ended
 
-    def _render(self, blocks: list[Pcm]) -> None:
+    def _render(self) -> Iterator[Pcm]:
         samples = self._link.render() if self._link is not None else None
         if samples is not None:
-            blocks.append(Pcm(samples, self._rate_hz))
-            self._format = blocks[-1].format
+            yield Pcm(samples, self._rate_hz)

@@ -21,12 +21,13 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from voicecli.audio import AudioFormat, Pcm
+from voicecli.audio import Pcm
+from voicecli.codecs.push import PushDecoder
 from voicecli.codecs.wavformat import WavFormat
-from voicecli.errors import CorruptStream, DecodeError, TruncatedStream, UnsupportedFormat
+from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _CHUNK = struct.Struct("<4sI")
 _RIFF_BYTES = 12
@@ -63,16 +64,17 @@ def _may_be_header(buffer: bytes, at: int) -> bool:
     return b"WAVE".startswith(form) and any(known.startswith(first) for known in _FIRST_CHUNKS)
 
 
-class WavDecoder:
-    """RIFF/WAVE of 8 to 64 bits, one file or many in a row.
+class WavDecoder(PushDecoder):
+    """RIFF/WAVE of 8 to 64 bits, one file or many in a row; see `voicecli.codecs.base.Decoder`.
 
     8 and 16 bits come out as int16, exactly; everything else as float32. Rate,
-    channels and sample type may change from file to file. Memory is the chunk
-    fed and less than one frame or header besides.
+    channels and sample type may change from file to file. 16-bit blocks are views
+    of the chunk where it begins on a frame. Memory is the chunk fed and less than
+    one frame or header besides.
     """
 
     def __init__(self) -> None:
-        self._format: AudioFormat | None = None
+        super().__init__()
         self._buffer = b""
         self._at = 0  # bytes of the buffer that are dealt with
         self._step: Callable[[list[Pcm]], bool] = self._read_riff
@@ -81,55 +83,27 @@ class WavDecoder:
         self._may_be_padded = False
         self._left_bytes: int | None = None  # of the data chunk; None: size unknown
         self._short: TruncatedStream | None = None  # told at the end, the first one
-        self._fault: DecodeError | None = None
 
-    @property
-    def format(self) -> AudioFormat | None:
-        """Format of the latest block, or None before the first."""
-        return self._format
-
-    def feed(self, data: bytes) -> list[Pcm]:
-        """Take bytes of any length, return the whole frames in them.
-
-        16-bit blocks are views of ``data`` where a chunk begins on a frame.
-
-        Raises:
-            CorruptStream: no RIFF/WAVE, or a ``fmt`` that makes no sense.
-            UnsupportedFormat: a coding that is no PCM, by name.
-        """
-        if self._fault is not None:
-            raise self._fault
-        blocks: list[Pcm] = []
+    def _push(self, data: bytes) -> Iterator[Pcm]:
         self._buffer = self._buffer[self._at :] + data
         self._at = 0
-        try:
-            while self._step(blocks):
-                pass
-        except DecodeError as fault:
-            self._fault = fault
-            if not blocks:
-                raise
-        return blocks
+        more = True
+        while more:
+            blocks: list[Pcm] = []
+            more = self._step(blocks)
+            yield from blocks
 
-    def flush(self) -> list[Pcm]:
-        """Say that no more bytes will come; return what was held back.
-
-        Raises:
-            TruncatedStream: a header, the data of known size, or a frame was cut.
-        """
-        if self._fault is not None:
-            raise self._fault
-        blocks: list[Pcm] = []
+    def _finish(self) -> Iterator[Pcm]:
         if self._step == self._read_data:
+            blocks: list[Pcm] = []
             stop = self._data_end()
             self._emit(stop, blocks)
             self._end_data(stop)
+            yield from blocks
         elif self._step != self._seek_riff:
             self._cut("the WAV stream ended before its data began")
-        self._fault = self._short
-        if self._fault is not None and not blocks:
-            raise self._fault
-        return blocks
+        if self._short is not None:
+            raise self._short
 
     # Steps: each does what the bytes at hand allow and returns whether another may follow.
 
@@ -214,9 +188,8 @@ class WavDecoder:
         frames = (stop - self._at) // self._layout.bytes_per_frame
         if not frames:
             return
-        block = Pcm(self._layout.samples(self._buffer, self._at, frames), self._layout.rate_hz)
-        self._format = block.format
-        blocks.append(block)
+        samples = self._layout.samples(self._buffer, self._at, frames)
+        blocks.append(Pcm(samples, self._layout.rate_hz))
         taken = frames * self._layout.bytes_per_frame
         self._at += taken
         if self._left_bytes is not None:

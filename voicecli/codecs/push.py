@@ -1,0 +1,80 @@
+"""The push shape that all decoders share: blocks are returned before a fault is raised."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from voicecli.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from voicecli.audio import AudioFormat, Pcm
+
+
+class PushDecoder(ABC):
+    """The face of `voicecli.codecs.base.Decoder` over two generators.
+
+    A subclass yields blocks from `_push` and `_finish` and raises where it must;
+    this class sees to it that blocks made before a fault are returned before the
+    fault is raised.
+    """
+
+    def __init__(self) -> None:
+        self._format: AudioFormat | None = None
+        self._fault: DecodeError | None = None
+        self._ended = False
+
+    @property
+    def format(self) -> AudioFormat | None:
+        """Format of the latest block, or None before the first."""
+        return self._format
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes of any length, return the blocks that became decodable.
+
+        Raises:
+            CorruptStream: the stream is damaged where decoding cannot go on.
+            UnsupportedFormat: the stream is not what this decoder takes.
+            ValueError: called after `flush`.
+        """
+        if self._ended:
+            raise ValueError("feed() after flush(): a decoder serves one stream")
+        return self._collect(self._push(data))
+
+    def flush(self) -> list[Pcm]:
+        """Say that no more bytes will come; return what is left.
+
+        Where blocks and a fault are both left, the blocks are returned and a
+        second call raises the fault.
+
+        Raises:
+            TruncatedStream: the format knows that something is missing.
+            CorruptStream: nothing in the stream could be decoded.
+        """
+        blocks = iter(()) if self._ended else self._finish()
+        self._ended = True
+        return self._collect(blocks)
+
+    def _collect(self, blocks: Iterator[Pcm]) -> list[Pcm]:
+        if self._fault is not None:
+            raise self._fault
+        collected: list[Pcm] = []
+        try:
+            for block in blocks:
+                collected.append(block)
+                self._format = block.format
+        except DecodeError as fault:
+            self._fault = fault
+            if not collected:
+                raise
+        return collected
+
+    @abstractmethod
+    def _push(self, data: bytes) -> Iterator[Pcm]:
+        """Yield what ``data`` completes."""
+
+    @abstractmethod
+    def _finish(self) -> Iterator[Pcm]:
+        """Yield what the end of the stream completes, then raise what is wrong with it."""
