@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +56,20 @@ def test_what_may_succeed_later_says_so():
     assert NetworkError("reset", retryable=True).retryable
     assert RateLimited("429").retry_after_s is None
     assert RateLimited("429", retry_after_s=7.0).retry_after_s == 7.0
+
+
+def messages():
+    """What the package's errors are made with, as it stands in the source."""
+    names = {kind.__name__ for kind in KINDS}
+    for path in Path(errors.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) in names and node.args:
+                yield re.sub(r"^f?['\"]|['\"]$", "", ast.unparse(node.args[0]))
+
+
+def test_messages_go_on_behind_a_colon():
+    """As in "voicecli: error: the connection was cut": names and initials may be capitals."""
+    said = list(messages())
+    assert len(said) > 50
+    begins = re.compile(r"[^A-Z]|[A-Z]{2}|Ogg|Opus|PortAudio")
+    assert [one for one in said if not begins.match(one) or one.endswith(".")] == []

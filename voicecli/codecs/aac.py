@@ -58,7 +58,7 @@ class AacDecoder(PushDecoder):
         for frame in self._reader.finish():
             yield from self._take(frame)
         if not self._decoded_any:
-            raise CorruptStream("The stream holds no AAC audio.")
+            raise CorruptStream("the stream holds no AAC audio")
 
     def _take(self, frame: Frame) -> Iterator[Pcm]:
         if frame.header.identity != self._identity or self._opens_stream(frame):

@@ -65,7 +65,7 @@ class PacketDecoder:
         try:
             return [_to_pcm(frame) for frame in self._context.decode(_padded(packet))]
         except av.FFmpegError as refusal:
-            raise CorruptStream(f"The audio data is damaged ({refusal.strerror}).") from refusal
+            raise CorruptStream(f"the audio data is damaged ({refusal.strerror})") from refusal
 
     def reset(self) -> None:
         """Forget overlap and bit reservoir, as before the first packet."""
@@ -94,7 +94,7 @@ def _to_pcm(frame: Any) -> Pcm:
     dtype = _DTYPES[frame.format.packed.name]
     channels, count = frame.layout.nb_channels, frame.samples
     if channels > MAX_CHANNELS:
-        raise CorruptStream(f"The audio data claims {channels} channels.")
+        raise CorruptStream(f"the audio data claims {channels} channels")
     samples: Samples
     if channels == 1 or frame.format.is_packed:
         samples = np.frombuffer(frame.planes[0], dtype, count * channels).reshape(-1, channels)

@@ -111,7 +111,7 @@ class FlacDecoder(PushDecoder):
     def _need(self, size_bytes: int) -> _Reading[None]:
         yield from self._wait(size_bytes)
         if self._ahead_bytes < size_bytes:
-            raise TruncatedStream("The FLAC stream ends inside its metadata.")
+            raise TruncatedStream("the FLAC stream ends inside its metadata")
 
     def _skip(self, size_bytes: int) -> _Reading[None]:
         """Pass metadata without ever holding it: a cover picture may have megabytes."""
@@ -133,12 +133,12 @@ class FlacDecoder(PushDecoder):
             position = yield from self._read_frames(info)
             if position < (info.total_frames or 0):
                 cut = TruncatedStream(
-                    f"The FLAC stream announced {info.total_frames} frames and held {position}."
+                    f"the FLAC stream announced {info.total_frames} frames and held {position}"
                 )
         if cut is not None:
             raise cut
         if not found:
-            raise CorruptStream("The stream holds no FLAC audio.")
+            raise CorruptStream("the stream holds no FLAC audio")
 
     def _read_marker(self) -> _Reading[bool]:
         """Pass tags and ``fLaC``; False where the bytes end before one begins."""
@@ -151,11 +151,11 @@ class FlacDecoder(PushDecoder):
             if tag:
                 yield from self._skip(tag)
             elif tag == 0 and not _MARKER.startswith(head):
-                raise CorruptStream("There is no FLAC where a FLAC stream should begin.")
+                raise CorruptStream("there is no FLAC where a FLAC stream should begin")
             elif not self._all_in:
                 yield None
             elif head:
-                raise TruncatedStream("The FLAC stream ends inside its marker.")
+                raise TruncatedStream("the FLAC stream ends inside its marker")
             else:
                 return False
 
@@ -171,7 +171,7 @@ class FlacDecoder(PushDecoder):
                 yield from self._skip(size_bytes)
                 continue
             if kind != 0 or size_bytes != STREAMINFO_BYTES:
-                raise CorruptStream("The FLAC stream does not open with a STREAMINFO block.")
+                raise CorruptStream("the FLAC stream does not open with a STREAMINFO block")
             yield from self._need(STREAMINFO_BYTES)
             info = StreamInfo.parse(self._take(STREAMINFO_BYTES))
         assert info is not None, "the first block sets it"
@@ -190,9 +190,9 @@ class FlacDecoder(PushDecoder):
             position += blocks[0].frames
             yield blocks[0]
             if len(blocks) > 1 or not (span.sure or self._all_in):
-                raise CorruptStream("FLAC frames are missing or damaged.")
+                raise CorruptStream("FLAC frames are missing or damaged")
             if not (span.sure or info.total_frames) and crc16(packet):
-                raise TruncatedStream("The FLAC stream ends inside a frame.")
+                raise TruncatedStream("the FLAC stream ends inside a frame")
             header = span.following
         return position
 
@@ -206,8 +206,8 @@ class FlacDecoder(PushDecoder):
         if not head or head.startswith(_MARKER):
             return None
         if len(head) < MAX_HEADER_BYTES:
-            raise TruncatedStream("The FLAC stream ends before its first frame.")
-        raise CorruptStream("There is no FLAC frame where the first should begin.")
+            raise TruncatedStream("the FLAC stream ends before its first frame")
+        raise CorruptStream("there is no FLAC frame where the first should begin")
 
     def _find_end(
         self, header: FlacFrameHeader, info: StreamInfo, *, last: bool
@@ -252,9 +252,9 @@ class FlacDecoder(PushDecoder):
         except CorruptStream:
             if sure or not self._all_in or _decodes_unchecked(packet, info):
                 raise
-            raise TruncatedStream("The FLAC stream ends inside a frame.") from None
+            raise TruncatedStream("the FLAC stream ends inside a frame") from None
         if not blocks:
-            raise CorruptStream("A FLAC frame holds no sound.")
+            raise CorruptStream("a FLAC frame holds no sound")
         return blocks
 
 

@@ -181,7 +181,7 @@ class Mp3Decoder(PushDecoder):
         if self._cut is not None:
             raise self._cut
         if not self._concealer.decoded_any:
-            raise CorruptStream("The stream holds no MP3 audio.")
+            raise CorruptStream("the stream holds no MP3 audio")
 
     def _take(self, frame: Frame) -> Iterator[Pcm]:
         tag = info_tag(frame)
@@ -212,7 +212,7 @@ class Mp3Decoder(PushDecoder):
         tag = self._tag
         if tag is not None and self._mp3_frames < tag.least_mp3_frames:
             self._cut = TruncatedStream(
-                f"The MP3 stream announced {tag.mp3_frames} frames and held {self._mp3_frames}."
+                f"the MP3 stream announced {tag.mp3_frames} frames and held {self._mp3_frames}"
             )
         yield from self._gapless.finish()
 

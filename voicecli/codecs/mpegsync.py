@@ -85,9 +85,9 @@ class FrameReader:
         """
         yield from self._read(final=True)
         if self._tag_left_bytes:
-            raise TruncatedStream(f"The {self._syntax.name} stream ends inside a tag.")
+            raise TruncatedStream(f"the {self._syntax.name} stream ends inside a tag")
         if self._buffer:
-            raise TruncatedStream(f"The {self._syntax.name} stream ends inside a frame.")
+            raise TruncatedStream(f"the {self._syntax.name} stream ends inside a frame")
 
     def _read(self, *, final: bool) -> Iterator[Frame]:
         while self._tag_passed() and (piece := self._look(final=final)) is not None:
@@ -101,7 +101,7 @@ class FrameReader:
                 self._synced = False
                 self._garbage_bytes += piece.size_bytes
                 if self._garbage_bytes > MAX_GARBAGE_BYTES:
-                    raise CorruptStream(f"The stream holds no {self._syntax.name} audio any more.")
+                    raise CorruptStream(f"the stream holds no {self._syntax.name} audio any more")
         del self._buffer[: self._at]
         self._at = 0
 
