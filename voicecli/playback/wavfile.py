@@ -5,56 +5,23 @@ leaves a broken file when it is killed. Here the header is written again after
 every block, after the block itself: at any instant it describes audio that is
 there, and ``kill -9`` loses the block being written and no more; what survives
 is the hidden file beside the target (`voicecli.playback.partfile`).
-
-The layout is the canonical 44-byte header of 16-bit PCM (Multimedia Programming
-Interface and Data Specifications 1.0, IBM and Microsoft 1991, chapter 3)::
-
-    0  "RIFF" size+36 "WAVE"          36  "data" size
-    12 "fmt " 16 tag channels rate bytes/s bytes/frame bits     44  frames, little-endian
 """
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
 from voicecli.audio import to_int16
 from voicecli.errors import SaveError
 from voicecli.playback.partfile import PartFile
+from voicecli.riff import HEADER_BYTES, MAX_DATA_BYTES, wav_header
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from voicecli.audio import Samples
 
-HEADER_BYTES = 44
-
-MAX_DATA_BYTES = 0xFFFFFFFF - (HEADER_BYTES - 8)
-"""What RIFF's 32-bit sizes can tell: 4 GiB, 24 hours of 24 kHz mono."""
-
-_PCM = 1  # WAVE_FORMAT_PCM
 _SAMPLE_BYTES = 2
-
-
-def wav_header(rate_hz: int, channels: int, data_bytes: int) -> bytes:
-    """The 44 bytes in front of ``data_bytes`` of interleaved 16-bit little-endian PCM."""
-    frame_bytes = channels * _SAMPLE_BYTES
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF",
-        HEADER_BYTES - 8 + data_bytes,
-        b"WAVE",
-        b"fmt ",
-        16,
-        _PCM,
-        channels,
-        rate_hz,
-        rate_hz * frame_bytes,
-        frame_bytes,
-        8 * _SAMPLE_BYTES,
-        b"data",
-        data_bytes,
-    )
 
 
 class WavWriter:

@@ -28,7 +28,7 @@ def test_a_file_that_has_outgrown_its_sizes_keeps_those_of_a_stream(monkeypatch)
     encoder.feed(sound(1_000))
     encoder.flush()
     assert encoder.header_patch() is not None
-    monkeypatch.setattr(module, "_UNKNOWN_SIZE", 2_036)
+    monkeypatch.setattr(module, "MAX_DATA_BYTES", 1_999)
     assert encoder.header_patch() is None
 
 
