@@ -96,18 +96,18 @@ def test_volume_above_one_clips_and_does_not_wrap():
 @given(
     st.sampled_from([8_000, 16_000, 22_050, 24_000, 44_100, 48_000]),
     st.sampled_from([8_000, 24_000, 44_100, 48_000]),
-    st.lists(st.integers(1, 5000), min_size=1, max_size=6).filter(lambda cuts: sum(cuts) > 240),
+    st.lists(st.integers(1, 5000), min_size=1, max_size=6),
     st.sampled_from(["int16", "float32"]),
     st.sampled_from([1, 2]),
 )
-def test_resampling_keeps_the_length_within_a_frame(from_hz, to_hz, cuts, kind, channels):
+def test_resampling_keeps_the_length(from_hz, to_hz, cuts, kind, channels):
     source = tone(sum(cuts), from_hz, channels=channels, dtype=kind)
     edges = np.cumsum([0, *cuts])
     blocks = [Pcm(source[a:b], from_hz) for a, b in pairwise(edges)]
     out = whole(Conformer(AudioFormat(to_hz, channels, kind)), *blocks)
     assert out.dtype == kind
     assert out.shape[1] == channels
-    assert abs(out.shape[0] - sum(cuts) * to_hz / from_hz) <= 1
+    assert out.shape[0] == -(-sum(cuts) * to_hz // from_hz)
 
 
 @pytest.mark.parametrize("target", [AudioFormat(48_000, 2), AudioFormat(44_100, 1, "float32")])
@@ -137,7 +137,7 @@ def test_rate_that_changes_on_the_way_loses_nothing():
     stretches = [(16_000, 8000), (24_000, 12_000), (48_000, 24_000), (48_000, 24_000)]
     blocks = [Pcm(tone(frames, hz), hz) for hz, frames in stretches]
     out = whole(conformer, *blocks)
-    assert abs(out.shape[0] - 4 * 12_000) <= 2
+    assert out.shape[0] == 4 * 12_000
     assert crossings(out) == pytest.approx(4 * 220, abs=4)
 
 

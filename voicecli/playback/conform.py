@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio import AudioFormat, to_float32, to_int16
+from voicecli.audio import to_float32, to_int16
+from voicecli.resample import RateConverter
 
 if TYPE_CHECKING:
-    from voicecli.audio import Pcm, Samples
+    from voicecli.audio import AudioFormat, Pcm, Samples
 
 
 class Conformer:
     """Maps channels, applies the volume, resamples, and sets the sample type.
 
     Does nothing at all to blocks that are already right: PCM on its way to a
-    willing device passes as the view of the received bytes that it is. The
-    resampler (libswresample by way of PyAV) is loaded only where rates differ,
-    and keeps its filter's state from block to block; `flush` gives what is left
-    in it. A stretch shorter than the filter, 3 ms, does not come out of it.
-    One thread at a time.
+    willing device passes as the view of the received bytes that it is. What is
+    resampled keeps its length to the frame (`RateConverter`); `flush` gives what
+    is left of it. One thread at a time.
     """
 
     def __init__(self, target: AudioFormat, volume: float = 1.0) -> None:
         self._target = target
         self._volume = volume
-        self._resampler: Any = None
-        self._resampling_from_hz: int | None = None
+        self._converter: RateConverter | None = None
 
     def convert(self, pcm: Pcm) -> list[Samples]:
         """One block in the target's format, in zero or more pieces."""
-        pieces = [] if pcm.rate_hz == self._resampling_from_hz else self.flush()
+        pieces: list[Samples] = []
+        if self._converter is None or pcm.rate_hz != self._converter.from_hz:
+            pieces = self.flush()
+            target = self._target
+            self._converter = RateConverter(
+                pcm.rate_hz, target.rate_hz, target.channels, target.sample_type
+            )
         samples = self._typed(self._louder(self._mapped(pcm.samples)))
-        if pcm.rate_hz == self._target.rate_hz:
-            return [*pieces, samples]
-        return pieces + self._resampled(samples, pcm.rate_hz)
+        return pieces + self._converter.put(samples)
 
     def flush(self) -> list[Samples]:
-        """What the resampler still holds."""
-        if self._resampler is None:
-            return []
-        pieces = [self._from_frame(frame) for frame in self._resampler.resample(None)]
-        self._resampler = self._resampling_from_hz = None
-        return pieces
+        """What is left to say of the sound so far; what comes next begins anew."""
+        converter, self._converter = self._converter, None
+        return converter.rest() if converter else []
 
     def _mapped(self, samples: Samples) -> Samples:
         channels, wanted = samples.shape[1], self._target.channels
@@ -70,20 +69,3 @@ class Conformer:
         if self._target.sample_type == "int16":
             return to_int16(samples)
         return to_float32(samples)
-
-    def _resampled(self, samples: Samples, rate_hz: int) -> list[Samples]:
-        import av  # noqa: PLC0415  only where rates differ
-
-        kind = "s16" if self._target.sample_type == "int16" else "flt"
-        layout = f"{self._target.channels}c"
-        if self._resampler is None:
-            self._resampler = av.AudioResampler(kind, layout, self._target.rate_hz)
-            self._resampling_from_hz = rate_hz
-        packed = np.ascontiguousarray(samples).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(packed, format=kind, layout=layout)
-        frame.sample_rate = rate_hz
-        return [self._from_frame(out) for out in self._resampler.resample(frame)]
-
-    def _from_frame(self, frame: Any) -> Samples:
-        samples: Samples = frame.to_ndarray().reshape(-1, self._target.channels)
-        return samples

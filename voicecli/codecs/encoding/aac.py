@@ -12,9 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.encoding.avencoder import PacketEncoder
-from voicecli.codecs.encoding.lossy import LossyEncoder
+from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
 from voicecli.codecs.encoding.push import Coded
-from voicecli.codecs.encoding.resample import coded_rate_hz
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:

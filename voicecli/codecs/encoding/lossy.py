@@ -10,12 +10,31 @@ import numpy as np
 from voicecli.audio import to_float32
 from voicecli.codecs.encoding.blocks import Blocks
 from voicecli.codecs.encoding.push import Coded, PushEncoder
-from voicecli.codecs.encoding.resample import RateConverter
+from voicecli.errors import ConfigError
+from voicecli.resample import RateConverter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from voicecli.audio import Samples
+
+
+LEAST_RATE_HZ, MOST_RATE_HZ = 1_000, 384_000
+"""Rates that are converted; anything beyond is a mistake, not a sound."""
+
+
+def coded_rate_hz(sample_rate_hz: int, rates_hz: Sequence[int]) -> int:
+    """The rate itself, or the codec's next above, or its highest.
+
+    Raises:
+        ConfigError: no rate of sound.
+    """
+    if not LEAST_RATE_HZ <= sample_rate_hz <= MOST_RATE_HZ:
+        raise ConfigError(
+            f"cannot encode samples at {sample_rate_hz} Hz",
+            remedy=f"the rate is in Hz, from {LEAST_RATE_HZ} to {MOST_RATE_HZ}",
+        )
+    return min((rate for rate in rates_hz if rate >= sample_rate_hz), default=max(rates_hz))
 
 
 class LossyEncoder(PushEncoder):

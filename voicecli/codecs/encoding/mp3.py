@@ -15,9 +15,8 @@ import av
 
 from voicecli.codecs.encoding.avencoder import PacketEncoder
 from voicecli.codecs.encoding.infotag import Counts, info_frame
-from voicecli.codecs.encoding.lossy import LossyEncoder
+from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
 from voicecli.codecs.encoding.push import Coded
-from voicecli.codecs.encoding.resample import coded_rate_hz
 from voicecli.codecs.mp3 import DECODER_DELAY_FRAMES
 from voicecli.errors import ConfigError
 

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.codecs.encoding.sounds import sound, split
-from voicecli.codecs.encoding.resample import RateConverter, coded_rate_hz
-from voicecli.errors import ConfigError
+from voicecli.resample import RateConverter
 
 
 def converted(converter, pieces):
@@ -45,18 +44,6 @@ def test_the_sound_is_where_and_what_it_was(from_hz, to_hz):
 def test_equal_rates_pass_untouched():
     samples = sound(100, dtype=np.float32)
     converter = RateConverter(24_000, 24_000, 1)
-    assert next(converter.put(samples)) is samples
-    assert list(converter.rest()) == []
-
-
-@pytest.mark.parametrize(
-    ("rate_hz", "coded_hz"), [(8_000, 8_000), (1_000, 8_000), (8_001, 24_000), (384_000, 24_000)]
-)
-def test_the_rate_that_is_coded_is_the_next_above(rate_hz, coded_hz):
-    assert coded_rate_hz(rate_hz, (8_000, 24_000)) == coded_hz
-
-
-@pytest.mark.parametrize("rate_hz", [-1, 0, 999, 384_001])
-def test_what_is_no_rate_of_sound_is_refused(rate_hz):
-    with pytest.raises(ConfigError, match=str(rate_hz)):
-        coded_rate_hz(rate_hz, (8_000,))
+    (out,) = converter.put(samples)
+    assert out is samples
+    assert converter.rest() == []
