@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from voicecli.errors import DeviceError
-from voicecli.playback.base import SinkReport, SinkSnapshot
+from voicecli.playback.base import SinkSnapshot
 from voicecli.playback.device import open_output, stream_faults
 from voicecli.playback.levels import BufferLevels
 from voicecli.playback.ring import Ring
@@ -21,6 +21,7 @@ from voicecli.playback.timeline import Timeline
 if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Samples
     from voicecli.clock import Clock, Deadline
+    from voicecli.playback.base import SinkReport
     from voicecli.playback.device import OutputDevice
     from voicecli.playback.policy import BufferPolicy
     from voicecli.threads import Joinable, Spawn
@@ -272,13 +273,4 @@ class DirectSink:
     def report(self) -> SinkReport:
         """What the sink did."""
         with self._changed:
-            now = self._now()
-            return SinkReport.until(
-                now,
-                heard_frames=self._timeline.position(now),
-                first_sound_at=self._timeline.first_sound_at,
-                ends_at=self._timeline.ends_at,
-                underruns=self._timeline.underruns,
-                levels=self._levels,
-                device_underflows=self._underflows,
-            )
+            return self._timeline.report(self._now(), self._levels, self._underflows)

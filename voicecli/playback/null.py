@@ -145,15 +145,7 @@ class NullSink:
     def report(self) -> SinkReport:
         """What a perfect device would have done."""
         with self._changed:
-            now = self._now()
-            return SinkReport.until(
-                now,
-                heard_frames=self._timeline.position(now),
-                first_sound_at=self._timeline.first_sound_at,
-                ends_at=self._timeline.ends_at,
-                underruns=self._timeline.underruns,
-                levels=self._levels,
-            )
+            return self._timeline.report(self._now(), self._levels)
 
 
 class DiscardSink:

@@ -8,8 +8,12 @@ is written to follows from when its pieces were handed over.
 from __future__ import annotations
 
 from math import inf
+from typing import TYPE_CHECKING
 
-from voicecli.playback.base import Underrun
+from voicecli.playback.base import SinkReport, Underrun
+
+if TYPE_CHECKING:
+    from voicecli.playback.levels import BufferLevels
 
 
 class Timeline:
@@ -78,6 +82,18 @@ class Timeline:
         return max(
             self._heard_at_least,
             *(frames - self._frames_in(ends_at - now) for frames, ends_at in runs),
+        )
+
+    def report(self, now: float, levels: BufferLevels, device_underflows: int = 0) -> SinkReport:
+        """What became of it all by ``now``."""
+        return SinkReport.until(
+            now,
+            heard_frames=self.position(now),
+            first_sound_at=self.first_sound_at,
+            ends_at=self.ends_at,
+            underruns=self.underruns,
+            levels=levels,
+            device_underflows=device_underflows,
         )
 
     def _frames_in(self, duration_s: float) -> int:
