@@ -58,7 +58,8 @@ def test_cost_is_assumed_then_measured():
     meter = CostMeter()
     assumed = meter.bytes_in(0.001, least=1, most=1 << 20)
     assert assumed == 4_000
-    meter.add(100, 1.0)  # a decoder's set-up
+    meter.add(100, 1.0)  # bytes that did not tell the codec yet
+    meter.add(100, 1.0, "opus")  # a decoder's set-up
     assert meter.bytes_in(0.001, least=1, most=1 << 20) == assumed
     for _ in range(100):
         meter.add(10_000, 0.1)
@@ -68,10 +69,19 @@ def test_cost_is_assumed_then_measured():
 def test_cost_follows_what_changes():
     meter = CostMeter()
     for _ in range(100):
-        meter.add(10_000, 0.1)
+        meter.add(10_000, 0.1, "mp3")
     for _ in range(100):
         meter.add(10_000, 0.001)
     assert meter.bytes_in(0.001, least=1, most=1 << 20) == pytest.approx(10_000, rel=0.05)
+
+
+def test_the_codec_tells_what_is_assumed():
+    meters = {name: CostMeter() for name in ("opus", "mp3", "aac", "flac", "wav")}
+    for name, meter in meters.items():
+        meter.add(100, 1.0, name)
+    sizes = [meter.bytes_in(0.001, least=1, most=1 << 20) for meter in meters.values()]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == 1 << 20  # it is only looked at
 
 
 def test_bytes_stay_within_their_bounds():
@@ -79,7 +89,7 @@ def test_bytes_stay_within_their_bounds():
     assert meter.bytes_in(0, least=256, most=1024) == 256
     assert meter.bytes_in(1, least=256, most=1024) == 1024
     for _ in range(50):
-        meter.add(10_000, 0.0)  # a clock too coarse to see it
+        meter.add(10_000, 0.0, "mp3")  # a clock too coarse to see it
     assert meter.bytes_in(0.001, least=256, most=1024) == 1024
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from tests.codecs.streams import by, encoded, noise, samples_of, tone, wav
+from voicecli.audio import Pcm
 from voicecli.codecs import CODECS
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
-from voicecli.streams.framedecoder import FrameDecoder, decode_stream, slices
+from voicecli.streams.framedecoder import FrameDecoder, decode_stream, joined_blocks, slices
 
 
 def joined(frames):
@@ -181,3 +182,47 @@ def test_slices():
     assert list(slices(b"", 2)) == [b""]
     assert list(slices(b"ab", 2)) == [b"ab"]
     assert list(slices(b"abcde", 2)) == [b"ab", b"cd", b"e"]
+
+
+# --- blocks in a row
+
+
+def block(frames, channels=1, rate_hz=24_000, dtype=np.int16):
+    return Pcm(np.arange(frames * channels).reshape(-1, channels).astype(dtype), rate_hz)
+
+
+def test_blocks_of_one_format_become_one():
+    blocks = [block(480), block(480), block(240)]
+    (one,) = joined_blocks(blocks)
+    assert np.array_equal(one.samples, np.concatenate([b.samples for b in blocks]))
+    assert one.rate_hz == 24_000
+
+
+def test_a_block_alone_is_not_copied():
+    alone = block(480)
+    (same,) = joined_blocks([alone])
+    assert same is alone
+    assert list(joined_blocks([])) == []
+
+
+@pytest.mark.parametrize(
+    "other", [block(10, rate_hz=48_000), block(10, channels=2), block(10, dtype=np.float32)]
+)
+def test_another_format_stands_alone(other):
+    parts = list(joined_blocks([block(10), block(10), other, block(10)]))
+    assert [part.frames for part in parts] == [20, 10, 10]
+    assert parts[1] is other
+
+
+def test_what_is_joined_is_no_longer_than_a_frame_should_be():
+    parts = list(joined_blocks([block(1_000)] * 12 + [block(9_000)] + [block(1_000)]))
+    assert [part.frames for part in parts] == [4_000, 4_000, 4_000, 9_000, 1_000]
+
+
+@pytest.mark.parametrize("codec", ["mp3", "aac", "flac"])
+def test_frames_of_many_bytes_at_once_are_few(codec):
+    decoder = FrameDecoder(format=codec)
+    frames = decoder.feed(encoded(codec, 96_000)) + decoder.flush()
+    assert len(joined(frames)) >= 96_000
+    assert len(frames) <= 16
+    assert max(frame.duration for frame in frames) <= 0.21

@@ -138,6 +138,9 @@ class Gapless:
             if begin + pcm.frames > limit:
                 rest = replace(pcm, samples=pcm.samples[limit - begin :])
                 self._held.appendleft((limit, rest))
+            if self._head <= begin and begin + pcm.frames <= limit:
+                yield pcm
+                continue
             samples = pcm.samples[max(0, self._head - begin) : limit - begin]
             if len(samples):
                 yield replace(pcm, samples=samples)

@@ -63,12 +63,13 @@ class PushDecoder(ABC):
         collected: list[Pcm] = []
         try:
             for block in blocks:
-                collected.append(block)
-                self._format = block.format
+                collected.append(block)  # noqa: PERF402  those before a fault are kept
         except DecodeError as fault:
             self._fault = fault
             if not collected:
                 raise
+        if collected:
+            self._format = collected[-1].format
         return collected
 
     @abstractmethod

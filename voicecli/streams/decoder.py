@@ -196,7 +196,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
     def _accept(self, turn: Turn) -> None:
         """Take over what a turn made of its pieces; on the loop's thread."""
         self._backlog.settle(turn)
-        self._cost.add(turn.size, turn.spent_s)
+        self._cost.add(turn.size, turn.spent_s, self._decoder.codec)
         self._made.extend(turn.frames)
         self._ahead_s += sum(frame.duration for frame in turn.frames)
         if self._decoder.fault is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio import AudioFormat
+from voicecli.audio import AudioFormat, Pcm
 from voicecli.codecs import CODECS, AutoDecoder, preload
 from voicecli.errors import UnsupportedFormat
 from voicecli.playback.conform import Conformer
@@ -20,7 +20,7 @@ from voicecli.streams.frame import frame_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from voicecli.audio import Pcm, Samples
+    from voicecli.audio import Samples
     from voicecli.streams.frame import AudioFrame
 
 for _codec in CODECS:
@@ -31,6 +31,9 @@ OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 
 SLICE_BYTES = 1 << 15
 """As much is decoded at a time, whatever was pushed: what it becomes may be many times as much."""
+
+JOINED_S = 0.2
+"""Audio in a frame, where a codec's own blocks are shorter and many came at once."""
 
 
 class FrameDecoder:
@@ -78,8 +81,10 @@ class FrameDecoder:
             opus_rate_hz=sample_rate if sample_rate in OPUS_RATES_HZ else 48_000,
         )
         self._conformer: Conformer | None = None
-        # What the conformer is for, and how many frames it took and gave.
-        self._run: tuple[int, AudioFormat] = (0, AudioFormat(0, 0))
+        # What the conformer is for, from which rate to how many channels and at which
+        # rate, and how many frames it took and gave.
+        self._run = (0, 0)
+        self._target_hz = 0
         self._taken = self._given = 0
         self.fault: Exception | None = None
 
@@ -104,7 +109,7 @@ class FrameDecoder:
         if self.fault is not None:
             return frames
         try:
-            for pcm in step():
+            for pcm in joined_blocks(step()):
                 frames += self._conformed(pcm)
         except Exception as fault:  # noqa: BLE001  raised by the iteration, be it foreseen or not
             self.fault = fault
@@ -112,20 +117,23 @@ class FrameDecoder:
         return frames
 
     def _conformed(self, pcm: Pcm) -> list[AudioFrame]:
-        rate_hz, channels = self._rate_hz or pcm.rate_hz, self._channels or pcm.samples.shape[1]
-        run = (pcm.rate_hz, AudioFormat(rate_hz, channels))
+        run = (pcm.rate_hz, self._channels or pcm.samples.shape[1])
         frames: list[AudioFrame] = []
         if self._conformer is None or run != self._run:
-            frames += self._resampled_rest()
-            self._run, self._conformer = run, Conformer(run[1])
+            frames = self._resampled_rest()
+            self._run = run
+            self._target_hz = self._rate_hz or pcm.rate_hz
+            self._conformer = Conformer(AudioFormat(self._target_hz, run[1]))
             self._taken = self._given = 0
-        self._taken += pcm.frames
-        return frames + self._framed(self._conformer.convert(pcm))
+        self._taken += pcm.samples.shape[0]
+        frames += self._framed(self._conformer.convert(pcm))
+        return frames
 
     def _framed(self, pieces: list[Samples]) -> list[AudioFrame]:
-        self._given += sum(map(len, pieces))
-        rate_hz = self._run[1].rate_hz
-        return [frame_of(samples, rate_hz) for samples in pieces if len(samples)]
+        frames = [frame_of(samples, self._target_hz) for samples in pieces if len(samples)]
+        for frame in frames:
+            self._given += frame.samples_per_channel
+        return frames
 
     def _resampled_rest(self) -> list[AudioFrame]:
         """What the resampler still holds, at the end or before a change of rate or shape.
@@ -135,13 +143,50 @@ class FrameDecoder:
         """
         if self._conformer is None:
             return []
-        from_hz, target = self._run
+        from_hz, channels = self._run
         frames = self._framed(self._conformer.flush())
-        missing = -(-self._taken * target.rate_hz // from_hz) - self._given
+        missing = -(-self._taken * self._target_hz // from_hz) - self._given
         if missing > 0:
-            frames += self._framed([np.zeros((missing, target.channels), np.int16)])
+            frames += self._framed([np.zeros((missing, channels), np.int16)])
         self._conformer = None
         return frames
+
+
+def joined_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:
+    """The same sound in fewer blocks: those of one format in a row, `JOINED_S` at most, as one.
+
+    Mapping, resampling and framing cost some 20 µs a block whatever its length,
+    and a codec's blocks are as short as 20 ms.
+    """
+    run: list[Pcm] = []
+    room = 0.0  # frames
+    for block in blocks:
+        frames = block.samples.shape[0]
+        room -= frames
+        if run and (room < 0 or not _alike(block, run[0])):
+            yield _one(run)
+            run = []
+        if not run:
+            room = JOINED_S * block.rate_hz - frames
+        run.append(block)
+    if run:
+        yield _one(run)
+
+
+def _alike(block: Pcm, other: Pcm) -> bool:
+    samples, others = block.samples, other.samples
+    return (
+        block.rate_hz == other.rate_hz
+        and samples.shape[1] == others.shape[1]
+        and samples.dtype == others.dtype
+    )
+
+
+def _one(blocks: list[Pcm]) -> Pcm:
+    first = blocks[0]
+    if len(blocks) == 1:
+        return first
+    return Pcm(np.concatenate([block.samples for block in blocks]), first.rate_hz)
 
 
 def slices(data: bytes, size: int = SLICE_BYTES) -> Iterator[bytes]:
