@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.support.soundserver import SoundServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# How long an example takes says more of the machine's load than of the code.
+settings.register_profile("voicecli", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("voicecli")
 
 
 @pytest.fixture(scope="session")

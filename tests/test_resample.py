@@ -14,7 +14,7 @@ def converted(converter, pieces):
     return np.concatenate([np.zeros((0, 1), np.float32), *got, *converter.rest()])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rates=st.sampled_from([(96_000, 48_000), (44_100, 48_000), (8_001, 12_000), (1_000, 48_000)]),
     frames=st.integers(0, 3_000),

@@ -55,7 +55,7 @@ def test_length_is_within_a_block_whatever_the_length(frames):
 
 
 @given(data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_any_split_gives_the_same_samples(data):
     stream = id3v2() + adts(5000) + b"garbage" + adts(3000, 16000) + adts(3000, 16000)
     at = data.draw(st.lists(st.integers(0, len(stream)), max_size=40))
@@ -148,7 +148,7 @@ def test_frames_taken_apart_are_the_frames_put_together():
 
 
 @given(part=st.floats(0.02, 0.999))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_cut_frame_is_told_and_the_rest_kept(part):
     data = adts(9000)
     size = int(len(data) * part)

@@ -84,9 +84,7 @@ def test_all_of_it_comes_out(codec, number, size, kind):
         assert np.array_equal(as_int16(got), sample.exact)
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(points=st.lists(st.integers(0, 1 << 14), max_size=12))
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("codec", "number"), CASES)
@@ -193,7 +191,7 @@ def test_nothing_at_all_is_a_fault(codec):
 # --- what is damaged
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.binary(max_size=3000))
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", CODECS)
@@ -204,7 +202,7 @@ def test_garbage_raises_only_ours(codec, kind, data):
     assert fault is not None or codec == "pcm"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 1 << 14), st.integers(1, 255)), min_size=1, max_size=6)
 )
@@ -225,7 +223,7 @@ def test_damage_raises_only_ours_and_depends_on_no_split(codec, flips):
     assert whole_fault is parts_fault
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(tail=st.binary(max_size=1500))
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_good_beginning_survives_a_bad_end(codec, tail):

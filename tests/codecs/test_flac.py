@@ -117,7 +117,7 @@ def test_a_stream_may_begin_at_any_frame_number():
 
 
 @given(data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_any_split_gives_the_same_samples(data):
     stream = id3v2() + flac(9001) + flac(5000, 16000, 2, pipe=True) + ape() + flac(3000)
     assert stream.count(b"fLaC") == 3
@@ -202,7 +202,7 @@ def test_a_stream_without_frames_before_another():
 
 
 @given(part=st.floats(0, 0.9999), pipe=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_cut_stream_is_told_and_keeps_its_whole_frames(part, pipe):
     stream = flac(9001, pipe=pipe)
     before, frames = parts(stream)

@@ -94,7 +94,7 @@ def test_a_stream_joined_midway_keeps_all_its_frames():
 
 
 @given(data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_any_split_gives_the_same_samples(data):
     stream = mp3(5000) + id3v2() + b"garbage" + mp3(3000, 16000) + raw_mp3(3000)
     whole = [decoded(mp3(5000)), decoded(mp3(3000, 16000))]
@@ -341,7 +341,6 @@ def test_frames_with_crc_decode():
     tail=st.integers(0, 80),
     known=st.booleans(),
 )
-@settings(deadline=None)
 def test_gapless_cuts_head_and_tail_wherever_the_blocks_lie(sizes, head, tail, known):
     total = sum(sizes)
     whole = np.arange(total, dtype=np.float32)[:, None]

@@ -54,7 +54,7 @@ def test_frames_come_out_with_their_own_last_byte():
     ("syntax", "frames"), [(MP3, FRAMES), (ADTS, adts_frames(adts(6000)))], ids=["mp3", "adts"]
 )
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_split_gives_the_same_frames(syntax, frames, data):
     parts = [id3v2(b"\xff\xfb" * 60), *frames[:3], GARBAGE, *frames[3:], ape(), ID3V1]
     stream = b"".join(parts)
@@ -118,7 +118,7 @@ def test_garbage_has_its_bound_between_two_frames():
 
 
 @given(at=st.integers(1, len(FRAMES[3]) - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_half_a_frame_at_the_end_is_told(at):
     frames, fault = read([b"".join(FRAMES[:3]) + FRAMES[3][:at]])
     assert [frame.data for frame in frames] == FRAMES[:3]

@@ -479,7 +479,7 @@ def test_a_long_last_page_that_is_bad_ends_the_same_however_cut(spoil):
         assert type(fault) is type(same) is TruncatedStream
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_spoilt_stream_depends_on_no_cut_and_raises_only_ours(data):
     spoilt = bytearray(b"".join(opus_pages(opus_packets(30), per_page=15)) + stream(serial=3))

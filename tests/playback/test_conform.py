@@ -92,7 +92,7 @@ def test_volume_above_one_clips_and_does_not_wrap():
     assert convert(loud, MONO_FLOAT, volume=1.5).ravel().tolist() == [1.0, -1.0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from([8_000, 16_000, 22_050, 24_000, 44_100, 48_000]),
     st.sampled_from([8_000, 24_000, 44_100, 48_000]),

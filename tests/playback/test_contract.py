@@ -475,7 +475,7 @@ arrivals = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(arrivals, st.sampled_from([0.0, 0.05, 0.3]), st.sampled_from([0.0, 0.1]))
 @pytest.mark.parametrize("kind", KINDS)
 def test_report_agrees_with_the_ear_whatever_arrives_when(kind, arrivals, buffer_s, preroll_s):

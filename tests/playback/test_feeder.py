@@ -82,7 +82,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps, st.integers(0, 60), st.integers(0, 60), st.sampled_from([0, 0, 25]))
 def test_any_arrivals_in_any_blocks_play_once_in_order_and_are_booked(
     steps, start, resume, preroll

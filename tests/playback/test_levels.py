@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from voicecli.playback.levels import BufferLevels
@@ -12,7 +12,6 @@ def test_nothing_is_known_of_no_samples():
     assert (levels.first_s, levels.least_s, levels.mean_s) == (None, None, None)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1))
 def test_first_least_and_mean(samples):
     levels = BufferLevels()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from voicecli.playback.policy import CAPACITY_S, BufferPolicy
@@ -35,7 +35,6 @@ def test_fixed_is_the_same_for_both():
     assert BufferPolicy.fixed(0.3) == BufferPolicy(0.3, 0.3)
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1000), st.floats(0, 1000))
 def test_both_thresholds_fit_into_the_capacity(start_s, resume_s):
     capacity_s = BufferPolicy(start_s, resume_s).capacity_s

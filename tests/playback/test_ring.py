@@ -55,9 +55,7 @@ class RingAgainstDeque(RuleBasedStateMachine):
         assert self.ring.readable == len(self.model)
 
 
-RingAgainstDeque.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None
-)
+RingAgainstDeque.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 test_ring_does_what_a_deque_does = RingAgainstDeque.TestCase
 
 

@@ -26,7 +26,7 @@ def slow_reference(pushes, delay_ms, preroll_ms):
 pushes = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 50)), min_size=1, max_size=12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pushes, st.sampled_from([0, 20]), st.sampled_from([0, 30]))
 def test_ledger_is_that_of_playing_frame_by_frame(steps, delay_ms, preroll_ms):
     arrivals, now = [], 5

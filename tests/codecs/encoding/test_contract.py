@@ -40,7 +40,7 @@ cuts = st.lists(st.integers(0, 6_000), max_size=8)
 # --- there and back
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(frames=frame_counts, points=cuts, size=st.integers(1, 3_000), data=st.data())
 @pytest.mark.parametrize("codec", CODECS)
 def test_as_many_frames_come_back_as_went_in(codec, frames, points, size, data):
@@ -58,7 +58,7 @@ def test_as_many_frames_come_back_as_went_in(codec, frames, points, size, data):
             assert np.array_equal(got, to_int16(samples))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(frames=frame_counts, points=cuts, data=st.data())
 @pytest.mark.parametrize("codec", LOSSY)
 def test_a_rate_the_codec_lacks_comes_back_at_its_own(codec, frames, points, data):
@@ -95,7 +95,7 @@ def test_the_sound_comes_back_where_it_was(codec, rate_hz, channels):
 # --- how it is cut
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(frames=frame_counts, points=cuts, data=st.data())
 @pytest.mark.parametrize("codec", CODECS)
 def test_no_cutting_of_the_samples_changes_a_byte(codec, frames, points, data):
