@@ -97,10 +97,7 @@ class Rig:
             assert report.first_sound_at == pytest.approx(heard.first_at, abs=FRAME_S)
             assert report.last_sound_at == pytest.approx(heard.last_at, abs=FRAME_S)
         told = [(u.at_s * RATE_HZ, u.silence_s) for u in report.underruns]
-        assert len(told) == len(heard.gaps)
-        for (at, silence_s), (heard_before, gap_s) in zip(told, heard.gaps, strict=True):
-            assert at == pytest.approx(heard_before)
-            assert silence_s == pytest.approx(gap_s, abs=2 * FRAME_S)
+        assert unmatched(told, heard.gaps) == unmatched(heard.gaps, told) == []
         return report
 
     def check_all_heard(self, samples):
@@ -109,6 +106,20 @@ class Rig:
         if self.can_be_heard:
             assert np.array_equal(self.stream.recording().samples, samples)
         return report
+
+
+def unmatched(holes, others):
+    """The holes that the others do not have; short ones may be within the grain of a frame."""
+    grain_s = 2 * FRAME_S
+    return [
+        (at, silence_s)
+        for at, silence_s in holes
+        if silence_s > grain_s
+        and not any(
+            at == pytest.approx(other_at) and silence_s == pytest.approx(other_s, abs=grain_s)
+            for other_at, other_s in others
+        )
+    ]
 
 
 @pytest.fixture(params=KINDS)

@@ -51,7 +51,7 @@ def test_ledger_is_that_of_playing_frame_by_frame(steps, delay_ms, preroll_ms):
         for i in range(1, len(heard))
         if heard[i] > heard[i - 1] + 1
     ]
-    told = [(u.at_s, u.silence_s) for u in timeline.underruns if u.silence_s > 1e-9]
+    told = [(u.at_s, u.silence_s) for u in timeline.underruns]
     assert len(told) == len(holes)
     for got, expected in zip(told, holes, strict=True):
         assert got == pytest.approx(expected)
@@ -81,6 +81,16 @@ def test_piece_at_the_very_end_of_the_one_before_leaves_no_hole():
     timeline.push(500, 1.5)
     assert timeline.underruns == []
     assert timeline.ends_at == 2.0
+
+
+def test_less_than_half_a_frame_is_no_hole():
+    timeline = Timeline(RATE_HZ)
+    timeline.push(500, 1.0)
+    timeline.push(500, 1.5004)
+    assert timeline.underruns == []
+    assert timeline.ends_at == pytest.approx(2.0004)
+    timeline.push(500, 2.001)
+    assert timeline.underruns == [Underrun(1.0, pytest.approx(0.0006))]
 
 
 def test_delayed_device_has_to_be_fed_a_delay_before_its_sound_ends():

@@ -50,11 +50,14 @@ class Timeline:
         self._ends_at = max(now + self._delay_s, self._ends_at) + frames / self._rate_hz
 
     def push(self, frames: int, now: float) -> None:
-        """Book ``frames`` handed over at ``now``; a hole before them becomes an underrun."""
+        """Book ``frames`` handed over at ``now``; a hole before them becomes an underrun.
+
+        A device cannot be silent for less than a frame: below half of one there is no hole.
+        """
         heard_at = max(now + self._delay_s, self._ends_at)
         if self.first_sound_at is None:
             self.first_sound_at = heard_at
-        elif heard_at > self._ends_at:
+        elif heard_at - self._ends_at > 0.5 / self._rate_hz:
             at_s, silence_s = self._frames / self._rate_hz, heard_at - self._ends_at
             self.underruns.append(Underrun(at_s, silence_s))
             while self._holes and self._holes[0][1] <= now:
