@@ -21,26 +21,36 @@ def heard():
     return False
 
 
+def spawn(work, name):
+    thread = threading.Thread(target=work, name=name)
+    thread.start()
+    return thread
+
+
 def test_writes_what_it_is_given_in_order():
     saver = RecordingSaver()
     keeper = Keeper(saver, heard)
     keeper.raw(b"ab")
     keeper.pcm(block())
     keeper.raw(b"c")
-    keeper.end()
-    keeper.run()
-    assert (saver.received, saver.frames) == (b"abc", 100)
+    keeper.start(spawn)
     assert keeper.finish(50, "pcm") == SaveReport(["a.wav"], None)
+    assert (saver.received, saver.frames) == (b"abc", 100)
     assert saver.finished == [(50, "pcm")]
 
 
 def test_a_format_that_was_never_found_out_is_bin():
     saver = RecordingSaver()
     keeper = Keeper(saver, heard)
-    keeper.end()
-    keeper.run()
+    keeper.start(spawn)
     keeper.finish(None, None)
     assert saver.finished == [(None, "bin")]
+
+
+def test_what_never_began_leaves_nothing():
+    saver = RecordingSaver()
+    assert Keeper(saver, heard).finish(None, None) == SaveReport()
+    assert saver.finished == []
 
 
 def test_nobody_waits_for_the_disk():
@@ -52,15 +62,13 @@ def test_nobody_waits_for_the_disk():
 
     saver = RecordingSaver(before_each=slowly)
     keeper = Keeper(saver, heard)
-    thread = threading.Thread(target=keeper.run)
-    thread.start()
+    keeper.start(spawn)
     keeper.pcm(block())
     seen(writing)
     for _ in range(1000):
         keeper.pcm(block())
-    keeper.end()
     written.set()
-    thread.join()
+    keeper.finish(None, "pcm")
     assert saver.frames == 100_100
 
 
@@ -69,23 +77,21 @@ def test_where_nothing_is_heard_a_slow_disk_is_waited_for(monkeypatch):
     monkeypatch.setattr(module, "PACED_BYTES", 250)
     saver = RecordingSaver()
     keeper = Keeper(saver, lambda: True)
-    thread = threading.Thread(target=keeper.run)
     changed = keeper._queue._changed
     wait = changed.wait
 
     def write_once_waited_for(timeout=None):
-        if not thread.is_alive():
-            thread.start()
+        if keeper.thread is None:
+            keeper.thread = threading.current_thread()  # its own waiting starts no other
+            keeper.start(spawn)
         return wait(timeout)
 
     monkeypatch.setattr(changed, "wait", write_once_waited_for)
     for _ in range(50):
         keeper.raw(b"a" * 100)
         keeper.pcm(block(100))
-    keeper.end()
-    thread.join()
-    assert (saver.frames, len(saver.received)) == (5000, 5000)
     assert keeper.finish(None, "pcm") == SaveReport(["a.wav"], None)
+    assert (saver.frames, len(saver.received)) == (5000, 5000)
 
 
 def test_who_waits_for_a_disk_that_hangs_is_let_go(monkeypatch):
@@ -94,7 +100,7 @@ def test_who_waits_for_a_disk_that_hangs_is_let_go(monkeypatch):
     keeper.raw(b"a" * 100)
     waiting = threading.Thread(target=keeper.raw, args=[b"b"])
     waiting.start()
-    keeper.end()
+    keeper.finish(None, None)
     waiting.join(20)
     assert not waiting.is_alive()
 
@@ -109,8 +115,7 @@ def test_a_disk_too_slow_is_given_up_without_a_hole(monkeypatch, rest):
     keeper.pcm(block(100))  # does not fit
     for data in rest:
         keeper.raw(data)  # would, but what is written must be what was said
-    keeper.end()
-    keeper.run()
+    keeper.start(spawn)
     report = keeper.finish(None, "pcm")
     assert (saver.received, saver.frames) == (b"a" * 100, 50)
     assert isinstance(report.error, SaveError)
@@ -129,4 +134,5 @@ def test_the_savers_own_error_comes_first(monkeypatch):
     keeper = Keeper(Failing(), heard)
     keeper.raw(b"a")
     keeper.raw(b"b")
+    keeper.start(spawn)
     assert keeper.finish(None, None) == SaveReport([], full)

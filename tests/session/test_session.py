@@ -839,7 +839,7 @@ def test_where_nothing_is_heard_the_disk_sets_the_pace(speaker_of, monkeypatch, 
 
 
 def test_a_disk_that_never_answers_is_told(monkeypatch):
-    monkeypatch.setattr(module, "_SAVE_S", 0.01)
+    monkeypatch.setattr(keeper, "SAVE_S", 0.01)
     written = threading.Event()
     saver = RecordingSaver(before_each=lambda: seen(written))
     session, _ = make(saver=saver)

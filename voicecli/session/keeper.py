@@ -9,6 +9,7 @@ from voicecli.handoff import Handoff
 from voicecli.saving import SaveReport
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from voicecli.audio import Pcm
@@ -20,13 +21,17 @@ BACKLOG_BYTES = 64 * 1024 * 1024
 PACED_BYTES = 1024 * 1024
 """What may wait where nothing is heard: little, as an interrupted run ends only after it."""
 
+SAVE_S = 30.0
+"""How long the disk may take for what still waits for it when the sound is over."""
+
 
 class Keeper:
     """Queues what a `Saver` is to write, and writes it on a thread of its own.
 
     `pcm` belongs to the decoder thread, `raw` to the source thread; neither
     waits for the disk, unless ``may_wait``, asked each time, says that nothing
-    is heard which that would disturb. `run` is the saving thread's.
+    is heard which that would disturb. ``thread`` is the saving thread, None before
+    `start`.
     """
 
     def __init__(self, saver: Saver, may_wait: Callable[[], bool]) -> None:
@@ -34,6 +39,11 @@ class Keeper:
         self._may_wait = may_wait
         self._queue: Handoff[Pcm | bytes] = Handoff(BACKLOG_BYTES)
         self._error: SaveError | None = None
+        self.thread: threading.Thread | None = None
+
+    def start(self, spawn: Callable[[Callable[[], None], str], threading.Thread]) -> None:
+        """Begin to write what is queued, on a thread of ``spawn``'s making."""
+        self.thread = spawn(self._write, "voicecli-saving")
 
     def pcm(self, block: Pcm) -> None:
         """Keep decoded samples."""
@@ -52,8 +62,7 @@ class Keeper:
             # Given up rather than resumed: a recording with a hole lies about what was said.
             self._error = SaveError("the disk is too slow to save to; the recording stops early")
 
-    def run(self) -> None:
-        """Write what is queued until `end`."""
+    def _write(self) -> None:
         while items := self._queue.take():
             for item in items:
                 if isinstance(item, bytes):
@@ -61,11 +70,13 @@ class Keeper:
                 else:
                     self._saver.pcm(item)
 
-    def end(self) -> None:
-        """Say that nothing follows; what is queued is still written."""
-        self._queue.end()
-
     def finish(self, heard_frames: int | None, raw_format: str | None) -> SaveReport:
-        """Put the files in their places, after `run` has returned."""
+        """Say that nothing follows, wait for what is queued, put the files in their places."""
+        self._queue.end()
+        if self.thread is None:
+            return SaveReport()
+        self.thread.join(SAVE_S)
+        if self.thread.is_alive():  # and writing: the files are not ours to finish
+            return SaveReport([], SaveError("the disk does not answer; the recording is lost"))
         report = self._saver.finish(heard_frames, raw_format or "bin")
         return SaveReport(report.saved, report.error or self._error)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voicecli.clock import SystemClock
-from voicecli.errors import DeviceError, SaveError, UnsupportedFormat, VoiceError
+from voicecli.errors import DeviceError, UnsupportedFormat, VoiceError
 from voicecli.handoff import Handoff
 from voicecli.lifecycle import Lifecycle, State
 from voicecli.observers import Observers
@@ -54,9 +54,6 @@ _JOIN_S = 5.0
 
 _LEAVE_S = 1.0
 """The same once the run was cancelled: who waits for a name or a connection cannot be woken."""
-
-_SAVE_S = 30.0
-"""How long the disk may take for what still waits for it when the sound is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,6 @@ class Session:
         self._crew = Crew(self._note_fault)
         self._chunks: Handoff[Item] = Handoff(CHUNK_BACKLOG_BYTES)
         self._keeper = Keeper(saver, self._is_mute) if saver else None
-        self._keeping: threading.Thread | None = None
         self._outlet = Outlet(
             Speaker(settings.speaker, self._clock, self.spawn),
             without_device=settings.without_device,
@@ -178,7 +174,7 @@ class Session:
         self.spawn(self._render, "voicecli-decoder")
         self.spawn(self._prepare_device, "voicecli-device")
         if self._keeper:
-            self._keeping = self.spawn(self._keeper.run, "voicecli-saving")
+            self._keeper.start(self.spawn)
 
     # What the threads do beside their own modules' work.
 
@@ -294,12 +290,10 @@ class Session:
 
     def _join(self) -> None:
         is_cancelled = self.state is State.CANCELLED
-        self._crew.join(_LEAVE_S if is_cancelled else _JOIN_S, but=self._keeping)
+        saving = self._keeper.thread if self._keeper else None
+        self._crew.join(_LEAVE_S if is_cancelled else _JOIN_S, but=saving)
         if self._renderer.sink is not None:
             self._renderer.sink.close()
-        if self._keeper and self._keeping:
-            self._keeper.end()
-            self._keeping.join(_SAVE_S)
 
     def _conclude(self) -> SessionResult:
         report, spoken_s = SinkReport(), 0.0
@@ -323,10 +317,8 @@ class Session:
         )
 
     def _finish_saving(self, spoken_s: float) -> SaveReport:
-        if self._keeper is None or self._keeping is None:
+        if self._keeper is None:
             return SaveReport()
-        if self._keeping.is_alive():  # and writing: the files are not ours to finish
-            return SaveReport([], SaveError("the disk does not answer; the recording is lost"))
         return self._keeper.finish(self._heard_frames(spoken_s), self._renderer.name)
 
     def _raise_late_defect(self) -> None:
