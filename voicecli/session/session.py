@@ -32,6 +32,7 @@ from voicecli.saving import SaveReport
 from voicecli.session.crew import Crew
 from voicecli.session.fetcher import Fetcher, Item
 from voicecli.session.keeper import Keeper
+from voicecli.session.narrator import Narrator
 from voicecli.session.outlet import Outlet
 from voicecli.session.renderer import Renderer
 from voicecli.session.terms import SessionResult, SessionSettings
@@ -91,6 +92,7 @@ class Session:
         self._clock = clock or SystemClock()
         self._mailbox: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._observers = Observers([*observers, self])
+        self._narrator = Narrator(self._observers)
         self._lifecycle = Lifecycle()
         self._crew = Crew(self._note_fault)
         self._chunks: Handoff[Item] = Handoff(CHUNK_BACKLOG_BYTES)
@@ -122,8 +124,6 @@ class Session:
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
         self._cancel_asked = False
-        self._started_telling = False
-        self._underruns_told = 0
         self._seen_bytes = False
 
     @property
@@ -271,16 +271,8 @@ class Session:
                 self._advance(State.PLAYING)
         elif snapshot.rebuffering and self.state is State.PLAYING:
             self._advance(State.REBUFFERING)
-        self._tell_playback(sink.report())
+        self._narrator.follow(sink.report())
         self._observers.tell("progressed", self._clock.now(), snapshot)
-
-    def _tell_playback(self, report: SinkReport) -> None:
-        if report.first_sound_at is not None and not self._started_telling:
-            self._started_telling = True
-            self._observers.tell("playback_started", report.first_sound_at)
-        for underrun in report.underruns[self._underruns_told :]:
-            self._underruns_told += 1
-            self._observers.tell("underran", underrun)
 
     def _stop(self) -> None:
         """Let every thread come to its end."""
@@ -301,11 +293,7 @@ class Session:
         if sink is not None:
             report = sink.report()
             spoken_s = sink.format.duration_s(report.heard_frames)
-            self._tell_playback(report)
-            ended_at = report.last_sound_at
-            if ended_at is None:
-                ended_at = self._clock.now()
-            self._observers.tell("playback_ended", ended_at, report)
+            self._narrator.conclude(report, self._clock.now())
         return SessionResult(
             state=self.state,
             report=report,
