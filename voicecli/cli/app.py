@@ -37,6 +37,7 @@ COMMANDS: dict[str, str | None] = {
     "voices": "List the voices of an endpoint.",
     "doctor": "Check this machine.",
     "serve": "Serve the built-in voice by HTTP.",
+    "bench": None,
     "config": None,
 }
 """The commands, each in the module of its name, in the order of the help.
@@ -83,8 +84,9 @@ def make_app(only: str | None = None) -> typer.Typer:
     for name, summary in COMMANDS.items():
         if only in (None, name):
             module = importlib.import_module(f"voicecli.cli.{name}")
-            if name == "config":
-                app.add_typer(module.config_app, name=name)
+            group = getattr(module, f"{name}_app", None)
+            if group is not None:
+                app.add_typer(group, name=name)
             else:
                 register = app.command(
                     cls=Command, epilog=examples(module.EXAMPLES), short_help=summary

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
     from voicecli.errors import VoiceError
     from voicecli.lifecycle import State
     from voicecli.playback.base import SinkReport, SinkSnapshot
@@ -61,3 +66,36 @@ class ProgressLine:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+
+class StatusLine:
+    """One line of text on standard error, drawn over the one before; none unless ``wanted``.
+
+    For what takes long and has nothing to do in between: it writes what it is
+    given, at once. A context manager; leaving it takes the line away.
+    """
+
+    _CLEAR = "\r\x1b[2K"
+
+    def __init__(self, *, wanted: bool) -> None:
+        self._wanted = wanted
+
+    def show(self, text: str) -> None:
+        """Draw the line anew, cut to the width of the terminal."""
+        self._write(self._CLEAR + text[: shutil.get_terminal_size().columns - 1])
+
+    def _write(self, text: str) -> None:
+        if self._wanted:
+            with contextlib.suppress(OSError):
+                print(text, end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._write(self._CLEAR)

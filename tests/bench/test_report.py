@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.bench.made import outcome
+from voicecli import __version__
+from voicecli.bench import decode, encode, source
+from voicecli.bench.report import Column, as_json, failures, number, table
+from voicecli.errors import DeviceError, NetworkError
+
+COLUMNS = (
+    Column("", "codec", "codec"),
+    Column("push µs", "mean", "push_us", "mean"),
+    Column("push µs", "max", "push_us", "max"),
+    Column("a long title", "p50", "first_ms", "p50"),
+)
+
+
+def test_a_table():
+    rows = [
+        outcome({"codec": "opus"}, push_us=[1.0, 2.0], first_ms=[12.34]),
+        outcome({"codec": "wav"}, push_us=[1234.5]),
+    ]
+    assert table(rows, COLUMNS).splitlines() == [
+        "         push µs  a long title",
+        "codec  mean  max           p50",
+        "opus   1.50    2          12.3",
+        "wav    1234 1234             –",
+    ]
+
+
+def columns_of(module, labels):
+    """A table of a benchmark whose numbers are as wide as they get."""
+    metrics = {c.metric: [12345.6] for c in module.COLUMNS if c.statistic is not None}
+    return table([outcome(labels, **metrics)], module.COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("module", "labels"),
+    [
+        (encode, {"codec": "flac", "frame_ms": 500, "mode": "threaded"}),
+        (decode, {"codec": "flac", "chunk_bytes": 65536}),
+        (source, {"queue_ms": 1000, "frame_ms": 20, "producer": "real-time"}),
+    ],
+)
+def test_every_table_fits_a_terminal(module, labels):
+    lines = (columns_of(module, labels) + "\n" + module.LEGEND).splitlines()
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (7.0, "7"), (0.1234, "0.12"), (12.34, "12.3"), (123.4, "123"), (-0.5, "-0.50")],
+)
+def test_three_digits(value, text):
+    assert number(value) == text
+
+
+def test_failures_are_told_once_with_their_count():
+    made = outcome(
+        {"codec": "opus", "ms": 20},
+        push_us=[1.0],
+        failures=[DeviceError("gone"), DeviceError("gone"), NetworkError("cut")],
+    )
+    assert failures([outcome(), made]) == [
+        "opus 20: 2 of 4 runs failed: gone",
+        "opus 20: 1 of 4 runs failed: cut",
+    ]
+
+
+def test_json():
+    told = as_json("encode", {"pace": 10.0}, [outcome(push_us=[1.0])], interrupted=False)
+    json.dumps(told, allow_nan=False)
+    assert told["schema"] == "voicecli.bench/1"
+    assert (told["kind"], told["ok"], told["interrupted"]) == ("encode", True, False)
+    assert told["settings"] == {"pace": 10.0}
+    assert told["machine"]["voicecli"] == __version__
+    assert told["cases"][0]["metrics"]["push_us"]["n"] == 1
+
+
+@pytest.mark.parametrize(("failed", "interrupted"), [(True, False), (False, True)])
+def test_not_ok(failed, interrupted):
+    made = outcome(failures=[DeviceError("gone")] if failed else [])
+    assert as_json("encode", {}, [made], interrupted=interrupted)["ok"] is False

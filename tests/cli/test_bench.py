@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.test_progress import on_a_terminal
+from tests.support.cli import Cli
+from voicecli.bench import runner
+from voicecli.cli import bench as module
+from voicecli.cli.help import examples
+
+ENCODE = ("bench", "encode", "--seconds", "0.2", "--pace", "100", "--runs", "1", "--warmup", "0")
+DECODE = ("bench", "decode", "--seconds", "0.2", "--runs", "2", "--warmup", "0")
+SOURCE = ("bench", "source", "--seconds", "0.1", "--runs", "1", "--queue-ms", "100")
+
+
+def test_a_table_of_every_case(house):
+    told = house.run(*ENCODE, "--format", "opus", "--format", "wav", "--frame-ms", "20")
+    assert told.status == 0
+    lines = told.out.splitlines()
+    assert [line.split()[:3] for line in lines[2:6]] == [
+        [codec, "20", mode] for codec in ("opus", "wav") for mode in ("inline", "threaded")
+    ]
+    assert lines[6].startswith("push: the call itself")
+    assert max(map(len, lines)) <= 80
+    assert told.err == ""
+
+
+def test_all_formats_frames_and_modes_unless_told_otherwise(house):
+    told = house.run(*ENCODE, "--json")
+    assert len(told.json["cases"]) == 6 * 4 * 2
+
+
+def test_json_of_decode(house):
+    told = house.run(*DECODE, "--format", "flac", "--chunk", "4096", "--rate", "8000", "--json")
+    assert told.status == 0
+    assert (told.json["schema"], told.json["kind"]) == ("voicecli.bench/1", "decode")
+    assert told.json["settings"] == {
+        "duration_s": 0.2,
+        "rate_hz": 24000,
+        "to_rate_hz": 8000,
+        "runs": 2,
+        "warmups": 0,
+    }
+    (case,) = told.json["cases"]
+    assert (case["codec"], case["chunk_bytes"], case["runs"]) == ("flac", 4096, 2)
+    assert case["metrics"]["speed_x"]["n"] == 2
+    assert case["metrics"]["first_frame_ms"]["p50"] > 0
+
+
+def test_source(house):
+    told = house.run(*SOURCE, "--json")
+    assert told.status == 0
+    assert [case["producer"] for case in told.json["cases"]] == ["fast", "real-time"]
+
+
+def test_a_missing_device_is_6_and_told_in_every_way(house):
+    told = house.run(*SOURCE, "--device", "no such device")
+    assert (told.status, told.out) == (6, "")
+    assert "100 20 fast: 1 of 1 runs failed" in told.err
+    told = house.run(*SOURCE, "--device", "no such device", "--json")
+    assert told.status == 6
+    assert told.json["ok"] is False
+    assert {f["code"] for case in told.json["cases"] for f in case["failures"]} == {"device"}
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("encode", "--format", "speex"),
+        ("encode", "--mode", "sideways"),
+        ("encode", "--frame-ms", "0"),
+        ("decode", "--chunk", "0"),
+        ("source", "--producer", "slow"),
+        ("no-such",),
+    ],
+)
+def test_usage_is_2(house, argv):
+    told = house.run("bench", *argv)
+    assert told.status == 2
+    assert told.out == ""
+
+
+def test_an_interrupt_shows_what_there_is_and_is_130(house, monkeypatch):
+    run_rounds = runner.run_rounds
+
+    def interrupted(*args, **settings):
+        run_rounds(*args, **settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_rounds", interrupted)
+    told = house.run(*DECODE, "--format", "wav", "--json")
+    assert told.status == 130
+    assert (told.json["interrupted"], told.json["ok"]) == (True, False)
+    assert told.json["cases"][0]["runs"] == 2
+
+
+def test_a_line_on_a_terminal_that_is_taken_away(tmp_path):
+    shown, status = on_a_terminal(Cli(tmp_path), *DECODE, "--format", "wav", "--chunk", "512")
+    assert status == 0
+    assert "\r\x1b[2K1/2 runs  wav 512" in shown
+    assert shown.endswith("\r\x1b[2K")
+    assert on_a_terminal(Cli(tmp_path), *DECODE, "--quiet", "--format", "wav") == ("", 0)
+
+
+@pytest.mark.parametrize("name", ["encode", "decode", "source"])
+def test_help_with_examples(house, name):
+    told = house.run("bench", name, "--help")
+    text = getattr(module, f"{name.upper()}_EXAMPLES")
+    assert told.out[told.out.index("Examples:") :] == examples(text)
+
+
+def test_choices_are_those_of_the_benchmarks():
+    from voicecli.bench import decode, encode, source
+    from voicecli.cli import bench
+
+    defaults = {name: getattr(bench, name).__defaults__ for name in ("encode", "decode", "source")}
+    assert list(encode.FRAMES_MS) in defaults["encode"]
+    assert list(encode.MODES) in defaults["encode"]
+    assert list(decode.CHUNKS_BYTES) in defaults["decode"]
+    assert list(source.QUEUES_MS) in defaults["source"]
+    assert list(source.PRODUCERS) in defaults["source"]
