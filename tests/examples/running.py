@@ -1,0 +1,24 @@
+"""Runs an example as a program of its own, in a clean house."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.cli import Cli
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run_example(home, name, *arguments, sound=None, **extra):
+    """``python examples/name arguments…`` with HOME in ``home``; what became of it."""
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *arguments],
+        env=Cli(home, sound, covered=False).environment(),
+        cwd=home,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        **extra,
+    )
