@@ -122,7 +122,8 @@ class AudioStreamDecoder(Stage[AudioFrame]):
                 f"pass {self._max_queued_bytes}: await push_async(), or iterate faster"
             )
         self._backlog.add(chunk)
-        self._news.set()
+        if not self._is_away:  # else the consumer waits for what comes back, not for this
+            self._news.set()
 
     async def push_async(self, data: Buffer) -> None:
         """Queue bytes as `push` does, waiting until there is room. One producer at a time.
