@@ -81,11 +81,7 @@ class FrameDecoder:
             opus_rate_hz=sample_rate if sample_rate in OPUS_RATES_HZ else 48_000,
         )
         self._conformer: Conformer | None = None
-        # What the conformer is for, from which rate to how many channels and at which
-        # rate, and how many frames it took and gave.
-        self._run = (0, 0)
-        self._target_hz = 0
-        self._taken = self._given = 0
+        self._target = (0, 0)  # rate and channels that the conformer is for
         self.fault: Exception | None = None
 
     @property
@@ -117,39 +113,22 @@ class FrameDecoder:
         return frames
 
     def _conformed(self, pcm: Pcm) -> list[AudioFrame]:
-        run = (pcm.rate_hz, self._channels or pcm.samples.shape[1])
+        target = (self._rate_hz or pcm.rate_hz, self._channels or pcm.samples.shape[1])
         frames: list[AudioFrame] = []
-        if self._conformer is None or run != self._run:
+        if self._conformer is None or target != self._target:
             frames = self._resampled_rest()
-            self._run = run
-            self._target_hz = self._rate_hz or pcm.rate_hz
-            self._conformer = Conformer(AudioFormat(self._target_hz, run[1]))
-            self._taken = self._given = 0
-        self._taken += pcm.samples.shape[0]
+            self._target = target
+            self._conformer = Conformer(AudioFormat(*target))
         frames += self._framed(self._conformer.convert(pcm))
         return frames
 
     def _framed(self, pieces: list[Samples]) -> list[AudioFrame]:
-        frames = [frame_of(samples, self._target_hz) for samples in pieces if len(samples)]
-        for frame in frames:
-            self._given += frame.samples_per_channel
-        return frames
+        rate_hz, _ = self._target
+        return [frame_of(samples, rate_hz) for samples in pieces if len(samples)]
 
     def _resampled_rest(self) -> list[AudioFrame]:
-        """What the resampler still holds, at the end or before a change of rate or shape.
-
-        n frames become ``ceil(n * to / from)``, filled up with silence: libswresample's
-        filter gives that many or one less, and nothing of what is shorter than itself.
-        """
-        if self._conformer is None:
-            return []
-        from_hz, channels = self._run
-        frames = self._framed(self._conformer.flush())
-        missing = -(-self._taken * self._target_hz // from_hz) - self._given
-        if missing > 0:
-            frames += self._framed([np.zeros((missing, channels), np.int16)])
-        self._conformer = None
-        return frames
+        """What the conformer still holds, at the end or before another one."""
+        return self._framed(self._conformer.flush()) if self._conformer else []
 
 
 def joined_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:
