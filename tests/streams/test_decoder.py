@@ -132,6 +132,17 @@ def test_a_backlog_is_decoded_elsewhere_in_order_and_never_twice_at_once(codec, 
     assert np.array_equal(joined(frames), joined(whole.feed(data) + whole.flush()))
 
 
+@pytest.mark.parametrize("codec", ["opus", "mp3", "aac", "flac"])
+def test_the_first_frame_waits_for_no_thread(codec, executor):
+    async def main():
+        decoder = AudioStreamDecoder(format=codec)
+        decoder.push(encoded(codec, 480_000))
+        assert (await anext(decoder)).duration > 0
+        assert executor.count == 1  # what follows the first frame
+
+    asyncio.run(main())
+
+
 def test_what_is_decoded_ahead_is_bounded(executor):
     async def main():
         decoder = AudioStreamDecoder(max_ahead_s=0.5)
@@ -162,7 +173,8 @@ def test_what_is_decoded_ahead_is_bounded(executor):
 
 def test_a_turn_that_takes_too_long_is_cut_short(monkeypatch, executor):
     monkeypatch.setattr(module, "_TASK_S", -1.0)
-    monkeypatch.setattr(module, "_LEAST_BYTES", 6_000)  # three pieces a turn
+    monkeypatch.setattr(module, "_LEAST_BYTES", 6_000)
+    monkeypatch.setattr(module, "_PIECE_BYTES", (2_000, 2_000))  # three a turn
     runs, run = [], module.Turn.run
 
     def watched(self, decoder, limit_s):

@@ -36,7 +36,9 @@ _INLINE_S = 0.0005
 _TASK_S = 0.004
 _LEAST_BYTES = 256
 _MOST_BYTES = 1 << 16
-_PIECE_BYTES = 1 << 11
+_MOST_TASK_BYTES = 1 << 18
+_PIECE_S = 0.00025
+_PIECE_BYTES = (1 << 10, 1 << 13)  # at least, at most
 _VIEW_BYTES = 1 << 15
 
 _THREADLESS = (None, "pcm", "wav")
@@ -94,6 +96,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         self._cost = CostMeter()
         self._backlog = Backlog()
         self._ahead_s = 0.0
+        self._has_begun = False  # a frame has been made
 
     @property
     def queued_bytes(self) -> int:
@@ -184,14 +187,22 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         return self._cost.bytes_in(_INLINE_S, least=_LEAST_BYTES, most=_MOST_BYTES)
 
     def _has_backlog(self) -> bool:
-        """Whether more waits than is decoded on the loop at a time."""
-        if self._decoder.codec in _THREADLESS:
+        """Whether more waits than is decoded on the loop at a time.
+
+        The very first frame is made on the spot whatever waits: a task that
+        makes much tells of it at its end only.
+        """
+        if self._decoder.codec in _THREADLESS or not self._has_begun:
             return False
         return self._backlog.size > self._inline_bytes()
 
     def _take(self, size: int) -> Turn:
         """The next turn, in pieces short enough that it can end about when it should."""
-        piece_bytes = _VIEW_BYTES if self._decoder.codec in _THREADLESS else _PIECE_BYTES
+        if self._decoder.codec in _THREADLESS:
+            piece_bytes = _VIEW_BYTES
+        else:
+            least, most = _PIECE_BYTES
+            piece_bytes = self._cost.bytes_in(_PIECE_S, least=least, most=most)
         return self._backlog.take(size, piece_bytes, ended=self._state is State.ENDED)
 
     def _accept(self, turn: Turn) -> None:
@@ -199,6 +210,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         self._backlog.settle(turn)
         self._cost.add(turn.size, turn.spent_s, self._decoder.codec)
         self._made.extend(turn.frames)
+        self._has_begun = self._has_begun or bool(turn.frames)
         self._ahead_s += sum(frame.duration for frame in turn.frames)
         if self._decoder.fault is not None:
             self._break(self._decoder.fault)
@@ -216,7 +228,8 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             self._send_away()
 
     def _send_away(self) -> None:
-        turn = self._take(self._cost.bytes_in(_TASK_S, least=_LEAST_BYTES, most=_MOST_BYTES))
+        size = self._cost.bytes_in(_TASK_S, least=_LEAST_BYTES, most=_MOST_TASK_BYTES)
+        turn = self._take(size)
         loop = asyncio.get_running_loop()
         shared_executor().submit(self._decode_away, turn, loop)
         self._is_away = True
