@@ -46,18 +46,19 @@ def test_stream_is_opened_at_once_and_started_with_sound_in_hand(make):
     sink, stream = make()
     sink.start()
     assert stream.calls == []
-    sink.write(seconds(0.099))
+    first_gulp_s = 1.25 * CALLBACK_LATENCY_S  # the policy's 0.1 would be content before
+    sink.write(seconds(first_gulp_s - 0.001))
     assert stream.calls == []
-    sink.write(seconds(0.001, start_s=0.099))
+    sink.write(seconds(0.001, start_s=first_gulp_s - 0.001))
     assert stream.calls == ["start"]
 
 
 def test_device_with_a_large_buffer_gets_more_than_its_first_gulp(make, clock):
     sink, stream = make(latency_s=0.4)
     sink.start()
-    sink.write(seconds(0.5))
+    sink.write(seconds(0.49))
     assert stream.calls == []  # it would swallow nearly all of that at once
-    sink.write(seconds(0.2, start_s=0.5))
+    sink.write(seconds(0.2, start_s=0.49))
     assert stream.calls == ["start"]
     clock.sleep(0.05)
     assert sink.report().underruns == ()

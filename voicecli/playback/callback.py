@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from voicecli.playback.policy import BufferPolicy
 
 _POLL_S = 0.01
-_FIRST_GULP = 1.5
+_FIRST_GULP = 1.25
+"""Of the latency: what the device takes at once, and the first block that it asks for after."""
 _STUCK_S = 5.0
 
 
