@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from voicecli.cli import completion, options
 from voicecli.cli.help import TELLING, Command, Group, examples
-from voicecli.cli.output import print_json, tell
-from voicecli.cli.progress import StatusLine, wants_progress
-from voicecli.errors import ExitStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from voicecli.bench.cases import Case, Outcome
-    from voicecli.bench.report import Column
+from voicecli.cli.measuring import Benchmark, run_benchmark
 
 MEASURING = "Measuring"
 
@@ -154,8 +146,8 @@ def encode(
 
     settings = bench.EncodeSettings(duration_s=seconds, pace=pace)
     cases = bench.cases(formats, frame_ms, mode, settings)
-    shown = _Shown("encode", asdict(settings), bench.COLUMNS, bench.LEGEND)
-    _run(shown, cases, runs, warmup, json_=json_, quiet=quiet)
+    benchmark = Benchmark("encode", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
+    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
 @bench_app.command(cls=Command, epilog=examples(DECODE_EXAMPLES))
@@ -195,8 +187,8 @@ def decode(
 
     settings = bench.DecodeSettings(duration_s=seconds, to_rate_hz=rate)
     cases = bench.cases(formats, chunk, settings)
-    shown = _Shown("decode", asdict(settings), bench.COLUMNS, bench.LEGEND)
-    _run(shown, cases, runs, warmup, json_=json_, quiet=quiet)
+    benchmark = Benchmark("decode", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
+    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
 @bench_app.command(cls=Command, epilog=examples(SOURCE_EXAMPLES))
@@ -245,65 +237,5 @@ def source(
 
     settings = bench.SourceSettings(duration_s=seconds, device=device)
     cases = bench.cases(queue_ms, frame_ms, producer, settings)
-    shown = _Shown("source", asdict(settings), bench.COLUMNS, bench.LEGEND)
-    _run(shown, cases, runs, warmup, json_=json_, quiet=quiet)
-
-
-class _Shown:
-    """How a benchmark is told: its name, settings, table and what the titles mean."""
-
-    def __init__(
-        self, kind: str, settings: dict[str, Any], columns: Sequence[Column], legend: str
-    ) -> None:
-        self.kind = kind
-        self.settings = settings
-        self.columns = columns
-        self.legend = legend
-
-    def show(self, outcomes: Sequence[Outcome], *, interrupted: bool, json_: bool) -> None:
-        """On standard output; the failures of a table go where errors go."""
-        from voicecli.bench import report  # noqa: PLC0415  with the rest of it
-
-        if json_:
-            print_json(report.as_json(self.kind, self.settings, outcomes, interrupted=interrupted))
-            return
-        measured = [outcome for outcome in outcomes if outcome.runs]
-        if measured:
-            print(report.table(measured, self.columns))
-            print(self.legend)
-        for line in report.failures(outcomes):
-            tell(line)
-
-
-def _run(
-    shown: _Shown,
-    cases: Sequence[Case],
-    runs: int,
-    warmups: int,
-    *,
-    json_: bool,
-    quiet: bool,
-) -> None:
-    """Run the cases, show what came of them, exit as the first failure says."""
-    from voicecli.bench.cases import Outcome  # noqa: PLC0415  with the rest of it
-    from voicecli.bench.runner import run_rounds  # noqa: PLC0415
-
-    outcomes = [Outcome(case) for case in cases]
-    interrupted = False
-    with StatusLine(wanted=wants_progress(quiet=quiet)) as line:
-
-        def on_progress(done: int, total: int, outcome: Outcome) -> None:
-            labels = " ".join(map(str, outcome.case.labels.values()))
-            line.show(f"{done}/{total} runs  {labels}")
-
-        try:
-            run_rounds(outcomes, runs=runs, warmups=warmups, on_progress=on_progress)
-        except KeyboardInterrupt:
-            interrupted = True  # what was measured is shown all the same
-    shown.settings |= {"runs": runs, "warmups": warmups}
-    shown.show(outcomes, interrupted=interrupted, json_=json_)
-    faults = [fault for outcome in outcomes for fault in outcome.failures]
-    if interrupted:
-        raise typer.Exit(ExitStatus.INTERRUPTED)
-    if faults:
-        raise typer.Exit(faults[0].exit_status)
+    benchmark = Benchmark("source", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
+    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
