@@ -519,6 +519,33 @@ def test_on_a_thread_of_its_own_in_real_time():
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("queue_size_ms", "on_full", "room_ms"),
+    [
+        (1000, "wait", 1000),
+        (50, "wait", module.DEVICE_LEAD_MS),
+        (50, "drop_newest", module.DEVICE_LEAD_MS),
+        (50, "drop_oldest", 2 * module.DEVICE_LEAD_MS),
+        (0, "wait", module.STRAIGHT_MS),
+    ],
+)
+def test_a_queue_on_a_device_holds_what_the_device_takes_ahead(
+    monkeypatch, queue_size_ms, on_full, room_ms
+):
+    def opened(format, device, policy, clock):
+        return NullSink(format, policy, clock)
+
+    monkeypatch.setattr(module, "open_device", opened)
+
+    async def main():
+        source = await AudioSource.open(48_000, 1, queue_size_ms, on_full=on_full)
+        async with source:
+            assert source._limit == 48 * room_ms
+            assert source._pump._lead >= 48 * module.DEVICE_LEAD_MS
+
+    asyncio.run(main())
+
+
 def test_opening_a_device_that_is_not_there():
     async def main():
         await AudioSource.open(48_000, 1, device="no such device, I hope")

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
 OnFull = Literal["wait", "drop_oldest", "drop_newest"]
 
-LEAD_MS = 120
-"""Audio with the sink; its own buffer of 50 ms on a sound device is part of it."""
+LEAD_MS = 200
+"""Audio with the sink; what a sound device takes ahead of need is part of it."""
+
+DEVICE_LEAD_MS = 150
+"""The least of it on a sound device, which takes 125 ms at once and stutters on less."""
 
 CUSHION_MS = 40
 
@@ -137,7 +140,8 @@ class AudioSource:
         Args:
             sample_rate: as the constructor.
             num_channels: as the constructor.
-            queue_size_ms: as the constructor.
+            queue_size_ms: as the constructor; on a device no less than
+                `DEVICE_LEAD_MS`, or twice that where the oldest are dropped.
             on_full: as the constructor.
             device: its index or a part of its name; None means the default one.
             cushion_ms: audio that is there before sound begins, or goes on after
@@ -154,6 +158,9 @@ class AudioSource:
         sink = await loop.run_in_executor(
             shared_executor(), open_device, format, device, policy, clock
         )
+        if queue_size_ms > 0:  # where nothing is queued, the sink has `STRAIGHT_MS`
+            shares = 2 if on_full == "drop_oldest" else 1  # the lead has one of them
+            queue_size_ms = max(queue_size_ms, shares * DEVICE_LEAD_MS)
         return cls(
             sample_rate, num_channels, queue_size_ms, on_full=on_full, sink=sink, clock=clock
         )
