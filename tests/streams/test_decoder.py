@@ -143,6 +143,36 @@ def test_the_first_frame_waits_for_no_thread(codec, executor):
     asyncio.run(main())
 
 
+def test_a_burst_after_a_lull_goes_elsewhere_and_wakes_nobody_meanwhile(executor):
+    data = encoded("mp3", 480_000)
+
+    async def main():
+        decoder = AudioStreamDecoder(format="mp3", **OWN)
+        frames = []
+
+        async def consume():
+            frames.extend([frame async for frame in decoder])
+
+        consumer = asyncio.create_task(consume())
+        decoder.push(data[:1_000])
+        await settle()
+        assert executor.count == 0
+        decoder.push(data[1_000:-2_000])
+        await settle()
+        assert executor.count == 1
+        decoder._news.clear()
+        decoder.push(data[-2_000:])
+        assert not decoder._news.is_set()
+        decoder.end_input()
+        while not consumer.done():
+            await settle()
+            if executor.tasks:
+                executor.run_one()
+        return frames
+
+    assert len(joined(asyncio.run(main()))) == 480_000
+
+
 def test_what_is_decoded_ahead_is_bounded(executor):
     async def main():
         decoder = AudioStreamDecoder(max_ahead_s=0.5)
