@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.arrivals import Arrivals
+from voicecli.arrivals import Arrivals, Progress
 
 
 def arrivals(*blocks):
@@ -66,6 +66,27 @@ def test_waiting_for_the_first_block_is_no_hole():
 
 
 steps = st.tuples(st.integers(0, 64), st.integers(1, 64))
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 5), st.floats(0.001, 2)), min_size=1, max_size=20),
+    st.floats(0, 1e6),
+)
+def test_progress_is_the_same_in_a_handful_of_numbers(steps, began_at):
+    whole, at, progress = Arrivals(), began_at, None
+    for pause_s, duration_s in steps:
+        at += pause_s
+        whole.add(at, duration_s)
+        progress = progress.after(at, duration_s) if progress else Progress.begin(at, duration_s)
+        assert progress.needed_s == pytest.approx(whole.needed_prebuffer_s)
+        assert progress.audio_s == pytest.approx(whole.audio_s)
+        assert (progress.first_at, progress.latest_at) == (began_at + steps[0][0], at)
+
+
+def test_rate_counts_what_came_after_the_first_arrival():
+    progress = Progress.begin(5.0, 10.0)
+    assert progress.rate == float("inf")
+    assert progress.after(7.0, 3.0).rate == 1.5
 
 
 @given(st.lists(steps, min_size=1, max_size=30))

@@ -69,6 +69,10 @@ def test_every_key_is_read(load, monkeypatch):
     assert {"volume", "profiles.kokoro", "profiles.plain"} < config.in_file
 
 
+def test_buffer_may_be_left_to_the_arrivals(load):
+    assert load("buffer_ms = 'auto'").buffer_ms == load("").buffer_ms == "auto"
+
+
 def test_device_index_is_kept_as_text(load):
     assert load("device = 3").device == "3"
 
@@ -89,6 +93,9 @@ def test_empty_file_means_defaults(load, tmp_path):
         ("volume = true", "volume"),
         ("volume = nan", "volume"),
         ("volume = -0.1", "volume"),
+        ("buffer_ms = 'slow'", "buffer_ms"),
+        ("buffer_ms = -1", "buffer_ms"),
+        ("buffer_ms = true", "buffer_ms"),
         ("volume = 5", "volume"),
         ("retries = 1.0", "retries"),
         ("retries = true", "retries"),

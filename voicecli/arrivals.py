@@ -2,6 +2,44 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import NamedTuple
+
+
+class Progress(NamedTuple):
+    """An arrival timeline so far, in a handful of numbers; times are clock seconds.
+
+    ``needed_s`` is the least delay of the start that plays what came without a
+    hole; see `Arrivals.needed_prebuffer_s`.
+    """
+
+    first_at: float
+    latest_at: float
+    first_s: float
+    audio_s: float
+    needed_s: float
+
+    @classmethod
+    def begin(cls, at: float, duration_s: float) -> Progress:
+        """The first arrival."""
+        return cls(at, at, duration_s, duration_s, 0.0)
+
+    def after(self, at: float, duration_s: float) -> Progress:
+        """The same timeline with one more arrival."""
+        return Progress(
+            self.first_at,
+            at,
+            self.first_s,
+            self.audio_s + duration_s,
+            max(self.needed_s, at - self.first_at - self.audio_s),
+        )
+
+    @property
+    def rate(self) -> float:
+        """Times real time at which audio came after the first; ``inf`` where no time passed."""
+        elapsed_s = self.latest_at - self.first_at
+        return (self.audio_s - self.first_s) / elapsed_s if elapsed_s > 0 else inf
+
 
 class Arrivals:
     """When how much audio became playable.

@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from voicecli.display import clean
 from voicecli.errors import ConfigError
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 CONFIG_VARIABLE = "VOICECLI_CONFIG"
 """Environment variable that names the configuration file; empty counts as unset."""
+
+
+AUTO: Literal["auto"] = "auto"
+"""What stands for a buffer that suits the arrivals, where a number of ms may stand."""
 
 
 def nothing() -> Mapping[str, Any]:
@@ -75,7 +79,8 @@ class Config:
     after it, ``connect_timeout_s`` the connection. ``device`` is an index, part
     of a name, or None for the system's default. ``sample_rate_hz`` is the rate
     of headerless PCM whose server does not say it. ``recordings`` is the folder
-    of ``--debug-audio``, None for the platform's.
+    of ``--debug-audio``, None for the platform's. ``buffer_ms`` is `AUTO` where the
+    arrivals decide, those of past runs included.
     """
 
     path: Path | None = None
@@ -83,7 +88,7 @@ class Config:
     default_profile: str | None = None
     device: str | None = None
     volume: float = 1.0
-    buffer_ms: float = 100.0
+    buffer_ms: float | Literal["auto"] = AUTO
     preroll_ms: float = 0.0
     sample_rate_hz: int | None = None
     timeout_s: float = 60.0
@@ -172,6 +177,18 @@ def _number(low: float, high: float) -> Callable[[object], float]:
     return check
 
 
+def _auto_or(check: Callable[[object], float]) -> Callable[[object], float | str]:
+    def check_either(value: object) -> float | str:
+        if value == AUTO:
+            return AUTO
+        try:
+            return check(value)
+        except TypeError as error:
+            raise TypeError(f'"{AUTO}" or {error}') from None
+
+    return check_either
+
+
 def _whole(low: int, high: int) -> Callable[[object], int]:
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -213,7 +230,7 @@ _TOP_LEVEL: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "default_profile": ("default_profile", _text),
     "device": ("device", _device),
     "volume": ("volume", _number(0, 4)),
-    "buffer_ms": ("buffer_ms", _number(0, 60_000)),
+    "buffer_ms": ("buffer_ms", _auto_or(_number(0, 60_000))),
     "preroll_ms": ("preroll_ms", _number(0, 10_000)),
     "sample_rate": ("sample_rate_hz", _whole(4_000, 384_000)),
     "timeout_s": ("timeout_s", _number(0.001, 86_400)),

@@ -52,6 +52,7 @@ def house(tmp_path, monkeypatch, capsys):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HIBARI_HOME", str(tmp_path / "voices"))
     monkeypatch.setenv("COLUMNS", "100")
     return House(tmp_path, capsys)

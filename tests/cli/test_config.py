@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
+from tests.cli.conftest import Told
 from voicecli.errors import ExitStatus
+from voicecli.history import History, Kind
 
 KOKORO = """
 volume = 0.5
@@ -94,3 +98,42 @@ def test_help_has_examples(house):
     for command in (["config"], ["config", "show"], ["config", "path"]):
         told = house.run(*command, "--help")
         assert "voicecli config path" in told.out or "voicecli config show --json" in told.out
+
+
+KIND = Kind("http://tts.example.org/v1", "kokoro", "opus")
+
+
+@pytest.fixture
+def history(house):
+    return History(house.home / "cache" / "voicecli" / "arrivals.jsonl")
+
+
+def test_what_was_learned_is_shown(house, history):
+    history.add(KIND, 0.2)
+    history.add(KIND, 0.1)
+    history.add(KIND._replace(format="pcm"), 0.0)
+    lines = [line for line in house.run("config", "show").out.splitlines() if "waits" in line]
+    assert [line.split()[1:] for line in lines] == [
+        [*KIND, "waits", "315", "ms,", "from", "2", "runs"],
+        [*KIND[:2], "pcm", "waits", "0", "ms,", "from", "1", "run"],
+    ]
+    told = house.run("config", "show", "--json").json
+    assert told["learned"][0] == KIND._asdict() | {
+        "runs": 2,
+        "needed_ms": [200.0, 100.0],
+        "wait_ms": 315.0,
+    }
+
+
+def test_what_was_learned_can_be_forgotten(house, history):
+    history.add(KIND, 0.2)
+    assert house.run("config", "forget") == Told(0, "", "voicecli: forgotten\n")
+    assert house.run("config", "show", "--json").json["learned"] == []
+    assert "there was nothing to forget" in house.run("config", "forget").err
+
+
+def test_what_cannot_be_forgotten_is_told(house, history):
+    history.path.mkdir(parents=True)
+    told = house.run("config", "forget")
+    assert told.status == ExitStatus.SAVE
+    assert f"cannot delete {history.path}" in told.err

@@ -13,10 +13,11 @@ import pytest
 
 from tests.support.cli import Cli
 from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of
-from tests.support.tones import tone
+from tests.support.tones import encode, tone
 from voicecli.cli import running
 from voicecli.cli.running import Records, failing_as_json
 from voicecli.errors import SourceError
+from voicecli.history import History, Kind
 
 CLIP_S = 0.4
 
@@ -201,3 +202,48 @@ def test_a_reader_of_the_json_that_left_does_not_change_the_status(tmp_path, ser
     assert done.returncode == 3
     assert "no key" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+class TestLearning:
+    @pytest.fixture
+    def runs(self, house):
+        """What is remembered: seconds, of every kind."""
+        history = History(house.home / "cache" / "voicecli" / "arrivals.jsonl")
+        return history.everything
+
+    def test_a_whole_run_is_remembered_under_what_was_asked(self, say, server, runs):
+        assert say("--model", "m").status == 0
+        assert say("--model", "m", "--buffer-ms", "auto").status == 0
+        ((kind, needed_s),) = runs().items()
+        assert kind == Kind(server.url, "m", "pcm")
+        assert len(needed_s) == 2
+
+    def test_a_failed_run_is_not(self, say, server, runs):
+        server.reply = Reply(cut_at=0.5, headers={"X-Sample-Rate": "48000"})
+        assert say().status == 4
+        assert runs() == {}
+
+    def test_an_interrupted_run_is_not(self, say, server, runs, handlers):
+        server.reply = Reply(pace=0.2, headers={"X-Sample-Rate": "48000"})
+        with signalled(server, signal.SIGINT):
+            assert say().status == 130
+        assert runs() == {}
+
+    def test_a_run_that_nobody_heard_is_not(self, say, runs):
+        assert say("--no-play").status == 0
+        assert runs() == {}
+
+    def test_a_file_is_not(self, house, runs, tmp_path):
+        clip = tmp_path / "clip.wav"
+        clip.write_bytes(encode(tone(CLIP_S), "wav"))
+        assert house.run("play", "--device", "null", str(clip)).status == 0
+        assert runs() == {}
+
+    def test_what_is_remembered_delays_the_first_sound(self, say, server, house):
+        kind = Kind(server.url, "tts-1", "pcm")
+        history = History(house.home / "cache" / "voicecli" / "arrivals.jsonl")
+        for _ in range(5):
+            history.add(kind, 0.1)
+        server.reply = Reply(pace=1.0, chunk_bytes=960, headers={"X-Sample-Rate": "48000"})
+        told = say("--buffer-ms", "auto").json
+        assert told["ttfa_ms"] - told["first_frame_ms"] >= 150

@@ -4,6 +4,7 @@ import pytest
 
 from voicecli.cli.settings import playback_settings
 from voicecli.config import Config
+from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 
 FLAGS = {
     "expected_format": None,
@@ -26,7 +27,8 @@ def test_defaults():
     made = settings()
     assert made.speaker.output == "device"
     assert made.speaker.device is None
-    assert made.speaker.policy.start_s == pytest.approx(0.1)
+    assert made.speaker.policy == AdaptivePolicy()
+    assert made.speaker.recall is None
     assert made.speaker.preroll_s == 0
     assert (made.limits.first_byte_s, made.limits.stall_s, made.limits.retries) == (60, 60, 2)
     assert made.volume == 1
@@ -39,7 +41,7 @@ FILE = Config(device="speakers", volume=0.5, buffer_ms=300, preroll_ms=40, timeo
 def test_what_the_file_says():
     made = settings(FILE)
     assert made.speaker.device == "speakers"
-    assert made.speaker.policy.start_s == pytest.approx(0.3)
+    assert made.speaker.policy == BufferPolicy.fixed(0.3)
     assert made.speaker.preroll_s == pytest.approx(0.04)
     assert (made.limits.first_byte_s, made.limits.stall_s, made.limits.retries) == (7, 7, 5)
     assert made.volume == 0.5
@@ -50,7 +52,7 @@ def test_flags_count_more_even_where_they_say_zero():
         FILE, device="3", volume=0.0, buffer_ms=0.0, preroll_ms=0.0, timeout_s=1.5, retries=0
     )
     assert made.speaker.device == "3"
-    assert made.speaker.policy.start_s == 0
+    assert made.speaker.policy == BufferPolicy.fixed(0.0)
     assert made.speaker.preroll_s == 0
     assert (made.limits.first_byte_s, made.limits.stall_s, made.limits.retries) == (1.5, 1.5, 0)
     assert made.volume == 0
@@ -75,3 +77,11 @@ def test_who_keeps_the_audio_can_do_without_a_device():
 
 def test_the_expected_format_is_passed_on():
     assert settings(expected_format="opus").expected_format == "opus"
+
+
+def test_auto_counts_more_than_a_number_in_the_file():
+    assert settings(FILE, buffer_ms="auto").speaker.policy == AdaptivePolicy()
+
+
+def test_what_past_runs_needed_is_asked_later():
+    assert settings(recall=tuple).speaker.recall is tuple

@@ -22,7 +22,7 @@ from voicecli.playback.callback import RingSink
 from voicecli.playback.device import find_output_device
 from voicecli.playback.direct import BLOCK_S, DirectSink
 from voicecli.playback.null import NullSink
-from voicecli.playback.policy import CAPACITY_S, BufferPolicy
+from voicecli.playback.policy import CAPACITY_S, GRAIN_S, AdaptivePolicy, BufferPolicy
 
 FORMAT = AudioFormat(RATE_HZ, 1)
 FRAME_S = 1 / RATE_HZ
@@ -191,6 +191,56 @@ def test_threshold_is_awaited(rig, clock):
     # Eight pieces at 0.1 s intervals: the last of them comes after 0.7 s.
     assert 0.7 <= report.first_sound_at - said_at <= 0.7 + rig.slack_s
     assert report.start_buffered_s == pytest.approx(0.8)
+
+
+LEARNED = AdaptivePolicy().knowing([0.2] * 5)
+WAIT_S = 0.2 * LEARNED.safety + GRAIN_S
+TRUSTING = AdaptivePolicy().knowing([0.0] * 5)
+
+
+def test_what_was_learned_is_waited_for_though_nothing_arrives_then(rig, clock):
+    rig.make(LEARNED)
+    said_at = clock.now()
+    rig.say(seconds(1.0), WAIT_S + 0.4, seconds(1.0, start_s=1.0))
+    report = rig.check_all_heard(seconds(2.0))
+    assert report.underruns == ()
+    assert report.arrived_at == said_at
+    assert 0 <= report.first_sound_at - said_at - WAIT_S <= rig.slack_s
+    assert said_at <= report.released_at <= report.first_sound_at
+
+
+def test_end_of_input_ends_the_wait(rig, clock):
+    rig.make(LEARNED)
+    said_at = clock.now()
+    rig.say(seconds(0.5), 0.1)
+    report = rig.check_all_heard(seconds(0.5))
+    assert 0.1 <= report.first_sound_at - said_at <= 0.1 + rig.slack_s
+
+
+def test_a_piece_that_is_a_little_late_makes_one_pause_and_no_click(rig, clock):
+    rig.make(TRUSTING)
+    late_s = 0.51 if rig.kind == "null" else 0.62
+    rig.say(seconds(0.5), late_s, seconds(1.0, start_s=0.5), 0.5, seconds(1.0, start_s=1.5))
+    report = rig.check_all_heard(seconds(2.5))
+    assert len(report.underruns) == 1
+    assert report.underruns[0].silence_s >= TRUSTING.pause_s - FRAME_S
+
+
+def test_end_of_input_ends_a_pause(rig):
+    rig.make(TRUSTING)
+    rig.say(seconds(0.5), 1.3, seconds(0.1, start_s=0.5))
+    (hole,) = rig.check_all_heard(seconds(0.6)).underruns
+    assert hole.silence_s == pytest.approx(0.8, abs=rig.slack_s)
+
+
+def test_pauses_refill_more_and_more(rig):
+    rig.make(TRUSTING)
+    script = [seconds(0.2)]
+    for i in range(20):
+        script += [0.25, seconds(0.2, start_s=0.2 + 0.2 * i)]
+    rig.say(*script)
+    report = rig.check_all_heard(seconds(4.2))
+    assert 1 <= len(report.underruns) <= 3
 
 
 def test_silence_before_the_first_frame_and_after_the_end_is_no_underrun(rig, clock):
@@ -487,12 +537,16 @@ arrivals = st.lists(
 
 
 @settings(max_examples=40)
-@given(arrivals, st.sampled_from([0.0, 0.05, 0.3]), st.sampled_from([0.0, 0.1]))
+@given(
+    arrivals,
+    st.sampled_from([*map(BufferPolicy.fixed, (0.0, 0.05, 0.3)), LEARNED, TRUSTING]),
+    st.sampled_from([0.0, 0.1]),
+)
 @pytest.mark.parametrize("kind", KINDS)
-def test_report_agrees_with_the_ear_whatever_arrives_when(kind, arrivals, buffer_s, preroll_s):
+def test_report_agrees_with_the_ear_whatever_arrives_when(kind, arrivals, policy, preroll_s):
     with virtual_clock() as clock:
         rig = Rig(kind, clock)
-        rig.make(BufferPolicy.fixed(buffer_s), preroll_s=preroll_s)
+        rig.make(policy, preroll_s=preroll_s)
         written, script = 0, []
         for pause_s, frames in arrivals:
             script += [pause_s, seconds(frames / RATE_HZ, start_s=written / RATE_HZ)]

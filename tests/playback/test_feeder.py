@@ -9,7 +9,7 @@ from tests.playback.fakes import ramp
 from voicecli.audio import AudioFormat
 from voicecli.playback.base import Underrun
 from voicecli.playback.feeder import Feeder
-from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.policy import BufferPolicy, Gate
 from voicecli.playback.ring import Ring
 
 RATE_HZ = 1000  # a frame is a millisecond
@@ -22,7 +22,7 @@ class Player:
     def __init__(self, start=0, resume=0, preroll=0, capacity=10_000):
         self.ring = Ring(capacity, AudioFormat(RATE_HZ, 1))
         policy = BufferPolicy(start / RATE_HZ, resume / RATE_HZ)
-        self.feeder = Feeder(self.ring, policy, RATE_HZ, preroll)
+        self.feeder = Feeder(self.ring, Gate(policy), RATE_HZ, preroll)
         self.frames_out = 0
 
     @property

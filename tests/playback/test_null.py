@@ -9,7 +9,7 @@ from voicecli.audio import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.playback.null import DiscardSink, NullSink
-from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.policy import GRAIN_S, AdaptivePolicy, BufferPolicy
 
 FORMAT = AudioFormat(RATE_HZ, 1)
 
@@ -42,7 +42,39 @@ def test_null_books_what_a_perfect_device_would_have_made_of_it(sink, clock):
         start_buffered_s=0.5,
         min_buffered_s=0.0,
         mean_buffered_s=(0.5 + 0.0 + 0.5 + 0.25 + 0.75) / 5,
+        arrived_at=began_at,
+        released_at=began_at,
+        needed_s=0.25,
     )
+
+
+ADAPTIVE = AdaptivePolicy().knowing([0.2] * 5)
+WAIT_S = 0.2 * ADAPTIVE.safety + GRAIN_S
+
+
+@pytest.mark.parametrize("ask", ["position", "snapshot", "report", "abort"])
+def test_null_starts_at_its_time_though_nothing_happens_then(clock, ask):
+    sink, began_at = NullSink(FORMAT, ADAPTIVE, clock), clock.now()
+    sink.start()
+    sink.write(seconds(2.0))
+    assert sink.report().first_sound_at is None
+    clock.sleep(WAIT_S + 0.5)
+    getattr(sink, ask)()
+    report = sink.report()
+    assert report.first_sound_at == report.released_at == pytest.approx(began_at + WAIT_S)
+    assert report.heard_frames == pytest.approx(0.5 * RATE_HZ, abs=1)
+
+
+def test_null_makes_up_for_a_pause_that_ended_unseen(clock):
+    sink = NullSink(FORMAT, AdaptivePolicy().knowing([0.0] * 5), clock)
+    sink.start()
+    sink.write(seconds(0.2))
+    clock.sleep(0.21)
+    sink.write(seconds(1.0))  # 10 ms late: a click, so it becomes a pause
+    clock.sleep(0.5)
+    (hole,) = sink.report().underruns
+    assert hole.silence_s == pytest.approx(AdaptivePolicy().pause_s)
+    assert hole.began_at == pytest.approx(clock.now() - 0.51)
 
 
 def test_null_takes_the_time_that_sound_takes(sink, clock):

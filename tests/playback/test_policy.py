@@ -1,42 +1,176 @@
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.playback.policy import CAPACITY_S, BufferPolicy
+from voicecli.arrivals import Progress
+from voicecli.playback.policy import (
+    CAPACITY_S,
+    GRAIN_S,
+    AdaptivePolicy,
+    BufferPolicy,
+    Gate,
+    Thresholds,
+    recent_quantile,
+)
 
-POLICY = BufferPolicy(start_s=0.1, resume_s=0.5)
-QUESTIONS = [BufferPolicy.may_start, BufferPolicy.may_resume]
-
-
-@pytest.mark.parametrize(("buffered_s", "may"), [(0.0, False), (0.099, False), (0.1, True)])
-def test_sound_starts_at_its_threshold(buffered_s, may):
-    assert POLICY.may_start(buffered_s, input_ended=False) is may
-
-
-@pytest.mark.parametrize(("buffered_s", "may"), [(0.1, False), (0.499, False), (0.5, True)])
-def test_sound_resumes_at_a_threshold_of_its_own(buffered_s, may):
-    assert POLICY.may_resume(buffered_s, input_ended=False) is may
-
-
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_end_of_input_releases_what_there_is(question):
-    assert question(POLICY, 0.001, input_ended=True)
+FIXED = Thresholds(start_s=0.1, resume_s=0.5)
+ADAPTIVE = AdaptivePolicy()
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+def progress(*arrivals: tuple[float, float]) -> Progress:
+    (at, duration_s), *others = arrivals
+    made = Progress.begin(at, duration_s)
+    for at, duration_s in others:
+        made = made.after(at, duration_s)
+    return made
+
+
+def wait_of(policy: AdaptivePolicy, *arrivals: tuple[float, float], ahead_s: float = 0.0) -> float:
+    not_before = policy.thresholds(progress(*arrivals), ahead_s).not_before
+    return max(0.0, not_before - arrivals[0][0])
+
+
+@pytest.mark.parametrize(("buffered_s", "at"), [(0.0, inf), (0.099, inf), (0.1, -inf)])
+def test_sound_starts_at_its_threshold(buffered_s, at):
+    assert FIXED.starts_at(buffered_s, input_ended=False) == at
+
+
+@pytest.mark.parametrize(("buffered_s", "after_s"), [(0.1, inf), (0.499, inf), (0.5, 0.0)])
+def test_sound_resumes_at_a_threshold_of_its_own(buffered_s, after_s):
+    assert FIXED.resumes_after(buffered_s, 0, input_ended=False) == after_s
+
+
+def test_a_fixed_threshold_does_not_grow():
+    assert FIXED.resumes_after(0.5, 5, input_ended=False) == 0
+
+
+def test_sound_waits_for_its_time_once_there_is_enough():
+    thresholds = FIXED._replace(not_before=12.5)
+    assert thresholds.starts_at(0.1, input_ended=False) == 12.5
+    assert thresholds.starts_at(0.09, input_ended=False) == inf
+
+
+def test_a_pause_lasts_and_every_further_one_refills_twice_as_much():
+    thresholds = Thresholds(0.1, 0.4, pause_s=0.12, most_s=1.0)
+    enough = [0.4, 0.8, 1.0, 1.0]
+    for pauses, refill_s in enumerate(enough):
+        assert thresholds.resumes_after(refill_s, pauses, input_ended=False) == 0.12
+        assert thresholds.resumes_after(refill_s - 0.01, pauses, input_ended=False) == inf
+
+
+def test_end_of_input_releases_at_once_what_there_is():
+    thresholds = Thresholds(0.1, 0.4, not_before=99.0, pause_s=0.12, most_s=1.0)
+    assert thresholds.starts_at(0.001, input_ended=True) == -inf
+    assert thresholds.resumes_after(0.001, 3, input_ended=True) == 0.0
+
+
 @pytest.mark.parametrize("ended", [True, False])
-def test_nothing_is_never_sound(question, ended):
-    assert not question(BufferPolicy.fixed(0.0), 0.0, input_ended=ended)
+def test_nothing_is_never_sound(ended):
+    thresholds = Thresholds(0.0, 0.0)
+    assert thresholds.starts_at(0.0, input_ended=ended) == inf
+    assert thresholds.resumes_after(0.0, 0, input_ended=ended) == inf
 
 
-def test_fixed_is_the_same_for_both():
-    assert BufferPolicy.fixed(0.3) == BufferPolicy(0.3, 0.3)
+def test_fixed_is_the_same_for_both_and_learns_nothing():
+    policy = BufferPolicy.fixed(0.3)
+    assert policy == BufferPolicy(0.3, 0.3)
+    assert policy.knowing([1.0]) == policy
+    assert policy.thresholds(progress((5.0, 0.1), (9.0, 0.1)), 0.05) == Thresholds(0.3, 0.3)
 
 
 @given(st.floats(0, 1000), st.floats(0, 1000))
-def test_both_thresholds_fit_into_the_capacity(start_s, resume_s):
+def test_thresholds_fit_into_the_capacity(start_s, resume_s):
     capacity_s = BufferPolicy(start_s, resume_s).capacity_s
     assert capacity_s >= CAPACITY_S
     assert capacity_s >= 2 * max(start_s, resume_s)
+    assert ADAPTIVE.capacity_s >= 2 * max(ADAPTIVE.start_s, ADAPTIVE.most_refill_s)
+
+
+def test_before_the_first_arrival_nothing_is_waited_for():
+    assert ADAPTIVE.thresholds(None, 0.05).starts_at(1.0, input_ended=False) == -inf
+
+
+def test_a_fast_server_is_heard_at_once():
+    assert wait_of(ADAPTIVE, (10.0, 0.1)) == 0
+    assert wait_of(ADAPTIVE, (10.0, 0.1), (10.05, 0.1)) == 0
+
+
+def test_where_nothing_is_known_a_server_hardly_faster_than_the_sound_is_waited_for():
+    steady = [(10.0 + i * 0.1, 0.1) for i in range(5)]
+    assert wait_of(ADAPTIVE, *steady) == pytest.approx(ADAPTIVE.unsure_s)
+    assert wait_of(ADAPTIVE.knowing([0.0]), *steady) == pytest.approx(ADAPTIVE.unsure_s * 2 / 3)
+    assert wait_of(ADAPTIVE.knowing([0.0] * 3), *steady) == 0
+
+
+def test_who_was_late_once_will_be_late_again():
+    late = [(10.0, 0.1), (10.3, 0.1)]
+    known = ADAPTIVE.knowing([0.0] * 3)
+    assert wait_of(known, *late) == pytest.approx(0.2 * ADAPTIVE.safety)
+
+
+def test_what_was_needed_before_is_waited_for_and_what_lay_within_the_grain_is_not():
+    assert wait_of(ADAPTIVE.knowing([0.2] * 5), (10.0, 1.0)) == pytest.approx(
+        0.2 * ADAPTIVE.safety + GRAIN_S
+    )
+    assert wait_of(ADAPTIVE.knowing([GRAIN_S] * 5), (10.0, 1.0)) == 0
+
+
+def test_a_device_that_asks_ahead_is_waited_for_as_well():
+    known = ADAPTIVE.knowing([0.2] * 5)
+    apart = wait_of(known, (10.0, 1.0), ahead_s=0.05) - wait_of(known, (10.0, 1.0))
+    assert apart == pytest.approx(0.05)
+
+
+def test_a_single_freak_among_many_runs_counts_for_nothing():
+    assert wait_of(ADAPTIVE.knowing([0.0] * 30 + [5.0]), (10.0, 1.0)) == 0
+
+
+def test_worse_times_are_forgotten():
+    worse = ADAPTIVE.knowing([0.5] * 10)
+    better = ADAPTIVE.knowing([0.5] * 10 + [0.0] * 30)
+    assert wait_of(worse, (10.0, 1.0)) > 0.5
+    assert wait_of(better, (10.0, 1.0)) == 0
+
+
+@given(
+    st.lists(st.floats(0, 100), max_size=40),
+    st.lists(st.tuples(st.floats(0, 10), st.floats(0.001, 2)), min_size=1, max_size=20),
+)
+def test_nobody_waits_longer_than_the_most(history, steps):
+    at, arrivals = 1000.0, []
+    for pause_s, duration_s in steps:
+        at += pause_s
+        arrivals.append((at, duration_s))
+    policy = ADAPTIVE.knowing(history)
+    assert wait_of(policy, *arrivals) <= policy.most_wait_s + 1e-9
+    thresholds = policy.thresholds(progress(*arrivals), 0.0)
+    assert policy.refill_s <= thresholds.resume_s <= policy.most_refill_s
+
+
+@pytest.mark.parametrize(
+    ("values", "quantile", "expected"),
+    [([], 0.9, 0.0), ([3.0], 0.9, 3.0), ([1.0, 2.0, 3.0, 4.0], 0.5, 3.0), ([1, 9], 1.0, 9)],
+)
+def test_quantile_of_the_recent(values, quantile, expected):
+    assert recent_quantile(values, quantile, half_life=8.0) == expected
+
+
+def test_quantile_is_reached_also_where_rounding_is_against_it():
+    values = [0.1 * i for i in range(1000)]
+    assert recent_quantile(values, 1.0, half_life=1e9) == pytest.approx(99.9)
+    assert recent_quantile(values, 1.1, half_life=8.0) == pytest.approx(99.9)
+
+
+def test_gate_replaces_its_thresholds_with_every_arrival():
+    gate = Gate(ADAPTIVE, ahead_s=0.05)
+    before = gate.thresholds
+    assert gate.first_at is None
+    gate.arrived(10.0, 0.1)
+    gate.arrived(10.4, 0.1)
+    assert gate.first_at == 10.0
+    assert gate.thresholds == ADAPTIVE.thresholds(progress((10.0, 0.1), (10.4, 0.1)), 0.05)
+    assert before == ADAPTIVE.thresholds(None, 0.05)

@@ -109,3 +109,26 @@ def test_policy_and_preroll_reach_every_sink(portaudio, speaker, clock, output, 
     assert other.drain(Deadline(clock, 5.0))
     assert other.report().first_sound_at - began_at == pytest.approx(1.0, abs=0.05)
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("output", "is_pcm"), [("device", True), ("device", False), ("null", True)]
+)
+def test_what_past_runs_needed_reaches_every_sink(portaudio, clock, output, is_pcm):
+    asked = []
+
+    def recall():
+        asked.append(1)
+        return [0.4] * 5
+
+    made = Speaker(SpeakerSettings(output=output, recall=recall), clock, clock.spawn)
+    made.prepare()
+    sink = made.open(FORMAT, is_pcm=is_pcm)
+    began_at = clock.now()
+    sink.start()
+    sink.write(seconds(2.0))
+    clock.sleep(1.5)
+    first_sound_at = sink.report().first_sound_at
+    assert first_sound_at - began_at == pytest.approx(0.4 * 1.5, abs=0.1)
+    assert asked == [1]
+    sink.close()

@@ -9,10 +9,14 @@ import typer
 
 from voicecli.cli import options
 from voicecli.cli.help import Command, Group, examples
-from voicecli.cli.output import print_json
+from voicecli.cli.output import print_json, tell
 from voicecli.cli.table import columns
 from voicecli.config import FILE_KEYS, Config, config_path, find_config
+from voicecli.display import clean
 from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.errors import SaveError
+from voicecli.history import History
+from voicecli.playback.policy import AdaptivePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +37,13 @@ SHOW_EXAMPLES = """Examples:
   voicecli config show --json | jq .endpoint
 """
 
+FORGET_EXAMPLES = """Examples:
+
+  voicecli config forget
+
+  voicecli config show      # what there is to forget
+"""
+
 _REQUEST = {
     "model": "model",
     "voice": "voice",
@@ -48,7 +59,7 @@ config_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Show the configuration: its file, and what it comes to.",
-    epilog="Examples:\n  voicecli config path\n  voicecli config show\n",
+    epilog="Examples:\n  voicecli config path\n  voicecli config show\n  voicecli config forget\n",
 )
 
 
@@ -77,9 +88,25 @@ def show(
     if json_:
         print_json(_described(config, endpoint))
         return
-    print(columns([*_file_rows(config), *_endpoint_rows(endpoint), *_setting_rows(config)]))
+    rows = [*_file_rows(config), *_endpoint_rows(endpoint), *_setting_rows(config)]
+    print(columns([*rows, *_learned_rows()]))
     for warning in endpoint.warnings:
         print(f"warning: {warning}")
+
+
+@config_app.command(cls=Command, epilog=examples(FORGET_EXAMPLES))
+def forget() -> None:
+    """Delete what was learned of the timing of endpoints.
+
+    From it --buffer-ms auto tells how long to hold the first sound back: one
+    number a run, beside the endpoint, the model and the format.
+    """
+    history = History()
+    try:
+        there = history.forget()
+    except OSError as error:
+        raise SaveError(f"cannot delete {history.path}: {error.strerror or error}") from error
+    tell("forgotten" if there else "there was nothing to forget")
 
 
 def _file_rows(config: Config) -> Iterator[tuple[str, str, str]]:
@@ -111,6 +138,25 @@ def _settings(config: Config) -> Iterator[tuple[str, Any, str]]:
         yield key, getattr(config, name), "file" if key in config.in_file else "default"
 
 
+def _learned_rows() -> Iterator[tuple[str, str, str]]:
+    for known in _learned():
+        what = f"{known['endpoint']} {known['model']} {known['format']}"
+        plural = "" if known["runs"] == 1 else "s"
+        yield "learned", what, f"waits {known['wait_ms']:.0f} ms, from {known['runs']} run{plural}"
+
+
+def _learned() -> Iterator[dict[str, Any]]:
+    """What was learned, by endpoint, model and format."""
+    for kind, runs in sorted(History().everything().items()):
+        wait_s = AdaptivePolicy().knowing(runs).learned_s
+        yield {
+            **{name: clean(text) for name, text in kind._asdict().items()},
+            "runs": len(runs),
+            "needed_ms": [round(needed_s * 1e3, 1) for needed_s in runs],
+            "wait_ms": round(wait_s * 1e3, 1),
+        }
+
+
 def _described(config: Config, endpoint: Endpoint) -> dict[str, Any]:
     request = {key: getattr(endpoint, name) for name, key in _REQUEST.items()}
     return {
@@ -132,6 +178,7 @@ def _described(config: Config, endpoint: Endpoint) -> dict[str, Any]:
             key: {"value": value if value is None else _plain(value), "from": origin}
             for key, value, origin in _settings(config)
         },
+        "learned": list(_learned()),
         "warnings": list(endpoint.warnings),
     }
 

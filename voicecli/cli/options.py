@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from voicecli.cli import completion
 from voicecli.cli.help import KEEPING, SOUND, TELLING, VOICE
+from voicecli.config import AUTO
 
 
 def _known_format(value: str | None) -> str | None:
@@ -89,14 +90,30 @@ Volume: TypeAlias = Annotated[
         help="1 leaves the sound as it is.",
     ),
 ]
+_MOST_BUFFER_MS = 60_000.0
+
+
+def _buffer(value: str) -> Any:
+    """Milliseconds, or `AUTO`."""
+    if value == AUTO:
+        return AUTO
+    try:
+        milliseconds = float(value)
+    except ValueError:
+        milliseconds = -1.0
+    if not 0 <= milliseconds <= _MOST_BUFFER_MS:  # nan as well
+        raise typer.BadParameter(f"{value!r} is neither {AUTO} nor from 0 to {_MOST_BUFFER_MS:g}")
+    return milliseconds
+
+
 BufferMs: TypeAlias = Annotated[
-    float | None,
+    Any,
     typer.Option(
         metavar="MS",
-        min=0.0,
-        max=60_000.0,
+        parser=_buffer,
         rich_help_panel=SOUND,
-        help="Audio to hold before the first sound, and after a gap.  [default: 100]",
+        help="Audio to hold before the first sound, and after a gap; "
+        "`auto` follows the arrivals, past runs included.  [default: auto]",
     ),
 ]
 PrerollMs: TypeAlias = Annotated[

@@ -55,9 +55,16 @@ class Records(NamedTuple):
 
 
 def run_session(
-    settings: SessionSettings, records: Records, make_sources: MakeSources
+    settings: SessionSettings,
+    records: Records,
+    make_sources: MakeSources,
+    *,
+    learn: Callable[[float], None] | None = None,
 ) -> ExitStatus:
-    """Run one session to its end, report it as asked, and return the exit status."""
+    """Run one session to its end, report it as asked, and return the exit status.
+
+    ``learn`` is told the ``needed_prebuffer`` of a run that was whole and was heard.
+    """
     clock = SystemClock()
     run_id = new_run_id()
     recorder = Recorder(run_id, process_started_at())
@@ -81,7 +88,18 @@ def run_session(
             result = session.run(make_sources(session))
         if journal is not None:
             journal.close()
+        if learn is not None and (needed_s := _lesson(result)) is not None:
+            learn(needed_s)
         return _report(result, recorder, saver, journal, records)
+
+
+def _lesson(result: SessionResult) -> float | None:
+    """What a run teaches, in seconds; None where it was broken off or nothing was heard.
+
+    The disk may have set the pace of what was not heard, see `Keeper`.
+    """
+    whole = result.error is None and result.interrupted_at is None
+    return result.report.needed_s if whole and result.report.first_sound_at is not None else None
 
 
 def new_run_id() -> str:

@@ -18,6 +18,7 @@ from voicecli.cli.running import Records, failing_as_json, run_session
 from voicecli.cli.settings import playback_settings
 from voicecli.config import find_config
 from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.history import History, Kind
 from voicecli.request import SpeechRequest
 from voicecli.sources.openai import OpenAISource, SpeechClient
 
@@ -145,6 +146,7 @@ def say(
         for warning in endpoint.warnings:
             tell(f"warning: {warning}")
     request = _request(words, endpoint)
+    history, kind = History(), Kind(endpoint.label, request.model, request.response_format)
     settings = playback_settings(
         config,
         expected_format=request.response_format,
@@ -156,6 +158,7 @@ def say(
         preroll_ms=preroll_ms,
         timeout_s=timeout,
         retries=retries,
+        recall=lambda: history.runs(kind),
     )
     with contextlib.ExitStack() as stack:
 
@@ -171,7 +174,12 @@ def say(
             stack.callback(client.close)
             return [OpenAISource(client, request, pcm_rate_hz=rate_hz)]
 
-        status = run_session(settings, records.with_folder(config.recordings), make_sources)
+        status = run_session(
+            settings,
+            records.with_folder(config.recordings),
+            make_sources,
+            learn=lambda needed_s: history.add(kind, needed_s),
+        )
     raise typer.Exit(status)
 
 

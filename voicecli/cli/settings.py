@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from voicecli.playback.policy import BufferPolicy
+from voicecli.config import AUTO
+from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.playback.speaker import NULL_DEVICE, SpeakerSettings
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from voicecli.config import Config
+    from voicecli.playback.policy import Policy
 
 
 def playback_settings(
@@ -21,25 +25,29 @@ def playback_settings(
     no_play: bool,
     device: str | None,
     volume: float | None,
-    buffer_ms: float | None,
+    buffer_ms: float | Literal["auto"] | None,
     preroll_ms: float | None,
     timeout_s: float | None,
     retries: int | None,
+    recall: Callable[[], Sequence[float]] | None = None,
 ) -> SessionSettings:
-    """A session's settings: each flag, or what the file says, or the default in `Config`."""
+    """A session's settings: each flag, or what the file says, or the default in `Config`.
+
+    ``recall`` tells what past runs of the same kind needed.
+    """
     wanted = device if device is not None else config.device
     named = None if wanted is None else str(wanted)
     output: Literal["device", "null", "discard"] = "null" if named == NULL_DEVICE else "device"
     if no_play:
         output = "discard"
-    buffer_s = _either(buffer_ms, config.buffer_ms) / 1e3
     patience_s = _either(timeout_s, config.timeout_s)
     return SessionSettings(
         speaker=SpeakerSettings(
-            policy=BufferPolicy.fixed(buffer_s),
+            policy=_policy(config.buffer_ms if buffer_ms is None else buffer_ms),
             output=output,
             device=named,
             preroll_s=_either(preroll_ms, config.preroll_ms) / 1e3,
+            recall=recall,
         ),
         limits=FetchLimits(
             first_byte_s=patience_s,
@@ -50,6 +58,10 @@ def playback_settings(
         without_device=keeps_audio,
         expected_format=expected_format,
     )
+
+
+def _policy(buffer_ms: float | Literal["auto"]) -> Policy:
+    return AdaptivePolicy() if buffer_ms == AUTO else BufferPolicy.fixed(buffer_ms / 1e3)
 
 
 def _either(flag: float | None, setting: float) -> float:

@@ -24,7 +24,7 @@ takes; times are seconds on the injected clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -33,14 +33,19 @@ if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Samples
     from voicecli.clock import Deadline
     from voicecli.playback.levels import BufferLevels
+    from voicecli.playback.policy import Gate
 
 
 @dataclass(frozen=True, slots=True)
 class Underrun:
-    """One hole in the sound: where it began and how long it was silent."""
+    """One hole in the sound: where it began and how long it was silent.
+
+    ``at_s`` is a position in the audio, ``began_at`` the clock's time of it.
+    """
 
     at_s: float
     silence_s: float
+    began_at: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,11 @@ class SinkReport:
     ``first_sound_at`` and ``last_sound_at`` are clock seconds at which the
     first and the last frame left the device, None if none did. The buffer
     figures are taken between the first sound and the end of input, in seconds
-    of audio that waits in front of the device's own buffer.
+    of audio that waits in front of the device's own buffer. ``arrived_at`` is
+    when the first frame was written to the sink, ``released_at`` when it was
+    handed to the device. ``underflows_at_s`` are positions in the audio. ``needed_s``
+    is the least delay of the start, after ``arrived_at``, that would have played
+    without a hole.
     """
 
     first_sound_at: float | None = None
@@ -76,6 +85,10 @@ class SinkReport:
     start_buffered_s: float | None = None
     min_buffered_s: float | None = None
     mean_buffered_s: float | None = None
+    arrived_at: float | None = None
+    released_at: float | None = None
+    underflows_at_s: tuple[float, ...] = ()
+    needed_s: float | None = None
 
     @classmethod
     def until(
@@ -87,7 +100,8 @@ class SinkReport:
         ends_at: float | None,
         underruns: Sequence[Underrun],
         levels: BufferLevels,
-        device_underflows: int = 0,
+        underflows_at_s: Sequence[float] = (),
+        gate: Gate | None = None,
     ) -> SinkReport:
         """The report as of ``now``; sound that is only due by then did not happen.
 
@@ -100,11 +114,15 @@ class SinkReport:
             last_sound_at=None if ends_at is None else min(ends_at, now),
             heard_frames=heard_frames,
             underruns=tuple(underruns),
-            device_underflows=device_underflows,
+            device_underflows=len(underflows_at_s),
             rebuffers=len(underruns),
             start_buffered_s=levels.first_s,
             min_buffered_s=levels.least_s,
             mean_buffered_s=levels.mean_s,
+            arrived_at=gate.first_at if gate else None,
+            released_at=gate.released_at if gate else None,
+            underflows_at_s=tuple(underflows_at_s),
+            needed_s=gate.needed_s if gate else None,
         )
 
 

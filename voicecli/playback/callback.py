@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +12,14 @@ from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
 from voicecli.playback.device import open_output, stream_faults
 from voicecli.playback.feeder import Feeder
+from voicecli.playback.policy import Gate
 from voicecli.playback.ring import Ring
 
 if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Samples
     from voicecli.clock import Clock, Deadline
     from voicecli.playback.device import OpenStream, OutputDevice
-    from voicecli.playback.policy import BufferPolicy
+    from voicecli.playback.policy import Policy
 
 _POLL_S = 0.01
 _FIRST_GULP = 1.25
@@ -36,27 +38,27 @@ class RingSink:
         self,
         device: OutputDevice,
         wanted: AudioFormat,
-        policy: BufferPolicy,
+        policy: Policy,
         clock: Clock,
         *,
         preroll_s: float = 0.0,
     ) -> None:
         self._clock = clock
-        self._policy = policy
         self._control = threading.Lock()
         self._waiting = threading.Condition()
         self._started = False
         self._aborted = False
         self._silent_at: float | None = None
         self._closed = False
-        self._underflows = 0
+        self._underflows: list[float] = []
         self._preroll_s = preroll_s
         opened = open_output(device, wanted, callback=self._callback)
         self._stream: Any = opened.stream
         self._opened: OpenStream = opened
         self._ring = Ring(opened.format.frames(policy.capacity_s), opened.format)
         preroll = opened.format.frames(preroll_s)
-        self._feeder = Feeder(self._ring, policy, opened.format.rate_hz, preroll)
+        self._gate = Gate(policy, ahead_s=opened.latency_s)
+        self._feeder = Feeder(self._ring, self._gate, opened.format.rate_hz, preroll)
 
     @property
     def format(self) -> AudioFormat:
@@ -65,11 +67,14 @@ class RingSink:
 
     def _callback(self, out: Any, frames: int, time: Any, status: Any) -> None:
         if status.output_underflow:
-            self._underflows += 1
+            self._underflows.append(self.format.duration_s(self._ring.read))
         block: Samples = np.frombuffer(out, dtype=self.format.sample_type)
         # PortAudio's clock is not ours; the lead of the DAC over "now" is the same on both.
         lead_s = time.outputBufferDacTime - time.currentTime
-        self._feeder.fill(block.reshape(frames, -1), self._clock.now() + lead_s)
+        now = self._clock.now()
+        self._feeder.fill(block.reshape(frames, -1), now + lead_s)
+        if self._gate.released_at is None and self._feeder.playing:
+            self._gate.released_at = now
 
     def start(self) -> None:
         """Wake the device with the preroll, if one is wanted."""
@@ -83,7 +88,10 @@ class RingSink:
             DeviceError: the device cannot be started, or has stopped taking frames.
         """
         patience_s = _STUCK_S + self._preroll_s  # nothing is taken during the preroll
-        stuck_after = self._clock.now() + patience_s
+        now = self._clock.now()
+        if not self._aborted:
+            self._gate.arrived(now, self.format.duration_s(samples.shape[0]))
+        stuck_after = now + patience_s
         read_before = self._ring.read
         while not self._aborted:
             samples = samples[self._ring.write(samples) :]
@@ -102,7 +110,8 @@ class RingSink:
         # The device takes its whole buffer at once, and the next block soon after.
         if buffered_s < self._opened.latency_s * _FIRST_GULP:
             return
-        if self._policy.may_start(buffered_s, input_ended=False):
+        # The callback sees to it that nothing is heard before its time.
+        if self._gate.thresholds.starts_at(buffered_s, input_ended=False) < inf:
             self._start_stream()
 
     def _start_stream(self) -> None:
@@ -182,7 +191,8 @@ class RingSink:
             ends_at=self._feeder.sounds_until,
             underruns=tuple(self._feeder.underruns),
             levels=self._feeder.levels,
-            device_underflows=self._underflows,
+            underflows_at_s=self._underflows,
+            gate=self._gate,
         )
 
     def _wait(self, timeout_s: float) -> None:

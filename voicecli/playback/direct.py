@@ -7,6 +7,7 @@ their own, so that a full device never holds up the network.
 from __future__ import annotations
 
 import threading
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkSnapshot
 from voicecli.playback.device import open_output, stream_faults
 from voicecli.playback.levels import BufferLevels
+from voicecli.playback.policy import Gate
 from voicecli.playback.ring import Ring
 from voicecli.playback.timeline import Timeline
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock, Deadline
     from voicecli.playback.base import SinkReport
     from voicecli.playback.device import OutputDevice
-    from voicecli.playback.policy import BufferPolicy
+    from voicecli.playback.policy import Policy
     from voicecli.threads import Joinable, Spawn
 
 BLOCK_S = 0.02
@@ -48,14 +50,14 @@ class DirectSink:
         self,
         device: OutputDevice,
         wanted: AudioFormat,
-        policy: BufferPolicy,
+        policy: Policy,
         clock: Clock,
         spawn: Spawn,
         *,
         preroll_s: float = 0.0,
     ) -> None:
         self._clock = clock
-        self._policy = policy
+        self._gate = Gate(policy)
         self._spawn = spawn
         self._preroll_s = preroll_s
         self._changed = threading.Condition()
@@ -66,7 +68,7 @@ class DirectSink:
         self._finished = False
         self._rebuffering = False
         self._silent_at: float | None = None
-        self._underflows = 0
+        self._underflows: list[float] = []
         self._fault: DeviceError | None = None
         self._levels = BufferLevels()
         opened = open_output(
@@ -100,7 +102,10 @@ class DirectSink:
         """
         with self._changed:
             patience_s = _STUCK_S + self._preroll_s  # nothing is taken during the preroll
-            stuck_after = self._clock.now() + patience_s
+            now = self._clock.now()
+            if not self._aborted:
+                self._gate.arrived(now, self._format.duration_s(samples.shape[0]))
+            stuck_after = now + patience_s
             read_before = self._ring.read
             while not self._aborted:
                 if self._fault:
@@ -164,14 +169,19 @@ class DirectSink:
                 self._levels.add(self._format.duration_s(self._ring.readable))
             count = self._ring.read_into(self._block)
             first = self._timeline.ends_at is None
-            self._timeline.push(count, self._clock.now())
+            now = self._clock.now()
+            if self._gate.released_at is None:
+                self._gate.released_at = now
+            at_s = self._format.duration_s(self._ring.read - count)
+            self._timeline.push(count, now)
             self._changed.notify_all()
         with stream_faults():
             ran_dry = self._stream.write(self._block[:count].tobytes())
             held = self._device_frames - self._stream.write_available
         with self._changed:
             # Silence in front of the first frame underflows by design.
-            self._underflows += bool(ran_dry) and not first
+            if ran_dry and not first:
+                self._underflows.append(at_s)
             # What the device tells moves in steps of its period, a quarter of its latency.
             self._timeline.correct(held, self._clock.now(), self._latency_s / 2)
 
@@ -181,25 +191,31 @@ class DirectSink:
             while not self._aborted:
                 now = self._clock.now()
                 buffered_s = self._format.duration_s(self._ring.readable)
-                if self._may_write(buffered_s, now):
+                at = self._writes_at(buffered_s, now)
+                if now >= at:
                     self._rebuffering = False
                     return True
                 if self._input_ended and not self._ring.readable:
                     return False
-                dry_at = None if self._rebuffering else self._timeline.dry_at
-                self._clock.wait(self._changed, None if dry_at is None else dry_at - now)
+                dry_at = self._timeline.dry_at
+                if dry_at is not None and not self._rebuffering:
+                    at = dry_at  # to see that it has run dry
+                self._clock.wait(self._changed, None if at == inf else at - now)
             return False
 
-    def _may_write(self, buffered_s: float, now: float) -> bool:
+    def _writes_at(self, buffered_s: float, now: float) -> float:
+        """When what is buffered may be written; ``inf`` while that depends on what comes."""
         ended, dry_at = self._input_ended, self._timeline.dry_at
+        thresholds = self._gate.thresholds
         if dry_at is None:
-            return self._policy.may_start(buffered_s, input_ended=ended)
+            return thresholds.starts_at(buffered_s, input_ended=ended)
         if now >= dry_at and not (ended or self._rebuffering):
             self._rebuffering = True
             self._levels.add(buffered_s)
         if self._rebuffering:
-            return self._policy.may_resume(buffered_s, input_ended=ended)
-        return buffered_s > 0
+            pauses = len(self._timeline.underruns)
+            return dry_at + thresholds.resumes_after(buffered_s, pauses, input_ended=ended)
+        return now if buffered_s > 0 else inf
 
     def _silence_stream(self) -> None:
         """Stop at once what sounds; under the lock, with no writer in the stream."""
@@ -273,4 +289,4 @@ class DirectSink:
     def report(self) -> SinkReport:
         """What the sink did."""
         with self._changed:
-            return self._timeline.report(self._now(), self._levels, self._underflows)
+            return self._timeline.report(self._now(), self._levels, self._gate, self._underflows)

@@ -15,7 +15,7 @@ from voicecli.playback.levels import BufferLevels
 
 if TYPE_CHECKING:
     from voicecli.audio import Samples
-    from voicecli.playback.policy import BufferPolicy
+    from voicecli.playback.policy import Gate
     from voicecli.playback.ring import Ring
 
 _HOLES_AHEAD = 4
@@ -30,9 +30,9 @@ class Feeder:
     is the end. Of the ``preroll`` frames the last block is filled up.
     """
 
-    def __init__(self, ring: Ring, policy: BufferPolicy, rate_hz: int, preroll: int = 0) -> None:
+    def __init__(self, ring: Ring, gate: Gate, rate_hz: int, preroll: int = 0) -> None:
         self._ring = ring
-        self._policy = policy
+        self._gate = gate
         self._rate_hz = rate_hz
         self._preroll = preroll
         # Blocks with sound in them, (first frame, frames, time of the first): the latest,
@@ -40,6 +40,7 @@ class Feeder:
         self._latest = (0, 0, 0.0)
         self._before_holes: tuple[tuple[int, int, float], ...] = ()
         self._hole = 0
+        self._hole_at = 0.0
         self.input_ended = False
         self.playing = False
         self.rebuffering = False
@@ -52,7 +53,7 @@ class Feeder:
         """Fill one block, whose first frame will be heard at ``dac_at`` (clock seconds)."""
         ended = self.input_ended
         buffered_s = self._ring.readable / self._rate_hz
-        if not self._may_play(out.shape[0], buffered_s, ended=ended):
+        if not self._may_play(out.shape[0], buffered_s, dac_at, ended=ended):
             out[:] = 0
             return
         if not ended:
@@ -71,20 +72,22 @@ class Feeder:
         else:
             self._before_holes = (*self._before_holes[1 - _HOLES_AHEAD :], self._latest)
             self._hole = out.shape[0] - count
+            self._hole_at = dac_at + count / self._rate_hz
             self.rebuffering = True
 
-    def _may_play(self, frames: int, buffered_s: float, *, ended: bool) -> bool:
+    def _may_play(self, frames: int, buffered_s: float, dac_at: float, *, ended: bool) -> bool:
         """Whether this block takes from the ring; counts the silence if it does not."""
         if self._preroll > 0:
             self._preroll -= frames
         elif not self.playing:
-            self.playing = self._policy.may_start(buffered_s, input_ended=ended)
+            starts_at = self._gate.thresholds.starts_at(buffered_s, input_ended=ended)
+            self.playing = dac_at >= starts_at
             return self.playing
         elif not self.rebuffering:
             return True
-        elif self._policy.may_resume(buffered_s, input_ended=ended):
+        elif self._may_resume(buffered_s, ended=ended):
             at_s, silence_s = self._ring.read / self._rate_hz, self._hole / self._rate_hz
-            self.underruns.append(Underrun(at_s, silence_s))
+            self.underruns.append(Underrun(at_s, silence_s, self._hole_at))
             self.rebuffering = False
             return True
         elif ended:
@@ -92,6 +95,11 @@ class Feeder:
         else:
             self._hole += frames
         return False
+
+    def _may_resume(self, buffered_s: float, *, ended: bool) -> bool:
+        pauses = len(self.underruns)
+        after_s = self._gate.thresholds.resumes_after(buffered_s, pauses, input_ended=ended)
+        return self._hole >= after_s * self._rate_hz
 
     @property
     def sounds_until(self) -> float:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from voicecli.playback.base import SinkReport, SinkSnapshot
 from voicecli.playback.levels import BufferLevels
+from voicecli.playback.policy import Gate
 from voicecli.playback.timeline import Timeline
 
 if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Samples
     from voicecli.clock import Clock, Deadline
-    from voicecli.playback.policy import BufferPolicy
+    from voicecli.playback.policy import Policy
 
 
 class NullSink:
@@ -25,18 +26,20 @@ class NullSink:
     def __init__(
         self,
         format: AudioFormat,
-        policy: BufferPolicy,
+        policy: Policy,
         clock: Clock,
         *,
         preroll_s: float = 0.0,
     ) -> None:
         self._format = format
-        self._policy = policy
+        self._capacity_s = policy.capacity_s
+        self._gate = Gate(policy)
         self._clock = clock
         self._changed = threading.Condition()
         self._timeline = Timeline(format.rate_hz)
         self._preroll_s = preroll_s
         self._waiting_frames = 0
+        self._waiting_since = 0.0
         self._input_ended = False
         self._aborted = False
         self._silent_at: float | None = None
@@ -55,30 +58,44 @@ class NullSink:
     def write(self, samples: Samples) -> None:
         """Book frames, waiting while more than the capacity is ahead of the sound."""
         with self._changed:
+            self._release()
+            now = self._clock.now()
             self._waiting_frames += samples.shape[0]
+            self._waiting_since = now
+            if not self._aborted:
+                self._gate.arrived(now, self._format.duration_s(samples.shape[0]))
             self._release()
             while not self._aborted:
-                ahead_s = self._buffered_s() - self._policy.capacity_s
+                ahead_s = self._buffered_s() - self._capacity_s
                 if ahead_s <= 0:
                     return
                 self._clock.wait(self._changed, ahead_s)
 
     def _release(self) -> None:
-        """Hand waiting frames to the pretended device as soon as the policy allows."""
+        """Hand waiting frames to the pretended device, as of when the policy allowed it.
+
+        Nothing wakes this sink: whoever asks it makes up for the time since.
+        """
+        if not self._waiting_frames or self._aborted:
+            return
         now, dry_at, ended = self._clock.now(), self._timeline.dry_at, self._input_ended
-        waiting_s = self._format.duration_s(self._waiting_frames)
+        waiting_s, thresholds = self._format.duration_s(self._waiting_frames), self._gate.thresholds
+        at = now
         if dry_at is None:
-            ready = self._policy.may_start(waiting_s, input_ended=ended)
+            at = thresholds.starts_at(waiting_s, input_ended=ended)
         elif now >= dry_at:
-            ready = self._policy.may_resume(waiting_s, input_ended=ended)
+            pauses = len(self._timeline.underruns)
+            at = dry_at + thresholds.resumes_after(waiting_s, pauses, input_ended=ended)
+        if at > now:
+            return
+        at = max(at, self._waiting_since)
+        if dry_at is None:
+            self._gate.released_at = at
         else:
-            ready = waiting_s > 0
-        if ready and not self._aborted:
-            if dry_at is not None:
-                self._sample_level(now)
-            self._timeline.push(self._waiting_frames, now)
-            self._waiting_frames = 0
-            self._sample_level(now)
+            self._sample_level(at)
+        self._timeline.push(self._waiting_frames, at)
+        self._waiting_frames = 0
+        self._sample_level(at)
 
     def _sample_level(self, now: float) -> None:
         """Sample before and after each arrival: the valleys and the peaks of the level."""
@@ -92,7 +109,9 @@ class NullSink:
     def end_input(self) -> None:
         """Release any threshold."""
         with self._changed:
+            self._release()
             self._input_ended = True
+            self._waiting_since = self._clock.now()
             self._release()
             self._changed.notify_all()
 
@@ -113,6 +132,7 @@ class NullSink:
     def abort(self) -> None:
         """Stop the pretended sound at once."""
         with self._changed:
+            self._release()
             if self._silent_at is None:
                 self._silent_at = self._clock.now()
             self._aborted = True
@@ -126,6 +146,7 @@ class NullSink:
     def position(self) -> int:
         """Frames that would have been heard so far."""
         with self._changed:
+            self._release()
             return self._timeline.position(self._now())
 
     def _now(self) -> float:
@@ -134,6 +155,7 @@ class NullSink:
     def snapshot(self) -> SinkSnapshot:
         """How the pretended sound stands."""
         with self._changed:
+            self._release()
             now, dry_at = self._now(), self._timeline.dry_at
             return SinkSnapshot(
                 playing=dry_at is not None,
@@ -145,7 +167,8 @@ class NullSink:
     def report(self) -> SinkReport:
         """What a perfect device would have done."""
         with self._changed:
-            return self._timeline.report(self._now(), self._levels)
+            self._release()
+            return self._timeline.report(self._now(), self._levels, self._gate)
 
 
 class DiscardSink:

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from voicecli.errors import DeviceError
-from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.policy import AdaptivePolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from voicecli.audio import AudioFormat
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.playback.device import OutputDevice
+    from voicecli.playback.policy import Policy
     from voicecli.threads import Spawn
 
 NULL_DEVICE = "null"
@@ -20,12 +23,17 @@ NULL_DEVICE = "null"
 
 @dataclass(frozen=True, slots=True)
 class SpeakerSettings:
-    """Where sound goes. ``output`` is the sound device, a paced nothing, or nowhere."""
+    """Where sound goes. ``output`` is the sound device, a paced nothing, or nowhere.
 
-    policy: BufferPolicy = field(default_factory=BufferPolicy)
+    ``recall`` tells what past runs needed, see `Policy.knowing`; it is called
+    once, on the thread that prepares the device.
+    """
+
+    policy: Policy = field(default_factory=AdaptivePolicy)
     output: Literal["device", "null", "discard"] = "device"
     device: str | None = None
     preroll_s: float = 0.0
+    recall: Callable[[], Sequence[float]] | None = None
 
 
 class Speaker:
@@ -41,6 +49,7 @@ class Speaker:
         self._clock = clock
         self._spawn = spawn
         self._device: OutputDevice | None = None
+        self._policy = settings.policy
 
     def prepare(self) -> None:
         """Load what opening a sink will need, and find the device.
@@ -48,6 +57,8 @@ class Speaker:
         Raises:
             DeviceError: there is no such device.
         """
+        if self._settings.recall is not None:
+            self._policy = self._settings.policy.knowing(self._settings.recall())
         if self._settings.output != "device":
             from voicecli.playback import null  # noqa: F401, PLC0415  numpy comes with it
 
@@ -75,7 +86,7 @@ class Speaker:
         if settings.output == "discard":
             return DiscardSink(wanted)
         if settings.output == "null":
-            return NullSink(wanted, settings.policy, self._clock, preroll_s=settings.preroll_s)
+            return NullSink(wanted, self._policy, self._clock, preroll_s=settings.preroll_s)
         return self._open_device(wanted, is_pcm=is_pcm)
 
     def _open_device(self, wanted: AudioFormat, *, is_pcm: bool) -> Sink:
@@ -85,7 +96,7 @@ class Speaker:
         if self._device is None:
             self.prepare()
         assert self._device is not None
-        policy, preroll_s = self._settings.policy, self._settings.preroll_s
+        policy, preroll_s = self._policy, self._settings.preroll_s
         if is_pcm:
             try:
                 return DirectSink(

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 from voicecli.playback.base import SinkReport, Underrun
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from voicecli.playback.levels import BufferLevels
+    from voicecli.playback.policy import Gate
 
 
 class Timeline:
@@ -59,7 +62,7 @@ class Timeline:
             self.first_sound_at = heard_at
         elif heard_at - self._ends_at > 0.5 / self._rate_hz:
             at_s, silence_s = self._frames / self._rate_hz, heard_at - self._ends_at
-            self.underruns.append(Underrun(at_s, silence_s))
+            self.underruns.append(Underrun(at_s, silence_s, self._ends_at))
             while self._holes and self._holes[0][1] <= now:
                 self._heard_at_least, _ = self._holes.pop(0)
             self._holes.append((self._frames, self._ends_at))
@@ -87,7 +90,9 @@ class Timeline:
             *(frames - self._frames_in(ends_at - now) for frames, ends_at in runs),
         )
 
-    def report(self, now: float, levels: BufferLevels, device_underflows: int = 0) -> SinkReport:
+    def report(
+        self, now: float, levels: BufferLevels, gate: Gate, underflows_at_s: Sequence[float] = ()
+    ) -> SinkReport:
         """What became of it all by ``now``."""
         return SinkReport.until(
             now,
@@ -96,7 +101,8 @@ class Timeline:
             ends_at=self.ends_at,
             underruns=self.underruns,
             levels=levels,
-            device_underflows=device_underflows,
+            underflows_at_s=underflows_at_s,
+            gate=gate,
         )
 
     def _frames_in(self, duration_s: float) -> int:

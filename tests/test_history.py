@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voicecli import history as history_module
+from voicecli.history import MOST_BYTES, MOST_RUNS, History, Kind, history_path
+
+KIND = Kind("http://localhost:8880/v1", "kokoro", "opus")
+OTHER = KIND._replace(format="pcm")
+
+
+@pytest.fixture
+def history(tmp_path):
+    return History(tmp_path / "cache" / "arrivals.jsonl")
+
+
+def test_nothing_is_known_at_first(history):
+    assert history.runs(KIND) == ()
+    assert history.everything() == {}
+    assert not history.forget()
+
+
+def test_runs_are_remembered_by_kind_and_in_order(history):
+    history.add(KIND, 0.25)
+    history.add(OTHER, 0.5)
+    history.add(KIND, 0.125)
+    assert history.runs(KIND) == (0.25, 0.125)
+    assert history.runs(OTHER) == (0.5,)
+    assert history.runs(KIND._replace(model="tts-1")) == ()
+    assert set(history.everything()) == {KIND, OTHER}
+
+
+def test_the_file_holds_nothing_but_numbers_and_names_and_is_nobody_else_s(history):
+    history.add(KIND, 0.0415)
+    (line,) = history.path.read_text().splitlines()
+    assert json.loads(line) == {**KIND._asdict(), "needed_ms": 41.5}
+    assert stat.S_IMODE(history.path.stat().st_mode) == 0o600
+
+
+def test_what_was_forgotten_is_gone(history):
+    history.add(KIND, 0.25)
+    assert history.forget()
+    assert history.runs(KIND) == ()
+
+
+def test_the_newest_runs_count(history):
+    for i in range(MOST_RUNS + 10):
+        history.add(KIND, float(i))
+    assert history.runs(KIND) == tuple(float(i) for i in range(10, MOST_RUNS + 10))
+
+
+def test_the_file_stays_short_and_keeps_the_newest(history):
+    for i in range(2000):
+        history.add(KIND._replace(model=f"model {i % 40}"), i / 8)
+        assert history.path.stat().st_size <= MOST_BYTES + 200
+    assert history.runs(KIND._replace(model=f"model {1999 % 40}"))[-1] == 1999 / 8
+    assert list(history.path.parent.iterdir()) == [history.path]
+
+
+def test_one_kind_does_not_drive_out_another(history):
+    history.add(OTHER, 0.5)
+    for _ in range(1500):
+        history.add(KIND, 0.25)
+    assert history.runs(OTHER) == (0.5,)
+
+
+def test_names_of_any_length_and_any_characters_are_kept_so_far(history):
+    kind = Kind("x" * 10_000, "m\n\udcff", "\u00e9")
+    history.add(kind, 0.25)
+    assert history.runs(kind) == (0.25,)
+    assert history.path.stat().st_size < 1000
+
+
+SENSELESS = [
+    b"\xff\xfe\x00garbage\n",
+    b"{}\n",
+    b"[1, 2]\n",
+    b"3\n",
+    b"null\n",
+    b"\n",
+    b'{"endpoint": 1, "model": "m", "format": "f", "needed_ms": 5}\n',
+    b'{"endpoint": "e", "model": "m", "format": "f", "needed_ms": null}\n',
+    b'{"endpoint": "e", "model": "m", "format": "f", "needed_ms": NaN}\n',
+    b'{"endpoint": "e", "model": "m", "format": "f", "needed_ms": -5}\n',
+    b'{"endpoint": "e", "model": "m", "format": "f", "needed_ms": 1e999}\n',
+    b'{"endpoint": "e", "model": "m", "format": "f", "needed_ms": ' + b"9" * 400 + b"}\n",
+    b"[" * 5000 + b"\n",
+]
+
+
+@pytest.mark.parametrize("line", SENSELESS)
+def test_lines_without_sense_are_passed_over(history, line):
+    history.add(KIND, 0.25)
+    with history.path.open("ab") as file:
+        file.write(line)
+    history.add(KIND, 0.5)
+    assert history.everything() == {KIND: (0.25, 0.5)}
+
+
+def test_a_line_cut_short_spoils_only_itself_and_the_next(history):
+    history.add(KIND, 0.25)
+    with history.path.open("ab") as file:
+        file.write(b'{"endpoint": "e", "mod')
+    assert history.runs(KIND) == (0.25,)
+    history.add(KIND, 0.5)
+    history.add(KIND, 0.75)
+    assert history.runs(KIND) == (0.25, 0.75)
+
+
+def test_a_file_of_garbage_is_rebuilt(history):
+    history.path.parent.mkdir(parents=True)
+    history.path.write_bytes(bytes(range(256)) * 4096)
+    assert history.everything() == {}
+    history.add(KIND, 0.25)
+    history.add(KIND, 0.5)
+    assert history.path.stat().st_size < 1000
+    assert history.runs(KIND)[-1] == 0.5
+
+
+def test_of_a_file_that_grew_too_long_the_end_counts(history):
+    line = json.dumps(KIND._asdict() | {"needed_ms": 250.0}).encode() + b"\n"
+    history.path.parent.mkdir(parents=True)
+    history.path.write_bytes(line * (3 * MOST_BYTES // len(line)))
+    assert history.runs(KIND) == (0.25,) * MOST_RUNS
+
+
+@settings(max_examples=50)
+@given(st.binary(max_size=300))
+def test_no_content_breaks_it(tmp_path_factory, content):
+    history = History(tmp_path_factory.mktemp("cache") / "arrivals.jsonl")
+    history.path.write_bytes(content + b"\n")
+    history.everything()
+    history.add(KIND, 0.25)
+    assert history.runs(KIND) == (0.25,)
+
+
+def test_a_place_that_cannot_be_used_is_no_fault(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    history = History(tmp_path / "file" / "arrivals.jsonl")
+    history.add(KIND, 0.25)
+    assert history.runs(KIND) == ()
+
+
+def test_rewriting_that_fails_leaves_the_file_and_nothing_beside_it(history, monkeypatch):
+    monkeypatch.setattr(history_module, "MOST_BYTES", 10)
+
+    def refuse(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(type(history.path), "replace", refuse)
+    history.add(KIND, 0.25)
+    assert list(history.path.parent.iterdir()) == [history.path]
+
+
+def test_many_processes_may_add_at_once(history):
+    script = (
+        "import sys; from pathlib import Path; from voicecli.history import History, Kind\n"
+        "history = History(Path(sys.argv[1]))\n"
+        "for i in range(100): history.add(Kind('e', 'm', sys.argv[2]), i / 8)\n"
+    )
+    workers = [
+        subprocess.Popen([sys.executable, "-c", script, str(history.path), name])
+        for name in ("a", "b", "c")
+    ]
+    assert [worker.wait(60) for worker in workers] == [0, 0, 0]
+    lines = history.path.read_bytes().splitlines()
+    assert len(lines) == 300
+    for name in ("a", "b", "c"):
+        runs = history.runs(Kind("e", "m", name))
+        assert runs == tuple(i / 8 for i in range(100 - MOST_RUNS, 100))
+
+
+def test_the_platform_has_a_place_for_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert History().path == history_path()
+    assert tmp_path in history_path().parents
