@@ -119,3 +119,17 @@ def test_choices_are_those_of_the_benchmarks():
     assert list(decode.CHUNKS_BYTES) in defaults["decode"]
     assert list(source.QUEUES_MS) in defaults["source"]
     assert list(source.PRODUCERS) in defaults["source"]
+
+
+def test_policies_are_compared_over_the_same_answers(house):
+    told = house.run("bench", "policy", "--server", "jittery", "--traces", "5", "-q")
+    assert told.status == 0
+    assert [line.split()[0] for line in told.out.splitlines()[2:7]] == ["jittery"] * 5
+    assert max(map(len, told.out.splitlines())) <= 80
+    again = house.run("bench", "policy", "--server", "fast", "--traces", "5", "-q", "--json").json
+    assert again["settings"] == {"traces": 5, "seed": 1, "runs": 1, "warmups": 0}
+    assert {case["metrics"]["gaps"]["max"] for case in again["cases"]} == {0}
+
+
+def test_a_server_that_nobody_knows_is_a_usage_error(house):
+    assert house.run("bench", "policy", "--server", "quick").status == 2

@@ -41,6 +41,13 @@ SOURCE_EXAMPLES = """Examples:
   voicecli bench source --queue-ms 100 --seconds 60 --device default
 """
 
+POLICY_EXAMPLES = """Examples:
+
+  voicecli bench policy
+
+  voicecli bench policy --server jittery --server stalling --traces 1000
+"""
+
 bench_app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
@@ -239,3 +246,37 @@ def source(
     cases = bench.cases(queue_ms, frame_ms, producer, settings)
     benchmark = Benchmark("source", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
     run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
+
+
+@bench_app.command(cls=Command, epilog=examples(POLICY_EXAMPLES))
+def policy(
+    server: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=MEASURING,
+            help="Kind of server, as the first column names it; repeatable.  [default: all]",
+        ),
+    ] = None,
+    traces: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, rich_help_panel=MEASURING, help="Answers of each."),
+    ] = 200,
+    seed: Annotated[
+        int, typer.Option(metavar="N", rich_help_panel=MEASURING, help="Another makes others.")
+    ] = 1,
+    json_: Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Compare --buffer-ms by simulation: how early the first sound, how many gaps.
+
+    Made-up answers of several kinds of servers are played, in no time, with fixed
+    buffers and with `auto`, on its first run and after some.
+    """
+    from voicecli.bench import policy as bench  # noqa: PLC0415
+
+    servers = _among(*bench.SERVERS)(server or list(bench.SERVERS))
+    settings = bench.PolicySettings(traces=traces, seed=seed)
+    cases = bench.cases(servers, settings)
+    benchmark = Benchmark("policy", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
+    run_benchmark(benchmark, runs=1, warmups=0, json_=json_, quiet=quiet)

@@ -6,9 +6,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from voicecli.playback.base import SinkReport, SinkSnapshot
+from voicecli.playback.ideal import IdealPlayer
 from voicecli.playback.levels import BufferLevels
-from voicecli.playback.policy import Gate
-from voicecli.playback.timeline import Timeline
 
 if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Samples
@@ -33,17 +32,15 @@ class NullSink:
     ) -> None:
         self._format = format
         self._capacity_s = policy.capacity_s
-        self._gate = Gate(policy)
         self._clock = clock
         self._changed = threading.Condition()
-        self._timeline = Timeline(format.rate_hz)
+        self._levels = BufferLevels()
+        self._player = IdealPlayer(format.rate_hz, policy, self._levels.add)
+        self._timeline = self._player.timeline
         self._preroll_s = preroll_s
-        self._waiting_frames = 0
-        self._waiting_since = 0.0
         self._input_ended = False
         self._aborted = False
         self._silent_at: float | None = None
-        self._levels = BufferLevels()
 
     @property
     def format(self) -> AudioFormat:
@@ -58,61 +55,27 @@ class NullSink:
     def write(self, samples: Samples) -> None:
         """Book frames, waiting while more than the capacity is ahead of the sound."""
         with self._changed:
-            self._release()
-            now = self._clock.now()
-            self._waiting_frames += samples.shape[0]
-            self._waiting_since = now
             if not self._aborted:
-                self._gate.arrived(now, self._format.duration_s(samples.shape[0]))
-            self._release()
+                self._player.arrive(samples.shape[0], self._clock.now())
             while not self._aborted:
                 ahead_s = self._buffered_s() - self._capacity_s
                 if ahead_s <= 0:
                     return
                 self._clock.wait(self._changed, ahead_s)
 
-    def _release(self) -> None:
-        """Hand waiting frames to the pretended device, as of when the policy allowed it.
-
-        Nothing wakes this sink: whoever asks it makes up for the time since.
-        """
-        if not self._waiting_frames or self._aborted:
-            return
-        now, dry_at, ended = self._clock.now(), self._timeline.dry_at, self._input_ended
-        waiting_s, thresholds = self._format.duration_s(self._waiting_frames), self._gate.thresholds
-        at = now
-        if dry_at is None:
-            at = thresholds.starts_at(waiting_s, input_ended=ended)
-        elif now >= dry_at:
-            pauses = len(self._timeline.underruns)
-            at = dry_at + thresholds.resumes_after(waiting_s, pauses, input_ended=ended)
-        if at > now:
-            return
-        at = max(at, self._waiting_since)
-        if dry_at is None:
-            self._gate.released_at = at
-        else:
-            self._sample_level(at)
-        self._timeline.push(self._waiting_frames, at)
-        self._waiting_frames = 0
-        self._sample_level(at)
-
-    def _sample_level(self, now: float) -> None:
-        """Sample before and after each arrival: the valleys and the peaks of the level."""
-        if not self._input_ended:
-            self._levels.add(self._timeline.buffered_s(now))
+    def _catch_up(self) -> None:
+        if not self._aborted:
+            self._player.catch_up(self._clock.now())
 
     def _buffered_s(self) -> float:
-        waiting_s = self._format.duration_s(self._waiting_frames)
-        return waiting_s + self._timeline.buffered_s(self._now())
+        return self._player.waiting_s + self._timeline.buffered_s(self._now())
 
     def end_input(self) -> None:
         """Release any threshold."""
         with self._changed:
-            self._release()
             self._input_ended = True
-            self._waiting_since = self._clock.now()
-            self._release()
+            if not self._aborted:
+                self._player.end(self._clock.now())
             self._changed.notify_all()
 
     def drain(self, deadline: Deadline) -> bool:
@@ -132,7 +95,7 @@ class NullSink:
     def abort(self) -> None:
         """Stop the pretended sound at once."""
         with self._changed:
-            self._release()
+            self._catch_up()
             if self._silent_at is None:
                 self._silent_at = self._clock.now()
             self._aborted = True
@@ -146,7 +109,7 @@ class NullSink:
     def position(self) -> int:
         """Frames that would have been heard so far."""
         with self._changed:
-            self._release()
+            self._catch_up()
             return self._timeline.position(self._now())
 
     def _now(self) -> float:
@@ -155,7 +118,7 @@ class NullSink:
     def snapshot(self) -> SinkSnapshot:
         """How the pretended sound stands."""
         with self._changed:
-            self._release()
+            self._catch_up()
             now, dry_at = self._now(), self._timeline.dry_at
             return SinkSnapshot(
                 playing=dry_at is not None,
@@ -167,8 +130,8 @@ class NullSink:
     def report(self) -> SinkReport:
         """What a perfect device would have done."""
         with self._changed:
-            self._release()
-            return self._timeline.report(self._now(), self._levels, self._gate)
+            self._catch_up()
+            return self._timeline.report(self._now(), self._levels, self._player.gate)
 
 
 class DiscardSink:

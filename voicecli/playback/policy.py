@@ -156,10 +156,9 @@ class AdaptivePolicy:
         if progress is None:
             return Thresholds(self.start_s, self.refill_s)
         wait_s = min(self.most_wait_s, max(self.learned_s, self._guessed_s(progress)))
-        refill_s = max(self.refill_s, min(self.most_refill_s, 2 * progress.needed_s))
         return Thresholds(
             start_s=self.start_s,
-            resume_s=refill_s,
+            resume_s=self.refill_s,
             not_before=progress.first_at + wait_s + ahead_s if wait_s else -inf,
             pause_s=self.pause_s,
             most_s=self.most_refill_s,

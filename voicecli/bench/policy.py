@@ -1,0 +1,198 @@
+"""When sound starts and how often it pauses, by policy and by kind of server; simulated.
+
+Arrival traces are made up from a seed and played by `IdealPlayer` in no time.
+Every policy hears the same traces, so that the table shows the frontier between
+an early first sound and few gaps, and where each policy stands on it.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from voicecli.arrivals import Arrivals
+from voicecli.bench.cases import Case, Readings
+from voicecli.bench.report import Column
+from voicecli.playback.ideal import IdealPlayer
+from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from voicecli.playback.policy import Policy
+
+RATE_HZ = 48_000
+PAST_RUNS = 5
+"""Runs that a policy has learned from where it is said to have learned."""
+
+Trace: TypeAlias = "Sequence[tuple[float, float]]"
+"""When how much audio became playable: (seconds, seconds of audio), in order."""
+
+
+class Rehearsal(NamedTuple):
+    """What a trace sounded like, in seconds.
+
+    ``first_s`` is the first sound, after the first arrival; ``gaps_s`` how long
+    the gaps were; ``resumed_from_s`` the position after the last of them, 0
+    without any; ``ends_at`` when the last sound was over.
+    """
+
+    first_s: float
+    gaps_s: tuple[float, ...]
+    resumed_from_s: float
+    ends_at: float
+
+
+def rehearse(trace: Trace, policy: Policy, *, ends_at: float | None = None) -> Rehearsal:
+    """Play a trace under a policy; the input ends with its last arrival or at ``ends_at``."""
+    player = IdealPlayer(RATE_HZ, policy)
+    for at, duration_s in trace:
+        player.arrive(round(duration_s * RATE_HZ), at)
+    player.end(trace[-1][0] if ends_at is None else ends_at)
+    heard, holes = player.timeline, player.timeline.underruns
+    assert heard.first_sound_at is not None, "a trace holds audio"
+    assert heard.ends_at is not None
+    return Rehearsal(
+        first_s=heard.first_sound_at - trace[0][0],
+        gaps_s=tuple(hole.silence_s for hole in holes),
+        resumed_from_s=holes[-1].at_s if holes else 0.0,
+        ends_at=heard.ends_at,
+    )
+
+
+def needed_s(trace: Trace) -> float:
+    """The least delay of the start that plays a trace without a gap."""
+    arrivals = Arrivals()
+    for at, duration_s in trace:
+        arrivals.add(at, duration_s)
+    return arrivals.needed_prebuffer_s or 0.0
+
+
+# -- servers -----------------------------------------------------------------
+
+
+def paced(
+    rng: random.Random,
+    *,
+    rate: float,
+    chunk_s: float = 0.0213,
+    late_s: float = 0.0,
+    duration_s: float = 6.0,
+) -> list[tuple[float, float]]:
+    """Chunks at ``rate`` times real time, each late by up to ``late_s``, none overtaking."""
+    at, trace = 0.0, []
+    for i in range(max(1, round(duration_s / chunk_s))):
+        at = max(at, i * chunk_s / rate + rng.uniform(0.0, late_s))
+        trace.append((at, chunk_s))
+    return trace
+
+
+def stalling(rng: random.Random) -> list[tuple[float, float]]:
+    """At half as fast again as real time, with one to three stalls of up to 1.2 s."""
+    stalls = [(rng.uniform(0.3, 5.0), rng.uniform(0.2, 1.2)) for _ in range(rng.randint(1, 3))]
+    return [
+        (at + sum(for_s for from_, for_s in stalls if at >= from_), chunk_s)
+        for at, chunk_s in paced(rng, rate=1.5)
+    ]
+
+
+def bursting(rng: random.Random) -> list[tuple[float, float]]:
+    """A sentence at a time, each once it is made: 0.5 to 2.5 s of audio in 0.3 to 0.9 of that."""
+    at, trace = 0.0, []
+    for _ in range(5):
+        duration_s = rng.uniform(0.5, 2.5)
+        at += duration_s * rng.uniform(0.3, 0.9)
+        trace.append((at, duration_s))
+    return trace
+
+
+def warming_up(rng: random.Random) -> list[tuple[float, float]]:
+    """The first second at 0.5 to 0.9 times real time, all else twice as fast as it."""
+    chunk_s, at, trace = 0.0213, 0.0, []
+    slow = rng.uniform(0.5, 0.9)
+    for i in range(round(6.0 / chunk_s)):
+        trace.append((at, chunk_s))
+        at += chunk_s / (slow if i * chunk_s < 1.0 else 2.0)
+    return trace
+
+
+SERVERS: Mapping[str, Callable[[random.Random], Trace]] = {
+    "fast": lambda rng: paced(rng, rate=4.0),
+    "steady": lambda rng: paced(rng, rate=1.15),
+    "jittery": lambda rng: paced(rng, rate=1.15, late_s=0.2),
+    "bursting": bursting,
+    "stalling": stalling,
+    "warming up": warming_up,
+    "too slow": lambda rng: paced(rng, rate=0.9, late_s=0.05),
+}
+"""Kinds of servers, by name: each makes one trace from a seed's numbers."""
+
+
+# -- policies ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A policy as the table names it; ``past_runs`` of the same server are learned from."""
+
+    name: str
+    policy: Policy
+    past_runs: int = 0
+
+
+RULES = (
+    *(_Rule(f"{ms} ms", BufferPolicy.fixed(ms / 1e3)) for ms in (60, 300, 1000)),
+    _Rule("auto, first run", AdaptivePolicy()),
+    _Rule("auto, learned", AdaptivePolicy(), PAST_RUNS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """``traces`` are played in a run, from ``seed`` on."""
+
+    traces: int = 200
+    seed: int = 1
+
+
+COLUMNS = (
+    Column("", "server", "server"),
+    Column("", "buffer", "buffer"),
+    Column("first sound ms", "p50", "first_ms", "p50"),
+    Column("first sound ms", "p95", "first_ms", "p95"),
+    Column("first sound ms", "max", "first_ms", "max"),
+    Column("gaps", "mean", "gaps", "mean"),
+    Column("gaps", "max", "gaps", "max"),
+    Column("silence ms", "mean", "silence_ms", "mean"),
+    Column("a gap ms", "p50", "gap_ms", "p50"),
+)
+LEGEND = (
+    "first sound: after the first arrival. gaps, silence: of one trace.\n"
+    f"learned: from {PAST_RUNS} runs of the same server before each trace."
+)
+
+
+def cases(servers: Iterable[str], settings: PolicySettings) -> list[Case]:
+    """Every rule against every kind of server, over the same traces."""
+    return [
+        Case({"server": server, "buffer": rule.name}, partial(_measure, server, rule, settings))
+        for server in servers
+        for rule in RULES
+    ]
+
+
+def _measure(server: str, rule: _Rule, settings: PolicySettings) -> Readings:
+    make = SERVERS[server]
+    first_ms, gaps, silence_ms, gap_ms = [], [], [], []
+    for number in range(settings.traces):
+        rng = random.Random(settings.seed * 1_000_003 + number)  # noqa: S311  repeatable, no secret
+        trace = make(rng)
+        past = [needed_s(make(rng)) for _ in range(rule.past_runs)]
+        heard = rehearse(trace, rule.policy.knowing(past))
+        first_ms.append(heard.first_s * 1e3)
+        gaps.append(float(len(heard.gaps_s)))
+        silence_ms.append(sum(heard.gaps_s) * 1e3)
+        gap_ms += [gap_s * 1e3 for gap_s in heard.gaps_s]
+    return {"first_ms": first_ms, "gaps": gaps, "silence_ms": silence_ms, "gap_ms": gap_ms}
