@@ -48,10 +48,13 @@ def test_audio_is_summed():
     ("started_at", "holes"),
     [
         (None, []),
-        (0.0, [0.5, 1.5]),
-        (0.25, [0.25, 1.5]),  # the same arrivals need 2.0 s to be heard without a hole
-        (1.0, [1.0]),
-        (1.75, [0.25]),
+        (0.0, [(1.0, 0.5), (2.0, 1.5)]),
+        (
+            0.25,
+            [(1.0, 0.25), (2.0, 1.5)],
+        ),  # the same arrivals need 2.0 s to be heard without a hole
+        (1.0, [(2.0, 1.0)]),
+        (1.75, [(2.0, 0.25)]),
         (2.0, []),
         (9.0, []),
     ],
@@ -101,3 +104,8 @@ def test_the_needed_prebuffer_is_the_least_that_has_no_hole(pieces):
     assert made.starvation(first_at + needed_s) == []
     if needed_s:
         assert made.starvation(first_at + needed_s - 1 / 64) != []
+
+
+def test_when_the_audio_at_a_position_arrived():
+    made = arrivals((5.0, 1.0), (7.0, 0.5))
+    assert [made.arrived_at(s) for s in (0.0, 0.9, 1.0, 1.4, 1.5)] == [5.0, 5.0, 7.0, 7.0, None]

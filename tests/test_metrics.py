@@ -20,6 +20,7 @@ from tests.session.fakes import (
 )
 from voicecli.audio import AudioFormat, Pcm
 from voicecli.errors import BadResponse, DeviceError, NetworkError
+from voicecli.ledger import WATERFALL
 from voicecli.metrics import SCHEMA, Recorder, describe
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.session import Session
@@ -35,7 +36,7 @@ DESIGNED = {
 }  # fmt: skip
 ADDED = {
     "run_id", "content_type", "rate_hz", "channels", "spoken_s", "retries", "request_sent_ms",
-    "response_ms", "leading_silence_ms",
+    "response_ms", "leading_silence_ms", "connected_ms", "waterfall_ms",
 }  # fmt: skip
 
 
@@ -44,10 +45,17 @@ def check_shape(metrics):
     assert set(metrics) == DESIGNED | ADDED
     underruns = metrics["underruns"]
     assert set(underruns) == {"network", "sink", "device"}
-    assert set(underruns["network"]) == {"count", "total_ms", "worst_ms"}
+    assert set(underruns["network"]) == {"count", "total_ms", "worst_ms", "events"}
     assert set(underruns["sink"]) == {"count", "total_ms", "events"}
-    assert all(set(event) == {"at_s", "ms"} for event in underruns["sink"]["events"])
-    assert set(underruns["device"]) == {"count"}
+    assert set(underruns["device"]) == {"count", "events"}
+    for ledger in underruns.values():
+        assert len(ledger["events"]) == ledger["count"]
+        assert all(set(event) == {"at_s", "ms", "cause"} for event in ledger["events"])
+    if metrics["waterfall_ms"] is not None:
+        assert tuple(metrics["waterfall_ms"]) == WATERFALL
+        assert sum(metrics["waterfall_ms"].values()) == pytest.approx(
+            metrics["ttfa_audible_ms"], abs=0.2
+        )
     assert set(metrics["buffer"]) == {"start_ms", "min_ms", "mean_ms"}
     if metrics["error"] is not None:
         assert set(metrics["error"]) - {"remedy"} == {"code", "message", "exit"}
@@ -70,9 +78,9 @@ def test_before_anything_happened():
     assert {key: metrics[key] for key in known} == known
     assert {metrics[key] for key in set(metrics) - set(known) - nested} == {None}
     assert metrics["underruns"] == {
-        "network": {"count": 0, "total_ms": 0.0, "worst_ms": 0.0},
+        "network": {"count": 0, "total_ms": 0.0, "worst_ms": 0.0, "events": []},
         "sink": {"count": 0, "total_ms": 0.0, "events": []},
-        "device": {"count": 0},
+        "device": {"count": 0, "events": []},
     }
     assert set(metrics["buffer"].values()) == {None}
 
@@ -81,7 +89,9 @@ def test_every_number_of_a_run_told_by_hand():
     """Times in binary fractions, so that the figures are exact."""
     recorder = Recorder("run1", launched_at=99.75)
     recorder.requested(100.0, "http://127.0.0.1:8880/v1")
+    recorder.connected(100.03125)
     recorder.request_sent(100.0625)
+    recorder.connected(100.125)  # for something else
     recorder.answered(100.25, SourceInfo("opus", "audio/ogg"))
     recorder.received(100.5, 129)
     recorder.recognised(100.75, "opus", FORMAT)
@@ -95,8 +105,11 @@ def test_every_number_of_a_run_told_by_hand():
         first_sound_at=100.875,
         last_sound_at=104.125,
         heard_frames=16_000,
-        underruns=(Underrun(0.5, 0.625), Underrun(1.25, 0.0625)),
-        device_underflows=3,
+        underruns=(Underrun(0.5, 0.625, 101.375), Underrun(1.25, 0.0625, 102.75)),
+        device_underflows=1,
+        underflows_at_s=(1.5,),
+        arrived_at=100.78125,
+        released_at=100.8125,
         rebuffers=2,
         start_buffered_s=0.25,
         min_buffered_s=0.0,
@@ -124,6 +137,7 @@ def test_every_number_of_a_run_told_by_hand():
         "chunks": 3,
         "retries": 0,
         "launch_to_request_ms": 250.0,
+        "connected_ms": 31.2,
         "request_sent_ms": 62.5,
         "response_ms": 250.0,
         "ttfb_ms": 500.0,
@@ -132,19 +146,39 @@ def test_every_number_of_a_run_told_by_hand():
         "ttfa_ms": 875.0,
         "ttfa_audible_ms": 1125.0,
         "leading_silence_ms": 250.0,
+        "waterfall_ms": {
+            "connect": 31.2,
+            "request": 31.3,
+            "first_byte": 437.5,
+            "first_frame": 250.0,
+            "prebuffer": 31.2,
+            "device": 93.8,
+            "silence": 250.0,
+        },
         "playback_ms": 4125.0,
         "rtf": 1.25,
         "decode_ms": 7.5,
         "stop_ms": None,
         "underruns": {
             # Half a second arrived by 101.0 and was played by 101.375; the rest came at 102.0.
-            "network": {"count": 1, "total_ms": 625.0, "worst_ms": 625.0},
+            "network": {
+                "count": 1,
+                "total_ms": 625.0,
+                "worst_ms": 625.0,
+                "events": [{"at_s": 0.5, "ms": 625.0, "cause": "network"}],
+            },
             "sink": {
                 "count": 2,
                 "total_ms": 687.5,
-                "events": [{"at_s": 0.5, "ms": 625.0}, {"at_s": 1.25, "ms": 62.5}],
+                "events": [
+                    {"at_s": 0.5, "ms": 625.0, "cause": "network"},
+                    {"at_s": 1.25, "ms": 62.5, "cause": "machine"},
+                ],
             },
-            "device": {"count": 3},
+            "device": {
+                "count": 1,
+                "events": [{"at_s": 1.5, "ms": None, "cause": "machine"}],
+            },
         },
         "rebuffers": 2,
         # The last block came 1.25 s after the first, with 0.5 s of audio before it.
@@ -227,6 +261,9 @@ def test_an_error_is_told_with_its_exit_status():
 # With a session
 
 
+HOLE = {"at_s": 0.5, "ms": 500.0, "cause": "network"}
+
+
 def test_a_scripted_run_measures_as_computed_by_hand(monkeypatch):
     """The source moves the clock, and only once what it sent has reached the sink."""
     clock = FakeClock()
@@ -276,9 +313,9 @@ def test_a_scripted_run_measures_as_computed_by_hand(monkeypatch):
         "rebuffers": 1,
         "needed_prebuffer_ms": 500.0,
         "underruns": {
-            "network": {"count": 1, "total_ms": 500.0, "worst_ms": 500.0},
-            "sink": {"count": 1, "total_ms": 500.0, "events": [{"at_s": 0.5, "ms": 500.0}]},
-            "device": {"count": 0},
+            "network": {"count": 1, "total_ms": 500.0, "worst_ms": 500.0, "events": [HOLE]},
+            "sink": {"count": 1, "total_ms": 500.0, "events": [HOLE]},
+            "device": {"count": 0, "events": []},
         },
     }
     assert {key: metrics[key] for key in expected} == expected

@@ -77,20 +77,30 @@ class Arrivals:
             before_s += duration_s
         return needed_s
 
-    def starvation(self, started_at: float | None) -> list[float]:
-        """Lengths in seconds of the holes that a perfect player has.
+    def arrived_at(self, position_s: float) -> float | None:
+        """When the audio at this position became playable; None beyond what came."""
+        before_s = 0.0
+        for at, duration_s in self._blocks:
+            before_s += duration_s
+            if before_s > position_s:
+                return at
+        return None
+
+    def starvation(self, started_at: float | None) -> list[tuple[float, float]]:
+        """The holes that a perfect player has: (position, length), both in seconds.
 
         It starts at ``started_at``, plays each block the moment it may, and
         never holds anything back. None, where nothing was played, has no holes.
         """
         if started_at is None:
             return []
-        holes: list[float] = []
-        played_until = started_at
+        holes: list[tuple[float, float]] = []
+        played_until, position_s = started_at, 0.0
         for at, duration_s in self._blocks:
             if at > played_until:
                 if played_until > started_at:
-                    holes.append(at - played_until)
+                    holes.append((position_s, at - played_until))
                 played_until = at
             played_until += duration_s
+            position_s += duration_s
         return holes

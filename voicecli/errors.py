@@ -15,6 +15,7 @@
     │   ├── UnsupportedFormat     5   recognised, and not one of ours
     │   ├── CorruptStream         5   damaged beyond going on
     │   └── TruncatedStream       5   ended before its own end
+    ├── Underran                  4   all was heard, but not in one piece
     ├── DeviceError               6   no usable sound device
     └── SaveError                 7   a file could not be written
 
@@ -145,6 +146,13 @@ class TruncatedStream(DecodeError):
     """The stream ended before the end that the format itself announces."""
 
     code = "truncated_stream"
+
+
+class Underran(VoiceError):
+    """All was heard, with gaps; an error only for those who want it to be one."""
+
+    code = "underrun"
+    exit_status = ExitStatus.SOURCE
 
 
 class DeviceError(VoiceError):

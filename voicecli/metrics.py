@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from voicecli import ledger
 from voicecli.arrivals import Arrivals
+from voicecli.ledger import milliseconds as _ms
 from voicecli.onset import OnsetDetector
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Recorder:
         self._name: str | None = None
         self._format: AudioFormat | None = None
         self._times: dict[str, float] = {}
-        self._chunks = 0
+        self._received_at: list[float] = []
         self._bytes = 0
         self._retries = 0
         self._decode_s = 0.0
@@ -54,6 +56,10 @@ class Recorder:
         if self._t0 is None:
             self._t0, self._label = at, label
 
+    def connected(self, at: float) -> None:  # noqa: D102
+        if "request_sent_ms" not in self._times:
+            self._times["connected_ms"] = at
+
     def request_sent(self, at: float) -> None:  # noqa: D102
         self._times.setdefault("request_sent_ms", at)
 
@@ -66,7 +72,7 @@ class Recorder:
 
     def received(self, at: float, count: int) -> None:  # noqa: D102
         self._times.setdefault("ttfb_ms", at)
-        self._chunks += 1
+        self._received_at.append(at)
         self._bytes += count
 
     def received_all(self, at: float) -> None:  # noqa: D102
@@ -107,7 +113,14 @@ class Recorder:
     ) -> dict[str, Any]:
         """The JSON object, without ``saved`` and other keys that its owner adds."""
         times = {name: self._since_t0(at) for name, at in self._times.items()}
-        keys = ("request_sent_ms", "response_ms", "ttfb_ms", "first_frame_ms", "generation_ms")
+        keys = (
+            "connected_ms",
+            "request_sent_ms",
+            "response_ms",
+            "ttfb_ms",
+            "first_frame_ms",
+            "generation_ms",
+        )
         ttfa_ms = self.ttfa_ms
         onset_ms = self._onset.onset_ms
         audible = None if ttfa_ms is None or onset_ms is None else round(ttfa_ms + onset_ms, 1)
@@ -125,13 +138,14 @@ class Recorder:
             "audio_s": round(self.audio_s, 6),
             "spoken_s": round(spoken_s, 6),
             "bytes": self._bytes,
-            "chunks": self._chunks,
+            "chunks": len(self._received_at),
             "retries": self._retries,
             "launch_to_request_ms": self._launch_to_request_ms(),
             **{key: times.get(key) for key in keys},
             "ttfa_ms": ttfa_ms,
             "ttfa_audible_ms": audible,
             "leading_silence_ms": onset_ms,
+            "waterfall_ms": ledger.waterfall(self._t0, self._times, self._report, onset_ms),
             "playback_ms": self._since_t0(self._report.last_sound_at if self._report else None),
             "rtf": self._rtf(),
             "decode_ms": round(self._decode_s * 1e3, 1),
@@ -142,25 +156,8 @@ class Recorder:
     def _playback(self) -> dict[str, Any]:
         """The keys that come from the sink and from the arrival timeline."""
         report, arrivals = self._report, self._arrivals
-        holes = report.underruns if report else ()
-        implied = arrivals.starvation(report.first_sound_at if report else None)
-        events = [
-            {"at_s": round(hole.at_s, 4), "ms": round(hole.silence_s * 1e3, 1)} for hole in holes
-        ]
         return {
-            "underruns": {
-                "network": {
-                    "count": len(implied),
-                    "total_ms": _ms(sum(implied)),
-                    "worst_ms": _ms(max(implied, default=0.0)),
-                },
-                "sink": {
-                    "count": len(holes),
-                    "total_ms": _ms(sum(hole.silence_s for hole in holes)),
-                    "events": events,
-                },
-                "device": {"count": report.device_underflows if report else 0},
-            },
+            "underruns": ledger.underruns(report, arrivals, self._received_at),
             "rebuffers": report.rebuffers if report else 0,
             "needed_prebuffer_ms": _ms(arrivals.needed_prebuffer_s),
             "buffer": {
@@ -200,7 +197,3 @@ def describe(error: VoiceError) -> dict[str, Any]:
     if error.remedy:
         described["remedy"] = error.remedy
     return described
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1e3, 1)

@@ -34,6 +34,9 @@ class Observer(Protocol):
     def requested(self, at: float, label: str) -> None:
         """A request is handed to its source [source]. The first one's time is t0."""
 
+    def connected(self, at: float) -> None:
+        """A connection for the request stands [source]; twice where encryption follows."""
+
     def request_sent(self, at: float) -> None:
         """The request has left the machine [source]."""
 

@@ -247,3 +247,51 @@ class TestLearning:
         server.reply = Reply(pace=1.0, chunk_bytes=960, headers={"X-Sample-Rate": "48000"})
         told = say("--buffer-ms", "auto").json
         assert told["ttfa_ms"] - told["first_frame_ms"] >= 150
+
+
+STALLED = Reply(
+    pace=4, chunk_bytes=960, stall_at_s=0.2, stall_for_s=0.6, headers={"X-Sample-Rate": "48000"}
+)
+
+
+class TestUnderruns:
+    def test_are_no_error_unless_wanted(self, say, server):
+        server.reply = STALLED
+        told = say("-v")
+        assert (told.status, told.json["ok"]) == (0, True)
+        assert "by the network" in told.err
+        assert "underruns: network 1, sink 1, device 0" in told.err
+
+    def test_are_the_error_where_wanted(self, say, server):
+        server.reply = STALLED
+        told = say("--fail-on-underrun")
+        assert told.status == 4
+        assert (told.json["ok"], told.json["error"]["code"]) == (False, "underrun")
+        assert told.json["error"]["exit"] == 4
+        assert "error: the sound had gaps: 1 of" in told.err
+
+    def test_without_any_all_is_well(self, say):
+        assert say("--fail-on-underrun").status == 0
+
+    def test_a_graver_error_is_told_first(self, say, server):
+        server.reply = Reply(cut_at=0.5, headers={"X-Sample-Rate": "48000"})
+        told = say("--fail-on-underrun")
+        assert told.json["error"]["code"] == "network"
+
+    def test_those_that_the_device_flags_count(self):
+        nothing = {"count": 0, "total_ms": 0.0, "events": []}
+        flagged = {"count": 1, "events": [{"at_s": 1.5, "ms": None, "cause": "machine"}]}
+        ledgers = {"sink": nothing, "device": flagged}
+        assert "1 that the device flagged" in running._gaps({"underruns": ledgers}).message
+        assert list(running._ledger(ledgers)) == [
+            "underrun at 1.50 s: flagged by the device",
+            "underruns: sink 0, device 1",
+        ]
+
+    def test_the_bar_is_drawn_with_v(self, say):
+        told = say("-v")
+        assert "ms to the first audible sound" in told.err
+        parts = told.json["waterfall_ms"]
+        assert sum(parts.values()) == pytest.approx(told.json["ttfa_audible_ms"], abs=0.5)
+        assert parts["connect"] > 0
+        assert told.json["connected_ms"] <= told.json["request_sent_ms"]

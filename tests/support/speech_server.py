@@ -17,6 +17,7 @@ import argparse
 import base64
 import json
 import os
+import random
 import socket
 import struct
 import sys
@@ -69,7 +70,9 @@ class Reply:
     - ``chunk_bytes``: size of each write (and HTTP chunk); None is one write.
     - ``framing``: how the end of the body is told: chunked coding, Content-Length,
       or only by closing.
-    - ``stall_at_s``/``stall_for_s``: pause before the audio of that second.
+    - ``jitter_s``: each write comes late by up to so much, by ``seed``.
+    - ``stall_at_s``/``stall_for_s``: pause before the audio of that second;
+      ``stalls``: any number of such pairs, in order.
     - ``cut_at``: fraction of the body after which the connection goes away;
       ``reset`` makes that an RST instead of a FIN.
     """
@@ -84,6 +87,9 @@ class Reply:
     framing: Literal["chunked", "length", "close"] = "chunked"
     stall_at_s: float = 0.0
     stall_for_s: float = 0.0
+    stalls: tuple[tuple[float, float], ...] = ()
+    jitter_s: float = 0.0
+    seed: int = 0
     cut_at: float | None = None
     reset: bool = False
 
@@ -303,14 +309,19 @@ class _Handler(BaseHTTPRequestHandler):
         step = reply.chunk_bytes or max(1, end)
         seconds_per_byte = duration_s / len(body) if body else 0.0
         started, stalled_s = time.monotonic(), 0.0
+        lateness = random.Random(reply.seed)
+        stalls = deque(reply.stalls or [(reply.stall_at_s, reply.stall_for_s)])
         chunked = reply.framing == "chunked"
         for at in range(0, end, step):
             audio_s = at * seconds_per_byte
-            if reply.stall_for_s and not stalled_s and audio_s >= reply.stall_at_s:
-                stalled_s = reply.stall_for_s
-                if not self._sleep_until(time.monotonic() + stalled_s):
+            if stalls and audio_s >= stalls[0][0]:
+                _, for_s = stalls.popleft()
+                stalled_s += for_s
+                if not self._sleep_until(time.monotonic() + for_s):
                     return False
-            if reply.pace and not self._sleep_until(started + stalled_s + audio_s / reply.pace):
+            late_s = lateness.uniform(0.0, reply.jitter_s)
+            due_s = stalled_s + audio_s / reply.pace if reply.pace else 0.0
+            if reply.pace and not self._sleep_until(started + due_s + late_s):
                 return False
             data = body[at : min(at + step, end)]
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
@@ -338,13 +349,18 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=24_000, help="sample rate in Hz")
     parser.add_argument("--ttfb", type=float, default=0.0, help="seconds before the first byte")
     parser.add_argument("--pace", type=float, default=None, help="times real time")
+    parser.add_argument("--jitter", type=float, default=0.0, help="seconds a write is late at most")
     parser.add_argument("--chunk", type=int, default=1024, help="bytes in a write")
     parser.add_argument("--page-ms", type=int, default=20, help="length of an Ogg page")
     parser.add_argument("--framing", choices=("chunked", "length", "close"), default="chunked")
     given = parser.parse_args()
     samples = tone(given.seconds, rate_hz=given.rate)
     reply = Reply(
-        ttfb_s=given.ttfb, pace=given.pace, chunk_bytes=given.chunk, framing=given.framing
+        ttfb_s=given.ttfb,
+        pace=given.pace,
+        jitter_s=given.jitter,
+        chunk_bytes=given.chunk,
+        framing=given.framing,
     )
     clips = clips_of(samples, rate_hz=given.rate, page_ms=given.page_ms)
     with SpeechServer(clips, reply=reply, port=given.port) as server:

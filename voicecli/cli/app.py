@@ -23,7 +23,7 @@ Exit status:
   1    a defect of voicecli
   2    wrong usage
   3    configuration, or the key
-  4    network or server: nothing or only a part was spoken
+  4    network or server: nothing or only a part was spoken, or with gaps
   5    audio that could not be decoded, or that ended early
   6    no usable sound device
   7    a file could not be written

@@ -152,6 +152,14 @@ NoPlay: TypeAlias = Annotated[
         help="Make no sound; with --save, as fast as it comes.",
     ),
 ]
+FailOnUnderrun: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--fail-on-underrun",
+        rich_help_panel=TELLING,
+        help="Exit with 4 where the sound had gaps, also if all of it was heard.",
+    ),
+]
 Json: TypeAlias = Annotated[
     bool,
     typer.Option(

@@ -43,6 +43,7 @@ def play(
     preroll_ms: options.PrerollMs = None,
     save: options.Save = None,
     no_play: options.NoPlay = False,
+    fail_on_underrun: options.FailOnUnderrun = False,
     json_: options.Json = False,
     event_log: options.EventLogFile = None,
     quiet: options.Quiet = False,
@@ -54,7 +55,7 @@ def play(
     """
     if file == STDIN and sys.stdin is not None and sys.stdin.isatty():
         raise typer.BadParameter("nothing to play: pipe audio into it, or name a file")
-    records = Records(save, None, event_log, json_, quiet, verbose)
+    records = Records(save, None, event_log, json_, quiet, verbose, fail_on_underrun)
     with failing_as_json(records):
         config = find_config(os.environ)
     settings = playback_settings(

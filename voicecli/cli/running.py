@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from voicecli.cli import waterfall
 from voicecli.cli.journal import Journal
 from voicecli.cli.output import defect, print_json, summarise, tell, tell_error
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.clock import SystemClock
-from voicecli.errors import ExitStatus, SaveError
+from voicecli.errors import ExitStatus, SaveError, Underran
 from voicecli.eventlog import EventLog
 from voicecli.launch import process_started_at
 from voicecli.metrics import Recorder, describe
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from voicecli.errors import VoiceError
-    from voicecli.playback.base import SinkReport, SinkSnapshot
+    from voicecli.playback.base import SinkSnapshot
     from voicecli.sources.base import ByteSource
 
     MakeSources = Callable[[Session], Iterable[ByteSource]]
@@ -41,6 +42,7 @@ class Records(NamedTuple):
     json: bool = False
     quiet: bool = False
     verbose: bool = False
+    fail_on_underrun: bool = False
 
     @property
     def keeps_audio(self) -> bool:
@@ -178,10 +180,6 @@ class _Narrator:
     def retrying(self, at: float, error: VoiceError, wait_s: float) -> None:  # noqa: ARG002
         tell(f"{error.message}; trying again in {wait_s:.1f} s")
 
-    def playback_ended(self, at: float, report: SinkReport) -> None:  # noqa: ARG002
-        for hole in report.underruns:
-            tell(f"underrun at {hole.at_s:.2f} s: {hole.silence_s * 1e3:.0f} ms of silence")
-
 
 def _report(
     result: SessionResult,
@@ -204,15 +202,27 @@ def _report(
     if saver is not None:
         save_error = saver.write_metrics(metrics) or save_error
     save_error = save_error or (journal.error if journal else None)
-    if save_error is not None and metrics["error"] is None:
-        metrics["ok"], metrics["error"] = False, describe(save_error)
-    _tell_result(result, save_error, metrics, records)
+    late_error = save_error or (_gaps(metrics) if records.fail_on_underrun else None)
+    if late_error is not None and metrics["error"] is None:
+        metrics["ok"], metrics["error"] = False, describe(late_error)
+    _tell_result(result, late_error, metrics, records)
     if records.json:
         print_json(metrics)
     if interrupted:
         return ExitStatus.INTERRUPTED
-    first = result.error or save_error
+    first = result.error or late_error
     return first.exit_status if first else ExitStatus.OK
+
+
+def _gaps(metrics: dict[str, Any]) -> Underran | None:
+    """The error for gaps in the sound: those of the sink, and those that the device flagged."""
+    sink, device = metrics["underruns"]["sink"], metrics["underruns"]["device"]
+    if not (sink["count"] or device["count"]):
+        return None
+    return Underran(
+        f"the sound had gaps: {sink['count']} of {sink['total_ms']:.0f} ms in all, "
+        f"and {device['count']} that the device flagged"
+    )
 
 
 def _measure(saved: list[str]) -> tuple[dict[str, Any] | None, SaveError | None]:
@@ -230,7 +240,7 @@ def _measure(saved: list[str]) -> tuple[dict[str, Any] | None, SaveError | None]
 
 def _tell_result(
     result: SessionResult,
-    save_error: SaveError | None,
+    late_error: VoiceError | None,
     metrics: dict[str, Any],
     records: Records,
 ) -> None:
@@ -240,13 +250,32 @@ def _tell_result(
         tell(summarise(metrics))
     if records.verbose:
         tell(_timings(metrics))
+        for line in [*_ledger(metrics["underruns"]), *_bar(metrics)]:
+            tell(line)
     if result.error is not None and result.interrupted_at is None:
         tell_error(result.error)
-    if save_error is not None:
-        tell_error(save_error)
+    if late_error is not None:
+        tell_error(late_error)
 
 
 def _timings(metrics: dict[str, Any]) -> str:
     names = ("launch_to_request", "ttfb", "first_frame", "ttfa", "ttfa_audible", "generation")
     parts = [f"{name} {metrics[f'{name}_ms']:.0f} ms" for name in names if metrics[f"{name}_ms"]]
     return ", ".join(parts)
+
+
+def _ledger(underruns: dict[str, Any]) -> Iterator[str]:
+    """Every gap with its cause, then the three ledgers in one line, where there is anything."""
+    for event in underruns["sink"]["events"]:
+        tell_ms = f"{event['ms']:.0f} ms of silence"
+        yield f"underrun at {event['at_s']:.2f} s: {tell_ms}, by the {event['cause']}"
+    for event in underruns["device"]["events"]:
+        yield f"underrun at {event['at_s']:.2f} s: flagged by the device"
+    if any(ledger["count"] for ledger in underruns.values()):
+        counts = [f"{name} {ledger['count']}" for name, ledger in underruns.items()]
+        yield f"underruns: {', '.join(counts)}"
+
+
+def _bar(metrics: dict[str, Any]) -> list[str]:
+    parts = metrics["waterfall_ms"]
+    return waterfall.lines(parts) if parts else []

@@ -119,6 +119,7 @@ def say(
             help="Tries after a failure, before any sound.  [default: 2]",
         ),
     ] = None,
+    fail_on_underrun: options.FailOnUnderrun = False,
     json_: options.Json = False,
     event_log: options.EventLogFile = None,
     quiet: options.Quiet = False,
@@ -133,7 +134,7 @@ def say(
     """
     words = _text(text or [], file)
     fields = _extra(extra or [])
-    records = Records(save, debug_audio, event_log, json_, quiet, verbose)
+    records = Records(save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun)
     with failing_as_json(records):
         config = find_config(os.environ)
         choice = EndpointChoice(

@@ -209,7 +209,8 @@ class DirectSink:
         thresholds = self._gate.thresholds
         if dry_at is None:
             return thresholds.starts_at(buffered_s, input_ended=ended)
-        if now >= dry_at and not (ended or self._rebuffering):
+        # Where frames are there the writer itself was late: a pause would make that worse.
+        if now >= dry_at and not (ended or self._rebuffering or buffered_s > 0):
             self._rebuffering = True
             self._levels.add(buffered_s)
         if self._rebuffering:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voicecli.errors import RateLimited, SourceError, SourceTimeout, VoiceError
+from voicecli.sources.base import Connecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -111,6 +112,8 @@ class Fetcher:
             return
         self._asked = False
         source.when_sent(self._sent)
+        if isinstance(source, Connecting):
+            source.when_connected(self._connected)
         source.warm()
         attempt = 0
         while not self._cancelled:
@@ -174,6 +177,9 @@ class Fetcher:
         with self._changed:
             while not self._cancelled and (left_s := until - self._clock.now()) > 0:
                 self._clock.wait(self._changed, left_s)
+
+    def _connected(self) -> None:
+        self._observers.tell("connected", self._clock.now())
 
     def _sent(self) -> None:
         if self._asked:  # a source with nothing to send says so while it warms up

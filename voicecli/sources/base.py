@@ -23,7 +23,7 @@ A source is a context manager that is iterated once, by one thread::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,3 +75,14 @@ class ByteSource(Protocol):
 
     def cancel(self) -> None:
         """Stop soon, from any thread; idempotent."""
+
+
+@runtime_checkable
+class Connecting(Protocol):
+    """What a source has besides that makes a connection for its request."""
+
+    def when_connected(self, callback: Callable[[], None]) -> None:
+        """Set what to call on the entering thread each time a connection stands.
+
+        That is not at all where one is used again, and twice where encryption follows.
+        """

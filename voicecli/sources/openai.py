@@ -62,10 +62,11 @@ _REPEATED = {307, 308}
 
 
 class _Call(NamedTuple):
-    """One request: what to call when it has left, and whether nobody wants it any more."""
+    """One request: whom to tell of it, and whether nobody wants it any more."""
 
     sent: Callable[[], None]
     cancelled: threading.Event
+    connected: Callable[[], None]
 
 
 class SpeechClient:
@@ -90,7 +91,7 @@ class SpeechClient:
         self._read_timeout_s = read_timeout_s
         self._sdk: Any = None
         self._sockets: list[socket.socket] = []
-        self._call = _Call(_nothing, threading.Event())
+        self._call = _Call(_nothing, threading.Event(), _nothing)
         self._is_ours = False
 
     def sdk(self) -> Any:
@@ -165,9 +166,14 @@ class SpeechClient:
                     headers[header] = value
         return headers
 
-    def begin(self, sent: Callable[[], None], cancelled: threading.Event) -> None:
-        """Set what to call when the next request has left, and what says that it is unwanted."""
-        self._call = _Call(sent, cancelled)
+    def begin(
+        self,
+        sent: Callable[[], None],
+        cancelled: threading.Event,
+        connected: Callable[[], None],
+    ) -> None:
+        """Set whom to tell of the next request, and what says that it is unwanted."""
+        self._call = _Call(sent, cancelled, connected)
 
     def _on_request(self, request: Any) -> None:
         request.extensions["trace"] = self._trace
@@ -192,6 +198,7 @@ class SpeechClient:
         """httpcore2's trace hook: remembers the sockets, tells when the request has left."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._remember(details["return_value"].get_extra_info("socket"))
+            self._call.connected()
         elif event.endswith("send_request_body.started"):
             self._is_ours = details["request"].method != b"CONNECT"  # that one is for a proxy
         elif event.endswith("send_request_body.complete") and self._is_ours:
@@ -260,6 +267,7 @@ class OpenAISource:
         self._request = request
         self._pcm_rate_hz = pcm_rate_hz
         self._sent: Callable[[], None] = _nothing
+        self._connected: Callable[[], None] = _nothing
         self._cancelled = threading.Event()
         self._opening: Any = None
         self._response: Any = None
@@ -274,6 +282,10 @@ class OpenAISource:
     def label(self) -> str:
         """The endpoint's URL."""
         return self._client.base_url
+
+    def when_connected(self, callback: Callable[[], None]) -> None:
+        """Set what to call each time that a connection stands; a kept one is not told."""
+        self._connected = callback
 
     def when_sent(self, callback: Callable[[], None]) -> None:
         """Set what to call when the request's last byte is on its way."""
@@ -291,7 +303,7 @@ class OpenAISource:
         if self._cancelled.is_set():
             raise NetworkError("cancelled before the request was made")
         speech = self._client.speech()
-        self._client.begin(self._sent, self._cancelled)
+        self._client.begin(self._sent, self._cancelled, self._connected)
         try:
             streamed = speech.with_streaming_response
             self._opening = streamed.create(**self._arguments())
