@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NETWORK, DECODER, MACHINE = "network", "decoder", "machine"
 """Why a hole was: the audio had not come; it had come and was not decoded; it was there."""
 
-ASKED_AHEAD_S = 0.1
+ASKED_AHEAD_S = 0.15
 """Audio that comes later than so long before it is needed may have come too late."""
 
 _INSIDE_S = 0.001
