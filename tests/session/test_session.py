@@ -36,9 +36,11 @@ from voicecli.errors import (
 )
 from voicecli.lifecycle import InvalidTransition, State
 from voicecli.playback.base import SinkReport
+from voicecli.playback.speaker import SpeakerSettings
 from voicecli.saving import SaveReport
-from voicecli.session import Session, keeper, outlet
+from voicecli.session import Session, SessionSettings, keeper, outlet
 from voicecli.session import session as module
+from voicecli.session.crew import Crew
 from voicecli.sources.base import SourceInfo
 
 OPENED = ScriptedSource.OPENED
@@ -891,3 +893,17 @@ def test_the_volume_reaches_the_sink(speaker_of):
     session.run([ScriptedSource([sound(0.25, 1000)])])
     assert set(speaker.sink.samples) == {500}
     assert np.concatenate(speaker.sink.blocks).dtype == np.int16
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_cancelled_run_waits_less_for_threads_that_cannot_be_woken(monkeypatch, is_cancelled):
+    limits = []
+    join = Crew.join
+    monkeypatch.setattr(
+        Crew, "join", lambda crew, limit_s, **k: limits.append(limit_s) or join(crew, limit_s, **k)
+    )
+    session = Session(SessionSettings(speaker=SpeakerSettings(output="discard")))
+    if is_cancelled:
+        session.cancel()
+    session.run([])
+    assert limits == [1.0 if is_cancelled else 5.0]

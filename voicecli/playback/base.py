@@ -14,7 +14,7 @@ A sink is used once, in this order::
 - ``abort``, ``position``, ``snapshot`` and ``report`` may be called from any thread;
   ``abort`` is idempotent, makes silence within one block of the device and lets
   blocked calls of ``write`` and ``drain`` return.
-- Sound starts when the `BufferPolicy` says so, or when the input ends.
+- Sound starts when the policy's thresholds allow it, or when the input ends.
 - Frames before the first sound and after the end of input are never underruns.
 - Device faults raise `DeviceError` from ``start``, ``write``, ``end_input`` or ``drain``.
 
