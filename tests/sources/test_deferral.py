@@ -120,7 +120,7 @@ def test_the_sdk_is_whole_for_whoever_else_uses_it():
         "from voicecli.sources.openai import SpeechClient\n"
         "client = SpeechClient('http://127.0.0.1:1/v1', 'key')\n"
         "client.speech()\n"
-        "for name in ('responses.response', 'chat.chat_completion', 'audio.transcription'):\n"
+        "for name in ('responses.response', 'audio.transcription'):\n"
         "    assert f'openai.types.{name}' not in sys.modules, name\n"
         "import openai\n"
         "from openai.types import Completion\n"
