@@ -109,3 +109,10 @@ def test_the_needed_prebuffer_is_the_least_that_has_no_hole(pieces):
 def test_when_the_audio_at_a_position_arrived():
     made = arrivals((5.0, 1.0), (7.0, 0.5))
     assert [made.arrived_at(s) for s in (0.0, 0.9, 1.0, 1.4, 1.5)] == [5.0, 5.0, 7.0, 7.0, None]
+
+
+def test_blocks_as_they_were_added():
+    arrivals = Arrivals()
+    arrivals.add(1.0, 0.5)
+    arrivals.add(2.0, 0.25)
+    assert list(arrivals) == [(1.0, 0.5), (2.0, 0.25)]

@@ -187,6 +187,15 @@ def test_every_number_of_a_run_told_by_hand():
     }
 
 
+def test_the_arrival_curve_adds_up_what_was_decoded():
+    recorder = Recorder("id")
+    assert recorder.arrival_curve() == ()
+    recorder.requested(10.0, "x")
+    recorder.decoded(10.25, block(0.5), 0.0)
+    recorder.decoded(10.5, block(0.25), 0.0)
+    assert recorder.arrival_curve() == ((250.0, 0.5), (500.0, 0.75))
+
+
 def test_several_requests_count_from_the_first():
     recorder = Recorder("run1", launched_at=0.0)
     first, second = NetworkError("reset"), SourceInfo("mp3", "audio/mpeg")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from math import inf
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Progress(NamedTuple):
@@ -55,6 +58,10 @@ class Arrivals:
         """Note that ``duration_s`` seconds of audio became playable at ``at`` (clock seconds)."""
         self._blocks.append((at, duration_s))
         self._audio_s += duration_s
+
+    def __iter__(self) -> Iterator[tuple[float, float]]:
+        """The blocks as they were added: (clock seconds, seconds of audio)."""
+        return iter(self._blocks)
 
     @property
     def audio_s(self) -> float:

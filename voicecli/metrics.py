@@ -104,6 +104,15 @@ class Recorder:
         """Seconds of audio that were decoded."""
         return self._arrivals.audio_s
 
+    def arrival_curve(self) -> tuple[tuple[float, float], ...]:
+        """How the audio grew: (ms since t0, seconds decoded by then), a step a block."""
+        t0, audio_s = self._t0 or 0.0, 0.0
+        curve = []
+        for at, duration_s in self._arrivals:
+            audio_s += duration_s
+            curve.append((round((at - t0) * 1e3, 1), round(audio_s, 6)))
+        return tuple(curve)
+
     def result(
         self,
         *,
