@@ -18,29 +18,62 @@ Readings: TypeAlias = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """Readings of a run that was several things at once, or of which more is kept.
+
+    ``details`` is what is kept of each thing that went well, ``failures`` tells why
+    others did not.
+    """
+
+    readings: Readings
+    details: Sequence[Any]
+    failures: Sequence[VoiceError] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One thing to measure, under settings that the labels tell.
 
     ``measure`` runs it once and returns its readings. It raises `VoiceError` where
-    the run failed for a reason of the outside world.
+    the run failed for a reason of the outside world. ``title`` is for people; by
+    default it is all labels.
     """
 
     labels: Mapping[str, str | int]
-    measure: Callable[[], Readings]
+    measure: Callable[[], Readings | Measured]
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """The title."""
+        return self.title or " ".join(map(str, self.labels.values()))
 
 
 @dataclass(slots=True)
 class Outcome:
-    """A case, all readings of its runs so far, and the runs that failed."""
+    """A case, all readings of its runs so far, and the runs that failed.
+
+    ``details`` is what was kept of runs that went well; ``warmups_failed`` counts
+    those that failed and would not have counted.
+    """
 
     case: Case
     runs: int = 0
     readings: dict[str, list[float]] = field(default_factory=dict)
     failures: list[VoiceError] = field(default_factory=list)
+    details: list[Any] = field(default_factory=list)
+    warmups_failed: int = 0
 
-    def add(self, readings: Readings) -> None:
-        """Add those of a run that went well."""
-        self.runs += 1
+    def add(self, measured: Readings | Measured) -> None:
+        """Add what a run came to."""
+        if isinstance(measured, Measured):
+            self.runs += len(measured.details)
+            self.details += measured.details
+            self.failures += measured.failures
+            readings = measured.readings
+        else:
+            self.runs += 1
+            readings = measured
         for metric, values in readings.items():
             self.readings.setdefault(metric, []).extend(values)
 
@@ -49,9 +82,9 @@ class Outcome:
         values = self.readings.get(metric)
         return Summary.of(values) if values else None
 
-    def to_json(self) -> dict[str, Any]:
-        """Labels, runs, failures, and a summary of each metric."""
-        return {
+    def to_json(self, *, values: bool = False) -> dict[str, Any]:
+        """Labels, runs, failures, and a summary of each metric; with all ``values`` if wanted."""
+        told = {
             **self.case.labels,
             "runs": self.runs,
             "failures": [{"code": e.code, "message": e.message} for e in self.failures],
@@ -61,3 +94,4 @@ class Outcome:
                 if values
             },
         }
+        return told | {"values": self.readings} if values else told

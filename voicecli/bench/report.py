@@ -76,7 +76,7 @@ def failures(outcomes: Sequence[Outcome]) -> list[str]:
     """A line for each kind of failure of each case: how often, and why."""
     lines = []
     for outcome in outcomes:
-        what = " ".join(map(str, outcome.case.labels.values()))
+        what = outcome.case.name
         for message in dict.fromkeys(fault.message for fault in outcome.failures):
             count = sum(fault.message == message for fault in outcome.failures)
             total = outcome.runs + len(outcome.failures)

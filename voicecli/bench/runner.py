@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING
 
+from voicecli.bench.cases import Measured
 from voicecli.errors import VoiceError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def run_rounds(
     """Run every case once, and again, for ``runs`` rounds after ``warmups`` that do not count.
 
     Results are in the outcomes at any moment, also when this is interrupted. A
-    run that fails is noted and the others go on; a warm-up that fails is not.
+    run that fails is noted and the others go on; of warm-ups that fail the number is.
     Garbage of the run before is collected first, so that no case pays for another.
 
     Args:
@@ -40,10 +41,14 @@ def run_rounds(
         on_progress(number, total, outcome)
         gc.collect()
         try:
-            readings = outcome.case.measure()
+            measured = outcome.case.measure()
         except VoiceError as fault:
             if round_ >= warmups:
                 outcome.failures.append(fault)
+            else:
+                outcome.warmups_failed += 1
         else:
             if round_ >= warmups:
-                outcome.add(readings)
+                outcome.add(measured)
+            elif isinstance(measured, Measured):
+                outcome.warmups_failed += len(measured.failures)

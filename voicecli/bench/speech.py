@@ -1,4 +1,4 @@
-"""One answer of a speech server, as it was heard."""
+"""One answer of a speech server, as it was heard, and the numbers that it comes to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from voicecli.bench.cases import Readings
     from voicecli.metrics import Recorder
+
+_AS_THEY_ARE = (
+    "ttfb_ms",
+    "first_frame_ms",
+    "ttfa_ms",
+    "ttfa_audible_ms",
+    "generation_ms",
+    "leading_silence_ms",
+    "needed_prebuffer_ms",
+    "decode_ms",
+    "rtf",
+    "audio_s",
+    "bytes",
+    "chunks",
+    "rebuffers",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +34,57 @@ class SpeechRun:
 
     ``metrics`` is an object of schema ``voicecli.metrics/1``; ``arrivals`` how the
     audio grew: (ms since t0, seconds decoded by then), ascending, a step a block.
+    ``text`` is the number of the text that was spoken.
     """
 
     metrics: Mapping[str, Any]
     arrivals: tuple[tuple[float, float], ...] = ()
+    text: int = 0
 
     @classmethod
     def of(cls, recorder: Recorder, *, spoken_s: float) -> SpeechRun:
         """What a recorder saw of a run that is over; ``spoken_s`` of it was heard."""
         return cls(recorder.result(spoken_s=spoken_s), recorder.arrival_curve())
+
+    @property
+    def pace(self) -> float | None:
+        """Times real time at which audio came after the first; None where it came at once."""
+        if not self.arrivals:
+            return None
+        (first_ms, first_s), (last_ms, last_s) = self.arrivals[0], self.arrivals[-1]
+        return (last_s - first_s) / (last_ms - first_ms) * 1e3 if last_ms > first_ms else None
+
+
+def readings(runs: Iterable[SpeechRun]) -> Readings:
+    """The measurements of runs by metric; what did not happen is left out.
+
+    Beside those of the schema: ``gaps`` and ``gap_ms`` (silence in all), the
+    ``network_gaps`` that arrivals alone imply, the ``device_gaps`` that the device
+    flagged; ``continuity_pct``, 100 for a run without a gap and 0 for one with,
+    so that the mean is the share of runs that were whole; ``kbit_s``;
+    ``launch_to_sound_ms`` of runs that had a process of their own.
+    """
+    values: dict[str, list[float]] = {}
+    for run in runs:
+        for metric, value in _readings(run.metrics).items():
+            if value is not None:
+                values.setdefault(metric, []).append(value)
+    return values
+
+
+def _readings(metrics: Mapping[str, Any]) -> dict[str, float | None]:
+    gaps = metrics["underruns"]
+    launch_ms, ttfa_ms, audio_s = (
+        metrics[name] for name in ("launch_to_request_ms", "ttfa_ms", "audio_s")
+    )
+    launched = launch_ms is not None and ttfa_ms is not None
+    return {
+        "launch_to_sound_ms": launch_ms + ttfa_ms if launched else None,
+        **{name: metrics[name] for name in _AS_THEY_ARE},
+        "gaps": gaps["sink"]["count"],
+        "gap_ms": gaps["sink"]["total_ms"],
+        "network_gaps": gaps["network"]["count"],
+        "device_gaps": gaps["device"]["count"],
+        "continuity_pct": 0.0 if gaps["sink"]["count"] else 100.0,
+        "kbit_s": metrics["bytes"] * 8e-3 / audio_s if audio_s else None,
+    }

@@ -50,8 +50,7 @@ def run_benchmark(
     with StatusLine(wanted=wants_progress(quiet=quiet)) as line:
 
         def on_progress(done: int, total: int, outcome: Outcome) -> None:
-            labels = " ".join(map(str, outcome.case.labels.values()))
-            line.show(f"{done}/{total} runs  {labels}")
+            line.show(f"{done}/{total} runs  {outcome.case.name}")
 
         try:
             run_rounds(outcomes, runs=runs, warmups=warmups, on_progress=on_progress)
