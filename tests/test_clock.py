@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.session.fakes import FakeClock
-from voicecli.clock import Deadline, SystemClock
+from voicecli.clock import Deadline, SystemClock, VirtualClock
 
 
 def test_the_machines_clocks():
@@ -56,3 +56,19 @@ def test_no_deadline_never_runs_out():
     deadline = Deadline(clock, None)
     clock.advance(1e9)
     assert (deadline.remaining_s, deadline.expired) == (None, False)
+
+
+def test_virtual_time_passes_only_by_being_waited_for():
+    clock, condition = VirtualClock(), threading.Condition()
+    assert (clock.now(), clock.wall()) == (0.0, 0.0)
+    with condition:
+        assert clock.wait(condition, 2.5) is False
+    clock.advance_to(4.0)
+    assert clock.now() == 4.0
+    clock.advance_to(3.0)
+    assert (clock.now(), clock.wall()) == (4.0, 4.0), "it never goes back"
+
+
+def test_virtual_time_has_nobody_who_could_wake_a_sleeper():
+    with pytest.raises(AssertionError):
+        VirtualClock().wait(threading.Condition(), None)

@@ -84,6 +84,13 @@ def test_two_threads_that_meet_the_same_fault_drop_it_once(caplog):
     assert left.heard == [(1.0, 1), (1.0, 1), (2.0, 2)]
 
 
+def test_what_nobody_listens_for_is_known():
+    observers = Observers([Failing(ZeroDivisionError()), Listener()])
+    assert observers.listen_for("received") is True
+    assert observers.listen_for("received_bytes") is False
+    assert Observers([]).listen_for("received") is False
+
+
 def test_whoever_was_dismissed_hears_nothing():
     listener = Listener()
     observers = Observers([listener])
@@ -103,9 +110,9 @@ def hooks_of(kind):
 def test_our_observers_have_hooks_of_the_contract_and_no_others():
     """A hook that is misspelt would never be called, and nobody would notice."""
     contract = hooks_of(Observer)
-    assert len(contract) == 15
+    assert len(contract) == 16
     ours = {**hooks_of(EventLog), **hooks_of(Recorder)}
-    for own in ("result",):
+    for own in ("result", "arrival_curve"):
         ours.pop(own)
     ours["received"] = list(inspect.signature(Session.received).parameters)
     for name, parameters in ours.items():

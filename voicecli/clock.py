@@ -42,6 +42,35 @@ class SystemClock:
         return condition.wait(timeout_s)
 
 
+class VirtualClock:
+    """Time that passes only by being waited for, and then at once; for one thread.
+
+    It begins at 0. What is played back against it takes as long as its work and
+    comes out the same every time.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def now(self) -> float:
+        """Seconds that were waited."""
+        return self._now
+
+    def wall(self) -> float:
+        """The same: it is always the first of January 1970."""
+        return self._now
+
+    def wait(self, condition: threading.Condition, timeout_s: float | None) -> bool:  # noqa: ARG002
+        """Let ``timeout_s`` pass; False, as there is nobody who could notify."""
+        assert timeout_s is not None, "a wait that nobody would end"
+        self._now += timeout_s
+        return False
+
+    def advance_to(self, at: float) -> None:
+        """Let time pass until ``at``; what is past stays as it is."""
+        self._now = max(self._now, at)
+
+
 class Deadline:
     """A moment that one operation, however many its steps, must not pass.
 

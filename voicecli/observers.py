@@ -49,6 +49,9 @@ class Observer(Protocol):
     def received(self, at: float, count: int) -> None:
         """``count`` bytes arrived [source]."""
 
+    def received_bytes(self, at: float, data: bytes) -> None:
+        """The same bytes themselves, after ``received``, at the same time [source]."""
+
     def received_all(self, at: float) -> None:
         """The last byte of the last answer has arrived [source]."""
 
@@ -83,6 +86,10 @@ class Observers:
     def __init__(self, observers: Iterable[object]) -> None:
         self._lock = threading.Lock()
         self._observers = tuple(observers)  # replaced, never changed: `tell` takes no lock
+
+    def listen_for(self, hook: str) -> bool:
+        """Whether anyone has the hook: what nobody listens for need not be told at all."""
+        return any(hasattr(observer, hook) for observer in self._observers)
 
     def tell(self, hook: str, *details: Any) -> None:
         """Call ``hook`` on every observer that has it."""

@@ -25,7 +25,7 @@ RETRYABLE = NetworkError("reset", retryable=True)
 class Rig:
     """A fetcher with everything around it; its `run` needs no thread unless a script waits."""
 
-    def __init__(self, *, capacity=1 << 20, holds=False, **limits):
+    def __init__(self, *, capacity=1 << 20, holds=False, observers=None, **limits):
         self.clock = FakeClock(holds=holds)
         self.watcher = Watcher()
         self.chunks = Handoff(capacity)
@@ -36,7 +36,7 @@ class Rig:
             self.chunks,
             FetchLimits(**limits),
             self.clock,
-            Observers([self.watcher]),
+            observers or Observers([self.watcher]),
             on_sent=lambda: self.sent.append(self.clock.now()),
             on_bytes=self._keep,
             fail=self._fail,
@@ -88,10 +88,25 @@ def test_tells_what_happens_when():
         ("request_sent", (1000.0,)),
         ("answered", (1001.0, source.info)),
         ("received", (1003.0, 3)),
+        ("received_bytes", (1003.0, b"abc")),
         ("received", (1007.0, 1)),
+        ("received_bytes", (1007.0, b"d")),
         ("received_all", (1015.0,)),
     ]
     assert rig.sent == [1000.0, 1015.0]
+
+
+def test_bytes_are_told_only_where_somebody_listens_for_them(monkeypatch):
+    class Counting:
+        def received(self, at, count):
+            """All that it wants to know."""
+
+    observers, hooks = Observers([Counting()]), []
+    monkeypatch.setattr(observers, "tell", lambda hook, *_: hooks.append(hook))
+    rig = Rig(observers=observers)
+    rig.run(ScriptedSource([b"abc"]))
+    assert "received" in hooks
+    assert "received_bytes" not in hooks
 
 
 def test_what_a_source_says_while_it_warms_up_is_no_request_that_was_sent():

@@ -84,6 +84,7 @@ class Fetcher:
         self._on_sent = on_sent
         self._on_bytes = on_bytes
         self._fail = fail
+        self._tells_bytes = observers.listen_for("received_bytes")
         self._asked = False
         self._changed = threading.Condition()
         self._cancelled = False
@@ -138,7 +139,10 @@ class Fetcher:
                 self._observers.tell("answered", self._clock.now(), source.info)
                 for chunk in source:
                     self._silence = None  # waiting for room is no silence of the source
-                    self._observers.tell("received", self._clock.now(), len(chunk))
+                    now = self._clock.now()
+                    self._observers.tell("received", now, len(chunk))
+                    if self._tells_bytes:
+                        self._observers.tell("received_bytes", now, chunk)
                     if not started:
                         started = True
                         self._chunks.put(StreamStart(source.info))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from voicecli.clock import Deadline
 from voicecli.errors import DecodeError, DeviceError, SourceError, VoiceError
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.codecs.registry import AutoDecoder
-    from voicecli.handoff import Handoff
     from voicecli.observers import Observers
     from voicecli.playback.base import Sink
     from voicecli.playback.conform import Conformer
@@ -29,6 +28,16 @@ _DRAIN_SLACK_S = 5.0
 
 _PORTION_BYTES = 16 * 1024
 """Crumbs are joined up to this. A backlog decoded in one go would delay the first sound."""
+
+
+class Items(Protocol):
+    """Where what was fetched comes from: a `Handoff`, or whatever fetches when it is asked."""
+
+    def take(self) -> list[Item]:
+        """Everything there is, waiting for at least one item; empty once it is over."""
+
+    def close(self) -> None:
+        """Say that no more is wanted."""
 
 
 class Renderer:
@@ -43,7 +52,7 @@ class Renderer:
 
     def __init__(
         self,
-        chunks: Handoff[Item],
+        chunks: Items,
         open_sink: Callable[[AudioFormat, bool], Sink],
         clock: Clock,
         observers: Observers,
