@@ -1,0 +1,174 @@
+"""One answer as curves over time: what was decoded, what was heard, what lay between; pure.
+
+All three share their axes, so that the level of the buffer is the height of the
+first above the second: a gap is where the second lies down and waits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from voicecli.bench.speech import SpeechRun
+
+Curve: TypeAlias = "tuple[tuple[float, float], ...]"
+"""Corners of a line: (seconds since t0, seconds of audio), times ascending, jumps upright."""
+
+COLUMNS = 120
+"""Columns of a drawing within which only the extremes of a curve can be told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Silence that was heard: from when on, for how long, where in the audio, and why.
+
+    All in seconds; ``began_s`` since t0, ``at_s`` a position in the audio.
+    """
+
+    began_s: float
+    length_s: float
+    at_s: float
+    cause: str
+
+    @property
+    def ends_s(self) -> float:
+        """When sound went on, in seconds since t0."""
+        return self.began_s + self.length_s
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """What one run looks like; ``heard`` and ``gaps`` are empty where nothing was heard.
+
+    ``decoded`` steps up with every block, ``heard`` rises by a second a second and
+    is flat in gaps, ``level`` is their difference, until the last sound.
+    """
+
+    decoded: Curve
+    heard: Curve
+    level: Curve
+    gaps: tuple[Gap, ...]
+
+    @classmethod
+    def of(cls, run: SpeechRun) -> Curves:
+        """The whole curves of a run, every block a step."""
+        arrivals = [(at_ms / 1e3, decoded_s) for at_ms, decoded_s in run.arrivals]
+        gaps = _gaps(run)
+        heard = _heard(run, gaps)
+        ends_s = max([at for at, _ in (*arrivals[-1:], *heard[-1:])], default=0.0)
+        return cls(_steps(arrivals, ends_s), heard, _level(arrivals, heard), gaps)
+
+    def thinned(self, columns: int = COLUMNS) -> Curves:
+        """The same to the eye at ``columns`` pixels of width or fewer, in few points."""
+        return Curves(
+            thinned(self.decoded, columns), self.heard, thinned(self.level, columns), self.gaps
+        )
+
+    @property
+    def ends_s(self) -> float:
+        """When the last thing happened, in seconds since t0."""
+        return max((curve[-1][0] for curve in (self.decoded, self.heard) if curve), default=0.0)
+
+
+def _gaps(run: SpeechRun) -> tuple[Gap, ...]:
+    ttfa_ms = run.metrics["ttfa_ms"]
+    if ttfa_ms is None:
+        return ()
+    gaps, silence_s = [], 0.0
+    for event in sorted(run.metrics["underruns"]["sink"]["events"], key=lambda e: e["at_s"]):
+        began_s = ttfa_ms / 1e3 + event["at_s"] + silence_s
+        gaps.append(Gap(began_s, event["ms"] / 1e3, event["at_s"], event["cause"]))
+        silence_s += event["ms"] / 1e3
+    return tuple(gaps)
+
+
+def _heard(run: SpeechRun, gaps: Sequence[Gap]) -> Curve:
+    """From the first sound at position 0 to the last, a second a second but for the gaps."""
+    ttfa_ms, playback_ms = run.metrics["ttfa_ms"], run.metrics["playback_ms"]
+    if ttfa_ms is None or playback_ms is None:
+        return ()
+    ends_s = playback_ms / 1e3
+    corners = [(ttfa_ms / 1e3, 0.0)]
+    for gap in gaps:
+        if gap.began_s < ends_s:
+            corners += [(gap.began_s, gap.at_s), (min(gap.ends_s, ends_s), gap.at_s)]
+    latest_s, position_s = corners[-1]
+    return (*corners, (ends_s, position_s + ends_s - latest_s))
+
+
+def _steps(arrivals: Sequence[tuple[float, float]], ends_s: float) -> Curve:
+    corners, before_s = [(0.0, 0.0)], 0.0
+    for at, decoded_s in arrivals:
+        corners += [(at, before_s), (at, decoded_s)]
+        before_s = decoded_s
+    return (*corners, (ends_s, before_s))
+
+
+def _level(arrivals: Sequence[tuple[float, float]], heard: Curve) -> Curve:
+    """Decoded less heard, before and after every corner of either."""
+    times = [at for at, _ in arrivals]
+    decoded_s = [0.0, *(decoded for _, decoded in arrivals)]
+    moments = sorted({0.0, *times, *(at for at, _ in heard)})
+    corners: list[tuple[float, float]] = []
+    for at in moments:
+        if heard and at > heard[-1][0]:
+            break
+        position_s = _position(heard, at)
+        before, after = bisect_left(times, at), bisect_right(times, at)
+        if before < after:
+            corners.append((at, decoded_s[before] - position_s))
+        corners.append((at, decoded_s[after] - position_s))
+    return tuple(corners)
+
+
+def _position(heard: Curve, at: float) -> float:
+    """The position heard at a moment: 0 before the first sound, the last after the last."""
+    following = bisect_right(heard, at, key=lambda corner: corner[0])
+    if following == 0:
+        return 0.0
+    before_at, before_s = heard[following - 1]
+    if following == len(heard):
+        return before_s
+    after_at, after_s = heard[following]
+    return before_s + (after_s - before_s) * (at - before_at) / (after_at - before_at)
+
+
+def thinned(curve: Curve, columns: int = COLUMNS) -> Curve:
+    """The curve in at most four points a column: the first, least, greatest and last there.
+
+    M4 of Jugel et al. (PVLDB 7, 2014): what is drawn at that many pixels of width
+    is the same, so no valley is lost.
+    """
+    if len(curve) <= 4 * columns:
+        return curve
+    from_s = curve[0][0]
+    width_s = (curve[-1][0] - from_s) / columns or 1.0
+    kept: list[tuple[float, float]] = []
+    for _, members in groupby(curve, key=lambda corner: int((corner[0] - from_s) / width_s)):
+        column = list(members)
+        values = [value for _, value in column]
+        least, greatest = values.index(min(values)), values.index(max(values))
+        kept += [column[i] for i in sorted({0, least, greatest, len(column) - 1})]
+    return tuple(kept)
+
+
+def median_run(runs: Sequence[SpeechRun]) -> SpeechRun | None:
+    """The run in the middle by time to first audio, the earlier of two; None if none was heard."""
+    heard = [run for run in runs if run.metrics["ttfa_ms"] is not None]
+    heard.sort(key=lambda run: run.metrics["ttfa_ms"])
+    return heard[(len(heard) - 1) // 2] if heard else None
+
+
+def worst_run(runs: Sequence[SpeechRun]) -> SpeechRun | None:
+    """The run with the most silence between its sounds; None where no run has any."""
+    worst = max(runs, key=_silence_ms, default=None)
+    return worst if worst is not None and _silence_ms(worst) > 0 else None
+
+
+def _silence_ms(run: SpeechRun) -> float:
+    return float(run.metrics["underruns"]["sink"]["total_ms"])

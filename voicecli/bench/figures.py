@@ -1,0 +1,249 @@
+"""The report's figures, each as an ``svg`` element; to be called inside `drawing.quiet`.
+
+One case is one row of the first two, so that cases compare along one axis. The
+curves of all runs share their limits for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
+
+from voicecli.bench.captions import part_name
+from voicecli.bench.drawing import WIDTH_PX, Drawing, ink
+from voicecli.bench.report import number
+from voicecli.bench.statistics import percentile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from matplotlib.axes import Axes
+
+    from voicecli.bench.curves import Curve, Curves, Gap
+
+_EDGE_PX = 4
+_ROW_PX = 52
+_TITLE_PX = 13
+"""Where a row's words stand, below its top."""
+_MIDDLE_PX = 32
+"""Where the middle of what a row shows is, below its top."""
+_BAR_PX = 20
+_DIGIT_PX = 13
+"""The least width of a part that has its number inside."""
+_AXIS_PX = 38
+"""What the numbers and the name of the horizontal axis take."""
+_DOT_PX = 6
+_BIN_PX = 4
+_SPREAD_PX = 12
+"""How far what a row shows may reach from its middle."""
+_LABEL_CELLS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far the axes of all curves reach: time and audio in seconds."""
+
+    time_s: float
+    audio_s: float
+    level_s: float
+
+    @classmethod
+    def around(cls, shown: Iterable[Curves]) -> Limits:
+        """The least that holds them all."""
+        curves = list(shown)
+
+        def top(lines: Iterable[Curve]) -> float:
+            return max((y for line in lines for _, y in line), default=0.0) or 1.0
+
+        return cls(
+            time_s=max((c.ends_s for c in curves), default=0.0) or 1.0,
+            audio_s=top(line for c in curves for line in (c.decoded, c.heard)),
+            level_s=top(c.level for c in curves),
+        )
+
+
+def waterfall(name: str, rows: Sequence[tuple[str, Mapping[str, float]]], says: str) -> str:
+    """What the first audible sound waited for: a row a case, its parts in ms one after another."""
+    drawing, axes = _rows(name, len(rows))
+    most_ms = max((sum(parts.values()) for _, parts in rows), default=0.0) or 1.0
+    axes.set_xlim(0, most_ms)
+    for index, (title, parts) in enumerate(rows):
+        _head(drawing, axes, index, title, f"{number(sum(parts.values()))} ms")
+        middle, before_ms = index * _ROW_PX + _MIDDLE_PX, 0.0
+        for place, (part, ms) in enumerate(parts.items(), start=1):
+            width_px = ms / most_ms * _span_px()
+            (bar,) = axes.barh(
+                middle, ms, left=before_ms, height=_BAR_PX, color=ink(f"part-{place}"),
+                edgecolor=ink("card"), linewidth=1.0 if width_px > _EDGE_PX else 0.0,
+            )  # fmt: skip
+            drawing.note(bar, f"{title}: {part_name(part)} {number(ms)} ms")
+            if width_px >= _DIGIT_PX:
+                axes.text(
+                    before_ms + ms / 2, middle, str(place), color=ink("on-part"), weight="bold",
+                    ha="center", va="center_baseline",
+                )  # fmt: skip
+            before_ms += ms
+    return drawing.svg("Where the wait for the first sound goes", says)
+
+
+def distribution(name: str, rows: Sequence[tuple[str, Sequence[float]]], says: str) -> str:
+    """Measurements in ms: a row a case, a dot a run; where dots would not fit, their density.
+
+    A line at p50 and a dashed one at p95. Dots stand in columns around the middle,
+    so that a row is as high as it is crowded however many runs there are.
+    """
+    drawing, axes = _rows(name, len(rows))
+    axes.set_xlim(*_around([value for _, values in rows for value in values]))
+    for index, (title, values) in enumerate(rows):
+        middle = index * _ROW_PX + _MIDDLE_PX
+        if not values:
+            _head(drawing, axes, index, title, "not heard")
+            continue
+        ordered = sorted(values)
+        p50, p95 = percentile(ordered, 50), percentile(ordered, 95)
+        _head(drawing, axes, index, title, f"{number(p50)} · {number(p95)} ms")
+        _crowd(drawing, axes, middle, title, ordered)
+        for at, line in ((p50, "solid"), (p95, (0, (2, 1.5)))):
+            axes.plot(
+                [at, at], [middle - _SPREAD_PX - 2, middle + _SPREAD_PX + 2],
+                color=ink("ink"), linewidth=2.0, linestyle=line,
+            )  # fmt: skip
+    return drawing.svg("How the time to first audio is distributed", says)
+
+
+def arrival(name: str, curves: Curves, limits: Limits, says: str) -> str:
+    """Audio decoded against audio heard; between the two lies the buffer."""
+    drawing, axes = _time_axes(name, 210, "seconds of audio", limits.time_s)
+    axes.set_ylim(0, limits.audio_s * 1.04)
+    if curves.heard:
+        outline = [*curves.decoded, *reversed(curves.heard), (0.0, 0.0)]
+        axes.fill(*zip(*outline, strict=True), color=ink("decoded"), alpha=0.14, linewidth=0)
+    for line, label, width in ((curves.decoded, "decoded", 1.6), (curves.heard, "heard", 2.8)):
+        if line:
+            xs, ys = zip(*line, strict=True)
+            axes.plot(xs, ys, color=ink(label), linewidth=width, label=label)
+    _mark_gaps(drawing, axes, curves.gaps)
+    axes.legend(loc="lower right", borderaxespad=0.2, handlelength=1.6)
+    return drawing.svg("Audio decoded and audio heard over time", says)
+
+
+def level(name: str, curves: Curves, limits: Limits, says: str) -> str:
+    """How much audio was decoded and not yet heard, with the gaps marked."""
+    drawing, axes = _time_axes(name, 160, "seconds in the buffer", limits.time_s)
+    axes.set_ylim(0, limits.level_s * 1.08)
+    if curves.level:
+        xs, ys = zip(*curves.level, strict=True)
+        axes.fill_between(xs, ys, color=ink("decoded"), alpha=0.14, linewidth=0)
+        axes.plot(xs, ys, color=ink("decoded"), linewidth=1.6)
+    _mark_gaps(drawing, axes, curves.gaps)
+    return drawing.svg("Level of the buffer over time", says)
+
+
+# -- rows --------------------------------------------------------------------
+
+
+def _rows(name: str, count: int) -> tuple[Drawing, Axes]:
+    """Axes in ms to the right and pixels down, with a row for each case."""
+    height_px = max(count, 1) * _ROW_PX
+    drawing = Drawing(name, height_px + _AXIS_PX)
+    axes = drawing.axes(left=_EDGE_PX, top=0, right=_EDGE_PX, bottom=_AXIS_PX)
+    axes.set_ylim(height_px, 0)
+    axes.set_yticks([])
+    axes.set_xlabel("milliseconds since the request")
+    _number_ticks(axes)
+    return drawing, axes
+
+
+def _span_px() -> float:
+    return WIDTH_PX - 2 * _EDGE_PX
+
+
+def _head(drawing: Drawing, axes: Axes, index: int, title: str, result: str) -> None:
+    """A row's words: what it is on the left, what came of it on the right."""
+    at = index * _ROW_PX + _TITLE_PX
+    left_cells = _LABEL_CELLS if cell_len(result) > len("000 ms") else _LABEL_CELLS + 10
+    shown = drawing.text(_cut(title, left_cells))
+    across = axes.get_yaxis_transform()
+    axes.text(0, at, shown, transform=across, va="baseline", color=ink("ink"))
+    axes.text(1, at, result, transform=across, va="baseline", ha="right", weight="bold",
+              color=ink("ink"))  # fmt: skip
+
+
+def _cut(text: str, cells: int) -> str:
+    """At most so many cells wide, both ends kept: formats are in front, ports behind."""
+    if cell_len(text) <= cells:
+        return text
+    front = set_cell_size(text, cells // 2).rstrip()
+    back = set_cell_size(text[::-1], cells - cells // 2 - 1).rstrip()[::-1]
+    return f"{front}…{back}"
+
+
+def _around(values: Sequence[float]) -> tuple[float, float]:
+    """Limits with some air beside the least and the greatest, in ms."""
+    least, greatest = min(values, default=0.0), max(values, default=1.0)
+    air = max((greatest - least) * 0.06, greatest * 0.01, 0.5)
+    return least - air, greatest + air
+
+
+def _crowd(
+    drawing: Drawing, axes: Axes, middle: float, title: str, ordered: Sequence[float]
+) -> None:
+    least, greatest = axes.get_xlim()
+    px = (greatest - least) / _span_px()
+    columns = Counter(round((value - least) / (px * _DOT_PX)) for value in ordered)
+    if max(columns.values()) * _DOT_PX <= 2 * _SPREAD_PX:
+        xs, ys = [], []
+        for column, count in columns.items():
+            xs += [least + column * px * _DOT_PX] * count
+            ys += [middle + (place - (count - 1) / 2) * _DOT_PX for place in range(count)]
+        (shape,) = axes.plot(
+            xs, ys, linestyle="none", marker="o", markersize=_DOT_PX - 0.5,
+            color=ink("decoded"), markeredgewidth=0,
+        )  # fmt: skip
+    else:
+        bins = Counter(int((value - least) / (px * _BIN_PX)) for value in ordered)
+        first, last, most = min(bins), max(bins), max(bins.values())
+        edges = [least + place * px * _BIN_PX for place in range(first, last + 2)]
+        reach = [_SPREAD_PX * bins[place] / most for place in range(first, last + 1)]
+        shape = axes.stairs(
+            [middle + r for r in reach], edges, baseline=[middle - r for r in reach],
+            fill=True, color=ink("decoded"), linewidth=0,
+        )  # fmt: skip
+    told = f"{number(ordered[0])} to {number(ordered[-1])} ms"
+    drawing.note(shape, f"{title}: {len(ordered)} runs, {told}")
+
+
+# -- curves ------------------------------------------------------------------
+
+
+def _time_axes(name: str, height_px: float, what: str, time_s: float) -> tuple[Drawing, Axes]:
+    drawing = Drawing(name, height_px)
+    axes = drawing.axes(left=32, top=26, right=10, bottom=_AXIS_PX)
+    axes.set_title(what, loc="left", pad=10)
+    axes.set_xlabel("seconds since the request")
+    axes.set_xlim(0, time_s)
+    axes.locator_params(axis="y", nbins=4)
+    _number_ticks(axes)
+    return drawing, axes
+
+
+def _number_ticks(axes: Axes) -> None:
+    axes.locator_params(axis="x", nbins=6)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def _mark_gaps(drawing: Drawing, axes: Axes, gaps: Sequence[Gap]) -> None:
+    """A band while it was silent, and a triangle above it: no need to tell colours apart."""
+    for gap in gaps:
+        band = axes.axvspan(
+            gap.began_s, gap.ends_s, color=ink("gap"), alpha=0.28, linewidth=0
+        )
+        drawing.note(band, f"gap: {number(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s, {gap.cause}")
+        axes.plot(
+            [(gap.began_s + gap.ends_s) / 2], [1.03], transform=axes.get_xaxis_transform(),
+            marker="v", markersize=7, color=ink("gap"), markeredgewidth=0, clip_on=False,
+        )  # fmt: skip
