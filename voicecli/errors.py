@@ -40,6 +40,7 @@ class ExitStatus(IntEnum):
     DECODE = 5
     DEVICE = 6
     SAVE = 7
+    LIMIT = 8
     INTERRUPTED = 130
 
 

@@ -20,7 +20,7 @@ from voicecli.session import Session, SessionSettings
 from voicecli.sources.openai import OpenAISource, SpeechClient
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import ByteSource
@@ -113,11 +113,12 @@ class Cold:
     """``voicecli say`` in a process of its own: what somebody waits who types the command.
 
     ``arguments`` are those of ``voicecli say`` that choose the endpoint and how
-    it plays; voice, model, format and text are the request's. Observers hear
-    nothing of it.
+    it plays; voice, model, format and text are the request's. ``env`` is its
+    environment. Observers hear nothing of it.
     """
 
     arguments: Sequence[str]
+    env: Mapping[str, str]
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
 
     def hear(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:  # noqa: ARG002
@@ -133,6 +134,7 @@ class Cold:
                 *(sys.executable, "-m", "voicecli", "say", "--json", "--quiet", "--retries", "0"),
                 *("--trace", str(trace), *self.arguments, *_of(request), "--file", "-"),
             ],
+            env=self.env,
             text=True,
             encoding="utf-8",
             stdin=subprocess.PIPE,

@@ -27,6 +27,7 @@ Exit status:
   5    audio that could not be decoded, or that ended early
   6    no usable sound device
   7    a file could not be written
+  8    bench: worse than a limit that was set
   130  interrupted
 """
 

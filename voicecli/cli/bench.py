@@ -1,282 +1,243 @@
-"""``voicecli bench``: how fast the parts are, on this machine."""
+"""``voicecli bench``: how a speech server really is, and how fast the parts are."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any, TypeAlias
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from voicecli.cli import completion, options
-from voicecli.cli.help import TELLING, Command, Group, examples
-from voicecli.cli.measuring import Benchmark, run_benchmark
+from voicecli.cli.help import SOUND, TELLING, VOICE, Command, Group, examples
+from voicecli.cli.parts import MEASURING, PARTS, Json, Runs, Warmup, among
 
-MEASURING = "Measuring"
+ALL = "all"
+DEFAULT_FORMAT = "opus"
+_MOST_AT_ONCE = 64
 
-_MOST_SECONDS = 600.0
-_MOST_FRAME_MS = 10_000
-_MODES = ("inline", "threaded")
-_PRODUCERS = ("fast", "real-time")
-
-ENCODE_EXAMPLES = """Examples:
-
-  voicecli bench encode
-
-  voicecli bench encode --format opus --frame-ms 60 --seconds 20 --pace 1
-
-  voicecli bench encode --json | jq '.cases[] | select(.codec == "opus") | .metrics.push_us'
-"""
-
-DECODE_EXAMPLES = """Examples:
-
-  voicecli bench decode
-
-  voicecli bench decode --format flac --format opus --chunk 4096 --seconds 60 --rate 48000
-"""
-
-SOURCE_EXAMPLES = """Examples:
-
-  voicecli bench source
-
-  voicecli bench source --queue-ms 100 --seconds 60 --device default
-"""
-
-POLICY_EXAMPLES = """Examples:
-
-  voicecli bench policy
-
-  voicecli bench policy --server jittery --server stalling --traces 1000
+EPILOG = """Examples:
+  voicecli bench --format all
+  voicecli bench --base-url http://localhost:8880/v1 --base-url builtin --format opus
+  voicecli bench --simulate --runs 50 --json > old.json
+  voicecli bench --simulate --runs 50 --compare old.json --fail-if "ttfa_p95>400ms"
+  voicecli bench --network train --format pcm --format opus --report report.html
+  voicecli bench --record traces && voicecli bench --replay traces/opus-1.jsonl
 """
 
 bench_app = typer.Typer(
     cls=Group,
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
-    help="Measure the parts on this machine.",
-    epilog="Examples:\n  voicecli bench encode --format opus\n  voicecli bench decode\n",
+    epilog=EPILOG,
 )
+for _part, _examples in PARTS.items():
+    bench_app.command(cls=Command, epilog=examples(_examples))(_part)
 
 
-def _among(*known: str) -> Any:
-    """A check that values of an option are among those known."""
-
-    def check(values: list[str]) -> list[str]:
-        for value in values:
-            if value not in known:
-                raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}")
-        return values
-
-    return check
-
-
-Formats: TypeAlias = Annotated[
-    list[str],
-    typer.Option(
-        "--format",
-        metavar="NAME",
-        callback=_among(*completion.FORMATS),
-        autocompletion=completion.formats,
-        rich_help_panel=MEASURING,
-        help="pcm, wav, opus, mp3, aac or flac; repeatable.  [default: all]",
-        show_default=False,
-    ),
-]
-FramesMs: TypeAlias = Annotated[
-    list[int],
-    typer.Option(
-        "--frame-ms",
-        metavar="MS",
-        min=1,
-        max=_MOST_FRAME_MS,
-        rich_help_panel=MEASURING,
-        help="Length of the frames pushed; repeatable.",
-    ),
-]
-Seconds: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        metavar="S", min=0.1, max=_MOST_SECONDS, rich_help_panel=MEASURING, help="Sound in a run."
-    ),
-]
-Runs: TypeAlias = Annotated[
-    int,
-    typer.Option(
-        metavar="N", min=1, rich_help_panel=MEASURING, help="Rounds over all cases, in turn."
-    ),
-]
-Warmup: TypeAlias = Annotated[
-    int,
-    typer.Option(
-        metavar="N", min=0, rich_help_panel=MEASURING, help="Rounds before that do not count."
-    ),
-]
-Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", rich_help_panel=TELLING, help="Print one JSON object.")
-]
-
-
-@bench_app.command(cls=Command, epilog=examples(ENCODE_EXAMPLES))
-def encode(
-    formats: Formats = list(completion.FORMATS),  # noqa: B006  typer copies it
-    frame_ms: FramesMs = [10, 20, 60, 500],  # noqa: B006
-    mode: Annotated[
+@bench_app.callback()
+def bench(
+    ctx: typer.Context,
+    formats: Annotated[
         list[str],
         typer.Option(
+            "--format",
             metavar="NAME",
-            callback=_among(*_MODES),
-            rich_help_panel=MEASURING,
-            help="inline, on the event loop, or threaded; repeatable.  [default: both]",
+            callback=among(*completion.FORMATS, ALL),
+            autocompletion=completion.formats,
+            rich_help_panel=VOICE,
+            help=f"pcm, wav, opus, mp3, aac, flac or `{ALL}`; repeatable.  "
+            f"[default: {DEFAULT_FORMAT}]",
             show_default=False,
         ),
-    ] = list(_MODES),  # noqa: B006
-    seconds: Seconds = 2.0,
-    pace: Annotated[
-        float,
+    ] = [DEFAULT_FORMAT],  # noqa: B006  typer copies it
+    base_url: Annotated[
+        list[str] | None,
         typer.Option(
-            metavar="FACTOR",
-            min=0.1,
-            rich_help_panel=MEASURING,
-            help="Push at this many times real time.",
-        ),
-    ] = 10.0,
-    runs: Runs = 3,
-    warmup: Warmup = 1,
-    json_: Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Measure the stream encoder: what a push costs, and when pages come.
-
-    Speech-like sound of 24 kHz, mono, goes through AudioStreamEncoder as a voice
-    agent would push it. Exits with 0 where every run went well.
-    """
-    from voicecli.bench import encode as bench  # noqa: PLC0415  numpy, av
-
-    settings = bench.EncodeSettings(duration_s=seconds, pace=pace)
-    cases = bench.cases(formats, frame_ms, mode, settings)
-    benchmark = Benchmark("encode", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
-
-
-@bench_app.command(cls=Command, epilog=examples(DECODE_EXAMPLES))
-def decode(
-    formats: Formats = list(completion.FORMATS),  # noqa: B006
-    chunk: Annotated[
-        list[int],
-        typer.Option(
-            metavar="BYTES",
-            min=1,
-            rich_help_panel=MEASURING,
-            help="Size of the pieces pushed; repeatable.",
-        ),
-    ] = [1 << 10, 1 << 12, 1 << 16],  # noqa: B006
-    seconds: Seconds = 10.0,
-    rate: Annotated[
-        int | None,
-        typer.Option(
-            metavar="HZ",
-            min=4000,
-            max=384_000,
-            rich_help_panel=MEASURING,
-            help="Resample to this rate.  [default: the stream's own, 24000]",
+            metavar="URL",
+            autocompletion=completion.base_urls,
+            rich_help_panel=VOICE,
+            help="OpenAI-compatible server, or `builtin`; repeatable, to see them side by side.",
         ),
     ] = None,
-    runs: Runs = 5,
-    warmup: Warmup = 1,
-    json_: Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Measure the stream decoder: throughput, what a push costs, the first frame.
-
-    Each clip is what `voicecli bench encode` makes, pushed as fast as it is taken.
-    Exits with 0 where every run went well.
-    """
-    from voicecli.bench import decode as bench  # noqa: PLC0415  numpy, av
-
-    settings = bench.DecodeSettings(duration_s=seconds, to_rate_hz=rate)
-    cases = bench.cases(formats, chunk, settings)
-    benchmark = Benchmark("decode", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
-
-
-@bench_app.command(cls=Command, epilog=examples(SOURCE_EXAMPLES))
-def source(
-    queue_ms: Annotated[
-        list[int],
-        typer.Option(
-            metavar="MS",
-            min=0,
-            max=600_000,
-            rich_help_panel=MEASURING,
-            help="What may be queued; repeatable.",
-        ),
-    ] = [0, 100, 1000],  # noqa: B006
-    frame_ms: FramesMs = [20],  # noqa: B006
-    producer: Annotated[
-        list[str],
+    profile: options.ProfileName = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", rich_help_panel=VOICE, help="Model to ask for.")
+    ] = None,
+    voice: Annotated[
+        str | None,
         typer.Option(
             metavar="NAME",
-            callback=_among(*_PRODUCERS),
-            rich_help_panel=MEASURING,
-            help="fast, or real-time with jitter; repeatable.  [default: both]",
-            show_default=False,
+            autocompletion=completion.voices,
+            rich_help_panel=VOICE,
+            help="Voice to ask for.",
         ),
-    ] = list(_PRODUCERS),  # noqa: B006
-    seconds: Seconds = 2.0,
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", rich_help_panel=VOICE, help="What is spoken."),
+    ] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=VOICE,
+            help="A text a line; each run speaks the next. `-` is standard input.",
+        ),
+    ] = None,
+    runs: Runs = 10,
+    warmup: Warmup = 1,
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=_MOST_AT_ONCE,
+            rich_help_panel=MEASURING,
+            help="Requests at once, in every run.",
+        ),
+    ] = 1,
+    cold: Annotated[
+        bool,
+        typer.Option(
+            "--cold",
+            rich_help_panel=MEASURING,
+            help="A new process for every run: what a person at a prompt waits.",
+        ),
+    ] = False,
+    baseline: Annotated[
+        bool,
+        typer.Option(
+            "--baseline",
+            rich_help_panel=MEASURING,
+            help="Beside each, the usual way: fetch in gulps of 32 KiB, decode the whole, play.",
+        ),
+    ] = False,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROFILE",
+            autocompletion=completion.networks,
+            rich_help_panel=MEASURING,
+            help="Behind such a network: wifi, lte, 3g, train, satellite, or as in "
+            "latency=80,jitter=20,down=2000,stall=5000/400.",
+        ),
+    ] = None,
     device: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
             autocompletion=completion.devices,
-            rich_help_panel=MEASURING,
-            help="Sound device, or `default`; `null` plays nothing, at the pace of sound.",
-        ),
-    ] = completion.NULL_DEVICE,
-    runs: Runs = 2,
-    warmup: Warmup = 0,
-    json_: Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Measure the paced source: how long producers wait, and whether sound is late.
-
-    It takes as long as the sound lasts. Exits with 6 without a usable device.
-    """
-    from voicecli.bench import source as bench  # noqa: PLC0415  numpy
-
-    settings = bench.SourceSettings(duration_s=seconds, device=device)
-    cases = bench.cases(queue_ms, frame_ms, producer, settings)
-    benchmark = Benchmark("source", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
-
-
-@bench_app.command(cls=Command, epilog=examples(POLICY_EXAMPLES))
-def policy(
-    server: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=MEASURING,
-            help="Kind of server, as the first column names it; repeatable.  [default: all]",
+            rich_help_panel=SOUND,
+            help="Sound device, or `default`; `null` plays nothing, at the pace of sound.  "
+            "[default: default, or null where there is none]",
         ),
     ] = None,
-    traces: Annotated[
-        int,
-        typer.Option(metavar="N", min=1, rich_help_panel=MEASURING, help="Answers of each."),
-    ] = 200,
-    seed: Annotated[
-        int, typer.Option(metavar="N", rich_help_panel=MEASURING, help="Another makes others.")
-    ] = 1,
+    simulate: Annotated[
+        bool,
+        typer.Option(
+            "--simulate",
+            rich_help_panel=SOUND,
+            help="On an ideal device, without waiting for sound to be over.",
+        ),
+    ] = False,
+    buffer_ms: options.BufferMs = None,
+    volume: options.Volume = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=MEASURING,
+            help="Write a trace of every answer, with its audio, into DIR.",
+        ),
+    ] = None,
+    replay: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=MEASURING,
+            help="Play a trace instead of asking a server; repeatable.",
+        ),
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LIMIT",
+            rich_help_panel=TELLING,
+            help='Exit with 8 where it holds, as in "ttfa_p95>400ms" or "gaps>0"; repeatable.',
+        ),
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=TELLING,
+            help="Compare with an earlier --json; exit with 8 where something became worse.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=TELLING, help="Write a page with figures, as .html."
+        ),
+    ] = None,
     json_: Json = False,
+    csv: Annotated[
+        bool,
+        typer.Option(
+            "--csv", rich_help_panel=TELLING, help="Print a line for each metric, as CSV."
+        ),
+    ] = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Compare --buffer-ms by simulation: how early the first sound, how many gaps.
+    """Measure a speech server, as it is heard.
 
-    Made-up answers of several kinds of servers are played, in no time, with fixed
-    buffers and with `auto`, on its first run and after some.
+    Without a subcommand: requests speech, plays it, and tells when it was heard
+    and whether it had gaps. The server is chosen as for `voicecli say`; where none is
+    set, one of our own is started for the built-in voice. Cases take turns, run
+    by run. Exits with 0 where every run went well, with the status of the first
+    that did not, or with 8 where --fail-if or --compare has something to say.
     """
-    from voicecli.bench import policy as bench  # noqa: PLC0415
+    if ctx.invoked_subcommand is not None:
+        _refuse_options(ctx)
+        return
+    from voicecli.cli.benching import run_bench  # noqa: PLC0415  session, numpy
+    from voicecli.cli.benchplan import Wishes  # noqa: PLC0415  as above
 
-    servers = _among(*bench.SERVERS)(server or list(bench.SERVERS))
-    settings = bench.PolicySettings(traces=traces, seed=seed)
-    cases = bench.cases(servers, settings)
-    benchmark = Benchmark("policy", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=1, warmups=0, json_=json_, quiet=quiet)
+    wishes = Wishes(
+        formats=completion.FORMATS if ALL in formats else tuple(dict.fromkeys(formats)),
+        base_urls=tuple(base_url or ()),
+        profile=profile,
+        model=model,
+        voice=voice,
+        text=text,
+        texts=texts,
+        runs=runs,
+        warmups=warmup,
+        concurrency=concurrency,
+        cold=cold,
+        baseline=baseline,
+        network=network,
+        device=device,
+        simulate=simulate,
+        buffer_ms=buffer_ms,
+        volume=volume,
+        record=record,
+        replay=tuple(replay or ()),
+        fail_if=tuple(fail_if or ()),
+        compare=compare,
+        report=report,
+        json=json_,
+        csv=csv,
+        quiet=quiet,
+    )
+    raise typer.Exit(run_bench(wishes))
+
+
+def _refuse_options(ctx: typer.Context) -> None:
+    """Options before a subcommand would do nothing, which nobody who gives them expects."""
+    for param in ctx.command.params:
+        source: Any = ctx.get_parameter_source(param.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(
+                f"{param.opts[0]} belongs behind {ctx.invoked_subcommand}, if that knows it"
+            )

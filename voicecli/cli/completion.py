@@ -33,6 +33,13 @@ def formats(incomplete: str) -> list[str]:
     return _beginning(incomplete, FORMATS)
 
 
+def networks(incomplete: str) -> list[str]:
+    """The named networks of `voicecli bench`."""
+    from voicecli.bench.network import PROFILES  # noqa: PLC0415  only here
+
+    return _beginning(incomplete, PROFILES)
+
+
 def profiles(incomplete: str) -> list[str]:
     """The profiles of the configuration file."""
     with contextlib.suppress(VoiceError):
@@ -53,7 +60,10 @@ def voices(ctx: Context, incomplete: str) -> list[str]:
     known: set[str] = set()
     with contextlib.suppress(VoiceError):
         config = find_config(os.environ)
-        choice = EndpointChoice(ctx.params.get("base_url"), ctx.params.get("profile"))
+        base_url = ctx.params.get("base_url")
+        if isinstance(base_url, (list, tuple)):  # `bench` takes several
+            base_url = base_url[-1] if base_url else None
+        choice = EndpointChoice(base_url, ctx.params.get("profile"))
         endpoint = resolve_endpoint(choice, os.environ, config)
         known |= {
             p.voice

@@ -25,20 +25,7 @@ class Command(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the groups, in the order of their first options."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is None:
-                continue
-            name, told = record
-            if param.param_type_name == "argument":
-                title, name = ARGUMENTS, name.partition(" <")[0]  # without Python's type
-            else:
-                title = getattr(param, "rich_help_panel", None) or _UNGROUPED
-            groups.setdefault(title, []).append((name, told))
-        for title, rows in groups.items():
-            with formatter.section(title):
-                formatter.write_dl(rows)
+        _write_options(self, ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the examples."""
@@ -46,11 +33,33 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group of commands whose epilog keeps its lines."""
+    """A group of commands, with options in groups like a command's; its epilog keeps its lines."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the groups, then the commands."""
+        _write_options(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write it."""
         _write_lines(self.epilog, formatter)
+
+
+def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for param in command.get_params(ctx):
+        record = param.get_help_record(ctx)
+        if record is None:
+            continue
+        name, told = record
+        if param.param_type_name == "argument":
+            title, name = ARGUMENTS, name.partition(" <")[0]  # without Python's type
+        else:
+            title = getattr(param, "rich_help_panel", None) or _UNGROUPED
+        groups.setdefault(title, []).append((name, told))
+    for title, rows in groups.items():
+        with formatter.section(title):
+            formatter.write_dl(rows)
 
 
 def _write_lines(text: str | None, formatter: Any) -> None:

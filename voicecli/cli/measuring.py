@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
@@ -14,7 +17,7 @@ from voicecli.cli.progress import StatusLine, wants_progress
 from voicecli.errors import ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from voicecli.bench.cases import Case
     from voicecli.bench.report import Column
@@ -46,34 +49,76 @@ def run_benchmark(
             failure.
     """
     outcomes = [Outcome(case) for case in benchmark.cases]
-    interrupted = False
-    with StatusLine(wanted=wants_progress(quiet=quiet)) as line:
-
-        def on_progress(done: int, total: int, outcome: Outcome) -> None:
-            line.show(f"{done}/{total} runs  {outcome.case.name}")
-
-        try:
-            run_rounds(outcomes, runs=runs, warmups=warmups, on_progress=on_progress)
-        except KeyboardInterrupt:
-            interrupted = True
+    interrupted = take(outcomes, runs, warmups, quiet=quiet)
     if json_:
         settings = {**benchmark.settings, "runs": runs, "warmups": warmups}
         told = report.as_json(benchmark.kind, settings, outcomes, interrupted=interrupted)
         print_json(told)
     else:
-        _show(benchmark, outcomes)
-    faults = [fault for outcome in outcomes for fault in outcome.failures]
+        show(outcomes, benchmark.columns, benchmark.legend)
+    if status := exit_status(outcomes, interrupted=interrupted):
+        raise typer.Exit(status)
+
+
+def take(outcomes: Sequence[Outcome], runs: int, warmups: int, *, quiet: bool) -> bool:
+    """Run all cases with a line on the terminal; whether an interrupt, or SIGTERM, ended it early.
+
+    What was measured by then is in the outcomes.
+    """
+    began = time.monotonic()
+    with StatusLine(wanted=wants_progress(quiet=quiet)) as line, _terminable():
+
+        def on_progress(done: int, total: int, outcome: Outcome) -> None:
+            line.show(_progress(done, total, outcome, time.monotonic() - began))
+
+        try:
+            run_rounds(outcomes, runs=runs, warmups=warmups, on_progress=on_progress)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def _progress(done: int, total: int, outcome: Outcome, elapsed_s: float) -> str:
+    """How far it is, how long it will take, and what the case at hand came to last."""
+    parts = [f"{done}/{total} runs", outcome.case.name]
+    if latest := outcome.readings.get("ttfa_ms"):
+        parts.append(f"TTFA {latest[-1]:.0f} ms")
+    if failed := len(outcome.failures):
+        parts.append(f"{failed} failed")
+    if done:
+        parts.append(f"{elapsed_s / done * (total - done):.0f} s left")
+    return " · ".join(parts)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM be an interrupt: what was started has to be ended, what was measured told."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def exit_status(
+    outcomes: Sequence[Outcome], *, interrupted: bool, tolerant: bool = False
+) -> ExitStatus:
+    """What runs came to: the status of the first failure, unless the caller is ``tolerant``."""
     if interrupted:
-        raise typer.Exit(ExitStatus.INTERRUPTED)
-    if faults:
-        raise typer.Exit(faults[0].exit_status)
+        return ExitStatus.INTERRUPTED
+    faults = [fault for outcome in outcomes for fault in outcome.failures]
+    return faults[0].exit_status if faults and not tolerant else ExitStatus.OK
 
 
-def _show(benchmark: Benchmark, outcomes: Sequence[Outcome]) -> None:
+def show(outcomes: Sequence[Outcome], columns: Sequence[Column], legend: str) -> None:
     """The table on standard output; failures go where errors go."""
     measured = [outcome for outcome in outcomes if outcome.runs]
     if measured:
-        print(report.table(measured, benchmark.columns))
-        print(benchmark.legend)
+        print(report.table(measured, columns))
+        print(legend)
     for line in report.failures(outcomes):
         tell(line)

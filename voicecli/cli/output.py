@@ -55,7 +55,15 @@ def print_json(value: Any) -> None:
     Raises:
         SaveError: standard output is a file that cannot be written to.
     """
-    text = json.dumps(value, allow_nan=False) + "\n"
+    print_text(json.dumps(value, allow_nan=False) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Text on standard output, as it is.
+
+    Raises:
+        SaveError: standard output is a file that cannot be written to.
+    """
     if sys.stdout is not None:
         with _writing():
             sys.stdout.write(text)

@@ -43,7 +43,7 @@ def playback_settings(
     patience_s = _either(timeout_s, config.timeout_s)
     return SessionSettings(
         speaker=SpeakerSettings(
-            policy=_policy(config.buffer_ms if buffer_ms is None else buffer_ms),
+            policy=buffer_policy(config.buffer_ms if buffer_ms is None else buffer_ms),
             output=output,
             device=named,
             preroll_s=_either(preroll_ms, config.preroll_ms) / 1e3,
@@ -60,7 +60,8 @@ def playback_settings(
     )
 
 
-def _policy(buffer_ms: float | Literal["auto"]) -> Policy:
+def buffer_policy(buffer_ms: float | Literal["auto"]) -> Policy:
+    """What ``--buffer-ms`` stands for."""
     return AdaptivePolicy() if buffer_ms == AUTO else BufferPolicy.fixed(buffer_ms / 1e3)
 
 

@@ -1,0 +1,208 @@
+"""The main benchmark: answers of speech servers, by server, format and way of hearing."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli.bench.cases import Case, Measured, Outcome
+from voicecli.bench.findings import audio_by_text, findings, missing_ms, recommended_buffer_ms
+from voicecli.bench.report import TERMINAL, Column, table
+from voicecli.bench.speech import SpeechRun, readings
+from voicecli.errors import VoiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from voicecli.bench.hearing import Hearing
+    from voicecli.request import SpeechRequest
+
+STREAMED, WHOLE_FILE, COLD = "streamed", "whole file", "cold"
+"""How an answer is heard: the label ``method`` of the cases."""
+
+REFERENCE_FORMAT = "pcm"
+"""What has no padding, and so tells how long the speech is."""
+
+_NOT_OF_WHOLE_FILES = ("bytes", "chunks", "kbit_s", "decode_ms")
+"""What would speak of the decoded clip, and not of what the server sent."""
+
+LABELS = (
+    Column("", "server", "server"),
+    Column("", "format", "format"),
+    Column("", "heard", "method"),
+)
+COLUMNS = (
+    Column("", "n", "ttfb_ms", "n"),
+    Column("launch ms", "p50", "launch_to_sound_ms", "p50"),
+    Column("TTFB ms", "p50", "ttfb_ms", "p50"),
+    Column("TTFA ms", "p50", "ttfa_ms", "p50"),
+    Column("TTFA ms", "p95", "ttfa_ms", "p95"),
+    Column("TTFA ms", "95 %", "ttfa_ms", "interval"),
+    Column("audible", "p50", "ttfa_audible_ms", "p50"),
+    Column("", "RTF", "rtf", "p50"),
+    Column("", "gaps", "gaps", "mean"),
+    Column("", "whole", "continuity_pct", "mean"),
+    Column("", "kbit/s", "kbit_s", "p50"),
+    Column("", "buffer", "recommended_buffer_ms", "max"),
+)
+LEGEND = (
+    "TTFA: from the request to the first sample heard; 95 %: where its median lies;\n"
+    "audible: to the first above −40 dBFS. gaps: in a run; whole: % of runs with none;\n"
+    "buffer: the least --buffer-ms that would have kept them whole"
+)
+_LEAST_NEEDED = ("kbit/s", "n", "RTF")
+"""Columns to leave out, in this order, where the terminal is too narrow for all."""
+
+
+class Way(NamedTuple):
+    """One way to one server: what a case is made of.
+
+    ``server`` numbers the endpoints, from 1. ``hearings`` are used side by side, one
+    request each; their number is the concurrency.
+    """
+
+    server: int
+    endpoint: str
+    method: str
+    request: SpeechRequest
+    hearings: Sequence[Hearing]
+
+
+@dataclass(slots=True)
+class Observe:
+    """Makes what else listens to each answer: ``make`` gets the case's name and a number from 1.
+
+    Those of ``warmups``, the first runs of each case, are not listened to.
+    """
+
+    make: Callable[[str, int], contextlib.AbstractContextManager[Sequence[object]]] | None = None
+    warmups: int = 0
+    made: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, name: str, run: int) -> contextlib.AbstractContextManager[Sequence[object]]:
+        """Those of the answer to a ``run``, counted from 0, warm-ups included."""
+        if self.make is None or run < self.warmups:
+            return contextlib.nullcontext(())
+        number = self.made[name] = self.made.get(name, 0) + 1
+        return self.make(name, number)
+
+
+def cases(ways: Iterable[Way], texts: Sequence[str], observe: Observe) -> list[Case]:
+    """A case a way; run k of each speaks text k, and begins anew after the last."""
+    return [_case(way, texts, observe) for way in ways]
+
+
+def _case(way: Way, texts: Sequence[str], observe: Observe) -> Case:
+    labels: dict[str, str | int] = {
+        "server": way.server,
+        "endpoint": way.endpoint,
+        "format": way.request.response_format,
+        "method": way.method,
+    }
+    parts = [way.request.response_format, "" if way.method == STREAMED else way.method]
+    title = " ".join(part for part in (*parts, f"from {way.endpoint}") if part)
+    runs = iter(range(10**9))
+
+    def measure() -> Measured:
+        run = next(runs)
+        number = run % len(texts)
+        request = replace(way.request, text=texts[number])
+        heard, failures = _all(way.hearings, request, lambda: observe(title, run))
+        values = dict(readings(heard))
+        if way.method == WHOLE_FILE:
+            for metric in _NOT_OF_WHOLE_FILES:
+                values.pop(metric, None)
+        return Measured(values, [replace(one, text=number) for one in heard], failures)
+
+    return Case(labels, measure, title)
+
+
+def _all(
+    hearings: Sequence[Hearing],
+    request: SpeechRequest,
+    observers: Callable[[], contextlib.AbstractContextManager[Sequence[object]]],
+) -> tuple[list[SpeechRun], list[VoiceError]]:
+    """Let all hear the same at once; what was heard, and what went wrong."""
+
+    def one(hearing: Hearing) -> SpeechRun | VoiceError:
+        try:
+            with observers() as listening:
+                return hearing.hear(request, listening)
+        except VoiceError as fault:
+            return fault
+
+    if len(hearings) == 1:
+        results = [one(hearings[0])]
+    else:
+        with ThreadPoolExecutor(len(hearings)) as pool:
+            try:
+                results = list(pool.map(one, hearings))
+            except BaseException:  # an interrupt: they would be waited for
+                for hearing in hearings:
+                    hearing.cancel()
+                raise
+    heard = [result for result in results if isinstance(result, SpeechRun)]
+    return heard, [result for result in results if isinstance(result, VoiceError)]
+
+
+def reference(hearing: Hearing, request: SpeechRequest, texts: Sequence[str]) -> list[SpeechRun]:
+    """Answers in `REFERENCE_FORMAT`, to know how long the speech is; those that were to be had."""
+    heard = []
+    for number, text in enumerate(texts):
+        asked = replace(request, text=text, response_format=REFERENCE_FORMAT)
+        with contextlib.suppress(VoiceError):  # many servers do not know it
+            heard.append(replace(hearing.hear(asked, ()), text=number))
+    return heard
+
+
+def conclude(
+    outcomes: Sequence[Outcome], references: Mapping[int, Sequence[SpeechRun]]
+) -> list[str]:
+    """Add what only all runs together tell, and say what it means, a sentence a line.
+
+    ``references`` are answers in `REFERENCE_FORMAT` by the number of the server;
+    those measured serve as well.
+    """
+    told = []
+    for outcome in outcomes:
+        server = outcome.case.labels["server"]
+        lengths = audio_by_text(_references(outcomes, server, references))
+        runs: list[SpeechRun] = outcome.details
+        missing = [ms for run in runs if (ms := missing_ms(run, lengths)) is not None]
+        outcome.readings["missing_ms"] = missing
+        if (buffer_ms := recommended_buffer_ms(runs)) is not None:
+            outcome.readings["recommended_buffer_ms"] = [buffer_ms]
+        told += [f"{outcome.case.name}: {sentence}" for sentence in findings(runs, lengths)]
+    return told
+
+
+def _references(
+    outcomes: Sequence[Outcome], server: int | str, references: Mapping[int, Sequence[SpeechRun]]
+) -> Iterator[SpeechRun]:
+    for outcome in outcomes:
+        labels = outcome.case.labels
+        if (labels["server"], labels["format"]) == (server, REFERENCE_FORMAT):
+            yield from outcome.details
+    yield from references.get(int(server), ())
+
+
+def columns(outcomes: Sequence[Outcome]) -> list[Column]:
+    """Those worth their place: labels that differ, numbers that there are, in 80 characters."""
+    labels = [column for column in LABELS if column.metric == "format" or _differ(outcomes, column)]
+    numbers = [
+        column
+        for column in COLUMNS
+        if any(outcome.readings.get(column.metric) for outcome in outcomes)
+    ]
+    for title in _LEAST_NEEDED:
+        width = max(map(len, table(outcomes, [*labels, *numbers]).splitlines()))
+        if width <= TERMINAL:
+            break
+        numbers = [column for column in numbers if column.title != title]
+    return [*labels, *numbers]
+
+
+def _differ(outcomes: Sequence[Outcome], column: Column) -> bool:
+    return len({outcome.case.labels[column.metric] for outcome in outcomes}) > 1

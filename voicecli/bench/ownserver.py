@@ -1,0 +1,61 @@
+"""``voicecli serve`` in a process of its own: what is measured where nothing is configured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Self
+
+from voicecli.errors import NetworkError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_PATIENCE_S = 10.0
+
+
+class OwnServer:
+    """The built-in voice behind HTTP on a free port of this machine, for a ``with`` block.
+
+    A process of its own, so that it does not share our interpreter lock. ``url`` is
+    valid inside the block, and the voice is loaded by then.
+
+    Raises from entering: `NetworkError` where it does not start.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "voicecli", "serve", "--port", "0", "--json", "--quiet"],
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # a Ctrl-C is for us, who end it when all is over
+        )
+        assert self._process.stdout is not None
+        started = self._process.stdout.readline()
+        if not started:
+            _, said = self._process.communicate()
+            why = said.strip().splitlines()[-1:]
+            raise NetworkError(f"the built-in server did not start: {' '.join(why)}")
+        self.url = str(json.loads(started)["url"])
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.communicate(timeout=_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()

@@ -1,0 +1,280 @@
+"""``voicecli bench encode|decode|source|policy``: how fast the parts are, on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from voicecli.cli import completion, options
+from voicecli.cli.help import TELLING
+from voicecli.cli.measuring import Benchmark, run_benchmark
+
+MEASURING = "Measuring"
+
+_MOST_SECONDS = 600.0
+_MOST_FRAME_MS = 10_000
+_MODES = ("inline", "threaded")
+_PRODUCERS = ("fast", "real-time")
+
+ENCODE_EXAMPLES = """Examples:
+
+  voicecli bench encode
+
+  voicecli bench encode --format opus --frame-ms 60 --seconds 20 --pace 1
+
+  voicecli bench encode --json | jq '.cases[] | select(.codec == "opus") | .metrics.push_us'
+"""
+
+DECODE_EXAMPLES = """Examples:
+
+  voicecli bench decode
+
+  voicecli bench decode --format flac --format opus --chunk 4096 --seconds 60 --rate 48000
+"""
+
+SOURCE_EXAMPLES = """Examples:
+
+  voicecli bench source
+
+  voicecli bench source --queue-ms 100 --seconds 60 --device default
+"""
+
+POLICY_EXAMPLES = """Examples:
+
+  voicecli bench policy
+
+  voicecli bench policy --server jittery --server stalling --traces 1000
+"""
+
+
+def among(*known: str) -> Any:
+    """A check, for typer, that values of an option are among those known."""
+
+    def check(values: list[str]) -> list[str]:
+        for value in values:
+            if value not in known:
+                raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}")
+        return values
+
+    return check
+
+
+Formats: TypeAlias = Annotated[
+    list[str],
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        callback=among(*completion.FORMATS),
+        autocompletion=completion.formats,
+        rich_help_panel=MEASURING,
+        help="pcm, wav, opus, mp3, aac or flac; repeatable.  [default: all]",
+        show_default=False,
+    ),
+]
+FramesMs: TypeAlias = Annotated[
+    list[int],
+    typer.Option(
+        "--frame-ms",
+        metavar="MS",
+        min=1,
+        max=_MOST_FRAME_MS,
+        rich_help_panel=MEASURING,
+        help="Length of the frames pushed; repeatable.",
+    ),
+]
+Seconds: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="S", min=0.1, max=_MOST_SECONDS, rich_help_panel=MEASURING, help="Sound in a run."
+    ),
+]
+Runs: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        metavar="N", min=1, rich_help_panel=MEASURING, help="Rounds over all cases, in turn."
+    ),
+]
+Warmup: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        metavar="N", min=0, rich_help_panel=MEASURING, help="Rounds before that do not count."
+    ),
+]
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", rich_help_panel=TELLING, help="Print one JSON object.")
+]
+
+
+def encode(
+    formats: Formats = list(completion.FORMATS),  # noqa: B006  typer copies it
+    frame_ms: FramesMs = [10, 20, 60, 500],  # noqa: B006
+    mode: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            callback=among(*_MODES),
+            rich_help_panel=MEASURING,
+            help="inline, on the event loop, or threaded; repeatable.  [default: both]",
+            show_default=False,
+        ),
+    ] = list(_MODES),  # noqa: B006
+    seconds: Seconds = 2.0,
+    pace: Annotated[
+        float,
+        typer.Option(
+            metavar="FACTOR",
+            min=0.1,
+            rich_help_panel=MEASURING,
+            help="Push at this many times real time.",
+        ),
+    ] = 10.0,
+    runs: Runs = 3,
+    warmup: Warmup = 1,
+    json_: Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure the stream encoder: what a push costs, and when pages come.
+
+    Speech-like sound of 24 kHz, mono, goes through AudioStreamEncoder as a voice
+    agent would push it. Exits with 0 where every run went well.
+    """
+    from voicecli.bench import encode as bench  # noqa: PLC0415  numpy, av
+
+    settings = bench.EncodeSettings(duration_s=seconds, pace=pace)
+    cases = bench.cases(formats, frame_ms, mode, settings)
+    benchmark = Benchmark("encode", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
+    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
+
+
+def decode(
+    formats: Formats = list(completion.FORMATS),  # noqa: B006
+    chunk: Annotated[
+        list[int],
+        typer.Option(
+            metavar="BYTES",
+            min=1,
+            rich_help_panel=MEASURING,
+            help="Size of the pieces pushed; repeatable.",
+        ),
+    ] = [1 << 10, 1 << 12, 1 << 16],  # noqa: B006
+    seconds: Seconds = 10.0,
+    rate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="HZ",
+            min=4000,
+            max=384_000,
+            rich_help_panel=MEASURING,
+            help="Resample to this rate.  [default: the stream's own, 24000]",
+        ),
+    ] = None,
+    runs: Runs = 5,
+    warmup: Warmup = 1,
+    json_: Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure the stream decoder: throughput, what a push costs, the first frame.
+
+    Each clip is what `voicecli bench encode` makes, pushed as fast as it is taken.
+    Exits with 0 where every run went well.
+    """
+    from voicecli.bench import decode as bench  # noqa: PLC0415  numpy, av
+
+    settings = bench.DecodeSettings(duration_s=seconds, to_rate_hz=rate)
+    cases = bench.cases(formats, chunk, settings)
+    benchmark = Benchmark("decode", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
+    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
+
+
+def source(
+    queue_ms: Annotated[
+        list[int],
+        typer.Option(
+            metavar="MS",
+            min=0,
+            max=600_000,
+            rich_help_panel=MEASURING,
+            help="What may be queued; repeatable.",
+        ),
+    ] = [0, 100, 1000],  # noqa: B006
+    frame_ms: FramesMs = [20],  # noqa: B006
+    producer: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            callback=among(*_PRODUCERS),
+            rich_help_panel=MEASURING,
+            help="fast, or real-time with jitter; repeatable.  [default: both]",
+            show_default=False,
+        ),
+    ] = list(_PRODUCERS),  # noqa: B006
+    seconds: Seconds = 2.0,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=completion.devices,
+            rich_help_panel=MEASURING,
+            help="Sound device, or `default`; `null` plays nothing, at the pace of sound.",
+        ),
+    ] = completion.NULL_DEVICE,
+    runs: Runs = 2,
+    warmup: Warmup = 0,
+    json_: Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure the paced source: how long producers wait, and whether sound is late.
+
+    It takes as long as the sound lasts. Exits with 6 without a usable device.
+    """
+    from voicecli.bench import source as bench  # noqa: PLC0415  numpy
+
+    settings = bench.SourceSettings(duration_s=seconds, device=device)
+    cases = bench.cases(queue_ms, frame_ms, producer, settings)
+    benchmark = Benchmark("source", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
+    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
+
+
+def policy(
+    server: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=MEASURING,
+            help="Kind of server, as the first column names it; repeatable.  [default: all]",
+        ),
+    ] = None,
+    traces: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, rich_help_panel=MEASURING, help="Answers of each."),
+    ] = 200,
+    seed: Annotated[
+        int, typer.Option(metavar="N", rich_help_panel=MEASURING, help="Another makes others.")
+    ] = 1,
+    json_: Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Compare --buffer-ms by simulation: how early the first sound, how many gaps.
+
+    Made-up answers of several kinds of servers are played, in no time, with fixed
+    buffers and with `auto`, on its first run and after some.
+    """
+    from voicecli.bench import policy as bench  # noqa: PLC0415
+
+    servers = among(*bench.SERVERS)(server or list(bench.SERVERS))
+    settings = bench.PolicySettings(traces=traces, seed=seed)
+    cases = bench.cases(servers, settings)
+    benchmark = Benchmark("policy", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
+    run_benchmark(benchmark, runs=1, warmups=0, json_=json_, quiet=quiet)
+
+
+PARTS: Mapping[Callable[..., None], str] = {
+    encode: ENCODE_EXAMPLES,
+    decode: DECODE_EXAMPLES,
+    source: SOURCE_EXAMPLES,
+    policy: POLICY_EXAMPLES,
+}
+"""The commands, each with its examples, in the order of the help."""
