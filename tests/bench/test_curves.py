@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.answers import answer, jittery, steady, unheard
+from tests.bench.heard import answer, jittery, steady, unheard
 from voicecli.bench.curves import Curves, Gap, median_run, thinned, worst_run
 from voicecli.bench.speech import SpeechRun
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
@@ -48,7 +48,10 @@ def test_a_stall_by_hand():
 
 
 def test_gaps_are_put_in_order_and_later_ones_begin_later_for_those_before():
-    events = [{"at_s": 1.5, "ms": 100, "cause": "decoder"}, *STALLED.metrics["underruns"]["sink"]["events"]]
+    events = [
+        {"at_s": 1.5, "ms": 100, "cause": "decoder"},
+        *STALLED.metrics["underruns"]["sink"]["events"],
+    ]
     curves = Curves.of(run(STALLED.arrivals, ttfa_ms=250, playback_ms=2650, events=events))
     assert [(gap.began_s, gap.cause) for gap in curves.gaps] == [
         (1.25, "network"),

@@ -15,12 +15,12 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from websockets.sync.client import connect
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL import Image
 
 _PATIENCE_S = 60.0
 _FLAGS = (
@@ -42,7 +42,7 @@ class Browser:
         self._session = ""
         self.events: list[dict[str, Any]] = []
 
-    def __enter__(self) -> Browser:
+    def __enter__(self) -> Self:
         self._home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
             [self._program, *_FLAGS, f"--user-data-dir={self._home.name}", "about:blank"],
@@ -127,11 +127,11 @@ class Browser:
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 
-    def screenshot(self) -> Image:
+    def screenshot(self) -> Image.Image:
         """The whole page, below the fold too."""
-        from PIL import Image as images
+        from PIL import Image
 
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
         told = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
-        return images.open(io.BytesIO(base64.b64decode(told["data"]))).convert("RGB")
+        return Image.open(io.BytesIO(base64.b64decode(told["data"]))).convert("RGB")

@@ -75,7 +75,7 @@ _STYLE: dict[str, Any] = {
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """matplotlib under this module's style, its talk of font caches unheard.
+    """Let matplotlib draw in this module's style, its talk of font caches unheard.
 
     Its settings are its module's: not for two threads at once. They are as they
     were afterwards.

@@ -6,7 +6,6 @@ curves of all runs share their limits for the same reason.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from voicecli.bench.statistics import percentile
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
     from voicecli.bench.curves import Curve, Curves, Gap
@@ -39,7 +39,8 @@ _DOT_PX = 6
 _BIN_PX = 4
 _SPREAD_PX = 12
 """How far what a row shows may reach from its middle."""
-_LABEL_CELLS = 30
+_LETTER_PX, _BOLD_PX = 6.6, 7.4
+"""About as wide as letters are, in the widest of the usual fonts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,11 @@ def distribution(name: str, rows: Sequence[tuple[str, Sequence[float]]], says: s
         ordered = sorted(values)
         p50, p95 = percentile(ordered, 50), percentile(ordered, 95)
         _head(drawing, axes, index, title, f"{number(p50)} · {number(p95)} ms")
-        _crowd(drawing, axes, middle, title, ordered)
+        are_dots = _crowd(drawing, axes, middle, title, ordered)
         for at, line in ((p50, "solid"), (p95, (0, (2, 1.5)))):
             axes.plot(
                 [at, at], [middle - _SPREAD_PX - 2, middle + _SPREAD_PX + 2],
-                color=ink("ink"), linewidth=2.0, linestyle=line,
+                color=ink("ink"), linewidth=1.6, linestyle=line, zorder=1.5 if are_dots else 3,
             )  # fmt: skip
     return drawing.svg("How the time to first audio is distributed", says)
 
@@ -164,8 +165,8 @@ def _span_px() -> float:
 def _head(drawing: Drawing, axes: Axes, index: int, title: str, result: str) -> None:
     """A row's words: what it is on the left, what came of it on the right."""
     at = index * _ROW_PX + _TITLE_PX
-    left_cells = _LABEL_CELLS if cell_len(result) > len("000 ms") else _LABEL_CELLS + 10
-    shown = drawing.text(_cut(title, left_cells))
+    cells = int((_span_px() - _BOLD_PX * (len(result) + 1)) / _LETTER_PX)
+    shown = drawing.text(_cut(title, cells))
     across = axes.get_yaxis_transform()
     axes.text(0, at, shown, transform=across, va="baseline", color=ink("ink"))
     axes.text(1, at, result, transform=across, va="baseline", ha="right", weight="bold",
@@ -190,30 +191,53 @@ def _around(values: Sequence[float]) -> tuple[float, float]:
 
 def _crowd(
     drawing: Drawing, axes: Axes, middle: float, title: str, ordered: Sequence[float]
-) -> None:
+) -> bool:
+    """What was measured, as dots, or as a shape where they are too many; True for dots."""
     least, greatest = axes.get_xlim()
-    px = (greatest - least) / _span_px()
-    columns = Counter(round((value - least) / (px * _DOT_PX)) for value in ordered)
-    if max(columns.values()) * _DOT_PX <= 2 * _SPREAD_PX:
-        xs, ys = [], []
-        for column, count in columns.items():
-            xs += [least + column * px * _DOT_PX] * count
-            ys += [middle + (place - (count - 1) / 2) * _DOT_PX for place in range(count)]
-        (shape,) = axes.plot(
-            xs, ys, linestyle="none", marker="o", markersize=_DOT_PX - 0.5,
-            color=ink("decoded"), markeredgewidth=0,
-        )  # fmt: skip
+    ms_per_px = (greatest - least) / _span_px()
+    columns = _columns(ordered, least, _DOT_PX * ms_per_px)
+    are_dots = max(map(len, columns.values())) * _DOT_PX <= 2 * _SPREAD_PX
+    if are_dots:
+        shape = _dots(axes, middle, columns)
     else:
-        bins = Counter(int((value - least) / (px * _BIN_PX)) for value in ordered)
-        first, last, most = min(bins), max(bins), max(bins.values())
-        edges = [least + place * px * _BIN_PX for place in range(first, last + 2)]
-        reach = [_SPREAD_PX * bins[place] / most for place in range(first, last + 1)]
-        shape = axes.stairs(
-            [middle + r for r in reach], edges, baseline=[middle - r for r in reach],
-            fill=True, color=ink("decoded"), linewidth=0,
-        )  # fmt: skip
+        shape = _density(axes, middle, _columns(ordered, least, _BIN_PX * ms_per_px))
     told = f"{number(ordered[0])} to {number(ordered[-1])} ms"
     drawing.note(shape, f"{title}: {len(ordered)} runs, {told}")
+    return are_dots
+
+
+def _columns(
+    values: Sequence[float], least: float, width_ms: float
+) -> dict[float, Sequence[float]]:
+    """The values in each column of a width, by the column's middle."""
+    columns: dict[float, list[float]] = {}
+    for value in values:
+        place = int((value - least) / width_ms)
+        columns.setdefault(least + (place + 0.5) * width_ms, []).append(value)
+    return dict(columns)
+
+
+def _dots(axes: Axes, middle: float, columns: Mapping[float, Sequence[float]]) -> Artist:
+    """Each where its value is, those of a column above one another."""
+    xs, ys = [], []
+    for values in columns.values():
+        xs += values
+        ys += [middle + (i - (len(values) - 1) / 2) * _DOT_PX for i in range(len(values))]
+    (dots,) = axes.plot(
+        xs, ys, linestyle="none", marker="o", markersize=_DOT_PX - 0.5, markeredgewidth=0,
+        color=ink("decoded"),
+    )  # fmt: skip
+    return dots
+
+
+def _density(axes: Axes, middle: float, columns: Mapping[float, Sequence[float]]) -> Artist:
+    """Each column as high as it is full."""
+    most = max(map(len, columns.values()))
+    reach = [_SPREAD_PX * len(values) / most for values in columns.values()]
+    return axes.vlines(
+        list(columns), [middle - r for r in reach], [middle + r for r in reach],
+        color=ink("decoded"), linewidth=_BIN_PX - 0.5,
+    )  # fmt: skip
 
 
 # -- curves ------------------------------------------------------------------
@@ -221,8 +245,8 @@ def _crowd(
 
 def _time_axes(name: str, height_px: float, what: str, time_s: float) -> tuple[Drawing, Axes]:
     drawing = Drawing(name, height_px)
-    axes = drawing.axes(left=32, top=26, right=10, bottom=_AXIS_PX)
-    axes.set_title(what, loc="left", pad=10)
+    axes = drawing.axes(left=32, top=32, right=10, bottom=_AXIS_PX)
+    axes.set_title(what, loc="left", pad=15)
     axes.set_xlabel("seconds since the request")
     axes.set_xlim(0, time_s)
     axes.locator_params(axis="y", nbins=4)
@@ -239,9 +263,7 @@ def _number_ticks(axes: Axes) -> None:
 def _mark_gaps(drawing: Drawing, axes: Axes, gaps: Sequence[Gap]) -> None:
     """A band while it was silent, and a triangle above it: no need to tell colours apart."""
     for gap in gaps:
-        band = axes.axvspan(
-            gap.began_s, gap.ends_s, color=ink("gap"), alpha=0.28, linewidth=0
-        )
+        band = axes.axvspan(gap.began_s, gap.ends_s, color=ink("gap"), alpha=0.28, linewidth=0)
         drawing.note(band, f"gap: {number(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s, {gap.cause}")
         axes.plot(
             [(gap.began_s + gap.ends_s) / 2], [1.03], transform=axes.get_xaxis_transform(),

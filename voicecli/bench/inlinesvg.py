@@ -20,7 +20,7 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _HREF = "href"
 
 
-def inline(  # noqa: PLR0913  what a page gives a drawing
+def inline(
     drawn: str,
     *,
     name: str,

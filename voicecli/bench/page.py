@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from voicecli import __version__
@@ -107,19 +108,20 @@ def render(
     )
 
 
+def check() -> None:
+    """See that what draws and writes the page is there; raises as `render`."""
+    _template()
+
+
 def _template() -> Template:
-    try:
-        import matplotlib as mpl  # noqa: PLC0415  an extra, and slow
-        from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  an extra
-        from markupsafe import Markup  # noqa: PLC0415  an extra
-    except ImportError as missing:
-        raise ConfigError(
-            f"a report needs {missing.name}, which is not installed", remedy=REMEDY
-        ) from missing
-    assert mpl
+    for needed in ("jinja2", "matplotlib"):
+        if find_spec(needed) is None:
+            raise ConfigError(f"a report needs {needed}, which is not installed", remedy=REMEDY)
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  an extra
+
     folder = files("voicecli.bench")
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.globals["css"] = Markup((folder / "page.css").read_text(encoding="utf-8"))
+    environment.globals["css"] = _markup((folder / "page.css").read_text(encoding="utf-8"))
     return environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
 
 
@@ -167,9 +169,9 @@ def _representatives(case: PageCase) -> Iterator[_Shown]:
     """The run in the middle, and the worst where there were gaps and it is another."""
     middle, worst = median_run(case.runs), worst_run(case.runs)
     if middle is not None:
-        yield _Shown(case.title, "The run in the middle", middle, Curves.of(middle))
+        yield _Shown(case.title, "Median run, by time to first audio", middle, Curves.of(middle))
     if worst is not None and worst is not middle:
-        yield _Shown(case.title, "The run with the most silence", worst, Curves.of(worst))
+        yield _Shown(case.title, "Run with the most silence", worst, Curves.of(worst))
 
 
 def _runs(shown: Sequence[_Shown]) -> list[_DrawnRun]:
@@ -193,11 +195,11 @@ def _runs(shown: Sequence[_Shown]) -> list[_DrawnRun]:
     return drawn
 
 
-def _markup(svg: str) -> Any:
-    """What `inlinesvg` made, where every text was escaped."""
+def _markup(ours: str) -> Any:
+    """What is put into the page as it is: the style sheet, and what `inlinesvg` has escaped."""
     from markupsafe import Markup  # noqa: PLC0415  an extra
 
-    return Markup(svg)  # noqa: S704
+    return Markup(ours)  # noqa: S704  see above
 
 
 def _clean(text: str) -> str:
