@@ -73,8 +73,10 @@ class SpeechClient:
     """One endpoint: the SDK's client and its connections, kept for later requests.
 
     ``read_timeout_s`` bounds each wait for bytes, None leaves that to who uses
-    it: a session sets finer limits and calls `OpenAISource.cancel`. One request
-    at a time. `close` it when done.
+    it: a session sets finer limits and calls `OpenAISource.cancel`. ``proxy`` is
+    the URL of an HTTP proxy that everything goes through, also to this machine and
+    whatever the environment says; it is not shown the key of an https endpoint.
+    One request at a time. `close` it when done.
     """
 
     def __init__(
@@ -84,11 +86,13 @@ class SpeechClient:
         *,
         connect_timeout_s: float = 5.0,
         read_timeout_s: float | None = None,
+        proxy: str | None = None,
     ) -> None:
         self.base_url = base_url
         self._api_key = api_key
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
+        self._proxy = proxy
         self._sdk: Any = None
         self._sockets: list[socket.socket] = []
         self._call = _Call(_nothing, threading.Event(), _nothing)
@@ -140,7 +144,8 @@ class SpeechClient:
             timeout=httpx2.Timeout(self._read_timeout_s, connect=self._connect_timeout_s),
             follow_redirects=True,  # httpx2 drops the key when the origin changes
             verify=_trust(server.scheme, here=here),
-            trust_env=not here,  # no proxy can reach this machine on its behalf
+            proxy=self._proxy,  # beside it, httpx2 asks the environment for none
+            trust_env=not here,  # no proxy of its can reach this machine on its behalf
             event_hooks={"request": [self._on_request], "response": [self._on_response]},
         )
         return Client(
