@@ -67,9 +67,14 @@ def test_what_was_never_heard_has_only_what_came():
 
 
 def test_nothing_at_all():
-    curves = Curves.of(unheard())
-    assert (curves.decoded, curves.heard, curves.level) == (((0, 0), (0, 0)), (), ((0, 0),))
-    assert curves.ends_s == 0
+    assert Curves.of(unheard()) == Curves((), (), (), ())
+    assert Curves.of(unheard()).ends_s == 0
+
+
+def test_without_arrivals_there_is_no_level_to_tell():
+    curves = Curves.of(replace(STALLED, arrivals=()))
+    assert curves.decoded == curves.level == ()
+    assert (curves.heard, curves.gaps) == (Curves.of(STALLED).heard, Curves.of(STALLED).gaps)
 
 
 def test_a_run_that_was_cut_short_in_a_gap_ends_there():

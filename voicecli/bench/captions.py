@@ -42,13 +42,22 @@ def distribution(title: str, values_ms: Sequence[float]) -> str:
 
 def arrival(curves: Curves) -> str:
     """How the audio came, and how it was heard."""
+    return f"{_came(curves)} {_heard(curves)}"
+
+
+def _came(curves: Curves) -> str:
+    if not curves.decoded:
+        return "Nothing came."
     _, decoded_s = curves.decoded[-1]
     came_s = next(at for at, so_far_s in curves.decoded if so_far_s == decoded_s)
-    told = f"{decoded_s:.2f} s of audio, all decoded after {came_s:.2f} s."
+    return f"{decoded_s:.2f} s of audio, all decoded after {came_s:.2f} s."
+
+
+def _heard(curves: Curves) -> str:
     if not curves.heard:
-        return f"{told} Nothing was heard."
+        return "Nothing was heard."
     (first_s, _), (last_s, _) = curves.heard[0], curves.heard[-1]
-    return f"{told} First sound after {first_s * 1e3:.0f} ms, last after {last_s:.2f} s."
+    return f"First sound after {number(first_s * 1e3)} ms, last after {last_s:.2f} s."
 
 
 def level(run: SpeechRun, curves: Curves) -> str:

@@ -43,10 +43,11 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What one run looks like; ``heard`` and ``gaps`` are empty where nothing was heard.
+    """What one run looks like.
 
     ``decoded`` steps up with every block, ``heard`` rises by a second a second and
-    is flat in gaps, ``level`` is their difference, until the last sound.
+    is flat in gaps, ``level`` is their difference, until the last sound. ``heard``
+    and ``gaps`` are empty where nothing was heard, the others where nothing came.
     """
 
     decoded: Curve
@@ -60,7 +61,9 @@ class Curves:
         arrivals = [(at_ms / 1e3, decoded_s) for at_ms, decoded_s in run.arrivals]
         gaps = _gaps(run)
         heard = _heard(run, gaps)
-        ends_s = max([at for at, _ in (*arrivals[-1:], *heard[-1:])], default=0.0)
+        if not arrivals:
+            return cls((), heard, (), gaps)
+        ends_s = max(at for at, _ in (*arrivals[-1:], *heard[-1:]))
         return cls(_steps(arrivals, ends_s), heard, _level(arrivals, heard), gaps)
 
     def thinned(self, columns: int = COLUMNS) -> Curves:

@@ -119,7 +119,7 @@ def arrival(name: str, curves: Curves, limits: Limits, says: str) -> str:
     """Audio decoded against audio heard; between the two lies the buffer."""
     drawing, axes = _time_axes(name, 210, "seconds of audio", limits.time_s)
     axes.set_ylim(0, limits.audio_s * 1.04)
-    if curves.heard:
+    if curves.heard and curves.decoded:
         outline = [*curves.decoded, *reversed(curves.heard), (0.0, 0.0)]
         axes.fill(*zip(*outline, strict=True), color=ink("decoded"), alpha=0.14, linewidth=0)
     for line, label, width in ((curves.decoded, "decoded", 1.6), (curves.heard, "heard", 2.8)):
@@ -127,7 +127,8 @@ def arrival(name: str, curves: Curves, limits: Limits, says: str) -> str:
             xs, ys = zip(*line, strict=True)
             axes.plot(xs, ys, color=ink(label), linewidth=width, label=label)
     _mark_gaps(drawing, axes, curves.gaps)
-    axes.legend(loc="lower right", borderaxespad=0.2, handlelength=1.6)
+    if curves.decoded or curves.heard:
+        axes.legend(loc="lower right", borderaxespad=0.2, handlelength=1.6)
     return drawing.svg("Audio decoded and audio heard over time", says)
 
 

@@ -31,6 +31,10 @@ _MOST_CHARACTERS = 300
 """Of any one text that is not ours."""
 
 
+_NOTHING = ("", "–", "-")
+"""What stands in a cell of numbers where there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageCase:
     """A case of the benchmark: the runs that went well, and why the others did not."""
@@ -90,10 +94,10 @@ def render(
     Raises:
         ConfigError: what draws and writes the page is not installed.
     """
-    template = _template()
+    check()
     cases = [PageCase(_clean(c.title), c.runs, [_clean(f) for f in c.failures]) for c in cases]
     head, *rows = [[_clean(cell) for cell in row] for row in table] or [[]]
-    return template.render(
+    return _template().render(
         version=__version__,
         headline=_clean(headline),
         settings=_facts(settings),
@@ -101,6 +105,7 @@ def render(
         findings=[_clean(finding) for finding in findings],
         head=head,
         rows=rows,
+        kinds=[_kind(column) for column in zip(*rows, strict=True)] if rows else [],
         failures=[
             (case.title, Counter(case.failures).most_common()) for case in cases if case.failures
         ],
@@ -113,10 +118,18 @@ def check() -> None:
     _template()
 
 
-def _template() -> Template:
+def check() -> None:
+    """See whether `render` would find what it needs, without loading it.
+
+    Raises:
+        ConfigError: it would not.
+    """
     for needed in ("jinja2", "matplotlib"):
         if find_spec(needed) is None:
             raise ConfigError(f"a report needs {needed}, which is not installed", remedy=REMEDY)
+
+
+def _template() -> Template:
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  an extra
 
     folder = files("voicecli.bench")
@@ -213,6 +226,12 @@ def _facts(pairs: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name, value in pairs.items()
         if value is not None
     ]
+
+
+def _kind(column: Sequence[str]) -> str:
+    """How a column is set: numbers end, and texts begin, below one another."""
+    are_numbers = all(cell.lstrip("+-−–≥≤<>~")[:1].isdigit() or cell in _NOTHING for cell in column)
+    return "number" if are_numbers else "text"
 
 
 def _told(value: Any) -> str:
