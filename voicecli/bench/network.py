@@ -87,7 +87,7 @@ class Network:
 
 def _check(key: str, value: float, least: float, most: float, unit: str) -> None:
     if not math.isfinite(value) or not least <= value <= most:
-        raise ValueError(f"{key} must be from {least:g} to {most:g} {unit}, not {value:g}")
+        raise ValueError(f"{key} must be from {least:.0f} to {most:.0f} {unit}, not {value:g}")
 
 
 PROFILES: Mapping[str, Network] = {
