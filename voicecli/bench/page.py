@@ -114,11 +114,6 @@ def render(
 
 
 def check() -> None:
-    """See that what draws and writes the page is there; raises as `render`."""
-    _template()
-
-
-def check() -> None:
     """See whether `render` would find what it needs, without loading it.
 
     Raises:
