@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from voicecli.bench.hearing import Hearing
     from voicecli.request import SpeechRequest
 
-STREAMED, WHOLE_FILE, COLD = "streamed", "whole file", "cold"
-"""How an answer is heard: the label ``method`` of the cases."""
+STREAMED, WHOLE_FILE, COLD = "streamed", "whole", "cold"
+"""How an answer is heard: as it comes, as a whole file, in a new process. The label ``method``."""
 
 REFERENCE_FORMAT = "pcm"
 """What has no padding, and so tells how long the speech is."""
@@ -43,16 +43,16 @@ COLUMNS = (
     Column("audible", "p50", "ttfa_audible_ms", "p50"),
     Column("", "RTF", "rtf", "p50"),
     Column("", "gaps", "gaps", "mean"),
-    Column("", "whole", "continuity_pct", "mean"),
+    Column("", "clean", "continuity_pct", "mean"),
     Column("", "kbit/s", "kbit_s", "p50"),
     Column("", "buffer", "recommended_buffer_ms", "max"),
 )
 LEGEND = (
     "TTFA: from the request to the first sample heard; 95 %: where its median lies;\n"
-    "audible: to the first above −40 dBFS. gaps: in a run; whole: % of runs with none;\n"
-    "buffer: the least --buffer-ms that would have kept them whole"
+    "audible: to the first above −40 dBFS. gaps: in a run; clean: % of runs with none;\n"
+    "buffer: the least --buffer-ms that would have left none"
 )
-_LEAST_NEEDED = ("kbit/s", "n", "RTF")
+_LEAST_NEEDED = ("kbit_s p50", "ttfb_ms n", "rtf p50", "ttfa_ms interval", "ttfa_audible_ms p50")
 """Columns to leave out, in this order, where the terminal is too narrow for all."""
 
 
@@ -196,11 +196,13 @@ def columns(outcomes: Sequence[Outcome]) -> list[Column]:
         for column in COLUMNS
         if any(outcome.readings.get(column.metric) for outcome in outcomes)
     ]
-    for title in _LEAST_NEEDED:
+    for unneeded in _LEAST_NEEDED:
         width = max(map(len, table(outcomes, [*labels, *numbers]).splitlines()))
         if width <= TERMINAL:
             break
-        numbers = [column for column in numbers if column.title != title]
+        numbers = [
+            column for column in numbers if f"{column.metric} {column.statistic}" != unneeded
+        ]
     return [*labels, *numbers]
 
 

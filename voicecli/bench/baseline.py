@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from typing import TYPE_CHECKING, Self
 
 from voicecli.codecs.sniff import Sniffer
@@ -21,7 +22,7 @@ GULP_BYTES = 32 * 1024
 MOST_BYTES = 256 * 1024 * 1024
 """Longest clip that is collected."""
 
-_PYDUB = {"aac": "adts", "flac": "flac", "mp3": "mp3", "opus": "ogg", "wav": "wav"}
+_PYDUB = {"aac": "aac", "flac": "flac", "mp3": "mp3", "opus": "ogg", "wav": "wav"}
 
 
 class WholeFile:
@@ -110,14 +111,12 @@ class WholeFile:
         from pydub import AudioSegment  # noqa: PLC0415  loaded by `warm`
         from pydub.exceptions import CouldntDecodeError  # noqa: PLC0415
 
+        if name != "wav" and not shutil.which("ffmpeg"):
+            raise UnsupportedFormat(f"pydub takes ffmpeg to decode {name}", remedy="install ffmpeg")
         try:
             segment = AudioSegment.from_file(io.BytesIO(clip), format=_PYDUB[name])
         except (CouldntDecodeError, IndexError, KeyError, EOFError) as error:
             raise CorruptStream(f"pydub cannot decode this {name}") from error
-        except FileNotFoundError as error:
-            raise UnsupportedFormat(
-                f"pydub takes ffmpeg to decode {name}", remedy="install ffmpeg"
-            ) from error
         segment = segment.set_sample_width(2)
         self._info = SourceInfo("pcm", None, segment.frame_rate, segment.channels)
         return bytes(segment.raw_data)

@@ -56,8 +56,8 @@ def table(outcomes: Sequence[Outcome], columns: Sequence[Column]) -> str:
         width = sum(widths[index] for index in indices) + len(indices) - 1
         widths[indices[0]] += max(0, len(group) - width)
         heads.append(group.rjust(width))
-        for part, cells in zip(parts, (titles, *rows), strict=True):
-            part.append(" ".join(_aligned(cells[i], columns[i], widths[i]) for i in indices))
+        for part, texts in zip(parts, (titles, *rows), strict=True):
+            part.append(" ".join(_aligned(texts[i], columns[i], widths[i]) for i in indices))
     return "\n".join(_GAP.join(part).rstrip() for part in (heads, *parts))
 
 

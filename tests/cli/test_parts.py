@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.test_progress import on_a_terminal
 from tests.support.cli import Cli
-from voicecli.cli import bench as module
+from voicecli.cli import parts as module
 from voicecli.cli import measuring
 from voicecli.cli.help import examples
 
@@ -97,7 +97,7 @@ def test_an_interrupt_shows_what_there_is_and_is_130(house, monkeypatch):
 def test_a_line_on_a_terminal_that_is_taken_away(tmp_path):
     shown, status = on_a_terminal(Cli(tmp_path), *DECODE, "--format", "wav", "--chunk", "512")
     assert status == 0
-    assert "\r\x1b[2K1/2 runs  wav 512" in shown
+    assert "\r\x1b[2K1/2 runs · wav 512 · " in shown
     assert shown.endswith("\r\x1b[2K")
     assert on_a_terminal(Cli(tmp_path), *DECODE, "--quiet", "--format", "wav") == ("", 0)
 
@@ -111,9 +111,9 @@ def test_help_with_examples(house, name):
 
 def test_choices_are_those_of_the_benchmarks():
     from voicecli.bench import decode, encode, source
-    from voicecli.cli import bench
+    from voicecli.cli import parts
 
-    defaults = {name: getattr(bench, name).__defaults__ for name in ("encode", "decode", "source")}
+    defaults = {name: getattr(parts, name).__defaults__ for name in ("encode", "decode", "source")}
     assert list(encode.FRAMES_MS) in defaults["encode"]
     assert list(encode.MODES) in defaults["encode"]
     assert list(decode.CHUNKS_BYTES) in defaults["decode"]
