@@ -101,8 +101,7 @@ class ClientConnection:
         except OSError:
             self._reset()
         finally:
-            if self._server is not None:
-                self._server.close()
+            self._leave_server()
             self._writer.transport.abort()
 
     async def _serve(self) -> None:
@@ -159,6 +158,7 @@ class ClientConnection:
         Closing while it still sends would reset the connection and with it what
         the client has not read yet (RFC 9112, 9.6).
         """
+        self._leave_server()
         with contextlib.suppress(OSError):
             async with asyncio.timeout(LINGER_S):
                 self._writer.write_eof()
@@ -179,8 +179,7 @@ class ClientConnection:
         if self._server is not None and self._server.is_open and is_kept and origin == self._origin:
             self._far.start_next_cycle()
             return self._server
-        if self._server is not None:
-            self._server.close()
+        self._leave_server()
         try:
             self._server = await self._link.connect(*origin)
         except OSError as error:
@@ -189,6 +188,10 @@ class ClientConnection:
         self._far = h11.Connection(h11.CLIENT, _MOST_HEAD_BYTES)
         self._origin = origin
         return self._server
+
+    def _leave_server(self) -> None:
+        if self._server is not None:
+            self._server.close()
 
     async def _exchange(self, server: Connection, request: h11.Request, target: _Target) -> None:
         """Pass one request on and its answer back."""
