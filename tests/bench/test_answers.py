@@ -119,18 +119,22 @@ def test_observers_are_made_for_runs_that_count():
     made = []
 
     @contextlib.contextmanager
-    def listening(name, number):
-        made.append((name, number))
+    def listening(way, number):
+        made.append((way.name, number))
         yield [f"listener {number}"]
         made.append("closed")
 
     hearing = Scripted()
     observe = Observe(listening, warmups=1)
     run([outcome_of(way(hearing), observe=observe)], runs=2, warmups=1)
-    name = "opus from http://server.test/v1"
-    assert made == [(name, 1), "closed", (name, 2), "closed"]
+    assert made == [("opus", 1), "closed", ("opus", 2), "closed"]
     heard_by = [observers for _, _, observers in hearing.asked]
     assert heard_by == [(), ("listener 1",), ("listener 2",)]
+
+
+def test_names_for_files_say_what_differs_from_the_usual():
+    assert way(format="pcm").name == "pcm"
+    assert way(method=answers.COLD)._replace(server=2).name == "opus-cold-server2"
 
 
 def test_the_reference_is_asked_for_as_pcm_and_failures_are_none():

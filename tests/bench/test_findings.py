@@ -111,6 +111,13 @@ def test_a_server_that_holds_back():
     assert findings([short], {}) == []
 
 
+def test_a_far_server_that_is_fast_holds_nothing_back():
+    assert findings([answer([(390.0, 2.0)])], {}) == []
+    assert findings([answer([(410.0, 2.0)])], {})
+    assert findings([answer([(990.0, 30.0)])], {}) == []
+    assert findings([answer([(1010.0, 30.0)])], {})
+
+
 def test_gaps_come_with_what_would_have_helped():
     gapped = answer(STREAM, gaps=[(0.5, 200.0)])
     assert findings([gapped, answer(STREAM)], {}) == ["gaps in 1 of 2 runs; --buffer-ms 60"]

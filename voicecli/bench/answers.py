@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from voicecli.bench.hearing import Hearing
     from voicecli.request import SpeechRequest
 
-STREAMED, WHOLE_FILE, COLD = "streamed", "whole", "cold"
-"""How an answer is heard: as it comes, as a whole file, in a new process. The label ``method``."""
+    Listening = contextlib.AbstractContextManager[Sequence[object]]
+
+STREAMED, WHOLE_FILE, COLD, REPLAYED = "streamed", "whole", "cold", "replayed"
+"""How an answer is heard: as it comes, as a whole file, in a new process, from a trace."""
 
 REFERENCE_FORMAT = "pcm"
 """What has no padding, and so tells how long the speech is."""
@@ -49,7 +52,7 @@ COLUMNS = (
 )
 LEGEND = (
     "TTFA: from the request to the first sample heard; 95 %: where its median lies;\n"
-    "audible: to the first above −40 dBFS. gaps: in a run; clean: % of runs with none;\n"
+    "audible: to the first above −40 dBFS. gaps: in a run; clean: % of runs without;\n"
     "buffer: the least --buffer-ms that would have left none"
 )
 _LEAST_NEEDED = ("kbit_s p50", "ttfb_ms n", "rtf p50", "ttfa_ms interval", "ttfa_audible_ms p50")
@@ -69,24 +72,30 @@ class Way(NamedTuple):
     request: SpeechRequest
     hearings: Sequence[Hearing]
 
+    @property
+    def name(self) -> str:
+        """Format, method unless it is the usual one, and server, with hyphens; for files."""
+        parts = [self.request.response_format, self.method, f"server{self.server}"]
+        return "-".join(part for part in parts if part not in (STREAMED, "server1"))
+
 
 @dataclass(slots=True)
 class Observe:
-    """Makes what else listens to each answer: ``make`` gets the case's name and a number from 1.
+    """Makes what else listens to each answer: ``make`` gets the way and a number from 1.
 
-    Those of ``warmups``, the first runs of each case, are not listened to.
+    Those of ``warmups``, the first runs of each case, are not listened to. May be
+    called from several threads at once.
     """
 
-    make: Callable[[str, int], contextlib.AbstractContextManager[Sequence[object]]] | None = None
+    make: Callable[[Way, int], Listening] | None = None
     warmups: int = 0
-    made: dict[str, int] = field(default_factory=dict)
+    _numbers: dict[str, Iterator[int]] = field(default_factory=dict)
 
-    def __call__(self, name: str, run: int) -> contextlib.AbstractContextManager[Sequence[object]]:
+    def __call__(self, way: Way, run: int) -> Listening:
         """Those of the answer to a ``run``, counted from 0, warm-ups included."""
         if self.make is None or run < self.warmups:
             return contextlib.nullcontext(())
-        number = self.made[name] = self.made.get(name, 0) + 1
-        return self.make(name, number)
+        return self.make(way, next(self._numbers.setdefault(way.name, itertools.count(1))))
 
 
 def cases(ways: Iterable[Way], texts: Sequence[str], observe: Observe) -> list[Case]:
@@ -103,13 +112,13 @@ def _case(way: Way, texts: Sequence[str], observe: Observe) -> Case:
     }
     parts = [way.request.response_format, "" if way.method == STREAMED else way.method]
     title = " ".join(part for part in (*parts, f"from {way.endpoint}") if part)
-    runs = iter(range(10**9))
+    runs = itertools.count()
 
     def measure() -> Measured:
         run = next(runs)
         number = run % len(texts)
         request = replace(way.request, text=texts[number])
-        heard, failures = _all(way.hearings, request, lambda: observe(title, run))
+        heard, failures = _all(way.hearings, request, lambda: observe(way, run))
         values = dict(readings(heard))
         if way.method == WHOLE_FILE:
             for metric in _NOT_OF_WHOLE_FILES:
@@ -122,7 +131,7 @@ def _case(way: Way, texts: Sequence[str], observe: Observe) -> Case:
 def _all(
     hearings: Sequence[Hearing],
     request: SpeechRequest,
-    observers: Callable[[], contextlib.AbstractContextManager[Sequence[object]]],
+    observers: Callable[[], Listening],
 ) -> tuple[list[SpeechRun], list[VoiceError]]:
     """Let all hear the same at once; what was heard, and what went wrong."""
 

@@ -28,6 +28,12 @@ AT_ONCE_S = 0.05
 LARGE_PART = 0.5
 """Of the audio that comes at once after a pause: from here on the server does not stream."""
 
+LONG_PAUSE_S = 1.0
+"""A wait that holds back, whatever the length of what comes after it."""
+
+TELLING_PAUSE = 0.2
+"""Of the burst: a shorter wait in front of it may be a far server that is fast."""
+
 LEAST_AUDIO_S = 1.0
 """Shorter speech may well be one burst."""
 
@@ -136,12 +142,13 @@ def _bursts(runs: Sequence[SpeechRun]) -> str | None:
     part = median(
         burst.audio_s / run.metrics["audio_s"] for burst, run in zip(bursts, long_runs, strict=True)
     )
-    if part < LARGE_PART:
+    pause_s = median(burst.pause_s for burst in bursts)
+    audio_s = median(burst.audio_s for burst in bursts)
+    if part < LARGE_PART or pause_s < min(LONG_PAUSE_S, TELLING_PAUSE * audio_s):
         return None
-    pause_ms = median(burst.pause_s for burst in bursts) * 1e3
     return (
         f"buffers, then bursts: {part:.0%} of the audio came at once, "
-        f"after {pause_ms:.0f} ms of nothing"
+        f"after {pause_s * 1e3:.0f} ms of nothing"
     )
 
 

@@ -18,6 +18,8 @@ from voicecli.errors import ExitStatus, VoiceError
 from voicecli.metrics import Recorder
 from voicecli.session import Session, SessionSettings
 from voicecli.sources.openai import OpenAISource, SpeechClient
+from voicecli.trace import read_trace
+from voicecli.trace.lines import Decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -154,7 +156,7 @@ class Cold:
             told = err.strip().splitlines()[:1]
             raise VoiceError(f"voicecli say ended with {process.returncode}: {told}") from None
         if process.returncode:
-            raise _Told(metrics["error"] or {}, process.returncode)
+            raise Told(metrics["error"] or {}, process.returncode)
         return metrics
 
     def cancel(self) -> None:
@@ -166,13 +168,13 @@ class Cold:
         """Nothing stays open."""
 
 
-class _Told(VoiceError):
+class Told(VoiceError):
     """A fault of another process, as its JSON tells it."""
 
     def __init__(self, error: dict[str, Any], status: int) -> None:
         super().__init__(error.get("message", f"voicecli say ended with {status}"))
-        self.code = error.get("code", VoiceError.code)  # type: ignore[misc]  the other's class is
-        self.exit_status = ExitStatus(status)  # type: ignore[misc]  not to be had here
+        self.code = error.get("code", VoiceError.code)  # type: ignore[misc]  # the class that
+        self.exit_status = ExitStatus(status)  # type: ignore[misc]  # was raised is there
 
 
 def _of(request: SpeechRequest) -> list[str]:
@@ -189,6 +191,10 @@ def _of(request: SpeechRequest) -> list[str]:
 
 
 def _arrivals(path: Path) -> tuple[tuple[float, float], ...]:
-    from voicecli.trace import read_trace  # noqa: PLC0415  only here
-
-    return read_trace(path).arrival_curve()
+    """How the audio grew, by a trace of what was decoded."""
+    audio_s, curve = 0.0, []
+    for line in read_trace(path).lines:
+        if isinstance(line, Decoded):
+            audio_s += line.frames / line.rate_hz
+            curve.append((line.ms, round(audio_s, 6)))
+    return tuple(curve)

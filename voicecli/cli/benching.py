@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from voicecli.bench import answers, comparison, report
 from voicecli.bench.cases import Outcome
 from voicecli.cli import benchplan
+from voicecli.cli import wishes as checked
 from voicecli.cli.measuring import exit_status, show, take
 from voicecli.cli.output import print_json, print_text, tell
+from voicecli.cli.settings import buffer_policy
 from voicecli.config import find_config
 from voicecli.errors import ExitStatus, SaveError
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from voicecli.bench.comparison import Difference
     from voicecli.bench.speech import SpeechRun
-    from voicecli.cli.benchplan import Wishes
+    from voicecli.cli.wishes import Wishes
     from voicecli.config import Config
 
 
@@ -54,8 +56,8 @@ def run_bench(wishes: Wishes) -> int:
         typer.BadParameter: wishes that contradict one another.
     """
     wishes.check()
-    limits = benchplan.limits(wishes)
-    before = benchplan.earlier(wishes.compare) if wishes.compare else None
+    limits = checked.limits(wishes)
+    before = checked.earlier(wishes.compare) if wishes.compare else None
     if wishes.report is not None:
         _check_page(wishes.report)
     config = find_config(os.environ)
@@ -79,10 +81,10 @@ def run_bench(wishes: Wishes) -> int:
 
 
 def _measure(wishes: Wishes, config: Config) -> _Measurement:
-    texts = benchplan.texts(wishes)
+    texts = checked.texts(wishes)
     with contextlib.ExitStack() as stack:
         recording = benchplan.recording(wishes)
-        device = benchplan.device(wishes, config)
+        device = checked.device(wishes, config)
         found = benchplan.servers(wishes, config, stack)
         plan = benchplan.Plan(wishes, config, device, benchplan.proxy(wishes, stack), stack)
         ways = [way for server in found for way in plan.ways(server)]
@@ -108,7 +110,8 @@ def _measure(wishes: Wishes, config: Config) -> _Measurement:
 
 def _replay(wishes: Wishes, config: Config) -> _Measurement:
     buffer_ms = config.buffer_ms if wishes.buffer_ms is None else wishes.buffer_ms
-    outcomes = [Outcome(case) for case in benchplan.replays(wishes.replay, buffer_ms)]
+    cases = benchplan.replays(wishes.replay, buffer_policy(buffer_ms))
+    outcomes = [Outcome(case) for case in cases]
     interrupted = take(outcomes, 1, 0, quiet=wishes.quiet)  # another run would be the same
     settings = {"runs": 1, "warmups": 0, "simulate": True, "buffer_ms": buffer_ms}
     return _Measurement(outcomes, {}, settings, interrupted)

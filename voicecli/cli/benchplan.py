@@ -1,172 +1,44 @@
-"""What `voicecli bench` was asked for, checked and made ready: limits, texts, device, servers."""
+"""The servers that `voicecli bench` measures, and the ways to hear each of them."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import sys
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 
-import typer
-
-from voicecli.bench import answers, comparison
-from voicecli.bench.answers import COLD, STREAMED, WHOLE_FILE, Observe, Way
-from voicecli.bench.hearing import Cold, Live, Simulated
-from voicecli.bench.limits import parse_limit
+from voicecli.bench import answers
+from voicecli.bench.answers import COLD, REPLAYED, STREAMED, WHOLE_FILE, Observe, Way
+from voicecli.bench.cases import Case, Measured
+from voicecli.bench.hearing import Cold, Live, Simulated, Told
 from voicecli.bench.ownserver import OwnServer
-from voicecli.bench.statistics import ENOUGH_FOR_P99
+from voicecli.bench.replay import replay
+from voicecli.bench.speech import readings
+from voicecli.cli.journal import Journal
 from voicecli.cli.output import tell
+from voicecli.cli.running import new_run_id
 from voicecli.cli.settings import buffer_policy
+from voicecli.cli.wishes import DEFAULT_DEVICE
+from voicecli.clock import SystemClock
+from voicecli.display import clean
 from voicecli.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
-from voicecli.errors import ConfigError, DeviceError
+from voicecli.errors import SaveError
 from voicecli.playback.speaker import NULL_DEVICE, SpeakerSettings
 from voicecli.request import SpeechRequest
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.openai import SpeechClient
+from voicecli.trace import TraceWriter, read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from voicecli.bench.hearing import Hearing
-    from voicecli.bench.limits import Limit
     from voicecli.bench.speech import SpeechRun
+    from voicecli.cli.wishes import Wishes
     from voicecli.config import Config
-
-DEFAULT_TEXT = "The quick brown fox jumps over the lazy dog."
-DEFAULT_DEVICE = "default"
-STDIN = "-"
-_MOST_TEXT_BYTES = 1 << 20
-
-
-class Wishes(NamedTuple):
-    """What the command line asked for; None and empty where it said nothing."""
-
-    formats: tuple[str, ...]
-    base_urls: tuple[str, ...]
-    profile: str | None
-    model: str | None
-    voice: str | None
-    text: str | None
-    texts: Path | None
-    runs: int
-    warmups: int
-    concurrency: int
-    cold: bool
-    baseline: bool
-    network: str | None
-    device: str | None
-    simulate: bool
-    buffer_ms: float | Literal["auto"] | None
-    volume: float | None
-    record: Path | None
-    replay: tuple[Path, ...]
-    fail_if: tuple[str, ...]
-    compare: Path | None
-    report: Path | None
-    json: bool
-    csv: bool
-    quiet: bool
-
-    def check(self) -> None:
-        """See that they do not contradict one another.
-
-        Raises:
-            typer.BadParameter: they do.
-        """
-        for one, other in (
-            ("json", "csv"),
-            ("text", "texts"),
-            ("simulate", "cold"),
-            ("simulate", "device"),
-            ("record", "cold"),
-            *(("replay", name) for name in _NOT_OF_REPLAYS),
-        ):
-            if getattr(self, one) and getattr(self, other):
-                flags = (f"--{name.replace('_', '-')}" for name in (one, other))
-                raise typer.BadParameter(f"{' and '.join(flags)} do not go together")
-
-
-_NOT_OF_REPLAYS = ("base_urls", "text", "texts", "cold", "baseline", "network", "record", "device")
-
-
-def limits(wishes: Wishes) -> list[Limit]:
-    """Those of ``--fail-if``.
-
-    Raises:
-        typer.BadParameter: one is malformed, or could never be told.
-    """
-    parsed = []
-    for text in wishes.fail_if:
-        try:
-            limit = parse_limit(text)
-        except ValueError as error:
-            raise typer.BadParameter(f"--fail-if: {error}") from error
-        if limit.statistic == "p99" and wishes.runs * wishes.concurrency < ENOUGH_FOR_P99:
-            raise typer.BadParameter(f"--fail-if {text}: a p99 takes {ENOUGH_FOR_P99} runs")
-        parsed.append(limit)
-    return parsed
-
-
-def earlier(path: Path) -> Mapping[str, Any]:
-    """The JSON that ``--compare`` names.
-
-    Raises:
-        ConfigError: it cannot be read, or is something else.
-    """
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is no JSON") from error
-    return comparison.check(told, str(path))
-
-
-def texts(wishes: Wishes) -> tuple[str, ...]:
-    """What is spoken, one text a run.
-
-    Raises:
-        typer.BadParameter: there is none, or it cannot be read.
-    """
-    if wishes.texts is None:
-        lines = [DEFAULT_TEXT if wishes.text is None else wishes.text]
-    else:
-        lines = _read(wishes.texts).decode("utf-8", errors="replace").splitlines()
-    told = tuple(line.strip() for line in lines if line.strip())
-    if not told:
-        raise typer.BadParameter("there is no text to speak")
-    return told
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if str(path) == STDIN:
-            return b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST_TEXT_BYTES)
-        with path.open("rb") as file:
-            return file.read(_MOST_TEXT_BYTES)
-    except OSError as error:
-        raise typer.BadParameter(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def device(wishes: Wishes, config: Config) -> str:
-    """What plays: the device wished for, or the default one where there is one."""
-    if wishes.simulate:
-        return NULL_DEVICE
-    wanted = config.device if wishes.device is None else wishes.device
-    if wanted is not None:
-        return str(wanted)
-    from voicecli.playback.device import find_output_device  # noqa: PLC0415  loads PortAudio
-
-    try:
-        find_output_device(None)
-    except DeviceError as error:
-        tell(f"{error.message}: measured on none, at the pace of sound")
-        return NULL_DEVICE
-    return DEFAULT_DEVICE
+    from voicecli.playback.policy import Policy
 
 
 class Server(NamedTuple):
@@ -207,7 +79,50 @@ def recording(wishes: Wishes) -> Observe:
     """
     if wishes.record is None:
         return Observe()
-    raise NotImplementedError
+    folder = wishes.record
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(f"cannot make {folder}: {error.strerror or error}") from error
+
+    @contextlib.contextmanager
+    def listening(way: Way, number: int) -> Iterator[Sequence[object]]:
+        journal = Journal(folder / f"{way.name}-{number}.jsonl", anew=True)
+        lines = cast("TextIO", journal)  # typeshed has io and typing apart
+        with contextlib.closing(journal):
+            yield [TraceWriter(lines, new_run_id(), SystemClock(), way.request, with_audio=True)]
+        if journal.error is not None:
+            raise journal.error
+
+    return Observe(listening, wishes.warmups)
+
+
+def replays(paths: Sequence[Path], policy: Policy) -> list[Case]:
+    """A case for each trace, heard again under a policy.
+
+    Raises:
+        ConfigError: a trace cannot be read.
+    """
+    return [_replay(number, path, policy) for number, path in enumerate(paths, 1)]
+
+
+def _replay(number: int, path: Path, policy: Policy) -> Case:
+    trace = read_trace(path)
+    labels: dict[str, str | int] = {
+        "server": number,
+        "endpoint": clean(str(path)),
+        "format": trace.header.format or "?",
+        "method": REPLAYED,
+    }
+
+    def measure() -> Measured:
+        run = replay(trace, policy)
+        error = run.metrics["error"]
+        if error is not None:
+            raise Told(error, error["exit"])
+        return Measured(readings([run]), [run])
+
+    return Case(labels, measure, f"{labels['format']} from {labels['endpoint']}")
 
 
 def proxy(wishes: Wishes, stack: contextlib.ExitStack) -> str | None:

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import os
+import threading
+
+import pytest
+
+from tests.support.speech_server import Reply, SpeechServer, clips_of, error
+from tests.support.tones import tone
+from voicecli.bench import hearing as module
+from voicecli.bench.hearing import Cold, Live, Simulated
+from voicecli.endpoint import KEYLESS
+from voicecli.errors import BadResponse, ExitStatus, NetworkError, VoiceError
+from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.speaker import SpeakerSettings
+from voicecli.request import SpeechRequest
+from voicecli.session import SessionSettings
+from voicecli.session.fetcher import FetchLimits
+from voicecli.sources.openai import SpeechClient
+
+SETTINGS = SessionSettings(
+    speaker=SpeakerSettings(policy=BufferPolicy.fixed(0.0), output="null"),
+    limits=FetchLimits(20.0, 20.0, retries=0),
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    clips = clips_of(tone(0.3), formats=["wav", "opus"])
+    with SpeechServer(clips) as running:
+        yield running
+
+
+@pytest.fixture(params=[Live, Simulated, Cold])
+def hearing(request, server, tmp_path):
+    if request.param is Cold:
+        env = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        env["HOME"] = str(tmp_path)
+        arguments = ["--base-url", server.url, "--device", "null", "--buffer-ms", "0"]
+        made = Cold(arguments, env)
+    else:
+        made = request.param(SpeechClient(server.url, KEYLESS, read_timeout_s=20.0), SETTINGS)
+    yield made
+    made.close()
+
+
+def request(text="Hello.", format="wav"):
+    return SpeechRequest(text, voice="alloy", model="tts-1", response_format=format)
+
+
+def test_each_way_hears_the_whole_answer(hearing, server):
+    run = hearing.hear(request(), ())
+    assert run.metrics["audio_s"] == pytest.approx(0.3)
+    assert run.metrics["spoken_s"] == pytest.approx(0.3)
+    assert run.metrics["format"] == "wav"
+    assert run.metrics["ttfb_ms"] <= run.metrics["ttfa_ms"]
+    assert run.arrivals[-1][1] == pytest.approx(0.3)
+    asked = server.speech_requests[-1].json
+    assert (asked["input"], asked["voice"], asked["model"]) == ("Hello.", "alloy", "tts-1")
+
+
+def test_each_way_raises_what_went_wrong(hearing, server):
+    server.queued.append(error(400, {"error": {"message": "no such voice"}}))
+    with pytest.raises(VoiceError, match="no such voice") as raised:
+        hearing.hear(request(), ())
+    assert raised.value.code == BadResponse.code
+    assert raised.value.exit_status == ExitStatus.SOURCE
+
+
+def test_an_answer_that_breaks_off_is_no_answer(hearing, server):
+    server.queued.append(Reply(cut_at=0.5, framing="chunked"))
+    with pytest.raises(VoiceError) as raised:
+        hearing.hear(request(), ())
+    assert raised.value.code == NetworkError.code
+
+
+def test_only_cold_starts_count_the_start_of_a_process(hearing):
+    launched_ms = hearing.hear(request(), ()).metrics["launch_to_request_ms"]
+    if isinstance(hearing, Cold):
+        assert launched_ms > 0
+    else:
+        assert launched_ms is None
+
+
+class Listener:
+    def __init__(self):
+        self.heard = []
+
+    def received(self, at, count):
+        self.heard.append(count)
+
+
+@pytest.mark.parametrize("kind", [Live, Simulated])
+def test_observers_hear_what_happens(kind, server):
+    made = kind(SpeechClient(server.url, KEYLESS), SETTINGS)
+    listener = Listener()
+    run = made.hear(request(), [listener])
+    made.close()
+    assert sum(listener.heard) == run.metrics["bytes"]
+
+
+@pytest.mark.parametrize("kind", [Live, Simulated])
+def test_the_usual_way_waits_for_the_whole_file(kind, server):
+    made = kind(SpeechClient(server.url, KEYLESS), SETTINGS, whole_file=True)
+    run = made.hear(request(format="opus"), ())
+    made.close()
+    assert run.metrics["format"] == "pcm"
+    assert run.metrics["audio_s"] == pytest.approx(0.3, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", [Live, Simulated, Cold])
+def test_a_request_that_is_cancelled_ends(kind, server, tmp_path):
+    """The server has stopped in the middle, for good."""
+    stalled = Reply(pace=1.0, stall_at_s=0.1, stall_for_s=20.0, chunk_bytes=512)
+    server.queued.append(stalled)
+    if kind is Cold:
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        made = Cold(["--base-url", server.url, "--device", "null"], env)
+    else:
+        made = kind(SpeechClient(server.url, KEYLESS), SETTINGS)
+    made.cancel()  # of nothing yet
+    known = len(server.speech_requests)
+    caught = []
+
+    def hear():
+        try:
+            made.hear(request(), ())
+        except VoiceError as fault:
+            caught.append(fault)
+
+    hearing = threading.Thread(target=hear)
+    hearing.start()
+    while hearing.is_alive() and len(server.speech_requests) == known:
+        hearing.join(0.01)
+    while hearing.is_alive() and server.speech_requests[-1].sent < 2000:
+        hearing.join(0.01)
+    made.cancel()
+    hearing.join(20.0)
+    assert not hearing.is_alive()
+    made.close()
+    if kind is Cold:
+        assert [fault.exit_status for fault in caught] == [ExitStatus.INTERRUPTED]
+
+
+def test_every_field_of_a_request_reaches_the_other_process():
+    full = SpeechRequest(
+        "x",
+        voice="v",
+        model="m",
+        response_format="mp3",
+        speed=1.5,
+        instructions="low",
+        extra_body={"stream": True, "n": [1]},
+    )
+    assert module._of(full) == [
+        *("--voice", "v", "--model", "m", "--format", "mp3", "--speed", "1.5"),
+        *("--instructions", "low", "--extra", "stream=true", "--extra", "n=[1]"),
+    ]
+
+
+def test_a_process_that_says_nothing_is_told_as_it_is(tmp_path):
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    with pytest.raises(VoiceError, match=r"ended with 2: .*Usage"):
+        Cold(["--no-such-flag"], env).hear(request(), ())
+
+
+def test_an_interrupt_ends_the_other_process(monkeypatch, tmp_path):
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    cold = Cold(["--base-url", "http://127.0.0.1:9/v1"], env)
+
+    def interrupted(self, _text):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cold.hear(request(), ())
+    assert cold._process.returncode is not None
+
+
+def test_an_error_without_words_still_has_a_status():
+    told = module.Told(json.loads("{}"), 6)
+    assert (told.code, told.exit_status) == ("error", ExitStatus.DEVICE)
+    assert "ended with 6" in told.message

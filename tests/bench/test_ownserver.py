@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+import sys
+import urllib.request
+
+import pytest
+
+from voicecli.bench import ownserver as module
+from voicecli.bench.ownserver import OwnServer
+from voicecli.errors import NetworkError
+
+
+def test_it_answers_and_is_gone_afterwards():
+    with OwnServer() as server:
+        with urllib.request.urlopen(f"{server.url}/models", timeout=20) as answer:
+            assert json.load(answer)["data"]
+        process = server._process
+    assert process.returncode == 0
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"{server.url}/models", timeout=20)
+
+
+def stand_in(monkeypatch, script):
+    """Let another program be started in place of the server."""
+    started = module.subprocess.Popen
+
+    def popen(_arguments, **settings):
+        return started([sys.executable, "-c", script], **settings)
+
+    monkeypatch.setattr(module.subprocess, "Popen", popen)
+
+
+def test_one_that_does_not_start_says_why(monkeypatch):
+    stand_in(monkeypatch, "import sys; sys.exit('first\\nno voice here')")
+    with pytest.raises(NetworkError, match="did not start: no voice here"), OwnServer():
+        pass
+
+
+def test_one_that_does_not_end_is_ended(monkeypatch):
+    stand_in(
+        monkeypatch,
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        'print(\'{"url": "http://127.0.0.1:1/v1"}\', flush=True); time.sleep(60)',
+    )
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.1)
+    with OwnServer() as server:
+        assert server.url == "http://127.0.0.1:1/v1"
+    assert server._process.returncode == -9
