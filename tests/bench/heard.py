@@ -29,7 +29,9 @@ def answer(trace, *, policy=None, ttfb_ms=200.0, silence_ms=0.0, endpoint="http:
         for hole in heard.underruns
     ]
     ttfa_ms = round(ttfb_ms + heard.first_sound_at * 1e3, 1)
-    parts = (2.5, 0.5, ttfb_ms - 3.0, trace[0][0] * 1e3, round(ttfa_ms - ttfb_ms, 1), 0.0)
+    frame_ms = round(trace[0][0] * 1e3, 1)
+    wait_ms = round(ttfa_ms - ttfb_ms - frame_ms, 1)
+    parts = (2.5, 0.5, round(ttfb_ms - 3.0, 1), frame_ms, wait_ms, 0.0)
     return SpeechRun(
         {
             "schema": "voicecli.metrics/1",

@@ -6,6 +6,7 @@ https://chromedevtools.github.io/devtools-protocol/ says what the methods are.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
@@ -43,45 +44,32 @@ class Browser:
         self.events: list[dict[str, Any]] = []
 
     def __enter__(self) -> Self:
-        self._home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        self._process = subprocess.Popen(
-            [self._program, *_FLAGS, f"--user-data-dir={self._home.name}", "about:blank"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            self._socket = connect(self._address(), max_size=None, proxy=None)
+        with contextlib.ExitStack() as stack:
+            home = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            process = self._start(home)
+            stack.callback(_end, process)
+            self._socket = stack.enter_context(
+                connect(_address(home, process), max_size=None, proxy=None)
+            )
             target = self.call("Target.createTarget", url="about:blank")["targetId"]
             attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
             self._session = attached["sessionId"]
             for domain in ("Page", "Runtime", "Log", "Network"):
                 self.call(f"{domain}.enable")
-        except BaseException:
-            self._end()
-            raise
+            self._ending = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
-        self._end()
+        self._ending.close()
 
-    def _end(self) -> None:
-        os.killpg(self._process.pid, signal.SIGKILL)  # it has children, and nothing to save
-        self._process.wait()
-        self._home.cleanup()
-
-    def _address(self) -> str:
-        told = Path(self._home.name, "DevToolsActivePort")
-        deadline = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < deadline and self._process.poll() is None:
-            lines = told.read_text().split() if told.exists() else []
-            if len(lines) == 2:
-                port, path = lines
-                return f"ws://127.0.0.1:{port}{path}"
-            time.sleep(0.05)
-        raise AssertionError(f"Chromium did not start (exit status {self._process.poll()})")
+    def _start(self, home: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [self._program, *_FLAGS, f"--user-data-dir={home}", "about:blank"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """What a method of the protocol returns; events that come meanwhile are kept."""
@@ -135,3 +123,21 @@ class Browser:
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
         told = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         return Image.open(io.BytesIO(base64.b64decode(told["data"]))).convert("RGB")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)  # it has children, and nothing to save
+    process.wait()
+
+
+def _address(home: str, process: subprocess.Popen[bytes]) -> str:
+    """Where it listens, once it does."""
+    told = Path(home, "DevToolsActivePort")
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = told.read_text().split() if told.exists() else []
+        if len(lines) == 2:
+            port, path = lines
+            return f"ws://127.0.0.1:{port}{path}"
+        time.sleep(0.05)
+    raise AssertionError(f"Chromium did not start (exit status {process.poll()})")

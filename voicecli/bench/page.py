@@ -225,7 +225,9 @@ def _facts(pairs: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _kind(column: Sequence[str]) -> str:
     """How a column is set: numbers end, and texts begin, below one another."""
-    are_numbers = all(cell.lstrip("+-−–≥≤<>~")[:1].isdigit() or cell in _NOTHING for cell in column)
+    are_numbers = all(
+        cell.lstrip("+-−–≥≤<>~ ")[:1].isdigit() or cell in _NOTHING for cell in column
+    )
     return "number" if are_numbers else "text"
 
 

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.bench.heard import jittery, steady, unheard
+from voicecli.bench import figures
+from voicecli.bench.curves import Curves
+from voicecli.bench.drawing import WIDTH_PX, quiet
+from voicecli.bench.figures import Limits
+from voicecli.bench.statistics import percentile
+from voicecli.playback.policy import BufferPolicy
+
+PARTS = {"connect": 2.5, "first_byte": 197.5, "prebuffer": 0.0, "silence": 200.0}
+
+
+def drawn(figure, *arguments, says="Words."):
+    with quiet():
+        return ET.fromstring(figure("one", *arguments, says))
+
+
+def texts(root):
+    return [element.text for element in root.iter("text")]
+
+
+def notes(root):
+    return [e[0].text for e in root.iter("g") if len(e) and e[0].tag == "title"]
+
+
+def shapes(root, ink, paint="fill"):
+    """Paths in an ink, as lists of their corners, in pixels."""
+    found = [
+        re.findall(r"([\d.]+) ([\d.]+)", path.get("d"))
+        for path in root.iter("path")
+        if f"{paint}: var(--{ink})" in path.get("style", "")
+    ]
+    return [[(float(x), float(y)) for x, y in corners] for corners in found]
+
+
+def width(corners):
+    xs = [x for x, _ in corners]
+    return max(xs) - min(xs)
+
+
+# -- the waterfall
+
+
+def test_parts_are_as_long_as_they_took_one_after_another():
+    root = drawn(figures.waterfall, [("opus", PARTS)])
+    lengths = [width(shapes(root, f"part-{place}")[0]) for place in range(1, 5)]
+    assert sum(lengths) == pytest.approx(WIDTH_PX - 8, abs=0.1)
+    assert lengths == pytest.approx([ms * sum(lengths) / 400 for ms in PARTS.values()], abs=0.01)
+    begins = [min(shapes(root, f"part-{place}")[0])[0] for place in (1, 2, 4)]
+    assert begins == pytest.approx([4, 4 + lengths[0], 4 + lengths[0] + lengths[1]], abs=0.01)
+
+
+def test_a_part_has_its_number_inside_where_there_is_room_and_its_words_under_the_pointer():
+    root = drawn(figures.waterfall, [("opus <1>", PARTS)])
+    assert texts(root)[-4:] == ["opus <1>", "400 ms", "2", "4"]
+    assert notes(root) == [
+        "opus <1>: connect 2.50 ms",
+        "opus <1>: first byte 198 ms",
+        "opus <1>: prebuffer 0 ms",
+        "opus <1>: silence 200 ms",
+    ]
+
+
+def test_cases_share_one_axis():
+    half = {part: ms / 2 for part, ms in PARTS.items()}
+    root = drawn(figures.waterfall, [("a", PARTS), ("b", half)])
+    first, second = shapes(root, "part-4")
+    assert width(first) == pytest.approx(2 * width(second), abs=0.01)
+    assert second[0][1] > first[0][1]
+
+
+def test_a_wait_of_nothing():
+    assert "0 ms" in texts(drawn(figures.waterfall, [("a", dict.fromkeys(PARTS, 0.0))]))
+
+
+def test_a_title_that_fits_stays_whole():
+    title = "opus · http://localhost:8880/v1"
+    assert title in texts(drawn(figures.waterfall, [(title, PARTS)]))
+
+
+@pytest.mark.parametrize(
+    "title", ["opus · https://speech.example.org:8443/some/path/v1", "日本" * 30]
+)
+def test_a_long_title_keeps_both_ends_and_leaves_room_for_the_result(title):
+    *_, cut, result, _, _ = texts(drawn(figures.waterfall, [(title, PARTS)]))
+    assert result == "400 ms"
+    front, back = cut.split("…")
+    assert title.startswith(front)
+    assert title.endswith(back)
+    assert 36 <= figures.cell_len(cut) <= 41
+
+
+# -- the distribution
+
+
+def dots(root):
+    return [(float(u.get("x")), float(u.get("y"))) for u in root.iter("use")
+            if "var(--decoded)" in u.get("style", "")]  # fmt: skip
+
+
+def test_every_run_is_a_dot_and_dots_that_meet_stand_above_one_another():
+    values = [200.0, 300.0, 250.0, 250.0]
+    root = drawn(figures.distribution, [("opus", values)])
+    at = sorted(dots(root))
+    assert len(at) == 4
+    assert at[1][0] == at[2][0] == pytest.approx((at[0][0] + at[3][0]) / 2, abs=0.01)
+    assert at[2][1] - at[1][1] >= figures._DOT_PX
+    assert notes(root) == ["opus: 4 runs, 200 to 300 ms"]
+
+
+def test_lines_stand_at_p50_and_p95_and_their_numbers_beside_the_title():
+    values = [200.0, 210.0, 300.0, 260.0, 250.0]
+    root = drawn(figures.distribution, [("opus", values)])
+    p50, p95 = percentile(sorted(values), 50), percentile(sorted(values), 95)
+    first, last = min(dots(root))[0], max(dots(root))[0]
+    lines = shapes(root, "ink", "stroke")
+    assert [corners[0][0] for corners in lines] == pytest.approx(
+        [first + (p - 200) / 100 * (last - first) for p in (p50, p95)], abs=0.01
+    )
+    assert texts(root)[-2:] == ["opus", f"{p50:.0f} · {p95:.0f} ms"]
+    dashes = [p.get("style").count("dasharray") for p in root.iter("path")
+              if "stroke: var(--ink)" in p.get("style", "")]  # fmt: skip
+    assert dashes == [0, 1]
+
+
+def test_a_thousand_runs_are_a_shape_as_high_as_it_is_crowded():
+    values = [200 + (i % 100) * (i % 7) / 6 for i in range(1000)]
+    root = drawn(figures.distribution, [("opus", values)])
+    assert dots(root) == []
+    columns = shapes(root, "decoded", "stroke")
+    assert 20 < len(columns) <= WIDTH_PX / figures._BIN_PX
+    heights = [abs(bottom - top) for (_, top), (_, bottom) in columns]
+    assert max(heights) == pytest.approx(2 * figures._SPREAD_PX)
+    assert columns[heights.index(max(heights))][0][0] < 30  # where a seventh of all lies
+
+
+def test_runs_that_all_took_the_same_have_a_place():
+    assert len(dots(drawn(figures.distribution, [("opus", [250.0] * 3)]))) == 3
+
+
+def test_a_case_that_nobody_heard_is_told():
+    root = drawn(figures.distribution, [("opus", []), ("mp3", [1.0])])
+    assert "not heard" in texts(root)
+    assert "not heard" in texts(drawn(figures.distribution, [("opus", [])]))
+
+
+# -- curves
+
+
+def shown(run):
+    curves = Curves.of(run)
+    return curves, Limits.around([curves])
+
+
+def test_both_curves_end_at_the_same_place_when_all_was_heard():
+    root = drawn(figures.arrival, *shown(steady()))
+    (heard,) = shapes(root, "heard", "stroke")[:1]
+    (decoded,) = shapes(root, "decoded", "stroke")[:1]
+    assert heard[-1] == pytest.approx(decoded[-1], abs=0.2)
+    assert heard[0][1] == pytest.approx(decoded[0][1])
+    assert heard[0][0] > decoded[0][0]
+    assert {"decoded", "heard"} <= set(texts(root))
+
+
+@pytest.mark.parametrize("figure", [figures.arrival, figures.level])
+def test_each_gap_is_a_band_with_a_triangle_and_words(figure):
+    run = jittery(3, policy=BufferPolicy.fixed(0.0))
+    curves, limits = shown(run)
+    assert len(curves.gaps) > 1
+    root = drawn(figure, curves, limits)
+    bands = [c for c in shapes(root, "gap") if len(c) > 3]
+    assert len(bands) == len(curves.gaps)
+    px_per_s = (WIDTH_PX - 42) / limits.time_s
+    assert [width(band) for band in bands] == pytest.approx(
+        [gap.length_s * px_per_s for gap in curves.gaps], abs=0.01
+    )
+    triangles = [u for u in root.iter("use") if "var(--gap)" in u.get("style", "")]
+    assert [float(u.get("x")) for u in triangles] == pytest.approx(
+        [32 + (gap.began_s + gap.length_s / 2) * px_per_s for gap in curves.gaps], abs=0.01
+    )
+    assert [note.split(",")[0] for note in notes(root)] == [
+        f"gap: {figures.number(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s" for gap in curves.gaps
+    ]
+
+
+def test_the_level_is_as_high_as_it_was():
+    curves, limits = shown(steady())
+    root = drawn(figures.level, curves, limits)
+    (line,) = shapes(root, "decoded", "stroke")[:1]
+    top, bottom = min(y for _, y in line), max(y for _, y in line)
+    most = max(level for _, level in curves.level)
+    assert (bottom - top) / (160 - 32 - 38) == pytest.approx(
+        most / (limits.level_s * 1.08), abs=0.01
+    )
+
+
+def test_runs_share_their_limits():
+    one, two = Curves.of(steady()), Curves.of(jittery())
+    both = Limits.around([one, two])
+    assert both.time_s == max(one.ends_s, two.ends_s)
+    assert both.audio_s == max(y for c in (one, two) for _, y in (*c.decoded, *c.heard))
+    assert both.level_s == max(y for c in (one, two) for _, y in c.level)
+
+
+@pytest.mark.parametrize("figure", [figures.arrival, figures.level])
+def test_nothing_to_draw_is_drawn_too(figure):
+    root = drawn(figure, *shown(unheard()))
+    assert "seconds since the request" in texts(root)
+    assert Limits.around([]) == Limits(1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("figure", "arguments"),
+    [
+        (figures.waterfall, ([("a", PARTS)],)),
+        (figures.distribution, ([("a", [1.0])],)),
+        (figures.arrival, shown(steady())),
+        (figures.level, shown(steady())),
+    ],
+)
+def test_it_is_said_what_it_shows(figure, arguments):
+    root = drawn(figure, *arguments, says="The numbers in words.")
+    assert root[0].text
+    assert root[1].text == "The numbers in words."
