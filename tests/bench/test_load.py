@@ -1,0 +1,265 @@
+"""What a load test is told of each answer, and where a listener's settings come from."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from tests.session.fakes import FORMAT, FakeClock, ScriptedSource, cut_off, sound
+from tests.support.speech_server import Reply, SpeechServer, error
+from voicecli.bench import load as module
+from voicecli.bench.load import Failure, Listener
+from voicecli.endpoint import KEYLESS
+from voicecli.errors import ConfigError, NetworkError, RateLimited
+
+OPENED = ScriptedSource.OPENED
+HOST = "http://127.0.0.1:9/v1"
+
+
+class Told:
+    """Keeps the events, by request type."""
+
+    def __init__(self):
+        self.events = {}
+
+    def __call__(self, **event):
+        kind = event.pop("request_type")
+        assert kind not in self.events
+        assert event.pop("context") == {}
+        self.events[kind] = event
+
+    def __getitem__(self, kind):
+        return self.events[kind]
+
+    def failures(self):
+        return {
+            kind: str(event["exception"])
+            for kind, event in self.events.items()
+            if event["exception"] is not None
+        }
+
+
+@pytest.fixture
+def env(tmp_path):
+    """An environment whose configuration file is empty until a test fills it."""
+    path = tmp_path / "config.toml"
+    path.touch()
+    return {"VOICECLI_CONFIG": str(path)}
+
+
+@pytest.fixture
+def hear(env, monkeypatch):
+    """Hear one script, in virtual time; what was told of it."""
+
+    def hear_script(*steps, **options):
+        clock, told = FakeClock(), Told()
+
+        def source(client, request, *, pcm_rate_hz):
+            told.pcm_rate_hz = pcm_rate_hz
+            return ScriptedSource(list(steps), clock=clock)
+
+        monkeypatch.setattr(module, "OpenAISource", source)
+        listener = Listener(HOST, told, env=env, clock=clock)
+        try:
+            listener.hear("Hello.", "pcm", **options)
+        finally:
+            listener.close()
+        return told
+
+    return hear_script
+
+
+# What is told
+
+
+def test_a_whole_answer(hear):
+    told = hear(0.2, OPENED, 0.05, sound(0.5), 0.15, sound(0.5), 0.1)
+    assert {kind: event["response_time"] for kind, event in told.events.items()} == {
+        "TTFB": 250.0,
+        "TTFA": pytest.approx(250.0, abs=20),
+        "continuity": 0.0,
+        "RTF": pytest.approx(500.0),
+        "speech": 500.0,
+    }
+    assert told["TTFA"]["response_time"] >= 250.0
+    assert told["speech"]["response_length"] == len(sound(1.0))
+    assert sum(event["response_length"] for event in told.events.values()) == len(sound(1.0))
+    assert told.failures() == {}
+
+
+def test_events_go_by_the_format_or_by_the_name_given(hear):
+    assert {event["name"] for event in hear(sound(0.1)).events.values()} == {
+        "pcm",
+        "pcm (ms per s of audio)",
+    }
+    assert {event["name"] for event in hear(sound(0.1), name="short").events.values()} == {
+        "short",
+        "short (ms per s of audio)",
+    }
+
+
+def test_a_gap_breaks_continuity_and_nothing_else(hear):
+    told = hear(sound(0.5), 1.5, sound(0.5))
+    assert told.failures() == {"continuity": "underrun: the sound had gaps"}
+    assert told["continuity"]["response_time"] == pytest.approx(1000.0, abs=150)
+
+
+def test_a_cut_answer_began_all_the_same(hear):
+    told = hear(0.1, OPENED, sound(0.5), 0.3, cut_off())
+    failed = told.failures()
+    assert list(failed) == ["continuity", "speech"]
+    assert set(told.events) == {"TTFB", "TTFA", *failed}
+    assert failed["speech"].startswith("network: ")
+    assert told["TTFB"]["response_time"] == 100.0
+    assert told["continuity"]["response_time"] == 0.0
+    assert told["speech"]["response_time"] == pytest.approx(400.0)
+    assert told["speech"]["response_length"] == len(sound(0.5))
+
+
+def test_a_refused_answer_never_began(hear):
+    told = hear(0.1, RateLimited("the server asks for patience (429)"), OPENED)
+    assert told.failures() == {"speech": "rate_limited: the server asks for patience (429)"}
+    assert set(told.events) == {"speech"}
+    assert told["speech"]["response_time"] == pytest.approx(100.0)
+
+
+def test_bytes_that_are_no_sound_came_but_were_not_heard(hear):
+    told = hear(b"\0\0\0\x20ftypM4A " + bytes(5000))
+    assert set(told.events) == {"TTFB", "speech"}
+    assert told.failures()["speech"].startswith("unsupported_format: ")
+
+
+def test_an_answer_without_bytes(hear):
+    told = hear()
+    assert set(told.events) == {"speech"}
+    assert told.failures()["speech"].startswith("bad_response: ")
+
+
+def test_a_defect_passes(hear):
+    with pytest.raises(ZeroDivisionError):
+        hear(sound(0.1), ZeroDivisionError())
+
+
+# How failures are worded
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("cut after 13204 bytes", "cut after ... bytes"),
+        ("announced 12,480 frames and held 9.5", "announced ... frames and held ..."),
+        ("refuses (429): request req_8f3a77 of 3", "refuses (429): request ... of ..."),
+        ("nothing at http://127.0.0.1:8880/v1 (refused)",) * 2,
+        ("the mp3 that came holds no audio",) * 2,
+        ("vm-12345.example.com was not found",) * 2,
+    ],
+)
+def test_what_differs_each_time_is_left_out(message, shown):
+    assert str(Failure("network", message)) == f"network: {shown}"
+
+
+def test_a_failure_is_shown_as_its_text_and_keeps_its_cause():
+    fault = NetworkError("gone")
+    failure = Failure.of(fault)
+    assert repr(failure) == str(failure) == "network: gone"
+    assert failure.__cause__ is fault
+
+
+# Where it asks, and for what
+
+
+def ask(url, env, **options):
+    told = Told()
+    listener = Listener(url, told, env=env)
+    try:
+        listener.hear("Hello there.", "pcm", **options)
+    finally:
+        listener.close()
+    return told
+
+
+def pcm(seconds):
+    return Reply(body=np.full(FORMAT.frames(seconds), 900, "<i2").tobytes())
+
+
+def test_the_request_is_the_endpoint_s(env):
+    env["VOICECLI_API_KEY"] = "sk-of-this-server"
+    with SpeechServer(reply=pcm(0.5)) as server:
+        told = ask(server.url, env)
+        (asked,) = server.speech_requests
+    assert told.failures() == {}
+    assert asked.headers["authorization"] == "Bearer sk-of-this-server"
+    assert asked.json == {
+        "input": "Hello there.", "model": "tts-1", "voice": "alloy", "response_format": "pcm"
+    }  # fmt: skip
+
+
+def test_voice_and_model_of_one_request(env):
+    with SpeechServer(reply=pcm(0.1)) as server:
+        ask(server.url, env, voice="af_bella", model="kokoro")
+        (asked,) = server.speech_requests
+    assert (asked.json["voice"], asked.json["model"]) == ("af_bella", "kokoro")
+    assert asked.headers["authorization"] == f"Bearer {KEYLESS}"
+
+
+def test_a_profile(env, tmp_path):
+    with SpeechServer(reply=pcm(0.1)) as server:
+        (tmp_path / "config.toml").write_text(
+            f'[profiles.p]\nbase_url = "{server.url}"\nvoice = "af_sky"\n'
+            'speed = 1.5\ninstructions = "Softly."\nextra = { stream = true }\n'
+        )
+        listener = Listener(None, Told(), profile="p", env=env)
+        listener.hear("Hi.", "pcm")
+        listener.close()
+        (asked,) = server.speech_requests
+    assert asked.json["voice"] == "af_sky"
+    assert (asked.json["speed"], asked.json["stream"]) == (1.5, True)
+    assert asked.json["instructions"] == "Softly."
+
+
+def test_the_rate_of_headerless_pcm(hear, tmp_path):
+    assert hear(sound(0.1)).pcm_rate_hz is None
+    (tmp_path / "config.toml").write_text("sample_rate = 8000\n")
+    assert hear(sound(0.1)).pcm_rate_hz == 8000
+
+
+def test_a_silent_server_is_waited_for_as_long_as_the_file_says(env, tmp_path):
+    (tmp_path / "config.toml").write_text("timeout_s = 0.05\n")
+    with SpeechServer(reply=Reply(ttfb_s=30.0)) as server:
+        assert ask(server.url, env).failures()["speech"].startswith("timeout: ")
+
+
+def test_a_fixed_buffer_is_waited_for(hear, tmp_path):
+    slow = [step for _ in range(10) for step in (sound(0.1), 0.05)]
+    soon = hear(*slow)["TTFA"]["response_time"]
+    (tmp_path / "config.toml").write_text("buffer_ms = 500\n")
+    assert hear(*slow)["TTFA"]["response_time"] > max(soon, 190.0)
+
+
+def test_a_refusal_of_the_server_is_no_exception(env):
+    with SpeechServer(reply=error(429, {"detail": "slow down"})) as server:
+        told = ask(server.url, env)
+    assert told.failures()["speech"].startswith("rate_limited: ")
+    assert "slow down" in told.failures()["speech"]
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        (None, "--host"),
+        ("builtin", "--host"),
+        ("ftp://x", "ftp"),
+        ("https://api.openai.com/v1", "key"),
+    ],
+)
+def test_without_a_server_or_its_key_there_is_nothing_to_load(host, said, env):
+    with pytest.raises(ConfigError, match=said):
+        Listener(host, Told(), env=env)
+
+
+def test_locust_is_not_imported_here():
+    """It would replace this process's sockets, locks and threads."""
+    assert "locust" not in sys.modules
+    assert "gevent" not in sys.modules
