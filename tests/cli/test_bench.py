@@ -1,0 +1,462 @@
+"""``voicecli bench`` without a subcommand, against a real server on this machine."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import sys
+
+import pytest
+
+from tests.cli.test_progress import on_a_terminal
+from tests.support.cli import Cli
+from tests.support.speech_server import Clip, Reply, SpeechServer, clips_of, error
+from tests.support.tones import CONTENT_TYPES, encode, tone
+from voicecli.cli import bench as module
+from voicecli.cli import measuring
+from voicecli.cli.wishes import DEFAULT_TEXT
+
+FAST = ("--simulate", "--runs", "2", "--warmup", "0")
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return clips_of(tone(0.5))
+
+
+@pytest.fixture
+def server(clips):
+    rate = Reply(headers={"X-Sample-Rate": "48000"})
+    with SpeechServer(clips, reply=rate) as running:
+        yield running
+
+
+def bench(house, server, *argv):
+    return house.run("bench", "--base-url", server.url, *argv)
+
+
+def case_of(told, **labels):
+    (case,) = (c for c in told.json["cases"] if labels.items() <= c.items())
+    return case
+
+
+def test_a_table_that_a_person_reads_first(house, server):
+    told = bench(house, server, *FAST, "--format", "all")
+    assert (told.status, told.err) == (0, "")
+    lines = told.out.splitlines()
+    rows = [line.split()[0] for line in lines[2:8]]
+    assert rows == ["pcm", "wav", "opus", "mp3", "aac", "flac"]
+    assert lines[8].startswith("TTFA: ")
+    assert max(map(len, lines)) <= 80
+    assert len(server.speech_requests) == 2 * 6
+
+
+def test_with_nothing_set_a_server_of_our_own_speaks(house):
+    told = house.run("bench", "--simulate", "--runs", "1", "--json", "--text", "Hello.")
+    assert told.status == 0
+    case = case_of(told, format="opus")
+    assert (case["endpoint"], case["method"], case["runs"]) == ("builtin", "streamed", 1)
+    metrics = {name: summary["p50"] for name, summary in case["metrics"].items()}
+    assert 0 < metrics["ttfb_ms"] <= metrics["ttfa_ms"] <= metrics["ttfa_audible_ms"]
+    assert metrics["audio_s"] > 0.3
+    assert abs(metrics["missing_ms"]) < 1, "held against pcm, that was asked for besides"
+    assert told.json["settings"]["simulate"] is True
+
+
+def test_json_has_every_value_and_summary(house, server):
+    told = bench(house, server, *FAST, "--format", "opus", "--json").json
+    assert (told["schema"], told["kind"], told["ok"]) == ("voicecli.bench/1", "speech", True)
+    (case,) = told["cases"]
+    for metric, values in case["values"].items():
+        assert case["metrics"][metric]["n"] == len(values)
+    assert len(case["values"]["ttfa_ms"]) == 2
+    assert {"ttfb_ms", "rtf", "gaps", "network_gaps", "device_gaps", "continuity_pct", "decode_ms",
+            "bytes", "kbit_s", "leading_silence_ms", "audio_s", "missing_ms",
+            "recommended_buffer_ms", "needed_prebuffer_ms"} <= set(case["metrics"])  # fmt: skip
+    assert (told["findings"], told["compared"], told["broken_limits"]) == ([], [], [])
+
+
+def test_csv_has_a_line_a_metric(house, server):
+    told = bench(house, server, *FAST, "--format", "wav", "--csv")
+    lines = list(csv.DictReader(io.StringIO(told.out)))
+    ttfa = next(line for line in lines if line["metric"] == "ttfa_ms")
+    assert (ttfa["format"], ttfa["n"], ttfa["failures"]) == ("wav", "2", "0")
+    assert float(ttfa["p50"]) > 0
+    assert ttfa["p99"] == ttfa["ci95_low"] == ""
+
+
+def test_servers_stand_side_by_side(house, server, clips):
+    with SpeechServer(clips, reply=Reply(ttfb_s=0.2)) as slow:
+        told = bench(house, server, "--base-url", slow.url, *FAST, "--format", "wav", "--json")
+    first, second = told.json["cases"]
+    assert (first["server"], first["endpoint"]) == (1, server.url)
+    assert (second["server"], second["endpoint"]) == (2, slow.url)
+    assert second["metrics"]["ttfb_ms"]["p50"] >= 200
+    told = bench(house, server, "--base-url", server.url, *FAST, "--format", "wav")
+    assert f"2: {server.url}" in told.out.splitlines()
+
+
+def test_what_is_spoken(house, server, tmp_path):
+    bench(house, server, *FAST, "--format", "pcm")
+    assert server.speech_requests[-1].json["input"] == DEFAULT_TEXT
+    bench(house, server, *FAST, "--format", "pcm", "--text", " Hello. ", "--voice", "v")
+    asked = server.speech_requests[-1].json
+    assert (asked["input"], asked["voice"]) == ("Hello.", "v")
+    file = tmp_path / "texts"
+    file.write_text("one\n\n two \n")
+    bench(house, server, *FAST, "--format", "pcm", "--texts", str(file))
+    assert [asked.json["input"] for asked in server.speech_requests[-2:]] == ["one", "two"]
+
+
+def test_texts_from_standard_input(house, server, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"one\ntwo\n")))
+    assert bench(house, server, *FAST, "--format", "pcm", "--texts", "-").status == 0
+    assert server.speech_requests[-1].json["input"] == "two"
+    monkeypatch.setattr(sys, "stdin", None)
+    told = bench(house, server, *FAST, "--texts", "-")
+    assert (told.status, "no text" in told.err) == (2, True)
+
+
+def test_many_at_once(house, server):
+    told = bench(house, server, *FAST, "--format", "wav", "--concurrency", "3", "--json")
+    assert case_of(told)["runs"] == 6
+
+
+def test_the_usual_way_stands_beside_ours(house, server):
+    server.reply = Reply(pace=2.0)
+    told = bench(house, server, *FAST, "--format", "wav", "--baseline", "--json")
+    ours, usual = case_of(told, method="streamed"), case_of(told, method="whole")
+    assert usual["metrics"]["ttfa_ms"]["p50"] > ours["metrics"]["ttfa_ms"]["p50"] + 100
+    assert "kbit_s" not in usual["metrics"]
+
+
+def test_a_cold_start_is_a_process_of_its_own(house, server):
+    argv = ("--cold", "--device", "null", "--runs", "1", "--warmup", "0", "--format", "wav")
+    told = bench(house, server, *argv, "--json")
+    case = case_of(told, method="cold")
+    assert case["metrics"]["launch_to_sound_ms"]["p50"] > case["metrics"]["ttfa_ms"]["p50"] + 50
+    assert "launch ms" in bench(house, server, *argv).out
+
+
+def test_no_key_of_another_server_s_reaches_our_own(house, monkeypatch):
+    """A cold start asks the server of our own with no key of anybody's."""
+    from voicecli.bench import hearing
+
+    seen = []
+
+    class Noted(hearing.Cold):
+        def hear(self, request, observers):
+            seen.append(self.env)
+            return super().hear(request, observers)
+
+    monkeypatch.setattr("voicecli.cli.benchplan.Cold", Noted)
+    monkeypatch.setenv("VOICECLI_API_KEY", "sk-another-server-s")
+    argv = ("--cold", "--device", "null", "--runs", "1", "--warmup", "0", "--text", "Hi.")
+    assert house.run("bench", *argv, "--base-url", "builtin", "--format", "pcm").status == 0
+    assert [env.get("VOICECLI_API_KEY") for env in seen] == [None]
+
+
+def test_a_network_lies_between(house, server):
+    argv = (*FAST, "--format", "wav")
+    told = bench(house, server, *argv, "--network", "latency=100", "--json")
+    assert case_of(told)["metrics"]["ttfb_ms"]["p50"] >= 200
+    assert told.json["settings"]["network"] == "latency=100"
+    told = bench(house, server, *argv, "--network", "carrier-pigeon")
+    assert (told.status, "wifi" in told.err) == (3, True)
+
+
+def test_through_a_device_that_plays_nothing_it_takes_as_long_as_sound(house, server):
+    told = bench(house, server, "--device", "null", "--runs", "1", "--warmup", "0", "--json")
+    assert case_of(told)["metrics"]["audio_s"]["p50"] == pytest.approx(0.5)
+    assert told.json["settings"]["device"] == "null"
+    house.configure('device = "null"\n')
+    told = bench(house, server, "--runs", "1", "--warmup", "0", "--json")
+    assert told.json["settings"]["device"] == "null"
+
+
+def test_without_a_device_it_says_so_and_goes_on(house, server, monkeypatch):
+    from voicecli.errors import DeviceError
+    from voicecli.playback import device
+
+    def find(_name):
+        raise DeviceError("there is no sound device")
+
+    monkeypatch.setattr(device, "find_output_device", find)
+    told = bench(house, server, "--runs", "1", "--warmup", "0", "--json")
+    assert told.status == 0
+    assert "there is no sound device: measured on none" in told.err
+    assert told.json["settings"]["device"] == "null"
+
+
+def test_with_a_device_it_is_the_one(house, server, monkeypatch):
+    """It is there when it is looked for, and gone when it is to play."""
+    from voicecli.errors import DeviceError
+    from voicecli.playback import device
+
+    found = iter(["a device"])
+
+    def find(_name):
+        for name in found:
+            return name
+        raise DeviceError("the device has gone")
+
+    monkeypatch.setattr(device, "find_output_device", find)
+    told = bench(house, server, "--runs", "1", "--warmup", "0", "--volume", "0", "--json")
+    assert told.json["settings"]["device"] == "default"
+    assert (told.status, told.json["cases"][0]["failures"][0]["code"]) == (6, "device")
+    assert told.err.endswith("1 of 1 runs failed: the device has gone\n")
+    found = iter(["a device"])
+    argv = ("--device", "no such device", "--runs", "1", "--warmup", "0", "--cold", "-q")
+    assert bench(house, server, *argv).status == 6
+
+
+# -- what is wrong with a server ----------------------------------------------------
+
+
+def test_a_server_that_cuts_opus_tails_is_told_of(house, server, clips):
+    short = tone(0.3)
+    server.clips["opus"] = Clip(encode(short, "opus"), 0.3, CONTENT_TYPES["opus"])
+    told = bench(house, server, *FAST, "--format", "pcm", "--format", "opus")
+    assert told.status == 0
+    said = f"opus from {server.url}: cuts the end: 200 ms less than as pcm"
+    assert said in told.out.splitlines()
+
+
+def test_failures_are_counted_and_decide_the_status(house, server):
+    server.queued.append(error(401, {"error": {"message": "no such key"}}))
+    told = bench(house, server, *FAST, "--format", "pcm", "--json")
+    assert told.status == 3
+    case = case_of(told)
+    assert (case["runs"], [f["code"] for f in case["failures"]]) == (1, ["auth"])
+    assert told.json["ok"] is False
+    assert "1 of 2 runs failed" in told.err
+    server.queued.append(error(500, {}))
+    told = bench(house, server, *FAST, "--format", "pcm", "--fail-if", "failures>1")
+    assert told.status == 0, "so many were allowed"
+
+
+def test_a_request_that_would_need_a_second_try_has_failed(house, server):
+    server.queued.append(error(503, {}))
+    told = bench(house, server, *FAST, "--format", "pcm", "--json")
+    assert (told.status, len(server.speech_requests)) == (4, 2)
+
+
+# -- limits and comparison ---------------------------------------------------------------
+
+
+def test_limits_decide_the_status(house, server):
+    argv = (*FAST, "--format", "wav")
+    assert bench(house, server, *argv, "--fail-if", "ttfa_p95>60s").status == 0
+    told = bench(house, server, *argv, "--fail-if", "ttfa>0ms", "--fail-if", "gaps>0", "--json")
+    assert told.status == 8
+    assert told.json["ok"] is False
+    (broken,) = told.json["broken_limits"]
+    assert broken.startswith(f"wav from {server.url}: ttfa>0ms: it is ")
+    assert "limit broken: wav from" in told.err
+
+
+def test_a_regression_decides_the_status(house, server, tmp_path):
+    argv = ("--simulate", "--runs", "5", "--warmup", "0", "--format", "wav")
+    old = tmp_path / "old.json"
+    old.write_text(bench(house, server, *argv, "--json").out)
+    server.reply = Reply(ttfb_s=0.2)
+    told = bench(house, server, *argv, "--compare", str(old))
+    assert told.status == 8
+    assert "ttfa_ms" in told.out
+    assert told.out.count(": worse") >= 2
+    new = tmp_path / "new.json"
+    new.write_text(bench(house, server, *argv, "--json").out)
+    server.reply = Reply()
+    told = bench(house, server, *argv, "--compare", str(new), "--json")
+    assert told.status == 0
+    verdicts = {one["metric"]: one["verdict"] for one in told.json["compared"]}
+    assert verdicts["ttfa_ms"] == "better"
+
+
+def test_a_comparison_of_unlike_things_is_warned_of(house, server, tmp_path):
+    old = tmp_path / "old.json"
+    old.write_text(bench(house, server, *FAST, "--format", "wav", "--json").out)
+    told = bench(house, server, *FAST, "--format", "wav", "--text", "Other.", "--compare", str(old))
+    assert "warning: not measured as " in told.err
+    assert told.err.rstrip().endswith(": texts")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "cannot read"), ("{", "no JSON"), ("{}", "no JSON of this")]
+)
+def test_what_cannot_be_compared_with_is_told_before_anything_is_measured(
+    house, server, tmp_path, content, why
+):
+    old = tmp_path / "old.json"
+    if content is not None:
+        old.write_text(content)
+    told = bench(house, server, *FAST, "--compare", str(old))
+    assert (told.status, told.out) == (3, "")
+    assert why in told.err
+    assert server.speech_requests == []
+
+
+# -- traces and the page -----------------------------------------------------------------
+
+
+def test_recorded_and_replayed_twice_it_is_the_same(house, server, tmp_path):
+    folder = tmp_path / "made" / "traces"
+    argv = (*FAST, "--format", "opus", "--format", "wav", "--record", str(folder))
+    live = bench(house, server, *argv, "--warmup", "1", "--json")
+    names = ["opus-1.jsonl", "opus-2.jsonl", "wav-1.jsonl", "wav-2.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    replayed = [
+        house.run("bench", "--replay", str(folder / "opus-1.jsonl"),
+                  "--replay", str(folder / "wav-2.jsonl"), "--json")
+        for _ in range(2)
+    ]  # fmt: skip
+    assert replayed[0].out == replayed[1].out
+    assert replayed[0].status == 0
+    for case, (format, run) in zip(
+        replayed[0].json["cases"], [("opus", 0), ("wav", 1)], strict=True
+    ):
+        was = case_of(live, format=format)["values"]
+        assert (case["format"], case["method"], case["runs"]) == (format, "replayed", 1)
+        assert case["endpoint"].endswith(f"{format}-{run + 1}.jsonl")
+        for metric in ("ttfb_ms", "audio_s", "bytes", "gaps"):
+            assert case["values"][metric] == [was[metric][run]], metric
+
+
+def test_a_trace_of_a_failure_is_a_failure_again(house, server, tmp_path):
+    server.queued.append(Reply(cut_at=0.5))
+    argv = (*FAST, "--runs", "1", "--format", "pcm", "--record", str(tmp_path))
+    assert bench(house, server, *argv).status == 4
+    told = house.run("bench", "--replay", str(tmp_path / "pcm-1.jsonl"), "--json")
+    assert told.status == 4
+    assert case_of(told)["failures"][0]["code"] == "network"
+
+
+def test_a_trace_that_is_none_is_an_error(house, tmp_path):
+    (tmp_path / "x.jsonl").write_text("hello\n")
+    assert house.run("bench", "--replay", str(tmp_path / "x.jsonl")).status == 3
+
+
+def test_a_folder_that_cannot_be_made_is_7(house, server, tmp_path):
+    (tmp_path / "file").write_text("")
+    told = bench(house, server, *FAST, "--record", str(tmp_path / "file" / "traces"))
+    assert told.status == 7
+
+
+def test_a_trace_that_cannot_be_written_is_7(house, server, tmp_path):
+    (tmp_path / "wav-1.jsonl").mkdir()
+    told = bench(house, server, *FAST, "--runs", "1", "--format", "wav", "--record", str(tmp_path))
+    assert (told.status, "cannot write" in told.err) == (7, True)
+
+
+def test_a_page_with_figures(house, server, tmp_path):
+    page = tmp_path / "report.html"
+    told = bench(house, server, *FAST, "--format", "wav", "--report", str(page))
+    assert told.status == 0
+    assert told.err == f"voicecli: wrote {page}\n"
+    text = page.read_text()
+    assert text.lstrip().lower().startswith("<!doctype html>")
+    assert f"wav from {server.url}" in text
+    assert "<svg" in text
+
+
+def test_a_page_that_cannot_be_written_is_told_before_or_after(house, server, tmp_path):
+    told = bench(house, server, *FAST, "--report", str(tmp_path / "no" / "report.html"))
+    assert (told.status, server.speech_requests) == (7, [])
+    told = bench(house, server, *FAST, "--format", "wav", "--report", str(tmp_path))
+    assert told.status == 7
+    assert told.out, "the table is shown all the same"
+
+
+# -- usage -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--format", "speex"),
+        ("--runs", "0"),
+        ("--concurrency", "65"),
+        ("--json", "--csv"),
+        ("--text", "x", "--texts", "y"),
+        ("--text", " "),
+        ("--texts", "no such file"),
+        ("--simulate", "--cold"),
+        ("--simulate", "--device", "null"),
+        ("--record", "x", "--cold"),
+        ("--replay", "x", "--base-url", "builtin"),
+        ("--fail-if", "speed>1"),
+        ("--fail-if", "ttfa_p99>1s"),
+        ("no-such-part",),
+    ],
+)
+def test_usage_is_2(house, argv):
+    told = house.run("bench", *argv)
+    assert (told.status, told.out) == (2, "")
+
+
+def test_options_before_a_part_are_not_swallowed(house):
+    told = house.run("bench", "--runs", "7", "decode")
+    assert told.status == 2
+    assert "--runs belongs behind decode" in told.err
+
+
+def test_the_examples_of_the_help_are_valid(house):
+    """Every option named in them exists."""
+    told = house.run("bench", "--help")
+    assert told.status == 0
+    for word in module.EPILOG.split():
+        if word.startswith("--"):
+            assert f"{word} " in told.out
+
+
+def test_progress_tells_what_it_came_to_and_how_long_it_will_take(server, tmp_path):
+    shown, status = on_a_terminal(
+        Cli(tmp_path), "bench", "--base-url", server.url, *FAST, "--format", "wav"
+    )
+    assert status == 0
+    assert f"0/2 runs · wav from {server.url}" in shown
+    assert "· TTFA " in shown
+    assert " s left" in shown
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_shows_what_there_is(house, server, monkeypatch, number):
+    run_rounds = measuring.run_rounds
+
+    def interrupted(*args, **settings):
+        run_rounds(*args, **settings)
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(measuring, "run_rounds", interrupted)
+    told = bench(house, server, *FAST, "--format", "wav", "--json")
+    assert told.status == 130
+    assert (told.json["interrupted"], told.json["cases"][0]["runs"]) == (True, 2)
+
+
+def test_a_profile_lends_its_settings(house, server):
+    house.configure(
+        f'[profiles.p]\nbase_url = "{server.url}"\nvoice = "v"\nspeed = 1.5\nextra = {{ n = 1 }}\n'
+    )
+    told = house.run("bench", "--profile", "p", *FAST, "--format", "wav")
+    assert told.status == 0
+    asked = server.speech_requests[-1].json
+    assert (asked["voice"], asked["speed"], asked["n"]) == ("v", 1.5, 1)
+    cold = ("--cold", "--device", "null", "--runs", "1", "--warmup", "0", "--format", "wav")
+    assert house.run("bench", "--profile", "p", *cold).status == 0
+    asked = server.speech_requests[-1].json
+    assert (asked["voice"], asked["speed"], asked["n"]) == ("v", 1.5, 1)
+
+
+def test_warnings_of_the_endpoint_are_passed_on(house, monkeypatch, server):
+    house.configure(f'[profiles.p]\nbase_url = "{server.url}"\napi_key_env = "NO_SUCH_KEY"\n')
+    argv = ("bench", "--profile", "p", *FAST, "--format", "wav")
+    assert "names NO_SUCH_KEY, which is not set" in house.run(*argv).err
+    assert house.run(*argv, "--quiet").err == ""
+
+
+def test_json_is_one_object_without_nan(house, server):
+    told = bench(house, server, *FAST, "--format", "wav", "--json")
+    json.loads(told.out, parse_constant=pytest.fail)
