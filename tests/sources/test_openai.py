@@ -520,6 +520,61 @@ class TestEnvironment:
         assert "ALL_PROXY" in caught.value.remedy
 
 
+class TestGivenProxy:
+    """What `voicecli bench --network` needs; the proxy itself is tested in tests/bench."""
+
+    @pytest.mark.parametrize("said", [{}, {"HTTP_PROXY": "http://127.0.0.1:1"}, {"NO_PROXY": "*"}])
+    def test_it_is_asked_whatever_the_environment_says(self, server, monkeypatch, said):
+        for name, value in said.items():
+            monkeypatch.setenv(name, value)
+        limits = {"proxy": server.url.removesuffix("/v1")}
+        for host in ("127.0.0.1:9", "localhost:9", "speech.example"):
+            assert read(f"http://{host}/v1", limits=limits) == AUDIO
+            asked = server.speech_requests[-1]
+            assert asked.path == f"http://{host}/v1/audio/speech"
+            assert asked.headers["host"] == host
+            assert asked.headers["authorization"] == f"Bearer {KEY}"
+
+    def test_it_learns_no_key_from_plain_http_but_the_server_s(self, server):
+        read("http://speech.example/v1", limits={"proxy": server.url.removesuffix("/v1")})
+        (asked,) = server.speech_requests
+        assert [name for name, value in asked.headers.items() if KEY in value] == ["authorization"]
+
+    @pytest.mark.parametrize("host", ["localhost:9", "speech.example:443"])
+    def test_it_learns_no_key_from_https_at_all(self, host):
+        def refuse(connection):
+            connection.sendall(b"HTTP/1.1 502 it is not there\r\n\r\n")
+
+        told = []
+        with listening(refuse) as (address, heads):
+            limits = {"proxy": f"http://{address}"}
+            with source(f"https://{host}/v1", limits=limits) as speech:
+                speech.when_sent(lambda: told.append(1))
+                with pytest.raises(NetworkError, match=r"502 it is not there"), speech:
+                    pass
+        assert heads[0].startswith(f"CONNECT {host} HTTP/1.1\r\n".encode())
+        assert KEY.encode() not in heads[0]
+        assert told == []
+
+    def test_the_request_is_told_of_once(self, server):
+        told = []
+        limits = {"proxy": server.url.removesuffix("/v1")}
+        with source("http://speech.example/v1", limits=limits) as speech:
+            speech.when_connected(lambda: told.append("connected"))
+            speech.when_sent(lambda: told.append("sent"))
+            with speech:
+                assert b"".join(speech) == AUDIO
+        assert told == ["connected", "sent"]
+
+    def test_nobody_there_is_told(self):
+        with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
+            port = taken.getsockname()[1]
+        fault = fails(
+            "http://speech.example/v1", NetworkError, limits={"proxy": f"http://127.0.0.1:{port}"}
+        )
+        assert "refused" in fault.message
+
+
 class TestCancel:
     def read_in_background(self, speech):
         """Iterate on a thread; ``seen`` gets the bytes, then the exception, if any."""

@@ -35,7 +35,7 @@ class ShapingProxy:
     """Serves while the ``with`` block runs, on a free port of this machine alone.
 
     Takes ``CONNECT`` for https and whole URLs for http, any number of connections
-    at once, which share the link. It logs nothing.
+    at once, which share the link. It asks no further proxy, and logs nothing.
 
     Args:
         network: what lies between the proxy and the servers.
@@ -99,9 +99,11 @@ class ShapingProxy:
         server = await asyncio.start_server(accept, HOST, 0)
         port: int = server.sockets[0].getsockname()[1]
         self._listening.set_result((asyncio.get_running_loop(), port))
-        await self._stop.wait()
-        # Not `wait_closed`: from Python 3.12.1 on it waits for the connections, too.
-        server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        try:
+            await self._stop.wait()
+        finally:
+            # Not `wait_closed`: from Python 3.12.1 on it waits for the connections, too.
+            server.close()
+            for task in self._connections:
+                task.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
