@@ -1,0 +1,46 @@
+"""``voicecli bench`` through a real device, beside the recorder."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.benched import heard_ttfa_ms
+from tests.support.recorder import Recorder
+from tests.support.speech_server import Reply, SpeechServer, clips_of
+from tests.support.timing import best_of
+from tests.support.tones import FORMATS, tone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.cli import Cli
+    from tests.support.soundserver import SoundServer
+
+pytestmark = pytest.mark.sound
+
+
+def test_the_median_ttfa_of_every_format_is_the_recorder_s(
+    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, tmp_path: Path
+) -> None:
+    speech.clips = clips_of(tone(0.4))
+    speech.reply = Reply(ttfb_s=0.1, pace=4, chunk_bytes=960, headers={"X-Sample-Rate": "48000"})
+
+    def worst() -> float:
+        with Recorder(sound_server) as recorder:
+            done = timed_cli.run(
+                "bench", "--base-url", speech.url, "--format", "all", "--runs", "3", "--json",
+                "--record", str(tmp_path / "traces"), timeout_s=90,
+            )  # fmt: skip
+            heard = heard_ttfa_ms(recorder.finish(), tmp_path / "traces")
+        assert done.exit_code == 0, done
+        assert done.json["settings"]["device"] == "default"
+        assert sorted(heard) == sorted(FORMATS)
+        return max(
+            abs(median(heard[case["format"]]) / case["metrics"]["ttfa_ms"]["p50"] - 1)
+            for case in done.json["cases"]
+        )
+
+    assert best_of(3, worst, good_enough=0.1) <= 0.1

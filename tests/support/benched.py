@@ -1,0 +1,69 @@
+"""When each answer of a ``voicecli bench --record`` was heard, by the recorder."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tests.support.recorder import THRESHOLD
+from voicecli.codecs.registry import AutoDecoder
+from voicecli.trace import read_trace
+from voicecli.trace.lines import Answer, Chunk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.recorder import Recording
+    from voicecli.trace import Trace
+
+
+def heard_ttfa_ms(recording: Recording, folder: Path) -> dict[str, list[float]]:
+    """Time to the first sample of every answer, by format, in ms since its request.
+
+    The recorder hears the first sample above its threshold; how far that is
+    from the very first is known from the audio in the trace. Traces say when
+    they began to the millisecond, by the clock on the wall.
+    """
+    since_boot = time.time() - time.monotonic()
+    level = np.abs(recording.samples.astype(np.int32))
+    loud = np.flatnonzero(level > THRESHOLD * 32767)
+    at = np.array([recording.time_of(int(frame)) for frame in _starts(loud)])
+    heard = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        trace = read_trace(path)
+        t0 = datetime.fromisoformat(trace.header.started).timestamp() - since_boot
+        onset = at[np.searchsorted(at, t0)]
+        assert trace.header.format is not None
+        heard[trace.header.format].append((onset - t0) * 1e3 - _quiet_ms(trace))
+    return dict(heard)
+
+
+def _starts(loud: np.ndarray) -> np.ndarray:
+    """The loud frames that nothing loud came shortly before."""
+    return loud[np.flatnonzero(np.diff(loud, prepend=-48_000) > 480)]
+
+
+def _quiet_ms(trace: Trace) -> float:
+    """How far into its audio the recorder would notice it."""
+    answer = next(line for line in trace.lines if isinstance(line, Answer))
+    decoder = AutoDecoder(answer.requested, answer.content_type, answer.rate_hz, answer.channels)
+    frames = 0
+    for line in trace.lines:
+        if isinstance(line, Chunk):
+            assert line.audio is not None
+            for block in decoder.feed(line.audio):
+                loud = np.flatnonzero(
+                    np.abs(block.samples[:, 0] / _full(block.samples)) > THRESHOLD
+                )
+                if len(loud):
+                    return (frames + int(loud[0])) / block.rate_hz * 1e3
+                frames += block.frames
+    raise AssertionError("nothing in it is loud")
+
+
+def _full(samples: np.ndarray) -> float:
+    return 32767.0 if samples.dtype == np.int16 else 1.0
