@@ -14,6 +14,22 @@ def gap(at_s, ms, cause="network"):
     return Gap(0.0, ms / 1e3, at_s, cause)
 
 
+@pytest.mark.parametrize(
+    ("ms", "told"),
+    [
+        (0.0, "0"),
+        (0.1, "0.1"),
+        (1.5, "1.5"),
+        (9.96, "10"),
+        (99.9, "99.9"),
+        (100.4, "100"),
+        (2e4, "20000"),
+    ],
+)
+def test_a_time_is_told_as_exactly_as_it_was_measured(ms, told):
+    assert captions.milliseconds(ms) == told
+
+
 def test_the_waterfall_in_words():
     parts = {"first_byte": 204.2, "prebuffer": 0.0, "silence": 20.0}
     told = captions.waterfall("opus", parts)

@@ -120,6 +120,7 @@ def test_a_broken_matplotlibrc_and_no_place_for_a_cache_are_no_trouble(tmp_path)
     for home in (tmp_path / "fresh", broken, tmp_path / "file" / "nowhere"):
         env = os.environ | {
             "MPLCONFIGDIR": str(home),
+            "MPLBACKEND": ("", "module://nowhere", "tkagg")[len(told)],
             "PYTHONHASHSEED": str(len(told)),
             "TMPDIR": str(tmp_path),
         }

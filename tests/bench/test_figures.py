@@ -60,7 +60,7 @@ def test_a_part_has_its_number_inside_where_there_is_room_and_its_words_under_th
     root = drawn(figures.waterfall, [("opus <1>", PARTS)])
     assert texts(root)[-4:] == ["opus <1>", "400 ms", "2", "4"]
     assert notes(root) == [
-        "opus <1>: connect 2.50 ms",
+        "opus <1>: connect 2.5 ms",
         "opus <1>: first byte 198 ms",
         "opus <1>: prebuffer 0 ms",
         "opus <1>: silence 200 ms",
@@ -185,7 +185,8 @@ def test_each_gap_is_a_band_with_a_triangle_and_words(figure):
         [32 + (gap.began_s + gap.length_s / 2) * px_per_s for gap in curves.gaps], abs=0.01
     )
     assert [note.split(",")[0] for note in notes(root)] == [
-        f"gap: {figures.number(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s" for gap in curves.gaps
+        f"gap: {figures.milliseconds(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s"
+        for gap in curves.gaps
     ]
 
 

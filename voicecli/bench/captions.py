@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.bench.report import number
 from voicecli.bench.statistics import percentile
 
 if TYPE_CHECKING:
@@ -12,6 +11,8 @@ if TYPE_CHECKING:
 
     from voicecli.bench.curves import Curves
     from voicecli.bench.speech import SpeechRun
+
+_ROUGH_MS = 100
 
 _MOST_GAPS = 6
 """Gaps that are told one by one."""
@@ -22,10 +23,15 @@ def part_name(part: str) -> str:
     return part.replace("_", " ")
 
 
+def milliseconds(ms: float) -> str:
+    """A time as it was measured, to a tenth, where that is not more than a thousandth of it."""
+    return f"{ms:.0f}" if ms >= _ROUGH_MS else f"{round(ms, 1):g}"
+
+
 def waterfall(title: str, parts_ms: Mapping[str, float]) -> str:
     """What a case's first audible sound waited for."""
-    parts = ", ".join(f"{part_name(part)} {number(ms)}" for part, ms in parts_ms.items())
-    return f"{title}: {parts}; in all {number(sum(parts_ms.values()))} ms."
+    parts = ", ".join(f"{part_name(part)} {milliseconds(ms)}" for part, ms in parts_ms.items())
+    return f"{title}: {parts}; in all {milliseconds(sum(parts_ms.values()))} ms."
 
 
 def distribution(title: str, values_ms: Sequence[float]) -> str:
@@ -35,8 +41,8 @@ def distribution(title: str, values_ms: Sequence[float]) -> str:
     ordered = sorted(values_ms)
     count = "1 run" if len(ordered) == 1 else f"{len(ordered)} runs"
     return (
-        f"{title}: {count}, {number(ordered[0])} to {number(ordered[-1])} ms, "
-        f"p50 {number(percentile(ordered, 50))}, p95 {number(percentile(ordered, 95))}."
+        f"{title}: {count}, {milliseconds(ordered[0])} to {milliseconds(ordered[-1])} ms, "
+        f"p50 {milliseconds(percentile(ordered, 50))}, p95 {milliseconds(percentile(ordered, 95))}."
     )
 
 
@@ -57,14 +63,14 @@ def _heard(curves: Curves) -> str:
     if not curves.heard:
         return "Nothing was heard."
     (first_s, _), (last_s, _) = curves.heard[0], curves.heard[-1]
-    return f"First sound after {number(first_s * 1e3)} ms, last after {last_s:.2f} s."
+    return f"First sound after {milliseconds(first_s * 1e3)} ms, last after {last_s:.2f} s."
 
 
 def level(run: SpeechRun, curves: Curves) -> str:
     """How full the buffer was, and each time it was empty."""
     buffer = run.metrics["buffer"]
     levels = [
-        f"{number(buffer[key])} ms {when}"
+        f"{milliseconds(buffer[key])} ms {when}"
         for key, when in (
             ("start_ms", "at the start"),
             ("min_ms", "at least"),
@@ -80,7 +86,7 @@ def gaps(curves: Curves) -> str:
     if not curves.gaps:
         return "No gap."
     told = [
-        f"{number(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s ({gap.cause})"
+        f"{milliseconds(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s ({gap.cause})"
         for gap in curves.gaps[:_MOST_GAPS]
     ]
     more = len(curves.gaps) - len(told)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
-from voicecli.bench.captions import part_name
+from voicecli.bench.captions import milliseconds, part_name
 from voicecli.bench.drawing import WIDTH_PX, Drawing, ink
-from voicecli.bench.report import number
 from voicecli.bench.statistics import percentile
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def waterfall(name: str, rows: Sequence[tuple[str, Mapping[str, float]]], says: 
     most_ms = max((sum(parts.values()) for _, parts in rows), default=0.0) or 1.0
     axes.set_xlim(0, most_ms)
     for index, (title, parts) in enumerate(rows):
-        _head(drawing, axes, index, title, f"{number(sum(parts.values()))} ms")
+        _head(drawing, axes, index, title, f"{milliseconds(sum(parts.values()))} ms")
         middle, before_ms = index * _ROW_PX + _MIDDLE_PX, 0.0
         for place, (part, ms) in enumerate(parts.items(), start=1):
             width_px = ms / most_ms * _span_px()
@@ -80,7 +79,7 @@ def waterfall(name: str, rows: Sequence[tuple[str, Mapping[str, float]]], says: 
                 middle, ms, left=before_ms, height=_BAR_PX, color=ink(f"part-{place}"),
                 edgecolor=ink("card"), linewidth=1.0 if width_px > _EDGE_PX else 0.0,
             )  # fmt: skip
-            drawing.note(bar, f"{title}: {part_name(part)} {number(ms)} ms")
+            drawing.note(bar, f"{title}: {part_name(part)} {milliseconds(ms)} ms")
             if width_px >= _DIGIT_PX:
                 axes.text(
                     before_ms + ms / 2, middle, str(place), color=ink("on-part"), weight="bold",
@@ -105,7 +104,7 @@ def distribution(name: str, rows: Sequence[tuple[str, Sequence[float]]], says: s
             continue
         ordered = sorted(values)
         p50, p95 = percentile(ordered, 50), percentile(ordered, 95)
-        _head(drawing, axes, index, title, f"{number(p50)} · {number(p95)} ms")
+        _head(drawing, axes, index, title, f"{milliseconds(p50)} · {milliseconds(p95)} ms")
         are_dots = _crowd(drawing, axes, middle, title, ordered)
         for at, line in ((p50, "solid"), (p95, (0, (2, 1.5)))):
             axes.plot(
@@ -202,7 +201,7 @@ def _crowd(
         shape = _dots(axes, middle, columns)
     else:
         shape = _density(axes, middle, _columns(ordered, least, _BIN_PX * ms_per_px))
-    told = f"{number(ordered[0])} to {number(ordered[-1])} ms"
+    told = f"{milliseconds(ordered[0])} to {milliseconds(ordered[-1])} ms"
     drawing.note(shape, f"{title}: {len(ordered)} runs, {told}")
     return are_dots
 
@@ -265,7 +264,9 @@ def _mark_gaps(drawing: Drawing, axes: Axes, gaps: Sequence[Gap]) -> None:
     """A band while it was silent, and a triangle above it: no need to tell colours apart."""
     for gap in gaps:
         band = axes.axvspan(gap.began_s, gap.ends_s, color=ink("gap"), alpha=0.28, linewidth=0)
-        drawing.note(band, f"gap: {number(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s, {gap.cause}")
+        drawing.note(
+            band, f"gap: {milliseconds(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s, {gap.cause}"
+        )
         axes.plot(
             [(gap.began_s + gap.ends_s) / 2], [1.03], transform=axes.get_xaxis_transform(),
             marker="v", markersize=7, color=ink("gap"), markeredgewidth=0, clip_on=False,
