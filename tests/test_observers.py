@@ -9,6 +9,7 @@ from voicecli.eventlog import EventLog
 from voicecli.metrics import Recorder
 from voicecli.observers import Observer, Observers
 from voicecli.session import Session
+from voicecli.trace import TraceWriter
 
 
 class Listener:
@@ -111,7 +112,7 @@ def test_our_observers_have_hooks_of_the_contract_and_no_others():
     """A hook that is misspelt would never be called, and nobody would notice."""
     contract = hooks_of(Observer)
     assert len(contract) == 16
-    ours = {**hooks_of(EventLog), **hooks_of(Recorder)}
+    ours = {**hooks_of(EventLog), **hooks_of(Recorder), **hooks_of(TraceWriter)}
     for own in ("result", "arrival_curve"):
         ours.pop(own)
     ours["received"] = list(inspect.signature(Session.received).parameters)

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import random
 
 import numpy as np
 import pytest
 
-from tests.session.fakes import (
-    FORMAT,
-    FakeClock,
-    FakeSpeaker,
-    ScriptedSource,
-    Watcher,
-    cut_off,
-    sound,
-)
+from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Heard, by_session, split
+from tests.session.fakes import FORMAT, FakeClock, ScriptedSource, Watcher, cut_off, sound
+from voicecli.audio import Pcm
 from voicecli.bench import audition as module
-from voicecli.bench.audition import CostlessRecorder, audition
+from voicecli.bench.audition import audition
 from voicecli.bench.sound import clip
 from voicecli.clock import SystemClock, VirtualClock
-from voicecli.codecs.registry import AutoDecoder
 from voicecli.errors import (
     BadResponse,
     ConfigError,
@@ -33,15 +25,9 @@ from voicecli.errors import (
 )
 from voicecli.metrics import Recorder
 from voicecli.observers import Observers
-from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
-from voicecli.playback.speaker import SpeakerSettings
-from voicecli.session import Session, SessionSettings
-from voicecli.session import session as session_module
-from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.base import SourceInfo
 
 OPENED = ScriptedSource.OPENED
-AT_ONCE = BufferPolicy.fixed(0.0)
 
 
 def hear(*steps, policy=AT_ONCE, info=None, observers=(), clock=None, **options):
@@ -51,67 +37,11 @@ def hear(*steps, policy=AT_ONCE, info=None, observers=(), clock=None, **options)
     return audition(source, clock=clock, policy=policy, observers=observers, **options)
 
 
+def block(seconds, rate_hz=FORMAT.rate_hz):
+    return Pcm(np.zeros((round(seconds * rate_hz), 1), np.int16), rate_hz)
+
+
 # As a session hears it
-
-
-class Script:
-    """Chunks that come at set times, after which it may break off; for both to hear.
-
-    Sessions decode on a thread of their own: between two chunks the script waits
-    for it, so that what is decoded when is the same in every run.
-    """
-
-    def __init__(self, chunks, gaps_s, *, info=None, fault=None):
-        self.chunks = chunks
-        self.gaps_s = gaps_s
-        self.info = info or SourceInfo("pcm", None, FORMAT.rate_hz, 1)
-        self.fault = fault
-
-    def source(self, clock, after_each=lambda number: None):
-        steps = [0.05, OPENED]
-        for number, (gap_s, chunk) in enumerate(zip(self.gaps_s, self.chunks, strict=True)):
-            steps += [gap_s, chunk, lambda number=number: after_each(number)]
-        steps += [0.125, *([self.fault] if self.fault else [])]
-        return ScriptedSource(steps, clock=clock, info=self.info)
-
-    def frames_after_each(self):
-        """How many frames are decoded by each chunk, those before it included."""
-        info = self.info
-        decoder = AutoDecoder(info.requested, info.content_type, info.rate_hz, info.channels)
-        counts = (sum(pcm.frames for pcm in decoder.feed(chunk)) for chunk in self.chunks)
-        return list(itertools.accumulate(counts))
-
-
-class Heard:
-    """What observers know of a run."""
-
-    def __init__(self):
-        self.recorder = CostlessRecorder("the run")
-        self.watcher = Watcher()
-        self.observers = [self.recorder, self.watcher]
-
-    @property
-    def metrics(self):
-        (ended,) = self.watcher.all("playback_ended") or [(0.0, None)]
-        return self.recorder.result(spoken_s=ended[1].heard_frames if ended[1] else 0.0)
-
-
-def by_session(script, policy, monkeypatch):
-    heard, clock = Heard(), FakeClock()
-    speaker = FakeSpeaker(clock)
-    monkeypatch.setattr(session_module, "Speaker", speaker.made_by)
-    monkeypatch.setattr(session_module, "TICK_S", 0.002)
-    frames = script.frames_after_each()
-
-    def until_decoded(number):
-        if frames[number]:
-            assert speaker.opened.wait(20)
-            speaker.sink.wait_for(frames[number])
-
-    settings = SessionSettings(SpeakerSettings(policy, "null"), FetchLimits(retries=0))
-    session = Session(settings, observers=heard.observers, clock=clock)
-    session.run([script.source(clock, until_decoded)])
-    return heard
 
 
 def by_audition(script, policy):
@@ -123,52 +53,9 @@ def by_audition(script, policy):
         )  # fmt: skip
     except VoiceError:
         return heard  # which error it was, `failed` told
-    assert run.metrics == {**heard.metrics, "spoken_s": run.metrics["spoken_s"]}
+    assert run.metrics == heard.metrics
+    assert run.arrivals == heard.recorder.arrival_curve()
     return heard
-
-
-def split(data, size):
-    return [data[at : at + size] for at in range(0, len(data), size)]
-
-
-def jittery(chunks, rate, seed):
-    """Gaps that follow one another as those of a server at ``rate`` times real time do."""
-    rng = random.Random(seed)
-    mean_s = 2.0 / rate / len(chunks)
-    return [rng.choice([0.0, 0.5, 1.0, 2.0]) * mean_s for _ in chunks]
-
-
-def spoken(codec, size, rate, *, seed=1, fault=None):
-    chunks = split(clip(codec, 2.0, 24_000), size)
-    info = SourceInfo(codec, None, 24_000, 1)
-    return Script(chunks, jittery(chunks, rate, seed), info=info, fault=fault)
-
-
-SCRIPTS = {
-    "pcm in time": spoken("pcm", 4801, 4.0),
-    "pcm, late": spoken("pcm", 4801, 0.8),
-    "wav, late": spoken("wav", 3001, 0.9, seed=2),
-    "opus": spoken("opus", 700, 1.2),
-    "opus, late": spoken("opus", 700, 0.7, seed=3),
-    "mp3, late": spoken("mp3", 701, 0.7, seed=4),
-    "flac": spoken("flac", 5000, 1.0, seed=5),
-    "aac": spoken("aac", 1000, 1.1, seed=6),
-    "broken off": spoken("opus", 700, 0.9, fault=cut_off()),
-    "broken off at once": Script([], [], fault=cut_off()),
-    "pcm cut inside a frame": Script([sound(0.5), sound(0.5)[:-1]], [0.1, 0.9]),
-    "silent answer": Script([b"RIFF\xff\xff\xff\xffWAVE"], [0.1], info=SourceInfo("wav")),
-    "nothing": Script([], []),
-    "a complaint": Script([b'{"detail": "no"}'], [0.1], info=SourceInfo("mp3", "text/json")),
-    "two rates": Script(
-        [clip("wav", 0.5, 24_000), clip("wav", 0.5, 16_000)], [0.1, 0.8], info=SourceInfo("wav")
-    ),
-}
-POLICIES = {
-    "at once": AT_ONCE,
-    "300 ms": BufferPolicy.fixed(0.3),
-    "auto": AdaptivePolicy(),
-    "learned": AdaptivePolicy((0.3, 0.2, 0.4)),
-}
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -366,14 +253,40 @@ def test_an_answer_in_crumbs_ends(monkeypatch):
 # For those who drive it themselves
 
 
+def test_blocks_that_were_decoded_elsewhere():
+    clock, watcher = FakeClock(), Watcher()
+    hearing = module.Hearing(clock, AT_ONCE, Observers([watcher]))
+    hearing.take(block(0.5))
+    hearing.take(block(0.5, rate_hz=24_000))
+    hearing.take(block(0.25))
+    hearing.end()
+    assert hearing.conclude() == 1.25, "in frames of the first block"
+    assert [at for at, *_ in watcher.all("decoded")] == [1000.0] * 3
+    assert watcher.states == ["connecting", "draining", "done"]
+
+
+def test_no_blocks_at_all():
+    hearing = module.Hearing(FakeClock(), AT_ONCE, Observers([]))
+    hearing.end()
+    assert hearing.conclude() == 0.0
+
+
+def test_an_endless_number_of_blocks_ends(monkeypatch):
+    monkeypatch.setattr(module, "MOST_AUDIO_S", 1.0)
+    hearing = module.Hearing(FakeClock(), AT_ONCE, Observers([]))
+    hearing.take(block(1.0))
+    with pytest.raises(BadResponse):
+        hearing.take(block(0.1))
+
+
 def test_an_interruption_is_silence_from_then_on():
     clock, watcher = FakeClock(), Watcher()
     hearing = module.Hearing(clock, AT_ONCE, Observers([watcher]))
-    sink = hearing.open(FORMAT)
-    sink.start()
-    sink.write(np.zeros((FORMAT.frames(40.0), 1), np.int16))
-    assert hearing.now == 1010.0
+    hearing.take(block(40.0))
+    hearing.take(block(1.0))
+    assert [at for at, *_ in watcher.all("decoded")] == [1000.0, 1010.0]
     clock.advance(1.5)
+    hearing.interrupt()
     hearing.interrupt()
     assert hearing.conclude() == 1.5
     assert watcher.states == ["connecting", "cancelled"]
@@ -387,3 +300,7 @@ def test_an_interruption_before_anything():
     hearing.interrupt()
     assert hearing.conclude() == 0.0
     assert watcher.all("playback_ended") == []
+
+
+def test_the_device_s_clock_knows_the_time_of_day():
+    assert module._Pace(FakeClock(now=5.0)).wall() == 5.0 + 1e9

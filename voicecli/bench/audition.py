@@ -14,7 +14,10 @@ import os
 from math import inf
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from voicecli.bench.speech import SpeechRun
+from voicecli.clock import Deadline
 from voicecli.errors import BadResponse, VoiceError
 from voicecli.lifecycle import Lifecycle, State
 from voicecli.metrics import Recorder
@@ -85,8 +88,8 @@ class CostlessRecorder(Recorder):
 class Hearing:
     """One answer on an ideal device; used once, by one thread.
 
-    In this order: `hear`, or frames written to what `open` returns, then
-    `conclude`. ``error`` is the first thing that went wrong.
+    In this order: `hear`, or any number of `take` and one `end`; then `conclude`.
+    ``error`` is the first thing that went wrong.
     """
 
     def __init__(self, clock: Clock, policy: Policy, observers: Observers) -> None:
@@ -98,6 +101,7 @@ class Hearing:
         self._renderer: Renderer | None = None
         self._sink: NullSink | None = None
         self._audio_s = 0.0
+        self._taken_frames = 0
         self.error: VoiceError | None = None
         self._advance(State.CONNECTING)
 
@@ -110,7 +114,7 @@ class Hearing:
         with contextlib.closing(items):
             self._renderer = Renderer(
                 _Asked(items, self.fail),
-                self.open,
+                self._open,
                 self._pace,
                 self._observers,
                 volume=1.0,
@@ -120,15 +124,31 @@ class Hearing:
             )
             self._renderer.run()
 
-    def open(self, format: AudioFormat, is_pcm: bool = False) -> NullSink:  # noqa: FBT001, FBT002, ARG002  a callback's shape
-        """The device, for samples of this format; a sink as any other, but that it never waits."""
+    def take(self, block: Pcm) -> None:
+        """Play a block that somebody else decoded; of its samples, only how many there are counts.
+
+        Raises:
+            BadResponse: it is too much.
+        """
+        self._count(block)
+        self._observers.tell("decoded", self._pace.now(), block, 0.0)
+        sink = self._sink
+        if sink is None:
+            sink = self._open(block.format, False)
+            sink.start()
+        due_frames = sink.format.frames(self._audio_s)  # of a block at another rate, too
+        sink.write(np.broadcast_to(np.int16(0), (due_frames - self._taken_frames, 1)))
+        self._taken_frames = due_frames
+
+    def end(self) -> None:
+        """Say that no block follows."""
+        if self._sink is not None:
+            self._sink.end_input()
+            self._sink.drain(Deadline(self._pace, None))
+
+    def _open(self, format: AudioFormat, is_pcm: bool) -> NullSink:  # noqa: ARG002, FBT001  a callback's shape
         self._sink = NullSink(format, self._policy, self._pace)
         return self._sink
-
-    @property
-    def now(self) -> float:
-        """The clock's time, or, later than that, when the full device takes the next frames."""
-        return self._pace.now()
 
     def fail(self, error: VoiceError) -> None:
         """Keep the first error, and tell it."""
@@ -137,7 +157,9 @@ class Hearing:
             self._observers.tell("failed", self._clock.now(), error)
 
     def interrupt(self) -> None:
-        """Silence from the clock's time on; what is still to be played never is."""
+        """Silence from the clock's time on, also of what was played ahead of it; idempotent."""
+        if self._lifecycle.is_final:
+            return
         self._pace.forget()
         if self._renderer is not None:
             self._renderer.abort()

@@ -1,0 +1,152 @@
+"""Answers that come at set times, and how sessions on the null device hear them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+from tests.session.fakes import (
+    FORMAT,
+    FakeClock,
+    FakeSpeaker,
+    ScriptedSource,
+    Watcher,
+    cut_off,
+    sound,
+)
+from voicecli.bench.audition import CostlessRecorder
+from voicecli.bench.sound import clip
+from voicecli.codecs.registry import AutoDecoder
+from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
+from voicecli.playback.speaker import SpeakerSettings
+from voicecli.session import Session, SessionSettings
+from voicecli.session import session as session_module
+from voicecli.session.fetcher import FetchLimits
+from voicecli.sources.base import SourceInfo
+
+OPENED = ScriptedSource.OPENED
+AT_ONCE = BufferPolicy.fixed(0.0)
+
+
+class Script:
+    """Chunks that come at set times, after which it may break off; for both to hear.
+
+    Sessions decode on a thread of their own: between two chunks the script waits
+    for it, so that what is decoded when is the same in every run.
+    """
+
+    def __init__(self, chunks, gaps_s, *, info=None, fault=None, fails=False):
+        self.chunks = chunks
+        self.gaps_s = gaps_s
+        self.info = info or SourceInfo("pcm", None, FORMAT.rate_hz, 1)
+        self.fault = fault
+        self.fails = fails or fault is not None
+
+    def source(self, clock, after_each=lambda number: None):
+        steps = [0.05, OPENED]
+        for number, (gap_s, chunk) in enumerate(zip(self.gaps_s, self.chunks, strict=True)):
+            steps += [gap_s, chunk, lambda number=number: after_each(number)]
+        steps += [0.125, *([self.fault] if self.fault else [])]
+        return ScriptedSource(steps, clock=clock, info=self.info)
+
+    def frames_after_each(self):
+        """How many frames are decoded by each chunk, those before it included."""
+        info = self.info
+        decoder = AutoDecoder(info.requested, info.content_type, info.rate_hz, info.channels)
+        counts = (sum(pcm.frames for pcm in decoder.feed(chunk)) for chunk in self.chunks)
+        return list(itertools.accumulate(counts))
+
+
+class Heard:
+    """What observers know of a run."""
+
+    def __init__(self):
+        self.recorder = CostlessRecorder("the run")
+        self.watcher = Watcher()
+        self.observers = [self.recorder, self.watcher]
+
+    @property
+    def metrics(self):
+        spoken_s = 0.0
+        for _, report in self.watcher.all("playback_ended"):
+            spoken_s = report.heard_frames / self.recorder.result()["rate_hz"]
+        return self.recorder.result(spoken_s=spoken_s)
+
+
+def by_session(script, policy, monkeypatch, *, observers=lambda clock: []):
+    """What a session makes of a script; ``observers`` makes more of them, on its clock."""
+    heard, clock = Heard(), FakeClock()
+    speaker = FakeSpeaker(clock)
+    monkeypatch.setattr(session_module, "Speaker", speaker.made_by)
+    monkeypatch.setattr(session_module, "TICK_S", 0.002)
+    frames = script.frames_after_each()
+    open_sink = speaker.open
+
+    def open_patient_sink(wanted, *, is_pcm):
+        """One that plays on, which moves the clock, only when a fault was told."""
+        sink = open_sink(wanted, is_pcm=is_pcm)
+        end_input = sink.end_input
+
+        def end_once_told():
+            if script.fails:
+                heard.watcher.wait_for_hook("failed")
+            end_input()
+
+        sink.end_input = end_once_told
+        return sink
+
+    speaker.open = open_patient_sink
+
+    def until_decoded(number):
+        if frames[number]:
+            assert speaker.opened.wait(20)
+            speaker.sink.wait_for(frames[number])
+
+    settings = SessionSettings(SpeakerSettings(policy, "null"), FetchLimits(retries=0))
+    every = [*heard.observers, *observers(clock)]
+    Session(settings, observers=every, clock=clock).run([script.source(clock, until_decoded)])
+    return heard
+
+
+def split(data, size):
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def jittery(chunks, rate, seed):
+    """Gaps that follow one another as those of a server at ``rate`` times real time do."""
+    rng = random.Random(seed)
+    mean_s = 2.0 / rate / len(chunks)
+    return [round(rng.choice([0.0, 0.5, 1.0, 2.0]) * mean_s, 3) for _ in chunks]
+
+
+def spoken(codec, size, rate, *, seed=1, fault=None):
+    chunks = split(clip(codec, 2.0, 24_000), size)
+    info = SourceInfo(codec, None, 24_000, 1)
+    return Script(chunks, jittery(chunks, rate, seed), info=info, fault=fault)
+
+
+SCRIPTS = {
+    "pcm in time": spoken("pcm", 4801, 4.0),
+    "pcm, late": spoken("pcm", 4801, 0.8),
+    "wav, late": spoken("wav", 3001, 0.9, seed=2),
+    "opus": spoken("opus", 700, 1.2),
+    "opus, late": spoken("opus", 700, 0.7, seed=3),
+    "mp3, late": spoken("mp3", 701, 0.7, seed=4),
+    "flac": spoken("flac", 5000, 1.0, seed=5),
+    "aac": spoken("aac", 1000, 1.1, seed=6),
+    "broken off": spoken("opus", 700, 0.9, fault=cut_off()),
+    "broken off at once": Script([], [], fault=cut_off()),
+    "pcm cut inside a frame": Script([sound(0.5), sound(0.5)[:-1]], [0.1, 0.9], fails=True),
+    "silent answer": Script([b"RIFF\xff\xff\xff\xffWAVE"], [0.1], info=SourceInfo("wav")),
+    "nothing": Script([], []),
+    "a complaint": Script([b'{"detail": "no"}'], [0.1], info=SourceInfo("mp3", "text/json")),
+    "two rates": Script(
+        [clip("wav", 0.5, 24_000), clip("wav", 0.5, 16_000)], [0.1, 0.8], info=SourceInfo("wav")
+    ),
+}
+POLICIES = {
+    "at once": AT_ONCE,
+    "300 ms": BufferPolicy.fixed(0.3),
+    "auto": AdaptivePolicy(),
+    "learned": AdaptivePolicy((0.3, 0.2, 0.4)),
+}

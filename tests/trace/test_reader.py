@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.trace.traces import traces
+from voicecli.errors import (
+    ConfigError,
+    CorruptStream,
+    DeviceError,
+    NetworkError,
+    RateLimited,
+    SourceError,
+)
+from voicecli.trace import Trace, reader
+from voicecli.trace.lines import Chunk, Decoded, End, Event, Fault, Header
+
+HEADER = {
+    "schema": "voicecli.trace/1", "run_id": "r", "started": "2026-11-20T14:03:09.120Z",
+    "endpoint": "http://here/v1", "model": None, "voice": "v", "format": "pcm", "audio": False,
+}  # fmt: skip
+WITH_AUDIO = HEADER | {"audio": True}
+ANSWERED = {"ms": 1.5, "event": "answered"}
+END = {"ms": 9.0, "end": "whole"}
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Reads lines: objects, or whatever stands in the file in place of one."""
+
+    def from_lines(*lines, ending=b"\n"):
+        path = tmp_path / "trace.jsonl"
+        raw = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+        path.write_bytes(b"\n".join(raw) + ending)
+        return reader.read_trace(path)
+
+    return from_lines
+
+
+@pytest.fixture
+def refused(read):
+    def why(*lines):
+        with pytest.raises(ConfigError) as raised:
+            read(*lines)
+        path, _, said = raised.value.message.partition(", ")
+        assert path.endswith("trace.jsonl")
+        return said
+
+    return why
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    """A file for examples, each of which writes it anew."""
+    return tmp_path_factory.mktemp("traces") / "trace"
+
+
+@given(trace=traces())
+def test_any_trace_that_is_written_is_read_as_it_was(trace, scratch):
+    written = "".join(trace.text())
+    scratch.write_text(written, encoding="utf-8")
+    back = reader.read_trace(scratch)
+    assert back == trace
+    assert "".join(back.text()) == written
+
+
+@given(trace=traces(), at=st.floats(0, 1), junk=st.binary(max_size=6), data=st.data())
+def test_a_file_that_is_damaged_anywhere_is_a_trace_or_a_foreseen_error(
+    trace, at, junk, data, scratch
+):
+    written = "".join(trace.text()).encode()
+    place = int(at * len(written))
+    length = data.draw(st.integers(0, len(junk)))
+    scratch.write_bytes(written[:place] + junk + written[place + length :])
+    with contextlib.suppress(ConfigError):
+        assert isinstance(reader.read_trace(scratch), Trace)
+
+
+@given(trace=traces(), at=st.floats(0, 1))
+def test_a_file_that_ends_anywhere_has_what_was_whole(trace, at, scratch):
+    written = "".join(trace.text()).encode()
+    kept = written[: int(at * len(written))]
+    scratch.write_bytes(kept)
+    lines = kept.count(b"\n")
+    if lines == 0:
+        with pytest.raises(ConfigError, match="holds no trace"):
+            reader.read_trace(scratch)
+        return
+    back = reader.read_trace(scratch)
+    assert back.lines == trace.lines[: lines - 1]
+    assert (back.end is None) == (lines < 2 + len(trace.lines) or trace.end is None)
+
+
+def test_a_trace_by_hand(read):
+    trace = read(
+        HEADER, {"ms": 0, "event": "connected", "more": [1]}, ANSWERED, {"ms": 2, "bytes": 3},
+        {"ms": 2.5, "decoded_frames": 1, "rate_hz": 8000}, {"ms": 4, "event": "received_all"}, END,
+    )  # fmt: skip
+    assert trace.header == Header(
+        "r", "2026-11-20T14:03:09.120Z", "http://here/v1", None, "v", "pcm", has_audio=False
+    )
+    assert trace.lines[0] == Event(0.0, "connected"), "keys to come are passed over"
+    assert trace.lines[2:4] == (Chunk(2.0, 3), Decoded(2.5, 1, 8000))
+    assert trace.end == End(9.0, "whole")
+    assert (trace.size, trace.ends_ms, trace.missing()) == (3, 9.0, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"", "is no JSON object"),
+        (b"[1]", "is no JSON object"),
+        (b'{"ms": NaN, "bytes": 1}', "is no JSON object"),
+        (b'{"ms": 2, "bytes": 1', "is no JSON object"),
+        (b"\xff", "is no JSON object"),
+        (b"[" * 100_000, "is no JSON object"),
+        (b'{"ms": 1e999, "bytes": 1}', '"ms" is no time'),
+        (b'{"ms": ' + b"9" * 4000 + b', "bytes": 1}', '"ms" is no time'),
+        ({"bytes": 1}, '"ms" is no number'),
+        ({"ms": "2", "bytes": 1}, '"ms" is no number'),
+        ({"ms": True, "bytes": 1}, '"ms" is no number'),
+        ({"ms": -1, "bytes": 1}, '"ms" is no time'),
+        ({"ms": 1.4, "bytes": 1}, '"ms" goes back to 1.4'),
+        ({"ms": 2}, "is none of the lines of a trace"),
+        ({"ms": 2, "event": "exploded"}, "is none of the lines of a trace"),
+        ({"ms": 2, "event": 7}, '"event" is no text'),
+        ({"ms": 2, "bytes": 0}, '"bytes" is no number from 1 to 33554432'),
+        ({"ms": 2, "bytes": 1.5}, '"bytes" is no number'),
+        ({"ms": 2, "bytes": True}, '"bytes" is no number'),
+        ({"ms": 2, "decoded_frames": 0, "rate_hz": 8000}, '"decoded_frames" is no number'),
+        ({"ms": 2, "decoded_frames": 2**23 + 1, "rate_hz": 8000}, '"decoded_frames" is no'),
+        ({"ms": 2, "decoded_frames": 1}, '"rate_hz" is no number'),
+        ({"ms": 2, "decoded_frames": 1, "rate_hz": 8000, "onset_ms": "x"}, '"onset_ms" is no'),
+        ({"ms": 2, "event": "recognised", "rate_hz": 1, "channels": 1}, '"format" is no text'),
+        ({"ms": 2, "event": "recognised", "format": "x", "rate_hz": 1}, '"channels" is no number'),
+        ({"ms": 2, "event": "answered", "content_type": 1}, '"content_type" is no text'),
+        ({"ms": 2, "event": "answered", "channels": 0}, '"channels" is no number'),
+        ({"ms": 2, "end": "well"}, '"end" is no way to end'),
+        ({"ms": 2, "end": "failed"}, '"end" is no way to end'),
+        ({"ms": 2, "end": {}}, '"end" is no way to end'),
+        ({"ms": 2, "end": "failed", "error": {"code": "x"}}, '"message" is no text'),
+        ({"end": "whole"}, '"ms" is no number'),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_with_its_line(refused, line, why):
+    assert refused(HEADER, ANSWERED, line, END).startswith(f"line 3: {why}")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"schema": "voicecli.trace/2"}, '"schema" is not voicecli.trace/1'),
+        ({"schema": None}, '"schema" is not voicecli.trace/1'),
+        ({"run_id": None}, '"run_id" is no text'),
+        ({"endpoint": 1}, '"endpoint" is no text'),
+        ({"model": 1}, '"model" is no text'),
+        ({"started": "yesterday"}, '"started" is no time with a time zone'),
+        ({"started": "2026-11-20T14:03:09"}, '"started" is no time with a time zone'),
+        ({"audio": None}, '"audio" is neither true nor false'),
+    ],
+)
+def test_a_header_that_is_none(refused, change, why):
+    assert refused(HEADER | change, END) == f"line 1: {why}"
+
+
+@pytest.mark.parametrize(
+    ("audio", "why"),
+    [
+        ({}, '"audio" is no base64'),
+        ({"audio": None}, '"audio" is no base64'),
+        ({"audio": "A?=="}, '"audio" is no base64'),
+        ({"audio": "ä"}, '"audio" is no base64'),
+        ({"audio": "AAA="}, '"audio" is 2 bytes, not 1'),
+    ],
+)
+def test_audio_that_is_none(refused, audio, why):
+    assert refused(WITH_AUDIO, ANSWERED, {"ms": 2, "bytes": 1} | audio) == f"line 3: {why}"
+
+
+def test_the_order_of_lines(refused, read):
+    chunk, all_ = {"ms": 2, "bytes": 1}, {"ms": 3, "event": "received_all"}
+    assert refused(HEADER, chunk) == "line 2: comes before the answer"
+    assert refused(HEADER, all_) == "line 2: comes before the answer"
+    late = chunk | {"ms": 3}
+    assert refused(HEADER, ANSWERED, all_, late) == "line 4: comes after all was received"
+    assert refused(HEADER, END, ANSWERED) == "line 3: follows the end"
+    decoded = {"ms": 1, "decoded_frames": 1, "rate_hz": 8000}
+    assert len(read(HEADER, ANSWERED, chunk, decoded).lines) == 3, "each thread has its times"
+    assert refused(HEADER, decoded, decoded | {"ms": 0.5}) == 'line 3: "ms" goes back to 0.5'
+
+
+def test_sizes_are_bounded(refused, monkeypatch):
+    monkeypatch.setattr(reader, "MOST_LINE_BYTES", 400)
+    long = HEADER | {"more": "x" * 400}
+    assert refused(long) == "line 1: is too long"
+    assert refused(HEADER, ANSWERED | {"more": "x" * 400}, END) == "line 2: is too long"
+    monkeypatch.setattr(reader, "MOST_BYTES", 250)
+    assert refused(HEADER, ANSWERED, ANSWERED, ANSWERED) == "line 4: the file is too long"
+    monkeypatch.setattr(reader, "MOST_LINES", 2)
+    assert refused(HEADER, ANSWERED, ANSWERED) == "line 3: there are too many lines"
+
+
+def test_an_endless_file_is_refused():
+    with pytest.raises(ConfigError, match="line 1: is too long"):
+        reader.read_trace(Path("/dev/zero"))
+
+
+def test_what_cannot_be_read(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot read .*none: No such file"):
+        reader.read_trace(tmp_path / "none")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        reader.read_trace(tmp_path)
+
+
+def test_what_a_terminal_would_obey_is_gone(read):
+    trace = read(
+        HEADER | {"endpoint": "\x1b[2Jhere"},
+        {"ms": 1, "end": "failed", "error": {"code": "network", "message": "\x1b]0;x\x07cut"}},
+    )
+    assert trace.header.endpoint == "here"
+    assert trace.end == End(1.0, "failed", Fault("network", "cut"))
+
+
+# What a trace says of its end
+
+
+def test_a_trace_cut_short(read):
+    trace = read(HEADER, ANSWERED, {"ms": 2, "bytes": 3}, b'{"ms": 5, "by', ending=b"")
+    assert (trace.end, trace.ends_ms, trace.is_interrupted) == (None, 2.0, False)
+    error = trace.missing()
+    assert type(error) is SourceError
+    assert error.message == "the trace was cut short after 3 bytes"
+
+
+def test_a_trace_of_which_only_the_end_is_missing_is_whole(read):
+    trace = read(HEADER, ANSWERED, {"ms": 2, "event": "received_all"})
+    assert trace.missing() is None
+
+
+def test_a_trace_of_nothing(read):
+    trace = read(HEADER)
+    assert (trace.lines, trace.size, trace.ends_ms) == ((), 0, 0.0)
+
+
+def test_a_trace_that_was_interrupted(read):
+    trace = read(HEADER, ANSWERED, {"ms": 2, "bytes": 3}, {"ms": 7, "end": "interrupted"})
+    assert (trace.is_interrupted, trace.ends_ms) == (True, 7.0)
+    assert "interrupted after 3 bytes" in trace.missing().message
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("network", NetworkError),
+        ("rate_limited", RateLimited),
+        ("corrupt_stream", CorruptStream),
+        ("device", DeviceError),
+        ("of the future", SourceError),
+    ],
+)
+def test_a_trace_that_failed(read, code, kind):
+    error = {"code": code, "message": "no", "remedy": "yes"}
+    missing = read(HEADER, ANSWERED, {"ms": 7, "end": "failed", "error": error}).missing()
+    assert (type(missing), missing.message, missing.remedy) == (kind, "no", "yes")
+
+
+def test_lines_by_their_time(read):
+    trace = read(
+        HEADER, ANSWERED, {"ms": 2, "bytes": 3}, {"ms": 3, "bytes": 4},
+        {"ms": 2, "decoded_frames": 1, "rate_hz": 8000},
+    )  # fmt: skip
+    assert [type(line).__name__ for line in trace.by_time()] == [
+        "Answer", "Chunk", "Decoded", "Chunk",
+    ]  # fmt: skip
+    assert [line.ms for line in trace.of_source] == [1.5, 2.0, 3.0]

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import errno
+import io
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from tests.session.fakes import (
+    FORMAT,
+    FakeClock,
+    ScriptedSource,
+    UntilCancelled,
+    cut_off,
+    settings,
+    sound,
+)
+from tests.trace.traces import REQUEST, Recorded
+from voicecli.audio import Pcm
+from voicecli.errors import DeviceError, NetworkError, SaveError
+from voicecli.lifecycle import State
+from voicecli.session import Session
+from voicecli.sources.base import SourceInfo
+from voicecli.trace import TraceWriter, read_trace
+from voicecli.trace.lines import Chunk, Decoded
+
+OPENED = ScriptedSource.OPENED
+
+
+class Written:
+    def __init__(self, request=REQUEST, **options):
+        self.file = io.StringIO()
+        self.clock = FakeClock()
+        self.writer = TraceWriter(self.file, "run1", self.clock, request, **options)
+
+    @property
+    def lines(self):
+        text = self.file.getvalue()
+        assert text == "" or text.endswith("\n")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def begin(self):
+        self.writer.requested(1000.0, "http://here/v1")
+        return self.writer
+
+
+def block(frames, value=0):
+    return Pcm(np.full((frames, 1), value, np.int16), FORMAT.rate_hz)
+
+
+def test_each_line_as_it_is_written():
+    written = Written()
+    written.clock.advance(0.25)
+    writer = written.begin()
+    writer.connected(1000.001)
+    writer.retrying(1000.002, NetworkError("reset"), 0.5)
+    writer.requested(1000.5, "again")
+    writer.request_sent(1000.51)
+    writer.answered(1000.6, SourceInfo("opus", "audio/ogg", None, 1))
+    writer.received_bytes(1000.7012345678, b"abc")
+    writer.decoded(1000.702, block(480), 0.1)
+    writer.recognised(1000.702, "opus", FORMAT)
+    writer.received_all(1000.8)
+    writer.state_changed(1001.0, State.PLAYING, State.DRAINING)
+    writer.state_changed(1002.0, State.DRAINING, State.DONE)
+    assert written.lines == [
+        {"schema": "voicecli.trace/1", "run_id": "run1", "started": "2001-09-09T02:03:20.000Z",
+         "endpoint": "http://here/v1", "model": "kokoro", "voice": "af_bella", "format": "opus",
+         "audio": False},
+        {"ms": 1.0, "event": "connected"},
+        {"ms": 2.0, "event": "retrying"},
+        {"ms": 510.0, "event": "request_sent"},
+        {"ms": 600.0, "event": "answered", "requested": "opus", "content_type": "audio/ogg",
+         "rate_hz": None, "channels": 1},
+        {"ms": 701.235, "bytes": 3},
+        {"ms": 702.0, "decoded_frames": 480, "rate_hz": 8000},
+        {"ms": 702.0, "event": "recognised", "format": "opus", "rate_hz": 8000, "channels": 1},
+        {"ms": 800.0, "event": "received_all"},
+        {"ms": 2000.0, "end": "whole"},
+    ]  # fmt: skip
+
+
+def test_the_text_is_not_written():
+    assert REQUEST.text not in Recorded(ScriptedSource([sound(0.1)]), with_audio=True).text
+
+
+def test_what_was_asked_for_may_be_unknown():
+    header = Written(request=None)
+    header.begin()
+    assert [header.lines[0][key] for key in ("model", "voice", "format")] == [None] * 3
+
+
+def test_audio_is_added_where_it_is_wanted():
+    written = Written(with_audio=True)
+    written.begin().received_bytes(1000.5, b"\0\xff")
+    assert written.lines[0]["audio"] is True
+    assert written.lines[1] == {"ms": 500.0, "bytes": 2, "audio": "AP8="}
+
+
+def test_the_onset_is_told_once_with_the_block_that_has_it():
+    written = Written()
+    writer = written.begin()
+    for value in (0, 0, 1000, 1000):
+        writer.decoded(1000.0, block(120, value), 0.0)  # 15 ms each
+    onsets = [line.get("onset_ms") for line in written.lines[1:]]
+    assert onsets == [None, None, 30.0, None]
+
+
+def test_what_a_terminal_would_obey_is_not_written():
+    written = Written()
+    writer = written.begin()
+    writer.answered(1000.0, SourceInfo("\x1b[1mopus", "\x1b[2Jaudio/ogg"))
+    writer.failed(1000.0, NetworkError("\x1b[2Jcut", remedy="\x1b[2Jmend"))
+    writer.state_changed(1000.0, State.DRAINING, State.FAILED)
+    answer, end = written.lines[1:]
+    assert (answer["requested"], answer["content_type"]) == ("opus", "audio/ogg")
+    assert end["error"] == {"code": "network", "message": "cut", "remedy": "mend"}
+
+
+def test_a_failure_has_its_own_time_and_ends_the_trace_with_the_run():
+    written = Written()
+    writer = written.begin()
+    writer.failed(1000.5, NetworkError("cut"))
+    writer.decoded(1000.6, block(8), 0.0)
+    writer.state_changed(1009.0, State.DRAINING, State.FAILED)
+    assert written.lines[-2]["decoded_frames"] == 8
+    told = {"code": "network", "message": "cut"}
+    assert written.lines[-1] == {"ms": 500.0, "end": "failed", "error": told}
+
+
+def test_an_interruption():
+    written = Written()
+    written.begin().state_changed(1001.5, State.PLAYING, State.CANCELLED)
+    assert written.lines[-1] == {"ms": 1500.0, "end": "interrupted"}
+
+
+def test_threads_that_are_late_write_nothing_after_the_end():
+    written = Written()
+    writer = written.begin()
+    writer.state_changed(1001.5, State.PLAYING, State.CANCELLED)
+    writer.received_bytes(1001.6, b"abc")
+    writer.state_changed(1001.7, State.DRAINING, State.DONE)
+    assert [set(line) for line in written.lines[1:]] == [{"ms", "end"}]
+
+
+def test_what_ended_before_it_began_is_nothing():
+    written = Written()
+    written.writer.state_changed(1000.0, State.CONNECTING, State.CANCELLED)
+    written.begin().received_bytes(1000.6, b"abc")
+    assert written.lines == []
+
+
+def test_a_time_before_the_request_is_its_own():
+    written = Written()
+    written.begin().connected(999.0)
+    assert written.file.getvalue().endswith('{"ms": 0.0, "event": "connected"}\n')
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [(OSError(errno.ENOSPC, "No space left on device"), "No space left"), (OSError("odd"), "odd")],
+)
+def test_a_full_disk_is_a_save_error(fault, why):
+    class Full(io.StringIO):
+        def flush(self):
+            raise fault
+
+    with pytest.raises(SaveError, match=f"the trace ends early: {why}"):
+        TraceWriter(Full(), "run1", FakeClock()).requested(1000.0, "x")
+
+
+def test_a_full_disk_disturbs_nothing(caplog):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    writer = TraceWriter(Full(), "run1", FakeClock())
+    session = Session(settings(), observers=[writer], clock=FakeClock())
+    result = session.run([ScriptedSource([sound(0.5)])])
+    assert (result.error, result.spoken_s) == (None, 0.5)
+    (record,) = caplog.records
+    assert record.exc_info is None
+
+
+def test_threads_do_not_mix_their_lines():
+    written = Written()
+    writer = written.begin()
+    works = [
+        lambda: [writer.received_bytes(1000.0 + i, b"x" * 99) for i in range(100)],
+        lambda: [writer.decoded(1000.0 + i, block(8), 0.0) for i in range(100)],
+    ]
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(written.lines) == 201
+
+
+# Of sessions
+
+
+def read(recorded, tmp_path):
+    path = tmp_path / "trace"
+    path.write_text(recorded.text, encoding="utf-8")
+    return read_trace(path)
+
+
+def test_a_session_s_trace_can_be_read(tmp_path):
+    clock = FakeClock()
+    source = ScriptedSource([0.1, OPENED, 0.2, sound(0.5), 0.3, sound(0.25)], clock=clock)
+    recorded = Recorded(source, clock=clock, with_audio=True)
+    trace = read(recorded, tmp_path)
+    assert "".join(trace.text()) == recorded.text
+    assert trace.size == 12_000
+    assert [line.size for line in trace.lines if isinstance(line, Chunk)] == [8000, 4000]
+    assert sum(line.frames for line in trace.lines if isinstance(line, Decoded)) == 6000
+    assert (trace.end.how, trace.missing()) == ("whole", None)
+
+
+@pytest.mark.parametrize("steps", [[sound(0.5), cut_off()], [cut_off(), OPENED]])
+def test_a_session_that_failed(steps, tmp_path):
+    trace = read(Recorded(ScriptedSource(steps)), tmp_path)
+    assert trace.end.how == "failed"
+    assert type(trace.missing()) is NetworkError
+
+
+def test_a_session_that_was_cancelled(tmp_path):
+    step = UntilCancelled()
+    clock, file = FakeClock(), io.StringIO()
+    session = Session(
+        settings(), observers=[TraceWriter(file, "run1", clock)], clock=clock
+    )  # fmt: skip
+    canceller = threading.Thread(target=lambda: (step.reached.wait(20), session.cancel()))
+    canceller.start()
+    session.run([ScriptedSource([sound(0.5), step])])
+    canceller.join()
+    (tmp_path / "trace").write_text(file.getvalue())
+    assert read_trace(tmp_path / "trace").is_interrupted
+
+
+def test_a_session_whose_source_cannot_be_asked_leaves_nothing():
+    def warms():
+        raise DeviceError("no")
+
+    assert Recorded(ScriptedSource([], warms=warms)).text == ""

@@ -1,0 +1,13 @@
+"""Arrival traces: recorded while a run goes on, read to be heard again.
+
+`lines` has the format and what a trace consists of, `writer` the observer that
+writes one, `reader` the only way in for a file.
+"""
+
+from __future__ import annotations
+
+from voicecli.trace.lines import Trace
+from voicecli.trace.reader import read_trace
+from voicecli.trace.writer import TraceWriter
+
+__all__ = ["Trace", "TraceWriter", "read_trace"]
