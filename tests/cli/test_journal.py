@@ -27,6 +27,15 @@ def test_it_appends(tmp_path):
     assert path.read_text() == "one\ntwo\n"
 
 
+def test_it_begins_anew_where_it_is_told_to(tmp_path):
+    path = tmp_path / "log"
+    path.write_text("something long\n")
+    with Journal(path, anew=True) as journal:
+        journal.write("one\n")
+        journal.write("two\n")
+    assert path.read_text() == "one\ntwo\n"
+
+
 def test_what_is_no_text_becomes_an_escape(tmp_path):
     path = tmp_path / "log"
     with Journal(path) as journal:

@@ -9,6 +9,10 @@ import pytest
 
 from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import read_wav, tone
+from voicecli.bench.replay import replay
+from voicecli.playback.policy import BufferPolicy
+from voicecli.trace import read_trace
+from voicecli.trace.lines import Chunk
 
 CLIP_S = 0.1
 RATE = {"X-Sample-Rate": "48000"}
@@ -321,3 +325,80 @@ class TestEventLog:
         assert told.status == 3
         assert told.json["error"]["code"] == "auth"
         assert "cannot write /no/such/folder/events" in told.err
+
+
+class TestTrace:
+    def test_a_run_is_written_and_replays_as_it_was(self, say, server, tmp_path):
+        """Without the audio, what the decoder did is taken from the trace as well."""
+        path = tmp_path / "trace"
+        server.reply = Reply(headers=RATE, pace=2.0, chunk_bytes=960, stall_at_s=0.05,
+                             stall_for_s=0.1)  # fmt: skip
+        told = say("--json", "--trace", str(path), "Hello.")
+        assert told.status == 0, told.err
+        trace = read_trace(path)
+        assert trace.header.has_audio is False
+        once, twice = (replay(trace, BufferPolicy.fixed(0.0)).metrics for _ in range(2))
+        assert once == twice
+        assert set(once) == set(told.json) - {"saved", "clip", "no_device"}
+        for key in ("run_id", "endpoint", "ok", "format", "audio_s", "spoken_s", "bytes", "chunks"):
+            assert once[key] == told.json[key], key
+        for key in ("ttfb_ms", "first_frame_ms", "needed_prebuffer_ms", "generation_ms"):
+            assert once[key] == pytest.approx(told.json[key], abs=0.15), key
+        heard, was = once["underruns"]["sink"], told.json["underruns"]["sink"]
+        assert heard["count"] == was["count"] > 0
+        assert heard["total_ms"] == pytest.approx(was["total_ms"], abs=0.15 + 0.1 * was["count"])
+
+    def test_with_its_audio_it_is_decoded_again(self, say, server, tmp_path):
+        path = tmp_path / "trace"
+        server.clips = clips_of(tone(CLIP_S), formats=["opus"])
+        server.reply = Reply(chunk_bytes=500)
+        told = say("--json", "--format", "opus", "--trace", str(path), "--trace-audio", "Hello.")
+        trace = read_trace(path)
+        once, twice = (replay(trace, BufferPolicy.fixed(0.0)).metrics for _ in range(2))
+        assert once == twice
+        for key in ("ok", "format", "rate_hz", "audio_s", "bytes", "chunks", "leading_silence_ms"):
+            assert once[key] == told.json[key], key
+        assert once["ttfb_ms"] == pytest.approx(told.json["ttfb_ms"], abs=0.11)
+        received = b"".join(line.audio for line in trace.lines if isinstance(line, Chunk))
+        assert received == server.clips["opus"].body
+
+    def test_what_was_asked_for_is_in_it_and_its_text_is_not(self, say, server, tmp_path):
+        path = tmp_path / "trace"
+        say("--trace", str(path), "--voice", "af_bella", "--model", "kokoro", "Words, words.")
+        header = read_trace(path).header
+        assert (header.voice, header.model, header.format) == ("af_bella", "kokoro", "pcm")
+        assert header.endpoint == server.url
+        assert "Words" not in path.read_text()
+
+    def test_a_second_run_replaces_the_first(self, say, tmp_path):
+        path = tmp_path / "trace"
+        runs = [say("--json", "--trace", str(path), "Hi.").json["run_id"] for _ in range(2)]
+        assert read_trace(path).header.run_id == runs[1]
+
+    def test_a_failure_is_in_it(self, say, server, tmp_path):
+        path = tmp_path / "trace"
+        server.reply = error(401, {"detail": "no"})
+        told = say("--json", "--trace", str(path), "Hello.")
+        assert told.status == 3
+        metrics = replay(read_trace(path), BufferPolicy.fixed(0.0)).metrics
+        assert metrics["error"] == told.json["error"]
+
+    @pytest.mark.parametrize("path", ["/no/such/folder/trace", "/dev/full"])
+    def test_one_that_cannot_be_written_is_7_after_the_sound(self, say, path):
+        told = say("--json", "--trace", path, "Hello.")
+        assert told.status == 7
+        assert told.json["spoken_s"] == pytest.approx(CLIP_S)
+        assert told.json["error"]["code"] == "save"
+        assert told.json["error"]["message"].startswith(f"cannot write {path}")
+
+    def test_a_good_log_beside_a_bad_trace(self, say, tmp_path):
+        path = tmp_path / "events"
+        told = say("--event-log", str(path), "--trace", "/dev/full", "Hello.")
+        assert told.status == 7
+        assert "TTS_PLAYBACK_END" in path.read_text()
+
+    def test_audio_without_a_trace_is_a_mistake(self, say, server):
+        told = say("--trace-audio", "Hello.")
+        assert told.status == 2
+        assert "--trace-audio goes with --trace" in told.err
+        assert server.speech_requests == []

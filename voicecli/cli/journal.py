@@ -1,4 +1,4 @@
-"""The file behind ``--event-log``: its faults wait until the sound is over."""
+"""The files behind ``--event-log`` and ``--trace``: their faults wait until the sound is over."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ class Journal(io.TextIOBase):
     """A text file for appending that never raises: `error` tells what went wrong first.
 
     What is written in one call is in the file when the call returns, in one
-    piece: several runs may append to one file. After a fault nothing more is
-    written. `write` may be called from any thread, one at a time.
+    piece: several runs may append to one file. ``anew`` drops what it held
+    before. After a fault nothing more is written. `write` may be called from any
+    thread, one at a time.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, anew: bool = False) -> None:
         self._path = path
         self._descriptor: int | None = None
         self.error: SaveError | None = None
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        if anew:
+            flags |= os.O_TRUNC
         try:
             self._descriptor = os.open(path, flags, 0o666)
         except OSError as error:

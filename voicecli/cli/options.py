@@ -177,6 +177,23 @@ EventLogFile: TypeAlias = Annotated[
         help="Append events to FILE as JSON lines.",
     ),
 ]
+TraceFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--trace",
+        metavar="FILE",
+        rich_help_panel=KEEPING,
+        help="Write to FILE, as JSON lines, when how many bytes came, for `bench --replay`.",
+    ),
+]
+TraceAudio: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--trace-audio",
+        rich_help_panel=KEEPING,
+        help="With --trace: the bytes themselves as well.",
+    ),
+]
 Quiet: TypeAlias = Annotated[
     bool,
     typer.Option("--quiet", "-q", rich_help_panel=TELLING, help="Say nothing but errors."),

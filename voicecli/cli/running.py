@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from voicecli.errors import VoiceError
     from voicecli.playback.base import SinkSnapshot
+    from voicecli.request import SpeechRequest
     from voicecli.sources.base import ByteSource
 
     MakeSources = Callable[[Session], Iterable[ByteSource]]
@@ -43,6 +44,8 @@ class Records(NamedTuple):
     quiet: bool = False
     verbose: bool = False
     fail_on_underrun: bool = False
+    trace: Path | None = None
+    trace_audio: bool = False
 
     @property
     def keeps_audio(self) -> bool:
@@ -61,23 +64,30 @@ def run_session(
     records: Records,
     make_sources: MakeSources,
     *,
+    request: SpeechRequest | None = None,
     learn: Callable[[float], None] | None = None,
 ) -> ExitStatus:
     """Run one session to its end, report it as asked, and return the exit status.
 
-    ``learn`` is told the ``needed_prebuffer`` of a run that was whole and was heard.
+    ``request`` is what a trace says was asked for. ``learn`` is told the
+    ``needed_prebuffer`` of a run that was whole and was heard.
     """
     clock = SystemClock()
     run_id = new_run_id()
     recorder = Recorder(run_id, process_started_at())
     saver = _saver(records, run_id, clock.wall())
-    journal = Journal(records.event_log) if records.event_log is not None else None
+    files: list[Journal] = []
     with contextlib.ExitStack() as stack:
         observers: list[object] = [recorder, _CollectGarbageAgain()]
-        if journal is not None:
-            stack.callback(journal.close)
-            lines = cast("TextIO", journal)  # typeshed has io and typing apart
+        if records.event_log is not None:
+            lines = _open(records.event_log, files, stack)
             observers.append(EventLog(lines, run_id, clock))
+        if records.trace is not None:
+            from voicecli.trace import TraceWriter  # noqa: PLC0415  only where one is asked for
+
+            lines = _open(records.trace, files, stack, anew=True)
+            with_audio = records.trace_audio
+            observers.append(TraceWriter(lines, run_id, clock, request, with_audio=with_audio))
         if wants_progress(quiet=records.quiet):
             progress = ProgressLine()
             stack.callback(progress.close)
@@ -88,11 +98,21 @@ def run_session(
         stack.enter_context(_cancelling(session))
         with failing_as_json(records, recorder):
             result = session.run(make_sources(session))
-        if journal is not None:
-            journal.close()
+        for file in files:
+            file.close()
         if learn is not None and (needed_s := _lesson(result)) is not None:
             learn(needed_s)
-        return _report(result, recorder, saver, journal, records)
+        return _report(result, recorder, saver, files, records)
+
+
+def _open(
+    path: Path, files: list[Journal], stack: contextlib.ExitStack, *, anew: bool = False
+) -> TextIO:
+    """A file for lines, kept in ``files`` for its error, and closed by ``stack`` at the latest."""
+    file = Journal(path, anew=anew)
+    files.append(file)
+    stack.callback(file.close)
+    return cast("TextIO", file)  # typeshed has io and typing apart
 
 
 def _lesson(result: SessionResult) -> float | None:
@@ -185,7 +205,7 @@ def _report(
     result: SessionResult,
     recorder: Recorder,
     saver: Saver | None,
-    journal: Journal | None,
+    files: Iterable[Journal],
     records: Records,
 ) -> ExitStatus:
     """Tell how it went, to people and machines; returns the exit status."""
@@ -201,7 +221,7 @@ def _report(
     save_error = result.saves.error or unmeasured
     if saver is not None:
         save_error = saver.write_metrics(metrics) or save_error
-    save_error = save_error or (journal.error if journal else None)
+    save_error = save_error or next((file.error for file in files if file.error), None)
     late_error = save_error or (_gaps(metrics) if records.fail_on_underrun else None)
     if late_error is not None and metrics["error"] is None:
         metrics["ok"], metrics["error"] = False, describe(late_error)

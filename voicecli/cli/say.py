@@ -122,6 +122,8 @@ def say(
     fail_on_underrun: options.FailOnUnderrun = False,
     json_: options.Json = False,
     event_log: options.EventLogFile = None,
+    trace: options.TraceFile = None,
+    trace_audio: options.TraceAudio = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -134,7 +136,11 @@ def say(
     """
     words = _text(text or [], file)
     fields = _extra(extra or [])
-    records = Records(save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun)
+    if trace_audio and trace is None:
+        raise typer.BadParameter("--trace-audio goes with --trace FILE")
+    records = Records(
+        save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio
+    )
     with failing_as_json(records):
         config = find_config(os.environ)
         choice = EndpointChoice(
@@ -179,6 +185,7 @@ def say(
             settings,
             records.with_folder(config.recordings),
             make_sources,
+            request=request,
             learn=lambda needed_s: history.add(kind, needed_s),
         )
     raise typer.Exit(status)
