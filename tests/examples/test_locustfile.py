@@ -1,0 +1,180 @@
+"""Locust's own master and workers, as processes, run the example on loopback.
+
+Never imported here: Locust replaces the sockets and locks of the process that does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+
+from tests.examples.running import EXAMPLES
+from tests.support.cli import Cli
+from tests.support.speech_server import Reply, SpeechServer, clips_of, error
+from tests.support.tones import tone
+
+PATIENCE_S = 60.0
+CLIP_S = 1.0
+TTFB_S = 0.05
+PACE = 4.0
+KINDS = {"TTFB", "TTFA", "RTF", "continuity", "speech"}
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return clips_of(tone(CLIP_S, rate_hz=24_000), rate_hz=24_000, formats=("opus", "mp3"))
+
+
+@contextlib.contextmanager
+def locust(home, *arguments, key=""):
+    """A process of Locust that runs the example; it does not outlive the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "locust", "-f", str(EXAMPLES / "locustfile.py"), *arguments],
+        env=Cli(home, covered=False).environment(VOICECLI_API_KEY=key),
+        cwd=home, text=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def entries(told):
+    """Rows by kind and name, from what ``--json`` prints; times in ms."""
+    return {
+        (row["method"], row["name"]): SimpleNamespace(
+            count=row["num_requests"],
+            failed=row["num_failures"],
+            least=row["min_response_time"],
+            mean=row["total_response_time"] / row["num_requests"],
+            most=row["max_response_time"],
+        )
+        for row in json.loads(told)
+    }
+
+
+def tables(said):
+    """What the last tables for people say: requests and failures by kind, errors by text."""
+    requests, failures = Counter(), Counter()
+    rows = r"^(\w+) +(?:opus, short|mp3)(?: .*?)? +(\d+) +(\d+)\([\d.]+%\)"
+    for kind, count, failed in re.findall(rows, said, re.MULTILINE):
+        requests[kind] += int(count)
+        failures[kind] += int(failed)
+    errors = Counter()
+    for count, kind, text in re.findall(
+        r"^(\d+) +(\w+) (?:opus, short|mp3): (.*?) *$", said, re.MULTILINE
+    ):
+        errors[kind, text] += int(count)
+    return requests, failures, errors
+
+
+def of(rows, kind):
+    return [entry for (its_kind, _), entry in rows.items() if its_kind == kind]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+def test_a_master_and_two_workers(tmp_path, clips):
+    port = str(free_port())
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(
+            SpeechServer(clips, reply=Reply(ttfb_s=TTFB_S, pace=PACE, chunk_bytes=512))
+        )
+        workers = [
+            stack.enter_context(
+                locust(tmp_path, "--worker", "--master-host", "127.0.0.1", "--master-port", port,
+                       key=key)
+            )
+            for key in ("of-one-worker", "of-the-other")
+        ]  # fmt: skip
+        master = stack.enter_context(
+            locust(
+                tmp_path,
+                *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+                *("--expect-workers", "2", "--headless", "--host", server.url),
+                *("--users", "8", "--spawn-rate", "8", "--run-time", "4s", "--stop-timeout", "10"),
+                "--json",
+            )
+        )
+        told, log = master.communicate(timeout=PATIENCE_S)
+        logs = [worker.communicate(timeout=PATIENCE_S)[1] for worker in workers]
+        asked = server.speech_requests
+    assert [process.returncode for process in (master, *workers)] == [0, 0, 0], (log, logs)
+    assert "Traceback" not in log + "".join(logs)
+
+    by_key = Counter(exchange.headers["authorization"] for exchange in asked)
+    assert set(by_key) == {"Bearer of-one-worker", "Bearer of-the-other"}, "each has its listeners"
+    assert min(by_key.values()) >= 4
+
+    rows = entries(told)
+    assert {kind for kind, _ in rows} == KINDS
+    for kind in KINDS:
+        assert sum(entry.count for entry in of(rows, kind)) == len(asked)
+        assert sum(entry.failed for entry in of(rows, kind)) == 0
+
+    for name in {exchange.json["response_format"] for exchange in asked}:
+        label = "opus, short" if name == "opus" else name
+        ttfb, ttfa, whole = (rows[kind, label] for kind in ("TTFB", "TTFA", "speech"))
+        assert ttfb.least >= TTFB_S * 1e3
+        assert ttfb.mean <= ttfa.mean < whole.mean
+        assert rows["continuity", label].most == 0
+        per_s = rows["RTF", f"{label} (ms per s of audio)"]
+        # What is sent at `PACE` takes 1 / PACE of its length, and the wait for its beginning.
+        assert 0.8 * 1e3 / PACE < per_s.least <= per_s.mean < 1e3
+        assert per_s.mean * CLIP_S == pytest.approx(whole.mean, rel=0.1)
+
+
+def test_what_goes_wrong_is_a_failure_and_the_exit_status_says_so(tmp_path, clips):
+    wrong = {
+        "rate_limited: the server asks for patience (429): slow down": error(
+            429, {"detail": "slow down"}
+        ),
+        "network: the connection was cut after ... bytes": Reply(cut_at=0.5, chunk_bytes=512),
+        "bad_response: ": Reply(
+            body=b"<html>Bad gateway</html>", content_type="text/html", framing="length"
+        ),
+    }
+    with_gap = Reply(pace=2.0, chunk_bytes=512, stall_at_s=0.4, stall_for_s=0.7)
+    with SpeechServer(clips) as server:
+        server.queued.extend([*wrong.values(), with_gap])
+        with locust(
+            tmp_path,
+            *("--headless", "--host", server.url, "--users", "4", "--spawn-rate", "4"),
+            *("--run-time", "2s", "--stop-timeout", "10", "--only-summary"),
+        ) as process:
+            told, log = process.communicate(timeout=PATIENCE_S)
+        asked = len(server.speech_requests)
+    assert process.returncode == 1, log
+    assert "Traceback" not in log
+
+    requests, failed, errors = tables(told + log)
+    for said in wrong:
+        (count,) = (n for (kind, text), n in errors.items() if kind == "speech" and said in text)
+        assert count == 1, said
+    assert errors["continuity", "underrun: the sound had gaps"] == 1
+    assert errors["continuity", "network: the connection was cut after ... bytes"] == 1
+    assert errors.total() == 5
+    assert failed == {"speech": 3, "continuity": 2, "TTFB": 0, "TTFA": 0, "RTF": 0}
+
+    unheard = 2  # the refused one and the page
+    assert requests == {
+        "speech": asked,
+        "TTFB": asked - 1,
+        "TTFA": asked - unheard,
+        "continuity": asked - unheard,
+        "RTF": asked - len(wrong),
+    }
