@@ -10,6 +10,7 @@ from tests.codecs.streams import by, cut, decode_until_fault, joined
 from voicecli.audio import AudioFormat
 from voicecli.codecs.aac import AacDecoder, single_blocks
 from voicecli.codecs.avcodec import MAX_LOST_RUN
+from voicecli.codecs.endmark import DATA_ELEMENT, end_mark
 from voicecli.codecs.mpeg import adts_header
 from voicecli.codecs.mpegsync import MAX_GARBAGE_BYTES, Frame
 from voicecli.errors import CorruptStream, TruncatedStream
@@ -99,6 +100,61 @@ def test_the_encoders_recurring_mark_is_no_seam():
     assert len(decoded(stream)) == BLOCK * 600
 
 
+def marked(frame, padding, *, check=None):
+    """An ADTS frame with an end mark in a data stream element before its sound."""
+    mark = end_mark(padding) if check is None else end_mark(padding)[:-2] + check
+    payload = DATA_ELEMENT + mark + frame[7:]
+    word = int.from_bytes(frame[:7], "big") & ~(0x1FFF << 13)
+    return (word | 7 + len(payload) << 13).to_bytes(7, "big") + payload
+
+
+@pytest.mark.parametrize("padding", [0, 1, 700, BLOCK - 1])
+def test_a_marked_frame_is_cut_to_its_sound(padding):
+    *frames, last = adts_frames(adts(9000))
+    whole = decoded(*frames, last)
+    got = decoded(*frames, marked(last, padding))
+    assert np.array_equal(got, whole[: len(whole) - padding])
+
+
+@pytest.mark.parametrize("tag", [b"", id3v2()])
+def test_behind_a_marked_frame_another_stream_begins(tag):
+    # 256 frames: where FFmpeg's encoder would write its name in any case.
+    *frames, last = adts_frames(adts(BLOCK * 255))
+    assert len(frames) == 255
+    second = adts(3000)
+    got = decoded(*frames, marked(last, 5), tag, second)
+    assert len(got) == BLOCK * 255 - 5 + len(decoded(second))
+    assert np.array_equal(got[BLOCK * 255 - 5 :], decoded(second))
+
+
+def test_a_stream_of_no_sound_between_others_adds_none():
+    empty = adts_frames(adts(2000))[0]
+    whole = decoded(adts(2000))
+    got = decoded(adts(2000), marked(empty, 0), adts(2000))
+    assert np.array_equal(got, np.concatenate([whole, whole]))
+
+
+@pytest.mark.parametrize(
+    ("padding", "check"),
+    [(BLOCK, None), (0xFFFF, None), (5, b"\0\0"), (0x8005, None)],
+    ids=["all of the frame", "more than that", "damaged", "negative"],
+)
+def test_a_mark_that_cannot_be_is_none(padding, check):
+    frames = adts_frames(adts(9000))
+    stream = [*frames[:4], marked(frames[4], padding, check=check), *frames[5:]]
+    assert np.array_equal(decoded(*stream), decoded(*frames))
+
+
+@settings(max_examples=25)
+@given(padding=st.integers(0, 0xFFFF), at=st.integers(0, 8), split=st.integers(1, 60))
+def test_a_lying_mark_costs_a_frame_and_the_priming_behind_it(padding, at, split):
+    frames = adts_frames(adts(9000))
+    stream = b"".join([*frames[:at], marked(frames[at], padding), *frames[at + 1 :]])
+    got = decoded(*by(split, stream))
+    assert len(decoded(*frames)) - len(got) < 2 * BLOCK
+    assert np.array_equal(got, decoded(stream))
+
+
 def test_a_tag_within_a_stream_is_no_seam():
     frames = adts_frames(adts(9000))
     assert np.array_equal(decoded(*frames[:5], id3v2(), *frames[5:]), decoded(adts(9000)))
@@ -142,6 +198,16 @@ def test_frames_taken_apart_are_the_frames_put_together():
     assert [packet[7:] for packet in packets] == [frame[7:] for frame in frames]
     for packet in packets:
         assert adts_header(packet).frame_bytes == len(packet)
+
+
+def test_a_mark_in_a_frame_of_several_blocks_cuts_the_last():
+    *frames, first, last = adts_frames(adts(12000))
+    whole = decoded(*frames, first, last)
+    for padding, left in ((700, BLOCK - 700), (1500, 0)):
+        group = joined_frame([marked(first, padding), last], crc=False)
+        blocks, _ = decode_until_fault(AacDecoder(), [*frames, group])
+        assert np.array_equal(joined(blocks), whole[: len(whole) - BLOCK + left])
+        assert all(block.frames for block in blocks)
 
 
 # --- ends and damage

@@ -19,6 +19,7 @@ from tests.codecs.encoders import (
 from tests.codecs.streams import by, cut, decode_until_fault, joined
 from voicecli.audio import AudioFormat, Pcm
 from voicecli.codecs.avcodec import MAX_LOST_RUN
+from voicecli.codecs.endmark import MARK_BYTES, end_mark
 from voicecli.codecs.mp3 import Gapless, InfoTag, Mp3Decoder, info_tag
 from voicecli.codecs.mpeg import mp3_header
 from voicecli.codecs.mpegsync import MAX_GARBAGE_BYTES, Frame
@@ -327,6 +328,94 @@ def test_padding_without_a_count_is_cut_where_the_stream_ends():
     assert count == 9 * 1152 - 1105
 
 
+# --- the last frame says where the sound ends
+
+
+def marked(frame, padding, *, check=None):
+    """An MP3 frame whose ancillary data, here at the cost of its sound, is an end mark."""
+    mark = end_mark(padding) if check is None else end_mark(padding)[:-2] + check
+    return frame[:-MARK_BYTES] + mark
+
+
+OPEN = with_info_tag(silent_mp3_frame(), 21, lame=(b"Lavc", 576, 0))
+
+
+@pytest.mark.parametrize("padding", [0, 1, 700, 1151])
+def test_a_marked_frame_is_cut_to_its_sound(padding):
+    frame = silent_mp3_frame()
+    assert len(decoded(OPEN, *[frame] * 4, marked(frame, padding))) == 5 * 1152 - 1105 - padding
+    assert len(decoded(*[frame] * 4, marked(frame, padding))) == 5 * 1152 - 529 - padding
+
+
+def test_marked_streams_laid_end_to_end_are_each_cut():
+    frame = silent_mp3_frame()
+    stream = [OPEN, *[frame] * 4, marked(frame, 100)]
+    assert len(decoded(*stream, *stream, id3v2(), *stream)) == 3 * (5 * 1152 - 1105 - 100)
+
+
+def test_a_tag_that_knows_the_end_is_believed_rather_than_the_mark():
+    frame = silent_mp3_frame()
+    file = with_info_tag(frame, 21, mp3_frames=5, lame=(b"Lavc", 576, 529 + 300))
+    for padding in (0, 300, 900):
+        got = decoded(file, *[frame] * 4, marked(frame, padding))
+        assert len(got) == 5 * 1152 - 1105 - 300
+
+
+def test_the_mark_tells_what_is_padding_beyond_what_the_tag_tells():
+    frame = silent_mp3_frame()
+    tag = with_info_tag(frame, 21, lame=(b"Lavc", 576, 529 + 1152))
+    assert len(decoded(tag, *[frame] * 5)) == 4 * 1152 - 1105
+    for padding in (0, 1, 1151):
+        got = decoded(tag, *[frame] * 4, marked(frame, padding))
+        assert len(got) == 4 * 1152 - 1105 - padding
+
+
+@pytest.mark.parametrize(
+    ("padding", "check"),
+    [(1152, None), (0xFFFF, None), (5, b"\0\0"), (0x8005, None)],
+    ids=["all of the frame", "more than that", "damaged", "negative"],
+)
+def test_a_mark_that_cannot_be_is_none(padding, check):
+    frame = silent_mp3_frame()
+    assert len(decoded(OPEN, *[frame] * 4, marked(frame, padding, check=check))) == 5 * 1152 - 1105
+
+
+@settings(max_examples=25)
+@given(
+    paddings=st.lists(st.none() | st.integers(0, 2000), min_size=5, max_size=5),
+    split=st.integers(1, 500),
+)
+def test_a_lying_mark_cuts_its_own_frame_alone(paddings, split):
+    frame = silent_mp3_frame()
+    frames = [frame if padding is None else marked(frame, padding) for padding in paddings]
+    lies = [padding if padding and padding < 1152 else 0 for padding in paddings]
+    left = max(0, 1152 - 1105 - lies[0]) + sum(1152 - lie for lie in [*lies[1:], 0])
+    assert len(decoded(*by(split, OPEN + b"".join([*frames, frame])))) == left
+
+
+def test_frames_without_a_tag_behind_a_marked_one_are_another_stream():
+    frame = silent_mp3_frame()
+    stream = [OPEN, *[frame] * 4, marked(frame, 100)]
+    whole = 5 * 1152 - 1105 - 100
+    assert len(decoded(*stream, *[frame] * 3)) == whole + 3 * 1152
+    file = with_info_tag(frame, 21, mp3_frames=5, lame=(b"Lavc", 576, 529 + 100))
+    assert len(decoded(file, *stream[1:], *[frame] * 3)) == whole + 3 * 1152
+
+
+def test_a_mark_within_a_file_whose_end_is_known_is_not_believed():
+    frame = silent_mp3_frame()
+    file = with_info_tag(frame, 21, mp3_frames=5, lame=(b"Lavc", 576, 529 + 100))
+    assert len(decoded(file, frame, marked(frame, 9), *[frame] * 3)) == 5 * 1152 - 1105 - 100
+
+
+def test_a_marked_frame_whose_sound_is_damaged_still_tells_the_end():
+    *frames, last = mp3_frames(raw_mp3(9000))
+    whole = decoded(*frames)
+    got = decoded(*frames, marked(spoil(last), 300))
+    assert len(got) == len(whole) + LSF_FRAME - 300
+    assert np.array_equal(got[: len(whole)], whole)
+
+
 def test_frames_with_crc_decode():
     frame = silent_mp3_frame(b"\xff\xfa\x90\xc4")
     assert decoded(*[frame] * 4).shape == (4 * 1152 - 529, 1)
@@ -353,6 +442,27 @@ def test_gapless_cuts_head_and_tail_wherever_the_blocks_lie(sizes, head, tail, k
     out += gapless.finish()
     assert np.array_equal(joined(out).ravel(), whole[head : max(head, total - tail)].ravel())
     assert all(block.frames for block in out)
+
+
+@given(
+    sizes=st.lists(st.integers(20, 50), min_size=1, max_size=12),
+    tail=st.integers(0, 40),
+    more=st.integers(0, 19),
+    known=st.booleans(),
+)
+def test_a_tail_that_proves_longer_with_the_last_block_is_cut(sizes, tail, more, known):
+    total = sum(sizes)
+    whole = np.arange(total, dtype=np.float32)[:, None]
+    gapless = Gapless(0, tail, total if known else None)
+    out, at = [], 0
+    for size in sizes:
+        if at + size == total:
+            gapless.extend(more)
+        out += gapless.take(Pcm(whole[at : at + size], 24000))
+        at += size
+    out += gapless.finish()
+    kept = max(0, total - tail - (0 if known else more))
+    assert np.array_equal(joined(out).ravel(), whole[:kept].ravel())
 
 
 def test_gapless_gives_back_what_a_cut_file_held():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections import deque
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,7 +60,9 @@ def test_the_header_tells_the_length_that_came_to_be(tmp_path, kind):
     saved = writer(path, kind)
     saved.write(noise(10_001))
     put_away(saved)
-    assert len(read(path, kind)) == 10_001  # for MP3 only the patched header can say it
+    # FFmpeg reads neither the mark in our last MP3 frame nor past what a header says.
+    with av.open(path) as file:
+        assert sum(frame.samples for frame in file.decode(audio=0)) == 10_001
 
 
 @settings(max_examples=40)

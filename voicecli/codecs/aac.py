@@ -5,7 +5,9 @@ a lapped transform, so the first block a decoder puts out has no predecessor to
 overlap with and is half of a window, aliased. Every encoder therefore primes
 with at least one block (FFmpeg's with 1024 frames, Apple's with 2112), and this
 block is not played. What an encoder primes beyond it, and the padding of the
-last block, less than 1024 frames with FFmpeg's, cannot be known and is played.
+last block, less than 1024 frames with FFmpeg's, cannot be known and is played;
+unless the last block tells its padding itself, as those of our own encoder do
+(`voicecli.codecs.endmark`).
 
 SBR (HE-AAC) is not in the ADTS header either: rate and frames per block come
 from the decoded block.
@@ -13,9 +15,11 @@ from the decoded block.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.avcodec import Concealer, PacketDecoder
+from voicecli.codecs.endmark import DATA_ELEMENT, MARK_BYTES, adts_padding
 from voicecli.codecs.mpeg import ADTS
 from voicecli.codecs.mpegsync import FrameReader
 from voicecli.codecs.push import PushDecoder
@@ -30,15 +34,16 @@ if TYPE_CHECKING:
 _FIXED_HEADER_BYTES = 7
 _CRC_BYTES = 2
 _IDENT_EVERY_FRAMES = 256
+_IDENT_WITHIN_BYTES = 8 + len(DATA_ELEMENT) + MARK_BYTES  # the first frame may be the last too
 
 
 class AacDecoder(PushDecoder):
     """AAC-LC and HE-AAC in ADTS to float32; see `voicecli.codecs.base.Decoder`.
 
     Streams laid end to end are told apart by a change of rate, channels or
-    profile, and by the mark of FFmpeg's encoder; other seams play the second
-    stream's priming. ID3 tags do not count as seams: HLS puts one before each
-    segment. Damaged frames become silence of their length.
+    profile, by the end mark of our encoder, and by the name of FFmpeg's; other
+    seams play the second stream's priming. ID3 tags do not count as seams: HLS
+    puts one before each segment. Damaged frames become silence of their length.
     """
 
     def __init__(self) -> None:
@@ -66,6 +71,15 @@ class AacDecoder(PushDecoder):
             self._concealer = Concealer(PacketDecoder("aac"))
             self._priming = True
         self._adts_frames += 1
+        blocks = list(self._decode(frame))
+        self._decoded_any |= self._concealer.decoded_any
+        padding_frames = adts_padding(frame)
+        if padding_frames is not None:
+            self._identity = None  # whatever follows is another stream
+            blocks[-1:] = [part for pcm in blocks[-1:] for part in _unpadded(pcm, padding_frames)]
+        yield from blocks
+
+    def _decode(self, frame: Frame) -> Iterator[Pcm]:
         packets = single_blocks(frame)
         for packet in packets:
             for pcm in self._concealer.decode(packet, frame.header.frames // len(packets)):
@@ -73,7 +87,6 @@ class AacDecoder(PushDecoder):
                     self._priming = False
                 else:
                     yield pcm
-        self._decoded_any |= self._concealer.decoded_any
 
     def _opens_stream(self, frame: Frame) -> bool:
         """Whether FFmpeg's encoder signed this frame as its first.
@@ -83,8 +96,15 @@ class AacDecoder(PushDecoder):
         payload: where the name stands elsewhere, another stream has begun.
         """
         at = frame.header.header_bytes
-        signed = b"Lavc" in frame.data[at : at + 8]
+        signed = b"Lavc" in frame.data[at : at + _IDENT_WITHIN_BYTES]
         return signed and self._adts_frames % _IDENT_EVERY_FRAMES != 0
+
+
+def _unpadded(pcm: Pcm, padding_frames: int) -> Iterator[Pcm]:
+    """What is left of a block, which may be nothing."""
+    samples = pcm.samples[: max(0, pcm.frames - padding_frames)]
+    if len(samples):
+        yield replace(pcm, samples=samples)
 
 
 def single_blocks(frame: Frame) -> list[bytes]:

@@ -13,6 +13,10 @@ A decoder adds 528 samples, and one more for the overlap of the first granule, s
 that ``delay + 529`` frames go at the head and ``padding - 529`` at the tail, as
 in LAME's and FFmpeg's own decoders. Where there is no tag, as in streams made
 on the fly, only the decoder's own 529 are certain, and only they are cut.
+
+Streams of our own encoder tell the delay in the tag, and the padding, beyond what
+the tag says of it, in the last frame (`voicecli.codecs.endmark`). Where the tag
+counts the frames it knows the end as well, and is believed: it was written last.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.avcodec import Concealer, PacketDecoder
+from voicecli.codecs.endmark import mp3_padding
 from voicecli.codecs.mpeg import MP3
 from voicecli.codecs.mpegsync import FrameReader
 from voicecli.codecs.push import PushDecoder
@@ -126,6 +131,11 @@ class Gapless:
             self._total, self._tail = None, 0
         yield from self._release((self._total or self._position) - self._tail)
 
+    def extend(self, frames: int) -> None:
+        """Learn that the next block is the last, and the tail longer; no news to a known total."""
+        if self._total is None:
+            self._tail += frames
+
     def finish(self, *, cut: bool = False) -> Iterator[Pcm]:
         """End the file; ``cut`` says that its end, and so its padding, is missing."""
         if cut or self.short:
@@ -163,6 +173,7 @@ class Mp3Decoder(PushDecoder):
         self._gapless = Gapless()
         self._tag: InfoTag | None = None
         self._mp3_frames = 0
+        self._is_over = False  # the file, by what its latest frame said
         self._cut: TruncatedStream | None = None
 
     def _push(self, data: bytes) -> Iterator[Pcm]:
@@ -188,16 +199,21 @@ class Mp3Decoder(PushDecoder):
 
     def _take(self, frame: Frame) -> Iterator[Pcm]:
         tag = info_tag(frame)
-        if tag is not None or (frame.after_tag and not self._gapless.short):
+        begins = frame.after_tag or self._is_over
+        if tag is not None or (begins and not self._gapless.short):
             yield from self._end_file()
             self._begin_file(frame, tag)
         if tag is None:
             self._mp3_frames += 1
+            padding_frames = mp3_padding(frame)
+            self._is_over = padding_frames is not None
+            if padding_frames is not None:
+                self._gapless.extend(padding_frames)
             for pcm in self._concealer.decode(frame.data, frame.header.frames):
                 yield from self._gapless.take(pcm)
 
     def _begin_file(self, frame: Frame, tag: InfoTag | None) -> None:
-        self._tag, self._mp3_frames = tag, 0
+        self._tag, self._mp3_frames, self._is_over = tag, 0, False
         if tag is None:
             starts = not self._concealer.decoded_any and _reservoir_bytes(frame) == 0
             self._gapless = Gapless(head=DECODER_DELAY_FRAMES if starts else 0)

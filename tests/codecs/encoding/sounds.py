@@ -13,7 +13,6 @@ CODECS = ("pcm", "wav", "flac", "opus", "mp3", "aac")
 LOSSLESS = ("pcm", "wav", "flac")
 LOSSY = ("opus", "mp3", "aac")
 
-AAC_BLOCK = 1024
 MP3_DELAY = 576 + 529
 
 
@@ -77,15 +76,9 @@ def mp3_block(rate_hz):
     return 1152 if rate_hz >= 32_000 else 576
 
 
-def length(codec, frames, from_hz, to_hz, *, file):
-    """Frames that a decoder gives back; see the table in `voicecli.codecs.encoding.base`."""
-    coded = -(-frames * to_hz // from_hz)
-    if codec == "aac":
-        return -(-coded // AAC_BLOCK) * AAC_BLOCK
-    if codec == "mp3" and not file:
-        block = mp3_block(to_hz)
-        return -(-(coded + MP3_DELAY) // block) * block - MP3_DELAY
-    return coded
+def length(frames, from_hz, to_hz):
+    """Frames that a decoder gives back."""
+    return -(-frames * to_hz // from_hz)
 
 
 def lag(reference, heard):

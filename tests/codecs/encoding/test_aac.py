@@ -5,8 +5,11 @@ import pytest
 
 from tests.codecs.encoders import adts_frames
 from tests.codecs.encoding.sounds import decoded, encoded, floats, sound
+from voicecli.codecs.avcodec import PacketDecoder
 from voicecli.codecs.encoding.aac import RATES_HZ, AacEncoder
-from voicecli.codecs.mpeg import adts_header
+from voicecli.codecs.endmark import DATA_ELEMENT, MARK_BYTES, adts_padding
+from voicecli.codecs.mpeg import ADTS, adts_header
+from voicecli.codecs.mpegsync import FrameReader
 from voicecli.errors import ConfigError
 
 
@@ -30,10 +33,35 @@ def test_no_block_more_than_the_sound_needs(frames, packets):
     assert len(adts_frames(data)) == packets
 
 
-def test_behind_the_sound_there_is_silence():
-    got = floats(decoded("aac", encoded("aac", sound(2_048 + 200))[0]))
-    assert len(got) == 3_072
-    assert np.abs(got[2_048 + 400 :]).max() < 0.02
+@pytest.mark.parametrize(("frames", "padding"), [(0, 0), (1, 1_023), (1_024, 0), (1_025, 1_023)])
+def test_the_last_frame_and_no_other_is_marked(frames, padding):
+    data, _ = encoded("aac", sound(frames))
+    marks = [adts_padding(frame) for frame in FrameReader(ADTS).feed(data)]
+    assert marks == [None] * (len(marks) - 1) + [padding]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_who_does_not_know_the_mark_hears_the_same_and_silence_behind_it(channels):
+    data, _ = encoded("aac", sound(2_048 + 200, channels=channels))
+    *before, last = adts_frames(data)
+    bare = framed(last, last[7 + MARK_BYTES + len(DATA_ELEMENT) :])
+    ours = floats(decoded("aac", data))
+    with_mark, without = (
+        np.concatenate([block.samples for frame in frames for block in libav.decode(frame)])
+        for libav, frames in (
+            (PacketDecoder("aac"), [*before, last]),
+            (PacketDecoder("aac"), [*before, bare]),
+        )
+    )
+    assert np.array_equal(with_mark, without)
+    assert np.array_equal(with_mark[1_024:][: 2_048 + 200], ours)
+    assert np.abs(with_mark[1_024 + 2_048 + 400 :]).max() < 0.02
+
+
+def framed(like, payload):
+    """``payload`` behind the ADTS header of another frame."""
+    word = int.from_bytes(like[:7], "big") & ~(0x1FFF << 13)
+    return (word | 7 + len(payload) << 13).to_bytes(7, "big") + payload
 
 
 def test_the_bitrate_is_kept():

@@ -65,6 +65,24 @@ def test_ffprobe_finds_nothing_to_say_of_a_stream(tmp_path, codec):
     assert probed(path)[1] == ""
 
 
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "bitrate_bps"),
+    [(24_000, 1, None), (48_000, 2, None), (8_000, 1, 40_000), (44_100, 1, 48_000)],
+)
+@pytest.mark.parametrize("codec", ["mp3", "aac"])
+def test_ffmpeg_does_not_mind_the_mark_in_the_last_frame(
+    tmp_path, codec, rate_hz, channels, bitrate_bps
+):
+    path, heard = tmp_path / f"sound.{codec}", tmp_path / "heard.raw"
+    samples = sound(30_001, rate_hz, channels)
+    path.write_bytes(encoded(codec, samples, rate_hz, bitrate_bps=bitrate_bps)[0])
+    said = run("ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", str(heard))
+    assert said.stderr == ""
+    surplus = heard.stat().st_size // (2 * channels) - 30_001
+    # FFmpeg plays the silence behind it, and of AAC the priming before it.
+    assert 0 <= surplus < (2_048 if codec == "aac" else 1_152)
+
+
 @pytest.mark.parametrize("codec", ["opus", "flac", "wav", "mp3"])
 def test_ffmpeg_hears_as_many_frames_as_went_in(tmp_path, codec):
     path, heard = tmp_path / f"sound.{codec}", tmp_path / "heard.raw"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 
 import av
+import numpy as np
 import pytest
 
 from tests.codecs.encoders import mp3_frames
-from tests.codecs.encoding.sounds import MP3_DELAY, encoded, mp3_block, sound
+from tests.codecs.encoding.sounds import MP3_DELAY, decoded, encoded, mp3_block, sound
 from voicecli.codecs.encoding.infotag import Counts, info_frame
 from voicecli.codecs.encoding.mp3 import RATES_HZ, Mp3Encoder
+from voicecli.codecs.endmark import mp3_padding
 from voicecli.codecs.mp3 import InfoTag, info_tag
 from voicecli.codecs.mpeg import MP3
 from voicecli.codecs.mpegsync import FrameReader
@@ -54,7 +56,8 @@ def test_frames_have_the_bitrate_that_was_asked_for(rate_hz, bitrates, channels)
         )
         _, *frames = mp3_frames(data)
         block_s = mp3_block(rate_hz) / rate_hz
-        bps = 8 * sum(map(len, frames)) / (len(frames) * block_s)
+        # The last may have been given more, for its mark.
+        bps = 8 * sum(map(len, frames[:-1])) / ((len(frames) - 1) * block_s)
         assert bps == pytest.approx(bitrate_bps, rel=0.01)
         assert tag_of(data) is not None
 
@@ -96,6 +99,25 @@ def test_the_frame_of_a_tag_is_the_streams_or_the_next_with_room():
     assert len(tag) == 192  # at 56 kbit/s 168 bytes: one too short
 
 
+@pytest.mark.parametrize("frames", [0, 1, 47, 48, 5_000, 24_000])
+def test_the_last_frame_and_no_other_is_marked(frames):
+    for data in encoded("mp3", sound(frames)):
+        _, *marks = [mp3_padding(frame) for frame in FrameReader(MP3).feed(data)]
+        assert marks == [None] * (len(marks) - 1) + [(-frames - MP3_DELAY) % 576]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(
+    ("rate_hz", "bitrate_bps"),
+    [(8_000, 64_000), (8_000, 8_000), (24_000, 160_000), (48_000, 32_000), (48_000, 320_000)],
+)
+def test_a_stream_is_exact_at_any_bitrate_even_of_noise(rate_hz, bitrate_bps, channels):
+    noise = np.random.default_rng(1).uniform(-1, 1, (12_000, channels)).astype(np.float32)
+    for frames in range(9_000, 12_000, 101):
+        stream, file = encoded("mp3", noise[:frames], rate_hz, bitrate_bps=bitrate_bps)
+        assert len(decoded("mp3", stream)) == len(decoded("mp3", file)) == frames
+
+
 def test_frames_stand_alone():
     """No frame's data begins in one before it (``main_data_begin``, 8 bits in MPEG-2)."""
     data, _ = encoded("mp3", sound(24_000))
@@ -105,7 +127,7 @@ def test_frames_stand_alone():
 def test_a_count_of_bytes_beyond_32_bits_is_unknown():
     data, _ = encoded("mp3", sound(1_000))
     _, like, *_ = mp3_frames(data)
-    tag = info_frame(like, "Lavc", 576, Counts(1 << 24, 1 << 33, 600))
+    tag = info_frame(like, "Lavc", 576, 600, Counts(1 << 24, 1 << 33))
     at = tag.index(b"Info")
     assert tag[at + 12 : at + 16] == b"\xff\xff\xff\xff"
 

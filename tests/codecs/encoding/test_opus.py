@@ -83,6 +83,35 @@ def test_granules_count_packets_and_the_last_the_length(frames):
     assert len(decoded("opus", data)) == frames
 
 
+def late_us(samples, rate_hz):
+    """By how much the rising tone is late: the slope of its phase over 250 to 3000 Hz."""
+    window = np.hanning(len(samples))
+    got = np.fft.rfft(floats(samples)[:, 0] * window)
+    due = np.fft.rfft(floats(sound(len(samples), rate_hz))[:, 0] * window)
+    hz = np.fft.rfftfreq(len(samples), 1 / rate_hz)
+    cross = (got * due.conj())[(hz > 250) & (hz < 3_000)]
+    hz = hz[(hz > 250) & (hz < 3_000)]
+    weight = np.abs(cross)
+    return -1e6 * np.sum(weight * np.angle(cross) * hz) / np.sum(weight * hz**2) / (2 * np.pi)
+
+
+@pytest.mark.parametrize(
+    ("bitrate_bps", "early_us"), [(12_000, 47), (24_000, 47), (40_000, 0), (64_000, 0)]
+)
+def test_silk_is_early_by_a_part_of_a_frame_and_celt_is_not(bitrate_bps, early_us):
+    """libopus evens out the delays of SILK's resamplers in whole frames of SILK's own rate.
+
+    (``delay_matrix_enc`` and ``delay_matrix_dec`` in silk/resampler.c.) What is left
+    of it is the same in opusenc and opusdec, and at every rate that is decoded: no
+    matter of pre-skip, whose 312 are whole frames at all of Opus's rates. RFC 7845 §4.2
+    has one pre-skip for both modes, which may change within a stream.
+    """
+    data, _ = encoded("opus", sound(48_000), bitrate_bps=bitrate_bps)
+    for rate_hz in (24_000, 48_000):
+        late = late_us(decoded("opus", data, rate_hz), rate_hz)
+        assert late == pytest.approx(-early_us, abs=3)
+
+
 @pytest.mark.parametrize("page_ms", [20, 100, 1_000])
 def test_a_page_that_is_full_before_its_time_is_closed(page_ms):
     encoder = OpusEncoder(48_000, 2, bitrate_bps=510_000, page_ms=page_ms, serial=7)

@@ -2,9 +2,9 @@
 
 ADTS tells neither priming nor length. libav's encoder primes with one block,
 which every decoder's first half of a window makes unplayable anyway, and
-`voicecli.codecs.aac` does not play it: so the beginning is exact. The end is not
-to be had: the last block is filled with silence, and nothing can say how much.
-A round trip gives the length rounded up to whole blocks of 1024 frames.
+`voicecli.codecs.aac` does not play it: so the beginning is exact. The last block
+is filled up with silence. How much of it, it says itself (`voicecli.codecs.endmark`);
+a decoder that does not know the mark plays up to 1023 frames of silence.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from voicecli.codecs.encoding.avencoder import PacketEncoder
 from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
 from voicecli.codecs.encoding.push import Coded
+from voicecli.codecs.endmark import DATA_ELEMENT, end_mark
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class AacEncoder(LossyEncoder):
 
     def _framed(self, packet: bytes) -> Coded:
         self._packets += 1
+        if self._packets == self._due_blocks:
+            packet = DATA_ELEMENT + end_mark(self._surplus_frames) + packet
         header = self._fixed | _HEADER_BYTES + len(packet) << 13
         data = header.to_bytes(_HEADER_BYTES, "big") + packet
         return Coded(data, (self._packets - 1) * BLOCK_FRAMES)

@@ -20,7 +20,8 @@ What every implementation keeps, and ``tests/codecs/encoding/test_contract.py`` 
   share is less, and the last more, than what the chunk was made of.
 - A decoder that trims as its format says gets back as many frames as went in,
   ``rate_hz`` apart, which may differ from the rate fed where the codec lacks that.
-  Two formats cannot say it in a stream; `Encoder.header_patch` and the table tell.
+  Two formats have no field for it in a stream, and say it in a place that our own
+  decoders alone look at (`voicecli.codecs.endmark`); the table tells who knows what.
 - NaN becomes silence, and floats beyond ±1.0 are clipped.
 - Memory is one block of the codec and, for Opus, one page.
 
@@ -31,10 +32,12 @@ pcm     exact                    (nothing to patch)           nothing
 wav     exact                    exact, and told in advance   nothing
 flac    exact                    exact, told, with MD5        nothing
 opus    exact                    (nothing to patch)           pre-skip, last granule
-mp3     up to one MP3 frame      exact                        the info tag's delays
+mp3     exact to ours; to        exact                        the info tag's delays, or
+        others up to one frame                                its delay and the mark
         of silence behind it
-aac     up to 1024 frames of     the same: ADTS has no field  the first block
-        silence behind it        for it
+aac     exact to ours; to        (nothing to patch)           the first block, and by
+        others up to 1023                                     the mark of the last
+        frames of silence
 ======  =======================  ===========================  =========================
 """
 

@@ -19,15 +19,16 @@ the side information, where sound would be, stand::
 (gabriel.mp3-tech.org/mp3infotag.html; libavformat's mp3enc.c and mp3dec.c.)
 
 In a stream the number of frames and the padding are not known. The tag then has
-no frame count, padding 0, and 0xFFFFFFFF bytes: FFmpeg believes a tag that has
-one of the two counts, cuts the delay, and leaves this frame out of the sound. To
-one that has neither it listens, and is a frame late.
+no frame count, no padding to speak of, and 0xFFFFFFFF bytes: FFmpeg believes a tag
+that has one of the two counts, cuts the delay, and leaves this frame out of the
+sound. To one that has neither it listens, and is a frame late.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voicecli.codecs.encoding.ancillary import side_bytes
 from voicecli.codecs.flacheader import crc16
 from voicecli.codecs.mpeg import FrameHeader, mp3_header
 
@@ -40,37 +41,37 @@ _SEEK_TABLE = bytes(256 * percent // 100 for percent in range(100))
 _CONSTANT_BITRATE = 1
 _NO_CRC, _BITRATE, _PADDED, _MODE_EXTENSION = 1 << 16, 0xF << 12, 1 << 9, 3 << 4
 _BITRATE_SHIFT, _BITRATES = 12, 15
-_MPEG1_FRAMES = 1152
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is known only at the end: MP3 frames and their bytes, and PCM frames of padding.
+    """What is known only at the end: MP3 frames and their bytes.
 
     The info frame itself is not counted here.
     """
 
     mp3_frames: int
     data_bytes: int
-    padding_frames: int
 
 
-def info_frame(like: bytes, writer: str, delay_frames: int, counts: Counts | None = None) -> bytes:
+def info_frame(
+    like: bytes, writer: str, delay_frames: int, padding_frames: int, counts: Counts | None = None
+) -> bytes:
     """An info tag for a stream of constant bitrate, in a frame that says nothing else.
 
     ``like`` is a frame of the stream; on it alone depends the length, so that one
     tag can be written over another. ``writer`` opens with "LAME", "Lavf" or
-    "Lavc", for no other's delays are believed. ``counts`` is None in a stream.
+    "Lavc", for no other's delays are believed. ``counts`` is None in a stream, and
+    ``padding_frames`` there the least that there will be, 0 for nothing known.
     """
     head, header = _roomy_header(like)
-    head += bytes(_side_bytes(header))
+    head += bytes(side_bytes(header))  # all zero for silence
     if counts is None:
-        data_bytes, padding_frames = UNKNOWN_BYTES, 0
+        data_bytes = UNKNOWN_BYTES
         tag = b"Info" + _word(_HAS_BYTES) + _word(data_bytes)
     else:
         data_bytes = min(header.frame_bytes + counts.data_bytes, UNKNOWN_BYTES)
-        padding_frames = counts.padding_frames
         flags = _HAS_FRAMES | _HAS_BYTES | _HAS_TABLE | _HAS_QUALITY
         tag = b"Info" + _word(flags) + _word(counts.mp3_frames) + _word(data_bytes)
         tag += _SEEK_TABLE + _word(0)
@@ -92,15 +93,8 @@ def _roomy_header(like: bytes) -> tuple[bytes, FrameHeader]:
         (head, header)
         for head in heads
         if (header := mp3_header(head))
-        and header.frame_bytes >= _HEADER_BYTES + _side_bytes(header) + _TAG_BYTES
+        and header.frame_bytes >= _HEADER_BYTES + side_bytes(header) + _TAG_BYTES
     )
-
-
-def _side_bytes(header: FrameHeader) -> int:
-    """Length of the side information, all zero for silence (ISO/IEC 11172-3 §2.4.1.7)."""
-    if header.frames == _MPEG1_FRAMES:
-        return 17 if header.channels == 1 else 32
-    return 9 if header.channels == 1 else 17
 
 
 def _word(value: int) -> bytes:

@@ -81,6 +81,12 @@ class LossyEncoder(PushEncoder):
             yield from self._encode(block)
         yield from self._end()
 
+    @property
+    def _surplus_frames(self) -> int:
+        """Frames of silence behind the sound in what the due blocks decode to."""
+        assert self._due_blocks is not None
+        return self._due_blocks * self._blocks.size - self._delay_frames - self._length
+
     def _put(self, samples: Samples) -> Iterator[Coded]:
         for block in self._blocks.put(samples):
             yield from self._encode(block)

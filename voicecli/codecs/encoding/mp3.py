@@ -2,9 +2,15 @@
 
 LAME delays the sound by 576 frames and every decoder by 529 more, so a stream
 opens with an info tag (`voicecli.codecs.encoding.infotag`) that has players cut
-both: the beginning is exact. The end is silence up to a whole MP3 frame, and how
-much of it the tag could tell only beforehand. The header patch says it after the
-fact, and makes a file exact at both ends.
+both: the beginning is exact. The end is silence up to a whole MP3 frame. How much
+of it, the tag could tell only beforehand; our own decoder learns it from the last
+frame (`voicecli.codecs.endmark`), everybody from a file whose header patch was
+written.
+
+The mark needs sixteen bytes, for which the last frame gets a higher bitrate. At
+the highest there is none, and noise fills its frames to the brim. A stream of that
+bitrate goes on for one frame more than the sound, and says so in its tag: there a
+decoder of ours is a frame late.
 """
 
 from __future__ import annotations
@@ -13,10 +19,12 @@ from typing import TYPE_CHECKING
 
 import av
 
+from voicecli.codecs.encoding.ancillary import with_ancillary
 from voicecli.codecs.encoding.avencoder import PacketEncoder
 from voicecli.codecs.encoding.infotag import Counts, info_frame
 from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
 from voicecli.codecs.encoding.push import Coded
+from voicecli.codecs.endmark import end_mark
 from voicecli.codecs.mp3 import DECODER_DELAY_FRAMES
 from voicecli.errors import ConfigError
 
@@ -57,20 +65,19 @@ class Mp3Encoder(LossyEncoder):
         self, sample_rate_hz: int, channels: int, *, bitrate_bps: int | None = None
     ) -> None:
         rate_hz = coded_rate_hz(sample_rate_hz, RATES_HZ)
+        bitrate_bps = _checked_bps(bitrate_bps, rate_hz, channels)
         self._codec = PacketEncoder(
-            "libmp3lame",
-            "fltp",
-            rate_hz,
-            channels,
-            bitrate_bps=_checked_bps(bitrate_bps, rate_hz, channels),
-            options=_OPTIONS,
+            "libmp3lame", "fltp", rate_hz, channels, bitrate_bps=bitrate_bps, options=_OPTIONS
         )
+        highest_kbps = (_MPEG1_KBPS if rate_hz >= _MPEG1_FROM_HZ else _MPEG2_KBPS)[-1]
+        is_highest = bitrate_bps == 1000 * highest_kbps
+        self._silent_frames = self._codec.block_frames if is_highest else 0
         super().__init__(
             sample_rate_hz,
             channels,
             rate_hz=rate_hz,
             block_frames=self._codec.block_frames,
-            delay_frames=ENCODER_DELAY_FRAMES + DECODER_DELAY_FRAMES,
+            delay_frames=ENCODER_DELAY_FRAMES + DECODER_DELAY_FRAMES + self._silent_frames,
         )
         self._writer = "Lavc{}.{}".format(*av.library_versions["libavcodec"])
         self._first = b""
@@ -89,16 +96,19 @@ class Mp3Encoder(LossyEncoder):
     def _counted(self, packet: bytes) -> Coded:
         self._first = self._first or packet
         self._packets += 1
+        if self._packets == self._due_blocks:
+            packet = with_ancillary(packet, end_mark(self._surplus_frames)) or packet
         self._data_bytes += len(packet)
         return Coded(packet, self._packets * self._blocks.size - self._delay_frames)
 
     def _header(self) -> bytes:
-        return info_frame(self._first, self._writer, ENCODER_DELAY_FRAMES)
+        padding_frames = self._silent_frames and self._silent_frames + DECODER_DELAY_FRAMES
+        return info_frame(self._first, self._writer, ENCODER_DELAY_FRAMES, padding_frames)
 
     def _patch(self) -> bytes | None:
-        padding = self._packets * self._blocks.size - ENCODER_DELAY_FRAMES - self._length
-        counts = Counts(self._packets, self._data_bytes, padding)
-        return info_frame(self._first, self._writer, ENCODER_DELAY_FRAMES, counts)
+        padding_frames = self._surplus_frames + self._silent_frames + DECODER_DELAY_FRAMES
+        counts = Counts(self._packets, self._data_bytes)
+        return info_frame(self._first, self._writer, ENCODER_DELAY_FRAMES, padding_frames, counts)
 
 
 def _checked_bps(bitrate_bps: int | None, rate_hz: int, channels: int) -> int:
