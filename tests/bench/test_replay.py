@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 
@@ -10,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Script, by_session
-from tests.session.fakes import ScriptedSource, cut_off, sound
+from tests.session.fakes import FakeClock, ScriptedSource, cut_off, sound
 from tests.trace.traces import Recorded, traces
 from voicecli.bench import audition
+from voicecli.bench.audition import CostlessRecorder
 from voicecli.bench.replay import replay
 from voicecli.bench.sound import clip
-from voicecli.errors import NetworkError
+from voicecli.errors import NetworkError, VoiceError
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.sources.base import SourceInfo
 from voicecli.trace import Trace, TraceWriter, read_trace
@@ -266,3 +268,20 @@ def test_a_source_that_broke_off_is_heard_to_its_end(monkeypatch, tmp_path):
     by_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
     metrics = replay(reread(file.getvalue(), tmp_path), AT_ONCE).metrics
     assert (metrics["spoken_s"], metrics["error"]["code"]) == (0.75, "network")
+
+
+@pytest.mark.parametrize("with_audio", [True, False])
+@pytest.mark.parametrize("name", ["opus, late", "mp3, late", "broken off", "nothing"])
+def test_an_audition_is_recorded_as_a_session_is(name, with_audio, tmp_path):
+    clock, file, script = FakeClock(), io.StringIO(), SCRIPTS[name]
+    recorder = CostlessRecorder("x")
+    writer = TraceWriter(file, "x", clock, with_audio=with_audio)
+    with contextlib.suppress(VoiceError):
+        audition.audition(
+            script.source(clock), clock=clock, policy=AT_ONCE, observers=[recorder, writer]
+        )
+    run = replay(reread(file.getvalue(), tmp_path), AT_ONCE)
+    spoken_s = run.metrics["spoken_s"]
+    assert run.metrics == within_rounding(recorder.result(spoken_s=spoken_s))
+    assert run.arrivals == recorder.arrival_curve()
+    assert (spoken_s > 0) is (name != "nothing")
