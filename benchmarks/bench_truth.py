@@ -53,8 +53,8 @@ def main() -> int:
         print(json.dumps({"took_s": took_s, "told_ms": told, "heard_ms": heard}))
     else:
         print(f"{'':6} {'told ms':>8} {'heard ms':>9} {'off':>7}")
-        for kind in told:
-            print(f"{kind:6} {told[kind]:8.1f} {heard[kind]:9.1f} {off[kind]:+7.1%}")
+        for kind, told_ms in told.items():
+            print(f"{kind:6} {told_ms:8.1f} {heard[kind]:9.1f} {off[kind]:+7.1%}")
         print(f"took {took_s:.0f} s")
     return int(took_s > MOST_S or max(map(abs, off.values())) > MOST_PART)
 

@@ -402,3 +402,17 @@ class TestTrace:
         assert told.status == 2
         assert "--trace-audio goes with --trace" in told.err
         assert server.speech_requests == []
+
+
+def test_a_proxy_is_asked_even_for_this_machine(say, server):
+    with SpeechServer(server.clips, reply=Reply(headers=RATE)) as proxy:
+        assert say("--proxy", proxy.url.removesuffix("/v1"), "Hello.").status == 0
+        assert len(proxy.speech_requests) == 1
+    assert server.speech_requests == []
+
+
+@pytest.mark.parametrize("url", ["nonsense://x", "127.0.0.1:80", "http://", ""])
+def test_what_is_no_proxy_is_a_usage_error(say, url):
+    told = say("--proxy", url, "Hello.")
+    assert told.status == 2
+    assert "is not of the form http://HOST:PORT" in told.err

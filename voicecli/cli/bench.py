@@ -30,8 +30,11 @@ bench_app = typer.Typer(
     rich_markup_mode=None,
     epilog=EPILOG,
 )
-for _part, _examples in PARTS.items():
-    bench_app.command(cls=Command, epilog=examples(_examples))(_part)
+for _part in PARTS:
+    _register = bench_app.command(
+        cls=Command, epilog=examples(_part.examples), short_help=_part.summary
+    )
+    _register(_part.run)
 
 
 @bench_app.callback()
@@ -140,7 +143,16 @@ def bench(
             help="On an ideal device, without waiting for sound to be over.",
         ),
     ] = False,
-    buffer_ms: options.BufferMs = None,
+    buffer_ms: Annotated[
+        Any,
+        typer.Option(
+            metavar="MS",
+            parser=options.buffer,
+            rich_help_panel=SOUND,
+            help="As for `voicecli say`, but nothing is learned from one run to the next.  "
+            "[default: auto]",
+        ),
+    ] = None,
     volume: options.Volume = None,
     record: Annotated[
         Path | None,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
+from urllib.parse import urlsplit
 
 import typer
 
 from voicecli.cli import completion
-from voicecli.cli.help import KEEPING, SOUND, TELLING, VOICE
+from voicecli.cli.help import KEEPING, PATIENCE, SOUND, TELLING, VOICE
 from voicecli.config import AUTO
 
 
@@ -70,6 +71,27 @@ SampleRate: TypeAlias = Annotated[
         help="Rate of raw PCM where nobody tells it.  [default: 24000]",
     ),
 ]
+
+
+def _proxy_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise typer.BadParameter(f"{value!r} is not of the form http://HOST:PORT")
+    return value
+
+
+Proxy: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        callback=_proxy_url,
+        rich_help_panel=PATIENCE,
+        help="HTTP proxy to go through, to servers on this machine as well.  "
+        "[default: what the environment says, for others]",
+    ),
+]
 Device: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -93,7 +115,7 @@ Volume: TypeAlias = Annotated[
 _MOST_BUFFER_MS = 60_000.0
 
 
-def _buffer(value: str) -> Any:
+def buffer(value: str) -> Any:
     """Milliseconds, or `AUTO`."""
     if value == AUTO:
         return AUTO
@@ -110,7 +132,7 @@ BufferMs: TypeAlias = Annotated[
     Any,
     typer.Option(
         metavar="MS",
-        parser=_buffer,
+        parser=buffer,
         rich_help_panel=SOUND,
         help="Audio to hold before the first sound, and after a gap; "
         "`auto` follows the arrivals, past runs included.  [default: auto]",

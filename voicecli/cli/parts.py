@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import typer
 
@@ -271,10 +271,18 @@ def policy(
     run_benchmark(benchmark, runs=1, warmups=0, json_=json_, quiet=quiet)
 
 
-PARTS: Mapping[Callable[..., None], str] = {
-    encode: ENCODE_EXAMPLES,
-    decode: DECODE_EXAMPLES,
-    source: SOURCE_EXAMPLES,
-    policy: POLICY_EXAMPLES,
-}
-"""The commands, each with its examples, in the order of the help."""
+class Part(NamedTuple):
+    """A subcommand: what it does, its line in the list of them, its examples."""
+
+    run: Callable[..., None]
+    summary: str
+    examples: str
+
+
+PARTS = (
+    Part(encode, "Measure the stream encoder.", ENCODE_EXAMPLES),
+    Part(decode, "Measure the stream decoder.", DECODE_EXAMPLES),
+    Part(source, "Measure the paced source.", SOURCE_EXAMPLES),
+    Part(policy, "Compare --buffer-ms by simulation.", POLICY_EXAMPLES),
+)
+"""The subcommands, in the order of the help."""

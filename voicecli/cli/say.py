@@ -119,6 +119,7 @@ def say(
             help="Tries after a failure, before any sound.  [default: 2]",
         ),
     ] = None,
+    proxy: options.Proxy = None,
     fail_on_underrun: options.FailOnUnderrun = False,
     json_: options.Json = False,
     event_log: options.EventLogFile = None,
@@ -177,6 +178,7 @@ def say(
                 endpoint.base_url,
                 endpoint.api_key or "",
                 connect_timeout_s=config.connect_timeout_s,
+                proxy=proxy,
             )
             stack.callback(client.close)
             return [OpenAISource(client, request, pcm_rate_hz=rate_hz)]
