@@ -392,6 +392,19 @@ class TestLife:
         with proxy:
             wait_until(lambda: faults)
 
+    def test_a_defect_in_a_connection_is_told_and_ends_only_that(self, server, monkeypatch, caplog):
+        async def fail(self):
+            return 1 / 0
+
+        with ShapingProxy(NOTHING) as proxy:
+            with monkeypatch.context() as patched:
+                patched.setattr("voicecli.bench.forward.ClientConnection._serve", fail)
+                with pytest.raises(NetworkError):
+                    read(server.url, proxy)
+            assert read(server.url, proxy) == AUDIO
+        (told,) = caplog.records
+        assert told.exc_info[0] is ZeroDivisionError
+
     def test_who_forgets_to_close_it_may_still_leave(self):
         code = (
             "from voicecli.bench.network import Network\n"

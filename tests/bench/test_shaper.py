@@ -232,6 +232,10 @@ class TestStalls:
         longer = sum(length > 0.4 for length in lengths) / len(lengths)
         assert longer == pytest.approx(0.368, abs=0.03)
 
+    def test_another_seed_has_others(self):
+        one, other = (stalls_of(self.NETWORK, seed=seed, until_s=10.0) for seed in (0, 1))
+        assert one != other
+
     def test_nothing_leaves_the_link_while_it_stalls(self):
         out = sent(shaper(self.NETWORK), [(0.01, 50)] * 10_000)
         stalls = stalls_of(self.NETWORK, until_s=100.0)

@@ -35,7 +35,7 @@ class ShapingProxy:
     """Serves while the ``with`` block runs, on a free port of this machine alone.
 
     Takes ``CONNECT`` for https and whole URLs for http, any number of connections
-    at once, which share the link. It asks no further proxy, and logs nothing.
+    at once, which share the link. It asks no further proxy, and logs defects only.
 
     Args:
         network: what lies between the proxy and the servers.
@@ -94,7 +94,7 @@ class ShapingProxy:
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.create_task(ClientConnection(link, reader, writer).run())
             self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
+            task.add_done_callback(self._ended)
 
         server = await asyncio.start_server(accept, HOST, 0)
         port: int = server.sockets[0].getsockname()[1]
@@ -107,3 +107,9 @@ class ShapingProxy:
             for task in self._connections:
                 task.cancel()
             await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._connections.discard(task)
+        if not task.cancelled() and (defect := task.exception()) is not None:
+            told = {"message": "a connection of the shaping proxy failed", "exception": defect}
+            task.get_loop().call_exception_handler(told)
