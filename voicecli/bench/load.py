@@ -21,8 +21,9 @@ events, Locust's line "Aggregated" adds up what does not belong together.
 
 Nothing here imports Locust, which changes the process that does (gevent). Under
 gevent a listener that waits for its server holds up no other: sockets and locks
-are all that is waited on here, and those it replaces. Decoding does hold up the
-others, some ms for a second of audio.
+are all that is waited on here, and those it replaces. What computes does hold up
+the others: decoding, a ms for a second of audio, and making a client for https,
+which takes 20. What is slow to import is therefore imported with this module.
 """
 
 from __future__ import annotations
@@ -56,6 +57,18 @@ _VARYING = re.compile(
         )(?![\w:/)-]|[.]\w)""",
     re.VERBOSE,
 )
+
+
+def _import_all() -> None:
+    """Import the SDK and the decoders: 200 ms that would hold up a crowd of listeners."""
+    client = SpeechClient("http://127.0.0.1/v1", KEYLESS)
+    client.speech()
+    client.close()
+    for codec in CODECS:
+        preload(codec)
+
+
+_import_all()
 
 
 class Report(Protocol):
@@ -141,10 +154,7 @@ class Listener:
         self._pcm_rate_hz = config.sample_rate_hz
         self._report = report
         self._clock = clock or SystemClock()
-        # What is imported during an answer would count against the server, and others' too.
-        self._client.speech()
-        for codec in CODECS:
-            preload(codec)
+        self._client.speech()  # made now: during an answer it would count against the server
 
     def hear(
         self,
