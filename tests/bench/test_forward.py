@@ -97,7 +97,7 @@ def proxy():
 @pytest.fixture(autouse=True)
 def no_defects(caplog):
     yield
-    assert not caplog.records
+    assert not caplog.get_records("call")
 
 
 @pytest.fixture

@@ -19,58 +19,26 @@ import os
 import socket
 import struct
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import h11
 
+from voicecli.bench.onward import Refusal, onward_request, onward_response, target_of
 from voicecli.display import clean
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from voicecli.bench.link import Connection, Link
+    from voicecli.bench.onward import Target
 
 LINGER_S = 2.0
 """How long a client is listened to after its connection's end was told."""
 
 _READ_BYTES = 64 * 1024
 _MOST_HEAD_BYTES = 100 * 1024
-_HTTP_PORT = 80
-
-_OWN_TO_A_HOP = {
-    b"connection",
-    b"keep-alive",
-    b"proxy-authenticate",
-    b"proxy-authorization",
-    b"proxy-connection",
-    b"te",
-    b"trailer",
-    b"transfer-encoding",
-    b"upgrade",
-}
-"""Headers that concern one connection only (RFC 9110, 7.6.1), beside those that
-``Connection`` names; trailers are dropped, as 6.5.1 allows."""
 
 _RESET = struct.pack("ii", 1, 0)
-
-
-class _Target(NamedTuple):
-    """Where a request is to go; ``path`` is empty for a tunnel."""
-
-    host: str
-    port: int
-    authority: bytes = b""
-    path: bytes = b""
-
-
-class _Refusal(Exception):
-    """The proxy's own answer to a request."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 class ClientConnection:
@@ -107,9 +75,9 @@ class ClientConnection:
     async def _serve(self) -> None:
         while (request := await self._next_request()) is not None:
             try:
-                target = _target_of(request)
+                target = target_of(request)
                 server = await self._server_for(target)
-            except _Refusal as refusal:
+            except Refusal as refusal:
                 await self._refuse(refusal)
                 return
             if request.method == b"CONNECT":
@@ -127,7 +95,7 @@ class ClientConnection:
             event = await self._asked()
         except h11.RemoteProtocolError as error:
             said = clean(str(error), 200)
-            await self._refuse(_Refusal(error.error_status_hint, f"no HTTP request: {said}"))
+            await self._refuse(Refusal(error.error_status_hint, f"no HTTP request: {said}"))
             return None
         return event if isinstance(event, h11.Request) else None
 
@@ -138,7 +106,7 @@ class ClientConnection:
         self._writer.write(self._near.send(event) or b"")
         await self._writer.drain()
 
-    async def _refuse(self, refusal: _Refusal) -> None:
+    async def _refuse(self, refusal: Refusal) -> None:
         """Answer for the proxy itself, in the shape of the OpenAI API's errors."""
         body = json.dumps({"error": {"message": refusal.message}}).encode()
         headers = [
@@ -173,7 +141,7 @@ class ClientConnection:
 
     # -- the server ------------------------------------------------------------
 
-    async def _server_for(self, target: _Target) -> Connection:
+    async def _server_for(self, target: Target) -> Connection:
         origin = target.host, target.port
         is_kept = self._far.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
         if self._server is not None and self._server.is_open and is_kept and origin == self._origin:
@@ -184,7 +152,7 @@ class ClientConnection:
             self._server = await self._link.connect(*origin)
         except OSError as error:
             where = f"{target.host}:{target.port}"
-            raise _Refusal(502, f"no connection to {where}: {_reason(error)}") from None
+            raise Refusal(502, f"no connection to {where}: {_reason(error)}") from None
         self._far = h11.Connection(h11.CLIENT, _MOST_HEAD_BYTES)
         self._origin = origin
         return self._server
@@ -193,9 +161,9 @@ class ClientConnection:
         if self._server is not None:
             self._server.close()
 
-    async def _exchange(self, server: Connection, request: h11.Request, target: _Target) -> None:
+    async def _exchange(self, server: Connection, request: h11.Request, target: Target) -> None:
         """Pass one request on and its answer back."""
-        await server.send(self._far.send(_onward_request(request, target)) or b"")
+        await server.send(self._far.send(onward_request(request, target)) or b"")
         with _single_fault():
             async with asyncio.TaskGroup() as both:
                 asking = both.create_task(self._ask(server))
@@ -229,7 +197,7 @@ class ClientConnection:
                 await self._tell(h11.EndOfMessage())
                 return
             if isinstance(event, h11.Response | h11.InformationalResponse):
-                event = _onward_response(event)
+                event = onward_response(event)
             await self._tell(event)
 
     async def _tunnel(self, server: Connection) -> None:
@@ -273,67 +241,6 @@ def _single_fault() -> Iterator[None]:
         yield
     except BaseExceptionGroup as faults:
         raise faults.exceptions[0] from None
-
-
-def _target_of(request: h11.Request) -> _Target:
-    """Where a request is to go.
-
-    Raises:
-        _Refusal: it does not say so in a proxy's terms.
-    """
-    text = request.target.decode("ascii")
-    is_tunnel = request.method == b"CONNECT"
-    try:
-        parts = urlsplit(f"//{text}" if is_tunnel else text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if is_tunnel and host and port:
-        return _Target(host, port)
-    if is_tunnel or not host or parts.scheme != "http" or "@" in parts.netloc:
-        raise _Refusal(400, "this is a proxy: it takes http:// URLs and CONNECT host:port")
-    path = text.partition("//")[2][len(parts.netloc) :]
-    if not path.startswith("/"):
-        path = f"/{path}"
-    return _Target(host, port or _HTTP_PORT, parts.netloc.encode(), path.encode())
-
-
-def _onward_request(request: h11.Request, target: _Target) -> h11.Request:
-    """A request as the server gets it: in origin form (RFC 9112, 3.2.1), for its own host."""
-    headers = [
-        (b"Host", target.authority),
-        *(header for header in _end_to_end(request) if header[0].lower() != b"host"),
-    ]
-    if _is_chunked(request):
-        headers.append((b"Transfer-Encoding", b"chunked"))
-    return h11.Request(method=request.method, target=target.path, headers=headers)
-
-
-def _onward_response(
-    response: h11.Response | h11.InformationalResponse,
-) -> h11.Response | h11.InformationalResponse:
-    """An answer as the client gets it; h11 adds what says how long its body is."""
-    return type(response)(
-        status_code=response.status_code, headers=_end_to_end(response), reason=response.reason
-    )
-
-
-def _end_to_end(
-    message: h11.Request | h11.Response | h11.InformationalResponse,
-) -> list[tuple[bytes, bytes]]:
-    """The headers that are meant for the far end, and the proxy's own (RFC 9110, 7.6.3)."""
-    dropped = set(_OWN_TO_A_HOP)
-    for name, value in message.headers:
-        if name == b"connection":
-            dropped.update(option.strip().lower() for option in value.split(b","))
-    if _is_chunked(message):
-        dropped.add(b"content-length")  # it would be wrong (RFC 9112, 6.3)
-    kept = [item for item in message.headers.raw_items() if item[0].lower() not in dropped]
-    return [*kept, (b"Via", message.http_version + b" voicecli")]
-
-
-def _is_chunked(message: h11.Request | h11.Response | h11.InformationalResponse) -> bool:
-    return any(name == b"transfer-encoding" for name, _ in message.headers)
 
 
 def _reason(error: OSError) -> str:
