@@ -4,15 +4,17 @@
     .venv/bin/python benchmarks/source_drift.py --minutes 0.2        # for CI
 
 A producer in real time hands over frames of 20 ms, each up to 15 ms early or late,
-to three sources at once: one that waits when it is full, and two that drop, which
+to three sources at once, of which the first has the cushion that `AudioSource.open`
+gives by default: one that waits when it is full, and two that drop, which
 are given twice as much as can be heard so that they have to. By the clock of the
 sink (the null sink's, or that of a sound device with ``--device``) are measured
 
 - the latency: from a frame's place in the producer's schedule to its first sample
   heard; its slope over the run, least squares, in ms a minute;
-- the excess: that latency less the lateness of the latest frame so far, which no
-  player can undo without dropping sound. It tells a creep of the source's from a
-  machine that took the producer's time away; its slope and its worst;
+- the excess: that latency less what it was in the beginning, or less the lateness
+  of the latest frame so far where that is more, which no player can undo without
+  dropping sound. It tells a creep of the source's from a machine that took the
+  producer's time away; its slope and its worst;
 - how long `capture_frame` kept the producer: p50, p99, max;
 - drops and underruns, and for the sources that drop, whether what was heard and
   what was dropped add up to what was captured.
@@ -43,7 +45,12 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from voicecli.streams import AudioFrame, AudioSource  # noqa: E402  needs the path above
+from voicecli.audio import AudioFormat  # noqa: E402  needs the path above
+from voicecli.clock import SystemClock  # noqa: E402
+from voicecli.playback.null import NullSink  # noqa: E402
+from voicecli.playback.policy import BufferPolicy  # noqa: E402
+from voicecli.streams import AudioFrame, AudioSource  # noqa: E402
+from voicecli.streams.source import CUSHION_MS  # noqa: E402
 
 RATE_HZ = 48_000
 FRAME_S = 0.02
@@ -83,18 +90,20 @@ async def in_real_time(source: AudioSource, seconds: float) -> dict[str, float]:
     loop = asyncio.get_running_loop()
     jitter, piece = random.Random(1), frame()
     at_s, latency_ms, excess_ms, waited_ms = array("d"), array("d"), array("d"), array("d")
-    began, latest_s = loop.time() + JITTER_S, 0.0
+    began, latest_s, floor_s = loop.time() + JITTER_S, 0.0, 0.0
     for number in range(round(seconds / FRAME_S)):
         slot = began + number * FRAME_S
         await asyncio.sleep(slot + jitter.uniform(-JITTER_S, JITTER_S) - loop.time())
         called = loop.time()
         latest_s = max(latest_s, called - slot)
         latency_s = called - slot + source.queued_duration
+        if number * FRAME_S < SETTLED_S:
+            floor_s = max(floor_s, latency_s)
         await source.capture_frame(piece)
         waited_ms.append((loop.time() - called) * 1e3)
         at_s.append(slot - began)
         latency_ms.append(latency_s * 1e3)
-        excess_ms.append((latency_s - latest_s) * 1e3)
+        excess_ms.append((latency_s - max(latest_s, floor_s)) * 1e3)
     await source.wait_for_playout()
     return {
         "frames": len(at_s),
@@ -140,8 +149,10 @@ async def at_double_speed(source: AudioSource, seconds: float) -> dict[str, floa
 
 async def measure(seconds: float, device: str | None) -> dict[str, dict[str, float]]:
     """All three at once; the dropping ones on null sinks, whose sound has no latency."""
+    clock = SystemClock()
+    paced = NullSink(AudioFormat(RATE_HZ, 1), BufferPolicy.fixed(CUSHION_MS / 1e3), clock)
     waiting = (
-        AudioSource(RATE_HZ, 1, QUEUE_MS)
+        AudioSource(RATE_HZ, 1, QUEUE_MS, sink=paced, clock=clock)
         if device is None
         else await AudioSource.open(RATE_HZ, 1, QUEUE_MS, device=device)
     )

@@ -34,7 +34,9 @@ LEAD_MS = 200
 DEVICE_LEAD_MS = 150
 """The least of it on a sound device, which takes 125 ms at once and stutters on less."""
 
-CUSHION_MS = 40
+CUSHION_MS = 60
+"""Three frames of 20 ms: the last of them starts the sound, and when it is 15 ms early, one
+that is 15 ms late still comes 10 ms before it is needed."""
 
 STRAIGHT_MS = 200
 """What a sink may hold where the source queues nothing, so that nothing grows without end."""
