@@ -302,6 +302,9 @@ class TestAnswer:
             client.sendall(sent[:1_000_000])
             assert read(client, b"long").startswith(b"HTTP/1.1 413 Too Long")
             assert client.recv(10) == b""
+            with socket.create_connection(client.getpeername()) as other:
+                other.sendall(b"nonsense\r\n\r\n")
+                read_to_end(other)  # so the proxy has had time to do all that it wants to
             # What is still on its way does not reset the connection, and with it the answer.
             for at in range(1_000_000, 3_000_000, 50_000):
                 client.sendall(sent[at : at + 50_000])
