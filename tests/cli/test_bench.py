@@ -54,6 +54,15 @@ def test_a_table_that_a_person_reads_first(house, server):
     assert len(server.speech_requests) == 2 * 6
 
 
+def test_verbose_has_a_second_table_with_the_rest(house, server):
+    told = bench(house, server, *FAST, "--format", "wav", "-v")
+    assert told.status == 0
+    _, second = told.out.split("\n\n")
+    assert "network device" in second
+    assert second.splitlines()[2].startswith("wav ")
+    assert max(map(len, told.out.splitlines())) <= 80
+
+
 def test_with_nothing_set_a_server_of_our_own_speaks(house):
     told = house.run("bench", "--simulate", "--runs", "1", "--json", "--text", "Hello.")
     assert told.status == 0

@@ -50,12 +50,35 @@ COLUMNS = (
     Column("", "kbit/s", "kbit_s", "p50"),
     Column("", "buffer", "recommended_buffer_ms", "max"),
 )
+MORE_COLUMNS = (
+    Column("TTFB ms", "p95", "ttfb_ms", "p95"),
+    Column("TTFA ms", "p99", "ttfa_ms", "p99"),
+    Column("TTFA ms", "max", "ttfa_ms", "max"),
+    Column("gaps by", "network", "network_gaps", "mean"),
+    Column("gaps by", "device", "device_gaps", "mean"),
+    Column("decode", "ms", "decode_ms", "p50"),
+    Column("silence", "ms", "leading_silence_ms", "p50"),
+    Column("audio", "s", "audio_s", "p50"),
+    Column("missing", "ms", "missing_ms", "max"),
+    Column("", "bytes", "bytes", "p50"),
+)
+MORE_LEGEND = (
+    "gaps by network: what arrivals alone imply; by device: what it flagged itself;\n"
+    "silence: in front of the speech; missing: shorter than as pcm by so much"
+)
 LEGEND = (
     "TTFA: from the request to the first sample heard; 95 %: where its median lies;\n"
     "audible: to the first above −40 dBFS. gaps: in a run; clean: % of runs without;\n"
     "buffer: the least --buffer-ms that would have left none"
 )
-_LEAST_NEEDED = ("kbit_s p50", "ttfb_ms n", "rtf p50", "ttfa_ms interval", "ttfa_audible_ms p50")
+_LEAST_NEEDED = (
+    "ttfb_ms p95",
+    "kbit_s p50",
+    "ttfb_ms n",
+    "rtf p50",
+    "ttfa_ms interval",
+    "ttfa_audible_ms p50",
+)
 """Columns to leave out, in this order, where the terminal is too narrow for all."""
 
 
@@ -197,13 +220,17 @@ def _references(
     yield from references.get(int(server), ())
 
 
-def columns(outcomes: Sequence[Outcome]) -> list[Column]:
+def columns(outcomes: Sequence[Outcome], wanted: Sequence[Column] = COLUMNS) -> list[Column]:
     """Those worth their place: labels that differ, numbers that there are, in 80 characters."""
     labels = [column for column in LABELS if column.metric == "format" or _differ(outcomes, column)]
     numbers = [
         column
-        for column in COLUMNS
-        if any(outcome.readings.get(column.metric) for outcome in outcomes)
+        for column in wanted
+        if any(
+            (summary := outcome.summary(column.metric)) is not None
+            and getattr(summary, column.statistic or "n") is not None
+            for outcome in outcomes
+        )
     ]
     for unneeded in _LEAST_NEEDED:
         width = max(map(len, table(outcomes, [*labels, *numbers]).splitlines()))

@@ -200,6 +200,15 @@ def bench(
         ),
     ] = False,
     quiet: options.Quiet = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            rich_help_panel=TELLING,
+            help="Print a second table, with what the first leaves out.",
+        ),
+    ] = False,
 ) -> None:
     """Measure a speech server, as it is heard.
 
@@ -241,6 +250,7 @@ def bench(
         json=json_,
         csv=csv,
         quiet=quiet,
+        verbose=verbose,
     )
     raise typer.Exit(run_bench(wishes))
 

@@ -137,7 +137,12 @@ def _tell(wishes: Wishes, measured: _Measurement, verdict: _Verdict) -> None:
     elif wishes.csv:
         print_text(report.as_csv(outcomes))
     else:
-        show(outcomes, answers.columns(outcomes), _legend(outcomes))
+        show(outcomes, answers.columns(outcomes), answers.LEGEND)
+        if wishes.verbose and any(outcome.runs for outcome in outcomes):
+            more = answers.columns(outcomes, answers.MORE_COLUMNS)
+            print(f"\n{report.table(outcomes, more)}\n{answers.MORE_LEGEND}")
+        for line in _servers(outcomes):
+            print(line)
         for line in (*verdict.findings, *map(str, verdict.differences)):
             print(line)
     for line in verdict.broken:
@@ -147,11 +152,11 @@ def _tell(wishes: Wishes, measured: _Measurement, verdict: _Verdict) -> None:
             tell(line)
 
 
-def _legend(outcomes: Sequence[Outcome]) -> str:
-    """What the titles mean, and which server is which where there are several."""
+def _servers(outcomes: Sequence[Outcome]) -> list[str]:
+    """Which server is which, where there are several."""
     endpoints = {o.case.labels["server"]: o.case.labels["endpoint"] for o in outcomes}
     named = [f"{number}: {endpoint}" for number, endpoint in endpoints.items()]
-    return "\n".join([answers.LEGEND, *(named if len(named) > 1 else ())])
+    return named if len(named) > 1 else []
 
 
 # -- the page --------------------------------------------------------------------
@@ -178,7 +183,14 @@ def _write_page(path: Path, measured: _Measurement, verdict: _Verdict) -> None:
         headline="How fast speech is heard",
         settings=measured.settings,
         machine=report.machine(),
-        table=report.cells(outcomes, answers.columns(outcomes)),
+        table=[
+            [name, *row]
+            for name, row in zip(
+                ["case", *(outcome.case.name for outcome in outcomes)],
+                report.cells(outcomes, [*answers.COLUMNS, *answers.MORE_COLUMNS]),
+                strict=True,
+            )
+        ],
         findings=[*verdict.findings, *map(str, verdict.differences), *verdict.broken],
     )
     try:

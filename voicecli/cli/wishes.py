@@ -56,6 +56,7 @@ class Wishes(NamedTuple):
     json: bool
     csv: bool
     quiet: bool
+    verbose: bool
 
     def check(self) -> None:
         """See that they do not contradict one another.
