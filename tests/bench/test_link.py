@@ -303,19 +303,19 @@ class TestConnection:
         asyncio.run(main())
 
     def test_who_gives_up_connecting_leaves_no_connection(self):
-        ended = []
+        accepted, ended = [], []
 
         async def talk(reader, writer):
+            accepted.append(1)
             with contextlib.suppress(OSError):
                 ended.append(await reader.read())
 
         async def main():
             async with serving(talk) as address:
-                connecting = asyncio.create_task(
-                    Link(Network("x", latency_ms=200)).connect(*address)
-                )
-                # The server accepts after one way, 0.2 s; the answer takes as long again.
-                await asyncio.sleep(0.3)
+                link = Link(Network("x"))
+                link.down.cross = asyncio.Event().wait  # the answer is on its way for ever
+                connecting = asyncio.create_task(link.connect(*address))
+                await until(lambda: accepted)
                 connecting.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await connecting
