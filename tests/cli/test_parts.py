@@ -4,8 +4,8 @@ import pytest
 
 from tests.cli.test_progress import on_a_terminal
 from tests.support.cli import Cli
-from voicecli.cli import parts as module
 from voicecli.cli import measuring
+from voicecli.cli import parts as module
 from voicecli.cli.help import examples
 
 ENCODE = ("bench", "encode", "--seconds", "0.2", "--pace", "100", "--runs", "1", "--warmup", "0")
