@@ -71,31 +71,39 @@ def test_pictures_do_not_share_identifiers():
     assert identifiers(square("one")).isdisjoint(identifiers(square("two")))
 
 
-def test_the_users_settings_are_neither_followed_nor_changed():
+@pytest.fixture
+def logger():
+    """Matplotlib's, at a level that nobody else would set."""
     logger = logging.getLogger("matplotlib")
+    before = logger.level
+    logger.setLevel(17)
+    yield logger
+    logger.setLevel(before)
+
+
+def test_the_users_settings_are_neither_followed_nor_changed(logger):
     plain = ET.tostring(square())
     before = settings()
-    level = logger.level
-    with mpl.rc_context({"font.size": 40, "svg.fonttype": "path", "text.usetex": True}):
+    with mpl.rc_context({"font.size": 40, "svg.fonttype": "path", "xtick.major.size": 20}):
         theirs = settings()
         assert ET.tostring(square()) == plain
         assert settings() == theirs
     assert settings() == before
-    assert logger.level == level
+    assert logger.level == 17
 
 
-def test_settings_and_logger_come_back_when_drawing_fails():
-    before, level = settings(), logging.getLogger("matplotlib").level
+def test_settings_and_logger_come_back_when_drawing_fails(logger):
+    before = settings()
 
     def fails():
         with quiet():
-            assert logging.getLogger("matplotlib").level == logging.ERROR
+            assert logger.level == logging.ERROR
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fails()
     assert settings() == before
-    assert logging.getLogger("matplotlib").level == level
+    assert logger.level == 17
 
 
 DRAW = """

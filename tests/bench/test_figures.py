@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.bench.heard import jittery, steady, unheard
+from tests.bench.heard import answer, jittery, steady, unheard
 from voicecli.bench import figures
 from voicecli.bench.curves import Curves
 from voicecli.bench.drawing import WIDTH_PX, quiet
@@ -50,10 +50,10 @@ def width(corners):
 def test_parts_are_as_long_as_they_took_one_after_another():
     root = drawn(figures.waterfall, [("opus", PARTS)])
     lengths = [width(shapes(root, f"part-{place}")[0]) for place in range(1, 5)]
-    assert sum(lengths) == pytest.approx(WIDTH_PX - 8, abs=0.1)
+    assert sum(lengths) == pytest.approx(WIDTH_PX - 36, abs=0.1)
     assert lengths == pytest.approx([ms * sum(lengths) / 400 for ms in PARTS.values()], abs=0.01)
     begins = [min(shapes(root, f"part-{place}")[0])[0] for place in (1, 2, 4)]
-    assert begins == pytest.approx([4, 4 + lengths[0], 4 + lengths[0] + lengths[1]], abs=0.01)
+    assert begins == pytest.approx([18, 18 + lengths[0], 18 + lengths[0] + lengths[1]], abs=0.01)
 
 
 def test_a_part_has_its_number_inside_where_there_is_room_and_its_words_under_the_pointer():
@@ -137,7 +137,21 @@ def test_a_thousand_runs_are_a_shape_as_high_as_it_is_crowded():
     assert 20 < len(columns) <= WIDTH_PX / figures._BIN_PX
     heights = [abs(bottom - top) for (_, top), (_, bottom) in columns]
     assert max(heights) == pytest.approx(2 * figures._SPREAD_PX)
-    assert columns[heights.index(max(heights))][0][0] < 30  # where a seventh of all lies
+    assert columns[heights.index(max(heights))][0][0] < 44  # where a seventh of all lies
+
+
+@pytest.mark.parametrize(("count", "last"), [(2, "decoded"), (300, "ink")])
+def test_lines_are_behind_dots_which_they_would_hide_and_before_a_shape_that_would_hide_them(
+    count, last
+):
+    root = drawn(figures.distribution, [("opus", [200.0, 250.0] * count)])
+    inks = [
+        re.search(r"(?:fill|stroke): var\(--(ink|decoded)\)", e.get("style", ""))
+        for e in root.iter()
+        if e.tag in {"path", "use"}
+    ]
+    order = [ink[1] for ink in inks if ink]
+    assert order[-1] == last
 
 
 def test_runs_that_all_took_the_same_have_a_place():
@@ -176,7 +190,7 @@ def test_each_gap_is_a_band_with_a_triangle_and_words(figure):
     root = drawn(figure, curves, limits)
     bands = [c for c in shapes(root, "gap") if len(c) > 3]
     assert len(bands) == len(curves.gaps)
-    px_per_s = (WIDTH_PX - 42) / limits.time_s
+    px_per_s = (WIDTH_PX - 46) / limits.time_s
     assert [width(band) for band in bands] == pytest.approx(
         [gap.length_s * px_per_s for gap in curves.gaps], abs=0.01
     )
@@ -207,6 +221,14 @@ def test_runs_share_their_limits():
     assert both.time_s == max(one.ends_s, two.ends_s)
     assert both.audio_s == max(y for c in (one, two) for _, y in (*c.decoded, *c.heard))
     assert both.level_s == max(y for c in (one, two) for _, y in c.level)
+
+
+def test_runs_of_very_different_lengths_do_not():
+    short, long = Curves.of(steady()), Curves.of(answer([(n * 0.5, 0.25) for n in range(40)]))
+    assert Limits.shared([short, long]) is None
+    assert Limits.shared([]) is None
+    assert Limits.shared([long]) == Limits.around([long])
+    assert Limits.shared([short, Curves.of(jittery())]) is not None
 
 
 @pytest.mark.parametrize("figure", [figures.arrival, figures.level])

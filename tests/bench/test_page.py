@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from tests.bench.heard import jittery, steady, unheard
+from tests.bench.heard import answer, jittery, steady, unheard
 from voicecli.bench.drawing import INKS
 from voicecli.bench.page import PageCase, check, render
 from voicecli.errors import ConfigError
@@ -64,6 +64,8 @@ def page(cases=(), **changes):
 
 STEADY = PageCase("opus", [steady(seed, silence_ms=20.0) for seed in range(5)])
 GAPPED = PageCase("pcm", [jittery(seed, policy=BufferPolicy.fixed(0.0)) for seed in range(5)])
+
+WORST = max(GAPPED.runs, key=lambda run: run.metrics["underruns"]["sink"]["total_ms"])
 
 
 def test_headline_settings_and_machine_are_told():
@@ -149,15 +151,22 @@ def test_the_worst_run_is_shown_beside_the_one_in_the_middle_if_it_has_gaps():
     made = page([STEADY, GAPPED])
     which = [text for text in made.texts("p") if text.startswith(("Median run,", "Run with"))]
     assert which == ["Median run, by time to first audio"] * 2 + ["Run with the most silence"]
-    worst = max(GAPPED.runs, key=lambda run: run.metrics["underruns"]["sink"]["total_ms"])
-    event = worst.metrics["underruns"]["sink"]["events"][0]
+    event = WORST.metrics["underruns"]["sink"]["events"][0]
     assert f"at {event['at_s']:.2f} s (network)" in " ".join(made.texts("p"))
 
 
-def test_a_run_that_is_both_is_shown_once():
-    made = page([PageCase("pcm", GAPPED.runs[:1])])
+@pytest.mark.parametrize("times", [1, 3])
+def test_of_runs_that_are_equally_bad_one_is_shown(times):
+    made = page([PageCase("pcm", [WORST] * times)])
     assert made.texts("p").count("Run with the most silence") == 0
     assert len(made.of("svg")) == 4
+
+
+def test_it_is_said_whether_axes_compare():
+    slow = PageCase("slow", [answer([(n * 0.5, 0.25) for n in range(40)])])
+    assert "All have the same axes." in page([STEADY, GAPPED]).texts("p")
+    assert "Each has axes of its own." in page([STEADY, slow]).texts("p")
+    assert not any("axes" in text for text in page([STEADY]).texts("p"))
 
 
 @pytest.mark.parametrize("runs", [[], [unheard()]])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.bench.heard import jittery, steady
+from tests.bench.heard import answer, jittery, steady
 from tests.bench.test_page import HOSTILE
 from tests.support.browser import Browser
 from voicecli.bench.page import PageCase, render
@@ -22,15 +22,17 @@ CASES = [
         f"pcm · https://speech.example.org:8443/a/very/{'long/' * 20}path/{HOSTILE}",
         [jittery(n, policy=BufferPolicy.fixed(0.0)) for n in range(300)],
     ),
+    # The last number of an axis stands at its end.
+    PageCase("slow", [answer([(0.0, 2.0), (2.5, 2.0)], ttfb_ms=3000.0)]),
 ]
-FIGURES = 2 + 4 * 2
+FIGURES = 2 + 5 * 2
 """Waterfall and distribution; a run of each case and a worst one, two figures each."""
 
 TABLE = [
     ["server", "format", "n", "TTFB ms p50", "TTFA ms p50", "TTFA ms p95", "TTFA ms 95 %",
      "audible p50", "RTF", "gaps", "whole", "kbit/s", "buffer"],
     *[[str(n), name, "5", "201", "261", "299", "255–280", "272", "0.25", "0", "100", "32", "60"]
-      for n, name in enumerate(("opus", "mp3", "pcm"), start=1)],
+      for n, name in enumerate(("opus", "mp3", "a format of " + "many words " * 9), start=1)],
 ]  # fmt: skip
 
 SIZES = [360, 768, 1280]
@@ -52,6 +54,9 @@ BEYOND = """[...document.querySelectorAll('body *')].filter(e => {
   const box = e.getBoundingClientRect();
   return !e.closest('.scroll') && box.width && (box.right > innerWidth + 0.5 || box.left < -0.5);
 }).map(e => e.tagName + '.' + e.className)"""
+
+TABLE_OVERFLOWS_PX = """
+(box => box.scrollWidth - box.clientWidth)(document.querySelector('.scroll'))"""
 
 FOREIGN = """
 document.querySelectorAll('script, img, iframe, object, [onerror], [onload]').length"""
@@ -91,6 +96,7 @@ class Look:
     boxes: list[dict[str, Any]]
     overflows: bool
     beyond: list[str]
+    table_overflows_px: float
     cut: list[str]
     drawn_text_px: float
     written_text_px: float
@@ -115,6 +121,7 @@ def look(browser, url):
             boxes=ask(BOXES),
             overflows=ask("document.documentElement.scrollWidth > innerWidth"),
             beyond=ask(BEYOND),
+            table_overflows_px=ask(TABLE_OVERFLOWS_PX),
             cut=ask(CUT),
             drawn_text_px=ask(TEXT_PX),
             written_text_px=ask(WORDS_PX),
@@ -151,6 +158,10 @@ def test_every_figure_is_seen_and_nothing_is_complained_of(seen, url):
 def test_nothing_is_wider_than_the_window(seen):
     assert not seen.overflows
     assert seen.beyond == []
+
+
+def test_on_a_telephone_the_table_is_cards_that_fit(look):
+    assert look(360, "light").table_overflows_px == 0
 
 
 def test_what_is_drawn_is_large_enough_to_read_and_whole(seen):

@@ -46,10 +46,10 @@ class Browser:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             home = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-            process = self._start(home)
-            stack.callback(_end, process)
+            self.process = self._start(home)
+            stack.callback(_end, self.process)
             self._socket = stack.enter_context(
-                connect(_address(home, process), max_size=None, proxy=None)
+                connect(_address(home, self.process), max_size=None, proxy=None)
             )
             target = self.call("Target.createTarget", url="about:blank")["targetId"]
             attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
@@ -126,7 +126,8 @@ class Browser:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)  # it has children, and nothing to save
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # it has children, and nothing to save
     process.wait()
 
 

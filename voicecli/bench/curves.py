@@ -169,9 +169,10 @@ def median_run(runs: Sequence[SpeechRun]) -> SpeechRun | None:
 
 def worst_run(runs: Sequence[SpeechRun]) -> SpeechRun | None:
     """The run with the most silence between its sounds; None where no run has any."""
-    worst = max(runs, key=_silence_ms, default=None)
-    return worst if worst is not None and _silence_ms(worst) > 0 else None
+    worst = max(runs, key=silence_ms, default=None)
+    return worst if worst is not None and silence_ms(worst) > 0 else None
 
 
-def _silence_ms(run: SpeechRun) -> float:
+def silence_ms(run: SpeechRun) -> float:
+    """All silence between the sounds of a run."""
     return float(run.metrics["underruns"]["sink"]["total_ms"])

@@ -44,8 +44,6 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: selectable, in the page's font
     "svg.hashsalt": "voicecli",
     "font.size": FONT_PX,
-    "text.parse_math": False,
-    "text.usetex": False,
     "text.color": ink("soft"),
     "axes.facecolor": "none",
     "axes.edgecolor": ink("line"),

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from voicecli.bench.curves import Curve, Curves, Gap
 
 _EDGE_PX = 4
+_SIDE_PX = 18
+"""Beside the axes of rows: half of a number of milliseconds."""
+_LEAST = 0.4
+"""Part of the axis that the shortest run has to fill, to share it."""
 _ROW_PX = 52
 _TITLE_PX = 13
 """Where a row's words stand, below its top."""
@@ -63,6 +67,12 @@ class Limits:
             audio_s=top(line for c in curves for line in (c.decoded, c.heard)),
             level_s=top(c.level for c in curves),
         )
+
+    @classmethod
+    def shared(cls, shown: Sequence[Curves]) -> Limits | None:
+        """Those of all, so that runs compare; None where some would be too small to see."""
+        ends_s = [curves.ends_s for curves in shown]
+        return cls.around(shown) if ends_s and min(ends_s) >= _LEAST * max(ends_s) else None
 
 
 def waterfall(name: str, rows: Sequence[tuple[str, Mapping[str, float]]], says: str) -> str:
@@ -150,7 +160,7 @@ def _rows(name: str, count: int) -> tuple[Drawing, Axes]:
     """Axes in ms to the right and pixels down, with a row for each case."""
     height_px = max(count, 1) * _ROW_PX
     drawing = Drawing(name, height_px + _AXIS_PX)
-    axes = drawing.axes(left=_EDGE_PX, top=0, right=_EDGE_PX, bottom=_AXIS_PX)
+    axes = drawing.axes(left=_SIDE_PX, top=0, right=_SIDE_PX, bottom=_AXIS_PX)
     axes.set_ylim(height_px, 0)
     axes.set_yticks([])
     axes.set_xlabel("milliseconds since the request")
@@ -159,18 +169,24 @@ def _rows(name: str, count: int) -> tuple[Drawing, Axes]:
 
 
 def _span_px() -> float:
-    return WIDTH_PX - 2 * _EDGE_PX
+    """Width of the axes of rows."""
+    return WIDTH_PX - 2 * _SIDE_PX
 
 
 def _head(drawing: Drawing, axes: Axes, index: int, title: str, result: str) -> None:
     """A row's words: what it is on the left, what came of it on the right."""
     at = index * _ROW_PX + _TITLE_PX
-    cells = int((_span_px() - _BOLD_PX * (len(result) + 1)) / _LETTER_PX)
+    cells = int((WIDTH_PX - 2 * _EDGE_PX - _BOLD_PX * (len(result) + 1)) / _LETTER_PX)
     shown = drawing.text(_cut(title, cells))
-    across = axes.get_yaxis_transform()
-    axes.text(0, at, shown, transform=across, va="baseline", color=ink("ink"))
-    axes.text(1, at, result, transform=across, va="baseline", ha="right", weight="bold",
-              color=ink("ink"))  # fmt: skip
+    beside = (_SIDE_PX - _EDGE_PX) / _span_px()
+    for x, text, side, weight in (
+        (-beside, shown, "left", "normal"),
+        (1 + beside, result, "right", "bold"),
+    ):
+        axes.text(
+            x, at, text, transform=axes.get_yaxis_transform(), va="baseline", ha=side,
+            weight=weight, color=ink("ink"),
+        )  # fmt: skip
 
 
 def _cut(text: str, cells: int) -> str:
@@ -245,7 +261,7 @@ def _density(axes: Axes, middle: float, columns: Mapping[float, Sequence[float]]
 
 def _time_axes(name: str, height_px: float, what: str, time_s: float) -> tuple[Drawing, Axes]:
     drawing = Drawing(name, height_px)
-    axes = drawing.axes(left=32, top=32, right=10, bottom=_AXIS_PX)
+    axes = drawing.axes(left=32, top=32, right=14, bottom=_AXIS_PX)
     axes.set_title(what, loc="left", pad=15)
     axes.set_xlabel("seconds since the request")
     axes.set_xlim(0, time_s)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli import __version__
 from voicecli.bench import captions
-from voicecli.bench.curves import Curves, median_run, worst_run
+from voicecli.bench.curves import Curves, median_run, silence_ms, worst_run
 from voicecli.display import clean
 from voicecli.errors import ConfigError
 
@@ -141,7 +141,7 @@ def _figures(cases: Sequence[PageCase]) -> dict[str, Any]:
         return {
             "waterfall": _waterfall(cases),
             "distribution": _distribution(cases),
-            "runs": _runs([shown for case in cases for shown in _representatives(case)]),
+            **_runs([shown for case in cases for shown in _representatives(case)]),
         }
 
 
@@ -178,17 +178,17 @@ def _representatives(case: PageCase) -> Iterator[_Shown]:
     middle, worst = median_run(case.runs), worst_run(case.runs)
     if middle is not None:
         yield _Shown(case.title, "Median run, by time to first audio", middle, Curves.of(middle))
-    if worst is not None and worst is not middle:
+    if worst is not None and (middle is None or silence_ms(worst) > silence_ms(middle)):
         yield _Shown(case.title, "Run with the most silence", worst, Curves.of(worst))
 
 
-def _runs(shown: Sequence[_Shown]) -> list[_DrawnRun]:
+def _runs(shown: Sequence[_Shown]) -> dict[str, Any]:
     from voicecli.bench import figures  # noqa: PLC0415  matplotlib
 
-    limits = figures.Limits.around(each.curves for each in shown)
+    shared = figures.Limits.shared([each.curves for each in shown])
     drawn = []
     for place, each in enumerate(shown, start=1):
-        thin = each.curves.thinned()
+        thin, limits = each.curves.thinned(), shared or figures.Limits.around([each.curves])
         came, filled = captions.arrival(each.curves), captions.level(each.run, each.curves)
         arrival = figures.arrival(f"arrival-{place}", thin, limits, came)
         level = figures.level(f"level-{place}", thin, limits, filled)
@@ -200,7 +200,7 @@ def _runs(shown: Sequence[_Shown]) -> list[_DrawnRun]:
                 _Picture(_markup(level), [filled]),
             )
         )
-    return drawn
+    return {"runs": drawn, "axes_are_shared": shared is not None}
 
 
 def _markup(ours: str) -> Any:
