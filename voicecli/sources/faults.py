@@ -121,7 +121,7 @@ def _insecure(case: _Case) -> VoiceError:
 def _proxied(case: _Case) -> VoiceError:
     return NetworkError(
         f"the proxy on the way to {case.where} refuses: {case.reason}",
-        remedy="check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY",
+        remedy="check --proxy, HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY",
     )
 
 
