@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -24,6 +25,7 @@ from tests.support.tones import tone
 PATIENCE_S = 60.0
 CLIP_S = 1.0
 TTFB_S = 0.05
+SLOW_S = 1.5
 KINDS = {"TTFB", "TTFA", "RTF", "continuity", "speech"}
 
 
@@ -33,11 +35,11 @@ def clips():
 
 
 @contextlib.contextmanager
-def locust(home, *arguments, key=""):
+def locust(home, *arguments, **variables):
     """A process of Locust that runs the example; it does not outlive the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "locust", "-f", str(EXAMPLES / "locustfile.py"), *arguments],
-        env=Cli(home, covered=False).environment(VOICECLI_API_KEY=key),
+        env=Cli(home, covered=False).environment(**variables),
         cwd=home, text=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
@@ -89,17 +91,24 @@ def free_port():
 
 def test_a_master_and_two_workers(tmp_path, clips):
     port = str(free_port())
+    # All of the clip is there before it sounds: no gap, however busy this machine is.
+    config = tmp_path / "config.toml"
+    config.write_text(f"buffer_ms = {CLIP_S * 2e3}\n")
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(
             SpeechServer(clips, reply=Reply(ttfb_s=TTFB_S, chunk_bytes=2048))
         )
         workers = [
             stack.enter_context(
-                locust(tmp_path, "--worker", "--master-host", "127.0.0.1", "--master-port", port,
-                       key=key)
+                locust(
+                    tmp_path,
+                    *("--worker", "--master-host", "127.0.0.1", "--master-port", port),
+                    VOICECLI_CONFIG=str(config),
+                    VOICECLI_API_KEY=key,
+                )
             )
             for key in ("of-one-worker", "of-the-other")
-        ]  # fmt: skip
+        ]
         master = stack.enter_context(
             locust(
                 tmp_path,
@@ -149,17 +158,21 @@ def test_what_goes_wrong_is_a_failure_and_the_exit_status_says_so(tmp_path, clip
         ),
     }
     with_gap = Reply(pace=2.0, chunk_bytes=512, stall_at_s=0.4, stall_for_s=0.7)
-    with SpeechServer(clips) as server:
-        server.queued.extend([*wrong.values(), with_gap])
+    with SpeechServer(clips, reply=Reply(chunk_bytes=None)) as server:
+        first = [*wrong.values(), with_gap]
+        server.queued.extend(replace(reply, ttfb_s=SLOW_S) for reply in first)
         with locust(
             tmp_path,
             *("--headless", "--host", server.url, "--users", "4", "--spawn-rate", "4"),
-            *("--run-time", "2s", "--stop-timeout", "10", "--only-summary"),
+            *("--run-time", "3s", "--stop-timeout", "10", "--only-summary"),
         ) as process:
             told, log = process.communicate(timeout=PATIENCE_S)
-        asked = len(server.speech_requests)
+        exchanges = server.speech_requests
     assert process.returncode == 1, log
     assert "Traceback" not in log
+
+    began, answered = zip(*((e.at, e.first_byte_at) for e in exchanges[: len(first)]), strict=True)
+    assert max(began) < min(answered), "who waits for the server holds up no other listener"
 
     requests, failed, errors = tables(told + log)
     for said in wrong:
@@ -170,6 +183,7 @@ def test_what_goes_wrong_is_a_failure_and_the_exit_status_says_so(tmp_path, clip
     assert errors.total() == 5
     assert failed == {"speech": 3, "continuity": 2, "TTFB": 0, "TTFA": 0, "RTF": 0}
 
+    asked = len(exchanges)
     unheard = 2  # the refused one and the page
     assert requests == {
         "speech": asked,
