@@ -25,6 +25,9 @@ WIDTH_PX = 330
 
 FONT_PX = 12.0
 
+AXIS_PX = 38
+"""What the numbers and the name of a horizontal axis take."""
+
 INKS = (
     "page", "card", "ink", "soft", "line", "grid", "accent", "decoded", "heard", "gap", "on-part",
     *(f"part-{number}" for number in range(1, 8)),
@@ -148,3 +151,10 @@ class Drawing:
             notes=self._notes,
             texts=self._texts,
         )
+
+
+def number_ticks(axes: Axes) -> None:
+    """Few numbers at an axis, and each as short as it can be."""
+    axes.locator_params(axis="x", nbins=6)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -13,8 +13,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from voicecli import __version__
-from voicecli.bench import captions
+from voicecli.bench import captions, casefigures, runfigures
 from voicecli.bench.curves import Curves, median_run, silence_ms, worst_run
+from voicecli.bench.drawing import quiet
 from voicecli.display import clean
 from voicecli.errors import ConfigError
 
@@ -135,8 +136,6 @@ def _template() -> Template:
 
 def _figures(cases: Sequence[PageCase]) -> dict[str, Any]:
     """What the template draws its figures from."""
-    from voicecli.bench.drawing import quiet  # noqa: PLC0415  rich comes with it
-
     with quiet():
         return {
             "waterfall": _waterfall(cases),
@@ -146,8 +145,6 @@ def _figures(cases: Sequence[PageCase]) -> dict[str, Any]:
 
 
 def _waterfall(cases: Sequence[PageCase]) -> _Picture | None:
-    from voicecli.bench import figures  # noqa: PLC0415  matplotlib
-
     middles = [(case.title, median_run(case.runs)) for case in cases]
     rows = [
         (title, run.metrics["waterfall_ms"])
@@ -157,19 +154,17 @@ def _waterfall(cases: Sequence[PageCase]) -> _Picture | None:
     if not rows:
         return None
     words = [captions.waterfall(title, parts) for title, parts in rows]
-    drawn = figures.waterfall("waterfall", rows, " ".join(words))
+    drawn = casefigures.waterfall("waterfall", rows, " ".join(words))
     return _Picture(_markup(drawn), words, [captions.part_name(part) for part in rows[0][1]])
 
 
 def _distribution(cases: Sequence[PageCase]) -> _Picture:
-    from voicecli.bench import figures  # noqa: PLC0415  matplotlib
-
     rows = [
         (case.title, [ms for run in case.runs if (ms := run.metrics["ttfa_ms"]) is not None])
         for case in cases
     ]
     words = [captions.distribution(title, values) for title, values in rows]
-    drawn = figures.distribution("distribution", rows, " ".join(words))
+    drawn = casefigures.distribution("distribution", rows, " ".join(words))
     return _Picture(_markup(drawn), words)
 
 
@@ -183,15 +178,13 @@ def _representatives(case: PageCase) -> Iterator[_Shown]:
 
 
 def _runs(shown: Sequence[_Shown]) -> dict[str, Any]:
-    from voicecli.bench import figures  # noqa: PLC0415  matplotlib
-
-    shared = figures.Limits.shared([each.curves for each in shown])
+    shared = runfigures.Limits.shared([each.curves for each in shown])
     drawn = []
     for place, each in enumerate(shown, start=1):
-        thin, limits = each.curves.thinned(), shared or figures.Limits.around([each.curves])
+        thin, limits = each.curves.thinned(), shared or runfigures.Limits.around([each.curves])
         came, filled = captions.arrival(each.curves), captions.level(each.run, each.curves)
-        arrival = figures.arrival(f"arrival-{place}", thin, limits, came)
-        level = figures.level(f"level-{place}", thin, limits, filled)
+        arrival = runfigures.arrival(f"arrival-{place}", thin, limits, came)
+        level = runfigures.level(f"level-{place}", thin, limits, filled)
         drawn.append(
             _DrawnRun(
                 each.title,

@@ -1,33 +1,27 @@
-"""The report's figures, each as an ``svg`` element; to be called inside `drawing.quiet`.
+"""Figures of the report with a row for each case; to be called inside `drawing.quiet`.
 
-One case is one row of the first two, so that cases compare along one axis. The
-curves of all runs share their limits for the same reason.
+Cases are below one another, so that they compare along one axis, in milliseconds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
 from voicecli.bench.captions import milliseconds, part_name
-from voicecli.bench.drawing import WIDTH_PX, Drawing, ink
+from voicecli.bench.drawing import AXIS_PX, WIDTH_PX, Drawing, ink, number_ticks
 from voicecli.bench.statistics import percentile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from voicecli.bench.curves import Curve, Curves, Gap
-
 _EDGE_PX = 4
 _SIDE_PX = 18
 """Beside the axes of rows: half of a number of milliseconds."""
-_LEAST = 0.4
-"""Part of the axis that the shortest run has to fill, to share it."""
 _ROW_PX = 52
 _TITLE_PX = 13
 """Where a row's words stand, below its top."""
@@ -36,43 +30,12 @@ _MIDDLE_PX = 32
 _BAR_PX = 20
 _DIGIT_PX = 13
 """The least width of a part that has its number inside."""
-_AXIS_PX = 38
-"""What the numbers and the name of the horizontal axis take."""
 _DOT_PX = 6
 _BIN_PX = 4
 _SPREAD_PX = 12
 """How far what a row shows may reach from its middle."""
 _LETTER_PX, _BOLD_PX = 6.6, 7.4
 """About as wide as letters are, in the widest of the usual fonts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How far the axes of all curves reach: time and audio in seconds."""
-
-    time_s: float
-    audio_s: float
-    level_s: float
-
-    @classmethod
-    def around(cls, shown: Iterable[Curves]) -> Limits:
-        """The least that holds them all."""
-        curves = list(shown)
-
-        def top(lines: Iterable[Curve]) -> float:
-            return max((y for line in lines for _, y in line), default=0.0) or 1.0
-
-        return cls(
-            time_s=max((c.ends_s for c in curves), default=0.0) or 1.0,
-            audio_s=top(line for c in curves for line in (c.decoded, c.heard)),
-            level_s=top(c.level for c in curves),
-        )
-
-    @classmethod
-    def shared(cls, shown: Sequence[Curves]) -> Limits | None:
-        """Those of all, so that runs compare; None where some would be too small to see."""
-        ends_s = [curves.ends_s for curves in shown]
-        return cls.around(shown) if ends_s and min(ends_s) >= _LEAST * max(ends_s) else None
 
 
 def waterfall(name: str, rows: Sequence[tuple[str, Mapping[str, float]]], says: str) -> str:
@@ -124,47 +87,15 @@ def distribution(name: str, rows: Sequence[tuple[str, Sequence[float]]], says: s
     return drawing.svg("How the time to first audio is distributed", says)
 
 
-def arrival(name: str, curves: Curves, limits: Limits, says: str) -> str:
-    """Audio decoded against audio heard; between the two lies the buffer."""
-    drawing, axes = _time_axes(name, 210, "seconds of audio", limits.time_s)
-    axes.set_ylim(0, limits.audio_s * 1.04)
-    if curves.heard and curves.decoded:
-        outline = [*curves.decoded, *reversed(curves.heard), (0.0, 0.0)]
-        axes.fill(*zip(*outline, strict=True), color=ink("decoded"), alpha=0.14, linewidth=0)
-    for line, label, width in ((curves.decoded, "decoded", 1.6), (curves.heard, "heard", 2.8)):
-        if line:
-            xs, ys = zip(*line, strict=True)
-            axes.plot(xs, ys, color=ink(label), linewidth=width, label=label)
-    _mark_gaps(drawing, axes, curves.gaps)
-    if curves.decoded or curves.heard:
-        axes.legend(loc="lower right", borderaxespad=0.2, handlelength=1.6)
-    return drawing.svg("Audio decoded and audio heard over time", says)
-
-
-def level(name: str, curves: Curves, limits: Limits, says: str) -> str:
-    """How much audio was decoded and not yet heard, with the gaps marked."""
-    drawing, axes = _time_axes(name, 160, "seconds in the buffer", limits.time_s)
-    axes.set_ylim(0, limits.level_s * 1.08)
-    if curves.level:
-        xs, ys = zip(*curves.level, strict=True)
-        axes.fill_between(xs, ys, color=ink("decoded"), alpha=0.14, linewidth=0)
-        axes.plot(xs, ys, color=ink("decoded"), linewidth=1.6)
-    _mark_gaps(drawing, axes, curves.gaps)
-    return drawing.svg("Level of the buffer over time", says)
-
-
-# -- rows --------------------------------------------------------------------
-
-
 def _rows(name: str, count: int) -> tuple[Drawing, Axes]:
     """Axes in ms to the right and pixels down, with a row for each case."""
     height_px = max(count, 1) * _ROW_PX
-    drawing = Drawing(name, height_px + _AXIS_PX)
-    axes = drawing.axes(left=_SIDE_PX, top=0, right=_SIDE_PX, bottom=_AXIS_PX)
+    drawing = Drawing(name, height_px + AXIS_PX)
+    axes = drawing.axes(left=_SIDE_PX, top=0, right=_SIDE_PX, bottom=AXIS_PX)
     axes.set_ylim(height_px, 0)
     axes.set_yticks([])
     axes.set_xlabel("milliseconds since the request")
-    _number_ticks(axes)
+    number_ticks(axes)
     return drawing, axes
 
 
@@ -254,36 +185,3 @@ def _density(axes: Axes, middle: float, columns: Mapping[float, Sequence[float]]
         list(columns), [middle - r for r in reach], [middle + r for r in reach],
         color=ink("decoded"), linewidth=_BIN_PX - 0.5,
     )  # fmt: skip
-
-
-# -- curves ------------------------------------------------------------------
-
-
-def _time_axes(name: str, height_px: float, what: str, time_s: float) -> tuple[Drawing, Axes]:
-    drawing = Drawing(name, height_px)
-    axes = drawing.axes(left=32, top=32, right=14, bottom=_AXIS_PX)
-    axes.set_title(what, loc="left", pad=15)
-    axes.set_xlabel("seconds since the request")
-    axes.set_xlim(0, time_s)
-    axes.locator_params(axis="y", nbins=4)
-    _number_ticks(axes)
-    return drawing, axes
-
-
-def _number_ticks(axes: Axes) -> None:
-    axes.locator_params(axis="x", nbins=6)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
-
-
-def _mark_gaps(drawing: Drawing, axes: Axes, gaps: Sequence[Gap]) -> None:
-    """A band while it was silent, and a triangle above it: no need to tell colours apart."""
-    for gap in gaps:
-        band = axes.axvspan(gap.began_s, gap.ends_s, color=ink("gap"), alpha=0.28, linewidth=0)
-        drawing.note(
-            band, f"gap: {milliseconds(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s, {gap.cause}"
-        )
-        axes.plot(
-            [(gap.began_s + gap.ends_s) / 2], [1.03], transform=axes.get_xaxis_transform(),
-            marker="v", markersize=7, color=ink("gap"), markeredgewidth=0, clip_on=False,
-        )  # fmt: skip
