@@ -14,6 +14,7 @@ from voicecli.bench import audition as module
 from voicecli.bench.audition import audition
 from voicecli.bench.sound import clip
 from voicecli.clock import SystemClock, VirtualClock
+from voicecli.codecs import registry
 from voicecli.errors import (
     BadResponse,
     ConfigError,
@@ -118,12 +119,12 @@ def test_a_source_that_cannot_be_asked():
 
 
 def test_what_was_decoded_is_heard_before_the_source_s_fault():
-    """The tail that a decoder holds back until it knows that nothing follows, too."""
-    chunks = split(clip("mp3", 1.0, 24_000), 700)
+    """What a decoder holds back until it knows that nothing follows, too."""
+    chunks = split(clip("flac", 1.0, 24_000), 700)
     recorder = Recorder("x")
     with pytest.raises(NetworkError):
-        hear(*chunks, cut_off(), info=SourceInfo("mp3"), observers=[recorder])
-    assert recorder.audio_s == pytest.approx(1.0, abs=0.06)
+        hear(*chunks, cut_off(), info=SourceInfo("flac"), observers=[recorder])
+    assert recorder.audio_s == pytest.approx(1.0)
 
 
 def test_a_source_is_left_at_once_when_its_bytes_are_no_sound():
@@ -140,6 +141,18 @@ def test_a_defect_leaves_the_source_and_passes():
     with pytest.raises(ZeroDivisionError):
         audition(source, clock=FakeClock(), policy=AT_ONCE)
     assert source.left == 1
+
+
+def test_a_defect_of_a_decoder_leaves_the_source_as_well(monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(registry.AutoDecoder, "feed", broken)
+    source = ScriptedSource([b"\0\0", b"\0\0"])
+    with pytest.raises(ZeroDivisionError) as raised:
+        audition(source, clock=FakeClock(), policy=AT_ONCE)
+    assert source.left == 1
+    assert raised.tb, "which keeps alive whatever was not closed"
 
 
 # How the source is driven

@@ -147,9 +147,13 @@ def test_a_trace_that_claims_years_of_sound():
 # How it ended
 
 
-def test_a_recorded_failure_fails_again_at_its_time():
-    end = End(5000.0, "failed", Fault("network", "cut off", "call"))
-    metrics = heard(ANSWER, Chunk(150.0, 10), BLOCK, end=end, policy=BufferPolicy.fixed(2.0))
+@pytest.mark.parametrize("has_audio", [True, False])
+def test_a_recorded_failure_fails_again_at_its_time(has_audio):
+    chunk = Chunk(200.0, 8000, sound(0.5) if has_audio else None)
+    metrics = heard(
+        ANSWER, chunk, BLOCK, end=End(5000.0, "failed", Fault("network", "cut off", "call")),
+        policy=BufferPolicy.fixed(2.0), header=WITH_AUDIO if has_audio else HEADER,
+    )  # fmt: skip
     assert metrics["ok"] is False
     assert metrics["error"] == {
         "code": "network", "message": "cut off", "exit": 4, "remedy": "call",
@@ -245,10 +249,9 @@ def test_half_a_sample_of_one_source_is_none_of_the_next(tmp_path):
 
 
 def test_audio_that_came_as_events_was_recorded_without_them():
-    answer = Answer(100.0, "mp3", "text/event-stream; charset=utf-8")
-    audio = clip("mp3", 0.5, 24_000)
-    metrics = heard(answer, Chunk(150.0, len(audio), audio), ALL, header=WITH_AUDIO)
-    assert (metrics["ok"], metrics["format"]) == (True, "mp3")
+    answer = ANSWER._replace(content_type="text/event-stream; charset=utf-8")
+    metrics = heard(answer, Chunk(150.0, 8000, sound(0.5)), ALL, header=WITH_AUDIO)
+    assert (metrics["ok"], metrics["format"]) == (True, "pcm")
     assert metrics["content_type"] == "text/event-stream; charset=utf-8"
 
 

@@ -173,7 +173,7 @@ def test_a_header_that_is_none(refused, change, why):
     [
         ({}, '"audio" is no base64'),
         ({"audio": None}, '"audio" is no base64'),
-        ({"audio": "A?=="}, '"audio" is no base64'),
+        ({"audio": "AA?=="}, '"audio" is no base64'),
         ({"audio": "ä"}, '"audio" is no base64'),
         ({"audio": "AAA="}, '"audio" is 2 bytes, not 1'),
     ],
