@@ -367,8 +367,18 @@ def test_a_page_with_figures(house, server, tmp_path):
     assert told.err == f"voicecli: wrote {page}\n"
     text = page.read_text()
     assert text.lstrip().lower().startswith("<!doctype html>")
-    assert f"wav from {server.url}" in text
+    assert f"wav from {server.url} is heard after " in text
     assert "<svg" in text
+
+
+def test_a_page_says_who_is_heard_first_or_that_nobody_is(house, server, tmp_path):
+    page = tmp_path / "report.html"
+    argv = ("--format", "wav", "--format", "pcm", "--report", str(page))
+    bench(house, server, *FAST, *argv)
+    assert " is heard first after " in page.read_text()
+    server.reply = error(500, {})
+    assert bench(house, server, *FAST, *argv).status == 4
+    assert "Nothing was heard" in page.read_text()
 
 
 def test_a_page_that_cannot_be_written_is_told_before_or_after(house, server, tmp_path):

@@ -171,6 +171,16 @@ def _check_page(path: Path) -> None:
         raise SaveError(f"there is no folder {path.parent}")
 
 
+def _headline(outcomes: Sequence[Outcome]) -> str:
+    """Who is heard first, and when."""
+    heard = [(s.p50, o.case.name) for o in outcomes if (s := o.summary("ttfa_ms"))]
+    if not heard:
+        return "Nothing was heard"
+    ttfa_ms, name = min(heard)
+    first = "first " if len(heard) > 1 else ""
+    return f"{name} is heard {first}after {report.number(ttfa_ms)} ms"
+
+
 def _write_page(path: Path, measured: _Measurement, verdict: _Verdict) -> None:
     from voicecli.bench import page  # noqa: PLC0415  as above
 
@@ -180,7 +190,7 @@ def _write_page(path: Path, measured: _Measurement, verdict: _Verdict) -> None:
             page.PageCase(o.case.name, o.details, [fault.message for fault in o.failures])
             for o in outcomes
         ],
-        headline="How fast speech is heard",
+        headline=_headline(outcomes),
         settings=measured.settings,
         machine=report.machine(),
         table=[
