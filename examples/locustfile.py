@@ -3,9 +3,10 @@
     pip install 'voicecli[load]'
     locust -f examples/locustfile.py --host http://localhost:8880/v1
 
-Then http://localhost:8089 asks how many, and shows what they hear. More than one
-machine, or processor, can carry it: start one with ``--master``, the others with
-``--worker --master-host``. A key for the server goes into VOICECLI_API_KEY, on each.
+Then http://localhost:8089 asks how many, and shows what they hear; `voicecli.bench.load`
+says what the rows mean. ``--processes -1`` uses every processor. Of several machines one
+is started with ``--master``, the others with ``--worker --master-host ADDRESS``. The
+server's key, where it wants one, goes into VOICECLI_API_KEY on each.
 
 Copy this file, and make what follows the traffic that you expect.
 """
@@ -33,7 +34,7 @@ logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of every reque
 class Caller(User):
     """Asks, hears the answer out, thinks, and asks again."""
 
-    wait_time = between(1, 3)  # seconds between the end of an answer and the next question
+    wait_time = between(1, 3)  # seconds from the end of an answer to the next question
 
     def on_start(self) -> None:
         self.listener = Listener(self.host, self.environment.events.request.fire)

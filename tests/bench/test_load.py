@@ -16,6 +16,7 @@ from voicecli.bench import load as module
 from voicecli.bench.load import Failure, Listener
 from voicecli.endpoint import KEYLESS
 from voicecli.errors import ConfigError, NetworkError, RateLimited
+from voicecli.sources.openai import SpeechClient
 
 OPENED = ScriptedSource.OPENED
 HOST = "http://127.0.0.1:9/v1"
@@ -56,12 +57,15 @@ def env(tmp_path):
 def hear(env, monkeypatch):
     """Hear one script, in virtual time; what was told of it."""
 
-    def hear_script(*steps, **options):
+    def hear_script(*steps, warming_s=0.0, **options):
         clock, told = FakeClock(), Told()
+
+        def warm():
+            clock.advance(warming_s)
 
         def source(client, request, *, pcm_rate_hz):
             told.pcm_rate_hz = pcm_rate_hz
-            return ScriptedSource(list(steps), clock=clock)
+            return ScriptedSource(list(steps), clock=clock, warms=warm)
 
         monkeypatch.setattr(module, "OpenAISource", source)
         listener = Listener(HOST, told, env=env, clock=clock)
@@ -119,6 +123,19 @@ def test_a_cut_answer_began_all_the_same(hear):
     assert told["continuity"]["response_time"] == 0.0
     assert told["speech"]["response_time"] == pytest.approx(400.0)
     assert told["speech"]["response_length"] == len(sound(0.5))
+
+
+def test_an_answer_that_is_truncated_was_sent_to_its_end(hear):
+    told = hear(sound(0.5), 0.2, sound(0.1)[:-1], 0.1)
+    assert list(told.failures()) == ["continuity", "speech"]
+    assert told.failures()["speech"].startswith("truncated_stream: ")
+    assert set(told.events) == {"TTFB", "TTFA", "continuity", "speech"}
+    assert told["speech"]["response_time"] == pytest.approx(300.0)
+
+
+def test_what_comes_before_the_request_is_not_the_server_s(hear):
+    told = hear(0.2, OPENED, sound(0.5), warming_s=5.0)
+    assert told["TTFB"]["response_time"] == told["speech"]["response_time"] == 200.0
 
 
 def test_a_refused_answer_never_began(hear):
@@ -234,6 +251,19 @@ def test_a_silent_server_is_waited_for_as_long_as_the_file_says(env, tmp_path):
         assert ask(server.url, env).failures()["speech"].startswith("timeout: ")
 
 
+def test_a_connection_is_waited_for_as_long_as_the_file_says(env, tmp_path, monkeypatch):
+    made = []
+
+    def client(*arguments, **settings):
+        made.append(settings)
+        return SpeechClient(*arguments, **settings)
+
+    monkeypatch.setattr(module, "SpeechClient", client)
+    (tmp_path / "config.toml").write_text("connect_timeout_s = 1.5\n")
+    Listener(HOST, Told(), env=env).close()
+    assert [settings["connect_timeout_s"] for settings in made] == [1.5]
+
+
 def test_a_fixed_buffer_is_waited_for(hear, tmp_path):
     slow = [step for _ in range(10) for step in (sound(0.1), 0.05)]
     soon = hear(*slow)["TTFA"]["response_time"]
@@ -266,6 +296,12 @@ def test_locust_is_not_imported_here():
     """It would replace this process's sockets, locks and threads."""
     assert "locust" not in sys.modules
     assert "gevent" not in sys.modules
+
+
+def test_its_client_is_made_before_the_first_request(env):
+    listener = Listener(HOST, Told(), env=env)
+    assert listener._client._sdk is not None
+    listener.close()
 
 
 def test_what_is_slow_to_import_is_there_before_the_first_listener(env):

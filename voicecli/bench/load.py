@@ -11,8 +11,8 @@ RTF         ms of generation per second of audio: at 1000 the server is only jus
             fast enough. A bare 0.13 would be shown, and sorted into a percentile, as 0
 continuity  ms of silence within the sound. Fails where there was any, and where the
             sound broke off: its failures are the share that was not heard in one piece
-speech      until the last byte came, and the bytes. Fails for everything that is not
-            a whole answer, so that failures per answer are its failures
+speech      until the last byte came, or the answer failed, and the bytes. Fails for
+            everything that is not a whole answer
 ==========  =========================================================================
 
 Rows tell what happened: an answer that broke off had its first byte and its first
@@ -210,8 +210,9 @@ def _events(
         yield _event("continuity", name, gaps["total_ms"], failure or gap)
     if rtf is not None and not failure:
         yield _event("RTF", f"{name} (ms per s of audio)", rtf * 1e3)
-    spent_ms = took_ms if failure else metrics["generation_ms"]
-    yield _event("speech", name, spent_ms, failure, length=metrics["bytes"])
+    generation_ms = metrics["generation_ms"]
+    speech_ms = took_ms if generation_ms is None else generation_ms
+    yield _event("speech", name, speech_ms, failure, length=metrics["bytes"])
 
 
 def _event(
