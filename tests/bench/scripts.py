@@ -15,7 +15,7 @@ from tests.session.fakes import (
     sound,
 )
 from voicecli.bench.audition import CostlessRecorder
-from voicecli.bench.sound import clip
+from voicecli.bench.parts.sound import clip
 from voicecli.codecs.registry import AutoDecoder
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.playback.speaker import SpeakerSettings

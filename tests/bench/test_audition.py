@@ -12,7 +12,7 @@ from tests.session.fakes import FORMAT, FakeClock, ScriptedSource, Watcher, cut_
 from voicecli.audio import Pcm
 from voicecli.bench import audition as module
 from voicecli.bench.audition import audition
-from voicecli.bench.sound import clip
+from voicecli.bench.parts.sound import clip
 from voicecli.clock import SystemClock, VirtualClock
 from voicecli.codecs import registry
 from voicecli.errors import (

@@ -15,8 +15,8 @@ from tests.session.fakes import FakeClock, ScriptedSource, cut_off, sound
 from tests.trace.traces import Recorded, traces
 from voicecli.bench import audition
 from voicecli.bench.audition import CostlessRecorder
+from voicecli.bench.parts.sound import clip
 from voicecli.bench.replay import replay
-from voicecli.bench.sound import clip
 from voicecli.errors import NetworkError, VoiceError
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.sources.base import SourceInfo

@@ -122,4 +122,3 @@ def parse_limit(text: str) -> Limit:
         operator=found["operator"],
         bound=float(found["number"]) * _TO_MS.get(unit, 1.0),
     )
-

@@ -164,7 +164,7 @@ def _servers(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _check_page(path: Path) -> None:
     """See that a page can be made, before minutes are spent on measuring for it."""
-    from voicecli.bench import page  # noqa: PLC0415  where it is wanted only
+    from voicecli.bench.page import document as page  # noqa: PLC0415  where it is wanted only
 
     page.check()
     if not path.parent.is_dir():
@@ -182,7 +182,7 @@ def _headline(outcomes: Sequence[Outcome]) -> str:
 
 
 def _write_page(path: Path, measured: _Measurement, verdict: _Verdict) -> None:
-    from voicecli.bench import page  # noqa: PLC0415  as above
+    from voicecli.bench.page import document as page  # noqa: PLC0415  as above
 
     outcomes = [outcome for outcome in measured.outcomes if outcome.runs or outcome.failures]
     text = page.render(

@@ -133,8 +133,8 @@ def proxy(wishes: Wishes, stack: contextlib.ExitStack) -> str | None:
     """
     if wishes.network is None:
         return None
-    from voicecli.bench.network import parse_network  # noqa: PLC0415  where it is wanted only
-    from voicecli.bench.proxy import ShapingProxy  # noqa: PLC0415  asyncio
+    from voicecli.bench.network.profiles import parse_network  # noqa: PLC0415  where it is wanted only
+    from voicecli.bench.network.proxy import ShapingProxy  # noqa: PLC0415  asyncio
 
     return stack.enter_context(ShapingProxy(parse_network(wishes.network))).url
 

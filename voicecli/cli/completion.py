@@ -35,7 +35,7 @@ def formats(incomplete: str) -> list[str]:
 
 def networks(incomplete: str) -> list[str]:
     """The named networks of `voicecli bench`."""
-    from voicecli.bench.network import PROFILES  # noqa: PLC0415  only here
+    from voicecli.bench.network.profiles import PROFILES  # noqa: PLC0415  only here
 
     return _beginning(incomplete, PROFILES)
 

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import h11
+import pytest
+
+from voicecli.bench.network.onward import (
+    Refusal,
+    Target,
+    onward_request,
+    onward_response,
+    target_of,
+)
+
+TARGET = Target("x.example", 80, b"x.example", b"/v1")
+
+
+def request(target="http://x.example/v1", *, method="POST", version="1.1", **headers):
+    given = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return h11.Request(
+        method=method, target=target, headers=[("Host", "other"), *given], http_version=version
+    )
+
+
+class TestTarget:
+    @pytest.mark.parametrize(
+        ("url", "target"),
+        [
+            ("http://x.example/v1", TARGET),
+            ("HTTP://x.example/v1", TARGET),
+            ("http://X.Example:81", ("x.example", 81, b"X.Example:81", b"/")),
+            ("http://x.example?a=b", ("x.example", 80, b"x.example", b"/?a=b")),
+            ("http://x.example//a//b", ("x.example", 80, b"x.example", b"//a//b")),
+            ("http://x.example/a%20b?c=%2F", ("x.example", 80, b"x.example", b"/a%20b?c=%2F")),
+            ("http://[::1]:81/v1", ("::1", 81, b"[::1]:81", b"/v1")),
+        ],
+    )
+    def test_a_whole_url_says_it(self, url, target):
+        assert target_of(request(url)) == target
+
+    @pytest.mark.parametrize(
+        ("authority", "target"),
+        [("x.example:443", ("x.example", 443)), ("[::1]:8443", ("::1", 8443))],
+    )
+    def test_so_does_a_tunnel(self, authority, target):
+        assert target_of(request(authority, method="CONNECT")) == (*target, b"", b"")
+
+    @pytest.mark.parametrize(
+        ("method", "target"),
+        [
+            ("GET", "/v1"),
+            ("OPTIONS", "*"),
+            ("GET", "x.example:80"),
+            ("GET", "https://x.example/"),
+            ("GET", "http://me@x.example/"),
+            ("GET", "http:///v1"),
+            ("GET", "http:/v1"),
+            ("GET", "http://x.example:0x50/"),
+            ("GET", "http://[x/"),
+            ("CONNECT", "x.example"),
+            ("CONNECT", "x.example:"),
+            ("CONNECT", "x.example:0"),
+            ("CONNECT", "http://x.example/"),
+            ("CONNECT", "[x:1"),
+        ],
+    )
+    def test_all_else_is_refused(self, method, target):
+        with pytest.raises(Refusal) as caught:
+            target_of(request(target, method=method))
+        assert caught.value.status == 400
+
+
+class TestHeaders:
+    def test_of_a_request_those_for_the_server_go_along(self):
+        onward = onward_request(
+            request(
+                Authorization="Bearer sk-1",
+                X_Mine="1",
+                Connection="x-mine, close",
+                Proxy_Authorization="Basic x",
+                Content_Length="3",
+            ),
+            TARGET,
+        )
+        assert (onward.method, onward.target) == (b"POST", b"/v1")
+        assert onward.headers.raw_items() == [
+            (b"Host", b"x.example"),
+            (b"Authorization", b"Bearer sk-1"),
+            (b"Content-Length", b"3"),
+            (b"Via", b"1.1 voicecli"),
+        ]
+
+    def test_a_chunked_request_stays_one_and_has_no_length(self):
+        onward = onward_request(
+            request(Content_Length="3", Transfer_Encoding="chunked", version="1.0"), TARGET
+        )
+        assert onward.headers.raw_items()[1:] == [
+            (b"Via", b"1.0 voicecli"),
+            (b"Transfer-Encoding", b"chunked"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("kind", "status"), [(h11.Response, 200), (h11.InformationalResponse, 103)]
+    )
+    def test_of_an_answer_those_for_the_client_go_along(self, kind, status):
+        headers = [
+            ("X-Sample-Rate", "24000"),
+            ("Connection", "X-Mine"),
+            ("X-Mine", "1"),
+            ("Keep-Alive", "timeout=5"),
+        ]
+        onward = onward_response(kind(status_code=status, headers=headers, reason=b"So"))
+        assert type(onward) is kind
+        assert (onward.status_code, onward.reason) == (status, b"So")
+        assert onward.headers.raw_items() == [
+            (b"X-Sample-Rate", b"24000"),
+            (b"Via", b"1.1 voicecli"),
+        ]
+
+    def test_what_says_how_a_chunked_answer_is_framed_is_left_to_who_frames_it(self):
+        headers = [("Transfer-Encoding", "chunked"), ("Content-Length", "9"), ("Trailer", "X")]
+        onward = onward_response(h11.Response(status_code=200, headers=headers))
+        assert onward.headers.raw_items() == [(b"Via", b"1.1 voicecli")]

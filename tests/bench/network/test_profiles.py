@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import contextlib
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicecli.bench.network.profiles import PROFILES, Network, parse_network
+from voicecli.errors import ConfigError
+
+
+class TestProfiles:
+    def test_those_that_are_promised_are_there_under_their_own_names(self):
+        assert {"wifi", "lte", "3g", "train", "satellite"} <= set(PROFILES)
+        assert all(name == network.name for name, network in PROFILES.items())
+
+    @pytest.mark.parametrize("name", PROFILES)
+    def test_each_is_found_however_it_is_written(self, name):
+        assert parse_network(f" {name.upper()} ") is PROFILES[name]
+
+    def test_published_figures(self):
+        """WebPageTest's 3G and LTE; the speed of light to a geostationary satellite and back."""
+        three, lte = PROFILES["3g"], PROFILES["lte"]
+        assert (three.rtt_ms, three.down_kbit_s, three.up_kbit_s) == (300, 1600, 768)
+        assert (lte.rtt_ms, lte.down_kbit_s) == (70, 12_000)
+        assert PROFILES["satellite"].rtt_ms >= 558
+
+    @pytest.mark.parametrize("network", PROFILES.values(), ids=PROFILES)
+    def test_each_carries_speech_in_pcm(self, network):
+        """24 kHz in 16 bits: a network that cannot keep up would only show that."""
+        assert network.down_kbit_s > 24_000 * 16 / 1000
+
+
+class TestText:
+    def test_what_was_said_is_set_and_what_was_not_does_not_bind(self):
+        assert parse_network("latency=80") == Network("latency=80", latency_ms=80)
+        text = "latency=80,jitter=20.5,down=2000,up=500,stall=5000/400"
+        assert parse_network(text) == Network(text, 80, 20.5, 2000, 500, 5000, 400)
+
+    def test_blanks_do_not_matter(self):
+        read = parse_network(" Latency = 80 , stall = 5000 / 400 ")
+        assert (read.latency_ms, read.stall_every_ms, read.stall_ms) == (80, 5000, 400)
+
+    @pytest.mark.parametrize("text", ["", "wi-fi", "5g", "latency", "80"])
+    def test_an_unknown_name_is_told_with_those_that_are_known(self, text):
+        with pytest.raises(ConfigError, match="no network") as caught:
+            parse_network(text)
+        assert all(name in caught.value.remedy for name in PROFILES)
+        assert "latency=80" in caught.value.remedy
+
+    def test_the_example_in_a_remedy_works(self):
+        with pytest.raises(ConfigError) as caught:
+            parse_network("latency=x")
+        assert parse_network(caught.value.remedy.removeprefix("e.g. ")).down_kbit_s == 2000
+
+    @pytest.mark.parametrize(
+        ("text", "complaint"),
+        [
+            ("delay=80", "'delay' is none of latency, jitter, down, up, stall"),
+            ("latency=80,", "'' is none of"),
+            ("latency=80,train", "'train' is none of"),
+            ("latency=1,latency=2", "latency is given twice"),
+            ("stall=1/2,stall=3/4", "stall is given twice"),
+            ("latency=fast", "latency must be a number, not 'fast'"),
+            ("latency=", "latency must be a number"),
+            ("latency=1/2", "latency takes one figure"),
+            ("stall=5000", "stall takes two figures, as in 5000/400"),
+            ("stall=1/2/3", "stall takes two figures"),
+            ("latency=-1", "latency must be from 0 to 60000 ms, not -1"),
+            ("latency=nan", "latency must be"),
+            ("jitter=inf", "jitter must be"),
+            ("jitter=60001", "jitter must be"),
+            ("down=0", "down must be from 1 to 10000000 kbit/s, not 0"),
+            ("up=-5", "up must be"),
+            ("stall=0/400", "stall's time between two must be from 1 "),
+            ("stall=5000/0", "stall needs both"),
+            ("stall=5000/-1", "stall's length must be from 1 "),
+        ],
+    )
+    def test_a_figure_that_makes_no_sense_is_told(self, text, complaint):
+        with pytest.raises(ConfigError, match=complaint) as caught:
+            parse_network(text)
+        assert caught.value.remedy
+
+    def test_what_is_no_text_for_a_terminal_does_not_reach_one(self):
+        for text in ("\x1b[31mred", "latency=\x1b[31m", "\x1b[31m=1"):
+            with pytest.raises(ConfigError) as caught:
+                parse_network(text)
+            assert "\x1b" not in caught.value.message
+
+    @given(st.text(max_size=40))
+    def test_any_text_is_a_network_or_an_error_of_ours(self, text):
+        with contextlib.suppress(ConfigError):
+            assert isinstance(parse_network(text), Network)
+
+    @given(
+        st.floats(0, 60_000),
+        st.floats(0, 60_000),
+        st.none() | st.floats(1, 1e7),
+        st.none() | st.floats(1, 1e7),
+        st.none() | st.tuples(st.floats(1, 8e7), st.floats(1, 6e4)),
+    )
+    def test_all_sensible_figures_are_taken(self, latency, jitter, down, up, stall):
+        text = f"latency={latency!r},jitter={jitter!r}"
+        text += "" if down is None else f",down={down!r}"
+        text += "" if up is None else f",up={up!r}"
+        text += "" if stall is None else f",stall={stall[0]!r}/{stall[1]!r}"
+        read = parse_network(text)
+        assert (read.latency_ms, read.jitter_ms) == (latency, jitter)
+        assert (read.down_kbit_s, read.up_kbit_s) == (down, up)
+        assert (read.stall_every_ms, read.stall_ms) == (stall or (None, 0.0))
+
+
+class TestFigures:
+    @pytest.mark.parametrize(
+        "figures",
+        [
+            {"latency_ms": -0.1},
+            {"jitter_ms": math.nan},
+            {"down_kbit_s": 0},
+            {"up_kbit_s": math.inf},
+            {"stall_every_ms": 1000},
+            {"stall_ms": 10},
+        ],
+    )
+    def test_nonsense_is_no_network(self, figures):
+        with pytest.raises(ValueError, match=r"must be|needs both"):
+            Network("x", **figures)
+
+    @pytest.mark.parametrize(
+        ("network", "told"),
+        [
+            (Network("x"), "0 ms"),
+            (Network("x", 150, 0, 1600, 768), "150 ms, 1600/768 kbit/s"),
+            (Network("x", 2.5, 8, down_kbit_s=500), "2.5 ms, jitter 8 ms, 500/any kbit/s"),
+            (
+                Network("x", up_kbit_s=9, stall_every_ms=12_500, stall_ms=400),
+                "0 ms, any/9 kbit/s, stalls of 400 ms every 12.5 s",
+            ),
+        ],
+    )
+    def test_they_are_told_in_a_line(self, network, told):
+        assert str(network) == told

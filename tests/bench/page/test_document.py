@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import re
+import sys
+from html.parser import HTMLParser
+from importlib.resources import files
+
+import pytest
+
+from tests.bench.page.heard import answer, jittery, steady, unheard
+from voicecli.bench.page.document import PageCase, check, render
+from voicecli.bench.page.drawing import INKS
+from voicecli.errors import ConfigError
+from voicecli.playback.policy import BufferPolicy
+
+HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}&amp;"
+
+VOID = {"meta", "link", "br", "img", "input"}
+
+
+class Page(HTMLParser):
+    """A page as its elements: (tag, attributes, text right inside)."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.elements, self._open = [], []
+        self.feed(html)
+        assert self._open == [], "every element is closed"
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append([tag, dict(attrs), ""])
+        if tag not in VOID:
+            self._open.append(self.elements[-1])
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append([tag, dict(attrs), ""])
+
+    def handle_endtag(self, tag):
+        assert self._open.pop()[0] == tag
+
+    def handle_data(self, data):
+        if self._open:
+            self._open[-1][2] += data
+
+    def of(self, *tags):
+        return [
+            (attributes, text.strip()) for tag, attributes, text in self.elements if tag in tags
+        ]
+
+    def texts(self, *tags):
+        return [text for _, text in self.of(*tags)]
+
+
+def page(cases=(), **changes):
+    settings = {
+        "headline": "How fast speech is heard",
+        "settings": {},
+        "machine": {},
+        "table": [],
+        "findings": [],
+    }
+    return Page(render(cases, **settings | changes))
+
+
+STEADY = PageCase("opus", [steady(seed, silence_ms=20.0) for seed in range(5)])
+GAPPED = PageCase("pcm", [jittery(seed, policy=BufferPolicy.fixed(0.0)) for seed in range(5)])
+
+WORST = max(GAPPED.runs, key=lambda run: run.metrics["underruns"]["sink"]["total_ms"])
+
+
+def test_headline_settings_and_machine_are_told():
+    made = page(
+        headline="Fast & whole",
+        settings={"buffer_ms": 60, "cold": False, "device": None, "formats": ["opus", "mp3"]},
+        machine={"cpus": 2, "idle": True},
+    )
+    assert made.texts("h1") == ["Fast & whole"]
+    facts = list(zip(made.texts("dt"), made.texts("dd"), strict=True))
+    assert facts[:5] == [
+        ("buffer ms", "60"), ("cold", "no"), ("formats", "opus, mp3"),
+        ("cpus", "2"), ("idle", "yes"),
+    ]  # fmt: skip
+
+
+TABLE = [
+    ["server", "format", "TTFA ms p50", "95 %", "RTF"],
+    ["1", "opus", "261", "255–280", "0.25"],
+    ["2", "mp3", "322", "–", "–"],
+]
+
+
+def test_every_cell_of_the_table_is_the_one_given():
+    made = page(table=TABLE)
+    told = made.texts("th", "td")[len(TABLE[0]) :]
+    assert [told[:5], told[5:]] == TABLE[1:]
+    assert made.texts("span") == " ".join(TABLE[0]).split()
+
+
+def test_a_cell_on_a_telephone_knows_its_column():
+    labels = [a["data-label"] for a, _ in page(table=TABLE).of("th", "td") if "data-label" in a]
+    assert labels == TABLE[0] * 2
+
+
+def test_numbers_end_and_texts_begin_below_one_another():
+    kinds = [a["class"] for a, _ in page(table=TABLE).of("td")]
+    assert kinds == ["text", "number", "number", "number"] * 2
+    table = [["a", "b", "c", "d"], ["", "-3", "≥ 2", "5 %"], ["–", "x", "3", "12"]]
+    kinds = [a["class"] for a, _ in page(table=table).of("th") if "scope" in a]
+    assert kinds[:4] == ["number", "text", "number", "number"]
+
+
+def test_findings_and_failures_are_told_with_how_often():
+    failing = PageCase("mp3", [], ["gone", "late", "gone"])
+    made = page([STEADY, failing], findings=["opus: bursts", "mp3: slow"])
+    assert made.texts("li")[:2] == ["opus: bursts", "mp3: slow"]
+    assert made.texts("strong") == ["2 ×", "1 ×"]
+    assert [text for text in made.texts("li") if text in {"gone", "late"}] == ["gone", "late"]
+    assert "Failures" in made.texts("h2")
+
+
+def test_what_there_is_nothing_of_has_no_heading():
+    assert page([STEADY]).texts("h2") == ["Figures", "Runs over time", "What the numbers mean"]
+    assert page().texts("h2") == ["Figures", "What the numbers mean"]
+
+
+def test_numbers_of_the_figures_are_those_of_the_runs():
+    made = page([STEADY])
+    words = " ".join(made.texts("p", "li", "desc"))
+    ttfas = sorted(run.metrics["ttfa_ms"] for run in STEADY.runs)
+    middle = next(run for run in STEADY.runs if run.metrics["ttfa_ms"] == ttfas[2])
+    assert f"{ttfas[0]:.0f} to {ttfas[4]:.0f} ms, p50 {ttfas[2]:.0f}" in words
+    parts = middle.metrics["waterfall_ms"]
+    assert f"first byte {parts['first_byte']:.0f}" in words
+    assert f"silence 20; in all {middle.metrics['ttfa_audible_ms']:.0f} ms" in words
+    assert f"First sound after {ttfas[2]:.0f} ms" in words
+    assert f"{middle.metrics['audio_s']:.2f} s of audio" in words
+    assert f"{middle.metrics['buffer']['start_ms']:.1f} ms at the start" in words
+
+
+def test_the_key_of_the_waterfall_has_every_part_in_its_ink():
+    made = page([STEADY])
+    parts = [part.replace("_", " ") for part in STEADY.runs[0].metrics["waterfall_ms"]]
+    assert [text for text in made.texts("li") if text in parts] == parts
+    inks = [a["style"] for a, _ in made.of("i")]
+    assert inks == [f"background:var(--part-{n})" for n in range(1, 8)]
+    assert made.texts("i") == [str(n) for n in range(1, 8)]
+
+
+def test_the_worst_run_is_shown_beside_the_one_in_the_middle_if_it_has_gaps():
+    assert page([STEADY]).texts("p").count("Run with the most silence") == 0
+    made = page([STEADY, GAPPED])
+    which = [text for text in made.texts("p") if text.startswith(("Median run,", "Run with"))]
+    assert which == ["Median run, by time to first audio"] * 2 + ["Run with the most silence"]
+    event = WORST.metrics["underruns"]["sink"]["events"][0]
+    assert f"at {event['at_s']:.2f} s (network)" in " ".join(made.texts("p"))
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_of_runs_that_are_equally_bad_one_is_shown(times):
+    made = page([PageCase("pcm", [WORST] * times)])
+    assert made.texts("p").count("Run with the most silence") == 0
+    assert len(made.of("svg")) == 4
+
+
+def test_it_is_said_whether_axes_compare():
+    slow = PageCase("slow", [answer([(n * 0.5, 0.25) for n in range(40)])])
+    assert "All have the same axes." in page([STEADY, GAPPED]).texts("p")
+    assert "Each has axes of its own." in page([STEADY, slow]).texts("p")
+    assert not any("axes" in text for text in page([STEADY]).texts("p"))
+
+
+@pytest.mark.parametrize("runs", [[], [unheard()]])
+def test_a_case_that_nobody_heard(runs):
+    made = page([PageCase("opus", runs)])
+    assert made.texts("h3") == ["How the time to first audio is distributed"]
+    assert "opus: nothing was heard." in made.texts("p")
+
+
+def test_a_run_that_was_silent_to_its_end_is_in_no_waterfall():
+    silent = steady()
+    metrics = dict(silent.metrics) | {"waterfall_ms": None, "ttfa_audible_ms": None}
+    made = page([PageCase("opus", [type(silent)(metrics, silent.arrivals)])])
+    assert "Where the wait for the first sound goes" not in made.texts("h3")
+    assert len(made.of("svg")) == 3
+
+
+def test_what_servers_say_is_text():
+    hostile = PageCase(HOSTILE, STEADY.runs, [HOSTILE])
+    made = page(
+        [hostile, hostile],
+        headline=HOSTILE,
+        settings={HOSTILE: [HOSTILE]},
+        machine={HOSTILE: HOSTILE},
+        table=[[HOSTILE, HOSTILE], [HOSTILE, HOSTILE]],
+        findings=[HOSTILE],
+    )
+    tags = {tag for tag, _, _ in made.elements}
+    assert tags.isdisjoint(
+        {"script", "img", "iframe", "object", "embed", "a", "link", "base", "form"}
+    )
+    names = {name for _, attributes, _ in made.elements for name in attributes}
+    assert not {name for name in names if name.startswith("on")}
+    assert made.texts("h1") == [HOSTILE]
+    assert made.texts("th", "td")[2:] == [HOSTILE] * 2
+    assert made.texts("strong") == ["1 ×"] * 2
+    assert {a["data-label"] for a, _ in made.of("td")} == {HOSTILE}
+    notes = [text for text in made.texts("title") if text.startswith(HOSTILE)]
+    assert len(notes) == 2 * (7 + 1)
+
+
+def test_what_is_no_text_is_left_out_and_what_is_endless_is_cut():
+    made = page(headline="\x1b[31mred\x00\u202e" + "x" * 1000, findings=["a\ud800b"])
+    (headline,) = made.texts("h1")
+    assert headline.startswith("redxxx")
+    assert len(headline) == 300
+    assert made.texts("li") == ["ab"]
+
+
+def test_nothing_is_loaded_and_nothing_runs():
+    made = page([STEADY, GAPPED], table=TABLE)
+    (policy,) = [a["content"] for a, _ in made.of("meta") if "http-equiv" in a]
+    assert policy.startswith("default-src 'none';")
+    assert "script" not in policy
+    assert "http" not in policy
+    for _, attributes, _ in made.elements:
+        for name, value in attributes.items():
+            assert name not in {"src", "srcset", "xlink:href", "background", "action"}
+            assert name != "href" or value.startswith("#")
+            assert not re.search(r"url\((?!#)", value or "")
+    (css,) = made.texts("style")
+    assert "url(" not in css
+    assert "@import" not in css
+
+
+def test_identifiers_are_unique_and_what_is_referred_to_is_there():
+    made = page([STEADY, GAPPED], table=TABLE, findings=["a"])
+    identifiers = [a["id"] for _, a, _ in made.elements if "id" in a]
+    assert len(set(identifiers)) == len(identifiers)
+    wanted = set()
+    for _, attributes, _ in made.elements:
+        wanted |= set((attributes.get("aria-labelledby") or "").split())
+        wanted |= set(
+            re.findall(r"url\(#([^)]+)\)", " ".join(v or "" for v in attributes.values()))
+        )
+        if attributes.get("href"):
+            wanted.add(attributes["href"][1:])
+    assert wanted
+    assert wanted <= set(identifiers)
+
+
+def test_the_same_again():
+    assert page([STEADY, GAPPED]).elements == page([STEADY, GAPPED]).elements
+
+
+# -- colours
+
+
+def schemes():
+    css = (files("voicecli.bench.page") / "page.css").read_text(encoding="utf-8")
+    light, dark = [
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r":root \{(.*?)\}", css, flags=re.DOTALL)[:2]
+    ]
+    return light, dark
+
+
+def luminance(colour):
+    """Relative luminance of WCAG 2.2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_both_schemes_have_every_ink():
+    light, dark = schemes()
+    assert set(light) == set(dark) == set(INKS)
+
+
+@pytest.mark.parametrize("scheme", schemes(), ids=["light", "dark"])
+def test_contrast_is_enough_to_read_and_to_see(scheme):
+    """WCAG 2.2: 4.5 for text (1.4.3), 3 for what has to be seen (1.4.11), both AA."""
+    for text in ("ink", "soft", "accent", "gap"):
+        for ground in ("page", "card"):
+            assert contrast(scheme[text], scheme[ground]) >= 4.5, (text, ground)
+    for ink in INKS:
+        if ink.startswith("part-"):
+            assert contrast(scheme[ink], scheme["on-part"]) >= 4.5, ink
+            assert contrast(scheme[ink], scheme["card"]) >= 3, ink
+    for ink in ("decoded", "heard", "gap"):
+        assert contrast(scheme[ink], scheme["card"]) >= 3, ink
+
+
+# -- the extra
+
+
+def test_what_it_needs_is_there():
+    check()
+
+
+@pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])
+def test_without_the_extra_it_is_said_what_to_install(missing, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    for call in (check, lambda: page([STEADY])):
+        with pytest.raises(ConfigError, match=missing) as caught:
+            call()
+        assert caught.value.remedy == "pip install 'voicecli[report]'"

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.page.drawn import drawn, notes, shapes, texts, width
+from tests.bench.page.heard import answer, jittery, steady, unheard
+from voicecli.bench.page import runfigures
+from voicecli.bench.page.captions import milliseconds
+from voicecli.bench.page.curves import Curves
+from voicecli.bench.page.drawing import WIDTH_PX
+from voicecli.bench.page.runfigures import Limits
+from voicecli.playback.policy import BufferPolicy
+
+
+def shown(run):
+    curves = Curves.of(run)
+    return curves, Limits.around([curves])
+
+
+def test_both_curves_end_at_the_same_place_when_all_was_heard():
+    root = drawn(runfigures.arrival, *shown(steady()))
+    (heard,) = shapes(root, "heard", "stroke")[:1]
+    (decoded,) = shapes(root, "decoded", "stroke")[:1]
+    assert heard[-1] == pytest.approx(decoded[-1], abs=0.2)
+    assert heard[0][1] == pytest.approx(decoded[0][1])
+    assert heard[0][0] > decoded[0][0]
+    assert {"decoded", "heard"} <= set(texts(root))
+
+
+@pytest.mark.parametrize("figure", [runfigures.arrival, runfigures.level])
+def test_each_gap_is_a_band_with_a_triangle_and_words(figure):
+    run = jittery(3, policy=BufferPolicy.fixed(0.0))
+    curves, limits = shown(run)
+    assert len(curves.gaps) > 1
+    root = drawn(figure, curves, limits)
+    bands = [c for c in shapes(root, "gap") if len(c) > 3]
+    assert len(bands) == len(curves.gaps)
+    px_per_s = (WIDTH_PX - 46) / limits.time_s
+    assert [width(band) for band in bands] == pytest.approx(
+        [gap.length_s * px_per_s for gap in curves.gaps], abs=0.01
+    )
+    triangles = [u for u in root.iter("use") if "var(--gap)" in u.get("style", "")]
+    assert [float(u.get("x")) for u in triangles] == pytest.approx(
+        [32 + (gap.began_s + gap.length_s / 2) * px_per_s for gap in curves.gaps], abs=0.01
+    )
+    assert [note.split(",")[0] for note in notes(root)] == [
+        f"gap: {milliseconds(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s" for gap in curves.gaps
+    ]
+
+
+def test_the_level_is_as_high_as_it_was():
+    curves, limits = shown(steady())
+    root = drawn(runfigures.level, curves, limits)
+    (line,) = shapes(root, "decoded", "stroke")[:1]
+    top, bottom = min(y for _, y in line), max(y for _, y in line)
+    most = max(level for _, level in curves.level)
+    assert (bottom - top) / (160 - 32 - 38) == pytest.approx(
+        most / (limits.level_s * 1.08), abs=0.01
+    )
+
+
+def test_runs_share_their_limits():
+    one, two = Curves.of(steady()), Curves.of(jittery())
+    both = Limits.around([one, two])
+    assert both.time_s == max(one.ends_s, two.ends_s)
+    assert both.audio_s == max(y for c in (one, two) for _, y in (*c.decoded, *c.heard))
+    assert both.level_s == max(y for c in (one, two) for _, y in c.level)
+
+
+def test_runs_of_very_different_lengths_do_not():
+    short, long = Curves.of(steady()), Curves.of(answer([(n * 0.5, 0.25) for n in range(40)]))
+    assert Limits.shared([short, long]) is None
+    assert Limits.shared([]) is None
+    assert Limits.shared([long]) == Limits.around([long])
+    assert Limits.shared([short, Curves.of(jittery())]) is not None
+
+
+@pytest.mark.parametrize("figure", [runfigures.arrival, runfigures.level])
+def test_nothing_to_draw_is_drawn_too(figure):
+    root = drawn(figure, *shown(unheard()))
+    assert "seconds since the request" in texts(root)
+    assert Limits.around([]) == Limits(1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("figure", [runfigures.arrival, runfigures.level])
+def test_it_is_said_what_it_shows(figure):
+    root = drawn(figure, *shown(steady()), says="The numbers in words.")
+    assert root[0].text
+    assert root[1].text == "The numbers in words."

@@ -1,0 +1,158 @@
+"""Thousands of answers, played in no time: what a policy promises holds for all of them."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicecli.bench.parts.policy import (
+    RATE_HZ,
+    RULES,
+    SERVERS,
+    PolicySettings,
+    cases,
+    needed_s,
+    paced,
+    rehearse,
+)
+from voicecli.playback.policy import GRAIN_S, AdaptivePolicy, BufferPolicy
+
+AUTO = AdaptivePolicy()
+FRAME_S = 1 / RATE_HZ
+RECORDED = json.loads((Path(__file__).parent / "arrivals.json").read_text())
+
+histories = st.lists(st.floats(0, 3), max_size=12)
+traces = st.lists(st.tuples(st.floats(0, 1.5), st.floats(0.002, 1.0)), min_size=1, max_size=60).map(
+    lambda steps: [(sum(p for p, _ in steps[: i + 1]), d) for i, (_, d) in enumerate(steps)]
+)
+
+
+def made(count, *, seed=7):
+    """So many traces of every kind of server, each with a few earlier ones of its kind."""
+    for name, make in SERVERS.items():
+        rng = random.Random(f"{name}{seed}")
+        for number in range(count):
+            past = [needed_s(make(rng)) for _ in range(number % 6)]
+            yield name, make(rng), past
+
+
+def check(trace, policy):
+    heard = rehearse(trace, policy)
+    first_at, ends_at = trace[0][0], trace[-1][0]
+    audio_s = sum(round(duration_s * RATE_HZ) for _, duration_s in trace) / RATE_HZ
+    # No pause but the last is shorter than a pause is; that one the end may cut short.
+    for gap_s in heard.gaps_s[:-1]:
+        assert gap_s >= policy.pause_s - FRAME_S
+    if heard.gaps_s and heard.gaps_s[-1] < policy.pause_s - FRAME_S:
+        resumed_at = heard.ends_at - (audio_s - heard.resumed_from_s)
+        assert resumed_at == pytest.approx(ends_at, abs=2 * FRAME_S)
+    # The start waits neither for more than the most nor beyond the end of input.
+    enough_at, so_far_s = ends_at, 0.0
+    for at, duration_s in trace:
+        so_far_s += duration_s
+        if so_far_s >= policy.start_s + FRAME_S:
+            enough_at = at
+            break
+    latest_s = max(enough_at - first_at, policy.most_wait_s)
+    assert heard.first_s <= min(latest_s, ends_at - first_at) + 2 * FRAME_S
+    # Nothing is dropped: all of it was heard, pauses are all that was added.
+    assert heard.ends_at - first_at == pytest.approx(
+        heard.first_s + audio_s + sum(heard.gaps_s), abs=1e-6
+    )
+    return heard
+
+
+@given(traces, histories)
+def test_promises_hold_whatever_arrives_when(trace, history):
+    check(trace, AUTO.knowing(history))
+
+
+def test_promises_hold_for_thousands_of_answers_of_every_kind_of_server():
+    for _, trace, past in made(300):
+        check(trace, AUTO.knowing(past))
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_promises_hold_for_answers_that_were_recorded(name):
+    trace = [(at, duration_s) for at, duration_s in RECORDED[name]]
+    heard = check(trace, AUTO)
+    learned = check(trace, AUTO.knowing([needed_s(trace)] * 3))
+    assert len(heard.gaps_s) <= 2
+    assert learned.gaps_s == ()
+    assert learned.first_s <= AUTO.most_wait_s
+
+
+@given(traces)
+def test_who_knows_what_is_needed_plays_without_a_gap(trace):
+    known = AUTO.knowing([needed_s(trace)] * 20)
+    if known.learned_s < known.most_wait_s and needed_s(trace) > GRAIN_S:
+        assert rehearse(trace, known).gaps_s == ()
+
+
+@given(traces)
+def test_perfect_knowledge_starts_hardly_earlier(trace):
+    """What it costs not to know: the safety and the grain, but no more than the most."""
+    least_s = needed_s(trace)
+    heard = rehearse(trace, AUTO.knowing([least_s] * 20))
+    enough_s = next(
+        (at for i, (at, _) in enumerate(trace)
+         if sum(d for _, d in trace[: i + 1]) >= AUTO.start_s + FRAME_S),
+        trace[-1][0],
+    ) - trace[0][0]  # fmt: skip
+    assert heard.first_s <= max(enough_s, least_s * AUTO.safety + GRAIN_S) + 2 * FRAME_S
+
+
+def test_jitter_on_the_first_run_makes_at_most_three_gaps_and_none_of_them_a_click():
+    rng = random.Random(5)
+    for chunk_s in (0.0107, 0.0213, 0.085):
+        for _ in range(200):
+            gaps_s = rehearse(paced(rng, rate=1.15, late_s=0.2, chunk_s=chunk_s), AUTO).gaps_s
+            assert len(gaps_s) <= 3
+            assert all(gap_s >= 0.1 for gap_s in gaps_s)
+
+
+def test_jitter_after_five_runs_makes_hardly_a_gap_and_starts_early():
+    rng, gaps, firsts_s = random.Random(6), [], []
+    for _ in range(60):
+        past = [needed_s(SERVERS["jittery"](rng)) for _ in range(5)]
+        in_ten = 0
+        for _ in range(10):
+            trace = SERVERS["jittery"](rng)
+            heard = rehearse(trace, AUTO.knowing(past))
+            in_ten += len(heard.gaps_s)
+            firsts_s.append(heard.first_s)
+            past.append(needed_s(trace))
+        gaps.append(in_ten)
+    assert sum(in_ten > 1 for in_ten in gaps) <= 1
+    assert max(firsts_s) < 0.5
+
+
+@pytest.mark.parametrize("name", ["fast", "steady"])
+def test_a_steady_server_once_known_is_heard_as_with_60_ms(name):
+    trace = SERVERS[name](random.Random(1))
+    fixed = rehearse(trace, BufferPolicy.fixed(0.06))
+    assert rehearse(trace, AUTO.knowing([0.0] * 3)) == fixed
+
+
+def test_the_frontier_has_every_rule_against_every_server_over_the_same_answers():
+    made_cases = cases(["fast", "jittery"], PolicySettings(traces=3))
+    assert [tuple(case.labels.values()) for case in made_cases] == [
+        (server, rule.name) for server in ("fast", "jittery") for rule in RULES
+    ]
+    readings = [case.measure() for case in made_cases]
+    assert [case.measure() for case in made_cases] == readings
+    assert all(len(each["first_ms"]) == len(each["gaps"]) == 3 for each in readings)
+    # More buffer, later sound: the same traces were played.
+    fixed = [sum(each["first_ms"]) for each in readings[5:8]]
+    assert fixed == sorted(fixed)
+
+
+def test_an_end_that_comes_later_than_the_last_audio_keeps_the_wait():
+    trace = [(0.0, 0.03)]
+    assert rehearse(trace, AUTO).first_s == 0
+    assert rehearse(trace, AUTO, ends_at=0.5).first_s == 0.5

@@ -1,0 +1,98 @@
+"""The report's figures in words, with their numbers; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voicecli.bench.statistics import percentile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from voicecli.bench.page.curves import Curves
+    from voicecli.bench.speech import SpeechRun
+
+_ROUGH_MS = 100
+
+_MOST_GAPS = 6
+"""Gaps that are told one by one."""
+
+
+def part_name(part: str) -> str:
+    """A part of the waterfall as people read it."""
+    return part.replace("_", " ")
+
+
+def milliseconds(ms: float) -> str:
+    """A time as it was measured, to a tenth, where that is not more than a thousandth of it."""
+    return f"{ms:.0f}" if ms >= _ROUGH_MS else f"{round(ms, 1):g}"
+
+
+def waterfall(title: str, parts_ms: Mapping[str, float]) -> str:
+    """What a case's first audible sound waited for."""
+    parts = ", ".join(f"{part_name(part)} {milliseconds(ms)}" for part, ms in parts_ms.items())
+    return f"{title}: {parts}; in all {milliseconds(sum(parts_ms.values()))} ms."
+
+
+def distribution(title: str, values_ms: Sequence[float]) -> str:
+    """Where a case's measurements lie."""
+    if not values_ms:
+        return f"{title}: nothing was heard."
+    ordered = sorted(values_ms)
+    count = "1 run" if len(ordered) == 1 else f"{len(ordered)} runs"
+    return (
+        f"{title}: {count}, {milliseconds(ordered[0])} to {milliseconds(ordered[-1])} ms, "
+        f"p50 {milliseconds(percentile(ordered, 50))}, p95 {milliseconds(percentile(ordered, 95))}."
+    )
+
+
+def arrival(curves: Curves) -> str:
+    """How the audio came, and how it was heard."""
+    return f"{_came(curves)} {_heard(curves)}"
+
+
+def _came(curves: Curves) -> str:
+    if not curves.decoded:
+        return "Nothing came."
+    _, decoded_s = curves.decoded[-1]
+    came_s = next(at for at, so_far_s in curves.decoded if so_far_s == decoded_s)
+    return f"{decoded_s:.2f} s of audio, all decoded after {came_s:.2f} s."
+
+
+def _heard(curves: Curves) -> str:
+    if not curves.heard:
+        return "Nothing was heard."
+    (first_s, _), (last_s, _) = curves.heard[0], curves.heard[-1]
+    return f"First sound after {milliseconds(first_s * 1e3)} ms, last after {last_s:.2f} s."
+
+
+def level(run: SpeechRun, curves: Curves) -> str:
+    """How full the buffer was, and each time it was empty."""
+    buffer = run.metrics["buffer"]
+    levels = [
+        f"{milliseconds(buffer[key])} ms {when}"
+        for key, when in (
+            ("start_ms", "at the start"),
+            ("min_ms", "at least"),
+            ("mean_ms", "on average"),
+        )
+        if buffer[key] is not None
+    ]
+    return " ".join(filter(None, (_sentence(", ".join(levels)), gaps(curves))))
+
+
+def gaps(curves: Curves) -> str:
+    """Each gap: how long, where in the audio, and why."""
+    if not curves.gaps:
+        return "No gap."
+    told = [
+        f"{milliseconds(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s ({gap.cause})"
+        for gap in curves.gaps[:_MOST_GAPS]
+    ]
+    more = len(curves.gaps) - len(told)
+    count = "1 gap" if len(curves.gaps) == 1 else f"{len(curves.gaps)} gaps"
+    return f"{count}: {', '.join(told)}{f', and {more} more' if more else ''}."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -1,0 +1,1 @@
+"""Benchmarks of what `voicecli.streams` and the buffering policy are made of."""
