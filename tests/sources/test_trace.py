@@ -182,7 +182,7 @@ def test_cancelling_wakes_it_at_once():
                 rig.said.append(chunk)
                 came.set()
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert came.wait(20)
     rig.source.cancel()
@@ -203,7 +203,7 @@ def test_cancelling_wakes_it_before_the_answer():
         except SourceError as error:
             faults.append(error)
 
-    thread = threading.Thread(target=enter)
+    thread = threading.Thread(target=enter, daemon=True)
     thread.start()
     assert clock.waited_on.wait(20)
     source.cancel()
