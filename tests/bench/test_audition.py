@@ -268,7 +268,7 @@ def test_an_answer_in_crumbs_ends(monkeypatch):
 
 def test_blocks_that_were_decoded_elsewhere():
     clock, watcher = FakeClock(), Watcher()
-    hearing = module.Hearing(clock, AT_ONCE, Observers([watcher]))
+    hearing = module.IdealHearing(clock, AT_ONCE, Observers([watcher]))
     hearing.take(block(0.5))
     hearing.take(block(0.5, rate_hz=24_000))
     hearing.take(block(0.25))
@@ -279,14 +279,14 @@ def test_blocks_that_were_decoded_elsewhere():
 
 
 def test_no_blocks_at_all():
-    hearing = module.Hearing(FakeClock(), AT_ONCE, Observers([]))
+    hearing = module.IdealHearing(FakeClock(), AT_ONCE, Observers([]))
     hearing.end()
     assert hearing.conclude() == 0.0
 
 
 def test_an_endless_number_of_blocks_ends(monkeypatch):
     monkeypatch.setattr(module, "MOST_AUDIO_S", 1.0)
-    hearing = module.Hearing(FakeClock(), AT_ONCE, Observers([]))
+    hearing = module.IdealHearing(FakeClock(), AT_ONCE, Observers([]))
     hearing.take(block(1.0))
     with pytest.raises(BadResponse):
         hearing.take(block(0.1))
@@ -294,7 +294,7 @@ def test_an_endless_number_of_blocks_ends(monkeypatch):
 
 def test_an_interruption_is_silence_from_then_on():
     clock, watcher = FakeClock(), Watcher()
-    hearing = module.Hearing(clock, AT_ONCE, Observers([watcher]))
+    hearing = module.IdealHearing(clock, AT_ONCE, Observers([watcher]))
     hearing.take(block(40.0))
     hearing.take(block(1.0))
     assert [at for at, *_ in watcher.all("decoded")] == [1000.0, 1010.0]
@@ -309,7 +309,7 @@ def test_an_interruption_is_silence_from_then_on():
 
 def test_an_interruption_before_anything():
     watcher = Watcher()
-    hearing = module.Hearing(FakeClock(), AT_ONCE, Observers([watcher]))
+    hearing = module.IdealHearing(FakeClock(), AT_ONCE, Observers([watcher]))
     hearing.interrupt()
     assert hearing.conclude() == 0.0
     assert watcher.all("playback_ended") == []

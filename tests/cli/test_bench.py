@@ -343,6 +343,17 @@ def test_a_trace_of_a_failure_is_a_failure_again(house, server, tmp_path):
     assert case_of(told)["failures"][0]["code"] == "network"
 
 
+def test_a_trace_of_an_interrupted_run_is_no_result(house, server, tmp_path):
+    argv = (*FAST, "--runs", "1", "--format", "pcm", "--record", str(tmp_path))
+    assert bench(house, server, *argv).status == 0
+    trace = tmp_path / "pcm-1.jsonl"
+    *lines, end = trace.read_text().splitlines()
+    trace.write_text("\n".join([*lines, end.replace("whole", "interrupted")]) + "\n")
+    told = house.run("bench", "--replay", str(trace))
+    assert told.status == 4
+    assert f"the run in {trace} was interrupted" in told.err
+
+
 def test_a_trace_that_is_none_is_an_error(house, tmp_path):
     (tmp_path / "x.jsonl").write_text("hello\n")
     assert house.run("bench", "--replay", str(tmp_path / "x.jsonl")).status == 3

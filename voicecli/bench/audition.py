@@ -69,7 +69,7 @@ def audition(
     run_id = run_id or os.urandom(6).hex()
     recorder = Recorder(run_id) if measures_cpu else CostlessRecorder(run_id)
     told = Observers([recorder, *observers])
-    hearing = Hearing(clock, policy, told)
+    hearing = IdealHearing(clock, policy, told)
     hearing.hear(_fetched(source, clock, told))
     spoken_s = hearing.conclude()
     if hearing.error is not None:
@@ -85,7 +85,7 @@ class CostlessRecorder(Recorder):
         super().decoded(at, pcm, 0.0)
 
 
-class Hearing:
+class IdealHearing:
     """One answer on an ideal device; used once, by one thread.
 
     In this order: `hear`, or any number of `take` and one `end`; then `conclude`.

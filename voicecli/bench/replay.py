@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio import AudioFormat, Pcm
-from voicecli.bench.audition import CostlessRecorder, Hearing
+from voicecli.bench.audition import CostlessRecorder, IdealHearing
 from voicecli.bench.speech import SpeechRun
 from voicecli.clock import VirtualClock
 from voicecli.errors import BadResponse, DeviceError, SourceError
@@ -56,7 +56,7 @@ class _Replay:
         self._clock = VirtualClock()
         self._recorder = CostlessRecorder(trace.header.run_id)
         self._told = Observers([self._recorder])
-        self._hearing = Hearing(self._clock, policy, self._told)
+        self._hearing = IdealHearing(self._clock, policy, self._told)
         self._ends_at = trace.ends_ms / 1e3
 
     def run(self) -> SpeechRun:

@@ -22,7 +22,7 @@ from voicecli.cli.wishes import DEFAULT_DEVICE
 from voicecli.clock import SystemClock
 from voicecli.display import clean
 from voicecli.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
-from voicecli.errors import SaveError
+from voicecli.errors import SaveError, SourceError
 from voicecli.playback.speaker import NULL_DEVICE, SpeakerSettings
 from voicecli.request import SpeechRequest
 from voicecli.session import SessionSettings
@@ -120,6 +120,8 @@ def _replay(number: int, path: Path, policy: Policy) -> Case:
         error = run.metrics["error"]
         if error is not None:
             raise Told(error, error["exit"])
+        if run.metrics["interrupted"]:
+            raise SourceError(f"the run in {path} was interrupted")
         return Measured(readings([run]), [run])
 
     return Case(labels, measure, f"{labels['format']} from {labels['endpoint']}")
