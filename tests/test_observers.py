@@ -111,7 +111,7 @@ def hooks_of(kind):
 def test_our_observers_have_hooks_of_the_contract_and_no_others():
     """A hook that is misspelt would never be called, and nobody would notice."""
     contract = hooks_of(Observer)
-    assert len(contract) == 16
+    assert len(contract) == 17
     ours = {**hooks_of(EventLog), **hooks_of(Recorder), **hooks_of(TraceWriter)}
     for own in ("result", "arrival_curve"):
         ours.pop(own)

@@ -64,6 +64,9 @@ class Observer(Protocol):
     def state_changed(self, at: float, left: State, entered: State) -> None:
         """The session moved on [session]."""
 
+    def waited(self, at: float) -> None:
+        """Nothing is there to be played yet, told some ten times a second [session]."""
+
     def progressed(self, at: float, snapshot: SinkSnapshot) -> None:
         """How playback stands, some ten times a second [session]."""
 

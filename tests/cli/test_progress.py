@@ -64,6 +64,15 @@ class TestOnATerminal:
         assert "spoke 0.5 s of pcm" in rest
         assert "ahead" not in rest
 
+    def test_a_wait_for_the_server_is_told_and_taken_away(self, tmp_path, server):
+        server.reply = Reply(ttfb_s=1.6, headers={"X-Sample-Rate": "48000"})
+        argv = ("say", "--device", "null", "--base-url", server.url, "Hello.")
+        shown, status = on_a_terminal(Cli(tmp_path), *argv)
+        assert status == 0
+        before, _, after = shown.partition(f"waiting for {server.url}  1 s")
+        assert before.endswith("\r\x1b[2K")
+        assert "\r\x1b[2K" in after.partition("s spoken")[0], "it gives way to the other line"
+
     def test_quiet_draws_nothing(self, tmp_path, server):
         argv = ("say", "-q", "--device", "null", "--base-url", server.url, "Hello.")
         assert on_a_terminal(Cli(tmp_path), *argv) == ("", 0)
@@ -156,6 +165,30 @@ class TestLine:
         shown = capsys.readouterr().err
         assert "s ahead" in shown
         assert "waiting" not in shown
+
+    def test_a_short_wait_is_none(self, capsys):
+        line = ProgressLine()
+        line.waited(0.0)
+        line.requested(10.0, "http://server.test/v1")
+        line.waited(10.9)
+        line.close()
+        assert capsys.readouterr().err == ""
+
+    def test_a_wait_is_counted_from_the_first_try(self, capsys):
+        line = ProgressLine()
+        line.requested(10.0, "http://server.test/v1\x1b[2J")
+        line.waited(12.4)
+        line.retrying(12.5, NetworkError("cut"), 0.5)
+        line.requested(13.0, "another")
+        line.waited(14.0)
+        first, second = capsys.readouterr().err.split("\r\x1b[2K")[1:]
+        assert first.startswith("waiting for http://server.test/v1")
+        assert first.endswith("  2 s")
+        assert "\x1b" not in first
+        assert second.endswith("  4 s  try 2")
+        line.close()
+        line.close()
+        assert capsys.readouterr().err == "\r\x1b[2K"
 
     def test_nothing_is_drawn_or_loaded_before_something_plays(self):
         script = (

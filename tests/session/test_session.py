@@ -128,6 +128,18 @@ def test_the_machines_own_clock_and_default_settings_serve_where_none_are_given(
     assert result.saves == SaveReport()
 
 
+def test_a_wait_for_the_first_sound_is_told_while_it_goes_on():
+    session, watcher = make(FakeClock())
+    answered = threading.Event()
+    run = Run(session, [ScriptedSource([lambda: seen(answered), sound(0.25)])])
+    watcher.wait_for_hook("waited")
+    assert not watcher.all("progressed")
+    answered.set()
+    assert run.result().state is State.DONE
+    hooks = [hook for hook, _ in watcher.told]
+    assert "waited" not in hooks[hooks.index("playback_started") :]
+
+
 def test_playing_is_told_while_it_goes_on():
     clock = FakeClock(holds=True)
     session, watcher = make(clock, start_s=0.5)

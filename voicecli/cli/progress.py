@@ -8,6 +8,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
+from voicecli.display import clean
+
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
@@ -24,8 +26,12 @@ def wants_progress(*, quiet: bool) -> bool:
     return sys.stderr.isatty()
 
 
+PATIENCE_S = 1.0
+"""A server may be silent for so long before anybody is told whom the wait is for."""
+
+
 class ProgressLine:
-    """An observer that draws one line on standard error while speech plays.
+    """An observer that draws one line on standard error while speech is awaited and plays.
 
     rich is imported with the first sound, not before: it must not delay it. All
     drawing is done by the session's thread, in its hooks.
@@ -34,6 +40,25 @@ class ProgressLine:
     def __init__(self) -> None:
         self._live: Any = None
         self._note = ""
+        self._waiting = StatusLine(wanted=True)
+        self._asked: tuple[float, str] | None = None
+        self._tries = 1
+
+    def requested(self, at: float, label: str) -> None:
+        """Note whom the wait is for."""
+        self._asked = self._asked or (at, clean(label))
+
+    def retrying(self, at: float, error: VoiceError, wait_s: float) -> None:  # noqa: ARG002
+        """Note that one try was not enough."""
+        self._tries += 1
+
+    def waited(self, at: float) -> None:
+        """Say for how long there has been nothing to hear."""
+        if self._asked is None or at - self._asked[0] < PATIENCE_S:
+            return
+        since, label = self._asked
+        tries = f"  try {self._tries}" if self._tries > 1 else ""
+        self._waiting.show(f"waiting for {label}  {at - since:.0f} s{tries}")
 
     def state_changed(self, at: float, left: State, entered: State) -> None:  # noqa: ARG002
         """Say what is going on."""
@@ -45,6 +70,7 @@ class ProgressLine:
             return
         text = f"{snapshot.heard_s:5.1f} s spoken  {snapshot.buffered_s:5.1f} s ahead  {self._note}"
         if self._live is None:
+            self._waiting.clear()
             from rich.console import Console  # noqa: PLC0415  not before the first sound
             from rich.live import Live  # noqa: PLC0415  likewise
 
@@ -63,6 +89,7 @@ class ProgressLine:
 
     def close(self) -> None:
         """Take the line away; idempotent."""
+        self._waiting.clear()
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -79,10 +106,18 @@ class StatusLine:
 
     def __init__(self, *, wanted: bool) -> None:
         self._wanted = wanted
+        self._is_drawn = False
 
     def show(self, text: str) -> None:
         """Draw the line anew, cut to the width of the terminal."""
         self._write(self._CLEAR + text[: shutil.get_terminal_size().columns - 1])
+        self._is_drawn = True
+
+    def clear(self) -> None:
+        """Take away what is drawn; idempotent."""
+        if self._is_drawn:
+            self._write(self._CLEAR)
+            self._is_drawn = False
 
     def _write(self, text: str) -> None:
         if self._wanted:
@@ -98,4 +133,4 @@ class StatusLine:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._write(self._CLEAR)
+        self.clear()

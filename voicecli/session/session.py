@@ -263,7 +263,10 @@ class Session:
 
     def _look_at_playback(self) -> None:
         sink = self._renderer.sink
-        if sink is None or self._lifecycle.is_final:
+        if self._lifecycle.is_final:
+            return
+        if sink is None:
+            self._observers.tell("waited", self._clock.now())
             return
         snapshot = sink.snapshot()
         if snapshot.playing and self.state in {State.BUFFERING, State.REBUFFERING}:
