@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,6 +42,35 @@ def test_the_sound_is_where_and_what_it_was(from_hz, to_hz):
     )
     due = sound(to_hz // 2, to_hz, dtype=np.float32)
     assert np.abs(got - due)[200:-200].max() < 1e-3
+
+
+@pytest.mark.parametrize(("channels", "kind"), [(1, "int16"), (2, "float32"), (6, "int16")])
+def test_it_is_what_av_makes_of_it(channels, kind):
+    dtype, av_type = (np.int16, "s16") if kind == "int16" else (np.float32, "flt")
+    samples = (np.random.default_rng(1).standard_normal((999, channels)) * 9000).astype(dtype)
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), av_type, f"{channels}c")
+    frame.sample_rate = 22_050
+    theirs = av.AudioResampler(av_type, f"{channels}c", 16_000)
+    due = [
+        out.to_ndarray().reshape(-1, channels)
+        for out in (*theirs.resample(frame), *theirs.resample(None))
+    ]
+    converter = RateConverter(22_050, 16_000, channels, kind)
+    got = np.concatenate([*converter.put(samples), *converter.rest()])
+    assert got.dtype == dtype
+    assert np.array_equal(got[: sum(map(len, due))], np.concatenate(due))
+
+
+def tasks():
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def test_a_converter_has_no_threads():
+    before = tasks()
+    kept = [RateConverter(24_000, 48_000, 1) for _ in range(8)]
+    for converter in kept:
+        converter.put(sound(100, 24_000, dtype=np.float32))
+    assert tasks() <= before
 
 
 def test_equal_rates_pass_untouched():
