@@ -34,7 +34,9 @@ class Echo(PushDecoder):
 
 def test_blocks_before_a_fault_come_before_the_fault():
     decoder = Echo()
+    assert decoder.fault is None
     assert len(decoder.feed(b"ab!c")) == 2
+    assert isinstance(decoder.fault, CorruptStream)
     for call in (decoder.flush, lambda: decoder.feed(b"d")):
         with pytest.raises((CorruptStream, ValueError)):
             call()

@@ -39,11 +39,15 @@ def test_bytes_come_out_in_order_cut_as_wanted(decoder):
     for chunk in (b"abcdefg", b"", b"hi", b"jklmnop"):
         backlog.add(chunk)
     assert backlog.size == 16
-    for size, pieces in ((3, [b"abc"]), (5, [b"de", b"fg", b"h"]), (99, [b"i", b"jk", b"lm"])):
+    for size, pieces in (
+        (3, [b"abc"]),
+        (5, [b"de", b"fg", b"h"]),
+        (99, [b"ij", b"kl", b"mn", b"op"]),
+    ):
         turn = taken(backlog, size, 3 if size == 3 else 2)
         turn.run(decoder, 1000)
         backlog.settle(turn)
-        assert decoder.fed[: len(pieces)] == pieces
+        assert decoder.fed == pieces
         decoder.fed.clear()
     assert backlog.size == 0
 
@@ -52,6 +56,24 @@ def test_a_whole_chunk_is_not_copied():
     backlog, chunk = Backlog(), bytes(50)
     backlog.add(chunk)
     assert taken(backlog, 50).undone[0] is chunk
+
+
+def test_small_chunks_become_one_piece(decoder):
+    backlog = Backlog()
+    for chunk in (b"ab", b"c", b"defg"):
+        backlog.add(chunk)
+    assert taken(backlog, 5, 5).undone == [b"abcde"]
+    assert taken(backlog, 5, 5).undone == [b"fg"]
+    assert taken(backlog, 5, 5).undone == []
+
+
+def test_how_it_begins():
+    backlog = Backlog()
+    assert not backlog.begins_with(b"RIFF")
+    backlog.add(b"xRIFF..")
+    assert not backlog.begins_with(b"RIFF")
+    taken(backlog, 1)
+    assert backlog.begins_with(b"RIFF")
 
 
 def test_a_turn_that_takes_too_long_leaves_the_rest_for_the_next(decoder):

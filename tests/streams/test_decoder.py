@@ -263,6 +263,66 @@ def test_a_spent_pass_goes_on_in_the_next(monkeypatch):
     assert len(asked) > len(spent) >= 3  # asked once more, in a later pass
 
 
+@pytest.mark.parametrize(
+    ("format", "data"),
+    [
+        ("pcm", noise(40_000).tobytes()),
+        ("wav", wav(noise(40_000))),
+        *((codec, encoded(codec, 240_000)) for codec in ("opus", "mp3", "aac", "flac")),
+    ],
+)
+def test_a_producer_that_pushes_in_each_pass_is_decoded_in_few_turns(format, data, monkeypatch):
+    takes, take = [], module.Backlog.take
+
+    def counted(self, *args, **settings):
+        takes.append(1)
+        return take(self, *args, **settings)
+
+    monkeypatch.setattr(module.Backlog, "take", counted)
+    frames = asyncio.run(decode(data, 100, format=format, **OWN))
+    assert len(joined(frames)) >= 40_000
+    assert len(takes) < len(data) / 100 / 3
+
+
+def test_a_fault_behind_good_sound_waits_for_no_further_push():
+    async def main():
+        decoder = AudioStreamDecoder(**OWN)
+        decoder.push(wav(noise(100)) + b"RIFF\0\0\0\0WAVEfmt \0\0\0\0data")
+        return await until_fault(decoder, CorruptStream)
+
+    assert np.array_equal(joined(asyncio.run(main())), noise(100))
+
+
+def test_a_flood_against_a_small_bound_gets_through():
+    sound = noise(5_000)
+
+    async def main():
+        decoder = AudioStreamDecoder(max_queued_bytes=100, format="pcm", **OWN)
+        refused = 0
+
+        async def producer():
+            nonlocal refused
+            for piece in by(60, sound.tobytes()):
+                while True:
+                    try:
+                        decoder.push(piece)
+                    except BufferFull:
+                        refused += 1
+                        await asyncio.sleep(0)
+                    else:
+                        break
+                await asyncio.sleep(0)
+            decoder.end_input()
+
+        task = asyncio.create_task(producer())
+        frames = [frame async for frame in decoder]
+        await task
+        assert refused < 1_000  # it was never left to the timer
+        return frames
+
+    assert np.array_equal(joined(asyncio.run(main())), sound)
+
+
 # --- bounds
 
 

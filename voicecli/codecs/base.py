@@ -20,7 +20,7 @@ What every implementation keeps, and ``tests/codecs/test_contract.py`` checks:
 - Damage raises `CorruptStream`, a recognised stranger `UnsupportedFormat`, an end
   before the announced end `TruncatedStream` (from ``flush``). Samples decoded
   before the fault have been returned by then: a ``feed`` that has both returns
-  the samples and raises from the next call.
+  the samples, says so by ``fault`` and raises from the next call.
 - After an exception other than that, or after ``flush``, the decoder is spent.
 - Memory is bounded whatever the bytes say: a length field is a claim, not a size.
 """
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Pcm
+    from voicecli.errors import DecodeError
 
 
 class Decoder(Protocol):
@@ -39,6 +40,10 @@ class Decoder(Protocol):
     @property
     def format(self) -> AudioFormat | None:
         """Format of the latest block, or None before the first."""
+
+    @property
+    def fault(self) -> DecodeError | None:
+        """What the next call will raise: known since a call that had samples to return first."""
 
     def feed(self, data: bytes) -> list[Pcm]:
         """Take bytes of any length, return the blocks that became decodable.

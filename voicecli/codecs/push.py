@@ -22,14 +22,19 @@ class PushDecoder(ABC):
     """
 
     def __init__(self) -> None:
-        self._format: AudioFormat | None = None
+        self._latest: Pcm | None = None
         self._fault: DecodeError | None = None
         self._ended = False
 
     @property
     def format(self) -> AudioFormat | None:
         """Format of the latest block, or None before the first."""
-        return self._format
+        return self._latest.format if self._latest is not None else None
+
+    @property
+    def fault(self) -> DecodeError | None:
+        """What the next call raises, since the latest had blocks to return first."""
+        return self._fault
 
     def feed(self, data: bytes) -> list[Pcm]:
         """Take bytes of any length, return the blocks that became decodable.
@@ -69,7 +74,7 @@ class PushDecoder(ABC):
             if not collected:
                 raise
         if collected:
-            self._format = collected[-1].format
+            self._latest = collected[-1]
         return collected
 
     @abstractmethod

@@ -7,6 +7,7 @@ they can load while it does.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -74,6 +75,7 @@ def preload(name: str) -> None:
         importlib.import_module("voicecli.codecs.libopus")
 
 
+@functools.cache
 def _decoder_class(name: str) -> Any:
     codec = CODECS.get(name)
     if codec is None:
@@ -140,6 +142,13 @@ class AutoDecoder:
     def format(self) -> AudioFormat | None:
         """Format of the latest block, or None before the first."""
         return self._decoder.format if self._decoder is not None else None
+
+    @property
+    def fault(self) -> DecodeError | SourceError | None:
+        """What the next call will raise: known since a call that had samples to return first."""
+        if self._fault is None and self._decoder is not None:
+            return self._decoder.fault
+        return self._fault
 
     def feed(self, data: bytes) -> list[Pcm]:
         """Take bytes of any length, return the blocks that became decodable.

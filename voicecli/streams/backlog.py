@@ -43,16 +43,16 @@ class Turn:
         """Decode pieces until they are done or ``limit_s`` of CPU time has passed."""
         began = time.thread_time()
         for piece in self._pieces:
-            if self.spent_s > limit_s:
-                return
+            if self._done and time.thread_time() - began > limit_s:
+                break
             self.frames += decoder.feed(piece)
             self._done += 1
             self.size += len(piece)
-            self.spent_s = time.thread_time() - began
-        if self._is_last:
-            self.frames += decoder.flush()
-            self.flushed = True
-            self.spent_s = time.thread_time() - began
+        else:
+            if self._is_last:
+                self.frames += decoder.flush()
+                self.flushed = True
+        self.spent_s = time.thread_time() - began
 
 
 class Backlog:
@@ -77,6 +77,10 @@ class Backlog:
             self._chunks.append(chunk)
             self.size += len(chunk)
 
+    def begins_with(self, magic: bytes) -> bool:
+        """Whether the first chunk that was not decoded does."""
+        return bool(self._chunks) and self._chunks[0].startswith(magic, self._offset)
+
     def take(self, size: int, piece_bytes: int, *, ended: bool) -> Turn:
         """The next turn: at most ``size`` bytes, in pieces of at most ``piece_bytes``.
 
@@ -84,19 +88,24 @@ class Backlog:
         that nothing will be added: the turn that takes all is then the last.
         """
         pieces, self._undone = self._undone, []
-        if pieces:
-            size = 0
+        if not pieces and self._chunks:
+            pieces = list(slices(self._cut(size), piece_bytes))
+        return Turn(pieces, is_last=ended and not self._chunks)
+
+    def _cut(self, size: int) -> bytes:
+        """The first ``size`` bytes or all there are; a chunk itself where it is just these."""
+        parts: list[bytes] = []
         while self._chunks and size > 0:
             chunk = self._chunks[0]
             end = self._offset + size
             if end < len(chunk):
-                taken, self._offset, size = chunk[self._offset : end], end, 0
+                part, self._offset, size = chunk[self._offset : end], end, 0
             else:
-                taken, self._offset = chunk[self._offset :] if self._offset else chunk, 0
+                part, self._offset = chunk[self._offset :] if self._offset else chunk, 0
                 self._chunks.popleft()
-                size -= len(taken)
-            pieces += slices(taken, piece_bytes)
-        return Turn(pieces, is_last=ended and not self._chunks)
+                size -= len(part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def settle(self, turn: Turn) -> None:
         """Take back what a turn left undone, and strike off what it did."""

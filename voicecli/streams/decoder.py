@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.streams.backlog import Backlog, Turn
 from voicecli.streams.buffer import BufferFull, StreamClosed
+from voicecli.streams.doorbell import Doorbell
 from voicecli.streams.executor import CostMeter, pass_budget, shared_executor
 from voicecli.streams.frame import AudioFrame
 from voicecli.streams.framedecoder import FrameDecoder
@@ -39,7 +40,7 @@ _MOST_BYTES = 1 << 16
 _MOST_TASK_BYTES = 1 << 18
 _PIECE_S = 0.00025
 _PIECE_BYTES = (1 << 10, 1 << 13)  # at least, at most
-_VIEW_BYTES = 1 << 15
+_VIEW_PIECE_BYTES = (1 << 12, 1 << 16)  # which cost nothing, unless they are resampled
 
 _THREADLESS = (None, "pcm", "wav")
 """Codecs decoded on the loop whatever waits: unknown yet, or a view of the bytes."""
@@ -97,6 +98,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         self._backlog = Backlog()
         self._ahead_s = 0.0
         self._has_begun = False  # a frame has been made
+        self._bell = Doorbell(self._backlog, self._news)
 
     @property
     def queued_bytes(self) -> int:
@@ -120,13 +122,14 @@ class AudioStreamDecoder(Stage[AudioFrame]):
                 return
             raise StreamClosed("push() after end_input() or aclose()")
         if not self._has_room(len(chunk)):
+            self._bell.ring()  # however little waits, no more can come
             raise BufferFull(
                 f"{self._backlog.size} bytes wait to be decoded, and {len(chunk)} more would "
                 f"pass {self._max_queued_bytes}: await push_async(), or iterate faster"
             )
         self._backlog.add(chunk)
-        if not self._is_away:  # else the consumer waits for what comes back, not for this
-            self._news.set()
+        if self._backlog.size >= self._bell.rings_at:
+            self._bell.ring()
 
     async def push_async(self, data: Buffer) -> None:
         """Queue bytes as `push` does, waiting until there is room. One producer at a time.
@@ -136,6 +139,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         """
         size = memoryview(data).nbytes
         while self._state is State.OPEN and not self._has_room(size):
+            self._bell.ring()
             self._room.clear()
             await self._room.wait()
         self.push(data)
@@ -160,30 +164,47 @@ class AudioStreamDecoder(Stage[AudioFrame]):
                 self._raise_end()
             elif self._is_away:
                 await self._wait()
-            elif self._backlog.size or self._state is State.ENDED:
-                await self._decode_some()
+            elif self._backlog.size >= self._bell.wanted or self._state is State.ENDED:
+                if not self._decode_some():
+                    await asyncio.sleep(0)
             else:
-                await self._wait()
+                await self._bell.wait(self._flood_bytes())
         frame = self._made.popleft()
         self._ahead_s -= frame.duration
         self._decode_ahead()
         return frame
 
-    async def _decode_some(self) -> None:
-        """Decode a slice here if that is all, or has to be; else send one to the executor."""
+    def _flood_bytes(self) -> int:
+        """Bytes to gather, where a producer is that fast: more than is decoded here, or a view.
+
+        The first frame waits for nothing.
+        """
+        if not self._has_begun:
+            return 1
+        is_view = self._decoder.codec in _THREADLESS
+        bytes_worth = _MOST_BYTES if is_view else self._inline_bytes() + 1
+        return max(1, min(bytes_worth, self._max_queued_bytes // 2))
+
+    def _decode_some(self) -> bool:
+        """Decode a slice here if that is all, or has to be; else send one to the executor.
+
+        False where this pass of the loop has no time left for it.
+        """
         if self._has_backlog():
             self._send_away()
-            return
+            return True
         budget = pass_budget(asyncio.get_running_loop())
         if budget.is_spent:
-            await asyncio.sleep(0)
-            return  # whatever happened meanwhile, the caller looks again
+            return False
         turn = self._take(self._inline_bytes())
         turn.run(self._decoder, _INLINE_S)
         budget.spend(turn.spent_s)
         self._accept(turn)
+        return True
 
     def _inline_bytes(self) -> int:
+        if self._decoder.codec is None and self._backlog.begins_with(b"RIFF"):
+            return _MOST_BYTES  # it is WAV or nothing
         return self._cost.bytes_in(_INLINE_S, least=_LEAST_BYTES, most=_MOST_BYTES)
 
     def _has_backlog(self) -> bool:
@@ -198,10 +219,11 @@ class AudioStreamDecoder(Stage[AudioFrame]):
 
     def _take(self, size: int) -> Turn:
         """The next turn, in pieces short enough that it can end about when it should."""
-        if self._decoder.codec in _THREADLESS:
-            piece_bytes = _VIEW_BYTES
+        codec = self._decoder.codec
+        if codec is None:
+            piece_bytes = size  # what it costs is not known
         else:
-            least, most = _PIECE_BYTES
+            least, most = _VIEW_PIECE_BYTES if codec in _THREADLESS else _PIECE_BYTES
             piece_bytes = self._cost.bytes_in(_PIECE_S, least=least, most=most)
         return self._backlog.take(size, piece_bytes, ended=self._state is State.ENDED)
 
@@ -209,9 +231,10 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         """Take over what a turn made of its pieces; on the loop's thread."""
         self._backlog.settle(turn)
         self._cost.add(turn.size, turn.spent_s, self._decoder.codec)
-        self._made.extend(turn.frames)
-        self._has_begun = self._has_begun or bool(turn.frames)
-        self._ahead_s += sum(frame.duration for frame in turn.frames)
+        for frame in turn.frames:
+            self._made.append(frame)
+            self._ahead_s += frame.duration
+            self._has_begun = True
         if self._decoder.fault is not None:
             self._break(self._decoder.fault)
         elif turn.flushed:

@@ -96,8 +96,6 @@ class FrameDecoder:
     def flush(self) -> list[AudioFrame]:
         """Say that no more bytes will come; return what is left. Called once."""
         frames = self._collect(self._decoder.flush)
-        # A decoder that has both, a rest and a fault, tells the fault when asked again.
-        frames += self._collect(self._decoder.flush)
         return frames if self.fault is not None else frames + self._resampled_rest()
 
     def _collect(self, step: Callable[[], list[Pcm]]) -> list[AudioFrame]:
@@ -109,11 +107,16 @@ class FrameDecoder:
                 frames += self._conformed(pcm)
         except Exception as fault:  # noqa: BLE001  raised by the iteration, be it foreseen or not
             self.fault = fault
-            frames += self._resampled_rest()
-        return frames
+        else:
+            self.fault = self._decoder.fault
+        return frames if self.fault is None else frames + self._resampled_rest()
 
     def _conformed(self, pcm: Pcm) -> list[AudioFrame]:
-        target = (self._rate_hz or pcm.rate_hz, self._channels or pcm.samples.shape[1])
+        samples, rate_hz = pcm.samples, pcm.rate_hz
+        shape = (rate_hz, samples.shape[1])
+        target = (self._rate_hz or rate_hz, self._channels or samples.shape[1])
+        if target == shape and samples.dtype == np.int16 and self._conformer is None:
+            return [frame_of(samples, rate_hz)]
         frames: list[AudioFrame] = []
         if self._conformer is None or target != self._target:
             frames = self._resampled_rest()

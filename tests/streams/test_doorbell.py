@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.streams.loops import virtual_time
+from tests.streams.manual import settle
+from voicecli.streams.backlog import Backlog
+from voicecli.streams.doorbell import GATHER_S, Doorbell
+
+MUCH = 100
+
+
+class Door:
+    """A backlog with a bell, somebody who adds to it and somebody who waits."""
+
+    def __init__(self):
+        self.backlog = Backlog()
+        self.news = asyncio.Event()
+        self.bell = Doorbell(self.backlog, self.news)
+        self.rung = 0
+
+    def push(self, size):
+        self.backlog.add(bytes(size))
+        if self.backlog.size >= self.bell.rings_at:
+            self.rung += 1
+            self.bell.ring()
+
+    def wait(self, much=MUCH):
+        return asyncio.create_task(self.bell.wait(much))
+
+    def take(self):
+        size = self.backlog.size
+        self.backlog.clear()
+        return size
+
+    async def flood(self):
+        """A push in the pass after the wait began."""
+        waiting = self.wait()
+        await asyncio.sleep(0)
+        self.push(1)
+        await waiting
+        assert self.bell.wanted == MUCH
+        assert self.take() == 1
+
+
+@pytest.fixture
+def by_clock():
+    with virtual_time() as (clock, run):
+        yield clock, run
+
+
+def test_each_piece_after_a_lull_rings():
+    async def main():
+        door = Door()
+        for count in (1, 2, 3):
+            waiting = door.wait()
+            await settle()
+            door.push(1)
+            assert door.rung == count
+            door.push(1)
+            assert door.rung == count  # nobody waits any more
+            await waiting
+            assert door.bell.wanted == 1
+            door.take()
+
+    asyncio.run(main())
+
+
+def test_nobody_is_woken_who_does_not_wait():
+    door = Door()
+    door.push(1000)
+    assert door.rung == 0
+
+
+def test_in_a_flood_only_much_rings():
+    async def main():
+        door = Door()
+        await door.flood()
+        assert door.rung == 0
+        for _ in range(2):
+            waiting = door.wait()
+            await settle()
+            for _ in range(MUCH - 1):
+                door.push(1)
+                await asyncio.sleep(0)
+            assert not waiting.done()
+            rung = door.rung
+            door.push(1)
+            assert door.rung == rung + 1
+            await waiting
+            assert door.take() == MUCH
+            assert door.bell.wanted == MUCH
+
+    asyncio.run(main())
+
+
+def test_a_flood_that_stops_is_over_in_a_millisecond(by_clock):
+    clock, run = by_clock
+
+    async def main():
+        door = Door()
+        await door.flood()
+        began = clock.now()
+        waiting = door.wait()
+        await settle()
+        door.push(MUCH - 1)
+        await waiting
+        assert clock.now() - began == pytest.approx(GATHER_S, abs=1e-4)
+        assert door.bell.wanted == 1
+        assert door.take() == MUCH - 1
+        waiting = door.wait()
+        await settle()
+        door.push(1)
+        await waiting
+        assert clock.now() - began == pytest.approx(GATHER_S, abs=1e-4)
+
+    run(main())
+
+
+def test_one_timer_serves_a_flood(by_clock):
+    _, run = by_clock
+
+    async def main():
+        door = Door()
+        await door.flood()
+        for _ in range(5):
+            waiting = door.wait()
+            await settle()
+            door.push(MUCH)
+            await waiting
+            door.take()
+        assert len(asyncio.get_running_loop()._scheduled) == 1
+
+    run(main())
+
+
+def test_other_news_ends_a_wait_and_a_flood():
+    async def main():
+        door = Door()
+        for much in (1, MUCH):
+            waiting = door.wait(much)
+            await settle()
+            door.news.set()
+            await waiting
+        waiting = door.wait()
+        await asyncio.sleep(0)
+        door.news.set()  # in the very next pass, with nothing pushed
+        await waiting
+        assert door.bell.wanted == 1
+        await door.flood()
+        waiting = door.wait()
+        await settle()
+        door.news.set()
+        await waiting
+        assert door.bell.wanted == 1
+
+    asyncio.run(main())
+
+
+def test_what_is_not_worth_gathering_is_not():
+    async def main():
+        door = Door()
+        waiting = door.wait(1)
+        await asyncio.sleep(0)
+        door.push(1)
+        assert door.rung == 1
+        await waiting
+        assert door.bell.wanted == 1
+
+    asyncio.run(main())

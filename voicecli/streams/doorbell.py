@@ -1,0 +1,82 @@
+"""When a consumer is woken for what its producer pushed: for each piece, or for many together.
+
+To wake a task and to begin a turn of decoding takes ten times as long as to queue
+a piece. At the pace of speech that is nothing, and each piece is decoded as soon
+as it is there. But a producer may push in each pass of the loop, as who reads a
+file does: then pieces gather, until they are as much as is worth a turn, and for
+a millisecond at most. So push stays as short as an append, and the loop is woken
+for kibibytes, not for pieces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from voicecli.streams.backlog import Backlog
+
+GATHER_S = 0.001
+"""The longest that bytes wait for others, where those stop coming."""
+
+_NEVER = 1 << 62
+
+
+class Doorbell:
+    """Between a `Backlog` that is added to and the one task that takes from it.
+
+    Whoever adds calls `ring` where the backlog's size reaches ``rings_at``. One event
+    loop's thread.
+
+    Args:
+        backlog: what the consumer waits for.
+        news: set when there is something to look at, by whoever knows of it.
+    """
+
+    __slots__ = ("_backlog", "_news", "_tick", "rings_at", "wanted")
+
+    def __init__(self, backlog: Backlog, news: asyncio.Event) -> None:
+        self._backlog = backlog
+        self._news = news
+        self._tick: asyncio.TimerHandle | None = None
+        self.rings_at = _NEVER
+        """Bytes at which to ring; beyond reach while nobody waits for bytes."""
+        self.wanted = 1
+        """Bytes for which it is worth looking: 1, or many in a flood."""
+
+    def ring(self) -> None:
+        """Wake who waits, however little there is."""
+        self.rings_at = _NEVER
+        self._news.set()
+
+    async def wait(self, much: int) -> None:
+        """Until ``wanted`` bytes wait, or there is other news, or a flood is over.
+
+        ``much`` is how many bytes are worth gathering, 1 if none are.
+        """
+        self._news.clear()
+        if self.wanted > 1:
+            await self._gather(much)
+            return
+        if much > 1:
+            await asyncio.sleep(0)
+            if self._backlog.size:
+                self.wanted = much  # pushed in the very next pass
+            if self._backlog.size or self._news.is_set():
+                return
+        self.rings_at = 1
+        await self._news.wait()
+
+    async def _gather(self, much: int) -> None:
+        # One timer serves a whole flood, so some waits are shorter; setting one for each
+        # would cost more than it bounds.
+        if self._tick is None:
+            self._tick = asyncio.get_running_loop().call_later(GATHER_S, self._end_of_wait)
+        self.rings_at = self.wanted = much
+        await self._news.wait()
+        if self._backlog.size < much:
+            self.wanted = 1
+
+    def _end_of_wait(self) -> None:
+        self._tick = None
+        self.ring()
