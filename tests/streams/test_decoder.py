@@ -213,7 +213,7 @@ def test_a_turn_that_takes_too_long_is_cut_short(monkeypatch, executor):
         runs.append(len(self.undone))
 
     monkeypatch.setattr(module.Turn, "run", watched)
-    data = encoded("flac", 40_000)
+    data = encoded("flac", 120_000)  # more than is ever decoded on the loop
 
     async def main():
         decoder = AudioStreamDecoder(**OWN)
@@ -233,7 +233,7 @@ def test_a_turn_that_takes_too_long_is_cut_short(monkeypatch, executor):
 
     frames = asyncio.run(main())
     assert any(runs)
-    assert len(joined(frames)) == 40_000
+    assert len(joined(frames)) == 120_000
 
 
 def test_a_spent_pass_goes_on_in_the_next(monkeypatch):

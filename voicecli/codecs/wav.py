@@ -87,11 +87,12 @@ class WavDecoder(PushDecoder):
     def _push(self, data: bytes) -> Iterator[Pcm]:
         self._buffer = self._buffer[self._at :] + data
         self._at = 0
-        more = True
-        while more:
-            blocks: list[Pcm] = []
-            more = self._step(blocks)
-            yield from blocks
+        blocks: list[Pcm] = []
+        while self._step(blocks):
+            if blocks:
+                yield from blocks  # before the next step finds a fault
+                blocks = []
+        yield from blocks
 
     def _finish(self) -> Iterator[Pcm]:
         if self._step == self._read_data:
@@ -150,7 +151,7 @@ class WavDecoder(PushDecoder):
         self._at += _CHUNK.size + taken
         self._skip_bytes = size - taken
         self._may_be_padded = bool(size & 1)
-        self._step = self._skip
+        self._step = self._skip if self._skip_bytes else self._read_chunk
         return True
 
     def _skip(self, _: list[Pcm]) -> bool:

@@ -43,16 +43,16 @@ class Turn:
         """Decode pieces until they are done or ``limit_s`` of CPU time has passed."""
         began = time.thread_time()
         for piece in self._pieces:
-            if self._done and time.thread_time() - began > limit_s:
-                break
+            if self.spent_s > limit_s:
+                return
             self.frames += decoder.feed(piece)
             self._done += 1
             self.size += len(piece)
-        else:
-            if self._is_last:
-                self.frames += decoder.flush()
-                self.flushed = True
-        self.spent_s = time.thread_time() - began
+            self.spent_s = time.thread_time() - began
+        if self._is_last:
+            self.frames += decoder.flush()
+            self.flushed = True
+            self.spent_s = time.thread_time() - began
 
 
 class Backlog:
@@ -95,6 +95,9 @@ class Backlog:
     def _cut(self, size: int) -> bytes:
         """The first ``size`` bytes or all there are; a chunk itself where it is just these."""
         parts: list[bytes] = []
+        if self.size <= size and not self._offset:
+            parts.extend(self._chunks)
+            self._chunks.clear()
         while self._chunks and size > 0:
             chunk = self._chunks[0]
             end = self._offset + size

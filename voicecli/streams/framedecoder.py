@@ -103,7 +103,8 @@ class FrameDecoder:
         if self.fault is not None:
             return frames
         try:
-            for pcm in joined_blocks(step()):
+            blocks = step()
+            for pcm in joined_blocks(blocks) if len(blocks) > 1 else blocks:
                 frames += self._conformed(pcm)
         except Exception as fault:  # noqa: BLE001  raised by the iteration, be it foreseen or not
             self.fault = fault
