@@ -21,6 +21,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from voicecli.audio import Pcm
 from voicecli.codecs.push import PushDecoder
 from voicecli.codecs.wavformat import WavFormat
@@ -35,6 +37,9 @@ _FMT_BYTES = 40  # as much of "fmt " as WAVE_FORMAT_EXTENSIBLE uses; the rest is
 _FIRST_CHUNKS = (b"fmt ", b"JUNK", b"junk", b"bext", b"LIST", b"fact")
 _HEADER_BYTES = _RIFF_BYTES + 4
 
+_RI, _IF = (np.uint16(int.from_bytes(pair, "little")) for pair in (b"RI", b"IF"))
+_FEW_PAIRS = 8_192
+
 _UNKNOWN_FROM = 0x7F00_0000
 """Data sizes from here up are no sizes: 2 GiB less any header, or 4 GiB less any header."""
 
@@ -46,7 +51,7 @@ def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
     the beginning of a header, and False. A header counts only with "WAVE" and
     the id of a first chunk behind it: 96 bits that no sound has by chance.
     """
-    at = buffer.find(b"RIFF", start)
+    at = buffer.find(b"RIFF", start) if _may_hold_riff(buffer, start) else -1
     while at >= 0:
         if _may_be_header(buffer, at):
             return at, at + _HEADER_BYTES <= len(buffer)
@@ -55,6 +60,20 @@ def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
         if len(buffer) - tail >= start and buffer.endswith(b"RIFF"[:tail]):
             return len(buffer) - tail, False
     return len(buffer), False
+
+
+def _may_hold_riff(buffer: bytes, start: int) -> bool:
+    """Whether a search for "RIFF" is worth while: False is certain.
+
+    Wherever it begins, "RI" or "IF" is at an even offset, and numpy compares pairs
+    of bytes in half the time that the search takes.
+    """
+    start += start & 1
+    count = (len(buffer) - start) // 2
+    if count < _FEW_PAIRS:
+        return True
+    pairs = np.frombuffer(buffer, "<u2", count, start)
+    return bool((pairs == _RI).any() or (pairs == _IF).any())
 
 
 def _may_be_header(buffer: bytes, at: int) -> bool:

@@ -116,19 +116,20 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             BufferFull: more than ``max_queued_bytes`` would wait; nothing was queued.
             StreamClosed: after `end_input` or `aclose`.
         """
-        chunk = bytes(data)  # itself, where it is bytes
+        chunk = data if type(data) is bytes else bytes(data)
         if self._state is not State.OPEN:
             if self._state is State.BROKEN:
                 return
             raise StreamClosed("push() after end_input() or aclose()")
-        if not self._has_room(len(chunk)):
+        backlog = self._backlog
+        if backlog.size and not self._has_room(len(chunk)):
             self._bell.ring()  # however little waits, no more can come
             raise BufferFull(
                 f"{self._backlog.size} bytes wait to be decoded, and {len(chunk)} more would "
                 f"pass {self._max_queued_bytes}: await push_async(), or iterate faster"
             )
-        self._backlog.add(chunk)
-        if self._backlog.size >= self._bell.rings_at:
+        backlog.add(chunk)
+        if backlog.size >= self._bell.rings_at:
             self._bell.ring()
 
     async def push_async(self, data: Buffer) -> None:
