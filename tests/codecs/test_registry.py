@@ -186,3 +186,14 @@ def test_a_file_without_a_frame_is_no_answer(codec):
         assert blocks == []
         assert isinstance(fault, BadResponse)
         assert fault.message == f"the {codec} that came holds no audio"
+
+
+def test_the_fault_behind_good_blocks_can_be_asked_for():
+    decoder = AutoDecoder()
+    assert decoder.fault is None
+    assert decoder.feed(wav(noise(10)) + wav(noise(10)).replace(b"fmt ", b"LIST"))
+    assert isinstance(decoder.fault, CorruptStream)
+    stranger = AutoDecoder()
+    with pytest.raises(BadResponse):
+        stranger.feed(b'{"error": {"message": "' + b"no credit " * 2_000)
+    assert isinstance(stranger.fault, BadResponse)

@@ -122,6 +122,29 @@ def test_find_header(buffer, expected):
     assert find_header(buffer, 0) == expected
 
 
+@pytest.mark.parametrize("at", [*range(6), 70_001, 70_002, 139_980, 139_981, 139_982, 139_983])
+@pytest.mark.parametrize("start", [0, 1, 2])
+@pytest.mark.parametrize("odd", [0, 1])
+def test_a_header_is_found_wherever_it_begins_in_much(at, start, odd):
+    header = b"RIFF....WAVEfmt "
+    much = bytearray(140_000 + odd)
+    much[at : at + len(header)] = header
+    buffer = bytes(much[: 140_000 + odd])
+    if at < start:
+        assert find_header(buffer, start) == (len(buffer), False)
+    else:
+        assert find_header(buffer, start) == (at, True)
+        assert find_header(buffer[: at + 15] + b"", start) == (at, False)
+
+
+@pytest.mark.parametrize("odd", [0, 1])
+def test_half_a_header_at_the_end_of_much_is_seen(odd):
+    much = bytes(100_000 + odd)
+    for cut in range(1, 16):
+        head = b"RIFF....WAVEfmt "[:cut]
+        assert find_header(much + head, 0) == (len(much), False)
+
+
 # --- chunks
 
 

@@ -81,7 +81,7 @@ def test_the_codec_tells_what_is_assumed():
         meter.add(100, 1.0, name)
     sizes = [meter.bytes_in(0.001, least=1, most=1 << 20) for meter in meters.values()]
     assert sizes == sorted(sizes)
-    assert sizes[-1] == 1 << 20  # it is only looked at
+    assert sizes[-1] > 100_000  # it is only looked at, or resampled
 
 
 def test_bytes_stay_within_their_bounds():

@@ -38,6 +38,25 @@ def test_a_whole_file_at_once_comes_in_bounded_frames():
     assert max(frame.samples_per_channel for frame in frames) <= 16_384
 
 
+def test_frames_are_a_second_at_most_and_views():
+    sound = noise(60_000)
+    data = sound.tobytes()
+    frames = FrameDecoder(sample_rate=None, format="pcm").feed(data)
+    assert [frame.samples_per_channel for frame in frames] == [24_000, 24_000, 12_000]
+    assert np.array_equal(joined(frames), sound)
+    whole = np.frombuffer(data, np.int16)
+    assert all(np.shares_memory(frame.to_numpy(), whole) for frame in frames)
+    frames = FrameDecoder(sample_rate=8_000, format="pcm").feed(data)
+    assert max(frame.samples_per_channel for frame in frames) == 8_000
+
+
+def test_a_stream_that_comes_to_the_rate_wanted_is_whole():
+    data = wav(noise(441), 44_100) + wav(noise(480, seed=2), 48_000)
+    got = joined(decode_stream([data], sample_rate=48_000))
+    assert len(got) == 960
+    assert np.array_equal(got[480:], noise(480, seed=2))
+
+
 def test_it_is_lazy():
     pulled = []
 
@@ -154,6 +173,13 @@ def test_truncation_is_raised_after_what_was_good():
 def test_a_fault_that_a_decoder_owes_behind_its_last_frames_is_raised():
     half = encoded("opus", 48_000)[:-400]
     assert len(gathered(own([half]), TruncatedStream)) > 30_000
+
+
+def test_a_fault_behind_good_blocks_is_known_at_once():
+    decoder = FrameDecoder(sample_rate=None)
+    bad = wav(noise(10)).replace(b"fmt ", b"LIST")
+    assert np.array_equal(joined(decoder.feed(wav(noise(100)) + bad)), noise(100))
+    assert isinstance(decoder.fault, CorruptStream)
 
 
 def test_corruption_is_raised_after_what_was_good_the_resamplers_rest_included():

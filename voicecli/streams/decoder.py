@@ -5,7 +5,8 @@ small slice of them is decoded on the spot, on the event loop, or, where more
 waits than takes a moment, on a thread shared by all streams, ahead of the
 consumer as far as a bound. So a stream at the pace of speech never leaves the
 loop, a file pushed whole does not stall it, and a producer that outruns the
-consumer meets a bound.
+consumer meets a bound. Of one that pushes in each pass of the loop, bytes gather
+for a millisecond at most (`voicecli.streams.doorbell`).
 
 Everything here belongs to the loop's thread. A task on the executor has the
 `FrameDecoder` to itself while ``_is_away``, touches nothing else, and reports by
@@ -40,10 +41,14 @@ _MOST_BYTES = 1 << 16
 _MOST_TASK_BYTES = 1 << 18
 _PIECE_S = 0.00025
 _PIECE_BYTES = (1 << 10, 1 << 13)  # at least, at most
-_VIEW_PIECE_BYTES = (1 << 12, 1 << 16)  # which cost nothing, unless they are resampled
+_MOST_VIEW_BYTES = 1 << 18
+_VIEW_PIECE_BYTES = (1 << 12, _MOST_VIEW_BYTES)
 
-_THREADLESS = (None, "pcm", "wav")
-"""Codecs decoded on the loop whatever waits: unknown yet, or a view of the bytes."""
+_VIEWS = ("pcm", "wav")
+"""Codecs whose samples are the bytes: cheap, unless they are resampled."""
+
+_THREADLESS = (None, *_VIEWS)
+"""Codecs decoded on the loop whatever waits; None is not known yet."""
 
 
 class AudioStreamDecoder(Stage[AudioFrame]):
@@ -176,15 +181,14 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         return frame
 
     def _flood_bytes(self) -> int:
-        """Bytes to gather, where a producer is that fast: more than is decoded here, or a view.
+        """Bytes to gather of a producer that is that fast: all that is decoded here, or more.
 
         The first frame waits for nothing.
         """
         if not self._has_begun:
             return 1
-        is_view = self._decoder.codec in _THREADLESS
-        bytes_worth = _MOST_BYTES if is_view else self._inline_bytes() + 1
-        return max(1, min(bytes_worth, self._max_queued_bytes // 2))
+        beyond = self._decoder.codec not in _THREADLESS  # what is more goes elsewhere
+        return max(1, min(self._inline_bytes() + beyond, self._max_queued_bytes // 2))
 
     def _decode_some(self) -> bool:
         """Decode a slice here if that is all, or has to be; else send one to the executor.
@@ -204,9 +208,11 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         return True
 
     def _inline_bytes(self) -> int:
-        if self._decoder.codec is None and self._backlog.begins_with(b"RIFF"):
+        codec = self._decoder.codec
+        if codec is None and self._backlog.begins_with(b"RIFF"):
             return _MOST_BYTES  # it is WAV or nothing
-        return self._cost.bytes_in(_INLINE_S, least=_LEAST_BYTES, most=_MOST_BYTES)
+        most = _MOST_VIEW_BYTES if codec in _VIEWS else _MOST_BYTES
+        return self._cost.bytes_in(_INLINE_S, least=_LEAST_BYTES, most=most)
 
     def _has_backlog(self) -> bool:
         """Whether more waits than is decoded on the loop at a time.
@@ -224,7 +230,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         if codec is None:
             piece_bytes = size  # what it costs is not known
         else:
-            least, most = _VIEW_PIECE_BYTES if codec in _THREADLESS else _PIECE_BYTES
+            least, most = _VIEW_PIECE_BYTES if codec in _VIEWS else _PIECE_BYTES
             piece_bytes = self._cost.bytes_in(_PIECE_S, least=least, most=most)
         return self._backlog.take(size, piece_bytes, ended=self._state is State.ENDED)
 

@@ -28,6 +28,9 @@ _PASS_S = 0.004
 _ASSUMED_S_PER_BYTE = {"opus": 0.25e-6, "mp3": 0.15e-6, "aac": 0.1e-6, "flac": 0.03e-6}
 """Some more than was measured on a 2-core server, for speech at usual bitrates."""
 
+_ASSUMED_VIEW_S_PER_BYTE = 4e-9
+"""Of pcm and wav, which cost a twentieth of it, unless they are resampled."""
+
 _ASSUMED_BYTES = 2_048
 _MEMORY_BYTES = 1 << 16
 
@@ -79,7 +82,9 @@ class CostMeter:
         if not self._is_warm:
             if codec is not None:
                 self._is_warm = True
-                self._seconds = _ASSUMED_BYTES * _ASSUMED_S_PER_BYTE.get(codec, 0.0)
+                self._seconds = _ASSUMED_BYTES * _ASSUMED_S_PER_BYTE.get(
+                    codec, _ASSUMED_VIEW_S_PER_BYTE
+                )
             return
         self._bytes += size
         self._seconds += seconds

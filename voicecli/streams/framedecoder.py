@@ -36,6 +36,10 @@ JOINED_S = 0.2
 """Audio in a frame, where a codec's own blocks are shorter and many came at once."""
 
 
+MAX_FRAME_S = 1.0
+"""Audio in a frame at most, however much came at once."""
+
+
 class FrameDecoder:
     """Bytes of one stream, of a known format or not, to frames of a wanted shape.
 
@@ -117,7 +121,7 @@ class FrameDecoder:
         shape = (rate_hz, samples.shape[1])
         target = (self._rate_hz or rate_hz, self._channels or samples.shape[1])
         if target == shape and samples.dtype == np.int16 and self._conformer is None:
-            return [frame_of(samples, rate_hz)]
+            return framed(samples, rate_hz)
         frames: list[AudioFrame] = []
         if self._conformer is None or target != self._target:
             frames = self._resampled_rest()
@@ -128,11 +132,19 @@ class FrameDecoder:
 
     def _framed(self, pieces: list[Samples]) -> list[AudioFrame]:
         rate_hz, _ = self._target
-        return [frame_of(samples, rate_hz) for samples in pieces if len(samples)]
+        return [frame for samples in pieces for frame in framed(samples, rate_hz)]
 
     def _resampled_rest(self) -> list[AudioFrame]:
         """What the conformer still holds, at the end or before another one."""
         return self._framed(self._conformer.flush()) if self._conformer else []
+
+
+def framed(samples: Samples, rate_hz: int) -> list[AudioFrame]:
+    """int16 samples as frames of `MAX_FRAME_S` at most; views."""
+    most = max(1, round(MAX_FRAME_S * rate_hz))
+    if 0 < len(samples) <= most:
+        return [frame_of(samples, rate_hz)]
+    return [frame_of(samples[at : at + most], rate_hz) for at in range(0, len(samples), most)]
 
 
 def joined_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:
