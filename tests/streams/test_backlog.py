@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from voicecli.streams import backlog as module
-from voicecli.streams.backlog import Backlog, Turn
+from voicecli.streams.backlog import LARGE_BYTES, Backlog, Turn
 
 
 class Decoder:
@@ -65,6 +65,17 @@ def test_small_chunks_become_one_piece(decoder):
     assert taken(backlog, 5, 5).undone == [b"abcde"]
     assert taken(backlog, 5, 5).undone == [b"fg"]
     assert taken(backlog, 5, 5).undone == []
+
+
+def test_large_chunks_are_not_copied_to_be_joined():
+    backlog = Backlog()
+    large = bytes(LARGE_BYTES)
+    for chunk in (large, b"a", b"b", large, large, b"c"):
+        backlog.add(chunk)
+    pieces = taken(backlog, 1 << 20, 1 << 20).undone
+    assert [len(piece) for piece in pieces] == [LARGE_BYTES, 2, LARGE_BYTES, LARGE_BYTES, 1]
+    assert pieces[0] is pieces[2] is pieces[3] is large
+    assert pieces[1] == b"ab"
 
 
 def test_how_it_begins():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from voicecli.streams.framedecoder import FrameDecoder, slices
 
 if TYPE_CHECKING:
     from voicecli.streams.frame import AudioFrame
+
+LARGE_BYTES = 1 << 15
 
 
 class Turn:
@@ -88,12 +91,13 @@ class Backlog:
         that nothing will be added: the turn that takes all is then the last.
         """
         pieces, self._undone = self._undone, []
-        if not pieces and self._chunks:
-            pieces = list(slices(self._cut(size), piece_bytes))
+        if not pieces:
+            parts = joined(self._cut(size))
+            pieces = [piece for part in parts for piece in slices(part, piece_bytes)]
         return Turn(pieces, is_last=ended and not self._chunks)
 
-    def _cut(self, size: int) -> bytes:
-        """The first ``size`` bytes or all there are; a chunk itself where it is just these."""
+    def _cut(self, size: int) -> list[bytes]:
+        """The first ``size`` bytes, or all there are, as they were added."""
         parts: list[bytes] = []
         if self.size <= size and not self._offset:
             parts.extend(self._chunks)
@@ -108,7 +112,7 @@ class Backlog:
                 self._chunks.popleft()
                 size -= len(part)
             parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return parts
 
     def settle(self, turn: Turn) -> None:
         """Take back what a turn left undone, and strike off what it did."""
@@ -120,3 +124,18 @@ class Backlog:
         self._chunks.clear()
         self._undone = []
         self._offset = self.size = 0
+
+
+def joined(parts: list[bytes]) -> list[bytes]:
+    """The same bytes in fewer parts: short ones in a row as one, `LARGE_BYTES` and more as is.
+
+    A part costs about as much to decode alone as so many bytes cost to copy into
+    memory that was not in use.
+    """
+    if len(parts) < 2:  # noqa: PLR2004  nothing to join
+        return parts
+    whole: list[bytes] = []
+    for is_large, run in groupby(parts, lambda part: len(part) >= LARGE_BYTES):
+        run_parts = list(run)
+        whole += run_parts if is_large else [b"".join(run_parts)]
+    return whole

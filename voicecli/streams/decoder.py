@@ -42,7 +42,7 @@ _MOST_TASK_BYTES = 1 << 18
 _PIECE_S = 0.00025
 _PIECE_BYTES = (1 << 10, 1 << 13)  # at least, at most
 _MOST_VIEW_BYTES = 1 << 18
-_VIEW_PIECE_BYTES = (1 << 12, _MOST_VIEW_BYTES)
+_VIEW_PIECE_BYTES = (1 << 12, _MOST_VIEW_BYTES)  # likewise
 
 _VIEWS = ("pcm", "wav")
 """Codecs whose samples are the bytes: cheap, unless they are resampled."""
@@ -61,8 +61,8 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             async for frame in decoder:
                 await source.capture_frame(frame)
 
-    All methods belong to one event loop's thread; from another, use
-    ``loop.call_soon_threadsafe(decoder.push, data)``.
+    A frame lasts a second at most. All methods belong to one event loop's thread;
+    from another, use ``loop.call_soon_threadsafe(decoder.push, data)``.
 
     Iteration ends after the last frame, or raises, after every frame that was
     good: `CorruptStream` or `TruncatedStream` where the bytes are damaged or end
@@ -127,14 +127,15 @@ class AudioStreamDecoder(Stage[AudioFrame]):
                 return
             raise StreamClosed("push() after end_input() or aclose()")
         backlog = self._backlog
-        if backlog.size and not self._has_room(len(chunk)):
+        size = backlog.size + len(chunk)
+        if size > self._max_queued_bytes and backlog.size:
             self._bell.ring()  # however little waits, no more can come
             raise BufferFull(
-                f"{self._backlog.size} bytes wait to be decoded, and {len(chunk)} more would "
+                f"{backlog.size} bytes wait to be decoded, and {len(chunk)} more would "
                 f"pass {self._max_queued_bytes}: await push_async(), or iterate faster"
             )
         backlog.add(chunk)
-        if backlog.size >= self._bell.rings_at:
+        if size >= self._bell.rings_at:
             self._bell.ring()
 
     async def push_async(self, data: Buffer) -> None:
