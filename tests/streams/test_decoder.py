@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -293,34 +294,36 @@ def test_a_fault_behind_good_sound_waits_for_no_further_push():
     assert np.array_equal(joined(asyncio.run(main())), noise(100))
 
 
-def test_a_flood_against_a_small_bound_gets_through():
-    sound = noise(5_000)
+def test_a_flood_against_a_small_bound_is_not_left_to_the_timer(monkeypatch):
+    monkeypatch.setattr("voicecli.streams.doorbell.GATHER_S", 3_600.0)
+    sound = noise(5_500)
+    data = sound.tobytes()
 
     async def main():
         decoder = AudioStreamDecoder(max_queued_bytes=100, format="pcm", **OWN)
-        refused = 0
 
         async def producer():
-            nonlocal refused
-            for piece in by(60, sound.tobytes()):
-                while True:
-                    try:
-                        decoder.push(piece)
-                    except BufferFull:
-                        refused += 1
+            for at in range(0, len(data), 110):
+                for piece in (data[at : at + 30], data[at + 30 : at + 110]):  # not both fit
+                    while True:
+                        with suppress(BufferFull):
+                            decoder.push(piece)
+                            break
                         await asyncio.sleep(0)
-                    else:
-                        break
-                await asyncio.sleep(0)
+                    await asyncio.sleep(0)
+            for _ in range(5):
+                await decoder.push_async(bytes(30))
+                await decoder.push_async(bytes(80))
             decoder.end_input()
 
         task = asyncio.create_task(producer())
         frames = [frame async for frame in decoder]
         await task
-        assert refused < 1_000  # it was never left to the timer
         return frames
 
-    assert np.array_equal(joined(asyncio.run(main())), sound)
+    got = joined(asyncio.run(asyncio.wait_for(main(), 30)))
+    assert np.array_equal(got[:5_500], sound)
+    assert len(got) == 5_500 + 5 * 55
 
 
 # --- bounds

@@ -74,7 +74,9 @@ def test_nobody_is_woken_who_does_not_wait():
     assert door.rung == 0
 
 
-def test_in_a_flood_only_much_rings():
+def test_in_a_flood_only_much_rings(by_clock):
+    _, run = by_clock
+
     async def main():
         door = Door()
         await door.flood()
@@ -93,7 +95,7 @@ def test_in_a_flood_only_much_rings():
             assert door.take() == MUCH
             assert door.bell.wanted == MUCH
 
-    asyncio.run(main())
+    run(main())
 
 
 def test_a_flood_that_stops_is_over_in_a_millisecond(by_clock):
@@ -136,7 +138,9 @@ def test_one_timer_serves_a_flood(by_clock):
     run(main())
 
 
-def test_other_news_ends_a_wait_and_a_flood():
+def test_other_news_ends_a_wait_and_a_flood(by_clock):
+    _, run = by_clock
+
     async def main():
         door = Door()
         for much in (1, MUCH):
@@ -156,7 +160,7 @@ def test_other_news_ends_a_wait_and_a_flood():
         await waiting
         assert door.bell.wanted == 1
 
-    asyncio.run(main())
+    run(main())
 
 
 def test_what_is_not_worth_gathering_is_not():

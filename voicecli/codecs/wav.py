@@ -65,10 +65,9 @@ def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
 def _may_hold_riff(buffer: bytes, start: int) -> bool:
     """Whether a search for "RIFF" is worth while: False is certain.
 
-    Wherever it begins, "RI" or "IF" is at an even offset, and numpy compares pairs
-    of bytes in half the time that the search takes.
+    Wherever it begins, "RI" or "IF" is an even number of bytes behind ``start``, and
+    numpy compares pairs of bytes in half the time that the search takes.
     """
-    start += start & 1
     count = (len(buffer) - start) // 2
     if count < _FEW_PAIRS:
         return True

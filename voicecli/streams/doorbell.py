@@ -62,7 +62,6 @@ class Doorbell:
             await asyncio.sleep(0)
             if self._backlog.size:
                 self.wanted = much  # pushed in the very next pass
-            if self._backlog.size or self._news.is_set():
                 return
         self.rings_at = 1
         await self._news.wait()
