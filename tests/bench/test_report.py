@@ -7,7 +7,7 @@ import pytest
 from tests.bench.made import outcome
 from voicecli import __version__
 from voicecli.bench.parts import decode, encode, source
-from voicecli.bench.report import Column, as_json, failures, number, table
+from voicecli.bench.report import Column, as_csv, as_json, failures, number, table
 from voicecli.errors import DeviceError, NetworkError
 
 COLUMNS = (
@@ -78,6 +78,16 @@ def test_json():
     assert told["settings"] == {"pace": 10.0}
     assert told["machine"]["voicecli"] == __version__
     assert told["cases"][0]["metrics"]["push_us"]["n"] == 1
+
+
+def test_csv_has_a_line_for_what_was_measured_and_none_for_the_rest():
+    made = outcome({"codec": "opus"}, push_us=[1.0] * 6, failures=[DeviceError("gone")])
+    made.readings["missing_ms"] = []
+    assert as_csv([made]).splitlines() == [
+        "codec,failures,metric,n,mean,p50,p95,max,p99,ci95_low,ci95_high",
+        "opus,1,push_us,6,1.0,1.0,1.0,1.0,,1.0,1.0",
+    ]
+    assert as_csv([]).startswith("failures,metric,n,")
 
 
 @pytest.mark.parametrize(("failed", "interrupted"), [(True, False), (False, True)])

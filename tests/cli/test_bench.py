@@ -150,6 +150,12 @@ def test_a_cold_start_is_a_process_of_its_own(house, server):
     assert "launch ms" in bench(house, server, *argv).out
 
 
+def test_a_cold_start_goes_over_the_network_too(house, server):
+    argv = ("--cold", "--device", "null", "--runs", "1", "--warmup", "0", "--format", "wav")
+    told = bench(house, server, *argv, "--network", "latency=100", "--json")
+    assert case_of(told)["metrics"]["ttfb_ms"]["p50"] >= 200
+
+
 def test_no_key_of_another_server_s_reaches_our_own(house, monkeypatch):
     """A cold start asks the server of our own with no key of anybody's."""
     from voicecli.bench import hearing

@@ -70,6 +70,16 @@ def test_base_urls(offered, house):
     ]
 
 
+def test_networks(offered):
+    assert offered("bench", "--network", "w") == ["wifi"]
+
+
+def test_voices_of_the_last_of_several_servers(offered):
+    argv = ("bench", "--base-url", "https://api.openai.com/v1", "--base-url", "builtin", "--voice")
+    assert "heart" in offered(*argv, "h")
+    assert "heart" in offered("bench", "--voice", "h")
+
+
 def test_a_broken_file_offers_nothing_and_says_nothing(offered, house):
     house.configure("[profiles")
     assert offered("say", "--profile", "") == []

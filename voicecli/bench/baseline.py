@@ -86,8 +86,7 @@ class WholeFile:
         first = next(gulps, b"")
         name = _recognise(first, self._source.info)
         if name == "pcm":
-            if first:
-                yield first
+            yield first
             yield from gulps
             return
         clip = bytearray(first)
