@@ -47,7 +47,7 @@ def test_the_buffer_that_is_said_to_be_needed_leaves_no_gap(steps):
         blocks.append((at_ms, audio_ms / 1e3))
     run = answer(blocks)
     needed_ms = buffer_needed_ms(run)
-    assert gaps(blocks, needed_ms + 1) == 0 or run.metrics["needed_prebuffer_ms"] <= 15
+    assert gaps(blocks, needed_ms + 1) == 0 or run.metrics["needed_prebuffer_ms"] <= 20
     if needed_ms > LEAST_BUFFER_MS:
         assert gaps(blocks, needed_ms * 0.9) > 0 or had_more(blocks, needed_ms)
 

@@ -116,6 +116,27 @@ def test_a_steady_server_is_heard_as_early_as_with_60_ms(
     assert best_of(4, lambda: wait_ms() - wait_ms("--buffer-ms", "60"), good_enough=20) <= 20
 
 
+@pytest.mark.parametrize("kind", ["wav", "aac"])
+def test_a_steady_server_hardly_faster_than_the_sound_makes_no_gap(
+    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+) -> None:
+    """Also where it is known, and nothing is waited for that a device takes ahead."""
+    speech.clips = clips_of(tone(1.0, rate_hz=RATE_HZ), rate_hz=RATE_HZ, formats=[kind])
+    chunk_bytes = max(64, round(len(speech.clips[kind].body) * CHUNK_S))
+    speech.reply = Reply(pace=1.15, chunk_bytes=chunk_bytes)
+    for _ in range(3):
+        done = timed_cli.run(
+            "say", "--device", "null", "--base-url", speech.url, "--format", kind, "hello"
+        )
+        assert done.exit_code == 0, done
+    gaps = best_of(
+        3,
+        lambda: float(len(heard(timed_cli, sound_server, speech, kind)[1].gaps)),
+        good_enough=0,
+    )
+    assert gaps == 0
+
+
 @pytest.mark.parametrize("seed", range(PATTERNS))
 def test_gaps_are_told_as_they_were_heard(
     timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, seed: int

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from voicecli.playback.ideal import IdealPlayer
-from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
+from voicecli.playback.policy import GRAIN_S, AdaptivePolicy, BufferPolicy
 
 RATE_HZ = 1000
 
@@ -25,7 +25,7 @@ def test_what_was_due_meanwhile_is_made_up_for():
     player.catch_up(5.2)
     assert player.timeline.first_sound_at is None
     player.arrive(1000, 7.0)
-    assert player.timeline.first_sound_at == pytest.approx(5.0 + 0.3 * 1.5 + 0.015)
+    assert player.timeline.first_sound_at == pytest.approx(5.0 + 0.3 * 1.5 + GRAIN_S)
     assert len(player.timeline.underruns) == 1
 
 

@@ -10,6 +10,7 @@ from voicecli.arrivals import Progress
 from voicecli.playback.policy import (
     CAPACITY_S,
     GRAIN_S,
+    GULP,
     AdaptivePolicy,
     BufferPolicy,
     Gate,
@@ -123,6 +124,15 @@ def test_a_device_that_asks_ahead_is_waited_for_as_well():
     known = ADAPTIVE.knowing([0.2] * 5)
     apart = wait_of(known, (10.0, 1.0), ahead_s=0.05) - wait_of(known, (10.0, 1.0))
     assert apart == pytest.approx(0.05)
+
+
+def test_what_a_device_takes_ahead_has_to_be_there_and_a_piece_more():
+    def start_s(ahead_s):
+        return ADAPTIVE.thresholds(progress((5.0, 0.1), (5.1, 0.4)), ahead_s).start_s
+
+    assert start_s(0.0) == ADAPTIVE.start_s
+    assert start_s(0.1) == pytest.approx(GULP * 0.1 + ADAPTIVE.grain_s)
+    assert start_s(0.001) == ADAPTIVE.start_s
 
 
 def test_a_single_freak_among_many_runs_counts_for_nothing():

@@ -11,6 +11,8 @@ from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli.playback.policy import GRAIN_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -36,9 +38,6 @@ TELLING_PAUSE = 0.2
 
 LEAST_AUDIO_S = 1.0
 """Shorter speech may well be one burst."""
-
-GRAIN_MS = 15.0
-"""Lateness below it is the machine's own."""
 
 STEP_MS = 20.0
 """Recommended buffers are multiples of it."""
@@ -75,7 +74,7 @@ def buffer_needed_ms(run: SpeechRun) -> float:
     amount of audio makes it wait so long if it is more than what had come by then.
     """
     needed_ms = run.metrics["needed_prebuffer_ms"] or 0.0
-    if needed_ms <= GRAIN_MS or not run.arrivals:
+    if needed_ms <= GRAIN_S * 1e3 or not run.arrivals:
         return LEAST_BUFFER_MS
     start_ms = run.arrivals[0][0] + needed_ms
     # Both are rounded to a tenth: what arrives just then is in time.

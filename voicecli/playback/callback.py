@@ -12,7 +12,7 @@ from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
 from voicecli.playback.device import open_output, stream_faults
 from voicecli.playback.feeder import Feeder
-from voicecli.playback.policy import Gate
+from voicecli.playback.policy import GULP, Gate
 from voicecli.playback.ring import Ring
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from voicecli.playback.policy import Policy
 
 _POLL_S = 0.01
-_FIRST_GULP = 1.25
-"""Of the latency: what the device takes at once, and the first block that it asks for after."""
 _STUCK_S = 5.0
 
 
@@ -108,7 +106,7 @@ class RingSink:
     def _start_when_ready(self) -> None:
         buffered_s = self.format.duration_s(self._ring.readable)
         # The device takes its whole buffer at once, and the next block soon after.
-        if buffered_s < self._opened.latency_s * _FIRST_GULP:
+        if buffered_s < self._opened.latency_s * GULP:
             return
         # The callback sees to it that nothing is heard before its time.
         if self._gate.thresholds.starts_at(buffered_s, input_ended=False) < inf:

@@ -130,6 +130,8 @@ class AdaptivePolicy:
     - ``most_wait_s``: nobody waits longer for what is there.
     - ``refill_s``, ``most_refill_s``: what the first pause refills, and the last.
     - ``pause_s``: the least length of a pause.
+    - ``grain_s``: audio that must be there besides what a device takes ahead: more comes by the
+      piece, and how fast it comes is not known so early.
     """
 
     history: tuple[float, ...] = ()
@@ -141,6 +143,7 @@ class AdaptivePolicy:
     refill_s: float = 0.4
     most_refill_s: float = 3.2
     pause_s: float = 0.12
+    grain_s: float = 0.024
 
     @property
     def capacity_s(self) -> float:
@@ -157,7 +160,7 @@ class AdaptivePolicy:
             return Thresholds(self.start_s, self.refill_s)
         wait_s = min(self.most_wait_s, max(self.learned_s, self._guessed_s(progress)))
         return Thresholds(
-            start_s=self.start_s,
+            start_s=max(self.start_s, GULP * ahead_s + self.grain_s if ahead_s else 0.0),
             resume_s=self.refill_s,
             not_before=progress.first_at + wait_s + ahead_s if wait_s else -inf,
             pause_s=self.pause_s,
@@ -180,6 +183,9 @@ class AdaptivePolicy:
         return lateness_s + doubt * slowness * self.unsure_s
 
 
+GULP = 1.25
+"""Of a device's latency: what it takes at once, and the first block that it asks for after."""
+
 QUANTILE = 0.9
 """Of the past runs, by weight, so many shall have had no hole: single freaks do not count."""
 
@@ -189,7 +195,7 @@ HALF_LIFE_RUNS = 8.0
 RUNS_TO_TRUST = 3
 """From so many runs on, what they say replaces caution."""
 
-GRAIN_S = 0.015
+GRAIN_S = 0.02
 """Lateness below it is the machine's own, and is not waited for."""
 
 
