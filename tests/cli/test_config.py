@@ -114,14 +114,14 @@ def test_what_was_learned_is_shown(house, history):
     history.add(KIND._replace(format="pcm"), 0.0)
     lines = [line for line in house.run("config", "show").out.splitlines() if "waits" in line]
     assert [line.split()[1:] for line in lines] == [
-        [*KIND, "waits", "315", "ms,", "from", "2", "runs"],
+        [*KIND, "waits", "320", "ms,", "from", "2", "runs"],
         [*KIND[:2], "pcm", "waits", "0", "ms,", "from", "1", "run"],
     ]
     told = house.run("config", "show", "--json").json
     assert told["learned"][0] == KIND._asdict() | {
         "runs": 2,
         "needed_ms": [200.0, 100.0],
-        "wait_ms": 315.0,
+        "wait_ms": 320.0,
     }
 
 
