@@ -182,3 +182,10 @@ def test_an_error_without_words_still_has_a_status():
     told = module.Told(json.loads("{}"), 6)
     assert (told.code, told.exit_status) == ("error", ExitStatus.DEVICE)
     assert "ended with 6" in told.message
+
+
+def test_a_cold_start_learns_nothing_for_the_next_and_leaves_nothing_learned(server, tmp_path):
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    env["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    Cold(["--base-url", server.url, "--device", "null"], env).hear(request(), ())
+    assert not (tmp_path / "cache" / "voicecli" / "arrivals.jsonl").exists()

@@ -47,3 +47,25 @@ def test_one_that_does_not_end_is_ended(monkeypatch):
     with OwnServer() as server:
         assert server.url == "http://127.0.0.1:1/v1"
     assert server._process.returncode == -9
+
+
+def test_an_interrupt_while_it_starts_leaves_nothing_behind(monkeypatch):
+    stand_in(monkeypatch, "import time; time.sleep(60)")
+    popen = module.subprocess.Popen
+
+    class Interrupted:
+        def readline(self):
+            raise KeyboardInterrupt
+
+    def interrupted(*arguments, **settings):
+        process = popen(*arguments, **settings)
+        process.real, process.stdout = process.stdout, Interrupted()
+        process.communicate = lambda timeout=None: (process.real.close(), process.wait(timeout))
+        return process
+
+    monkeypatch.setattr(module.subprocess, "Popen", interrupted)
+    server = OwnServer()
+    with pytest.raises(KeyboardInterrupt), server:
+        pass
+    assert server._process.returncode is not None
+    server._process.stderr.close()

@@ -38,7 +38,7 @@ _METRICS = (
     _Compared("gaps", 0.5),
     _Compared("missing_ms", 40.0),
 )
-_SETTINGS = ("texts", "device", "simulate", "network", "concurrency", "buffer_ms", "connection")
+_SETTINGS = ("texts", "device", "simulate", "network", "concurrency", "buffer_ms")
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,16 +127,17 @@ class Cold:
         """See `Hearing`."""
         with tempfile.TemporaryDirectory(prefix="voicecli-bench-") as folder:
             trace = Path(folder) / "trace.jsonl"
-            metrics = self._run(request, trace)
+            # A cache of its own: what `say` learns of one run is not for the next.
+            metrics = self._run(request, trace, {**self.env, "XDG_CACHE_HOME": folder})
             return SpeechRun(metrics, _arrivals(trace))
 
-    def _run(self, request: SpeechRequest, trace: Path) -> dict[str, Any]:
+    def _run(self, request: SpeechRequest, trace: Path, env: Mapping[str, str]) -> dict[str, Any]:
         self._process = subprocess.Popen(  # noqa: S603  ourselves
             [
                 *(sys.executable, "-m", "voicecli", "say", "--json", "--quiet", "--retries", "0"),
                 *("--trace", str(trace), *self.arguments, *_of(request), "--file", "-"),
             ],
-            env=self.env,
+            env=env,
             text=True,
             encoding="utf-8",
             stdin=subprocess.PIPE,

@@ -38,7 +38,11 @@ class OwnServer:
             start_new_session=True,  # a Ctrl-C is for us, who end it when all is over
         )
         assert self._process.stdout is not None
-        started = self._process.stdout.readline()
+        try:
+            started = self._process.stdout.readline()
+        except BaseException:  # an interrupt: nobody will leave the block
+            self.__exit__(None, None, None)
+            raise
         if not started:
             _, said = self._process.communicate()
             why = said.strip().splitlines()[-1:]

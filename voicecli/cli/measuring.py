@@ -66,7 +66,7 @@ def take(outcomes: Sequence[Outcome], runs: int, warmups: int, *, quiet: bool) -
     What was measured by then is in the outcomes.
     """
     began = time.monotonic()
-    with StatusLine(wanted=wants_progress(quiet=quiet)) as line, _terminable():
+    with StatusLine(wanted=wants_progress(quiet=quiet)) as line, terminable():
 
         def on_progress(done: int, total: int, outcome: Outcome) -> None:
             line.show(_progress(done, total, outcome, time.monotonic() - began))
@@ -91,7 +91,7 @@ def _progress(done: int, total: int, outcome: Outcome, elapsed_s: float) -> str:
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """Let SIGTERM be an interrupt: what was started has to be ended, what was measured told."""
 
     def interrupt(_number: int, _frame: object) -> None:
