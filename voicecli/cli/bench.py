@@ -63,18 +63,8 @@ def bench(
         ),
     ] = None,
     profile: options.ProfileName = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", rich_help_panel=VOICE, help="Model to ask for.")
-    ] = None,
-    voice: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=completion.voices,
-            rich_help_panel=VOICE,
-            help="Voice to ask for.",
-        ),
-    ] = None,
+    model: options.Model = None,
+    voice: options.VoiceName = None,
     text: Annotated[
         str | None,
         typer.Option(metavar="TEXT", rich_help_panel=VOICE, help="What is spoken."),

@@ -50,6 +50,19 @@ ProfileName: TypeAlias = Annotated[
         help="Profile of the configuration file.",
     ),
 ]
+Model: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="NAME", rich_help_panel=VOICE, help="Model to ask for.")
+]
+VoiceName: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--voice",
+        metavar="NAME",
+        autocompletion=completion.voices,
+        rich_help_panel=VOICE,
+        help="Voice; `voicecli voices` lists them.",
+    ),
+]
 Format: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voicecli.cli import completion, options
+from voicecli.cli import options
 from voicecli.cli.help import ARGUMENTS, PATIENCE, VOICE
 from voicecli.cli.output import tell
 from voicecli.cli.running import Records, failing_as_json, run_session
@@ -58,19 +58,8 @@ def say(
     ] = None,
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", rich_help_panel=VOICE, help="Model to ask for."),
-    ] = None,
-    voice: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=completion.voices,
-            rich_help_panel=VOICE,
-            help="Voice; `voicecli voices` lists them.",
-        ),
-    ] = None,
+    model: options.Model = None,
+    voice: options.VoiceName = None,
     format: options.Format = None,
     speed: Annotated[
         float | None,
