@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from voicecli.saving import Saver
     from voicecli.session import Session, SessionResult, SessionSettings
     from voicecli.sources.builtin import BuiltinSource, VoiceCache
+    from voicecli.sources.client import SpeechClient
     from voicecli.sources.file import FileSource
-    from voicecli.sources.openai import OpenAISource, SpeechClient
+    from voicecli.sources.openai import OpenAISource
 
 __version__ = "0.1.0"
 
@@ -63,7 +64,7 @@ _HOMES = {
     "SessionResult": "session",
     "SessionSettings": "session",
     "SpeakerSettings": "playback.speaker",
-    "SpeechClient": "sources.openai",
+    "SpeechClient": "sources.client",
     "SpeechRequest": "request",
     "VoiceCache": "sources.builtin",
     "VoiceError": "errors",

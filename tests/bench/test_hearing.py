@@ -17,7 +17,7 @@ from voicecli.playback.speaker import SpeakerSettings
 from voicecli.request import SpeechRequest
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
-from voicecli.sources.openai import SpeechClient
+from voicecli.sources.client import SpeechClient
 
 SETTINGS = SessionSettings(
     speaker=SpeakerSettings(policy=BufferPolicy.fixed(0.0), output="null"),

@@ -16,7 +16,7 @@ from voicecli.bench import load as module
 from voicecli.bench.load import Failure, Listener
 from voicecli.endpoint import KEYLESS
 from voicecli.errors import ConfigError, NetworkError, RateLimited
-from voicecli.sources.openai import SpeechClient
+from voicecli.sources.client import SpeechClient
 
 OPENED = ScriptedSource.OPENED
 HOST = "http://127.0.0.1:9/v1"

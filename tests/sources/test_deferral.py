@@ -117,7 +117,7 @@ def test_the_sdk_is_whole_for_whoever_else_uses_it():
     """In a process of its own: what is imported first stays as it was imported."""
     code = (
         "import sys\n"
-        "from voicecli.sources.openai import SpeechClient\n"
+        "from voicecli.sources.client import SpeechClient\n"
         "client = SpeechClient('http://127.0.0.1:1/v1', 'key')\n"
         "client.speech()\n"
         "for name in ('responses.response', 'audio.transcription'):\n"

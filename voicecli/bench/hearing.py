@@ -17,7 +17,7 @@ from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus, VoiceError
 from voicecli.metrics import Recorder
 from voicecli.session import Session, SessionSettings
-from voicecli.sources.openai import OpenAISource, SpeechClient
+from voicecli.sources.openai import OpenAISource
 from voicecli.trace import read_trace
 from voicecli.trace.lines import Decoded
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import ByteSource
+    from voicecli.sources.client import SpeechClient
 
 
 class Hearing(Protocol):

@@ -42,7 +42,8 @@ from voicecli.errors import ConfigError, VoiceError
 from voicecli.metrics import Recorder
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.request import SpeechRequest
-from voicecli.sources.openai import OpenAISource, SpeechClient
+from voicecli.sources.client import SpeechClient
+from voicecli.sources.openai import OpenAISource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

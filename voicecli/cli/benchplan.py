@@ -27,7 +27,7 @@ from voicecli.playback.speaker import NULL_DEVICE, SpeakerSettings
 from voicecli.request import SpeechRequest
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
-from voicecli.sources.openai import SpeechClient
+from voicecli.sources.client import SpeechClient
 from voicecli.trace import TraceWriter, read_trace
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from voicecli.config import find_config
 from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.history import History, Kind
 from voicecli.request import SpeechRequest
-from voicecli.sources.openai import OpenAISource, SpeechClient
+from voicecli.sources.client import SpeechClient
+from voicecli.sources.openai import OpenAISource
 
 if TYPE_CHECKING:
     from voicecli.session import Session

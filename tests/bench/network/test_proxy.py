@@ -22,7 +22,8 @@ from voicecli.bench.network.profiles import PROFILES, Network
 from voicecli.bench.network.proxy import ShapingProxy
 from voicecli.errors import BadResponse, NetworkError, SourceTimeout
 from voicecli.request import SpeechRequest
-from voicecli.sources.openai import OpenAISource, SpeechClient
+from voicecli.sources.client import SpeechClient
+from voicecli.sources.openai import OpenAISource
 
 KEY = "sk-0123456789abcdef"
 AUDIO = random.Random(1).randbytes(100_000)
@@ -136,7 +137,7 @@ class TestSpeech:
                     assert b"".join(speech) == AUDIO
                 assert time.monotonic() - began >= least_s
             assert proxy.connections == 1
-        assert len(made._sockets) == 1
+        assert len(made._transport._sockets) == 1
 
     def test_the_request_is_told_of_before_it_arrives(self, server):
         told = []

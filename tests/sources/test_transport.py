@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import socket
+import ssl
+import threading
+
+import pytest
+
+from tests.sources.asking import AUDIO, KEY, fails, listening, read, source
+from tests.support.speech_server import FOREVER, Reply, SpeechServer
+from voicecli.errors import BadResponse, NetworkError
+from voicecli.sources import transport as module
+
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
+
+class TestErrorBodies:
+    def test_a_body_without_end_is_not_read_to_it(self):
+        def talk(connection):
+            connection.sendall(b"HTTP/1.1 500 No\r\nContent-Type: text/plain\r\n\r\nit broke ")
+            while True:
+                connection.sendall(b"x" * 65536)
+
+        with listening(talk) as (address, _):
+            fault = fails(f"http://{address}/v1", BadResponse)
+        assert "it broke" in fault.message
+        assert len(fault.message) < 400
+
+    def test_a_body_that_drips_is_not_waited_for(self, monkeypatch):
+        monkeypatch.setattr(module, "ERROR_BODY_S", 0.2)
+        pace = threading.Event()
+
+        def talk(connection):
+            connection.sendall(b"HTTP/1.1 500 No\r\nContent-Type: text/plain\r\n\r\n")
+            while True:
+                connection.sendall(b"drip ")
+                pace.wait(0.02)
+
+        with listening(talk) as (address, _):
+            assert "drip" in fails(f"http://{address}/v1", BadResponse).message
+
+    def test_a_body_that_never_comes_is_not_waited_for(self, server, monkeypatch):
+        monkeypatch.setattr(module, "ERROR_BODY_S", 0.1)
+        server.reply = Reply(status=503, body=b"late", stall_for_s=FOREVER)
+        assert "(503)" in fails(server.url, BadResponse).message
+
+    def test_a_body_that_breaks_off_tells_what_came(self, server):
+        server.reply = Reply(
+            status=500, body=b"it broke down here", cut_at=0.5, framing="length", chunk_bytes=None
+        )
+        assert "it broke" in fails(server.url, BadResponse).message
+
+    def test_a_compressed_flood_is_bounded(self, server):
+        server.reply = Reply(
+            status=500,
+            body=gzip.compress(b"x" * (64 << 20), 9),
+            headers={"Content-Encoding": "gzip"},
+        )
+        assert len(fails(server.url, BadResponse).message) < 400
+
+
+class TestRedirects:
+    @pytest.mark.parametrize("status", [307, 308])
+    def test_the_key_does_not_follow_to_another_origin(self, server, status):
+        with SpeechServer(reply=Reply(body=b"elsewhere")) as other:
+            server.reply = Reply(
+                status=status, body=b"", headers={"Location": f"{other.url}/audio/speech"}
+            )
+            assert read(server.url) == b"elsewhere"
+            (asked,) = other.speech_requests
+        assert KEY not in json.dumps(asked.headers)
+        assert asked.json["input"] == "Hello."
+
+    def test_the_key_follows_on_its_own_origin(self, server):
+        server.queued.append(Reply(status=307, body=b"", headers={"Location": "/v2/audio/speech"}))
+        told = []
+        with source(server.url) as speech:
+            speech.when_sent(lambda: told.append(1))
+            with speech:
+                assert b"".join(speech) == AUDIO
+        assert [r.headers["authorization"] for r in server.speech_requests] == [f"Bearer {KEY}"] * 2
+        assert told == [1]
+
+    @pytest.mark.parametrize("status", [301, 302, 303])
+    def test_redirects_that_would_lose_the_text_are_told(self, server, status):
+        server.reply = Reply(status=status, body=b"", headers={"Location": "http://new.example/v1"})
+        fault = fails(server.url, BadResponse)
+        assert "http://new.example/v1" in fault.message
+        assert "--base-url" in fault.remedy
+
+    def test_a_redirect_to_nowhere_is_told(self, server):
+        server.reply = Reply(status=307, body=b"")
+        assert "moved" in fails(server.url, BadResponse).message
+
+    def test_a_redirect_without_end_is_told(self, server):
+        server.reply = Reply(status=307, body=b"", headers={"Location": "/v1/audio/speech"})
+        assert "without end" in fails(server.url, BadResponse).message
+
+    def test_a_redirect_to_a_file_is_told(self, server):
+        server.reply = Reply(status=307, body=b"", headers={"Location": "file:///etc/passwd"})
+        assert "redirects" in fails(server.url, BadResponse).message
+
+    def test_a_plain_server_cannot_hand_over_to_one_that_claims_to_be_secure(self, server):
+        """No certificate is trusted there, so nothing is said to whoever shows one."""
+        with SpeechServer() as other:  # speaks no TLS, so sees the handshake only
+            address, heads = f"127.0.0.1:{other.port}", other.exchanges
+            server.reply = Reply(
+                status=308, body=b"", headers={"Location": f"https://{address}/v1/audio/speech"}
+            )
+            fault = fails(server.url, NetworkError)
+        assert "securely" in fault.message
+        assert heads == []
+
+
+class TestTrust:
+    def test_plain_http_trusts_no_certificate(self):
+        context = module._trust("http", here=False)
+        assert context.verify_mode is ssl.CERT_REQUIRED
+        assert context.check_hostname
+        assert context.get_ca_certs() == []
+
+    def test_https_is_verified_as_the_transport_does(self):
+        assert module._trust("https", here=False) is True
+
+    def test_https_on_this_machine_is_verified_too(self):
+        context = module._trust("https", here=True)
+        assert context.verify_mode is ssl.CERT_REQUIRED
+        assert context.check_hostname
+
+
+class TestProxyOfTheEnvironment:
+    def test_proxies_are_honoured(self, server, monkeypatch):
+        monkeypatch.setenv("HTTP_PROXY", server.url.removesuffix("/v1"))
+        assert read("http://speech.example/v1") == AUDIO
+        assert server.speech_requests[0].path == "http://speech.example/v1/audio/speech"
+
+    @pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+    def test_no_proxy_is_asked_for_this_machine(self, server, monkeypatch, name):
+        with SpeechServer(reply=Reply(body=b"the proxy")) as proxy:
+            monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
+            assert read(server.url) == AUDIO
+            assert proxy.exchanges == []
+
+    def test_a_proxy_that_refuses_is_told_and_learns_no_key(self, monkeypatch):
+        def refuse(connection):
+            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+
+        told = []
+        with listening(refuse) as (address, heads):
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{address}")
+            with source("https://speech.example/v1") as speech:
+                speech.when_sent(lambda: told.append(1))
+                with pytest.raises(NetworkError, match=r"proxy.*407"), speech:
+                    pass
+        assert heads[0].startswith(b"CONNECT speech.example:443")
+        assert KEY.encode() not in heads[0]
+        assert told == []
+
+
+class TestGivenProxy:
+    """What `voicecli bench --network` needs; the proxy itself is tested in tests/bench."""
+
+    @pytest.mark.parametrize("said", [{}, {"HTTP_PROXY": "http://127.0.0.1:1"}, {"NO_PROXY": "*"}])
+    def test_it_is_asked_whatever_the_environment_says(self, server, monkeypatch, said):
+        for name, value in said.items():
+            monkeypatch.setenv(name, value)
+        limits = {"proxy": server.url.removesuffix("/v1")}
+        for host in ("127.0.0.1:9", "localhost:9", "speech.example"):
+            assert read(f"http://{host}/v1", limits=limits) == AUDIO
+            asked = server.speech_requests[-1]
+            assert asked.path == f"http://{host}/v1/audio/speech"
+            assert asked.headers["host"] == host
+            assert asked.headers["authorization"] == f"Bearer {KEY}"
+
+    def test_it_learns_no_key_from_plain_http_but_the_server_s(self, server):
+        read("http://speech.example/v1", limits={"proxy": server.url.removesuffix("/v1")})
+        (asked,) = server.speech_requests
+        assert [name for name, value in asked.headers.items() if KEY in value] == ["authorization"]
+
+    @pytest.mark.parametrize("host", ["localhost:9", "speech.example:443"])
+    def test_it_learns_no_key_from_https_at_all(self, host):
+        def refuse(connection):
+            connection.sendall(b"HTTP/1.1 502 it is not there\r\n\r\n")
+
+        told = []
+        with listening(refuse) as (address, heads):
+            limits = {"proxy": f"http://{address}"}
+            with source(f"https://{host}/v1", limits=limits) as speech:
+                speech.when_sent(lambda: told.append(1))
+                with pytest.raises(NetworkError, match=r"502 it is not there"), speech:
+                    pass
+        assert heads[0].startswith(f"CONNECT {host} HTTP/1.1\r\n".encode())
+        assert KEY.encode() not in heads[0]
+        assert told == []
+
+    def test_the_request_is_told_of_once(self, server):
+        told = []
+        limits = {"proxy": server.url.removesuffix("/v1")}
+        with source("http://speech.example/v1", limits=limits) as speech:
+            speech.when_connected(lambda: told.append("connected"))
+            speech.when_sent(lambda: told.append("sent"))
+            with speech:
+                assert b"".join(speech) == AUDIO
+        assert told == ["connected", "sent"]
+
+    def test_nobody_there_is_told(self):
+        with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
+            port = taken.getsockname()[1]
+        fault = fails(
+            "http://speech.example/v1", NetworkError, limits={"proxy": f"http://127.0.0.1:{port}"}
+        )
+        assert "refused" in fault.message
+
+
+def test_a_connection_made_after_the_cancelling_is_not_used(server):
+    """The moment between the check and the socket, which a thread may fall into."""
+    with source(server.url) as speech:
+        made = speech._client._transport
+        remember = made._remember
+
+        def late(opened):
+            speech.cancel()
+            remember(opened)
+
+        made._remember = late
+        with pytest.raises(NetworkError), speech:
+            pass
+    assert server.speech_requests == []
