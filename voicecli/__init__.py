@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from voicecli.request import SpeechRequest
     from voicecli.saving import Saver
     from voicecli.session import Session, SessionResult, SessionSettings
-    from voicecli.sources.builtin import BuiltinSource, VoiceCache
+    from voicecli.sources.builtin import BuiltinSource
     from voicecli.sources.client import SpeechClient
     from voicecli.sources.file import FileSource
     from voicecli.sources.openai import OpenAISource
+    from voicecli.sources.voicecache import VoiceCache
 
 __version__ = "0.1.0"
 
@@ -66,7 +67,7 @@ _HOMES = {
     "SpeakerSettings": "playback.speaker",
     "SpeechClient": "sources.client",
     "SpeechRequest": "request",
-    "VoiceCache": "sources.builtin",
+    "VoiceCache": "sources.voicecache",
     "VoiceError": "errors",
     "make_decoder": "codecs.registry",
 }

@@ -16,8 +16,8 @@ from voicecli.errors import DeviceError, ExitStatus, NetworkError, UnsupportedFo
 from voicecli.playback import device as device_module
 from voicecli.playback.device import OpenStream, OutputDevice
 from voicecli.sources import fetch as fetch_module
-from voicecli.sources.builtin import VoiceCache
 from voicecli.sources.fetch import Answer
+from voicecli.sources.voicecache import VoiceCache
 
 OPENAI_KEY = {"OPENAI_API_KEY": "sk-openai"}
 SPEAKER = OutputDevice(3, "Speaker", "ALSA", 2, 48_000, is_default=True)

@@ -19,7 +19,8 @@ from tests.support.serving import serving
 from tests.support.soundserver import RATE_HZ
 from tests.support.tones import FORMATS
 from voicecli.request import SpeechRequest
-from voicecli.sources.builtin import BuiltinSource, VoiceCache
+from voicecli.sources.builtin import BuiltinSource
+from voicecli.sources.voicecache import VoiceCache
 
 TEXT = "Hello from a server."
 

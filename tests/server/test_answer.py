@@ -12,8 +12,8 @@ from voicecli.errors import SourceError
 from voicecli.server import answer as answering
 from voicecli.server.fields import MAX_BODY_BYTES
 from voicecli.server.script import Misbehaviour
-from voicecli.sources.builtin import VoiceCache
 from voicecli.sources.sse import SpeechEvents
+from voicecli.sources.voicecache import VoiceCache
 
 PCM = {"input": "a|b|c", "response_format": "pcm"}
 LEVELS = np.repeat(np.rint(np.array([0.01, 0.02, 0.03]) * 32768), SENTENCE_FRAMES)

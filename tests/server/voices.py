@@ -8,7 +8,7 @@ import numpy as np
 
 from voicecli.server.app import make_app
 from voicecli.server.catalogue import Catalogue
-from voicecli.sources.builtin import VoiceCache
+from voicecli.sources.voicecache import VoiceCache
 from voicecli.sources.voices import VoiceInfo
 
 SENTENCE_FRAMES = 2400

@@ -3,18 +3,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 
 import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from voicecli.errors import ConfigError, NetworkError, NothingToSay, SourceError
+from voicecli.errors import ConfigError, NothingToSay, SourceError
 from voicecli.request import SpeechRequest
 from voicecli.sources.base import SourceInfo
-from voicecli.sources.builtin import BuiltinSource, VoiceCache, pieces, plain_digits
+from voicecli.sources.builtin import BuiltinSource
+from voicecli.sources.phrases import plain_digits
+from voicecli.sources.voicecache import VoiceCache
 
 HEART = "heart"
 
@@ -165,12 +163,6 @@ def test_digits_that_are_no_decimals_are_said(voices, text, as_if):
     assert speak(voices, text) == speak(voices, as_if)
 
 
-def test_every_digit_there_is_can_be_read(voices):
-    voice = voices.load(HEART)
-    digits = [chr(code) for code in range(0x110000) if chr(code).isdigit()]
-    assert all(voice.g2p(plain_digits(f"{digit}a")) for digit in digits)
-
-
 def test_unspeakable_sentences_between_others_are_left_out(voices):
     assert speak(voices, "Hello there.\n😀\n!!!\nGoodbye.") == speak(
         voices, "Hello there.\nGoodbye."
@@ -217,60 +209,6 @@ def test_page_without_a_full_stop_is_spoken_in_parts(voices):
     assert max(asked) <= 402  # the network's limit and a pad at either end
 
 
-def test_unknown_voice_is_told_with_those_there_are():
-    with pytest.raises(ConfigError) as caught:
-        BuiltinSource(request("Hi.", voice="al\x1b[31mloy"), VoiceCache()).__enter__()
-    assert '"alloy"' in caught.value.message
-    assert "heart" in caught.value.message
-    assert "voicecli voices" in caught.value.remedy
-
-
-def test_voice_that_cannot_be_fetched_is_a_network_error(monkeypatch, tmp_path):
-    def offline(*args, **kwargs):
-        raise urllib.error.URLError("Temporary failure in name resolution")
-
-    monkeypatch.setenv("HIBARI_HOME", str(tmp_path))
-    monkeypatch.setattr(urllib.request, "urlopen", offline)
-    with pytest.raises(NetworkError) as caught:
-        BuiltinSource(request("Hi.", voice="emma"), VoiceCache()).__enter__()
-    assert '"emma" is not on this machine' in caught.value.message
-    assert "name resolution" in caught.value.message
-    assert "hibari:" not in caught.value.message
-
-
-def test_folder_for_voices_that_cannot_be_made_is_told(monkeypatch, tmp_path):
-    (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setenv("HIBARI_HOME", str(tmp_path / "file"))
-    with pytest.raises(NetworkError, match=r"Not a directory|File exists"):
-        VoiceCache().load("emma")
-
-
-def test_damaged_model_is_told_without_the_runtimes_exception(monkeypatch, tmp_path):
-    from hibari.voices import VOICES
-
-    (tmp_path / VOICES["emma"]["file"]).write_bytes(b"no model")
-    monkeypatch.setenv("HIBARI_HOME", str(tmp_path))
-    with pytest.raises(SourceError, match="built-in voice failed"):
-        VoiceCache().load("emma")
-
-
-def test_tables_that_fail_on_the_lent_thread_are_told_by_the_loading_one(monkeypatch):
-    import hibari.g2p
-
-    def broken(**settings):
-        raise OSError("lexicon gone")
-
-    monkeypatch.setattr(hibari.g2p, "G2P", broken)
-    with pytest.raises(SourceError, match="lexicon gone"):
-        VoiceCache().load(HEART)
-
-
-def test_package_that_is_missing_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "hibari.voices", None)
-    with pytest.raises(SourceError, match="hibari"):
-        VoiceCache().load(HEART)
-
-
 def test_failure_while_speaking_is_told(voices):
     def fail(*args):
         raise RuntimeError("out of\x1b[2J memory")
@@ -294,24 +232,6 @@ def test_failure_without_a_text_is_told_by_its_kind(voices):
         list(source)
 
 
-def test_lent_thread_loads_the_tables_and_is_joined():
-    started = []
-
-    def spawn(work, name):
-        thread = threading.Thread(target=work, name=name)
-        started.append(thread)
-        thread.start()
-        return thread
-
-    cache = VoiceCache()
-    voice = cache.load(HEART, spawn)
-    assert [thread.name for thread in started] == ["voicecli-g2p"]
-    assert not started[0].is_alive()
-    assert voice.g2p("Hi.")
-    assert cache.load(HEART, spawn) is voice
-    assert len(started) == 1
-
-
 def test_import_brings_no_numpy():
     script = (
         "import sys, voicecli.sources.builtin\n"
@@ -319,32 +239,3 @@ def test_import_brings_no_numpy():
     )
     run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert run.stdout.strip() == "[]"
-
-
-@given(st.text(alphabet="ab ,;", max_size=60), st.integers(1, 12))
-@example("one, two three", 9)
-def test_pieces_lose_nothing_but_space_and_keep_the_limit(text, limit):
-    parts = list(pieces(text, limit))
-    assert all(0 < len(part) <= limit for part in parts)
-    assert "".join(parts).replace(" ", "") == text.replace(" ", "")
-
-
-@pytest.mark.parametrize(
-    ("text", "limit", "parts"),
-    [
-        ("short", 10, ["short"]),
-        ("one two, three", 10, ["one two,", "three"]),
-        ("one two three", 8, ["one two", "three"]),
-        ("abcdefgh", 3, ["abc", "def", "gh"]),
-        ("", 3, []),
-    ],
-)
-def test_pieces_are_cut_after_clauses_then_words(text, limit, parts):
-    assert list(pieces(text, limit)) == parts
-
-
-def test_voices_of_one_accent_share_their_tables(voices):
-    first = voices.load(HEART)
-    cache = VoiceCache()
-    cache._tables[False] = first.g2p
-    assert cache.load(HEART).g2p is first.g2p

@@ -60,6 +60,16 @@ class TestRequest:
             with speech:
                 assert len(told) == 1
 
+    def test_each_new_connection_is_told_before_the_request(self, server):
+        told = []
+        with source(server.url) as speech:
+            speech.when_connected(lambda: told.append("connected"))
+            speech.when_sent(lambda: told.append("sent"))
+            for _ in range(2):
+                with speech:
+                    assert b"".join(speech) == AUDIO
+        assert told == ["connected", "sent", "sent"]
+
     def test_a_source_that_failed_may_be_entered_again(self, server):
         server.queued.append(error(500, {}))
         told = []

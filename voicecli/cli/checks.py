@@ -110,7 +110,7 @@ def server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
 
 def builtin_voice(name: str) -> Finding:
     """Whether the built-in voice loads; one that would have to be fetched is left alone."""
-    from voicecli.sources.builtin import VoiceCache  # noqa: PLC0415  numpy and onnxruntime
+    from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415  numpy and onnxruntime
     from voicecli.sources.voices import builtin_voices  # noqa: PLC0415  likewise
 
     began = time.monotonic()

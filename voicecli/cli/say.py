@@ -247,7 +247,8 @@ def _request(text: str, endpoint: Endpoint) -> SpeechRequest:
 
 
 def _builtin(request: SpeechRequest, session: Session) -> ByteSource:
-    from voicecli.sources.builtin import BuiltinSource, VoiceCache  # noqa: PLC0415  loads slowly
+    from voicecli.sources.builtin import BuiltinSource  # noqa: PLC0415  loads slowly
+    from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415  loads slowly
 
     return BuiltinSource(request, VoiceCache(), session.spawn)
 

@@ -174,7 +174,7 @@ def _serve(
 ) -> bool:
     from voicecli.server import catalogue, listen, speech  # noqa: PLC0415  starlette, numpy
     from voicecli.server.app import make_app  # noqa: PLC0415
-    from voicecli.sources.builtin import VoiceCache  # noqa: PLC0415
+    from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415
 
     offered = catalogue.installed()
     voices = VoiceCache()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from voicecli.codecs.encoding import Encoded
     from voicecli.server.fields import Order, SpeechFields
     from voicecli.server.guard import Exchange
-    from voicecli.sources.builtin import VoiceCache
+    from voicecli.sources.voicecache import VoiceCache
 
 
 BODY_S = 30.0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from voicecli.server.catalogue import Catalogue
-    from voicecli.sources.builtin import VoiceCache
+    from voicecli.sources.voicecache import VoiceCache
 
 
 def make_app(

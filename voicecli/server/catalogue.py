@@ -15,7 +15,7 @@ from typing import Any
 
 from voicecli.display import clean
 from voicecli.errors import SourceError
-from voicecli.sources.builtin import DEFAULT_VOICE
+from voicecli.sources.voicecache import DEFAULT_VOICE
 from voicecli.sources.voices import OPENAI_VOICES, VoiceInfo, builtin_voices
 
 MODEL = "hibari"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from voicecli.request import SpeechRequest
-    from voicecli.sources.builtin import VoiceCache
+    from voicecli.sources.voicecache import VoiceCache
 
 RATE_HZ = FORMAT.rate_hz
 """Frames a second of what `speak` yields; each format at hand has this rate itself."""

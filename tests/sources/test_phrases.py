@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from voicecli.sources.phrases import phrases, pieces, plain_digits
+from voicecli.sources.voicecache import VoiceCache
+
+
+class Reader:
+    """A voice that notes what it reads, and spells it."""
+
+    def __init__(self):
+        self.read = []
+
+    def split_sentences(self, text):
+        return text.splitlines()
+
+    def g2p(self, text):
+        self.read.append(text)
+        return text.lower()
+
+
+def test_a_phrase_a_sentence():
+    assert list(phrases(Reader(), "One.\nTwo.")) == ["one.", "two."]
+
+
+def test_the_next_sentence_is_not_read_before_it_is_asked_for():
+    reader = Reader()
+    assert next(phrases(reader, "One.\nTwo.")) == "one."
+    assert reader.read == ["One."]
+
+
+def test_what_has_no_letter_to_say_is_left_out():
+    assert list(phrases(Reader(), "…!\nYes.\n?")) == ["yes."]
+
+
+def test_long_sentences_are_read_and_given_in_parts():
+    reader = Reader()
+    parts = list(phrases(reader, "word " * 300))
+    assert 400 < max(map(len, reader.read)) <= 500
+    assert max(map(len, parts)) <= 400
+    assert " ".join(part.strip() for part in parts).split() == ["word"] * 300
+
+
+def test_digits_reach_the_reader_plain():
+    assert list(phrases(Reader(), "H₂O")) == ["h2o"]
+
+
+def test_every_digit_there_is_can_be_read():
+    voice = VoiceCache().load("heart")
+    digits = [chr(code) for code in range(0x110000) if chr(code).isdigit()]
+    assert all(voice.g2p(plain_digits(f"{digit}a")) for digit in digits)
+
+
+@given(st.text(alphabet="ab ,;", max_size=60), st.integers(1, 12))
+@example("one, two three", 9)
+def test_pieces_lose_nothing_but_space_and_keep_the_limit(text, limit):
+    parts = list(pieces(text, limit))
+    assert all(0 < len(part) <= limit for part in parts)
+    assert "".join(parts).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "parts"),
+    [
+        ("short", 10, ["short"]),
+        ("one two, three", 10, ["one two,", "three"]),
+        ("one two three", 8, ["one two", "three"]),
+        ("abcdefgh", 3, ["abc", "def", "gh"]),
+        ("", 3, []),
+    ],
+)
+def test_pieces_are_cut_after_clauses_then_words(text, limit, parts):
+    assert list(pieces(text, limit)) == parts

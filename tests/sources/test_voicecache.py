@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+
+from voicecli.errors import ConfigError, NetworkError, SourceError
+from voicecli.sources.voicecache import VoiceCache
+
+HEART = "heart"
+
+
+def test_unknown_voice_is_told_with_those_there_are():
+    with pytest.raises(ConfigError) as caught:
+        VoiceCache().load("al\x1b[31mloy")
+    assert '"alloy"' in caught.value.message
+    assert "heart" in caught.value.message
+    assert "voicecli voices" in caught.value.remedy
+
+
+def test_voice_that_cannot_be_fetched_is_a_network_error(monkeypatch, tmp_path):
+    def offline(*args, **kwargs):
+        raise urllib.error.URLError("Temporary failure in name resolution")
+
+    monkeypatch.setenv("HIBARI_HOME", str(tmp_path))
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    with pytest.raises(NetworkError) as caught:
+        VoiceCache().load("emma")
+    assert '"emma" is not on this machine' in caught.value.message
+    assert "name resolution" in caught.value.message
+    assert "hibari:" not in caught.value.message
+
+
+def test_folder_for_voices_that_cannot_be_made_is_told(monkeypatch, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("HIBARI_HOME", str(tmp_path / "file"))
+    with pytest.raises(NetworkError, match=r"Not a directory|File exists"):
+        VoiceCache().load("emma")
+
+
+def test_damaged_model_is_told_without_the_runtimes_exception(monkeypatch, tmp_path):
+    from hibari.voices import VOICES
+
+    (tmp_path / VOICES["emma"]["file"]).write_bytes(b"no model")
+    monkeypatch.setenv("HIBARI_HOME", str(tmp_path))
+    with pytest.raises(SourceError, match="built-in voice failed"):
+        VoiceCache().load("emma")
+
+
+def test_tables_that_fail_on_the_lent_thread_are_told_by_the_loading_one(monkeypatch):
+    import hibari.g2p
+
+    def broken(**settings):
+        raise OSError("lexicon gone")
+
+    monkeypatch.setattr(hibari.g2p, "G2P", broken)
+    with pytest.raises(SourceError, match="lexicon gone"):
+        VoiceCache().load(HEART)
+
+
+def test_package_that_is_missing_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hibari.voices", None)
+    with pytest.raises(SourceError, match="hibari"):
+        VoiceCache().load(HEART)
+
+
+def test_lent_thread_loads_the_tables_and_is_joined():
+    started = []
+
+    def spawn(work, name):
+        thread = threading.Thread(target=work, name=name)
+        started.append(thread)
+        thread.start()
+        return thread
+
+    cache = VoiceCache()
+    voice = cache.load(HEART, spawn)
+    assert [thread.name for thread in started] == ["voicecli-g2p"]
+    assert not started[0].is_alive()
+    assert voice.g2p("Hi.")
+    assert cache.load(HEART, spawn) is voice
+    assert len(started) == 1
+
+
+def test_voices_of_one_accent_share_their_tables():
+    first = VoiceCache().load(HEART)
+    cache = VoiceCache()
+    cache._tables[False] = first.g2p
+    assert cache.load(HEART).g2p is first.g2p

@@ -1,0 +1,141 @@
+"""The voices of hibari-tts, loaded into this process, each once.
+
+Starting cold is two loads that hardly share work: the network (onnxruntime
+parses it outside the interpreter's lock) and the pronunciation tables (JSON,
+all inside it). Side by side on two cores they take about 290 ms instead of 370,
+so `VoiceCache.load` does one of them on a thread that its caller lends: threads
+are the session's to make.
+
+numpy, onnxruntime and hibari are imported by loading, not by this module.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+from voicecli.display import clean
+from voicecli.errors import ConfigError, NetworkError, SourceError
+
+if TYPE_CHECKING:
+    from voicecli.audio import Samples
+    from voicecli.threads import Spawn
+
+DEFAULT_VOICE = "heart"
+
+
+class Voice(Protocol):
+    """The part of ``hibari.Hibari`` that is used here."""
+
+    def split_sentences(self, text: str) -> list[str]:
+        """Sentences of a text, none of them blank."""
+
+    def g2p(self, text: str) -> str:
+        """Phonemes of one sentence; empty where nothing in it can be said."""
+
+    def ids(self, phonemes: str) -> list[int]:
+        """The network's input."""
+
+    def from_ids(self, ids: list[int], speed: float, rng: Any) -> Samples:
+        """Samples of shape (frames,), float32 at 24 kHz."""
+
+
+class VoiceCache:
+    """The voices that this process has loaded, each once.
+
+    A command makes one and drops it; a process that stays warm keeps it. Safe
+    from any thread: who asks for a voice while it loads waits for it. Loaded
+    voices may speak for several sources at once.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._voices: dict[str, Voice] = {}
+        self._tables: dict[bool, Any] = {}  # by accent: True is British
+
+    def load(self, name: str, spawn: Spawn | None = None) -> Voice:
+        """The voice called ``name``; the first time takes 0.3 s, or a download of some 8 MB.
+
+        With ``spawn``, the pronunciation tables load on a thread of its making.
+
+        Raises:
+            ConfigError: there is no such voice.
+            NetworkError: its model is not on this machine and cannot be fetched.
+            SourceError: the model or its runtime cannot be loaded.
+        """
+        with self._lock:
+            if name not in self._voices:
+                self._voices[name] = self._load(name, spawn)
+            return self._voices[name]
+
+    def _load(self, name: str, spawn: Spawn | None) -> Voice:
+        # The name is looked up in hibari's registry, which arrives with numpy; the spawned thread
+        # would wait for that import anyway.
+        british = _registered(name)["british"]
+        failures: list[Exception] = []
+
+        def load_tables() -> None:
+            try:
+                if british not in self._tables:
+                    from hibari.g2p import G2P  # noqa: PLC0415  loaded with the voice
+
+                    self._tables[british] = G2P(british=british)
+            except Exception as error:  # noqa: BLE001  raised again by the thread that waits
+                failures.append(error)
+
+        thread = spawn(load_tables, "voicecli-g2p") if spawn else None
+        try:
+            model = _model(name)
+        finally:
+            if thread:
+                thread.join()
+            else:
+                load_tables()
+        if failures:
+            raise voice_failed(failures[0]) from failures[0]
+        model._g2p = self._tables[british]  # noqa: SLF001  its constructor would want them before the model
+        voice: Voice = model
+        return voice
+
+
+def _registered(name: str) -> Any:
+    """The registry's entry of a voice."""
+    try:
+        from hibari.voices import VOICES  # noqa: PLC0415  brings numpy along
+    except ImportError as error:
+        raise voice_failed(error) from error
+    if name not in VOICES:
+        raise ConfigError(
+            f'the built-in voice has no "{clean(name, 60)}"; it knows {", ".join(VOICES)}',
+            remedy="voicecli voices --base-url builtin lists them",
+        )
+    return VOICES[name]
+
+
+def _model(name: str) -> Any:
+    """A ``Hibari`` whose network is loaded and whose tables are not."""
+    try:
+        import hibari  # noqa: PLC0415  loaded with the voice
+        from hibari.voices import voice_path  # noqa: PLC0415
+
+        try:
+            path = voice_path(name)
+        except (OSError, RuntimeError) as error:
+            raise NetworkError(
+                f'the voice "{name}" is not on this machine and could not be fetched: '
+                f"{clean(str(error)).removeprefix('hibari: ')}",
+                remedy=f"the voice {DEFAULT_VOICE} is always there",
+            ) from error
+        return hibari.Hibari(voice=name, model=path)
+    except NetworkError:
+        raise
+    except Exception as error:  # onnxruntime's own exceptions share no base
+        raise voice_failed(error) from error
+
+
+def voice_failed(error: Exception) -> SourceError:
+    """Our error for whatever hibari or its runtime raised."""
+    return SourceError(
+        f"the built-in voice failed: {clean(str(error)) or type(error).__name__}",
+        remedy="reinstall hibari-tts and onnxruntime, or set an endpoint with --base-url",
+    )
