@@ -17,6 +17,7 @@ from voicecli.playback.policy import BufferPolicy
 from voicecli.streams import source as module
 from voicecli.streams.buffer import StreamClosed
 from voicecli.streams.frame import AudioFrame
+from voicecli.streams.intake import DEVICE_LEAD_MS, LEAD_MS, STRAIGHT_MS
 from voicecli.streams.source import AudioSource
 
 RATE_HZ = 48_000
@@ -259,7 +260,7 @@ def test_without_a_queue_a_producer_that_is_too_fast_meets_a_bound(scene):
         async with source_of(0) as source:
             for _ in range(100):
                 await source.capture_frame(silence(10))
-                assert source.queued_duration <= module.STRAIGHT_MS / 1000
+                assert source.queued_duration <= STRAIGHT_MS / 1000
         return clock.now() - began
 
     assert scene.run(main) == pytest.approx(0.8, abs=0.002)
@@ -322,10 +323,10 @@ def test_clearing_ends_the_waits(scene):
             await asyncio.sleep(0.05)
             assert not waiting.done()
             source.clear_queue()
-            assert source.queued_duration <= module.LEAD_MS / 1000
+            assert source.queued_duration <= LEAD_MS / 1000
             await waiting  # its rest belongs to what was cleared
             await playout
-            assert clock.now() - began <= 0.05 + module.LEAD_MS / 1000 + 0.002
+            assert clock.now() - began <= 0.05 + LEAD_MS / 1000 + 0.002
             assert source.queued_duration == 0
             assert source.underruns == 0
 
@@ -523,10 +524,10 @@ def test_on_a_thread_of_its_own_in_real_time():
     ("queue_size_ms", "on_full", "room_ms"),
     [
         (1000, "wait", 1000),
-        (50, "wait", module.DEVICE_LEAD_MS),
-        (50, "drop_newest", module.DEVICE_LEAD_MS),
-        (50, "drop_oldest", 2 * module.DEVICE_LEAD_MS),
-        (0, "wait", module.STRAIGHT_MS),
+        (50, "wait", DEVICE_LEAD_MS),
+        (50, "drop_newest", DEVICE_LEAD_MS),
+        (50, "drop_oldest", 2 * DEVICE_LEAD_MS),
+        (0, "wait", STRAIGHT_MS),
     ],
 )
 def test_a_queue_on_a_device_holds_what_the_device_takes_ahead(
@@ -540,8 +541,8 @@ def test_a_queue_on_a_device_holds_what_the_device_takes_ahead(
     async def main():
         source = await AudioSource.open(48_000, 1, queue_size_ms, on_full=on_full)
         async with source:
-            assert source._limit == 48 * room_ms
-            assert source._pump._lead >= 48 * module.DEVICE_LEAD_MS
+            assert source._intake._limit == 48 * room_ms
+            assert source._pump._lead >= 48 * DEVICE_LEAD_MS
 
     asyncio.run(main())
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
 from voicecli.playback.device import open_output, stream_faults
 from voicecli.playback.feeder import Feeder
+from voicecli.playback.patience import Patience
 from voicecli.playback.policy import GULP, Gate
 from voicecli.playback.ring import Ring
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from voicecli.playback.policy import Policy
 
 _POLL_S = 0.01
-_STUCK_S = 5.0
 
 
 class RingSink:
@@ -85,22 +84,17 @@ class RingSink:
         Raises:
             DeviceError: the device cannot be started, or has stopped taking frames.
         """
-        patience_s = _STUCK_S + self._preroll_s  # nothing is taken during the preroll
-        now = self._clock.now()
         if not self._aborted:
-            self._gate.arrived(now, self.format.duration_s(samples.shape[0]))
-        stuck_after = now + patience_s
-        read_before = self._ring.read
+            self._gate.arrived(self._clock.now(), self.format.duration_s(samples.shape[0]))
+        # Nothing is taken during the preroll.
+        patience = Patience(self._clock, "taking audio", self._preroll_s)
         while not self._aborted:
             samples = samples[self._ring.write(samples) :]
             if not self._started:
                 self._start_when_ready()
             if not samples.shape[0]:
                 return
-            if self._ring.read != read_before:
-                read_before, stuck_after = self._ring.read, self._clock.now() + patience_s
-            elif self._clock.now() >= stuck_after:
-                raise DeviceError("the sound device has stopped taking audio")
+            patience.remaining_s(self._ring.read)
             self._wait(_POLL_S)
 
     def _start_when_ready(self) -> None:

@@ -16,6 +16,7 @@ from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkSnapshot
 from voicecli.playback.device import open_output, stream_faults
 from voicecli.playback.levels import BufferLevels
+from voicecli.playback.patience import STUCK_S, Patience
 from voicecli.playback.policy import Gate
 from voicecli.playback.ring import Ring
 from voicecli.playback.timeline import Timeline
@@ -32,7 +33,6 @@ BLOCK_S = 0.02
 """Length of one write, and so the longest that an abort waits for the writer."""
 
 _TAIL_MARGIN_S = 0.02
-_STUCK_S = 5.0
 
 
 class DirectSink:
@@ -101,12 +101,10 @@ class DirectSink:
             DeviceError: the device failed, or has stopped taking frames.
         """
         with self._changed:
-            patience_s = _STUCK_S + self._preroll_s  # nothing is taken during the preroll
-            now = self._clock.now()
             if not self._aborted:
-                self._gate.arrived(now, self._format.duration_s(samples.shape[0]))
-            stuck_after = now + patience_s
-            read_before = self._ring.read
+                self._gate.arrived(self._clock.now(), self._format.duration_s(samples.shape[0]))
+            # Nothing is taken during the preroll.
+            patience = Patience(self._clock, "taking audio", self._preroll_s)
             while not self._aborted:
                 if self._fault:
                     raise self._fault
@@ -114,12 +112,7 @@ class DirectSink:
                 self._changed.notify_all()
                 if not samples.shape[0]:
                     return
-                now = self._clock.now()
-                if self._ring.read != read_before:
-                    read_before, stuck_after = self._ring.read, now + patience_s
-                elif now >= stuck_after:
-                    raise DeviceError("the sound device has stopped taking audio")
-                self._clock.wait(self._changed, stuck_after - now)
+                self._clock.wait(self._changed, patience.remaining_s(self._ring.read))
 
     def end_input(self) -> None:
         """Release any threshold and let the ring run out."""
@@ -259,7 +252,7 @@ class DirectSink:
                 self.abort()
             self._closed = True
         if self._thread is not None:
-            self._thread.join(_STUCK_S)
+            self._thread.join(STUCK_S)
             if not self._finished:
                 return  # closing under a thread that writes would crash the process
             if not (self._aborted or self._fault):

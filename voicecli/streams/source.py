@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from voicecli.audio import AudioFormat
 from voicecli.clock import SystemClock
-from voicecli.errors import DeviceError
 from voicecli.playback.null import NullSink
+from voicecli.playback.patience import STUCK_S, Patience
 from voicecli.playback.policy import BufferPolicy
 from voicecli.streams.buffer import StreamClosed
 from voicecli.streams.device import daemon_thread, open_device
 from voicecli.streams.executor import shared_executor
+from voicecli.streams.intake import LEAD_MS, Intake, device_queue_ms, queue_and_lead_ms
 from voicecli.streams.pump import Pump
 
 if TYPE_CHECKING:
@@ -24,25 +25,14 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.streams.frame import AudioFrame
+    from voicecli.streams.intake import OnFull
     from voicecli.threads import Joinable, Spawn
-
-OnFull = Literal["wait", "drop_oldest", "drop_newest"]
-
-LEAD_MS = 200
-"""Audio with the sink; what a sound device takes ahead of need is part of it."""
-
-DEVICE_LEAD_MS = 150
-"""The least of it on a sound device, which takes 125 ms at once and stutters on less."""
 
 CUSHION_MS = 60
 """Three frames of 20 ms: the last of them starts the sound, and when it is 15 ms early, one
 that is 15 ms late still comes 10 ms before it is needed."""
 
-STRAIGHT_MS = 200
-"""What a sink may hold where the source queues nothing, so that nothing grows without end."""
-
 _LEAST_SLEEP_S = 0.001
-_STUCK_S = 5.0
 
 
 class AudioSource:
@@ -99,29 +89,19 @@ class AudioSource:
     ) -> None:
         if sample_rate < 1 or num_channels < 1:
             raise ValueError(f"no such audio: {sample_rate} Hz, {num_channels} channels")
-        if queue_size_ms < 0 or lead_ms < 1:
-            raise ValueError("a queue cannot be shorter than 0 ms, nor its lead than 1 ms")
-        if on_full not in get_args(OnFull):
-            raise ValueError(f"on_full is one of {get_args(OnFull)}, not {on_full!r}")
+        queue_size_ms, lead_ms = queue_and_lead_ms(queue_size_ms, lead_ms, on_full)
         format = AudioFormat(sample_rate, num_channels)
         self._clock = clock or SystemClock()
         self._format = format
-        self._on_full = on_full
-        limit_ms = queue_size_ms or STRAIGHT_MS
-        if not queue_size_ms:
-            lead_ms = limit_ms
-        elif on_full == "drop_oldest":
-            lead_ms = min(lead_ms, limit_ms // 2)  # the rest must be there to give way
-        self._limit = max(1, format.frames(limit_ms / 1000))
+        self._waits = on_full == "wait"
         sink = sink or NullSink(format, BufferPolicy.fixed(0.0), self._clock)
-        self._pump = Pump(sink, format, min(lead_ms, limit_ms) / 1000, self._clock)
+        self._pump = Pump(sink, format, lead_ms / 1000, self._clock)
+        self._intake = Intake(self._pump, max(1, format.frames(queue_size_ms / 1000)), on_full)
         self._spawn = spawn
         self._thread: Joinable | None = None
         self._closed = False
         self._order = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._drops = 0
-        self._dropped_frames = 0
         self._clears = 0
         # Whoever forgets to close gets the thread and the device back all the same.
         weakref.finalize(self, self._pump.abandon)
@@ -160,9 +140,7 @@ class AudioSource:
         sink = await loop.run_in_executor(
             shared_executor(), open_device, format, device, policy, clock
         )
-        if queue_size_ms > 0:  # where nothing is queued, the sink has `STRAIGHT_MS`
-            shares = 2 if on_full == "drop_oldest" else 1  # the lead has one of them
-            queue_size_ms = max(queue_size_ms, shares * DEVICE_LEAD_MS)
+        queue_size_ms = device_queue_ms(queue_size_ms, on_full)
         return cls(
             sample_rate, num_channels, queue_size_ms, on_full=on_full, sink=sink, clock=clock
         )
@@ -185,12 +163,12 @@ class AudioSource:
     @property
     def drops(self) -> int:
         """Captured frames that were dropped, wholly or the part not yet with the sink."""
-        return self._drops
+        return self._intake.drops
 
     @property
     def dropped_duration(self) -> float:
         """Seconds of audio in them."""
-        return self._format.duration_s(self._dropped_frames)
+        return self._format.duration_s(self._intake.dropped)
 
     @property
     def underruns(self) -> int:
@@ -219,52 +197,28 @@ class AudioSource:
             samples = samples.copy()  # the caller may reuse the memory
         async with self._order:
             self._check()
-            if self._on_full == "wait":
+            if self._waits:
                 await self._add_all(samples)
             else:
-                self._add_or_drop(samples)
+                self._intake.add_or_drop(samples)
+                self._play()
 
     async def _add_all(self, samples: Samples) -> None:
-        stuck, clears = _Stuck(self._clock), self._clears
+        patience, clears = Patience(self._clock, "playing"), self._clears
         while True:
-            unheard = self._pump.unheard
-            room = max(0, self._limit - unheard)
-            if room and len(samples):
-                self._add(samples[:room])
-                unheard += len(samples[:room])
-                samples = samples[room:]
+            samples, due = self._intake.add(samples)
+            self._play()
             if not len(samples):
                 return
-            # Frames as long as the queue go in by halves, lest it ran empty between them.
-            rest = min(len(samples), max(1, self._limit // 2))
-            await self._sleep(self._format.duration_s(unheard + rest - self._limit))
+            await self._sleep(self._format.duration_s(due))
             self._check()
-            stuck.check(self._pump.heard)
+            patience.remaining_s(self._pump.heard)
             if self._clears != clears:
                 return
 
-    def _add_or_drop(self, samples: Samples) -> None:
-        if len(samples) > self._limit:
-            raise ValueError("a frame that is longer than the queue would always be dropped")
-        room = self._limit - self._pump.unheard
-        while room < len(samples) and self._on_full == "drop_oldest":
-            dropped = self._pump.drop_oldest()
-            if not dropped:
-                break
-            self._drop(dropped)
-            room += dropped
-        if len(samples) <= room:
-            self._add(samples)
-        else:
-            self._drop(len(samples))
-
-    def _drop(self, frames: int) -> None:
-        self._drops += 1
-        self._dropped_frames += frames
-
-    def _add(self, samples: Samples) -> None:
-        self._pump.add(samples)
-        if self._thread is None:
+    def _play(self) -> None:
+        """Start the thread with the first frames."""
+        if self._thread is None and self._pump.accepted:
             self._thread = self._spawn(self._pump.run, "voicecli-source")
 
     def clear_queue(self) -> None:
@@ -287,9 +241,9 @@ class AudioSource:
         until = self._pump.accepted
         if self._thread is not None:
             self._pump.release()
-        stuck = _Stuck(self._clock)
+        patience = Patience(self._clock, "playing")
         while left := self._pump.left_before(until):
-            stuck.check(self._pump.heard)
+            patience.remaining_s(self._pump.heard)
             await self._sleep(self._format.duration_s(left))
             self._check()
         self._pump.pause()
@@ -318,7 +272,7 @@ class AudioSource:
         self._closed = True
         self._wake.set()
         self._pump.close(was_run=self._thread is not None)
-        stuck_after = self._clock.now() + _STUCK_S
+        stuck_after = self._clock.now() + STUCK_S
         while self._thread is not None and not self._pump.finished:
             if self._clock.now() >= stuck_after:
                 return  # a device that hangs keeps its daemon thread
@@ -334,24 +288,3 @@ class AudioSource:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-
-class _Stuck:
-    """Notices a device that plays nothing though it has something to play."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._heard: int | None = None
-        self._since = clock.now()
-
-    def check(self, heard: int) -> None:
-        """Look at the frames heard so far.
-
-        Raises:
-            DeviceError: they have been as many for five seconds.
-        """
-        now = self._clock.now()
-        if heard != self._heard:
-            self._heard, self._since = heard, now
-        elif now - self._since >= _STUCK_S:
-            raise DeviceError("the sound device has stopped playing")

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from voicecli.clock import VirtualClock
+from voicecli.errors import DeviceError
+from voicecli.playback.patience import STUCK_S, Patience
+
+
+@pytest.fixture
+def time():
+    return VirtualClock()
+
+
+def test_a_device_that_moves_is_waited_for_as_long_as_it_takes(time):
+    patience = Patience(time, "playing")
+    for heard in range(100):
+        assert patience.remaining_s(heard) == pytest.approx(STUCK_S)
+        time.advance_to(heard * (STUCK_S - 0.1))
+
+
+def test_one_that_stands_still_is_told_when_its_time_is_over(time):
+    patience = Patience(time, "taking audio")
+    patience.remaining_s(7)
+    time.advance_to(STUCK_S - 1)
+    assert patience.remaining_s(7) == pytest.approx(1)
+    time.advance_to(STUCK_S)
+    with pytest.raises(DeviceError, match="has stopped taking audio"):
+        patience.remaining_s(7)
+
+
+def test_it_begins_with_the_first_look(time):
+    patience = Patience(time, "playing")
+    time.advance_to(100.0)
+    assert patience.remaining_s(0) == STUCK_S
+
+
+def test_grace_comes_on_top(time):
+    assert Patience(time, "playing", 2.0).remaining_s(0) == STUCK_S + 2.0
+
+
+def test_a_device_that_moves_again_is_forgiven(time):
+    patience = Patience(time, "playing")
+    patience.remaining_s(1)
+    time.advance_to(STUCK_S - 1)
+    patience.remaining_s(2)
+    time.advance_to(STUCK_S + 1)
+    assert patience.remaining_s(2) == pytest.approx(STUCK_S - 2)
