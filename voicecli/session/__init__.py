@@ -2,7 +2,8 @@
 
 `Session` is the public face; `fetcher` is what its source thread does,
 `renderer` what its decoder thread does, `keeper` what its saving thread does,
-`outlet` what its device thread prepares. `crew` makes and joins them all.
+`outlet` what its device thread prepares. `crew` makes and joins them all, and
+what they report goes through `mailbox`.
 """
 
 from __future__ import annotations

@@ -15,14 +15,12 @@ reads it, moves the state, keeps the first error and enforces the deadlines.
 
 from __future__ import annotations
 
-import queue
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voicecli.clock import SystemClock
-from voicecli.errors import DeviceError, UnsupportedFormat, VoiceError
+from voicecli.errors import UnsupportedFormat
 from voicecli.handoff import Handoff
 from voicecli.lifecycle import Lifecycle, State
 from voicecli.observers import Observers
@@ -32,6 +30,7 @@ from voicecli.saving import SaveReport
 from voicecli.session.crew import Crew
 from voicecli.session.fetcher import Fetcher, Item
 from voicecli.session.keeper import Keeper
+from voicecli.session.mailbox import Defect, Event, Failed, Mailbox
 from voicecli.session.narrator import Narrator
 from voicecli.session.outlet import Outlet
 from voicecli.session.renderer import Renderer
@@ -41,7 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from voicecli.clock import Clock
+    from voicecli.errors import VoiceError
     from voicecli.saving import Saver
+    from voicecli.session.mailbox import Message
     from voicecli.sources.base import ByteSource
 
 CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
@@ -55,20 +56,6 @@ _JOIN_S = 5.0
 
 _LEAVE_S = 1.0
 """The same once the run was cancelled: who waits for a name or a connection cannot be woken."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    error: VoiceError
-    fatal: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Defect:
-    error: BaseException
-
-
-_CANCEL, _FIRST_BYTES, _DRAINING, _RENDERED = "cancel", "first bytes", "draining", "rendered"
 
 
 class Session:
@@ -90,11 +77,11 @@ class Session:
         settings = settings or SessionSettings()
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._mailbox: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._mailbox = Mailbox()
         self._observers = Observers([*observers, self])
         self._narrator = Narrator(self._observers)
         self._lifecycle = Lifecycle()
-        self._crew = Crew(self._note_fault)
+        self._crew = Crew(self._mailbox.end)
         self._chunks: Handoff[Item] = Handoff(CHUNK_BACKLOG_BYTES)
         self._keeper = Keeper(saver, self._is_mute) if saver else None
         self._outlet = Outlet(
@@ -109,7 +96,7 @@ class Session:
             self._observers,
             on_sent=self._sent.set,
             on_bytes=self._keeper.raw if self._keeper else _ignore,
-            fail=self._report,
+            fail=self._mailbox.fail,
         )
         self._renderer = Renderer(
             self._chunks,
@@ -118,8 +105,8 @@ class Session:
             self._observers,
             volume=settings.volume,
             on_pcm=self._keeper.pcm if self._keeper else _ignore,
-            on_draining=lambda: self._mailbox.put(_DRAINING),
-            fail=self._report,
+            on_draining=lambda: self._mailbox.put(Event.DRAINING),
+            fail=self._mailbox.fail,
         )
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
@@ -137,7 +124,7 @@ class Session:
         Before `run` it means that nothing will be asked for; after it, nothing.
         """
         self._cancel_asked = True
-        self._mailbox.put(_CANCEL)  # SimpleQueue.put may interrupt itself: fit for handlers
+        self._mailbox.put(Event.CANCELLED)
 
     def spawn(self, work: Callable[[], None], name: str) -> threading.Thread:
         """Start a thread that the session joins; for sources and sinks that need one."""
@@ -182,7 +169,7 @@ class Session:
         """Note the first bytes [source]."""
         if not self._seen_bytes:
             self._seen_bytes = True
-            self._mailbox.put(_FIRST_BYTES)
+            self._mailbox.put(Event.FIRST_BYTES)
 
     def _render(self) -> None:
         self._sent.wait()  # the request must not wait for the decoder's imports
@@ -193,16 +180,7 @@ class Session:
             with suppress(UnsupportedFormat):
                 preload(self._settings.expected_format)
         self._renderer.run()
-        self._mailbox.put(_RENDERED)
-
-    def _report(self, error: VoiceError) -> None:
-        self._mailbox.put(_Failed(error))
-
-    def _note_fault(self, fault: BaseException) -> None:
-        if isinstance(fault, VoiceError):
-            self._mailbox.put(_Failed(fault, fatal=isinstance(fault, DeviceError)))
-        else:
-            self._mailbox.put(_Defect(fault))
+        self._mailbox.put(Event.RENDERED)
 
     @property
     def _is_lost(self) -> bool:
@@ -225,32 +203,28 @@ class Session:
     def _coordinate(self) -> None:
         while not self._lifecycle.is_final:
             limit_s = self._fetcher.check_deadline()
-            try:
-                message = self._mailbox.get(timeout=min(TICK_S, limit_s or TICK_S))
-            except queue.Empty:
-                message = None
-            self._handle(message)
+            self._handle(self._mailbox.get(min(TICK_S, limit_s or TICK_S)))
             self._look_at_playback()
 
-    def _handle(self, message: object) -> None:
-        if isinstance(message, _Defect):
+    def _handle(self, message: Message | None) -> None:
+        if isinstance(message, Defect):
             raise message.error
-        if isinstance(message, _Failed):
+        if isinstance(message, Failed):
             self._fail(message)
-        elif message is _CANCEL:
+        elif message is Event.CANCELLED:
             self._interrupted_at = self._clock.now()
             self._renderer.abort()
             self._advance(State.CANCELLED)
-        elif message is _FIRST_BYTES:
+        elif message is Event.FIRST_BYTES:
             self._advance(State.BUFFERING)
-        elif message is _DRAINING:
+        elif message is Event.DRAINING:
             self._advance(State.DRAINING)
-        elif message is _RENDERED:
+        elif message is Event.RENDERED:
             if self.state is not State.DRAINING:  # there was nothing to play
                 self._advance(State.DRAINING)
             self._advance(State.DONE if self._error is None else State.FAILED)
 
-    def _fail(self, failed: _Failed) -> None:
+    def _fail(self, failed: Failed) -> None:
         """Keep the first error; a fatal one ends the sound, others let it run out."""
         if self._error is None:
             self._error = failed.error
@@ -314,10 +288,9 @@ class Session:
 
     def _raise_late_defect(self) -> None:
         """Raise what broke while the threads were ending."""
-        while not self._mailbox.empty():
-            message = self._mailbox.get()
+        for message in self._mailbox.rest():
             # A source may stumble over being cancelled; nothing else may.
-            if isinstance(message, _Defect) and self.state is not State.CANCELLED:
+            if isinstance(message, Defect) and self.state is not State.CANCELLED:
                 raise message.error
 
     def _heard_frames(self, spoken_s: float) -> int | None:
