@@ -1,4 +1,4 @@
-"""Packets into Ogg pages (RFC 3533); the layout is drawn in `voicecli.codecs.ogg`.
+"""Packets into Ogg pages (RFC 3533); the layout is drawn in `voicecli.codecs.oggpage`.
 
 Only what a stream of short packets needs: a page holds whole packets, so none
 goes on in the next and every page has a granule position.
@@ -9,15 +9,12 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.ogg import page_checksum
+from voicecli.codecs.oggpage import CAPTURE, CHECKSUM_AT, FIRST, HEADER, LAST, page_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_HEADER = struct.Struct("<4sBBqIIIB")
 _CHECKSUM = struct.Struct("<I")
-_CHECKSUM_AT = 22
-_FIRST, _LAST = 2, 4
 
 MAX_SEGMENTS = 255
 """Lacing values that a page has room for."""
@@ -55,12 +52,12 @@ class OggMuxer:
         )
         if not 0 < len(lacing) <= MAX_SEGMENTS:
             raise ValueError(f"a page of {len(lacing)} segments")
-        flags = _FIRST * first | _LAST * last
+        flags = FIRST * first | LAST * last
         page = bytearray(
-            _HEADER.pack(b"OggS", 0, flags, granule, self._serial, self._sequence, 0, len(lacing))
+            HEADER.pack(CAPTURE, 0, flags, granule, self._serial, self._sequence, 0, len(lacing))
         )
         page += lacing
         page += b"".join(packets)
-        _CHECKSUM.pack_into(page, _CHECKSUM_AT, page_checksum(page))
+        _CHECKSUM.pack_into(page, CHECKSUM_AT, page_checksum(page))
         self._sequence = self._sequence + 1 & 0xFFFFFFFF
         return bytes(page)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.codecs.streams import CONTINUED, page
+from voicecli.codecs.oggpage import read_header
+from voicecli.codecs.oggstream import LogicalStream
+
+
+def header(packets, **settings):
+    return read_header(bytearray(page(packets, **settings)))
+
+
+@pytest.fixture
+def stream():
+    return LogicalStream(5)
+
+
+def joined(stream, packets, **settings):
+    """What the packets of a page are once it was joined to the stream."""
+    packets = list(packets)
+    stream.join(header(packets, **settings), packets)
+    return packets
+
+
+def test_only_the_next_page_is_expected(stream):
+    assert stream.expects(header([b"a"], sequence=5))
+    assert not stream.expects(header([b"a"], sequence=6))
+    stream.lost = 1
+    assert not stream.expects(header([b"a"], sequence=5))
+
+
+def test_pages_that_are_missing_are_counted_until_told(stream):
+    joined(stream, [b"a"], sequence=5)
+    assert stream.lost == 0
+    joined(stream, [b"a"], sequence=8)
+    joined(stream, [b"a"], sequence=10)
+    assert (stream.lost, stream.next_sequence) == (3, 11)
+
+
+@pytest.mark.parametrize(("expected", "sequence", "lost"), [(0xFFFFFFFF, 1, 2), (9, 3, 0)])
+def test_numbers_wrap_around_and_may_go_back(expected, sequence, lost):
+    stream = LogicalStream(expected)
+    joined(stream, [b"a"], sequence=sequence)
+    assert (stream.lost, stream.next_sequence) == (lost, sequence + 1)
+
+
+def test_a_packet_goes_on_over_pages(stream):
+    stream.keep(header([bytes(255)], open_end=True), b"one ")
+    stream.keep(header([bytes(255)], flags=CONTINUED, open_end=True), b"two ")
+    assert joined(stream, [b"three", b"x"], sequence=5, flags=CONTINUED) == [b"one two three", b"x"]
+    assert joined(stream, [b"no more"], sequence=6, flags=CONTINUED) == []
+
+
+def test_what_is_kept_begins_anew_behind_a_packet(stream):
+    stream.keep(header([bytes(255)], open_end=True), b"old ")
+    stream.keep(header([b"end", bytes(255)], flags=CONTINUED, open_end=True), b"new ")
+    assert joined(stream, [b"end"], sequence=5, flags=CONTINUED) == [b"new end"]
+
+
+def test_what_nobody_began_is_not_kept(stream):
+    stream.keep(header([bytes(255)], flags=CONTINUED, open_end=True), b"middle")
+    assert joined(stream, [b"end"], sequence=5, flags=CONTINUED) == []
+
+
+@pytest.mark.parametrize("settings", [{"sequence": 5}, {"sequence": 6, "flags": CONTINUED}])
+def test_a_packet_that_is_not_continued_or_misses_a_page_is_forgotten(stream, settings):
+    stream.keep(header([bytes(255)], open_end=True), b"half")
+    whole = [] if "flags" in settings else [b"a"]
+    assert joined(stream, [b"a"], **settings) == whole
+    following = settings["sequence"] + 1
+    assert joined(stream, [b"b"], sequence=following, flags=CONTINUED) == []
+
+
+def test_a_packet_without_end_is_cut(stream):
+    stream.keep(header([bytes(255)], open_end=True), bytes(60_000))
+    stream.keep(header([bytes(255)], flags=CONTINUED, open_end=True), bytes(60_000))
+    (packet,) = joined(stream, [b"end"], sequence=5, flags=CONTINUED)
+    assert len(packet) == 65_536
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+def test_a_bad_page_ends_what_was_open(stream, is_short):
+    stream.keep(header([bytes(255)], open_end=True), b"half")
+    stream.spoil(is_short=is_short)
+    assert stream.lost == int(is_short)
+    assert joined(stream, [b"rest"], sequence=5, flags=CONTINUED) == []
