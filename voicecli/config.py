@@ -28,11 +28,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from voicecli import tomlvalue
 from voicecli.display import clean
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 CONFIG_VARIABLE = "VOICECLI_CONFIG"
 """Environment variable that names the configuration file; empty counts as unset."""
@@ -154,104 +155,35 @@ def nearest(word: str, known: list[str]) -> str:
     return f"known: {', '.join(known)}" if known else "none is defined"
 
 
-# -- checking ----------------------------------------------------------------
+# -- the keys ------------------------------------------------------------------
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise TypeError("a text that is not empty")
-    return value
-
-
-def _number(low: float, high: float) -> Callable[[object], float]:
-    def check(value: object) -> float:
-        # bool is an int to Python; "not (a <= b)" also catches TOML's nan.
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not low <= value <= high
-        ):
-            raise TypeError(f"a number from {low:g} to {high:g}")
-        return float(value)
-
-    return check
-
-
-def _auto_or(check: Callable[[object], float]) -> Callable[[object], float | str]:
-    def check_either(value: object) -> float | str:
-        if value == AUTO:
-            return AUTO
-        try:
-            return check(value)
-        except TypeError as error:
-            raise TypeError(f'"{AUTO}" or {error}') from None
-
-    return check_either
-
-
-def _whole(low: int, high: int) -> Callable[[object], int]:
-    def check(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise TypeError(f"a whole number from {low} to {high}")
-        return value
-
-    return check
-
-
-def _device(value: object) -> str:
-    """An index is kept as text, as the flag would give it."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return str(value)
-    if isinstance(value, str) and value.strip():
-        return value
-    raise TypeError("a device's index or part of its name")
-
-
-def _folder(value: object) -> Path:
-    return Path(_text(value)).expanduser()
-
-
-def _body(value: object) -> Mapping[str, object]:
-    if not isinstance(value, dict) or not all(map(_is_json, value.values())):
-        raise TypeError("a table of texts, numbers, booleans, lists and tables")
-    return MappingProxyType(value)
-
-
-def _is_json(value: object) -> bool:
-    """Whether JSON can say it; TOML knows dates and times besides."""
-    if isinstance(value, dict):
-        return all(map(_is_json, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_json, value))
-    return isinstance(value, str | int | float)
-
-
-_TOP_LEVEL: Mapping[str, tuple[str, Callable[[object], Any]]] = {
-    "default_profile": ("default_profile", _text),
-    "device": ("device", _device),
-    "volume": ("volume", _number(0, 4)),
-    "buffer_ms": ("buffer_ms", _auto_or(_number(0, 60_000))),
-    "preroll_ms": ("preroll_ms", _number(0, 10_000)),
-    "sample_rate": ("sample_rate_hz", _whole(4_000, 384_000)),
-    "timeout_s": ("timeout_s", _number(0.001, 86_400)),
-    "connect_timeout_s": ("connect_timeout_s", _number(0.001, 3_600)),
-    "retries": ("retries", _whole(0, 100)),
-    "recordings": ("recordings", _folder),
+_TOP_LEVEL: Mapping[str, tuple[str, tomlvalue.Check[Any]]] = {
+    "default_profile": ("default_profile", tomlvalue.text),
+    "device": ("device", tomlvalue.device),
+    "volume": ("volume", tomlvalue.number(0, 4)),
+    "buffer_ms": ("buffer_ms", tomlvalue.word_or(AUTO, tomlvalue.number(0, 60_000))),
+    "preroll_ms": ("preroll_ms", tomlvalue.number(0, 10_000)),
+    "sample_rate": ("sample_rate_hz", tomlvalue.whole(4_000, 384_000)),
+    "timeout_s": ("timeout_s", tomlvalue.number(0.001, 86_400)),
+    "connect_timeout_s": ("connect_timeout_s", tomlvalue.number(0.001, 3_600)),
+    "retries": ("retries", tomlvalue.whole(0, 100)),
+    "recordings": ("recordings", tomlvalue.folder),
 }
 """Key in the file → field of `Config`, and the check that turns the one into the other."""
 
 FILE_KEYS: Mapping[str, str] = {key: name for key, (name, _) in _TOP_LEVEL.items()}
 """Key at the file's top level → field of `Config`."""
 
-_PROFILE: Mapping[str, tuple[str, Callable[[object], Any]]] = {
-    "base_url": ("base_url", _text),
-    "api_key_env": ("api_key_env", _text),
-    "model": ("model", _text),
-    "voice": ("voice", _text),
-    "format": ("response_format", _text),
-    "speed": ("speed", _number(0.25, 4)),
-    "instructions": ("instructions", _text),
-    "extra": ("extra_body", _body),
+_PROFILE: Mapping[str, tuple[str, tomlvalue.Check[Any]]] = {
+    "base_url": ("base_url", tomlvalue.text),
+    "api_key_env": ("api_key_env", tomlvalue.text),
+    "model": ("model", tomlvalue.text),
+    "voice": ("voice", tomlvalue.text),
+    "format": ("response_format", tomlvalue.text),
+    "speed": ("speed", tomlvalue.number(0.25, 4)),
+    "instructions": ("instructions", tomlvalue.text),
+    "extra": ("extra_body", tomlvalue.body),
 }
 """Key in a profile's table → field of `Profile`, and its check."""
 
@@ -289,7 +221,7 @@ def _config(table: dict[str, Any], path: Path) -> Config:
 
 def _fields(
     table: dict[str, Any],
-    known: Mapping[str, tuple[str, Callable[[object], Any]]],
+    known: Mapping[str, tuple[str, tomlvalue.Check[Any]]],
     prefix: str,
     path: Path,
     also: list[str] | None = None,
