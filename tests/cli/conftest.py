@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.speech_server import Reply, SpeechServer, clips_of
+from tests.support.tones import tone
 from voicecli.cli.app import run
 
 if TYPE_CHECKING:
@@ -56,3 +58,13 @@ def house(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HIBARI_HOME", str(tmp_path / "voices"))
     monkeypatch.setenv("COLUMNS", "100")
     return House(tmp_path, capsys)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """The endpoint of whoever names none: it speaks 0.4 s of PCM at 48 kHz."""
+    clips = clips_of(tone(0.4), formats=["pcm"])
+    reply = Reply(headers={"X-Sample-Rate": "48000"})
+    with SpeechServer(clips, reply=reply) as running:
+        monkeypatch.setenv("VOICECLI_BASE_URL", running.url)
+        yield running

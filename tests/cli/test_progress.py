@@ -11,7 +11,6 @@ import pytest
 from tests.support.cli import Cli
 from tests.support.speech_server import Reply, SpeechServer, clips_of
 from tests.support.tones import tone
-from voicecli.cli import running
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.errors import NetworkError
 from voicecli.lifecycle import State
@@ -106,24 +105,6 @@ def test_it_is_for_those_who_see_it(monkeypatch, quiet, terminal, term, wanted):
 def snapshot(**fields):
     made = {"playing": True, "rebuffering": False, "buffered_s": 2.0, "heard_s": 1.5, **fields}
     return SinkSnapshot(**made)
-
-
-def test_a_run_takes_it_away_whatever_happens(house, server, monkeypatch):
-    lines = []
-
-    class Seen(ProgressLine):
-        def __init__(self):
-            super().__init__()
-            lines.append(self)
-
-        def playback_ended(self, at, report):
-            """Leave the line to the run."""
-
-    monkeypatch.setattr(running, "ProgressLine", Seen)
-    monkeypatch.setattr(running, "wants_progress", lambda quiet: True)
-    told = house.run("say", "--device", "null", "--base-url", server.url, "Hello.")
-    assert told.status == 0
-    assert [line._live for line in lines] == [None]
 
 
 class TestLine:

@@ -12,22 +12,15 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.cli import Cli
-from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of
+from tests.support.speech_server import FOREVER, Reply
 from tests.support.tones import encode, tone
 from voicecli.cli import running
+from voicecli.cli.progress import ProgressLine
 from voicecli.cli.running import Records, failing_as_json
 from voicecli.errors import SourceError
 from voicecli.history import History, Kind
 
 CLIP_S = 0.4
-
-
-@pytest.fixture
-def server(monkeypatch):
-    clips = clips_of(tone(CLIP_S), formats=["pcm"])
-    with SpeechServer(clips, reply=Reply(headers={"X-Sample-Rate": "48000"})) as running_server:
-        monkeypatch.setenv("VOICECLI_BASE_URL", running_server.url)
-        yield running_server
 
 
 @pytest.fixture
@@ -157,16 +150,37 @@ class TestDefects:
         assert told["error"] == {"code": "source", "message": "no", "exit": 4, "remedy": "yes"}
 
 
-class TestTold:
-    def test_underruns_are_narrated(self, say, server):
-        server.reply = Reply(
-            headers={"X-Sample-Rate": "48000"}, stall_at_s=0.2, stall_for_s=0.5, chunk_bytes=960
-        )
-        told = say("-v")
-        assert told.status == 0
-        assert told.json["underruns"]["sink"]["count"] == 1
-        assert "underrun at 0." in told.err
-        assert "of silence" in told.err
+class TestRun:
+    def test_what_it_leaves_behind_bears_its_id(self, say, tmp_path):
+        folder, log, trace = (tmp_path / name for name in ("kept", "log", "trace"))
+        told = say(f"--debug-audio={folder}", "--event-log", str(log), "--trace", str(trace))
+        run_id = told.json["run_id"]
+        assert run_id in log.read_text()
+        assert run_id in trace.read_text()
+        assert told.json["saved"]
+        assert all(run_id in path and path.startswith(str(folder)) for path in told.json["saved"])
+
+    def test_retries_are_told_where_more_is_to_be_told(self, say, server):
+        server.queued.append(Reply(status=503, body=b"busy", headers={"Retry-After": "0"}))
+        assert "trying again in" in say("-v").err
+        server.queued.append(Reply(status=503, body=b"busy", headers={"Retry-After": "0"}))
+        assert "trying again" not in say().err
+
+    def test_a_line_of_progress_is_taken_away_whatever_happens(self, say, monkeypatch):
+        lines = []
+
+        class Seen(ProgressLine):
+            def __init__(self):
+                super().__init__()
+                lines.append(self)
+
+            def playback_ended(self, at, report):
+                """Leave the line to the run."""
+
+        monkeypatch.setattr(running, "ProgressLine", Seen)
+        monkeypatch.setattr(running, "wants_progress", lambda quiet: True)
+        assert say().status == 0
+        assert [line._live for line in lines] == [None]
 
     def test_run_ids_differ(self):
         assert len({running.new_run_id() for _ in range(100)}) == 100
@@ -202,6 +216,19 @@ def test_a_reader_of_the_json_that_left_does_not_change_the_status(tmp_path, ser
     assert done.returncode == 3
     assert "no key" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+class TestRecords:
+    def test_a_folder_serves_where_the_flag_named_none(self, tmp_path):
+        assert Records().with_folder(tmp_path) == Records()
+        assert Records(debug_audio="mine").with_folder(tmp_path).debug_audio == "mine"
+        assert Records(debug_audio="").with_folder(None).debug_audio == ""
+        assert Records(debug_audio="").with_folder(tmp_path).debug_audio == str(tmp_path)
+
+    def test_a_log_keeps_no_audio(self, tmp_path):
+        assert not Records(event_log=tmp_path, trace=tmp_path).keeps_audio
+        assert Records(save=tmp_path).keeps_audio
+        assert Records(debug_audio="").keeps_audio
 
 
 class TestLearning:
@@ -247,51 +274,3 @@ class TestLearning:
         server.reply = Reply(pace=1.0, chunk_bytes=960, headers={"X-Sample-Rate": "48000"})
         told = say("--buffer-ms", "auto").json
         assert told["ttfa_ms"] - told["first_frame_ms"] >= 150
-
-
-STALLED = Reply(
-    pace=4, chunk_bytes=960, stall_at_s=0.2, stall_for_s=0.6, headers={"X-Sample-Rate": "48000"}
-)
-
-
-class TestUnderruns:
-    def test_are_no_error_unless_wanted(self, say, server):
-        server.reply = STALLED
-        told = say("-v")
-        assert (told.status, told.json["ok"]) == (0, True)
-        assert "by the network" in told.err
-        assert "underruns: network 1, sink 1, device 0" in told.err
-
-    def test_are_the_error_where_wanted(self, say, server):
-        server.reply = STALLED
-        told = say("--fail-on-underrun")
-        assert told.status == 4
-        assert (told.json["ok"], told.json["error"]["code"]) == (False, "underrun")
-        assert told.json["error"]["exit"] == 4
-        assert "error: the sound had gaps: 1 of" in told.err
-
-    def test_without_any_all_is_well(self, say):
-        assert say("--fail-on-underrun").status == 0
-
-    def test_a_graver_error_is_told_first(self, say, server):
-        server.reply = Reply(cut_at=0.5, headers={"X-Sample-Rate": "48000"})
-        told = say("--fail-on-underrun")
-        assert told.json["error"]["code"] == "network"
-
-    def test_those_that_the_device_flags_count(self):
-        nothing = {"count": 0, "total_ms": 0.0, "events": []}
-        flagged = {"count": 1, "events": [{"at_s": 1.5, "ms": None, "cause": "machine"}]}
-        ledgers = {"sink": nothing, "device": flagged}
-        assert "1 that the device flagged" in running._gaps({"underruns": ledgers}).message
-        assert list(running._ledger(ledgers)) == [
-            "underrun at 1.50 s: flagged by the device",
-            "underruns: sink 0, device 1",
-        ]
-
-    def test_the_bar_is_drawn_with_v(self, say):
-        told = say("-v")
-        assert "ms to the first audible sound" in told.err
-        parts = told.json["waterfall_ms"]
-        assert sum(parts.values()) == pytest.approx(told.json["ttfa_audible_ms"], abs=0.5)
-        assert parts["connect"] > 0
-        assert told.json["connected_ms"] <= told.json["request_sent_ms"]

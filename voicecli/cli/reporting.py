@@ -1,0 +1,125 @@
+"""How a run went, told to whoever asked: people on standard error, machines as one object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voicecli.cli import waterfall
+from voicecli.cli.output import print_json, summarise, tell, tell_error
+from voicecli.errors import ExitStatus, SaveError, Underran
+from voicecli.metrics import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from voicecli.cli.journal import Journal
+    from voicecli.cli.running import Records
+    from voicecli.errors import VoiceError
+    from voicecli.metrics import Recorder
+    from voicecli.saving import Saver
+    from voicecli.session import SessionResult
+
+
+def report(
+    result: SessionResult,
+    recorder: Recorder,
+    saver: Saver | None,
+    files: Iterable[Journal],
+    records: Records,
+) -> ExitStatus:
+    """Tell how it went, to people and machines; returns the exit status.
+
+    What a file or the disk failed with, or gaps where they are not to be, is the
+    error of a run that had none.
+    """
+    interrupted = result.interrupted_at is not None
+    metrics = recorder.result(
+        interrupted=interrupted,
+        interrupted_at=result.interrupted_at,
+        spoken_s=result.spoken_s,
+    )
+    metrics["saved"] = result.saves.saved
+    metrics["clip"], unmeasured = _measure(result.saves.saved)
+    metrics["no_device"] = result.no_device.message if result.no_device else None
+    save_error = result.saves.error or unmeasured
+    if saver is not None:
+        save_error = saver.write_metrics(metrics) or save_error
+    save_error = save_error or next((file.error for file in files if file.error), None)
+    late_error = save_error or (_gaps(metrics) if records.fail_on_underrun else None)
+    if late_error is not None and metrics["error"] is None:
+        metrics["ok"], metrics["error"] = False, describe(late_error)
+    _tell_result(result, late_error, metrics, records)
+    if records.json:
+        print_json(metrics)
+    if interrupted:
+        return ExitStatus.INTERRUPTED
+    first = result.error or late_error
+    return first.exit_status if first else ExitStatus.OK
+
+
+def _gaps(metrics: dict[str, Any]) -> Underran | None:
+    """The error for gaps in the sound: those of the sink, and those that the device flagged."""
+    sink, device = metrics["underruns"]["sink"], metrics["underruns"]["device"]
+    if not (sink["count"] or device["count"]):
+        return None
+    return Underran(
+        f"the sound had gaps: {sink['count']} of {sink['total_ms']:.0f} ms in all, "
+        f"and {device['count']} that the device flagged"
+    )
+
+
+def _measure(saved: list[str]) -> tuple[dict[str, Any] | None, SaveError | None]:
+    """The figures of the first WAV saved, if any."""
+    wav = next((path for path in saved if path.endswith(".wav")), None)
+    if wav is None:
+        return None, None
+    from voicecli.clip import measure_clip  # noqa: PLC0415  pydub, after the sound
+
+    try:
+        return {"path": wav, **measure_clip(Path(wav))}, None
+    except SaveError as error:
+        return None, error
+
+
+def _tell_result(
+    result: SessionResult,
+    late_error: VoiceError | None,
+    metrics: dict[str, Any],
+    records: Records,
+) -> None:
+    if result.no_device and not records.quiet:
+        tell(f"no sound: {result.no_device.message}")
+    if not records.quiet and (metrics["audio_s"] or result.error is None):
+        tell(summarise(metrics))
+    if records.verbose:
+        tell(_timings(metrics))
+        for line in [*_ledger(metrics["underruns"]), *_bar(metrics)]:
+            tell(line)
+    if result.error is not None and result.interrupted_at is None:
+        tell_error(result.error)
+    if late_error is not None:
+        tell_error(late_error)
+
+
+def _timings(metrics: dict[str, Any]) -> str:
+    names = ("launch_to_request", "ttfb", "first_frame", "ttfa", "ttfa_audible", "generation")
+    parts = [f"{name} {metrics[f'{name}_ms']:.0f} ms" for name in names if metrics[f"{name}_ms"]]
+    return ", ".join(parts)
+
+
+def _ledger(underruns: dict[str, Any]) -> Iterator[str]:
+    """Every gap with its cause, then the three ledgers in one line, where there is anything."""
+    for event in underruns["sink"]["events"]:
+        tell_ms = f"{event['ms']:.0f} ms of silence"
+        yield f"underrun at {event['at_s']:.2f} s: {tell_ms}, by the {event['cause']}"
+    for event in underruns["device"]["events"]:
+        yield f"underrun at {event['at_s']:.2f} s: flagged by the device"
+    if any(ledger["count"] for ledger in underruns.values()):
+        counts = [f"{name} {ledger['count']}" for name, ledger in underruns.items()]
+        yield f"underruns: {', '.join(counts)}"
+
+
+def _bar(metrics: dict[str, Any]) -> list[str]:
+    parts = metrics["waterfall_ms"]
+    return waterfall.lines(parts) if parts else []
