@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import deque
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from voicecli.codecs.encoding import Encoded, make_encoder
 from voicecli.streams.buffer import BufferFull, StreamClosed
 from voicecli.streams.executor import shared_executor
+from voicecli.streams.framequeue import FrameQueue
 from voicecli.streams.stage import Stage, State
 
 if TYPE_CHECKING:
@@ -95,16 +95,14 @@ class AudioStreamEncoder(Stage[Encoded]):
         self._threaded = threaded
         self._max_waiting = round(max_queued_s * sample_rate)
         self._slice = max(1, round(_SLICE_S * sample_rate))
-        self._stretch = max(1, round(_TASK_S * sample_rate)) if threaded else sys.maxsize
-        self._queue: deque[AudioFrame] = deque()
-        self._rest: Samples | None = None  # of a frame longer than a stretch; before the queue
-        self._queued = 0  # frames, those on the executor included
+        stretch = max(1, round(_TASK_S * sample_rate)) if threaded else sys.maxsize
+        self._queue = FrameQueue(stretch)
         self._unread = 0  # frames that the chunks made stand for
 
     @property
     def queued_duration(self) -> float:
         """Seconds of audio that wait to be encoded."""
-        return self._queued / self._sample_rate
+        return self._queue.size / self._sample_rate
 
     # The producer's end.
 
@@ -135,8 +133,7 @@ class AudioStreamEncoder(Stage[Encoded]):
             )
         if self._threaded:
             self._send_away_soon()
-        self._queue.append(frame)
-        self._queued += frame.samples_per_channel
+        self._queue.add(frame)
         if not self._threaded:
             self._encode(*self._take(), _call)
 
@@ -154,7 +151,7 @@ class AudioStreamEncoder(Stage[Encoded]):
 
     @property
     def _waiting(self) -> int:
-        return self._queued + self._unread
+        return self._queue.size + self._unread
 
     def _has_room(self, frames: int) -> bool:
         waiting = self._waiting
@@ -178,8 +175,6 @@ class AudioStreamEncoder(Stage[Encoded]):
 
     def _drop(self) -> None:
         self._queue.clear()
-        self._rest = None
-        self._queued = 0
 
     # The consumer's end.
 
@@ -211,19 +206,7 @@ class AudioStreamEncoder(Stage[Encoded]):
 
     def _take(self) -> tuple[list[Samples], bool]:
         """The next stretch, and whether the end follows it."""
-        pieces: list[Samples] = []
-        left, rest, self._rest = self._stretch, self._rest, None
-        while left > 0 and (rest is not None or self._queue):
-            samples = self._queue.popleft().to_numpy() if rest is None else rest
-            rest = None
-            if samples.shape[0] > left:
-                samples, self._rest = samples[:left], samples[left:]
-            pieces.append(samples)
-            left -= samples.shape[0]
-        return pieces, self._state is State.ENDED and not self._has_more()
-
-    def _has_more(self) -> bool:
-        return self._rest is not None or bool(self._queue)
+        return self._queue.take(), self._state is State.ENDED and self._queue.is_empty
 
     def _encode(self, pieces: list[Samples], is_last: bool, tell: _Tell) -> None:  # noqa: FBT001  submit passes by position
         """Encode a stretch; on any thread, which has the pure encoder to itself.
@@ -251,7 +234,7 @@ class AudioStreamEncoder(Stage[Encoded]):
     def _accept(self, frames: int, chunks: list[Encoded]) -> None:
         """Take over what ``frames`` more, fed to the codec, became."""
         if self._state is not State.CLOSED:
-            self._queued -= frames
+            self._queue.settle(frames)
             self._made.extend(chunks)
             self._unread += sum(chunk.frames for chunk in chunks)
             self._room.set()
@@ -273,7 +256,7 @@ class AudioStreamEncoder(Stage[Encoded]):
             self._break(fault)
         elif is_last:
             self._turn_to(State.FINISHED)
-        elif self._has_more() or self._state is State.ENDED:
+        elif not self._queue.is_empty or self._state is State.ENDED:
             self._is_away = True
             self._send_away()
 
