@@ -15,7 +15,7 @@ import numpy as np
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkSnapshot
 from voicecli.playback.device import open_output, stream_faults
-from voicecli.playback.levels import BufferLevels
+from voicecli.playback.outflow import Outflow
 from voicecli.playback.patience import STUCK_S, Patience
 from voicecli.playback.policy import Gate
 from voicecli.playback.ring import Ring
@@ -62,15 +62,11 @@ class DirectSink:
         self._preroll_s = preroll_s
         self._changed = threading.Condition()
         self._thread: Joinable | None = None
-        self._input_ended = False
         self._aborted = False
         self._closed = False
         self._finished = False
-        self._rebuffering = False
         self._silent_at: float | None = None
-        self._underflows: list[float] = []
         self._fault: DeviceError | None = None
-        self._levels = BufferLevels()
         opened = open_output(
             device, wanted, callback=None, accept=lambda f: f.rate_hz == wanted.rate_hz
         )
@@ -81,6 +77,7 @@ class DirectSink:
         self._ring = Ring(opened.format.frames(policy.capacity_s), opened.format)
         delay_s = 0.0 if opened.starts_at_write else opened.latency_s
         self._timeline = Timeline(opened.format.rate_hz, delay_s=delay_s)
+        self._outflow = Outflow(self._ring, self._gate, self._timeline, opened.format.rate_hz)
         block_frames = opened.format.frames(BLOCK_S)
         self._block = np.zeros((block_frames, self._format.channels), self._format.sample_type)
 
@@ -117,7 +114,7 @@ class DirectSink:
     def end_input(self) -> None:
         """Release any threshold and let the ring run out."""
         with self._changed:
-            self._input_ended = True
+            self._outflow.input_ended = True
             self._changed.notify_all()
 
     def _write_to_device(self) -> None:
@@ -158,58 +155,31 @@ class DirectSink:
     def _put_block(self) -> None:
         """Move one block from the ring to the device and book it."""
         with self._changed:
-            if not self._input_ended:
-                self._levels.add(self._format.duration_s(self._ring.readable))
-            count = self._ring.read_into(self._block)
-            first = self._timeline.ends_at is None
-            now = self._clock.now()
-            if self._gate.released_at is None:
-                self._gate.released_at = now
-            at_s = self._format.duration_s(self._ring.read - count)
-            self._timeline.push(count, now)
+            count = self._outflow.take(self._block, self._clock.now())
             self._changed.notify_all()
         with stream_faults():
             ran_dry = self._stream.write(self._block[:count].tobytes())
             held = self._device_frames - self._stream.write_available
         with self._changed:
-            # Silence in front of the first frame underflows by design.
-            if ran_dry and not first:
-                self._underflows.append(at_s)
             # What the device tells moves in steps of its period, a quarter of its latency.
-            self._timeline.correct(held, self._clock.now(), self._latency_s / 2)
+            grain_s = self._latency_s / 2
+            self._outflow.wrote(held, self._clock.now(), ran_dry=ran_dry, tolerance_s=grain_s)
 
     def _wait_for_frames(self) -> bool:
         """Wait until there is something to write now; False at the end or when aborted."""
         with self._changed:
             while not self._aborted:
                 now = self._clock.now()
-                buffered_s = self._format.duration_s(self._ring.readable)
-                at = self._writes_at(buffered_s, now)
+                at = self._outflow.due_at(now)
                 if now >= at:
-                    self._rebuffering = False
                     return True
-                if self._input_ended and not self._ring.readable:
+                if self._outflow.input_ended and not self._ring.readable:
                     return False
                 dry_at = self._timeline.dry_at
-                if dry_at is not None and not self._rebuffering:
+                if dry_at is not None and not self._outflow.rebuffering:
                     at = dry_at  # to see that it has run dry
                 self._clock.wait(self._changed, None if at == inf else at - now)
             return False
-
-    def _writes_at(self, buffered_s: float, now: float) -> float:
-        """When what is buffered may be written; ``inf`` while that depends on what comes."""
-        ended, dry_at = self._input_ended, self._timeline.dry_at
-        thresholds = self._gate.thresholds
-        if dry_at is None:
-            return thresholds.starts_at(buffered_s, input_ended=ended)
-        # Where frames are there the writer itself was late: a pause would make that worse.
-        if now >= dry_at and not (ended or self._rebuffering or buffered_s > 0):
-            self._rebuffering = True
-            self._levels.add(buffered_s)
-        if self._rebuffering:
-            pauses = len(self._timeline.underruns)
-            return dry_at + thresholds.resumes_after(buffered_s, pauses, input_ended=ended)
-        return now if buffered_s > 0 else inf
 
     def _silence_stream(self) -> None:
         """Stop at once what sounds; under the lock, with no writer in the stream."""
@@ -248,7 +218,7 @@ class DirectSink:
         with self._changed:
             if self._closed:
                 return
-            if not self._input_ended:
+            if not self._outflow.input_ended:
                 self.abort()
             self._closed = True
         if self._thread is not None:
@@ -270,17 +240,17 @@ class DirectSink:
     def snapshot(self) -> SinkSnapshot:
         """How the sink stands."""
         with self._changed:
-            now, seconds = self._now(), self._format.duration_s
+            now = self._now()
             playing = self._timeline.ends_at is not None
             ahead_s = self._timeline.buffered_s(now) if playing else self._preroll_s
             return SinkSnapshot(
                 playing=playing,
-                rebuffering=self._rebuffering,
-                buffered_s=seconds(self._ring.readable) + ahead_s,
-                heard_s=seconds(self._timeline.position(now)),
+                rebuffering=self._outflow.rebuffering,
+                buffered_s=self._outflow.buffered_s + ahead_s,
+                heard_s=self._format.duration_s(self._timeline.position(now)),
             )
 
     def report(self) -> SinkReport:
         """What the sink did."""
         with self._changed:
-            return self._timeline.report(self._now(), self._levels, self._gate, self._underflows)
+            return self._outflow.report(self._now())
