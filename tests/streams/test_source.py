@@ -524,8 +524,6 @@ def test_on_a_thread_of_its_own_in_real_time():
     ("queue_size_ms", "on_full", "room_ms"),
     [
         (1000, "wait", 1000),
-        (50, "wait", DEVICE_LEAD_MS),
-        (50, "drop_newest", DEVICE_LEAD_MS),
         (50, "drop_oldest", 2 * DEVICE_LEAD_MS),
         (0, "wait", STRAIGHT_MS),
     ],
