@@ -56,10 +56,9 @@ def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
         if _may_be_header(buffer, at):
             return at, at + _HEADER_BYTES <= len(buffer)
         at = buffer.find(b"RIFF", at + 1)
-    for tail in (3, 2, 1):
-        if len(buffer) - tail >= start and buffer.endswith(b"RIFF"[:tail]):
-            return len(buffer) - tail, False
-    return len(buffer), False
+    end = len(buffer)
+    tail_at = buffer.rfind(b"R", max(start, end - 3))
+    return (tail_at if tail_at >= 0 and b"RIFF".startswith(buffer[tail_at:]) else end), False
 
 
 def _may_hold_riff(buffer: bytes, start: int) -> bool:
@@ -203,13 +202,14 @@ class WavDecoder(PushDecoder):
 
     def _emit(self, stop: int, blocks: list[Pcm]) -> None:
         """Turn the whole frames before ``stop`` into a block."""
-        assert self._layout is not None
-        frames = (stop - self._at) // self._layout.bytes_per_frame
+        layout = self._layout
+        assert layout is not None
+        frame_bytes = layout.bytes_per_frame
+        frames = (stop - self._at) // frame_bytes
         if not frames:
             return
-        samples = self._layout.samples(self._buffer, self._at, frames)
-        blocks.append(Pcm(samples, self._layout.rate_hz))
-        taken = frames * self._layout.bytes_per_frame
+        blocks.append(Pcm(layout.samples(self._buffer, self._at, frames), layout.rate_hz))
+        taken = frames * frame_bytes
         self._at += taken
         if self._left_bytes is not None:
             self._left_bytes -= taken
@@ -229,6 +229,8 @@ class WavDecoder(PushDecoder):
 
     def _seek_riff(self, _: list[Pcm]) -> bool:
         """Pass over everything up to the next file."""
+        if self._at == len(self._buffer):
+            return False
         self._at, found = find_header(self._buffer, self._at)
         if found:
             self._step = self._read_riff

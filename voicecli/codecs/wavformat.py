@@ -100,7 +100,10 @@ class WavFormat:
         return flat.reshape(frames, self.channels)
 
 
-def _view(data: bytes, dtype: str, offset: int, count: int) -> Any:
+_INT16, _INT32, _FLOAT32, _FLOAT64 = (np.dtype(name) for name in ("<i2", "<i4", "<f4", "<f8"))
+
+
+def _view(data: bytes, dtype: np.dtype[Any], offset: int, count: int) -> Any:
     array = np.frombuffer(data, dtype, count, offset)
     return array if array.flags.aligned else array.copy()
 
@@ -111,7 +114,7 @@ def _from_uint8(data: bytes, offset: int, count: int) -> Any:
 
 
 def _from_int16(data: bytes, offset: int, count: int) -> Any:
-    return _view(data, "<i2", offset, count)
+    return _view(data, _INT16, offset, count)
 
 
 def _from_int24(data: bytes, offset: int, count: int) -> Any:
@@ -122,16 +125,16 @@ def _from_int24(data: bytes, offset: int, count: int) -> Any:
 
 
 def _from_int32(data: bytes, offset: int, count: int) -> Any:
-    return _view(data, "<i4", offset, count).astype(np.float32) * np.float32(2.0**-31)
+    return _view(data, _INT32, offset, count).astype(np.float32) * np.float32(2.0**-31)
 
 
 def _from_float32(data: bytes, offset: int, count: int) -> Any:
-    return _tamed(_view(data, "<f4", offset, count))
+    return _tamed(_view(data, _FLOAT32, offset, count))
 
 
 def _from_float64(data: bytes, offset: int, count: int) -> Any:
     with np.errstate(over="ignore", invalid="ignore"):
-        return _tamed(_view(data, "<f8", offset, count).astype(np.float32))
+        return _tamed(_view(data, _FLOAT64, offset, count).astype(np.float32))
 
 
 def _tamed(samples: Any) -> Any:

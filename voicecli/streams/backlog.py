@@ -92,8 +92,9 @@ class Backlog:
         """
         pieces, self._undone = self._undone, []
         if not pieces:
-            parts = joined(self._cut(size))
-            pieces = [piece for part in parts for piece in slices(part, piece_bytes)]
+            pieces = joined(self._cut(size))
+            if not all(len(piece) <= piece_bytes for piece in pieces):
+                pieces = [piece for part in pieces for piece in slices(part, piece_bytes)]
         return Turn(pieces, is_last=ended and not self._chunks)
 
     def _cut(self, size: int) -> list[bytes]:
@@ -134,6 +135,8 @@ def joined(parts: list[bytes]) -> list[bytes]:
     """
     if len(parts) < 2:  # noqa: PLR2004  nothing to join
         return parts
+    if max(map(len, parts)) < LARGE_BYTES:
+        return [b"".join(parts)]
     whole: list[bytes] = []
     for is_large, run in groupby(parts, lambda part: len(part) >= LARGE_BYTES):
         run_parts = list(run)
