@@ -129,6 +129,8 @@ class OggDemuxer:
     """
 
     damaged_pages: int = 0
+    orphaned_pages: int = 0
+    """Whole pages, behind those of a stream that was seen to begin, of one that was not."""
     _buffer: bytearray = field(default_factory=bytearray)
     _open: _OpenPage | None = None
     _needed: int = 0  # no progress is possible before the buffer holds this many bytes
@@ -140,6 +142,13 @@ class OggDemuxer:
         if len(self._buffer) < self._needed:
             return []
         return self._advance()
+
+    @property
+    def holds_strange_page(self) -> bool:
+        """Whether there is the beginning of a page, of a stream that was not seen to begin yet."""
+        if not self._buffer.startswith(_CAPTURE):
+            return False
+        return self._open is None or self._open.serial not in self._streams
 
     def flush(self) -> list[Page]:
         """Say that no more bytes will come; return what the unfinished last page holds.
@@ -234,6 +243,8 @@ class OggDemuxer:
             if page.serial in self._streams:
                 self._give(page, len(page.ends), pages, vouched=True)
                 self._keep_partial(page)
+            elif self._streams:
+                self.orphaned_pages += 1
             del buffer[: page.size]
             self._open = None
             self._needed = 0
