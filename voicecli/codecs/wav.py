@@ -37,8 +37,10 @@ _FMT_BYTES = 40  # as much of "fmt " as WAVE_FORMAT_EXTENSIBLE uses; the rest is
 _FIRST_CHUNKS = (b"fmt ", b"JUNK", b"junk", b"bext", b"LIST", b"fact")
 _HEADER_BYTES = _RIFF_BYTES + 4
 
-_RI, _IF = (np.uint16(int.from_bytes(pair, "little")) for pair in (b"RI", b"IF"))
-_FEW_PAIRS = 1 << 15  # for fewer, calling numpy takes longer
+_INT16 = np.dtype("<i2")
+_RI, _IF = (int.from_bytes(pair, "little") for pair in (b"RI", b"IF"))
+_FEW_PAIRS = 1 << 12  # for fewer, calling numpy takes as long as a search
+_MANY_PAIRS = 1 << 15  # likewise, for two calls more
 
 _UNKNOWN_FROM = 0x7F00_0000
 """Data sizes from here up are no sizes: 2 GiB less any header, or 4 GiB less any header."""
@@ -64,14 +66,18 @@ def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
 def _may_hold_riff(buffer: bytes, start: int) -> bool:
     """Whether a search for "RIFF" is worth while: False is certain.
 
-    Wherever it begins, "RI" or "IF" is an even number of bytes behind ``start``, and
-    numpy compares pairs of bytes in half the time that the search takes.
+    Wherever it begins, "RI" or "IF" is an even number of bytes behind ``start``. As a
+    sample of 16 bits either is 55 % of full scale or more, which speech seldom is, and
+    numpy finds the loudest of many in a tenth of the time that the search takes; to
+    compare all of them takes a third of it.
     """
     count = (len(buffer) - start) // 2
     if count < _FEW_PAIRS:
         return True
-    pairs = np.frombuffer(buffer, "<u2", count, start)
-    return bool((pairs == _RI).any() or (pairs == _IF).any())
+    pairs = np.frombuffer(buffer, _INT16, count, start)
+    if np.maximum.reduce(pairs) < _IF:
+        return False
+    return count < _MANY_PAIRS or bool((pairs == _RI).any() or (pairs == _IF).any())
 
 
 def _may_be_header(buffer: bytes, at: int) -> bool:
