@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from voicecli.streams.executor import PassBudget
 
+_OPEN = State.OPEN  # an enumeration's member takes longer to look up than a queue to add to
+
 MAX_QUEUED_BYTES = 8 << 20
 MAX_AHEAD_S = 2.0
 
@@ -110,7 +112,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             StreamClosed: after `end_input` or `aclose`.
         """
         chunk = data if type(data) is bytes else bytes(data)
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             if self._state is State.BROKEN:
                 return
             raise StreamClosed("push() after end_input() or aclose()")
@@ -166,7 +168,8 @@ class AudioStreamDecoder(Stage[AudioFrame]):
                 await self._bell.wait(self._flood_bytes())
         frame = self._made.popleft()
         self._ahead_s -= frame.duration
-        self._decode_ahead()
+        if self._backlog.size:
+            self._decode_ahead()
         return frame
 
     def _flood_bytes(self) -> int:

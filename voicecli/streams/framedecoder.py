@@ -142,9 +142,9 @@ class FrameDecoder:
 
 def framed(samples: Samples, rate_hz: int) -> list[AudioFrame]:
     """int16 samples as frames of `MAX_FRAME_S` at most; views."""
-    most = max(1, round(MAX_FRAME_S * rate_hz))
-    if 0 < len(samples) <= most:
+    if 0 < len(samples) <= MAX_FRAME_S * rate_hz:
         return [frame_of(samples, rate_hz)]
+    most = max(1, int(MAX_FRAME_S * rate_hz))
     return [frame_of(samples[at : at + most], rate_hz) for at in range(0, len(samples), most)]
 
 

@@ -8,7 +8,7 @@ TURN_S = 0.0005
 TASK_S = 0.004
 """CPU time of a turn on the executor, likewise."""
 
-_PIECE_S = 0.00025
+_PIECE_S = TURN_S / 2
 
 MOST_TURN_BYTES = 1 << 16
 """In a turn on the loop, of a codec that has to be decoded."""
@@ -40,6 +40,8 @@ class Ration:
 
     Attributes:
         codec: name of the codec, None until the bytes have told it.
+        is_threadless: whether it is decoded on the loop whatever waits, as a codec is
+            that is cheap, or not known yet.
         turn_bytes: for a turn on the event loop.
         piece_bytes: of the pieces between which a turn may end early.
         task_bytes: for a turn on the executor.
@@ -51,6 +53,7 @@ class Ration:
         "_piece_bounds",
         "_seconds",
         "codec",
+        "is_threadless",
         "piece_bytes",
         "task_bytes",
         "turn_bytes",
@@ -58,17 +61,13 @@ class Ration:
 
     def __init__(self) -> None:
         self.codec: str | None = None
+        self.is_threadless = True
         self._bytes = float(_ASSUMED_BYTES)
         self._seconds = _ASSUMED_BYTES * max(_ASSUMED_S_PER_BYTE.values())
         self._most_turn_bytes = MOST_TURN_BYTES
         self._piece_bounds = _LEAST_BYTES, MOST_TURN_BYTES
         self._share_out()
         self.piece_bytes = self.turn_bytes  # nobody knows what it will be
-
-    @property
-    def is_threadless(self) -> bool:
-        """Whether it is decoded on the loop whatever waits: no codec is known, or a cheap one."""
-        return self.codec is None or self.codec in _VIEWS
 
     @property
     def flood_bytes(self) -> int:
@@ -88,22 +87,24 @@ class Ration:
             self._seconds = _ASSUMED_BYTES * _ASSUMED_S_PER_BYTE.get(
                 codec, _ASSUMED_VIEW_S_PER_BYTE
             )
-            is_view = codec in _VIEWS
-            self._most_turn_bytes = _MOST_VIEW_BYTES if is_view else MOST_TURN_BYTES
-            self._piece_bounds = _VIEW_PIECE_BYTES if is_view else _PIECE_BYTES
+            self.is_threadless = codec in _VIEWS
+            if self.is_threadless:
+                self._most_turn_bytes, self._piece_bounds = _MOST_VIEW_BYTES, _VIEW_PIECE_BYTES
+            else:
+                self._piece_bounds = _PIECE_BYTES
         else:
             return
         self._share_out()
 
     def _share_out(self) -> None:
-        per_second = self._bytes / self._seconds if self._seconds else float("inf")
-        self.turn_bytes = _bounded(_LEAST_BYTES, TURN_S * per_second, self._most_turn_bytes)
-        self.task_bytes = _bounded(_LEAST_BYTES, TASK_S * per_second, _MOST_TASK_BYTES)
-        least, most = self._piece_bounds
-        self.piece_bytes = _bounded(least, _PIECE_S * per_second, most)
-
-
-def _bounded(least: int, size: float, most: int) -> int:
-    if size >= most:
-        return most
-    return int(size) if size > least else least
+        seconds = self._seconds or 1e-9  # a clock too coarse to see it
+        turn, most = TURN_S * self._bytes / seconds, self._most_turn_bytes
+        self.turn_bytes = (
+            most if turn >= most else int(turn) if turn > _LEAST_BYTES else _LEAST_BYTES
+        )
+        task, most = TASK_S * self._bytes / seconds, _MOST_TASK_BYTES
+        self.task_bytes = (
+            most if task >= most else int(task) if task > _LEAST_BYTES else _LEAST_BYTES
+        )
+        piece, (least, most) = _PIECE_S * self._bytes / seconds, self._piece_bounds
+        self.piece_bytes = most if piece >= most else int(piece) if piece > least else least
