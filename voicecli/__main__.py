@@ -6,6 +6,9 @@ import gc
 import os
 import sys
 
+_INTERRUPTED = 130
+"""As `voicecli.errors.ExitStatus` has it, which may not be imported yet."""
+
 
 def main() -> None:
     """Run the command line and exit with its status."""
@@ -14,8 +17,10 @@ def main() -> None:
     gc.disable()
     # pydantic, which typer and openai bring, would look through every package installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    from voicecli.cli.app import run  # noqa: PLC0415  after the collector is off
-
+    try:
+        from voicecli.cli.app import run  # noqa: PLC0415  after the collector is off
+    except KeyboardInterrupt:  # half of what passes before anything is asked for is importing
+        sys.exit(_INTERRUPTED)
     sys.exit(run(sys.argv[1:]))
 
 
