@@ -141,6 +141,16 @@ def test_more_channels_than_libav_keeps_planes_for_are_refused():
         _to_pcm(wide)
 
 
+@pytest.mark.parametrize("rate_hz", [0, 1, 999, 768_001])
+def test_rates_that_nothing_has_are_refused(rate_hz):
+    frame = av.AudioFrame(format="s16", layout="mono", samples=8)
+    frame.sample_rate = rate_hz
+    with pytest.raises(CorruptStream, match=f"{rate_hz} Hz"):
+        _to_pcm(frame)
+    frame.sample_rate = 1_000
+    assert _to_pcm(frame).rate_hz == 1_000
+
+
 def test_libavs_log_stays_as_the_process_has_it(capfd):
     level = av.logging.get_level()
     with pytest.raises(CorruptStream):

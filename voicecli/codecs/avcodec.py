@@ -17,6 +17,7 @@ import av
 import numpy as np
 
 from voicecli.audio import Pcm
+from voicecli.codecs.base import RATES_HZ
 from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def _to_pcm(frame: Any) -> Pcm:
     channels, count = frame.layout.nb_channels, frame.samples
     if channels > MAX_CHANNELS:
         raise CorruptStream(f"the audio data claims {channels} channels")
+    if frame.sample_rate not in RATES_HZ:
+        raise CorruptStream(f"the audio data claims {frame.sample_rate} Hz")
     samples: Samples
     if channels == 1 or frame.format.is_packed:
         samples = np.frombuffer(frame.planes[0], dtype, count * channels).reshape(-1, channels)

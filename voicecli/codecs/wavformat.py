@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from voicecli.codecs.base import RATES_HZ
 from voicecli.errors import CorruptStream, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ _STRANGERS = {
 }
 
 _MAX_CHANNELS = 64
-_MAX_RATE_HZ = 768_000
 _LOUDEST = np.float32(1024.0)
 """Float samples beyond this (60 dB over full scale, NaN, infinity) are damage, not sound."""
 
@@ -78,7 +78,7 @@ class WavFormat:
         if tag not in (_PCM, _IEEE_FLOAT):
             name = _STRANGERS.get(tag, f"format 0x{tag:04X}")
             raise UnsupportedFormat(f"WAV with {name} inside is not supported, only PCM and float")
-        if not (0 < channels <= _MAX_CHANNELS and 0 < rate_hz <= _MAX_RATE_HZ):
+        if not (0 < channels <= _MAX_CHANNELS and rate_hz in RATES_HZ):
             raise CorruptStream(f"the WAV header claims {channels} channels at {rate_hz} Hz")
         size = align // channels if align and align % channels == 0 else 0
         if size * 8 < bits:
