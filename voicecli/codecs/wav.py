@@ -39,8 +39,7 @@ _HEADER_BYTES = _RIFF_BYTES + 4
 
 _INT16 = np.dtype("<i2")
 _RI, _IF = (int.from_bytes(pair, "little") for pair in (b"RI", b"IF"))
-_FEW_PAIRS = 1 << 12  # for fewer, calling numpy takes as long as a search
-_MANY_PAIRS = 1 << 15  # likewise, for two calls more
+_FEW_PAIRS = 1 << 15  # for fewer, calling numpy takes as long as a search
 
 _UNKNOWN_FROM = 0x7F00_0000
 """Data sizes from here up are no sizes: 2 GiB less any header, or 4 GiB less any header."""
@@ -77,7 +76,7 @@ def _may_hold_riff(buffer: bytes, start: int) -> bool:
     pairs = np.frombuffer(buffer, _INT16, count, start)
     if np.maximum.reduce(pairs) < _RI:
         return False
-    return count < _MANY_PAIRS or bool((pairs == _RI).any() or (pairs == _IF).any())
+    return bool((pairs == _RI).any() or (pairs == _IF).any())
 
 
 def _may_be_header(buffer: bytes, at: int) -> bool:

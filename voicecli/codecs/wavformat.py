@@ -114,7 +114,8 @@ def _from_uint8(data: bytes, offset: int, count: int) -> Any:
 
 
 def _from_int16(data: bytes, offset: int, count: int) -> Any:
-    return _view(data, _INT16, offset, count)
+    array = np.frombuffer(data, _INT16, count, offset)  # as in _view: most streams come here
+    return array if array.flags.aligned else array.copy()
 
 
 def _from_int24(data: bytes, offset: int, count: int) -> Any:

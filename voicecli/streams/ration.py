@@ -16,7 +16,7 @@ MOST_TURN_BYTES = 1 << 16
 _LEAST_BYTES = 256
 _MOST_TASK_BYTES = 1 << 18
 _PIECE_BYTES = (1 << 10, 1 << 13)  # at least, at most
-_MOST_VIEW_BYTES = 1 << 18
+_MOST_VIEW_BYTES = 1 << 19
 _VIEW_PIECE_BYTES = (1 << 12, _MOST_VIEW_BYTES)  # likewise
 
 _VIEWS = ("pcm", "wav")
@@ -45,6 +45,7 @@ class Ration:
         turn_bytes: for a turn on the event loop.
         piece_bytes: of the pieces between which a turn may end early.
         task_bytes: for a turn on the executor.
+        flood_bytes: worth gathering of a producer that pushes in each pass of the loop.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Ration:
         "_piece_bounds",
         "_seconds",
         "codec",
+        "flood_bytes",
         "is_threadless",
         "piece_bytes",
         "task_bytes",
@@ -68,11 +70,6 @@ class Ration:
         self._piece_bounds = _LEAST_BYTES, MOST_TURN_BYTES
         self._share_out()
         self.piece_bytes = self.turn_bytes  # nobody knows what it will be
-
-    @property
-    def flood_bytes(self) -> int:
-        """Bytes worth gathering of a producer that pushes in each pass of the loop."""
-        return self.turn_bytes if self.is_threadless else self.task_bytes
 
     def learn(self, size: int, seconds: float, codec: str | None) -> None:
         """Count ``size`` bytes that took ``seconds``; ``codec`` is their name, once known."""
@@ -108,3 +105,4 @@ class Ration:
         )
         piece, (least, most) = _PIECE_S * self._bytes / seconds, self._piece_bounds
         self.piece_bytes = most if piece >= most else int(piece) if piece > least else least
+        self.flood_bytes = self.turn_bytes if self.is_threadless else self.task_bytes
