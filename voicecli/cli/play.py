@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,6 +56,10 @@ def play(
     """
     if file == STDIN and sys.stdin is not None and sys.stdin.isatty():
         raise typer.BadParameter("nothing to play: pipe audio into it, or name a file")
+    if "://" in file and not Path(file).exists():
+        raise typer.BadParameter(
+            f"it plays files; for an address: curl -sN {file} | voicecli play -"
+        )
     records = Records(save, None, event_log, json_, quiet, verbose, fail_on_underrun)
     with failing_as_json(records):
         config = find_config(os.environ)
