@@ -115,3 +115,9 @@ def test_an_empty_file_is_told_as_one(play, tmp_path, name):
     told = play(str(path))
     assert told.status == 4
     assert told.json["error"]["message"] == f"{path} is empty"
+
+
+def test_where_nothing_is_to_be_heard_and_nothing_can_be_saved_nothing_is_read(house):
+    told = house.run("play", "--no-play", "--save", "/no/such/folder/a.wav", "nowhere.wav")
+    assert told.status == 7
+    assert "no folder" in told.err

@@ -12,7 +12,7 @@ import typer
 
 from voicecli.cli import options
 from voicecli.cli.running import Records, failing_as_json, run_session
-from voicecli.cli.settings import playback_settings
+from voicecli.cli.settings import check_folder, playback_settings
 from voicecli.config import find_config
 from voicecli.session.fetcher import FetchLimits
 
@@ -63,6 +63,8 @@ def play(
     records = Records(save, None, event_log, json_, quiet, verbose, fail_on_underrun)
     with failing_as_json(records):
         config = find_config(os.environ)
+        if no_play:
+            check_folder(save)
     settings = playback_settings(
         config,
         expected_format=format,

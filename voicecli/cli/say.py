@@ -14,7 +14,7 @@ from voicecli.cli import options
 from voicecli.cli.help import ARGUMENTS, PATIENCE, VOICE
 from voicecli.cli.output import tell
 from voicecli.cli.running import Records, failing_as_json, run_session
-from voicecli.cli.settings import playback_settings
+from voicecli.cli.settings import check_folder, playback_settings
 from voicecli.cli.spoken import spoken_text, unicode_of
 from voicecli.config import find_config
 from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
@@ -134,6 +134,8 @@ def say(
     )
     with failing_as_json(records):
         config = find_config(os.environ)
+        if no_play:
+            check_folder(save)
         choice = EndpointChoice(
             base_url, profile, model, voice, format, speed, instructions, fields
         )
