@@ -10,7 +10,7 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
-from voicecli.playback.device import open_output, stream_faults
+from voicecli.playback.device import IS_IT_THERE, open_output, stream_faults
 from voicecli.playback.feeder import Feeder
 from voicecli.playback.policy import GULP, Gate
 from voicecli.playback.ring import Ring
@@ -83,7 +83,7 @@ class RingSink:
         """Queue frames, waiting while the ring is full.
 
         Raises:
-            DeviceError: the device cannot be started, or has stopped taking frames.
+            DeviceError: the device cannot be started, has failed, or has stopped taking frames.
         """
         patience_s = _STUCK_S + self._preroll_s  # nothing is taken during the preroll
         now = self._clock.now()
@@ -92,6 +92,7 @@ class RingSink:
         stuck_after = now + patience_s
         read_before = self._ring.read
         while not self._aborted:
+            self._check_stream()
             samples = samples[self._ring.write(samples) :]
             if not self._started:
                 self._start_when_ready()
@@ -120,6 +121,12 @@ class RingSink:
             with stream_faults():
                 self._stream.start()
 
+    def _check_stream(self) -> None:
+        """See that PortAudio still asks for frames: where it fails, it only ceases to."""
+        with self._control, stream_faults():
+            if self._started and not self._aborted and not self._stream.active:
+                raise DeviceError("the sound device has gone away", remedy=IS_IT_THERE)
+
     def end_input(self) -> None:
         """Release any threshold and let the ring run out."""
         self._feeder.input_ended = True
@@ -127,8 +134,13 @@ class RingSink:
             self._start_stream()
 
     def drain(self, deadline: Deadline) -> bool:
-        """Wait until the DAC has played the last frame; False if the deadline came first."""
+        """Wait until the DAC has played the last frame; False if the deadline came first.
+
+        Raises:
+            DeviceError: the device has failed.
+        """
         while self._ring.written and not self._aborted:
+            self._check_stream()
             wait_s = _POLL_S
             if self._feeder.finished:
                 wait_s = min(_POLL_S, self._feeder.sounds_until - self._clock.now())
