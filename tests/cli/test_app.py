@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -118,6 +119,24 @@ def test_an_interrupt_while_it_imports_is_130_without_a_traceback(monkeypatch):
     finally:
         gc.enable()
     assert caught.value.code == 130
+
+
+def test_a_thread_that_was_left_behind_holds_nothing_up(monkeypatch):
+    import gc
+
+    stuck, left = threading.Event(), []
+    thread = threading.Thread(target=stuck.wait, name="voicecli-writer", daemon=True)
+    thread.start()
+    monkeypatch.setattr(sys, "argv", ["voicecli", "--version"])
+    monkeypatch.setattr(os, "_exit", left.append)
+    try:
+        with pytest.raises(SystemExit):  # as this `_exit` returns
+            main_module.main()
+    finally:
+        gc.enable()
+        stuck.set()
+        thread.join()
+    assert left == [0]
 
 
 def shell(command, **variables):
