@@ -184,6 +184,12 @@ def test_variable_names_the_file(tmp_path, monkeypatch):
     assert find_config(env).volume == 2
 
 
+def test_a_folder_that_is_a_file_holds_no_file(tmp_path):
+    (tmp_path / "config").touch()
+    path = tmp_path / "config" / "config.toml"
+    assert load_config(path) == Config(path=path)
+
+
 def test_variable_that_names_no_file_is_told(tmp_path):
     with pytest.raises(ConfigError, match=r"VOICECLI_CONFIG names .*none\.toml"):
         find_config({"VOICECLI_CONFIG": str(tmp_path / "none.toml")})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.display import clean
+from voicecli.display import clean, without_escapes
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,8 @@ def test_any_text_is_safe_and_short(text, limit):
 def test_escapes_that_form_from_the_remains_are_not_shown(text):
     assert "\x1b" not in clean(text)
     assert "\x9b" not in clean(text)
+
+
+def test_escapes_alone_go_and_lines_stay():
+    assert without_escapes("\x1b[1mone\x1b[0m\n  two\x93") == "one\n  two\x93"
+    assert without_escapes("C1 alone \x9b is no terminal's") == "C1 alone \x9b is no terminal's"

@@ -5,6 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from typing import NoReturn
+
+_INTERRUPTED = 130
+"""As `voicecli.errors.ExitStatus` has it, which may not be imported yet."""
 
 
 def main() -> None:
@@ -14,9 +18,23 @@ def main() -> None:
     gc.disable()
     # pydantic, which typer and openai bring, would look through every package installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    from voicecli.cli.app import run  # noqa: PLC0415  after the collector is off
+    try:
+        from voicecli.cli.app import run  # noqa: PLC0415  after the collector is off
+    except KeyboardInterrupt:  # half of what passes before anything is asked for is importing
+        sys.exit(_INTERRUPTED)
+    _leave(run(sys.argv[1:]))
 
-    sys.exit(run(sys.argv[1:]))
+
+def _leave(status: int) -> NoReturn:
+    """Exit, at once where a thread of ours was left behind in a library.
+
+    PortAudio's own end would wait for a sound server that hangs, deaf to Ctrl-C.
+    """
+    import threading  # noqa: PLC0415  by now it is there
+
+    if any(thread.name.startswith("voicecli-") for thread in threading.enumerate()):
+        os._exit(status)  # what was printed has been flushed
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,12 @@ OPENAI_URL = f"https://{OPENAI_HOST}/v1"
 def check_url(url: str, said_by: str) -> str:
     """A base URL without its trailing slash, or a `ConfigError` that shows the corrected form.
 
+    What copying brings along goes: white space around it, and the path of speech behind it.
     ``localhost:8880/v1``, without a scheme, is taken as http for loopback hosts
     only: elsewhere the choice between http and https is not ours to guess.
     Nothing past the host is repeated in an error, as it may hold a secret.
     """
+    url = url.strip()
     shown = _showable(url)
     if not url or not url.isascii() or not url.isprintable() or any(c in url for c in ' \\"<>'):
         raise ConfigError(f"{said_by} is no URL: {shown!r}", remedy="e.g. http://localhost:8880/v1")
@@ -44,7 +46,8 @@ def check_url(url: str, said_by: str) -> str:
         raise ConfigError(f"{said_by} must end with its path, without ? and #: {shown!r}")
     if parts.scheme == "http" and parts.hostname == OPENAI_HOST:
         raise ConfigError(f"{OPENAI_HOST} is reached over https only", remedy=f"use {OPENAI_URL}")
-    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+    path = parts.path.rstrip("/").removesuffix("/audio/speech")
+    return f"{parts.scheme}://{parts.netloc}{path}".rstrip("/")
 
 
 def is_loopback(host: str) -> bool:

@@ -132,7 +132,7 @@ def load_config(path: Path) -> Config:
     """
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Config(path=path)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error

@@ -24,6 +24,11 @@ _LOOKAHEAD = 8
 """How much longer than its limit a text may be before the rest is not even looked at."""
 
 
+def without_escapes(text: str) -> str:
+    """``text`` without the escape sequences that a program wrote into it for a terminal."""
+    return _ESCAPES.sub("", text) if "\x1b" in text else text
+
+
 def clean(text: str, limit: int = 300) -> str:
     """``text`` on one line, printable characters only, at most ``limit`` characters.
 

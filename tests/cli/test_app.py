@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -84,10 +85,10 @@ def test_typer_s_status_for_a_reader_that_left_is_not_ours(house, failing, monke
     left = SystemExit(1)
     left.__context__ = BrokenPipeError()
     abandoned = []
-    monkeypatch.setattr(module, "abandon_stdout", lambda: abandoned.append(1))
+    monkeypatch.setattr(module, "abandon", abandoned.append)
     failing(left)
     assert house.run("anything").status == 0
-    assert abandoned == [1]
+    assert abandoned == [sys.stdout]
 
 
 def test_the_program_exits_with_the_status(monkeypatch):
@@ -100,6 +101,42 @@ def test_the_program_exits_with_the_status(monkeypatch):
     finally:
         gc.enable()
     assert caught.value.code == 0
+
+
+def test_an_interrupt_while_it_imports_is_130_without_a_traceback(monkeypatch):
+    import gc
+
+    class Interrupting:
+        def find_spec(self, name, path=None, target=None):
+            if name == "voicecli.cli.app":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "voicecli.cli.app")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main_module.main()
+    finally:
+        gc.enable()
+    assert caught.value.code == 130
+
+
+def test_a_thread_that_was_left_behind_holds_nothing_up(monkeypatch):
+    import gc
+
+    stuck, left = threading.Event(), []
+    thread = threading.Thread(target=stuck.wait, name="voicecli-writer", daemon=True)
+    thread.start()
+    monkeypatch.setattr(sys, "argv", ["voicecli", "--version"])
+    monkeypatch.setattr(os, "_exit", left.append)
+    try:
+        with pytest.raises(SystemExit):  # as this `_exit` returns
+            main_module.main()
+    finally:
+        gc.enable()
+        stuck.set()
+        thread.join()
+    assert left == [0]
 
 
 def shell(command, **variables):
@@ -135,3 +172,24 @@ def test_a_full_disk_for_an_output_is_told():
     assert done.returncode == 7
     assert "standard output: No space left" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_for_what_people_read_changes_nothing():
+    done = shell("voicecli play nowhere.wav 2> /dev/full")
+    assert done.returncode == 4
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_table_in_a_poor_locale_has_question_marks(encoding):
+    done = shell("voicecli bench policy --traces 1", PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    assert "?" in done.stdout
+
+
+def test_a_path_that_is_no_text_is_printed_as_it_is():
+    done = subprocess.run(
+        [sys.executable, "-m", "voicecli", "config", "path"],
+        env=os.environ | {"VOICECLI_CONFIG": "/caf\udce9.toml", "LC_ALL": "C"},
+        capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, b"/caf\xe9.toml\n")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
 import signal
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +22,7 @@ from voicecli.cli import bench as module
 from voicecli.cli import measuring
 from voicecli.cli.wishes import DEFAULT_TEXT
 
+PACE = "at the pace of sound\n"
 FAST = ("--simulate", "--runs", "2", "--warmup", "0")
 
 
@@ -458,7 +462,33 @@ def test_progress_tells_what_it_came_to_and_how_long_it_will_take(server, tmp_pa
     assert " s left" in shown
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def server_started_by(pid):
+    """The process that serves for ``pid``; None before it runs."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may end while it is looked at
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid and b"serve" in (folder / "cmdline").read_bytes().split(b"\0"):
+                return int(folder.name)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
+)
+def test_a_signal_before_the_first_run_leaves_nothing_behind(tmp_path, number, status):
+    with Cli(tmp_path).start("bench", "--runs", "3") as running:
+        while not (serving := server_started_by(running.pid)):
+            assert not running.ended()
+            time.sleep(0.01)
+        running.signal(number)
+        done = running.finish()
+    assert (done.exit_code, done.stdout) == (status, "")
+    assert done.stderr in {"", "voicecli: there is no sound device: measured on none, " + PACE}
+    with pytest.raises(ProcessLookupError):
+        os.kill(serving, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_shows_what_there_is(house, server, monkeypatch, number):
     run_rounds = measuring.run_rounds
 
@@ -496,3 +526,12 @@ def test_warnings_of_the_endpoint_are_passed_on(house, monkeypatch, server):
 def test_json_is_one_object_without_nan(house, server):
     told = bench(house, server, *FAST, "--format", "wav", "--json")
     json.loads(told.out, parse_constant=pytest.fail)
+
+
+def test_what_nohup_wished_stands():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with measuring.terminable(measuring.dying_of):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -135,7 +135,10 @@ def test_key_is_told_by_its_variable(base_url, env, status, message):
     ("answer", "status", "exits", "message"),
     [
         (200, "ok", 0, "answers in"),
-        (404, "ok", 0, "lists no models"),
+        ([404, 405], "ok", 0, "lists no models"),
+        ([404, 400], "ok", 0, "lists no models"),
+        ([404, 403], "fail", 3, "refuses the key"),
+        ([404, 404], "warn", 0, "has no /audio/speech there (404)"),
         (401, "fail", 3, "refuses the key"),
         (403, "fail", 3, "refuses the key"),
         (500, "warn", 0, "but the server failed"),
@@ -144,16 +147,22 @@ def test_key_is_told_by_its_variable(base_url, env, status, message):
     ],
 )
 def test_sign_of_life(monkeypatch, answer, status, exits, message):
+    answers = answer if isinstance(answer, list) else [answer]
+    asked = []
+
     def fetch(url, api_key, *, timeout_s):
-        assert (url, api_key, timeout_s) == ("http://localhost:1/v1/models", "voicecli", 3.0)
-        if isinstance(answer, Exception):
-            raise answer
-        return Answer(answer, {}, b"")
+        assert (api_key, timeout_s) == ("voicecli", 3.0)
+        asked.append(url.removeprefix("http://localhost:1/v1"))
+        given = answers[len(asked) - 1]
+        if isinstance(given, Exception):
+            raise given
+        return Answer(given, {}, b"")
 
     monkeypatch.setattr(fetch_module, "fetch", fetch)
     finding = checks.server(endpoint("http://localhost:1/v1"), timeout_s=3.0)
     assert (finding.status, finding.exit_status) == (status, exits)
     assert message in finding.message
+    assert asked == ["/models", "/audio/speech"][: len(answers)]
 
 
 def test_builtin_voice_that_must_be_fetched_is_left_alone(monkeypatch, tmp_path):

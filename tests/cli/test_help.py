@@ -43,6 +43,21 @@ def test_options_stand_in_groups(house):
     assert [line.split()[0] for line in lines if line.startswith("  --save")] == ["--save"]
 
 
+@pytest.mark.parametrize("text", ["-5 degrees", "- one", "--- note"])
+def test_a_text_taken_for_an_option_is_told_how_to_be_said(house, text):
+    told = house.run("say", text)
+    assert told.status == 2
+    assert 'as in voicecli say -- "-5 degrees"' in told.err
+
+
+@pytest.mark.parametrize("argv", [("say", "--formt", "wav", "x"), ("play", "-5 degrees")])
+def test_an_option_that_is_misspelt_is_no_text(house, argv):
+    told = house.run(*argv)
+    assert told.status == 2
+    assert "No such option" in told.err
+    assert "dash" not in told.err
+
+
 def nothing(
     seen: Annotated[int, typer.Option(help="Seen.")] = 1,
     hidden: Annotated[int, typer.Option(hidden=True)] = 1,

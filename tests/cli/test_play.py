@@ -100,3 +100,24 @@ def test_what_is_played_may_be_saved(play, tmp_path):
     assert told.status == 0
     assert told.json["ttfa_ms"] is None
     assert target.exists()
+
+
+def test_an_address_is_for_curl(play):
+    told = play("https://example.com/talk.mp3")
+    assert told.status == 2
+    assert "curl -sN https://example.com/talk.mp3 | voicecli play -" in " ".join(told.err.split())
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.raw"])
+def test_an_empty_file_is_told_as_one(play, tmp_path, name):
+    path = tmp_path / name
+    path.touch()
+    told = play(str(path))
+    assert told.status == 4
+    assert told.json["error"]["message"] == f"{path} is empty"
+
+
+def test_where_nothing_is_to_be_heard_and_nothing_can_be_saved_nothing_is_read(house):
+    told = house.run("play", "--no-play", "--save", "/no/such/folder/a.wav", "nowhere.wav")
+    assert told.status == 7
+    assert "no folder" in told.err

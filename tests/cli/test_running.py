@@ -34,7 +34,7 @@ def say(house, server):
 @pytest.fixture
 def handlers():
     """Whatever a run leaves behind, the next test finds its own signal handlers."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     kept = [signal.getsignal(number) for number in numbers]
     yield lambda: [signal.getsignal(number) for number in numbers] == kept
     for number, handler in zip(numbers, kept, strict=True):
@@ -61,7 +61,7 @@ def signalled(server, number):
 
 
 class TestSignals:
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_the_first_ends_the_speech_and_is_reported(self, say, server, handlers, number):
         server.reply = Reply(ttfb_s=FOREVER)
         with signalled(server, number):
@@ -98,6 +98,11 @@ class TestSignals:
             signal.raise_signal(signal.SIGINT)
         assert left == [130]
         assert written == [(2, b"\x1b[?25h\n")]
+
+    def test_what_nohup_wished_stands(self, say, handlers):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert say().status == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
     def test_a_run_without_them_leaves_none_of_its_handlers(self, say, handlers):
         assert say().status == 0

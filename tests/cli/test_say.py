@@ -273,6 +273,20 @@ class TestSaving:
         assert told.json["error"]["code"] == "save"
         assert "/no/such/folder" in told.err
 
+    def test_where_nothing_is_to_be_heard_it_is_7_before_anything_is_asked_for(self, house, server):
+        argv = ("say", "--no-play", "--json", "--save", "/no/such/folder/a.wav", "Hello.")
+        told = house.run(*argv)
+        assert told.status == 7
+        assert told.json["error"]["message"].endswith("there is no folder /no/such/folder")
+        assert server.exchanges == []
+
+    def test_standard_output_is_no_file(self, say, server, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        told = say("--save", "-", "Hello.")
+        assert told.status == 2
+        assert "name a file" in told.err
+        assert list(tmp_path.glob("-*")) == server.exchanges == []
+
     def test_a_clip_that_cannot_be_measured_is_7(self, say, tmp_path, monkeypatch):
         from voicecli import clip
         from voicecli.errors import SaveError
@@ -417,3 +431,10 @@ def test_what_is_no_proxy_is_a_usage_error(say, url):
     told = say("--proxy", url, "Hello.")
     assert told.status == 2
     assert "is not of the form http://HOST:PORT" in told.err
+
+
+def test_where_nothing_was_timed_there_is_no_empty_line(house, monkeypatch):
+    monkeypatch.delenv("VOICECLI_BASE_URL", raising=False)
+    told = house.run("say", "-v", "--no-play", "--voice", "nobody", "Hello.")
+    assert told.status == 3
+    assert "voicecli: \n" not in told.err

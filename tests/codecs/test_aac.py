@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.codecs import heaac
 from tests.codecs.encoders import adts, adts_frames, id3v2, sweep
 from tests.codecs.streams import by, cut, decode_until_fault, joined
 from voicecli.audio import AudioFormat
@@ -283,3 +284,55 @@ def test_a_stream_of_undecodable_frames_gives_no_silence():
     count, fault = faulty(*[spoil(frames[5])] * 5)
     assert count == 0
     assert isinstance(fault, CorruptStream)
+
+
+# --- SBR and parametric stereo
+
+
+@pytest.mark.parametrize(
+    ("data", "rate_hz", "level"),
+    [
+        (heaac.MONO, 48_000, 1.0),  # as two: parametric stereo may begin with any frame
+        (heaac.STEREO, 44_100, 0.25),
+        (heaac.PARAMETRIC, 48_000, 0.25),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_high_efficiency_doubles_the_rate(data, rate_hz, level, size):
+    blocks, fault = decode_until_fault(AacDecoder(), by(size, data))
+    assert fault is None
+    assert {block.format for block in blocks} == {AudioFormat(rate_hz, 2, "float32")}
+    got = joined(blocks)
+    assert len(got) == (len(adts_frames(data)) - 1) * 2 * BLOCK
+    middle = got[5_000:14_000]  # behind the encoder's own priming
+    assert np.sqrt(2 * np.mean(middle[:, 0] ** 2)) == pytest.approx(0.4, rel=0.05)
+    assert np.std(middle[:, 1]) / np.std(middle[:, 0]) == pytest.approx(level, rel=0.2)
+    spectrum = np.abs(np.fft.rfft(middle[:, 0] * np.hanning(len(middle))))
+    assert np.argmax(spectrum) * rate_hz / len(middle) == pytest.approx(440, abs=6)
+
+
+@pytest.mark.parametrize("lost", [0, 4])
+def test_a_damaged_frame_of_high_efficiency_leaves_as_much_silence(lost):
+    frames = adts_frames(heaac.MONO)
+    frames[lost] = frames[lost][:7] + b"\xff" * (len(frames[lost]) - 7)
+    got = decoded(*frames)
+    assert len(got) == (len(frames) - 1) * 2 * BLOCK
+
+
+def test_high_efficiency_may_follow_plain_aac_without_a_word():
+    plain = adts(5 * BLOCK)
+    blocks, fault = decode_until_fault(AacDecoder(), [plain, heaac.MONO])
+    assert fault is None
+    frames = {
+        rate_hz: sum(b.frames for b in blocks if b.rate_hz == rate_hz)
+        for rate_hz in (24_000, 48_000)
+    }
+    assert frames[24_000] == 5 * BLOCK
+    assert frames[48_000] == len(adts_frames(heaac.MONO)) * 2 * BLOCK  # its priming is played
+
+
+def test_a_frame_that_decodes_to_no_numbers_spoils_none_behind_it():
+    got, alone = decoded(heaac.POISONED, heaac.MONO), decoded(heaac.MONO)
+    assert len(got) == 2 * BLOCK + 2 * BLOCK + len(alone)  # silence, priming, sound
+    assert not got[: 2 * BLOCK].any()
+    assert np.array_equal(got[4 * BLOCK :], alone)

@@ -4,6 +4,7 @@ import av
 import numpy as np
 import pytest
 
+from tests.codecs import heaac
 from tests.codecs.encoders import adts, adts_frames, flac, mp3_frames, raw_mp3
 from voicecli.audio import Pcm
 from voicecli.codecs.avcodec import MAX_LOST_RUN, Concealer, PacketDecoder, _to_pcm
@@ -53,6 +54,29 @@ def test_the_run_of_losses_has_its_bound():
 
 
 # --- libav
+
+
+def test_what_is_no_number_is_damage_and_gone_with_its_packet():
+    good, poisoned, following = (
+        heaac.POISONED[:128],
+        heaac.POISONED[128:],
+        adts_frames(heaac.MONO)[4],
+    )
+    decoder = PacketDecoder("aac")
+    (before,) = decoder.decode(good)
+    with pytest.raises(CorruptStream, match="no numbers"):
+        decoder.decode(poisoned)
+    (behind,) = decoder.decode(following)
+    assert behind.format == before.format
+    assert np.isfinite(behind.samples).all()
+
+
+def test_a_decoder_started_over_keeps_its_settings():
+    data = flac(9000, sample_type="s32")
+    decoder = PacketDecoder("flac", extradata=data[8:42], options={"err_detect": "explode"})
+    fresh = decoder._new_context()
+    assert (fresh.extradata, fresh.thread_count) == (data[8:42], 1)
+    assert fresh.options == {"err_detect": "explode"}
 
 
 def test_mono_is_handed_on_without_a_copy_and_stays_valid():
@@ -115,6 +139,16 @@ def test_more_channels_than_libav_keeps_planes_for_are_refused():
     wide = av.AudioFrame(format="fltp", layout="hexadecagonal", samples=8)
     with pytest.raises(CorruptStream, match="16 channels"):
         _to_pcm(wide)
+
+
+@pytest.mark.parametrize("rate_hz", [0, 1, 999, 768_001])
+def test_rates_that_nothing_has_are_refused(rate_hz):
+    frame = av.AudioFrame(format="s16", layout="mono", samples=8)
+    frame.sample_rate = rate_hz
+    with pytest.raises(CorruptStream, match=f"{rate_hz} Hz"):
+        _to_pcm(frame)
+    frame.sample_rate = 1_000
+    assert _to_pcm(frame).rate_hz == 1_000
 
 
 def test_libavs_log_stays_as_the_process_has_it(capfd):

@@ -243,6 +243,19 @@ def test_metadata_alone_is_a_stream_of_nothing(commented):
         assert isinstance(faulty(before[:size])[1], TruncatedStream)
 
 
+@pytest.mark.parametrize("last_block", [False, True])
+@pytest.mark.parametrize("there", range(1, 12))
+@pytest.mark.parametrize("pipe", [False, True])
+def test_the_beginning_of_another_stream_at_the_end_is_told(there, pipe, last_block):
+    whole = flac(9000, pipe=pipe)
+    begun = bytearray(whole[:there])
+    if last_block and there > 4:
+        begun[4] |= 0x80
+    blocks, fault = decode_until_fault(FlacDecoder(), [whole, bytes(begun)])
+    assert len(joined(blocks)) == 9000
+    assert isinstance(fault, TruncatedStream)
+
+
 def test_a_short_stream_is_told_after_the_streams_behind_it():
     before, frames = parts(flac(9001))
     got, fault = faulty(before, *frames[:2], flac(5000))

@@ -137,6 +137,20 @@ def test_other_bytes_at_the_end_are_passed(end):
     assert payloads(*FRAMES, end) == FRAMES
 
 
+@pytest.mark.parametrize("there", [4, 30, len(OTHER_RATE[0]) - 1])
+def test_the_beginning_of_another_stream_at_the_end_is_told(there):
+    frames, fault = read([*FRAMES, OTHER_RATE[0][:there]])
+    assert [frame.data for frame in frames] == FRAMES
+    assert isinstance(fault, TruncatedStream)
+
+
+@pytest.mark.parametrize("there", [1, 3])
+def test_the_only_whole_frame_of_another_stream_is_heard(there):
+    frames, fault = read([*FRAMES, OTHER_RATE[0], OTHER_RATE[1][:there]])
+    assert [frame.data for frame in frames] == [*FRAMES, OTHER_RATE[0]]
+    assert isinstance(fault, TruncatedStream)
+
+
 def test_a_whole_file_has_the_frames_that_libav_wrote():
     data = mp3(20000, 44100, 2)
     assert payloads(data) == mp3_frames(data)

@@ -107,6 +107,24 @@ def test_a_stream_whose_beginning_was_not_seen_is_left_out():
     assert pages_of([page([b"x"], sequence=5)]) == []
 
 
+def test_pages_whose_stream_lost_its_first_are_counted():
+    demuxer = OggDemuxer()
+    demuxer.feed(page([b"x"], serial=8, sequence=5))  # who joins late has missed it
+    assert demuxer.orphaned_pages == 0
+    demuxer.feed(HEAD + page([b"x"], serial=8, sequence=6) + page([b"x"], sequence=1))
+    assert demuxer.orphaned_pages == 1
+
+
+@pytest.mark.parametrize(("serial", "strange"), [(7, False), (8, True)])
+def test_the_beginning_of_a_page_is_strange_where_its_stream_is(serial, strange):
+    whole = page([bytes(9)], serial=serial, sequence=1)
+    for there in (0, 3, 4, 26, len(whole) - 1):
+        demuxer = OggDemuxer()
+        demuxer.feed(HEAD + whole[:there])
+        known = there > 27 and not strange
+        assert demuxer.holds_strange_page is (there > 3 and not known)
+
+
 def test_a_serial_may_begin_again():
     data = HEAD + page([bytes(255)], sequence=1, open_end=True)
     data += page([b"again"], flags=FIRST) + page([b"x"], sequence=1)

@@ -293,6 +293,44 @@ def test_a_bad_link_that_only_the_end_brings_to_light():
         assert isinstance(fault, UnsupportedFormat)
 
 
+def test_a_link_of_another_codec_is_told_after_the_first_came_out():
+    vorbis = page([b"\x01vorbis"], serial=8, flags=FIRST)
+    for data in (vorbis, vorbis + page([b"x"], serial=8, sequence=1) + stream(serial=9)):
+        blocks, fault = decode_until_fault(OpusDecoder(), [stream(), data])
+        assert np.array_equal(joined(blocks), samples(stream()))
+        assert isinstance(fault, UnsupportedFormat)
+        assert "Vorbis" in fault.message
+
+
+def test_a_skeleton_may_come_with_each_link():
+    link = page([b"fishead\0" + bytes(56)], serial=1, flags=FIRST) + stream()
+    assert len(samples(link + link)) == 2 * len(samples(stream()))
+
+
+def test_a_link_without_its_first_page_is_told_after_all_was_played():
+    _, *headless = opus_pages(opus_packets(PACKETS), serial=8)
+    data = stream() + b"".join(headless) + stream(serial=9)
+    blocks, fault = decode_until_fault(OpusDecoder(), by(100, data))
+    assert len(joined(blocks)) == 2 * len(samples(stream()))
+    assert isinstance(fault, CorruptStream)
+    assert len(samples(b"".join(headless) + stream())) == len(samples(stream()))  # joined late
+
+
+@pytest.mark.parametrize("there", [4, 20, 27, 40])
+def test_an_end_inside_a_links_first_page_is_told(there):
+    cut = stream(serial=8)[:there]
+    blocks, fault = decode_until_fault(OpusDecoder(), [stream(), cut])
+    assert np.array_equal(joined(blocks), samples(stream()))
+    assert isinstance(fault, TruncatedStream)
+
+
+def test_what_lies_behind_the_end_is_no_fault():
+    skeleton = page([b"fishead\0" + bytes(56)], serial=1, flags=FIRST)
+    theirs = page([bytes(100)], serial=1, sequence=1)
+    for rest in (b"TAG" + bytes(125), theirs[:-9], b"Og"):
+        assert np.array_equal(samples(skeleton + stream() + rest), samples(stream()))
+
+
 # --- ends
 
 

@@ -125,9 +125,11 @@ def test_find_header(buffer, expected):
 @pytest.mark.parametrize("at", [*range(6), 70_001, 70_002, 139_980, 139_981, 139_982, 139_983])
 @pytest.mark.parametrize("start", [0, 1, 2])
 @pytest.mark.parametrize("odd", [0, 1])
-def test_a_header_is_found_wherever_it_begins_in_much(at, start, odd):
+@pytest.mark.parametrize("loudest", [b"\0\0", b"\x46\x46", b"\xff\x7f"])
+def test_a_header_is_found_wherever_it_begins_in_much(at, start, odd, loudest):
     header = b"RIFF....WAVEfmt "
     much = bytearray(140_000 + odd)
+    much[1_000:1_002] = loudest
     much[at : at + len(header)] = header
     buffer = bytes(much[: 140_000 + odd])
     if at < start:
@@ -137,9 +139,9 @@ def test_a_header_is_found_wherever_it_begins_in_much(at, start, odd):
         assert find_header(buffer[: at + 15] + b"", start) == (at, False)
 
 
-@pytest.mark.parametrize("odd", [0, 1])
-def test_half_a_header_at_the_end_of_much_is_seen(odd):
-    much = bytes(100_000 + odd)
+@pytest.mark.parametrize("size", [9_000, 9_001, 100_000, 100_001])
+def test_half_a_header_at_the_end_of_much_is_seen(size):
+    much = bytes(size)
     for cut in range(1, 16):
         head = b"RIFF....WAVEfmt "[:cut]
         assert find_header(much + head, 0) == (len(much), False)

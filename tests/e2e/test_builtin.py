@@ -41,3 +41,10 @@ def test_the_demo_sentence_is_saved_and_reads_back(silent_cli, home) -> None:
     samples, rate_hz = read_wav((home / "hello.wav").read_bytes())
     assert rate_hz == 24_000
     assert words(recognised(samples[:, 0], rate_hz)) == words(sentence)
+
+
+def test_nothing_is_kept_for_a_report_to_the_maker_of_the_runtime(silent_cli, home) -> None:
+    done = silent_cli.run("say", "--device", "null", "--", "Hello.")
+    assert done.exit_code == 0, done
+    kept = [path for path in (home / "cache").rglob("*") if path.is_file()]
+    assert [path.name for path in kept] == ["arrivals.jsonl"], kept

@@ -151,6 +151,8 @@ class CallbackStream(_Stream):
         self.active = False  # what was asked for is played to its end
 
     def _ask(self):
+        if self._is_past(self.device.breaks_at_s):
+            self.active = False
         if not self.active or self._is_past(self.device.dies_at_s):
             return
         for _ in range(self.device.burst):

@@ -172,3 +172,26 @@ def test_close_hurries_to_the_device_only_once(make, clock):
     sink.abort()
     sink.close()
     assert stream.calls == ["start", "stop", "close"]
+
+
+def test_device_that_goes_away_is_told_at_once_while_draining(make, clock):
+    sink, _stream = make(breaks_at_s=0.5)
+    sink.start()
+    sink.write(seconds(5.0))
+    sink.end_input()
+    began_at = clock.now()
+    with pytest.raises(DeviceError, match="gone away"):
+        sink.drain(Deadline(clock, 60))
+    assert clock.now() - began_at < 1.0
+    sink.abort()
+    sink.close()
+    assert 0 < sink.report().heard_frames < RATE_HZ
+
+
+def test_device_that_goes_away_is_told_at_once_while_writing(make, clock):
+    sink, _stream = make(policy=BufferPolicy.fixed(0.1), breaks_at_s=0.5)
+    sink.start()
+    sink.write(seconds(1.0))
+    clock.sleep(1.0)
+    with pytest.raises(DeviceError, match="gone away"):
+        sink.write(seconds(1.0, start_s=1.0))

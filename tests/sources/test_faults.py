@@ -155,7 +155,8 @@ STATUSES = {
     401: (AuthError, False, "key"),
     403: (AuthError, False, "key"),
     404: (BadResponse, False, "/v1"),
-    413: (BadResponse, False, "voices"),
+    405: (BadResponse, False, "/v1"),
+    413: (BadResponse, False, "in parts"),
     422: (BadResponse, False, "voices"),
     429: (RateLimited, True, "--retries"),
     500: (BadResponse, True, "log"),
@@ -173,17 +174,58 @@ def test_every_status_has_an_error_and_a_remedy(status):
     assert f"({status})" in fault.message
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 422, 429, 500])
+@pytest.mark.parametrize("status", [400, 401, 404, 405, 422, 429, 500])
 def test_the_server_s_words_are_told(status):
     fault = fault_of_status(status, {}, b'{"error": {"message": "model \\u001b[1mx\\u001b[0m"}}')
     assert fault.message.endswith(f"({status}): model x")
 
 
-@pytest.mark.parametrize("body", [b"", b'{"detail": "Not Found"}', b"<html>404</html>"])
-def test_a_404_that_says_no_more_is_about_the_address(body):
-    fault = fault_of_status(404, {}, body)
-    assert "/audio/speech" in fault.message
+@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'{"detail": "Not Found"}',
+        b"<html>404</html>",
+        b"404 page not found\n",
+        b'{"detail": "Method Not Allowed"}',
+        b'{"error": {"message": "there is nothing at /audio/speech"}}',
+    ],
+)
+def test_a_404_that_names_no_model_is_about_the_address(status, body):
+    fault = fault_of_status(status, {}, body)
+    assert "has no /audio/speech there" in fault.message
     assert "/v1" in fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "remedy"),
+    [
+        ("https://host/v1", "[SSL: WRONG_VERSION_NUMBER] wrong version number", "say http://"),
+        ("https://host/v1", "certificate verify failed: self-signed", "SSL_CERT_FILE"),
+        ("http://host/v1", "certificate verify failed: unable to get issuer", "say https://"),
+    ],
+)
+def test_what_to_do_about_tls_depends_on_who_speaks_it(url, said, remedy):
+    assert remedy in fault_of(of_sdk(httpx2.ConnectError("x"), ssl.SSLError(1, said)), url).remedy
+
+
+def test_a_server_that_hung_up_was_reached():
+    fault = fault_of(BEFORE_THE_BODY["hung up"][0], LABEL)
+    assert "gave no answer in HTTP: Server disconnected" in fault.message
+
+
+def test_the_limit_for_connecting_is_named_as_the_file_has_it():
+    from voicecli.config import FILE_KEYS
+
+    remedy = fault_of(BEFORE_THE_BODY["connect timeout"][0], LABEL).remedy
+    (named,) = (word for word in remedy.split() if "_" in word)
+    assert named in FILE_KEYS
+
+
+def test_how_long_a_server_asks_to_wait_is_told():
+    message = fault_of_status(429, {"retry-after": "90"}, b"{}").message
+    assert message == "the server asks for patience (429), for 90 s"
 
 
 def test_a_404_that_says_more_is_about_the_model():
@@ -254,6 +296,10 @@ def test_how_long_to_wait_by_a_date():
         (b'{"detail": {"error": "nested", "message": "kokoro"}}', "kokoro"),
         (b'{"detail": [{"loc": ["body"], "msg": "field required"}, {"msg": "too long"}]}',
          "field required; too long"),
+        (b'{"detail": [{"loc": ["body", "voice"], "msg": "field required"}]}',
+         "voice: field required"),
+        (b'{"detail": [{"loc": ["body", 0], "msg": "no"}, {"loc": "x", "msg": "y"}]}', "no; y"),
+        (b"{}", ""),
         (b'{"detail": ["a", "b", "c", "d"]}', "a; b; c"),
         (b'{"status": "broken"}', '{"status": "broken"}'),
         (b'{"error": {"code": 7}}', '{"error": {"code": 7}}'),

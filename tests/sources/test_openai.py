@@ -132,6 +132,12 @@ class TestAnswer:
         assert sum(sizes) == len(clear)
         assert max(sizes) <= 1024 * 1024
 
+    @pytest.mark.parametrize("coding", ["br", "gzip, ZSTD"])
+    def test_a_compression_that_nobody_undoes_is_no_sound(self, server, coding):
+        server.reply = Reply(body=bytes(100), headers={"Content-Encoding": coding})
+        message = fails(server.url, BadResponse).message
+        assert f"compressed its answer with {coding.split(', ')[-1].lower()}" in message
+
     def test_a_badly_compressed_answer_is_told(self, server):
         server.reply = Reply(body=b"no gzip", headers={"Content-Encoding": "gzip"})
         assert "compressed" in fails(server.url, BadResponse).message

@@ -15,6 +15,7 @@ from tests.streams.manual import Executor, settle
 from voicecli.codecs import CODECS
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
 from voicecli.streams import decoder as module
+from voicecli.streams import ration
 from voicecli.streams.buffer import BufferFull, StreamClosed
 from voicecli.streams.decoder import AudioStreamDecoder
 from voicecli.streams.framedecoder import FrameDecoder
@@ -203,13 +204,13 @@ def test_what_is_decoded_ahead_is_bounded(executor):
 
 
 def test_a_turn_that_takes_too_long_is_cut_short(monkeypatch, executor):
-    monkeypatch.setattr(module, "_TASK_S", -1.0)
-    monkeypatch.setattr(module, "_LEAST_BYTES", 6_000)
-    monkeypatch.setattr(module, "_PIECE_BYTES", (2_000, 2_000))  # three a turn
+    monkeypatch.setattr(module, "TASK_S", 0.0)
+    monkeypatch.setattr(ration, "TASK_S", 0.0)
+    monkeypatch.setattr(ration, "_LEAST_BYTES", 6_000)
+    monkeypatch.setattr(ration, "_PIECE_BYTES", (2_000, 2_000))  # three a turn
     runs, run = [], module.Turn.run
 
     def watched(self, decoder, limit_s):
-        monkeypatch.setattr(module, "_TASK_S", 0.0)
         run(self, decoder, limit_s)
         runs.append(len(self.undone))
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.streams import noise, tone
+from tests.streams.foreign import Foreign
 from tests.streams.manual import Executor, settle
 from voicecli.codecs import CODECS
 from voicecli.errors import ConfigError, UnsupportedFormat
@@ -429,6 +430,46 @@ def test_without_threads_no_loop_is_needed():
         return [chunk async for chunk in encoder]
 
     assert len(bytes_of(asyncio.run(main()))) == 24_000
+
+
+def test_another_thread_is_refused_also_while_a_stretch_is_away(executor):
+    async def main():
+        encoder = AudioStreamEncoder("pcm", RATE_HZ, 1)
+        encoder.push(frame(10))
+        await settle()
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            await asyncio.to_thread(encoder.push, frame(20))
+        assert encoder.queued_duration == 10 / RATE_HZ
+
+    asyncio.run(main())
+
+
+def test_where_no_thread_is_to_be_had_the_iteration_says_so(monkeypatch):
+    class Exhausted:
+        def submit(self, *_):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(module, "shared_executor", Exhausted)
+
+    async def main():
+        async with AudioStreamEncoder("pcm", RATE_HZ, 1) as encoder:
+            encoder.push(frame(10))
+            with pytest.raises(RuntimeError, match="can't start"):
+                await anext(encoder)
+
+    asyncio.run(main())
+
+
+def test_frames_of_another_library_are_encoded_as_they_are():
+    async def main():
+        encoder = AudioStreamEncoder("pcm", RATE_HZ, 2)
+        samples = noise(30, 2)
+        encoder.push(Foreign(bytearray(samples.tobytes()), RATE_HZ, 2, 20))
+        encoder.flush()
+        return bytes_of([chunk async for chunk in encoder]), samples[:20].tobytes()
+
+    got, expected = asyncio.run(main())
+    assert got == expected
 
 
 def test_an_abandoned_loop_is_no_trouble(executor, capfd):

@@ -9,7 +9,7 @@ import weakref
 import pytest
 
 from voicecli.streams import executor
-from voicecli.streams.executor import CostMeter, PassBudget, pass_budget, shared_executor
+from voicecli.streams.executor import PassBudget, pass_budget, shared_executor
 
 
 def test_there_is_one_pool_of_a_few_threads():
@@ -54,45 +54,6 @@ def test_forgetting_makes_room_for_a_new_pool(monkeypatch):
         executor._lock.release()
 
 
-def test_cost_is_assumed_then_measured():
-    meter = CostMeter()
-    assumed = meter.bytes_in(0.001, least=1, most=1 << 20)
-    assert assumed == 4_000
-    meter.add(100, 1.0)  # bytes that did not tell the codec yet
-    meter.add(100, 1.0, "opus")  # a decoder's set-up
-    assert meter.bytes_in(0.001, least=1, most=1 << 20) == assumed
-    for _ in range(100):
-        meter.add(10_000, 0.1)
-    assert meter.bytes_in(0.001, least=1, most=1 << 20) == pytest.approx(100, rel=0.02)
-
-
-def test_cost_follows_what_changes():
-    meter = CostMeter()
-    for _ in range(100):
-        meter.add(10_000, 0.1, "mp3")
-    for _ in range(100):
-        meter.add(10_000, 0.001)
-    assert meter.bytes_in(0.001, least=1, most=1 << 20) == pytest.approx(10_000, rel=0.05)
-
-
-def test_the_codec_tells_what_is_assumed():
-    meters = {name: CostMeter() for name in ("opus", "mp3", "aac", "flac", "wav")}
-    for name, meter in meters.items():
-        meter.add(100, 1.0, name)
-    sizes = [meter.bytes_in(0.001, least=1, most=1 << 20) for meter in meters.values()]
-    assert sizes == sorted(sizes)
-    assert sizes[-1] > 100_000  # it is only looked at, or resampled
-
-
-def test_bytes_stay_within_their_bounds():
-    meter = CostMeter()
-    assert meter.bytes_in(0, least=256, most=1024) == 256
-    assert meter.bytes_in(1, least=256, most=1024) == 1024
-    for _ in range(50):
-        meter.add(10_000, 0.0, "mp3")  # a clock too coarse to see it
-    assert meter.bytes_in(0.001, least=256, most=1024) == 1024
-
-
 def test_a_budget_is_renewed_with_the_next_pass():
     async def main():
         budget = PassBudget(asyncio.get_running_loop())
@@ -107,6 +68,22 @@ def test_a_budget_is_renewed_with_the_next_pass():
         assert budget.is_spent
         await asyncio.sleep(0)
         assert not budget.is_spent
+
+    asyncio.run(main())
+
+
+def test_trifles_add_up_and_are_renewed_together():
+    async def main():
+        budget = PassBudget(asyncio.get_running_loop())
+        passes = 0
+        while not budget._renewing:
+            budget.spend(0.0001)
+            passes += 1
+            await asyncio.sleep(0) if not budget._renewing else None
+        assert passes > 3
+        await asyncio.sleep(0)
+        budget.spend(0.0035)
+        assert not budget.is_spent  # all of it was there again
 
     asyncio.run(main())
 

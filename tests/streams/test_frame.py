@@ -5,7 +5,9 @@ from array import array
 import numpy as np
 import pytest
 
-from voicecli.streams.frame import AudioFrame, frame_of, pcm_of
+from tests.streams.foreign import Foreign
+from voicecli.codecs import make_decoder
+from voicecli.streams.frame import AudioFrame, as_frame, frame_of, pcm_of
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
@@ -104,3 +106,30 @@ def test_repr_tells_the_shape_and_not_the_samples():
     assert repr(AudioFrame.create(24_000, 1, 240)) == (
         "AudioFrame(sample_rate=24000, num_channels=1, samples_per_channel=240)"
     )
+
+
+def test_notes_stay_with_their_frame():
+    frame, other = AudioFrame(b"\0\0", 8_000, 1), frame_of(np.zeros((1, 1), np.int16), 8_000)
+    frame.userdata["text"] = "well"
+    assert frame.userdata == {"text": "well"}
+    assert other.userdata == {}
+    assert AudioFrame(b"", 8_000, 1, userdata=frame.userdata).userdata is frame.userdata
+
+
+def test_a_frame_is_a_wav_file():
+    samples = np.arange(-6, 6, dtype=np.int16).reshape(6, 2)
+    decoder = make_decoder("wav")
+    (pcm,) = decoder.feed(AudioFrame.from_numpy(samples, 44_100).to_wav_bytes()) + decoder.flush()
+    assert pcm.rate_hz == 44_100
+    assert np.array_equal(pcm.samples, samples)
+
+
+def test_a_frame_of_another_library_is_viewed_up_to_its_length():
+    data = bytearray(np.arange(8, dtype=np.int16).tobytes())
+    frame = as_frame(Foreign(data, 16_000, 2, 3))
+    assert (frame.sample_rate, frame.num_channels, frame.samples_per_channel) == (16_000, 2, 3)
+    data[0] = 9
+    assert list(frame.data) == [9, 1, 2, 3, 4, 5]
+    assert as_frame(frame) is frame
+    with pytest.raises(ValueError):
+        as_frame(Foreign(data, 16_000, 2, 5))

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from tests.streams.foreign import Foreign
 from tests.streams.loops import SkewedClock, virtual_time
 from voicecli.audio import AudioFormat
 from voicecli.errors import DeviceError
@@ -485,6 +486,15 @@ def test_a_frame_of_another_shape_is_refused(scene, frame):
             await source.capture_frame(frame)
 
     scene.run(main)
+
+
+def test_frames_of_another_library_are_played_as_they_are(scene):
+    async def main(clock, source_of):
+        async with source_of() as source:
+            await source.capture_frame(Foreign(bytearray(2 * RATE_HZ), RATE_HZ, 1, RATE_HZ // 2))
+            return source.queued_duration
+
+    assert scene.run(main) == 0.5
 
 
 def test_the_callers_memory_may_be_reused(scene):

@@ -62,6 +62,11 @@ class Running:
         self._process = process
         self.started = started
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
     def ended(self) -> bool:
         """Whether the process is gone."""
         return self._process.poll() is not None

@@ -57,12 +57,15 @@ stream.abort(); stream.close()
 
 
 def pacat(server: SoundServer, samples: NDArray[np.int16], *, rate_hz: int = 48_000) -> None:
-    """Play (frames,) or (frames, channels) with PulseAudio's own client, to the end."""
+    """Play (frames,) or (frames, channels) with PulseAudio's own client, to the end.
+
+    It has half a second in hand, so that what is heard is what was given also where
+    the machine is busy.
+    """
     channels = 1 if samples.ndim == 1 else samples.shape[1]
     subprocess.run(
         ["pacat", "--playback", f"--rate={rate_hz}", f"--channels={channels}", "--format=s16le",
-         "--raw",
-         "--latency-msec=50"],
+         "--raw", "--latency-msec=500"],
         env=server.environment(), input=samples.tobytes(), check=True, timeout=60,
     )  # fmt: skip
 

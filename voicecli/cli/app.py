@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from voicecli import __version__
 from voicecli.cli.arguments import with_optional_values
 from voicecli.cli.help import Command, Group, examples
-from voicecli.cli.output import abandon_stdout, defect, flush, tell_error
+from voicecli.cli.output import abandon, defect, flush, tell_error, tolerate_locale
 from voicecli.errors import ExitStatus, VoiceError
 
 EPILOG = """Start with:
@@ -120,6 +121,7 @@ def run(argv: list[str]) -> int:
 
 def _run(argv: list[str]) -> int:
     status: object = ExitStatus.OK
+    tolerate_locale()
     is_named = bool(argv) and argv[0] in COMMANDS and _COMPLETING not in os.environ
     try:
         app = make_app(argv[0] if is_named else None)
@@ -127,7 +129,7 @@ def _run(argv: list[str]) -> int:
     except SystemExit as exit_:
         status = exit_.code
         if isinstance(exit_.__context__, BrokenPipeError):  # for which typer exits with 1
-            abandon_stdout()
+            abandon(sys.stdout)
             status = ExitStatus.OK
     finally:
         flush()

@@ -11,7 +11,7 @@ from voicecli.bench import answers, comparison, report
 from voicecli.bench.cases import Outcome
 from voicecli.cli import benchplan
 from voicecli.cli import wishes as checked
-from voicecli.cli.measuring import exit_status, show, take, terminable
+from voicecli.cli.measuring import dying_of, exit_status, show, take, terminable
 from voicecli.cli.output import print_json, print_text, tell
 from voicecli.cli.settings import buffer_policy
 from voicecli.config import find_config
@@ -83,7 +83,8 @@ def run_bench(wishes: Wishes) -> int:
 def _measure(wishes: Wishes, config: Config) -> _Measurement:
     texts = checked.texts(wishes)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(terminable())  # a server of our own must not outlive us
+        # A server of our own must not outlive us.
+        stack.enter_context(terminable(dying_of))
         recording = benchplan.recording(wishes)
         device = checked.device(wishes, config)
         found = benchplan.servers(wishes, config, stack)

@@ -25,6 +25,7 @@ OLDEST_PYTHON = (3, 11)
 
 TEST_FORMAT = AudioFormat(rate_hz=24_000, channels=1)
 TEST_S = 0.2
+_NOT_FOUND = 404
 _PATIENCE_S = 3.0
 """How long a device may take over 0.2 s of silence; sleeping Bluetooth needs a second or two."""
 
@@ -88,19 +89,28 @@ def _host(endpoint: Endpoint) -> str:
 
 
 def server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
-    """Whether the endpoint answers: its list of models is asked for, nothing is spoken."""
+    """Whether the endpoint answers: its list of models is asked for, nothing is spoken.
+
+    Many servers have none. Whether there is speech at all then shows in how a GET of
+    /audio/speech is refused: with 404 by those that have nothing there.
+    """
     from voicecli.sources.faults import fault_of_status  # noqa: PLC0415  with it
     from voicecli.sources.fetch import fetch  # noqa: PLC0415  urllib
 
     began = time.monotonic()
+    url, key = endpoint.base_url, endpoint.api_key
     try:
-        answer = fetch(f"{endpoint.base_url}/models", endpoint.api_key, timeout_s=timeout_s)
+        answer = fetch(f"{url}/models", key, timeout_s=timeout_s)
+        is_bare = answer.status == _NOT_FOUND
+        if is_bare:
+            began = time.monotonic()
+            answer = fetch(f"{url}/audio/speech", key, timeout_s=timeout_s)
     except VoiceError as error:
         return failed("endpoint", error)
     told = f"{endpoint.label} answers in {(time.monotonic() - began) * 1e3:.0f} ms"
     if answer.status in (401, 403):
         return failed("endpoint", fault_of_status(answer.status, answer.headers, answer.body))
-    if answer.status == 404:  # noqa: PLR2004  RFC 9110; many servers have no list of models
+    if is_bare and answer.status != _NOT_FOUND:
         return Finding("endpoint", "ok", f"{told} (it lists no models)")
     if answer.status >= 300:  # noqa: PLR2004  RFC 9110
         fault = fault_of_status(answer.status, answer.headers, answer.body)

@@ -23,6 +23,17 @@ class Command(TyperCommand):
     typer does that itself only by way of rich, which takes 50 ms to import.
     """
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse; where a text was taken for an option, tell how to say it."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:  # typer keeps the class to itself
+            is_unknown = type(error).__name__ == "NoSuchOption" and not vars(error)["possibilities"]
+            if is_unknown and any(param.nargs == -1 for param in self.params):
+                said = f'as in {ctx.command_path} -- "-5 degrees"'
+                vars(error)["message"] += f"; text that begins with a dash goes {said}"
+            raise
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the groups, in the order of their first options."""
         _write_options(self, ctx, formatter)

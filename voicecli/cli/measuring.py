@@ -17,7 +17,7 @@ from voicecli.cli.progress import StatusLine, wants_progress
 from voicecli.errors import ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from voicecli.bench.cases import Case
     from voicecli.bench.report import Column
@@ -61,12 +61,15 @@ def run_benchmark(
 
 
 def take(outcomes: Sequence[Outcome], runs: int, warmups: int, *, quiet: bool) -> bool:
-    """Run all cases with a line on the terminal; whether an interrupt, or SIGTERM, ended it early.
+    """Run all cases with a line on the terminal; whether an interrupt ended it early.
 
-    What was measured by then is in the outcomes.
+    SIGTERM and SIGHUP are interrupts as well. What was measured by then is in the outcomes.
     """
     began = time.monotonic()
-    with StatusLine(wanted=wants_progress(quiet=quiet)) as line, terminable():
+    with (
+        StatusLine(wanted=wants_progress(quiet=quiet)) as line,
+        terminable(lambda _: KeyboardInterrupt()),
+    ):
 
         def on_progress(done: int, total: int, outcome: Outcome) -> None:
             line.show(_progress(done, total, outcome, time.monotonic() - began))
@@ -91,17 +94,30 @@ def _progress(done: int, total: int, outcome: Outcome, elapsed_s: float) -> str:
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """Let SIGTERM be an interrupt: what was started has to be ended, what was measured told."""
+def terminable(raised: Callable[[int], BaseException]) -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise what ``raised`` makes of their number.
 
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
+    They would end the process at once, and leave behind what it started. nohup's wish
+    not to hear of SIGHUP stands.
+    """
 
-    previous = signal.signal(signal.SIGTERM, interrupt)
+    def stop(number: int, _frame: object) -> None:
+        raise raised(number)
+
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def dying_of(number: int) -> SystemExit:
+    """The end by a signal that came before there was anything to tell, as a shell puts it."""
+    return SystemExit(128 + number)
 
 
 def exit_status(

@@ -20,6 +20,8 @@ def _known_format(value: str | None) -> str | None:
 
 
 def _known_suffix(path: Path | None) -> Path | None:
+    if path is not None and str(path) == "-":
+        raise typer.BadParameter("name a file; nothing is saved to standard output")
     if path is None or not path.suffix:
         return path
     from voicecli.codecs.registry import CODECS, codec_for_suffix  # noqa: PLC0415  only for --save

@@ -7,6 +7,7 @@ and changes no exit status.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from voicecli.errors import SaveError, VoiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TextIO
 
 
 def tell(message: str) -> None:
@@ -34,8 +36,10 @@ def tell_error(error: VoiceError) -> None:
 def _say(line: str) -> None:
     if sys.stderr is None:  # print would take standard output instead
         return
-    with contextlib.suppress(OSError):
+    try:
         print(line, file=sys.stderr, flush=True)
+    except OSError:
+        abandon(sys.stderr)
 
 
 def defect(error: Exception) -> VoiceError:
@@ -86,17 +90,31 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        abandon_stdout()
+        abandon(sys.stdout)
     except OSError as error:
-        abandon_stdout()
+        abandon(sys.stdout)
         raise SaveError(f"cannot write standard output: {error.strerror or error}") from error
 
 
-def abandon_stdout() -> None:
-    """Let what is left in standard output go nowhere, so that nothing stumbles over it at exit."""
+def abandon(stream: TextIO) -> None:
+    """Let what is left in a standard stream go nowhere, so that nothing stumbles over it at exit.
+
+    The interpreter would end with 120, whatever status was meant.
+    """
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def tolerate_locale() -> None:
+    """Let standard output write ``?`` for what its encoding, such as Latin-1, has no bytes for.
+
+    A table with a dash in it must not end a benchmark. UTF-8 is left as it is, since it
+    may carry the names of files that are no text; so is standard error, which escapes.
+    """
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+        stream.reconfigure(errors="replace")
 
 
 def summarise(metrics: dict[str, Any]) -> str:

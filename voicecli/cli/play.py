@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voicecli.cli import options
 from voicecli.cli.running import Records, failing_as_json, run_session
-from voicecli.cli.settings import playback_settings
+from voicecli.cli.settings import check_folder, playback_settings
 from voicecli.config import find_config
 from voicecli.session.fetcher import FetchLimits
 
@@ -55,9 +56,15 @@ def play(
     """
     if file == STDIN and sys.stdin is not None and sys.stdin.isatty():
         raise typer.BadParameter("nothing to play: pipe audio into it, or name a file")
+    if "://" in file and not Path(file).exists():
+        raise typer.BadParameter(
+            f"it plays files; for an address: curl -sN {file} | voicecli play -"
+        )
     records = Records(save, None, event_log, json_, quiet, verbose, fail_on_underrun)
     with failing_as_json(records):
         config = find_config(os.environ)
+        if no_play:
+            check_folder(save)
     settings = playback_settings(
         config,
         expected_format=format,

@@ -93,8 +93,7 @@ def _tell_result(
     if not records.quiet and (metrics["audio_s"] or result.error is None):
         tell(summarise(metrics))
     if records.verbose:
-        tell(_timings(metrics))
-        for line in [*_ledger(metrics["underruns"]), *_bar(metrics)]:
+        for line in [*_timings(metrics), *_ledger(metrics["underruns"]), *_bar(metrics)]:
             tell(line)
     if result.error is not None and result.interrupted_at is None:
         tell_error(result.error)
@@ -102,10 +101,11 @@ def _tell_result(
         tell_error(late_error)
 
 
-def _timings(metrics: dict[str, Any]) -> str:
+def _timings(metrics: dict[str, Any]) -> Iterator[str]:
     names = ("launch_to_request", "ttfb", "first_frame", "ttfa", "ttfa_audible", "generation")
     parts = [f"{name} {metrics[f'{name}_ms']:.0f} ms" for name in names if metrics[f"{name}_ms"]]
-    return ", ".join(parts)
+    if parts:
+        yield ", ".join(parts)
 
 
 def _ledger(underruns: dict[str, Any]) -> Iterator[str]:

@@ -158,10 +158,10 @@ def _saver(records: Records, run_id: str, started_wall_s: float) -> Saver | None
 
 @contextlib.contextmanager
 def _cancelling(session: Session) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the session; the second one leaves at once.
+    """Let Ctrl-C, SIGTERM and SIGHUP end the session; the second one leaves at once.
 
     Once asked, that holds until the process ends: whoever asks twice may well
-    do so while the report is written.
+    do so while the report is written. nohup's wish not to hear of SIGHUP stands.
     """
     asked: list[int] = []
 
@@ -173,7 +173,10 @@ def _cancelling(session: Session) -> Iterator[None]:
         asked.append(number)
         session.cancel()
 
-    previous = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:

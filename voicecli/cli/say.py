@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,8 @@ from voicecli.cli import options
 from voicecli.cli.help import ARGUMENTS, PATIENCE, VOICE
 from voicecli.cli.output import tell
 from voicecli.cli.running import Records, failing_as_json, run_session
-from voicecli.cli.settings import playback_settings
+from voicecli.cli.settings import check_folder, playback_settings
+from voicecli.cli.spoken import spoken_text, unicode_of
 from voicecli.config import find_config
 from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.history import History, Kind
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from voicecli.session import Session
     from voicecli.sources.base import ByteSource
 
-STDIN = "-"
 DEFAULT_FORMAT = "pcm"
 """Nothing to decode, nothing to wait for; servers that cannot do it answer in what they can."""
 
@@ -40,6 +39,8 @@ EXAMPLES = """Examples:
   voicecli say --base-url http://localhost:8880/v1 --voice af_bella --format opus "Hi."
 
   voicecli say --file chapter.txt --save chapter.wav --no-play
+
+  voicecli say -- "- text that begins with a dash"
 """
 
 
@@ -125,7 +126,7 @@ def say(
     api.openai.com if $OPENAI_API_KEY is set, else the built-in voice: English,
     offline, no key.
     """
-    words = _text(text or [], file)
+    words = spoken_text(text or [], file)
     fields = _extra(extra or [])
     if trace_audio and trace is None:
         raise typer.BadParameter("--trace-audio goes with --trace FILE")
@@ -134,6 +135,8 @@ def say(
     )
     with failing_as_json(records):
         config = find_config(os.environ)
+        if no_play:
+            check_folder(save)
         choice = EndpointChoice(
             base_url, profile, model, voice, format, speed, instructions, fields
         )
@@ -183,37 +186,6 @@ def say(
     raise typer.Exit(status)
 
 
-def _text(words: list[str], file: Path | None) -> str:
-    """The text to speak. Raises a usage error where there is none, or more than one."""
-    if file is not None and words:
-        raise typer.BadParameter("give the text or --file, not both")
-    if file is not None and str(file) != STDIN:
-        try:
-            text = file.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}") from error
-    elif words and words != [STDIN]:
-        text = _unicode(" ".join(words))
-    elif words or file is not None or not (sys.stdin is None or sys.stdin.isatty()):
-        text = _piped()
-    else:
-        raise typer.BadParameter('nothing to say: give a text, as in voicecli say "Hello."')
-    if not text.strip():
-        raise typer.BadParameter("nothing to say: the text is empty")
-    return text.strip()
-
-
-def _piped() -> str:
-    """The whole of standard input."""
-    if sys.stdin is None:
-        raise typer.BadParameter("cannot read standard input: it is closed")
-    try:
-        return sys.stdin.buffer.read().decode("utf-8", errors="replace")
-    except OSError as error:
-        why = error.strerror or error
-        raise typer.BadParameter(f"cannot read standard input: {why}") from error
-
-
 def _extra(pairs: list[str]) -> dict[str, Any]:
     """``KEY=JSON`` pairs; a value that is no JSON is taken as the string it is."""
     fields: dict[str, Any] = {}
@@ -224,7 +196,7 @@ def _extra(pairs: list[str]) -> dict[str, Any]:
         try:
             fields[key] = json.loads(value, parse_constant=_no_json)
         except (ValueError, RecursionError):
-            fields[key] = _unicode(value)
+            fields[key] = unicode_of(value)
     return fields
 
 
@@ -237,11 +209,11 @@ def _request(text: str, endpoint: Endpoint) -> SpeechRequest:
     wanted = endpoint.response_format or DEFAULT_FORMAT
     return SpeechRequest(
         text=text,
-        voice=_unicode(endpoint.voice),
-        model=_unicode(endpoint.model),
+        voice=unicode_of(endpoint.voice),
+        model=unicode_of(endpoint.model),
         response_format="pcm" if endpoint.is_builtin else wanted,
         speed=endpoint.speed,
-        instructions=endpoint.instructions and _unicode(endpoint.instructions),
+        instructions=endpoint.instructions and unicode_of(endpoint.instructions),
         extra_body=endpoint.extra_body,
     )
 
@@ -251,8 +223,3 @@ def _builtin(request: SpeechRequest, session: Session) -> ByteSource:
     from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415  loads slowly
 
     return BuiltinSource(request, VoiceCache(), session.spawn)
-
-
-def _unicode(argument: str) -> str:
-    """An argument without what is no text: bytes that the locale could not decode."""
-    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from voicecli.config import AUTO
+from voicecli.errors import SaveError
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.playback.speaker import NULL_DEVICE, SpeakerSettings
 from voicecli.session import SessionSettings
@@ -12,6 +13,7 @@ from voicecli.session.fetcher import FetchLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from voicecli.config import Config
     from voicecli.playback.policy import Policy
@@ -58,6 +60,18 @@ def playback_settings(
         without_device=keeps_audio,
         expected_format=expected_format,
     )
+
+
+def check_folder(save: Path | None) -> None:
+    """See that there is a folder for a file that is all that is wanted.
+
+    Where something is to be heard it is heard, whatever becomes of the file.
+
+    Raises:
+        SaveError: there is none, so that nothing need be asked for.
+    """
+    if save is not None and not save.parent.is_dir():
+        raise SaveError(f"cannot save {save}: there is no folder {save.parent}")
 
 
 def buffer_policy(buffer_ms: float | Literal["auto"]) -> Policy:

@@ -10,7 +10,8 @@ unless the last block tells its padding itself, as those of our own encoder do
 (`voicecli.codecs.endmark`).
 
 SBR (HE-AAC) is not in the ADTS header either: rate and frames per block come
-from the decoded block.
+from the decoded block. So do the channels: mono with SBR comes as two that are
+alike, because parametric stereo may begin with any frame.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class AacDecoder(PushDecoder):
     Streams laid end to end are told apart by a change of rate, channels or
     profile, by the end mark of our encoder, and by the name of FFmpeg's; other
     seams play the second stream's priming. ID3 tags do not count as seams: HLS
-    puts one before each segment. Damaged frames become silence of their length.
+    puts one before each segment. Damaged frames become silence of their length;
+    those whose header is, and is not recognised, are left out.
     """
 
     def __init__(self) -> None:

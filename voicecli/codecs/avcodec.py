@@ -17,6 +17,7 @@ import av
 import numpy as np
 
 from voicecli.audio import Pcm
+from voicecli.codecs.base import RATES_HZ
 from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ MAX_CHANNELS = 8
 
 _DTYPES = {"s16": np.int16, "s32": np.int32, "flt": np.float32}
 _S32_TO_FLOAT = np.float32(2.0**-31)
+_LOUDEST = np.float32(1024.0)
+"""Float samples beyond this (60 dB over full scale, NaN, infinity) are damage, not sound."""
 
 
 class PacketDecoder:
@@ -49,23 +52,35 @@ class PacketDecoder:
         extradata: bytes | None = None,
         options: Mapping[str, str] | None = None,
     ) -> None:
-        self._context: Any = av.CodecContext.create(name, "r")
-        self._context.thread_count = 1
-        self._context.thread_type = "NONE"
-        self._context.options = dict(options or {})
-        if extradata is not None:
-            self._context.extradata = extradata
+        self._name = name
+        self._extradata = extradata
+        self._options = dict(options or {})
+        self._context = self._new_context()
+
+    def _new_context(self) -> Any:
+        context: Any = av.CodecContext.create(self._name, "r")
+        context.thread_count = 1
+        context.thread_type = "NONE"
+        context.options = self._options
+        if self._extradata is not None:
+            context.extradata = self._extradata
+        return context
 
     def decode(self, packet: bytes) -> list[Pcm]:
         """Samples of one packet; bytes after a whole frame are ignored.
 
         Raises:
-            CorruptStream: libav refuses the packet.
+            CorruptStream: libav refuses the packet, or makes of it what is no sound.
         """
         try:
-            return [_to_pcm(frame) for frame in self._context.decode(_padded(packet))]
+            blocks = [_to_pcm(frame) for frame in self._context.decode(_padded(packet))]
         except av.FFmpegError as refusal:
             raise CorruptStream(f"the audio data is damaged ({refusal.strerror})") from refusal
+        if not all(map(_is_sound, blocks)):
+            # What one packet puts into the filters of SBR, flushing leaves there for good.
+            self._context = self._new_context()
+            raise CorruptStream("the audio data is damaged (it decodes to no numbers)")
+        return blocks
 
     def reset(self) -> None:
         """Forget overlap and bit reservoir, as before the first packet."""
@@ -84,6 +99,13 @@ def _padded(data: bytes) -> Any:
     return packet
 
 
+def _is_sound(pcm: Pcm) -> bool:
+    samples = pcm.samples
+    if samples.dtype == np.int16 or not len(samples):
+        return True
+    return bool(np.abs(samples).max() <= _LOUDEST)  # False for NaN as well
+
+
 def _to_pcm(frame: Any) -> Pcm:
     """One libav frame as a block.
 
@@ -95,6 +117,8 @@ def _to_pcm(frame: Any) -> Pcm:
     channels, count = frame.layout.nb_channels, frame.samples
     if channels > MAX_CHANNELS:
         raise CorruptStream(f"the audio data claims {channels} channels")
+    if frame.sample_rate not in RATES_HZ:
+        raise CorruptStream(f"the audio data claims {frame.sample_rate} Hz")
     samples: Samples
     if channels == 1 or frame.format.is_packed:
         samples = np.frombuffer(frame.planes[0], dtype, count * channels).reshape(-1, channels)

@@ -22,7 +22,8 @@ What every implementation keeps, and ``tests/codecs/test_contract.py`` checks:
   before the fault have been returned by then: a ``feed`` that has both returns
   the samples, says so by ``fault`` and raises from the next call.
 - After an exception other than that, or after ``flush``, the decoder is spent.
-- Memory is bounded whatever the bytes say: a length field is a claim, not a size.
+- Memory is bounded whatever the bytes say: a length field is a claim, not a size,
+  and a rate outside `RATES_HZ` is damage.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Pcm
     from voicecli.errors import DecodeError
+
+
+RATES_HZ = range(1_000, 768_001)
+"""Rates that are believed, in Hz: sound at 1 Hz would become 48,000 times as much at a device's."""
 
 
 class Decoder(Protocol):

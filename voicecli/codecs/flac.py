@@ -42,6 +42,7 @@ _LONGEST_TAG_HEADER_BYTES = 32
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")  # a frame's
 # The marker with the header of a STREAMINFO block behind it.
 _NEXT_STREAM = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
+_NEXT_MARKERS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # the same, spelt out
 _TAG = re.compile(rb"ID3|TAG|APETAGEX")
 _LONGEST_BOUNDARY = 8
 
@@ -222,7 +223,7 @@ class FlacDecoder(PushDecoder):
                 if self._ahead_bytes >= limit:
                     return _Span(limit, sure=False)
                 if self._all_in:
-                    return _Span(self._ahead_bytes, sure=False)
+                    return self._find_cut_marker() or _Span(self._ahead_bytes, sure=False)
                 at = max(at, self._ahead_bytes - (_LONGEST_BOUNDARY - 1))
                 yield None
                 continue
@@ -238,6 +239,15 @@ class FlacDecoder(PushDecoder):
                 if following is not None and following.continues(header):
                     return _Span(at, following)
             at += 1
+
+    def _find_cut_marker(self) -> _Span | None:
+        """A frame up to the end of the bytes, less what they have of another stream's marker."""
+        for there in range(_LONGEST_BOUNDARY - 1, 0, -1):
+            size_bytes = self._ahead_bytes - there
+            begun = tuple(marker[:there] for marker in _NEXT_MARKERS)
+            if self._buffer.endswith(begun) and crc16(self._peek(size_bytes)) == 0:
+                return _Span(size_bytes)
+        return None
 
     def _decode(
         self, codec: PacketDecoder, packet: bytes, info: StreamInfo, *, sure: bool

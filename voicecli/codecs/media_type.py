@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from voicecli.codecs.base import RATES_HZ
+
 MEDIA_TYPES: dict[str, str] = {
     "audio/pcm": "pcm",
     "audio/x-pcm": "pcm",
@@ -29,7 +31,6 @@ MEDIA_TYPES: dict[str, str] = {
 }
 """Media types, in lower case, and the codec each names."""
 
-_RATES_HZ = range(1_000, 768_001)
 _CHANNELS = range(1, 65)
 
 
@@ -54,7 +55,7 @@ class MediaType:
     @property
     def rate_hz(self) -> int | None:
         """The parameter ``rate``, None where it is absent or no rate."""
-        return self._number("rate", _RATES_HZ)
+        return self._number("rate", RATES_HZ)
 
     @property
     def channels(self) -> int | None:

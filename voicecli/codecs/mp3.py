@@ -161,8 +161,8 @@ class Mp3Decoder(PushDecoder):
 
     Files laid end to end are each trimmed by their own info tag. A file that
     holds fewer frames than its tag counts was cut; the count is not believed
-    where it is 0, nor in a file without tag. Damaged frames become silence of
-    their length.
+    where it is 0, nor in a file without tag. Damaged frames become silence of their
+    length; those whose header is, and is not recognised, are left out.
     """
 
     def __init__(self) -> None:

@@ -166,6 +166,8 @@ class FrameReader:
         at = self._at + header.frame_bytes
         behind = bytes(self._buffer[at : at + self._syntax.header_bytes])
         if len(behind) < self._syntax.header_bytes:
+            if final and self._synced:  # in the place of a frame it is one, if cut
+                return None if at > len(self._buffer) else True
             return at == len(self._buffer) if final else None
         if behind[:3] in {b"ID3", b"TAG", b"APE"}:
             return True

@@ -79,6 +79,8 @@ class OggDemuxer:
     """
 
     damaged_pages: int = 0
+    orphaned_pages: int = 0
+    """Whole pages, behind those of a stream that was seen to begin, of one that was not."""
     _buffer: bytearray = field(default_factory=bytearray)
     _open: PageHeader | None = None  # at the front of the buffer
     _eager: bool = False  # that page: its packets are not waited for
@@ -92,6 +94,13 @@ class OggDemuxer:
         if len(self._buffer) < self._needed:
             return []
         return self._advance()
+
+    @property
+    def holds_strange_page(self) -> bool:
+        """Whether there is the beginning of a page, of a stream that was not seen to begin yet."""
+        if not self._buffer.startswith(CAPTURE):
+            return False
+        return self._open is None or self._open.serial not in self._streams
 
     def flush(self) -> list[Page]:
         """Say that no more bytes will come; return what the unfinished last page holds.
@@ -176,6 +185,8 @@ class OggDemuxer:
                 self._give(page, len(page.ends), pages, vouched=True)
                 if page.tail_at < page.size:
                     self._streams[page.serial].keep(page, bytes(buffer[page.tail_at : page.size]))
+            elif self._streams:
+                self.orphaned_pages += 1
             del buffer[: page.size]
             self._open = None
             self._needed = 0

@@ -185,15 +185,17 @@ class OpusDecoder(PushDecoder):
         self._rate_hz = rate_hz
         self._demuxer = OggDemuxer()
         self._link: _Link | None = None
-        self._stranger: str | None = None  # a codec seen where Opus was looked for
+        self._stranger: str | None = None  # a codec where a link of the chain was looked for
         self._refused = 0
         self._decoded = 0
         self._broken_off = False  # a link of the chain had no end
+        self._cut_short = False  # the bytes end inside a link's first page
 
     def _push(self, data: bytes) -> Iterator[Pcm]:
         yield from self._take_all(self._demuxer.feed(data))
 
     def _finish(self) -> Iterator[Pcm]:
+        self._cut_short = self._demuxer.holds_strange_page
         yield from self._take_all(self._demuxer.flush())
         self._leave_link()
         if fault := self._verdict():
@@ -201,12 +203,22 @@ class OpusDecoder(PushDecoder):
 
     def _verdict(self) -> DecodeError | None:
         """What is wrong with the stream as a whole."""
+        if fault := self._unsupported():
+            return fault
         if self._link is None:
-            return self._unsupported() or CorruptStream("there is no Ogg Opus in the stream")
+            return CorruptStream("there is no Ogg Opus in the stream")
         if self._refused and not self._decoded:
             return CorruptStream("not one Opus packet of the stream could be decoded")
         if self._broken_off:
             return TruncatedStream("the Opus stream ended without its last page")
+        return self._unplayed()
+
+    def _unplayed(self) -> DecodeError | None:
+        """What came behind a whole link, and is known to have been another."""
+        if self._demuxer.orphaned_pages:
+            return CorruptStream("a part of the Ogg stream lost its first page and was not played")
+        if self._cut_short:
+            return TruncatedStream("the Opus stream ended inside the first page of its next part")
         return None
 
     def _unsupported(self) -> UnsupportedFormat | None:
@@ -224,7 +236,7 @@ class OpusDecoder(PushDecoder):
                     self._link.take(page)
                     if page.last:
                         yield from self._render()  # a trimmed end must not move to what follows
-                elif self._link is None and (fault := self._unsupported()):
+                elif fault := self._unsupported():
                     raise fault
         except DecodeError:
             yield from self._render()
@@ -242,8 +254,10 @@ class OpusDecoder(PushDecoder):
         packet = page.packets[0] if page.packets else b""
         codec = codec_of(packet)
         if codec != "Opus":
-            self._stranger = self._stranger or codec or "an unknown codec"
+            if self._link is None or self._link.ended:
+                self._stranger = self._stranger or codec or "an unknown codec"
             return
+        self._stranger = None
         yield from self._render()
         self._leave_link()
         self._link = _Link(page.serial, OpusHead.parse(packet), self._rate_hz)

@@ -23,18 +23,14 @@ class PushDecoder(ABC):
 
     def __init__(self) -> None:
         self._latest: Pcm | None = None
-        self._fault: DecodeError | None = None
+        self.fault: DecodeError | None = None
+        """What the next call raises, since the latest had blocks to return first."""
         self._ended = False
 
     @property
     def format(self) -> AudioFormat | None:
         """Format of the latest block, or None before the first."""
         return self._latest.format if self._latest is not None else None
-
-    @property
-    def fault(self) -> DecodeError | None:
-        """What the next call raises, since the latest had blocks to return first."""
-        return self._fault
 
     def feed(self, data: bytes) -> list[Pcm]:
         """Take bytes of any length, return the blocks that became decodable.
@@ -63,14 +59,14 @@ class PushDecoder(ABC):
         return self._collect(blocks)
 
     def _collect(self, blocks: Iterator[Pcm]) -> list[Pcm]:
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         collected: list[Pcm] = []
         try:
             for block in blocks:
                 collected.append(block)  # noqa: PERF402  those before a fault are kept
         except DecodeError as fault:
-            self._fault = fault
+            self.fault = fault
             if not collected:
                 raise
         if collected:

@@ -37,8 +37,9 @@ _FMT_BYTES = 40  # as much of "fmt " as WAVE_FORMAT_EXTENSIBLE uses; the rest is
 _FIRST_CHUNKS = (b"fmt ", b"JUNK", b"junk", b"bext", b"LIST", b"fact")
 _HEADER_BYTES = _RIFF_BYTES + 4
 
-_RI, _IF = (np.uint16(int.from_bytes(pair, "little")) for pair in (b"RI", b"IF"))
-_FEW_PAIRS = 1 << 15  # for fewer, calling numpy takes longer
+_INT16 = np.dtype("<i2")
+_RI, _IF = (int.from_bytes(pair, "little") for pair in (b"RI", b"IF"))
+_FEW_PAIRS = 1 << 15  # for fewer, calling numpy takes as long as a search
 
 _UNKNOWN_FROM = 0x7F00_0000
 """Data sizes from here up are no sizes: 2 GiB less any header, or 4 GiB less any header."""
@@ -56,22 +57,25 @@ def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
         if _may_be_header(buffer, at):
             return at, at + _HEADER_BYTES <= len(buffer)
         at = buffer.find(b"RIFF", at + 1)
-    for tail in (3, 2, 1):
-        if len(buffer) - tail >= start and buffer.endswith(b"RIFF"[:tail]):
-            return len(buffer) - tail, False
-    return len(buffer), False
+    end = len(buffer)
+    tail_at = buffer.rfind(b"R", max(start, end - 3))
+    return (tail_at if tail_at >= 0 and b"RIFF".startswith(buffer[tail_at:]) else end), False
 
 
 def _may_hold_riff(buffer: bytes, start: int) -> bool:
     """Whether a search for "RIFF" is worth while: False is certain.
 
-    Wherever it begins, "RI" or "IF" is an even number of bytes behind ``start``, and
-    numpy compares pairs of bytes in half the time that the search takes.
+    Of pairs of bytes from ``start`` on, one is "RI", or one ends in "R" and the next
+    is "IF". As samples of 16 bits, "RI" is 57 % of full scale and what ends in "R"
+    more, as speech seldom is, and numpy finds the loudest of many in a tenth of the
+    time that the search takes; to compare all of them takes a third of it.
     """
     count = (len(buffer) - start) // 2
     if count < _FEW_PAIRS:
         return True
-    pairs = np.frombuffer(buffer, "<u2", count, start)
+    pairs = np.frombuffer(buffer, _INT16, count, start)
+    if np.maximum.reduce(pairs) < _RI:
+        return False
     return bool((pairs == _RI).any() or (pairs == _IF).any())
 
 
@@ -203,13 +207,14 @@ class WavDecoder(PushDecoder):
 
     def _emit(self, stop: int, blocks: list[Pcm]) -> None:
         """Turn the whole frames before ``stop`` into a block."""
-        assert self._layout is not None
-        frames = (stop - self._at) // self._layout.bytes_per_frame
+        layout = self._layout
+        assert layout is not None
+        frame_bytes = layout.bytes_per_frame
+        frames = (stop - self._at) // frame_bytes
         if not frames:
             return
-        samples = self._layout.samples(self._buffer, self._at, frames)
-        blocks.append(Pcm(samples, self._layout.rate_hz))
-        taken = frames * self._layout.bytes_per_frame
+        blocks.append(Pcm(layout.samples(self._buffer, self._at, frames), layout.rate_hz))
+        taken = frames * frame_bytes
         self._at += taken
         if self._left_bytes is not None:
             self._left_bytes -= taken
@@ -229,6 +234,8 @@ class WavDecoder(PushDecoder):
 
     def _seek_riff(self, _: list[Pcm]) -> bool:
         """Pass over everything up to the next file."""
+        if self._at == len(self._buffer):
+            return False
         self._at, found = find_header(self._buffer, self._at)
         if found:
             self._step = self._read_riff

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from voicecli.codecs.base import RATES_HZ
 from voicecli.errors import CorruptStream, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ _STRANGERS = {
 }
 
 _MAX_CHANNELS = 64
-_MAX_RATE_HZ = 768_000
 _LOUDEST = np.float32(1024.0)
 """Float samples beyond this (60 dB over full scale, NaN, infinity) are damage, not sound."""
 
@@ -78,7 +78,7 @@ class WavFormat:
         if tag not in (_PCM, _IEEE_FLOAT):
             name = _STRANGERS.get(tag, f"format 0x{tag:04X}")
             raise UnsupportedFormat(f"WAV with {name} inside is not supported, only PCM and float")
-        if not (0 < channels <= _MAX_CHANNELS and 0 < rate_hz <= _MAX_RATE_HZ):
+        if not (0 < channels <= _MAX_CHANNELS and rate_hz in RATES_HZ):
             raise CorruptStream(f"the WAV header claims {channels} channels at {rate_hz} Hz")
         size = align // channels if align and align % channels == 0 else 0
         if size * 8 < bits:
@@ -100,7 +100,10 @@ class WavFormat:
         return flat.reshape(frames, self.channels)
 
 
-def _view(data: bytes, dtype: str, offset: int, count: int) -> Any:
+_INT16, _INT32, _FLOAT32, _FLOAT64 = (np.dtype(name) for name in ("<i2", "<i4", "<f4", "<f8"))
+
+
+def _view(data: bytes, dtype: np.dtype[Any], offset: int, count: int) -> Any:
     array = np.frombuffer(data, dtype, count, offset)
     return array if array.flags.aligned else array.copy()
 
@@ -111,7 +114,8 @@ def _from_uint8(data: bytes, offset: int, count: int) -> Any:
 
 
 def _from_int16(data: bytes, offset: int, count: int) -> Any:
-    return _view(data, "<i2", offset, count)
+    array = np.frombuffer(data, _INT16, count, offset)  # as in _view: most streams come here
+    return array if array.flags.aligned else array.copy()
 
 
 def _from_int24(data: bytes, offset: int, count: int) -> Any:
@@ -122,16 +126,16 @@ def _from_int24(data: bytes, offset: int, count: int) -> Any:
 
 
 def _from_int32(data: bytes, offset: int, count: int) -> Any:
-    return _view(data, "<i4", offset, count).astype(np.float32) * np.float32(2.0**-31)
+    return _view(data, _INT32, offset, count).astype(np.float32) * np.float32(2.0**-31)
 
 
 def _from_float32(data: bytes, offset: int, count: int) -> Any:
-    return _tamed(_view(data, "<f4", offset, count))
+    return _tamed(_view(data, _FLOAT32, offset, count))
 
 
 def _from_float64(data: bytes, offset: int, count: int) -> Any:
     with np.errstate(over="ignore", invalid="ignore"):
-        return _tamed(_view(data, "<f8", offset, count).astype(np.float32))
+        return _tamed(_view(data, _FLOAT64, offset, count).astype(np.float32))
 
 
 def _tamed(samples: Any) -> Any:

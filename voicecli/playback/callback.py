@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
-from voicecli.playback.device import open_output, stream_faults
+from voicecli.playback.device import IS_IT_THERE, open_output, stream_faults
 from voicecli.playback.feeder import Feeder
 from voicecli.playback.patience import Patience
 from voicecli.playback.policy import GULP, Gate
@@ -82,13 +83,14 @@ class RingSink:
         """Queue frames, waiting while the ring is full.
 
         Raises:
-            DeviceError: the device cannot be started, or has stopped taking frames.
+            DeviceError: the device cannot be started, has failed, or has stopped taking frames.
         """
         if not self._aborted:
             self._gate.arrived(self._clock.now(), self.format.duration_s(samples.shape[0]))
         # Nothing is taken during the preroll.
         patience = Patience(self._clock, "taking audio", self._preroll_s)
         while not self._aborted:
+            self._check_stream()
             samples = samples[self._ring.write(samples) :]
             if not self._started:
                 self._start_when_ready()
@@ -114,6 +116,12 @@ class RingSink:
             with stream_faults():
                 self._stream.start()
 
+    def _check_stream(self) -> None:
+        """See that PortAudio still asks for frames: where it fails, it only ceases to."""
+        with self._control, stream_faults():
+            if self._started and not self._aborted and not self._stream.active:
+                raise DeviceError("the sound device has gone away", remedy=IS_IT_THERE)
+
     def end_input(self) -> None:
         """Release any threshold and let the ring run out."""
         self._feeder.input_ended = True
@@ -121,8 +129,13 @@ class RingSink:
             self._start_stream()
 
     def drain(self, deadline: Deadline) -> bool:
-        """Wait until the DAC has played the last frame; False if the deadline came first."""
+        """Wait until the DAC has played the last frame; False if the deadline came first.
+
+        Raises:
+            DeviceError: the device has failed.
+        """
         while self._ring.written and not self._aborted:
+            self._check_stream()
             wait_s = _POLL_S
             if self._feeder.finished:
                 wait_s = min(_POLL_S, self._feeder.sounds_until - self._clock.now())

@@ -38,6 +38,10 @@ starve beside two busy loops and one that holds the interpreter's lock.
 """
 
 
+IS_IT_THERE = "see that the sound server runs; `voicecli doctor` plays a test"
+"""What to do where a device fails that was there."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutputDevice:
     """One device that can play, as PortAudio lists it."""
@@ -228,7 +232,7 @@ def stream_faults() -> Iterator[None]:
 
 def device_fault(error: Exception) -> DeviceError:
     """The error to raise where a stream that was open fails."""
-    return DeviceError(f"the sound device failed: {_reason(error)}")
+    return DeviceError(f"the sound device failed: {_reason(error)}", remedy=IS_IT_THERE)
 
 
 def _reason(error: Exception | None) -> str:

@@ -32,6 +32,9 @@ _LOOK_AT_VOICES = "`voicecli voices` lists voices; choose with --voice and --mod
 _WHERE_IS_THE_KEY = "set the key's variable (`voicecli config show` names it)"
 _WHERE_IS_IT = "--base-url usually ends in /v1"
 _IS_IT_HTTPS = "if the server speaks https, say https:// in --base-url"
+_IS_IT_HTTP = "if the server speaks plain http, say http:// in --base-url"
+_TRUST_IT = "if it is yours, name a file with its certificate in SSL_CERT_FILE"
+_SAY_LESS = "say it in parts"
 
 _LIBRARIES = {"openai", "httpx2", "httpcore2", "h11"}
 """Whose unexpected exceptions are faults of the outside world."""
@@ -85,7 +88,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _unaccepted(case: _Case) -> VoiceError:
     return SourceTimeout(
         f"{case.where} did not accept the connection in time",
-        remedy="check that the server runs; connect_timeout in the configuration sets the limit",
+        remedy="check that the server runs; connect_timeout_s in the configuration sets the limit",
         retryable=True,
     )
 
@@ -113,8 +116,16 @@ def _refused(case: _Case) -> VoiceError:
 
 
 def _insecure(case: _Case) -> VoiceError:
+    if case.where.startswith("http:"):  # it redirects, and nobody is trusted there
+        remedy = _IS_IT_HTTPS
+    else:
+        remedy = _IS_IT_HTTP if "WRONG_VERSION" in case.reason else _TRUST_IT
+    return NetworkError(f"{case.where} could not be reached securely: {case.reason}", remedy=remedy)
+
+
+def _no_http(case: _Case) -> VoiceError:
     return NetworkError(
-        f"{case.where} could not be reached securely: {case.reason}", remedy=_IS_IT_HTTPS
+        f"{case.where} gave no answer in HTTP: {case.reason}", remedy=_IS_IT_HTTPS, retryable=True
     )
 
 
@@ -186,6 +197,7 @@ _FAULTS: _Faults = (
     ("DecodingError", _undecodable),
     ("ImportError", _unloadable),
     ("LocalProtocolError", _unsayable),
+    ("RemoteProtocolError", _no_http),
     ("TransportError", _unreachable),
     ("APIConnectionError", _unreachable),
     ("OSError", _unreachable),
@@ -218,17 +230,25 @@ def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> Sou
         )
     if status in {401, 403}:
         return AuthError(f"the server refuses the key {told}", remedy=_WHERE_IS_THE_KEY)
-    if status == 404 and said in {"", "Not Found"}:  # noqa: PLR2004  RFC 9110; FastAPI's words
-        return BadResponse("the server has no /audio/speech there (404)", remedy=_WHERE_IS_IT)
-    return BadResponse(f"the server refuses the request {told}", remedy=_LOOK_AT_VOICES)
+    if status in {404, 405} and not _is_about_the_request(said):
+        return BadResponse(f"the server has no /audio/speech there {told}", remedy=_WHERE_IS_IT)
+    remedy = _SAY_LESS if status == 413 else _LOOK_AT_VOICES  # noqa: PLR2004  RFC 9110
+    return BadResponse(f"the server refuses the request {told}", remedy=remedy)
+
+
+def _is_about_the_request(said: str) -> bool:
+    """Whether what is not there is a model or a voice, rather than the address."""
+    return any(word in said.lower() for word in ("model", "voice"))
 
 
 def _impatience(told: str, headers: Mapping[str, str], body: bytes) -> SourceError:
     """The error for a 429: wait, unless it is money that has run out."""
+    wait_s = _retry_after_s(headers.get("retry-after"))
+    until = f", for {wait_s:.0f} s" if wait_s else ""
     fault = RateLimited(
-        f"the server asks for patience {told}",
+        f"the server asks for patience {told}{until}",
         remedy="wait, or raise --retries",
-        retry_after_s=_retry_after_s(headers.get("retry-after")),
+        retry_after_s=wait_s,
     )
     if b"insufficient_quota" in body:  # OpenAI's code for it
         fault.retryable, fault.remedy = False, "look at the account's plan and billing"
@@ -275,6 +295,12 @@ def _message(value: Any, depth: int = 0) -> str:
     if isinstance(value, dict):
         for key in ("message", "msg", "detail", "error", "error_description"):
             if said := _message(value.get(key), depth + 1):
-                return said
-        return json.dumps(value) if depth == 0 else ""
+                return _field(value.get("loc")) + said
+        return json.dumps(value) if value and depth == 0 else ""
     return ""
+
+
+def _field(place: Any) -> str:
+    """The field that a validation error of FastAPI is about: the end of its path in the body."""
+    is_path = isinstance(place, list) and len(place) > 1 and isinstance(place[-1], str)
+    return f"{place[-1]}: " if is_path else ""

@@ -98,17 +98,21 @@ class FileSource:
         """Yield what can be read, until the end or a `cancel`.
 
         Raises:
-            SourceError: the file cannot be read on.
+            SourceError: the file is empty, or cannot be read on.
         """
         assert self._descriptor is not None, "iterated without being entered"
+        is_empty = True
         try:
             while self._readable(self._descriptor):
                 chunk = os.read(self._descriptor, CHUNK_BYTES)
                 if not chunk:
-                    return
+                    break
+                is_empty = False
                 yield chunk
         except OSError as error:
             raise SourceError(f"cannot read {self.label}: {error.strerror or error}") from error
+        if is_empty and not self._cancelled:
+            raise SourceError(f"{self.label} is empty")
 
     def _readable(self, descriptor: int) -> bool:
         """Wait until a read would return; False once cancelled."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from voicecli.request import SpeechRequest
     from voicecli.sources.client import SpeechClient
 
+_NOT_UNDONE = {"br", "compress", "x-gzip", "zstd"}
+"""Compressions that httpx2 leaves as they are, at least without further packages."""
+
 _RATES_HZ = range(4000, 384_001)
 _CHANNELS = range(1, 9)
 
@@ -148,6 +151,7 @@ class OpenAISource:
 
     def _received(self) -> Iterator[bytes]:
         """The body in pieces as they arrive: given no size, ``iter_bytes`` holds nothing back."""
+        self._check_coding()
         received = 0
         try:
             for chunk in self._response.iter_bytes():
@@ -155,6 +159,13 @@ class OpenAISource:
                 yield chunk
         except Exception as error:
             raise self._fault(error, received) from error
+
+    def _check_coding(self) -> None:
+        """Refuse what nobody will undo: it would be played as sound."""
+        codings = self._response.headers.get("content-encoding", "").lower().split(",")
+        if strange := _NOT_UNDONE.intersection(map(str.strip, codings)):
+            named = " and ".join(sorted(strange))
+            raise BadResponse(f"the server compressed its answer with {named}, which it may not")
 
     def _fault(self, error: Exception, received: int | None = None) -> VoiceError:
         """Our error for what was raised, without the key."""

@@ -11,6 +11,7 @@ numpy, onnxruntime and hibari are imported by loading, not by this module.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -114,6 +115,9 @@ def _registered(name: str) -> Any:
 
 def _model(name: str) -> Any:
     """A ``Hibari`` whose network is loaded and whose tables are not."""
+    # onnxruntime would keep an identifier of this machine in the user's cache, and send it to its
+    # maker with the system, the processor and the path of the interpreter.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import hibari  # noqa: PLC0415  loaded with the voice
         from hibari.voices import voice_path  # noqa: PLC0415

@@ -38,6 +38,11 @@ class Turn:
         self.frames: list[AudioFrame] = []
 
     @property
+    def is_done(self) -> bool:
+        """Whether all pieces were decoded."""
+        return self._done == len(self._pieces)
+
+    @property
     def undone(self) -> list[bytes]:
         """The pieces that were not decoded."""
         return self._pieces[self._done :]
@@ -92,16 +97,18 @@ class Backlog:
         """
         pieces, self._undone = self._undone, []
         if not pieces:
-            parts = joined(self._cut(size))
-            pieces = [piece for part in parts for piece in slices(part, piece_bytes)]
+            pieces = joined(self._cut(size))
+            if len(pieces) > 1 or (pieces and len(pieces[0]) > piece_bytes):
+                pieces = [piece for part in pieces for piece in slices(part, piece_bytes)]
         return Turn(pieces, is_last=ended and not self._chunks)
 
     def _cut(self, size: int) -> list[bytes]:
         """The first ``size`` bytes, or all there are, as they were added."""
         parts: list[bytes] = []
         if self.size <= size and not self._offset:
-            parts.extend(self._chunks)
+            parts += self._chunks
             self._chunks.clear()
+            return parts
         while self._chunks and size > 0:
             chunk = self._chunks[0]
             end = self._offset + size
@@ -116,8 +123,9 @@ class Backlog:
 
     def settle(self, turn: Turn) -> None:
         """Take back what a turn left undone, and strike off what it did."""
-        self._undone = turn.undone
         self.size -= turn.size
+        if not turn.is_done:
+            self._undone = turn.undone
 
     def clear(self) -> None:
         """Drop everything."""
@@ -134,6 +142,8 @@ def joined(parts: list[bytes]) -> list[bytes]:
     """
     if len(parts) < 2:  # noqa: PLR2004  nothing to join
         return parts
+    if max(map(len, parts)) < LARGE_BYTES:
+        return [b"".join(parts)]
     whole: list[bytes] = []
     for is_large, run in groupby(parts, lambda part: len(part) >= LARGE_BYTES):
         run_parts = list(run)

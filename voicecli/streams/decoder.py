@@ -23,32 +23,21 @@ from typing import TYPE_CHECKING
 from voicecli.streams.backlog import Backlog, Turn
 from voicecli.streams.buffer import BufferFull, StreamClosed
 from voicecli.streams.doorbell import Doorbell
-from voicecli.streams.executor import CostMeter, pass_budget, shared_executor
+from voicecli.streams.executor import pass_budget, shared_executor
 from voicecli.streams.frame import AudioFrame
 from voicecli.streams.framedecoder import FrameDecoder
+from voicecli.streams.ration import MOST_TURN_BYTES, TASK_S, TURN_S, Ration
 from voicecli.streams.stage import Stage, State
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from voicecli.streams.executor import PassBudget
+
+_OPEN = State.OPEN  # an enumeration's member takes longer to look up than a queue to add to
+
 MAX_QUEUED_BYTES = 8 << 20
 MAX_AHEAD_S = 2.0
-
-_INLINE_S = 0.0005
-_TASK_S = 0.004
-_LEAST_BYTES = 256
-_MOST_BYTES = 1 << 16
-_MOST_TASK_BYTES = 1 << 18
-_PIECE_S = 0.00025
-_PIECE_BYTES = (1 << 10, 1 << 13)  # at least, at most
-_MOST_VIEW_BYTES = 1 << 18
-_VIEW_PIECE_BYTES = (1 << 12, _MOST_VIEW_BYTES)  # likewise
-
-_VIEWS = ("pcm", "wav")
-"""Codecs whose samples are the bytes: cheap, unless they are resampled."""
-
-_THREADLESS = (None, *_VIEWS)
-"""Codecs decoded on the loop whatever waits; None is not known yet."""
 
 
 class AudioStreamDecoder(Stage[AudioFrame]):
@@ -99,7 +88,8 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         )
         self._max_queued_bytes = max_queued_bytes
         self._max_ahead_s = max_ahead_s
-        self._cost = CostMeter()
+        self._ration = Ration()
+        self._budget: PassBudget | None = None  # of the loop, once there is one
         self._backlog = Backlog()
         self._ahead_s = 0.0
         self._has_begun = False  # a frame has been made
@@ -122,7 +112,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             StreamClosed: after `end_input` or `aclose`.
         """
         chunk = data if type(data) is bytes else bytes(data)
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             if self._state is State.BROKEN:
                 return
             raise StreamClosed("push() after end_input() or aclose()")
@@ -178,18 +168,15 @@ class AudioStreamDecoder(Stage[AudioFrame]):
                 await self._bell.wait(self._flood_bytes())
         frame = self._made.popleft()
         self._ahead_s -= frame.duration
-        self._decode_ahead()
+        if self._backlog.size:
+            self._decode_ahead()
         return frame
 
     def _flood_bytes(self) -> int:
-        """Bytes to gather of a producer that is that fast: all that is decoded here, or more.
-
-        The first frame waits for nothing.
-        """
+        """Bytes to gather of a producer that is that fast; the first frame waits for none."""
         if not self._has_begun:
             return 1
-        beyond = self._decoder.codec not in _THREADLESS  # what is more goes elsewhere
-        return max(1, min(self._inline_bytes() + beyond, self._max_queued_bytes // 2))
+        return max(1, min(self._ration.flood_bytes, self._max_queued_bytes // 2))
 
     def _decode_some(self) -> bool:
         """Decode a slice here if that is all, or has to be; else send one to the executor.
@@ -199,21 +186,21 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         if self._has_backlog():
             self._send_away()
             return True
-        budget = pass_budget(asyncio.get_running_loop())
+        budget = self._budget
+        if budget is None:
+            budget = self._budget = pass_budget(asyncio.get_running_loop())
         if budget.is_spent:
             return False
-        turn = self._take(self._inline_bytes())
-        turn.run(self._decoder, _INLINE_S)
+        turn = self._take(self._turn_bytes())
+        turn.run(self._decoder, TURN_S)
         budget.spend(turn.spent_s)
         self._accept(turn)
         return True
 
-    def _inline_bytes(self) -> int:
-        codec = self._decoder.codec
-        if codec is None and self._backlog.begins_with(b"RIFF"):
-            return _MOST_BYTES  # it is WAV or nothing
-        most = _MOST_VIEW_BYTES if codec in _VIEWS else _MOST_BYTES
-        return self._cost.bytes_in(_INLINE_S, least=_LEAST_BYTES, most=most)
+    def _turn_bytes(self) -> int:
+        if self._ration.codec is None and self._backlog.begins_with(b"RIFF"):
+            return MOST_TURN_BYTES  # it is WAV or nothing
+        return self._ration.turn_bytes
 
     def _has_backlog(self) -> bool:
         """Whether more waits than is decoded on the loop at a time.
@@ -221,24 +208,21 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         The very first frame is made on the spot whatever waits: a task that
         makes much tells of it at its end only.
         """
-        if self._decoder.codec in _THREADLESS or not self._has_begun:
-            return False
-        return self._backlog.size > self._inline_bytes()
+        ration = self._ration
+        return (
+            self._backlog.size > ration.turn_bytes and self._has_begun and not ration.is_threadless
+        )
 
     def _take(self, size: int) -> Turn:
         """The next turn, in pieces short enough that it can end about when it should."""
-        codec = self._decoder.codec
-        if codec is None:
-            piece_bytes = size  # what it costs is not known
-        else:
-            least, most = _VIEW_PIECE_BYTES if codec in _VIEWS else _PIECE_BYTES
-            piece_bytes = self._cost.bytes_in(_PIECE_S, least=least, most=most)
+        ration = self._ration
+        piece_bytes = size if ration.codec is None else ration.piece_bytes
         return self._backlog.take(size, piece_bytes, ended=self._state is State.ENDED)
 
     def _accept(self, turn: Turn) -> None:
         """Take over what a turn made of its pieces; on the loop's thread."""
         self._backlog.settle(turn)
-        self._cost.add(turn.size, turn.spent_s, self._decoder.codec)
+        self._ration.learn(turn.size, turn.spent_s, self._decoder.codec)
         for frame in turn.frames:
             self._made.append(frame)
             self._ahead_s += frame.duration
@@ -259,15 +243,14 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             self._send_away()
 
     def _send_away(self) -> None:
-        size = self._cost.bytes_in(_TASK_S, least=_LEAST_BYTES, most=_MOST_TASK_BYTES)
-        turn = self._take(size)
+        turn = self._take(self._ration.task_bytes)
         loop = asyncio.get_running_loop()
         shared_executor().submit(self._decode_away, turn, loop)
         self._is_away = True
 
     def _decode_away(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
         """On an executor's thread, which has the `FrameDecoder` and the turn to itself."""
-        turn.run(self._decoder, _TASK_S)
+        turn.run(self._decoder, TASK_S)
         with suppress(RuntimeError):  # the loop was closed, and with it whoever waited
             loop.call_soon_threadsafe(self._back, turn)
 

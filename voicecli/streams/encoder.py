@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from voicecli.codecs.encoding import Encoded, make_encoder
 from voicecli.streams.buffer import BufferFull, StreamClosed
 from voicecli.streams.executor import shared_executor
+from voicecli.streams.frame import as_frame
 from voicecli.streams.framequeue import FrameQueue
 from voicecli.streams.stage import Stage, State
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from voicecli.audio import Samples
-    from voicecli.streams.frame import AudioFrame
+    from voicecli.streams.frame import FrameLike
 
 MAX_QUEUED_S = 10.0
 
@@ -106,7 +107,7 @@ class AudioStreamEncoder(Stage[Encoded]):
 
     # The producer's end.
 
-    def push(self, frame: AudioFrame) -> None:
+    def push(self, frame: FrameLike) -> None:
         """Queue a frame of any length; its memory must not be written to afterwards.
 
         What is pushed after a fault was found is dropped: the iteration tells it.
@@ -115,7 +116,8 @@ class AudioStreamEncoder(Stage[Encoded]):
             ValueError: the frame has another rate or other channels.
             BufferFull: more than ``max_queued_s`` would wait; nothing was queued.
             StreamClosed: after `flush` or `aclose`.
-            RuntimeError: no event loop runs, and ``threaded``; nothing was queued.
+            RuntimeError: no event loop runs on this thread, and ``threaded``; nothing
+                was queued.
         """
         if (frame.sample_rate, frame.num_channels) != (self._sample_rate, self._num_channels):
             raise ValueError(
@@ -131,13 +133,14 @@ class AudioStreamEncoder(Stage[Encoded]):
                 f"{self._waiting / self._sample_rate:.1f} s of audio wait to be encoded or "
                 "iterated: await push_async(), or iterate faster"
             )
+        own = as_frame(frame)
         if self._threaded:
             self._send_away_soon()
-        self._queue.add(frame)
+        self._queue.add(own)
         if not self._threaded:
             self._encode(*self._take(), _call)
 
-    async def push_async(self, frame: AudioFrame) -> None:
+    async def push_async(self, frame: FrameLike) -> None:
         """Queue a frame as `push` does, waiting until there is room. One producer at a time.
 
         Raises:
@@ -192,8 +195,9 @@ class AudioStreamEncoder(Stage[Encoded]):
 
     def _send_away_soon(self) -> None:
         """When this callback is over: waking a thread takes longer than all else in `push`."""
+        loop = asyncio.get_running_loop()  # asked for always: from another thread it raises
         if not self._is_away:
-            asyncio.get_running_loop().call_soon(self._send_away)
+            loop.call_soon(self._send_away)
             self._is_away = True
 
     def _send_away(self) -> None:
@@ -202,7 +206,11 @@ class AudioStreamEncoder(Stage[Encoded]):
             self._news.set()
             return
         tell = partial(_call_in, asyncio.get_running_loop())
-        shared_executor().submit(self._encode, *self._take(), tell)
+        try:
+            shared_executor().submit(self._encode, *self._take(), tell)
+        except RuntimeError as fault:  # no thread is to be had; this is nobody's call to raise from
+            self._is_away = False
+            self._break(fault)
 
     def _take(self) -> tuple[list[Samples], bool]:
         """The next stretch, and whether the end follows it."""

@@ -5,7 +5,7 @@ Python holds up the loop for as long as the interpreter lets it (5 ms). So work
 that takes less than that, which is all of it where a stream arrives at the pace
 of speech, is done on the loop at once. Three bounds keep the loop alive:
 
-- `CostMeter` tells how many bytes of a stream can be decoded in a given time;
+- `voicecli.streams.ration.Ration` tells how many bytes of a stream that is;
 - `PassBudget` bounds what all streams together decode in one pass of the loop;
 - `shared_executor` takes what a stream has beyond one small slice.
 """
@@ -24,15 +24,8 @@ if TYPE_CHECKING:
 MAX_THREADS = 4
 
 _PASS_S = 0.004
-
-_ASSUMED_S_PER_BYTE = {"opus": 0.25e-6, "mp3": 0.15e-6, "aac": 0.1e-6, "flac": 0.03e-6}
-"""Some more than was measured on a 2-core server, for speech at usual bitrates."""
-
-_ASSUMED_VIEW_S_PER_BYTE = 4e-9
-"""Of pcm and wav, which cost a twentieth of it, unless they are resampled."""
-
-_ASSUMED_BYTES = 2_048
-_MEMORY_BYTES = 1 << 16
+_TRIFLE_S = 0.0005
+"""As little may be missing when a pass begins: to renew costs as much as a short turn."""
 
 _lock = threading.Lock()
 _executor: ThreadPoolExecutor | None = None
@@ -63,42 +56,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-class CostMeter:
-    """CPU time per byte of one stream: assumed at first, then as measured, lately most.
-
-    The first measurement does not count: it has a decoder's set-up in it. It
-    tells the codec, though, and with it what is to be assumed.
-    """
-
-    __slots__ = ("_bytes", "_is_warm", "_seconds")
-
-    def __init__(self) -> None:
-        self._bytes = float(_ASSUMED_BYTES)
-        self._seconds = _ASSUMED_BYTES * max(_ASSUMED_S_PER_BYTE.values())
-        self._is_warm = False
-
-    def add(self, size: int, seconds: float, codec: str | None = None) -> None:
-        """Count ``size`` bytes that took ``seconds``; ``codec`` is their name, once known."""
-        if not self._is_warm:
-            if codec is not None:
-                self._is_warm = True
-                self._seconds = _ASSUMED_BYTES * _ASSUMED_S_PER_BYTE.get(
-                    codec, _ASSUMED_VIEW_S_PER_BYTE
-                )
-            return
-        self._bytes += size
-        self._seconds += seconds
-        if self._bytes > _MEMORY_BYTES:
-            self._bytes /= 2
-            self._seconds /= 2
-
-    def bytes_in(self, seconds: float, *, least: int, most: int) -> int:
-        """Bytes that should take ``seconds``, between ``least`` and ``most``."""
-        if seconds * self._bytes >= most * self._seconds:
-            return most
-        return max(least, int(seconds * self._bytes / self._seconds))
-
-
 class PassBudget:
     """Time that streams may spend in one pass of an event loop over what is ready.
 
@@ -123,7 +80,7 @@ class PassBudget:
         """Take ``seconds`` from this pass."""
         self._left_s -= seconds
         loop = self._loop()
-        if not self._renewing and loop is not None:
+        if self._left_s < _PASS_S - _TRIFLE_S and not self._renewing and loop is not None:
             self._renewing = True
             loop.call_soon(self._renew)  # which is the beginning of the next pass
 

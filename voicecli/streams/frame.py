@@ -2,16 +2,20 @@
 
 The names are LiveKit's on purpose, so that frames from here fit where theirs
 did; the rest of this package says ``rate_hz`` and counts frames where these
-names count "samples per channel".
+names count "samples per channel". Streams here take LiveKit's frames as they are.
+LiveKit's ``rtc.AudioSource`` alone takes none but its own, which are made by
+``rtc.AudioFrame(frame.data, frame.sample_rate, frame.num_channels,
+frame.samples_per_channel)``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from voicecli.audio import Pcm, to_int16
+from voicecli.riff import wav_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +24,26 @@ if TYPE_CHECKING:
     from voicecli.audio import Samples
 
 _SAMPLE_BYTES = 2
+
+
+class FrameLike(Protocol):
+    """What is taken where a frame is wanted: one of ours, or LiveKit's ``rtc.AudioFrame``."""
+
+    @property
+    def data(self) -> memoryview:
+        """int16 samples, channels interleaved; there may be more than the length says."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per channel per second, in Hz."""
+
+    @property
+    def num_channels(self) -> int:
+        """Channels."""
+
+    @property
+    def samples_per_channel(self) -> int:
+        """Length in samples per channel."""
 
 
 class AudioFrame:
@@ -36,13 +60,14 @@ class AudioFrame:
         num_channels: channels.
         samples_per_channel: the length; None takes all of ``data``. A shorter
             length takes the beginning.
+        userdata: notes for whoever gets the frame; None for none yet.
 
     Raises:
         ValueError: a rate or channels below 1, half a sample, or less data than
             the length needs.
     """
 
-    __slots__ = ("_data", "_num_channels", "_sample_rate", "_samples_per_channel")
+    __slots__ = ("_data", "_num_channels", "_sample_rate", "_samples_per_channel", "_userdata")
 
     def __init__(
         self,
@@ -50,6 +75,8 @@ class AudioFrame:
         sample_rate: int,
         num_channels: int,
         samples_per_channel: int | None = None,
+        *,
+        userdata: dict[str, Any] | None = None,
     ) -> None:
         if sample_rate < 1 or num_channels < 1:
             raise ValueError(f"no such audio: {sample_rate} Hz, {num_channels} channels")
@@ -67,6 +94,8 @@ class AudioFrame:
         self._sample_rate = sample_rate
         self._num_channels = num_channels
         self._samples_per_channel = samples_per_channel
+        if userdata is not None:
+            self._userdata = userdata
 
     @classmethod
     def create(cls, sample_rate: int, num_channels: int, samples_per_channel: int) -> AudioFrame:
@@ -121,6 +150,20 @@ class AudioFrame:
         """Length in seconds."""
         return self._samples_per_channel / self._sample_rate
 
+    @property
+    def userdata(self) -> dict[str, Any]:
+        """Notes for whoever gets the frame; nothing here reads them, or hands them on."""
+        try:
+            return self._userdata
+        except AttributeError:  # most frames never have any
+            self._userdata = {}
+            return self._userdata
+
+    def to_wav_bytes(self) -> bytes:
+        """The frame as a WAV file of 16-bit PCM."""
+        data = self.to_numpy().astype("<i2", copy=False).tobytes()
+        return wav_header(self._sample_rate, self._num_channels, len(data)) + data
+
     def to_numpy(self) -> NDArray[np.int16]:
         """The samples as int16 of shape (samples_per_channel, num_channels); a view."""
         return np.frombuffer(self._data, np.int16).reshape(-1, self._num_channels)
@@ -142,6 +185,18 @@ def frame_of(samples: Samples, rate_hz: int) -> AudioFrame:
     frame._sample_rate = rate_hz  # noqa: SLF001
     frame._data = samples.ravel().data  # noqa: SLF001
     return frame
+
+
+def as_frame(frame: FrameLike) -> AudioFrame:
+    """The frame itself, or a view of another library's as one of ours.
+
+    Raises:
+        ValueError: it says less data, or other numbers, than a frame can have.
+    """
+    if isinstance(frame, AudioFrame):
+        return frame
+    shape = frame.sample_rate, frame.num_channels, frame.samples_per_channel
+    return AudioFrame(frame.data, *shape)
 
 
 def pcm_of(frame: AudioFrame) -> Pcm:

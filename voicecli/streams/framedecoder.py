@@ -35,9 +35,10 @@ SLICE_BYTES = 1 << 15
 JOINED_S = 0.2
 """Audio in a frame, where a codec's own blocks are shorter and many came at once."""
 
-
 MAX_FRAME_S = 1.0
 """Audio in a frame at most, however much came at once."""
+
+_INT16 = np.dtype(np.int16)
 
 
 class FrameDecoder:
@@ -95,19 +96,19 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[AudioFrame]:
         """Take bytes of any length, return the frames that became decodable."""
-        return self._collect(lambda: self._decoder.feed(data))
+        return self._collect(self._decoder.feed, data)
 
     def flush(self) -> list[AudioFrame]:
         """Say that no more bytes will come; return what is left. Called once."""
         frames = self._collect(self._decoder.flush)
         return frames if self.fault is not None else frames + self._resampled_rest()
 
-    def _collect(self, step: Callable[[], list[Pcm]]) -> list[AudioFrame]:
+    def _collect(self, step: Callable[..., list[Pcm]], *data: bytes) -> list[AudioFrame]:
         frames: list[AudioFrame] = []
         if self.fault is not None:
             return frames
         try:
-            blocks = step()
+            blocks = step(*data)
             for pcm in joined_blocks(blocks) if len(blocks) > 1 else blocks:
                 frames += self._conformed(pcm)
         except Exception as fault:  # noqa: BLE001  raised by the iteration, be it foreseen or not
@@ -120,7 +121,7 @@ class FrameDecoder:
         samples, rate_hz = pcm.samples, pcm.rate_hz
         shape = (rate_hz, samples.shape[1])
         target = (self._rate_hz or rate_hz, self._channels or samples.shape[1])
-        if target == shape and samples.dtype == np.int16 and self._conformer is None:
+        if target == shape and samples.dtype == _INT16 and self._conformer is None:
             return framed(samples, rate_hz)
         frames: list[AudioFrame] = []
         if self._conformer is None or target != self._target:
@@ -141,9 +142,9 @@ class FrameDecoder:
 
 def framed(samples: Samples, rate_hz: int) -> list[AudioFrame]:
     """int16 samples as frames of `MAX_FRAME_S` at most; views."""
-    most = max(1, round(MAX_FRAME_S * rate_hz))
-    if 0 < len(samples) <= most:
+    if 0 < len(samples) <= MAX_FRAME_S * rate_hz:
         return [frame_of(samples, rate_hz)]
+    most = max(1, int(MAX_FRAME_S * rate_hz))
     return [frame_of(samples[at : at + most], rate_hz) for at in range(0, len(samples), most)]
 
 

@@ -14,6 +14,7 @@ from voicecli.playback.policy import BufferPolicy
 from voicecli.streams.buffer import StreamClosed
 from voicecli.streams.device import daemon_thread, open_device
 from voicecli.streams.executor import shared_executor
+from voicecli.streams.frame import as_frame
 from voicecli.streams.intake import LEAD_MS, Intake, device_queue_ms, queue_and_lead_ms
 from voicecli.streams.pump import Pump
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from voicecli.audio import Samples
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
-    from voicecli.streams.frame import AudioFrame
+    from voicecli.streams.frame import FrameLike
     from voicecli.streams.intake import OnFull
     from voicecli.threads import Joinable, Spawn
 
@@ -178,7 +179,7 @@ class AudioSource:
         """
         return self._pump.underruns
 
-    async def capture_frame(self, frame: AudioFrame) -> None:
+    async def capture_frame(self, frame: FrameLike) -> None:
         """Queue a frame: at once where it fits, else as ``on_full`` says.
 
         Calls are served in order. One that is cancelled while it waits has
@@ -192,8 +193,9 @@ class AudioSource:
         """
         if (frame.sample_rate, frame.num_channels) != (self.sample_rate, self.num_channels):
             raise ValueError(f"{frame!r} does not fit {self.sample_rate} Hz, {self.num_channels}")
-        samples: Samples = frame.to_numpy()
-        if not frame.data.readonly:
+        own = as_frame(frame)
+        samples: Samples = own.to_numpy()
+        if not own.data.readonly:
             samples = samples.copy()  # the caller may reuse the memory
         async with self._order:
             self._check()

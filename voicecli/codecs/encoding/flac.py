@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio import to_int16
+from voicecli.codecs.base import RATES_HZ
 from voicecli.codecs.encoding.avencoder import PacketEncoder
 from voicecli.codecs.encoding.blocks import Blocks
 from voicecli.codecs.encoding.pcm import little_endian
@@ -41,19 +42,19 @@ class FlacEncoder(PushEncoder):
     """16-bit FLAC; see `voicecli.codecs.encoding.base.Encoder`.
 
     Args:
-        sample_rate_hz: up to 65535, or a multiple of ten up to 655350.
+        sample_rate_hz: 1000 to 65535, or a multiple of ten up to 655350.
         channels: 1 or 2.
 
     Raises:
-        ConfigError: a rate that FLAC's frame header cannot tell.
+        ConfigError: a rate that FLAC's frame header cannot tell, or nobody believes.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         in_tens = sample_rate_hz > _MOST_ODD_RATE_HZ
-        if not 0 < sample_rate_hz <= _MOST_RATE_HZ or (in_tens and sample_rate_hz % 10):
+        if not RATES_HZ[0] <= sample_rate_hz <= _MOST_RATE_HZ or (in_tens and sample_rate_hz % 10):
             raise ConfigError(
                 f"FLAC has no {sample_rate_hz} Hz",
-                remedy="its rates go up to 65535 Hz, and by tens up to 655350 Hz",
+                remedy="its rates go from 1000 up to 65535 Hz, and by tens up to 655350 Hz",
             )
         super().__init__(sample_rate_hz, channels)
         most_frames = sample_rate_hz * _MOST_BLOCK_S

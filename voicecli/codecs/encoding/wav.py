@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from voicecli.codecs.base import RATES_HZ
 from voicecli.codecs.encoding.pcm import little_endian
 from voicecli.codecs.encoding.push import Coded, PushEncoder
 from voicecli.errors import ConfigError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from voicecli.audio import Samples
 
-_MOST_RATE_HZ = 768_000
 _SAMPLE_BYTES = 2
 
 
@@ -27,7 +27,7 @@ class WavEncoder(PushEncoder):
     """16-bit RIFF/WAVE; see `voicecli.codecs.encoding.base.Encoder`.
 
     Args:
-        sample_rate_hz: up to 768000, written as it is.
+        sample_rate_hz: 1000 to 768000, written as it is.
         channels: 1 or 2.
 
     Raises:
@@ -35,7 +35,7 @@ class WavEncoder(PushEncoder):
     """
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
-        if not 0 < sample_rate_hz <= _MOST_RATE_HZ:
+        if sample_rate_hz not in RATES_HZ:
             raise ConfigError(f"there is no WAV of {sample_rate_hz} Hz")
         super().__init__(sample_rate_hz, channels)
 

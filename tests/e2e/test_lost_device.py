@@ -1,0 +1,43 @@
+"""The sound server goes away in mid-speech: told at once, and nothing hangs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.recorder import Recorder
+from tests.support.soundserver import SoundServer
+from tests.support.speech_server import Reply, SpeechServer, clips_of
+from tests.support.tones import read_wav, tone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.sound
+
+CLIP_S = 30.0
+"""Longer than any patience: whoever waited for the end would be seen to."""
+
+
+@pytest.mark.parametrize("kind", ["pcm", "opus"])
+def test_a_sound_server_that_ends_is_6_at_once(home: Path, speech: SpeechServer, kind: str) -> None:
+    speech.clips = clips_of(tone(CLIP_S), formats=[kind])
+    speech.reply = Reply(headers={"X-Sample-Rate": "48000"} if kind == "pcm" else {})
+    with SoundServer() as doomed:
+        arguments = ("--save", "out.wav", "--base-url", speech.url, "--format", kind, "hi")
+        with (
+            Recorder(doomed) as recorder,
+            Cli(home, doomed).start("say", "--json", *arguments) as running,
+        ):
+            recorder.wait_for_sound(unless=running.ended)
+            doomed.stop()
+            done = running.finish(CLIP_S / 2)
+    assert done.exit_code == 6, done
+    assert done.json["error"]["code"] == "device"
+    assert "voicecli doctor" in done.json["error"]["remedy"]
+    assert "Traceback" not in done.stderr
+    assert done.json["spoken_s"] < CLIP_S / 2
+    samples, _ = read_wav((home / "out.wav").read_bytes())
+    assert len(samples)

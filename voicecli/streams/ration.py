@@ -1,0 +1,108 @@
+"""How much of one stream is decoded at a time, by what its bytes have cost so far."""
+
+from __future__ import annotations
+
+TURN_S = 0.0005
+"""CPU time of a turn on the event loop, about."""
+
+TASK_S = 0.004
+"""CPU time of a turn on the executor, likewise."""
+
+_PIECE_S = TURN_S / 2
+
+MOST_TURN_BYTES = 1 << 16
+"""In a turn on the loop, of a codec that has to be decoded."""
+
+_LEAST_BYTES = 256
+_MOST_TASK_BYTES = 1 << 18
+_PIECE_BYTES = (1 << 10, 1 << 13)  # at least, at most
+_MOST_VIEW_BYTES = 1 << 19
+_VIEW_PIECE_BYTES = (1 << 12, _MOST_VIEW_BYTES)  # likewise
+
+_VIEWS = ("pcm", "wav")
+"""Codecs whose samples are the bytes: cheap, unless they are resampled."""
+
+_ASSUMED_S_PER_BYTE = {"opus": 0.25e-6, "mp3": 0.15e-6, "aac": 0.1e-6, "flac": 0.03e-6}
+"""Some more than was measured on a 2-core server, for speech at usual bitrates."""
+
+_ASSUMED_VIEW_S_PER_BYTE = 4e-9
+"""Of pcm and wav, which cost a twentieth of it, unless they are resampled."""
+
+_ASSUMED_BYTES = 2_048
+_MEMORY_BYTES = 1 << 16
+
+
+class Ration:
+    """Sizes of the turns of one stream: assumed at first, then as measured, lately most.
+
+    The first measurement does not count: it has a decoder's set-up in it. It
+    tells the codec, though, and with it what is to be assumed. One thread at a time.
+
+    Attributes:
+        codec: name of the codec, None until the bytes have told it.
+        is_threadless: whether it is decoded on the loop whatever waits, as a codec is
+            that is cheap, or not known yet.
+        turn_bytes: for a turn on the event loop.
+        piece_bytes: of the pieces between which a turn may end early.
+        task_bytes: for a turn on the executor.
+        flood_bytes: worth gathering of a producer that pushes in each pass of the loop.
+    """
+
+    __slots__ = (
+        "_bytes",
+        "_most_turn_bytes",
+        "_piece_bounds",
+        "_seconds",
+        "codec",
+        "flood_bytes",
+        "is_threadless",
+        "piece_bytes",
+        "task_bytes",
+        "turn_bytes",
+    )
+
+    def __init__(self) -> None:
+        self.codec: str | None = None
+        self.is_threadless = True
+        self._bytes = float(_ASSUMED_BYTES)
+        self._seconds = _ASSUMED_BYTES * max(_ASSUMED_S_PER_BYTE.values())
+        self._most_turn_bytes = MOST_TURN_BYTES
+        self._piece_bounds = _LEAST_BYTES, MOST_TURN_BYTES
+        self._share_out()
+        self.piece_bytes = self.turn_bytes  # nobody knows what it will be
+
+    def learn(self, size: int, seconds: float, codec: str | None) -> None:
+        """Count ``size`` bytes that took ``seconds``; ``codec`` is their name, once known."""
+        if self.codec is not None:
+            self._bytes += size
+            self._seconds += seconds
+            if self._bytes > _MEMORY_BYTES:
+                self._bytes /= 2
+                self._seconds /= 2
+        elif codec is not None:
+            self.codec = codec
+            self._seconds = _ASSUMED_BYTES * _ASSUMED_S_PER_BYTE.get(
+                codec, _ASSUMED_VIEW_S_PER_BYTE
+            )
+            self.is_threadless = codec in _VIEWS
+            if self.is_threadless:
+                self._most_turn_bytes, self._piece_bounds = _MOST_VIEW_BYTES, _VIEW_PIECE_BYTES
+            else:
+                self._piece_bounds = _PIECE_BYTES
+        else:
+            return
+        self._share_out()
+
+    def _share_out(self) -> None:
+        seconds = self._seconds or 1e-9  # a clock too coarse to see it
+        turn, most = TURN_S * self._bytes / seconds, self._most_turn_bytes
+        self.turn_bytes = (
+            most if turn >= most else int(turn) if turn > _LEAST_BYTES else _LEAST_BYTES
+        )
+        task, most = TASK_S * self._bytes / seconds, _MOST_TASK_BYTES
+        self.task_bytes = (
+            most if task >= most else int(task) if task > _LEAST_BYTES else _LEAST_BYTES
+        )
+        piece, (least, most) = _PIECE_S * self._bytes / seconds, self._piece_bounds
+        self.piece_bytes = most if piece >= most else int(piece) if piece > least else least
+        self.flood_bytes = self.turn_bytes if self.is_threadless else self.task_bytes
