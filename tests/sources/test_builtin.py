@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from voicecli.errors import ConfigError, NetworkError, NothingToSay, SourceError
 from voicecli.request import SpeechRequest
 from voicecli.sources.base import SourceInfo
-from voicecli.sources.builtin import BuiltinSource, VoiceCache, pieces, plain_digits
+from voicecli.sources.builtin import BuiltinSource, VoiceCache, pieces, plain_digits, short_runs
 
 HEART = "heart"
 
@@ -163,6 +163,32 @@ def test_nothing_speakable_is_an_error_that_says_english(voices, text):
 def test_digits_that_are_no_decimals_are_said(voices, text, as_if):
     assert plain_digits(text) == as_if
     assert speak(voices, text) == speak(voices, as_if)
+
+
+@pytest.mark.parametrize(
+    ("text", "as_if"),
+    [
+        ("a word of " + "m" * 32 + " letters", "a word of " + "m" * 32 + " letters"),
+        ("m" * 33, "m" * 32 + " m"),
+        ("see https://example.com/a/long/path/to-it", "see https://example.com/a/long/path/ to-it"),
+        ("9" * 70, "9" * 32 + " " + "9" * 32 + " " + "9" * 6),
+    ],
+)
+def test_long_runs_get_a_space(text, as_if):
+    assert short_runs(text) == as_if
+
+
+@given(text=st.text("a-/9 .", max_size=200))
+def test_no_run_is_longer_than_can_be_read_and_nothing_is_lost(text):
+    short = short_runs(text)
+    assert short.replace(" ", "") == text.replace(" ", "")
+    assert max(map(len, short.split(" "))) <= 32
+
+
+@pytest.mark.parametrize("run", ["a-" * 250, "9" * 500])
+def test_what_the_voice_cannot_read_at_once_is_spoken_in_parts(voices, run):
+    with BuiltinSource(request(run), voices) as source:
+        assert len(next(iter(source)))
 
 
 def test_every_digit_there_is_can_be_read(voices):
