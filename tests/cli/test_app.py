@@ -69,6 +69,18 @@ def test_the_traceback_of_a_defect_is_to_be_had(house, failing, monkeypatch):
     assert "Traceback" in house.run("anything").err
 
 
+def test_a_completion_that_cannot_be_installed_is_7(house, failing):
+    failing(PermissionError(13, "Permission denied", "/home"))
+    told = house.run("--install-completion")
+    assert told.status == 7
+    assert "cannot be installed: Permission denied\n  voicecli --show-completion" in told.err
+
+
+def test_a_fault_of_the_system_that_nobody_foresaw_is_a_defect(house, failing):
+    failing(PermissionError(13, "Permission denied", "/home"))
+    assert house.run("anything").status == 1
+
+
 def test_an_interrupt_is_130(house, failing):
     failing(KeyboardInterrupt())
     told = house.run("anything")

@@ -10,7 +10,14 @@ import pytest
 
 from tests.codecs.streams import by, decode, decode_until_fault, joined, noise, samples_of, wav
 from voicecli.audio import AudioFormat
-from voicecli.codecs import CODECS, AutoDecoder, codec_for_suffix, make_decoder, preload
+from voicecli.codecs import (
+    CODECS,
+    AutoDecoder,
+    codec_for_suffix,
+    make_decoder,
+    preload,
+    registry,
+)
 from voicecli.codecs.encoding import make_encoder
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
 
@@ -197,3 +204,53 @@ def test_the_fault_behind_good_blocks_can_be_asked_for():
     with pytest.raises(BadResponse):
         stranger.feed(b'{"error": {"message": "' + b"no credit " * 2_000)
     assert isinstance(stranger.fault, BadResponse)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Names of the decoders that were made."""
+    names, make = [], registry.make_decoder
+
+    def watched(name, **settings):
+        names.append(name)
+        return make(name, **settings)
+
+    monkeypatch.setattr(registry, "make_decoder", watched)
+    return names
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_what_was_asked_for_can_be_ready_before_it_comes(codec, made):
+    sample = samples_of(codec)[0]
+    decoder = AutoDecoder(codec, rate_hz=sample.rate_hz, channels=sample.channels)
+    decoder.prepare()
+    assert made == [codec]
+    assert decoder.name is None
+    blocks = decode(decoder, [sample.data])
+    assert made == [codec]
+    assert decoder.name == codec
+    assert sum(block.frames for block in blocks) > 0
+    decoder.prepare()  # too late, and harmless
+    assert made == [codec]
+
+
+def test_what_was_prepared_in_vain_is_dropped(made):
+    sample = samples_of("flac")[0]
+    decoder = AutoDecoder("opus")
+    decoder.prepare()
+    blocks = decode(decoder, [sample.data])
+    assert made == ["opus", "flac"]
+    assert decoder.name == "flac"
+    assert sum(block.frames for block in blocks) > 0
+
+
+def test_nothing_is_prepared_without_a_claim(made):
+    AutoDecoder().prepare()
+    assert made == []
+
+
+def test_what_cannot_be_prepared_is_told_when_it_comes():
+    decoder = AutoDecoder(None, "audio/l16;rate=24000;endianness=big-endian")
+    decoder.prepare()
+    with pytest.raises(UnsupportedFormat, match="big-endian"):
+        decoder.feed(bytes(range(200)))

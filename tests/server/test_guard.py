@@ -62,6 +62,40 @@ def test_the_key_opens(header, status):
         assert answer.error["code"] == "invalid_api_key"
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "localhost:8880", "LocalHost:", "127.0.0.1:8880", "[::1]:8880", "[::1]", ""),
+        *("192.168.1.7", "speech:80", "host.docker.internal:8880", "me.local", "a.localhost"),
+    ],
+)
+def test_without_a_key_it_answers_to_what_only_this_machine_is_called(host):
+    app, _, _ = guard(fine)
+
+    async def ask():
+        return await get(app, "/v1/models", Host=host)
+
+    assert run(ask).status == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example:8880", "127.0.0.1.evil.example", "localhost.evil.example", "local.host."]
+)
+def test_a_web_page_under_another_name_is_refused(host):
+    app, lines, _ = guard(fine)
+    with_key, _, _ = guard(fine, "sesame")
+
+    async def ask(app):
+        return await get(app, "/v1/models", Host=host, Authorization="Bearer sesame")
+
+    answer = run(ask, app)
+    assert answer.status == 421
+    assert answer.error["code"] == "misdirected_request"
+    assert host in answer.error["message"]
+    assert " 421 " in lines[0]
+    assert run(ask, with_key).status == 200
+
+
 @pytest.mark.parametrize("path", ["/health", "/openapi.json"])
 def test_some_paths_are_open(path):
     app, _, _ = guard(fine, "sesame")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import threading
 
 import pytest
@@ -35,11 +36,14 @@ def test_no_fault_ends_with_its_thread(fault):
     assert faults == [fault]
 
 
-def test_who_does_not_end_is_left_behind_and_named(caplog):
+def test_who_does_not_end_is_left_behind_and_named_to_whoever_looks_for_it(caplog):
+    """Not on a terminal: who pressed Ctrl-C knows, and need not know our threads."""
+    caplog.set_level(logging.INFO)
     crew, gate = Crew(on_fault=pytest.fail), threading.Event()
     stuck = [crew.spawn(lambda: seen(gate), f"voicecli-{n}") for n in range(2)]
     crew.join(0.0)
     assert [record.args for record in caplog.records] == [("voicecli-0",), ("voicecli-1",)]
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
     gate.set()
     for thread in stuck:
         thread.join()

@@ -235,6 +235,7 @@ def test_sources_may_come_from_a_generator_that_waits():
 
 
 def test_a_thread_that_cannot_be_woken_is_left_behind(monkeypatch, caplog):
+    caplog.set_level("INFO")
     monkeypatch.setattr(module, "_JOIN_S", 0.01)
     asked, let_go = threading.Event(), threading.Event()
     session, watcher = make()

@@ -163,6 +163,12 @@ def test_digits_that_are_no_decimals_are_said(voices, text, as_if):
     assert speak(voices, text) == speak(voices, as_if)
 
 
+@pytest.mark.parametrize("run", ["a-" * 250, "9" * 500])
+def test_what_the_voice_cannot_read_at_once_is_spoken_in_parts(voices, run):
+    with BuiltinSource(request(run), voices) as source:
+        assert len(next(iter(source)))
+
+
 def test_unspeakable_sentences_between_others_are_left_out(voices):
     assert speak(voices, "Hello there.\n😀\n!!!\nGoodbye.") == speak(
         voices, "Hello there.\nGoodbye."

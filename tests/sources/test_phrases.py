@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from voicecli.sources.phrases import phrases, pieces, plain_digits
+from voicecli.sources.phrases import phrases, pieces, plain_digits, short_runs
 from voicecli.sources.voicecache import VoiceCache
 
 
@@ -46,6 +46,26 @@ def test_long_sentences_are_read_and_given_in_parts():
 
 def test_digits_reach_the_reader_plain():
     assert list(phrases(Reader(), "H₂O")) == ["h2o"]
+
+
+@pytest.mark.parametrize(
+    ("text", "as_if"),
+    [
+        ("a word of " + "m" * 32 + " letters", "a word of " + "m" * 32 + " letters"),
+        ("m" * 33, "m" * 32 + " m"),
+        ("see https://example.com/a/long/path/to-it", "see https://example.com/a/long/path/ to-it"),
+        ("9" * 70, "9" * 32 + " " + "9" * 32 + " " + "9" * 6),
+    ],
+)
+def test_long_runs_get_a_space(text, as_if):
+    assert short_runs(text) == as_if
+
+
+@given(text=st.text("a-/9 .", max_size=200))
+def test_no_run_is_longer_than_can_be_read_and_nothing_is_lost(text):
+    short = short_runs(text)
+    assert short.replace(" ", "") == text.replace(" ", "")
+    assert max(map(len, short.split(" "))) <= 32
 
 
 def test_every_digit_there_is_can_be_read():

@@ -210,8 +210,8 @@ def test_a_turn_that_takes_too_long_is_cut_short(monkeypatch, executor):
     monkeypatch.setattr(ration, "_PIECE_BYTES", (2_000, 2_000))  # three a turn
     runs, run = [], module.Turn.run
 
-    def watched(self, decoder, limit_s):
-        run(self, decoder, limit_s)
+    def watched(self, decoder, limit_s, *clock):
+        run(self, decoder, limit_s, *clock)
         runs.append(len(self.undone))
 
     monkeypatch.setattr(module.Turn, "run", watched)

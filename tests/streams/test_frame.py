@@ -108,6 +108,20 @@ def test_repr_tells_the_shape_and_not_the_samples():
     )
 
 
+def test_channels_first_are_refused():
+    with pytest.raises(ValueError, match=r"\(1, 24000\) are not \(frames, channels\)"):
+        AudioFrame.from_numpy(np.zeros((1, 24_000), np.float32), 24_000)
+    assert AudioFrame.from_numpy(np.zeros((1, 64), np.int16), 24_000).num_channels == 64
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_what_is_no_number_is_silence(kind):
+    samples = np.array([0.5, np.nan, np.inf, -np.inf, np.finfo(kind).max], kind)
+    data = AudioFrame.from_numpy(samples, 24_000).data
+    assert list(data) == [16_384, 0, 32_767, -32_768, 32_767]
+    assert np.isnan(samples[1])
+
+
 def test_notes_stay_with_their_frame():
     frame, other = AudioFrame(b"\0\0", 8_000, 1), frame_of(np.zeros((1, 1), np.int16), 8_000)
     frame.userdata["text"] = "well"

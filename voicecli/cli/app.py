@@ -13,7 +13,7 @@ from voicecli import __version__
 from voicecli.cli.arguments import with_optional_values
 from voicecli.cli.help import Command, Group, examples
 from voicecli.cli.output import abandon, defect, flush, tell_error, tolerate_locale
-from voicecli.errors import ExitStatus, VoiceError
+from voicecli.errors import ExitStatus, SaveError, VoiceError
 
 EPILOG = """Start with:
   voicecli say "Hello."        it needs no key and no server
@@ -110,13 +110,27 @@ def run(argv: list[str]) -> int:
         return error.exit_status
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
+    except OSError as error:
+        if "--install-completion" not in argv:  # which is typer's own
+            return _tell_defect(error)
+        tell_error(
+            SaveError(
+                f"the completion cannot be installed: {error.strerror or error}",
+                remedy="voicecli --show-completion prints it, to be put where your shell looks",
+            )
+        )
+        return ExitStatus.SAVE
     except Exception as error:  # noqa: BLE001  the last line of defence
-        if os.environ.get("VOICECLI_TRACEBACK"):
-            import traceback  # noqa: PLC0415  where it is wanted only
+        return _tell_defect(error)
 
-            traceback.print_exc()
-        tell_error(defect(error))
-        return ExitStatus.DEFECT
+
+def _tell_defect(error: Exception) -> ExitStatus:
+    if os.environ.get("VOICECLI_TRACEBACK"):
+        import traceback  # noqa: PLC0415  where it is wanted only
+
+        traceback.print_exception(error)
+    tell_error(defect(error))
+    return ExitStatus.DEFECT
 
 
 def _run(argv: list[str]) -> int:

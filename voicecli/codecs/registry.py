@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import functools
 import importlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from voicecli.codecs.media_type import MEDIA_TYPES, MediaType
+from voicecli.codecs.media_type import MEDIA_TYPES
 from voicecli.codecs.sniff import Sniffer
 from voicecli.errors import BadResponse, DecodeError, SourceError, UnsupportedFormat
 
 if TYPE_CHECKING:
     from voicecli.audio import AudioFormat, Pcm
     from voicecli.codecs.base import Decoder
+    from voicecli.codecs.sniff import Decision
 
 _OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _PCM_RATE_HZ = 24_000
@@ -129,26 +131,29 @@ class AutoDecoder:
         self._rate_hz = rate_hz
         self._channels = channels
         self._opus_rate_hz = opus_rate_hz
+        self._prepared: tuple[str, Decoder] | None = None
         self._decoder: Decoder | None = None
-        self._name: str | None = None
-        self._fault: DecodeError | SourceError | None = None
-
-    @property
-    def name(self) -> str | None:
+        self._has_sound = False
+        self.name: str | None = None
         """Name of the codec, None until it is known."""
-        return self._name
+        self.fault: DecodeError | SourceError | None = None
+        """What the next call will raise: known since a call that had samples to return first."""
 
     @property
     def format(self) -> AudioFormat | None:
         """Format of the latest block, or None before the first."""
         return self._decoder.format if self._decoder is not None else None
 
-    @property
-    def fault(self) -> DecodeError | SourceError | None:
-        """What the next call will raise: known since a call that had samples to return first."""
-        if self._fault is None and self._decoder is not None:
-            return self._decoder.fault
-        return self._fault
+    def prepare(self) -> None:
+        """Make the decoder that was asked for before the first byte comes.
+
+        If the bytes turn out to be something else, theirs is made in its place. Takes
+        as long as the import of a codec, where `preload` did not see to that.
+        """
+        claim = self._sniffer.claim
+        if claim is not None and self._decoder is None:
+            with suppress(UnsupportedFormat):  # told when the bytes are indeed that
+                self._prepared = claim.codec, self._made(claim)
 
     def feed(self, data: bytes) -> list[Pcm]:
         """Take bytes of any length, return the blocks that became decodable.
@@ -158,19 +163,23 @@ class AutoDecoder:
             UnsupportedFormat: a format that no decoder here takes, by name.
             CorruptStream: the stream is damaged where decoding cannot go on.
         """
-        if self._decoder is not None:
-            return self._decoder.feed(data)
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
+        decoder = self._decoder
         try:
-            decision = self._sniffer.feed(data)
-            if decision is None:
-                return []
-            self._decoder = self._choose(decision.codec, decision.media_type)
+            if decoder is None:
+                decision = self._sniffer.feed(data)
+                if decision is None:
+                    return []
+                decoder, data = self._choose(decision)
+            blocks = decoder.feed(data)
         except (DecodeError, SourceError) as fault:
-            self._fault = fault
+            self.fault = fault
             raise
-        return self._decoder.feed(self._take_seen())
+        if blocks:
+            self._has_sound = True
+            self.fault = decoder.fault
+        return blocks
 
     def flush(self) -> list[Pcm]:
         """Say that no more bytes will come; return what is left.
@@ -182,29 +191,36 @@ class AutoDecoder:
             TruncatedStream: the format knows that something is missing.
             CorruptStream: nothing in the stream could be decoded.
         """
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         blocks: list[Pcm] = []
+        decoder = self._decoder
         try:
-            if self._decoder is None:
-                decision = self._sniffer.finish()
-                self._decoder = self._choose(decision.codec, decision.media_type)
-                blocks += self._decoder.feed(self._take_seen())
-            blocks += self._decoder.flush()
-            if self._decoder.format is None:
-                raise BadResponse(f"the {self._name} that came holds no audio")
+            if decoder is None:
+                decoder, seen = self._choose(self._sniffer.finish())
+                blocks += decoder.feed(seen)
+            blocks += decoder.flush()
+            if not (blocks or self._has_sound):
+                raise BadResponse(f"the {self.name} that came holds no audio")
+            self.fault = decoder.fault
         except (DecodeError, SourceError) as fault:
-            self._fault = fault
+            self.fault = fault
             if not blocks:
                 raise
         return blocks
 
-    def _take_seen(self) -> bytes:
-        seen, self._sniffer.seen = self._sniffer.seen, b""
-        return seen
+    def _choose(self, decision: Decision) -> tuple[Decoder, bytes]:
+        """The decoder, from now on, and the bytes that it has missed."""
+        self.name = decision.codec
+        if self._prepared is not None and self._prepared[0] == decision.codec:
+            self._decoder = self._prepared[1]
+        else:
+            self._decoder = self._made(decision)
+        seen, self._sniffer.seen, self._prepared = self._sniffer.seen, b"", None
+        return self._decoder, seen
 
-    def _choose(self, name: str, media_type: MediaType | None) -> Decoder:
-        self._name = name
+    def _made(self, decision: Decision) -> Decoder:
+        name, media_type = decision.codec, decision.media_type
         if name == "opus":
             return make_decoder(name, rate_hz=self._opus_rate_hz)
         if name != "pcm":

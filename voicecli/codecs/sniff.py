@@ -114,6 +114,11 @@ class Sniffer:
         claimed = self._media_type.codec if self._media_type else None
         self._fallback = claimed or self.declared
 
+    @property
+    def claim(self) -> Decision | None:
+        """What it is said to be; the bytes may know better."""
+        return Decision(self._fallback, self._media_type) if self._fallback else None
+
     def feed(self, data: bytes) -> Decision | None:
         """Take bytes of any length; return the decision once there is one.
 

@@ -39,7 +39,7 @@ _HEADER_BYTES = _RIFF_BYTES + 4
 
 _INT16 = np.dtype("<i2")
 _RI, _IF = (int.from_bytes(pair, "little") for pair in (b"RI", b"IF"))
-_FEW_PAIRS = 1 << 15  # for fewer, calling numpy takes as long as a search
+_SHORT_BYTES = 1 << 16  # for fewer, calling numpy takes as long as a search
 
 _UNKNOWN_FROM = 0x7F00_0000
 """Data sizes from here up are no sizes: 2 GiB less any header, or 4 GiB less any header."""
@@ -52,7 +52,8 @@ def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
     the beginning of a header, and False. A header counts only with "WAVE" and
     the id of a first chunk behind it: 96 bits that no sound has by chance.
     """
-    at = buffer.find(b"RIFF", start) if _may_hold_riff(buffer, start) else -1
+    is_short = len(buffer) - start < _SHORT_BYTES
+    at = buffer.find(b"RIFF", start) if is_short or _may_hold_riff(buffer, start) else -1
     while at >= 0:
         if _may_be_header(buffer, at):
             return at, at + _HEADER_BYTES <= len(buffer)
@@ -70,10 +71,7 @@ def _may_hold_riff(buffer: bytes, start: int) -> bool:
     more, as speech seldom is, and numpy finds the loudest of many in a tenth of the
     time that the search takes; to compare all of them takes a third of it.
     """
-    count = (len(buffer) - start) // 2
-    if count < _FEW_PAIRS:
-        return True
-    pairs = np.frombuffer(buffer, _INT16, count, start)
+    pairs = np.frombuffer(buffer, _INT16, (len(buffer) - start) // 2, start)
     if np.maximum.reduce(pairs) < _RI:
         return False
     return bool((pairs == _RI).any() or (pairs == _IF).any())
@@ -101,6 +99,7 @@ class WavDecoder(PushDecoder):
         self._at = 0  # bytes of the buffer that are dealt with
         self._step: Callable[[list[Pcm]], bool] = self._read_riff
         self._layout: WavFormat | None = None
+        self._frame_bytes = 0
         self._skip_bytes = 0
         self._may_be_padded = False
         self._left_bytes: int | None = None  # of the data chunk; None: size unknown
@@ -170,6 +169,7 @@ class WavDecoder(PushDecoder):
                 return False
             body = self._at + _CHUNK.size
             self._layout = WavFormat.parse(self._buffer[body : body + taken])
+            self._frame_bytes = self._layout.bytes_per_frame
         self._at += _CHUNK.size + taken
         self._skip_bytes = size - taken
         self._may_be_padded = bool(size & 1)
@@ -207,9 +207,8 @@ class WavDecoder(PushDecoder):
 
     def _emit(self, stop: int, blocks: list[Pcm]) -> None:
         """Turn the whole frames before ``stop`` into a block."""
-        layout = self._layout
+        layout, frame_bytes = self._layout, self._frame_bytes
         assert layout is not None
-        frame_bytes = layout.bytes_per_frame
         frames = (stop - self._at) // frame_bytes
         if not frames:
             return

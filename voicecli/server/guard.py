@@ -1,4 +1,9 @@
-"""What stands around every route: the key, the access line, defects.
+"""What stands around every route: the key, or the name it was asked by; the access line; defects.
+
+Without a key only this machine can reach the server, but so can every web page that
+is open on it: a page's own name can be made to lead to 127.0.0.1 after it was loaded
+(DNS rebinding), and the browser then lets it read the answers. It sends that name
+along, though, and no such name is answered to.
 
 The access line has who, what, how much and how long. It has no query string, no
 header and nothing of a body: there is neither text nor key in it.
@@ -8,6 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,6 +34,12 @@ OPEN_PATHS = ("/health", "/openapi.json")
 """What is told without a key: whether the server is up, and how to talk to it."""
 
 _SHOWN_PATH = 100
+_SHOWN_NAME = 60
+
+_LOCAL_SUFFIXES = (".localhost", ".local", ".internal")
+"""Of names that nobody can register (RFC 6761, RFC 6762; ICANN's resolution 2024.07.29.06)."""
+
+_PORT = re.compile(r":\d*$")
 
 
 @dataclass(slots=True)
@@ -88,10 +101,11 @@ class Guard:
             exchange.sent_bytes += len(message.get("body", b""))
 
         try:
-            if self._admits(scope):
+            refusal = self._refusal(scope)
+            if refusal is None:
                 await self._app({**scope, EXCHANGE: exchange}, receive, noting)
             else:
-                await _unauthorized().response()(scope, receive, noting)
+                await refusal.response()(scope, receive, noting)
         except Exception as error:  # noqa: BLE001  a defect must not end the server
             self._on_defect(error)
             exchange.remarks.append("failed")
@@ -103,14 +117,30 @@ class Guard:
         finally:
             self._access(exchange.line(time.monotonic() - started))
 
-    def _admits(self, scope: Scope) -> bool:
-        if self._key_digest is None or scope["path"] in OPEN_PATHS:
-            return True
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        kind, _, key = given.partition(b" ")
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        headers = dict(scope["headers"])
+        if self._key_digest is None:
+            name = headers.get(b"host", b"").decode("latin-1")
+            return None if is_local_name(name) else _misdirected(name)
+        if scope["path"] in OPEN_PATHS:
+            return None
+        kind, _, key = headers.get(b"authorization", b"").partition(b" ")
         # Digests are of one length, so the comparison's time tells nothing, not even that.
         fits = hmac.compare_digest(_digest(key.strip()), self._key_digest)
-        return fits and kind.lower() == b"bearer"
+        return None if fits and kind.lower() == b"bearer" else _unauthorized()
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a Host header, empty if there is none, is one that no foreign web page has.
+
+    So is an address, a name without a dot, and one with a suffix for private use.
+    """
+    name = _PORT.sub("", host.strip().lower())
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return "." not in name or name.endswith(_LOCAL_SUFFIXES)
+    return True
 
 
 def _digest(key: bytes) -> bytes:
@@ -123,4 +153,13 @@ def _unauthorized() -> Refusal:
         "a key is needed, as in 'Authorization: Bearer KEY', and it must be the right one",
         code="invalid_api_key",
         headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def _misdirected(name: str) -> Refusal:
+    return Refusal(
+        421,
+        f"without a key (--api-key-env) this answers to localhost and to addresses, "
+        f"not to {clean(name, _SHOWN_NAME)!r}",
+        code="misdirected_request",
     )

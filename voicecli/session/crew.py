@@ -49,4 +49,4 @@ class Crew:
                 continue
             thread.join(deadline.remaining_s)
             if thread.is_alive():
-                _log.warning("%s does not end and is left behind", thread.name)
+                _log.info("%s does not end and is left behind", thread.name)

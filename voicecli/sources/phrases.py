@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,17 @@ if TYPE_CHECKING:
 _MAX_CHARACTERS = 500
 """Longest text turned into phonemes at once: a page without a full stop must not hold sound up."""
 
+_MAX_RUN = 32
+"""Longest run without white space: Hibari's time for one grows with the cube of its parts, to a
+minute for 500 characters, and it cannot read numbers of 37 digits. Words end before."""
+
 _MAX_PHONEMES = 400
 """Longest input of the network, Hibari's own limit; its memory grows with the length."""
+
+_LONG_RUN = re.compile(rf"\S{{{_MAX_RUN + 1},}}")
+_RUN_PART = re.compile(  # the rest, up to a mark, or as much as may be
+    rf"\S{{1,{_MAX_RUN}}}(?!\S)|\S{{1,{_MAX_RUN - 1}}}[^\w\s]|\S{{1,{_MAX_RUN}}}"
+)
 
 
 def phrases(voice: Voice, text: str) -> Iterator[str]:
@@ -23,7 +33,7 @@ def phrases(voice: Voice, text: str) -> Iterator[str]:
     Sentences are looked at one by one, as they are asked for. What would come out
     as mere noise is left out, so there may be none at all. Raises what the voice does.
     """
-    for sentence in voice.split_sentences(plain_digits(text)):
+    for sentence in voice.split_sentences(short_runs(plain_digits(text))):
         for part in pieces(sentence, _MAX_CHARACTERS):
             for phonemes in pieces(voice.g2p(part), _MAX_PHONEMES):
                 # Punctuation alone has phonemes of its own: a breath that nobody asked for.
@@ -43,6 +53,14 @@ def plain_digits(text: str) -> str:
         else character
         for character in text
     )
+
+
+def short_runs(text: str) -> str:
+    """The text with a space within each run that is longer than `_MAX_RUN`: behind a mark, or so.
+
+    Such runs are paths, addresses and long numbers, and what somebody sends on purpose.
+    """
+    return _LONG_RUN.sub(lambda run: " ".join(_RUN_PART.findall(run[0])), text)
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:

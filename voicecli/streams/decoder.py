@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from voicecli.streams.backlog import Backlog, Turn
@@ -87,9 +88,12 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             sample_rate=sample_rate, num_channels=num_channels, format=format
         )
         self._max_queued_bytes = max_queued_bytes
+        self._most_flood_bytes = max(1, max_queued_bytes // 2)
         self._max_ahead_s = max_ahead_s
         self._ration = Ration()
-        self._budget: PassBudget | None = None  # of the loop, once there is one
+        self._budget: PassBudget | None = None
+        with suppress(RuntimeError):  # made where no loop runs yet
+            self._budget = pass_budget(asyncio.get_running_loop())
         self._backlog = Backlog()
         self._ahead_s = 0.0
         self._has_begun = False  # a frame has been made
@@ -165,18 +169,14 @@ class AudioStreamDecoder(Stage[AudioFrame]):
                 if not self._decode_some():
                     await asyncio.sleep(0)
             else:
-                await self._bell.wait(self._flood_bytes())
+                # The first frame waits for no more than there is.
+                much = min(self._ration.flood_bytes, self._most_flood_bytes)
+                await self._bell.wait(much if self._has_begun else 1)
         frame = self._made.popleft()
         self._ahead_s -= frame.duration
         if self._backlog.size:
             self._decode_ahead()
         return frame
-
-    def _flood_bytes(self) -> int:
-        """Bytes to gather of a producer that is that fast; the first frame waits for none."""
-        if not self._has_begun:
-            return 1
-        return max(1, min(self._ration.flood_bytes, self._max_queued_bytes // 2))
 
     def _decode_some(self) -> bool:
         """Decode a slice here if that is all, or has to be; else send one to the executor.
@@ -191,16 +191,15 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             budget = self._budget = pass_budget(asyncio.get_running_loop())
         if budget.is_spent:
             return False
-        turn = self._take(self._turn_bytes())
-        turn.run(self._decoder, TURN_S)
+        ration = self._ration
+        size = ration.turn_bytes
+        if ration.codec is None and self._backlog.begins_with(b"RIFF"):
+            size = MOST_TURN_BYTES  # it is WAV or nothing
+        turn = self._backlog.take(size, ration.piece_bytes, ended=self._state is State.ENDED)
+        turn.run(self._decoder, TURN_S, perf_counter)
         budget.spend(turn.spent_s)
         self._accept(turn)
         return True
-
-    def _turn_bytes(self) -> int:
-        if self._ration.codec is None and self._backlog.begins_with(b"RIFF"):
-            return MOST_TURN_BYTES  # it is WAV or nothing
-        return self._ration.turn_bytes
 
     def _has_backlog(self) -> bool:
         """Whether more waits than is decoded on the loop at a time.
@@ -212,12 +211,6 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         return (
             self._backlog.size > ration.turn_bytes and self._has_begun and not ration.is_threadless
         )
-
-    def _take(self, size: int) -> Turn:
-        """The next turn, in pieces short enough that it can end about when it should."""
-        ration = self._ration
-        piece_bytes = size if ration.codec is None else ration.piece_bytes
-        return self._backlog.take(size, piece_bytes, ended=self._state is State.ENDED)
 
     def _accept(self, turn: Turn) -> None:
         """Take over what a turn made of its pieces; on the loop's thread."""
@@ -243,7 +236,9 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             self._send_away()
 
     def _send_away(self) -> None:
-        turn = self._take(self._ration.task_bytes)
+        ration = self._ration
+        ended = self._state is State.ENDED
+        turn = self._backlog.take(ration.task_bytes, ration.piece_bytes, ended=ended)
         loop = asyncio.get_running_loop()
         shared_executor().submit(self._decode_away, turn, loop)
         self._is_away = True

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from voicecli.audio import Pcm, to_int16
+from voicecli.codecs.encoding.push import tamed
 from voicecli.riff import wav_header
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from voicecli.audio import Samples
 
 _SAMPLE_BYTES = 2
+
+_MAX_CHANNELS = 64
+"""An array that is wider has its channels first, as neural networks put them."""
 
 
 class FrameLike(Protocol):
@@ -112,15 +116,19 @@ class AudioFrame:
         """Samples of shape (frames, channels), or (frames,) for mono, as a frame.
 
         int16 is taken as it is, a view where it is C-contiguous; floats, full
-        scale ±1.0, are scaled by 32768, rounded and clipped.
+        scale ±1.0, are scaled by 32768, rounded and clipped, and what is no number
+        is silence.
 
         Raises:
-            ValueError: another shape, another type, or a rate below 1.
+            ValueError: another shape, more than 64 channels, another type, or a
+                rate below 1.
         """
-        if samples.ndim not in (1, 2):
+        if samples.ndim not in (1, 2) or max(samples.shape[1:], default=1) > _MAX_CHANNELS:
             raise ValueError(f"samples of shape {samples.shape} are not (frames, channels)")
         if samples.dtype.kind != "f" and samples.dtype != np.int16:
             raise ValueError(f"samples are int16 or float, not {samples.dtype}")
+        if samples.dtype.kind == "f":
+            samples = tamed(samples)
         packed = np.ascontiguousarray(to_int16(samples))
         channels = samples.shape[1] if samples.ndim == 2 else 1  # noqa: PLR2004  frames, channels
         return cls(packed.data, sample_rate, channels, samples.shape[0])

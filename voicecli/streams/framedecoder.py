@@ -85,6 +85,7 @@ class FrameDecoder:
             format if is_media_type else None,
             opus_rate_hz=sample_rate if sample_rate in OPUS_RATES_HZ else 48_000,
         )
+        self._decoder.prepare()
         self._conformer: Conformer | None = None
         self._target = (0, 0)  # rate and channels that the conformer is for
         self.fault: Exception | None = None
@@ -101,7 +102,9 @@ class FrameDecoder:
     def flush(self) -> list[AudioFrame]:
         """Say that no more bytes will come; return what is left. Called once."""
         frames = self._collect(self._decoder.flush)
-        return frames if self.fault is not None else frames + self._resampled_rest()
+        if self.fault is None and self._conformer is not None:
+            frames += self._resampled_rest()
+        return frames
 
     def _collect(self, step: Callable[..., list[Pcm]], *data: bytes) -> list[AudioFrame]:
         frames: list[AudioFrame] = []
@@ -122,6 +125,8 @@ class FrameDecoder:
         shape = (rate_hz, samples.shape[1])
         target = (self._rate_hz or rate_hz, self._channels or samples.shape[1])
         if target == shape and samples.dtype == _INT16 and self._conformer is None:
+            if 0 < len(samples) <= MAX_FRAME_S * rate_hz:
+                return [frame_of(samples, rate_hz)]
             return framed(samples, rate_hz)
         frames: list[AudioFrame] = []
         if self._conformer is None or target != self._target:
@@ -142,8 +147,6 @@ class FrameDecoder:
 
 def framed(samples: Samples, rate_hz: int) -> list[AudioFrame]:
     """int16 samples as frames of `MAX_FRAME_S` at most; views."""
-    if 0 < len(samples) <= MAX_FRAME_S * rate_hz:
-        return [frame_of(samples, rate_hz)]
     most = max(1, int(MAX_FRAME_S * rate_hz))
     return [frame_of(samples[at : at + most], rate_hz) for at in range(0, len(samples), most)]
 

@@ -69,7 +69,7 @@ class Ration:
         self._most_turn_bytes = MOST_TURN_BYTES
         self._piece_bounds = _LEAST_BYTES, MOST_TURN_BYTES
         self._share_out()
-        self.piece_bytes = self.turn_bytes  # nobody knows what it will be
+        self.piece_bytes = MOST_TURN_BYTES  # whatever it is, it is one piece
 
     def learn(self, size: int, seconds: float, codec: str | None) -> None:
         """Count ``size`` bytes that took ``seconds``; ``codec`` is their name, once known."""
