@@ -38,7 +38,7 @@ def test_what_is_right_is_taken(check, value, wanted):
     [
         (tomlvalue.text, ["", " \t", 1, None], "a text that is not empty"),
         (tomlvalue.number(0, 4), [-0.1, 4.1, True, "1", nan, inf], "a number from 0 to 4"),
-        (tomlvalue.whole(2, 4), [1, 5, 3.0, True, "3"], "a whole number from 2 to 4"),
+        (tomlvalue.whole(0, 4), [-1, 5, 3.0, True, "3"], "a whole number from 0 to 4"),
         (EITHER, ["automatic", -1, True], '"auto" or a number from 0 to 9.5'),
         (tomlvalue.device, [-1, True, "", 1.0], "a device's index or part of its name"),
         (tomlvalue.folder, ["", 3], "a text that is not empty"),
