@@ -119,7 +119,7 @@ def test_what_is_spoken(house, server, tmp_path):
     asked = server.speech_requests[-1].json
     assert (asked["input"], asked["voice"]) == ("Hello.", "v")
     file = tmp_path / "texts"
-    file.write_text("one\n\n two \n")
+    file.write_text("one\n\n two \n", encoding="utf-8-sig")  # as Windows saves it
     bench(house, server, *FAST, "--format", "pcm", "--texts", str(file))
     assert [asked.json["input"] for asked in server.speech_requests[-2:]] == ["one", "two"]
 
