@@ -190,6 +190,12 @@ def test_a_folder_that_is_a_file_holds_no_file(tmp_path):
     assert load_config(path) == Config(path=path)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbfvolume = 0.5\r\n")
+    assert load_config(path).volume == 0.5
+
+
 def test_variable_that_names_no_file_is_told(tmp_path):
     with pytest.raises(ConfigError, match=r"VOICECLI_CONFIG names .*none\.toml"):
         find_config({"VOICECLI_CONFIG": str(tmp_path / "none.toml")})

@@ -139,7 +139,7 @@ def load_config(path: Path) -> Config:
     import tomllib  # noqa: PLC0415  most machines have no file to parse
 
     try:
-        table = tomllib.loads(content.decode("utf-8"))
+        table = tomllib.loads(content.decode("utf-8-sig"))
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are both ValueErrors
         raise ConfigError(f"{path} is not valid TOML: {clean(str(error))}") from error
     return _config(table, path)

@@ -96,8 +96,10 @@ def test_alone_it_shows_help(house):
 
 def test_the_exit_statuses_are_told(house):
     told = house.run("--help")
-    table = told.out[told.out.index("Exit status:") :].splitlines()[1:]
-    assert [int(line.split()[0]) for line in table] == [int(status) for status in ExitStatus]
+    table, _, variables = told.out.partition("Exit status:\n")[2].partition("\n\n")
+    assert [int(line.split()[0]) for line in table.splitlines()] == [int(s) for s in ExitStatus]
+    for name in ("VOICECLI_BASE_URL", "VOICECLI_API_KEY", "VOICECLI_CONFIG", "VOICECLI_TRACEBACK"):
+        assert f"  {name}" in variables
 
 
 def test_help_imports_nothing_heavy():

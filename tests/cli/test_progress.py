@@ -115,6 +115,14 @@ class TestLine:
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setenv("COLUMNS", "120")
 
+    @pytest.mark.parametrize("final", [State.CANCELLED, State.FAILED, State.DONE])
+    def test_a_wait_that_is_over_leaves_its_line_to_what_is_told(self, capsys, final):
+        line = ProgressLine()
+        line.requested(0.0, "http://x")
+        line.waited(1.5)
+        line.state_changed(1.6, State.CONNECTING, final)
+        assert capsys.readouterr().err.endswith("\r\x1b[2K")
+
     def test_what_it_says(self, capsys):
         line = ProgressLine()
         line.progressed(0.0, snapshot())

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 
 from tests.cli.test_say import Stdin
+from voicecli.cli import spoken
 from voicecli.cli.spoken import spoken_text, unicode_of
 
 
@@ -70,3 +72,16 @@ def test_audio_is_no_text(of_pipe, tmp_path):
 
 def test_what_the_locale_could_not_decode_is_replaced():
     assert unicode_of("caf\udce9") == "caf\ufffd"
+
+
+def test_what_never_ends_is_refused(of_pipe, monkeypatch):
+    monkeypatch.setattr(spoken, "_MOST_BYTES", 1 << 20)
+    with pytest.raises(typer.BadParameter, match="standard input holds more than 1 MB"):
+        of_pipe(b"y\n" * (1 << 20))
+    with pytest.raises(typer.BadParameter, match="/dev/zero holds more than 1 MB"):
+        spoken_text([], Path("/dev/zero"))
+
+
+def test_as_much_as_is_read_is_spoken(of_pipe, monkeypatch):
+    monkeypatch.setattr(spoken, "_MOST_BYTES", 4)
+    assert of_pipe(b"four") == "four"

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from voicecli.clock import SystemClock
+from voicecli.endpoint import KEYLESS
 from voicecli.errors import BadResponse, NetworkError, SourceTimeout
 from voicecli.sources import fetch as module
 from voicecli.sources.fetch import fetch
@@ -221,3 +222,49 @@ def test_loopback_is_asked_without_a_proxy(monkeypatch):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")  # where nothing listens
     with serving({"/v1/models": (200, {}, b"{}")}) as server:
         assert fetch(f"{server.url}/v1/models", None, timeout_s=5.0).status == 200
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_the_key_does_not_come_back(status):
+    said = {"/": (status, {"X-Echo": "Bearer sk-0123456789"}, b"bad key sk-0123456789")}
+    with serving(said) as server:
+        answer = fetch(f"{server.url}/", "sk-0123456789", timeout_s=20)
+    assert answer.body == b"bad key (the key)"
+    assert answer.headers["x-echo"] == "Bearer (the key)"
+
+
+@pytest.mark.parametrize("key", [None, "voice", KEYLESS])
+def test_what_is_no_secret_stays(key):
+    with serving({"/": (200, {}, b"a voice of voicecli")}) as server:
+        assert fetch(f"{server.url}/", key, timeout_s=20).body == b"a voice of voicecli"
+
+
+def test_headers_that_come_one_by_one_are_a_timeout(monkeypatch):
+    monkeypatch.setattr(module, "_GRACE_S", 0.0)
+    let_go = threading.Event()
+
+    def drip(connection):
+        with contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while not let_go.wait(0.01):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                drip(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            with pytest.raises(SourceTimeout, match="did not answer in time"):
+                fetch(url, None, timeout_s=0.2)
+        finally:
+            let_go.set()
+            thread.join()
+    for left in [thread for thread in threading.enumerate() if thread.name == "voicecli-fetch"]:
+        left.join(20)
+        assert not left.is_alive()

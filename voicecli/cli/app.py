@@ -24,12 +24,18 @@ Exit status:
   1    a defect of voicecli
   2    wrong usage
   3    configuration, or the key
-  4    network or server: nothing or only a part was spoken, or with gaps
+  4    network, server or file to play: nothing or only a part was spoken, or with gaps
   5    audio that could not be decoded, or that ended early
   6    no usable sound device
   7    a file could not be written
   8    bench: worse than a limit that was set
   130  interrupted
+
+Environment:
+  VOICECLI_BASE_URL     server to speak with, where no option names one
+  VOICECLI_API_KEY      key for it; OPENAI_API_KEY goes to OpenAI alone
+  VOICECLI_CONFIG       configuration file, in place of the platform's
+  VOICECLI_TRACEBACK=1  shows where a defect happened
 """
 
 COMMANDS: dict[str, str | None] = {

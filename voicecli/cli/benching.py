@@ -7,7 +7,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from voicecli.bench import answers, comparison, report
+from voicecli.bench import answers, comparison, ranking, report
 from voicecli.bench.cases import Outcome
 from voicecli.cli import benchplan
 from voicecli.cli import wishes as checked
@@ -173,16 +173,6 @@ def _check_page(path: Path) -> None:
         raise SaveError(f"there is no folder {path.parent}")
 
 
-def _headline(outcomes: Sequence[Outcome]) -> str:
-    """Who is heard first, and when."""
-    heard = [(s.p50, o.case.name) for o in outcomes if (s := o.summary("ttfa_ms"))]
-    if not heard:
-        return "Nothing was heard"
-    ttfa_ms, name = min(heard)
-    first = "first " if len(heard) > 1 else ""
-    return f"{name} is heard {first}after {report.number(ttfa_ms)} ms"
-
-
 def _write_page(path: Path, measured: _Measurement, verdict: _Verdict) -> None:
     from voicecli.bench.page import document as page  # noqa: PLC0415  as above
 
@@ -192,7 +182,7 @@ def _write_page(path: Path, measured: _Measurement, verdict: _Verdict) -> None:
             page.PageCase(o.case.name, o.details, [fault.message for fault in o.failures])
             for o in outcomes
         ],
-        headline=_headline(outcomes),
+        headline=ranking.headline(outcomes),
         settings=measured.settings,
         machine=report.machine(),
         table=[

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from voicecli.display import clean
+from voicecli.lifecycle import FINAL
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,7 +62,9 @@ class ProgressLine:
         self._waiting.show(f"waiting for {label}  {at - since:.0f} s{tries}")
 
     def state_changed(self, at: float, left: State, entered: State) -> None:  # noqa: ARG002
-        """Say what is going on."""
+        """Say what is going on; once it is over, leave the line to what is told of it."""
+        if entered in FINAL:
+            self.close()
         self._note = {"rebuffering": "waiting for the server"}.get(entered.value, "")
 
     def progressed(self, at: float, snapshot: SinkSnapshot) -> None:  # noqa: ARG002

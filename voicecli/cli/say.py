@@ -124,7 +124,8 @@ def say(
     The endpoint is that of --base-url, else of $VOICECLI_BASE_URL, else of the
     profile in the configuration file, else of $OPENAI_BASE_URL, else
     api.openai.com if $OPENAI_API_KEY is set, else the built-in voice: English,
-    offline, no key.
+    offline, no key. A server's key is that of $VOICECLI_API_KEY, or of the
+    variable that its profile names; OpenAI's is that of $OPENAI_API_KEY.
     """
     words = spoken_text(text or [], file)
     fields = _extra(extra or [])

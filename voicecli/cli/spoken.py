@@ -25,6 +25,9 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
           (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
 """Byte order marks (Unicode 16, section 23.8), and what follows them."""
 
+_MOST_BYTES = 16 << 20
+"""As much is read: a week of speech. What never ends would fill the memory."""
+
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 """Characters of Unicode's category Cc that are no white space."""
 
@@ -58,17 +61,18 @@ def unicode_of(argument: str) -> str:
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return opened.read(_MOST_BYTES + 1)
     except OSError as error:
         raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}") from error
 
 
 def _piped() -> bytes:
-    """The whole of standard input."""
+    """What standard input holds, to its end."""
     if sys.stdin is None:
         raise typer.BadParameter("cannot read standard input: it is closed")
     try:
-        return sys.stdin.buffer.read()
+        return sys.stdin.buffer.read(_MOST_BYTES + 1)
     except OSError as error:
         why = error.strerror or error
         raise typer.BadParameter(f"cannot read standard input: {why}") from error
@@ -76,10 +80,12 @@ def _piped() -> bytes:
 
 def _decoded(data: bytes, path: str) -> str:
     """Bytes as text: UTF-8, unless a mark says otherwise; a NUL tells what is neither."""
+    name = "standard input" if path == STDIN else path
+    if len(data) > _MOST_BYTES:
+        raise typer.BadParameter(f"{name} holds more than {_MOST_BYTES >> 20} MB")
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.removeprefix(mark).decode(encoding, errors="replace")
     if b"\0" in data:
-        name = "standard input" if path == STDIN else path
         raise typer.BadParameter(f"{name} is no text; if it is audio: voicecli play {path}")
     return data.decode("utf-8", errors="replace")

@@ -122,7 +122,7 @@ def texts(wishes: Wishes) -> tuple[str, ...]:
     if wishes.texts is None:
         lines = [DEFAULT_TEXT if wishes.text is None else wishes.text]
     else:
-        lines = _read(wishes.texts).decode("utf-8", errors="replace").splitlines()
+        lines = _read(wishes.texts).decode("utf-8-sig", errors="replace").splitlines()
     told = tuple(line.strip() for line in lines if line.strip())
     if not told:
         raise typer.BadParameter("there is no text to speak")

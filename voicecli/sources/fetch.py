@@ -8,6 +8,8 @@ Everything is bounded: the size of the answer, each wait, and the whole.
 from __future__ import annotations
 
 import http.client
+import queue
+import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from urllib.parse import urlsplit
 
 from voicecli.address import is_loopback
 from voicecli.clock import Deadline, SystemClock
+from voicecli.endpoint import KEYLESS
 from voicecli.errors import BadResponse, NetworkError, SourceTimeout
 from voicecli.sources.faults import fault_of
 
@@ -27,7 +30,15 @@ if TYPE_CHECKING:
 MAX_BYTES = 4 * 1024 * 1024
 """Far more than any honest list of voices or models takes."""
 
+HIDDEN_KEY = "(the key)"
+"""What stands where a server repeats the key."""
+
+LEAST_SECRET = 8
+"""Keys shorter than this are no secrets, and would be found inside ordinary words."""
+
 _STEP_BYTES = 64 * 1024
+_GRACE_S = 0.5
+"""How much later than its own limits a request is given up, which tell more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +49,47 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
+    def without(self, api_key: str | None) -> Answer:
+        """The same, should the server repeat the key that it was sent."""
+        if not api_key or len(api_key) < LEAST_SECRET or api_key == KEYLESS:
+            return self
+        headers = {name: said.replace(api_key, HIDDEN_KEY) for name, said in self.headers.items()}
+        body = self.body.replace(api_key.encode(), HIDDEN_KEY.encode())
+        return Answer(self.status, headers, body)
+
 
 def fetch(url: str, api_key: str | None, *, timeout_s: float, clock: Clock | None = None) -> Answer:
     """GET ``url``; the key goes to its own origin only, also when redirected.
+
+    It does not come back either: an answer that repeats it says `HIDDEN_KEY` there.
+    The work is done on a thread of its own, which is left behind where neither a
+    name's lookup nor a server that sends its headers one by one comes to an end.
 
     Raises:
         NetworkError: the server cannot be reached, or the connection broke.
         SourceTimeout: it took longer than ``timeout_s``.
         BadResponse: the answer is too large, or is no HTTP.
     """
+    outcomes: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            outcomes.put(_fetch(url, api_key, timeout_s, clock))
+        except BaseException as error:  # noqa: BLE001  raised again by whoever waits
+            outcomes.put(error)
+
+    threading.Thread(target=work, name="voicecli-fetch", daemon=True).start()
+    try:
+        outcome = outcomes.get(timeout=timeout_s + _GRACE_S)
+    except queue.Empty:
+        label = url.partition("?")[0]
+        raise SourceTimeout(f"{label} did not answer in time", retryable=True) from None
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def _fetch(url: str, api_key: str | None, timeout_s: float, clock: Clock | None) -> Answer:
     deadline = Deadline(clock or SystemClock(), timeout_s)
     request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310  the opener has no other schemes
     if api_key:
@@ -55,10 +98,10 @@ def fetch(url: str, api_key: str | None, *, timeout_s: float, clock: Clock | Non
     label = url.partition("?")[0]
     try:
         with _opener(url).open(request, timeout=timeout_s) as response:
-            return _answer(response.status, response, deadline, label)
+            return _answer(response.status, response, deadline, label).without(api_key)
     except urllib.error.HTTPError as refusal:
         with refusal:
-            return _answer(refusal.code, refusal, deadline, label)
+            return _answer(refusal.code, refusal, deadline, label).without(api_key)
     except (TimeoutError, urllib.error.URLError) as error:
         if isinstance(error, TimeoutError) or isinstance(error.reason, TimeoutError):
             raise SourceTimeout(f"{label} did not answer in time", retryable=True) from error

@@ -1,7 +1,19 @@
 """Audio streams for voice agents: decode, encode and play at the device's pace, in asyncio.
 
 The names and shapes are those that users of LiveKit know; each is loaded when
-it is first touched.
+it is first touched. What surprises who comes from there:
+
+- Damage, an early end and a stream without sound are raised by the iteration,
+  which does not end as if all were well.
+- What waits is bounded: `AudioStreamDecoder.push` raises `BufferFull` beyond 8 MiB,
+  where ``await push_async()`` waits.
+- Nothing is accepted after an end: `StreamClosed`, where LiveKit does nothing.
+- `AudioSource` plays where it is told to, as `AudioSource.open` does on a sound
+  device; of its own it plays nothing. `clear_queue` leaves what the device has
+  (``lead_ms``), `aclose` silences that as well.
+- Frames of LiveKit's are taken as they are. ``rtc.AudioSource`` takes none but its
+  own: see `voicecli.streams.frame`.
+- MP4 and WebM are refused by name.
 """
 
 from __future__ import annotations
