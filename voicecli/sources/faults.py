@@ -152,14 +152,11 @@ def _proxied(case: _Case) -> VoiceError:
 def _has_proxy(url: str) -> bool:
     """Whether the environment names a proxy for ``url``, who may be the one at fault."""
     from urllib.parse import urlsplit  # noqa: PLC0415  only for a message
-    from urllib.request import (  # noqa: PLC0415  likewise
-        getproxies_environment,
-        proxy_bypass_environment,
-    )
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  likewise
 
-    parts, proxies = urlsplit(url), getproxies_environment()
+    parts, proxies = urlsplit(url), getproxies()
     host = parts.hostname or ""
-    if is_loopback(host) or proxy_bypass_environment(host, proxies):
+    if is_loopback(host) or proxy_bypass(host):
         return False
     return parts.scheme in proxies or "all" in proxies
 
