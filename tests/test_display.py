@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.display import clean, without_escapes
+from voicecli.display import clean, inert, without_escapes
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,7 @@ def test_escapes_that_form_from_the_remains_are_not_shown(text):
 def test_escapes_alone_go_and_lines_stay():
     assert without_escapes("\x1b[1mone\x1b[0m\n  two\x93") == "one\n  two\x93"
     assert without_escapes("C1 alone \x9b is no terminal's") == "C1 alone \x9b is no terminal's"
+
+
+def test_inert_text_keeps_its_lines_and_its_letters():
+    assert inert("a\tb\nc\r\x07 你好 😀 \udce9") == "a\tb\nc?? 你好 😀 \udce9"

@@ -24,6 +24,18 @@ _LOOKAHEAD = 8
 """How much longer than its limit a text may be before the rest is not even looked at."""
 
 
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Controls but tab and line feed, and what overrides the direction of writing (UAX #9)."""
+
+
+def inert(text: str) -> str:
+    """``text`` with ``?`` for each character that would steer a terminal; the rest as it is.
+
+    For names of files, which may hold anything and must be recognised.
+    """
+    return _STEERING.sub("?", text)
+
+
 def without_escapes(text: str) -> str:
     """``text`` without the escape sequences that a program wrote into it for a terminal."""
     return _ESCAPES.sub("", text) if "\x1b" in text else text

@@ -49,6 +49,10 @@ class TestForPeople:
             "voicecli: error: it broke\n  mend it\nvoicecli: error: it broke again\n"
         )
 
+    def test_the_name_of_a_file_does_not_steer_the_terminal(self, capsys):
+        output.tell("cannot read a\x1b[31mb\u202e\x9b.mp3, é")
+        assert capsys.readouterr().err == "voicecli: cannot read a?[31mb??.mp3, é\n"
+
     def test_with_standard_error_closed_nothing_strays_to_standard_output(
         self, capsys, monkeypatch
     ):

@@ -84,3 +84,11 @@ def test_unreachable_server_exits_with_4(house):
 
 def test_help_explains(house):
     assert "api.openai.com has no such list" in house.run("voices", "--help").out
+
+
+@pytest.mark.parametrize("command", ["voices", "doctor"])
+@pytest.mark.parametrize("seconds", ["inf", "nan", "0"])
+def test_a_wait_is_one_that_ends(house, command, seconds):
+    told = house.run(command, "--timeout", seconds)
+    assert told.status == 2
+    assert "--timeout" in told.err

@@ -326,3 +326,38 @@ def test_every_status_makes_an_error(status, body):
     fault = fault_of_status(status, {"location": "x", "retry-after": "x"}, body)
     assert isinstance(fault, VoiceError)
     assert fault.message.isprintable()
+
+
+@pytest.fixture
+def proxies(monkeypatch):
+    """Set the environment's proxies, none but these."""
+    for name in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{name}_proxy", raising=False)
+        monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
+
+    def give(**named):
+        for name, value in named.items():
+            monkeypatch.setenv(f"{name}_proxy".upper(), value)
+
+    return give
+
+
+@pytest.mark.parametrize("name", ["refused", "unknown host"])
+@pytest.mark.parametrize(
+    ("url", "named", "is_suspected"),
+    [
+        ("https://host.test/v1", {"https": "http://dead.test:1"}, True),
+        ("https://host.test/v1", {"all": "http://dead.test:1"}, True),
+        ("https://host.test/v1", {"http": "http://dead.test:1"}, False),
+        ("https://host.test/v1", {"https": "http://dead.test:1", "no": "host.test"}, False),
+        ("https://host.test/v1", {}, False),
+        ("http://localhost:1/v1", {"http": "http://dead.test:1"}, False),
+    ],
+)
+def test_a_proxy_of_the_environment_may_be_the_one_at_fault(
+    proxies, name, url, named, is_suspected
+):
+    proxies(**named)
+    fault = fault_of(BEFORE_THE_BODY[name][0], url)
+    assert ("proxy on the way" in fault.message) is is_suspected
+    assert ("HTTPS_PROXY" in fault.remedy) is is_suspected

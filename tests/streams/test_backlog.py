@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from voicecli.streams import backlog as module
 from voicecli.streams.backlog import LARGE_BYTES, Backlog, Turn
 
 
@@ -21,13 +22,12 @@ class Decoder:
         self.now += 1
         return [b"rest"]
 
-    def clock(self):
-        return self.now
-
 
 @pytest.fixture
-def decoder():
-    return Decoder()
+def decoder(monkeypatch):
+    decoder = Decoder()
+    monkeypatch.setattr(module.time, "thread_time", lambda: decoder.now)
+    return decoder
 
 
 def taken(backlog, size, piece_bytes=100, *, ended=False):
@@ -45,7 +45,7 @@ def test_bytes_come_out_in_order_cut_as_wanted(decoder):
         (99, [b"ij", b"kl", b"mn", b"op"]),
     ):
         turn = taken(backlog, size, 3 if size == 3 else 2)
-        turn.run(decoder, 1000, decoder.clock)
+        turn.run(decoder, 1000)
         backlog.settle(turn)
         assert decoder.fed == pieces
         decoder.fed.clear()
@@ -92,18 +92,18 @@ def test_a_turn_that_takes_too_long_leaves_the_rest_for_the_next(decoder):
     backlog.add(b"abcdefgh")
     backlog.add(b"ij")
     turn = taken(backlog, 8, 2, ended=True)
-    turn.run(decoder, 3, decoder.clock)
+    turn.run(decoder, 3)
     assert turn.frames == [b"ab", b"cd"]
     assert (turn.size, turn.spent_s, turn.flushed) == (4, 4, False)
     backlog.settle(turn)
     assert backlog.size == 6
     turn = taken(backlog, 8, 2, ended=True)
     assert turn.undone == [b"ef", b"gh"]  # those alone
-    turn.run(decoder, 100, decoder.clock)
+    turn.run(decoder, 100)
     backlog.settle(turn)
     assert not turn.flushed
     turn = taken(backlog, 8, 2, ended=True)
-    turn.run(decoder, 100, decoder.clock)
+    turn.run(decoder, 100)
     assert turn.frames == [b"ij", b"rest"]
     assert turn.flushed
     assert turn.spent_s == 3
@@ -111,10 +111,10 @@ def test_a_turn_that_takes_too_long_leaves_the_rest_for_the_next(decoder):
 
 def test_the_last_turn_flushes_also_with_nothing_to_decode(decoder):
     turn = taken(Backlog(), 8, ended=True)
-    turn.run(decoder, 0, decoder.clock)
+    turn.run(decoder, 0)
     assert turn.frames == [b"rest"]
     turn = Turn([], is_last=False)
-    turn.run(decoder, 0, decoder.clock)
+    turn.run(decoder, 0)
     assert turn.frames == []
 
 

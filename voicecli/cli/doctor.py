@@ -39,7 +39,8 @@ def doctor(
     profile: options.ProfileName = None,
     device: options.Device = None,
     timeout: Annotated[
-        float, typer.Option(metavar="S", min=0.001, help="Longest wait for the server.")
+        float,
+        typer.Option(metavar="S", min=0.001, max=3600, help="Longest wait for the server."),
     ] = 5.0,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -13,7 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from voicecli.display import clean
+from voicecli.display import clean, inert
 from voicecli.errors import SaveError, VoiceError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _say(line: str) -> None:
     if sys.stderr is None:  # print would take standard output instead
         return
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(inert(line), file=sys.stderr, flush=True)
     except OSError:
         abandon(sys.stderr)
 

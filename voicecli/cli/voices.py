@@ -30,7 +30,8 @@ def voices(
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
     timeout: Annotated[
-        float, typer.Option(metavar="S", min=0.001, help="Longest wait for the server.")
+        float,
+        typer.Option(metavar="S", min=0.001, max=3600, help="Longest wait for the server."),
     ] = 10.0,
     json_: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:

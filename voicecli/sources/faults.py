@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from voicecli.address import is_loopback
 from voicecli.display import clean
 from voicecli.errors import (
     AuthError,
@@ -34,6 +35,7 @@ _WHERE_IS_IT = "--base-url usually ends in /v1"
 _IS_IT_HTTPS = "if the server speaks https, say https:// in --base-url"
 _IS_IT_HTTP = "if the server speaks plain http, say http:// in --base-url"
 _TRUST_IT = "if it is yours, name a file with its certificate in SSL_CERT_FILE"
+_CHECK_PROXY = "check --proxy, HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
 _SAY_LESS = "say it in parts"
 
 _LIBRARIES = {"openai", "httpx2", "httpcore2", "h11"}
@@ -102,6 +104,12 @@ def _unanswered(case: _Case) -> VoiceError:
 
 
 def _unknown_host(case: _Case) -> VoiceError:
+    if _has_proxy(case.where):
+        return NetworkError(
+            f"the host of {case.where}, or that of the proxy on the way, was not found "
+            f"({case.reason})",
+            remedy=_CHECK_PROXY,
+        )
     return NetworkError(
         f"the host of {case.where} was not found ({case.reason})",
         remedy="check the spelling of --base-url and the network",
@@ -109,6 +117,11 @@ def _unknown_host(case: _Case) -> VoiceError:
 
 
 def _refused(case: _Case) -> VoiceError:
+    if _has_proxy(case.where):
+        return NetworkError(
+            f"nothing listens at {case.where}, or at the proxy on the way (connection refused)",
+            remedy=_CHECK_PROXY,
+        )
     return NetworkError(
         f"nothing listens at {case.where} (connection refused)",
         remedy="start the server, or check the port in --base-url",
@@ -132,8 +145,20 @@ def _no_http(case: _Case) -> VoiceError:
 def _proxied(case: _Case) -> VoiceError:
     return NetworkError(
         f"the proxy on the way to {case.where} refuses: {case.reason}",
-        remedy="check --proxy, HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY",
+        remedy=_CHECK_PROXY,
     )
+
+
+def _has_proxy(url: str) -> bool:
+    """Whether the environment names a proxy for ``url``, who may be the one at fault."""
+    from urllib.parse import urlsplit  # noqa: PLC0415  only for a message
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  likewise
+
+    parts, proxies = urlsplit(url), getproxies()
+    host = parts.hostname or ""
+    if is_loopback(host) or proxy_bypass(host):
+        return False
+    return parts.scheme in proxies or "all" in proxies
 
 
 def _going_round(case: _Case) -> VoiceError:

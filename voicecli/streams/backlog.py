@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from voicecli.streams.framedecoder import FrameDecoder, slices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from voicecli.streams.frame import AudioFrame
 
 LARGE_BYTES = 1 << 15
@@ -36,19 +34,16 @@ class Turn:
         """The pieces that were not decoded."""
         self.size = 0  # bytes decoded
         self.flushed = False
-        self.spent_s = 0.0
+        self.spent_s = 0.0  # CPU time
         self.frames: list[AudioFrame] = []
 
-    def run(
-        self, decoder: FrameDecoder, limit_s: float, clock: Callable[[], float] = time.thread_time
-    ) -> None:
-        """Decode pieces until they are done or ``limit_s`` has passed by ``clock``.
+    def run(self, decoder: FrameDecoder, limit_s: float) -> None:
+        """Decode pieces until they are done or ``limit_s`` of CPU time has passed.
 
-        What waits for the event loop waits by the clock on the wall; a thread of its own
-        may be kept waiting, which is not the stream's cost, and the clock of its CPU time
-        takes ten times as long to read.
+        By the clock on the wall, whoever is kept waiting by others once would pass for
+        dear ever after, and be sent to the executor.
         """
-        began = clock()
+        began = time.thread_time()
         pieces, self.undone = self.undone, []
         for done, piece in enumerate(pieces):
             if self.spent_s > limit_s:
@@ -56,11 +51,11 @@ class Turn:
                 return
             self.frames += decoder.feed(piece)
             self.size += len(piece)
-            self.spent_s = clock() - began
+            self.spent_s = time.thread_time() - began
         if self._is_last:
             self.frames += decoder.flush()
             self.flushed = True
-            self.spent_s = clock() - began
+            self.spent_s = time.thread_time() - began
 
 
 class Backlog:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from voicecli.streams.backlog import Backlog, Turn
@@ -196,7 +195,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         if ration.codec is None and self._backlog.begins_with(b"RIFF"):
             size = MOST_TURN_BYTES  # it is WAV or nothing
         turn = self._backlog.take(size, ration.piece_bytes, ended=self._state is State.ENDED)
-        turn.run(self._decoder, TURN_S, perf_counter)
+        turn.run(self._decoder, TURN_S)
         budget.spend(turn.spent_s)
         self._accept(turn)
         return True
