@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import settings
@@ -23,3 +23,18 @@ def sound_server() -> Iterator[SoundServer]:
     """One private sound server for the whole run; recordings do not disturb each other."""
     with SoundServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_quiet_end() -> Iterator[None]:
+    """Of the whole run, by ``os._exit`` in a test: it would pass for success."""
+    leave, run = os._exit, os.getpid()
+
+    def told(status: int) -> NoReturn:
+        if os.getpid() != run:
+            leave(status)  # a fork's
+        raise AssertionError(f"os._exit({status}) would have ended the tests")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "_exit", told)
+        yield

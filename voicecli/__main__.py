@@ -32,7 +32,8 @@ def _leave(status: int) -> NoReturn:
     """
     import threading  # noqa: PLC0415  by now it is there
 
-    if any(thread.name.startswith("voicecli-") for thread in threading.enumerate()):
+    left = (t for t in threading.enumerate() if t.daemon)  # a pool's are joined, and do end
+    if any(thread.name.startswith("voicecli-") for thread in left):
         os._exit(status)  # what was printed has been flushed
     sys.exit(status)
 

@@ -11,6 +11,7 @@ from voicecli import __main__ as main_module
 from voicecli import __version__
 from voicecli.cli import app as module
 from voicecli.errors import SaveError
+from voicecli.streams.executor import shared_executor
 
 
 @pytest.fixture
@@ -107,6 +108,7 @@ def test_the_program_exits_with_the_status(monkeypatch):
     import gc
 
     monkeypatch.setattr(sys, "argv", ["voicecli", "--version"])
+    shared_executor().submit(int).result()  # its threads end when the interpreter does
     try:
         with pytest.raises(SystemExit) as caught:
             main_module.main()
