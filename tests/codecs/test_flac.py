@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.encoders import ID3V1, ape, flac, id3v2, integers, sweep
-from tests.codecs.streams import by, cut, decode_until_fault, joined
+from tests.codecs.encoders import ID3V1, ape, encode, flac, id3v2, integers, sweep
+from tests.codecs.streams import by, cut, decode_until_fault, joined, noise
 from voicecli.audio import AudioFormat
 from voicecli.codecs.flac import FlacDecoder
 from voicecli.codecs.flacheader import StreamInfo, crc8, crc16, flac_frame_header
@@ -254,6 +254,14 @@ def test_the_beginning_of_another_stream_at_the_end_is_told(there, pipe, last_bl
     blocks, fault = decode_until_fault(FlacDecoder(), [whole, bytes(begun)])
     assert len(joined(blocks)) == 9000
     assert isinstance(fault, TruncatedStream)
+
+
+def test_a_last_frame_that_ends_like_a_marker_begins_is_whole():
+    ending = (
+        encode("flac", "flac", noise(20, seed=seed), 24000, pipe=True) for seed in range(2000)
+    )
+    stream = next(stream for stream in ending if stream.endswith(b"f"))
+    assert len(decoded(stream)) == 20
 
 
 def test_a_short_stream_is_told_after_the_streams_behind_it():

@@ -302,6 +302,13 @@ def test_a_link_of_another_codec_is_told_after_the_first_came_out():
         assert "Vorbis" in fault.message
 
 
+def test_a_stream_of_another_codec_that_joins_late_is_passed_over():
+    begun, *rest = opus_pages(opus_packets(PACKETS))
+    late = page([b"\x01vorbis"], serial=8, flags=FIRST) + page([b"x"], serial=8, sequence=1)
+    mixed = begun + rest[0] + rest[1] + late + b"".join(rest[2:])
+    assert np.array_equal(samples(mixed), samples(stream()))
+
+
 def test_a_skeleton_may_come_with_each_link():
     link = page([b"fishead\0" + bytes(56)], serial=1, flags=FIRST) + stream()
     assert len(samples(link + link)) == 2 * len(samples(stream()))

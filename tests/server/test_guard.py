@@ -66,7 +66,8 @@ def test_the_key_opens(header, status):
     "host",
     [
         *("localhost", "localhost:8880", "LocalHost:", "127.0.0.1:8880", "[::1]:8880", "[::1]", ""),
-        *("192.168.1.7", "speech:80", "host.docker.internal:8880", "me.local", "a.localhost"),
+        *("192.168.1.7", "speech:80", "host.docker.internal:8880", "me.local", "A.LocalHost"),
+        "[::ffff:127.0.0.1]:8880",
     ],
 )
 def test_without_a_key_it_answers_to_what_only_this_machine_is_called(host):

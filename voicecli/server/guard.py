@@ -135,7 +135,7 @@ def is_local_name(host: str) -> bool:
 
     So is an address, a name without a dot, and one with a suffix for private use.
     """
-    name = _PORT.sub("", host.strip().lower())
+    name = _PORT.sub("", host.lower())
     try:
         ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
