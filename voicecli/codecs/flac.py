@@ -257,14 +257,16 @@ class FlacDecoder(PushDecoder):
         libav passes over bytes behind a whole frame. What it refuses at the end
         of the bytes was cut, unless it decodes with its CRC left unchecked.
         """
+        blocks: list[Pcm] = []
+        refusal = CorruptStream("a FLAC frame holds no sound")
         try:
             blocks = codec.decode(packet)
-        except CorruptStream:
-            if sure or not self._all_in or _decodes_unchecked(packet, info):
-                raise
-            raise TruncatedStream("the FLAC stream ends inside a frame") from None
+        except CorruptStream as fault:
+            refusal = fault
         if not blocks:
-            raise CorruptStream("a FLAC frame holds no sound")
+            if sure or not self._all_in or _decodes_unchecked(packet, info):
+                raise refusal
+            raise TruncatedStream("the FLAC stream ends inside a frame")
         return blocks
 
 
