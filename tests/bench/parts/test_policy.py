@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voicecli.bench.parts.policy import (
@@ -60,14 +60,16 @@ def check(trace, policy):
             break
     latest_s = max(enough_at - first_at, policy.most_wait_s)
     assert heard.first_s <= min(latest_s, ends_at - first_at) + 2 * FRAME_S
-    # Nothing is dropped: all of it was heard, pauses are all that was added.
+    # Nothing is dropped: all of it was heard, pauses are all that was added. Where sound
+    # comes as the last of it ends, less than a frame may be between them, and is no gap.
     assert heard.ends_at - first_at == pytest.approx(
-        heard.first_s + audio_s + sum(heard.gaps_s), abs=1e-6
+        heard.first_s + audio_s + sum(heard.gaps_s), abs=FRAME_S
     )
     return heard
 
 
 @given(traces, histories)
+@example([(0.0, 0.7269673811703115), (0.7269673811703115, 1.0)], [])
 def test_promises_hold_whatever_arrives_when(trace, history):
     check(trace, AUTO.knowing(history))
 
