@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import urllib.request
 
@@ -69,3 +70,34 @@ def test_an_interrupt_while_it_starts_leaves_nothing_behind(monkeypatch):
         pass
     assert server._process.returncode is not None
     server._process.stderr.close()
+
+
+def test_an_interrupt_in_the_midst_of_starting_it_leaves_nothing_behind(monkeypatch):
+    """The process is there, and whoever started it has not been told."""
+    popen, begun = module.subprocess.Popen, []
+
+    def slow(*arguments, **settings):
+        begun.append(popen([sys.executable, "-c", "import time; time.sleep(60)"], **settings))
+        signal.raise_signal(signal.SIGUSR1)  # Python's handler runs on the main thread
+        return begun[0]
+
+    def interrupt(_number, _frame):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.subprocess, "Popen", slow)
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), OwnServer():
+            pass
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert begun[0].returncode is not None
+
+
+def test_one_that_cannot_be_started_is_nothing_to_end(monkeypatch):
+    def none(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(module.subprocess, "Popen", none)
+    with pytest.raises(BlockingIOError), OwnServer():
+        pass

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Self
 
 from voicecli.errors import NetworkError
@@ -26,29 +28,43 @@ class OwnServer:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
+        self._started: Future[subprocess.Popen[str]] = Future()
         self.url = ""
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "voicecli", "serve", "--port", "0", "--json", "--quiet"],
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C is for us, who end it when all is over
-        )
-        assert self._process.stdout is not None
+        # An interrupt cuts short what the main thread does: not the start of a process, which
+        # would then run with nobody knowing it.
+        starter = threading.Thread(target=self._start, name="voicecli-starter", daemon=True)
         try:
-            started = self._process.stdout.readline()
+            starter.start()
+            process = self._started.result()
+            assert process.stdout is not None
+            started = process.stdout.readline()
         except BaseException:  # an interrupt: nobody will leave the block
-            self.__exit__(None, None, None)
+            wait([self._started], _PATIENCE_S)
+            if self._process is not None:
+                self.__exit__(None, None, None)
             raise
         if not started:
-            _, said = self._process.communicate()
+            _, said = process.communicate()
             why = said.strip().splitlines()[-1:]
             raise NetworkError(f"the built-in server did not start: {' '.join(why)}")
         self.url = str(json.loads(started)["url"])
         return self
+
+    def _start(self) -> None:
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "voicecli", "serve", "--port", "0", "--json", "--quiet"],
+                text=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # a Ctrl-C is for us, who end it when all is over
+            )
+            self._started.set_result(self._process)
+        except BaseException as error:  # noqa: BLE001  raised again by whoever waits
+            self._started.set_exception(error)
 
     def __exit__(
         self,
