@@ -50,7 +50,7 @@ def explain(text: str) -> str:
     else:
         kind, point = "text", stripped
     point = clean(point)
-    return f"the server sent {kind} instead of audio" + (f": {point}" if point else "")
+    return f"{kind} came instead of audio" + (f": {point}" if point else "")
 
 
 def clean(text: str) -> str:

@@ -138,7 +138,7 @@ class Sniffer:
             UnsupportedFormat: as in `feed`.
         """
         if not self.seen:
-            raise BadResponse("the server sent no audio: its answer is empty")
+            raise BadResponse("no audio came: the answer is empty")
         decision = self._decide(final=True)
         assert decision is not None
         return decision
