@@ -634,3 +634,32 @@ print("done")
     )
     assert done.stdout == "done\n"
     assert done.stderr == ""
+
+
+def test_a_push_on_another_thread_that_would_wake_nobody_is_refused():
+    async def main():
+        decoder = AudioStreamDecoder(**OWN)
+        first = asyncio.create_task(anext(decoder))
+        await settle()
+        with pytest.raises(RuntimeError, match="call_soon_threadsafe"):
+            await asyncio.to_thread(decoder.push, wav(noise(100)))
+        assert decoder.queued_bytes == 0
+        asyncio.get_running_loop().call_soon_threadsafe(decoder.push, wav(noise(100)))
+        frame = await first
+        await decoder.aclose()
+        return frame
+
+    assert asyncio.run(main()).samples_per_channel == 100
+
+
+def test_work_that_is_away_when_its_loop_ends_holds_up_no_end_on_another(executor):
+    decoder = AudioStreamDecoder(**OWN)
+
+    async def leave():
+        decoder.push(encoded("flac", 240_000))
+        decoder.end_input()
+        await anext(decoder)
+
+    asyncio.run(leave())
+    assert executor.tasks  # and nobody runs it
+    asyncio.run(asyncio.wait_for(decoder.aclose(), 10))

@@ -7,7 +7,14 @@ from tests.codecs.streams import by, encoded, noise, samples_of, tone, wav
 from voicecli.audio import Pcm
 from voicecli.codecs import CODECS
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
-from voicecli.streams.framedecoder import FrameDecoder, decode_stream, joined_blocks, slices
+from voicecli.streams.framedecoder import (
+    SLICE_BYTES,
+    VIEW_SLICE_BYTES,
+    FrameDecoder,
+    decode_stream,
+    joined_blocks,
+    slices,
+)
 
 
 def joined(frames):
@@ -202,6 +209,26 @@ def test_after_a_fault_nothing_more_comes():
     assert decoder.feed(wav(noise(10))) == []
     assert decoder.flush() == []
     assert decoder.fault is fault
+
+
+@pytest.mark.parametrize(("codec", "most"), [("flac", SLICE_BYTES), ("wav", VIEW_SLICE_BYTES)])
+def test_much_at_once_is_decoded_a_little_at_a_time(codec, most, monkeypatch):
+    """What a few bytes become is up to whoever made them."""
+    sizes, feed = [], FrameDecoder.feed
+
+    def watched(self, data):
+        sizes.append(len(data))
+        return feed(self, data)
+
+    monkeypatch.setattr(FrameDecoder, "feed", watched)
+    data = encoded(codec, 240_000)
+    frames = decode_stream([data], sample_rate=None)
+    next(frames)
+    assert sum(sizes) <= 2 * most < len(data)
+    list(frames)
+    assert sizes[0] == SLICE_BYTES
+    assert max(sizes) == most
+    assert sum(sizes) == len(data)
 
 
 def test_slices():

@@ -49,6 +49,17 @@ def test_closing_drops_everything_the_fault_too():
     asyncio.run(main())
 
 
+def test_a_stream_whose_loop_is_gone_is_closed_on_another_without_waiting():
+    letters = Letters("ab")
+
+    async def leave():
+        letters._is_away, letters._home = True, asyncio.get_running_loop()
+
+    asyncio.run(leave())
+    asyncio.run(asyncio.wait_for(letters.aclose(), 10))
+    assert not letters._made
+
+
 def test_closing_drops_the_input():
     letters = Letters()
     asyncio.run(letters.aclose())

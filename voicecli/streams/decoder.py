@@ -113,6 +113,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         Raises:
             BufferFull: more than ``max_queued_bytes`` would wait; nothing was queued.
             StreamClosed: after `end_input` or `aclose`.
+            RuntimeError: on another thread than that of the loop on which it is iterated.
         """
         chunk = data if type(data) is bytes else bytes(data)
         if self._state is not _OPEN:
@@ -127,9 +128,21 @@ class AudioStreamDecoder(Stage[AudioFrame]):
                 f"{backlog.size} bytes wait to be decoded, and {len(chunk)} more would "
                 f"pass {self._max_queued_bytes}: await push_async(), or iterate faster"
             )
-        backlog.add(chunk)
         if size >= self._bell.rings_at:
+            self._check_thread()
             self._bell.ring()
+        backlog.add(chunk)
+
+    @staticmethod
+    def _check_thread() -> None:
+        """Before somebody is woken, who runs on a loop's thread and could not hear it elsewhere."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                "push() on another thread than the event loop's: "
+                "use loop.call_soon_threadsafe(decoder.push, data)"
+            ) from None
 
     async def push_async(self, data: Buffer) -> None:
         """Queue bytes as `push` does, waiting until there is room. One producer at a time.
@@ -238,8 +251,8 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         ration = self._ration
         ended = self._state is State.ENDED
         turn = self._backlog.take(ration.task_bytes, ration.piece_bytes, ended=ended)
-        loop = asyncio.get_running_loop()
-        shared_executor().submit(self._decode_away, turn, loop)
+        self._home = asyncio.get_running_loop()
+        shared_executor().submit(self._decode_away, turn, self._home)
         self._is_away = True
 
     def _decode_away(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:

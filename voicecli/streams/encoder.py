@@ -198,7 +198,7 @@ class AudioStreamEncoder(Stage[Encoded]):
         loop = asyncio.get_running_loop()  # asked for always: from another thread it raises
         if not self._is_away:
             loop.call_soon(self._send_away)
-            self._is_away = True
+            self._is_away, self._home = True, loop
 
     def _send_away(self) -> None:
         if self._state is State.CLOSED:

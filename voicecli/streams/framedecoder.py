@@ -27,10 +27,16 @@ for _codec in CODECS:
     with suppress(UnsupportedFormat):  # a library that is missing is told when it is needed
         preload(_codec)
 
+VIEWS = ("pcm", "wav")
+"""Codecs whose samples are the bytes: cheap, unless they are resampled."""
+
 OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 
-SLICE_BYTES = 1 << 15
-"""As much is decoded at a time, whatever was pushed: what it becomes may be many times as much."""
+SLICE_BYTES = 1 << 12
+"""As much is decoded at a time, whatever was given: what it becomes may be 30,000 times as much."""
+
+VIEW_SLICE_BYTES = 1 << 15
+"""Likewise of codecs whose samples are the bytes."""
 
 JOINED_S = 0.2
 """Audio in a frame, where a codec's own blocks are shorter and many came at once."""
@@ -188,7 +194,7 @@ def _one(blocks: list[Pcm]) -> Pcm:
     return Pcm(np.concatenate([block.samples for block in blocks]), first.rate_hz)
 
 
-def slices(data: bytes, size: int = SLICE_BYTES) -> Iterator[bytes]:
+def slices(data: bytes, size: int) -> Iterator[bytes]:
     """``data`` in pieces of at most ``size`` bytes; itself where it is no longer."""
     if len(data) <= size:
         yield data
@@ -226,8 +232,11 @@ def decode_stream(
 
 def _frames(chunks: Iterable[bytes], decoder: FrameDecoder) -> Iterator[AudioFrame]:
     for chunk in chunks:
-        for piece in slices(chunk):
-            yield from decoder.feed(piece)
+        at = 0
+        while at < len(chunk):
+            size = VIEW_SLICE_BYTES if decoder.codec in VIEWS else SLICE_BYTES
+            yield from decoder.feed(chunk[at : at + size])
+            at += size
         if decoder.fault is not None:
             raise decoder.fault
     yield from decoder.flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from voicecli.streams.framedecoder import VIEWS
+
 TURN_S = 0.0005
 """CPU time of a turn on the event loop, about."""
 
@@ -16,11 +18,9 @@ MOST_TURN_BYTES = 1 << 16
 _LEAST_BYTES = 256
 _MOST_TASK_BYTES = 1 << 18
 _PIECE_BYTES = (1 << 10, 1 << 13)  # at least, at most
-_MOST_VIEW_BYTES = 1 << 19
+_MOST_VIEW_BYTES = 1 << 17
+"""What is that long is joined in memory that was in use before, and from a cache near by."""
 _VIEW_PIECE_BYTES = (1 << 12, _MOST_VIEW_BYTES)  # likewise
-
-_VIEWS = ("pcm", "wav")
-"""Codecs whose samples are the bytes: cheap, unless they are resampled."""
 
 _ASSUMED_S_PER_BYTE = {"opus": 0.25e-6, "mp3": 0.15e-6, "aac": 0.1e-6, "flac": 0.03e-6}
 """Some more than was measured on a 2-core server, for speech at usual bitrates."""
@@ -84,7 +84,7 @@ class Ration:
             self._seconds = _ASSUMED_BYTES * _ASSUMED_S_PER_BYTE.get(
                 codec, _ASSUMED_VIEW_S_PER_BYTE
             )
-            self.is_threadless = codec in _VIEWS
+            self.is_threadless = codec in VIEWS
             if self.is_threadless:
                 self._most_turn_bytes, self._piece_bounds = _MOST_VIEW_BYTES, _VIEW_PIECE_BYTES
             else:

@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from types import TracebackType
     from typing import Self
 
@@ -39,6 +40,7 @@ class Stage(ABC, Generic[Item]):
         self._state = State.OPEN
         self._made: deque[Item] = deque()
         self._is_away = False  # a task has the codec, or is about to
+        self._home: AbstractEventLoop | None = None  # the loop that a task reports to
         self._fault: Exception | None = None
         self._news = asyncio.Event()  # for the consumer
         self._room = asyncio.Event()  # for the producer
@@ -77,13 +79,14 @@ class Stage(ABC, Generic[Item]):
     async def aclose(self) -> None:
         """Drop everything and end the iteration, silently; waits for a task under way.
 
-        Idempotent. Never needed for the interpreter to exit.
+        Idempotent. Never needed for the interpreter to exit. On another loop, after the
+        stream's own was closed, it waits for nothing: the task has nobody to report to.
         """
         self._turn_to(State.CLOSED)
         self._fault = None
         self._drop()
         self._made.clear()
-        while self._is_away:
+        while self._is_away and not (self._home and self._home.is_closed()):
             await self._wait()
 
     async def __aenter__(self) -> Self:
