@@ -224,7 +224,7 @@ def test_much_at_once_is_decoded_a_little_at_a_time(codec, most, monkeypatch):
     data = encoded(codec, 240_000)
     frames = decode_stream([data], sample_rate=None)
     next(frames)
-    assert sum(sizes) <= 2 * most < len(data)
+    assert sum(sizes) <= 4 * most < len(data)
     list(frames)
     assert sizes[0] == SLICE_BYTES
     assert max(sizes) == most
