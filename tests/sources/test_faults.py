@@ -1,28 +1,21 @@
 from __future__ import annotations
 
-import email.utils
-import json
 import socket
 import ssl
-import time
 
 import httpx2
 import openai
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from voicecli.errors import (
-    AuthError,
     BadResponse,
     ConfigError,
     NetworkError,
     RateLimited,
     SourceError,
     SourceTimeout,
-    VoiceError,
 )
-from voicecli.sources.faults import fault_of, fault_of_status, server_message
+from voicecli.sources.faults import fault_of
 
 LABEL = "http://127.0.0.1:8880/v1"
 REQUEST = httpx2.Request("POST", LABEL)
@@ -148,56 +141,6 @@ def test_what_a_library_says_is_cleaned_and_cut(name):
     assert len(fault.message) < 600
 
 
-STATUSES = {
-    301: (BadResponse, False, "--base-url"),
-    304: (BadResponse, False, "voices"),
-    400: (BadResponse, False, "voices"),
-    401: (AuthError, False, "key"),
-    403: (AuthError, False, "key"),
-    404: (BadResponse, False, "/v1"),
-    405: (BadResponse, False, "/v1"),
-    413: (BadResponse, False, "in parts"),
-    422: (BadResponse, False, "voices"),
-    429: (RateLimited, True, "--retries"),
-    500: (BadResponse, True, "log"),
-    503: (BadResponse, True, "log"),
-}
-
-
-@pytest.mark.parametrize("status", STATUSES)
-def test_every_status_has_an_error_and_a_remedy(status):
-    kind, retryable, remedy = STATUSES[status]
-    fault = fault_of_status(status, {}, b"")
-    assert type(fault) is kind
-    assert fault.retryable is retryable
-    assert remedy in fault.remedy
-    assert f"({status})" in fault.message
-
-
-@pytest.mark.parametrize("status", [400, 401, 404, 405, 422, 429, 500])
-def test_the_server_s_words_are_told(status):
-    fault = fault_of_status(status, {}, b'{"error": {"message": "model \\u001b[1mx\\u001b[0m"}}')
-    assert fault.message.endswith(f"({status}): model x")
-
-
-@pytest.mark.parametrize("status", [404, 405])
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b'{"detail": "Not Found"}',
-        b"<html>404</html>",
-        b"404 page not found\n",
-        b'{"detail": "Method Not Allowed"}',
-        b'{"error": {"message": "there is nothing at /audio/speech"}}',
-    ],
-)
-def test_a_404_that_names_no_model_is_about_the_address(status, body):
-    fault = fault_of_status(status, {}, body)
-    assert "has no /audio/speech there" in fault.message
-    assert "/v1" in fault.remedy
-
-
 @pytest.mark.parametrize(
     ("url", "said", "remedy"),
     [
@@ -221,111 +164,6 @@ def test_the_limit_for_connecting_is_named_as_the_file_has_it():
     remedy = fault_of(BEFORE_THE_BODY["connect timeout"][0], LABEL).remedy
     (named,) = (word for word in remedy.split() if "_" in word)
     assert named in FILE_KEYS
-
-
-def test_how_long_a_server_asks_to_wait_is_told():
-    message = fault_of_status(429, {"retry-after": "90"}, b"{}").message
-    assert message == "the server asks for patience (429), for 90 s"
-
-
-def test_a_404_that_says_more_is_about_the_model():
-    fault = fault_of_status(404, {}, b'{"detail": "no model tts-9"}')
-    assert "no model tts-9" in fault.message
-    assert "--model" in fault.remedy
-
-
-def test_where_a_server_moved_is_cleaned():
-    location = "http://new.example/\x1b[31m" + "x" * 5000
-    fault = fault_of_status(302, {"location": location}, b"")
-    assert "http://new.example/" in fault.message
-    assert fault.message.isprintable()
-    assert len(fault.message) < 300
-
-
-def test_money_that_has_run_out_is_not_waited_for():
-    body = b'{"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}'
-    fault = fault_of_status(429, {"retry-after": "1"}, body)
-    assert isinstance(fault, RateLimited)
-    assert not fault.retryable
-    assert "billing" in fault.remedy
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("0", 0.0),
-        ("7", 7.0),
-        ("99999999999999999999", None),
-        ("-3", None),
-        ("nan", None),
-        ("inf", None),
-        ("1e9", None),
-        ("soon", None),
-        ("٧", None),
-        ("", None),
-        (None, None),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
-        ("Wed, 21 Oct 9999999 07:28:00 GMT", None),
-    ],
-)
-def test_how_long_to_wait(value, seconds):
-    headers = {} if value is None else {"retry-after": value}
-    assert fault_of_status(429, headers, b"").retry_after_s == seconds
-
-
-def test_how_long_to_wait_by_a_date():
-    then = email.utils.formatdate(time.time() + 100, usegmt=True)
-    assert fault_of_status(429, {"retry-after": then}, b"").retry_after_s == pytest.approx(
-        100, abs=10
-    )
-
-
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (b"", ""),
-        (b"plain words", "plain words"),
-        (b"<html><h1>Bad Gateway</h1></html>", ""),
-        (b'"a string"', "a string"),
-        (b"42", ""),
-        (b"null", ""),
-        (b'{"error": {"message": "from openai"}}', "from openai"),
-        (b'{"error": "flat"}', "flat"),
-        (b'{"message": "plain"}', "plain"),
-        (b'{"detail": "fastapi"}', "fastapi"),
-        (b'{"detail": {"error": "nested", "message": "kokoro"}}', "kokoro"),
-        (b'{"detail": [{"loc": ["body"], "msg": "field required"}, {"msg": "too long"}]}',
-         "field required; too long"),
-        (b'{"detail": [{"loc": ["body", "voice"], "msg": "field required"}]}',
-         "voice: field required"),
-        (b'{"detail": [{"loc": ["body", 0], "msg": "no"}, {"loc": "x", "msg": "y"}]}', "no; y"),
-        (b"{}", ""),
-        (b'{"detail": ["a", "b", "c", "d"]}', "a; b; c"),
-        (b'{"status": "broken"}', '{"status": "broken"}'),
-        (b'{"error": {"code": 7}}', '{"error": {"code": 7}}'),
-        (b'{"error": {"error": {"error": {"error": {"error": "deep"}}}}}', "deep"),
-        (b'{"error": {"error": {"error": {"error": {"error": {"error": {"e": 1}}}}}}}',
-         '{"error": {"error": {"error": {"error": {"error": {"error": {"e": 1}}}}}}}'),
-        (b"[" * 100_000, "[" * 299 + "…"),
-        (b"\xff\xfe bad utf-8", "\ufffd\ufffd bad utf-8"),
-    ],
-)  # fmt: skip
-def test_what_an_error_body_says(body, said):
-    assert server_message(body) == said
-
-
-@given(st.binary(max_size=300) | st.text(max_size=300).map(lambda t: json.dumps(t).encode()))
-def test_whatever_a_server_says_is_short_and_printable(body):
-    said = server_message(body)
-    assert len(said) <= 300
-    assert not said or said.isprintable()
-
-
-@given(st.integers(300, 999), st.binary(max_size=50))
-def test_every_status_makes_an_error(status, body):
-    fault = fault_of_status(status, {"location": "x", "retry-after": "x"}, body)
-    assert isinstance(fault, VoiceError)
-    assert fault.message.isprintable()
 
 
 @pytest.fixture

@@ -94,8 +94,8 @@ def server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
     Many servers have none. Whether there is speech at all then shows in how a GET of
     /audio/speech is refused: with 404 by those that have nothing there.
     """
-    from voicecli.sources.faults import fault_of_status  # noqa: PLC0415  with it
     from voicecli.sources.fetch import fetch  # noqa: PLC0415  urllib
+    from voicecli.sources.statuses import fault_of_status  # noqa: PLC0415  with it
 
     began = time.monotonic()
     url, key = endpoint.base_url, endpoint.api_key

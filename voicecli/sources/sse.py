@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.display import clean
 from voicecli.errors import BadResponse, NetworkError
-from voicecli.sources.faults import server_message
+from voicecli.sources.statuses import server_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from voicecli.address import is_loopback
-from voicecli.sources.faults import fault_of_status
+from voicecli.sources.statuses import fault_of_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.display import clean
 from voicecli.errors import BadResponse, SourceError
-from voicecli.sources.faults import fault_of_status
 from voicecli.sources.fetch import fetch
+from voicecli.sources.statuses import fault_of_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
