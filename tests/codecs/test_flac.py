@@ -193,6 +193,15 @@ def test_letters_that_look_like_a_tag_in_the_last_frame_are_sound():
     assert np.array_equal(got.ravel() >> 8, np.frombuffer(b"TAGID3" * 400, np.int8))
 
 
+@pytest.mark.parametrize("pipe", [False, True])
+def test_a_frame_of_the_next_stream_with_the_number_that_is_due_is_no_end(pipe):
+    one, more = flac(BLOCK, pipe=pipe), flac(3 * BLOCK, pipe=pipe)
+    before, frames = parts(more)
+    short = before[:4] + b"\x80" + before[5:42]  # STREAMINFO alone: that frame is not far
+    assert len(decoded(one, short, *frames)) == 4 * BLOCK
+    assert len(decoded(one + short + b"".join(frames))) == 4 * BLOCK
+
+
 def test_a_stream_without_frames_before_another():
     empty = bytearray(parts(flac(5000, pipe=True))[0])
     assert np.array_equal(decoded(bytes(empty), flac(5000)), decoded(flac(5000)))

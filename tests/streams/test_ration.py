@@ -65,7 +65,7 @@ def test_it_follows_what_changes():
 @pytest.mark.parametrize(
     ("codec", "least", "most"),
     [
-        ("opus", (256, 1024, 256), (1 << 16, 1 << 13, 1 << 18)),
+        ("opus", (256, 1024, 256), (1 << 16, 1 << 14, 1 << 18)),
         ("wav", (256, 4096, 256), (1 << 17, 1 << 17, 1 << 18)),
     ],
 )

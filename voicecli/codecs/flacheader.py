@@ -25,6 +25,8 @@ _RATES_HZ = (
 )
 _BITS = (None, 8, 12, 0, 16, 20, 24, 32)
 _LONGEST_NUMBER_BYTES = 7
+_GREATEST_NUMBER = (1 << 36) - 1
+_BYTES = tuple(bytes((byte,)) for byte in range(256))
 
 
 def _crc_table(polynomial: int, width_bits: int) -> tuple[int, ...]:
@@ -85,13 +87,18 @@ class StreamInfo:
 class FlacFrameHeader:
     """One frame's header (§9.1); ``number`` counts frames, or samples if ``variable``."""
 
+    raw: bytes
     block_frames: int
     rate_hz: int
     channels: int
     bits: int
     variable: bool
     number: int
-    header_bytes: int
+
+    @property
+    def header_bytes(self) -> int:
+        """Its length, CRC included."""
+        return len(self.raw)
 
     @property
     def most_bytes(self) -> int:
@@ -101,11 +108,35 @@ class FlacFrameHeader:
         """
         return self.block_frames * self.channels * (self.bits + 1) // 8 + 4096
 
+    @property
+    def next_number(self) -> int:
+        """What the frame right after this one is numbered."""
+        return self.number + (self.block_frames if self.variable else 1)
+
+    def following(self) -> FlacFrameHeader | None:
+        """The header right after this one, if that frame is of the same shape, as nearly all are.
+
+        None where numbers end.
+        """
+        number = self.next_number
+        if number > _GREATEST_NUMBER:
+            return None
+        _, after = _coded_number(self.raw, 4)
+        raw = self.raw[:4] + _number_code(number) + self.raw[after:-1]
+        return FlacFrameHeader(
+            raw + _BYTES[crc8(raw)],
+            self.block_frames,
+            self.rate_hz,
+            self.channels,
+            self.bits,
+            self.variable,
+            number,
+        )
+
     def continues(self, before: FlacFrameHeader) -> bool:
         """Whether this is the header of the frame right after ``before``."""
-        step = before.block_frames if self.variable else 1
         return (
-            self.number == before.number + step
+            self.number == before.next_number
             and self.variable == before.variable
             and self.rate_hz == before.rate_hz
             and self.channels == before.channels
@@ -141,14 +172,26 @@ def flac_frame_header(data: bytes | bytearray, at: int, info: StreamInfo) -> Fla
     if number is None or rate_hz is None or at >= len(head) or crc8(head[: at + 1]):
         return None
     return FlacFrameHeader(
+        raw=head[: at + 1],
         block_frames=block_frames,
         rate_hz=rate_hz,
         channels=channel_code + 1 if channel_code < 8 else 2,
         bits=info.bits if bits is None else bits,
         variable=bool(head[1] & 1),
         number=number,
-        header_bytes=at + 1,
     )
+
+
+def _number_code(number: int) -> bytes:
+    """A number of up to 36 bits, coded as `_coded_number` reads it."""
+    if number < 0x80:
+        return _BYTES[number]
+    length = 2
+    while number >> (5 * length + 1):  # 6 bits in each byte but the first, which has 7 less length
+        length += 1
+    first = (0xFF00 >> length & 0xFF) | number >> 6 * (length - 1)
+    tail = (0x80 | number >> 6 * place & 0x3F for place in reversed(range(length - 1)))
+    return bytes((first, *tail))
 
 
 def _coded_number(head: bytes, at: int) -> tuple[int | None, int]:

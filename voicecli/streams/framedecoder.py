@@ -38,7 +38,7 @@ SLICE_BYTES = 1 << 12
 VIEW_SLICE_BYTES = 1 << 15
 """Likewise of codecs whose samples are the bytes."""
 
-JOINED_S = 0.2
+JOINED_S = 0.5
 """Audio in a frame, where a codec's own blocks are shorter and many came at once."""
 
 MAX_FRAME_S = 1.0

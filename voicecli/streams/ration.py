@@ -17,7 +17,7 @@ MOST_TURN_BYTES = 1 << 16
 
 _LEAST_BYTES = 256
 _MOST_TASK_BYTES = 1 << 18
-_PIECE_BYTES = (1 << 10, 1 << 13)  # at least, at most
+_PIECE_BYTES = (1 << 10, 1 << 14)  # at least, at most
 _MOST_VIEW_BYTES = 1 << 17
 """What is that long is joined in memory that was in use before, and from a cache near by."""
 _VIEW_PIECE_BYTES = (1 << 12, _MOST_VIEW_BYTES)  # likewise
