@@ -7,7 +7,13 @@ import pytest
 from tests.codecs import heaac
 from tests.codecs.encoders import adts, adts_frames, flac, mp3_frames, raw_mp3
 from voicecli.audio import Pcm
-from voicecli.codecs.avcodec import MAX_LOST_RUN, Concealer, PacketDecoder, _to_pcm
+from voicecli.codecs.avcodec import (
+    MAX_LOST_RUN,
+    Concealer,
+    PacketDecoder,
+    _is_sound,
+    _to_pcm,
+)
 from voicecli.errors import CorruptStream
 
 
@@ -157,3 +163,20 @@ def test_libavs_log_stays_as_the_process_has_it(capfd):
         PacketDecoder("mp3float").decode(b"junk" * 99)
     assert av.logging.get_level() == level
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("values", "is_sound"),
+    [
+        ((), True),
+        ((1.0, -1.0), True),
+        ((1024.0, -1024.0), True),
+        ((1025.0, 0.0), False),
+        ((0.0, float("nan")), False),
+        ((float("inf"), 0.0), False),
+        ((3e38, 3e38), False),
+    ],
+)
+def test_what_is_beyond_every_sound_is_damage(values, is_sound):
+    samples = np.array(values, np.float32).reshape(-1, 1)
+    assert _is_sound(Pcm(samples, 24_000)) is is_sound
