@@ -254,3 +254,14 @@ def test_what_cannot_be_prepared_is_told_when_it_comes():
     decoder.prepare()
     with pytest.raises(UnsupportedFormat, match="big-endian"):
         decoder.feed(bytes(range(200)))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_after_the_end_nothing_is_left_and_nothing_is_wrong(codec):
+    """However short it was: what was recognised only at the end as well."""
+    data = bytes(2) if codec == "pcm" else samples_of(codec)[0].data
+    for pieces in ([data], by(7, data)):
+        decoder = AutoDecoder(codec)
+        assert sum(block.frames for block in decode(decoder, pieces)) > 0
+        assert decoder.flush() == []
+        assert decoder.fault is None

@@ -200,7 +200,8 @@ class AutoDecoder:
                 decoder, seen = self._choose(self._sniffer.finish())
                 blocks += decoder.feed(seen)
             blocks += decoder.flush()
-            if not (blocks or self._has_sound):
+            self._has_sound = self._has_sound or bool(blocks)
+            if not self._has_sound:
                 raise BadResponse(f"the {self.name} that came holds no audio")
             self.fault = decoder.fault
         except (DecodeError, SourceError) as fault:
