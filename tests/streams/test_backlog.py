@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from voicecli.streams import backlog as module
-from voicecli.streams.backlog import LARGE_BYTES, Backlog, Turn
+from voicecli.streams.backlog import JOINED_BYTES, LARGE_BYTES, Backlog, Turn
 
 
 class Decoder:
@@ -76,6 +76,21 @@ def test_large_chunks_are_not_copied_to_be_joined():
     assert [len(piece) for piece in pieces] == [LARGE_BYTES, 2, LARGE_BYTES, LARGE_BYTES, 1]
     assert pieces[0] is pieces[2] is pieces[3] is large
     assert pieces[1] == b"ab"
+
+
+def test_short_chunks_are_joined_up_to_a_bound_and_large_ones_are_not_bound():
+    backlog = Backlog()
+    for _ in range(3 * JOINED_BYTES // 4096):
+        backlog.add(bytes(4096))
+    turn = taken(backlog, 1 << 20, 1 << 20)
+    assert backlog.is_fine
+    assert [len(piece) for piece in turn.undone] == [JOINED_BYTES]
+    backlog.clear()
+    for _ in range(8):
+        backlog.add(bytes(LARGE_BYTES))
+    turn = taken(backlog, 1 << 20, 1 << 20)
+    assert not backlog.is_fine
+    assert [len(piece) for piece in turn.undone] == [LARGE_BYTES] * 8
 
 
 def test_how_it_begins():

@@ -247,9 +247,9 @@ def test_a_spent_pass_goes_on_in_the_next(monkeypatch):
             self.real = real
 
         @property
-        def is_spent(self):
+        def left_s(self):
             asked.append(1)
-            return self.real.is_spent
+            return self.real.left_s
 
         def spend(self, seconds):
             spent.append(seconds)
@@ -663,3 +663,10 @@ def test_work_that_is_away_when_its_loop_ends_holds_up_no_end_on_another(executo
     asyncio.run(leave())
     assert executor.tasks  # and nobody runs it
     asyncio.run(asyncio.wait_for(decoder.aclose(), 10))
+
+
+def test_what_is_full_before_a_loop_runs_is_full():
+    decoder = AudioStreamDecoder(max_queued_bytes=10, **OWN)
+    decoder.push(bytes(10))
+    with pytest.raises(BufferFull):
+        decoder.push(b"x")

@@ -57,17 +57,17 @@ def test_forgetting_makes_room_for_a_new_pool(monkeypatch):
 def test_a_budget_is_renewed_with_the_next_pass():
     async def main():
         budget = PassBudget(asyncio.get_running_loop())
-        assert not budget.is_spent
+        assert budget.left_s > 0
         budget.spend(0.003)
-        assert not budget.is_spent
+        assert budget.left_s > 0
         budget.spend(0.003)
-        assert budget.is_spent
+        assert budget.left_s <= 0
         await asyncio.sleep(0)
-        assert not budget.is_spent
+        assert budget.left_s > 0
         budget.spend(1)
-        assert budget.is_spent
+        assert budget.left_s <= 0
         await asyncio.sleep(0)
-        assert not budget.is_spent
+        assert budget.left_s > 0
 
     asyncio.run(main())
 
@@ -83,7 +83,7 @@ def test_trifles_add_up_and_are_renewed_together():
         assert passes > 3
         await asyncio.sleep(0)
         budget.spend(0.0035)
-        assert not budget.is_spent  # all of it was there again
+        assert budget.left_s > 0  # all of it was there again
 
     asyncio.run(main())
 
@@ -106,4 +106,4 @@ def test_a_budget_outlives_its_loop_harmlessly():
     del loop
     gc.collect()
     budget.spend(1)
-    assert budget.is_spent
+    assert budget.left_s <= 0

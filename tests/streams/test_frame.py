@@ -7,7 +7,7 @@ import pytest
 
 from tests.streams.foreign import Foreign
 from voicecli.codecs import make_decoder
-from voicecli.streams.frame import AudioFrame, as_frame, frame_of, pcm_of
+from voicecli.streams.frame import AudioFrame, as_frame, frame_of, frames_of, pcm_of
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
@@ -147,3 +147,14 @@ def test_a_frame_of_another_library_is_viewed_up_to_its_length():
     assert as_frame(frame) is frame
     with pytest.raises(ValueError):
         as_frame(Foreign(data, 16_000, 2, 5))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_samples_in_frames_of_a_length_are_views_of_them(channels):
+    samples = np.arange(10 * channels, dtype=np.int16).reshape(-1, channels)
+    frames = frames_of(samples, 8_000, 4)
+    assert [frame.samples_per_channel for frame in frames] == [4, 4, 2]
+    assert {(frame.num_channels, frame.sample_rate) for frame in frames} == {(channels, 8_000)}
+    assert np.array_equal(np.concatenate([frame.to_numpy() for frame in frames]), samples)
+    assert all(np.shares_memory(frame.to_numpy(), samples) for frame in frames)
+    assert frames_of(samples[:0], 8_000, 4) == []

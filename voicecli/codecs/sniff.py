@@ -79,6 +79,8 @@ _MAGICS = (
     _stranger("Windows Media (ASF)", (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")),
 )
 
+_OURS = {magic.codec: magic for magic in _MAGICS if magic.codec is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -128,6 +130,8 @@ class Sniffer:
                 by name, or nothing recognisable and no claim to go by.
         """
         self.seen += data
+        if self._fallback in _OURS and _OURS[self._fallback].matches(self.seen):
+            return Decision(self._fallback, self._media_type)  # as nearly always
         return self._decide(final=False)
 
     def finish(self) -> Decision:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from voicecli.streams.frame import AudioFrame
 
 LARGE_BYTES = 1 << 15
+"""Chunks from here up are decoded as they are, shorter ones in a row as one."""
+
+JOINED_BYTES = 1 << 18
+"""Of short chunks in a turn: so much fits into memory that was in use, and a cache near by."""
 
 
 class Turn:
@@ -65,55 +69,63 @@ class Backlog:
     no more than one that comes in parts. One thread at a time.
     """
 
-    __slots__ = ("_chunks", "_offset", "_undone", "size")
+    __slots__ = ("_offset", "_undone", "chunks", "is_fine", "size")
 
     def __init__(self) -> None:
-        self._chunks: deque[bytes] = deque()
+        self.chunks: deque[bytes] = deque()
+        """What was added and not taken; whoever adds, and has no time for `add`, may append."""
         self._offset = 0  # into the first chunk
         self._undone: list[bytes] = []  # of the latest turn; before the chunks
         self.size = 0
         """Bytes not decoded yet, those of a turn under way included."""
+        self.is_fine = False
+        """Whether the latest turn was one of short chunks, `JOINED_BYTES` at most."""
 
     def add(self, chunk: bytes) -> None:
         """Append a chunk."""
         if chunk:
-            self._chunks.append(chunk)
+            self.chunks.append(chunk)
             self.size += len(chunk)
 
     def begins_with(self, magic: bytes) -> bool:
         """Whether the first chunk that was not decoded does."""
-        return bool(self._chunks) and self._chunks[0].startswith(magic, self._offset)
+        return bool(self.chunks) and self.chunks[0].startswith(magic, self._offset)
 
     def take(self, size: int, piece_bytes: int, *, ended: bool) -> Turn:
         """The next turn: at most ``size`` bytes, in pieces of at most ``piece_bytes``.
+
+        Where short chunks come first it is `JOINED_BYTES` at most.
 
         What the turn before left undone comes first, and alone. ``ended`` says
         that nothing will be added: the turn that takes all is then the last.
         """
         pieces, self._undone = self._undone, []
-        if not pieces:
+        if not pieces and self.chunks:
+            self.is_fine = len(self.chunks[0]) < LARGE_BYTES
+            if self.is_fine and size > JOINED_BYTES:
+                size = JOINED_BYTES
             if self.size <= size and not self._offset:
-                pieces = list(self._chunks)
-                self._chunks.clear()
+                pieces = list(self.chunks)
+                self.chunks.clear()
             else:
                 pieces = self._cut(size)
             if len(pieces) > 1:
                 pieces = joined(pieces)
-            if len(pieces) > 1 or (pieces and len(pieces[0]) > piece_bytes):
+            if len(pieces) > 1 or len(pieces[0]) > piece_bytes:
                 pieces = [piece for part in pieces for piece in slices(part, piece_bytes)]
-        return Turn(pieces, is_last=ended and not self._chunks)
+        return Turn(pieces, is_last=ended and not self.chunks)
 
     def _cut(self, size: int) -> list[bytes]:
         """The first ``size`` bytes, or all there are, as they were added."""
         parts: list[bytes] = []
-        while self._chunks and size > 0:
-            chunk = self._chunks[0]
+        while self.chunks and size > 0:
+            chunk = self.chunks[0]
             end = self._offset + size
             if end < len(chunk):
                 part, self._offset, size = chunk[self._offset : end], end, 0
             else:
                 part, self._offset = chunk[self._offset :] if self._offset else chunk, 0
-                self._chunks.popleft()
+                self.chunks.popleft()
                 size -= len(part)
             parts.append(part)
         return parts
@@ -125,7 +137,7 @@ class Backlog:
 
     def clear(self) -> None:
         """Drop everything."""
-        self._chunks.clear()
+        self.chunks.clear()
         self._undone = []
         self._offset = self.size = 0
 

@@ -45,7 +45,13 @@ class Doorbell:
         """Bytes for which it is worth looking: 1, or many in a flood."""
 
     def ring(self) -> None:
-        """Wake who waits, however little there is."""
+        """Wake who waits, however little there is.
+
+        Raises:
+            RuntimeError: no loop runs on this thread, so who waits is on another and is
+                not woken.
+        """
+        asyncio.get_running_loop()
         self.rings_at = _NEVER
         self._news.set()
 

@@ -64,28 +64,24 @@ class PassBudget:
     of the queue, ``await asyncio.sleep(0)``, and has the next pass's.
     """
 
-    __slots__ = ("__weakref__", "_left_s", "_loop", "_renewing")
+    __slots__ = ("__weakref__", "_loop", "_renewing", "left_s")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = weakref.ref(loop)
-        self._left_s = _PASS_S
+        self.left_s = _PASS_S
+        """What this pass has left; the budget is spent where that is nothing or less."""
         self._renewing = False
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether this pass has nothing left."""
-        return self._left_s <= 0
 
     def spend(self, seconds: float) -> None:
         """Take ``seconds`` from this pass."""
-        self._left_s -= seconds
+        self.left_s -= seconds
         loop = self._loop()
-        if self._left_s < _PASS_S - _TRIFLE_S and not self._renewing and loop is not None:
+        if self.left_s < _PASS_S - _TRIFLE_S and not self._renewing and loop is not None:
             self._renewing = True
             loop.call_soon(self._renew)  # which is the beginning of the next pass
 
     def _renew(self) -> None:
-        self._left_s = _PASS_S
+        self.left_s = _PASS_S
         self._renewing = False
 
 

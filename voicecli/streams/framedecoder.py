@@ -15,7 +15,7 @@ from voicecli.audio import AudioFormat, Pcm
 from voicecli.codecs import CODECS, AutoDecoder, preload
 from voicecli.errors import UnsupportedFormat
 from voicecli.playback.conform import Conformer
-from voicecli.streams.frame import frame_of
+from voicecli.streams.frame import frame_of, frames_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -133,7 +133,7 @@ class FrameDecoder:
         if target == shape and samples.dtype == _INT16 and self._conformer is None:
             if 0 < len(samples) <= MAX_FRAME_S * rate_hz:
                 return [frame_of(samples, rate_hz)]
-            return framed(samples, rate_hz)
+            return frames_of(samples, rate_hz, _most_frames(rate_hz))
         frames: list[AudioFrame] = []
         if self._conformer is None or target != self._target:
             frames = self._resampled_rest()
@@ -144,17 +144,16 @@ class FrameDecoder:
 
     def _framed(self, pieces: list[Samples]) -> list[AudioFrame]:
         rate_hz, _ = self._target
-        return [frame for samples in pieces for frame in framed(samples, rate_hz)]
+        most = _most_frames(rate_hz)
+        return [frame for samples in pieces for frame in frames_of(samples, rate_hz, most)]
 
     def _resampled_rest(self) -> list[AudioFrame]:
         """What the conformer still holds, at the end or before another one."""
         return self._framed(self._conformer.flush()) if self._conformer else []
 
 
-def framed(samples: Samples, rate_hz: int) -> list[AudioFrame]:
-    """int16 samples as frames of `MAX_FRAME_S` at most; views."""
-    most = max(1, int(MAX_FRAME_S * rate_hz))
-    return [frame_of(samples[at : at + most], rate_hz) for at in range(0, len(samples), most)]
+def _most_frames(rate_hz: int) -> int:
+    return max(1, int(MAX_FRAME_S * rate_hz))
 
 
 def joined_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:

@@ -18,8 +18,7 @@ MOST_TURN_BYTES = 1 << 16
 _LEAST_BYTES = 256
 _MOST_TASK_BYTES = 1 << 18
 _PIECE_BYTES = (1 << 10, 1 << 14)  # at least, at most
-_MOST_VIEW_BYTES = 1 << 17
-"""What is that long is joined in memory that was in use before, and from a cache near by."""
+_MOST_VIEW_BYTES = 1 << 19
 _VIEW_PIECE_BYTES = (1 << 12, _MOST_VIEW_BYTES)  # likewise
 
 _ASSUMED_S_PER_BYTE = {"opus": 0.25e-6, "mp3": 0.15e-6, "aac": 0.1e-6, "flac": 0.03e-6}
