@@ -93,15 +93,6 @@ def test_short_chunks_are_joined_up_to_a_bound_and_large_ones_are_not_bound():
     assert [len(piece) for piece in turn.undone] == [LARGE_BYTES] * 8
 
 
-def test_how_it_begins():
-    backlog = Backlog()
-    assert not backlog.begins_with(b"RIFF")
-    backlog.add(b"xRIFF..")
-    assert not backlog.begins_with(b"RIFF")
-    taken(backlog, 1)
-    assert backlog.begins_with(b"RIFF")
-
-
 def test_a_turn_that_takes_too_long_leaves_the_rest_for_the_next(decoder):
     backlog = Backlog()
     backlog.add(b"abcdefgh")

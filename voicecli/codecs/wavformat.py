@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -44,8 +43,7 @@ _LOUDEST = np.float32(1024.0)
 """Float samples beyond this (60 dB over full scale, NaN, infinity) are damage, not sound."""
 
 
-@dataclass(frozen=True, slots=True)
-class WavFormat:
+class WavFormat(NamedTuple):
     """Layout of the samples in a ``data`` chunk.
 
     ``bytes_per_sample`` is the container's size; samples of fewer bits fill it

@@ -50,16 +50,16 @@ class Turn:
         began = time.thread_time()
         pieces, self.undone = self.undone, []
         for done, piece in enumerate(pieces):
-            if self.spent_s > limit_s:
+            if done and time.thread_time() - began > limit_s:
                 self.undone = pieces[done:]
-                return
+                break
             self.frames += decoder.feed(piece)
             self.size += len(piece)
-            self.spent_s = time.thread_time() - began
-        if self._is_last:
-            self.frames += decoder.flush()
-            self.flushed = True
-            self.spent_s = time.thread_time() - began
+        else:
+            if self._is_last:
+                self.frames += decoder.flush()
+                self.flushed = True
+        self.spent_s = time.thread_time() - began
 
 
 class Backlog:
@@ -86,10 +86,6 @@ class Backlog:
         if chunk:
             self.chunks.append(chunk)
             self.size += len(chunk)
-
-    def begins_with(self, magic: bytes) -> bool:
-        """Whether the first chunk that was not decoded does."""
-        return bool(self.chunks) and self.chunks[0].startswith(magic, self._offset)
 
     def take(self, size: int, piece_bytes: int, *, ended: bool) -> Turn:
         """The next turn: at most ``size`` bytes, in pieces of at most ``piece_bytes``.

@@ -194,7 +194,8 @@ class AudioStreamDecoder(Stage[AudioFrame]):
 
         False where this pass of the loop has no time left for it.
         """
-        if self._has_backlog():
+        ration, backlog = self._ration, self._backlog
+        if not ration.is_threadless and self._has_backlog():
             self._send_away()
             return True
         budget = self._budget
@@ -202,11 +203,10 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             budget = self._budget = pass_budget(asyncio.get_running_loop())
         if budget.left_s <= 0:
             return False
-        ration = self._ration
         size = ration.turn_bytes
-        if ration.codec is None and self._backlog.begins_with(b"RIFF"):
+        if ration.codec is None and backlog.chunks and backlog.chunks[0].startswith(b"RIFF"):
             size = MOST_TURN_BYTES  # it is WAV or nothing
-        turn = self._backlog.take(size, ration.piece_bytes, ended=self._state is State.ENDED)
+        turn = backlog.take(size, ration.piece_bytes, ended=self._state is State.ENDED)
         turn.run(self._decoder, TURN_S)
         budget.spend(turn.spent_s)
         self._accept(turn)
@@ -219,9 +219,8 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         makes much tells of it at its end only.
         """
         ration = self._ration
-        return (
-            self._backlog.size > ration.turn_bytes and self._has_begun and not ration.is_threadless
-        )
+        is_much = self._backlog.size > ration.turn_bytes
+        return is_much and self._has_begun and not ration.is_threadless
 
     def _accept(self, turn: Turn) -> None:
         """Take over what a turn made of its pieces; on the loop's thread."""

@@ -188,28 +188,26 @@ def frame_of(samples: Samples, rate_hz: int) -> AudioFrame:
 
     Such samples leave nothing to check, which is most of what the constructor does.
     """
-    return _view(samples.ravel().data, rate_hz, *samples.shape)
+    frame = AudioFrame.__new__(AudioFrame)
+    frame._data = samples.ravel().data  # noqa: SLF001  its own maker
+    frame._sample_rate = rate_hz  # noqa: SLF001
+    frame._samples_per_channel, frame._num_channels = samples.shape  # noqa: SLF001
+    return frame
 
 
 def frames_of(samples: Samples, rate_hz: int, most: int) -> list[AudioFrame]:
     """The same as frames of ``most`` samples per channel, the last one shorter; views."""
     length, channels = samples.shape
     flat = samples.ravel().data
-    return [
-        _view(
-            flat[at * channels : (at + most) * channels], rate_hz, min(most, length - at), channels
-        )
-        for at in range(0, length, most)
-    ]
-
-
-def _view(data: memoryview, rate_hz: int, samples_per_channel: int, channels: int) -> AudioFrame:
-    frame = AudioFrame.__new__(AudioFrame)
-    frame._data = data  # noqa: SLF001  its own maker
-    frame._sample_rate = rate_hz  # noqa: SLF001
-    frame._samples_per_channel = samples_per_channel  # noqa: SLF001
-    frame._num_channels = channels  # noqa: SLF001
-    return frame
+    frames = []
+    for at in range(0, length, most):
+        frame = AudioFrame.__new__(AudioFrame)
+        frame._data = flat[at * channels : (at + most) * channels]  # noqa: SLF001  its own maker
+        frame._sample_rate = rate_hz  # noqa: SLF001
+        frame._samples_per_channel = min(most, length - at)  # noqa: SLF001
+        frame._num_channels = channels  # noqa: SLF001
+        frames.append(frame)
+    return frames
 
 
 def as_frame(frame: FrameLike) -> AudioFrame:

@@ -128,10 +128,10 @@ class FrameDecoder:
 
     def _conformed(self, pcm: Pcm) -> list[AudioFrame]:
         samples, rate_hz = pcm.samples, pcm.rate_hz
-        shape = (rate_hz, samples.shape[1])
-        target = (self._rate_hz or rate_hz, self._channels or samples.shape[1])
-        if target == shape and samples.dtype == _INT16 and self._conformer is None:
-            if 0 < len(samples) <= MAX_FRAME_S * rate_hz:
+        length, channels = samples.shape
+        target = (self._rate_hz or rate_hz, self._channels or channels)
+        if self._conformer is None and target == (rate_hz, channels) and samples.dtype == _INT16:
+            if 0 < length <= MAX_FRAME_S * rate_hz:
                 return [frame_of(samples, rate_hz)]
             return frames_of(samples, rate_hz, _most_frames(rate_hz))
         frames: list[AudioFrame] = []

@@ -43,7 +43,7 @@ class Ration:
             that is cheap, or not known yet.
         turn_bytes: for a turn on the event loop.
         piece_bytes: of the pieces between which a turn may end early.
-        task_bytes: for a turn on the executor.
+        task_bytes: for a turn on the executor, where one may be.
         flood_bytes: worth gathering of a producer that pushes in each pass of the loop.
     """
 
@@ -67,6 +67,7 @@ class Ration:
         self._seconds = _ASSUMED_BYTES * max(_ASSUMED_S_PER_BYTE.values())
         self._most_turn_bytes = MOST_TURN_BYTES
         self._piece_bounds = _LEAST_BYTES, MOST_TURN_BYTES
+        self.task_bytes = _LEAST_BYTES
         self._share_out()
         self.piece_bytes = MOST_TURN_BYTES  # whatever it is, it is one piece
 
@@ -93,15 +94,13 @@ class Ration:
         self._share_out()
 
     def _share_out(self) -> None:
-        seconds = self._seconds or 1e-9  # a clock too coarse to see it
-        turn, most = TURN_S * self._bytes / seconds, self._most_turn_bytes
-        self.turn_bytes = (
+        bytes_per_s = self._bytes / (self._seconds or 1e-9)  # a clock too coarse to see it
+        turn, most = TURN_S * bytes_per_s, self._most_turn_bytes
+        self.turn_bytes = self.flood_bytes = (
             most if turn >= most else int(turn) if turn > _LEAST_BYTES else _LEAST_BYTES
         )
-        task, most = TASK_S * self._bytes / seconds, _MOST_TASK_BYTES
-        self.task_bytes = (
-            most if task >= most else int(task) if task > _LEAST_BYTES else _LEAST_BYTES
-        )
-        piece, (least, most) = _PIECE_S * self._bytes / seconds, self._piece_bounds
+        piece, (least, most) = _PIECE_S * bytes_per_s, self._piece_bounds
         self.piece_bytes = most if piece >= most else int(piece) if piece > least else least
-        self.flood_bytes = self.turn_bytes if self.is_threadless else self.task_bytes
+        if not self.is_threadless:
+            task = max(_LEAST_BYTES, min(int(TASK_S * bytes_per_s), _MOST_TASK_BYTES))
+            self.task_bytes = self.flood_bytes = task
