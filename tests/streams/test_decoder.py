@@ -16,6 +16,7 @@ from voicecli.codecs import CODECS
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
 from voicecli.streams import decoder as module
 from voicecli.streams import ration
+from voicecli.streams.backlog import JOINED_BYTES
 from voicecli.streams.buffer import BufferFull, StreamClosed
 from voicecli.streams.decoder import AudioStreamDecoder
 from voicecli.streams.framedecoder import FrameDecoder
@@ -670,3 +671,19 @@ def test_what_is_full_before_a_loop_runs_is_full():
     decoder.push(bytes(10))
     with pytest.raises(BufferFull):
         decoder.push(b"x")
+
+
+@pytest.mark.parametrize(("size", "most"), [(4_096, JOINED_BYTES), (65_536, 1 << 19)])
+def test_a_flood_is_gathered_for_as_much_as_a_turn_takes(size, most, monkeypatch):
+    monkeypatch.setattr(ration, "TURN_S", 1e9)  # nothing takes that long
+    awaited, wait = [], module.Doorbell.wait
+
+    async def watched(self, much):
+        awaited.append(much)
+        await wait(self, much)
+
+    monkeypatch.setattr(module.Doorbell, "wait", watched)
+    sound = noise(800_000)
+    frames = asyncio.run(decode(wav(sound), size, **OWN))
+    assert np.array_equal(joined(frames), sound)
+    assert max(awaited) == awaited[-1] == most

@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from voicecli.audio import Pcm
-from voicecli.codecs.base import RATES_HZ
+from voicecli.codecs.base import LOUDEST, RATES_HZ
 from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ MAX_CHANNELS = 8
 
 _DTYPES = {"s16": np.int16, "s32": np.int32, "flt": np.float32}
 _S32_TO_FLOAT = np.float32(2.0**-31)
-_LOUDEST = np.float32(1024.0)
-"""Float samples beyond this (60 dB over full scale, NaN, infinity) are damage, not sound."""
 
 
 class PacketDecoder:
@@ -106,7 +104,7 @@ def _is_sound(pcm: Pcm) -> bool:
     # Each is within the bound where the sum of all squares is, as it is of all that is no
     # damage; and the sum is had in a third of the time. NaN compares as False in both.
     squares = np.vdot(samples, samples)
-    return bool(squares <= _LOUDEST**2 or np.abs(samples).max() <= _LOUDEST)
+    return bool(squares <= LOUDEST**2 or np.abs(samples).max() <= LOUDEST)
 
 
 def _to_pcm(frame: Any) -> Pcm:

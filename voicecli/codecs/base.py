@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 RATES_HZ = range(1_000, 768_001)
 """Rates that are believed, in Hz: sound at 1 Hz would become 48,000 times as much at a device's."""
 
+LOUDEST = 1024.0
+"""Float samples beyond this (60 dB over full scale, NaN, infinity) are damage, not sound."""
+
 
 class Decoder(Protocol):
     """Turns bytes of one format into PCM; see the module for the whole contract."""

@@ -99,7 +99,6 @@ class WavDecoder(PushDecoder):
         self._at = 0  # bytes of the buffer that are dealt with
         self._step: Callable[[list[Pcm]], bool] = self._read_riff
         self._layout: WavFormat | None = None
-        self._frame_bytes = 0
         self._skip_bytes = 0
         self._may_be_padded = False
         self._left_bytes: int | None = None  # of the data chunk; None: size unknown
@@ -169,7 +168,6 @@ class WavDecoder(PushDecoder):
                 return False
             body = self._at + _CHUNK.size
             self._layout = WavFormat.parse(self._buffer[body : body + taken])
-            self._frame_bytes = self._layout.bytes_per_frame
         self._at += _CHUNK.size + taken
         self._skip_bytes = size - taken
         self._may_be_padded = bool(size & 1)
@@ -207,8 +205,9 @@ class WavDecoder(PushDecoder):
 
     def _emit(self, stop: int, blocks: list[Pcm]) -> None:
         """Turn the whole frames before ``stop`` into a block."""
-        layout, frame_bytes = self._layout, self._frame_bytes
+        layout = self._layout
         assert layout is not None
+        frame_bytes = layout.bytes_per_frame
         frames = (stop - self._at) // frame_bytes
         if not frames:
             return

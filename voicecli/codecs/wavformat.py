@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from voicecli.codecs.base import RATES_HZ
+from voicecli.codecs.base import LOUDEST, RATES_HZ
 from voicecli.errors import CorruptStream, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ _STRANGERS = {
 }
 
 _MAX_CHANNELS = 64
-_LOUDEST = np.float32(1024.0)
-"""Float samples beyond this (60 dB over full scale, NaN, infinity) are damage, not sound."""
 
 
 class WavFormat(NamedTuple):
@@ -112,8 +110,7 @@ def _from_uint8(data: bytes, offset: int, count: int) -> Any:
 
 
 def _from_int16(data: bytes, offset: int, count: int) -> Any:
-    array = np.frombuffer(data, _INT16, count, offset)  # as in _view: most streams come here
-    return array if array.flags.aligned else array.copy()
+    return _view(data, _INT16, offset, count)
 
 
 def _from_int24(data: bytes, offset: int, count: int) -> Any:
@@ -138,9 +135,9 @@ def _from_float64(data: bytes, offset: int, count: int) -> Any:
 
 def _tamed(samples: Any) -> Any:
     """The samples themselves, or a copy in which damage is silent or clipped."""
-    if np.abs(samples).max() <= _LOUDEST:  # False for NaN as well
+    if np.abs(samples).max() <= LOUDEST:  # False for NaN as well
         return samples
-    return np.clip(np.nan_to_num(samples, nan=0.0), -_LOUDEST, _LOUDEST)
+    return np.clip(np.nan_to_num(samples, nan=0.0), -LOUDEST, LOUDEST)
 
 
 _CONVERSIONS: dict[tuple[bool, int], Callable[[bytes, int, int], Any]] = {

@@ -16,7 +16,7 @@ LARGE_BYTES = 1 << 15
 """Chunks from here up are decoded as they are, shorter ones in a row as one."""
 
 JOINED_BYTES = 1 << 18
-"""Of short chunks in a turn: so much fits into memory that was in use, and a cache near by."""
+"""Of short chunks in a turn: more is joined in memory that was not in use, less costs turns."""
 
 
 class Turn:
