@@ -47,6 +47,26 @@ def test_a_block_tells_its_format(dtype, name):
     assert (block.frames, block.duration_s) == (480, 0.01)
 
 
+def test_a_block_of_octets_is_an_array_when_it_is_asked_for_one():
+    data = bytes(range(12))
+    block = Pcm.of_octets(memoryview(data), 8_000, 2)
+    assert (block.rate_hz, block.channels, block.frames) == (8_000, 2, 3)
+    assert block.format == AudioFormat(8_000, 2)
+    assert block.octets == data
+    assert np.array_equal(block.samples, np.frombuffer(data, "<i2").reshape(3, 2))
+    assert block.samples is block.samples
+    assert np.shares_memory(block.samples, np.frombuffer(data, np.uint8))
+    assert Pcm(block.samples, 8_000).octets is None
+
+
+def test_octets_are_no_samples_on_a_machine_of_the_other_byte_order(monkeypatch):
+    monkeypatch.setattr(sys, "byteorder", "big")
+    block = Pcm.of_octets(memoryview(b"\1\0\2\0"), 8_000, 1)
+    assert block.octets is None
+    assert block.samples.tolist() == [[1], [2]]
+    assert block.samples.dtype == np.dtype("<i2")
+
+
 def test_what_is_right_already_passes_as_it_is():
     whole, real = np.zeros((3, 1), np.int16), np.zeros((3, 1), np.float32)
     assert to_int16(whole) is whole

@@ -10,6 +10,7 @@ server needs to answer, so the stages that touch samples import it themselves.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -50,34 +51,76 @@ class AudioFormat:
         return frames / self.rate_hz
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Pcm:
     """A block of decoded audio that says its own rate.
 
-    ``samples`` is C-contiguous, of shape (frames, channels), int16 or float32
-    (full scale ±1.0, not clipped). Blocks carry their rate because the parts of
-    a chained stream may differ in it. Whoever gets a block must not write to
-    it: it may be a view of the bytes as they were received.
+    Blocks carry their rate because the parts of a chained stream may differ in it.
+    Whoever gets a block must not write to it: it may be a view of the bytes as they
+    were received.
+
+    Args:
+        samples: C-contiguous, of shape (frames, channels), int16 or float32 (full
+            scale ±1.0, not clipped).
+        rate_hz: frames a second.
     """
 
-    samples: Samples
-    rate_hz: int
+    __slots__ = ("_samples", "channels", "octets", "rate_hz")
+
+    def __init__(self, samples: Samples, rate_hz: int) -> None:
+        self._samples: Samples | None = samples
+        self.rate_hz = rate_hz
+        self.channels: int = samples.shape[1]
+        self.octets: memoryview | None = None
+        """The samples as bytes in native order, where they are int16 and were bytes before."""
+
+    @classmethod
+    def of_octets(cls, octets: memoryview, rate_hz: int, channels: int) -> Pcm:
+        """A block of int16 as it is sent: little-endian, interleaved, aligned, whole frames.
+
+        It becomes an array only when ``samples`` are asked for: to make one takes longer
+        than all else that such bytes need on their way.
+        """
+        if sys.byteorder != "little":
+            return cls(_int16_view(octets, channels), rate_hz)
+        block = cls.__new__(cls)
+        block._samples = None  # noqa: SLF001  its own maker
+        block.rate_hz = rate_hz
+        block.channels = channels
+        block.octets = octets
+        return block
+
+    @property
+    def samples(self) -> Samples:
+        """C-contiguous, of shape (frames, channels), int16 or float32."""
+        samples = self._samples
+        if samples is None:
+            assert self.octets is not None
+            samples = self._samples = _int16_view(self.octets, self.channels)
+        return samples
 
     @property
     def frames(self) -> int:
         """Frames in the block."""
+        if self.octets is not None:
+            return len(self.octets) // (BYTES_PER_SAMPLE["int16"] * self.channels)
         return int(self.samples.shape[0])
 
     @property
     def format(self) -> AudioFormat:
         """Rate, channels and sample type of the block."""
-        kind: SampleType = "int16" if self.samples.dtype.kind == "i" else "float32"
-        return AudioFormat(self.rate_hz, int(self.samples.shape[1]), kind)
+        is_int16 = self.octets is not None or self.samples.dtype.kind == "i"
+        return AudioFormat(self.rate_hz, self.channels, "int16" if is_int16 else "float32")
 
     @property
     def duration_s(self) -> float:
         """Seconds that the block lasts."""
         return self.frames / self.rate_hz
+
+
+def _int16_view(octets: memoryview, channels: int) -> Samples:
+    import numpy as np  # noqa: PLC0415  numpy loads while the server thinks
+
+    return np.frombuffer(octets, "<i2").reshape(-1, channels)
 
 
 def to_int16(samples: Samples) -> NDArray[np.int16]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -56,7 +58,9 @@ def as_int16(samples):
 
 def check_blocks(blocks):
     for block in blocks:
+        told = block.frames, block.channels, block.format.sample_type
         samples = block.samples
+        assert told == (*samples.shape, samples.dtype)
         assert samples.dtype in (np.int16, np.float32)
         assert samples.ndim == 2
         assert samples.shape[0] >= 1
@@ -66,6 +70,22 @@ def check_blocks(blocks):
 
 
 # --- what comes out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_decoder_that_is_let_go_is_gone_at_once(codec, kind):
+    # What waits for the garbage collector keeps the bytes that it was fed as long.
+    sample = samples_of(codec)[0]
+    decoder = decoder_for(sample, kind)
+    gc.disable()
+    try:
+        decode(decoder, by(4096, sample.data))
+        watch = weakref.ref(decoder)
+        del decoder
+        assert watch() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.codecs.streams import fmt
@@ -11,6 +12,18 @@ from voicecli.errors import CorruptStream
 def test_rates_that_nothing_has_are_refused(rate_hz):
     with pytest.raises(CorruptStream, match=f" {rate_hz} Hz"):
         WavFormat.parse(fmt(1, rate_hz)[8:])
+
+
+def test_samples_are_octets_where_they_are_aligned_and_copied_where_not():
+    layout = WavFormat.parse(fmt(2, 8_000)[8:])
+    data = b"x" + bytes(range(16))
+    block = layout.block(data, 2, 8)
+    assert block.octets == data[2:10]
+    assert np.shares_memory(block.samples, np.frombuffer(data, np.uint8))
+    block = layout.block(data, 1, 8)
+    assert block.octets is None
+    assert block.samples.flags.aligned
+    assert block.samples.tobytes() == data[1:9]
 
 
 @pytest.mark.parametrize("rate_hz", [1_000, 768_000])

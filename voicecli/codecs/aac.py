@@ -16,9 +16,9 @@ alike, because parametric stereo may begin with any frame.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from voicecli.audio import Pcm
 from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.endmark import DATA_ELEMENT, MARK_BYTES, adts_padding
 from voicecli.codecs.mpeg import ADTS
@@ -29,7 +29,6 @@ from voicecli.errors import CorruptStream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio import Pcm
     from voicecli.codecs.mpegsync import Frame
 
 _FIXED_HEADER_BYTES = 7
@@ -106,7 +105,7 @@ def _unpadded(pcm: Pcm, padding_frames: int) -> Iterator[Pcm]:
     """What is left of a block, which may be nothing."""
     samples = pcm.samples[: max(0, pcm.frames - padding_frames)]
     if len(samples):
-        yield replace(pcm, samples=samples)
+        yield Pcm(samples, pcm.rate_hz)
 
 
 def single_blocks(frame: Frame) -> list[bytes]:

@@ -22,9 +22,10 @@ counts the frames it knows the end as well, and is believed: it was written last
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from voicecli.audio import Pcm
 from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.endmark import mp3_padding
 from voicecli.codecs.mpeg import MP3
@@ -35,7 +36,6 @@ from voicecli.errors import CorruptStream, DecodeError, TruncatedStream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio import Pcm
     from voicecli.codecs.mpegsync import Frame
 
 DECODER_DELAY_FRAMES = 529
@@ -146,14 +146,14 @@ class Gapless:
         while self._held and self._held[0][0] < limit:
             begin, pcm = self._held.popleft()
             if begin + pcm.frames > limit:
-                rest = replace(pcm, samples=pcm.samples[limit - begin :])
+                rest = Pcm(pcm.samples[limit - begin :], pcm.rate_hz)
                 self._held.appendleft((limit, rest))
             if self._head <= begin and begin + pcm.frames <= limit:
                 yield pcm
                 continue
             samples = pcm.samples[max(0, self._head - begin) : limit - begin]
             if len(samples):
-                yield replace(pcm, samples=samples)
+                yield Pcm(samples, pcm.rate_hz)
 
 
 class Mp3Decoder(PushDecoder):

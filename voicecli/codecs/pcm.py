@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from voicecli.audio import AudioFormat, Pcm
 from voicecli.codecs.push import PushDecoder
 from voicecli.errors import TruncatedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_INT16_LE = np.dtype("<i2")
 
 
 class PcmDecoder(PushDecoder):
@@ -53,8 +49,8 @@ class PcmDecoder(PushDecoder):
         frames = len(data) // frame_bytes
         self._carry = data[frames * frame_bytes :]
         if frames:
-            samples = np.frombuffer(data, _INT16_LE, frames * channels).reshape(frames, channels)
-            yield Pcm(samples, self._declared.rate_hz)
+            octets = memoryview(data)[: frames * frame_bytes]
+            yield Pcm.of_octets(octets, self._declared.rate_hz, channels)
 
     def _finish(self) -> Iterator[Pcm]:
         if self._carry:

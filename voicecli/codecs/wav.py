@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio import Pcm
 from voicecli.codecs.push import PushDecoder
 from voicecli.codecs.wavformat import WavFormat
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from voicecli.audio import Pcm
 
 _CHUNK = struct.Struct("<4sI")
 _RIFF_BYTES = 12
@@ -52,13 +53,13 @@ def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
     the beginning of a header, and False. A header counts only with "WAVE" and
     the id of a first chunk behind it: 96 bits that no sound has by chance.
     """
-    is_short = len(buffer) - start < _SHORT_BYTES
+    end = len(buffer)
+    is_short = end - start < _SHORT_BYTES
     at = buffer.find(b"RIFF", start) if is_short or _may_hold_riff(buffer, start) else -1
     while at >= 0:
         if _may_be_header(buffer, at):
-            return at, at + _HEADER_BYTES <= len(buffer)
+            return at, at + _HEADER_BYTES <= end
         at = buffer.find(b"RIFF", at + 1)
-    end = len(buffer)
     tail_at = buffer.rfind(b"R", max(start, end - 3))
     return (tail_at if tail_at >= 0 and b"RIFF".startswith(buffer[tail_at:]) else end), False
 
@@ -97,10 +98,13 @@ class WavDecoder(PushDecoder):
         super().__init__()
         self._buffer = b""
         self._at = 0  # bytes of the buffer that are dealt with
-        self._step: Callable[[list[Pcm]], bool] = self._read_riff
+        # No bound method: that would keep the decoder, and what it was fed, until the
+        # garbage collector comes by.
+        self._step: Callable[[WavDecoder, list[Pcm]], bool] = WavDecoder._read_riff
         self._layout: WavFormat | None = None
         self._skip_bytes = 0
         self._may_be_padded = False
+        self._frame_bytes = 0
         self._left_bytes: int | None = None  # of the data chunk; None: size unknown
         self._short: TruncatedStream | None = None  # told at the end, the first one
 
@@ -108,20 +112,19 @@ class WavDecoder(PushDecoder):
         self._buffer = self._buffer[self._at :] + data
         self._at = 0
         blocks: list[Pcm] = []
-        while self._step(blocks):
-            if blocks:
-                yield from blocks  # before the next step finds a fault
-                blocks = []
+        while self._step(self, blocks):
+            while blocks:
+                yield blocks.pop()  # before the next step finds a fault
         yield from blocks
 
     def _finish(self) -> Iterator[Pcm]:
-        if self._step == self._read_data:
+        if self._step is WavDecoder._read_data:
             blocks: list[Pcm] = []
             stop = self._data_end()
             self._emit(stop, blocks)
             self._end_data(stop)
             yield from blocks
-        elif self._step != self._seek_riff:
+        elif self._step is not WavDecoder._seek_riff:
             self._cut("the WAV stream ended before its data began")
         if self._short is not None:
             raise self._short
@@ -130,58 +133,56 @@ class WavDecoder(PushDecoder):
 
     def _read_riff(self, _: list[Pcm]) -> bool:
         """Read a RIFF header that has to be here."""
-        head = self._buffer[self._at : self._at + _RIFF_BYTES]
+        buffer, at = self._buffer, self._at
+        if not (buffer.startswith(b"RIFF", at) and buffer.startswith(b"WAVE", at + 8)):
+            return self._wait_for_riff(buffer[at : at + _RIFF_BYTES])
+        self._at = at + _RIFF_BYTES
+        self._layout = None
+        self._may_be_padded = False
+        self._step = WavDecoder._read_chunks
+        return True
+
+    def _wait_for_riff(self, head: bytes) -> bool:
         if head[:4] in (b"RIFX", b"RF64"):
             raise UnsupportedFormat(f"{head[:4].decode()} files are not supported, only RIFF WAV")
         if not b"RIFF".startswith(head[:4]) or not b"WAVE".startswith(head[8:]):
             raise CorruptStream("no RIFF/WAVE header where a WAV stream begins")
-        if len(head) < _RIFF_BYTES:
-            return False
-        self._at += _RIFF_BYTES
-        self._layout = None
-        self._may_be_padded = False
-        self._step = self._read_chunk
-        return True
+        return False
 
-    def _read_chunk(self, _: list[Pcm]) -> bool:
-        """Read a chunk's header and, of ``fmt``, the part that matters."""
-        available = len(self._buffer) - self._at
-        if self._may_be_padded and available:
-            # Ids never begin with NUL, so writers that forget the padding do no harm.
-            self._at += self._buffer[self._at] == 0
-            self._may_be_padded = False
-            return True
-        if available < _CHUNK.size:
-            return False
-        name, size = _CHUNK.unpack_from(self._buffer, self._at)
-        if name == b"data":
-            if self._layout is None:
-                raise CorruptStream("the WAV stream has data but no format before it")
-            self._left_bytes = size if 0 < size < _UNKNOWN_FROM else None
-            self._step = self._read_data
-            self._at += _CHUNK.size
-            return True
-        taken = 0
-        if name == b"fmt ":
-            taken = min(size, _FMT_BYTES)
-            if available < _CHUNK.size + taken:
-                return False
-            body = self._at + _CHUNK.size
-            self._layout = WavFormat.parse(self._buffer[body : body + taken])
-        self._at += _CHUNK.size + taken
-        self._skip_bytes = size - taken
-        self._may_be_padded = bool(size & 1)
-        self._step = self._skip if self._skip_bytes else self._read_chunk
-        return True
+    def _read_chunks(self, _: list[Pcm]) -> bool:
+        """Read the chunks before the data, of ``fmt`` what matters, and pass over the rest."""
+        buffer, end = self._buffer, len(self._buffer)
+        at = self._at + self._skip_bytes
+        while at < end:
+            if self._may_be_padded:
+                # Ids never begin with NUL, so writers that forget the padding do no harm.
+                at += buffer[at] == 0
+                self._may_be_padded = False
+            body = at + _CHUNK.size
+            if body > end:
+                break
+            name, size = _CHUNK.unpack_from(buffer, at)
+            if name == b"data":
+                return self._begin_data(body, size)
+            if name == b"fmt ":
+                taken = min(size, _FMT_BYTES)
+                if body + taken > end:
+                    break
+                self._layout = WavFormat.parse(buffer[body : body + taken])
+            at = body + size
+            self._may_be_padded = size & 1 == 1
+        self._at = min(at, end)
+        self._skip_bytes = at - self._at
+        return False
 
-    def _skip(self, _: list[Pcm]) -> bool:
-        """Pass over the rest of a chunk without keeping it."""
-        passed = min(self._skip_bytes, len(self._buffer) - self._at)
-        self._at += passed
-        self._skip_bytes -= passed
-        if self._skip_bytes:
-            return False
-        self._step = self._read_chunk
+    def _begin_data(self, at: int, size: int) -> bool:
+        if self._layout is None:
+            raise CorruptStream("the WAV stream has data but no format before it")
+        self._at = at
+        self._skip_bytes = 0
+        self._frame_bytes = self._layout.bytes_per_frame
+        self._left_bytes = size if 0 < size < _UNKNOWN_FROM else None
+        self._step = WavDecoder._read_data
         return True
 
     def _read_data(self, blocks: list[Pcm]) -> bool:
@@ -193,8 +194,8 @@ class WavDecoder(PushDecoder):
         self._emit(stop, blocks)
         if (found and end < data_end) or (whole and stop == data_end):
             self._end_data(stop)
-            self._step = self._seek_riff
-            return True
+            self._step = WavDecoder._seek_riff
+            return stop < len(self._buffer)
         return False
 
     def _data_end(self) -> int:
@@ -205,15 +206,14 @@ class WavDecoder(PushDecoder):
 
     def _emit(self, stop: int, blocks: list[Pcm]) -> None:
         """Turn the whole frames before ``stop`` into a block."""
-        layout = self._layout
+        layout, at = self._layout, self._at
         assert layout is not None
-        frame_bytes = layout.bytes_per_frame
-        frames = (stop - self._at) // frame_bytes
-        if not frames:
+        taken = stop - at
+        taken -= taken % self._frame_bytes
+        if not taken:
             return
-        blocks.append(Pcm(layout.samples(self._buffer, self._at, frames), layout.rate_hz))
-        taken = frames * frame_bytes
-        self._at += taken
+        blocks.append(layout.block(self._buffer, at, taken))
+        self._at = at + taken
         if self._left_bytes is not None:
             self._left_bytes -= taken
 
@@ -236,5 +236,5 @@ class WavDecoder(PushDecoder):
             return False
         self._at, found = find_header(self._buffer, self._at)
         if found:
-            self._step = self._read_riff
+            self._step = WavDecoder._read_riff
         return found

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from voicecli.audio import Pcm
 from voicecli.codecs.base import LOUDEST, RATES_HZ
 from voicecli.errors import CorruptStream, UnsupportedFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from voicecli.audio import Samples
 
 _FMT = struct.Struct("<HHIIHH")
 _PCM, _IEEE_FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
@@ -59,6 +59,7 @@ class WavFormat(NamedTuple):
         return self.channels * self.bytes_per_sample
 
     @classmethod
+    @functools.lru_cache(maxsize=32)  # who asks again gets the same format again
     def parse(cls, chunk: bytes) -> WavFormat:
         """Read the body of ``fmt``, 16 bytes or, for WAVE_FORMAT_EXTENSIBLE, 40.
 
@@ -85,15 +86,18 @@ class WavFormat(NamedTuple):
             raise UnsupportedFormat(f"WAV with {bits}-bit {kind} samples is not supported")
         return layout
 
-    def samples(self, data: bytes, offset: int, frames: int) -> Samples:
-        """``frames`` frames of ``data`` from byte ``offset``, of shape (frames, channels).
+    def block(self, data: bytes, at: int, size: int) -> Pcm:
+        """``size`` bytes of ``data`` from byte ``at``, which are whole frames.
 
         8 and 16 bits give int16, exactly; 24-bit, 32-bit and float give float32.
         16-bit and float32 samples are views of ``data`` where they are aligned.
         """
-        convert = _CONVERSIONS[self.is_float, self.bytes_per_sample]
-        flat: Samples = convert(data, offset, frames * self.channels)
-        return flat.reshape(frames, self.channels)
+        rate_hz, channels, is_float, sample_bytes = self
+        if sample_bytes == _INT16.itemsize and not at % _INT16.itemsize:
+            return Pcm.of_octets(memoryview(data)[at : at + size], rate_hz, channels)
+        convert = _CONVERSIONS[is_float, sample_bytes]
+        flat = convert(data, at, size // sample_bytes)
+        return Pcm(flat.reshape(-1, channels), rate_hz)
 
 
 _INT16, _INT32, _FLOAT32, _FLOAT64 = (np.dtype(name) for name in ("<i2", "<i4", "<f4", "<f8"))
