@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.streams import backlog as module
 from voicecli.streams.backlog import JOINED_BYTES, LARGE_BYTES, Backlog, Turn
 
 
 class Decoder:
-    """Takes a second for each byte, by the clock that the fixture puts in."""
+    """Takes a second for each byte, by a clock of its own."""
 
     def __init__(self):
         self.fed = []
@@ -22,12 +21,13 @@ class Decoder:
         self.now += 1
         return [b"rest"]
 
+    def clock(self):
+        return self.now
+
 
 @pytest.fixture
-def decoder(monkeypatch):
-    decoder = Decoder()
-    monkeypatch.setattr(module.time, "thread_time", lambda: decoder.now)
-    return decoder
+def decoder():
+    return Decoder()
 
 
 def taken(backlog, size, piece_bytes=100, *, ended=False):
@@ -45,7 +45,7 @@ def test_bytes_come_out_in_order_cut_as_wanted(decoder):
         (99, [b"ij", b"kl", b"mn", b"op"]),
     ):
         turn = taken(backlog, size, 3 if size == 3 else 2)
-        turn.run(decoder, 1000)
+        turn.run(decoder, 1000, decoder.clock)
         backlog.settle(turn)
         assert decoder.fed == pieces
         decoder.fed.clear()
@@ -98,18 +98,18 @@ def test_a_turn_that_takes_too_long_leaves_the_rest_for_the_next(decoder):
     backlog.add(b"abcdefgh")
     backlog.add(b"ij")
     turn = taken(backlog, 8, 2, ended=True)
-    turn.run(decoder, 3)
+    turn.run(decoder, 3, decoder.clock)
     assert turn.frames == [b"ab", b"cd"]
     assert (turn.size, turn.spent_s, turn.flushed) == (4, 4, False)
     backlog.settle(turn)
     assert backlog.size == 6
     turn = taken(backlog, 8, 2, ended=True)
     assert turn.undone == [b"ef", b"gh"]  # those alone
-    turn.run(decoder, 100)
+    turn.run(decoder, 100, decoder.clock)
     backlog.settle(turn)
     assert not turn.flushed
     turn = taken(backlog, 8, 2, ended=True)
-    turn.run(decoder, 100)
+    turn.run(decoder, 100, decoder.clock)
     assert turn.frames == [b"ij", b"rest"]
     assert turn.flushed
     assert turn.spent_s == 3
@@ -117,10 +117,10 @@ def test_a_turn_that_takes_too_long_leaves_the_rest_for_the_next(decoder):
 
 def test_the_last_turn_flushes_also_with_nothing_to_decode(decoder):
     turn = taken(Backlog(), 8, ended=True)
-    turn.run(decoder, 0)
+    turn.run(decoder, 0, decoder.clock)
     assert turn.frames == [b"rest"]
     turn = Turn([], is_last=False)
-    turn.run(decoder, 0)
+    turn.run(decoder, 0, decoder.clock)
     assert turn.frames == []
 
 

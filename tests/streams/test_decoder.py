@@ -163,9 +163,9 @@ def test_a_burst_after_a_lull_goes_elsewhere_and_wakes_nobody_meanwhile(executor
         decoder.push(data[1_000:-2_000])
         await settle()
         assert executor.count == 1
-        decoder._news.clear()
+        (waiting,) = decoder._news.waiting
         decoder.push(data[-2_000:])
-        assert not decoder._news.is_set()
+        assert not waiting.done()
         decoder.end_input()
         while not consumer.done():
             await settle()

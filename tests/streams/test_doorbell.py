@@ -8,6 +8,7 @@ from tests.streams.loops import virtual_time
 from tests.streams.manual import settle
 from voicecli.streams.backlog import Backlog
 from voicecli.streams.doorbell import GATHER_S, Doorbell
+from voicecli.streams.waiting import Waiters
 
 MUCH = 100
 
@@ -17,7 +18,7 @@ class Door:
 
     def __init__(self):
         self.backlog = Backlog()
-        self.news = asyncio.Event()
+        self.news = Waiters()
         self.bell = Doorbell(self.backlog, self.news)
         self.rung = 0
 
@@ -36,13 +37,16 @@ class Door:
         return size
 
     async def flood(self):
-        """A push in the pass after the wait began."""
+        """Much, the first of it in the pass in which the wait for it began."""
         waiting = self.wait()
         await asyncio.sleep(0)
         self.push(1)
+        await settle()
+        assert not waiting.done()
+        self.push(MUCH - 1)
         await waiting
         assert self.bell.wanted == MUCH
-        assert self.take() == 1
+        assert self.take() == MUCH
 
 
 @pytest.fixture
@@ -80,7 +84,7 @@ def test_in_a_flood_only_much_rings(by_clock):
     async def main():
         door = Door()
         await door.flood()
-        assert door.rung == 0
+        assert door.rung == 1
         for _ in range(2):
             waiting = door.wait()
             await settle()
@@ -146,17 +150,17 @@ def test_other_news_ends_a_wait_and_a_flood(by_clock):
         for much in (1, MUCH):
             waiting = door.wait(much)
             await settle()
-            door.news.set()
+            door.news.wake()
             await waiting
         waiting = door.wait()
         await asyncio.sleep(0)
-        door.news.set()  # in the very next pass, with nothing pushed
+        door.news.wake()  # in the very next pass, with nothing pushed
         await waiting
         assert door.bell.wanted == 1
         await door.flood()
         waiting = door.wait()
         await settle()
-        door.news.set()
+        door.news.wake()
         await waiting
         assert door.bell.wanted == 1
 
@@ -172,5 +176,44 @@ def test_what_is_not_worth_gathering_is_not():
         assert door.rung == 1
         await waiting
         assert door.bell.wanted == 1
+
+    asyncio.run(main())
+
+
+def test_what_came_at_once_and_is_much_is_not_waited_for(by_clock):
+    clock, run = by_clock
+
+    async def main():
+        door = Door()
+        began = clock.now()
+        waiting = door.wait()
+        await asyncio.sleep(0)
+        door.push(MUCH)
+        await waiting
+        assert door.bell.wanted == MUCH
+        waiting = door.wait(MUCH // 2)  # of which more waits already
+        await waiting
+        assert door.bell.wanted == MUCH // 2
+        assert door.rung == 0
+        assert clock.now() == began
+
+    run(main())
+
+
+def test_who_gave_up_is_not_rung_for_more_than_once():
+    async def main():
+        door = Door()
+        waiting = door.wait()
+        await settle()
+        waiting.cancel()
+        await settle()
+        for _ in range(3):
+            door.push(1)
+        assert door.rung == 1
+        assert door.take() == 3
+        waiting = door.wait()
+        await settle()
+        door.push(1)
+        await waiting
 
     asyncio.run(main())

@@ -281,3 +281,19 @@ def test_frames_of_many_bytes_at_once_are_few(codec):
     assert len(joined(frames)) >= 96_000
     assert len(frames) <= 16
     assert max(frame.duration for frame in frames) <= JOINED_S + 0.01
+
+
+def test_what_goes_through_as_it_comes_is_plain():
+    data = wav(noise(1_000), 24_000)
+    decoder = FrameDecoder(sample_rate=24_000)
+    assert not decoder.is_plain
+    decoder.feed(data)
+    assert decoder.is_plain
+    decoder.feed(wav(noise(1_000), 16_000))  # from here on it is resampled
+    assert not decoder.is_plain
+    decoder.feed(data)
+    assert not decoder.is_plain
+    for codec in ("flac", "opus"):
+        decoder = FrameDecoder(sample_rate=None)
+        assert decoder.feed(encoded(codec, 24_000))
+        assert not decoder.is_plain

@@ -74,3 +74,18 @@ def test_sizes_stay_within_their_bounds(codec, least, most):
     assert (dear.turn_bytes, dear.piece_bytes, dear.task_bytes) == least
     free = learnt(codec, seconds=0.0)  # a clock too coarse to see it
     assert (free.turn_bytes, free.piece_bytes, free.task_bytes) == most
+
+
+def test_what_costs_nothing_is_taken_as_it_comes_until_it_costs_something():
+    ration = Ration()
+    ration.relax("wav")
+    assert ration.codec == "wav"
+    assert ration.is_threadless
+    assert ration.is_relaxed
+    assert ration.turn_bytes == ration.piece_bytes == ration.flood_bytes == 1 << 19
+    for _ in range(100):
+        ration.learn(10_000, 0.001, "wav")  # 10 MB/s
+    assert not ration.is_relaxed
+    assert ration.turn_bytes == pytest.approx(10e6 * TURN_S, rel=0.02)
+    ration.relax("wav")
+    assert ration.turn_bytes == 1 << 19

@@ -23,7 +23,7 @@ class Letters(Stage[str]):
         while not self._made:
             if self._state is not State.OPEN:
                 self._raise_end()
-            await self._wait()
+            await self._news.wait()
         return self._made.popleft()
 
 
@@ -84,11 +84,11 @@ def test_closing_waits_for_a_task_that_is_away():
         letters._is_away = True
         closing = asyncio.create_task(letters.aclose())
         await settle()
-        letters._news.set()
+        letters._news.wake()
         await settle()
         assert not closing.done()
         letters._is_away = False
-        letters._news.set()
+        letters._news.wake()
         await closing
 
     asyncio.run(main())

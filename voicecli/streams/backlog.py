@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 from voicecli.streams.framedecoder import FrameDecoder, slices
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from voicecli.streams.frame import AudioFrame
 
 LARGE_BYTES = 1 << 15
@@ -38,19 +39,15 @@ class Turn:
         """The pieces that were not decoded."""
         self.size = 0  # bytes decoded
         self.flushed = False
-        self.spent_s = 0.0  # CPU time
+        self.spent_s = 0.0
         self.frames: list[AudioFrame] = []
 
-    def run(self, decoder: FrameDecoder, limit_s: float) -> None:
-        """Decode pieces until they are done or ``limit_s`` of CPU time has passed.
-
-        By the clock on the wall, whoever is kept waiting by others once would pass for
-        dear ever after, and be sent to the executor.
-        """
-        began = time.thread_time()
+    def run(self, decoder: FrameDecoder, limit_s: float, clock: Callable[[], float]) -> None:
+        """Decode pieces until they are done or ``limit_s`` has passed by ``clock``."""
+        began = clock()
         pieces, self.undone = self.undone, []
         for done, piece in enumerate(pieces):
-            if done and time.thread_time() - began > limit_s:
+            if done and clock() - began > limit_s:
                 self.undone = pieces[done:]
                 break
             self.frames += decoder.feed(piece)
@@ -59,7 +56,7 @@ class Turn:
             if self._is_last:
                 self.frames += decoder.flush()
                 self.flushed = True
-        self.spent_s = time.thread_time() - began
+        self.spent_s = clock() - began
 
 
 class Backlog:

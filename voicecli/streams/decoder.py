@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING
 
 from voicecli.streams.backlog import JOINED_BYTES, Backlog, Turn
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
     from voicecli.streams.executor import PassBudget
 
-_OPEN = State.OPEN  # an enumeration's member takes longer to look up than a queue to add to
+# An enumeration's member takes longer to look up than a queue to add to.
+_OPEN, _ENDED = State.OPEN, State.ENDED
 
 MAX_QUEUED_BYTES = 8 << 20
 MAX_AHEAD_S = 2.0
@@ -150,7 +152,6 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         size = memoryview(data).nbytes
         while self._state is State.OPEN and not self._has_room(size):
             self._bell.ring()
-            self._room.clear()
             await self._room.wait()
         self.push(data)
 
@@ -170,11 +171,11 @@ class AudioStreamDecoder(Stage[AudioFrame]):
 
     async def __anext__(self) -> AudioFrame:
         while not self._made:
-            if self._state in (State.BROKEN, State.FINISHED, State.CLOSED):
+            if self._is_over:
                 self._raise_end()
             elif self._is_away:
-                await self._wait()
-            elif self._backlog.size >= self._bell.wanted or self._state is State.ENDED:
+                await self._news.wait()
+            elif self._backlog.size >= self._bell.wanted or self._state is _ENDED:
                 if not self._decode_some():
                     await asyncio.sleep(0)
             else:
@@ -184,8 +185,8 @@ class AudioStreamDecoder(Stage[AudioFrame]):
                     much = JOINED_BYTES
                 await self._bell.wait(much if self._has_begun else 1)
         frame = self._made.popleft()
-        self._ahead_s -= frame.duration
-        if self._backlog.size:
+        if not self._ration.is_threadless:
+            self._ahead_s -= frame.duration
             self._decode_ahead()
         return frame
 
@@ -206,8 +207,11 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         size = ration.turn_bytes
         if ration.codec is None and backlog.chunks and backlog.chunks[0].startswith(b"RIFF"):
             size = MOST_TURN_BYTES  # it is WAV or nothing
-        turn = backlog.take(size, ration.piece_bytes, ended=self._state is State.ENDED)
-        turn.run(self._decoder, TURN_S)
+        turn = backlog.take(size, ration.piece_bytes, ended=self._state is _ENDED)
+        # What costs something tells the ration how much. By the clock on the wall, whoever
+        # was kept waiting by others once would pass for dear ever after, and be sent away.
+        is_costly = ration.codec is not None and not self._decoder.is_plain
+        turn.run(self._decoder, TURN_S, thread_time if is_costly else perf_counter)
         budget.spend(turn.spent_s)
         self._accept(turn)
         return True
@@ -219,30 +223,36 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         makes much tells of it at its end only.
         """
         ration = self._ration
-        is_much = self._backlog.size > ration.turn_bytes
-        return is_much and self._has_begun and not ration.is_threadless
+        if ration.is_threadless or not self._has_begun:
+            return False
+        return self._backlog.size > ration.turn_bytes
 
     def _accept(self, turn: Turn) -> None:
         """Take over what a turn made of its pieces; on the loop's thread."""
+        ration, decoder = self._ration, self._decoder
         self._backlog.settle(turn)
-        self._ration.learn(turn.size, turn.spent_s, self._decoder.codec)
-        for frame in turn.frames:
-            self._made.append(frame)
-            self._ahead_s += frame.duration
+        if decoder.codec is None or not decoder.is_plain:
+            ration.learn(turn.size, turn.spent_s, decoder.codec)
+        elif not ration.is_relaxed:
+            ration.relax(decoder.codec)
+        if turn.frames:
+            self._made += turn.frames
             self._has_begun = True
-        if self._decoder.fault is not None:
-            self._break(self._decoder.fault)
+            if not ration.is_threadless:
+                self._ahead_s += sum(frame.duration for frame in turn.frames)
+        if decoder.fault is not None:
+            self._break(decoder.fault)
         elif turn.flushed:
             self._turn_to(State.FINISHED)
-        else:
-            self._room.set()
+        elif self._room.waiting:
+            self._room.wake()
 
     # Decoding on the executor.
 
     def _decode_ahead(self) -> None:
         if self._is_away or self._ahead_s >= self._max_ahead_s:
             return
-        if self._state in (State.OPEN, State.ENDED) and self._has_backlog():
+        if not self._is_over and self._has_backlog():
             self._send_away()
 
     def _send_away(self) -> None:
@@ -255,7 +265,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
 
     def _decode_away(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
         """On an executor's thread, which has the `FrameDecoder` and the turn to itself."""
-        turn.run(self._decoder, TASK_S)
+        turn.run(self._decoder, TASK_S, thread_time)
         with suppress(RuntimeError):  # the loop was closed, and with it whoever waited
             loop.call_soon_threadsafe(self._back, turn)
 
@@ -264,4 +274,4 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         if self._state is not State.CLOSED:
             self._accept(turn)
             self._decode_ahead()
-        self._news.set()
+        self._news.wake()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from voicecli.streams.backlog import Backlog
+    from voicecli.streams.waiting import Waiters
 
 GATHER_S = 0.001
 """The longest that bytes wait for others, where those stop coming."""
@@ -30,12 +31,12 @@ class Doorbell:
 
     Args:
         backlog: what the consumer waits for.
-        news: set when there is something to look at, by whoever knows of it.
+        news: who waits for something to look at, woken by whoever knows of it.
     """
 
     __slots__ = ("_backlog", "_news", "_tick", "rings_at", "wanted")
 
-    def __init__(self, backlog: Backlog, news: asyncio.Event) -> None:
+    def __init__(self, backlog: Backlog, news: Waiters) -> None:
         self._backlog = backlog
         self._news = news
         self._tick: asyncio.TimerHandle | None = None
@@ -53,34 +54,43 @@ class Doorbell:
         """
         asyncio.get_running_loop()
         self.rings_at = _NEVER
-        self._news.set()
+        self._news.wake()
 
     async def wait(self, much: int) -> None:
         """Until ``wanted`` bytes wait, or there is other news, or a flood is over.
 
         ``much`` is how many bytes are worth gathering, 1 if none are.
         """
-        self._news.clear()
         if self.wanted > 1:
-            await self._gather(much)
-            return
-        if much > 1:
-            await asyncio.sleep(0)
-            if self._backlog.size:
-                self.wanted = much  # pushed in the very next pass
+            if self._gather(much):
                 return
-        self.rings_at = 1
+        elif much > 1:
+            asyncio.get_running_loop().call_soon(self._look, much)
+        else:
+            self.rings_at = 1
         await self._news.wait()
+        self.rings_at = _NEVER
+        if self._backlog.size < self.wanted:
+            self.wanted = 1
 
-    async def _gather(self, much: int) -> None:
+    def _look(self, much: int) -> None:
+        """See whether bytes came in the very pass in which the wait for them began."""
+        if not self._backlog.size:
+            self.rings_at = 1
+        elif self._gather(much):
+            self._news.wake()
+
+    def _gather(self, much: int) -> bool:
+        """Ask for ``much`` bytes; whether they are there already."""
+        self.rings_at = self.wanted = much
+        if self._backlog.size >= much:
+            return True
         # One timer serves a whole flood, so some waits are shorter; setting one for each
         # would cost more than it bounds.
         if self._tick is None:
-            self._tick = asyncio.get_running_loop().call_later(GATHER_S, self._end_of_wait)
-        self.rings_at = self.wanted = much
-        await self._news.wait()
-        if self._backlog.size < much:
-            self.wanted = 1
+            loop = asyncio.get_running_loop()
+            self._tick = loop.call_at(loop.time() + GATHER_S, self._end_of_wait)
+        return False
 
     def _end_of_wait(self) -> None:
         self._tick = None

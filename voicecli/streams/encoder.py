@@ -148,7 +148,6 @@ class AudioStreamEncoder(Stage[Encoded]):
             StreamClosed: as `push`, or when closed meanwhile.
         """
         while self._state is State.OPEN and not self._has_room(frame.samples_per_channel):
-            self._room.clear()
             await self._room.wait()
         self.push(frame)
 
@@ -183,12 +182,12 @@ class AudioStreamEncoder(Stage[Encoded]):
 
     async def __anext__(self) -> Encoded:
         while not self._made:
-            if self._state in (State.BROKEN, State.FINISHED, State.CLOSED):
+            if self._is_over:
                 self._raise_end()
-            await self._wait()
+            await self._news.wait()
         chunk = self._made.popleft()
         self._unread -= chunk.frames
-        self._room.set()
+        self._room.wake()
         return chunk
 
     # Encoding, on the executor or here.
@@ -203,7 +202,7 @@ class AudioStreamEncoder(Stage[Encoded]):
     def _send_away(self) -> None:
         if self._state is State.CLOSED:
             self._is_away = False
-            self._news.set()
+            self._news.wake()
             return
         tell = partial(_call_in, asyncio.get_running_loop())
         try:
@@ -245,8 +244,8 @@ class AudioStreamEncoder(Stage[Encoded]):
             self._queue.settle(frames)
             self._made.extend(chunks)
             self._unread += sum(chunk.frames for chunk in chunks)
-            self._room.set()
-        self._news.set()
+            self._room.wake()
+        self._news.wake()
 
     def _back(
         self,

@@ -75,10 +75,11 @@ class PassBudget:
     def spend(self, seconds: float) -> None:
         """Take ``seconds`` from this pass."""
         self.left_s -= seconds
-        loop = self._loop()
-        if self.left_s < _PASS_S - _TRIFLE_S and not self._renewing and loop is not None:
-            self._renewing = True
-            loop.call_soon(self._renew)  # which is the beginning of the next pass
+        if self.left_s < _PASS_S - _TRIFLE_S and not self._renewing:
+            loop = self._loop()
+            if loop is not None:
+                self._renewing = True
+                loop.call_soon(self._renew)  # which is the beginning of the next pass
 
     def _renew(self) -> None:
         self.left_s = _PASS_S

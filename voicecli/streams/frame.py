@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
-    from voicecli.audio import Samples
-
 _SAMPLE_BYTES = 2
 
 _MAX_CHANNELS = 64
@@ -183,29 +181,20 @@ class AudioFrame:
         )
 
 
-def frame_of(samples: Samples, rate_hz: int) -> AudioFrame:
-    """The frame of int16 samples of shape (frames, channels), C-contiguous; a view.
+def frames_of(samples: memoryview, rate_hz: int, channels: int) -> list[AudioFrame]:
+    """Interleaved int16 (format ``h``) as frames of a second, the last one shorter; views.
 
     Such samples leave nothing to check, which is most of what the constructor does.
     """
-    frame = AudioFrame.__new__(AudioFrame)
-    frame._data = samples.ravel().data  # noqa: SLF001  its own maker
-    frame._sample_rate = rate_hz  # noqa: SLF001
-    frame._samples_per_channel, frame._num_channels = samples.shape  # noqa: SLF001
-    return frame
-
-
-def frames_of(samples: Samples, rate_hz: int, most: int) -> list[AudioFrame]:
-    """The same as frames of ``most`` samples per channel, the last one shorter; views."""
-    length, channels = samples.shape
-    flat = samples.ravel().data
     frames = []
-    for at in range(0, length, most):
+    step = rate_hz * channels
+    for at in range(0, len(samples), step):
         frame = AudioFrame.__new__(AudioFrame)
-        frame._data = flat[at * channels : (at + most) * channels]  # noqa: SLF001  its own maker
+        data = samples[at : at + step]
+        frame._data = data  # noqa: SLF001  its own maker
         frame._sample_rate = rate_hz  # noqa: SLF001
-        frame._samples_per_channel = min(most, length - at)  # noqa: SLF001
         frame._num_channels = channels  # noqa: SLF001
+        frame._samples_per_channel = len(data) // channels  # noqa: SLF001
         frames.append(frame)
     return frames
 

@@ -15,7 +15,7 @@ from voicecli.audio import AudioFormat, Pcm
 from voicecli.codecs import CODECS, AutoDecoder, preload
 from voicecli.errors import UnsupportedFormat
 from voicecli.playback.conform import Conformer
-from voicecli.streams.frame import frame_of, frames_of
+from voicecli.streams.frame import frames_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,9 +40,6 @@ VIEW_SLICE_BYTES = 1 << 15
 
 JOINED_S = 0.5
 """Audio in a frame, where a codec's own blocks are shorter and many came at once."""
-
-MAX_FRAME_S = 1.0
-"""Audio in a frame at most, however much came at once."""
 
 _INT16 = np.dtype(np.int16)
 
@@ -94,12 +91,11 @@ class FrameDecoder:
         self._decoder.prepare()
         self._conformer: Conformer | None = None
         self._target = (0, 0)  # rate and channels that the conformer is for
-        self.fault: Exception | None = None
-
-    @property
-    def codec(self) -> str | None:
+        self.codec: str | None = None
         """Name of the codec, None until the bytes have told it."""
-        return self._decoder.name
+        self.is_plain = False
+        """Whether the latest sound went through as it came, neither decoded nor resampled."""
+        self.fault: Exception | None = None
 
     def feed(self, data: bytes) -> list[AudioFrame]:
         """Take bytes of any length, return the frames that became decodable."""
@@ -124,36 +120,37 @@ class FrameDecoder:
             self.fault = fault
         else:
             self.fault = self._decoder.fault
+        self.codec = self._decoder.name
         return frames if self.fault is None else frames + self._resampled_rest()
 
     def _conformed(self, pcm: Pcm) -> list[AudioFrame]:
-        samples, rate_hz = pcm.samples, pcm.rate_hz
-        length, channels = samples.shape
+        rate_hz, channels = pcm.rate_hz, pcm.channels
         target = (self._rate_hz or rate_hz, self._channels or channels)
-        if self._conformer is None and target == (rate_hz, channels) and samples.dtype == _INT16:
-            if 0 < length <= MAX_FRAME_S * rate_hz:
-                return [frame_of(samples, rate_hz)]
-            return frames_of(samples, rate_hz, _most_frames(rate_hz))
+        self.is_plain = False
+        if self._conformer is None and target == (rate_hz, channels):
+            if pcm.octets is not None:
+                self.is_plain = True
+                return frames_of(pcm.octets.cast("h"), rate_hz, channels)
+            if pcm.samples.dtype == _INT16:
+                return _framed([pcm.samples], rate_hz)
         frames: list[AudioFrame] = []
         if self._conformer is None or target != self._target:
             frames = self._resampled_rest()
             self._target = target
             self._conformer = Conformer(AudioFormat(*target))
-        frames += self._framed(self._conformer.convert(pcm))
-        return frames
-
-    def _framed(self, pieces: list[Samples]) -> list[AudioFrame]:
-        rate_hz, _ = self._target
-        most = _most_frames(rate_hz)
-        return [frame for samples in pieces for frame in frames_of(samples, rate_hz, most)]
+        return frames + _framed(self._conformer.convert(pcm), target[0])
 
     def _resampled_rest(self) -> list[AudioFrame]:
         """What the conformer still holds, at the end or before another one."""
-        return self._framed(self._conformer.flush()) if self._conformer else []
+        return _framed(self._conformer.flush(), self._target[0]) if self._conformer else []
 
 
-def _most_frames(rate_hz: int) -> int:
-    return max(1, int(MAX_FRAME_S * rate_hz))
+def _framed(pieces: list[Samples], rate_hz: int) -> list[AudioFrame]:
+    return [
+        frame
+        for samples in pieces
+        for frame in frames_of(samples.ravel().data, rate_hz, samples.shape[1])
+    ]
 
 
 def joined_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:

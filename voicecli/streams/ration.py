@@ -41,6 +41,7 @@ class Ration:
         codec: name of the codec, None until the bytes have told it.
         is_threadless: whether it is decoded on the loop whatever waits, as a codec is
             that is cheap, or not known yet.
+        is_relaxed: whether everything is taken as it comes, see `relax`.
         turn_bytes: for a turn on the event loop.
         piece_bytes: of the pieces between which a turn may end early.
         task_bytes: for a turn on the executor, where one may be.
@@ -54,6 +55,7 @@ class Ration:
         "_seconds",
         "codec",
         "flood_bytes",
+        "is_relaxed",
         "is_threadless",
         "piece_bytes",
         "task_bytes",
@@ -62,6 +64,7 @@ class Ration:
 
     def __init__(self) -> None:
         self.codec: str | None = None
+        self.is_relaxed = False
         self.is_threadless = True
         self._bytes = float(_ASSUMED_BYTES)
         self._seconds = _ASSUMED_BYTES * max(_ASSUMED_S_PER_BYTE.values())
@@ -80,18 +83,27 @@ class Ration:
                 self._bytes /= 2
                 self._seconds /= 2
         elif codec is not None:
-            self.codec = codec
-            self._seconds = _ASSUMED_BYTES * _ASSUMED_S_PER_BYTE.get(
-                codec, _ASSUMED_VIEW_S_PER_BYTE
-            )
-            self.is_threadless = codec in VIEWS
-            if self.is_threadless:
-                self._most_turn_bytes, self._piece_bounds = _MOST_VIEW_BYTES, _VIEW_PIECE_BYTES
-            else:
-                self._piece_bounds = _PIECE_BYTES
+            self._name(codec)
         else:
             return
+        self.is_relaxed = False
         self._share_out()
+
+    def relax(self, codec: str) -> None:
+        """Take all there is from now on: it goes through as it comes, and costs nothing."""
+        if self.codec is None:
+            self._name(codec)
+        self.turn_bytes = self.flood_bytes = self.piece_bytes = _MOST_VIEW_BYTES
+        self.is_relaxed = True
+
+    def _name(self, codec: str) -> None:
+        self.codec = codec
+        self._seconds = _ASSUMED_BYTES * _ASSUMED_S_PER_BYTE.get(codec, _ASSUMED_VIEW_S_PER_BYTE)
+        self.is_threadless = codec in VIEWS
+        if self.is_threadless:
+            self._most_turn_bytes, self._piece_bounds = _MOST_VIEW_BYTES, _VIEW_PIECE_BYTES
+        else:
+            self._piece_bounds = _PIECE_BYTES
 
     def _share_out(self) -> None:
         bytes_per_s = self._bytes / (self._seconds or 1e-9)  # a clock too coarse to see it

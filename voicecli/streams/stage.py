@@ -5,11 +5,12 @@ Everything here belongs to one event loop's thread.
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+
+from voicecli.streams.waiting import Waiters
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -38,17 +39,20 @@ class Stage(ABC, Generic[Item]):
 
     def __init__(self) -> None:
         self._state = State.OPEN
+        self._is_over = False  # nothing more is made
         self._made: deque[Item] = deque()
         self._is_away = False  # a task has the codec, or is about to
         self._home: AbstractEventLoop | None = None  # the loop that a task reports to
         self._fault: Exception | None = None
-        self._news = asyncio.Event()  # for the consumer
-        self._room = asyncio.Event()  # for the producer
+        self._news = Waiters()  # the consumer
+        self._room = Waiters()  # the producer
 
     def _turn_to(self, state: State) -> None:
         self._state = state
-        self._news.set()
-        self._room.set()
+        self._is_over = state not in (State.OPEN, State.ENDED)
+        self._news.wake()
+        if self._room.waiting:
+            self._room.wake()
 
     def _break(self, fault: Exception) -> None:
         """Note what went wrong; nothing is made any more."""
@@ -60,11 +64,6 @@ class Stage(ABC, Generic[Item]):
         """End the iteration: with the fault, where there is one and it was not told yet."""
         fault, self._fault = self._fault, None
         raise fault or StopAsyncIteration
-
-    async def _wait(self) -> None:
-        """Until something happened that the consumer should look at."""
-        self._news.clear()
-        await self._news.wait()
 
     @abstractmethod
     def _drop(self) -> None:
@@ -87,7 +86,7 @@ class Stage(ABC, Generic[Item]):
         self._drop()
         self._made.clear()
         while self._is_away and not (self._home and self._home.is_closed()):
-            await self._wait()
+            await self._news.wait()
 
     async def __aenter__(self) -> Self:
         return self
