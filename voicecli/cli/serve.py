@@ -62,6 +62,13 @@ def serve(
         int,
         typer.Option(metavar="S", min=0, help="How long answers may take to finish at the end."),
     ] = 10,
+    until_eof: Annotated[
+        bool,
+        typer.Option(
+            "--until-eof",
+            help="End as with SIGTERM when standard input ends: with the program that holds it.",
+        ),
+    ] = False,
     no_warm: Annotated[
         bool, typer.Option("--no-warm", help="Load the voice on the first request, not before.")
     ] = False,
@@ -135,6 +142,10 @@ def serve(
     the answers under way are finished; the second one leaves at once.
     """
     key = _key(api_key_env)
+    if until_eof:
+        from voicecli.server.lifeline import end_with_input  # noqa: PLC0415  threading
+
+        end_with_input()
     from voicecli.server.listen import bind  # noqa: PLC0415  uvicorn and starlette
     from voicecli.server.script import FOREVER, Misbehaviour  # noqa: PLC0415
 

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from voicecli.server.lifeline import end_with_input
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def asked_to_end():
+    """Set by a SIGTERM to this process, whose handler comes back afterwards."""
+    asked = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: asked.set())
+    yield asked
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_its_end_is_a_signal_and_nothing_before_it_is(asked_to_end):
+    read, write = os.pipe()
+    thread = end_with_input(read)
+    assert thread.daemon  # nobody waits for it
+    with os.fdopen(write, "wb") as held:
+        held.write(b"x" * 10_000)
+        held.flush()
+        assert thread.is_alive()
+        assert not asked_to_end.is_set()
+    thread.join(PATIENCE_S)
+    assert asked_to_end.wait(PATIENCE_S)
+    os.close(read)
+
+
+def test_one_that_is_not_there_has_ended(asked_to_end):
+    read, write = os.pipe()
+    os.close(read)
+    os.close(write)
+    end_with_input(read).join(PATIENCE_S)
+    assert asked_to_end.wait(PATIENCE_S)
