@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
+import socket
+import subprocess
 import sys
 import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,6 +25,51 @@ def test_it_answers_and_is_gone_afterwards():
     assert process.returncode == 0
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"{server.url}/models", timeout=20)
+
+
+def test_it_ends_with_one_that_was_killed_and_could_not_end_it():
+    script = (
+        "from voicecli.bench.ownserver import OwnServer\n"
+        "with OwnServer() as server: print(server.url, server._process.pid, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as killed:
+        url, number = killed.stdout.readline().split()
+        address = urlsplit(url).hostname, urlsplit(url).port
+        try:
+            with socket.create_connection(address, timeout=20) as idle:
+                killed.kill()
+                assert idle.recv(1) == b""
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address, timeout=20)
+        finally:
+            killed.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(number), signal.SIGKILL)
+
+
+def test_its_input_is_held_until_it_has_ended(monkeypatch):
+    """The end of input would be its second signal, which cuts short what the first lets finish."""
+    stand_in(
+        monkeypatch,
+        'import time; print(\'{"url": "http://127.0.0.1:1/v1"}\', flush=True); time.sleep(60)',
+    )
+    with OwnServer() as server:
+        process, held = server._process, server._process.stdin
+        communicate = process.communicate
+
+        def watched(**settings):
+            told = communicate(**settings)
+            assert process.returncode == -signal.SIGTERM
+            assert not held.closed
+            return told
+
+        monkeypatch.setattr(process, "communicate", watched)
+    assert held.closed
 
 
 def stand_in(monkeypatch, script):

@@ -21,7 +21,8 @@ class OwnServer:
     """The built-in voice behind HTTP on a free port of this machine, for a ``with`` block.
 
     A process of its own, so that it does not share our interpreter lock. ``url`` is
-    valid inside the block, and the voice is loaded by then.
+    valid inside the block, and the voice is loaded by then. Where we are killed and
+    never leave the block, its standard input, of which we hold the other end, tells it.
 
     Raises from entering: `NetworkError` where it does not start.
     """
@@ -55,9 +56,19 @@ class OwnServer:
     def _start(self) -> None:
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "voicecli", "serve", "--port", "0", "--json", "--quiet"],
+                [
+                    sys.executable,
+                    "-m",
+                    "voicecli",
+                    "serve",
+                    "--port",
+                    "0",
+                    "--json",
+                    "--quiet",
+                    "--until-eof",
+                ],
                 text=True,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,  # a Ctrl-C is for us, who end it when all is over
@@ -72,10 +83,15 @@ class OwnServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._process is not None
-        self._process.terminate()
-        try:
-            self._process.communicate(timeout=_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
+        process = self._process
+        assert process is not None
+        # `communicate` would close it, and end what the signal lets finish: both mean "end".
+        held, process.stdin = process.stdin, None
+        assert held is not None
+        with held:
+            process.terminate()
+            try:
+                process.communicate(timeout=_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
