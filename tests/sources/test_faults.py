@@ -15,7 +15,7 @@ from voicecli.errors import (
     SourceError,
     SourceTimeout,
 )
-from voicecli.sources.faults import fault_of
+from voicecli.sources.faults import fault_of, fault_of_proxy
 
 LABEL = "http://127.0.0.1:8880/v1"
 REQUEST = httpx2.Request("POST", LABEL)
@@ -199,3 +199,26 @@ def test_a_proxy_of_the_environment_may_be_the_one_at_fault(
     fault = fault_of(BEFORE_THE_BODY[name][0], url)
     assert ("proxy on the way" in fault.message) is is_suspected
     assert ("HTTPS_PROXY" in fault.remedy) is is_suspected
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "is_retryable"),
+    [
+        (httpx2.ConnectTimeout("x"), "{} did not accept the connection in time", True),
+        (caused(httpx2.ConnectError("x"), socket.gaierror(-2, "not known")),
+         "the host of {} was not found (not known)", False),
+        (caused(httpx2.ConnectError("x"), ConnectionRefusedError(111, "x")),
+         "nothing listens at {} (connection refused)", False),
+        (caused(httpx2.ConnectError("x"), ssl.SSLError(1, "wrong version")),
+         "{} could not be reached securely: wrong version", False),
+        (caused(httpx2.ConnectError("x"), OSError(101, "Network is unreachable")),
+         "{} could not be reached: Network is unreachable", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("user", ["", "user@", "user:pass@word@"])
+def test_a_proxy_is_named_without_who_uses_it(error, said, is_retryable, user):
+    fault = fault_of_proxy(error, f"https://{user}proxy.test:3128/path@here")
+    assert fault.message == said.format("the proxy https://proxy.test:3128")
+    assert fault.retryable is is_retryable
+    assert fault.remedy == "start the proxy, or check --proxy"
+    assert fault.exit_status == NetworkError.exit_status

@@ -206,13 +206,40 @@ class TestGivenProxy:
                 assert b"".join(speech) == AUDIO
         assert told == ["connected", "sent"]
 
-    def test_nobody_there_is_told(self):
+    @pytest.mark.parametrize("url", ["http://speech.example/v1", "https://127.0.0.1:9/v1"])
+    def test_nobody_there_is_told_of_the_proxy_without_its_password(self, url):
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
             port = taken.getsockname()[1]
-        fault = fails(
-            "http://speech.example/v1", NetworkError, limits={"proxy": f"http://127.0.0.1:{port}"}
+        proxy = f"http://user:p%40ss@127.0.0.1:{port}"
+        fault = fails(url, NetworkError, limits={"proxy": proxy})
+        assert fault.message == (
+            f"nothing listens at the proxy http://127.0.0.1:{port} (connection refused)"
         )
-        assert "refused" in fault.message
+        assert "--proxy" in fault.remedy
+        assert not fault.retryable
+
+    def test_one_that_speaks_no_tls_is_told(self, server):
+        proxy = server.url.removesuffix("/v1").replace("http:", "https:")
+        fault = fails("http://speech.example/v1", NetworkError, limits={"proxy": proxy})
+        assert fault.message.startswith(f"the proxy {proxy} could not be reached securely: ")
+
+    def test_a_server_behind_it_that_speaks_no_tls_is_told_as_such(self):
+        def tunnel(connection):
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        with listening(tunnel) as (address, _):
+            url = "https://speech.example/v1"
+            fault = fails(url, NetworkError, limits={"proxy": f"http://{address}"})
+        assert fault.message.startswith(f"{url} could not be reached securely: ")
+
+    def test_an_interrupt_while_it_is_asked_is_nobody_s_fault(self):
+        given = module.Transport(
+            "http://speech.example/v1", bytes, connect_timeout_s=1, read_timeout_s=1,
+            proxy="http://127.0.0.1:1",
+        )  # fmt: skip
+        given._trace("connection.connect_tcp.failed", {"exception": KeyboardInterrupt()})
 
 
 def test_a_connection_made_after_the_cancelling_is_not_used(server):

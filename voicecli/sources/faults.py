@@ -31,6 +31,7 @@ _IS_IT_HTTPS = "if the server speaks https, say https:// in --base-url"
 _IS_IT_HTTP = "if the server speaks plain http, say http:// in --base-url"
 _TRUST_IT = "if it is yours, name a file with its certificate in SSL_CERT_FILE"
 _CHECK_PROXY = "check --proxy, HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
+_CHECK_GIVEN_PROXY = "start the proxy, or check --proxy"
 
 _LIBRARIES = {"openai", "httpx2", "httpcore2", "h11"}
 """Whose unexpected exceptions are faults of the outside world."""
@@ -42,6 +43,11 @@ class _Case(NamedTuple):
     where: str
     chain: tuple[BaseException, ...]
     received: int | None
+
+    @property
+    def names(self) -> set[str]:
+        """The classes along the chain, with their bases."""
+        return {base.__name__ for cause in self.chain for base in type(cause).__mro__}
 
     @property
     def reason(self) -> str:
@@ -64,13 +70,43 @@ def fault_of(error: Exception, label: str, received: int | None = None) -> Voice
     for cause in case.chain:
         if isinstance(cause, VoiceError):
             return cause
-    names = {base.__name__ for cause in case.chain for base in type(cause).__mro__}
+    names = case.names
     for known, fault in _FAULTS if received is None else _FAULTS_OF_BODIES:
         if known in names:
             return fault(case)
     if not any(type(cause).__module__.partition(".")[0] in _LIBRARIES for cause in case.chain):
         raise error
     return SourceError(f"{case.where}: {type(error).__name__}: {case.reason}")
+
+
+def fault_of_proxy(error: Exception, proxy: str) -> VoiceError:
+    """Our error for a proxy, given by its URL, to which no connection could be made.
+
+    A user and a password in the URL are not repeated.
+    """
+    from urllib.parse import urlsplit  # noqa: PLC0415  only for a message
+
+    parts = urlsplit(proxy)
+    address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    case = _Case(f"the proxy {clean(address, limit=200)}", tuple(_chain(error)), None)
+    names = case.names
+    if "TimeoutException" in names:
+        return SourceTimeout(
+            f"{case.where} did not accept the connection in time",
+            remedy=_CHECK_GIVEN_PROXY,
+            retryable=True,
+        )
+    if "gaierror" in names:
+        return _lost(f"the host of {case.where} was not found ({case.reason})")
+    if "ConnectionRefusedError" in names:
+        return _lost(f"nothing listens at {case.where} (connection refused)")
+    if "SSLError" in names:
+        return _lost(f"{case.where} could not be reached securely: {case.reason}")
+    return _lost(f"{case.where} could not be reached: {case.reason}", retryable=True)
+
+
+def _lost(said: str, *, retryable: bool = False) -> VoiceError:
+    return NetworkError(said, remedy=_CHECK_GIVEN_PROXY, retryable=retryable)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

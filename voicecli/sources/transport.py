@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from voicecli.address import is_loopback
+from voicecli.sources.faults import fault_of_proxy
 from voicecli.sources.statuses import fault_of_status
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ MAX_ERROR_BYTES = 64 * 1024
 
 ERROR_BODY_S = 3.0
 """How long an error's body is waited for, once its status is known."""
+
+_FAILURES_ON_THE_WAY = {"connection.connect_tcp.failed", "connection.start_tls.failed"}
+"""httpcore2's events for its own connection; what goes on inside a tunnel is ``proxy.``."""
 
 _REPEATED = {307, 308}
 """Redirects that repeat the request; the others make it a GET without a text (RFC 9110, 15.4)."""
@@ -118,7 +122,11 @@ class Transport:
         raise fault_of_status(status, response.headers, told)
 
     def _trace(self, event: str, details: dict[str, Any]) -> None:
-        """httpcore2's trace hook: remembers the sockets, tells when the request has left."""
+        """httpcore2's trace hook: remembers the sockets, tells when the request has left.
+
+        Raises:
+            SourceError: the proxy is not to be had.
+        """
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._remember(details["return_value"].get_extra_info("socket"))
             self._call.connected()
@@ -130,6 +138,13 @@ class Transport:
                 sent=tell_nobody
             )  # a redirect's repetition is not told again
             call.sent()
+        elif event in _FAILURES_ON_THE_WAY and self._proxy is not None:
+            self._blame_proxy(details["exception"], self._proxy)
+
+    def _blame_proxy(self, error: BaseException, proxy: str) -> None:
+        """Tell that it was the proxy: through one, no other connection is made from here."""
+        if isinstance(error, Exception):  # an interrupt is nobody's fault
+            raise fault_of_proxy(error, proxy) from error
 
     def _remember(self, opened: socket.socket) -> None:
         self._sockets = [known for known in self._sockets if known.fileno() >= 0]
