@@ -122,7 +122,30 @@ def test_the_beginning_of_a_page_is_strange_where_its_stream_is(serial, strange)
         demuxer = OggDemuxer()
         demuxer.feed(HEAD + whole[:there])
         known = there > 27 and not strange
-        assert demuxer.holds_strange_page is (there > 3 and not known)
+        assert demuxer.holds_strange_page is (there > 0 and not known)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1 << 20])
+def test_less_than_a_capture_pattern_is_a_beginning_right_behind_a_good_page_only(size):
+    bad = spoil(page([bytes(9)], sequence=1), 30)
+    of_another_version = b"OggS\x01" + bytes(30)
+    strange = [b"\0", bytes(3), bytes(60), b"O", b"Og", b"xOgg", b"OggX", bad, of_another_version]
+    for there in range(1, 4):
+        begun = b"OggS"[:there]
+        for data in (HEAD + begun, HEAD + bytes(60) + HEAD + begun):
+            assert strange_after(data, size), data
+        for junk in strange:
+            assert not strange_after(HEAD + junk + begun, size), (junk, begun)
+        assert not strange_after(HEAD + begun + b"\0", size)
+        assert not strange_after(begun, size)
+    assert not strange_after(HEAD + b"\0\0\0", size)
+
+
+def strange_after(data, size):
+    demuxer = OggDemuxer()
+    for piece in by(size, data):
+        demuxer.feed(piece)
+    return demuxer.holds_strange_page
 
 
 def test_a_serial_may_begin_again():

@@ -323,10 +323,11 @@ def test_a_link_without_its_first_page_is_told_after_all_was_played():
     assert len(samples(b"".join(headless) + stream())) == len(samples(stream()))  # joined late
 
 
-@pytest.mark.parametrize("there", [4, 20, 27, 40])
-def test_an_end_inside_a_links_first_page_is_told(there):
+@pytest.mark.parametrize("there", [1, 2, 3, 4, 20, 27, 40])
+@pytest.mark.parametrize("size", [1, 100, 1 << 20])
+def test_an_end_inside_a_links_first_page_is_told(there, size):
     cut = stream(serial=8)[:there]
-    blocks, fault = decode_until_fault(OpusDecoder(), [stream(), cut])
+    blocks, fault = decode_until_fault(OpusDecoder(), by(size, stream() + cut))
     assert np.array_equal(joined(blocks), samples(stream()))
     assert isinstance(fault, TruncatedStream)
 
@@ -334,7 +335,7 @@ def test_an_end_inside_a_links_first_page_is_told(there):
 def test_what_lies_behind_the_end_is_no_fault():
     skeleton = page([b"fishead\0" + bytes(56)], serial=1, flags=FIRST)
     theirs = page([bytes(100)], serial=1, sequence=1)
-    for rest in (b"TAG" + bytes(125), theirs[:-9], b"Og"):
+    for rest in (b"TAG" + bytes(125), theirs[:-9], b"\0", bytes(300), b"og", b"\nOg", b"OggX"):
         assert np.array_equal(samples(skeleton + stream() + rest), samples(stream()))
 
 

@@ -86,6 +86,7 @@ class OggDemuxer:
     _eager: bool = False  # that page: its packets are not waited for
     _given: int = 0  # its packets handed out already
     _needed: int = 0  # no progress is possible before the buffer holds this many bytes
+    _in_step: bool = False  # the buffer begins where a good page ended
     _streams: dict[int, LogicalStream] = field(default_factory=dict)
 
     def feed(self, data: bytes) -> list[Page]:
@@ -97,9 +98,12 @@ class OggDemuxer:
 
     @property
     def holds_strange_page(self) -> bool:
-        """Whether there is the beginning of a page, of a stream that was not seen to begin yet."""
+        """Whether there is the beginning of a page, of a stream that was not seen to begin yet.
+
+        Less than a capture pattern is the beginning of one only where the next page would be.
+        """
         if not self._buffer.startswith(CAPTURE):
-            return False
+            return self._in_step and len(self._buffer) > 0 and CAPTURE.startswith(self._buffer)
         return self._open is None or self._open.serial not in self._streams
 
     def flush(self) -> list[Page]:
@@ -141,17 +145,17 @@ class OggDemuxer:
         while True:
             at = buffer.find(CAPTURE)
             if at < 0:
-                del buffer[: max(0, len(buffer) - len(CAPTURE) + 1)]
+                self._pass_over(max(0, len(buffer) - len(CAPTURE) + 1))
                 self._needed = 0
                 return None
-            del buffer[:at]
+            self._pass_over(at)
             if len(buffer) < (needed := header_bytes(buffer)):
                 self._needed = needed
                 return None
             page = read_header(buffer)
             if page is not None:
                 break
-            del buffer[: len(CAPTURE)]
+            self._pass_over(len(CAPTURE))
         self._open = page
         self._given = 0
         self._eager = len(page.ends) > _EAGER_ABOVE_PACKETS and self._in_order(page)
@@ -188,6 +192,7 @@ class OggDemuxer:
             elif self._streams:
                 self.orphaned_pages += 1
             del buffer[: page.size]
+            self._in_step = True
             self._open = None
             self._needed = 0
             return
@@ -243,4 +248,10 @@ class OggDemuxer:
         self.damaged_pages += self._open is not None
         self._open = None
         self._needed = 0
-        del self._buffer[: len(CAPTURE)]
+        self._pass_over(len(CAPTURE))
+
+    def _pass_over(self, size_bytes: int) -> None:
+        """Drop bytes at the front that are no page."""
+        if size_bytes:
+            del self._buffer[:size_bytes]
+            self._in_step = False
