@@ -687,3 +687,72 @@ def test_a_flood_is_gathered_for_as_much_as_a_turn_takes(size, most, monkeypatch
     frames = asyncio.run(decode(wav(sound), size, **OWN))
     assert np.array_equal(joined(frames), sound)
     assert max(awaited) == awaited[-1] == most
+
+
+@pytest.mark.parametrize("spent_s", [0.0, 1.0])
+def test_a_stream_made_on_one_loop_is_iterated_on_another(spent_s):
+    async def made():
+        return AudioStreamDecoder(**OWN)
+
+    first = asyncio.new_event_loop()
+    decoder = first.run_until_complete(made())
+    decoder._budget.spend(spent_s)  # and nobody is left to renew it
+    first.close()
+
+    async def iterate():
+        decoder.push(wav(noise(100)))
+        decoder.end_input()
+        decoder._budget.spend(1)
+        return [frame async for frame in decoder]
+
+    assert np.array_equal(joined(asyncio.run(asyncio.wait_for(iterate(), 10))), noise(100))
+
+
+def test_a_consumer_that_gave_up_and_left_its_loop_is_no_trouble_to_who_pushes():
+    decoder = AudioStreamDecoder(**OWN)
+
+    async def give_up():
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(decoder), 0.001)
+
+    async def iterate():
+        return [frame async for frame in decoder]
+
+    asyncio.run(give_up())
+    decoder.push(wav(noise(100)))
+    decoder.end_input()
+    assert np.array_equal(joined(asyncio.run(iterate())), noise(100))
+
+
+def test_many_small_files_are_not_taken_for_what_costs_nothing(monkeypatch):
+    # Each goes through as it comes, and no two can be joined.
+    files = b"".join(wav(noise(1, seed=number), 8_000 + number) for number in range(2_000))
+    now, feed, sizes, asked = [0.0], FrameDecoder.feed, [], []
+
+    def dear(self, data):
+        now[0] += data.count(b"RIFF") * 10e-6 + 1e-6
+        sizes.append(len(data))
+        return feed(self, data)
+
+    monkeypatch.setattr(FrameDecoder, "feed", dear)
+    for clock in ("perf_counter", "thread_time"):
+        monkeypatch.setattr(module, clock, lambda clock=clock: asked.append(clock) or now[0])
+    data = wav(noise(10_000), size=0xFFFFFFFF) + files
+    pieces = [data[:20_000], data[20_000:60_000], *by(40_000, data[60_000:])]
+
+    async def main():
+        decoder = AudioStreamDecoder(**OWN)
+        for piece in pieces[:2]:
+            decoder.push(piece)
+            await anext(decoder)
+        assert not decoder._ration.is_relaxed
+        assert set(asked) == {"perf_counter"}
+        asked.clear()
+        decoder.push(b"".join(pieces[2:]))
+        decoder.end_input()
+        frames = [frame async for frame in decoder]
+        assert len(frames) > 1_000
+        assert set(asked) == {"thread_time"}  # by it, who was kept waiting costs no more
+        return max(sizes[2:])
+
+    assert asyncio.run(main()) <= 4_096

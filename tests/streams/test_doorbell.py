@@ -217,3 +217,38 @@ def test_who_gave_up_is_not_rung_for_more_than_once():
         await waiting
 
     asyncio.run(main())
+
+
+def test_a_loop_that_ends_within_a_flood_takes_no_other_loop_with_it(by_clock):
+    _, run = by_clock
+    door = Door()
+
+    async def leave():
+        await door.flood()
+        door.wait()
+        await asyncio.sleep(0)
+
+    async def come():
+        door.push(1)
+        assert door.backlog.size < door.bell.wanted
+        await asyncio.wait_for(door.wait(), 10 * GATHER_S)
+        assert door.bell.wanted == 1
+
+    run(leave())
+    run(come())
+
+
+def test_where_nobody_waits_no_loop_is_needed_to_ring():
+    door = Door()
+
+    async def leave():
+        waiting = door.wait(1)
+        await settle()
+        with pytest.raises(RuntimeError):
+            await asyncio.to_thread(door.bell.ring)
+        waiting.cancel()
+        await settle()
+
+    asyncio.run(leave())
+    door.push(1)
+    assert door.rung == 1

@@ -107,3 +107,11 @@ def test_a_budget_outlives_its_loop_harmlessly():
     gc.collect()
     budget.spend(1)
     assert budget.left_s <= 0
+
+
+def test_a_budget_of_a_loop_that_was_closed_is_spent_and_no_more():
+    loop = asyncio.new_event_loop()
+    budget = PassBudget(loop)
+    loop.close()
+    budget.spend(1)
+    assert budget.left_s <= 0

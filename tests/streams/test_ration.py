@@ -78,7 +78,7 @@ def test_sizes_stay_within_their_bounds(codec, least, most):
 
 def test_what_costs_nothing_is_taken_as_it_comes_until_it_costs_something():
     ration = Ration()
-    ration.relax("wav")
+    ration.relax(4_096, 1.0, "wav")  # a decoder's set-up
     assert ration.codec == "wav"
     assert ration.is_threadless
     assert ration.is_relaxed
@@ -87,5 +87,10 @@ def test_what_costs_nothing_is_taken_as_it_comes_until_it_costs_something():
         ration.learn(10_000, 0.001, "wav")  # 10 MB/s
     assert not ration.is_relaxed
     assert ration.turn_bytes == pytest.approx(10e6 * TURN_S, rel=0.02)
-    ration.relax("wav")
+    ration.relax(10_000, 0.001, "wav")
+    assert not ration.is_relaxed
+    assert ration.turn_bytes == pytest.approx(10e6 * TURN_S, rel=0.02)
+    for _ in range(100):
+        ration.relax(10_000, 0.000_01, "wav")
+    assert ration.is_relaxed
     assert ration.turn_bytes == 1 << 19

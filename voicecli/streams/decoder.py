@@ -203,6 +203,8 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         if budget is None:
             budget = self._budget = pass_budget(asyncio.get_running_loop())
         if budget.left_s <= 0:
+            # Of this loop: a stream made on one that was closed would wait for ever.
+            self._budget = pass_budget(asyncio.get_running_loop())
             return False
         size = ration.turn_bytes
         if ration.codec is None and backlog.chunks and backlog.chunks[0].startswith(b"RIFF"):
@@ -210,7 +212,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         turn = backlog.take(size, ration.piece_bytes, ended=self._state is _ENDED)
         # What costs something tells the ration how much. By the clock on the wall, whoever
         # was kept waiting by others once would pass for dear ever after, and be sent away.
-        is_costly = ration.codec is not None and not self._decoder.is_plain
+        is_costly = ration.codec is not None and not ration.is_relaxed
         turn.run(self._decoder, TURN_S, thread_time if is_costly else perf_counter)
         budget.spend(turn.spent_s)
         self._accept(turn)
@@ -231,10 +233,10 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         """Take over what a turn made of its pieces; on the loop's thread."""
         ration, decoder = self._ration, self._decoder
         self._backlog.settle(turn)
-        if decoder.codec is None or not decoder.is_plain:
+        if not decoder.is_plain or turn.spent_s > TURN_S:
             ration.learn(turn.size, turn.spent_s, decoder.codec)
         elif not ration.is_relaxed:
-            ration.relax(decoder.codec)
+            ration.relax(turn.size, turn.spent_s, decoder.codec)
         if turn.frames:
             self._made += turn.frames
             self._has_begun = True

@@ -34,12 +34,13 @@ class Doorbell:
         news: who waits for something to look at, woken by whoever knows of it.
     """
 
-    __slots__ = ("_backlog", "_news", "_tick", "rings_at", "wanted")
+    __slots__ = ("_backlog", "_news", "_tick", "_ticks_on", "rings_at", "wanted")
 
     def __init__(self, backlog: Backlog, news: Waiters) -> None:
         self._backlog = backlog
         self._news = news
         self._tick: asyncio.TimerHandle | None = None
+        self._ticks_on: asyncio.AbstractEventLoop | None = None
         self.rings_at = _NEVER
         """Bytes at which to ring; beyond reach while nobody waits for bytes."""
         self.wanted = 1
@@ -52,7 +53,11 @@ class Doorbell:
             RuntimeError: no loop runs on this thread, so who waits is on another and is
                 not woken.
         """
-        asyncio.get_running_loop()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            if self._news.waiting:
+                raise
         self.rings_at = _NEVER
         self._news.wake()
 
@@ -87,8 +92,9 @@ class Doorbell:
             return True
         # One timer serves a whole flood, so some waits are shorter; setting one for each
         # would cost more than it bounds.
-        if self._tick is None:
-            loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if self._tick is None or self._ticks_on is not loop:  # one that was closed ticks no more
+            self._ticks_on = loop
             self._tick = loop.call_at(loop.time() + GATHER_S, self._end_of_wait)
         return False
 

@@ -77,7 +77,7 @@ class PassBudget:
         self.left_s -= seconds
         if self.left_s < _PASS_S - _TRIFLE_S and not self._renewing:
             loop = self._loop()
-            if loop is not None:
+            if loop is not None and not loop.is_closed():
                 self._renewing = True
                 loop.call_soon(self._renew)  # which is the beginning of the next pass
 

@@ -71,6 +71,7 @@ class Ration:
         self._most_turn_bytes = MOST_TURN_BYTES
         self._piece_bounds = _LEAST_BYTES, MOST_TURN_BYTES
         self.task_bytes = _LEAST_BYTES
+        self.turn_bytes: int
         self._share_out()
         self.piece_bytes = MOST_TURN_BYTES  # whatever it is, it is one piece
 
@@ -89,12 +90,15 @@ class Ration:
         self.is_relaxed = False
         self._share_out()
 
-    def relax(self, codec: str) -> None:
-        """Take all there is from now on: it goes through as it comes, and costs nothing."""
-        if self.codec is None:
-            self._name(codec)
-        self.turn_bytes = self.flood_bytes = self.piece_bytes = _MOST_VIEW_BYTES
-        self.is_relaxed = True
+    def relax(self, size: int, seconds: float, codec: str | None) -> None:
+        """`learn` of what goes through as it comes, and if that costs nothing, take all there is.
+
+        It may cost something all the same: files of a few samples each, laid end to end.
+        """
+        self.learn(size, seconds, codec)
+        if self.turn_bytes >= MOST_TURN_BYTES:
+            self.turn_bytes = self.flood_bytes = self.piece_bytes = _MOST_VIEW_BYTES
+            self.is_relaxed = True
 
     def _name(self, codec: str) -> None:
         self.codec = codec
