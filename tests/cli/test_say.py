@@ -426,11 +426,22 @@ def test_a_proxy_is_asked_even_for_this_machine(say, server):
     assert server.speech_requests == []
 
 
-@pytest.mark.parametrize("url", ["nonsense://x", "127.0.0.1:80", "http://", ""])
+NO_PROXIES = ["nonsense://x", "127.0.0.1:80", "http://", "", "http://[::1", "http://h:99999",
+              "http://h:0"]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NO_PROXIES)
 def test_what_is_no_proxy_is_a_usage_error(say, url):
     told = say("--proxy", url, "Hello.")
     assert told.status == 2
-    assert "is not of the form http://HOST:PORT" in told.err
+    assert f"{url!r} is not of the form http://HOST:PORT" in told.err
+
+
+def test_the_password_of_a_proxy_is_not_repeated(say):
+    told = say("--proxy", "socks5://user:secret@proxy.test:1", "Hello.")
+    assert told.status == 2
+    assert "it is not of the form http://HOST:PORT" in told.err
+    assert "secret" not in told.err
 
 
 def test_where_nothing_was_timed_there_is_no_empty_line(house, monkeypatch):

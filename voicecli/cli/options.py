@@ -91,9 +91,14 @@ SampleRate: TypeAlias = Annotated[
 def _proxy_url(value: str | None) -> str | None:
     if value is None:
         return None
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise typer.BadParameter(f"{value!r} is not of the form http://HOST:PORT")
+    try:
+        parts = urlsplit(value)
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port that is none
+        is_usable = False
+    if not is_usable:
+        shown = "it" if "@" in value else repr(value)  # before an @ stands a password
+        raise typer.BadParameter(f"{shown} is not of the form http://HOST:PORT")
     return value
 
 
