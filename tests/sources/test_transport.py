@@ -234,12 +234,14 @@ class TestGivenProxy:
             fault = fails(url, NetworkError, limits={"proxy": f"http://{address}"})
         assert fault.message.startswith(f"{url} could not be reached securely: ")
 
-    def test_an_interrupt_while_it_is_asked_is_nobody_s_fault(self):
-        given = module.Transport(
-            "http://speech.example/v1", bytes, connect_timeout_s=1, read_timeout_s=1,
-            proxy="http://127.0.0.1:1",
-        )  # fmt: skip
-        given._trace("connection.connect_tcp.failed", {"exception": KeyboardInterrupt()})
+    @pytest.mark.parametrize(
+        ("proxy", "error"), [("http://127.0.0.1:1", KeyboardInterrupt()), (None, OSError("x"))]
+    )
+    def test_an_interrupt_is_not_its_fault_nor_anything_without_one(self, proxy, error):
+        made = module.Transport(
+            "http://speech.example/v1", bytes, connect_timeout_s=1, read_timeout_s=1, proxy=proxy
+        )
+        made._trace("connection.connect_tcp.failed", {"exception": error})
 
 
 def test_a_connection_made_after_the_cancelling_is_not_used(server):
