@@ -6,10 +6,13 @@ import struct
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.codecs.streams import (
     by,
     chunk,
+    cut,
     decode,
     decode_until_fault,
     extensible,
@@ -142,8 +145,8 @@ def test_a_header_is_found_wherever_it_begins_in_much(at, start, odd, loudest):
 @pytest.mark.parametrize("size", [9_000, 9_001, 100_000, 100_001])
 def test_half_a_header_at_the_end_of_much_is_seen(size):
     much = bytes(size)
-    for cut in range(1, 16):
-        head = b"RIFF....WAVEfmt "[:cut]
+    for kept in range(1, 16):
+        head = b"RIFF....WAVEfmt "[:kept]
         assert find_header(much + head, 0) == (len(much), False)
 
 
@@ -193,9 +196,10 @@ def test_a_trailing_chunk_of_absurd_size_hides_no_file():
     assert np.array_equal(samples(wav(sound) + lie + wav(sound)), np.concatenate([sound, sound]))
 
 
-def test_a_leading_chunk_of_absurd_size_takes_no_memory():
+@pytest.mark.parametrize("lead", [fmt() + b"JUNK", b"fmt "])
+def test_a_leading_chunk_of_absurd_size_takes_no_memory(lead):
     decoder = WavDecoder()
-    decoder.feed(riff(fmt()) + b"JUNK" + struct.pack("<I", 0xFFFFFFF0))
+    decoder.feed(riff(lead) + struct.pack("<I", 0xFFFFFFF0) + fmt()[8:] + bytes(24))
     for _ in range(100):
         decoder.feed(bytes(10_000))
         assert len(decoder._buffer) <= 10_000
@@ -207,6 +211,115 @@ def test_a_format_chunk_longer_than_known_is_read_as_far_as_known():
     sound = noise(50)
     long = chunk(b"fmt ", fmt(1, 24_000)[8:] + bytes(61))
     assert np.array_equal(samples(riff(long, chunk(b"data", sound.tobytes())), 1), sound)
+
+
+def odd(name, size, *, padded):
+    """A chunk whose body holds what looks like chunks, with or without its padding."""
+    body = (b"data\x04\0\0\0fmt \x10\0\0\0RIFF1234WAVE" * (size // 28 + 1))[:size]
+    return name + struct.pack("<I", size) + body + b"\0" * (size & 1 and padded)
+
+
+_CHUNKS = st.lists(
+    st.builds(
+        odd,
+        st.sampled_from([b"JUNK", b"LIST", b"fact", b"bext"]),
+        st.integers(0, 50) | st.integers(51, 5_000),
+        padded=st.booleans(),
+    ),
+    max_size=3,
+).map(b"".join)
+
+
+@st.composite
+def _files(draw):
+    """A WAV with all that may stand before its data, and its samples."""
+    sound = noise(draw(st.integers(1, 30)), seed=draw(st.integers(0, 99)))
+    size = draw(st.sampled_from([None, *UNKNOWN]))
+    more = draw(st.integers(0, 70))
+    layout = b"fmt " + struct.pack("<I", 16 + more) + fmt(1, 24_000)[8:] + bytes(more)
+    layout += b"\0" * (more & 1 and draw(st.booleans()))
+    before, behind = draw(_CHUNKS), draw(_CHUNKS)
+    return riff(before, layout, behind, chunk(b"data", sound.tobytes(), size)), sound
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    files=st.lists(_files(), min_size=1, max_size=3),
+    points=st.lists(st.integers(0, 6_000), max_size=12),
+)
+def test_headers_are_read_however_they_are_cut(files, points):
+    data = b"".join(file for file, _ in files)
+    expected = np.concatenate([sound for _, sound in files])
+    for pieces in ([data], cut(data, points), by(1, data)):
+        assert np.array_equal(joined(decode(WavDecoder(), pieces)), expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    files=st.lists(_files(), min_size=1, max_size=2),
+    damage=st.lists(
+        st.tuples(
+            st.integers(0, 150),
+            st.integers(0, 4),
+            st.sampled_from([b"", b"\0", b"\0\0", b"\1", b"fmt ", b"data", b"RIFF"]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    points=st.lists(st.integers(0, 400), max_size=12),
+)
+def test_a_damaged_header_is_the_same_however_it_is_cut(files, damage, points):
+    mangled = bytearray(b"".join(file for file, _ in files))
+    for at, size, put in damage:
+        mangled[at : at + size] = put
+    data = bytes(mangled)
+    blocks, fault = decode_until_fault(WavDecoder(), [data])
+    for pieces in (cut(data, points), by(1, data)):
+        others, other = decode_until_fault(WavDecoder(), pieces)
+        assert [(block.rate_hz, block.channels) for block in others][:1] == [
+            (block.rate_hz, block.channels) for block in blocks
+        ][:1]
+        assert b"".join(block.samples.tobytes() for block in others) == b"".join(
+            block.samples.tobytes() for block in blocks
+        )
+        assert (type(other), str(other)) == (type(fault), str(fault))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_of_the_padding_no_more_than_a_byte_is_passed_over(size):
+    data = riff(fmt(), odd(b"LIST", 5, padded=True), b"\0", chunk(b"data", noise(9).tobytes()))
+    blocks, fault = decode_until_fault(WavDecoder(), by(size, data))
+    assert blocks == []
+    assert isinstance(fault, TruncatedStream)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_each_file_says_its_own_format(size):
+    sound = noise(9)
+    data = wav(sound) + riff(LIST, chunk(b"data", sound.tobytes()))
+    blocks, fault = decode_until_fault(WavDecoder(), by(size, data))
+    assert np.array_equal(joined(blocks), sound)
+    assert isinstance(fault, CorruptStream)
+
+
+def test_a_header_is_read_wherever_it_is_cut_in_two():
+    sounds = noise(9), noise(7, seed=2), noise(5, seed=3)
+    longer = b"fmt " + struct.pack("<I", 57) + fmt(1, 24_000)[8:] + bytes(41)
+    files = [
+        riff(odd(b"JUNK", 27, padded=True), fmt(), odd(b"LIST", 5, padded=False)),
+        riff(odd(b"bext", 31, padded=False), longer, b"\0", odd(b"fact", 0, padded=True)),
+        riff(extensible(1, 24_000, 16, 1), LIST),
+    ]
+    sizes = 0xFFFFFFFF, None, None
+    data = b"".join(
+        file + chunk(b"data", sound.tobytes(), size)
+        for file, sound, size in zip(files, sounds, sizes, strict=True)
+    )
+    for at in range(len(data)):
+        for points in ([at], [at, at + 1]):
+            assert np.array_equal(
+                joined(decode(WavDecoder(), cut(data, points))), np.concatenate(sounds)
+            )
 
 
 # --- sample formats

@@ -138,7 +138,6 @@ class WavDecoder(PushDecoder):
             return self._wait_for_riff(buffer[at : at + _RIFF_BYTES])
         self._at = at + _RIFF_BYTES
         self._layout = None
-        self._may_be_padded = False
         self._step = WavDecoder._read_chunks
         return True
 
