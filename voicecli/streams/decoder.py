@@ -233,7 +233,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         """Take over what a turn made of its pieces; on the loop's thread."""
         ration, decoder = self._ration, self._decoder
         self._backlog.settle(turn)
-        if not decoder.is_plain or turn.spent_s > TURN_S:
+        if decoder.codec is None or not decoder.is_plain or turn.spent_s > TURN_S:
             ration.learn(turn.size, turn.spent_s, decoder.codec)
         elif not ration.is_relaxed:
             ration.relax(turn.size, turn.spent_s, decoder.codec)

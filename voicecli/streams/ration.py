@@ -90,15 +90,19 @@ class Ration:
         self.is_relaxed = False
         self._share_out()
 
-    def relax(self, size: int, seconds: float, codec: str | None) -> None:
+    def relax(self, size: int, seconds: float, codec: str) -> None:
         """`learn` of what goes through as it comes, and if that costs nothing, take all there is.
 
         It may cost something all the same: files of a few samples each, laid end to end.
         """
-        self.learn(size, seconds, codec)
-        if self.turn_bytes >= MOST_TURN_BYTES:
-            self.turn_bytes = self.flood_bytes = self.piece_bytes = _MOST_VIEW_BYTES
-            self.is_relaxed = True
+        if self.codec is None:
+            self._name(codec)
+        else:
+            self.learn(size, seconds, codec)
+            if self.turn_bytes < MOST_TURN_BYTES:
+                return
+        self.turn_bytes = self.flood_bytes = self.piece_bytes = _MOST_VIEW_BYTES
+        self.is_relaxed = True
 
     def _name(self, codec: str) -> None:
         self.codec = codec
