@@ -83,6 +83,9 @@ def test_what_costs_nothing_is_taken_as_it_comes_until_it_costs_something():
     assert ration.is_threadless
     assert ration.is_relaxed
     assert ration.turn_bytes == ration.piece_bytes == ration.flood_bytes == 1 << 19
+    ration.learn(10_000, 1.0, "wav")  # which others may have taken
+    assert not ration.is_relaxed
+    assert 100_000 < ration.turn_bytes < 1 << 19
     for _ in range(100):
         ration.learn(10_000, 0.001, "wav")  # 10 MB/s
     assert not ration.is_relaxed

@@ -76,8 +76,13 @@ class Ration:
         self.piece_bytes = MOST_TURN_BYTES  # whatever it is, it is one piece
 
     def learn(self, size: int, seconds: float, codec: str | None) -> None:
-        """Count ``size`` bytes that took ``seconds``; ``codec`` is their name, once known."""
-        if self.codec is not None:
+        """Count ``size`` bytes that took ``seconds``; ``codec`` is their name, once known.
+
+        While relaxed, they end that, and do not count: it was not their CPU time that was taken.
+        """
+        if self.is_relaxed:
+            self.is_relaxed = False
+        elif self.codec is not None:
             self._bytes += size
             self._seconds += seconds
             if self._bytes > _MEMORY_BYTES:
@@ -87,7 +92,6 @@ class Ration:
             self._name(codec)
         else:
             return
-        self.is_relaxed = False
         self._share_out()
 
     def relax(self, size: int, seconds: float, codec: str) -> None:
