@@ -252,3 +252,28 @@ def test_where_nobody_waits_no_loop_is_needed_to_ring():
     asyncio.run(leave())
     door.push(1)
     assert door.rung == 1
+
+
+def test_who_gives_up_within_a_flood_finds_what_came_when_it_is_over(by_clock):
+    _, run = by_clock
+
+    async def main():
+        door = Door()
+        await door.flood()
+        door.push(1)
+        waiting = door.wait()
+        await settle()
+        waiting.cancel()
+        assert door.bell.wanted == MUCH
+        await asyncio.sleep(2 * GATHER_S)
+        assert door.bell.wanted == door.take() == 1
+        await door.flood()
+        door.push(MUCH - 1)
+        waiting = door.wait()
+        await settle()
+        waiting.cancel()
+        door.push(1)
+        await asyncio.sleep(2 * GATHER_S)
+        assert door.bell.wanted == MUCH
+
+    run(main())

@@ -100,4 +100,6 @@ class Doorbell:
 
     def _end_of_wait(self) -> None:
         self._tick = None
+        if self._backlog.size < self.wanted:
+            self.wanted = 1  # also for who gave up waiting, and looks again
         self.ring()
