@@ -84,6 +84,14 @@ _MAGICS = (
     _stranger("AMR", (0, b"#!AMR")),
     _stranger("AAC in ADIF", (0, b"ADIF")),
     _stranger("Windows Media (ASF)", (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")),
+    _stranger("a PNG image", (0, b"\x89PNG\r\n\x1a\n")),
+    _stranger("a JPEG image", (0, b"\xff\xd8\xff\xe0"), (6, b"JFIF\0")),
+    _stranger("a JPEG image", (0, b"\xff\xd8\xff\xe1"), (6, b"Exif\0\0")),
+    _stranger("a GIF image", (0, b"GIF87a")),
+    _stranger("a GIF image", (0, b"GIF89a")),
+    _stranger("a WebP image", (0, b"RIFF"), (8, b"WEBP")),
+    _stranger("a PDF document", (0, b"%PDF-")),
+    _stranger("a ZIP archive", (0, b"PK\x03\x04"), (5, b"\0")),
 )
 
 _OURS = {magic.codec: magic for magic in _MAGICS if magic.codec is not None}
