@@ -46,13 +46,6 @@ class _Magic:
     codec: str | None  # ours, or None
     stranger: str = ""  # the name of one that is not
 
-    def begins(self, body: bytes) -> bool:
-        """Whether all of them are there; quicker than `matches`."""
-        for offset, magic in self.parts:  # noqa: SIM110  a generator takes as long again
-            if not body.startswith(magic, offset):
-                return False
-        return True
-
     def matches(self, head: bytes) -> bool | None:
         """True or False where ``head`` decides it, None where more bytes must."""
         undecided = False
@@ -127,14 +120,14 @@ class Sniffer:
     _fallback: str | None = field(init=False)
     claim: Decision | None = field(init=False)
     """What it is said to be; the bytes may know better."""
-    _quick: _Magic | None = field(init=False)  # what such bytes begin with
+    _magic: tuple[tuple[int, bytes], ...] = field(init=False)  # of what it is said to be, if any
 
     def __post_init__(self) -> None:
         self._media_type = parse_media_type(self.content_type) if self.content_type else None
         claimed = self._media_type.codec if self._media_type else None
         self._fallback = claimed or self.declared
         self.claim = Decision(self._fallback, self._media_type) if self._fallback else None
-        self._quick = _OURS.get(self._fallback) if self._fallback else None
+        self._magic = _OURS[self._fallback].parts if self._fallback in _OURS else ()
 
     def feed(self, data: bytes) -> Decision | None:
         """Take bytes of any length; return the decision once there is one.
@@ -145,8 +138,12 @@ class Sniffer:
                 by name, or nothing recognisable and no claim to go by.
         """
         self.seen += data
-        if self._quick is not None and self._quick.begins(self.seen):
-            return self.claim  # as nearly always
+        for offset, magic in self._magic:
+            if not self.seen.startswith(magic, offset):
+                break
+        else:
+            if self._magic:
+                return self.claim  # as nearly always
         return self._decide(final=False)
 
     def finish(self) -> Decision:

@@ -120,7 +120,9 @@ class WavDecoder(PushDecoder):
     def _finish(self) -> Iterator[Pcm]:
         if self._step is WavDecoder._read_data:
             blocks: list[Pcm] = []
-            stop = self._data_end()
+            stop = len(self._buffer)
+            if self._left_bytes is not None:
+                stop = min(stop, self._at + self._left_bytes)
             self._emit(stop, blocks)
             self._end_data(stop)
             yield from blocks
@@ -162,7 +164,14 @@ class WavDecoder(PushDecoder):
                 break
             name, size = _CHUNK.unpack_from(buffer, at)
             if name == b"data":
-                return self._begin_data(body, size)
+                if self._layout is None:
+                    raise CorruptStream("the WAV stream has data but no format before it")
+                self._at = body
+                self._skip_bytes = 0
+                self._frame_bytes = self._layout.bytes_per_frame
+                self._left_bytes = size if 0 < size < _UNKNOWN_FROM else None
+                self._step = WavDecoder._read_data
+                return True
             if name == b"fmt ":
                 taken = min(size, _FMT_BYTES)
                 if body + taken > end:
@@ -174,34 +183,17 @@ class WavDecoder(PushDecoder):
         self._skip_bytes = at - self._at
         return False
 
-    def _begin_data(self, at: int, size: int) -> bool:
-        if self._layout is None:
-            raise CorruptStream("the WAV stream has data but no format before it")
-        self._at = at
-        self._skip_bytes = 0
-        self._frame_bytes = self._layout.bytes_per_frame
-        self._left_bytes = size if 0 < size < _UNKNOWN_FROM else None
-        self._step = WavDecoder._read_data
-        return True
-
     def _read_data(self, blocks: list[Pcm]) -> bool:
         """Emit samples up to the end of the data, the next header, or what may be one."""
-        end, found = find_header(self._buffer, self._at)
-        data_end = self._data_end()
-        stop = min(end, data_end)
-        whole = self._left_bytes is not None and self._at + self._left_bytes == data_end
+        stop, is_end = find_header(self._buffer, self._at)
+        if self._left_bytes is not None and self._at + self._left_bytes <= stop:
+            stop, is_end = self._at + self._left_bytes, True
         self._emit(stop, blocks)
-        if (found and end < data_end) or (whole and stop == data_end):
-            self._end_data(stop)
-            self._step = WavDecoder._seek_riff
-            return stop < len(self._buffer)
-        return False
-
-    def _data_end(self) -> int:
-        """Where in the buffer the data ends, or the buffer's end if that comes first."""
-        if self._left_bytes is None:
-            return len(self._buffer)
-        return min(len(self._buffer), self._at + self._left_bytes)
+        if not is_end:
+            return False
+        self._end_data(stop)
+        self._step = WavDecoder._seek_riff
+        return stop < len(self._buffer)
 
     def _emit(self, stop: int, blocks: list[Pcm]) -> None:
         """Turn the whole frames before ``stop`` into a block."""
