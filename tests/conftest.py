@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 # How long an example takes says more of the machine's load than of the code.
 settings.register_profile("voicecli", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("voicecli")
+
+
+# Whoever starts the tests with it ignored (``nohup``) hands that on to every program in them.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
