@@ -35,6 +35,19 @@ def test_every_format_has_its_decoder(name):
     assert type(make_decoder(name)).__name__ == CODECS[name].decoder
 
 
+@pytest.mark.parametrize("name", CODECS)
+def test_what_is_preloaded_can_be_heard_without_another_import(name):
+    # It loads while the server thinks; later, it would delay the first sound.
+    code = f"""
+import sys
+from voicecli.codecs import preload
+assert "numpy" not in sys.modules
+preload({name!r})
+assert "numpy" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize("call", [make_decoder, preload])
 def test_other_names_are_refused_with_the_choice(call):
     with pytest.raises(UnsupportedFormat, match="'ogg'") as raised:

@@ -67,12 +67,13 @@ def codec_for_suffix(path: str) -> str | None:
 
 
 def preload(name: str) -> None:
-    """Import what decoding ``name`` needs, so that the first bytes need not wait for it.
+    """Import what hearing ``name`` needs, so that the first bytes need not wait for it.
 
     Raises:
         UnsupportedFormat: no such format, or its library is missing.
     """
     _decoder_class(name)
+    importlib.import_module("numpy")  # pcm does without, until its samples are to be heard
     if name == "opus":
         importlib.import_module("voicecli.codecs.libopus")
 
