@@ -19,17 +19,17 @@ class Echo(PushDecoder):
         super().__init__()
         self.ends = ends
 
-    def _push(self, data):
+    def _push(self, data, blocks):
         for byte in data:
             if byte == ord("!"):
                 raise CorruptStream("!")
-            yield block(byte)
+            blocks.append(block(byte))
 
-    def _finish(self):
+    def _finish(self, blocks):
         for end in self.ends:
             if isinstance(end, Exception):
                 raise end
-            yield end
+            blocks.append(end)
 
 
 def test_blocks_before_a_fault_come_before_the_fault():

@@ -56,17 +56,17 @@ class AacDecoder(PushDecoder):
         self._adts_frames = 0
         self._priming = True
 
-    def _push(self, data: bytes) -> Iterator[Pcm]:
+    def _push(self, data: bytes, blocks: list[Pcm]) -> None:
         for frame in self._reader.feed(data):
-            yield from self._take(frame)
+            blocks += self._take(frame)
 
-    def _finish(self) -> Iterator[Pcm]:
+    def _finish(self, blocks: list[Pcm]) -> None:
         for frame in self._reader.finish():
-            yield from self._take(frame)
+            blocks += self._take(frame)
         if not self._decoded_any:
             raise CorruptStream("the stream holds no AAC audio")
 
-    def _take(self, frame: Frame) -> Iterator[Pcm]:
+    def _take(self, frame: Frame) -> list[Pcm]:
         if frame.header.identity != self._identity or self._opens_stream(frame):
             self._identity, self._adts_frames = frame.header.identity, 0
             self._concealer = Concealer(PacketDecoder("aac"))
@@ -78,7 +78,7 @@ class AacDecoder(PushDecoder):
         if padding_frames is not None:
             self._identity = None  # whatever follows is another stream
             blocks[-1:] = [part for pcm in blocks[-1:] for part in _unpadded(pcm, padding_frames)]
-        yield from blocks
+        return blocks
 
     def _decode(self, frame: Frame) -> Iterator[Pcm]:
         packets = single_blocks(frame)

@@ -29,7 +29,7 @@ from voicecli.codecs.tags import tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
     from voicecli.audio import Pcm
 
@@ -76,20 +76,20 @@ class FlacDecoder(PushDecoder):
         self._all_in = False
         self._reading = self._read_streams()
 
-    def _push(self, data: bytes) -> Iterator[Pcm]:
+    def _push(self, data: bytes, blocks: list[Pcm]) -> None:
         del self._buffer[: self._at]
         self._at = 0
         self._buffer += data
         for pcm in self._reading:
             if pcm is None:
                 return
-            yield pcm
+            blocks.append(pcm)
 
-    def _finish(self) -> Iterator[Pcm]:
+    def _finish(self, blocks: list[Pcm]) -> None:
         self._all_in = True
         for pcm in self._reading:
             assert pcm is not None, "waits for bytes that cannot come"
-            yield pcm
+            blocks.append(pcm)
 
     # Reading: bytes are addressed relative to the read position, which `_push` moves.
 

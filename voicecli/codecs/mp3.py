@@ -176,32 +176,32 @@ class Mp3Decoder(PushDecoder):
         self._is_over = False  # the file, by what its latest frame said
         self._cut: TruncatedStream | None = None
 
-    def _push(self, data: bytes) -> Iterator[Pcm]:
+    def _push(self, data: bytes, blocks: list[Pcm]) -> None:
         try:
             for frame in self._reader.feed(data):
-                yield from self._take(frame)
+                self._take(frame, blocks)
         except DecodeError:
-            yield from self._gapless.finish(cut=True)
+            blocks += self._gapless.finish(cut=True)
             raise
 
-    def _finish(self) -> Iterator[Pcm]:
+    def _finish(self, blocks: list[Pcm]) -> None:
         try:
             for frame in self._reader.finish():
-                yield from self._take(frame)
-        except TruncatedStream as cut:
-            yield from self._gapless.finish(cut=True)
-            raise cut from None
-        yield from self._end_file()
+                self._take(frame, blocks)
+        except TruncatedStream:
+            blocks += self._gapless.finish(cut=True)
+            raise
+        blocks += self._end_file()
         if self._cut is not None:
             raise self._cut
         if not self._concealer.decoded_any:
             raise CorruptStream("the stream holds no MP3 audio")
 
-    def _take(self, frame: Frame) -> Iterator[Pcm]:
+    def _take(self, frame: Frame, blocks: list[Pcm]) -> None:
         tag = info_tag(frame)
         begins = frame.after_tag or self._is_over
         if tag is not None or (begins and not self._gapless.short):
-            yield from self._end_file()
+            blocks += self._end_file()
             self._begin_file(frame, tag)
         if tag is None:
             self._mp3_frames += 1
@@ -210,7 +210,7 @@ class Mp3Decoder(PushDecoder):
             if padding_frames is not None:
                 self._gapless.extend(padding_frames)
             for pcm in self._concealer.decode(frame.data, frame.header.frames):
-                yield from self._gapless.take(pcm)
+                blocks += self._gapless.take(pcm)
 
     def _begin_file(self, frame: Frame, tag: InfoTag | None) -> None:
         self._tag, self._mp3_frames, self._is_over = tag, 0, False
@@ -233,7 +233,7 @@ class Mp3Decoder(PushDecoder):
             self._cut = TruncatedStream(
                 f"the MP3 stream announced {tag.mp3_frames} frames and held {self._mp3_frames}"
             )
-        yield from self._gapless.finish()
+        return self._gapless.finish()
 
 
 def _reservoir_bytes(frame: Frame) -> int:

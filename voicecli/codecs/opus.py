@@ -24,8 +24,6 @@ from voicecli.codecs.push import PushDecoder
 from voicecli.errors import CorruptStream, DecodeError, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from voicecli.codecs.libopus import PacketDecoder
@@ -191,12 +189,12 @@ class OpusDecoder(PushDecoder):
         self._broken_off = False  # a link of the chain had no end
         self._cut_short = False  # the bytes end inside a link's first page
 
-    def _push(self, data: bytes) -> Iterator[Pcm]:
-        yield from self._take_all(self._demuxer.feed(data))
+    def _push(self, data: bytes, blocks: list[Pcm]) -> None:
+        self._take_all(self._demuxer.feed(data), blocks)
 
-    def _finish(self) -> Iterator[Pcm]:
+    def _finish(self, blocks: list[Pcm]) -> None:
         self._cut_short = self._demuxer.holds_strange_page
-        yield from self._take_all(self._demuxer.flush())
+        self._take_all(self._demuxer.flush(), blocks)
         self._leave_link()
         if fault := self._verdict():
             raise fault
@@ -226,24 +224,22 @@ class OpusDecoder(PushDecoder):
             return None
         return UnsupportedFormat(f"Ogg with {self._stranger} inside is not supported, only Opus")
 
-    def _take_all(self, pages: list[Page]) -> Iterator[Pcm]:
+    def _take_all(self, pages: list[Page], blocks: list[Pcm]) -> None:
         """Route pages to the current link, and render what they brought, also before a fault."""
         try:
             for page in pages:
                 if page.first:
-                    yield from self._begin(page)
+                    self._begin(page, blocks)
                 elif self._link is not None and page.serial == self._link.serial:
                     self._link.take(page)
                     if page.last:
-                        yield from self._render()  # a trimmed end must not move to what follows
+                        self._render(blocks)  # a trimmed end must not move to what follows
                 elif fault := self._unsupported():
                     raise fault
-        except DecodeError:
-            yield from self._render()
-            raise
-        yield from self._render()
+        finally:
+            self._render(blocks)
 
-    def _begin(self, page: Page) -> Iterator[Pcm]:
+    def _begin(self, page: Page, blocks: list[Pcm]) -> None:
         """Look at the first page of a logical stream; if it is Opus, it is the one to play.
 
         First pages side by side are multiplexed streams, of which the first Opus
@@ -258,7 +254,7 @@ class OpusDecoder(PushDecoder):
                 self._stranger = self._stranger or codec or "an unknown codec"
             return
         self._stranger = None
-        yield from self._render()
+        self._render(blocks)
         self._leave_link()
         self._link = _Link(page.serial, OpusHead.parse(packet), self._rate_hz)
 
@@ -268,7 +264,7 @@ class OpusDecoder(PushDecoder):
             self._decoded += self._link.decoded
             self._broken_off |= not self._link.ended
 
-    def _render(self) -> Iterator[Pcm]:
+    def _render(self, blocks: list[Pcm]) -> None:
         samples = self._link.render() if self._link is not None else None
         if samples is not None:
-            yield Pcm(samples, self._rate_hz)
+            blocks.append(Pcm(samples, self._rate_hz))

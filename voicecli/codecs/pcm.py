@@ -7,14 +7,9 @@ very bytes that the socket returned.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from voicecli.audio import AudioFormat, Pcm
 from voicecli.codecs.push import PushDecoder
 from voicecli.errors import TruncatedStream
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class PcmDecoder(PushDecoder):
@@ -38,8 +33,8 @@ class PcmDecoder(PushDecoder):
         self._declared = AudioFormat(rate_hz, channels)
         self._carry = b""  # the frame that a chunk boundary cut, always shorter than one frame
 
-    def _push(self, data: bytes) -> Iterator[Pcm]:
-        """At most one int16 block: a read-only view of ``data`` where that begins on a frame.
+    def _push(self, data: bytes, blocks: list[Pcm]) -> None:
+        """One int16 block at most: a read-only view of ``data`` where that begins on a frame.
 
         A frame cut by the boundary costs one copy of the chunk.
         """
@@ -50,12 +45,11 @@ class PcmDecoder(PushDecoder):
         self._carry = data[frames * frame_bytes :]
         if frames:
             octets = memoryview(data)[: frames * frame_bytes]
-            yield Pcm.of_octets(octets, self._declared.rate_hz, channels)
+            blocks.append(Pcm.of_octets(octets, self._declared.rate_hz, channels))
 
-    def _finish(self) -> Iterator[Pcm]:
+    def _finish(self, blocks: list[Pcm]) -> None:  # noqa: ARG002  nothing is left but half a frame
         if self._carry:
             raise TruncatedStream(
                 f"the PCM stream ended inside a frame: {len(self._carry)} of "
                 f"{self._declared.bytes_per_frame} bytes"
             )
-        yield from ()

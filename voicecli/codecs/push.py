@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 from voicecli.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from voicecli.audio import AudioFormat, Pcm
 
 
 class PushDecoder(ABC):
-    """The face of `voicecli.codecs.base.Decoder` over two generators.
+    """The face of `voicecli.codecs.base.Decoder` over two methods that may fail halfway.
 
-    A subclass yields blocks from `_push` and `_finish` and raises where it must;
-    this class sees to it that blocks made before a fault are returned before the
-    fault is raised.
+    A subclass adds blocks to the list it is given, in `_push` and `_finish`, and raises
+    where it must; this class sees to it that blocks made before a fault are returned
+    before the fault is raised.
     """
 
     def __init__(self) -> None:
@@ -42,7 +40,16 @@ class PushDecoder(ABC):
         """
         if self._ended:
             raise ValueError("feed() after flush(): a decoder serves one stream")
-        return self._collect(self._push(data))
+        if self.fault is not None:
+            raise self.fault
+        blocks: list[Pcm] = []
+        try:
+            self._push(data, blocks)
+        except DecodeError as fault:
+            self._note(fault, blocks)
+        if blocks:
+            self._latest = blocks[-1]
+        return blocks
 
     def flush(self) -> list[Pcm]:
         """Say that no more bytes will come; return what is left.
@@ -54,29 +61,28 @@ class PushDecoder(ABC):
             TruncatedStream: the format knows that something is missing.
             CorruptStream: nothing in the stream could be decoded.
         """
-        blocks = iter(()) if self._ended else self._finish()
-        self._ended = True
-        return self._collect(blocks)
-
-    def _collect(self, blocks: Iterator[Pcm]) -> list[Pcm]:
         if self.fault is not None:
             raise self.fault
-        collected: list[Pcm] = []
-        try:
-            for block in blocks:
-                collected.append(block)  # noqa: PERF402  those before a fault are kept
-        except DecodeError as fault:
-            self.fault = fault
-            if not collected:
-                raise
-        if collected:
-            self._latest = collected[-1]
-        return collected
+        blocks: list[Pcm] = []
+        if not self._ended:
+            self._ended = True
+            try:
+                self._finish(blocks)
+            except DecodeError as fault:
+                self._note(fault, blocks)
+        if blocks:
+            self._latest = blocks[-1]
+        return blocks
+
+    def _note(self, fault: DecodeError, blocks: list[Pcm]) -> None:
+        self.fault = fault
+        if not blocks:
+            raise fault
 
     @abstractmethod
-    def _push(self, data: bytes) -> Iterator[Pcm]:
-        """Yield what ``data`` completes."""
+    def _push(self, data: bytes, blocks: list[Pcm]) -> None:
+        """Add what ``data`` completes."""
 
     @abstractmethod
-    def _finish(self) -> Iterator[Pcm]:
-        """Yield what the end of the stream completes, then raise what is wrong with it."""
+    def _finish(self, blocks: list[Pcm]) -> None:
+        """Add what the end of the stream completes, then raise what is wrong with it."""

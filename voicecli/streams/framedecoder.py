@@ -18,7 +18,7 @@ from voicecli.playback.conform import Conformer
 from voicecli.streams.frame import frames_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from voicecli.audio import Samples
     from voicecli.streams.frame import AudioFrame
@@ -99,28 +99,30 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[AudioFrame]:
         """Take bytes of any length, return the frames that became decodable."""
-        return self._collect(self._decoder.feed, data)
+        return self._decoded(data)
 
     def flush(self) -> list[AudioFrame]:
         """Say that no more bytes will come; return what is left. Called once."""
-        frames = self._collect(self._decoder.flush)
+        frames = self._decoded(None)
         if self.fault is None and self._conformer is not None:
             frames += self._resampled_rest()
         return frames
 
-    def _collect(self, step: Callable[..., list[Pcm]], *data: bytes) -> list[AudioFrame]:
+    def _decoded(self, data: bytes | None) -> list[AudioFrame]:
+        """What ``data`` completes, or, where it is None, the end of the stream."""
         frames: list[AudioFrame] = []
         if self.fault is not None:
             return frames
+        decoder = self._decoder
         try:
-            blocks = step(*data)
+            blocks = decoder.flush() if data is None else decoder.feed(data)
             for pcm in joined_blocks(blocks) if len(blocks) > 1 else blocks:
                 frames += self._conformed(pcm)
         except Exception as fault:  # noqa: BLE001  raised by the iteration, be it foreseen or not
             self.fault = fault
         else:
-            self.fault = self._decoder.fault
-        self.codec = self._decoder.name
+            self.fault = decoder.fault
+        self.codec = decoder.name
         return frames if self.fault is None else frames + self._resampled_rest()
 
     def _conformed(self, pcm: Pcm) -> list[AudioFrame]:
