@@ -212,8 +212,9 @@ def test_a_turn_that_takes_too_long_is_cut_short(monkeypatch, executor):
     runs, run = [], module.Turn.run
 
     def watched(self, decoder, limit_s, *clock):
-        run(self, decoder, limit_s, *clock)
+        frames = run(self, decoder, limit_s, *clock)
         runs.append(len(self.undone))
+        return frames
 
     monkeypatch.setattr(module.Turn, "run", watched)
     data = encoded("flac", 120_000)  # more than is ever decoded on the loop

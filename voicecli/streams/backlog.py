@@ -25,38 +25,43 @@ class Turn:
 
     It ends early, leaving pieces undone, when it has taken longer than it should:
     how much a few bytes become is up to whoever made them.
-
-    Args:
-        pieces: the stretch, in pieces between which the turn may end.
-        is_last: whether nothing follows, so that the decoder is to be flushed.
     """
 
-    __slots__ = ("_is_last", "flushed", "frames", "size", "spent_s", "undone")
+    __slots__ = ("flushed", "is_last", "size", "spent_s", "undone")
 
-    def __init__(self, pieces: list[bytes], *, is_last: bool) -> None:
-        self._is_last = is_last
-        self.undone = pieces
-        """The pieces that were not decoded."""
-        self.size = 0  # bytes decoded
+    def __init__(self) -> None:
+        self.undone: list[bytes] = []
+        """The pieces that are not decoded yet; between them the turn may end."""
+        self.is_last = False
+        """Whether nothing follows, so that the decoder is to be flushed."""
         self.flushed = False
+        """Whether it was."""
+        self.size = 0
+        """Bytes decoded by the latest `run`."""
         self.spent_s = 0.0
-        self.frames: list[AudioFrame] = []
+        """Seconds that it took."""
 
-    def run(self, decoder: FrameDecoder, limit_s: float, clock: Callable[[], float]) -> None:
+    def run(
+        self, decoder: FrameDecoder, limit_s: float, clock: Callable[[], float]
+    ) -> list[AudioFrame]:
         """Decode pieces until they are done or ``limit_s`` has passed by ``clock``."""
         began = clock()
+        frames: list[AudioFrame] = []
+        size = 0
         pieces, self.undone = self.undone, []
         for done, piece in enumerate(pieces):
             if done and clock() - began > limit_s:
                 self.undone = pieces[done:]
                 break
-            self.frames += decoder.feed(piece)
-            self.size += len(piece)
+            frames += decoder.feed(piece)
+            size += len(piece)
         else:
-            if self._is_last:
-                self.frames += decoder.flush()
+            if self.is_last:
+                frames += decoder.flush()
                 self.flushed = True
+        self.size = size
         self.spent_s = clock() - began
+        return frames
 
 
 class Backlog:
@@ -66,13 +71,13 @@ class Backlog:
     no more than one that comes in parts. One thread at a time.
     """
 
-    __slots__ = ("_offset", "_undone", "chunks", "is_fine", "size")
+    __slots__ = ("_offset", "_turn", "chunks", "is_fine", "size")
 
     def __init__(self) -> None:
         self.chunks: deque[bytes] = deque()
         """What was added and not taken; whoever adds, and has no time for `add`, may append."""
         self._offset = 0  # into the first chunk
-        self._undone: list[bytes] = []  # of the latest turn; before the chunks
+        self._turn = Turn()  # the latest; what it left undone comes before the chunks
         self.size = 0
         """Bytes not decoded yet, those of a turn under way included."""
         self.is_fine = False
@@ -92,8 +97,8 @@ class Backlog:
         What the turn before left undone comes first, and alone. ``ended`` says
         that nothing will be added: the turn that takes all is then the last.
         """
-        pieces, self._undone = self._undone, []
-        if not pieces and self.chunks:
+        turn = self._turn
+        if not turn.undone and self.chunks:
             self.is_fine = len(self.chunks[0]) < LARGE_BYTES
             if self.is_fine and size > JOINED_BYTES:
                 size = JOINED_BYTES
@@ -106,7 +111,9 @@ class Backlog:
                 pieces = joined(pieces)
             if len(pieces) > 1 or len(pieces[0]) > piece_bytes:
                 pieces = [piece for part in pieces for piece in slices(part, piece_bytes)]
-        return Turn(pieces, is_last=ended and not self.chunks)
+            turn.undone = pieces
+        turn.is_last = ended and not self.chunks
+        return turn
 
     def _cut(self, size: int) -> list[bytes]:
         """The first ``size`` bytes, or all there are, as they were added."""
@@ -124,14 +131,13 @@ class Backlog:
         return parts
 
     def settle(self, turn: Turn) -> None:
-        """Take back what a turn left undone, and strike off what it did."""
-        self._undone = turn.undone
+        """Strike off what a turn did."""
         self.size -= turn.size
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Drop everything, but what a turn under way has."""
         self.chunks.clear()
-        self._undone = []
+        self._turn = Turn()
         self._offset = self.size = 0
 
 

@@ -213,9 +213,9 @@ class AudioStreamDecoder(Stage[AudioFrame]):
         # What costs something tells the ration how much. By the clock on the wall, whoever
         # was kept waiting by others once would pass for dear ever after, and be sent away.
         is_costly = ration.codec is not None and not ration.is_relaxed
-        turn.run(self._decoder, TURN_S, thread_time if is_costly else perf_counter)
+        frames = turn.run(self._decoder, TURN_S, thread_time if is_costly else perf_counter)
         budget.spend(turn.spent_s)
-        self._accept(turn)
+        self._accept(turn, frames)
         return True
 
     def _has_backlog(self) -> bool:
@@ -229,7 +229,7 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             return False
         return self._backlog.size > ration.turn_bytes
 
-    def _accept(self, turn: Turn) -> None:
+    def _accept(self, turn: Turn, frames: list[AudioFrame]) -> None:
         """Take over what a turn made of its pieces; on the loop's thread."""
         ration, decoder = self._ration, self._decoder
         self._backlog.settle(turn)
@@ -237,11 +237,11 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             ration.learn(turn.size, turn.spent_s, decoder.codec)
         elif not ration.is_relaxed:
             ration.relax(turn.size, turn.spent_s, decoder.codec)
-        if turn.frames:
-            self._made += turn.frames
+        if frames:
+            self._made += frames
             self._has_begun = True
             if not ration.is_threadless:
-                self._ahead_s += sum(frame.duration for frame in turn.frames)
+                self._ahead_s += sum(frame.duration for frame in frames)
         if decoder.fault is not None:
             self._break(decoder.fault)
         elif turn.flushed:
@@ -267,13 +267,13 @@ class AudioStreamDecoder(Stage[AudioFrame]):
 
     def _decode_away(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
         """On an executor's thread, which has the `FrameDecoder` and the turn to itself."""
-        turn.run(self._decoder, TASK_S, thread_time)
+        frames = turn.run(self._decoder, TASK_S, thread_time)
         with suppress(RuntimeError):  # the loop was closed, and with it whoever waited
-            loop.call_soon_threadsafe(self._back, turn)
+            loop.call_soon_threadsafe(self._back, turn, frames)
 
-    def _back(self, turn: Turn) -> None:
+    def _back(self, turn: Turn, frames: list[AudioFrame]) -> None:
         self._is_away = False
         if self._state is not State.CLOSED:
-            self._accept(turn)
+            self._accept(turn, frames)
             self._decode_ahead()
         self._news.wake()
