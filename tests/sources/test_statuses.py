@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.errors import AuthError, BadResponse, RateLimited, VoiceError
+from voicecli.errors import AuthError, BadResponse, NetworkError, RateLimited, VoiceError
 from voicecli.sources.statuses import fault_of_status, server_message
 
 STATUSES = {
@@ -19,6 +19,7 @@ STATUSES = {
     403: (AuthError, False, "key"),
     404: (BadResponse, False, "/v1"),
     405: (BadResponse, False, "/v1"),
+    407: (NetworkError, False, "--proxy"),
     413: (BadResponse, False, "in parts"),
     422: (BadResponse, False, "voices"),
     429: (RateLimited, True, "--retries"),

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from voicecli.display import clean
-from voicecli.errors import AuthError, BadResponse, RateLimited, SourceError
+from voicecli.errors import AuthError, BadResponse, NetworkError, RateLimited, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,7 @@ _LOOK_AT_VOICES = "`voicecli voices` lists voices; choose with --voice and --mod
 _WHERE_IS_THE_KEY = "set the key's variable (`voicecli config show` names it)"
 WHERE_IS_IT = "--base-url usually ends in /v1"
 _SAY_LESS = "say it in parts"
+_NAME_YOURSELF = "put user:password@ before the host of --proxy or HTTP_PROXY"
 
 
 def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
@@ -35,12 +36,20 @@ def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> Sou
             f"the server has moved ({status}) to {clean(headers.get('location', ''), 200)}",
             remedy="put that address, up to /v1, into --base-url",
         )
-    if status in {401, 403}:
-        return AuthError(f"the server refuses the key {told}", remedy=_WHERE_IS_THE_KEY)
+    if status in {401, 403, 407}:
+        return _stranger(status, told)
     if status in {404, 405} and not _is_about_the_request(said):
         return BadResponse(f"the server has no /audio/speech there {told}", remedy=WHERE_IS_IT)
     remedy = _SAY_LESS if status == 413 else _LOOK_AT_VOICES  # noqa: PLR2004  RFC 9110
     return BadResponse(f"the server refuses the request {told}", remedy=remedy)
+
+
+def _stranger(status: int, told: str) -> SourceError:
+    """The error for who asks without being known."""
+    if status == 407:  # noqa: PLR2004  RFC 9110
+        # Only a proxy says so, for plain http; on the way to https it ends the connection.
+        return NetworkError(f"the proxy on the way refuses {told}", remedy=_NAME_YOURSELF)
+    return AuthError(f"the server refuses the key {told}", remedy=_WHERE_IS_THE_KEY)
 
 
 def _is_about_the_request(said: str) -> bool:
