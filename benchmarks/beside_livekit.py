@@ -285,7 +285,12 @@ def main() -> int:
     parser.add_argument("--format", choices=MEDIA_TYPES, action="append")
     parser.add_argument("--chunk", type=int, action="append", help="bytes pushed at a time")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--runs", type=int, default=5, help="in each round, of a clip of 60 s")
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=5,
+        help=f"in each round, of a clip of 60 s; of 1 s {SHORT_RUNS} times as many",
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--clip", help=argparse.SUPPRESS)

@@ -328,6 +328,14 @@ def test_padding_without_a_count_is_cut_where_the_stream_ends():
     assert count == 9 * 1152 - 1105
 
 
+def test_what_may_be_padding_is_played_where_garbage_ends_the_stream():
+    frame = silent_mp3_frame()
+    tag = with_info_tag(frame, 21, lame=(b"LAME", 576, 1529))
+    count, fault = faulty(tag, *[frame] * 9, bytes(MAX_GARBAGE_BYTES + 9))
+    assert isinstance(fault, CorruptStream)
+    assert count == 9 * 1152 - 1105
+
+
 # --- the last frame says where the sound ends
 
 

@@ -302,6 +302,18 @@ def test_a_link_of_another_codec_is_told_after_the_first_came_out():
         assert "Vorbis" in fault.message
 
 
+def test_what_came_before_a_link_of_another_codec_is_played_however_it_is_cut():
+    packets = opus_packets(PACKETS)
+    pages = opus_pages(packets)
+    late = page(packets[:1], sequence=len(pages), granule=WHOLE + 960)
+    vorbis = page([b"\x01vorbis"], serial=8, flags=FIRST), page([b"x"], serial=8, sequence=1)
+    pages += [vorbis[0], late, vorbis[1]]  # whose second one is the fault, with ``late`` queued
+    for pieces in (pages, [b"".join(pages)]):
+        blocks, fault = decode_until_fault(OpusDecoder(), pieces)
+        assert len(joined(blocks)) == WHOLE - 312 + 960
+        assert isinstance(fault, UnsupportedFormat)
+
+
 def test_a_stream_of_another_codec_that_joins_late_is_passed_over():
     begun, *rest = opus_pages(opus_packets(PACKETS))
     late = page([b"\x01vorbis"], serial=8, flags=FIRST) + page([b"x"], serial=8, sequence=1)

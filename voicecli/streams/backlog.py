@@ -95,7 +95,8 @@ class Backlog:
         Where short chunks come first it is `JOINED_BYTES` at most.
 
         What the turn before left undone comes first, and alone. ``ended`` says
-        that nothing will be added: the turn that takes all is then the last.
+        that nothing will be added: the turn that takes all is then the last. Only one is
+        under way at a time.
         """
         turn = self._turn
         if not turn.undone and self.chunks:
