@@ -45,7 +45,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from voicecli.audio import AudioFormat  # noqa: E402  needs the path above
+from voicecli.audio.pcm import AudioFormat  # noqa: E402  needs the path above
 from voicecli.clock import SystemClock  # noqa: E402
 from voicecli.playback.null import NullSink  # noqa: E402
 from voicecli.playback.policy import BufferPolicy  # noqa: E402

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.session.fakes import FakeClock, ScriptedSource, cut_off, settings, sound
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.errors import NetworkError, SaveError
 from voicecli.eventlog import EventLog
 from voicecli.playback.base import SinkReport, Underrun

@@ -18,7 +18,7 @@ from tests.session.fakes import (
     settings,
     sound,
 )
-from voicecli.audio import AudioFormat, Pcm
+from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.errors import BadResponse, DeviceError, NetworkError
 from voicecli.ledger import WATERFALL
 from voicecli.metrics import SCHEMA, Recorder, describe

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.onset import THRESHOLD_RMS, OnsetDetector
 
 RATE_HZ = 8000

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.errors import SaveError
 from voicecli.saving import Saver, SaveReport, recordings_dir
 
@@ -182,7 +182,7 @@ def test_recording_already_there_is_not_overwritten_by_its_bytes(tmp_path):
 FULL = """
 import json, pathlib, resource, sys
 import numpy
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.saving import Saver
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, most))

@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.codecs.registry import AutoDecoder, make_decoder
     from voicecli.errors import VoiceError
     from voicecli.metrics import Recorder
@@ -53,12 +53,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AudioFormat": "audio",
+    "AudioFormat": "audio.pcm",
     "AutoDecoder": "codecs.registry",
     "BuiltinSource": "sources.builtin",
     "FileSource": "sources.file",
     "OpenAISource": "sources.openai",
-    "Pcm": "audio",
+    "Pcm": "audio.pcm",
     "Recorder": "metrics",
     "Saver": "saving",
     "Session": "session",

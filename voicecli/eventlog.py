@@ -10,7 +10,7 @@ from voicecli.errors import SaveError
 from voicecli.metrics import describe
 
 if TYPE_CHECKING:
-    from voicecli.audio import Pcm
+    from voicecli.audio.pcm import Pcm
     from voicecli.clock import Clock
     from voicecli.errors import VoiceError
     from voicecli.playback.base import SinkReport, Underrun

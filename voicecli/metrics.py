@@ -16,7 +16,7 @@ from voicecli.ledger import milliseconds as _ms
 from voicecli.onset import OnsetDetector
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.errors import VoiceError
     from voicecli.playback.base import SinkReport
     from voicecli.sources.base import SourceInfo

@@ -20,7 +20,7 @@ from voicecli.errors import VoiceError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.lifecycle import State
     from voicecli.playback.base import SinkReport, SinkSnapshot, Underrun
     from voicecli.sources.base import SourceInfo

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.audio import to_float32
+from voicecli.audio.pcm import to_float32
 
 if TYPE_CHECKING:
-    from voicecli.audio import Pcm
+    from voicecli.audio.pcm import Pcm
 
 WINDOW_S = 0.010
 THRESHOLD_RMS = 0.01

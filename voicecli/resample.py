@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from voicecli.audio import Samples, SampleType
+    from voicecli.audio.pcm import Samples, SampleType
 
 _AV_TYPES: dict[SampleType, str] = {"int16": "s16", "float32": "flt"}
 

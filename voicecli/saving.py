@@ -27,14 +27,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import SaveError, VoiceError
 from voicecli.playback.partfile import save_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from voicecli.audio import Pcm, Samples
+    from voicecli.audio.pcm import Pcm, Samples
     from voicecli.playback.conform import Conformer
     from voicecli.playback.encodedfile import EncodedWriter
     from voicecli.playback.wavfile import WavWriter

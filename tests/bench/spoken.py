@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicecli.audio import AudioFormat, Pcm
+from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.bench.cases import Case, Outcome
 from voicecli.bench.speech import SpeechRun, readings
 from voicecli.metrics import Recorder

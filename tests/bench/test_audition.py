@@ -9,7 +9,7 @@ import pytest
 
 from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Heard, by_session, split
 from tests.session.fakes import FORMAT, FakeClock, ScriptedSource, Watcher, cut_off, sound
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.bench import audition as module
 from voicecli.bench.audition import audition
 from voicecli.bench.parts.sound import clip

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from voicecli.audio import Pcm
+    from voicecli.audio.pcm import Pcm
 
 FIRST, LAST, CONTINUED = 2, 4, 1
 

@@ -17,7 +17,7 @@ from tests.codecs.encoders import (
     with_info_tag,
 )
 from tests.codecs.streams import by, cut, decode_until_fault, joined
-from voicecli.audio import AudioFormat, Pcm
+from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs.avcodec import MAX_LOST_RUN
 from voicecli.codecs.endmark import MARK_BYTES, end_mark
 from voicecli.codecs.mp3 import Gapless, InfoTag, Mp3Decoder, info_tag

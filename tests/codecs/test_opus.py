@@ -25,7 +25,7 @@ from tests.codecs.streams import (
     opus_pages,
     page,
 )
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs import libopus
 from voicecli.codecs.opus import OpusDecoder
 from voicecli.codecs.opusformat import OpusHead, packet_length

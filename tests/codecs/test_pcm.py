@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.streams import by, decode, joined, noise
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.pcm import PcmDecoder
 from voicecli.errors import TruncatedStream
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.codecs.push import PushDecoder
 from voicecli.errors import CorruptStream, TruncatedStream
 

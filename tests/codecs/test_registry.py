@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.streams import by, decode, decode_until_fault, joined, noise, samples_of, wav
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs import (
     CODECS,
     AutoDecoder,

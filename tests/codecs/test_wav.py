@@ -22,7 +22,7 @@ from tests.codecs.streams import (
     riff,
     wav,
 )
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.wav import WavDecoder, find_header
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, PortAudioError, seconds
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import device as device_module

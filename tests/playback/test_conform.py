@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicecli.audio import AudioFormat, Pcm
+from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.playback.conform import Conformer
 
 MONO = AudioFormat(24_000, 1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.playback.clocks import virtual_clock
 from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, seconds
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import device as device_module

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.playback.fakes import Device, FakePortAudio, PortAudioError
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
 from voicecli.playback import device as device_module
 from voicecli.playback.device import (

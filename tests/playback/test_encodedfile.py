@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicecli.audio import to_int16
+from voicecli.audio.pcm import to_int16
 from voicecli.codecs.encoding import make_encoder
 from voicecli.codecs.registry import make_decoder
 from voicecli.errors import SaveError

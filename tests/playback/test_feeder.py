@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.playback.fakes import ramp
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.playback.base import Underrun
 from voicecli.playback.feeder import Feeder
 from voicecli.playback.policy import BufferPolicy, Gate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.playback.fakes import RATE_HZ, seconds
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.playback.null import DiscardSink, NullSink

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.playback.fakes import ramp
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.playback.base import Underrun
 from voicecli.playback.outflow import Outflow
 from voicecli.playback.policy import BufferPolicy, Gate, Thresholds

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.playback.fakes import ramp
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.playback.ring import Ring
 
 MONO = AudioFormat(8000, 1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, seconds
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import device as device_module

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.server.voices import SENTENCE_FRAMES, Tone, cache_of
-from voicecli.audio import to_int16
+from voicecli.audio.pcm import to_int16
 from voicecli.codecs.media_type import parse_media_type
 from voicecli.codecs.registry import CODECS, make_decoder
 from voicecli.errors import NothingToSay

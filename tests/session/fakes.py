@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError, NetworkError
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import BufferPolicy

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.session.fakes import RecordingSaver, seen
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.errors import SaveError
 from voicecli.saving import SaveReport
 from voicecli.session import keeper as module

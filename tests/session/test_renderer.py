@@ -12,7 +12,7 @@ from tests.session.fakes import (
     seen,
     sound,
 )
-from voicecli.audio import AudioFormat, Pcm
+from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs import registry
 from voicecli.errors import CorruptStream, DeviceError, NetworkError, TruncatedStream
 from voicecli.handoff import Handoff

@@ -883,7 +883,7 @@ def test_a_recording_is_cut_at_what_was_heard_by_its_own_rate(speaker_of, monkey
     """A device at another rate than the recording's: seconds are what both share."""
     clock = FakeClock(holds=True)
     speaker = speaker_of(clock)
-    from voicecli.audio import AudioFormat
+    from voicecli.audio.pcm import AudioFormat
 
     opened = speaker.open
     monkeypatch.setattr(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.streams import by, encoded, noise, samples_of, tone, wav
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.codecs import CODECS
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
 from voicecli.streams.framedecoder import (

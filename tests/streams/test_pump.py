@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.playback.clocks import virtual_clock
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.playback.null import DiscardSink, NullSink
 from voicecli.playback.policy import BufferPolicy
 from voicecli.streams.pump import Pump

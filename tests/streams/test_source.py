@@ -11,7 +11,7 @@ import pytest
 
 from tests.streams.foreign import Foreign
 from tests.streams.loops import SkewedClock, virtual_time
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import BufferPolicy

@@ -18,7 +18,7 @@ from tests.session.fakes import (
     sound,
 )
 from tests.trace.traces import REQUEST, Recorded
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.errors import DeviceError, NetworkError, SaveError
 from voicecli.lifecycle import State
 from voicecli.session import Session

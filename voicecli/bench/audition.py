@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Generator, Iterable
 
-    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.playback.policy import Policy
     from voicecli.session.fetcher import Item

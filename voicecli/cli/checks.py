@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from voicecli.address import is_loopback
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError, ExitStatus, UnsupportedFormat, VoiceError
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.codecs.base import LOUDEST, RATES_HZ
 from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 MAX_LOST_RUN = 16
 """Undecodable packets in a row that are still bridged with silence (0.3 s or so of MP3)."""

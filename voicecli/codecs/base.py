@@ -31,7 +31,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.errors import DecodeError
 
 

@@ -31,7 +31,7 @@ from voicecli.errors import CorruptStream, TruncatedStream
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from voicecli.audio import Pcm
+    from voicecli.audio.pcm import Pcm
 
     _T = TypeVar("_T")
     _Reading: TypeAlias = Generator[Pcm | None, None, _T]

@@ -25,7 +25,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.endmark import mp3_padding
 from voicecli.codecs.mpeg import MP3

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.codecs.ogg import OggDemuxer, Page, codec_of
 from voicecli.codecs.opusformat import TICK, OpusHead, packet_length
 from voicecli.codecs.push import PushDecoder

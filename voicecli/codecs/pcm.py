@@ -7,7 +7,7 @@ very bytes that the socket returned.
 
 from __future__ import annotations
 
-from voicecli.audio import AudioFormat, Pcm
+from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs.push import PushDecoder
 from voicecli.errors import TruncatedStream
 

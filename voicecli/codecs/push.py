@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from voicecli.errors import DecodeError
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.audio.pcm import AudioFormat, Pcm
 
 
 class PushDecoder(ABC):

@@ -19,7 +19,7 @@ from voicecli.codecs.sniff import Sniffer
 from voicecli.errors import BadResponse, DecodeError, SourceError, UnsupportedFormat
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.codecs.base import Decoder
     from voicecli.codecs.sniff import Decision
 

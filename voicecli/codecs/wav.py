@@ -30,7 +30,7 @@ from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from voicecli.audio import Pcm
+    from voicecli.audio.pcm import Pcm
 
 _CHUNK = struct.Struct("<4sI")
 _RIFF_BYTES = 12

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from voicecli.audio import Pcm
+from voicecli.audio.pcm import Pcm
 from voicecli.codecs.base import LOUDEST, RATES_HZ
 from voicecli.errors import CorruptStream, UnsupportedFormat
 

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voicecli.audio import AudioFormat, Samples
+    from voicecli.audio.pcm import AudioFormat, Samples
     from voicecli.clock import Deadline
     from voicecli.playback.levels import BufferLevels
     from voicecli.playback.policy import Gate

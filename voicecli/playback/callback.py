@@ -17,7 +17,7 @@ from voicecli.playback.policy import GULP, Gate
 from voicecli.playback.ring import Ring
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Samples
+    from voicecli.audio.pcm import AudioFormat, Samples
     from voicecli.clock import Clock, Deadline
     from voicecli.playback.device import OpenStream, OutputDevice
     from voicecli.playback.policy import Policy

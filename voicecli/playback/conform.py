@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio import to_float32, to_int16
+from voicecli.audio.pcm import to_float32, to_int16
 from voicecli.resample import RateConverter
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Pcm, Samples
+    from voicecli.audio.pcm import AudioFormat, Pcm, Samples
 
 
 class Conformer:

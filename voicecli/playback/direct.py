@@ -22,7 +22,7 @@ from voicecli.playback.ring import Ring
 from voicecli.playback.timeline import Timeline
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Samples
+    from voicecli.audio.pcm import AudioFormat, Samples
     from voicecli.clock import Clock, Deadline
     from voicecli.playback.base import SinkReport
     from voicecli.playback.device import OutputDevice

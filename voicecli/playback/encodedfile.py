@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
     from voicecli.codecs.encoding import Encoded, Encoder
 
 HELD_S = 1.5 * CAPACITY_S

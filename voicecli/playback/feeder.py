@@ -14,7 +14,7 @@ from voicecli.playback.base import Underrun
 from voicecli.playback.levels import BufferLevels
 
 if TYPE_CHECKING:
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
     from voicecli.playback.policy import Gate
     from voicecli.playback.ring import Ring
 

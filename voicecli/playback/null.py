@@ -10,7 +10,7 @@ from voicecli.playback.ideal import IdealPlayer
 from voicecli.playback.levels import BufferLevels
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Samples
+    from voicecli.audio.pcm import AudioFormat, Samples
     from voicecli.clock import Clock, Deadline
     from voicecli.playback.policy import Policy
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from voicecli.playback.levels import BufferLevels
 
 if TYPE_CHECKING:
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
     from voicecli.playback.base import SinkReport
     from voicecli.playback.policy import Gate
     from voicecli.playback.ring import Ring

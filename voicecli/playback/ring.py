@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Samples
+    from voicecli.audio.pcm import AudioFormat, Samples
 
 
 class Ring:

@@ -11,7 +11,7 @@ from voicecli.playback.policy import AdaptivePolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from voicecli.audio import AudioFormat
+    from voicecli.audio.pcm import AudioFormat
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.playback.device import OutputDevice

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.audio import to_int16
+from voicecli.audio.pcm import to_int16
 from voicecli.errors import SaveError
 from voicecli.playback.partfile import PartFile
 from voicecli.riff import HEADER_BYTES, MAX_DATA_BYTES, wav_header
@@ -19,7 +19,7 @@ from voicecli.riff import HEADER_BYTES, MAX_DATA_BYTES, wav_header
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 _SAMPLE_BYTES = 2
 

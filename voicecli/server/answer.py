@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import anyio
 from starlette.requests import ClientDisconnect, Request
 
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import NothingToSay, VoiceError
 from voicecli.server import events
 from voicecli.server.fields import MAX_BODY_BYTES

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from voicecli.audio import Pcm
+    from voicecli.audio.pcm import Pcm
     from voicecli.saving import Saver
 
 BACKLOG_BYTES = 64 * 1024 * 1024

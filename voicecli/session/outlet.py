@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from voicecli.errors import DeviceError
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat
+    from voicecli.audio.pcm import AudioFormat
     from voicecli.playback.base import Sink
     from voicecli.playback.speaker import Speaker
 

@@ -14,7 +14,7 @@ from voicecli.session.fetcher import StreamEnd, StreamStart
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.codecs.registry import AutoDecoder
     from voicecli.observers import Observers

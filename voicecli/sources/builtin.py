@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from voicecli.audio import AudioFormat, to_int16
+from voicecli.audio.pcm import AudioFormat, to_int16
 from voicecli.errors import ConfigError, NothingToSay
 from voicecli.sources.base import SourceInfo
 from voicecli.sources.phrases import phrases
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
     from voicecli.request import SpeechRequest
     from voicecli.sources.voicecache import Voice, VoiceCache
     from voicecli.threads import Spawn

@@ -19,7 +19,7 @@ from voicecli.display import clean
 from voicecli.errors import ConfigError, NetworkError, SourceError
 
 if TYPE_CHECKING:
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
     from voicecli.threads import Spawn
 
 DEFAULT_VOICE = "heart"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from voicecli.audio import AudioFormat
+    from voicecli.audio.pcm import AudioFormat
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.playback.policy import BufferPolicy

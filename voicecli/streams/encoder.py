@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
     from voicecli.streams.frame import FrameLike
 
 MAX_QUEUED_S = 10.0

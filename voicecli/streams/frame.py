@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from voicecli.audio import Pcm, to_int16
+from voicecli.audio.pcm import Pcm, to_int16
 from voicecli.codecs.encoding.push import tamed
 from voicecli.riff import wav_header
 

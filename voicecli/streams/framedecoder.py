@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio import AudioFormat, Pcm
+from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs import CODECS, AutoDecoder, preload
 from voicecli.errors import UnsupportedFormat
 from voicecli.playback.conform import Conformer
@@ -20,7 +20,7 @@ from voicecli.streams.frame import frames_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
     from voicecli.streams.frame import AudioFrame
 
 for _codec in CODECS:

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
     from voicecli.streams.frame import AudioFrame
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
     from voicecli.streams.pump import Pump
 
 OnFull = Literal["wait", "drop_oldest", "drop_newest"]

@@ -6,7 +6,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING
 
-from voicecli.audio import AudioFormat
+from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import SystemClock
 from voicecli.playback.null import NullSink
 from voicecli.playback.patience import STUCK_S, Patience
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.streams.frame import FrameLike

@@ -28,7 +28,7 @@ from voicecli.trace.lines import (
 )
 
 if TYPE_CHECKING:
-    from voicecli.audio import AudioFormat, Pcm
+    from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest

@@ -26,7 +26,7 @@ from tests.codecs.encoding.sounds import (
     split,
 )
 from tests.codecs.streams import cut, decode, joined
-from voicecli.audio import to_int16
+from voicecli.audio.pcm import to_int16
 from voicecli.codecs import make_decoder
 from voicecli.codecs.encoding import make_encoder
 from voicecli.codecs.encoding.opus import RATES_HZ as OPUS_RATES_HZ

@@ -13,7 +13,7 @@ from voicecli.codecs.encoding import make_encoder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 _PITCH_HZ = 120.0
 _SYLLABLES_HZ = 4.0

@@ -20,7 +20,7 @@ from voicecli.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 RATES_HZ = (
     *(96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000),

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 
 class PacketEncoder:

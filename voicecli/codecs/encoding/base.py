@@ -47,7 +47,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 
 class Blocks:

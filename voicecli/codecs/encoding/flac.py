@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio import to_int16
+from voicecli.audio.pcm import to_int16
 from voicecli.codecs.base import RATES_HZ
 from voicecli.codecs.encoding.avencoder import PacketEncoder
 from voicecli.codecs.encoding.blocks import Blocks
@@ -29,7 +29,7 @@ from voicecli.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 _MOST_BLOCK_S = 0.05
 _BLOCK_FRAMES = sorted((192, *(576 << n for n in range(4)), *(256 << n for n in range(5))))

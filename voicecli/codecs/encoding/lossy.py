@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio import to_float32
+from voicecli.audio.pcm import to_float32
 from voicecli.codecs.encoding.blocks import Blocks
 from voicecli.codecs.encoding.push import Coded, PushEncoder
 from voicecli.errors import ConfigError
@@ -16,7 +16,7 @@ from voicecli.resample import RateConverter
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 
 LEAST_RATE_HZ, MOST_RATE_HZ = 1_000, 384_000

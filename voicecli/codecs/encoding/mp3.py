@@ -31,7 +31,7 @@ from voicecli.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 ENCODER_DELAY_FRAMES = 576
 """LAME's ENCDELAY, whatever the rate."""

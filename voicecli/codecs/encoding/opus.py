@@ -24,7 +24,7 @@ from voicecli.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 DEFAULT_PAGE_MS = 100

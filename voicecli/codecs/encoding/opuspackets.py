@@ -16,7 +16,7 @@ import numpy as np
 from voicecli.codecs.libopus import c_function
 
 if TYPE_CHECKING:
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 _APPLICATION_AUDIO = 2049  # these from opus_defines.h
 _SET_BITRATE_REQUEST = 4002

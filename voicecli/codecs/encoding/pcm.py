@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.audio import to_int16
+from voicecli.audio.pcm import to_int16
 from voicecli.codecs.encoding.push import Coded, PushEncoder
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 
 class PcmEncoder(PushEncoder):

@@ -12,7 +12,7 @@ from voicecli.codecs.encoding.base import Encoded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 
 class Coded(NamedTuple):

@@ -18,7 +18,7 @@ from voicecli.riff import MAX_DATA_BYTES, wav_header
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio import Samples
+    from voicecli.audio.pcm import Samples
 
 _SAMPLE_BYTES = 2
 

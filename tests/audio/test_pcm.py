@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.audio import INT16_FULL_SCALE, AudioFormat, Pcm, to_float32, to_int16
+from voicecli.audio.pcm import INT16_FULL_SCALE, AudioFormat, Pcm, to_float32, to_int16
 
 
 @pytest.mark.parametrize(
@@ -96,5 +96,5 @@ def test_int16_to_float_and_back_is_exact():
 
 
 def test_naming_samples_costs_no_import():
-    code = "import sys, voicecli.audio; sys.exit('numpy' in sys.modules)"
+    code = "import sys, voicecli.audio.pcm; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,1 @@
+"""Samples: what they are, how they are converted, and where speech begins in them."""
