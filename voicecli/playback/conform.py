@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio.pcm import to_float32, to_int16
-from voicecli.resample import RateConverter
+from voicecli.audio.resample import RateConverter
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm, Samples

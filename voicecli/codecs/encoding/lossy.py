@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio.pcm import to_float32
+from voicecli.audio.resample import RateConverter
 from voicecli.codecs.encoding.blocks import Blocks
 from voicecli.codecs.encoding.push import Coded, PushEncoder
 from voicecli.errors import ConfigError
-from voicecli.resample import RateConverter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.codecs.encoding.sounds import sound, split
-from voicecli.resample import RateConverter
+from voicecli.audio.resample import RateConverter
 
 
 def converted(converter, pieces):
