@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voicecli.audio.pcm import to_int16
+from voicecli.audio.riff import HEADER_BYTES, MAX_DATA_BYTES, wav_header
 from voicecli.errors import SaveError
 from voicecli.playback.partfile import PartFile
-from voicecli.riff import HEADER_BYTES, MAX_DATA_BYTES, wav_header
 
 if TYPE_CHECKING:
     from pathlib import Path

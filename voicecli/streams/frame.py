@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from voicecli.audio.pcm import Pcm, to_int16
+from voicecli.audio.riff import wav_header
 from voicecli.codecs.encoding.push import tamed
-from voicecli.riff import wav_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

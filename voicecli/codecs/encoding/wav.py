@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from voicecli.audio.riff import MAX_DATA_BYTES, wav_header
 from voicecli.codecs.base import RATES_HZ
 from voicecli.codecs.encoding.pcm import little_endian
 from voicecli.codecs.encoding.push import Coded, PushEncoder
 from voicecli.errors import ConfigError
-from voicecli.riff import MAX_DATA_BYTES, wav_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
