@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli import ledger
 from voicecli.arrivals import Arrivals
+from voicecli.audio.onset import OnsetDetector
 from voicecli.ledger import milliseconds as _ms
-from voicecli.onset import OnsetDetector
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voicecli.audio.onset import THRESHOLD_RMS, OnsetDetector
 from voicecli.audio.pcm import Pcm
-from voicecli.onset import THRESHOLD_RMS, OnsetDetector
 
 RATE_HZ = 8000
 WINDOW = 80
