@@ -34,8 +34,8 @@ from voicecli.playback.partfile import save_errors
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from voicecli.audio.convert import Conformer
     from voicecli.audio.pcm import Pcm, Samples
-    from voicecli.playback.conform import Conformer
     from voicecli.playback.encodedfile import EncodedWriter
     from voicecli.playback.wavfile import WavWriter
 
@@ -163,8 +163,8 @@ class _SoundTarget:
 
     def _open(self, block: Pcm) -> tuple[WavWriter | EncodedWriter, Conformer]:
         # Here, not above: all of them bring numpy, which may load while the server thinks.
+        from voicecli.audio.convert import Conformer  # noqa: PLC0415
         from voicecli.codecs.registry import codec_for_suffix  # noqa: PLC0415
-        from voicecli.playback.conform import Conformer  # noqa: PLC0415
 
         if self._make_folder:
             with save_errors(self.path):

@@ -14,12 +14,12 @@ from voicecli.session.fetcher import StreamEnd, StreamStart
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from voicecli.audio.convert import Conformer
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.codecs.registry import AutoDecoder
     from voicecli.observers import Observers
     from voicecli.playback.base import Sink
-    from voicecli.playback.conform import Conformer
     from voicecli.session.fetcher import Item
     from voicecli.sources.base import SourceInfo
 
@@ -150,7 +150,7 @@ class Renderer:
                 self.sink.write(samples)
 
     def _open(self, format: AudioFormat) -> None:
-        from voicecli.playback.conform import Conformer  # noqa: PLC0415  numpy comes with it
+        from voicecli.audio.convert import Conformer  # noqa: PLC0415  numpy comes with it
 
         assert self._decoder is not None
         self.first_format = format

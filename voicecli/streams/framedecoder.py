@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from voicecli.audio.convert import Conformer
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs import CODECS, AutoDecoder, preload
 from voicecli.errors import UnsupportedFormat
-from voicecli.playback.conform import Conformer
 from voicecli.streams.frame import frames_of
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from voicecli.audio.convert import Conformer
 from voicecli.audio.pcm import AudioFormat, Pcm
-from voicecli.playback.conform import Conformer
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples

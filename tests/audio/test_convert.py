@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voicecli.audio.convert import Conformer
 from voicecli.audio.pcm import AudioFormat, Pcm
-from voicecli.playback.conform import Conformer
 
 MONO = AudioFormat(24_000, 1)
 STEREO = AudioFormat(24_000, 2)
