@@ -29,8 +29,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from voicecli import tomlvalue
-from voicecli.display import clean
 from voicecli.errors import ConfigError
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -27,8 +27,8 @@ from urllib.parse import urlsplit
 
 from voicecli.address import OPENAI_HOST, OPENAI_URL, check_url, is_loopback, is_openai
 from voicecli.config import Config, Profile, nearest, nothing
-from voicecli.display import clean
 from voicecli.errors import ConfigError
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

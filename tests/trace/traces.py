@@ -7,8 +7,8 @@ import io
 from hypothesis import strategies as st
 
 from tests.session.fakes import FakeClock, Watcher, settings
-from voicecli.display import clean
 from voicecli.request import SpeechRequest
+from voicecli.sanitize import clean
 from voicecli.session import Session
 from voicecli.trace import TraceWriter
 from voicecli.trace.lines import (

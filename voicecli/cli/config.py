@@ -12,11 +12,11 @@ from voicecli.cli.help import Command, Group, examples
 from voicecli.cli.output import print_json, tell
 from voicecli.cli.table import columns
 from voicecli.config import FILE_KEYS, Config, config_path, find_config
-from voicecli.display import clean
 from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import SaveError
 from voicecli.history import History
 from voicecli.playback.policy import AdaptivePolicy
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ import typer
 
 from voicecli.cli.output import print_json
 from voicecli.cli.table import columns
-from voicecli.display import clean
 from voicecli.errors import DeviceError
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from voicecli.playback.device import OutputDevice

@@ -13,8 +13,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from voicecli.display import clean, inert
 from voicecli.errors import SaveError, VoiceError
+from voicecli.sanitize import clean, inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

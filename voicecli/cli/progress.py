@@ -8,8 +8,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
-from voicecli.display import clean
 from voicecli.lifecycle import FINAL
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from types import TracebackType

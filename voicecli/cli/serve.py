@@ -10,8 +10,8 @@ import typer
 
 from voicecli.cli import options
 from voicecli.cli.output import defect, print_json, tell, tell_error
-from voicecli.display import clean
 from voicecli.errors import ConfigError, ExitStatus
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     import socket

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from voicecli.display import without_escapes
+from voicecli.sanitize import without_escapes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from voicecli.display import clean
 from voicecli.errors import SourceError
+from voicecli.sanitize import clean
 from voicecli.sources.voicecache import DEFAULT_VOICE
 from voicecli.sources.voices import OPENAI_VOICES, VoiceInfo, builtin_voices
 

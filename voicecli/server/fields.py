@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from voicecli.codecs.registry import CODECS
-from voicecli.display import clean
 from voicecli.request import SpeechRequest
+from voicecli.sanitize import clean
 from voicecli.server.catalogue import MODEL, MODELS
 from voicecli.server.refusal import Refusal
 

@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from voicecli.display import clean
+from voicecli.sanitize import clean
 from voicecli.server.refusal import Refusal, defect
 
 if TYPE_CHECKING:

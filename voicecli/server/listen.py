@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from voicecli.display import clean
 from voicecli.errors import ConfigError, ExitStatus
+from voicecli.sanitize import clean
 from voicecli.server.protocol import Protocol
 
 if TYPE_CHECKING:

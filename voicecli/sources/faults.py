@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.address import is_loopback
-from voicecli.display import clean
 from voicecli.errors import (
     BadResponse,
     ConfigError,
@@ -22,6 +21,7 @@ from voicecli.errors import (
     SourceTimeout,
     VoiceError,
 )
+from voicecli.sanitize import clean
 from voicecli.sources.statuses import WHERE_IS_IT
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from voicecli.display import clean
 from voicecli.errors import BadResponse, NetworkError
+from voicecli.sanitize import clean
 from voicecli.sources.statuses import server_message
 
 if TYPE_CHECKING:

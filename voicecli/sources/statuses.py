@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from voicecli.display import clean
 from voicecli.errors import AuthError, BadResponse, NetworkError, RateLimited, SourceError
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

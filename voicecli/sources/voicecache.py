@@ -15,8 +15,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
-from voicecli.display import clean
 from voicecli.errors import ConfigError, NetworkError, SourceError
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voicecli.display import clean
 from voicecli.errors import BadResponse, SourceError
+from voicecli.sanitize import clean
 from voicecli.sources.fetch import fetch
 from voicecli.sources.statuses import fault_of_status
 

@@ -7,8 +7,8 @@ from base64 import b64decode
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from voicecli.display import clean
 from voicecli.errors import ConfigError
+from voicecli.sanitize import clean
 from voicecli.trace.lines import (
     EVENTS,
     FAILED,

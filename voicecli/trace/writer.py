@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING
 
 from voicecli.audio.onset import OnsetDetector
-from voicecli.display import clean
 from voicecli.errors import SaveError
 from voicecli.lifecycle import FINAL, State
+from voicecli.sanitize import clean
 from voicecli.trace.lines import (
     FAILED,
     INTERRUPTED,

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import h11
 
 from voicecli.bench.network.onward import Refusal, onward_request, onward_response, target_of
-from voicecli.display import clean
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

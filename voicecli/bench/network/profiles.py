@@ -16,8 +16,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicecli.display import clean
 from voicecli.errors import ConfigError
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

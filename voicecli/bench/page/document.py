@@ -16,8 +16,8 @@ from voicecli import __version__
 from voicecli.bench.page import captions, casefigures, runfigures
 from voicecli.bench.page.curves import Curves, median_run, silence_ms, worst_run
 from voicecli.bench.page.drawing import quiet
-from voicecli.display import clean
 from voicecli.errors import ConfigError
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.display import clean, inert, without_escapes
+from voicecli.sanitize import clean, inert, without_escapes
 
 
 @pytest.mark.parametrize(
