@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.config import Config, Profile
+from voicecli.config.file import Config, Profile
 from voicecli.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
 from voicecli.errors import ConfigError
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from voicecli.cli.settings import playback_settings
-from voicecli.config import Config
+from voicecli.config.file import Config
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 
 FLAGS = {

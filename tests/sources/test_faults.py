@@ -159,7 +159,7 @@ def test_a_server_that_hung_up_was_reached():
 
 
 def test_the_limit_for_connecting_is_named_as_the_file_has_it():
-    from voicecli.config import FILE_KEYS
+    from voicecli.config.file import FILE_KEYS
 
     remedy = fault_of(BEFORE_THE_BODY["connect timeout"][0], LABEL).remedy
     (named,) = (word for word in remedy.split() if "_" in word)

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from voicecli.bench.audition import audition
 from voicecli.clock import SystemClock
 from voicecli.codecs.registry import CODECS, preload
-from voicecli.config import AUTO, find_config
+from voicecli.config.file import AUTO, find_config
 from voicecli.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
 from voicecli.errors import ConfigError, VoiceError
 from voicecli.metrics import Recorder

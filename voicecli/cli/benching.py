@@ -14,7 +14,7 @@ from voicecli.cli import wishes as checked
 from voicecli.cli.measuring import dying_of, exit_status, show, take, terminable
 from voicecli.cli.output import print_json, print_text, tell
 from voicecli.cli.settings import buffer_policy
-from voicecli.config import find_config
+from voicecli.config.file import find_config
 from voicecli.errors import ExitStatus, SaveError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from voicecli.bench.comparison import Difference
     from voicecli.bench.speech import SpeechRun
     from voicecli.cli.wishes import Wishes
-    from voicecli.config import Config
+    from voicecli.config.file import Config
 
 
 class _Measurement(NamedTuple):

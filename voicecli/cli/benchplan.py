@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from voicecli.bench.hearing import Hearing
     from voicecli.bench.speech import SpeechRun
     from voicecli.cli.wishes import Wishes
-    from voicecli.config import Config
+    from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
 
 

@@ -15,7 +15,7 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError, ExitStatus, UnsupportedFormat, VoiceError
 
 if TYPE_CHECKING:
-    from voicecli.config import Config
+    from voicecli.config.file import Config
     from voicecli.endpoint import Endpoint
     from voicecli.playback.device import OutputDevice
 

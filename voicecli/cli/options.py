@@ -10,7 +10,7 @@ import typer
 
 from voicecli.cli import completion
 from voicecli.cli.help import KEEPING, PATIENCE, SOUND, TELLING, VOICE
-from voicecli.config import AUTO
+from voicecli.config.file import AUTO
 
 
 def _known_format(value: str | None) -> str | None:

@@ -13,7 +13,7 @@ import typer
 from voicecli.cli import options
 from voicecli.cli.running import Records, failing_as_json, run_session
 from voicecli.cli.settings import check_folder, playback_settings
-from voicecli.config import find_config
+from voicecli.config.file import find_config
 from voicecli.session.fetcher import FetchLimits
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from voicecli.config import AUTO
+from voicecli.config.file import AUTO
 from voicecli.errors import SaveError
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.playback.speaker import NULL_DEVICE, SpeakerSettings
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from voicecli.config import Config
+    from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from voicecli.bench.limits import Limit
-    from voicecli.config import Config
+    from voicecli.config.file import Config
 
 DEFAULT_TEXT = "The quick brown fox jumps over the lazy dog."
 DEFAULT_DEVICE = "default"

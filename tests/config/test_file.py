@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from voicecli.config import Config, Profile, config_path, find_config, load_config, nearest
+from voicecli.config.file import Config, Profile, config_path, find_config, load_config, nearest
 from voicecli.errors import ConfigError
 
 WHOLE = """
