@@ -28,7 +28,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from voicecli import tomlvalue
+from voicecli.config import values
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
 
@@ -158,32 +158,32 @@ def nearest(word: str, known: list[str]) -> str:
 # -- the keys ------------------------------------------------------------------
 
 
-_TOP_LEVEL: Mapping[str, tuple[str, tomlvalue.Check[Any]]] = {
-    "default_profile": ("default_profile", tomlvalue.text),
-    "device": ("device", tomlvalue.device),
-    "volume": ("volume", tomlvalue.number(0, 4)),
-    "buffer_ms": ("buffer_ms", tomlvalue.word_or(AUTO, tomlvalue.number(0, 60_000))),
-    "preroll_ms": ("preroll_ms", tomlvalue.number(0, 10_000)),
-    "sample_rate": ("sample_rate_hz", tomlvalue.whole(4_000, 384_000)),
-    "timeout_s": ("timeout_s", tomlvalue.number(0.001, 86_400)),
-    "connect_timeout_s": ("connect_timeout_s", tomlvalue.number(0.001, 3_600)),
-    "retries": ("retries", tomlvalue.whole(0, 100)),
-    "recordings": ("recordings", tomlvalue.folder),
+_TOP_LEVEL: Mapping[str, tuple[str, values.Check[Any]]] = {
+    "default_profile": ("default_profile", values.text),
+    "device": ("device", values.device),
+    "volume": ("volume", values.number(0, 4)),
+    "buffer_ms": ("buffer_ms", values.word_or(AUTO, values.number(0, 60_000))),
+    "preroll_ms": ("preroll_ms", values.number(0, 10_000)),
+    "sample_rate": ("sample_rate_hz", values.whole(4_000, 384_000)),
+    "timeout_s": ("timeout_s", values.number(0.001, 86_400)),
+    "connect_timeout_s": ("connect_timeout_s", values.number(0.001, 3_600)),
+    "retries": ("retries", values.whole(0, 100)),
+    "recordings": ("recordings", values.folder),
 }
 """Key in the file → field of `Config`, and the check that turns the one into the other."""
 
 FILE_KEYS: Mapping[str, str] = {key: name for key, (name, _) in _TOP_LEVEL.items()}
 """Key at the file's top level → field of `Config`."""
 
-_PROFILE: Mapping[str, tuple[str, tomlvalue.Check[Any]]] = {
-    "base_url": ("base_url", tomlvalue.text),
-    "api_key_env": ("api_key_env", tomlvalue.text),
-    "model": ("model", tomlvalue.text),
-    "voice": ("voice", tomlvalue.text),
-    "format": ("response_format", tomlvalue.text),
-    "speed": ("speed", tomlvalue.number(0.25, 4)),
-    "instructions": ("instructions", tomlvalue.text),
-    "extra": ("extra_body", tomlvalue.body),
+_PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
+    "base_url": ("base_url", values.text),
+    "api_key_env": ("api_key_env", values.text),
+    "model": ("model", values.text),
+    "voice": ("voice", values.text),
+    "format": ("response_format", values.text),
+    "speed": ("speed", values.number(0.25, 4)),
+    "instructions": ("instructions", values.text),
+    "extra": ("extra_body", values.body),
 }
 """Key in a profile's table → field of `Profile`, and its check."""
 
@@ -221,7 +221,7 @@ def _config(table: dict[str, Any], path: Path) -> Config:
 
 def _fields(
     table: dict[str, Any],
-    known: Mapping[str, tuple[str, tomlvalue.Check[Any]]],
+    known: Mapping[str, tuple[str, values.Check[Any]]],
     prefix: str,
     path: Path,
     also: list[str] | None = None,
