@@ -12,8 +12,8 @@ import typer.main
 
 from voicecli import __version__
 from voicecli.cli.app import COMMANDS, EPILOG, make_app
+from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, load_config
-from voicecli.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.errors import ExitStatus
 from voicecli.metrics import SCHEMA, Recorder
 

@@ -10,7 +10,7 @@ from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
 from voicecli.bench import hearing as module
 from voicecli.bench.hearing import Cold, Live, Simulated
-from voicecli.endpoint import KEYLESS
+from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import BadResponse, ExitStatus, NetworkError, VoiceError
 from voicecli.playback.policy import BufferPolicy
 from voicecli.playback.speaker import SpeakerSettings

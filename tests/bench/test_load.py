@@ -14,7 +14,7 @@ from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
 from voicecli.bench import load as module
 from voicecli.bench.load import Failure, Listener
-from voicecli.endpoint import KEYLESS
+from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import ConfigError, NetworkError, RateLimited
 from voicecli.sources.client import SpeechClient
 

@@ -10,8 +10,8 @@ from tests.support.speech_server import SpeechServer
 from voicecli.cli import checks
 from voicecli.cli.checks import Finding
 from voicecli.cli.doctor import exit_status
+from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config
-from voicecli.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.errors import DeviceError, ExitStatus, NetworkError, UnsupportedFormat
 from voicecli.playback import device as device_module
 from voicecli.playback.device import OpenStream, OutputDevice

@@ -217,7 +217,7 @@ def test_nearest_of_nothing():
 
 def test_import_is_cheap():
     script = (
-        "import sys, voicecli.endpoint\n"
+        "import sys, voicecli.config.endpoint\n"
         "print({'tomllib', 'platformdirs', 'difflib', 'json', 'numpy', 'typer'} & set(sys.modules))"
     )
     # Coverage imports some of these for itself.

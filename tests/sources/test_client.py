@@ -6,7 +6,7 @@ import pytest
 
 from tests.sources.asking import AUDIO, KEY, client, fails, read, source
 from tests.support.speech_server import FOREVER, Reply, error
-from voicecli.endpoint import KEYLESS
+from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import AuthError, BadResponse, ConfigError, SourceTimeout
 from voicecli.request import SpeechRequest
 from voicecli.sources.client import SpeechClient

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from voicecli.clock import SystemClock
-from voicecli.endpoint import KEYLESS
+from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import BadResponse, NetworkError, SourceTimeout
 from voicecli.sources import fetch as module
 from voicecli.sources.fetch import fetch

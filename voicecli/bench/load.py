@@ -36,8 +36,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from voicecli.bench.audition import audition
 from voicecli.clock import SystemClock
 from voicecli.codecs.registry import CODECS, preload
+from voicecli.config.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
 from voicecli.config.file import AUTO, find_config
-from voicecli.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
 from voicecli.errors import ConfigError, VoiceError
 from voicecli.metrics import Recorder
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy

@@ -20,7 +20,7 @@ from voicecli.cli.running import new_run_id
 from voicecli.cli.settings import buffer_policy
 from voicecli.cli.wishes import DEFAULT_DEVICE
 from voicecli.clock import SystemClock
-from voicecli.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.config.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import SaveError, SourceError
 from voicecli.playback.speaker import NULL_DEVICE, SpeakerSettings
 from voicecli.request import SpeechRequest

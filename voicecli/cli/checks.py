@@ -15,8 +15,8 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError, ExitStatus, UnsupportedFormat, VoiceError
 
 if TYPE_CHECKING:
+    from voicecli.config.endpoint import Endpoint
     from voicecli.config.file import Config
-    from voicecli.endpoint import Endpoint
     from voicecli.playback.device import OutputDevice
 
 Status = Literal["ok", "warn", "fail"]

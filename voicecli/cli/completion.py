@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from typer import Context  # noqa: TC002  typer finds the context by its annotation
 
+from voicecli.config.endpoint import BUILTIN, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
-from voicecli.endpoint import BUILTIN, EndpointChoice, resolve_endpoint
 from voicecli.errors import VoiceError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from voicecli.cli import options
 from voicecli.cli.help import Command, Group, examples
 from voicecli.cli.output import print_json, tell
 from voicecli.cli.table import columns
+from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, find_config
-from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import SaveError
 from voicecli.history import History
 from voicecli.playback.policy import AdaptivePolicy

@@ -9,8 +9,8 @@ import typer
 
 from voicecli.cli import options
 from voicecli.cli.output import print_json
+from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, find_config
-from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import ConfigError, ExitStatus
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from voicecli.cli.output import tell
 from voicecli.cli.running import Records, failing_as_json, run_session
 from voicecli.cli.settings import check_folder, playback_settings
 from voicecli.cli.spoken import spoken_text, unicode_of
+from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
-from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.history import History, Kind
 from voicecli.request import SpeechRequest
 from voicecli.sources.client import SpeechClient

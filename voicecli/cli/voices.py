@@ -10,8 +10,8 @@ import typer
 from voicecli.cli import options
 from voicecli.cli.output import print_json, tell
 from voicecli.cli.table import columns
+from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
-from voicecli.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 
 if TYPE_CHECKING:
     from voicecli.sources.voices import VoiceInfo

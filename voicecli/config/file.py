@@ -16,7 +16,7 @@ setting that is silently ignored costs more than one that is refused.
     voice = "af_bella"
     extra = { stream = true }
 
-Which endpoint, key, model and voice follow from it is decided in `voicecli.endpoint`.
+Which endpoint, key, model and voice follow from it is decided in `voicecli.config.endpoint`.
 tomllib and platformdirs are imported when a file is looked for, so that
 importing this module costs next to nothing.
 """

@@ -16,7 +16,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from voicecli.address import is_openai
-from voicecli.endpoint import KEYLESS
+from voicecli.config.endpoint import KEYLESS
 from voicecli.sources.deferral import deferred
 from voicecli.sources.faults import fault_of
 from voicecli.sources.transport import Transport

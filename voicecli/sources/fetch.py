@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from voicecli.address import is_loopback
 from voicecli.clock import Deadline, SystemClock
-from voicecli.endpoint import KEYLESS
+from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import BadResponse, NetworkError, SourceTimeout
 from voicecli.sources.faults import fault_of
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from voicecli.config.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, Profile
-from voicecli.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
 from voicecli.errors import ConfigError
 
 KOKORO = "http://localhost:8880/v1"
