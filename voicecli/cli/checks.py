@@ -10,8 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from voicecli.address import is_loopback
 from voicecli.audio.pcm import AudioFormat
+from voicecli.config.urls import is_loopback
 from voicecli.errors import DeviceError, ExitStatus, UnsupportedFormat, VoiceError
 
 if TYPE_CHECKING:

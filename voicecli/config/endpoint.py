@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from voicecli.address import OPENAI_HOST, OPENAI_URL, check_url, is_loopback, is_openai
 from voicecli.config.file import Config, Profile, nearest, nothing
+from voicecli.config.urls import OPENAI_HOST, OPENAI_URL, check_url, is_loopback, is_openai
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
 

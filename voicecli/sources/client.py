@@ -15,8 +15,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from voicecli.address import is_openai
 from voicecli.config.endpoint import KEYLESS
+from voicecli.config.urls import is_openai
 from voicecli.sources.deferral import deferred
 from voicecli.sources.faults import fault_of
 from voicecli.sources.transport import Transport

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.address import is_loopback
+from voicecli.config.urls import is_loopback
 from voicecli.errors import (
     BadResponse,
     ConfigError,

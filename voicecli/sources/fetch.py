@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from voicecli.address import is_loopback
 from voicecli.clock import Deadline, SystemClock
 from voicecli.config.endpoint import KEYLESS
+from voicecli.config.urls import is_loopback
 from voicecli.errors import BadResponse, NetworkError, SourceTimeout
 from voicecli.sources.faults import fault_of
 

@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from voicecli.address import is_loopback
+from voicecli.config.urls import is_loopback
 from voicecli.sources.faults import fault_of_proxy
 from voicecli.sources.statuses import fault_of_status
 

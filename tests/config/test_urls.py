@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.address import check_url, is_loopback, is_openai
+from voicecli.config.urls import check_url, is_loopback, is_openai
 from voicecli.errors import ConfigError
 
 
