@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from voicecli.audio.pcm import AudioFormat, Pcm
-    from voicecli.lifecycle import State
     from voicecli.playback.base import SinkReport, SinkSnapshot, Underrun
     from voicecli.sources.base import SourceInfo
+    from voicecli.telemetry.lifecycle import State
 
 _log = logging.getLogger(__name__)
 

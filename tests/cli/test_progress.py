@@ -13,8 +13,8 @@ from tests.support.speech_server import Reply, SpeechServer, clips_of
 from tests.support.tones import tone
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.errors import NetworkError
-from voicecli.lifecycle import State
 from voicecli.playback.base import SinkReport, SinkSnapshot
+from voicecli.telemetry.lifecycle import State
 
 
 @pytest.fixture

@@ -34,7 +34,6 @@ from voicecli.errors import (
     TruncatedStream,
     UnsupportedFormat,
 )
-from voicecli.lifecycle import InvalidTransition, State
 from voicecli.playback.base import SinkReport
 from voicecli.playback.speaker import SpeakerSettings
 from voicecli.saving import SaveReport
@@ -42,6 +41,7 @@ from voicecli.session import Session, SessionSettings, keeper, outlet
 from voicecli.session import session as module
 from voicecli.session.crew import Crew
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry.lifecycle import InvalidTransition, State
 
 OPENED = ScriptedSource.OPENED
 

@@ -20,9 +20,9 @@ from tests.session.fakes import (
 from tests.trace.traces import REQUEST, Recorded
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import DeviceError, NetworkError, SaveError
-from voicecli.lifecycle import State
 from voicecli.session import Session
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry.lifecycle import State
 from voicecli.trace import TraceWriter, read_trace
 from voicecli.trace.lines import Chunk, Decoded
 

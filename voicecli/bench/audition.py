@@ -19,7 +19,6 @@ import numpy as np
 from voicecli.bench.speech import SpeechRun
 from voicecli.clock import Deadline
 from voicecli.errors import BadResponse, VoiceError
-from voicecli.lifecycle import Lifecycle, State
 from voicecli.metrics import Recorder
 from voicecli.observers import Observers
 from voicecli.playback.null import NullSink
@@ -27,6 +26,7 @@ from voicecli.session.fetcher import StreamEnd, StreamStart
 from voicecli.session.narrator import Narrator
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import Connecting
+from voicecli.telemetry.lifecycle import Lifecycle, State
 
 if TYPE_CHECKING:
     import threading

@@ -8,16 +8,16 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
-from voicecli.lifecycle import FINAL
 from voicecli.sanitize import clean
+from voicecli.telemetry.lifecycle import FINAL
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
     from voicecli.errors import VoiceError
-    from voicecli.lifecycle import State
     from voicecli.playback.base import SinkReport, SinkSnapshot
+    from voicecli.telemetry.lifecycle import State
 
 
 def wants_progress(*, quiet: bool) -> bool:

@@ -10,9 +10,9 @@ from voicecli.session.fetcher import FetchLimits
 
 if TYPE_CHECKING:
     from voicecli.errors import DeviceError, VoiceError
-    from voicecli.lifecycle import State
     from voicecli.playback.base import SinkReport
     from voicecli.saving import SaveReport
+    from voicecli.telemetry.lifecycle import State
 
 
 @dataclass(frozen=True, slots=True)

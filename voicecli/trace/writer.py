@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING
 
 from voicecli.audio.onset import OnsetDetector
 from voicecli.errors import SaveError
-from voicecli.lifecycle import FINAL, State
 from voicecli.sanitize import clean
+from voicecli.telemetry.lifecycle import FINAL, State
 from voicecli.trace.lines import (
     FAILED,
     INTERRUPTED,

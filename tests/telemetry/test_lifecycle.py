@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.lifecycle import FINAL, TRANSITIONS, InvalidTransition, Lifecycle, State
+from voicecli.telemetry.lifecycle import FINAL, TRANSITIONS, InvalidTransition, Lifecycle, State
 
 # Written down a second time, by hand: the table is the contract, not its own proof.
 ALLOWED = """

@@ -1,0 +1,1 @@
+"""What happened, and when: observers, metrics, records. Never changes what happens."""
