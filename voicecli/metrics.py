@@ -50,7 +50,7 @@ class Recorder:
         self._report: SinkReport | None = None
         self._error: VoiceError | None = None
 
-    # Hooks of voicecli.observers.Observer, which says what each means.
+    # Hooks of voicecli.telemetry.observers.Observer, which says what each means.
 
     def requested(self, at: float, label: str) -> None:  # noqa: D102
         if self._t0 is None:

@@ -25,8 +25,8 @@ from voicecli.errors import (
     VoiceError,
 )
 from voicecli.metrics import Recorder
-from voicecli.observers import Observers
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry.observers import Observers
 
 OPENED = ScriptedSource.OPENED
 

@@ -14,9 +14,9 @@ from voicecli.errors import (
     SourceTimeout,
 )
 from voicecli.handoff import Handoff
-from voicecli.observers import Observers
 from voicecli.session.fetcher import Fetcher, FetchLimits, StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry.observers import Observers
 
 OPENED = ScriptedSource.OPENED
 RETRYABLE = NetworkError("reset", retryable=True)

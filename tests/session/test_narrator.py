@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from tests.session.fakes import Watcher
-from voicecli.observers import Observers
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.session.narrator import Narrator
+from voicecli.telemetry.observers import Observers
 
 HOLES = (Underrun(1.0, 0.1), Underrun(2.0, 0.2))
 

@@ -16,11 +16,11 @@ from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs import registry
 from voicecli.errors import CorruptStream, DeviceError, NetworkError, TruncatedStream
 from voicecli.handoff import Handoff
-from voicecli.observers import Observers
 from voicecli.playback.policy import BufferPolicy
 from voicecli.session.fetcher import StreamEnd, StreamStart
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry.observers import Observers
 
 START = StreamStart(SourceInfo("pcm", None, FORMAT.rate_hz, 1))
 

@@ -19,10 +19,10 @@ from voicecli.bench.audition import CostlessRecorder, IdealHearing
 from voicecli.bench.speech import SpeechRun
 from voicecli.clock import VirtualClock
 from voicecli.errors import BadResponse, DeviceError, SourceError
-from voicecli.observers import Observers
 from voicecli.session.fetcher import StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
 from voicecli.sources.trace import info_of, info_of_audio
+from voicecli.telemetry.observers import Observers
 from voicecli.trace.lines import Answer, Chunk, Decoded, Event, Recognised
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from voicecli.clock import Clock
     from voicecli.handoff import Handoff
-    from voicecli.observers import Observers
     from voicecli.sources.base import ByteSource, SourceInfo
+    from voicecli.telemetry.observers import Observers
 
 
 @dataclass(frozen=True, slots=True)

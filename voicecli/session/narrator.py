@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from voicecli.observers import Observers
     from voicecli.playback.base import SinkReport
+    from voicecli.telemetry.observers import Observers
 
 
 class Narrator:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.codecs.registry import AutoDecoder
-    from voicecli.observers import Observers
     from voicecli.playback.base import Sink
     from voicecli.session.fetcher import Item
     from voicecli.sources.base import SourceInfo
+    from voicecli.telemetry.observers import Observers
 
 _DRAIN_SLACK_S = 5.0
 """How much longer than the buffered audio a device may take to play it."""

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 from voicecli.clock import SystemClock
 from voicecli.errors import UnsupportedFormat
 from voicecli.handoff import Handoff
-from voicecli.observers import Observers
 from voicecli.playback.base import SinkReport
 from voicecli.playback.speaker import Speaker
 from voicecli.saving import SaveReport
@@ -35,6 +34,7 @@ from voicecli.session.outlet import Outlet
 from voicecli.session.renderer import Renderer
 from voicecli.session.terms import SessionResult, SessionSettings
 from voicecli.telemetry.lifecycle import Lifecycle, State
+from voicecli.telemetry.observers import Observers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

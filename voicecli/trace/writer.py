@@ -69,7 +69,7 @@ class TraceWriter:
         self._end: End | None = None
         self._has_begun = self._has_ended = False
 
-    # Hooks of voicecli.observers.Observer, which says what each means.
+    # Hooks of voicecli.telemetry.observers.Observer, which says what each means.
 
     def requested(self, at: float, label: str) -> None:  # noqa: D102
         if self._t0 is not None:

@@ -7,8 +7,8 @@ import threading
 from voicecli.errors import SaveError
 from voicecli.eventlog import EventLog
 from voicecli.metrics import Recorder
-from voicecli.observers import Observer, Observers
 from voicecli.session import Session
+from voicecli.telemetry.observers import Observer, Observers
 from voicecli.trace import TraceWriter
 
 
