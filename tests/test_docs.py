@@ -15,7 +15,7 @@ from voicecli.cli.app import COMMANDS, EPILOG, make_app
 from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, load_config
 from voicecli.errors import ExitStatus
-from voicecli.metrics import SCHEMA, Recorder
+from voicecli.telemetry.metrics import SCHEMA, Recorder
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

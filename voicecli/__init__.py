@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.codecs.registry import AutoDecoder, make_decoder
     from voicecli.errors import VoiceError
-    from voicecli.metrics import Recorder
     from voicecli.playback.speaker import SpeakerSettings
     from voicecli.request import SpeechRequest
     from voicecli.saving import Saver
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from voicecli.sources.file import FileSource
     from voicecli.sources.openai import OpenAISource
     from voicecli.sources.voicecache import VoiceCache
+    from voicecli.telemetry.metrics import Recorder
 
 __version__ = "0.1.0"
 
@@ -59,7 +59,7 @@ _HOMES = {
     "FileSource": "sources.file",
     "OpenAISource": "sources.openai",
     "Pcm": "audio.pcm",
-    "Recorder": "metrics",
+    "Recorder": "telemetry.metrics",
     "Saver": "saving",
     "Session": "session",
     "SessionResult": "session",

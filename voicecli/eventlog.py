@@ -7,7 +7,7 @@ import threading
 from typing import IO, TYPE_CHECKING, Any
 
 from voicecli.errors import SaveError
-from voicecli.metrics import describe
+from voicecli.telemetry.metrics import describe
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import Pcm

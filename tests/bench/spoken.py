@@ -5,8 +5,8 @@ from __future__ import annotations
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.bench.cases import Case, Outcome
 from voicecli.bench.speech import SpeechRun, readings
-from voicecli.metrics import Recorder
 from voicecli.playback.base import SinkReport, Underrun
+from voicecli.telemetry.metrics import Recorder
 
 FORMAT = AudioFormat(8000, 1)
 

@@ -24,8 +24,8 @@ from voicecli.errors import (
     UnsupportedFormat,
     VoiceError,
 )
-from voicecli.metrics import Recorder
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry.metrics import Recorder
 from voicecli.telemetry.observers import Observers
 
 OPENED = ScriptedSource.OPENED

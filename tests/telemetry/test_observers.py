@@ -6,8 +6,8 @@ import threading
 
 from voicecli.errors import SaveError
 from voicecli.eventlog import EventLog
-from voicecli.metrics import Recorder
 from voicecli.session import Session
+from voicecli.telemetry.metrics import Recorder
 from voicecli.telemetry.observers import Observer, Observers
 from voicecli.trace import TraceWriter
 

@@ -19,13 +19,13 @@ import numpy as np
 from voicecli.bench.speech import SpeechRun
 from voicecli.clock import Deadline
 from voicecli.errors import BadResponse, VoiceError
-from voicecli.metrics import Recorder
 from voicecli.playback.null import NullSink
 from voicecli.session.fetcher import StreamEnd, StreamStart
 from voicecli.session.narrator import Narrator
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import Connecting
 from voicecli.telemetry.lifecycle import Lifecycle, State
+from voicecli.telemetry.metrics import Recorder
 from voicecli.telemetry.observers import Observers
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from voicecli.bench.baseline import WholeFile
 from voicecli.bench.speech import SpeechRun
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus, VoiceError
-from voicecli.metrics import Recorder
 from voicecli.session import Session, SessionSettings
 from voicecli.sources.openai import OpenAISource
+from voicecli.telemetry.metrics import Recorder
 from voicecli.trace import read_trace
 from voicecli.trace.lines import Decoded
 

@@ -39,11 +39,11 @@ from voicecli.codecs.registry import CODECS, preload
 from voicecli.config.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
 from voicecli.config.file import AUTO, find_config
 from voicecli.errors import ConfigError, VoiceError
-from voicecli.metrics import Recorder
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.request import SpeechRequest
 from voicecli.sources.client import SpeechClient
 from voicecli.sources.openai import OpenAISource
+from voicecli.telemetry.metrics import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -199,7 +199,7 @@ class Listener:
 def _events(
     name: str, metrics: Mapping[str, Any], error: VoiceError | None, took_ms: float
 ) -> Iterator[dict[str, Any]]:
-    """One answer's; ``metrics`` are those of schema ``voicecli.metrics/1``."""
+    """One answer's; ``metrics`` are those of schema ``voicecli.telemetry.metrics/1``."""
     failure = Failure.of(error) if error else None
     ttfb_ms, ttfa_ms, rtf = metrics["ttfb_ms"], metrics["ttfa_ms"], metrics["rtf"]
     if ttfb_ms is not None:

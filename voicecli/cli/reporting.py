@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from voicecli.cli import waterfall
 from voicecli.cli.output import print_json, summarise, tell, tell_error
 from voicecli.errors import ExitStatus, SaveError, Underran
-from voicecli.metrics import describe
+from voicecli.telemetry.metrics import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from voicecli.cli.journal import Journal
     from voicecli.cli.running import Records
     from voicecli.errors import VoiceError
-    from voicecli.metrics import Recorder
     from voicecli.saving import Saver
     from voicecli.session import SessionResult
+    from voicecli.telemetry.metrics import Recorder
 
 
 def report(

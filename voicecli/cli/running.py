@@ -17,9 +17,9 @@ from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus
 from voicecli.eventlog import EventLog
 from voicecli.launch import process_started_at
-from voicecli.metrics import Recorder, describe
 from voicecli.saving import Saver, recordings_dir
 from voicecli.session import Session, SessionResult, SessionSettings
+from voicecli.telemetry.metrics import Recorder, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

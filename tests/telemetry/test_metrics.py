@@ -21,11 +21,11 @@ from tests.session.fakes import (
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.errors import BadResponse, DeviceError, NetworkError
 from voicecli.ledger import WATERFALL
-from voicecli.metrics import SCHEMA, Recorder, describe
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.session import Session
 from voicecli.session import session as session_module
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry.metrics import SCHEMA, Recorder, describe
 
 # Those of the design's definitions and example, then what was added to them.
 DESIGNED = {
@@ -59,7 +59,7 @@ def check_shape(metrics):
     assert set(metrics["buffer"]) == {"start_ms", "min_ms", "mean_ms"}
     if metrics["error"] is not None:
         assert set(metrics["error"]) - {"remedy"} == {"code", "message", "exit"}
-    assert metrics["schema"] == SCHEMA == "voicecli.metrics/1"
+    assert metrics["schema"] == SCHEMA == "voicecli.telemetry.metrics/1"
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
 
 
