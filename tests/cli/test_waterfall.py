@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicecli.cli.waterfall import lines
-from voicecli.ledger import WATERFALL
+from voicecli.telemetry.ledger import WATERFALL
 
 PARTS = dict(zip(WATERFALL, (10.0, 0.0, 200.0, 5.0, 60.0, 25.0, 0.0), strict=True))
 

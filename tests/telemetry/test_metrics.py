@@ -20,11 +20,11 @@ from tests.session.fakes import (
 )
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.errors import BadResponse, DeviceError, NetworkError
-from voicecli.ledger import WATERFALL
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.session import Session
 from voicecli.session import session as session_module
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry.ledger import WATERFALL
 from voicecli.telemetry.metrics import SCHEMA, Recorder, describe
 
 # Those of the design's definitions and example, then what was added to them.

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from voicecli import ledger
 from voicecli.arrivals import Arrivals
 from voicecli.audio.onset import OnsetDetector
-from voicecli.ledger import milliseconds as _ms
+from voicecli.telemetry import ledger
+from voicecli.telemetry.ledger import milliseconds as _ms
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm

@@ -6,9 +6,9 @@ import random
 
 from voicecli.bench.parts.policy import paced
 from voicecli.bench.speech import SpeechRun
-from voicecli.ledger import WATERFALL
 from voicecli.playback.ideal import IdealPlayer
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
+from voicecli.telemetry.ledger import WATERFALL
 
 RATE_HZ = 48_000
 

@@ -5,8 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicecli.arrivals import Arrivals
-from voicecli.ledger import DECODER, MACHINE, NETWORK, WATERFALL, cause, underruns, waterfall
 from voicecli.playback.base import SinkReport, Underrun
+from voicecli.telemetry.ledger import (
+    DECODER,
+    MACHINE,
+    NETWORK,
+    WATERFALL,
+    cause,
+    underruns,
+    waterfall,
+)
 
 
 def arrivals(*blocks):
