@@ -5,8 +5,8 @@ import logging
 import threading
 
 from voicecli.errors import SaveError
-from voicecli.eventlog import EventLog
 from voicecli.session import Session
+from voicecli.telemetry.eventlog import EventLog
 from voicecli.telemetry.metrics import Recorder
 from voicecli.telemetry.observers import Observer, Observers
 from voicecli.trace import TraceWriter

@@ -15,10 +15,10 @@ from voicecli.cli.output import defect, print_json, tell
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus
-from voicecli.eventlog import EventLog
 from voicecli.launch import process_started_at
 from voicecli.saving import Saver, recordings_dir
 from voicecli.session import Session, SessionResult, SessionSettings
+from voicecli.telemetry.eventlog import EventLog
 from voicecli.telemetry.metrics import Recorder, describe
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from tests.session.fakes import FakeClock, ScriptedSource, cut_off, settings, sound
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import NetworkError, SaveError
-from voicecli.eventlog import EventLog
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.session import Session
+from voicecli.telemetry.eventlog import EventLog
 
 BLOCK = Pcm(np.zeros((10, 1), np.int16), 8000)
 
