@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Script, by_session
 from tests.session.fakes import FakeClock, ScriptedSource, cut_off, sound
-from tests.trace.traces import Recorded, traces
+from tests.telemetry.trace.traces import Recorded, traces
 from voicecli.bench import audition
 from voicecli.bench.audition import CostlessRecorder
 from voicecli.bench.parts.sound import clip
@@ -20,8 +20,17 @@ from voicecli.bench.replay import replay
 from voicecli.errors import NetworkError, VoiceError
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.sources.base import SourceInfo
-from voicecli.trace import Trace, TraceWriter, read_trace
-from voicecli.trace.lines import Answer, Chunk, Decoded, End, Event, Fault, Header, Recognised
+from voicecli.telemetry.trace import Trace, TraceWriter, read_trace
+from voicecli.telemetry.trace.lines import (
+    Answer,
+    Chunk,
+    Decoded,
+    End,
+    Event,
+    Fault,
+    Header,
+    Recognised,
+)
 
 HEADER = Header("r", "2026-11-20T14:03:09.120Z", "http://here/v1", format="pcm")
 WITH_AUDIO = Header("r", "2026-11-20T14:03:09.120Z", "http://here/v1", has_audio=True)

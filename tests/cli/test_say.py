@@ -11,8 +11,8 @@ from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import read_wav, tone
 from voicecli.bench.replay import replay
 from voicecli.playback.policy import BufferPolicy
-from voicecli.trace import read_trace
-from voicecli.trace.lines import Chunk
+from voicecli.telemetry.trace import read_trace
+from voicecli.telemetry.trace.lines import Chunk
 
 CLIP_S = 0.1
 RATE = {"X-Sample-Rate": "48000"}

@@ -12,8 +12,8 @@ from voicecli.errors import ConfigError, NetworkError, RateLimited, SourceError
 from voicecli.session import Session
 from voicecli.sources.base import Connecting, SourceInfo
 from voicecli.sources.trace import TraceSource
-from voicecli.trace import Trace
-from voicecli.trace.lines import Answer, Chunk, End, Event, Fault, Header
+from voicecli.telemetry.trace import Trace
+from voicecli.telemetry.trace.lines import Answer, Chunk, End, Event, Fault, Header
 
 HEADER = Header(
     "r", "2026-11-20T14:03:09.120Z", "http://here/v1", format="opus", has_audio=True

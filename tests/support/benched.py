@@ -11,14 +11,14 @@ import numpy as np
 
 from tests.support.recorder import THRESHOLD
 from voicecli.codecs.registry import AutoDecoder
-from voicecli.trace import read_trace
-from voicecli.trace.lines import Answer, Chunk
+from voicecli.telemetry.trace import read_trace
+from voicecli.telemetry.trace.lines import Answer, Chunk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.recorder import Recording
-    from voicecli.trace import Trace
+    from voicecli.telemetry.trace import Trace
 
 
 def heard_ttfa_ms(recording: Recording, folder: Path) -> dict[str, list[float]]:

@@ -9,7 +9,7 @@ from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
 from voicecli.telemetry.metrics import Recorder
 from voicecli.telemetry.observers import Observer, Observers
-from voicecli.trace import TraceWriter
+from voicecli.telemetry.trace import TraceWriter
 
 
 class Listener:

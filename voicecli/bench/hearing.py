@@ -18,8 +18,8 @@ from voicecli.errors import ExitStatus, VoiceError
 from voicecli.session import Session, SessionSettings
 from voicecli.sources.openai import OpenAISource
 from voicecli.telemetry.metrics import Recorder
-from voicecli.trace import read_trace
-from voicecli.trace.lines import Decoded
+from voicecli.telemetry.trace import read_trace
+from voicecli.telemetry.trace.lines import Decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

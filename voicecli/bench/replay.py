@@ -23,7 +23,7 @@ from voicecli.session.fetcher import StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
 from voicecli.sources.trace import info_of, info_of_audio
 from voicecli.telemetry.observers import Observers
-from voicecli.trace.lines import Answer, Chunk, Decoded, Event, Recognised
+from voicecli.telemetry.trace.lines import Answer, Chunk, Decoded, Event, Recognised
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from voicecli.errors import VoiceError
     from voicecli.playback.policy import Policy
     from voicecli.session.fetcher import Item
-    from voicecli.trace import Trace
-    from voicecli.trace.lines import Line
+    from voicecli.telemetry.trace import Trace
+    from voicecli.telemetry.trace.lines import Line
 
 _STAND_IN = 1000
 """int16 magnitude, −30 dBFS, of speech of which only the beginning is known: loud

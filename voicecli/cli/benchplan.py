@@ -28,7 +28,7 @@ from voicecli.sanitize import clean
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.client import SpeechClient
-from voicecli.trace import TraceWriter, read_trace
+from voicecli.telemetry.trace import TraceWriter, read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -82,7 +82,7 @@ def run_session(
             lines = _open(records.event_log, files, stack)
             observers.append(EventLog(lines, run_id, clock))
         if records.trace is not None:
-            from voicecli.trace import TraceWriter  # noqa: PLC0415  only where one is asked for
+            from voicecli.telemetry.trace import TraceWriter  # noqa: PLC0415  only where one is asked for
 
             lines = _open(records.trace, files, stack, anew=True)
             with_audio = records.trace_audio

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from voicecli.errors import ConfigError, SourceError
 from voicecli.sources.base import SourceInfo
-from voicecli.trace.lines import REQUEST_SENT, Answer, Chunk, Event
+from voicecli.telemetry.trace.lines import REQUEST_SENT, Answer, Chunk, Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from voicecli.clock import Clock
     from voicecli.errors import VoiceError
-    from voicecli.trace import Trace
-    from voicecli.trace.lines import OfSource
+    from voicecli.telemetry.trace import Trace
+    from voicecli.telemetry.trace.lines import OfSource
 
 
 class TraceSource:

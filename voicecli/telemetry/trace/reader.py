@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
-from voicecli.trace.lines import (
+from voicecli.telemetry.trace.lines import (
     EVENTS,
     FAILED,
     INTERRUPTED,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from voicecli.trace.lines import Line
+    from voicecli.telemetry.trace.lines import Line
 
 MOST_LINE_BYTES = 32 * 1024 * 1024
 """Longest line; the longest chunk of a source, an event of 16 MiB, fits as base64."""

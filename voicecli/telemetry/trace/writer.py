@@ -10,7 +10,7 @@ from voicecli.audio.onset import OnsetDetector
 from voicecli.errors import SaveError
 from voicecli.sanitize import clean
 from voicecli.telemetry.lifecycle import FINAL, State
-from voicecli.trace.lines import (
+from voicecli.telemetry.trace.lines import (
     FAILED,
     INTERRUPTED,
     RECEIVED_ALL,
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import SourceInfo
-    from voicecli.trace.lines import Line
+    from voicecli.telemetry.trace.lines import Line
 
 
 class TraceWriter:
-    """An observer that writes schema ``voicecli.trace/1`` to a text file, line by line.
+    """An observer that writes schema ``voicecli.telemetry.trace/1`` to a text file, line by line.
 
     ``request`` is what was asked for; its text is not written. ``with_audio``
     adds the bytes themselves, a third longer than they are. Each line is one

@@ -10,8 +10,8 @@ from tests.session.fakes import FakeClock, Watcher, settings
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.session import Session
-from voicecli.trace import TraceWriter
-from voicecli.trace.lines import (
+from voicecli.telemetry.trace import TraceWriter
+from voicecli.telemetry.trace.lines import (
     FAILED,
     INTERRUPTED,
     RECEIVED_ALL,

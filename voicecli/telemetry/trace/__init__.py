@@ -6,8 +6,8 @@ writes one, `reader` the only way in for a file.
 
 from __future__ import annotations
 
-from voicecli.trace.lines import Trace
-from voicecli.trace.reader import read_trace
-from voicecli.trace.writer import TraceWriter
+from voicecli.telemetry.trace.lines import Trace
+from voicecli.telemetry.trace.reader import read_trace
+from voicecli.telemetry.trace.writer import TraceWriter
 
 __all__ = ["Trace", "TraceWriter", "read_trace"]
