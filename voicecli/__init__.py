@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from voicecli.codecs.registry import AutoDecoder, make_decoder
     from voicecli.errors import VoiceError
     from voicecli.playback.speaker import SpeakerSettings
+    from voicecli.recording.saver import Saver
     from voicecli.request import SpeechRequest
-    from voicecli.saving import Saver
     from voicecli.session import Session, SessionResult, SessionSettings
     from voicecli.sources.builtin import BuiltinSource
     from voicecli.sources.client import SpeechClient
@@ -60,7 +60,7 @@ _HOMES = {
     "OpenAISource": "sources.openai",
     "Pcm": "audio.pcm",
     "Recorder": "telemetry.metrics",
-    "Saver": "saving",
+    "Saver": "recording.saver",
     "Session": "session",
     "SessionResult": "session",
     "SessionSettings": "session",

@@ -12,7 +12,7 @@ from voicecli.cli.reporting import report
 from voicecli.cli.running import Records
 from voicecli.errors import DeviceError, ExitStatus, NetworkError, SaveError
 from voicecli.playback.base import SinkReport
-from voicecli.saving import SaveReport
+from voicecli.recording.saver import SaveReport
 from voicecli.session import SessionResult
 from voicecli.telemetry.lifecycle import State
 from voicecli.telemetry.metrics import Recorder

@@ -303,7 +303,7 @@ class RecordingSaver:
         self.received += data
 
     def finish(self, heard_frames: int | None = None, raw_format: str = "bin"):
-        from voicecli.saving import SaveReport
+        from voicecli.recording.saver import SaveReport
 
         self.finished.append((heard_frames, raw_format))
         return SaveReport(["a.wav"], None)

@@ -8,7 +8,7 @@ import pytest
 from tests.session.fakes import RecordingSaver, seen
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import SaveError
-from voicecli.saving import SaveReport
+from voicecli.recording.saver import SaveReport
 from voicecli.session import keeper as module
 from voicecli.session.keeper import Keeper
 

@@ -36,7 +36,7 @@ from voicecli.errors import (
 )
 from voicecli.playback.base import SinkReport
 from voicecli.playback.speaker import SpeakerSettings
-from voicecli.saving import SaveReport
+from voicecli.recording.saver import SaveReport
 from voicecli.session import Session, SessionSettings, keeper, outlet
 from voicecli.session import session as module
 from voicecli.session.crew import Crew

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from voicecli.cli.journal import Journal
     from voicecli.cli.running import Records
     from voicecli.errors import VoiceError
-    from voicecli.saving import Saver
+    from voicecli.recording.saver import Saver
     from voicecli.session import SessionResult
     from voicecli.telemetry.metrics import Recorder
 

@@ -16,7 +16,7 @@ from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus
 from voicecli.launch import process_started_at
-from voicecli.saving import Saver, recordings_dir
+from voicecli.recording.saver import Saver, recordings_dir
 from voicecli.session import Session, SessionResult, SessionSettings
 from voicecli.telemetry.eventlog import EventLog
 from voicecli.telemetry.metrics import Recorder, describe

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import SaveError
 from voicecli.handoff import Handoff
-from voicecli.saving import SaveReport
+from voicecli.recording.saver import SaveReport
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
     from voicecli.audio.pcm import Pcm
-    from voicecli.saving import Saver
+    from voicecli.recording.saver import Saver
 
 BACKLOG_BYTES = 64 * 1024 * 1024
 """What may wait for the disk: minutes of speech. Beyond it saving is given up."""

@@ -24,7 +24,7 @@ from voicecli.errors import UnsupportedFormat
 from voicecli.handoff import Handoff
 from voicecli.playback.base import SinkReport
 from voicecli.playback.speaker import Speaker
-from voicecli.saving import SaveReport
+from voicecli.recording.saver import SaveReport
 from voicecli.session.crew import Crew
 from voicecli.session.fetcher import Fetcher, Item
 from voicecli.session.keeper import Keeper
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from voicecli.clock import Clock
     from voicecli.errors import VoiceError
-    from voicecli.saving import Saver
+    from voicecli.recording.saver import Saver
     from voicecli.session.mailbox import Message
     from voicecli.sources.base import ByteSource
 

@@ -11,7 +11,7 @@ from voicecli.session.fetcher import FetchLimits
 if TYPE_CHECKING:
     from voicecli.errors import DeviceError, VoiceError
     from voicecli.playback.base import SinkReport
-    from voicecli.saving import SaveReport
+    from voicecli.recording.saver import SaveReport
     from voicecli.telemetry.lifecycle import State
 
 

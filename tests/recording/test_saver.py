@@ -12,7 +12,7 @@ import pytest
 
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import SaveError
-from voicecli.saving import Saver, SaveReport, recordings_dir
+from voicecli.recording.saver import Saver, SaveReport, recordings_dir
 
 RUN_ID = "5f0c2a"
 STARTED = time.mktime((2026, 11, 20, 14, 3, 9, 0, 0, -1))
@@ -185,7 +185,7 @@ FULL = """
 import json, pathlib, resource, sys
 import numpy
 from voicecli.audio.pcm import Pcm
-from voicecli.saving import Saver
+from voicecli.recording.saver import Saver
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, most))
 folder = pathlib.Path(sys.argv[1])
@@ -236,7 +236,7 @@ def test_recordings_belong_in_the_platforms_data_folder(monkeypatch, tmp_path):
 
 def test_import_brings_no_numpy():
     script = (
-        "import sys, voicecli.saving, voicecli.clip\n"
+        "import sys, voicecli.recording.saver, voicecli.clip\n"
         "print({'numpy', 'av', 'pydub'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)

@@ -1,0 +1,1 @@
+"""Files of sound: what a run keeps of what was heard."""
