@@ -288,13 +288,13 @@ class TestSaving:
         assert list(tmp_path.glob("-*")) == server.exchanges == []
 
     def test_a_clip_that_cannot_be_measured_is_7(self, say, tmp_path, monkeypatch):
-        from voicecli import clip
         from voicecli.errors import SaveError
+        from voicecli.recording import loudness
 
         def unreadable(path):
             raise SaveError(f"cannot read {path}")
 
-        monkeypatch.setattr(clip, "measure_clip", unreadable)
+        monkeypatch.setattr(loudness, "measure_clip", unreadable)
         told = say("--json", "--save", str(tmp_path / "a.wav"), "Hello.")
         assert told.status == 7
         assert told.json["clip"] is None

@@ -236,7 +236,7 @@ def test_recordings_belong_in_the_platforms_data_folder(monkeypatch, tmp_path):
 
 def test_import_brings_no_numpy():
     script = (
-        "import sys, voicecli.recording.saver, voicecli.clip\n"
+        "import sys, voicecli.recording.saver, voicecli.recording.loudness\n"
         "print({'numpy', 'av', 'pydub'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)

@@ -74,7 +74,7 @@ def _measure(saved: list[str]) -> tuple[dict[str, Any] | None, SaveError | None]
     wav = next((path for path in saved if path.endswith(".wav")), None)
     if wav is None:
         return None, None
-    from voicecli.clip import measure_clip  # noqa: PLC0415  pydub, after the sound
+    from voicecli.recording.loudness import measure_clip  # noqa: PLC0415  pydub, after the sound
 
     try:
         return {"path": wav, **measure_clip(Path(wav))}, None
