@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from voicecli.errors import SaveError
-from voicecli.playback.wavfile import WavWriter
 from voicecli.recording.loudness import measure_clip
+from voicecli.recording.wavfile import WavWriter
 
 RATE_HZ = 24_000
 

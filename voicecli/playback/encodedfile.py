@@ -1,6 +1,6 @@
 """A file of any format, encoded as the sound comes.
 
-Unlike a WAV (`voicecli.playback.wavfile`), an encoded file cannot be shortened
+Unlike a WAV (`voicecli.recording.wavfile`), an encoded file cannot be shortened
 afterwards: its end is made by its encoder, and its header may count and sum up
 everything in it. What may still have to go is therefore not encoded yet: the
 last `HELD_S` wait, in memory, until so much more has come or the file is

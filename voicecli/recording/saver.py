@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from voicecli.audio.convert import Conformer
     from voicecli.audio.pcm import Pcm, Samples
     from voicecli.playback.encodedfile import EncodedWriter
-    from voicecli.playback.wavfile import WavWriter
+    from voicecli.recording.wavfile import WavWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ class _SoundTarget:
 
 def _writer(codec: str, path: Path, format: AudioFormat) -> WavWriter | EncodedWriter:
     from voicecli.playback.encodedfile import EncodedWriter  # noqa: PLC0415  numpy, again
-    from voicecli.playback.wavfile import WavWriter  # noqa: PLC0415
+    from voicecli.recording.wavfile import WavWriter  # noqa: PLC0415
 
     if codec == "wav":
         return WavWriter(path, format.rate_hz, format.channels)

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicecli.errors import SaveError
-from voicecli.playback import wavfile
-from voicecli.playback.wavfile import WavWriter
+from voicecli.recording import wavfile
+from voicecli.recording.wavfile import WavWriter
 
 
 def ramp(frames, channels=1, start=0):
@@ -84,7 +84,7 @@ def test_valid_after_every_block_and_invisible_until_finished(tmp_path):
 def test_killed_process_leaves_every_block_it_wrote(tmp_path):
     script = (
         "import os, signal, sys, numpy, pathlib\n"
-        "from voicecli.playback.wavfile import WavWriter\n"
+        "from voicecli.recording.wavfile import WavWriter\n"
         "writer = WavWriter(pathlib.Path(sys.argv[1]), 24000, 1)\n"
         "for _ in range(3): writer.write(numpy.ones((2400, 1), numpy.int16))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -151,7 +151,7 @@ LIMITED = """
 import pathlib, resource, sys
 import numpy
 from voicecli.errors import SaveError
-from voicecli.playback.wavfile import WavWriter
+from voicecli.recording.wavfile import WavWriter
 limit = int(sys.argv[2])
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
