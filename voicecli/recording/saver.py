@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from voicecli.audio.convert import Conformer
     from voicecli.audio.pcm import Pcm, Samples
-    from voicecli.playback.encodedfile import EncodedWriter
+    from voicecli.recording.encodedfile import EncodedWriter
     from voicecli.recording.wavfile import WavWriter
 
 
@@ -148,7 +148,7 @@ class _SoundTarget:
     def finish(self, heard_frames: int | None) -> None:
         if self._writer is None or self._conformer is None:
             return
-        from voicecli.playback.encodedfile import EncodedWriter  # noqa: PLC0415  loaded by now
+        from voicecli.recording.encodedfile import EncodedWriter  # noqa: PLC0415  loaded by now
 
         try:
             for samples in self._conformer.flush():
@@ -183,7 +183,7 @@ class _SoundTarget:
 
 
 def _writer(codec: str, path: Path, format: AudioFormat) -> WavWriter | EncodedWriter:
-    from voicecli.playback.encodedfile import EncodedWriter  # noqa: PLC0415  numpy, again
+    from voicecli.recording.encodedfile import EncodedWriter  # noqa: PLC0415  numpy, again
     from voicecli.recording.wavfile import WavWriter  # noqa: PLC0415
 
     if codec == "wav":

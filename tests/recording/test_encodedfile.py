@@ -13,7 +13,7 @@ from voicecli.audio.pcm import to_int16
 from voicecli.codecs.encoding import make_encoder
 from voicecli.codecs.registry import make_decoder
 from voicecli.errors import SaveError
-from voicecli.playback.encodedfile import EncodedWriter
+from voicecli.recording.encodedfile import EncodedWriter
 
 RATE_HZ = 8000
 
