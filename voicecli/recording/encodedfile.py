@@ -18,8 +18,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from voicecli.errors import SaveError
-from voicecli.playback.partfile import PartFile
 from voicecli.playback.policy import CAPACITY_S
+from voicecli.recording.partfile import PartFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

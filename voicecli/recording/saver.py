@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import SaveError, VoiceError
-from voicecli.playback.partfile import save_errors
+from voicecli.recording.partfile import save_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

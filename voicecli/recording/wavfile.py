@@ -4,7 +4,7 @@ RIFF puts the sizes before the data, so a writer that fills them in at the end
 leaves a broken file when it is killed. Here the header is written again after
 every block, after the block itself: at any instant it describes audio that is
 there, and ``kill -9`` loses the block being written and no more; what survives
-is the hidden file beside the target (`voicecli.playback.partfile`).
+is the hidden file beside the target (`voicecli.recording.partfile`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from voicecli.audio.pcm import to_int16
 from voicecli.audio.riff import HEADER_BYTES, MAX_DATA_BYTES, wav_header
 from voicecli.errors import SaveError
-from voicecli.playback.partfile import PartFile
+from voicecli.recording.partfile import PartFile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from voicecli.errors import SaveError
-from voicecli.playback.partfile import PartFile
+from voicecli.recording.partfile import PartFile
 
 
 def names(folder):
