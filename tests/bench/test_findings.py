@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench.spoken import answer
-from voicecli.arrivals import Arrivals
 from voicecli.bench.findings import (
     LEAST_BUFFER_MS,
     Burst,
@@ -16,6 +15,7 @@ from voicecli.bench.findings import (
     missing_ms,
     recommended_buffer_ms,
 )
+from voicecli.playback.arrivals import Arrivals
 from voicecli.playback.ideal import IdealPlayer
 from voicecli.playback.policy import BufferPolicy
 

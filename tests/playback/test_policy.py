@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.arrivals import Progress
+from voicecli.playback.arrivals import Progress
 from voicecli.playback.policy import (
     CAPACITY_S,
     GRAIN_S,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.arrivals import Arrivals
+from voicecli.playback.arrivals import Arrivals
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.telemetry.ledger import (
     DECODER,

@@ -7,7 +7,7 @@ thresholds that follow, without a lock: it sees the old or the new ones, whole.
 
 Two quantities decide, and each where it is exact. Sound that starts a certain
 *time* after the first arrival plays without a hole if that time is the
-``needed_prebuffer`` of this timeline (see `voicecli.arrivals`); a mere amount
+``needed_prebuffer`` of this timeline (see `voicecli.playback.arrivals`); a mere amount
 of audio says nothing of a server that first bursts and then stalls. After a
 hole the past is spent, so there an *amount* is refilled.
 """
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from voicecli.arrivals import Progress
+from voicecli.playback.arrivals import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from voicecli.arrivals import Arrivals
+    from voicecli.playback.arrivals import Arrivals
     from voicecli.playback.base import SinkReport, Underrun
 
 NETWORK, DECODER, MACHINE = "network", "decoder", "machine"

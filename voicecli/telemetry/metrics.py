@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from voicecli.arrivals import Arrivals
 from voicecli.audio.onset import OnsetDetector
+from voicecli.playback.arrivals import Arrivals
 from voicecli.telemetry import ledger
 from voicecli.telemetry.ledger import milliseconds as _ms
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.arrivals import Arrivals, Progress
+from voicecli.playback.arrivals import Arrivals, Progress
 
 
 def arrivals(*blocks):
