@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.conftest import Told
 from voicecli.errors import ExitStatus
-from voicecli.history import History, Kind
+from voicecli.playback.history import History, Kind
 
 KOKORO = """
 volume = 0.5

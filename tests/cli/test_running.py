@@ -18,7 +18,7 @@ from voicecli.cli import running
 from voicecli.cli.progress import ProgressLine
 from voicecli.cli.running import Records, failing_as_json
 from voicecli.errors import SourceError
-from voicecli.history import History, Kind
+from voicecli.playback.history import History, Kind
 
 CLIP_S = 0.4
 

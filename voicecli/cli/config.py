@@ -14,7 +14,7 @@ from voicecli.cli.table import columns
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, find_config
 from voicecli.errors import SaveError
-from voicecli.history import History
+from voicecli.playback.history import History
 from voicecli.playback.policy import AdaptivePolicy
 from voicecli.sanitize import clean
 

@@ -18,7 +18,7 @@ from voicecli.cli.settings import check_folder, playback_settings
 from voicecli.cli.spoken import spoken_text, unicode_of
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
-from voicecli.history import History, Kind
+from voicecli.playback.history import History, Kind
 from voicecli.request import SpeechRequest
 from voicecli.sources.client import SpeechClient
 from voicecli.sources.openai import OpenAISource

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicecli import history as history_module
-from voicecli.history import MOST_BYTES, MOST_RUNS, History, Kind, history_path
+from voicecli.playback import history as history_module
+from voicecli.playback.history import MOST_BYTES, MOST_RUNS, History, Kind, history_path
 
 KIND = Kind("http://localhost:8880/v1", "kokoro", "opus")
 OTHER = KIND._replace(format="pcm")
@@ -161,7 +161,7 @@ def test_rewriting_that_fails_leaves_the_file_and_nothing_beside_it(history, mon
 
 def test_many_processes_may_add_at_once(history):
     script = (
-        "import sys; from pathlib import Path; from voicecli.history import History, Kind\n"
+        "import sys; from pathlib import Path; from voicecli.playback.history import History, Kind\n"
         "history = History(Path(sys.argv[1]))\n"
         "for i in range(100): history.add(Kind('e', 'm', sys.argv[2]), i / 8)\n"
     )
