@@ -198,12 +198,12 @@ def test_through_a_device_that_plays_nothing_it_takes_as_long_as_sound(house, se
 
 def test_without_a_device_it_says_so_and_goes_on(house, server, monkeypatch):
     from voicecli.errors import DeviceError
-    from voicecli.playback import device
+    from voicecli.playback import portaudio
 
     def find(_name):
         raise DeviceError("there is no sound device")
 
-    monkeypatch.setattr(device, "find_output_device", find)
+    monkeypatch.setattr(portaudio, "find_output_device", find)
     told = bench(house, server, "--runs", "1", "--warmup", "0", "--json")
     assert told.status == 0
     assert "there is no sound device: measured on none" in told.err
@@ -213,7 +213,7 @@ def test_without_a_device_it_says_so_and_goes_on(house, server, monkeypatch):
 def test_with_a_device_it_is_the_one(house, server, monkeypatch):
     """It is there when it is looked for, and gone when it is to play."""
     from voicecli.errors import DeviceError
-    from voicecli.playback import device
+    from voicecli.playback import portaudio
 
     found = iter(["a device"])
 
@@ -222,7 +222,7 @@ def test_with_a_device_it_is_the_one(house, server, monkeypatch):
             return name
         raise DeviceError("the device has gone")
 
-    monkeypatch.setattr(device, "find_output_device", find)
+    monkeypatch.setattr(portaudio, "find_output_device", find)
     told = bench(house, server, "--runs", "1", "--warmup", "0", "--volume", "0", "--json")
     assert told.json["settings"]["device"] == "default"
     assert (told.status, told.json["cases"][0]["failures"][0]["code"]) == (6, "device")

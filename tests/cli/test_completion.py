@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from voicecli.cli import completion
-from voicecli.playback import device as devices_module
-from voicecli.playback.device import OutputDevice
+from voicecli.playback import portaudio as devices_module
+from voicecli.playback.portaudio import OutputDevice
 from voicecli.sources.voices import OPENAI_VOICES
 
 PROFILES = """

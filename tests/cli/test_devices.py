@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from voicecli.errors import DeviceError
-from voicecli.playback import device as module
-from voicecli.playback.device import OutputDevice
+from voicecli.playback import portaudio as module
+from voicecli.playback.portaudio import OutputDevice
 
 FOUND = [
     OutputDevice(0, "Built-in \x1b[31mSpeakers", "ALSA", 2, 44_100, is_default=False),

@@ -13,8 +13,8 @@ from voicecli.cli.doctor import exit_status
 from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config
 from voicecli.errors import DeviceError, ExitStatus, NetworkError, UnsupportedFormat
-from voicecli.playback import device as device_module
-from voicecli.playback.device import OpenStream, OutputDevice
+from voicecli.playback import portaudio as device_module
+from voicecli.playback.portaudio import OpenStream, OutputDevice
 from voicecli.sources import fetch as fetch_module
 from voicecli.sources.fetch import Answer
 from voicecli.sources.voicecache import VoiceCache

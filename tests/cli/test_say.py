@@ -301,7 +301,7 @@ class TestSaving:
 
     def test_no_device_but_a_file_is_no_error(self, house, server, tmp_path, monkeypatch):
         from voicecli.errors import DeviceError
-        from voicecli.playback import device as module
+        from voicecli.playback import portaudio as module
 
         def none(wanted):
             raise DeviceError("no sound device")

@@ -45,7 +45,7 @@ class Device:
 
 
 class FakePortAudio:
-    """What `voicecli.playback.device` uses of ``sounddevice``."""
+    """What `voicecli.playback.portaudio` uses of ``sounddevice``."""
 
     PortAudioError = PortAudioError
 

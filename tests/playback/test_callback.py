@@ -12,10 +12,10 @@ from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, PortAudioError,
 from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
-from voicecli.playback import device as device_module
+from voicecli.playback import portaudio as device_module
 from voicecli.playback.callback import RingSink
-from voicecli.playback.device import CALLBACK_LATENCY_S, find_output_device
 from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.portaudio import CALLBACK_LATENCY_S, find_output_device
 
 FORMAT = AudioFormat(RATE_HZ, 1)
 

@@ -17,12 +17,12 @@ from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, seconds
 from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
-from voicecli.playback import device as device_module
+from voicecli.playback import portaudio as device_module
 from voicecli.playback.callback import RingSink
-from voicecli.playback.device import find_output_device
 from voicecli.playback.direct import BLOCK_S, DirectSink
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import CAPACITY_S, GRAIN_S, AdaptivePolicy, BufferPolicy
+from voicecli.playback.portaudio import find_output_device
 
 FORMAT = AudioFormat(RATE_HZ, 1)
 FRAME_S = 1 / RATE_HZ

@@ -8,10 +8,10 @@ from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, seconds
 from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
-from voicecli.playback import device as device_module
-from voicecli.playback.device import WRITING_LATENCY_S, find_output_device
+from voicecli.playback import portaudio as device_module
 from voicecli.playback.direct import BLOCK_S, DirectSink
 from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.portaudio import WRITING_LATENCY_S, find_output_device
 
 FORMAT = AudioFormat(RATE_HZ, 1)
 PERIOD_S = WRITING_LATENCY_S / 4

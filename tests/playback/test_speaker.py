@@ -6,7 +6,7 @@ from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, seconds
 from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
-from voicecli.playback import device as device_module
+from voicecli.playback import portaudio as device_module
 from voicecli.playback.callback import RingSink
 from voicecli.playback.direct import DirectSink
 from voicecli.playback.null import DiscardSink, NullSink

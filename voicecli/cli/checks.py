@@ -17,7 +17,7 @@ from voicecli.errors import DeviceError, ExitStatus, UnsupportedFormat, VoiceErr
 if TYPE_CHECKING:
     from voicecli.config.endpoint import Endpoint
     from voicecli.config.file import Config
-    from voicecli.playback.device import OutputDevice
+    from voicecli.playback.portaudio import OutputDevice
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -138,7 +138,7 @@ def builtin_voice(name: str) -> Finding:
 def devices() -> tuple[list[Finding], bool]:
     """PortAudio and the devices it sees; the flag tells whether there is any."""
     try:
-        from voicecli.playback.device import list_output_devices  # noqa: PLC0415  loads PortAudio
+        from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
         found = list_output_devices()
     except DeviceError as error:
@@ -156,7 +156,7 @@ def devices() -> tuple[list[Finding], bool]:
 
 def stream(wanted: str | None) -> Finding:
     """Play 0.2 s of silence on the device and see that it is taken in about that time."""
-    from voicecli.playback.device import find_output_device  # noqa: PLC0415  loads PortAudio
+    from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
 
     try:
         device = find_output_device(wanted)
@@ -166,7 +166,7 @@ def stream(wanted: str | None) -> Finding:
 
 
 def _play_silence(device: OutputDevice) -> Finding:
-    from voicecli.playback.device import device_fault, open_output  # noqa: PLC0415  likewise
+    from voicecli.playback.portaudio import device_fault, open_output  # noqa: PLC0415  likewise
 
     taken = threading.Event()
     frames_taken = underflows = 0

@@ -83,7 +83,7 @@ def devices(incomplete: str) -> list[str]:
     """The null device, and those that PortAudio knows; it takes a tenth of a second."""
     names = [NULL_DEVICE]
     with contextlib.suppress(VoiceError), _silenced():
-        from voicecli.playback.device import list_output_devices  # noqa: PLC0415  loads PortAudio
+        from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
         names += [device.name for device in list_output_devices()]
     return _beginning(incomplete, names)

@@ -13,7 +13,7 @@ from voicecli.errors import DeviceError
 from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
-    from voicecli.playback.device import OutputDevice
+    from voicecli.playback.portaudio import OutputDevice
 
 EXAMPLES = """Examples:
 
@@ -30,7 +30,7 @@ def devices(
 
     Exits with 6 where there is none.
     """
-    from voicecli.playback.device import list_output_devices  # noqa: PLC0415  loads PortAudio
+    from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
     found = list_output_devices()
     if json_:

@@ -146,7 +146,7 @@ def device(wishes: Wishes, config: Config) -> str:
     wanted = config.device if wishes.device is None else wishes.device
     if wanted is not None:
         return str(wanted)
-    from voicecli.playback.device import find_output_device  # noqa: PLC0415  loads PortAudio
+    from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
 
     try:
         find_output_device(None)

@@ -10,17 +10,17 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
-from voicecli.playback.device import IS_IT_THERE, open_output, stream_faults
 from voicecli.playback.feeder import Feeder
 from voicecli.playback.patience import Patience
 from voicecli.playback.policy import GULP, Gate
+from voicecli.playback.portaudio import IS_IT_THERE, open_output, stream_faults
 from voicecli.playback.ring import Ring
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Samples
     from voicecli.clock import Clock, Deadline
-    from voicecli.playback.device import OpenStream, OutputDevice
     from voicecli.playback.policy import Policy
+    from voicecli.playback.portaudio import OpenStream, OutputDevice
 
 _POLL_S = 0.01
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkSnapshot
-from voicecli.playback.device import open_output, stream_faults
 from voicecli.playback.outflow import Outflow
 from voicecli.playback.patience import STUCK_S, Patience
 from voicecli.playback.policy import Gate
+from voicecli.playback.portaudio import open_output, stream_faults
 from voicecli.playback.ring import Ring
 from voicecli.playback.timeline import Timeline
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Samples
     from voicecli.clock import Clock, Deadline
     from voicecli.playback.base import SinkReport
-    from voicecli.playback.device import OutputDevice
     from voicecli.playback.policy import Policy
+    from voicecli.playback.portaudio import OutputDevice
     from voicecli.threads import Joinable, Spawn
 
 BLOCK_S = 0.02

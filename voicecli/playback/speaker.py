@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
-    from voicecli.playback.device import OutputDevice
     from voicecli.playback.policy import Policy
+    from voicecli.playback.portaudio import OutputDevice
     from voicecli.threads import Spawn
 
 NULL_DEVICE = "null"

@@ -8,8 +8,8 @@ import pytest
 from tests.playback.fakes import Device, FakePortAudio, PortAudioError
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
-from voicecli.playback import device as device_module
-from voicecli.playback.device import (
+from voicecli.playback import portaudio as device_module
+from voicecli.playback.portaudio import (
     CALLBACK_LATENCY_S,
     WRITING_LATENCY_S,
     OutputDevice,
