@@ -11,10 +11,10 @@ import numpy as np
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
 from voicecli.playback.feeder import Feeder
-from voicecli.playback.patience import Patience
 from voicecli.playback.policy import GULP, Gate
 from voicecli.playback.portaudio import IS_IT_THERE, open_output, stream_faults
 from voicecli.playback.ring import Ring
+from voicecli.playback.stall import Patience
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Samples

@@ -15,10 +15,10 @@ import numpy as np
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkSnapshot
 from voicecli.playback.outflow import Outflow
-from voicecli.playback.patience import STUCK_S, Patience
 from voicecli.playback.policy import Gate
 from voicecli.playback.portaudio import open_output, stream_faults
 from voicecli.playback.ring import Ring
+from voicecli.playback.stall import STUCK_S, Patience
 from voicecli.playback.timeline import Timeline
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import SystemClock
 from voicecli.playback.null import NullSink
-from voicecli.playback.patience import STUCK_S, Patience
 from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.stall import STUCK_S, Patience
 from voicecli.streams.buffer import StreamClosed
 from voicecli.streams.device import daemon_thread, open_device
 from voicecli.streams.executor import shared_executor

@@ -4,7 +4,7 @@ import pytest
 
 from voicecli.clock import VirtualClock
 from voicecli.errors import DeviceError
-from voicecli.playback.patience import STUCK_S, Patience
+from voicecli.playback.stall import STUCK_S, Patience
 
 
 @pytest.fixture
