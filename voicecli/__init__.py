@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.codecs.registry import AutoDecoder, make_decoder
     from voicecli.errors import VoiceError
-    from voicecli.playback.speaker import SpeakerSettings
+    from voicecli.playback.output import SpeakerSettings
     from voicecli.recording.saver import Saver
     from voicecli.request import SpeechRequest
     from voicecli.session import Session, SessionResult, SessionSettings
@@ -64,7 +64,7 @@ _HOMES = {
     "Session": "session",
     "SessionResult": "session",
     "SessionSettings": "session",
-    "SpeakerSettings": "playback.speaker",
+    "SpeakerSettings": "playback.output",
     "SpeechClient": "sources.client",
     "SpeechRequest": "request",
     "VoiceCache": "sources.voicecache",

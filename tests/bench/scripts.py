@@ -17,8 +17,8 @@ from tests.session.fakes import (
 from voicecli.bench.audition import CostlessRecorder
 from voicecli.bench.parts.sound import clip
 from voicecli.codecs.registry import AutoDecoder
+from voicecli.playback.output import SpeakerSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
-from voicecli.playback.speaker import SpeakerSettings
 from voicecli.session import Session, SessionSettings
 from voicecli.session import session as session_module
 from voicecli.session.fetcher import FetchLimits

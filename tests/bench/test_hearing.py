@@ -12,8 +12,8 @@ from voicecli.bench import hearing as module
 from voicecli.bench.hearing import Cold, Live, Simulated
 from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import BadResponse, ExitStatus, NetworkError, VoiceError
+from voicecli.playback.output import SpeakerSettings
 from voicecli.playback.policy import BufferPolicy
-from voicecli.playback.speaker import SpeakerSettings
 from voicecli.request import SpeechRequest
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits

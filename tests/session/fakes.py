@@ -14,8 +14,8 @@ import numpy as np
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError, NetworkError
 from voicecli.playback.null import NullSink
+from voicecli.playback.output import SpeakerSettings
 from voicecli.playback.policy import BufferPolicy
-from voicecli.playback.speaker import SpeakerSettings
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.base import SourceInfo

@@ -35,7 +35,7 @@ from voicecli.errors import (
     UnsupportedFormat,
 )
 from voicecli.playback.base import SinkReport
-from voicecli.playback.speaker import SpeakerSettings
+from voicecli.playback.output import SpeakerSettings
 from voicecli.recording.saver import SaveReport
 from voicecli.session import Session, SessionSettings, keeper, outlet
 from voicecli.session import session as module

@@ -22,7 +22,7 @@ from voicecli.cli.wishes import DEFAULT_DEVICE
 from voicecli.clock import SystemClock
 from voicecli.config.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import SaveError, SourceError
-from voicecli.playback.speaker import NULL_DEVICE, SpeakerSettings
+from voicecli.playback.output import NULL_DEVICE, SpeakerSettings
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.session import SessionSettings

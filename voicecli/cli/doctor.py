@@ -28,7 +28,7 @@ EXAMPLES = """Examples:
 """
 
 NULL_DEVICE = "null"
-"""As `voicecli.playback.speaker` has it, which brings more along than --help needs."""
+"""As `voicecli.playback.output` has it, which brings more along than --help needs."""
 
 _CLASSES = (ExitStatus.CONFIG, ExitStatus.SOURCE, ExitStatus.DEVICE)
 """In the order in which a failure decides the exit status."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from voicecli.config.file import AUTO
 from voicecli.errors import SaveError
+from voicecli.playback.output import NULL_DEVICE, SpeakerSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
-from voicecli.playback.speaker import NULL_DEVICE, SpeakerSettings
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
 

@@ -13,7 +13,7 @@ from voicecli.bench.limits import parse_limit
 from voicecli.bench.statistics import ENOUGH_FOR_P99
 from voicecli.cli.output import tell
 from voicecli.errors import ConfigError, DeviceError
-from voicecli.playback.speaker import NULL_DEVICE
+from voicecli.playback.output import NULL_DEVICE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from voicecli.errors import DeviceError
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat
     from voicecli.playback.base import Sink
-    from voicecli.playback.speaker import Speaker
+    from voicecli.playback.output import Speaker
 
 DEVICE_S = 30.0
 """How long finding the device may take, which can mean waking a sound server."""

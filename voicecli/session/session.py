@@ -23,7 +23,7 @@ from voicecli.clock import SystemClock
 from voicecli.errors import UnsupportedFormat
 from voicecli.handoff import Handoff
 from voicecli.playback.base import SinkReport
-from voicecli.playback.speaker import Speaker
+from voicecli.playback.output import Speaker
 from voicecli.recording.saver import SaveReport
 from voicecli.session.crew import Crew
 from voicecli.session.fetcher import Fetcher, Item

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from voicecli.playback.speaker import SpeakerSettings
+from voicecli.playback.output import SpeakerSettings
 from voicecli.session.fetcher import FetchLimits
 
 if TYPE_CHECKING:

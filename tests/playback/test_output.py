@@ -10,8 +10,8 @@ from voicecli.playback import portaudio as device_module
 from voicecli.playback.callback import RingSink
 from voicecli.playback.direct import DirectSink
 from voicecli.playback.null import DiscardSink, NullSink
+from voicecli.playback.output import Speaker, SpeakerSettings
 from voicecli.playback.policy import BufferPolicy
-from voicecli.playback.speaker import Speaker, SpeakerSettings
 
 FORMAT = AudioFormat(RATE_HZ, 1)
 POLICY = BufferPolicy.fixed(0.2)
