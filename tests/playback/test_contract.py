@@ -18,8 +18,8 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
+from voicecli.playback.blocking import BLOCK_S, DirectSink
 from voicecli.playback.callback import RingSink
-from voicecli.playback.direct import BLOCK_S, DirectSink
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import CAPACITY_S, GRAIN_S, AdaptivePolicy, BufferPolicy
 from voicecli.playback.portaudio import find_output_device

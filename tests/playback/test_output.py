@@ -7,8 +7,8 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
+from voicecli.playback.blocking import DirectSink
 from voicecli.playback.callback import RingSink
-from voicecli.playback.direct import DirectSink
 from voicecli.playback.null import DiscardSink, NullSink
 from voicecli.playback.output import Speaker, SpeakerSettings
 from voicecli.playback.policy import BufferPolicy

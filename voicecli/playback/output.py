@@ -90,8 +90,8 @@ class Speaker:
         return self._open_device(wanted, is_pcm=is_pcm)
 
     def _open_device(self, wanted: AudioFormat, *, is_pcm: bool) -> Sink:
+        from voicecli.playback.blocking import DirectSink  # noqa: PLC0415  PortAudio
         from voicecli.playback.callback import RingSink  # noqa: PLC0415  PortAudio
-        from voicecli.playback.direct import DirectSink  # noqa: PLC0415  PortAudio
 
         if self._device is None:
             self.prepare()

@@ -9,7 +9,7 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
-from voicecli.playback.direct import BLOCK_S, DirectSink
+from voicecli.playback.blocking import BLOCK_S, DirectSink
 from voicecli.playback.policy import BufferPolicy
 from voicecli.playback.portaudio import WRITING_LATENCY_S, find_output_device
 
