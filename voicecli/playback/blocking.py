@@ -14,7 +14,7 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkSnapshot
-from voicecli.playback.outflow import Outflow
+from voicecli.playback.blocking_writer import Outflow
 from voicecli.playback.policy import Gate
 from voicecli.playback.portaudio import open_output, stream_faults
 from voicecli.playback.ring import Ring

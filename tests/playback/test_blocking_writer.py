@@ -8,7 +8,7 @@ import pytest
 from tests.playback.fakes import ramp
 from voicecli.audio.pcm import AudioFormat
 from voicecli.playback.base import Underrun
-from voicecli.playback.outflow import Outflow
+from voicecli.playback.blocking_writer import Outflow
 from voicecli.playback.policy import BufferPolicy, Gate, Thresholds
 from voicecli.playback.ring import Ring
 from voicecli.playback.timeline import Timeline
