@@ -10,7 +10,7 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
-from voicecli.playback.feeder import Feeder
+from voicecli.playback.callback_renderer import Feeder
 from voicecli.playback.policy import GULP, Gate
 from voicecli.playback.portaudio import IS_IT_THERE, open_output, stream_faults
 from voicecli.playback.ring import Ring

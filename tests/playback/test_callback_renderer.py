@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.playback.fakes import ramp
 from voicecli.audio.pcm import AudioFormat
 from voicecli.playback.base import Underrun
-from voicecli.playback.feeder import Feeder
+from voicecli.playback.callback_renderer import Feeder
 from voicecli.playback.policy import BufferPolicy, Gate
 from voicecli.playback.ring import Ring
 
