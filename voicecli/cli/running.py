@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from voicecli.cli.journal import Journal
+from voicecli.cli.launch import process_started_at
 from voicecli.cli.output import defect, print_json, tell
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus
-from voicecli.launch import process_started_at
 from voicecli.recording.saver import Saver, recordings_dir
 from voicecli.session import Session, SessionResult, SessionSettings
 from voicecli.telemetry.eventlog import EventLog

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from voicecli import launch
-from voicecli.launch import process_started_at
+from voicecli.cli import launch
+from voicecli.cli.launch import process_started_at
 
 ROOT = Path(__file__).parent.parent
 TOLERANCE_S = 0.060
@@ -16,7 +16,7 @@ TOLERANCE_S = 0.060
 TELL = """
 import time
 sum(range(100_000))
-from voicecli.launch import process_started_at
+from voicecli.cli.launch import process_started_at
 print(process_started_at(), time.monotonic())
 """
 
