@@ -13,7 +13,7 @@ from voicecli.errors import (
     RateLimited,
     SourceTimeout,
 )
-from voicecli.handoff import Handoff
+from voicecli.session.channel import Handoff
 from voicecli.session.fetcher import Fetcher, FetchLimits, StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry.observers import Observers

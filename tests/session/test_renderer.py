@@ -15,8 +15,8 @@ from tests.session.fakes import (
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs import registry
 from voicecli.errors import CorruptStream, DeviceError, NetworkError, TruncatedStream
-from voicecli.handoff import Handoff
 from voicecli.playback.policy import BufferPolicy
+from voicecli.session.channel import Handoff
 from voicecli.session.fetcher import StreamEnd, StreamStart
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import SourceInfo

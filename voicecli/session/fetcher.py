@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from voicecli.clock import Clock
-    from voicecli.handoff import Handoff
+    from voicecli.session.channel import Handoff
     from voicecli.sources.base import ByteSource, SourceInfo
     from voicecli.telemetry.observers import Observers
 

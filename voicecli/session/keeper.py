@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voicecli.errors import SaveError
-from voicecli.handoff import Handoff
 from voicecli.recording.saver import SaveReport
+from voicecli.session.channel import Handoff
 
 if TYPE_CHECKING:
     import threading

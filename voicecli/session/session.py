@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 
 from voicecli.clock import SystemClock
 from voicecli.errors import UnsupportedFormat
-from voicecli.handoff import Handoff
 from voicecli.playback.base import SinkReport
 from voicecli.playback.output import Speaker
 from voicecli.recording.saver import SaveReport
+from voicecli.session.channel import Handoff
 from voicecli.session.crew import Crew
 from voicecli.session.fetcher import Fetcher, Item
 from voicecli.session.keeper import Keeper

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from voicecli.handoff import Handoff
+from voicecli.session.channel import Handoff
 
 PATIENCE_S = 20.0
 
