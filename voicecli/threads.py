@@ -1,6 +1,6 @@
 """How a stage gets a thread: it asks whoever runs it.
 
-Threads are made in one module, `voicecli.session.crew`, which knows them all and
+Threads are made in one module, `voicecli.session.thread_group`, which knows them all and
 joins them. A stage that needs one is handed a `Spawn`.
 """
 

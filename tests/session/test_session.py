@@ -39,7 +39,7 @@ from voicecli.playback.output import SpeakerSettings
 from voicecli.recording.saver import SaveReport
 from voicecli.session import Session, SessionSettings, keeper, outlet
 from voicecli.session import session as module
-from voicecli.session.crew import Crew
+from voicecli.session.thread_group import Crew
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry.lifecycle import InvalidTransition, State
 

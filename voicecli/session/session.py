@@ -25,7 +25,6 @@ from voicecli.playback.base import SinkReport
 from voicecli.playback.output import Speaker
 from voicecli.recording.saver import SaveReport
 from voicecli.session.channel import Handoff
-from voicecli.session.crew import Crew
 from voicecli.session.fetcher import Fetcher, Item
 from voicecli.session.keeper import Keeper
 from voicecli.session.mailbox import Defect, Event, Failed, Mailbox
@@ -33,6 +32,7 @@ from voicecli.session.narrator import Narrator
 from voicecli.session.outlet import Outlet
 from voicecli.session.renderer import Renderer
 from voicecli.session.terms import SessionResult, SessionSettings
+from voicecli.session.thread_group import Crew
 from voicecli.telemetry.lifecycle import Lifecycle, State
 from voicecli.telemetry.observers import Observers
 

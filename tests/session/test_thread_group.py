@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tests.session.fakes import PATIENCE_S, seen
-from voicecli.session.crew import Crew
+from voicecli.session.thread_group import Crew
 
 
 def test_everyone_is_joined_and_whoever_they_started():
