@@ -37,7 +37,7 @@ from voicecli.errors import (
 from voicecli.playback.base import SinkReport
 from voicecli.playback.output import SpeakerSettings
 from voicecli.recording.saver import SaveReport
-from voicecli.session import Session, SessionSettings, keeper, outlet
+from voicecli.session import Session, SessionSettings, outlet, recording_thread
 from voicecli.session import session as module
 from voicecli.session.thread_group import Crew
 from voicecli.sources.base import SourceInfo
@@ -835,8 +835,8 @@ def test_a_slow_disk_never_holds_up_the_sound():
 @pytest.mark.parametrize("options", [{"output": "discard"}, {"without_device": True}])
 def test_where_nothing_is_heard_the_disk_sets_the_pace(speaker_of, monkeypatch, options):
     # Room for all that arrives before it shows that there is no device, not for all there is.
-    monkeypatch.setattr(keeper, "BACKLOG_BYTES", 100_000)
-    monkeypatch.setattr(keeper, "PACED_BYTES", 8000)
+    monkeypatch.setattr(recording_thread, "BACKLOG_BYTES", 100_000)
+    monkeypatch.setattr(recording_thread, "PACED_BYTES", 8000)
     if "without_device" in options:
         speaker_of(FakeClock()).open_fault = DeviceError("no device")
     waited = threading.Event()
@@ -854,7 +854,7 @@ def test_where_nothing_is_heard_the_disk_sets_the_pace(speaker_of, monkeypatch, 
 
 
 def test_a_disk_that_never_answers_is_told(monkeypatch):
-    monkeypatch.setattr(keeper, "SAVE_S", 0.01)
+    monkeypatch.setattr(recording_thread, "SAVE_S", 0.01)
     written = threading.Event()
     saver = RecordingSaver(before_each=lambda: seen(written))
     session, _ = make(saver=saver)

@@ -9,8 +9,8 @@ from tests.session.fakes import RecordingSaver, seen
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import SaveError
 from voicecli.recording.saver import SaveReport
-from voicecli.session import keeper as module
-from voicecli.session.keeper import Keeper
+from voicecli.session import recording_thread as module
+from voicecli.session.recording_thread import Keeper
 
 
 def block(frames=100):
