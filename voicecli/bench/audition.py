@@ -21,7 +21,7 @@ from voicecli.clock import Deadline
 from voicecli.errors import BadResponse, VoiceError
 from voicecli.playback.null import NullSink
 from voicecli.session.fetcher import StreamEnd, StreamStart
-from voicecli.session.narrator import Narrator
+from voicecli.session.playback_events import Narrator
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import Connecting
 from voicecli.telemetry.lifecycle import Lifecycle, State

@@ -27,8 +27,8 @@ from voicecli.recording.saver import SaveReport
 from voicecli.session.channel import Handoff
 from voicecli.session.fetcher import Fetcher, Item
 from voicecli.session.mailbox import Defect, Event, Failed, Mailbox
-from voicecli.session.narrator import Narrator
 from voicecli.session.outlet import Outlet
+from voicecli.session.playback_events import Narrator
 from voicecli.session.recording_thread import Keeper
 from voicecli.session.renderer import Renderer
 from voicecli.session.terms import SessionResult, SessionSettings

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.session.fakes import Watcher
 from voicecli.playback.base import SinkReport, Underrun
-from voicecli.session.narrator import Narrator
+from voicecli.session.playback_events import Narrator
 from voicecli.telemetry.observers import Observers
 
 HOLES = (Underrun(1.0, 0.1), Underrun(2.0, 0.2))
