@@ -26,7 +26,7 @@ from voicecli.playback.output import Speaker
 from voicecli.recording.saver import SaveReport
 from voicecli.session.channel import Handoff
 from voicecli.session.fetcher import Fetcher, Item
-from voicecli.session.mailbox import Defect, Event, Failed, Mailbox
+from voicecli.session.messages import Defect, Event, Failed, Mailbox
 from voicecli.session.outlet import Outlet
 from voicecli.session.playback_events import Narrator
 from voicecli.session.recording_thread import Keeper
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.errors import VoiceError
     from voicecli.recording.saver import Saver
-    from voicecli.session.mailbox import Message
+    from voicecli.session.messages import Message
     from voicecli.sources.base import ByteSource
 
 CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from voicecli.errors import CorruptStream, DeviceError, NetworkError
-from voicecli.session.mailbox import Defect, Event, Failed, Mailbox
+from voicecli.session.messages import Defect, Event, Failed, Mailbox
 
 
 @pytest.fixture
