@@ -9,6 +9,6 @@ what they report goes through `mailbox`.
 from __future__ import annotations
 
 from voicecli.session.session import Session
-from voicecli.session.terms import SessionResult, SessionSettings
+from voicecli.session.settings import SessionResult, SessionSettings
 
 __all__ = ["Session", "SessionResult", "SessionSettings"]

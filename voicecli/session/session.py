@@ -31,7 +31,7 @@ from voicecli.session.outlet import Outlet
 from voicecli.session.playback_events import Narrator
 from voicecli.session.recording_thread import Keeper
 from voicecli.session.renderer import Renderer
-from voicecli.session.terms import SessionResult, SessionSettings
+from voicecli.session.settings import SessionResult, SessionSettings
 from voicecli.session.thread_group import Crew
 from voicecli.telemetry.lifecycle import Lifecycle, State
 from voicecli.telemetry.observers import Observers
