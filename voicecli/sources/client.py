@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.config.endpoint import KEYLESS
 from voicecli.config.urls import is_openai
-from voicecli.sources.deferral import deferred
 from voicecli.sources.faults import fault_of
+from voicecli.sources.lazy_packages import deferred
 from voicecli.sources.transport import Transport
 
 if TYPE_CHECKING:

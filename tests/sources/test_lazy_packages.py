@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from voicecli.sources.deferral import deferred
+from voicecli.sources.lazy_packages import deferred
 
 
 @pytest.fixture
