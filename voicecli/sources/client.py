@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.config.endpoint import KEYLESS
 from voicecli.config.urls import is_openai
-from voicecli.sources.faults import fault_of
+from voicecli.sources.errors import fault_of
 from voicecli.sources.lazy_packages import deferred
 from voicecli.sources.transport import Transport
 

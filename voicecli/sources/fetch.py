@@ -20,7 +20,7 @@ from voicecli.clock import Deadline, SystemClock
 from voicecli.config.endpoint import KEYLESS
 from voicecli.config.urls import is_loopback
 from voicecli.errors import BadResponse, NetworkError, SourceTimeout
-from voicecli.sources.faults import fault_of
+from voicecli.sources.errors import fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

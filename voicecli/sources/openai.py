@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from voicecli.errors import BadResponse, NetworkError
 from voicecli.sources.base import SourceInfo
-from voicecli.sources.faults import fault_of
+from voicecli.sources.errors import fault_of
 from voicecli.sources.sse import SpeechEvents
 from voicecli.sources.transport import tell_nobody
 

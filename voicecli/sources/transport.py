@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from voicecli.config.urls import is_loopback
-from voicecli.sources.faults import fault_of_proxy
+from voicecli.sources.errors import fault_of_proxy
 from voicecli.sources.statuses import fault_of_status
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from voicecli.errors import (
     SourceError,
     SourceTimeout,
 )
-from voicecli.sources.faults import fault_of, fault_of_proxy
+from voicecli.sources.errors import fault_of, fault_of_proxy
 
 LABEL = "http://127.0.0.1:8880/v1"
 REQUEST = httpx2.Request("POST", LABEL)
