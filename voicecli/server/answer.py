@@ -17,7 +17,7 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import NothingToSay, VoiceError
 from voicecli.server import events
 from voicecli.server.fields import MAX_BODY_BYTES
-from voicecli.server.guard import EXCHANGE
+from voicecli.server.middleware import EXCHANGE
 from voicecli.server.refusal import Refusal
 from voicecli.server.script import Misbehaviour, Script
 from voicecli.server.speech import RATE_HZ, content_type, speak
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from voicecli.codecs.encoding import Encoded
     from voicecli.server.fields import Order, SpeechFields
-    from voicecli.server.guard import Exchange
+    from voicecli.server.middleware import Exchange
     from voicecli.sources.voicecache import VoiceCache
 
 

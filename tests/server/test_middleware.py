@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from tests.server.asking import Client, get, run, scope
-from voicecli.server.guard import EXCHANGE, Guard
+from voicecli.server.middleware import EXCHANGE, Guard
 
 
 def guard(app, key=None):
