@@ -6,7 +6,7 @@ import pytest
 
 from voicecli.errors import BadResponse
 from voicecli.server import events
-from voicecli.server.refusal import Refusal
+from voicecli.server.errors import Refusal
 from voicecli.sources.sse import SpeechEvents
 
 

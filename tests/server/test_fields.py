@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.server.voices import CATALOGUE
 from voicecli.request import SpeechRequest
+from voicecli.server.errors import Refusal
 from voicecli.server.fields import MAX_BODY_BYTES, MAX_INPUT, SAYABLE, SpeechFields
-from voicecli.server.refusal import Refusal
 
 FIELDS = SpeechFields(CATALOGUE)
 

@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect, Request
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import NothingToSay, VoiceError
 from voicecli.server import events
+from voicecli.server.errors import Refusal
 from voicecli.server.fields import MAX_BODY_BYTES
 from voicecli.server.middleware import EXCHANGE
-from voicecli.server.refusal import Refusal
 from voicecli.server.script import Misbehaviour, Script
 from voicecli.server.speech import RATE_HZ, content_type, speak
 

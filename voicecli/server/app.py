@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from voicecli.server.answer import Places, SpeechEndpoint
 from voicecli.server.description import describe
+from voicecli.server.errors import Refusal, of_routing
 from voicecli.server.fields import SpeechFields
 from voicecli.server.middleware import Guard
-from voicecli.server.refusal import Refusal, of_routing
 from voicecli.server.script import Misbehaviour
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from voicecli import __version__
 from voicecli.codecs.registry import CODECS
 from voicecli.server import events
-from voicecli.server.refusal import SCHEMA
+from voicecli.server.errors import SCHEMA
 from voicecli.server.speech import content_type
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voicecli.server.refusal import Refusal
+    from voicecli.server.errors import Refusal
 
 MEDIA_TYPE = "text/event-stream"
 

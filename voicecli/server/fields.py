@@ -17,7 +17,7 @@ from voicecli.codecs.registry import CODECS
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.server.catalogue import MODEL, MODELS
-from voicecli.server.refusal import Refusal
+from voicecli.server.errors import Refusal
 
 if TYPE_CHECKING:
     from voicecli.server.catalogue import Catalogue

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from voicecli.sanitize import clean
-from voicecli.server.refusal import Refusal, defect
+from voicecli.server.errors import Refusal, defect
 
 if TYPE_CHECKING:
     from collections.abc import Callable

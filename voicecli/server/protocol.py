@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from voicecli.server.refusal import Refusal
+from voicecli.server.errors import Refusal
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle, Transport

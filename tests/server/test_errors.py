@@ -5,7 +5,7 @@ import json
 import pytest
 from starlette.exceptions import HTTPException
 
-from voicecli.server.refusal import Refusal, defect, of_routing
+from voicecli.server.errors import Refusal, defect, of_routing
 
 
 @pytest.mark.parametrize(
