@@ -10,8 +10,8 @@ from tests.server.asking import SPEECH, Client, post, run, scope
 from tests.server.voices import SENTENCE_FRAMES, Gate, Tone, app_of
 from voicecli.errors import SourceError
 from voicecli.server import answer as answering
+from voicecli.server.fault_injection import Misbehaviour
 from voicecli.server.fields import MAX_BODY_BYTES
-from voicecli.server.script import Misbehaviour
 from voicecli.sources.sse import SpeechEvents
 from voicecli.sources.voicecache import VoiceCache
 

@@ -16,7 +16,7 @@ from voicecli.sanitize import clean
 if TYPE_CHECKING:
     import socket
 
-    from voicecli.server.script import Misbehaviour
+    from voicecli.server.fault_injection import Misbehaviour
 
 DEFAULT_PORT = 8880
 _MOST_PORT = 65_535
@@ -146,8 +146,8 @@ def serve(
         from voicecli.server.lifeline import end_with_input  # noqa: PLC0415  threading
 
         end_with_input()
+    from voicecli.server.fault_injection import FOREVER, Misbehaviour  # noqa: PLC0415
     from voicecli.server.listen import bind  # noqa: PLC0415  uvicorn and starlette
-    from voicecli.server.script import FOREVER, Misbehaviour  # noqa: PLC0415
 
     misbehaviour = Misbehaviour(
         ttfb_s=ttfb_ms / 1e3,

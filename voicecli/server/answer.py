@@ -17,9 +17,9 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import NothingToSay, VoiceError
 from voicecli.server import events
 from voicecli.server.errors import Refusal
+from voicecli.server.fault_injection import Misbehaviour, Script
 from voicecli.server.fields import MAX_BODY_BYTES
 from voicecli.server.middleware import EXCHANGE
-from voicecli.server.script import Misbehaviour, Script
 from voicecli.server.speech import RATE_HZ, content_type, speak
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from starlette.routing import Route
 from voicecli.server.answer import Places, SpeechEndpoint
 from voicecli.server.description import describe
 from voicecli.server.errors import Refusal, of_routing
+from voicecli.server.fault_injection import Misbehaviour
 from voicecli.server.fields import SpeechFields
 from voicecli.server.middleware import Guard
-from voicecli.server.script import Misbehaviour
 
 if TYPE_CHECKING:
     from collections.abc import Callable

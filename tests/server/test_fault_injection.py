@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.server.script import FOREVER, Misbehaviour, Script
+from voicecli.server.fault_injection import FOREVER, Misbehaviour, Script
 
 RATE_HZ = 1000
 
