@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.server.asking import get, run
-from voicecli.server import app, lifeline, listen, speech
+from voicecli.server import app, listen, parent_watch, speech
 
 SERVE = ("serve", "--port", "0")
 
@@ -103,7 +103,7 @@ def test_a_stall_is_for_ever_unless_told_otherwise(serve, made):
 @pytest.mark.parametrize(("flags", "watched"), [((), 0), (("--until-eof",), 1)])
 def test_its_input_matters_where_that_was_asked_for(serve, monkeypatch, flags, watched):
     begun = []
-    monkeypatch.setattr(lifeline, "end_with_input", lambda: begun.append(1))
+    monkeypatch.setattr(parent_watch, "end_with_input", lambda: begun.append(1))
     serve("--no-warm", *flags)
     assert len(begun) == watched
 

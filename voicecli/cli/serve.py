@@ -143,7 +143,7 @@ def serve(
     """
     key = _key(api_key_env)
     if until_eof:
-        from voicecli.server.lifeline import end_with_input  # noqa: PLC0415  threading
+        from voicecli.server.parent_watch import end_with_input  # noqa: PLC0415  threading
 
         end_with_input()
     from voicecli.server.fault_injection import FOREVER, Misbehaviour  # noqa: PLC0415

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from voicecli.server import lifeline
-from voicecli.server.lifeline import end_with_input
+from voicecli.server import parent_watch
+from voicecli.server.parent_watch import end_with_input
 
 PATIENCE_S = 20.0
 
@@ -40,8 +40,8 @@ def test_what_it_says_is_nothing(asked_to_end, monkeypatch):
         assert not asked_to_end.is_set()
         return said.pop()
 
-    monkeypatch.setattr(lifeline.os, "read", read)
-    lifeline.end_with_input().join(PATIENCE_S)
+    monkeypatch.setattr(parent_watch.os, "read", read)
+    parent_watch.end_with_input().join(PATIENCE_S)
     assert asked_to_end.wait(PATIENCE_S)
     assert said == [b"x"]
 
