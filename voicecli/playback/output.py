@@ -64,12 +64,12 @@ class Speaker:
 
             return
         from voicecli.playback import (  # noqa: PLC0415  PortAudio and numpy come with them
+            blocking,  # noqa: F401
             callback,  # noqa: F401
-            device,
-            direct,  # noqa: F401
+            portaudio,
         )
 
-        self._device = device.find_output_device(self._settings.device)
+        self._device = portaudio.find_output_device(self._settings.device)
 
     def open(self, wanted: AudioFormat, *, is_pcm: bool) -> Sink:
         """The sink for samples of the ``wanted`` format, after `prepare`.
