@@ -1,4 +1,4 @@
-"""What `voicecli.codecs.base` promises, held against every decoder there is."""
+"""What `voicecli.codecs.decoding.base` promises, held against every decoder there is."""
 
 from __future__ import annotations
 

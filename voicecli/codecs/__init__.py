@@ -1,8 +1,8 @@
-"""Bytes to samples and samples to bytes; pure, see `voicecli.codecs.base`."""
+"""Bytes to samples and samples to bytes; pure, see `voicecli.codecs.decoding.base`."""
 
 from __future__ import annotations
 
-from voicecli.codecs.base import Decoder
+from voicecli.codecs.decoding.base import Decoder
 from voicecli.codecs.registry import (
     CODECS,
     AutoDecoder,

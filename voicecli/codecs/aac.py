@@ -38,7 +38,7 @@ _IDENT_WITHIN_BYTES = 8 + len(DATA_ELEMENT) + MARK_BYTES  # the first frame may 
 
 
 class AacDecoder(PushDecoder):
-    """AAC-LC and HE-AAC in ADTS to float32; see `voicecli.codecs.base.Decoder`.
+    """AAC-LC and HE-AAC in ADTS to float32; see `voicecli.codecs.decoding.base.Decoder`.
 
     Streams laid end to end are told apart by a change of rate, channels or
     profile, by the end mark of our encoder, and by the name of FFmpeg's; other

@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from voicecli.audio.pcm import Pcm
-from voicecli.codecs.base import LOUDEST, RATES_HZ
+from voicecli.codecs.decoding.base import LOUDEST, RATES_HZ
 from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:

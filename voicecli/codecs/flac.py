@@ -60,7 +60,7 @@ class _Span(NamedTuple):
 
 
 class FlacDecoder(PushDecoder):
-    """FLAC to int16, or to float32 where it is deeper; see `voicecli.codecs.base.Decoder`.
+    """FLAC to int16, or to float32 where it is deeper; see `voicecli.codecs.decoding.base.Decoder`.
 
     Samples of less than 16 bits are left-aligned in int16; those of up to 24 are
     exact in float32. Metadata is skipped, not kept. A damaged or missing frame

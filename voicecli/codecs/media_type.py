@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from voicecli.codecs.base import RATES_HZ
+from voicecli.codecs.decoding.base import RATES_HZ
 
 MEDIA_TYPES: dict[str, str] = {
     "audio/pcm": "pcm",

@@ -157,7 +157,7 @@ class Gapless:
 
 
 class Mp3Decoder(PushDecoder):
-    """MPEG-1, -2 and -2.5 Layer III to float32; see `voicecli.codecs.base.Decoder`.
+    """MPEG-1, -2 and -2.5 Layer III to float32; see `voicecli.codecs.decoding.base.Decoder`.
 
     Files laid end to end are each trimmed by their own info tag. A file that
     holds fewer frames than its tag counts was cut; the count is not believed

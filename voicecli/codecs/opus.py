@@ -160,7 +160,7 @@ class _Link:
 
 
 class OpusDecoder(PushDecoder):
-    """Ogg Opus, mono or stereo, one stream or a chain; see `voicecli.codecs.base.Decoder`.
+    """Ogg Opus, mono or stereo, one stream or a chain; see `voicecli.codecs.decoding.base.Decoder`.
 
     Multiplexed streams of other codecs are passed over. Lost and damaged pages
     are concealed for as long as their granule positions say, within reason.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PushDecoder(ABC):
-    """The face of `voicecli.codecs.base.Decoder` over two methods that may fail halfway.
+    """The face of `voicecli.codecs.decoding.base.Decoder` over two methods that may fail halfway.
 
     A subclass adds blocks to the list it is given, in `_push` and `_finish`, and raises
     where it must; this class sees to it that blocks made before a fault are returned

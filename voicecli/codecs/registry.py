@@ -20,7 +20,7 @@ from voicecli.errors import BadResponse, DecodeError, SourceError, UnsupportedFo
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
-    from voicecli.codecs.base import Decoder
+    from voicecli.codecs.decoding.base import Decoder
     from voicecli.codecs.sniff import Decision
 
 _OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from voicecli.audio.pcm import Pcm
-from voicecli.codecs.base import LOUDEST, RATES_HZ
+from voicecli.codecs.decoding.base import LOUDEST, RATES_HZ
 from voicecli.errors import CorruptStream, UnsupportedFormat
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The encoder contract: samples in, bytes of a legal file out, nothing else.
 
-The mirror of `voicecli.codecs.base`. An encoder does no I/O, starts no thread,
+The mirror of `voicecli.codecs.decoding.base`. An encoder does no I/O, starts no thread,
 reads no clock, logs nothing. It is driven by one thread at a time::
 
     for samples in microphone:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio.pcm import to_int16
-from voicecli.codecs.base import RATES_HZ
+from voicecli.codecs.decoding.base import RATES_HZ
 from voicecli.codecs.encoding.avencoder import PacketEncoder
 from voicecli.codecs.encoding.blocks import Blocks
 from voicecli.codecs.encoding.pcm import little_endian

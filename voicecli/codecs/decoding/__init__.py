@@ -1,0 +1,1 @@
+"""Bytes to samples; pure, see `voicecli.codecs.decoding.base`."""
