@@ -16,6 +16,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from voicecli.codecs.avcodec import PacketDecoder
+from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.flacheader import (
     MAX_HEADER_BYTES,
     STREAMINFO_BYTES,
@@ -24,7 +25,6 @@ from voicecli.codecs.flacheader import (
     crc16,
     flac_frame_header,
 )
-from voicecli.codecs.push import PushDecoder
 from voicecli.codecs.tags import tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 

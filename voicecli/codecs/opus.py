@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio.pcm import Pcm
+from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.ogg import OggDemuxer, Page, codec_of
 from voicecli.codecs.opusformat import TICK, OpusHead, packet_length
-from voicecli.codecs.push import PushDecoder
 from voicecli.errors import CorruptStream, DecodeError, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ very bytes that the socket returned.
 from __future__ import annotations
 
 from voicecli.audio.pcm import AudioFormat, Pcm
-from voicecli.codecs.push import PushDecoder
+from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.errors import TruncatedStream
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.codecs.push import PushDecoder
+from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.wavformat import WavFormat
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 

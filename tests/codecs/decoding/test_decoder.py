@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from voicecli.audio.pcm import Pcm
-from voicecli.codecs.push import PushDecoder
+from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.errors import CorruptStream, TruncatedStream
 
 
