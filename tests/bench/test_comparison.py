@@ -94,7 +94,7 @@ def test_a_rise_from_nothing_counts_by_its_size():
     [
         [],
         {"schema": "voicecli.bench/1", "kind": "encode", "cases": []},
-        {"schema": "voicecli.telemetry.metrics/1", "kind": KIND, "cases": []},
+        {"schema": "voicecli.metrics/1", "kind": KIND, "cases": []},
         {"schema": "voicecli.bench/1", "kind": KIND},
         {"schema": "voicecli.bench/1", "kind": KIND, "cases": [7]},
         {"schema": "voicecli.bench/1", "kind": KIND, "cases": [{"metrics": {}}]},

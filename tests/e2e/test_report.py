@@ -41,7 +41,7 @@ def test_json_has_every_key_and_they_agree(say, speech) -> None:
     done = say("--json")
     assert done.exit_code == 0, done
     told = done.json
-    assert told["schema"] == "voicecli.telemetry.metrics/1"
+    assert told["schema"] == "voicecli.metrics/1"
     assert set(told) >= KEYS, KEYS - set(told)
     assert (told["ok"], told["interrupted"], told["error"]) == (True, False, None)
     assert told["endpoint"] == speech.url

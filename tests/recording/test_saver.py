@@ -57,9 +57,7 @@ def test_debug_folder_gets_sound_bytes_metrics_and_a_link(tmp_path):
     keeper.pcm(pcm(100))
     keeper.raw(b"S...")
     report = keeper.finish(raw_format="opus")
-    assert (
-        keeper.write_metrics({"schema": "voicecli.telemetry.metrics/1", "name": "é\ud800"}) is None
-    )
+    assert keeper.write_metrics({"schema": "voicecli.metrics/1", "name": "é\ud800"}) is None
     folder = tmp_path / "new" / "folder"
     assert report == SaveReport([str(folder / f"{STEM}.wav"), str(folder / f"{STEM}.opus")], None)
     assert files(folder) == [f"{STEM}.json", f"{STEM}.opus", f"{STEM}.wav", "latest.wav"]

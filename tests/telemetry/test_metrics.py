@@ -59,7 +59,7 @@ def check_shape(metrics):
     assert set(metrics["buffer"]) == {"start_ms", "min_ms", "mean_ms"}
     if metrics["error"] is not None:
         assert set(metrics["error"]) - {"remedy"} == {"code", "message", "exit"}
-    assert metrics["schema"] == SCHEMA == "voicecli.telemetry.metrics/1"
+    assert metrics["schema"] == SCHEMA == "voicecli.metrics/1"
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
 
 

@@ -199,7 +199,7 @@ class Listener:
 def _events(
     name: str, metrics: Mapping[str, Any], error: VoiceError | None, took_ms: float
 ) -> Iterator[dict[str, Any]]:
-    """One answer's; ``metrics`` are those of schema ``voicecli.telemetry.metrics/1``."""
+    """One answer's; ``metrics`` are those of schema ``voicecli.metrics/1``."""
     failure = Failure.of(error) if error else None
     ttfb_ms, ttfa_ms, rtf = metrics["ttfb_ms"], metrics["ttfa_ms"], metrics["rtf"]
     if ttfb_ms is not None:

@@ -32,7 +32,7 @@ _AS_THEY_ARE = (
 class SpeechRun:
     """What one request came to.
 
-    ``metrics`` is an object of schema ``voicecli.telemetry.metrics/1``; ``arrivals`` how the
+    ``metrics`` is an object of schema ``voicecli.metrics/1``; ``arrivals`` how the
     audio grew: (ms since t0, seconds decoded by then), ascending, a step a block.
     ``text`` is the number of the text that was spoken.
     """

@@ -1,7 +1,7 @@
 """What happened when, in numbers that mean one thing each.
 
 `Recorder` listens to a session as an observer and makes the JSON object of
-schema ``voicecli.telemetry.metrics/1``. Keys are only ever added to it. Times are in ms
+schema ``voicecli.metrics/1``. Keys are only ever added to it. Times are in ms
 from t0, the instant before the request is handed to its source; a key whose
 event did not happen is null.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from voicecli.playback.base import SinkReport
     from voicecli.sources.base import SourceInfo
 
-SCHEMA = "voicecli.telemetry.metrics/1"
+SCHEMA = "voicecli.metrics/1"
 
 
 class Recorder:

@@ -34,7 +34,7 @@ def answer(trace, *, policy=None, ttfb_ms=200.0, silence_ms=0.0, endpoint="http:
     parts = (2.5, 0.5, round(ttfb_ms - 3.0, 1), frame_ms, wait_ms, 0.0)
     return SpeechRun(
         {
-            "schema": "voicecli.telemetry.metrics/1",
+            "schema": "voicecli.metrics/1",
             "endpoint": endpoint,
             "audio_s": round(decoded_s, 6),
             "ttfb_ms": ttfb_ms,

@@ -21,7 +21,7 @@ from voicecli.telemetry.trace import Trace, reader
 from voicecli.telemetry.trace.lines import Chunk, Decoded, End, Event, Fault, Header
 
 HEADER = {
-    "schema": "voicecli.telemetry.trace/1", "run_id": "r", "started": "2026-11-20T14:03:09.120Z",
+    "schema": "voicecli.trace/1", "run_id": "r", "started": "2026-11-20T14:03:09.120Z",
     "endpoint": "http://here/v1", "model": None, "voice": "v", "format": "pcm", "audio": False,
 }  # fmt: skip
 WITH_AUDIO = HEADER | {"audio": True}
@@ -154,8 +154,8 @@ def test_what_is_wrong_is_told_with_its_line(refused, line, why):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"schema": "voicecli.telemetry.trace/2"}, '"schema" is not voicecli.telemetry.trace/1'),
-        ({"schema": None}, '"schema" is not voicecli.telemetry.trace/1'),
+        ({"schema": "voicecli.trace/2"}, '"schema" is not voicecli.trace/1'),
+        ({"schema": None}, '"schema" is not voicecli.trace/1'),
         ({"run_id": None}, '"run_id" is no text'),
         ({"endpoint": 1}, '"endpoint" is no text'),
         ({"model": 1}, '"model" is no text'),

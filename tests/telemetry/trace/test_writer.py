@@ -66,7 +66,7 @@ def test_each_line_as_it_is_written():
     writer.state_changed(1001.0, State.PLAYING, State.DRAINING)
     writer.state_changed(1002.0, State.DRAINING, State.DONE)
     assert written.lines == [
-        {"schema": "voicecli.telemetry.trace/1", "run_id": "run1", "started": "2001-09-09T02:03:20.000Z",
+        {"schema": "voicecli.trace/1", "run_id": "run1", "started": "2001-09-09T02:03:20.000Z",
          "endpoint": "http://here/v1", "model": "kokoro", "voice": "af_bella", "format": "opus",
          "audio": False},
         {"ms": 1.0, "event": "connected"},

@@ -1,9 +1,9 @@
 """Arrival traces: what came of one request, and when, as JSON lines.
 
-Schema ``voicecli.telemetry.trace/1``, in UTF-8. The first line says what was asked for,
+Schema ``voicecli.trace/1``, in UTF-8. The first line says what was asked for,
 the last how it ended, those between what happened, in ms since t0::
 
-    {"schema": "voicecli.telemetry.trace/1", "run_id": "5f0c2a…", "started": "2026-11-20T14:03:09.120Z",
+    {"schema": "voicecli.trace/1", "run_id": "5f0c2a…", "started": "2026-11-20T14:03:09.120Z",
      "endpoint": "http://localhost:8880/v1", "model": "kokoro", "voice": "af_bella",
      "format": "opus", "audio": false}
     {"ms": 0.9, "event": "connected"}            also request_sent, retrying, received_all
@@ -50,7 +50,7 @@ from voicecli.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = "voicecli.telemetry.trace/1"
+SCHEMA = "voicecli.trace/1"
 
 RECEIVED_ALL = "received_all"
 REQUEST_SENT = "request_sent"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class TraceWriter:
-    """An observer that writes schema ``voicecli.telemetry.trace/1`` to a text file, line by line.
+    """An observer that writes schema ``voicecli.trace/1`` to a text file, line by line.
 
     ``request`` is what was asked for; its text is not written. ``with_audio``
     adds the bytes themselves, a third longer than they are. Each line is one
