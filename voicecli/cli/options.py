@@ -24,7 +24,7 @@ def _known_suffix(path: Path | None) -> Path | None:
         raise typer.BadParameter("name a file; nothing is saved to standard output")
     if path is None or not path.suffix:
         return path
-    from voicecli.codecs.registry import CODECS, codec_for_suffix  # noqa: PLC0415  only for --save
+    from voicecli.codecs.formats import CODECS, codec_for_suffix  # noqa: PLC0415  only for --save
 
     if codec_for_suffix(str(path)) is None:
         known = ", ".join(codec.suffixes[0] for codec in CODECS.values())

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from voicecli.codecs.decoding.base import Decoder
-from voicecli.codecs.registry import (
-    CODECS,
-    AutoDecoder,
-    Codec,
-    codec_for_suffix,
-    make_decoder,
-    preload,
-)
+from voicecli.codecs.formats import CODECS, Codec, codec_for_suffix
+from voicecli.codecs.registry import AutoDecoder, make_decoder, preload
 
 __all__ = [
     "CODECS",

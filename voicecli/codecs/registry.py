@@ -1,4 +1,4 @@
-"""The six formats: their names, their media types, their decoders.
+"""Decoders by name, and one that recognises what comes.
 
 Nothing here imports a codec before it is needed: numpy, PyAV and libopus take
 longer to load than a server near by takes to answer. `preload` exists so that
@@ -10,11 +10,9 @@ from __future__ import annotations
 import functools
 import importlib
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from voicecli.codecs.media_type import MEDIA_TYPES
+from voicecli.codecs.formats import CODECS
 from voicecli.codecs.sniff import Sniffer
 from voicecli.errors import BadResponse, DecodeError, SourceError, UnsupportedFormat
 
@@ -25,45 +23,6 @@ if TYPE_CHECKING:
 
 _OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _PCM_RATE_HZ = 24_000
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """One format: its name in requests, where its decoder is, what its files are called.
-
-    ``media_type`` is the one to send; `media_types` are those to accept.
-    """
-
-    name: str
-    module: str
-    decoder: str
-    media_type: str
-    suffixes: tuple[str, ...]
-
-    @property
-    def media_types(self) -> tuple[str, ...]:
-        """Every media type that names this codec, in lower case."""
-        return tuple(name for name, codec in MEDIA_TYPES.items() if codec == self.name)
-
-
-CODECS: dict[str, Codec] = {
-    codec.name: codec
-    for codec in (
-        Codec("pcm", "pcm", "PcmDecoder", "audio/pcm", (".pcm", ".raw", ".s16le")),
-        Codec("wav", "wav", "WavDecoder", "audio/wav", (".wav", ".wave")),
-        Codec("opus", "opus", "OpusDecoder", "audio/ogg", (".opus", ".ogg", ".oga")),
-        Codec("mp3", "mp3", "Mp3Decoder", "audio/mpeg", (".mp3",)),
-        Codec("aac", "aac", "AacDecoder", "audio/aac", (".aac", ".adts")),
-        Codec("flac", "flac", "FlacDecoder", "audio/flac", (".flac",)),
-    )
-}
-"""The formats by name, in the order in which they are named to people."""
-
-
-def codec_for_suffix(path: str) -> str | None:
-    """Name of the codec that a file's name suggests, None if it suggests none."""
-    suffix = PurePath(path).suffix.lower()
-    return next((name for name, codec in CODECS.items() if suffix in codec.suffixes), None)
 
 
 def preload(name: str) -> None:
@@ -85,7 +44,7 @@ def _decoder_class(name: str) -> Any:
         raise UnsupportedFormat(
             f"there is no format {name!r}", remedy=f"choose one of {', '.join(CODECS)}"
         )
-    return getattr(importlib.import_module(f"voicecli.codecs.{codec.module}"), codec.decoder)
+    return getattr(importlib.import_module(codec.module), codec.decoder)
 
 
 def make_decoder(name: str, *, rate_hz: int | None = None, channels: int | None = None) -> Decoder:

@@ -164,7 +164,7 @@ class _SoundTarget:
     def _open(self, block: Pcm) -> tuple[WavWriter | EncodedWriter, Conformer]:
         # Here, not above: all of them bring numpy, which may load while the server thinks.
         from voicecli.audio.convert import Conformer  # noqa: PLC0415
-        from voicecli.codecs.registry import codec_for_suffix  # noqa: PLC0415
+        from voicecli.codecs.formats import codec_for_suffix  # noqa: PLC0415
 
         if self._make_folder:
             with save_errors(self.path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from voicecli import __version__
-from voicecli.codecs.registry import CODECS
+from voicecli.codecs.formats import CODECS
 from voicecli.server import events
 from voicecli.server.errors import SCHEMA
 from voicecli.server.speech import content_type

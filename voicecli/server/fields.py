@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from voicecli.codecs.registry import CODECS
+from voicecli.codecs.formats import CODECS
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.server.catalogue import MODEL, MODELS

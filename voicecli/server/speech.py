@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.codecs.encoding import Encoded, make_encoder
-from voicecli.codecs.registry import CODECS
+from voicecli.codecs.formats import CODECS
 from voicecli.sources.builtin import FORMAT, BuiltinSource
 
 if TYPE_CHECKING:
