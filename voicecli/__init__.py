@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
-    from voicecli.codecs.registry import AutoDecoder, make_decoder
+    from voicecli.codecs.decoding.auto import AutoDecoder, make_decoder
     from voicecli.errors import VoiceError
     from voicecli.playback.output import SpeakerSettings
     from voicecli.recording.saver import Saver
@@ -54,7 +54,7 @@ __all__ = [
 
 _HOMES = {
     "AudioFormat": "audio.pcm",
-    "AutoDecoder": "codecs.registry",
+    "AutoDecoder": "codecs.decoding.auto",
     "BuiltinSource": "sources.builtin",
     "FileSource": "sources.file",
     "OpenAISource": "sources.openai",
@@ -69,7 +69,7 @@ _HOMES = {
     "SpeechRequest": "request",
     "VoiceCache": "sources.voicecache",
     "VoiceError": "errors",
-    "make_decoder": "codecs.registry",
+    "make_decoder": "codecs.decoding.auto",
 }
 
 

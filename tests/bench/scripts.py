@@ -16,7 +16,7 @@ from tests.session.fakes import (
 )
 from voicecli.bench.audition import CostlessRecorder
 from voicecli.bench.parts.sound import clip
-from voicecli.codecs.registry import AutoDecoder
+from voicecli.codecs.decoding.auto import AutoDecoder
 from voicecli.playback.output import SpeakerSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.session import Session, SessionSettings

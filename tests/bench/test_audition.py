@@ -14,7 +14,7 @@ from voicecli.bench import audition as module
 from voicecli.bench.audition import audition
 from voicecli.bench.parts.sound import clip
 from voicecli.clock import SystemClock, VirtualClock
-from voicecli.codecs import registry
+from voicecli.codecs.decoding import auto
 from voicecli.errors import (
     BadResponse,
     ConfigError,
@@ -147,7 +147,7 @@ def test_a_defect_of_a_decoder_leaves_the_source_as_well(monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(registry.AutoDecoder, "feed", broken)
+    monkeypatch.setattr(auto.AutoDecoder, "feed", broken)
     source = ScriptedSource([b"\0\0", b"\0\0"])
     with pytest.raises(ZeroDivisionError) as raised:
         audition(source, clock=FakeClock(), policy=AT_ONCE)

@@ -124,13 +124,13 @@ class TestSignals:
 
 class TestDefects:
     def test_one_in_the_session_is_1_with_one_object(self, say, server, monkeypatch):
-        from voicecli.codecs import registry
+        from voicecli.codecs.decoding import auto
 
         def broken(_):
             raise ZeroDivisionError("planted")
 
         began = say().json
-        monkeypatch.setattr(registry, "preload", broken)
+        monkeypatch.setattr(auto, "preload", broken)
         told = say()
         assert told.status == 1
         assert set(told.json) == set(began)

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from voicecli.codecs.registry import AutoDecoder
+from voicecli.codecs.decoding.auto import AutoDecoder
 
 LONG = "This is one sentence of a great many that nobody will hear to the end. " * 8
 SUFFIXES = ("opus", "mp3", "flac", "aac", "wav", "pcm")

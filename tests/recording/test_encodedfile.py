@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicecli.audio.pcm import to_int16
+from voicecli.codecs.decoding.auto import make_decoder
 from voicecli.codecs.encoding import make_encoder
-from voicecli.codecs.registry import make_decoder
 from voicecli.errors import SaveError
 from voicecli.recording.encodedfile import EncodedWriter
 

@@ -242,8 +242,8 @@ def test_import_brings_no_numpy():
 
 
 def decoded(path):
+    from voicecli.codecs.decoding.auto import AutoDecoder
     from voicecli.codecs.formats import codec_for_suffix
-    from voicecli.codecs.registry import AutoDecoder
 
     decoder = AutoDecoder(codec_for_suffix(str(path)), rate_hz=24_000, channels=1)
     blocks = [*decoder.feed(path.read_bytes()), *decoder.flush()]

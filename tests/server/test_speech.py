@@ -5,9 +5,9 @@ import pytest
 
 from tests.server.voices import SENTENCE_FRAMES, Tone, cache_of
 from voicecli.audio.pcm import to_int16
+from voicecli.codecs.decoding.auto import make_decoder
 from voicecli.codecs.formats import CODECS
 from voicecli.codecs.media_type import parse_media_type
-from voicecli.codecs.registry import make_decoder
 from voicecli.errors import NothingToSay
 from voicecli.request import SpeechRequest
 from voicecli.server.speech import RATE_HZ, content_type, speak, warm

@@ -13,7 +13,7 @@ from tests.session.fakes import (
     sound,
 )
 from voicecli.audio.pcm import AudioFormat, Pcm
-from voicecli.codecs import registry
+from voicecli.codecs.decoding import auto
 from voicecli.errors import CorruptStream, DeviceError, NetworkError, TruncatedStream
 from voicecli.playback.policy import BufferPolicy
 from voicecli.session.channel import Handoff
@@ -90,7 +90,7 @@ def decoder(monkeypatch):
                     raise step
                 return step
 
-        monkeypatch.setattr(registry, "AutoDecoder", Scripted)
+        monkeypatch.setattr(auto, "AutoDecoder", Scripted)
         return fed
 
     return script

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tests.support.recorder import THRESHOLD
-from voicecli.codecs.registry import AutoDecoder
+from voicecli.codecs.decoding.auto import AutoDecoder
 from voicecli.telemetry.trace import read_trace
 from voicecli.telemetry.trace.lines import Answer, Chunk
 

@@ -35,8 +35,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from voicecli.bench.audition import audition
 from voicecli.clock import SystemClock
+from voicecli.codecs.decoding.auto import preload
 from voicecli.codecs.formats import CODECS
-from voicecli.codecs.registry import preload
 from voicecli.config.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
 from voicecli.config.file import AUTO, find_config
 from voicecli.errors import ConfigError, VoiceError

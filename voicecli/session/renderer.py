@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from voicecli.audio.convert import Conformer
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
-    from voicecli.codecs.registry import AutoDecoder
+    from voicecli.codecs.decoding.auto import AutoDecoder
     from voicecli.playback.base import Sink
     from voicecli.session.fetcher import Item
     from voicecli.sources.base import SourceInfo
@@ -110,7 +110,7 @@ class Renderer:
 
     def _render_all(self) -> None:
         # The request has left: now is the time for what is slow to load.
-        from voicecli.codecs.registry import AutoDecoder  # noqa: PLC0415  numpy comes with it
+        from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy comes with it
 
         while items := self._chunks.take():
             for item in _portions(items):

@@ -174,7 +174,7 @@ class Session:
     def _render(self) -> None:
         self._sent.wait()  # the request must not wait for the decoder's imports
         if self._settings.expected_format and not self._is_lost:
-            from voicecli.codecs.registry import preload  # noqa: PLC0415  numpy comes with it
+            from voicecli.codecs.decoding.auto import preload  # noqa: PLC0415  numpy comes with it
 
             # What comes may need another decoder; whether this one was needed shows then.
             with suppress(UnsupportedFormat):
