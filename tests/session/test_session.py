@@ -736,7 +736,7 @@ def test_a_defect_in_a_source_is_raised_once_all_is_tidy(speaker_of):
 
 
 def test_a_defect_in_a_decoder_is_raised(monkeypatch):
-    from voicecli.codecs.pcm import PcmDecoder
+    from voicecli.codecs.decoding.pcm import PcmDecoder
 
     monkeypatch.setattr(PcmDecoder, "feed", lambda *_: 1 / 0)
     session, _ = make()

@@ -33,7 +33,13 @@ class Codec:
 CODECS: dict[str, Codec] = {
     codec.name: codec
     for codec in (
-        Codec("pcm", "voicecli.codecs.pcm", "PcmDecoder", "audio/pcm", (".pcm", ".raw", ".s16le")),
+        Codec(
+            "pcm",
+            "voicecli.codecs.decoding.pcm",
+            "PcmDecoder",
+            "audio/pcm",
+            (".pcm", ".raw", ".s16le"),
+        ),
         Codec("wav", "voicecli.codecs.wav", "WavDecoder", "audio/wav", (".wav", ".wave")),
         Codec(
             "opus", "voicecli.codecs.opus", "OpusDecoder", "audio/ogg", (".opus", ".ogg", ".oga")

@@ -16,8 +16,8 @@ from voicecli.codecs import (
     codec_for_suffix,
     make_decoder,
     preload,
-    registry,
 )
+from voicecli.codecs.decoding import auto
 from voicecli.codecs.encoding import make_encoder
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
 
@@ -222,13 +222,13 @@ def test_the_fault_behind_good_blocks_can_be_asked_for():
 @pytest.fixture
 def made(monkeypatch):
     """Names of the decoders that were made."""
-    names, make = [], registry.make_decoder
+    names, make = [], auto.make_decoder
 
     def watched(name, **settings):
         names.append(name)
         return make(name, **settings)
 
-    monkeypatch.setattr(registry, "make_decoder", watched)
+    monkeypatch.setattr(auto, "make_decoder", watched)
     return names
 
 

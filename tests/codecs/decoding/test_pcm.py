@@ -7,7 +7,7 @@ import pytest
 
 from tests.codecs.streams import by, decode, joined, noise
 from voicecli.audio.pcm import AudioFormat
-from voicecli.codecs.pcm import PcmDecoder
+from voicecli.codecs.decoding.pcm import PcmDecoder
 from voicecli.errors import TruncatedStream
 
 
