@@ -498,7 +498,7 @@ def test_a_defect_of_a_decoder_is_not_swallowed(monkeypatch):
     def broken(self, data):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("voicecli.codecs.wav.WavDecoder.feed", broken)
+    monkeypatch.setattr("voicecli.codecs.decoding.wav.WavDecoder.feed", broken)
 
     async def main():
         decoder = AudioStreamDecoder()

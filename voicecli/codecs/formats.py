@@ -40,7 +40,7 @@ CODECS: dict[str, Codec] = {
             "audio/pcm",
             (".pcm", ".raw", ".s16le"),
         ),
-        Codec("wav", "voicecli.codecs.wav", "WavDecoder", "audio/wav", (".wav", ".wave")),
+        Codec("wav", "voicecli.codecs.decoding.wav", "WavDecoder", "audio/wav", (".wav", ".wave")),
         Codec(
             "opus", "voicecli.codecs.opus", "OpusDecoder", "audio/ogg", (".opus", ".ogg", ".oga")
         ),

@@ -23,7 +23,7 @@ from tests.codecs.streams import (
     wav,
 )
 from voicecli.audio.pcm import AudioFormat
-from voicecli.codecs.wav import WavDecoder, find_header
+from voicecli.codecs.decoding.wav import WavDecoder, find_header
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 
 SIZES = [1, 7, 4096]
