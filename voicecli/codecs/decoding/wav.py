@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.codecs.decoding.decoder import PushDecoder
-from voicecli.codecs.wavformat import WavFormat
+from voicecli.codecs.decoding.wavformat import WavFormat
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.streams import fmt
-from voicecli.codecs.wavformat import WavFormat
+from voicecli.codecs.decoding.wavformat import WavFormat
 from voicecli.errors import CorruptStream
 
 
