@@ -44,7 +44,7 @@ CODECS: dict[str, Codec] = {
         Codec(
             "opus", "voicecli.codecs.opus", "OpusDecoder", "audio/ogg", (".opus", ".ogg", ".oga")
         ),
-        Codec("mp3", "voicecli.codecs.mp3", "Mp3Decoder", "audio/mpeg", (".mp3",)),
+        Codec("mp3", "voicecli.codecs.decoding.mp3", "Mp3Decoder", "audio/mpeg", (".mp3",)),
         Codec("aac", "voicecli.codecs.aac", "AacDecoder", "audio/aac", (".aac", ".adts")),
         Codec("flac", "voicecli.codecs.flac", "FlacDecoder", "audio/flac", (".flac",)),
     )
