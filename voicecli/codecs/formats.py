@@ -45,7 +45,7 @@ CODECS: dict[str, Codec] = {
             "opus", "voicecli.codecs.opus", "OpusDecoder", "audio/ogg", (".opus", ".ogg", ".oga")
         ),
         Codec("mp3", "voicecli.codecs.decoding.mp3", "Mp3Decoder", "audio/mpeg", (".mp3",)),
-        Codec("aac", "voicecli.codecs.aac", "AacDecoder", "audio/aac", (".aac", ".adts")),
+        Codec("aac", "voicecli.codecs.decoding.aac", "AacDecoder", "audio/aac", (".aac", ".adts")),
         Codec("flac", "voicecli.codecs.flac", "FlacDecoder", "audio/flac", (".flac",)),
     )
 }
