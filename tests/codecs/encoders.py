@@ -138,7 +138,7 @@ def ape(items=b"\xff\xfb" * 30, *, header=True):
 
 def mp3_frames(data):
     """The MP3 frames of a file, its tags left out."""
-    from voicecli.codecs.mpeg import mp3_header
+    from voicecli.codecs.decoding.mpeg import mp3_header
 
     at, frames = id3_bytes(data), []
     while at < len(data):
@@ -150,7 +150,7 @@ def mp3_frames(data):
 
 def adts_frames(data):
     """The ADTS frames of a stream."""
-    from voicecli.codecs.mpeg import adts_header
+    from voicecli.codecs.decoding.mpeg import adts_header
 
     at, frames = 0, []
     while at < len(data):
@@ -162,7 +162,7 @@ def adts_frames(data):
 
 def silent_mp3_frame(head=b"\xff\xfb\x90\xc4"):
     """A Layer III frame of zeros behind ``head``: no bits for any granule, hence silence."""
-    from voicecli.codecs.mpeg import mp3_header
+    from voicecli.codecs.decoding.mpeg import mp3_header
 
     return head + bytes(mp3_header(head).frame_bytes - 4)
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voicecli.codecs.decoding.mpeg import FrameHeader
 from voicecli.codecs.endmark import (
     DATA_ELEMENT,
     MARK_BYTES,
@@ -11,7 +12,6 @@ from voicecli.codecs.endmark import (
     end_mark,
     mp3_padding,
 )
-from voicecli.codecs.mpeg import FrameHeader
 from voicecli.codecs.mpegsync import Frame
 
 READERS = {

@@ -16,7 +16,7 @@ from tests.codecs.encoders import (
     silent_mp3_frame,
 )
 from tests.codecs.streams import by, cut
-from voicecli.codecs.mpeg import ADTS, MP3
+from voicecli.codecs.decoding.mpeg import ADTS, MP3
 from voicecli.codecs.mpegsync import MAX_GARBAGE_BYTES, FrameReader
 from voicecli.errors import CorruptStream, TruncatedStream
 

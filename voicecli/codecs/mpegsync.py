@@ -11,14 +11,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from voicecli.codecs.mpeg import FrameHeader
+from voicecli.codecs.decoding.mpeg import FrameHeader
 from voicecli.codecs.tags import ID3V1_BYTES, tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.codecs.mpeg import Syntax
+    from voicecli.codecs.decoding.mpeg import Syntax
 
 MAX_GARBAGE_BYTES = 64 * 1024
 """Bytes in a row that may be skipped in search of a frame."""

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.decoding.decoder import PushDecoder
+from voicecli.codecs.decoding.mpeg import ADTS
 from voicecli.codecs.endmark import DATA_ELEMENT, MARK_BYTES, adts_padding
-from voicecli.codecs.mpeg import ADTS
 from voicecli.codecs.mpegsync import FrameReader
 from voicecli.errors import CorruptStream
 

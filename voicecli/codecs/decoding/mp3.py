@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.decoding.decoder import PushDecoder
+from voicecli.codecs.decoding.mpeg import MP3
 from voicecli.codecs.endmark import mp3_padding
-from voicecli.codecs.mpeg import MP3
 from voicecli.codecs.mpegsync import FrameReader
 from voicecli.errors import CorruptStream, DecodeError, TruncatedStream
 

@@ -9,7 +9,7 @@ decoder of Layer III has to follow (§2.4.2.3, bitrate_index).
 
 from __future__ import annotations
 
-from voicecli.codecs.mpeg import FrameHeader, mp3_header
+from voicecli.codecs.decoding.mpeg import FrameHeader, mp3_header
 
 _HEADER_BYTES = 4
 _MPEG1_FRAMES = 1152

@@ -4,7 +4,7 @@ import av
 import pytest
 
 from tests.codecs.encoders import adts, adts_frames, mp3, mp3_frames
-from voicecli.codecs.mpeg import adts_header, mp3_header
+from voicecli.codecs.decoding.mpeg import adts_header, mp3_header
 
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
