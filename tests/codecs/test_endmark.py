@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicecli.codecs.decoding.mpeg import FrameHeader
+from voicecli.codecs.decoding.mpegsync import Frame
 from voicecli.codecs.endmark import (
     DATA_ELEMENT,
     MARK_BYTES,
@@ -12,7 +13,6 @@ from voicecli.codecs.endmark import (
     end_mark,
     mp3_padding,
 )
-from voicecli.codecs.mpegsync import Frame
 
 READERS = {
     "mp3": (mp3_padding, lambda mark: bytes(40) + mark),

@@ -25,7 +25,7 @@ import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from voicecli.codecs.mpegsync import Frame
+    from voicecli.codecs.decoding.mpegsync import Frame
 
 MARK_BYTES = 16
 

@@ -12,8 +12,8 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.avcodec import MAX_LOST_RUN
 from voicecli.codecs.decoding.aac import AacDecoder, single_blocks
 from voicecli.codecs.decoding.mpeg import adts_header
+from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES, Frame
 from voicecli.codecs.endmark import DATA_ELEMENT, end_mark
-from voicecli.codecs.mpegsync import MAX_GARBAGE_BYTES, Frame
 from voicecli.errors import CorruptStream, TruncatedStream
 
 BLOCK = 1024

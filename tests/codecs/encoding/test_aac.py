@@ -7,9 +7,9 @@ from tests.codecs.encoders import adts_frames
 from tests.codecs.encoding.sounds import decoded, encoded, floats, sound
 from voicecli.codecs.avcodec import PacketDecoder
 from voicecli.codecs.decoding.mpeg import ADTS, adts_header
+from voicecli.codecs.decoding.mpegsync import FrameReader
 from voicecli.codecs.encoding.aac import RATES_HZ, AacEncoder
 from voicecli.codecs.endmark import DATA_ELEMENT, MARK_BYTES, adts_padding
-from voicecli.codecs.mpegsync import FrameReader
 from voicecli.errors import ConfigError
 
 

@@ -22,14 +22,14 @@ from voicecli.audio.pcm import Pcm
 from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.decoding.mpeg import ADTS
+from voicecli.codecs.decoding.mpegsync import FrameReader
 from voicecli.codecs.endmark import DATA_ELEMENT, MARK_BYTES, adts_padding
-from voicecli.codecs.mpegsync import FrameReader
 from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.codecs.mpegsync import Frame
+    from voicecli.codecs.decoding.mpegsync import Frame
 
 _FIXED_HEADER_BYTES = 7
 _CRC_BYTES = 2

@@ -29,14 +29,14 @@ from voicecli.audio.pcm import Pcm
 from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.decoding.mpeg import MP3
+from voicecli.codecs.decoding.mpegsync import FrameReader
 from voicecli.codecs.endmark import mp3_padding
-from voicecli.codecs.mpegsync import FrameReader
 from voicecli.errors import CorruptStream, DecodeError, TruncatedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.codecs.mpegsync import Frame
+    from voicecli.codecs.decoding.mpegsync import Frame
 
 DECODER_DELAY_FRAMES = 529
 """Frames by which every Layer III decoder is late."""

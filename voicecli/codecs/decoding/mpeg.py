@@ -2,7 +2,7 @@
 
 Both formats are self-framing: every frame opens with a header that tells its
 own length, so whoever has found one frame knows where the next begins;
-`voicecli.codecs.mpegsync` does that.
+`voicecli.codecs.decoding.mpegsync` does that.
 
 Sources: ISO/IEC 11172-3 §2.4.2.3 and 13818-3 (MPEG-1 and MPEG-2 Layer III; MPEG-2.5
 is Fraunhofer's extension to 8, 11.025 and 12 kHz), ISO/IEC 14496-3 §1.A.2 (ADTS).
@@ -97,7 +97,7 @@ def adts_header(data: bytes | bytearray, at: int = 0) -> FrameHeader | None:
 
 
 class Syntax(NamedTuple):
-    """One frame format, as `voicecli.codecs.mpegsync.FrameReader` needs to know it."""
+    """One frame format, as `voicecli.codecs.decoding.mpegsync.FrameReader` needs to know it."""
 
     name: str
     header_bytes: int

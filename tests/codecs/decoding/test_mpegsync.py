@@ -17,7 +17,7 @@ from tests.codecs.encoders import (
 )
 from tests.codecs.streams import by, cut
 from voicecli.codecs.decoding.mpeg import ADTS, MP3
-from voicecli.codecs.mpegsync import MAX_GARBAGE_BYTES, FrameReader
+from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES, FrameReader
 from voicecli.errors import CorruptStream, TruncatedStream
 
 FRAMES = mp3_frames(raw_mp3(6000))
