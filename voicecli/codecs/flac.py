@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from voicecli.codecs.avcodec import PacketDecoder
 from voicecli.codecs.decoding.decoder import PushDecoder
+from voicecli.codecs.decoding.tags import tag_bytes
 from voicecli.codecs.flacheader import (
     MAX_HEADER_BYTES,
     STREAMINFO_BYTES,
@@ -25,7 +26,6 @@ from voicecli.codecs.flacheader import (
     crc16,
     flac_frame_header,
 )
-from voicecli.codecs.tags import tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from voicecli.codecs.decoding.mpeg import FrameHeader
-from voicecli.codecs.tags import ID3V1_BYTES, tag_bytes
+from voicecli.codecs.decoding.tags import ID3V1_BYTES, tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.codecs.encoders import ID3V1, ape, id3v2
-from voicecli.codecs.tags import tag_bytes
+from voicecli.codecs.decoding.tags import tag_bytes
 
 
 @pytest.mark.parametrize(
