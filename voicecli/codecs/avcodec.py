@@ -1,6 +1,6 @@
 """Whole packets through libav's decoders, for mp3, aac and flac.
 
-Framing is ours (`voicecli.codecs.decoding.mpeg`, `voicecli.codecs.flac`), because only
+Framing is ours (`voicecli.codecs.decoding.mpeg`, `voicecli.codecs.decoding.flac`), because only
 then is it known which bytes made which samples: libav's parsers hold back up to
 ten frames and swallow tags without a word. libav gets one whole packet at a
 time and gives back what that packet holds, at once.

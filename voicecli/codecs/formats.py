@@ -46,7 +46,7 @@ CODECS: dict[str, Codec] = {
         ),
         Codec("mp3", "voicecli.codecs.decoding.mp3", "Mp3Decoder", "audio/mpeg", (".mp3",)),
         Codec("aac", "voicecli.codecs.decoding.aac", "AacDecoder", "audio/aac", (".aac", ".adts")),
-        Codec("flac", "voicecli.codecs.flac", "FlacDecoder", "audio/flac", (".flac",)),
+        Codec("flac", "voicecli.codecs.decoding.flac", "FlacDecoder", "audio/flac", (".flac",)),
     )
 }
 """The formats by name, in the order in which they are named to people."""
