@@ -12,7 +12,7 @@ from tests.codecs.encoders import ID3V1, ape, encode, flac, id3v2, integers, swe
 from tests.codecs.streams import by, cut, decode_until_fault, joined, noise
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.decoding.flac import FlacDecoder
-from voicecli.codecs.flacheader import StreamInfo, crc8, crc16, flac_frame_header
+from voicecli.codecs.decoding.flacheader import StreamInfo, crc8, crc16, flac_frame_header
 from voicecli.errors import CorruptStream, TruncatedStream
 
 BLOCK = 2304  # what FFmpeg's encoder takes at 24 kHz

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.codecs.encoding.sounds import chunks_of, decoded, encoded, encoder_for, sound
+from voicecli.codecs.decoding.flacheader import StreamInfo
 from voicecli.codecs.encoding import flac
 from voicecli.codecs.encoding.flac import FlacEncoder
-from voicecli.codecs.flacheader import StreamInfo
 from voicecli.errors import ConfigError
 
 INFO = slice(8, 42)

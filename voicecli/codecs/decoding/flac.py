@@ -2,7 +2,7 @@
 
 libav's parser waits for about ten frames before it lets the first one go. Here
 a frame goes to libav as soon as the header of the next one has shown where it
-ends (`voicecli.codecs.flacheader`), and libav checks its CRC-16. Only the last
+ends (`voicecli.codecs.decoding.flacheader`), and libav checks its CRC-16. Only the last
 frame of a stream has no successor: a new ``fLaC``, a tag or the end of the bytes
 ends it.
 
@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from voicecli.codecs.avcodec import PacketDecoder
 from voicecli.codecs.decoding.decoder import PushDecoder
-from voicecli.codecs.decoding.tags import tag_bytes
-from voicecli.codecs.flacheader import (
+from voicecli.codecs.decoding.flacheader import (
     MAX_HEADER_BYTES,
     STREAMINFO_BYTES,
     FlacFrameHeader,
@@ -26,6 +25,7 @@ from voicecli.codecs.flacheader import (
     crc16,
     flac_frame_header,
 )
+from voicecli.codecs.decoding.tags import tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voicecli.codecs.decoding.flacheader import crc16
 from voicecli.codecs.decoding.mpeg import FrameHeader, mp3_header
 from voicecli.codecs.encoding.ancillary import side_bytes
-from voicecli.codecs.flacheader import crc16
 
 UNKNOWN_BYTES = 0xFFFF_FFFF
 
