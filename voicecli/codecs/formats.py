@@ -42,7 +42,11 @@ CODECS: dict[str, Codec] = {
         ),
         Codec("wav", "voicecli.codecs.decoding.wav", "WavDecoder", "audio/wav", (".wav", ".wave")),
         Codec(
-            "opus", "voicecli.codecs.opus", "OpusDecoder", "audio/ogg", (".opus", ".ogg", ".oga")
+            "opus",
+            "voicecli.codecs.decoding.opus",
+            "OpusDecoder",
+            "audio/ogg",
+            (".opus", ".ogg", ".oga"),
         ),
         Codec("mp3", "voicecli.codecs.decoding.mp3", "Mp3Decoder", "audio/mpeg", (".mp3",)),
         Codec("aac", "voicecli.codecs.decoding.aac", "AacDecoder", "audio/aac", (".aac", ".adts")),

@@ -27,7 +27,7 @@ from tests.codecs.streams import (
 )
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs import libopus
-from voicecli.codecs.opus import OpusDecoder
+from voicecli.codecs.decoding.opus import OpusDecoder
 from voicecli.codecs.opusformat import OpusHead, packet_length
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 
