@@ -28,7 +28,7 @@ from tests.codecs.streams import (
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs import libopus
 from voicecli.codecs.decoding.opus import OpusDecoder
-from voicecli.codecs.opusformat import OpusHead, packet_length
+from voicecli.codecs.decoding.opusformat import OpusHead, packet_length
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 
 RATES_HZ = [8_000, 12_000, 16_000, 24_000, 48_000]
