@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.codecs.streams import page
-from voicecli.codecs.ogg import OggDemuxer
+from voicecli.codecs.decoding.ogg import OggDemuxer
 from voicecli.codecs.oggmux import MAX_SEGMENTS, OggMuxer, segments
 
 

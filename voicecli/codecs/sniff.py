@@ -22,8 +22,8 @@ import struct
 from dataclasses import dataclass, field
 
 from voicecli.codecs.decoding.mpeg import ADTS, MP3, Syntax
+from voicecli.codecs.decoding.ogg import codec_of
 from voicecli.codecs.media_type import MediaType, parse_media_type
-from voicecli.codecs.ogg import codec_of
 from voicecli.codecs.refusal import MAX_TEXT_BYTES, explain, readable
 from voicecli.errors import BadResponse, UnsupportedFormat
 

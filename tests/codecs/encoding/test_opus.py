@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.codecs.encoding.sounds import chunks_of, decoded, encoded, file_of, floats, sound
+from voicecli.codecs.decoding.ogg import OggDemuxer
 from voicecli.codecs.decoding.opus import OpusHead, packet_length
 from voicecli.codecs.encoding.opus import OpusEncoder
 from voicecli.codecs.encoding.opuspackets import MAX_PACKET_BYTES, PacketEncoder
-from voicecli.codecs.ogg import OggDemuxer
 from voicecli.errors import ConfigError
 
 PRE_SKIP = 312

@@ -19,8 +19,8 @@ import numpy as np
 
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.decoder import PushDecoder
+from voicecli.codecs.decoding.ogg import OggDemuxer, Page, codec_of
 from voicecli.codecs.decoding.opusformat import TICK, OpusHead, packet_length
-from voicecli.codecs.ogg import OggDemuxer, Page, codec_of
 from voicecli.errors import CorruptStream, DecodeError, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.codecs.streams import CONTINUED, FIRST, LAST, by, cut, lace, page
-from voicecli.codecs.ogg import OggDemuxer, codec_of
+from voicecli.codecs.decoding.ogg import OggDemuxer, codec_of
 
 HEAD = page([b"head"], flags=FIRST)
 MANY = [bytes([65 + n]) * (n + 3) for n in range(20)]  # enough for an eager page
