@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.codecs.streams import CONTINUED, page
-from voicecli.codecs.oggpage import read_header
+from voicecli.codecs.decoding.oggpage import read_header
 from voicecli.codecs.oggstream import LogicalStream
 
 

@@ -1,4 +1,4 @@
-"""Packets into Ogg pages (RFC 3533); the layout is drawn in `voicecli.codecs.oggpage`.
+"""Packets into Ogg pages (RFC 3533); the layout is drawn in `voicecli.codecs.decoding.oggpage`.
 
 Only what a stream of short packets needs: a page holds whole packets, so none
 goes on in the next and every page has a granule position.
@@ -9,7 +9,14 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.oggpage import CAPTURE, CHECKSUM_AT, FIRST, HEADER, LAST, page_checksum
+from voicecli.codecs.decoding.oggpage import (
+    CAPTURE,
+    CHECKSUM_AT,
+    FIRST,
+    HEADER,
+    LAST,
+    page_checksum,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

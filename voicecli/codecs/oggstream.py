@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.oggpage import CONTINUED
+from voicecli.codecs.decoding.oggpage import CONTINUED
 
 if TYPE_CHECKING:
-    from voicecli.codecs.oggpage import PageHeader
+    from voicecli.codecs.decoding.oggpage import PageHeader
 
 _MAX_PACKET_BYTES = 1 << 16
 """Longer packets are cut: audio packets are far shorter, comment headers need no reading."""

@@ -1,6 +1,6 @@
 """Ogg pages out of a byte stream, and packets out of the pages (RFC 3533).
 
-The layout of a page is drawn in `voicecli.codecs.oggpage`. Its checksum can be
+The layout of a page is drawn in `voicecli.codecs.decoding.oggpage`. Its checksum can be
 known only when its last byte has come. Muxers left to their defaults make pages
 of a second (FFmpeg) or 4 kB (libogg), and a player that waits for each turns a
 steady stream into lumps of a second. So pages of many packets are *eager*: in an
@@ -14,7 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from voicecli.codecs.oggpage import (
+from voicecli.codecs.decoding.oggpage import (
     CAPTURE,
     FIRST,
     HEADER,
