@@ -23,7 +23,7 @@ from voicecli.codecs.decoding.oggpage import (
     header_bytes,
     read_header,
 )
-from voicecli.codecs.oggstream import LogicalStream
+from voicecli.codecs.decoding.oggstream import LogicalStream
 
 _EAGER_ABOVE_PACKETS = 10
 """Pages of more packets than this are not waited for; 10 Opus packets are 200 ms."""

@@ -4,7 +4,7 @@ import pytest
 
 from tests.codecs.streams import CONTINUED, page
 from voicecli.codecs.decoding.oggpage import read_header
-from voicecli.codecs.oggstream import LogicalStream
+from voicecli.codecs.decoding.oggstream import LogicalStream
 
 
 def header(packets, **settings):
