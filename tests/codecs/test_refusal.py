@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.codecs.streams import by
+from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.refusal import readable
-from voicecli.codecs.sniff import Sniffer
 from voicecli.errors import BadResponse
 
 PAGE = "<html><title>502 gateway gestört</title>".encode("latin-1") + b"\0\x07" + b"x" * 99

@@ -6,7 +6,7 @@ import io
 import shutil
 from typing import TYPE_CHECKING, Self
 
-from voicecli.codecs.sniff import Sniffer
+from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.errors import BadResponse, CorruptStream, UnsupportedFormat
 from voicecli.sources.base import Connecting, SourceInfo
 

@@ -12,14 +12,14 @@ import importlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.formats import CODECS
-from voicecli.codecs.sniff import Sniffer
 from voicecli.errors import BadResponse, DecodeError, SourceError, UnsupportedFormat
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.codecs.decoding.base import Decoder
-    from voicecli.codecs.sniff import Decision
+    from voicecli.codecs.decoding.sniff import Decision
 
 _OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _PCM_RATE_HZ = 24_000

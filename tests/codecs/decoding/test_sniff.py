@@ -20,9 +20,9 @@ from tests.codecs.streams import (
     page,
     wav,
 )
+from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.media_type import MediaType, parse_media_type
 from voicecli.codecs.refusal import clean, explain, readable
-from voicecli.codecs.sniff import Sniffer
 from voicecli.errors import BadResponse, UnsupportedFormat
 
 CODECS = ["pcm", "wav", "opus", "mp3", "aac", "flac"]
