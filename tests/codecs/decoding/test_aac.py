@@ -9,8 +9,8 @@ from tests.codecs import heaac
 from tests.codecs.encoders import adts, adts_frames, id3v2, sweep
 from tests.codecs.streams import by, cut, decode_until_fault, joined
 from voicecli.audio.pcm import AudioFormat
-from voicecli.codecs.avcodec import MAX_LOST_RUN
 from voicecli.codecs.decoding.aac import AacDecoder, single_blocks
+from voicecli.codecs.decoding.libav import MAX_LOST_RUN
 from voicecli.codecs.decoding.mpeg import adts_header
 from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES, Frame
 from voicecli.codecs.endmark import DATA_ELEMENT, end_mark

@@ -18,7 +18,7 @@ from tests.codecs.encoders import (
 )
 from tests.codecs.streams import by, cut, decode_until_fault, joined
 from voicecli.audio.pcm import AudioFormat, Pcm
-from voicecli.codecs.avcodec import MAX_LOST_RUN
+from voicecli.codecs.decoding.libav import MAX_LOST_RUN
 from voicecli.codecs.decoding.mp3 import Gapless, InfoTag, Mp3Decoder, info_tag
 from voicecli.codecs.decoding.mpeg import mp3_header
 from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES, Frame

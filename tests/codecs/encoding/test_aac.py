@@ -5,7 +5,7 @@ import pytest
 
 from tests.codecs.encoders import adts_frames
 from tests.codecs.encoding.sounds import decoded, encoded, floats, sound
-from voicecli.codecs.avcodec import PacketDecoder
+from voicecli.codecs.decoding.libav import PacketDecoder
 from voicecli.codecs.decoding.mpeg import ADTS, adts_header
 from voicecli.codecs.decoding.mpegsync import FrameReader
 from voicecli.codecs.encoding.aac import RATES_HZ, AacEncoder

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.encoders import silent_mp3_frame
-from voicecli.codecs.avcodec import PacketDecoder
+from voicecli.codecs.decoding.libav import PacketDecoder
 from voicecli.codecs.decoding.mpeg import mp3_header
 from voicecli.codecs.encoding.ancillary import side_bytes, with_ancillary
 from voicecli.codecs.encoding.avencoder import PacketEncoder

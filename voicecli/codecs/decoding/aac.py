@@ -19,8 +19,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voicecli.audio.pcm import Pcm
-from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.decoding.decoder import PushDecoder
+from voicecli.codecs.decoding.libav import Concealer, PacketDecoder
 from voicecli.codecs.decoding.mpeg import ADTS
 from voicecli.codecs.decoding.mpegsync import FrameReader
 from voicecli.codecs.endmark import DATA_ELEMENT, MARK_BYTES, adts_padding

@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from voicecli.codecs.avcodec import PacketDecoder
 from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.decoding.flacheader import (
     MAX_HEADER_BYTES,
@@ -25,6 +24,7 @@ from voicecli.codecs.decoding.flacheader import (
     crc16,
     flac_frame_header,
 )
+from voicecli.codecs.decoding.libav import PacketDecoder
 from voicecli.codecs.decoding.tags import tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voicecli.audio.pcm import Pcm
-from voicecli.codecs.avcodec import Concealer, PacketDecoder
 from voicecli.codecs.decoding.decoder import PushDecoder
+from voicecli.codecs.decoding.libav import Concealer, PacketDecoder
 from voicecli.codecs.decoding.mpeg import MP3
 from voicecli.codecs.decoding.mpegsync import FrameReader
 from voicecli.codecs.endmark import mp3_padding

@@ -7,7 +7,7 @@ import pytest
 from tests.codecs import heaac
 from tests.codecs.encoders import adts, adts_frames, flac, mp3_frames, raw_mp3
 from voicecli.audio.pcm import Pcm
-from voicecli.codecs.avcodec import (
+from voicecli.codecs.decoding.libav import (
     MAX_LOST_RUN,
     Concealer,
     PacketDecoder,
