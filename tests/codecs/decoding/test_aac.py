@@ -13,7 +13,7 @@ from voicecli.codecs.decoding.aac import AacDecoder, single_blocks
 from voicecli.codecs.decoding.libav import MAX_LOST_RUN
 from voicecli.codecs.decoding.mpeg import adts_header
 from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES, Frame
-from voicecli.codecs.endmark import DATA_ELEMENT, end_mark
+from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, end_mark
 from voicecli.errors import CorruptStream, TruncatedStream
 
 BLOCK = 1024

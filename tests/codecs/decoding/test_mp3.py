@@ -22,7 +22,7 @@ from voicecli.codecs.decoding.libav import MAX_LOST_RUN
 from voicecli.codecs.decoding.mp3 import Gapless, InfoTag, Mp3Decoder, info_tag
 from voicecli.codecs.decoding.mpeg import mp3_header
 from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES, Frame
-from voicecli.codecs.endmark import MARK_BYTES, end_mark
+from voicecli.codecs.decoding.padding_marker import MARK_BYTES, end_mark
 from voicecli.errors import CorruptStream, TruncatedStream
 
 LSF_FRAME = 576

@@ -8,8 +8,8 @@ from tests.codecs.encoding.sounds import decoded, encoded, floats, sound
 from voicecli.codecs.decoding.libav import PacketDecoder
 from voicecli.codecs.decoding.mpeg import ADTS, adts_header
 from voicecli.codecs.decoding.mpegsync import FrameReader
+from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, MARK_BYTES, adts_padding
 from voicecli.codecs.encoding.aac import RATES_HZ, AacEncoder
-from voicecli.codecs.endmark import DATA_ELEMENT, MARK_BYTES, adts_padding
 from voicecli.errors import ConfigError
 
 

@@ -13,9 +13,9 @@ from tests.codecs.encoding.sounds import MP3_DELAY, decoded, encoded, mp3_block,
 from voicecli.codecs.decoding.mp3 import InfoTag, info_tag
 from voicecli.codecs.decoding.mpeg import MP3
 from voicecli.codecs.decoding.mpegsync import FrameReader
+from voicecli.codecs.decoding.padding_marker import mp3_padding
 from voicecli.codecs.encoding.infotag import Counts, info_frame
 from voicecli.codecs.encoding.mp3 import RATES_HZ, Mp3Encoder
-from voicecli.codecs.endmark import mp3_padding
 from voicecli.errors import ConfigError
 
 BITRATES = [

@@ -7,7 +7,7 @@ with at least one block (FFmpeg's with 1024 frames, Apple's with 2112), and this
 block is not played. What an encoder primes beyond it, and the padding of the
 last block, less than 1024 frames with FFmpeg's, cannot be known and is played;
 unless the last block tells its padding itself, as those of our own encoder do
-(`voicecli.codecs.endmark`).
+(`voicecli.codecs.decoding.padding_marker`).
 
 SBR (HE-AAC) is not in the ADTS header either: rate and frames per block come
 from the decoded block. So do the channels: mono with SBR comes as two that are
@@ -23,7 +23,7 @@ from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.decoding.libav import Concealer, PacketDecoder
 from voicecli.codecs.decoding.mpeg import ADTS
 from voicecli.codecs.decoding.mpegsync import FrameReader
-from voicecli.codecs.endmark import DATA_ELEMENT, MARK_BYTES, adts_padding
+from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, MARK_BYTES, adts_padding
 from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ in LAME's and FFmpeg's own decoders. Where there is no tag, as in streams made
 on the fly, only the decoder's own 529 are certain, and only they are cut.
 
 Streams of our own encoder tell the delay in the tag, and the padding, beyond what
-the tag says of it, in the last frame (`voicecli.codecs.endmark`). Where the tag
+the tag says of it, in the last frame (`voicecli.codecs.decoding.padding_marker`). Where the tag
 counts the frames it knows the end as well, and is believed: it was written last.
 """
 
@@ -30,7 +30,7 @@ from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.decoding.libav import Concealer, PacketDecoder
 from voicecli.codecs.decoding.mpeg import MP3
 from voicecli.codecs.decoding.mpegsync import FrameReader
-from voicecli.codecs.endmark import mp3_padding
+from voicecli.codecs.decoding.padding_marker import mp3_padding
 from voicecli.errors import CorruptStream, DecodeError, TruncatedStream
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 ADTS tells neither priming nor length. libav's encoder primes with one block,
 which every decoder's first half of a window makes unplayable anyway, and
 `voicecli.codecs.decoding.aac` does not play it: so the beginning is exact. The last block
-is filled up with silence. How much of it, it says itself (`voicecli.codecs.endmark`);
+is filled up with silence. How much of it, it says itself (`voicecli.codecs.decoding.padding_marker`);
 a decoder that does not know the mark plays up to 1023 frames of silence.
 """
 
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, end_mark
 from voicecli.codecs.encoding.avencoder import PacketEncoder
 from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
 from voicecli.codecs.encoding.push import Coded
-from voicecli.codecs.endmark import DATA_ELEMENT, end_mark
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ LAME delays the sound by 576 frames and every decoder by 529 more, so a stream
 opens with an info tag (`voicecli.codecs.encoding.infotag`) that has players cut
 both: the beginning is exact. The end is silence up to a whole MP3 frame. How much
 of it, the tag could tell only beforehand; our own decoder learns it from the last
-frame (`voicecli.codecs.endmark`), everybody from a file whose header patch was
+frame (`voicecli.codecs.decoding.padding_marker`), everybody from a file whose header patch was
 written.
 
 The mark needs sixteen bytes, for which the last frame gets a higher bitrate. At
@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 import av
 
 from voicecli.codecs.decoding.mp3 import DECODER_DELAY_FRAMES
+from voicecli.codecs.decoding.padding_marker import end_mark
 from voicecli.codecs.encoding.ancillary import with_ancillary
 from voicecli.codecs.encoding.avencoder import PacketEncoder
 from voicecli.codecs.encoding.infotag import Counts, info_frame
 from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
 from voicecli.codecs.encoding.push import Coded
-from voicecli.codecs.endmark import end_mark
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from voicecli.codecs.decoding.mpeg import FrameHeader
 from voicecli.codecs.decoding.mpegsync import Frame
-from voicecli.codecs.endmark import (
+from voicecli.codecs.decoding.padding_marker import (
     DATA_ELEMENT,
     MARK_BYTES,
     adts_padding,
