@@ -22,7 +22,7 @@ from tests.codecs.streams import (
 )
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.media_type import MediaType, parse_media_type
-from voicecli.codecs.refusal import clean, explain, readable
+from voicecli.codecs.text_response import clean, explain, readable
 from voicecli.errors import BadResponse, UnsupportedFormat
 
 CODECS = ["pcm", "wav", "opus", "mp3", "aac", "flac"]

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from voicecli.codecs.decoding.mpeg import ADTS, MP3, Syntax
 from voicecli.codecs.decoding.ogg import codec_of
 from voicecli.codecs.media_type import MediaType, parse_media_type
-from voicecli.codecs.refusal import MAX_TEXT_BYTES, explain, readable
+from voicecli.codecs.text_response import MAX_TEXT_BYTES, explain, readable
 from voicecli.errors import BadResponse, UnsupportedFormat
 
 _TEXT_RUN = 64

@@ -6,7 +6,7 @@ import pytest
 
 from tests.codecs.streams import by
 from voicecli.codecs.decoding.sniff import Sniffer
-from voicecli.codecs.refusal import readable
+from voicecli.codecs.text_response import readable
 from voicecli.errors import BadResponse
 
 PAGE = "<html><title>502 gateway gestört</title>".encode("latin-1") + b"\0\x07" + b"x" * 99
