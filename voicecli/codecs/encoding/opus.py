@@ -15,10 +15,10 @@ import struct
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
+from voicecli.codecs.encoding.oggmux import MAX_SEGMENTS, OggMuxer, segments
 from voicecli.codecs.encoding.opuspackets import PacketEncoder
 from voicecli.codecs.encoding.push import Coded
 from voicecli.codecs.libopus import version
-from voicecli.codecs.oggmux import MAX_SEGMENTS, OggMuxer, segments
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`voicecli.codecs.oggmux` against our demultiplexer and the RFC's checksum, bit by bit."""
+"""`voicecli.codecs.encoding.oggmux` against our demultiplexer and the RFC's checksum, bit by bit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.codecs.streams import page
 from voicecli.codecs.decoding.ogg import OggDemuxer
-from voicecli.codecs.oggmux import MAX_SEGMENTS, OggMuxer, segments
+from voicecli.codecs.encoding.oggmux import MAX_SEGMENTS, OggMuxer, segments
 
 
 @pytest.mark.parametrize(
