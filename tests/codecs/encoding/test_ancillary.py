@@ -9,7 +9,7 @@ from tests.codecs.encoders import silent_mp3_frame
 from voicecli.codecs.decoding.libav import PacketDecoder
 from voicecli.codecs.decoding.mpeg import mp3_header
 from voicecli.codecs.encoding.ancillary import side_bytes, with_ancillary
-from voicecli.codecs.encoding.avencoder import PacketEncoder
+from voicecli.codecs.encoding.libav import PacketEncoder
 
 DATA = bytes(range(1, 17))
 SHAPES = [
