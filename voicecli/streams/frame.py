@@ -16,7 +16,7 @@ import numpy as np
 
 from voicecli.audio.pcm import Pcm, to_int16
 from voicecli.audio.riff import wav_header
-from voicecli.codecs.encoding.push import tamed
+from voicecli.codecs.encoding.encoder import tamed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

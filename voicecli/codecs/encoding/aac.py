@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, end_mark
+from voicecli.codecs.encoding.encoder import Coded
 from voicecli.codecs.encoding.libav import PacketEncoder
 from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
-from voicecli.codecs.encoding.push import Coded
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:

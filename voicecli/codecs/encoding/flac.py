@@ -21,9 +21,9 @@ import numpy as np
 from voicecli.audio.pcm import to_int16
 from voicecli.codecs.decoding.base import RATES_HZ
 from voicecli.codecs.encoding.blocks import Blocks
+from voicecli.codecs.encoding.encoder import Coded, PushEncoder
 from voicecli.codecs.encoding.libav import PacketEncoder
 from voicecli.codecs.encoding.pcm import little_endian
-from voicecli.codecs.encoding.push import Coded, PushEncoder
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from voicecli.audio.pcm import to_float32
 from voicecli.audio.resample import RateConverter
 from voicecli.codecs.encoding.blocks import Blocks
-from voicecli.codecs.encoding.push import Coded, PushEncoder
+from voicecli.codecs.encoding.encoder import Coded, PushEncoder
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:

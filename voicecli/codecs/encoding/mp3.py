@@ -22,10 +22,10 @@ import av
 from voicecli.codecs.decoding.mp3 import DECODER_DELAY_FRAMES
 from voicecli.codecs.decoding.padding_marker import end_mark
 from voicecli.codecs.encoding.ancillary import with_ancillary
+from voicecli.codecs.encoding.encoder import Coded
 from voicecli.codecs.encoding.infotag import Counts, info_frame
 from voicecli.codecs.encoding.libav import PacketEncoder
 from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
-from voicecli.codecs.encoding.push import Coded
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import secrets
 import struct
 from typing import TYPE_CHECKING
 
+from voicecli.codecs.encoding.encoder import Coded
 from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
 from voicecli.codecs.encoding.oggmux import MAX_SEGMENTS, OggMuxer, segments
 from voicecli.codecs.encoding.opuspackets import PacketEncoder
-from voicecli.codecs.encoding.push import Coded
 from voicecli.codecs.libopus import version
 from voicecli.errors import ConfigError
 

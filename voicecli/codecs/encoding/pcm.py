@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voicecli.audio.pcm import to_int16
-from voicecli.codecs.encoding.push import Coded, PushEncoder
+from voicecli.codecs.encoding.encoder import Coded, PushEncoder
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:

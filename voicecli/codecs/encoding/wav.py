@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from voicecli.audio.riff import MAX_DATA_BYTES, wav_header
 from voicecli.codecs.decoding.base import RATES_HZ
+from voicecli.codecs.encoding.encoder import Coded, PushEncoder
 from voicecli.codecs.encoding.pcm import little_endian
-from voicecli.codecs.encoding.push import Coded, PushEncoder
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:
