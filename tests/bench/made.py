@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicecli.bench.cases import Case, Outcome
+from voicecli.bench.case import Case, Outcome
 
 
 def outcome(labels=None, *, failures=(), **readings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voicecli.audio.pcm import AudioFormat, Pcm
-from voicecli.bench.cases import Case, Outcome
+from voicecli.bench.case import Case, Outcome
 from voicecli.bench.speech import SpeechRun, readings
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.telemetry.metrics import Recorder

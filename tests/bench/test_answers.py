@@ -9,7 +9,7 @@ import pytest
 from tests.bench.spoken import answer, case
 from voicecli.bench import answers
 from voicecli.bench.answers import Observe, Way, cases, columns, conclude, reference
-from voicecli.bench.cases import Outcome
+from voicecli.bench.case import Outcome
 from voicecli.bench.report import table
 from voicecli.bench.runner import run_rounds
 from voicecli.errors import NetworkError

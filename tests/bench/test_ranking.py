@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.bench.cases import Case, Outcome
+from voicecli.bench.case import Case, Outcome
 from voicecli.bench.ranking import LEAST_MS, headline
 
 STEADY_MS = (20.0, 21.0, 22.0, 23.0, 24.0, 25.0)

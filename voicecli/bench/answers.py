@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.bench.cases import Case, Measured, Outcome
+from voicecli.bench.case import Case, Measured, Outcome
 from voicecli.bench.findings import audio_by_text, findings, missing_ms, recommended_buffer_ms
 from voicecli.bench.report import TERMINAL, Column, table
 from voicecli.bench.speech import SpeechRun, readings

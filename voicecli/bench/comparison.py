@@ -12,7 +12,7 @@ from voicecli.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from voicecli.bench.cases import Outcome
+    from voicecli.bench.case import Outcome
 
 KIND = "speech"
 _KEY = ("endpoint", "format", "method")

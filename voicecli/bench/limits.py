@@ -21,7 +21,7 @@ from voicecli.bench.report import number
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from voicecli.bench.cases import Outcome
+    from voicecli.bench.case import Outcome
 
 
 class _Metric(NamedTuple):

@@ -10,7 +10,7 @@ from voicecli.bench.statistics import shift
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voicecli.bench.cases import Outcome
+    from voicecli.bench.case import Outcome
 
 METRIC = "ttfa_ms"
 

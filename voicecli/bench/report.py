@@ -16,7 +16,7 @@ from voicecli.bench.statistics import Interval, Summary
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from voicecli.bench.cases import Outcome
+    from voicecli.bench.case import Outcome
 
 SCHEMA = "voicecli.bench/1"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING
 
-from voicecli.bench.cases import Measured
+from voicecli.bench.case import Measured
 from voicecli.errors import VoiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from voicecli.bench.cases import Outcome
+    from voicecli.bench.case import Outcome
 
 
 def run_rounds(

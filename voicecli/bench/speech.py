@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from voicecli.bench.cases import Readings
+    from voicecli.bench.case import Readings
     from voicecli.telemetry.metrics import Recorder
 
 _AS_THEY_ARE = (

@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.bench import answers, comparison, ranking, report
-from voicecli.bench.cases import Outcome
+from voicecli.bench.case import Outcome
 from voicecli.cli import benchplan
 from voicecli.cli import wishes as checked
 from voicecli.cli.measuring import dying_of, exit_status, show, take, terminable

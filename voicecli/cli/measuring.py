@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from voicecli.bench import report
-from voicecli.bench.cases import Outcome
+from voicecli.bench.case import Outcome
 from voicecli.bench.runner import run_rounds
 from voicecli.cli.output import print_json, tell
 from voicecli.cli.progress import StatusLine, wants_progress
@@ -19,7 +19,7 @@ from voicecli.errors import ExitStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from voicecli.bench.cases import Case
+    from voicecli.bench.case import Case
     from voicecli.bench.report import Column
 
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicecli.bench.cases import Case
+from voicecli.bench.case import Case
 from voicecli.bench.parts.sound import clip
 from voicecli.bench.report import Column
 from voicecli.streams import AudioStreamDecoder
@@ -15,7 +15,7 @@ from voicecli.streams import AudioStreamDecoder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voicecli.bench.cases import Readings
+    from voicecli.bench.case import Readings
 
 CHUNKS_BYTES = (1 << 10, 1 << 12, 1 << 16)
 COLUMNS = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from voicecli.bench.cases import Case
+from voicecli.bench.case import Case
 from voicecli.bench.parts.sound import speech_like
 from voicecli.bench.report import Column
 from voicecli.streams import AudioFrame, AudioStreamEncoder
@@ -16,7 +16,7 @@ from voicecli.streams import AudioFrame, AudioStreamEncoder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voicecli.bench.cases import Readings
+    from voicecli.bench.case import Readings
 
 FRAMES_MS = (10, 20, 60, 500)
 MODES = ("inline", "threaded")

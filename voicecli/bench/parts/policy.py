@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from voicecli.bench.cases import Case, Readings
+from voicecli.bench.case import Case, Readings
 from voicecli.bench.report import Column
 from voicecli.playback.arrivals import Arrivals
 from voicecli.playback.ideal import IdealPlayer

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicecli.bench.cases import Case
+from voicecli.bench.case import Case
 from voicecli.bench.parts.sound import speech_like
 from voicecli.bench.report import Column
 from voicecli.streams import AudioFrame, AudioSource
@@ -16,7 +16,7 @@ from voicecli.streams import AudioFrame, AudioSource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voicecli.bench.cases import Readings
+    from voicecli.bench.case import Readings
 
 QUEUES_MS = (0, 100, 1000)
 PRODUCERS = ("fast", "real-time")
