@@ -11,7 +11,7 @@ from voicecli.bench import answers
 from voicecli.bench.answers import Observe, Way, cases, columns, conclude, reference
 from voicecli.bench.case import Outcome
 from voicecli.bench.report import table
-from voicecli.bench.runner import run_rounds
+from voicecli.bench.rounds import run_rounds
 from voicecli.errors import NetworkError
 from voicecli.request import SpeechRequest
 

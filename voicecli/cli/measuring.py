@@ -11,7 +11,7 @@ import typer
 
 from voicecli.bench import report
 from voicecli.bench.case import Outcome
-from voicecli.bench.runner import run_rounds
+from voicecli.bench.rounds import run_rounds
 from voicecli.cli.output import print_json, tell
 from voicecli.cli.progress import StatusLine, wants_progress
 from voicecli.errors import ExitStatus

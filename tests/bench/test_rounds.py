@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from voicecli.bench.case import Case, Outcome
-from voicecli.bench.runner import run_rounds
+from voicecli.bench.rounds import run_rounds
 from voicecli.errors import DeviceError
 
 
