@@ -14,8 +14,8 @@ from tests.session.fakes import (
     cut_off,
     sound,
 )
-from voicecli.bench.audition import CostlessRecorder
 from voicecli.bench.parts.sound import clip
+from voicecli.bench.simulate import CostlessRecorder
 from voicecli.codecs.decoding.auto import AutoDecoder
 from voicecli.playback.output import SpeakerSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy

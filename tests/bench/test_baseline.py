@@ -5,8 +5,8 @@ import pytest
 
 from tests.support.tones import encode, tone
 from voicecli.bench import baseline as module
-from voicecli.bench.audition import audition
 from voicecli.bench.baseline import GULP_BYTES, WholeFile
+from voicecli.bench.simulate import audition
 from voicecli.clock import SystemClock
 from voicecli.errors import BadResponse, CorruptStream, NetworkError, UnsupportedFormat
 from voicecli.playback.policy import BufferPolicy

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Script, by_session
 from tests.session.fakes import FakeClock, ScriptedSource, cut_off, sound
 from tests.telemetry.trace.traces import Recorded, traces
-from voicecli.bench import audition
-from voicecli.bench.audition import CostlessRecorder
+from voicecli.bench import simulate
 from voicecli.bench.parts.sound import clip
 from voicecli.bench.replay import replay
+from voicecli.bench.simulate import CostlessRecorder
 from voicecli.errors import NetworkError, VoiceError
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.sources.base import SourceInfo
@@ -269,7 +269,7 @@ def test_a_whole_answer_without_sound_fails_as_it_does_in_a_session():
 
 
 def test_it_takes_no_longer_than_an_hour(monkeypatch):
-    monkeypatch.setattr(audition, "MOST_AUDIO_S", 1.0)
+    monkeypatch.setattr(simulate, "MOST_AUDIO_S", 1.0)
     chunk = Chunk(150.0, 24_000, sound(1.5))
     assert heard(ANSWER, chunk, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
 
@@ -289,7 +289,7 @@ def test_an_audition_is_recorded_as_a_session_is(name, with_audio, tmp_path):
     recorder = CostlessRecorder("x")
     writer = TraceWriter(file, "x", clock, with_audio=with_audio)
     with contextlib.suppress(VoiceError):
-        audition.audition(
+        simulate.audition(
             script.source(clock), clock=clock, policy=AT_ONCE, observers=[recorder, writer]
         )
     run = replay(reread(file.getvalue(), tmp_path), AT_ONCE)

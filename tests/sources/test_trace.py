@@ -6,7 +6,7 @@ import pytest
 
 from tests.bench.scripts import AT_ONCE
 from tests.session.fakes import FakeClock, Watcher, settings, sound
-from voicecli.bench.audition import audition
+from voicecli.bench.simulate import audition
 from voicecli.clock import SystemClock, VirtualClock
 from voicecli.errors import ConfigError, NetworkError, RateLimited, SourceError
 from voicecli.session import Session

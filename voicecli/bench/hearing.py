@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from voicecli.bench.audition import audition
 from voicecli.bench.baseline import WholeFile
+from voicecli.bench.simulate import audition
 from voicecli.bench.speech import SpeechRun
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus, VoiceError

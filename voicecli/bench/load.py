@@ -33,7 +33,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from voicecli.bench.audition import audition
+from voicecli.bench.simulate import audition
 from voicecli.clock import SystemClock
 from voicecli.codecs.decoding.auto import preload
 from voicecli.codecs.formats import CODECS

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio.pcm import AudioFormat, Pcm
-from voicecli.bench.audition import CostlessRecorder, IdealHearing
+from voicecli.bench.simulate import CostlessRecorder, IdealHearing
 from voicecli.bench.speech import SpeechRun
 from voicecli.clock import VirtualClock
 from voicecli.errors import BadResponse, DeviceError, SourceError

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.bench.page.heard import answer, jittery, steady, unheard
 from tests.session.fakes import FakeClock, ScriptedSource, sound
-from voicecli.bench.audition import audition
 from voicecli.bench.page.curves import Curves, Gap, median_run, thinned, worst_run
+from voicecli.bench.simulate import audition
 from voicecli.bench.speech import SpeechRun
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 

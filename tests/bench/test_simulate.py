@@ -10,9 +10,9 @@ import pytest
 from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Heard, by_session, split
 from tests.session.fakes import FORMAT, FakeClock, ScriptedSource, Watcher, cut_off, sound
 from voicecli.audio.pcm import Pcm
-from voicecli.bench import audition as module
-from voicecli.bench.audition import audition
+from voicecli.bench import simulate as module
 from voicecli.bench.parts.sound import clip
+from voicecli.bench.simulate import audition
 from voicecli.clock import SystemClock, VirtualClock
 from voicecli.codecs.decoding import auto
 from voicecli.errors import (
