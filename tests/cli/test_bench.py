@@ -162,11 +162,11 @@ def test_a_cold_start_goes_over_the_network_too(house, server):
 
 def test_no_key_of_another_server_s_reaches_our_own(house, monkeypatch):
     """A cold start asks the server of our own with no key of anybody's."""
-    from voicecli.bench import hearing
+    from voicecli.bench import runners
 
     seen = []
 
-    class Noted(hearing.Cold):
+    class Noted(runners.Cold):
         def hear(self, request, observers):
             seen.append(self.env)
             return super().hear(request, observers)

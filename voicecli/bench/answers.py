@@ -17,7 +17,7 @@ from voicecli.errors import VoiceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from voicecli.bench.hearing import Hearing
+    from voicecli.bench.runners import Hearing
     from voicecli.request import SpeechRequest
 
     Listening = contextlib.AbstractContextManager[Sequence[object]]

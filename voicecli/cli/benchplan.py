@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 from voicecli.bench import answers
 from voicecli.bench.answers import COLD, REPLAYED, STREAMED, WHOLE_FILE, Observe, Way
 from voicecli.bench.case import Case, Measured
-from voicecli.bench.hearing import Cold, Live, Simulated, Told
 from voicecli.bench.ownserver import OwnServer
 from voicecli.bench.replay import replay
+from voicecli.bench.runners import Cold, Live, Simulated, Told
 from voicecli.bench.speech import readings
 from voicecli.cli.journal import Journal
 from voicecli.cli.output import tell
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from voicecli.bench.hearing import Hearing
+    from voicecli.bench.runners import Hearing
     from voicecli.bench.speech import SpeechRun
     from voicecli.cli.wishes import Wishes
     from voicecli.config.file import Config

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
-from voicecli.bench import hearing as module
-from voicecli.bench.hearing import Cold, Live, Simulated
+from voicecli.bench import runners as module
+from voicecli.bench.runners import Cold, Live, Simulated
 from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import BadResponse, ExitStatus, NetworkError, VoiceError
 from voicecli.playback.output import SpeakerSettings
