@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from voicecli.bench.baseline import WholeFile
 from voicecli.bench.simulate import audition
 from voicecli.bench.speech import SpeechRun
+from voicecli.bench.whole_file import WholeFile
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus, VoiceError
 from voicecli.session import Session, SessionSettings

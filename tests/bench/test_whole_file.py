@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.support.tones import encode, tone
-from voicecli.bench import baseline as module
-from voicecli.bench.baseline import GULP_BYTES, WholeFile
+from voicecli.bench import whole_file as module
 from voicecli.bench.simulate import audition
+from voicecli.bench.whole_file import GULP_BYTES, WholeFile
 from voicecli.clock import SystemClock
 from voicecli.errors import BadResponse, CorruptStream, NetworkError, UnsupportedFormat
 from voicecli.playback.policy import BufferPolicy
