@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 from voicecli.bench import answers
 from voicecli.bench.answers import COLD, REPLAYED, STREAMED, WHOLE_FILE, Observe, Way
 from voicecli.bench.case import Case, Measured
-from voicecli.bench.ownserver import OwnServer
+from voicecli.bench.local_server import OwnServer
 from voicecli.bench.replay import replay
 from voicecli.bench.runners import Cold, Live, Simulated, Told
 from voicecli.bench.speech import readings

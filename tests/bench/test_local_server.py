@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from voicecli.bench import ownserver as module
-from voicecli.bench.ownserver import OwnServer
+from voicecli.bench import local_server as module
+from voicecli.bench.local_server import OwnServer
 from voicecli.errors import NetworkError
 
 
@@ -29,7 +29,7 @@ def test_it_answers_and_is_gone_afterwards():
 
 def test_it_ends_with_one_that_was_killed_and_could_not_end_it():
     script = (
-        "from voicecli.bench.ownserver import OwnServer\n"
+        "from voicecli.bench.local_server import OwnServer\n"
         "with OwnServer() as server: print(server.url, server._process.pid, flush=True); input()"
     )
     with subprocess.Popen(
