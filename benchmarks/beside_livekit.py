@@ -179,7 +179,7 @@ def make_clip(folder: Path, codec: str, seconds: int) -> Path:
 
 def sound(seconds: int):  # noqa: ANN201  an array
     """What the clips hold."""
-    from voicecli.bench.parts.sound import speech_like  # noqa: PLC0415  as above
+    from voicecli.bench.components.sound import speech_like  # noqa: PLC0415  as above
 
     return speech_like(float(seconds), CLIP_RATE_HZ)
 

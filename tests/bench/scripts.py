@@ -14,7 +14,7 @@ from tests.session.fakes import (
     cut_off,
     sound,
 )
-from voicecli.bench.parts.sound import clip
+from voicecli.bench.components.sound import clip
 from voicecli.bench.simulate import CostlessRecorder
 from voicecli.codecs.decoding.auto import AutoDecoder
 from voicecli.playback.output import SpeakerSettings

@@ -14,7 +14,7 @@ from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Script, by_session
 from tests.session.fakes import FakeClock, ScriptedSource, cut_off, sound
 from tests.telemetry.trace.traces import Recorded, traces
 from voicecli.bench import simulate
-from voicecli.bench.parts.sound import clip
+from voicecli.bench.components.sound import clip
 from voicecli.bench.replay import replay
 from voicecli.bench.simulate import CostlessRecorder
 from voicecli.errors import NetworkError, VoiceError

@@ -6,7 +6,7 @@ import pytest
 
 from tests.bench.made import outcome
 from voicecli import __version__
-from voicecli.bench.parts import decode, encode, source
+from voicecli.bench.components import decode, encode, source
 from voicecli.bench.report import Column, as_csv, as_json, failures, number, table
 from voicecli.errors import DeviceError, NetworkError
 

@@ -11,7 +11,7 @@ from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Heard, by_session, s
 from tests.session.fakes import FORMAT, FakeClock, ScriptedSource, Watcher, cut_off, sound
 from voicecli.audio.pcm import Pcm
 from voicecli.bench import simulate as module
-from voicecli.bench.parts.sound import clip
+from voicecli.bench.components.sound import clip
 from voicecli.bench.simulate import audition
 from voicecli.clock import SystemClock, VirtualClock
 from voicecli.codecs.decoding import auto

@@ -110,7 +110,7 @@ def test_help_with_examples(house, name):
 
 
 def test_choices_are_those_of_the_benchmarks():
-    from voicecli.bench.parts import decode, encode, source
+    from voicecli.bench.components import decode, encode, source
     from voicecli.cli import parts
 
     defaults = {name: getattr(parts, name).__defaults__ for name in ("encode", "decode", "source")}

@@ -141,7 +141,7 @@ def encode(
     Speech-like sound of 24 kHz, mono, goes through AudioStreamEncoder as a voice
     agent would push it. Exits with 0 where every run went well.
     """
-    from voicecli.bench.parts import encode as bench  # noqa: PLC0415  numpy, av
+    from voicecli.bench.components import encode as bench  # noqa: PLC0415  numpy, av
 
     settings = bench.EncodeSettings(duration_s=seconds, pace=pace)
     cases = bench.cases(formats, frame_ms, mode, settings)
@@ -181,7 +181,7 @@ def decode(
     Each clip is what `voicecli bench encode` makes, pushed as fast as it is taken.
     Exits with 0 where every run went well.
     """
-    from voicecli.bench.parts import decode as bench  # noqa: PLC0415  numpy, av
+    from voicecli.bench.components import decode as bench  # noqa: PLC0415  numpy, av
 
     settings = bench.DecodeSettings(duration_s=seconds, to_rate_hz=rate)
     cases = bench.cases(formats, chunk, settings)
@@ -230,7 +230,7 @@ def source(
 
     It takes as long as the sound lasts. Exits with 6 without a usable device.
     """
-    from voicecli.bench.parts import source as bench  # noqa: PLC0415  numpy
+    from voicecli.bench.components import source as bench  # noqa: PLC0415  numpy
 
     settings = bench.SourceSettings(duration_s=seconds, device=device)
     cases = bench.cases(queue_ms, frame_ms, producer, settings)
@@ -262,7 +262,7 @@ def policy(
     Made-up answers of several kinds of servers are played, in no time, with fixed
     buffers and with `auto`, on its first run and after some.
     """
-    from voicecli.bench.parts import policy as bench  # noqa: PLC0415
+    from voicecli.bench.components import policy as bench  # noqa: PLC0415
 
     servers = among(*bench.SERVERS)(server or list(bench.SERVERS))
     settings = bench.PolicySettings(traces=traces, seed=seed)

@@ -121,7 +121,7 @@ class AdaptivePolicy:
 
     ``history`` holds the ``needed_prebuffer`` of past runs of the same kind, in
     seconds, newest last. All other figures are settings; the simulation in
-    `voicecli.bench.parts.policy` shows what they trade.
+    `voicecli.bench.components.policy` shows what they trade.
 
     - ``start_s``: audio that must be there in any case.
     - ``unsure_s``: wait where nothing is known yet and audio comes hardly

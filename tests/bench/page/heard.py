@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from voicecli.bench.parts.policy import paced
+from voicecli.bench.components.policy import paced
 from voicecli.bench.speech import SpeechRun
 from voicecli.playback.ideal import IdealPlayer
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.bench.parts.decode import COLUMNS, DecodeSettings, cases
-from voicecli.bench.parts.sound import clip
+from voicecli.bench.components.decode import COLUMNS, DecodeSettings, cases
+from voicecli.bench.components.sound import clip
 from voicecli.codecs import CODECS
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voicecli.bench.case import Case
-from voicecli.bench.parts.sound import clip
+from voicecli.bench.components.sound import clip
 from voicecli.bench.report import Column
 from voicecli.streams import AudioStreamDecoder
 

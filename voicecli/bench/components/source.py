@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voicecli.bench.case import Case
-from voicecli.bench.parts.sound import speech_like
+from voicecli.bench.components.sound import speech_like
 from voicecli.bench.report import Column
 from voicecli.streams import AudioFrame, AudioSource
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.bench.parts.encode import COLUMNS, EncodeSettings, cases
+from voicecli.bench.components.encode import COLUMNS, EncodeSettings, cases
 
 FAST = EncodeSettings(duration_s=0.5, pace=100.0)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from voicecli.bench.parts.policy import (
+from voicecli.bench.components.policy import (
     RATE_HZ,
     RULES,
     SERVERS,

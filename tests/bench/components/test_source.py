@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.bench.parts import source as module
-from voicecli.bench.parts.source import COLUMNS, SourceSettings, cases
+from voicecli.bench.components import source as module
+from voicecli.bench.components.source import COLUMNS, SourceSettings, cases
 from voicecli.streams import AudioSource
 
 SHORT = SourceSettings(duration_s=0.2)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voicecli.bench.parts.sound import clip, speech_like
+from voicecli.bench.components.sound import clip, speech_like
 from voicecli.codecs import CODECS
 from voicecli.streams import decode_stream
 
