@@ -18,8 +18,8 @@ from tests.cli.test_progress import on_a_terminal
 from tests.support.cli import Cli
 from tests.support.speech_server import Clip, Reply, SpeechServer, clips_of, error
 from tests.support.tones import CONTENT_TYPES, encode, tone
-from voicecli.cli import bench as module
 from voicecli.cli import measuring
+from voicecli.cli.bench.command import command as module
 from voicecli.cli.wishes import DEFAULT_TEXT
 
 PACE = "at the pace of sound\n"

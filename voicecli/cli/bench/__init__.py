@@ -1,0 +1,1 @@
+"""``voicecli bench``: options → plan → run → report."""
