@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from voicecli.bench import answers, comparison, ranking, report
 from voicecli.bench.case import Outcome
 from voicecli.cli import benchplan
-from voicecli.cli import wishes as checked
+from voicecli.cli.bench import options as checked
 from voicecli.cli.measuring import dying_of, exit_status, show, take, terminable
 from voicecli.cli.output import print_json, print_text, tell
 from voicecli.cli.settings import buffer_policy
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from voicecli.bench.comparison import Difference
     from voicecli.bench.speech import SpeechRun
-    from voicecli.cli.wishes import Wishes
+    from voicecli.cli.bench.options import Wishes
     from voicecli.config.file import Config
 
 

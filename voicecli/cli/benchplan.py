@@ -14,11 +14,11 @@ from voicecli.bench.local_server import OwnServer
 from voicecli.bench.replay import replay
 from voicecli.bench.runners import Cold, Live, Simulated, Told
 from voicecli.bench.speech import readings
+from voicecli.cli.bench.options import DEFAULT_DEVICE
 from voicecli.cli.journal import Journal
 from voicecli.cli.output import tell
 from voicecli.cli.running import new_run_id
 from voicecli.cli.settings import buffer_policy
-from voicecli.cli.wishes import DEFAULT_DEVICE
 from voicecli.clock import SystemClock
 from voicecli.config.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import SaveError, SourceError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from voicecli.bench.runners import Hearing
     from voicecli.bench.speech import SpeechRun
-    from voicecli.cli.wishes import Wishes
+    from voicecli.cli.bench.options import Wishes
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
 

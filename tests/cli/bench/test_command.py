@@ -20,7 +20,7 @@ from tests.support.speech_server import Clip, Reply, SpeechServer, clips_of, err
 from tests.support.tones import CONTENT_TYPES, encode, tone
 from voicecli.cli import measuring
 from voicecli.cli.bench.command import command as module
-from voicecli.cli.wishes import DEFAULT_TEXT
+from voicecli.cli.bench.options import DEFAULT_TEXT
 
 PACE = "at the pace of sound\n"
 FAST = ("--simulate", "--runs", "2", "--warmup", "0")

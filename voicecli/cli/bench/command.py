@@ -211,8 +211,8 @@ def bench(
     if ctx.invoked_subcommand is not None:
         _refuse_options(ctx)
         return
+    from voicecli.cli.bench.options import Wishes  # noqa: PLC0415  as above
     from voicecli.cli.benching import run_bench  # noqa: PLC0415  session, numpy
-    from voicecli.cli.wishes import Wishes  # noqa: PLC0415  as above
 
     wishes = Wishes(
         formats=completion.FORMATS if ALL in formats else tuple(dict.fromkeys(formats)),
