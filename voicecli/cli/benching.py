@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.bench import answers, comparison, ranking, report
 from voicecli.bench.case import Outcome
-from voicecli.cli import benchplan
 from voicecli.cli.bench import options as checked
+from voicecli.cli.bench import plan
 from voicecli.cli.measuring import dying_of, exit_status, show, take, terminable
 from voicecli.cli.output import print_json, print_text, tell
 from voicecli.cli.settings import buffer_policy
@@ -85,10 +85,10 @@ def _measure(wishes: Wishes, config: Config) -> _Measurement:
     with contextlib.ExitStack() as stack:
         # A server of our own must not outlive us.
         stack.enter_context(terminable(dying_of))
-        recording = benchplan.recording(wishes)
+        recording = plan.recording(wishes)
         device = checked.device(wishes, config)
-        found = benchplan.servers(wishes, config, stack)
-        plan = benchplan.Plan(wishes, config, device, benchplan.proxy(wishes, stack), stack)
+        found = plan.servers(wishes, config, stack)
+        plan = plan.Plan(wishes, config, device, plan.proxy(wishes, stack), stack)
         ways = [way for server in found for way in plan.ways(server)]
         references = plan.references(found, texts)
         outcomes = [Outcome(case) for case in answers.cases(ways, texts, recording)]
@@ -112,7 +112,7 @@ def _measure(wishes: Wishes, config: Config) -> _Measurement:
 
 def _replay(wishes: Wishes, config: Config) -> _Measurement:
     buffer_ms = config.buffer_ms if wishes.buffer_ms is None else wishes.buffer_ms
-    cases = benchplan.replays(wishes.replay, buffer_policy(buffer_ms))
+    cases = plan.replays(wishes.replay, buffer_policy(buffer_ms))
     outcomes = [Outcome(case) for case in cases]
     interrupted = take(outcomes, 1, 0, quiet=wishes.quiet)  # another run would be the same
     settings = {"runs": 1, "warmups": 0, "simulate": True, "buffer_ms": buffer_ms}

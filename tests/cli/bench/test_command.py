@@ -171,7 +171,7 @@ def test_no_key_of_another_server_s_reaches_our_own(house, monkeypatch):
             seen.append(self.env)
             return super().hear(request, observers)
 
-    monkeypatch.setattr("voicecli.cli.benchplan.Cold", Noted)
+    monkeypatch.setattr("voicecli.cli.bench.plan.Cold", Noted)
     monkeypatch.setenv("VOICECLI_API_KEY", "sk-another-server-s")
     argv = ("--cold", "--device", "null", "--runs", "1", "--warmup", "0", "--text", "Hi.")
     assert house.run("bench", *argv, "--base-url", "builtin", "--format", "pcm").status == 0
