@@ -212,7 +212,7 @@ def bench(
         _refuse_options(ctx)
         return
     from voicecli.cli.bench.options import Wishes  # noqa: PLC0415  as above
-    from voicecli.cli.benching import run_bench  # noqa: PLC0415  session, numpy
+    from voicecli.cli.bench.run import run_bench  # noqa: PLC0415  session, numpy
 
     wishes = Wishes(
         formats=completion.FORMATS if ALL in formats else tuple(dict.fromkeys(formats)),
