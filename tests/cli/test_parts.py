@@ -4,8 +4,8 @@ import pytest
 
 from tests.cli.test_progress import on_a_terminal
 from tests.support.cli import Cli
-from voicecli.cli import measuring
 from voicecli.cli import parts as module
+from voicecli.cli.bench import rounds
 from voicecli.cli.help import examples
 
 ENCODE = ("bench", "encode", "--seconds", "0.2", "--pace", "100", "--runs", "1", "--warmup", "0")
@@ -81,13 +81,13 @@ def test_usage_is_2(house, argv):
 
 
 def test_an_interrupt_shows_what_there_is_and_is_130(house, monkeypatch):
-    run_rounds = measuring.run_rounds
+    run_rounds = rounds.run_rounds
 
     def interrupted(*args, **settings):
         run_rounds(*args, **settings)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(measuring, "run_rounds", interrupted)
+    monkeypatch.setattr(rounds, "run_rounds", interrupted)
     told = house.run(*DECODE, "--format", "wav", "--json")
     assert told.status == 130
     assert (told.json["interrupted"], told.json["ok"]) == (True, False)

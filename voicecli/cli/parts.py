@@ -9,8 +9,8 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 import typer
 
 from voicecli.cli import completion, options
+from voicecli.cli.bench.rounds import Benchmark, run_benchmark
 from voicecli.cli.help import TELLING
-from voicecli.cli.measuring import Benchmark, run_benchmark
 
 MEASURING = "Measuring"
 

@@ -18,7 +18,7 @@ from tests.cli.test_progress import on_a_terminal
 from tests.support.cli import Cli
 from tests.support.speech_server import Clip, Reply, SpeechServer, clips_of, error
 from tests.support.tones import CONTENT_TYPES, encode, tone
-from voicecli.cli import measuring
+from voicecli.cli.bench import rounds
 from voicecli.cli.bench.command import command as module
 from voicecli.cli.bench.options import DEFAULT_TEXT
 
@@ -491,13 +491,13 @@ def test_a_signal_before_the_first_run_leaves_nothing_behind(tmp_path, number, s
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_shows_what_there_is(house, server, monkeypatch, number):
-    run_rounds = measuring.run_rounds
+    run_rounds = rounds.run_rounds
 
     def interrupted(*args, **settings):
         run_rounds(*args, **settings)
         os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(measuring, "run_rounds", interrupted)
+    monkeypatch.setattr(rounds, "run_rounds", interrupted)
     told = bench(house, server, *FAST, "--format", "wav", "--json")
     assert told.status == 130
     assert (told.json["interrupted"], told.json["cases"][0]["runs"]) == (True, 2)
@@ -532,7 +532,7 @@ def test_json_is_one_object_without_nan(house, server):
 def test_what_nohup_wished_stands():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with measuring.terminable(measuring.dying_of):
+        with rounds.terminable(rounds.dying_of):
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -11,7 +11,7 @@ from voicecli.bench import answers, comparison, ranking, report
 from voicecli.bench.case import Outcome
 from voicecli.cli.bench import options as checked
 from voicecli.cli.bench import plan
-from voicecli.cli.measuring import dying_of, exit_status, show, take, terminable
+from voicecli.cli.bench.rounds import dying_of, exit_status, show, take, terminable
 from voicecli.cli.output import print_json, print_text, tell
 from voicecli.cli.settings import buffer_policy
 from voicecli.config.file import find_config
