@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from voicecli.cli import completion, options
+from voicecli.cli.bench.components import MEASURING, PARTS, Json, Runs, Warmup, among
 from voicecli.cli.help import SOUND, TELLING, VOICE, Command, Group, examples
-from voicecli.cli.parts import MEASURING, PARTS, Json, Runs, Warmup, among
 
 ALL = "all"
 DEFAULT_FORMAT = "opus"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.test_progress import on_a_terminal
 from tests.support.cli import Cli
-from voicecli.cli import parts as module
+from voicecli.cli.bench import components as module
 from voicecli.cli.bench import rounds
 from voicecli.cli.help import examples
 
@@ -111,9 +111,11 @@ def test_help_with_examples(house, name):
 
 def test_choices_are_those_of_the_benchmarks():
     from voicecli.bench.components import decode, encode, source
-    from voicecli.cli import parts
+    from voicecli.cli.bench import components
 
-    defaults = {name: getattr(parts, name).__defaults__ for name in ("encode", "decode", "source")}
+    defaults = {
+        name: getattr(components, name).__defaults__ for name in ("encode", "decode", "source")
+    }
     assert list(encode.FRAMES_MS) in defaults["encode"]
     assert list(encode.MODES) in defaults["encode"]
     assert list(decode.CHUNKS_BYTES) in defaults["decode"]
