@@ -15,7 +15,7 @@ from voicecli.cli.help import ARGUMENTS, PATIENCE, VOICE
 from voicecli.cli.output import tell
 from voicecli.cli.running import Records, failing_as_json, run_session
 from voicecli.cli.settings import check_folder, playback_settings
-from voicecli.cli.spoken import spoken_text, unicode_of
+from voicecli.cli.text_input import spoken_text, unicode_of
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
 from voicecli.playback.history import History, Kind

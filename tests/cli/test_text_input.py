@@ -7,8 +7,8 @@ import pytest
 import typer
 
 from tests.cli.test_say import Stdin
-from voicecli.cli import spoken
-from voicecli.cli.spoken import spoken_text, unicode_of
+from voicecli.cli import text_input
+from voicecli.cli.text_input import spoken_text, unicode_of
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_mark_alone_is_no_text(of_pipe):
         ("می\u200cخواهم 👩\u200d🚀", "می\u200cخواهم 👩\u200d🚀"),
     ],
 )
-def test_what_is_written_for_a_terminal_is_not_spoken(of_pipe, said, spoken):
+def test_what_is_written_for_a_terminal_is_not_spoken(of_pipe, said, text_input):
     assert spoken_text([said], None) == spoken
     assert of_pipe(said.encode()) == spoken
 
@@ -75,7 +75,7 @@ def test_what_the_locale_could_not_decode_is_replaced():
 
 
 def test_what_never_ends_is_refused(of_pipe, monkeypatch):
-    monkeypatch.setattr(spoken, "_MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(text_input, "_MOST_BYTES", 1 << 20)
     with pytest.raises(typer.BadParameter, match="standard input holds more than 1 MB"):
         of_pipe(b"y\n" * (1 << 20))
     with pytest.raises(typer.BadParameter, match="/dev/zero holds more than 1 MB"):
@@ -83,5 +83,5 @@ def test_what_never_ends_is_refused(of_pipe, monkeypatch):
 
 
 def test_as_much_as_is_read_is_spoken(of_pipe, monkeypatch):
-    monkeypatch.setattr(spoken, "_MOST_BYTES", 4)
+    monkeypatch.setattr(text_input, "_MOST_BYTES", 4)
     assert of_pipe(b"four") == "four"
