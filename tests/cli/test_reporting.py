@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.speech_server import Reply
 from voicecli.cli import reporting
-from voicecli.cli.journal import Journal
+from voicecli.cli.line_file import Journal
 from voicecli.cli.reporting import report
 from voicecli.cli.running import Records
 from voicecli.errors import DeviceError, ExitStatus, NetworkError, SaveError

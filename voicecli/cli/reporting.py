@@ -13,7 +13,7 @@ from voicecli.telemetry.metrics import describe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from voicecli.cli.journal import Journal
+    from voicecli.cli.line_file import Journal
     from voicecli.cli.running import Records
     from voicecli.errors import VoiceError
     from voicecli.recording.saver import Saver

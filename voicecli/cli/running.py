@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from voicecli.cli.journal import Journal
 from voicecli.cli.launch import process_started_at
+from voicecli.cli.line_file import Journal
 from voicecli.cli.output import defect, print_json, tell
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.clock import SystemClock

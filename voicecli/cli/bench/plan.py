@@ -15,7 +15,7 @@ from voicecli.bench.replay import replay
 from voicecli.bench.runners import Cold, Live, Simulated, Told
 from voicecli.bench.speech import readings
 from voicecli.cli.bench.options import DEFAULT_DEVICE
-from voicecli.cli.journal import Journal
+from voicecli.cli.line_file import Journal
 from voicecli.cli.output import tell
 from voicecli.cli.running import new_run_id
 from voicecli.cli.settings import buffer_policy

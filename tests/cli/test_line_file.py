@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from voicecli.cli.journal import Journal
+from voicecli.cli.line_file import Journal
 
 
 def test_lines_are_in_the_file_at_once(tmp_path):
