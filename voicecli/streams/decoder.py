@@ -22,13 +22,13 @@ from time import perf_counter, thread_time
 from typing import TYPE_CHECKING
 
 from voicecli.streams.backlog import JOINED_BYTES, Backlog, Turn
+from voicecli.streams.base import Stage, State
 from voicecli.streams.buffer import BufferFull, StreamClosed
 from voicecli.streams.doorbell import Doorbell
 from voicecli.streams.executor import pass_budget, shared_executor
 from voicecli.streams.frame import AudioFrame
 from voicecli.streams.framedecoder import FrameDecoder
 from voicecli.streams.ration import MOST_TURN_BYTES, TASK_S, TURN_S, Ration
-from voicecli.streams.stage import Stage, State
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

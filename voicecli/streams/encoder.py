@@ -20,11 +20,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from voicecli.codecs.encoding import Encoded, make_encoder
+from voicecli.streams.base import Stage, State
 from voicecli.streams.buffer import BufferFull, StreamClosed
 from voicecli.streams.executor import shared_executor
 from voicecli.streams.frame import as_frame
 from voicecli.streams.framequeue import FrameQueue
-from voicecli.streams.stage import Stage, State
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

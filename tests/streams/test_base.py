@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.streams.manual import settle
-from voicecli.streams.stage import Stage, State
+from voicecli.streams.base import Stage, State
 
 
 class Letters(Stage[str]):
