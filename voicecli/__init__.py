@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.codecs.decoding.auto import AutoDecoder, make_decoder
     from voicecli.errors import VoiceError
-    from voicecli.playback.output import SpeakerSettings
+    from voicecli.playback.output import OutputSettings
     from voicecli.recording.saver import Saver
     from voicecli.request import SpeechRequest
     from voicecli.session import Session, SessionResult, SessionSettings
@@ -37,13 +37,13 @@ __all__ = [
     "BuiltinSource",
     "FileSource",
     "OpenAISource",
+    "OutputSettings",
     "Pcm",
     "Recorder",
     "Saver",
     "Session",
     "SessionResult",
     "SessionSettings",
-    "SpeakerSettings",
     "SpeechClient",
     "SpeechRequest",
     "VoiceCache",
@@ -64,7 +64,7 @@ _HOMES = {
     "Session": "session",
     "SessionResult": "session",
     "SessionSettings": "session",
-    "SpeakerSettings": "playback.output",
+    "OutputSettings": "playback.output",
     "SpeechClient": "sources.client",
     "SpeechRequest": "request",
     "VoiceCache": "sources.voicecache",

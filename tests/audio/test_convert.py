@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicecli.audio.convert import Conformer
+from voicecli.audio.convert import SampleConverter
 from voicecli.audio.pcm import AudioFormat, Pcm
 
 MONO = AudioFormat(24_000, 1)
@@ -26,16 +26,16 @@ def int16(*rows):
 
 
 def convert(samples, target, rate_hz=24_000, **settings):
-    (converted,) = Conformer(target, **settings).convert(Pcm(samples, rate_hz))
+    (converted,) = SampleConverter(target, **settings).convert(Pcm(samples, rate_hz))
     assert converted.flags.c_contiguous
     assert converted.dtype == target.sample_type
     return converted
 
 
-def whole(conformer, *blocks):
+def whole(converter, *blocks):
     """All of some blocks, to the last sample."""
-    pieces = [piece for block in blocks for piece in conformer.convert(block)]
-    return np.concatenate([*pieces, *conformer.flush()])
+    pieces = [piece for block in blocks for piece in converter.convert(block)]
+    return np.concatenate([*pieces, *converter.flush()])
 
 
 def crossings(samples):
@@ -48,10 +48,10 @@ def crossings(samples):
 def test_what_is_right_already_is_handed_on_itself(target):
     received = np.zeros((480, target.channels), target.sample_type)
     received.flags.writeable = False  # as a view of bytes is
-    conformer = Conformer(target)
-    (out,) = conformer.convert(Pcm(received, 24_000))
+    converter = SampleConverter(target)
+    (out,) = converter.convert(Pcm(received, 24_000))
     assert out is received
-    assert conformer.flush() == []
+    assert converter.flush() == []
 
 
 def test_mono_is_the_same_in_every_channel():
@@ -104,7 +104,7 @@ def test_resampling_keeps_the_length(from_hz, to_hz, cuts, kind, channels):
     source = tone(sum(cuts), from_hz, channels=channels, dtype=kind)
     edges = np.cumsum([0, *cuts])
     blocks = [Pcm(source[a:b], from_hz) for a, b in pairwise(edges)]
-    out = whole(Conformer(AudioFormat(to_hz, channels, kind)), *blocks)
+    out = whole(SampleConverter(AudioFormat(to_hz, channels, kind)), *blocks)
     assert out.dtype == kind
     assert out.shape[1] == channels
     assert out.shape[0] == -(-sum(cuts) * to_hz // from_hz)
@@ -115,7 +115,7 @@ def test_resampling_keeps_the_length(from_hz, to_hz, cuts, kind, channels):
 def test_resampling_keeps_pitch_level_and_phase(from_hz, target):
     source = tone(from_hz, from_hz, hz=440.25)
     blocks = [Pcm(source[i : i + 700], from_hz) for i in range(0, from_hz, 700)]
-    out = whole(Conformer(target), *blocks)
+    out = whole(SampleConverter(target), *blocks)
     assert crossings(out) == crossings(source) == 440
     expected = tone(target.rate_hz, target.rate_hz, 440.25, target.channels, target.sample_type)
     full_scale = 32768 if target.sample_type == "int16" else 1
@@ -127,49 +127,49 @@ def test_resampling_keeps_pitch_level_and_phase(from_hz, target):
 def test_split_of_the_blocks_is_not_heard():
     source = tone(9000, 24_000)
     target = AudioFormat(44_100, 1)
-    once = whole(Conformer(target), Pcm(source, 24_000))
+    once = whole(SampleConverter(target), Pcm(source, 24_000))
     pieces = [Pcm(source[i : i + 333], 24_000) for i in range(0, 9000, 333)]
-    assert np.array_equal(whole(Conformer(target), *pieces), once)
+    assert np.array_equal(whole(SampleConverter(target), *pieces), once)
 
 
 def test_rate_that_changes_on_the_way_loses_nothing():
-    conformer = Conformer(AudioFormat(24_000, 1))
+    converter = SampleConverter(AudioFormat(24_000, 1))
     stretches = [(16_000, 8000), (24_000, 12_000), (48_000, 24_000), (48_000, 24_000)]
     blocks = [Pcm(tone(frames, hz), hz) for hz, frames in stretches]
-    out = whole(conformer, *blocks)
+    out = whole(converter, *blocks)
     assert out.shape[0] == 4 * 12_000
     assert crossings(out) == pytest.approx(4 * 220, abs=4)
 
 
 def test_leftovers_come_before_the_next_stretch():
-    conformer = Conformer(MONO)
-    conformer.convert(Pcm(tone(1000, 48_000, level=0.5), 48_000))
+    converter = SampleConverter(MONO)
+    converter.convert(Pcm(tone(1000, 48_000, level=0.5), 48_000))
     marker = int16(*[[30_000]] * 10)
-    *leftovers, last = conformer.convert(Pcm(marker, 24_000))
+    *leftovers, last = converter.convert(Pcm(marker, 24_000))
     assert last is marker
     assert sum(map(len, leftovers)) > 0
-    assert conformer.flush() == []
+    assert converter.flush() == []
 
 
 def test_flush_gives_what_is_left_once_and_the_conformer_goes_on():
-    conformer = Conformer(MONO)
-    first = whole(conformer, Pcm(tone(4800, 48_000), 48_000))
-    assert conformer.flush() == []
-    assert np.array_equal(whole(conformer, Pcm(tone(4800, 48_000), 48_000)), first)
+    converter = SampleConverter(MONO)
+    first = whole(converter, Pcm(tone(4800, 48_000), 48_000))
+    assert converter.flush() == []
+    assert np.array_equal(whole(converter, Pcm(tone(4800, 48_000), 48_000)), first)
 
 
 @pytest.mark.parametrize("channels", [3, 6])
 def test_many_channels_are_resampled_each_by_itself(channels):
     source = np.zeros((4800, channels), np.int16)
     source[:, -1] = tone(4800, 24_000)[:, 0]
-    out = whole(Conformer(AudioFormat(48_000, channels)), Pcm(source, 24_000))
+    out = whole(SampleConverter(AudioFormat(48_000, channels)), Pcm(source, 24_000))
     assert not out[:, :-1].any()
     assert crossings(out[:, -1:]) == crossings(source[:, -1:])
 
 
 def test_channels_type_volume_and_rate_at_once():
     wave = tone(4800, 48_000, channels=2, dtype="float32", level=0.5)
-    out = whole(Conformer(MONO, volume=0.5), Pcm(wave, 48_000))
+    out = whole(SampleConverter(MONO, volume=0.5), Pcm(wave, 48_000))
     assert out.dtype == np.int16
     assert out.shape[0] == pytest.approx(2400, abs=1)
     assert np.abs(out).max() == pytest.approx(0.25 * 32768, rel=0.01)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.codecs.encoding.sounds import sound, split
-from voicecli.audio.resample import RateConverter
+from voicecli.audio.resample import Resampler
 
 
 def converted(converter, pieces):
@@ -26,20 +26,16 @@ def converted(converter, pieces):
 def test_the_length_is_exact_and_the_cutting_makes_no_difference(rates, frames, points):
     from_hz, to_hz = rates
     samples = sound(frames, from_hz, dtype=np.float32)
-    whole = converted(RateConverter(from_hz, to_hz, 1), [samples])
+    whole = converted(Resampler(from_hz, to_hz, 1), [samples])
     assert len(whole) == -(-frames * to_hz // from_hz)
-    assert np.array_equal(
-        converted(RateConverter(from_hz, to_hz, 1), split(samples, points)), whole
-    )
+    assert np.array_equal(converted(Resampler(from_hz, to_hz, 1), split(samples, points)), whole)
 
 
 @pytest.mark.parametrize(
     ("from_hz", "to_hz"), [(96_000, 48_000), (44_100, 48_000), (22_050, 24_000)]
 )
 def test_the_sound_is_where_and_what_it_was(from_hz, to_hz):
-    got = converted(
-        RateConverter(from_hz, to_hz, 1), [sound(from_hz // 2, from_hz, dtype=np.float32)]
-    )
+    got = converted(Resampler(from_hz, to_hz, 1), [sound(from_hz // 2, from_hz, dtype=np.float32)])
     due = sound(to_hz // 2, to_hz, dtype=np.float32)
     assert np.abs(got - due)[200:-200].max() < 1e-3
 
@@ -55,7 +51,7 @@ def test_it_is_what_av_makes_of_it(channels, kind):
         out.to_ndarray().reshape(-1, channels)
         for out in (*theirs.resample(frame), *theirs.resample(None))
     ]
-    converter = RateConverter(22_050, 16_000, channels, kind)
+    converter = Resampler(22_050, 16_000, channels, kind)
     got = np.concatenate([*converter.put(samples), *converter.rest()])
     assert got.dtype == dtype
     assert np.array_equal(got[: sum(map(len, due))], np.concatenate(due))
@@ -67,7 +63,7 @@ def tasks():
 
 def test_a_converter_has_no_threads():
     before = tasks()
-    kept = [RateConverter(24_000, 48_000, 1) for _ in range(8)]
+    kept = [Resampler(24_000, 48_000, 1) for _ in range(8)]
     for converter in kept:
         converter.put(sound(100, 24_000, dtype=np.float32))
     assert tasks() <= before
@@ -75,7 +71,7 @@ def test_a_converter_has_no_threads():
 
 def test_equal_rates_pass_untouched():
     samples = sound(100, dtype=np.float32)
-    converter = RateConverter(24_000, 24_000, 1)
+    converter = Resampler(24_000, 24_000, 1)
     (out,) = converter.put(samples)
     assert out is samples
     assert converter.rest() == []

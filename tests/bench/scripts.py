@@ -17,7 +17,7 @@ from tests.session.fakes import (
 from voicecli.bench.components.sound import clip
 from voicecli.bench.simulate import CostlessRecorder
 from voicecli.codecs.decoding.auto import AutoDecoder
-from voicecli.playback.output import SpeakerSettings
+from voicecli.playback.output import OutputSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.session import Session, SessionSettings
 from voicecli.session import session as session_module
@@ -102,7 +102,7 @@ def by_session(script, policy, monkeypatch, *, observers=lambda clock: []):
             assert speaker.opened.wait(20)
             speaker.sink.wait_for(frames[number])
 
-    settings = SessionSettings(SpeakerSettings(policy, "null"), FetchLimits(retries=0))
+    settings = SessionSettings(OutputSettings(policy, "null"), FetchLimits(retries=0))
     every = [*heard.observers, *observers(clock)]
     Session(settings, observers=every, clock=clock).run([script.source(clock, until_decoded)])
     return heard

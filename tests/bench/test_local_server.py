@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from voicecli.bench import local_server as module
-from voicecli.bench.local_server import OwnServer
+from voicecli.bench.local_server import LocalServer
 from voicecli.errors import NetworkError
 
 
 def test_it_answers_and_is_gone_afterwards():
-    with OwnServer() as server:
+    with LocalServer() as server:
         with urllib.request.urlopen(f"{server.url}/models", timeout=20) as answer:
             assert json.load(answer)["data"]
         process = server._process
@@ -29,8 +29,8 @@ def test_it_answers_and_is_gone_afterwards():
 
 def test_it_ends_with_one_that_was_killed_and_could_not_end_it():
     script = (
-        "from voicecli.bench.local_server import OwnServer\n"
-        "with OwnServer() as server: print(server.url, server._process.pid, flush=True); input()"
+        "from voicecli.bench.local_server import LocalServer\n"
+        "with LocalServer() as server: print(server.url, server._process.pid, flush=True); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script],
@@ -58,7 +58,7 @@ def test_its_input_is_held_until_it_has_ended(monkeypatch):
         monkeypatch,
         'import time; print(\'{"url": "http://127.0.0.1:1/v1"}\', flush=True); time.sleep(60)',
     )
-    with OwnServer() as server:
+    with LocalServer() as server:
         process, held = server._process, server._process.stdin
         communicate = process.communicate
 
@@ -84,7 +84,7 @@ def stand_in(monkeypatch, script):
 
 def test_one_that_does_not_start_says_why(monkeypatch):
     stand_in(monkeypatch, "import sys; sys.exit('first\\nno voice here')")
-    with pytest.raises(NetworkError, match="did not start: no voice here"), OwnServer():
+    with pytest.raises(NetworkError, match="did not start: no voice here"), LocalServer():
         pass
 
 
@@ -95,7 +95,7 @@ def test_one_that_does_not_end_is_ended(monkeypatch):
         'print(\'{"url": "http://127.0.0.1:1/v1"}\', flush=True); time.sleep(60)',
     )
     monkeypatch.setattr(module, "_PATIENCE_S", 0.1)
-    with OwnServer() as server:
+    with LocalServer() as server:
         assert server.url == "http://127.0.0.1:1/v1"
     assert server._process.returncode == -9
 
@@ -115,7 +115,7 @@ def test_an_interrupt_while_it_starts_leaves_nothing_behind(monkeypatch):
         return process
 
     monkeypatch.setattr(module.subprocess, "Popen", interrupted)
-    server = OwnServer()
+    server = LocalServer()
     with pytest.raises(KeyboardInterrupt), server:
         pass
     assert server._process.returncode is not None
@@ -137,7 +137,7 @@ def test_an_interrupt_in_the_midst_of_starting_it_leaves_nothing_behind(monkeypa
     monkeypatch.setattr(module.subprocess, "Popen", slow)
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
-        with pytest.raises(KeyboardInterrupt), OwnServer():
+        with pytest.raises(KeyboardInterrupt), LocalServer():
             pass
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -149,5 +149,5 @@ def test_one_that_cannot_be_started_is_nothing_to_end(monkeypatch):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(module.subprocess, "Popen", none)
-    with pytest.raises(BlockingIOError), OwnServer():
+    with pytest.raises(BlockingIOError), LocalServer():
         pass

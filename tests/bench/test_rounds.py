@@ -7,7 +7,7 @@ from voicecli.bench.rounds import run_rounds
 from voicecli.errors import DeviceError
 
 
-class Journal:
+class LineFile:
     """Cases that note when they ran, and fail in the runs that they are told to."""
 
     def __init__(self):
@@ -29,7 +29,7 @@ class Journal:
 
 @pytest.fixture
 def journal():
-    return Journal()
+    return LineFile()
 
 
 def test_cases_take_turns_and_warm_ups_do_not_count(journal):

@@ -12,7 +12,7 @@ from voicecli.bench import runners as module
 from voicecli.bench.runners import Cold, Live, Simulated
 from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import BadResponse, ExitStatus, NetworkError, VoiceError
-from voicecli.playback.output import SpeakerSettings
+from voicecli.playback.output import OutputSettings
 from voicecli.playback.policy import BufferPolicy
 from voicecli.request import SpeechRequest
 from voicecli.session import SessionSettings
@@ -20,7 +20,7 @@ from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.client import SpeechClient
 
 SETTINGS = SessionSettings(
-    speaker=SpeakerSettings(policy=BufferPolicy.fixed(0.0), output="null"),
+    speaker=OutputSettings(policy=BufferPolicy.fixed(0.0), output="null"),
     limits=FetchLimits(20.0, 20.0, retries=0),
 )
 

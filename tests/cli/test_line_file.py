@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from voicecli.cli.line_file import Journal
+from voicecli.cli.line_file import LineFile
 
 
 def test_lines_are_in_the_file_at_once(tmp_path):
     path = tmp_path / "log"
-    with Journal(path) as journal:
+    with LineFile(path) as journal:
         assert journal.write("onä\n") == 4
         assert path.read_text("utf-8") == "onä\n"
         journal.flush()
@@ -22,7 +22,7 @@ def test_lines_are_in_the_file_at_once(tmp_path):
 def test_it_appends(tmp_path):
     path = tmp_path / "log"
     for text in ("one\n", "two\n"):
-        with Journal(path) as journal:
+        with LineFile(path) as journal:
             journal.write(text)
     assert path.read_text() == "one\ntwo\n"
 
@@ -30,7 +30,7 @@ def test_it_appends(tmp_path):
 def test_it_begins_anew_where_it_is_told_to(tmp_path):
     path = tmp_path / "log"
     path.write_text("something long\n")
-    with Journal(path, anew=True) as journal:
+    with LineFile(path, anew=True) as journal:
         journal.write("one\n")
         journal.write("two\n")
     assert path.read_text() == "one\ntwo\n"
@@ -38,14 +38,14 @@ def test_it_begins_anew_where_it_is_told_to(tmp_path):
 
 def test_what_is_no_text_becomes_an_escape(tmp_path):
     path = tmp_path / "log"
-    with Journal(path) as journal:
+    with LineFile(path) as journal:
         journal.write('"\udc80"\n')
     assert path.read_text() == '"\\udc80"\n'
 
 
 @pytest.mark.parametrize("path", ["/no/such/folder/log", "/", "/dev/full"])
 def test_what_cannot_be_written_is_kept_for_the_end(path):
-    with Journal(Path(path)) as journal:
+    with LineFile(Path(path)) as journal:
         journal.write("one\n")
         journal.write("two\n")
     assert journal.error.message.startswith(f"cannot write {path}: ")
@@ -58,7 +58,7 @@ def test_nothing_follows_a_hole(tmp_path):
     kept = resource.getrlimit(resource.RLIMIT_FSIZE)
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        with Journal(path) as journal:
+        with LineFile(path) as journal:
             resource.setrlimit(resource.RLIMIT_FSIZE, (6, kept[1]))
             journal.write("one\n")
             journal.write("two\n")
@@ -72,7 +72,7 @@ def test_nothing_follows_a_hole(tmp_path):
 
 
 def test_the_file_is_closed_once(tmp_path):
-    journal = Journal(tmp_path / "log")
+    journal = LineFile(tmp_path / "log")
     descriptor = journal._descriptor
     journal.close()
     journal.close()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.speech_server import Reply
 from voicecli.cli import reporting
-from voicecli.cli.line_file import Journal
+from voicecli.cli.line_file import LineFile
 from voicecli.cli.reporting import report
 from voicecli.cli.running import Records
 from voicecli.errors import DeviceError, ExitStatus, NetworkError, SaveError
@@ -153,7 +153,7 @@ class TestEnds:
         assert "no room for metrics" in err
 
     def test_a_log_that_could_not_be_written_is_an_error(self, told, tmp_path):
-        files = [Journal(tmp_path / "fine"), Journal(tmp_path / "missing" / "log")]
+        files = [LineFile(tmp_path / "fine"), LineFile(tmp_path / "missing" / "log")]
         status, _, metrics = told(files=files)
         assert status == ExitStatus.SAVE
         assert "missing" in metrics["error"]["message"]

@@ -51,7 +51,7 @@ def test_a_mark_alone_is_no_text(of_pipe):
         ("می\u200cخواهم 👩\u200d🚀", "می\u200cخواهم 👩\u200d🚀"),
     ],
 )
-def test_what_is_written_for_a_terminal_is_not_spoken(of_pipe, said, text_input):
+def test_what_is_written_for_a_terminal_is_not_spoken(of_pipe, said, spoken):
     assert spoken_text([said], None) == spoken
     assert of_pipe(said.encode()) == spoken
 

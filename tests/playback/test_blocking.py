@@ -1,4 +1,4 @@
-"""What only `DirectSink` does; what it shares with others is in test_contract."""
+"""What only `BlockingSink` does; what it shares with others is in test_contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
-from voicecli.playback.blocking import BLOCK_S, DirectSink
+from voicecli.playback.blocking import BLOCK_S, BlockingSink
 from voicecli.playback.policy import BufferPolicy
 from voicecli.playback.portaudio import WRITING_LATENCY_S, find_output_device
 
@@ -25,7 +25,7 @@ def make(clock, monkeypatch):
         portaudio = FakePortAudio(clock, [Device(**habits)])
         monkeypatch.setattr(device_module, "_portaudio", lambda: portaudio)
         device, policy = find_output_device(None), BufferPolicy.fixed(0.1)
-        sink = DirectSink(device, wanted, policy, clock, clock.spawn, preroll_s=preroll_s)
+        sink = BlockingSink(device, wanted, policy, clock, clock.spawn, preroll_s=preroll_s)
         return sink, portaudio.streams[-1]
 
     return make

@@ -8,7 +8,7 @@ import pytest
 from tests.playback.fakes import ramp
 from voicecli.audio.pcm import AudioFormat
 from voicecli.playback.base import Underrun
-from voicecli.playback.blocking_writer import Outflow
+from voicecli.playback.blocking_writer import BlockingWriter
 from voicecli.playback.policy import BufferPolicy, Gate, Thresholds
 from voicecli.playback.ring import Ring
 from voicecli.playback.timeline import Timeline
@@ -18,13 +18,13 @@ PIECE = 20
 
 
 class Writer:
-    """An outflow with all around it, and a device that takes pieces of 20 ms at once."""
+    """An writer with all around it, and a device that takes pieces of 20 ms at once."""
 
     def __init__(self, start=0, resume=0, policy=None):
         self.ring = Ring(10_000, AudioFormat(RATE_HZ, 1))
         self.timeline = Timeline(RATE_HZ)
         self.gate = Gate(policy or BufferPolicy(start / RATE_HZ, resume / RATE_HZ))
-        self.flow = Outflow(self.ring, self.gate, self.timeline, RATE_HZ)
+        self.flow = BlockingWriter(self.ring, self.gate, self.timeline, RATE_HZ)
 
     def arrive(self, frames):
         assert self.ring.write(ramp(frames, start=self.ring.written)) == frames

@@ -1,4 +1,4 @@
-"""What only `RingSink` does; what it shares with others is in test_contract."""
+"""What only `CallbackSink` does; what it shares with others is in test_contract."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
-from voicecli.playback.callback import RingSink
+from voicecli.playback.callback import CallbackSink
 from voicecli.playback.policy import BufferPolicy
 from voicecli.playback.portaudio import CALLBACK_LATENCY_S, find_output_device
 
@@ -28,7 +28,7 @@ def make(clock, monkeypatch):
         portaudio = FakePortAudio(clock, [Device(**habits)])
         monkeypatch.setattr(device_module, "_portaudio", lambda: portaudio)
         policy = policy or BufferPolicy.fixed(0.1)
-        sink = RingSink(find_output_device(None), wanted, policy, clock, preroll_s=preroll_s)
+        sink = CallbackSink(find_output_device(None), wanted, policy, clock, preroll_s=preroll_s)
         return sink, portaudio.streams[-1]
 
     return make

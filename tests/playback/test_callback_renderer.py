@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.playback.fakes import ramp
 from voicecli.audio.pcm import AudioFormat
 from voicecli.playback.base import Underrun
-from voicecli.playback.callback_renderer import Feeder
+from voicecli.playback.callback_renderer import CallbackRenderer
 from voicecli.playback.policy import BufferPolicy, Gate
 from voicecli.playback.ring import Ring
 
@@ -17,12 +17,12 @@ LEAD_S = 0.02
 
 
 class Player:
-    """A feeder, its ring, and a device that plays block after block from t = 10 s on."""
+    """A renderer, its ring, and a device that plays block after block from t = 10 s on."""
 
     def __init__(self, start=0, resume=0, preroll=0, capacity=10_000):
         self.ring = Ring(capacity, AudioFormat(RATE_HZ, 1))
         policy = BufferPolicy(start / RATE_HZ, resume / RATE_HZ)
-        self.feeder = Feeder(self.ring, Gate(policy), RATE_HZ, preroll)
+        self.renderer = CallbackRenderer(self.ring, Gate(policy), RATE_HZ, preroll)
         self.frames_out = 0
 
     @property
@@ -35,7 +35,7 @@ class Player:
     def play(self, frames):
         """One block, as numbers."""
         out = np.full((frames, 1), -1, np.int16)
-        self.feeder.fill(out, self.dac_at)
+        self.renderer.fill(out, self.dac_at)
         self.frames_out += frames
         return out[:, 0].tolist()
 
@@ -101,38 +101,38 @@ def test_any_arrivals_in_any_blocks_play_once_in_order_and_are_booked(
             player.write(frames)
         else:
             play(frames)
-    player.feeder.input_ended = reference.ended = True
+    player.renderer.input_ended = reference.ended = True
     while reference.waiting or reference.preroll > 0:
         play(17)
     play(17)
 
-    feeder, sound = player.feeder, [x for x in heard if x]
+    renderer, sound = player.renderer, [x for x in heard if x]
     assert sound == ramp(player.ring.written)[:, 0].tolist()
-    booked = [(round(u.at_s * RATE_HZ), round(u.silence_s * RATE_HZ)) for u in feeder.underruns]
+    booked = [(round(u.at_s * RATE_HZ), round(u.silence_s * RATE_HZ)) for u in renderer.underruns]
     assert booked == reference.underruns
     if sound:
         first = next(i for i, x in enumerate(heard) if x)
         last = max(i for i, x in enumerate(heard) if x)
         assert heard[first:last].count(0) == sum(silence for _, silence in booked)
-        assert feeder.first_sound_at == pytest.approx(10 + first / RATE_HZ)
-        assert feeder.sounds_until == pytest.approx(10 + (last + 1) / RATE_HZ)
-        assert feeder.finished
-        assert feeder.position(feeder.sounds_until) == len(sound)
+        assert renderer.first_sound_at == pytest.approx(10 + first / RATE_HZ)
+        assert renderer.sounds_until == pytest.approx(10 + (last + 1) / RATE_HZ)
+        assert renderer.finished
+        assert renderer.position(renderer.sounds_until) == len(sound)
     else:
-        assert feeder.first_sound_at is None
-        assert not feeder.finished
-        assert feeder.position(1e9) == 0
+        assert renderer.first_sound_at is None
+        assert not renderer.finished
+        assert renderer.position(1e9) == 0
 
 
 def test_silence_until_the_threshold():
     player = Player(start=30)
     player.write(29)
     assert player.play(10) == [0] * 10
-    assert not player.feeder.playing
+    assert not player.renderer.playing
     player.write(1)
     assert player.play(3) == [1, 2, 3]
-    assert player.feeder.playing
-    assert player.feeder.first_sound_at == pytest.approx(10.010)
+    assert player.renderer.playing
+    assert player.renderer.first_sound_at == pytest.approx(10.010)
 
 
 def test_preroll_fills_up_its_last_block():
@@ -141,7 +141,7 @@ def test_preroll_fills_up_its_last_block():
     assert player.play(10) == [0] * 10
     assert player.play(10) == [0] * 10
     assert player.play(10) == list(range(1, 11))
-    assert player.feeder.underruns == []
+    assert player.renderer.underruns == []
 
 
 def test_hole_is_counted_from_its_first_silent_frame_and_once():
@@ -149,38 +149,38 @@ def test_hole_is_counted_from_its_first_silent_frame_and_once():
     player.write(15)
     assert player.play(10) == list(range(1, 11))
     assert player.play(10) == [11, 12, 13, 14, 15, 0, 0, 0, 0, 0]
-    assert player.feeder.rebuffering
+    assert player.renderer.rebuffering
     player.write(19)
     assert player.play(10) == [0] * 10  # less than a pause refills
-    assert player.feeder.underruns == []  # how long it will be is not known yet
+    assert player.renderer.underruns == []  # how long it will be is not known yet
     player.write(1)
     assert player.play(10) == list(range(16, 26))
-    assert not player.feeder.rebuffering
-    assert player.feeder.underruns == [Underrun(0.015, 0.015)]
+    assert not player.renderer.rebuffering
+    assert player.renderer.underruns == [Underrun(0.015, 0.015)]
 
 
 def test_end_inside_a_block_is_no_hole():
     player = Player()
     player.write(15)
-    player.feeder.input_ended = True
+    player.renderer.input_ended = True
     player.play(10)
-    assert not player.feeder.finished
+    assert not player.renderer.finished
     assert player.play(10) == [11, 12, 13, 14, 15, 0, 0, 0, 0, 0]
-    assert player.feeder.finished
-    assert player.feeder.sounds_until == pytest.approx(10.015)
+    assert player.renderer.finished
+    assert player.renderer.sounds_until == pytest.approx(10.015)
     assert player.play(10) == [0] * 10
-    assert player.feeder.underruns == []
+    assert player.renderer.underruns == []
 
 
 def test_end_at_the_end_of_a_block_is_seen_in_the_next():
     player = Player()
     player.write(10)
-    player.feeder.input_ended = True
+    player.renderer.input_ended = True
     player.play(10)
-    assert not player.feeder.finished
+    assert not player.renderer.finished
     player.play(10)
-    assert player.feeder.finished
-    assert player.feeder.sounds_until == pytest.approx(10.010)
+    assert player.renderer.finished
+    assert player.renderer.sounds_until == pytest.approx(10.010)
 
 
 def test_hole_that_turns_out_to_be_the_end_never_was_one():
@@ -188,11 +188,11 @@ def test_hole_that_turns_out_to_be_the_end_never_was_one():
     player.write(5)
     player.play(10)
     player.play(10)
-    player.feeder.input_ended = True
+    player.renderer.input_ended = True
     player.play(10)
-    assert player.feeder.finished
-    assert player.feeder.sounds_until == pytest.approx(10.005)
-    assert player.feeder.underruns == []
+    assert player.renderer.finished
+    assert player.renderer.sounds_until == pytest.approx(10.005)
+    assert player.renderer.underruns == []
 
 
 def test_frames_that_come_with_the_end_while_a_block_is_filled_are_no_afterthought():
@@ -205,14 +205,14 @@ def test_frames_that_come_with_the_end_while_a_block_is_filled_are_no_afterthoug
         count = read_into(out)
         player.ring.read_into = read_into
         player.write(10)
-        player.feeder.input_ended = True
+        player.renderer.input_ended = True
         return count
 
     player.ring.read_into = read_and_be_overtaken
     assert player.play(10) == [1, 2, 3, 4, 5, 0, 0, 0, 0, 0]
-    assert not player.feeder.finished
+    assert not player.renderer.finished
     assert player.play(10) == list(range(6, 16))
-    assert player.feeder.underruns == [Underrun(0.005, 0.005)]  # heard, so told
+    assert player.renderer.underruns == [Underrun(0.005, 0.005)]  # heard, so told
 
 
 def test_levels_are_taken_between_the_first_sound_and_the_end_of_input():
@@ -222,9 +222,9 @@ def test_levels_are_taken_between_the_first_sound_and_the_end_of_input():
     player.write(30)
     player.play(10)
     player.play(10)
-    player.feeder.input_ended = True
+    player.renderer.input_ended = True
     player.play(10)
-    levels = player.feeder.levels
+    levels = player.renderer.levels
     assert (levels.first_s, levels.least_s, levels.mean_s) == pytest.approx((0.04, 0.03, 0.035))
 
 
@@ -233,9 +233,9 @@ def test_position_follows_the_device_inside_a_block():
     player.write(30)
     player.play(10)
     player.play(10)
-    feeder = player.feeder
+    renderer = player.renderer
     looks = {9.0: 0, 10.0: 0, 10.005: 5, 10.010: 10, 10.013: 13, 10.020: 20, 11.0: 20}
-    assert {at: feeder.position(at) for at in looks} == looks
+    assert {at: renderer.position(at) for at in looks} == looks
 
 
 def test_position_stays_where_the_hole_was_until_sound_goes_on():
@@ -246,9 +246,9 @@ def test_position_stays_where_the_hole_was_until_sound_goes_on():
     player.play(10)
     player.write(10)
     player.play(10)  # heard from 10.030 on
-    feeder = player.feeder
+    renderer = player.renderer
     looks = {10.013: 13, 10.016: 15, 10.025: 15, 10.030: 15, 10.034: 19, 10.9: 25}
-    assert {at: feeder.position(at) for at in looks} == looks
+    assert {at: renderer.position(at) for at in looks} == looks
 
 
 def test_late_device_moves_positions_along():
@@ -257,8 +257,8 @@ def test_late_device_moves_positions_along():
     player.play(10)
     player.frames_out += 50  # the device itself lost 50 ms
     player.play(10)
-    assert player.feeder.position(10.065) == 15
-    assert player.feeder.underruns == []
+    assert player.renderer.position(10.065) == 15
+    assert player.renderer.underruns == []
 
 
 def test_filling_takes_memory_for_views_only():
@@ -267,10 +267,10 @@ def test_filling_takes_memory_for_views_only():
     player = Player()
     player.write(9000)
     out = np.zeros((4000, 1), np.int16)
-    player.feeder.fill(out, 10.0)
+    player.renderer.fill(out, 10.0)
     tracemalloc.start()
     try:
-        player.feeder.fill(out, 14.0)
+        player.renderer.fill(out, 14.0)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -1,7 +1,7 @@
 """What every sink promises, held against what a listener would have heard.
 
 The sinks run on streams of `tests.playback.fakes` in virtual time: the test's
-own thread is the producer, the writer of `DirectSink` is a thread of the
+own thread is the producer, the writer of `BlockingSink` is a thread of the
 scenario, callbacks and aborts from outside are events.
 """
 
@@ -18,8 +18,8 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
-from voicecli.playback.blocking import BLOCK_S, DirectSink
-from voicecli.playback.callback import RingSink
+from voicecli.playback.blocking import BLOCK_S, BlockingSink
+from voicecli.playback.callback import CallbackSink
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import CAPACITY_S, GRAIN_S, AdaptivePolicy, BufferPolicy
 from voicecli.playback.portaudio import find_output_device
@@ -29,11 +29,11 @@ FRAME_S = 1 / RATE_HZ
 POLICY = BufferPolicy.fixed(0.1)
 
 KINDS = {
-    "ring": (RingSink, Device()),
-    "ring in bursts": (RingSink, Device(burst=3)),
-    "ring, slow device": (RingSink, Device(latency_s=0.3)),
-    "direct": (DirectSink, Device()),
-    "direct, running device": (DirectSink, Device(host_api="Core Audio", starts_at_write=False)),
+    "ring": (CallbackSink, Device()),
+    "ring in bursts": (CallbackSink, Device(burst=3)),
+    "ring, slow device": (CallbackSink, Device(latency_s=0.3)),
+    "direct": (BlockingSink, Device()),
+    "direct, running device": (BlockingSink, Device(host_api="Core Audio", starts_at_write=False)),
     "null": (NullSink, None),
 }
 
@@ -52,7 +52,7 @@ class Rig:
         if self.maker is NullSink:
             self.sink = NullSink(FORMAT, policy, self.clock, **settings)
             return self.sink
-        spawn = () if self.maker is RingSink else (self.clock.spawn,)
+        spawn = () if self.maker is CallbackSink else (self.clock.spawn,)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(device_module, "_portaudio", lambda: self.portaudio)
             device = find_output_device(None)

@@ -161,7 +161,8 @@ def test_rewriting_that_fails_leaves_the_file_and_nothing_beside_it(history, mon
 
 def test_many_processes_may_add_at_once(history):
     script = (
-        "import sys; from pathlib import Path; from voicecli.playback.history import History, Kind\n"
+        "import sys; from pathlib import Path\n"
+        "from voicecli.playback.history import History, Kind\n"
         "history = History(Path(sys.argv[1]))\n"
         "for i in range(100): history.add(Kind('e', 'm', sys.argv[2]), i / 8)\n"
     )

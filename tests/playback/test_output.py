@@ -7,10 +7,10 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
-from voicecli.playback.blocking import DirectSink
-from voicecli.playback.callback import RingSink
+from voicecli.playback.blocking import BlockingSink
+from voicecli.playback.callback import CallbackSink
 from voicecli.playback.null import DiscardSink, NullSink
-from voicecli.playback.output import Speaker, SpeakerSettings
+from voicecli.playback.output import OutputSettings, Speaker
 from voicecli.playback.policy import BufferPolicy
 
 FORMAT = AudioFormat(RATE_HZ, 1)
@@ -27,12 +27,12 @@ def portaudio(monkeypatch, clock):
 @pytest.fixture
 def speaker(clock):
     def make(**settings):
-        return Speaker(SpeakerSettings(POLICY, **settings), clock, clock.spawn)
+        return Speaker(OutputSettings(POLICY, **settings), clock, clock.spawn)
 
     return make
 
 
-@pytest.mark.parametrize(("is_pcm", "way"), [(True, DirectSink), (False, RingSink)])
+@pytest.mark.parametrize(("is_pcm", "way"), [(True, BlockingSink), (False, CallbackSink)])
 def test_pcm_is_written_directly_and_all_else_goes_through_the_ring(
     portaudio, speaker, is_pcm, way
 ):
@@ -50,7 +50,7 @@ def test_pcm_at_a_rate_that_the_device_refuses_goes_through_the_ring(portaudio, 
     made = speaker()
     made.prepare()
     sink = made.open(FORMAT, is_pcm=True)
-    assert type(sink) is RingSink
+    assert type(sink) is CallbackSink
     assert sink.format == AudioFormat(48_000, 1)
 
 
@@ -121,7 +121,7 @@ def test_what_past_runs_needed_reaches_every_sink(portaudio, clock, output, is_p
         asked.append(1)
         return [0.4] * 5
 
-    made = Speaker(SpeakerSettings(output=output, recall=recall), clock, clock.spawn)
+    made = Speaker(OutputSettings(output=output, recall=recall), clock, clock.spawn)
     made.prepare()
     sink = made.open(FORMAT, is_pcm=is_pcm)
     began_at = clock.now()

@@ -4,7 +4,7 @@ import pytest
 
 from voicecli.clock import VirtualClock
 from voicecli.errors import DeviceError
-from voicecli.playback.stall import STUCK_S, Patience
+from voicecli.playback.stall import STUCK_S, StallDetector
 
 
 @pytest.fixture
@@ -13,14 +13,14 @@ def time():
 
 
 def test_a_device_that_moves_is_waited_for_as_long_as_it_takes(time):
-    patience = Patience(time, "playing")
+    patience = StallDetector(time, "playing")
     for heard in range(100):
         assert patience.remaining_s(heard) == pytest.approx(STUCK_S)
         time.advance_to(heard * (STUCK_S - 0.1))
 
 
 def test_one_that_stands_still_is_told_when_its_time_is_over(time):
-    patience = Patience(time, "taking audio")
+    patience = StallDetector(time, "taking audio")
     patience.remaining_s(7)
     time.advance_to(STUCK_S - 1)
     assert patience.remaining_s(7) == pytest.approx(1)
@@ -30,17 +30,17 @@ def test_one_that_stands_still_is_told_when_its_time_is_over(time):
 
 
 def test_it_begins_with_the_first_look(time):
-    patience = Patience(time, "playing")
+    patience = StallDetector(time, "playing")
     time.advance_to(100.0)
     assert patience.remaining_s(0) == STUCK_S
 
 
 def test_grace_comes_on_top(time):
-    assert Patience(time, "playing", 2.0).remaining_s(0) == STUCK_S + 2.0
+    assert StallDetector(time, "playing", 2.0).remaining_s(0) == STUCK_S + 2.0
 
 
 def test_a_device_that_moves_again_is_forgiven(time):
-    patience = Patience(time, "playing")
+    patience = StallDetector(time, "playing")
     patience.remaining_s(1)
     time.advance_to(STUCK_S - 1)
     patience.remaining_s(2)

@@ -84,7 +84,10 @@ def test_missing_file_is_told(tmp_path):
 
 def test_missing_ffmpeg_is_nobodys_business(tmp_path):
     path = save(tmp_path / "a.wav", tone(0.1, 0.5))
-    script = "import sys, voicecli.recording.loudness; voicecli.recording.loudness.measure_clip(sys.argv[1])"
+    script = (
+        "import sys; from voicecli.recording.loudness import measure_clip; "
+        "measure_clip(sys.argv[1])"
+    )
     run = subprocess.run(
         [sys.executable, "-W", "always::RuntimeWarning", "-c", script, str(path)],
         env={**os.environ, "PATH": str(tmp_path)},

@@ -10,7 +10,7 @@ from tests.server.asking import SPEECH, Client, post, run, scope
 from tests.server.voices import SENTENCE_FRAMES, Gate, Tone, app_of
 from voicecli.errors import SourceError
 from voicecli.server import answer as answering
-from voicecli.server.fault_injection import Misbehaviour
+from voicecli.server.fault_injection import FaultPlan
 from voicecli.server.fields import MAX_BODY_BYTES
 from voicecli.sources.sse import SpeechEvents
 from voicecli.sources.voicecache import VoiceCache
@@ -282,7 +282,7 @@ def test_one_that_takes_nothing_loses_its_place(monkeypatch):
 
 
 def test_misbehaviour_is_done():
-    how = Misbehaviour(ttfb_s=0.001, cut_at_s=0.15, chunk_bytes=1000, jitter_s=0.001)
+    how = FaultPlan(ttfb_s=0.001, cut_at_s=0.15, chunk_bytes=1000, jitter_s=0.001)
     app, told = app_of(misbehaviour=how)
     answer = run(post, app, PCM)
     assert (answer.status, answer.complete) == (200, False)

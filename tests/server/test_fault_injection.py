@@ -5,14 +5,14 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.server.fault_injection import FOREVER, Misbehaviour, Script
+from voicecli.server.fault_injection import FOREVER, FaultPlan, Script
 
 RATE_HZ = 1000
 
 
 def planned(stretches, **how):
     """Pieces of stretches of (bytes, frames), and whether the rest was cut."""
-    script = Script(Misbehaviour(**how), RATE_HZ)
+    script = Script(FaultPlan(**how), RATE_HZ)
     pieces = []
     for size, frames in stretches:
         pieces += script.feed(bytes(size), frames)

@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from tests.server.asking import Client, get, run, scope
-from voicecli.server.middleware import EXCHANGE, Guard
+from voicecli.server.middleware import REQUEST_RECORD, Guard
 
 
 def guard(app, key=None):
@@ -13,7 +13,7 @@ def guard(app, key=None):
 
 
 async def fine(scope, receive, send):
-    scope[EXCHANGE].sound = "0.10 s of pcm"
+    scope[REQUEST_RECORD].sound = "0.10 s of pcm"
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"12345", "more_body": True})
     await send({"type": "http.response.body"})

@@ -14,7 +14,7 @@ import numpy as np
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError, NetworkError
 from voicecli.playback.null import NullSink
-from voicecli.playback.output import SpeakerSettings
+from voicecli.playback.output import OutputSettings
 from voicecli.playback.policy import BufferPolicy
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
@@ -339,7 +339,7 @@ def settings(
     *, start_s: float = 0.0, without_device: bool = False, output="null", **limits
 ) -> SessionSettings:
     return SessionSettings(
-        speaker=SpeakerSettings(BufferPolicy.fixed(start_s), output),
+        speaker=OutputSettings(BufferPolicy.fixed(start_s), output),
         limits=FetchLimits(**{"retries": 0, **limits}),
         without_device=without_device,
     )

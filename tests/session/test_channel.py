@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from voicecli.session.channel import Handoff
+from voicecli.session.channel import Channel
 
 PATIENCE_S = 20.0
 
@@ -37,14 +37,14 @@ class Worker:
 
 
 def test_items_come_in_order_and_all_at_once():
-    handoff = Handoff(10)
+    handoff = Channel(10)
     for item in "abc":
         assert handoff.put(item)
     assert handoff.take() == ["a", "b", "c"]
 
 
 def test_take_waits_for_an_item():
-    handoff = Handoff(10)
+    handoff = Channel(10)
     worker = Worker(handoff, handoff.take)
     assert worker.is_stuck()
     handoff.put("a")
@@ -52,7 +52,7 @@ def test_take_waits_for_an_item():
 
 
 def test_put_waits_for_less_where_it_is_told_to():
-    handoff = Handoff(10)
+    handoff = Channel(10)
     handoff.put("a", 3)
     worker = Worker(handoff, lambda: handoff.put("b", 3, capacity=5))
     assert worker.is_stuck()
@@ -62,7 +62,7 @@ def test_put_waits_for_less_where_it_is_told_to():
 
 
 def test_put_waits_for_room():
-    handoff = Handoff(10)
+    handoff = Channel(10)
     handoff.put("a", 8)
     worker = Worker(handoff, lambda: handoff.put("b", 3))
     assert worker.is_stuck()
@@ -73,7 +73,7 @@ def test_put_waits_for_room():
 
 @pytest.mark.parametrize(("weight", "fits"), [(2, True), (3, False)])
 def test_an_offer_is_taken_or_not_at_once(weight, fits):
-    handoff = Handoff(10)
+    handoff = Channel(10)
     handoff.put("a", 8)
     assert handoff.offer("b", weight) is fits
     assert handoff.take() == (["a", "b"] if fits else ["a"])
@@ -81,7 +81,7 @@ def test_an_offer_is_taken_or_not_at_once(weight, fits):
 
 
 def test_what_is_heavier_than_everything_passes_alone():
-    handoff = Handoff(10)
+    handoff = Channel(10)
     assert handoff.put("whale", 99)
     assert not handoff.offer("minnow", 1)
     assert handoff.take() == ["whale"]
@@ -89,7 +89,7 @@ def test_what_is_heavier_than_everything_passes_alone():
 
 
 def test_after_the_end_what_is_queued_is_still_taken():
-    handoff = Handoff(10)
+    handoff = Channel(10)
     handoff.put("a")
     handoff.end()
     assert not handoff.put("b")
@@ -100,7 +100,7 @@ def test_after_the_end_what_is_queued_is_still_taken():
 
 
 def test_closing_drops_what_is_queued():
-    handoff = Handoff(10)
+    handoff = Channel(10)
     handoff.put("a")
     handoff.close()
     assert not handoff.put("b")
@@ -113,7 +113,7 @@ def test_closing_drops_what_is_queued():
 
 @pytest.mark.parametrize("over", ["end", "close"])
 def test_being_over_wakes_who_waits_for_an_item(over):
-    handoff = Handoff(10)
+    handoff = Channel(10)
     worker = Worker(handoff, handoff.take)
     assert worker.is_stuck()
     getattr(handoff, over)()
@@ -122,7 +122,7 @@ def test_being_over_wakes_who_waits_for_an_item(over):
 
 @pytest.mark.parametrize(("over", "left"), [("end", ["a"]), ("close", [])])
 def test_being_over_wakes_who_waits_for_room(over, left):
-    handoff = Handoff(10)
+    handoff = Channel(10)
     handoff.put("a", 10)
     worker = Worker(handoff, lambda: handoff.put("b", 1))
     assert worker.is_stuck()
@@ -132,7 +132,7 @@ def test_being_over_wakes_who_waits_for_room(over, left):
 
 
 def test_two_threads_pass_everything_through_a_narrow_gap():
-    handoff = Handoff(3)
+    handoff = Channel(3)
     sent = [bytes([n]) * (1 + n % 5) for n in range(200)]
 
     def produce():

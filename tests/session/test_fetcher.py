@@ -13,7 +13,7 @@ from voicecli.errors import (
     RateLimited,
     SourceTimeout,
 )
-from voicecli.session.channel import Handoff
+from voicecli.session.channel import Channel
 from voicecli.session.fetcher import Fetcher, FetchLimits, StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry.observers import Observers
@@ -28,7 +28,7 @@ class Rig:
     def __init__(self, *, capacity=1 << 20, holds=False, observers=None, **limits):
         self.clock = FakeClock(holds=holds)
         self.watcher = Watcher()
-        self.chunks = Handoff(capacity)
+        self.chunks = Channel(capacity)
         self.failed = []
         self.sent = []
         self.kept = b""
@@ -351,7 +351,7 @@ def test_without_limits_it_waits_for_ever():
 
 
 def test_waiting_for_room_is_no_stall():
-    class Watched(Handoff):
+    class Watched(Channel):
         def put(self, item, weight=1):
             if item == b"b" * 20:
                 full.set()
@@ -370,7 +370,7 @@ def test_waiting_for_room_is_no_stall():
 
 
 def test_waiting_to_pass_on_the_end_is_no_stall():
-    class Watched(Handoff):
+    class Watched(Channel):
         def put(self, item, weight=1):
             if isinstance(item, StreamEnd):
                 ending.set()

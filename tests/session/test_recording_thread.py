@@ -10,7 +10,7 @@ from voicecli.audio.pcm import Pcm
 from voicecli.errors import SaveError
 from voicecli.recording.saver import SaveReport
 from voicecli.session import recording_thread as module
-from voicecli.session.recording_thread import Keeper
+from voicecli.session.recording_thread import RecordingThread
 
 
 def block(frames=100):
@@ -29,7 +29,7 @@ def spawn(work, name):
 
 def test_writes_what_it_is_given_in_order():
     saver = RecordingSaver()
-    keeper = Keeper(saver, heard)
+    keeper = RecordingThread(saver, heard)
     keeper.raw(b"ab")
     keeper.pcm(block())
     keeper.raw(b"c")
@@ -41,7 +41,7 @@ def test_writes_what_it_is_given_in_order():
 
 def test_a_format_that_was_never_found_out_is_bin():
     saver = RecordingSaver()
-    keeper = Keeper(saver, heard)
+    keeper = RecordingThread(saver, heard)
     keeper.start(spawn)
     keeper.finish(None, None)
     assert saver.finished == [(None, "bin")]
@@ -49,7 +49,7 @@ def test_a_format_that_was_never_found_out_is_bin():
 
 def test_what_never_began_leaves_nothing():
     saver = RecordingSaver()
-    assert Keeper(saver, heard).finish(None, None) == SaveReport()
+    assert RecordingThread(saver, heard).finish(None, None) == SaveReport()
     assert saver.finished == []
 
 
@@ -61,7 +61,7 @@ def test_nobody_waits_for_the_disk():
         seen(written)
 
     saver = RecordingSaver(before_each=slowly)
-    keeper = Keeper(saver, heard)
+    keeper = RecordingThread(saver, heard)
     keeper.start(spawn)
     keeper.pcm(block())
     seen(writing)
@@ -76,7 +76,7 @@ def test_where_nothing_is_heard_a_slow_disk_is_waited_for(monkeypatch):
     monkeypatch.setattr(module, "BACKLOG_BYTES", 250)
     monkeypatch.setattr(module, "PACED_BYTES", 250)
     saver = RecordingSaver()
-    keeper = Keeper(saver, lambda: True)
+    keeper = RecordingThread(saver, lambda: True)
     changed = keeper._queue._changed
     wait = changed.wait
 
@@ -96,7 +96,7 @@ def test_where_nothing_is_heard_a_slow_disk_is_waited_for(monkeypatch):
 
 def test_who_waits_for_a_disk_that_hangs_is_let_go(monkeypatch):
     monkeypatch.setattr(module, "PACED_BYTES", 100)
-    keeper = Keeper(RecordingSaver(), lambda: True)
+    keeper = RecordingThread(RecordingSaver(), lambda: True)
     keeper.raw(b"a" * 100)
     waiting = threading.Thread(target=keeper.raw, args=[b"b"])
     waiting.start()
@@ -109,7 +109,7 @@ def test_who_waits_for_a_disk_that_hangs_is_let_go(monkeypatch):
 def test_a_disk_too_slow_is_given_up_without_a_hole(monkeypatch, rest):
     monkeypatch.setattr(module, "BACKLOG_BYTES", 250)
     saver = RecordingSaver()
-    keeper = Keeper(saver, heard)
+    keeper = RecordingThread(saver, heard)
     keeper.raw(b"a" * 100)
     keeper.pcm(block(50))
     keeper.pcm(block(100))  # does not fit
@@ -131,7 +131,7 @@ def test_the_savers_own_error_comes_first(monkeypatch):
         def finish(self, *_):
             return SaveReport([], full)
 
-    keeper = Keeper(Failing(), heard)
+    keeper = RecordingThread(Failing(), heard)
     keeper.raw(b"a")
     keeper.raw(b"b")
     keeper.start(spawn)

@@ -16,7 +16,7 @@ from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs.decoding import auto
 from voicecli.errors import CorruptStream, DeviceError, NetworkError, TruncatedStream
 from voicecli.playback.policy import BufferPolicy
-from voicecli.session.channel import Handoff
+from voicecli.session.channel import Channel
 from voicecli.session.fetcher import StreamEnd, StreamStart
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import SourceInfo
@@ -31,7 +31,7 @@ class Rig:
     def __init__(self, *, sink_format=FORMAT, volume=1.0, **sink):
         self.clock = FakeClock()
         self.watcher = Watcher()
-        self.chunks = Handoff(1 << 30)
+        self.chunks = Channel(1 << 30)
         self.events = []
         self.kept = []
         self.is_pcm = None

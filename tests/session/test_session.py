@@ -35,11 +35,11 @@ from voicecli.errors import (
     UnsupportedFormat,
 )
 from voicecli.playback.base import SinkReport
-from voicecli.playback.output import SpeakerSettings
+from voicecli.playback.output import OutputSettings
 from voicecli.recording.saver import SaveReport
 from voicecli.session import Session, SessionSettings, outlet, recording_thread
 from voicecli.session import session as module
-from voicecli.session.thread_group import Crew
+from voicecli.session.thread_group import ThreadGroup
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry.lifecycle import InvalidTransition, State
 
@@ -911,11 +911,13 @@ def test_the_volume_reaches_the_sink(speaker_of):
 @pytest.mark.parametrize("is_cancelled", [False, True])
 def test_a_cancelled_run_waits_less_for_threads_that_cannot_be_woken(monkeypatch, is_cancelled):
     limits = []
-    join = Crew.join
+    join = ThreadGroup.join
     monkeypatch.setattr(
-        Crew, "join", lambda crew, limit_s, **k: limits.append(limit_s) or join(crew, limit_s, **k)
+        ThreadGroup,
+        "join",
+        lambda crew, limit_s, **k: limits.append(limit_s) or join(crew, limit_s, **k),
     )
-    session = Session(SessionSettings(speaker=SpeakerSettings(output="discard")))
+    session = Session(SessionSettings(speaker=OutputSettings(output="discard")))
     if is_cancelled:
         session.cancel()
     session.run([])

@@ -118,7 +118,7 @@ def sse(audio: bytes, *, piece: int = 4096) -> Reply:
 
 
 @dataclass(slots=True)
-class Exchange:
+class RequestRecord:
     """One request and what became of its answer; times are monotonic seconds."""
 
     method: str
@@ -167,7 +167,7 @@ class SpeechServer:
         self.reply = reply or Reply()
         self.queued: deque[Reply] = deque()
         self.voices: Any = VOICE_SHAPES["strings"]
-        self.exchanges: list[Exchange] = []
+        self.exchanges: list[RequestRecord] = []
         self.closing = threading.Event()
         self._http = _Http(("127.0.0.1", port), _Handler)
         self._http.owner = self
@@ -196,7 +196,7 @@ class SpeechServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
-    def speech_requests(self) -> list[Exchange]:
+    def speech_requests(self) -> list[RequestRecord]:
         """Requests for speech, in order of arrival."""
         return [e for e in self.exchanges if e.path.endswith("/audio/speech")]
 
@@ -258,9 +258,9 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             exchange.over.set()
 
-    def _note(self, asked: Any) -> Exchange:
+    def _note(self, asked: Any) -> RequestRecord:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        exchange = Exchange(self.command, self.path, headers, asked, time.monotonic())
+        exchange = RequestRecord(self.command, self.path, headers, asked, time.monotonic())
         self.server.owner.exchanges.append(exchange)
         return exchange
 
@@ -272,7 +272,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _answer(self, exchange: Exchange, asked: dict[str, Any], reply: Reply) -> None:
+    def _answer(self, exchange: RequestRecord, asked: dict[str, Any], reply: Reply) -> None:
         clip = self.server.owner.clips.get(asked.get("response_format", "mp3"))
         body = reply.body if reply.body is not None else clip.body if clip else b""
         content_type = reply.content_type or (clip.content_type if clip else "audio/pcm")
@@ -303,7 +303,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _send_body(self, exchange: Exchange, reply: Reply, body: bytes, duration_s: float) -> bool:
+    def _send_body(
+        self, exchange: RequestRecord, reply: Reply, body: bytes, duration_s: float
+    ) -> bool:
         """Write the body as the reply says; True when all of it went out."""
         end = len(body) if reply.cut_at is None else round(len(body) * reply.cut_at)
         step = reply.chunk_bytes or max(1, end)

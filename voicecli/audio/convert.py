@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio.pcm import to_float32, to_int16
-from voicecli.audio.resample import RateConverter
+from voicecli.audio.resample import Resampler
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm, Samples
 
 
-class Conformer:
+class SampleConverter:
     """Maps channels, applies the volume, resamples, and sets the sample type.
 
     Does nothing at all to blocks that are already right: PCM on its way to a
     willing device passes as the view of the received bytes that it is. What is
-    resampled keeps its length to the frame (`RateConverter`); `flush` gives what
+    resampled keeps its length to the frame (`Resampler`); `flush` gives what
     is left of it. One thread at a time.
     """
 
     def __init__(self, target: AudioFormat, volume: float = 1.0) -> None:
         self._target = target
         self._volume = volume
-        self._converter: RateConverter | None = None
+        self._converter: Resampler | None = None
 
     def convert(self, pcm: Pcm) -> list[Samples]:
         """One block in the target's format, in zero or more pieces."""
@@ -33,7 +33,7 @@ class Conformer:
         if self._converter is None or pcm.rate_hz != self._converter.from_hz:
             pieces = self.flush()
             target = self._target
-            self._converter = RateConverter(
+            self._converter = Resampler(
                 pcm.rate_hz, target.rate_hz, target.channels, target.sample_type
             )
         samples = self._typed(self._louder(self._mapped(pcm.samples)))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _AV_TYPES: dict[SampleType, str] = {"int16": "s16", "float32": "flt"}
 
 
-class RateConverter:
+class Resampler:
     """Resamples one stretch of sound with libswresample; does nothing at equal rates.
 
     n frames become ``ceil(n * to / from)``. Of a stretch longer than its filter,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PATIENCE_S = 10.0
 
 
-class OwnServer:
+class LocalServer:
     """The built-in voice behind HTTP on a free port of this machine, for a ``with`` block.
 
     A process of its own, so that it does not share our interpreter lock. ``url`` is

@@ -54,6 +54,9 @@ The text is for the list of commands, where the first line of the command's own
 help is too long for it.
 """
 
+_MODULES = {"bench": "voicecli.cli.bench.command"}
+"""Where a command is whose module is not named after it alone."""
+
 _COMPLETING = "_VOICECLI_COMPLETE"
 
 
@@ -91,7 +94,7 @@ def make_app(only: str | None = None) -> typer.Typer:
     app.callback()(_voicecli)
     for name, summary in COMMANDS.items():
         if only in (None, name):
-            module = importlib.import_module(f"voicecli.cli.{name}")
+            module = importlib.import_module(_MODULES.get(name, f"voicecli.cli.{name}"))
             group = getattr(module, f"{name}_app", None)
             if group is not None:
                 app.add_typer(group, name=name)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Journal(io.TextIOBase):
+class LineFile(io.TextIOBase):
     """A text file for appending that never raises: `error` tells what went wrong first.
 
     What is written in one call is in the file when the call returns, in one

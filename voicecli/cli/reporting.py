@@ -13,7 +13,7 @@ from voicecli.telemetry.metrics import describe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from voicecli.cli.line_file import Journal
+    from voicecli.cli.line_file import LineFile
     from voicecli.cli.running import Records
     from voicecli.errors import VoiceError
     from voicecli.recording.saver import Saver
@@ -25,7 +25,7 @@ def report(
     result: SessionResult,
     recorder: Recorder,
     saver: Saver | None,
-    files: Iterable[Journal],
+    files: Iterable[LineFile],
     records: Records,
 ) -> ExitStatus:
     """Tell how it went, to people and machines; returns the exit status.

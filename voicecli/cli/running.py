@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from voicecli.cli.launch import process_started_at
-from voicecli.cli.line_file import Journal
+from voicecli.cli.line_file import LineFile
 from voicecli.cli.output import defect, print_json, tell
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.clock import SystemClock
@@ -75,7 +75,7 @@ def run_session(
     run_id = new_run_id()
     recorder = Recorder(run_id, process_started_at())
     saver = _saver(records, run_id, clock.wall())
-    files: list[Journal] = []
+    files: list[LineFile] = []
     with contextlib.ExitStack() as stack:
         observers: list[object] = [recorder, _CollectGarbageAgain()]
         if records.event_log is not None:
@@ -107,10 +107,10 @@ def run_session(
 
 
 def _open(
-    path: Path, files: list[Journal], stack: contextlib.ExitStack, *, anew: bool = False
+    path: Path, files: list[LineFile], stack: contextlib.ExitStack, *, anew: bool = False
 ) -> TextIO:
     """A file for lines, kept in ``files`` for its error, and closed by ``stack`` at the latest."""
-    file = Journal(path, anew=anew)
+    file = LineFile(path, anew=anew)
     files.append(file)
     stack.callback(file.close)
     return cast("TextIO", file)  # typeshed has io and typing apart
@@ -119,7 +119,7 @@ def _open(
 def _lesson(result: SessionResult) -> float | None:
     """What a run teaches, in seconds; None where it was broken off or nothing was heard.
 
-    The disk may have set the pace of what was not heard, see `Keeper`.
+    The disk may have set the pace of what was not heard, see `RecordingThread`.
     """
     whole = result.error is None and result.interrupted_at is None
     return result.report.needed_s if whole and result.report.first_sound_at is not None else None

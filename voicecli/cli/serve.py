@@ -16,7 +16,7 @@ from voicecli.sanitize import clean
 if TYPE_CHECKING:
     import socket
 
-    from voicecli.server.fault_injection import Misbehaviour
+    from voicecli.server.fault_injection import FaultPlan
 
 DEFAULT_PORT = 8880
 _MOST_PORT = 65_535
@@ -146,10 +146,10 @@ def serve(
         from voicecli.server.parent_watch import end_with_input  # noqa: PLC0415  threading
 
         end_with_input()
-    from voicecli.server.fault_injection import FOREVER, Misbehaviour  # noqa: PLC0415
+    from voicecli.server.fault_injection import FOREVER, FaultPlan  # noqa: PLC0415
     from voicecli.server.listen import bind  # noqa: PLC0415  uvicorn and starlette
 
-    misbehaviour = Misbehaviour(
+    misbehaviour = FaultPlan(
         ttfb_s=ttfb_ms / 1e3,
         pace=pace,
         jitter_s=jitter_ms / 1e3,
@@ -175,7 +175,7 @@ def serve(
 def _serve(
     listening: socket.socket,
     key: str | None,
-    misbehaviour: Misbehaviour,
+    misbehaviour: FaultPlan,
     *,
     max_concurrency: int,
     grace_s: int,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from voicecli.config.file import AUTO
 from voicecli.errors import SaveError
-from voicecli.playback.output import NULL_DEVICE, SpeakerSettings
+from voicecli.playback.output import NULL_DEVICE, OutputSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
@@ -44,7 +44,7 @@ def playback_settings(
         output = "discard"
     patience_s = _either(timeout_s, config.timeout_s)
     return SessionSettings(
-        speaker=SpeakerSettings(
+        speaker=OutputSettings(
             policy=buffer_policy(config.buffer_ms if buffer_ms is None else buffer_ms),
             output=output,
             device=named,

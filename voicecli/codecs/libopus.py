@@ -10,7 +10,7 @@ compiler that ``find_library`` runs. The answer is given by standing in for
 That happens in the body of this module because the interpreter's import lock
 then sees to it that it happens once, whatever threads there are.
 
-opuslib's own ``decode`` builds a Python list of every sample. `PacketDecoder`
+opuslib's own ``decode`` builds a Python list of every sample. `OpusPacketDecoder`
 calls the same C function on memory of the caller's, through prototypes of its
 own, so nobody else's view of the library changes.
 
@@ -104,7 +104,7 @@ def version() -> str:
     return str(c_function("opus_get_version_string", ctypes.c_char_p)().decode())
 
 
-class PacketDecoder:
+class OpusPacketDecoder:
     """The state of one Opus stream; one thread at a time.
 
     The state lives in memory that Python owns, so there is nothing to close.

@@ -14,7 +14,7 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkSnapshot
-from voicecli.playback.blocking_writer import Outflow
+from voicecli.playback.blocking_writer import BlockingWriter
 from voicecli.playback.policy import Gate
 from voicecli.playback.portaudio import open_output, stream_faults
 from voicecli.playback.ring import Ring
@@ -35,7 +35,7 @@ BLOCK_S = 0.02
 _TAIL_MARGIN_S = 0.02
 
 
-class DirectSink:
+class BlockingSink:
     """PCM → blocking writes.
 
     The ledger comes from the clock (see `Timeline`): blocking writes tell when
@@ -77,7 +77,7 @@ class DirectSink:
         self._ring = Ring(opened.format.frames(policy.capacity_s), opened.format)
         delay_s = 0.0 if opened.starts_at_write else opened.latency_s
         self._timeline = Timeline(opened.format.rate_hz, delay_s=delay_s)
-        self._outflow = Outflow(self._ring, self._gate, self._timeline, opened.format.rate_hz)
+        self._writer = BlockingWriter(self._ring, self._gate, self._timeline, opened.format.rate_hz)
         block_frames = opened.format.frames(BLOCK_S)
         self._block = np.zeros((block_frames, self._format.channels), self._format.sample_type)
 
@@ -114,7 +114,7 @@ class DirectSink:
     def end_input(self) -> None:
         """Release any threshold and let the ring run out."""
         with self._changed:
-            self._outflow.input_ended = True
+            self._writer.input_ended = True
             self._changed.notify_all()
 
     def _write_to_device(self) -> None:
@@ -155,7 +155,7 @@ class DirectSink:
     def _put_block(self) -> None:
         """Move one block from the ring to the device and book it."""
         with self._changed:
-            count = self._outflow.take(self._block, self._clock.now())
+            count = self._writer.take(self._block, self._clock.now())
             self._changed.notify_all()
         with stream_faults():
             ran_dry = self._stream.write(self._block[:count].tobytes())
@@ -163,20 +163,20 @@ class DirectSink:
         with self._changed:
             # What the device tells moves in steps of its period, a quarter of its latency.
             grain_s = self._latency_s / 2
-            self._outflow.wrote(held, self._clock.now(), ran_dry=ran_dry, tolerance_s=grain_s)
+            self._writer.wrote(held, self._clock.now(), ran_dry=ran_dry, tolerance_s=grain_s)
 
     def _wait_for_frames(self) -> bool:
         """Wait until there is something to write now; False at the end or when aborted."""
         with self._changed:
             while not self._aborted:
                 now = self._clock.now()
-                at = self._outflow.due_at(now)
+                at = self._writer.due_at(now)
                 if now >= at:
                     return True
-                if self._outflow.input_ended and not self._ring.readable:
+                if self._writer.input_ended and not self._ring.readable:
                     return False
                 dry_at = self._timeline.dry_at
-                if dry_at is not None and not self._outflow.rebuffering:
+                if dry_at is not None and not self._writer.rebuffering:
                     at = dry_at  # to see that it has run dry
                 self._clock.wait(self._changed, None if at == inf else at - now)
             return False
@@ -218,7 +218,7 @@ class DirectSink:
         with self._changed:
             if self._closed:
                 return
-            if not self._outflow.input_ended:
+            if not self._writer.input_ended:
                 self.abort()
             self._closed = True
         if self._thread is not None:
@@ -245,12 +245,12 @@ class DirectSink:
             ahead_s = self._timeline.buffered_s(now) if playing else self._preroll_s
             return SinkSnapshot(
                 playing=playing,
-                rebuffering=self._outflow.rebuffering,
-                buffered_s=self._outflow.buffered_s + ahead_s,
+                rebuffering=self._writer.rebuffering,
+                buffered_s=self._writer.buffered_s + ahead_s,
                 heard_s=self._format.duration_s(self._timeline.position(now)),
             )
 
     def report(self) -> SinkReport:
         """What the sink did."""
         with self._changed:
-            return self._outflow.report(self._now())
+            return self._writer.report(self._now())

@@ -1,7 +1,7 @@
 """What the writer does between blocking writes: take pieces when they are due, and count.
 
 Kept apart from PortAudio, threads and locks so that it can be driven piece by
-piece with invented times, as `Feeder` can for the callback. Not locked: whoever
+piece with invented times, as `CallbackRenderer` can for the callback. Not locked: whoever
 shares one locks it.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from voicecli.playback.timeline import Timeline
 
 
-class Outflow:
+class BlockingWriter:
     """Pieces from a ring to a device, each booked on the timeline; times in seconds.
 
     `due_at`, then `take`, then `wrote`, for each piece. ``input_ended`` is set

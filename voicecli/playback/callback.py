@@ -10,7 +10,7 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
-from voicecli.playback.callback_renderer import Feeder
+from voicecli.playback.callback_renderer import CallbackRenderer
 from voicecli.playback.policy import GULP, Gate
 from voicecli.playback.portaudio import IS_IT_THERE, open_output, stream_faults
 from voicecli.playback.ring import Ring
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _POLL_S = 0.01
 
 
-class RingSink:
+class CallbackSink:
     """Decoded frames → ring → callback, which only copies and counts.
 
     The stream is opened at once and started with the first frames in hand, so
@@ -56,7 +56,7 @@ class RingSink:
         self._ring = Ring(opened.format.frames(policy.capacity_s), opened.format)
         preroll = opened.format.frames(preroll_s)
         self._gate = Gate(policy, ahead_s=opened.latency_s)
-        self._feeder = Feeder(self._ring, self._gate, opened.format.rate_hz, preroll)
+        self._renderer = CallbackRenderer(self._ring, self._gate, opened.format.rate_hz, preroll)
 
     @property
     def format(self) -> AudioFormat:
@@ -70,8 +70,8 @@ class RingSink:
         # PortAudio's clock is not ours; the lead of the DAC over "now" is the same on both.
         lead_s = time.outputBufferDacTime - time.currentTime
         now = self._clock.now()
-        self._feeder.fill(block.reshape(frames, -1), now + lead_s)
-        if self._gate.released_at is None and self._feeder.playing:
+        self._renderer.fill(block.reshape(frames, -1), now + lead_s)
+        if self._gate.released_at is None and self._renderer.playing:
             self._gate.released_at = now
 
     def start(self) -> None:
@@ -124,7 +124,7 @@ class RingSink:
 
     def end_input(self) -> None:
         """Release any threshold and let the ring run out."""
-        self._feeder.input_ended = True
+        self._renderer.input_ended = True
         if self._ring.written and not self._started:
             self._start_stream()
 
@@ -137,8 +137,8 @@ class RingSink:
         while self._ring.written and not self._aborted:
             self._check_stream()
             wait_s = _POLL_S
-            if self._feeder.finished:
-                wait_s = min(_POLL_S, self._feeder.sounds_until - self._clock.now())
+            if self._renderer.finished:
+                wait_s = min(_POLL_S, self._renderer.sounds_until - self._clock.now())
             if wait_s <= 0:
                 break
             if deadline.expired:
@@ -159,7 +159,7 @@ class RingSink:
 
     def close(self) -> None:
         """Let what the hardware still holds sound, then release the device."""
-        if not self._feeder.input_ended:
+        if not self._renderer.input_ended:
             self.abort()
         with self._control:
             if self._closed:
@@ -171,19 +171,19 @@ class RingSink:
 
     def position(self) -> int:
         """Frames heard so far, by the device's clock."""
-        return self._feeder.position(self._now())
+        return self._renderer.position(self._now())
 
     def _now(self) -> float:
         return self._clock.now() if self._silent_at is None else self._silent_at
 
     def snapshot(self) -> SinkSnapshot:
         """How the sink stands."""
-        feeder, seconds, heard = self._feeder, self.format.duration_s, self.position()
+        renderer, seconds, heard = self._renderer, self.format.duration_s, self.position()
         return SinkSnapshot(
-            playing=feeder.playing,
-            rebuffering=feeder.rebuffering and not feeder.input_ended,
+            playing=renderer.playing,
+            rebuffering=renderer.rebuffering and not renderer.input_ended,
             buffered_s=seconds(self._ring.written - heard)
-            + (0.0 if feeder.playing else self._preroll_s),
+            + (0.0 if renderer.playing else self._preroll_s),
             heard_s=seconds(heard),
         )
 
@@ -192,10 +192,10 @@ class RingSink:
         return SinkReport.until(
             self._now(),
             heard_frames=self.position(),
-            first_sound_at=self._feeder.first_sound_at,
-            ends_at=self._feeder.sounds_until,
-            underruns=tuple(self._feeder.underruns),
-            levels=self._feeder.levels,
+            first_sound_at=self._renderer.first_sound_at,
+            ends_at=self._renderer.sounds_until,
+            underruns=tuple(self._renderer.underruns),
+            levels=self._renderer.levels,
             underflows_at_s=self._underflows,
             gate=self._gate,
         )

@@ -22,7 +22,7 @@ _HOLES_AHEAD = 4
 """Holes that fit into what the device asks ahead, some four blocks: each takes one at least."""
 
 
-class Feeder:
+class CallbackRenderer:
     """Fills the device's blocks from a ring, with silence where there is nothing.
 
     ``input_ended`` is set by the producer after its last write to the ring, and

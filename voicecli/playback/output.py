@@ -22,7 +22,7 @@ NULL_DEVICE = "null"
 
 
 @dataclass(frozen=True, slots=True)
-class SpeakerSettings:
+class OutputSettings:
     """Where sound goes. ``output`` is the sound device, a paced nothing, or nowhere.
 
     ``recall`` tells what past runs needed, see `Policy.knowing`; it is called
@@ -44,7 +44,7 @@ class Speaker:
     stream itself then takes about a millisecond.
     """
 
-    def __init__(self, settings: SpeakerSettings, clock: Clock, spawn: Spawn) -> None:
+    def __init__(self, settings: OutputSettings, clock: Clock, spawn: Spawn) -> None:
         self._settings = settings
         self._clock = clock
         self._spawn = spawn
@@ -90,8 +90,8 @@ class Speaker:
         return self._open_device(wanted, is_pcm=is_pcm)
 
     def _open_device(self, wanted: AudioFormat, *, is_pcm: bool) -> Sink:
-        from voicecli.playback.blocking import DirectSink  # noqa: PLC0415  PortAudio
-        from voicecli.playback.callback import RingSink  # noqa: PLC0415  PortAudio
+        from voicecli.playback.blocking import BlockingSink  # noqa: PLC0415  PortAudio
+        from voicecli.playback.callback import CallbackSink  # noqa: PLC0415  PortAudio
 
         if self._device is None:
             self.prepare()
@@ -99,9 +99,9 @@ class Speaker:
         policy, preroll_s = self._policy, self._settings.preroll_s
         if is_pcm:
             try:
-                return DirectSink(
+                return BlockingSink(
                     self._device, wanted, policy, self._clock, self._spawn, preroll_s=preroll_s
                 )
             except DeviceError:
                 pass  # not at this rate; the ring's way may resample
-        return RingSink(self._device, wanted, policy, self._clock, preroll_s=preroll_s)
+        return CallbackSink(self._device, wanted, policy, self._clock, preroll_s=preroll_s)

@@ -34,7 +34,7 @@ from voicecli.recording.partfile import save_errors
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from voicecli.audio.convert import Conformer
+    from voicecli.audio.convert import SampleConverter
     from voicecli.audio.pcm import Pcm, Samples
     from voicecli.recording.encodedfile import EncodedWriter
     from voicecli.recording.wavfile import WavWriter
@@ -136,22 +136,22 @@ class _SoundTarget:
         self.in_place = False
         self._make_folder = make_folder
         self._writer: WavWriter | EncodedWriter | None = None
-        self._conformer: Conformer | None = None
+        self._converter: SampleConverter | None = None
 
     def write(self, block: Pcm) -> None:
         if self._writer is None:
-            self._writer, self._conformer = self._open(block)
-        assert self._conformer is not None
-        for samples in self._conformer.convert(block):
+            self._writer, self._converter = self._open(block)
+        assert self._converter is not None
+        for samples in self._converter.convert(block):
             self._append(samples)
 
     def finish(self, heard_frames: int | None) -> None:
-        if self._writer is None or self._conformer is None:
+        if self._writer is None or self._converter is None:
             return
         from voicecli.recording.encodedfile import EncodedWriter  # noqa: PLC0415  loaded by now
 
         try:
-            for samples in self._conformer.flush():
+            for samples in self._converter.flush():
                 self._append(samples)
             if heard_frames is not None:
                 self._writer.truncate_to(heard_frames)
@@ -161,9 +161,9 @@ class _SoundTarget:
             self._writer.finish()
             self.in_place = True
 
-    def _open(self, block: Pcm) -> tuple[WavWriter | EncodedWriter, Conformer]:
+    def _open(self, block: Pcm) -> tuple[WavWriter | EncodedWriter, SampleConverter]:
         # Here, not above: all of them bring numpy, which may load while the server thinks.
-        from voicecli.audio.convert import Conformer  # noqa: PLC0415
+        from voicecli.audio.convert import SampleConverter  # noqa: PLC0415
         from voicecli.codecs.formats import codec_for_suffix  # noqa: PLC0415
 
         if self._make_folder:
@@ -173,7 +173,7 @@ class _SoundTarget:
         # Encoders know mono and stereo; a WAV keeps what comes.
         channels = block.format.channels if codec == "wav" else min(block.format.channels, 2)
         format = AudioFormat(block.rate_hz, channels, "int16")
-        return _writer(codec, self.path, format), Conformer(format)
+        return _writer(codec, self.path, format), SampleConverter(format)
 
     def _append(self, samples: Samples) -> None:
         """Write in steps of a second, the most that a crash may lose."""

@@ -17,9 +17,9 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import NothingToSay, VoiceError
 from voicecli.server import events
 from voicecli.server.errors import Refusal
-from voicecli.server.fault_injection import Misbehaviour, Script
+from voicecli.server.fault_injection import FaultPlan, Script
 from voicecli.server.fields import MAX_BODY_BYTES
-from voicecli.server.middleware import EXCHANGE
+from voicecli.server.middleware import REQUEST_RECORD
 from voicecli.server.speech import RATE_HZ, content_type, speak
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from voicecli.codecs.encoding import Encoded
     from voicecli.server.fields import Order, SpeechFields
-    from voicecli.server.middleware import Exchange
+    from voicecli.server.middleware import RequestRecord
     from voicecli.sources.voicecache import VoiceCache
 
 
@@ -43,7 +43,7 @@ RETRY_AFTER_S = 1
 """What a client is told to wait for a place: sentences take a fraction of it."""
 
 
-class Places:
+class ConcurrencyLimit:
     """How many may be spoken to at once. Event loop only."""
 
     def __init__(self, count: int) -> None:
@@ -82,8 +82,8 @@ class SpeechEndpoint:
         self,
         fields: SpeechFields,
         voices: VoiceCache,
-        places: Places,
-        misbehaviour: Misbehaviour,
+        places: ConcurrencyLimit,
+        misbehaviour: FaultPlan,
         tell: Callable[[str], None],
     ) -> None:
         self._fields = fields
@@ -102,7 +102,7 @@ class SpeechEndpoint:
             order = self._fields.parse(await _body(Request(scope, receive)))
         except ClientDisconnect:
             return
-        exchange = cast("Exchange", scope[EXCHANGE])
+        exchange = cast("RequestRecord", scope[REQUEST_RECORD])
         self._places.take()
         try:
             async with anyio.create_task_group() as group:
@@ -123,7 +123,9 @@ class SpeechEndpoint:
             except VoiceError as error:
                 await self._refusal(error).response()(scope, receive, send)
                 return
-            answer = _Answer(order, self._misbehaviour, send, cast("Exchange", scope[EXCHANGE]))
+            answer = _Answer(
+                order, self._misbehaviour, send, cast("RequestRecord", scope[REQUEST_RECORD])
+            )
             await answer.begin()
             try:
                 while first is not None:
@@ -152,7 +154,7 @@ class _Answer:
     """What goes out after the first chunk is there."""
 
     def __init__(
-        self, order: Order, misbehaviour: Misbehaviour, send: Send, exchange: Exchange
+        self, order: Order, misbehaviour: FaultPlan, send: Send, exchange: RequestRecord
     ) -> None:
         self.exchange = exchange
         self._order = order
@@ -236,7 +238,9 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-async def _cancel_when_left(receive: Receive, scope: anyio.CancelScope, exchange: Exchange) -> None:
+async def _cancel_when_left(
+    receive: Receive, scope: anyio.CancelScope, exchange: RequestRecord
+) -> None:
     """Cancel the answer when the client goes away before its end."""
     while (await receive())["type"] != "http.disconnect":
         pass

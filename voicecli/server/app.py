@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from voicecli.server.answer import Places, SpeechEndpoint
+from voicecli.server.answer import ConcurrencyLimit, SpeechEndpoint
 from voicecli.server.description import describe
 from voicecli.server.errors import Refusal, of_routing
-from voicecli.server.fault_injection import Misbehaviour
+from voicecli.server.fault_injection import FaultPlan
 from voicecli.server.fields import SpeechFields
 from voicecli.server.middleware import Guard
 
@@ -33,7 +33,7 @@ def make_app(
     *,
     api_key: str | None = None,
     max_concurrency: int = 4,
-    misbehaviour: Misbehaviour | None = None,
+    misbehaviour: FaultPlan | None = None,
     access: Callable[[str], None],
     tell: Callable[[str], None],
     on_defect: Callable[[Exception], None],
@@ -51,8 +51,8 @@ def make_app(
         on_defect: takes what nobody foresaw.
     """
     fields = SpeechFields(catalogue)
-    places = Places(max_concurrency)
-    endpoint = SpeechEndpoint(fields, voices, places, misbehaviour or Misbehaviour(), tell)
+    places = ConcurrencyLimit(max_concurrency)
+    endpoint = SpeechEndpoint(fields, voices, places, misbehaviour or FaultPlan(), tell)
     description = describe(fields, has_key=api_key is not None)
 
     async def health(_: Request) -> Response:

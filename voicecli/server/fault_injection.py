@@ -20,7 +20,7 @@ FOREVER = math.inf
 
 
 @dataclass(frozen=True, slots=True)
-class Misbehaviour:
+class FaultPlan:
     """How answers go wrong; the default is that they do not.
 
     - ``ttfb_s``: wait before the answer begins.
@@ -55,7 +55,7 @@ class Script:
     ``is_cut`` is True once the rest of the answer must not be sent.
     """
 
-    def __init__(self, misbehaviour: Misbehaviour, rate_hz: int) -> None:
+    def __init__(self, misbehaviour: FaultPlan, rate_hz: int) -> None:
         self._how = misbehaviour
         self._rate_hz = rate_hz
         self._random = random.Random(0)  # noqa: S311  nothing secret about being late

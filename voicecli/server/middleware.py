@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-EXCHANGE = "voicecli.exchange"
-"""Key of the request's `Exchange` in its ASGI scope."""
+REQUEST_RECORD = "voicecli.exchange"
+"""Key of the request's `RequestRecord` in its ASGI scope."""
 
 OPEN_PATHS = ("/health", "/openapi.json")
 """What is told without a key: whether the server is up, and how to talk to it."""
@@ -43,7 +43,7 @@ _PORT = re.compile(r":\d*$")
 
 
 @dataclass(slots=True)
-class Exchange:
+class RequestRecord:
     """One request's record: filled in on its way, told at its end.
 
     ``is_over`` is set with the answer's last byte, after which a client may leave.
@@ -92,7 +92,7 @@ class Guard:
         """Pass one request on. Only cancellation is raised."""
         started = time.monotonic()
         client = (scope.get("client") or ("-",))[0]
-        exchange = Exchange(client, scope["method"], scope["path"])
+        exchange = RequestRecord(client, scope["method"], scope["path"])
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -103,7 +103,7 @@ class Guard:
         try:
             refusal = self._refusal(scope)
             if refusal is None:
-                await self._app({**scope, EXCHANGE: exchange}, receive, noting)
+                await self._app({**scope, REQUEST_RECORD: exchange}, receive, noting)
             else:
                 await refusal.response()(scope, receive, noting)
         except Exception as error:  # noqa: BLE001  a defect must not end the server

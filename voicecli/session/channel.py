@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Handoff(Generic[T]):
+class Channel(Generic[T]):
     """Passes weighed items from producers to one consumer, in order.
 
     ``end()`` says that nothing follows: what is queued is still taken.

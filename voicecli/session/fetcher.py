@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from voicecli.clock import Clock
-    from voicecli.session.channel import Handoff
+    from voicecli.session.channel import Channel
     from voicecli.sources.base import ByteSource, SourceInfo
     from voicecli.telemetry.observers import Observers
 
@@ -57,7 +57,7 @@ class _Silence:
 
 
 class Fetcher:
-    """Drives sources one after another into a `Handoff`.
+    """Drives sources one after another into a `Channel`.
 
     `run` is the source thread's; `check_deadline` and `cancel` are called by
     the session's thread. ``fail`` is told, before the handoff ends, when a
@@ -68,7 +68,7 @@ class Fetcher:
 
     def __init__(
         self,
-        chunks: Handoff[Item],
+        chunks: Channel[Item],
         limits: FetchLimits,
         clock: Clock,
         observers: Observers,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import SaveError
 from voicecli.recording.saver import SaveReport
-from voicecli.session.channel import Handoff
+from voicecli.session.channel import Channel
 
 if TYPE_CHECKING:
     import threading
@@ -25,7 +25,7 @@ SAVE_S = 30.0
 """How long the disk may take for what still waits for it when the sound is over."""
 
 
-class Keeper:
+class RecordingThread:
     """Queues what a `Saver` is to write, and writes it on a thread of its own.
 
     `pcm` belongs to the decoder thread, `raw` to the source thread; neither
@@ -37,7 +37,7 @@ class Keeper:
     def __init__(self, saver: Saver, may_wait: Callable[[], bool]) -> None:
         self._saver = saver
         self._may_wait = may_wait
-        self._queue: Handoff[Pcm | bytes] = Handoff(BACKLOG_BYTES)
+        self._queue: Channel[Pcm | bytes] = Channel(BACKLOG_BYTES)
         self._error: SaveError | None = None
         self.thread: threading.Thread | None = None
 

@@ -14,7 +14,7 @@ from voicecli.session.fetcher import StreamEnd, StreamStart
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from voicecli.audio.convert import Conformer
+    from voicecli.audio.convert import SampleConverter
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.codecs.decoding.auto import AutoDecoder
@@ -31,7 +31,7 @@ _PORTION_BYTES = 16 * 1024
 
 
 class Items(Protocol):
-    """Where what was fetched comes from: a `Handoff`, or whatever fetches when it is asked."""
+    """Where what was fetched comes from: a `Channel`, or whatever fetches when it is asked."""
 
     def take(self) -> list[Item]:
         """Everything there is, waiting for at least one item; empty once it is over."""
@@ -41,7 +41,7 @@ class Items(Protocol):
 
 
 class Renderer:
-    """Takes from a `Handoff`, decodes, conforms, writes, drains.
+    """Takes from a `Channel`, decodes, conforms, writes, drains.
 
     `run` is the decoder thread's, `abort` any thread's, and the attributes may
     be read from any. The sink is opened with the first samples, as only they
@@ -71,7 +71,7 @@ class Renderer:
         self._on_draining = on_draining
         self._fail = fail
         self._decoder: AutoDecoder | None = None
-        self._conformer: Conformer | None = None
+        self._converter: SampleConverter | None = None
         self._cpu_s = 0.0
         self._aborted = False
         self.name: str | None = None
@@ -93,8 +93,8 @@ class Renderer:
             self._chunks.close()
         if self.sink is None:
             return
-        assert self._conformer is not None
-        for samples in self._conformer.flush():
+        assert self._converter is not None
+        for samples in self._converter.flush():
             self.sink.write(samples)
         self.sink.end_input()
         self._on_draining()
@@ -145,19 +145,19 @@ class Renderer:
             if self.sink is None:
                 self._open(block.format)
             assert self.sink is not None
-            assert self._conformer is not None
-            for samples in self._conformer.convert(block):
+            assert self._converter is not None
+            for samples in self._converter.convert(block):
                 self.sink.write(samples)
 
     def _open(self, format: AudioFormat) -> None:
-        from voicecli.audio.convert import Conformer  # noqa: PLC0415  numpy comes with it
+        from voicecli.audio.convert import SampleConverter  # noqa: PLC0415  numpy comes with it
 
         assert self._decoder is not None
         self.first_format = format
         self.name = self._decoder.name or "pcm"
         self._observers.tell("recognised", self._clock.now(), self.name, format)
         sink = self._open_sink(format, self.name == "pcm")
-        self._conformer = Conformer(sink.format, self._volume)
+        self._converter = SampleConverter(sink.format, self._volume)
         # Set before the flag is read, as `abort` sets the flag before it reads the sink.
         self.sink = sink
         if self._aborted:

@@ -3,10 +3,10 @@
 ::
 
     source thread    Fetcher   request → bytes ─┐
-                                                ▼  Handoff
+                                                ▼  Channel
     decoder thread   Renderer  bytes → samples → sink
     device thread    Outlet    loads PortAudio while the server thinks
-    saving thread    Keeper    samples → disk
+    saving thread    RecordingThread    samples → disk
     (writer thread, PortAudio's callback: the sink's)
 
 They all report to a mailbox. The session's own thread, the one that calls `run`,
@@ -24,15 +24,15 @@ from voicecli.errors import UnsupportedFormat
 from voicecli.playback.base import SinkReport
 from voicecli.playback.output import Speaker
 from voicecli.recording.saver import SaveReport
-from voicecli.session.channel import Handoff
+from voicecli.session.channel import Channel
 from voicecli.session.fetcher import Fetcher, Item
 from voicecli.session.messages import Defect, Event, Failed, Mailbox
 from voicecli.session.outlet import Outlet
 from voicecli.session.playback_events import Narrator
-from voicecli.session.recording_thread import Keeper
+from voicecli.session.recording_thread import RecordingThread
 from voicecli.session.renderer import Renderer
 from voicecli.session.settings import SessionResult, SessionSettings
-from voicecli.session.thread_group import Crew
+from voicecli.session.thread_group import ThreadGroup
 from voicecli.telemetry.lifecycle import Lifecycle, State
 from voicecli.telemetry.observers import Observers
 
@@ -81,9 +81,9 @@ class Session:
         self._observers = Observers([*observers, self])
         self._narrator = Narrator(self._observers)
         self._lifecycle = Lifecycle()
-        self._crew = Crew(self._mailbox.end)
-        self._chunks: Handoff[Item] = Handoff(CHUNK_BACKLOG_BYTES)
-        self._keeper = Keeper(saver, self._is_mute) if saver else None
+        self._crew = ThreadGroup(self._mailbox.end)
+        self._chunks: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
+        self._keeper = RecordingThread(saver, self._is_mute) if saver else None
         self._outlet = Outlet(
             Speaker(settings.speaker, self._clock, self.spawn),
             without_device=settings.without_device,

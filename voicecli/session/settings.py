@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from voicecli.playback.output import SpeakerSettings
+from voicecli.playback.output import OutputSettings
 from voicecli.session.fetcher import FetchLimits
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class SessionSettings:
     loads while the server thinks.
     """
 
-    speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
+    speaker: OutputSettings = field(default_factory=OutputSettings)
     limits: FetchLimits = field(default_factory=FetchLimits)
     volume: float = 1.0
     without_device: bool = False

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Crew:
+class ThreadGroup:
     """Starts threads and joins them all.
 
     ``on_fault`` gets whatever a thread's work raises, on that thread: no fault

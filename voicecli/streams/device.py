@@ -38,8 +38,8 @@ def open_device(
     Raises:
         DeviceError: there is no such device, or it cannot be opened.
     """
-    from voicecli.playback.callback import RingSink  # noqa: PLC0415  loads PortAudio
+    from voicecli.playback.callback import CallbackSink  # noqa: PLC0415  loads PortAudio
     from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
 
     # A preroll starts the stream before the first frame, which would otherwise wait for more.
-    return RingSink(find_output_device(device), format, policy, clock, preroll_s=_PREROLL_S)
+    return CallbackSink(find_output_device(device), format, policy, clock, preroll_s=_PREROLL_S)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio.convert import Conformer
+from voicecli.audio.convert import SampleConverter
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs import CODECS, AutoDecoder, preload
 from voicecli.errors import UnsupportedFormat
@@ -89,8 +89,8 @@ class FrameDecoder:
             opus_rate_hz=sample_rate if sample_rate in OPUS_RATES_HZ else 48_000,
         )
         self._decoder.prepare()
-        self._conformer: Conformer | None = None
-        self._target = (0, 0)  # rate and channels that the conformer is for
+        self._converter: SampleConverter | None = None
+        self._target = (0, 0)  # rate and channels that the converter is for
         self.codec: str | None = None
         """Name of the codec, None until the bytes have told it."""
         self.is_plain = False
@@ -104,7 +104,7 @@ class FrameDecoder:
     def flush(self) -> list[AudioFrame]:
         """Say that no more bytes will come; return what is left. Called once."""
         frames = self._decoded(None)
-        if self.fault is None and self._conformer is not None:
+        if self.fault is None and self._converter is not None:
             frames += self._resampled_rest()
         return frames
 
@@ -129,22 +129,22 @@ class FrameDecoder:
         rate_hz, channels = pcm.rate_hz, pcm.channels
         target = (self._rate_hz or rate_hz, self._channels or channels)
         self.is_plain = False
-        if self._conformer is None and target == (rate_hz, channels):
+        if self._converter is None and target == (rate_hz, channels):
             if pcm.octets is not None:
                 self.is_plain = True
                 return frames_of(pcm.octets.cast("h"), rate_hz, channels)
             if pcm.samples.dtype == _INT16:
                 return _framed([pcm.samples], rate_hz)
         frames: list[AudioFrame] = []
-        if self._conformer is None or target != self._target:
+        if self._converter is None or target != self._target:
             frames = self._resampled_rest()
             self._target = target
-            self._conformer = Conformer(AudioFormat(*target))
-        return frames + _framed(self._conformer.convert(pcm), target[0])
+            self._converter = SampleConverter(AudioFormat(*target))
+        return frames + _framed(self._converter.convert(pcm), target[0])
 
     def _resampled_rest(self) -> list[AudioFrame]:
-        """What the conformer still holds, at the end or before another one."""
-        return _framed(self._conformer.flush(), self._target[0]) if self._conformer else []
+        """What the converter still holds, at the end or before another one."""
+        return _framed(self._converter.flush(), self._target[0]) if self._converter else []
 
 
 def _framed(pieces: list[Samples], rate_hz: int) -> list[AudioFrame]:

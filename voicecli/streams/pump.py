@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.audio.convert import Conformer
+from voicecli.audio.convert import SampleConverter
 from voicecli.audio.pcm import AudioFormat, Pcm
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Pump:
         self._queued = 0
         self._accepted = 0
         self._sink_frames = 0  # handed to the sink, in its own frames
-        self._conformer = Conformer(sink.format)
+        self._converter = SampleConverter(sink.format)
         self._fed_at = clock.now()
         self._release_due = False
         self._pauses: set[int] = set()  # of sink frames: where silence is meant
@@ -221,13 +221,13 @@ class Pump:
         return [
             samples
             for piece in pieces
-            for samples in self._conformer.convert(Pcm(piece, rate_hz))
+            for samples in self._converter.convert(Pcm(piece, rate_hz))
             if len(samples)
         ]
 
     def _rest(self, *, is_flowing: bool) -> list[Samples]:
         """What the resampler holds; then silence for as long as the sink waits for more."""
-        rest = [samples for samples in self._conformer.flush() if len(samples)]
+        rest = [samples for samples in self._converter.flush() if len(samples)]
         if rest:
             return rest
         if is_flowing or not self._in_sink():

@@ -10,7 +10,7 @@ from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.libav import (
     MAX_LOST_RUN,
     Concealer,
-    PacketDecoder,
+    LibavPacketDecoder,
     _is_sound,
     _to_pcm,
 )
@@ -21,7 +21,7 @@ def block(value=1.0, frames=4):
     return Pcm(np.full((frames, 1), value, np.float32), 24000)
 
 
-class Scripted(PacketDecoder):
+class Scripted(LibavPacketDecoder):
     """Refuses b"bad", knows nothing of b"none", else gives as many frames as it is long."""
 
     def __init__(self):
@@ -68,7 +68,7 @@ def test_what_is_no_number_is_damage_and_gone_with_its_packet():
         heaac.POISONED[128:],
         adts_frames(heaac.MONO)[4],
     )
-    decoder = PacketDecoder("aac")
+    decoder = LibavPacketDecoder("aac")
     (before,) = decoder.decode(good)
     with pytest.raises(CorruptStream, match="no numbers"):
         decoder.decode(poisoned)
@@ -79,14 +79,14 @@ def test_what_is_no_number_is_damage_and_gone_with_its_packet():
 
 def test_a_decoder_started_over_keeps_its_settings():
     data = flac(9000, sample_type="s32")
-    decoder = PacketDecoder("flac", extradata=data[8:42], options={"err_detect": "explode"})
+    decoder = LibavPacketDecoder("flac", extradata=data[8:42], options={"err_detect": "explode"})
     fresh = decoder._new_context()
     assert (fresh.extradata, fresh.thread_count) == (data[8:42], 1)
     assert fresh.options == {"err_detect": "explode"}
 
 
 def test_mono_is_handed_on_without_a_copy_and_stays_valid():
-    decoder = PacketDecoder("mp3float")
+    decoder = LibavPacketDecoder("mp3float")
     blocks = [b for frame in mp3_frames(raw_mp3(24000)) for b in decoder.decode(frame)]
     assert all(b.samples.base is not None for b in blocks)
     before = [b.samples.copy() for b in blocks]
@@ -98,7 +98,7 @@ def test_mono_is_handed_on_without_a_copy_and_stays_valid():
 
 def test_planes_are_interleaved():
     context = av.CodecContext.create("aac", "r")
-    decoder = PacketDecoder("aac")
+    decoder = LibavPacketDecoder("aac")
     for frame in adts_frames(adts(5000, 24000, 2)):
         (theirs,) = context.decode(av.Packet(frame))
         (ours,) = decoder.decode(frame)
@@ -108,7 +108,7 @@ def test_planes_are_interleaved():
 
 def test_reset_forgets_what_came_before():
     frames = mp3_frames(raw_mp3(24000))
-    fresh, used = PacketDecoder("mp3float"), PacketDecoder("mp3float")
+    fresh, used = LibavPacketDecoder("mp3float"), LibavPacketDecoder("mp3float")
     used.reset()
     for frame in frames:
         used.decode(frame)
@@ -124,7 +124,7 @@ def test_damage_decodes_to_the_same_every_time_whatever_lies_behind_it_in_memory
     packets = [head + rng.bytes(size - 4) for _ in range(300)]
 
     def attempt(litter):
-        decoder, sounds, kept = PacketDecoder("mp3float"), [], []
+        decoder, sounds, kept = LibavPacketDecoder("mp3float"), [], []
         for packet in packets:
             kept.append(bytearray(litter * (len(packet) + 33)))
             try:
@@ -138,7 +138,7 @@ def test_damage_decodes_to_the_same_every_time_whatever_lies_behind_it_in_memory
 
 def test_refusals_are_corrupt_streams():
     with pytest.raises(CorruptStream):
-        PacketDecoder("flac", extradata=flac(5000)[8:42]).decode(b"\xff\xf8junk" * 9)
+        LibavPacketDecoder("flac", extradata=flac(5000)[8:42]).decode(b"\xff\xf8junk" * 9)
 
 
 def test_more_channels_than_libav_keeps_planes_for_are_refused():
@@ -160,7 +160,7 @@ def test_rates_that_nothing_has_are_refused(rate_hz):
 def test_libavs_log_stays_as_the_process_has_it(capfd):
     level = av.logging.get_level()
     with pytest.raises(CorruptStream):
-        PacketDecoder("mp3float").decode(b"junk" * 99)
+        LibavPacketDecoder("mp3float").decode(b"junk" * 99)
     assert av.logging.get_level() == level
     assert capfd.readouterr() == ("", "")
 

@@ -473,7 +473,7 @@ def test_a_refused_packet_keeps_its_time():
 
 
 def test_recovery_uses_what_the_next_packet_remembers():
-    decoder = libopus.PacketDecoder(48_000, 1)
+    decoder = libopus.OpusPacketDecoder(48_000, 1)
     out = np.zeros(960, np.int16)
     packets = opus_packets(3)
     decoder.decode(packets[0], out.ctypes.data, 960)
@@ -482,7 +482,7 @@ def test_recovery_uses_what_the_next_packet_remembers():
 
 
 def test_recovery_from_a_packet_that_libopus_refuses():
-    decoder = libopus.PacketDecoder(48_000, 1)
+    decoder = libopus.OpusPacketDecoder(48_000, 1)
     out = np.zeros(960, np.int16)
     decoder.decode(opus_packets(1)[0], out.ctypes.data, 960)
     decoder.recover(b"\xff", out.ctypes.data, 960)
@@ -642,4 +642,4 @@ def test_a_pyav_that_carries_no_libopus(monkeypatch, tmp_path):
 @pytest.mark.parametrize(("rate_hz", "channels"), [(44_100, 1), (48_000, 3), (48_000, 0)])
 def test_libopus_refuses_other_shapes(rate_hz, channels):
     with pytest.raises(ValueError, match="libopus decodes no"):
-        libopus.PacketDecoder(rate_hz, channels)
+        libopus.OpusPacketDecoder(rate_hz, channels)

@@ -5,7 +5,7 @@ import pytest
 
 from tests.codecs.encoders import adts_frames
 from tests.codecs.encoding.sounds import decoded, encoded, floats, sound
-from voicecli.codecs.decoding.libav import PacketDecoder
+from voicecli.codecs.decoding.libav import LibavPacketDecoder
 from voicecli.codecs.decoding.mpeg import ADTS, adts_header
 from voicecli.codecs.decoding.mpegsync import FrameReader
 from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, MARK_BYTES, adts_padding
@@ -49,8 +49,8 @@ def test_who_does_not_know_the_mark_hears_the_same_and_silence_behind_it(channel
     with_mark, without = (
         np.concatenate([block.samples for frame in frames for block in libav.decode(frame)])
         for libav, frames in (
-            (PacketDecoder("aac"), [*before, last]),
-            (PacketDecoder("aac"), [*before, bare]),
+            (LibavPacketDecoder("aac"), [*before, last]),
+            (LibavPacketDecoder("aac"), [*before, bare]),
         )
     )
     assert np.array_equal(with_mark, without)

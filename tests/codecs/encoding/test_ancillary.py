@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.encoders import silent_mp3_frame
-from voicecli.codecs.decoding.libav import PacketDecoder
+from voicecli.codecs.decoding.libav import LibavPacketDecoder
 from voicecli.codecs.decoding.mpeg import mp3_header
 from voicecli.codecs.encoding.ancillary import side_bytes, with_ancillary
 from voicecli.codecs.encoding.libav import PacketEncoder
@@ -34,7 +34,7 @@ def lame_frames(rate_hz, channels, bitrate_bps):
 
 
 def samples_of(frames):
-    decoder = PacketDecoder("mp3float")
+    decoder = LibavPacketDecoder("mp3float")
     return np.concatenate([block.samples for frame in frames for block in decoder.decode(frame)])
 
 

@@ -1,4 +1,4 @@
-"""`voicecli.codecs.encoding.oggmux` against our demultiplexer and the RFC's checksum, bit by bit."""
+"""`voicecli.codecs.encoding.oggmux` against our demultiplexer and the RFC."""
 
 from __future__ import annotations
 

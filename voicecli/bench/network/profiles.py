@@ -40,7 +40,7 @@ class Network:
     - ``stall_every_ms``, ``stall_ms``: mean time from the end of a stall to the
       beginning of the next, and mean length; None and 0 without stalls. Both
       times are exponential, so the link is a two-state Markov chain: Gilbert's
-      model (Bell System Technical Journal 39, 1960) in continuous time. A stall
+      model (Bell System Technical LineFile 39, 1960) in continuous time. A stall
       stops both directions at once.
 
     Raises:

@@ -211,10 +211,10 @@ def bench(
     if ctx.invoked_subcommand is not None:
         _refuse_options(ctx)
         return
-    from voicecli.cli.bench.options import Wishes  # noqa: PLC0415  as above
+    from voicecli.cli.bench.options import BenchOptions  # noqa: PLC0415  as above
     from voicecli.cli.bench.run import run_bench  # noqa: PLC0415  session, numpy
 
-    wishes = Wishes(
+    wishes = BenchOptions(
         formats=completion.FORMATS if ALL in formats else tuple(dict.fromkeys(formats)),
         base_urls=tuple(base_url or ()),
         profile=profile,

@@ -28,7 +28,7 @@ STDIN = "-"
 _MOST_TEXT_BYTES = 1 << 20
 
 
-class Wishes(NamedTuple):
+class BenchOptions(NamedTuple):
     """What the command line asked for; None and empty where it said nothing."""
 
     formats: tuple[str, ...]
@@ -80,7 +80,7 @@ class Wishes(NamedTuple):
 _NOT_OF_REPLAYS = ("base_urls", "text", "texts", "cold", "baseline", "network", "record", "device")
 
 
-def limits(wishes: Wishes) -> list[Limit]:
+def limits(wishes: BenchOptions) -> list[Limit]:
     """Those of ``--fail-if``.
 
     Raises:
@@ -113,7 +113,7 @@ def earlier(path: Path) -> Mapping[str, Any]:
     return comparison.check(told, str(path))
 
 
-def texts(wishes: Wishes) -> tuple[str, ...]:
+def texts(wishes: BenchOptions) -> tuple[str, ...]:
     """What is spoken, one text a run.
 
     Raises:
@@ -139,7 +139,7 @@ def _read(path: Path) -> bytes:
         raise typer.BadParameter(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def device(wishes: Wishes, config: Config) -> str:
+def device(wishes: BenchOptions, config: Config) -> str:
     """What plays: the device wished for, or the default one where there is one."""
     if wishes.simulate:
         return NULL_DEVICE

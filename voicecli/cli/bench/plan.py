@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 from voicecli.bench import answers
 from voicecli.bench.answers import COLD, REPLAYED, STREAMED, WHOLE_FILE, Observe, Way
 from voicecli.bench.case import Case, Measured
-from voicecli.bench.local_server import OwnServer
+from voicecli.bench.local_server import LocalServer
 from voicecli.bench.replay import replay
 from voicecli.bench.runners import Cold, Live, Simulated, Told
 from voicecli.bench.speech import readings
 from voicecli.cli.bench.options import DEFAULT_DEVICE
-from voicecli.cli.line_file import Journal
+from voicecli.cli.line_file import LineFile
 from voicecli.cli.output import tell
 from voicecli.cli.running import new_run_id
 from voicecli.cli.settings import buffer_policy
 from voicecli.clock import SystemClock
 from voicecli.config.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import SaveError, SourceError
-from voicecli.playback.output import NULL_DEVICE, SpeakerSettings
+from voicecli.playback.output import NULL_DEVICE, OutputSettings
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.session import SessionSettings
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from voicecli.bench.runners import Hearing
     from voicecli.bench.speech import SpeechRun
-    from voicecli.cli.bench.options import Wishes
+    from voicecli.cli.bench.options import BenchOptions
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
 
@@ -50,7 +50,7 @@ class Server(NamedTuple):
     is_own: bool
 
 
-def servers(wishes: Wishes, config: Config, stack: contextlib.ExitStack) -> list[Server]:
+def servers(wishes: BenchOptions, config: Config, stack: contextlib.ExitStack) -> list[Server]:
     """All of them, in the order of the command line; what is started ends with ``stack``.
 
     Raises:
@@ -58,20 +58,20 @@ def servers(wishes: Wishes, config: Config, stack: contextlib.ExitStack) -> list
         NetworkError: our own server did not start.
     """
     found: list[Server] = []
-    own: OwnServer | None = None
+    own: LocalServer | None = None
     for number, base_url in enumerate(wishes.base_urls or (None,), 1):
         choice = EndpointChoice(base_url, wishes.profile, wishes.model, wishes.voice)
         endpoint = resolve_endpoint(choice, os.environ, config)
         for warning in () if wishes.quiet else endpoint.warnings:
             tell(f"warning: {warning}")
         if is_own := endpoint.is_builtin:
-            own = own or stack.enter_context(OwnServer())
+            own = own or stack.enter_context(LocalServer())
             endpoint = replace(endpoint, base_url=own.url, api_key=KEYLESS)
         found.append(Server(number, endpoint, BUILTIN if is_own else endpoint.label, is_own))
     return found
 
 
-def recording(wishes: Wishes) -> Observe:
+def recording(wishes: BenchOptions) -> Observe:
     """What listens to the answers for ``--record``.
 
     Raises:
@@ -87,7 +87,7 @@ def recording(wishes: Wishes) -> Observe:
 
     @contextlib.contextmanager
     def listening(way: Way, number: int) -> Iterator[Sequence[object]]:
-        journal = Journal(folder / f"{way.name}-{number}.jsonl", anew=True)
+        journal = LineFile(folder / f"{way.name}-{number}.jsonl", anew=True)
         lines = cast("TextIO", journal)  # typeshed has io and typing apart
         with contextlib.closing(journal):
             yield [TraceWriter(lines, new_run_id(), SystemClock(), way.request, with_audio=True)]
@@ -127,7 +127,7 @@ def _replay(number: int, path: Path, policy: Policy) -> Case:
     return Case(labels, measure, f"{labels['format']} from {labels['endpoint']}")
 
 
-def proxy(wishes: Wishes, stack: contextlib.ExitStack) -> str | None:
+def proxy(wishes: BenchOptions, stack: contextlib.ExitStack) -> str | None:
     """The URL of the proxy that stands for ``--network``, None without; it ends with ``stack``.
 
     Raises:
@@ -146,7 +146,7 @@ class Plan:
 
     def __init__(
         self,
-        wishes: Wishes,
+        wishes: BenchOptions,
         config: Config,
         device: str,
         proxy_url: str | None,
@@ -160,7 +160,7 @@ class Plan:
         self.buffer_ms = config.buffer_ms if wishes.buffer_ms is None else wishes.buffer_ms
         volume = config.volume if wishes.volume is None else wishes.volume
         self._settings = SessionSettings(
-            speaker=SpeakerSettings(
+            speaker=OutputSettings(
                 policy=buffer_policy(self.buffer_ms),
                 output="null" if device == NULL_DEVICE else "device",
                 device=None if device == DEFAULT_DEVICE else device,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from voicecli.bench.comparison import Difference
     from voicecli.bench.speech import SpeechRun
-    from voicecli.cli.bench.options import Wishes
+    from voicecli.cli.bench.options import BenchOptions
     from voicecli.config.file import Config
 
 
@@ -48,7 +48,7 @@ class _Verdict(NamedTuple):
         return bool(self.broken) or any(one.verdict == "worse" for one in self.differences)
 
 
-def run_bench(wishes: Wishes) -> int:
+def run_bench(wishes: BenchOptions) -> int:
     """Measure as wished, tell it, and return the exit status.
 
     Raises:
@@ -80,7 +80,7 @@ def run_bench(wishes: Wishes) -> int:
     return status or (ExitStatus.LIMIT if verdict.is_bad else ExitStatus.OK)
 
 
-def _measure(wishes: Wishes, config: Config) -> _Measurement:
+def _measure(wishes: BenchOptions, config: Config) -> _Measurement:
     texts = checked.texts(wishes)
     with contextlib.ExitStack() as stack:
         # A server of our own must not outlive us.
@@ -88,9 +88,9 @@ def _measure(wishes: Wishes, config: Config) -> _Measurement:
         recording = plan.recording(wishes)
         device = checked.device(wishes, config)
         found = plan.servers(wishes, config, stack)
-        plan = plan.Plan(wishes, config, device, plan.proxy(wishes, stack), stack)
-        ways = [way for server in found for way in plan.ways(server)]
-        references = plan.references(found, texts)
+        measured = plan.Plan(wishes, config, device, plan.proxy(wishes, stack), stack)
+        ways = [way for server in found for way in measured.ways(server)]
+        references = measured.references(found, texts)
         outcomes = [Outcome(case) for case in answers.cases(ways, texts, recording)]
         interrupted = take(outcomes, wishes.runs, wishes.warmups, quiet=wishes.quiet)
     settings = {
@@ -104,13 +104,13 @@ def _measure(wishes: Wishes, config: Config) -> _Measurement:
         "cold": wishes.cold,
         "network": wishes.network,
         "concurrency": wishes.concurrency,
-        "buffer_ms": plan.buffer_ms,
+        "buffer_ms": measured.buffer_ms,
         "warmups_failed": sum(outcome.warmups_failed for outcome in outcomes),
     }
     return _Measurement(outcomes, references, settings, interrupted)
 
 
-def _replay(wishes: Wishes, config: Config) -> _Measurement:
+def _replay(wishes: BenchOptions, config: Config) -> _Measurement:
     buffer_ms = config.buffer_ms if wishes.buffer_ms is None else wishes.buffer_ms
     cases = plan.replays(wishes.replay, buffer_policy(buffer_ms))
     outcomes = [Outcome(case) for case in cases]
@@ -119,7 +119,7 @@ def _replay(wishes: Wishes, config: Config) -> _Measurement:
     return _Measurement(outcomes, {}, settings, interrupted)
 
 
-def _tell(wishes: Wishes, measured: _Measurement, verdict: _Verdict) -> None:
+def _tell(wishes: BenchOptions, measured: _Measurement, verdict: _Verdict) -> None:
     outcomes = measured.outcomes
     if wishes.json:
         told = report.as_json(

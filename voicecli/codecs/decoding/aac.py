@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.decoder import PushDecoder
-from voicecli.codecs.decoding.libav import Concealer, PacketDecoder
+from voicecli.codecs.decoding.libav import Concealer, LibavPacketDecoder
 from voicecli.codecs.decoding.mpeg import ADTS
 from voicecli.codecs.decoding.mpegsync import FrameReader
 from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, MARK_BYTES, adts_padding
@@ -50,7 +50,7 @@ class AacDecoder(PushDecoder):
     def __init__(self) -> None:
         super().__init__()
         self._reader = FrameReader(ADTS)
-        self._concealer = Concealer(PacketDecoder("aac"))
+        self._concealer = Concealer(LibavPacketDecoder("aac"))
         self._decoded_any = False
         self._identity: int | None = None
         self._adts_frames = 0
@@ -69,7 +69,7 @@ class AacDecoder(PushDecoder):
     def _take(self, frame: Frame) -> list[Pcm]:
         if frame.header.identity != self._identity or self._opens_stream(frame):
             self._identity, self._adts_frames = frame.header.identity, 0
-            self._concealer = Concealer(PacketDecoder("aac"))
+            self._concealer = Concealer(LibavPacketDecoder("aac"))
             self._priming = True
         self._adts_frames += 1
         blocks = list(self._decode(frame))

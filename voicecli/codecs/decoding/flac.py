@@ -24,7 +24,7 @@ from voicecli.codecs.decoding.flacheader import (
     crc16,
     flac_frame_header,
 )
-from voicecli.codecs.decoding.libav import PacketDecoder
+from voicecli.codecs.decoding.libav import LibavPacketDecoder
 from voicecli.codecs.decoding.tags import tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 
@@ -267,7 +267,7 @@ class FlacDecoder(PushDecoder):
         return None
 
     def _decode(
-        self, codec: PacketDecoder, packet: bytes, info: StreamInfo, *, sure: bool
+        self, codec: LibavPacketDecoder, packet: bytes, info: StreamInfo, *, sure: bool
     ) -> list[Pcm]:
         """At least one block.
 
@@ -301,8 +301,8 @@ def _boundary(buffer: bytearray, start: int, end: int, *, last: bool) -> re.Matc
     return found
 
 
-def _new_codec(info: StreamInfo, err_detect: str = "crccheck+explode") -> PacketDecoder:
-    return PacketDecoder("flac", extradata=info.raw, options={"err_detect": err_detect})
+def _new_codec(info: StreamInfo, err_detect: str = "crccheck+explode") -> LibavPacketDecoder:
+    return LibavPacketDecoder("flac", extradata=info.raw, options={"err_detect": err_detect})
 
 
 def _decodes_unchecked(packet: bytes, info: StreamInfo) -> bool:

@@ -35,7 +35,7 @@ _DTYPES = {"s16": np.int16, "s32": np.int32, "flt": np.float32}
 _S32_TO_FLOAT = np.float32(2.0**-31)
 
 
-class PacketDecoder:
+class LibavPacketDecoder:
     """One libav decoder, fed whole packets.
 
     ``name`` is libav's name of the decoder; ``extradata`` its out-of-band header
@@ -140,7 +140,7 @@ class Concealer:
     if none comes, nothing is handed out.
     """
 
-    def __init__(self, codec: PacketDecoder) -> None:
+    def __init__(self, codec: LibavPacketDecoder) -> None:
         self._codec = codec
         self._run = 0
         self._owed = 0

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.decoder import PushDecoder
-from voicecli.codecs.decoding.libav import Concealer, PacketDecoder
+from voicecli.codecs.decoding.libav import Concealer, LibavPacketDecoder
 from voicecli.codecs.decoding.mpeg import MP3
 from voicecli.codecs.decoding.mpegsync import FrameReader
 from voicecli.codecs.decoding.padding_marker import mp3_padding
@@ -168,7 +168,7 @@ class Mp3Decoder(PushDecoder):
     def __init__(self) -> None:
         super().__init__()
         self._reader = FrameReader(MP3)
-        self._codec = PacketDecoder("mp3float")
+        self._codec = LibavPacketDecoder("mp3float")
         self._concealer = Concealer(self._codec)
         self._gapless = Gapless()
         self._tag: InfoTag | None = None

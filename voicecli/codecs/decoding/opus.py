@@ -26,7 +26,7 @@ from voicecli.errors import CorruptStream, DecodeError, TruncatedStream, Unsuppo
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from voicecli.codecs.libopus import PacketDecoder
+    from voicecli.codecs.libopus import OpusPacketDecoder
 
 _GRANULE_HZ = 48_000
 _RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
@@ -43,7 +43,7 @@ class _Link:
     """
 
     def __init__(self, serial: int, head: OpusHead, rate_hz: int) -> None:
-        from voicecli.codecs.libopus import PacketDecoder  # noqa: PLC0415  raises without libopus
+        from voicecli.codecs.libopus import OpusPacketDecoder  # noqa: PLC0415  raises without libopus
 
         self.serial = serial
         self.head = head
@@ -51,7 +51,7 @@ class _Link:
         self.ended = False
         self.refused = 0
         self.decoded = 0
-        self._packets: PacketDecoder = PacketDecoder(rate_hz, head.channels, head.gain_q8)
+        self._packets: OpusPacketDecoder = OpusPacketDecoder(rate_hz, head.channels, head.gain_q8)
         self._step = _GRANULE_HZ // rate_hz
         self._skip_frames = -(-head.pre_skip // self._step)
         self._tags_due = True

@@ -91,7 +91,7 @@ def _may_be_header(buffer: bytes, at: int) -> bool:
 
 
 class WavDecoder(PushDecoder):
-    """RIFF/WAVE of 8 to 64 bits, one file or many in a row; see `voicecli.codecs.decoding.base.Decoder`.
+    """RIFF/WAVE of 8 to 64 bits, one file or many in a row; a `Decoder`.
 
     8 and 16 bits come out as int16, exactly; everything else as float32. Rate,
     channels and sample type may change from file to file. 16-bit blocks are views

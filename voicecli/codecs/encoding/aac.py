@@ -3,7 +3,7 @@
 ADTS tells neither priming nor length. libav's encoder primes with one block,
 which every decoder's first half of a window makes unplayable anyway, and
 `voicecli.codecs.decoding.aac` does not play it: so the beginning is exact. The last block
-is filled up with silence. How much of it, it says itself (`voicecli.codecs.decoding.padding_marker`);
+is filled up with silence. How much, it says itself (`codecs.decoding.padding_marker`);
 a decoder that does not know the mark plays up to 1023 frames of silence.
 """
 

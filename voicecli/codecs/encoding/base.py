@@ -21,7 +21,7 @@ What every implementation keeps, and ``tests/codecs/encoding/test_contract.py`` 
 - A decoder that trims as its format says gets back as many frames as went in,
   ``rate_hz`` apart, which may differ from the rate fed where the codec lacks that.
   Two formats have no field for it in a stream, and say it in a place that our own
-  decoders alone look at (`voicecli.codecs.decoding.padding_marker`); the table tells who knows what.
+  decoders alone look at (`codecs.decoding.padding_marker`).
 - NaN becomes silence, and floats beyond ±1.0 are clipped.
 - Memory is one block of the codec and, for Opus, one page.
 

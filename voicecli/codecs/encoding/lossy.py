@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio.pcm import to_float32
-from voicecli.audio.resample import RateConverter
+from voicecli.audio.resample import Resampler
 from voicecli.codecs.encoding.blocks import Blocks
 from voicecli.codecs.encoding.encoder import Coded, PushEncoder
 from voicecli.errors import ConfigError
@@ -63,7 +63,7 @@ class LossyEncoder(PushEncoder):
     ) -> None:
         super().__init__(sample_rate_hz, channels, rate_hz)
         self._delay_frames = delay_frames
-        self._converter = RateConverter(sample_rate_hz, rate_hz, channels)
+        self._converter = Resampler(sample_rate_hz, rate_hz, channels)
         self._blocks = Blocks(block_frames, channels, np.float32)
         self._length = 0  # of the sound at rate_hz, and
         self._due_blocks: int | None = None  # the blocks it takes: known when the end is
