@@ -18,7 +18,7 @@ from voicecli.playback.blocking_writer import BlockingWriter
 from voicecli.playback.policy import Gate
 from voicecli.playback.portaudio import open_output, stream_faults
 from voicecli.playback.ring import Ring
-from voicecli.playback.stall import STUCK_S, Patience
+from voicecli.playback.stall import STUCK_S, StallDetector
 from voicecli.playback.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class BlockingSink:
             if not self._aborted:
                 self._gate.arrived(self._clock.now(), self._format.duration_s(samples.shape[0]))
             # Nothing is taken during the preroll.
-            patience = Patience(self._clock, "taking audio", self._preroll_s)
+            stall = StallDetector(self._clock, "taking audio", self._preroll_s)
             while not self._aborted:
                 if self._fault:
                     raise self._fault
@@ -109,7 +109,7 @@ class BlockingSink:
                 self._changed.notify_all()
                 if not samples.shape[0]:
                     return
-                self._clock.wait(self._changed, patience.remaining_s(self._ring.read))
+                self._clock.wait(self._changed, stall.remaining_s(self._ring.read))
 
     def end_input(self) -> None:
         """Release any threshold and let the ring run out."""

@@ -14,7 +14,7 @@ from voicecli.playback.callback_renderer import CallbackRenderer
 from voicecli.playback.policy import GULP, Gate
 from voicecli.playback.portaudio import IS_IT_THERE, open_output, stream_faults
 from voicecli.playback.ring import Ring
-from voicecli.playback.stall import Patience
+from voicecli.playback.stall import StallDetector
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Samples
@@ -88,7 +88,7 @@ class CallbackSink:
         if not self._aborted:
             self._gate.arrived(self._clock.now(), self.format.duration_s(samples.shape[0]))
         # Nothing is taken during the preroll.
-        patience = Patience(self._clock, "taking audio", self._preroll_s)
+        stall = StallDetector(self._clock, "taking audio", self._preroll_s)
         while not self._aborted:
             self._check_stream()
             samples = samples[self._ring.write(samples) :]
@@ -96,7 +96,7 @@ class CallbackSink:
                 self._start_when_ready()
             if not samples.shape[0]:
                 return
-            patience.remaining_s(self._ring.read)
+            stall.remaining_s(self._ring.read)
             self._wait(_POLL_S)
 
     def _start_when_ready(self) -> None:

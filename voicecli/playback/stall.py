@@ -13,7 +13,7 @@ STUCK_S = 5.0
 """A device that has done nothing for so long, though it had something to do, will not any more."""
 
 
-class Patience:
+class StallDetector:
     """Notices a device that stands still; made for one wait, on which it is asked every so often.
 
     ``doing`` is what the device should be at, for the message. ``grace_s`` is time

@@ -10,7 +10,7 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import SystemClock
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import BufferPolicy
-from voicecli.playback.stall import STUCK_S, Patience
+from voicecli.playback.stall import STUCK_S, StallDetector
 from voicecli.streams.buffer import StreamClosed
 from voicecli.streams.device import daemon_thread, open_device
 from voicecli.streams.executor import shared_executor
@@ -206,7 +206,7 @@ class AudioSource:
                 self._play()
 
     async def _add_all(self, samples: Samples) -> None:
-        patience, clears = Patience(self._clock, "playing"), self._clears
+        stall, clears = StallDetector(self._clock, "playing"), self._clears
         while True:
             samples, due = self._intake.add(samples)
             self._play()
@@ -214,7 +214,7 @@ class AudioSource:
                 return
             await self._sleep(self._format.duration_s(due))
             self._check()
-            patience.remaining_s(self._pump.heard)
+            stall.remaining_s(self._pump.heard)
             if self._clears != clears:
                 return
 
@@ -243,9 +243,9 @@ class AudioSource:
         until = self._pump.accepted
         if self._thread is not None:
             self._pump.release()
-        patience = Patience(self._clock, "playing")
+        stall = StallDetector(self._clock, "playing")
         while left := self._pump.left_before(until):
-            patience.remaining_s(self._pump.heard)
+            stall.remaining_s(self._pump.heard)
             await self._sleep(self._format.duration_s(left))
             self._check()
         self._pump.pause()

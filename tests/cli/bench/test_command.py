@@ -18,8 +18,8 @@ from tests.cli.test_progress import on_a_terminal
 from tests.support.cli import Cli
 from tests.support.speech_server import Clip, Reply, SpeechServer, clips_of, error
 from tests.support.tones import CONTENT_TYPES, encode, tone
+from voicecli.cli.bench import command as module
 from voicecli.cli.bench import rounds
-from voicecli.cli.bench.command import command as module
 from voicecli.cli.bench.options import DEFAULT_TEXT
 
 PACE = "at the pace of sound\n"
