@@ -1,4 +1,4 @@
-"""Fixtures that every kind of test may ask for."""
+"""Fixtures and settings for every kind of test."""
 
 from __future__ import annotations
 
@@ -9,38 +9,45 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from hypothesis import settings
 
-from tests.support.soundserver import SoundServer
+from tests.support.sound_server import SoundServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-# How long an example takes says more of the machine's load than of the code.
-settings.register_profile("voicecli", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("voicecli")
+# How long an example takes says more about the machine's load than about the code.
+settings.register_profile("full", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile("quick", deadline=None, max_examples=10)
+settings.load_profile(os.environ.get("VOICECLI_TEST_PROFILE", "full"))
 
-
-# Whoever starts the tests with it ignored (``nohup``) hands that on to every program in them.
+# A test run started by ``nohup`` would hand an ignored SIGHUP to every program it starts.
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark every test that listens to the sound server as ``sound``, by its fixtures."""
+    for item in items:
+        if "sound_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("sound")
+
+
 @pytest.fixture(scope="session")
 def sound_server() -> Iterator[SoundServer]:
-    """One private sound server for the whole run; recordings do not disturb each other."""
+    """Start one private sound server for the whole run; recordings do not disturb each other."""
     with SoundServer() as server:
         yield server
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_quiet_end() -> Iterator[None]:
-    """Of the whole run, by ``os._exit`` in a test: it would pass for success."""
-    leave, run = os._exit, os.getpid()
+def _forbid_os_exit() -> Iterator[None]:
+    """Fail a test that calls ``os._exit``: it would end the run with a status of its choice."""
+    real_exit, test_process = os._exit, os.getpid()
 
-    def told(status: int) -> NoReturn:
-        if os.getpid() != run:
-            leave(status)  # a fork's
-        raise AssertionError(f"os._exit({status}) would have ended the tests")
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != test_process:
+            real_exit(status)  # a forked child
+        raise AssertionError(f"os._exit({status}) would have ended the test run")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "_exit", told)
+        patch.setattr(os, "_exit", refuse)
         yield
