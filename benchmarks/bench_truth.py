@@ -20,10 +20,10 @@ from statistics import median
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # tests.support is no installed package
 
-from tests.support.benched import heard_ttfa_ms  # noqa: E402  needs the path above
 from tests.support.cli import Cli  # noqa: E402
+from tests.support.recorded_ttfa import recorded_ttfa_ms  # noqa: E402  needs the path above
 from tests.support.recorder import Recorder  # noqa: E402
-from tests.support.soundserver import SoundServer  # noqa: E402
+from tests.support.sound_server import SoundServer  # noqa: E402
 
 MOST_S = 180.0
 MOST_PART = 0.1
@@ -38,14 +38,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, SoundServer() as sound:
         traces = Path(folder) / "traces"
         with Recorder(sound) as recorder:
-            done = Cli(Path(folder), sound, covered=False).run(
+            done = Cli(Path(folder), sound, coverage=False).run(
                 *("bench", "--format", "all", "--runs", str(settings.runs), "--json"),
                 *("--record", str(traces)),
                 timeout_s=2 * MOST_S,
             )
             recording = recorder.finish()
         assert done.exit_code == 0, done
-        heard = {kind: median(times) for kind, times in heard_ttfa_ms(recording, traces).items()}
+        heard = {kind: median(times) for kind, times in recorded_ttfa_ms(recording, traces).items()}
     told = {case["format"]: case["metrics"]["ttfa_ms"]["p50"] for case in done.json["cases"]}
     took_s = done.ended - done.started
     off = {kind: told[kind] / heard[kind] - 1 for kind in told}

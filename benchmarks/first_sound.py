@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))  # tests.support is no installed package
 
 from tests.support.cli import Cli  # noqa: E402  needs the path above
 from tests.support.recorder import Recorder  # noqa: E402
-from tests.support.soundserver import SoundServer  # noqa: E402
+from tests.support.sound_server import SoundServer  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,7 +185,7 @@ def main() -> int:
         assert server.stdout is not None
         assert server.stdin is not None
         everyone = players(json.loads(server.stdout.readline())["url"])
-        cli = Cli(Path(home), sound, covered=False)
+        cli = Cli(Path(home), sound, coverage=False)
         for number in range(given.runs + 1):
             for player in everyone:
                 measure(player, cli, sound)

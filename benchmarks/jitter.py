@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))  # tests.support is no installed package
 
 from tests.support.cli import Cli  # noqa: E402  needs the path above
 from tests.support.recorder import Recorder, Sound  # noqa: E402
-from tests.support.soundserver import SoundServer  # noqa: E402
+from tests.support.sound_server import SoundServer  # noqa: E402
 from tests.support.speech_server import Reply, SpeechServer, clips_of  # noqa: E402
 from tests.support.tones import FORMATS, tone  # noqa: E402
 
@@ -56,7 +56,7 @@ class Bench:
     def __init__(self, server: SpeechServer, sound: SoundServer, home: Path) -> None:
         self.server = server
         self.sound = sound
-        self.cli = Cli(home, sound, covered=False)
+        self.cli = Cli(home, sound, coverage=False)
 
     def offer(self, kind: str, seconds: float = SECONDS, **reply: Any) -> None:
         """Let the server answer with a tone, in chunks of `CHUNK_S`."""

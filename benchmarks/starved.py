@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))  # tests.support is no installed package
 
 from tests.support.cli import Cli  # noqa: E402  needs the path above
 from tests.support.recorder import Recorder  # noqa: E402
-from tests.support.soundserver import SoundServer  # noqa: E402
+from tests.support.sound_server import SoundServer  # noqa: E402
 from tests.support.tones import FORMATS  # noqa: E402
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def starve(cli: Cli, sound: SoundServer, kind: str, seconds: float) -> dict[str,
     told = json.loads(done.stdout)
     return {
         "format": kind,
-        "sounding_s": round(heard.sounding_s, 3),
+        "audible_s": round(heard.audible_s, 3),
         "gaps": [[round(gap.at_s, 2), round(gap.length_s * 1e3, 1)] for gap in heard.gaps],
         "told": {name: ledger["count"] for name, ledger in told["underruns"].items()},
         "ttfa_ms": told["ttfa_ms"],
@@ -99,7 +99,7 @@ def main() -> int:
     given = parser.parse_args()
     gaps = 0
     with tempfile.TemporaryDirectory() as home, SoundServer() as sound:
-        cli = Cli(Path(home), sound, covered=False)
+        cli = Cli(Path(home), sound, coverage=False)
         for kind in given.format or ["opus"]:
             run = starve(cli, sound, kind, given.seconds)
             print(json.dumps(run), flush=True)

@@ -102,7 +102,7 @@ class TestText:
         assert told.status == 2
         assert says in " ".join(told.err.split())
         assert told.out == ""
-        assert server.exchanges == []
+        assert server.requests == []
 
     def test_a_pipe_that_cannot_be_read_is_told(self, say, monkeypatch):
         read_end, write_end = os.pipe()
@@ -170,7 +170,7 @@ class TestRequest:
         samples, rate_hz = read_wav(path.read_bytes())
         assert rate_hz == 24_000
         assert len(samples) > 4800
-        assert server.exchanges == []
+        assert server.requests == []
 
 
 class TestTold:
@@ -278,14 +278,14 @@ class TestSaving:
         told = house.run(*argv)
         assert told.status == 7
         assert told.json["error"]["message"].endswith("there is no folder /no/such/folder")
-        assert server.exchanges == []
+        assert server.requests == []
 
     def test_standard_output_is_no_file(self, say, server, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         told = say("--save", "-", "Hello.")
         assert told.status == 2
         assert "name a file" in told.err
-        assert list(tmp_path.glob("-*")) == server.exchanges == []
+        assert list(tmp_path.glob("-*")) == server.requests == []
 
     def test_a_clip_that_cannot_be_measured_is_7(self, say, tmp_path, monkeypatch):
         from voicecli.errors import SaveError

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.server.asking import get, run
+from tests.server.asgi_client import get, run
 from voicecli.server import app, listen, parent_watch, speech
 
 SERVE = ("serve", "--port", "0")
@@ -140,7 +140,7 @@ def test_a_defect_is_told_and_its_traceback_where_it_is_wanted(
     serve("--no-warm")
     made["on_defect"](ZeroDivisionError("oops"))
     said = capsys.readouterr().err
-    assert "a defect of voicecli: ZeroDivisionError: oops" in said
+    assert "internal error: ZeroDivisionError: oops" in said
     assert said.count("Traceback") == 0  # it was never raised
     assert (said.count("ZeroDivisionError") > 1) == bool(traceback)
 

@@ -48,10 +48,10 @@ def test_a_servers_voices_as_a_table(house, server):
 def test_key_goes_along_only_where_it_may(house, server, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
     house.run("voices", "--base-url", server.url)
-    assert "sk-openai" not in server.exchanges[-1].headers["authorization"]
+    assert "sk-openai" not in server.requests[-1].headers["authorization"]
     monkeypatch.setenv("VOICECLI_API_KEY", "ours")
     house.run("voices", "--base-url", server.url)
-    assert server.exchanges[-1].headers["authorization"] == "Bearer ours"
+    assert server.requests[-1].headers["authorization"] == "Bearer ours"
 
 
 def test_openais_voices_need_no_request(house, monkeypatch):

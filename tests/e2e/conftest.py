@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.soundserver import SoundServer
+    from tests.support.sound_server import SoundServer
 
 
 @pytest.fixture
@@ -45,4 +45,4 @@ def cli(home: Path, sound_server: SoundServer) -> Cli:
 @pytest.fixture
 def timed_cli(home: Path, sound_server: SoundServer) -> Cli:
     """The same without coverage in the child, which costs time."""
-    return Cli(home, sound_server, covered=False)
+    return Cli(home, sound_server, coverage=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.benched import heard_ttfa_ms
+from tests.support.recorded_ttfa import recorded_ttfa_ms
 from tests.support.recorder import Recorder
 from tests.support.speech_server import Reply, SpeechServer, clips_of
 from tests.support.timing import best_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.cli import Cli
-    from tests.support.soundserver import SoundServer
+    from tests.support.sound_server import SoundServer
 
 pytestmark = pytest.mark.sound
 
@@ -34,7 +34,7 @@ def test_the_median_ttfa_of_every_format_is_the_recorder_s(
                 "bench", "--base-url", speech.url, "--format", "all", "--runs", "3", "--json",
                 "--record", str(tmp_path / "traces"), timeout_s=90,
             )  # fmt: skip
-            heard = heard_ttfa_ms(recorder.finish(), tmp_path / "traces")
+            heard = recorded_ttfa_ms(recorder.finish(), tmp_path / "traces")
         assert done.exit_code == 0, done
         assert done.json["settings"]["device"] == "default"
         assert sorted(heard) == sorted(FORMATS)

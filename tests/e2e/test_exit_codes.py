@@ -21,7 +21,7 @@ from voicecli.codecs.encoding import make_encoder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.support.cli import Cli, Finished
+    from tests.support.cli import Cli, Result
     from tests.support.speech_server import SpeechServer
 
 CLIP_S = 1.0
@@ -126,7 +126,7 @@ SERVER: dict[str, Row] = {
 }  # fmt: skip
 
 
-def one_clear_message(done: Finished) -> str:
+def one_clear_message(done: Result) -> str:
     """Assert that a person gets one line, no traceback, and no control characters."""
     assert "Traceback" not in done.stderr, done
     complaints = [line for line in done.stderr.splitlines() if line.startswith("voicecli: error:")]
@@ -335,7 +335,7 @@ class TestSave:
 
 def replace_coverage(cli: Cli) -> Cli:
     """The same house without coverage, which could not write its data either."""
-    cli.covered = False
+    cli.coverage = False
     return cli
 
 

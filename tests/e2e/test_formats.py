@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from tests.support.recorder import Recorder, Sound
-from tests.support.soundserver import RATE_HZ
+from tests.support.sound_server import RATE_HZ
 from tests.support.speech_server import Reply, SpeechServer, clips_of, sse
-from tests.support.tones import CODEC_FRAME, EXACT, FORMATS, encode, noise, tone
+from tests.support.tones import CODEC_FRAME_SIZE, FORMATS, LOSSLESS, encode, noise, tone
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.cli import Cli
-    from tests.support.soundserver import SoundServer
+    from tests.support.sound_server import SoundServer
     from tests.support.speech_server import Clip
 
 pytestmark = pytest.mark.sound
@@ -32,20 +32,20 @@ PATIENT = ("--buffer-ms", "1000")
 @functools.cache
 def clips() -> dict[str, Clip]:
     """Noise where the codec keeps every sample, else a tone that shows every gap."""
-    exact = clips_of(noise(CLIP_S), formats=EXACT)
-    return exact | clips_of(tone(CLIP_S), formats=[k for k in FORMATS if k not in EXACT])
+    exact = clips_of(noise(CLIP_S), formats=LOSSLESS)
+    return exact | clips_of(tone(CLIP_S), formats=[k for k in FORMATS if k not in LOSSLESS])
 
 
 def whole(heard: Sound, kind: str) -> None:
     """Assert that a sound is the clip: all of it, in order, nothing between."""
     assert heard.gaps == ()
-    if kind in EXACT:
+    if kind in LOSSLESS:
         assert np.array_equal(heard.samples, noise(CLIP_S))
         return
     sent = tone(CLIP_S)
-    assert heard.frames == pytest.approx(len(sent), abs=CODEC_FRAME[kind])
+    assert heard.frames == pytest.approx(len(sent), abs=CODEC_FRAME_SIZE[kind])
     # Head and tail are as loud as the middle, to within the codec's own smear at an edge.
-    edge = CODEC_FRAME[kind]
+    edge = CODEC_FRAME_SIZE[kind]
     middle = rms(heard.samples[len(heard.samples) // 4 : -len(heard.samples) // 4])
     assert rms(heard.samples[:edge]) > 0.7 * middle
     assert rms(heard.samples[-edge:]) > 0.7 * middle
@@ -74,7 +74,7 @@ def test_every_format_in_every_chunk_size(cli, sound_server, speech, kind, chunk
     )  # fmt: skip
     whole(heard, kind)
     assert told["underruns"]["sink"]["count"] == 0
-    assert told["audio_s"] == pytest.approx(CLIP_S, abs=CODEC_FRAME[kind] / RATE_HZ)
+    assert told["audio_s"] == pytest.approx(CLIP_S, abs=CODEC_FRAME_SIZE[kind] / RATE_HZ)
     assert told["bytes"] == len(speech.clips[kind].body)
 
 
@@ -89,7 +89,7 @@ def test_every_framing(cli, sound_server, speech, kind, framing) -> None:
 
 
 def test_events_carry_the_same_sound(cli, sound_server, speech) -> None:
-    speech.reply = sse(clips()["pcm"].body, piece=1001)
+    speech.reply = sse(clips()["pcm"].body, chunk_bytes=1001)
     heard, _ = spoken(
         cli, sound_server, "--base-url", speech.url, "--format", "pcm",
         "--sample-rate", str(RATE_HZ), "--extra", 'stream_format="sse"',
@@ -112,7 +112,7 @@ def test_files_laid_end_to_end_play_whole(cli, sound_server, speech, kind) -> No
         both = encode(tone(0.3), kind, sized=True) + encode(tone(0.3), kind, sized=True)
     speech.reply = Reply(body=both)
     heard, _ = spoken(cli, sound_server, "--base-url", speech.url, "--format", kind)
-    assert heard.frames == pytest.approx(0.6 * RATE_HZ, abs=2 * CODEC_FRAME[kind])
+    assert heard.frames == pytest.approx(0.6 * RATE_HZ, abs=2 * CODEC_FRAME_SIZE[kind])
     if kind == "wav":
         assert heard.frames == 0.6 * RATE_HZ
 
@@ -155,5 +155,5 @@ def test_what_is_saved_is_what_was_heard(cli, sound_server, speech: SpeechServer
     samples, rate_hz = read_wav((home / "out.wav").read_bytes())
     assert told["saved"] == ["out.wav"] or told["saved"] == [str(home / "out.wav")]
     assert len(samples) / rate_hz == pytest.approx(heard.length_s, abs=0.025)
-    if kind in EXACT:
+    if kind in LOSSLESS:
         assert np.array_equal(samples[:, 0], heard.samples)

@@ -16,8 +16,8 @@ from tests.support.tones import read_wav, tone
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.cli import Cli, Finished
-    from tests.support.soundserver import SoundServer
+    from tests.support.cli import Cli, Result
+    from tests.support.sound_server import SoundServer
 
 pytestmark = pytest.mark.sound
 
@@ -28,7 +28,7 @@ BLOCK_S = 0.05
 
 def interrupted(
     cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str, number: signal.Signals
-) -> tuple[float, float, Finished]:
+) -> tuple[float, float, Result]:
     """Interrupt after 0.7 s of sound: (seconds from signal to silence, seconds heard, run)."""
     speech.clips = clips_of(tone(8.0), formats=[kind])
     speech.reply = Reply(pace=3, chunk_bytes=960, headers=RATE if kind == "pcm" else {})
@@ -38,7 +38,7 @@ def interrupted(
             "say", "--json", "--save", "out.wav", "--base-url", speech.url, "--format", kind, "hi"
         ) as running,
     ):
-        recorder.wait_for_sound(unless=running.ended)
+        recorder.wait_for_sound(unless=running.exited)
         time.sleep(0.7)
         sent = running.signal(number)
         done = running.finish(10.0)
@@ -77,11 +77,11 @@ def test_ctrl_c_ends_every_kind_of_waiting(cli, sound_server, speech, stage: str
     arguments = ("say", "--json", "--base-url", speech.url, "--format", "pcm", "hi")
     with Recorder(sound_server) as recorder, cli.start(*arguments) as running:
         if stage == "mid-stall":
-            recorder.wait_for_sound(unless=running.ended)
+            recorder.wait_for_sound(unless=running.exited)
             recorder.wait_for_silence(0.3)
         else:
             deadline = time.monotonic() + 20
-            while not (speech.speech_requests or running.ended() or time.monotonic() > deadline):
+            while not (speech.speech_requests or running.exited() or time.monotonic() > deadline):
                 time.sleep(0.01)
             time.sleep(0.3)
         sent = running.signal(signal.SIGINT)
@@ -97,7 +97,7 @@ def test_a_second_ctrl_c_leaves_at_once(cli, sound_server, speech) -> None:
     speech.reply = Reply(pace=2, chunk_bytes=960, headers=RATE)
     arguments = ("say", "--base-url", speech.url, "--format", "pcm", "hi")
     with Recorder(sound_server) as recorder, cli.start(*arguments) as running:
-        recorder.wait_for_sound(unless=running.ended)
+        recorder.wait_for_sound(unless=running.exited)
         first = running.signal(signal.SIGINT)
         time.sleep(0.005)
         running.signal(signal.SIGINT)

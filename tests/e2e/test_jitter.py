@@ -22,8 +22,8 @@ from tests.support.tones import FORMATS, tone
 if TYPE_CHECKING:
     from typing import Any
 
-    from tests.support.cli import Cli, Finished
-    from tests.support.soundserver import SoundServer
+    from tests.support.cli import Cli, Result
+    from tests.support.sound_server import SoundServer
 
 pytestmark = pytest.mark.sound
 
@@ -43,7 +43,7 @@ def jittery(speech: SpeechServer, kind: str, *, seed: int) -> None:
 
 def heard(
     cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str, *options: str
-) -> tuple[Finished, Sound]:
+) -> tuple[Result, Sound]:
     """One run that the device did not spoil, and what was heard of it."""
     for _ in range(3):
         with Recorder(sound_server) as recorder:
@@ -75,7 +75,7 @@ def test_with_nothing_learned_jitter_makes_few_pauses_and_no_click(
     done, sound = heard(timed_cli, sound_server, speech, kind)
     assert len(sound.gaps) <= 3
     assert all(gap.length_s >= 0.1 for gap in sound.gaps)
-    assert sound.sounding_s == pytest.approx(TONE_S, abs=0.1)
+    assert sound.audible_s == pytest.approx(TONE_S, abs=0.1)
     check_told(done.json, sound)
 
 
@@ -154,4 +154,4 @@ def test_gaps_are_told_as_they_were_heard(
     buffer = rng.choice(["auto", "60", "200"])
     done, sound = heard(timed_cli, sound_server, speech, kind, "--buffer-ms", buffer)
     check_told(done.json, sound)
-    assert sound.sounding_s == pytest.approx(2.0, abs=0.1)
+    assert sound.audible_s == pytest.approx(2.0, abs=0.1)

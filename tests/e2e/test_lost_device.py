@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.cli import Cli
 from tests.support.recorder import Recorder
-from tests.support.soundserver import SoundServer
+from tests.support.sound_server import SoundServer
 from tests.support.speech_server import Reply, SpeechServer, clips_of
 from tests.support.tones import read_wav, tone
 
@@ -31,7 +31,7 @@ def test_a_sound_server_that_ends_is_6_at_once(home: Path, speech: SpeechServer,
             Recorder(doomed) as recorder,
             Cli(home, doomed).start("say", "--json", *arguments) as running,
         ):
-            recorder.wait_for_sound(unless=running.ended)
+            recorder.wait_for_sound(unless=running.exited)
             doomed.stop()
             done = running.finish(CLIP_S / 2)
     assert done.exit_code == 6, done

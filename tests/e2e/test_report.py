@@ -11,7 +11,7 @@ from tests.support.speech_server import Reply, clips_of, error
 from tests.support.tones import tone
 
 if TYPE_CHECKING:
-    from tests.support.cli import Cli, Finished
+    from tests.support.cli import Cli, Result
     from tests.support.speech_server import SpeechServer
 
 CLIP_S = 0.6
@@ -29,7 +29,7 @@ def say(silent_cli: Cli, speech: SpeechServer):
     speech.clips = clips_of(tone(CLIP_S), formats=["pcm"])
     speech.reply = Reply(ttfb_s=0.1, chunk_bytes=4800, pace=3, headers={"X-Sample-Rate": "48000"})
 
-    def run(*flags: str, text: str = "hello") -> Finished:
+    def run(*flags: str, text: str = "hello") -> Result:
         return silent_cli.run(
             "say", "--device", "null", "--base-url", speech.url, "--format", "pcm", *flags, text
         )
@@ -112,7 +112,7 @@ def test_text_comes_from_arguments_pipe_and_file(silent_cli: Cli, speech, home) 
     for arguments, stdin, _ in runs:
         done = silent_cli.run(*common, *arguments, stdin=stdin)
         assert done.exit_code == 0, done
-    heard = [exchange.json["input"].strip() for exchange in speech.speech_requests]
+    heard = [request.json["input"].strip() for request in speech.speech_requests]
     assert heard == [text for _, _, text in runs]
 
 

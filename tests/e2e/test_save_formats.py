@@ -46,7 +46,7 @@ def test_interrupted_it_ends_with_what_was_heard(silent_cli, home, suffix) -> No
 
 def wait_for(log, event, running) -> None:
     while not (log.exists() and event in log.read_text()):
-        assert not running.ended()
+        assert not running.exited()
 
 
 def test_a_suffix_of_no_known_format_is_refused_before_anything_is_spoken(silent_cli, home) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from tests.support.cli import ROOT, Cli
 from tests.support.recorder import Recorder
-from tests.support.serving import serving
-from tests.support.soundserver import RATE_HZ
+from tests.support.serve_process import serving
+from tests.support.sound_server import RATE_HZ
 from tests.support.tones import FORMATS
 from voicecli.request import SpeechRequest
 from voicecli.sources.builtin import BuiltinSource

@@ -18,7 +18,7 @@ from tests.support.tones import tone
 
 if TYPE_CHECKING:
     from tests.support.cli import Cli
-    from tests.support.soundserver import SoundServer
+    from tests.support.sound_server import SoundServer
 
 pytestmark = pytest.mark.sound
 
@@ -77,7 +77,7 @@ def test_a_stall_of_one_second_is_one_underrun_as_long_as_the_gap_heard(
         if len(heard.gaps) != 1:  # a busy machine starved the device besides: no such run
             return math.inf
         assert underruns["count"] == 1, underruns
-        assert heard.sounding_s == pytest.approx(3.0, abs=0.025)
+        assert heard.audible_s == pytest.approx(3.0, abs=0.025)
         (event,) = underruns["events"]
         assert underruns["total_ms"] == pytest.approx(event["ms"])
         (gap,) = heard.gaps
@@ -98,6 +98,6 @@ def test_sound_begins_while_the_server_still_speaks(
         done = timed_cli.run("say", "--base-url", speech.url, "--format", kind, "hello")
         assert done.exit_code == 0, done
         heard = recorder.finish().sound()
-    (exchange,) = speech.speech_requests
-    assert exchange.last_byte_at is not None
-    assert heard.onset < exchange.last_byte_at - 1.0
+    (request,) = speech.speech_requests
+    assert request.last_byte_at is not None
+    assert heard.onset < request.last_byte_at - 1.0

@@ -15,7 +15,7 @@ def run_example(home, name, *arguments, sound=None, **extra):
     """``python examples/name arguments…`` with HOME in ``home``; what became of it."""
     return subprocess.run(
         [sys.executable, str(EXAMPLES / name), *arguments],
-        env=Cli(home, sound, covered=False).environment(),
+        env=Cli(home, sound, coverage=False).environment(),
         cwd=home,
         capture_output=True,
         timeout=60,

@@ -39,7 +39,7 @@ def locust(home, *arguments, **variables):
     """A process of Locust that runs the example; it does not outlive the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "locust", "-f", str(EXAMPLES / "locustfile.py"), *arguments],
-        env=Cli(home, covered=False).environment(**variables),
+        env=Cli(home, coverage=False).environment(**variables),
         cwd=home, text=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip

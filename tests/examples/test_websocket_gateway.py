@@ -87,4 +87,4 @@ def test_it_is_heard(sound_server):
         send(connection, tone(0.6, rate_hz=RATE_HZ))
         assert ended(connection)["received_s"] == 0.6
         heard = recorder.finish().sound()
-    assert heard.sounding_s == pytest.approx(0.6, abs=0.005)
+    assert heard.audible_s == pytest.approx(0.6, abs=0.005)

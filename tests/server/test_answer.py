@@ -6,7 +6,7 @@ import anyio
 import numpy as np
 import pytest
 
-from tests.server.asking import SPEECH, Client, post, run, scope
+from tests.server.asgi_client import SPEECH, Client, post, run, scope
 from tests.server.voices import SENTENCE_FRAMES, Gate, Tone, app_of
 from voicecli.errors import SourceError
 from voicecli.server import answer as answering

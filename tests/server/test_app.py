@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.server.asking import get, post, run
+from tests.server.asgi_client import get, post, run
 from tests.server.voices import app_of
 from voicecli.sources.voices import parse_voices
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from tests.server.asking import Client, get, run, scope
+from tests.server.asgi_client import Client, get, run, scope
 from voicecli.server.middleware import REQUEST_RECORD, Guard
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sources.asking import AUDIO
+from tests.sources.clients import AUDIO
 from tests.support.speech_server import Reply, SpeechServer
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

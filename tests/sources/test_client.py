@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.sources.asking import AUDIO, KEY, client, fails, read, source
+from tests.sources.clients import AUDIO, KEY, client, fails, read, source
 from tests.support.speech_server import FOREVER, Reply, error
 from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import AuthError, BadResponse, ConfigError, SourceTimeout

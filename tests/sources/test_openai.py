@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.sources.asking import AUDIO, KEY, fails, listening, read, source
+from tests.sources.clients import AUDIO, KEY, fails, listening, read, source
 from tests.support.speech_server import FOREVER, Clip, Reply, error, sse
 from voicecli.errors import BadResponse, NetworkError, RateLimited
 
@@ -157,7 +157,7 @@ class TestAnswer:
 
 class TestEvents:
     def test_the_audio_of_an_event_stream(self, server):
-        server.reply = sse(AUDIO, piece=1000)
+        server.reply = sse(AUDIO, chunk_bytes=1000)
         wanted = {"pcm_rate_hz": 24_000, "extra_body": {"stream_format": "sse"}}
         with source(server.url, **wanted) as speech, speech:
             assert speech.info.content_type.startswith("text/event-stream")
@@ -279,4 +279,4 @@ class TestCancel:
             speech.cancel()
             with pytest.raises(NetworkError), speech:
                 pass
-        assert server.exchanges == []
+        assert server.requests == []

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.sources.asking import AUDIO, KEY, fails, listening, read, source
+from tests.sources.clients import AUDIO, KEY, fails, listening, read, source
 from tests.support.speech_server import FOREVER, Reply, SpeechServer
 from voicecli.errors import BadResponse, NetworkError
 from voicecli.sources import transport as module
@@ -106,7 +106,7 @@ class TestRedirects:
     def test_a_plain_server_cannot_hand_over_to_one_that_claims_to_be_secure(self, server):
         """No certificate is trusted there, so nothing is said to whoever shows one."""
         with SpeechServer() as other:  # speaks no TLS, so sees the handshake only
-            address, heads = f"127.0.0.1:{other.port}", other.exchanges
+            address, heads = f"127.0.0.1:{other.port}", other.requests
             server.reply = Reply(
                 status=308, body=b"", headers={"Location": f"https://{address}/v1/audio/speech"}
             )
@@ -142,7 +142,7 @@ class TestProxyOfTheEnvironment:
         with SpeechServer(reply=Reply(body=b"the proxy")) as proxy:
             monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
             assert read(server.url) == AUDIO
-            assert proxy.exchanges == []
+            assert proxy.requests == []
 
     def test_a_proxy_that_refuses_is_told_and_learns_no_key(self, monkeypatch):
         def refuse(connection):

@@ -101,7 +101,7 @@ def test_asks_the_server_with_the_key(server):
     server.voices = VOICE_SHAPES["objects"]
     found = server_voices(server.url, "k3y", timeout_s=5)
     assert found == [VoiceInfo("alloy", "Alloy"), VoiceInfo("heart", "Heart")]
-    asked = server.exchanges[-1]
+    asked = server.requests[-1]
     assert asked.path == "/v1/audio/voices"
     assert asked.headers["authorization"] == "Bearer k3y"
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.support.soundserver import SoundServer
+    from tests.support.sound_server import SoundServer
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +28,7 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_EN
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class Result:
     """A run that ended; times are monotonic seconds, ``started`` just before the fork."""
 
     exit_code: int
@@ -67,7 +67,7 @@ class Running:
         """The number of its process."""
         return self._process.pid
 
-    def ended(self) -> bool:
+    def exited(self) -> bool:
         """Whether the process is gone."""
         return self._process.poll() is not None
 
@@ -77,7 +77,7 @@ class Running:
         self._process.send_signal(number)
         return now
 
-    def finish(self, timeout_s: float = 30.0) -> Finished:
+    def finish(self, timeout_s: float = 30.0) -> Result:
         """Wait for the end.
 
         Raises:
@@ -90,7 +90,7 @@ class Running:
             out, err = self._process.communicate()
             said = f"{out.decode(errors='replace')}\n{err.decode(errors='replace')}"
             raise AssertionError(f"voicecli hung for {timeout_s:.0f} s:\n{said}") from None
-        return Finished(
+        return Result(
             self._process.returncode,
             out.decode(errors="replace"),
             err.decode(errors="replace"),
@@ -103,20 +103,20 @@ class Cli:
     """``voicecli`` in a house of its own below ``home``.
 
     ``sound`` is the sound server it plays on; None is a machine without one.
-    ``covered`` lets coverage measure the child, which slows it: not for timings.
+    ``coverage`` lets coverage measure the child, which slows it: not for timings.
     """
 
     def __init__(
-        self, home: Path, sound: SoundServer | None = None, *, covered: bool = True
+        self, home: Path, sound: SoundServer | None = None, *, coverage: bool = True
     ) -> None:
         self.home = home
         self.sound = sound
-        self.covered = covered
+        self.coverage = coverage
 
     def environment(self, **extra: str) -> dict[str, str]:
         """Everything the child sees; a PYTHONPATH in ``extra`` comes before the project."""
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        if self.covered:
+        if self.coverage:
             env |= {k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")}
         env |= {
             "HOME": str(self.home),
@@ -132,7 +132,7 @@ class Cli:
         if self.sound is not None:
             env = self.sound.environment(env)
         else:
-            env |= silent_machine(self.home)
+            env |= environment_without_sound(self.home)
         extra["PYTHONPATH"] = os.pathsep.join([*filter(None, [extra.get("PYTHONPATH")]), str(ROOT)])
         return env | extra
 
@@ -170,7 +170,7 @@ class Cli:
         env: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
         timeout_s: float = 30.0,
-    ) -> Finished:
+    ) -> Result:
         """Run to the end.
 
         Raises:
@@ -180,7 +180,7 @@ class Cli:
             return running.finish(timeout_s)
 
 
-def silent_machine(folder: Path) -> dict[str, str]:
+def environment_without_sound(folder: Path) -> dict[str, str]:
     """Environment of a machine with PortAudio but without any sound device.
 
     ALSA must keep one definition: PortAudio aborts the process on an empty

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tests.support.soundserver import SoundServer
+    from tests.support.sound_server import SoundServer
 
 # Opens and starts the stream, lets it settle, then plays; what it prints are the
 # monotonic times that PortAudio and the program itself give for the first frame.

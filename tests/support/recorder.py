@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tests.support.soundserver import BLOCK_MS, RATE_HZ, end
+from tests.support.sound_server import BLOCK_MS, RATE_HZ, end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tests.support.soundserver import SoundServer
+    from tests.support.sound_server import SoundServer
 
 THRESHOLD = 0.02
 """Full scale is 1; a tone of 0.5 crosses this within two frames of its start."""
@@ -80,7 +80,7 @@ class Sound:
         return len(self.samples)
 
     @property
-    def sounding_s(self) -> float:
+    def audible_s(self) -> float:
         """Length without the gaps."""
         return self.length_s - sum(gap.length_s for gap in self.gaps)
 

@@ -105,11 +105,14 @@ def error(status: int, body: object, **headers: str) -> Reply:
     )
 
 
-def sse(audio: bytes, *, piece: int = 4096) -> Reply:
+def sse(audio: bytes, *, chunk_bytes: int = 4096) -> Reply:
     """The answer as an event stream: ``speech.audio.delta`` events, then ``done``."""
     deltas = [
-        {"type": "speech.audio.delta", "audio": base64.b64encode(audio[i : i + piece]).decode()}
-        for i in range(0, len(audio), piece)
+        {
+            "type": "speech.audio.delta",
+            "audio": base64.b64encode(audio[i : i + chunk_bytes]).decode(),
+        }
+        for i in range(0, len(audio), chunk_bytes)
     ]
     usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
     events = [*deltas, {"type": "speech.audio.done", "usage": usage}]
@@ -129,9 +132,9 @@ class RequestRecord:
     first_byte_at: float | None = None
     last_byte_at: float | None = None
     sent: int = 0
-    hung_up: bool = False
+    client_disconnected: bool = False
     """The client closed before the answer was complete."""
-    over: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
     """Set when the fields above have their last value."""
 
 
@@ -167,7 +170,7 @@ class SpeechServer:
         self.reply = reply or Reply()
         self.queued: deque[Reply] = deque()
         self.voices: Any = VOICE_SHAPES["strings"]
-        self.exchanges: list[RequestRecord] = []
+        self.requests: list[RequestRecord] = []
         self.closing = threading.Event()
         self._http = _Http(("127.0.0.1", port), _Handler)
         self._http.owner = self
@@ -198,7 +201,7 @@ class SpeechServer:
     @property
     def speech_requests(self) -> list[RequestRecord]:
         """Requests for speech, in order of arrival."""
-        return [e for e in self.exchanges if e.path.endswith("/audio/speech")]
+        return [e for e in self.requests if e.path.endswith("/audio/speech")]
 
     def next_reply(self) -> Reply:
         """The answer to the next request for speech."""
@@ -246,23 +249,23 @@ class _Handler(BaseHTTPRequestHandler):
             asked = json.loads(raw)
         except ValueError:
             asked = None
-        exchange = self._note(asked)
+        request = self._note(asked)
         if not self.path.endswith("/audio/speech") or not isinstance(asked, dict):
             self._send_json(404, {"detail": "Not Found"})
             return
         try:
-            self._answer(exchange, asked, self.server.owner.next_reply())
+            self._answer(request, asked, self.server.owner.next_reply())
         except (BrokenPipeError, ConnectionResetError):
-            exchange.hung_up = True
+            request.client_disconnected = True
             self.close_connection = True
         finally:
-            exchange.over.set()
+            request.finished.set()
 
     def _note(self, asked: Any) -> RequestRecord:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        exchange = RequestRecord(self.command, self.path, headers, asked, time.monotonic())
-        self.server.owner.exchanges.append(exchange)
-        return exchange
+        request = RequestRecord(self.command, self.path, headers, asked, time.monotonic())
+        self.server.owner.requests.append(request)
+        return request
 
     def _send_json(self, status: int, body: object) -> None:
         data = json.dumps(body).encode()
@@ -272,17 +275,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _answer(self, exchange: RequestRecord, asked: dict[str, Any], reply: Reply) -> None:
+    def _answer(self, request: RequestRecord, asked: dict[str, Any], reply: Reply) -> None:
         clip = self.server.owner.clips.get(asked.get("response_format", "mp3"))
         body = reply.body if reply.body is not None else clip.body if clip else b""
         content_type = reply.content_type or (clip.content_type if clip else "audio/pcm")
-        if not self._sleep_until(exchange.at + reply.ttfb_s):
+        if not self._sleep_until(request.at + reply.ttfb_s):
             return
         self._send_head(reply, content_type, len(body))
-        exchange.first_byte_at = time.monotonic()
+        request.first_byte_at = time.monotonic()
         duration_s = clip.duration_s if clip else 0.0
-        complete = self._send_body(exchange, reply, body, duration_s)
-        exchange.last_byte_at = time.monotonic()
+        complete = self._send_body(request, reply, body, duration_s)
+        request.last_byte_at = time.monotonic()
         if reply.framing == "close" or not complete:
             self.close_connection = True
         if complete and reply.framing == "chunked":
@@ -304,7 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send_body(
-        self, exchange: RequestRecord, reply: Reply, body: bytes, duration_s: float
+        self, request: RequestRecord, reply: Reply, body: bytes, duration_s: float
     ) -> bool:
         """Write the body as the reply says; True when all of it went out."""
         end = len(body) if reply.cut_at is None else round(len(body) * reply.cut_at)
@@ -327,7 +330,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return False
             data = body[at : min(at + step, end)]
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
-            exchange.sent += len(data)
+            request.sent += len(data)
         return reply.cut_at is None
 
     def _sleep_until(self, moment: float) -> bool:

@@ -36,10 +36,10 @@ CONTENT_TYPES: dict[str, str] = {
     "flac": "audio/flac",
 }
 
-CODEC_FRAME = {"pcm": 1, "wav": 1, "flac": 1, "opus": 960, "mp3": 1152, "aac": 1024}
+CODEC_FRAME_SIZE = {"pcm": 1, "wav": 1, "flac": 1, "opus": 960, "mp3": 1152, "aac": 1024}
 """Frames in one codec frame at 48 kHz; 1 where the codec loses nothing."""
 
-EXACT = ("pcm", "wav", "flac")
+LOSSLESS = ("pcm", "wav", "flac")
 
 _CODECS = {
     "opus": ("libopus", "ogg", {"b": "64000", "frame_duration": "20"}),

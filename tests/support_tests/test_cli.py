@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Cli, Finished
+from tests.support.cli import Cli, Result
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_no_key_and_no_home_of_the_user_come_in(tmp_path: Path, monkeypatch) -> 
 def test_coverage_is_passed_on_only_where_asked(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", "x")
     assert "COVERAGE_PROCESS_CONFIG" in Cli(tmp_path).environment()
-    assert "COVERAGE_PROCESS_CONFIG" not in Cli(tmp_path, covered=False).environment()
+    assert "COVERAGE_PROCESS_CONFIG" not in Cli(tmp_path, coverage=False).environment()
 
 
 def test_output_code_and_json_come_back(fake) -> None:
@@ -59,7 +59,7 @@ def test_output_code_and_json_come_back(fake) -> None:
 
 def test_anything_but_json_on_stdout_is_an_error() -> None:
     with pytest.raises(AssertionError, match="no JSON object on stdout"):
-        _ = Finished(0, "{} and more", "", 0.0, 0.0).json
+        _ = Result(0, "{} and more", "", 0.0, 0.0).json
 
 
 def test_a_hang_is_told_with_what_was_said(fake) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import players
 from tests.support.recorder import Recorder, RecorderError, Recording
-from tests.support.soundserver import RATE_HZ, SoundServer
+from tests.support.sound_server import RATE_HZ, SoundServer
 from tests.support.timing import best_of
 from tests.support.tones import noise, tone, with_gaps
 
@@ -71,7 +71,7 @@ class TestContent:
         heard = hear(sound_server, sent).sound()
         assert [1000 * gap.at_s for gap in heard.gaps] == pytest.approx(starts, abs=0.2)
         assert [1000 * gap.length_s for gap in heard.gaps] == pytest.approx(lengths, abs=0.2)
-        assert heard.sounding_s == pytest.approx(1.5 - sum(lengths) / 1000, abs=0.001)
+        assert heard.audible_s == pytest.approx(1.5 - sum(lengths) / 1000, abs=0.001)
 
     def test_silence_is_an_error_and_not_a_sound_of_no_length(self) -> None:
         with pytest.raises(RecorderError, match=r"nothing heard in 1\.0 s"):

@@ -71,9 +71,9 @@ def test_the_body_arrives_whole(server, connection, framing, chunk_bytes) -> Non
     answer = post(connection)
     assert answer.read() == BODY
     assert answer.getheader("Content-Type") == "audio/pcm"
-    (exchange,) = server.speech_requests
-    assert exchange.over.wait(10)
-    assert exchange.sent == len(BODY)
+    (request,) = server.speech_requests
+    assert request.finished.wait(10)
+    assert request.sent == len(BODY)
 
 
 def test_http_chunks_are_as_long_as_asked(server) -> None:
@@ -84,11 +84,11 @@ def test_http_chunks_are_as_long_as_asked(server) -> None:
 
 def test_requests_are_kept(server, connection) -> None:
     post(connection, input="hello", speed=1.5).read()
-    (exchange,) = server.speech_requests
-    assert exchange.json["input"] == "hello"
-    assert exchange.json["speed"] == 1.5
-    assert exchange.headers["x-mine"] == "yes"
-    assert exchange.at <= exchange.first_byte_at
+    (request,) = server.speech_requests
+    assert request.json["input"] == "hello"
+    assert request.json["speed"] == 1.5
+    assert request.headers["x-mine"] == "yes"
+    assert request.at <= request.first_byte_at
 
 
 @pytest.mark.parametrize(
@@ -118,10 +118,10 @@ def test_pace_ttfb_and_stall_take_their_time(server, connection) -> None:
     before = time.monotonic()
     post(connection).read()
     took = time.monotonic() - before
-    (exchange,) = server.speech_requests
-    assert exchange.over.wait(10)
-    assert exchange.first_byte_at - exchange.at >= 0.1
-    assert exchange.last_byte_at - exchange.first_byte_at >= 0.2 + 0.95 / 4
+    (request,) = server.speech_requests
+    assert request.finished.wait(10)
+    assert request.first_byte_at - request.at >= 0.1
+    assert request.last_byte_at - request.first_byte_at >= 0.2 + 0.95 / 4
     assert took < 5
 
 
@@ -150,7 +150,7 @@ def test_queued_replies_come_first(server, connection) -> None:
 
 
 def test_an_event_stream_carries_the_audio(server, connection) -> None:
-    server.reply = sse(BODY, piece=1000)
+    server.reply = sse(BODY, chunk_bytes=1000)
     answer = post(connection)
     assert answer.getheader("Content-Type").startswith("text/event-stream")
     events = [json.loads(line[6:]) for line in answer.read().split(b"\n\n") if line]
@@ -165,9 +165,9 @@ def test_a_client_that_hangs_up_is_noted(server, connection) -> None:
     answer.read(64)
     answer.close()
     connection.close()
-    assert server.exchanges[0].over.wait(10)
-    assert server.exchanges[0].hung_up
-    assert server.exchanges[0].sent < len(BODY)
+    assert server.requests[0].finished.wait(10)
+    assert server.requests[0].client_disconnected
+    assert server.requests[0].sent < len(BODY)
 
 
 @pytest.mark.parametrize("shape", VOICE_SHAPES)

@@ -199,7 +199,7 @@ class TestSecureSpeech:
             pytest.raises(NetworkError, match="securely"),
         ):
             read(f"https://localhost:{server.port}/v1", proxy)
-        assert server.exchanges == []
+        assert server.requests == []
 
     @pytest.mark.parametrize("reset", [False, True])
     def test_a_cut_is_told(self, authority, trusted, reset):

@@ -479,7 +479,7 @@ def server_started_by(pid):
 def test_a_signal_before_the_first_run_leaves_nothing_behind(tmp_path, number, status):
     with Cli(tmp_path).start("bench", "--runs", "3") as running:
         while not (serving := server_started_by(running.pid)):
-            assert not running.ended()
+            assert not running.exited()
             time.sleep(0.01)
         running.signal(number)
         done = running.finish()

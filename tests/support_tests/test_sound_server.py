@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.soundserver import SoundServer, SoundServerError, end
+from tests.support.sound_server import SoundServer, SoundServerError, end
 
 pytestmark = pytest.mark.sound
 
@@ -60,7 +60,7 @@ def test_two_run_side_by_side_and_leave_nothing(sound_server: SoundServer) -> No
 
 def test_a_killed_test_run_leaves_no_daemon(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from tests.support.soundserver import SoundServer;"
+        "import sys, time; from tests.support.sound_server import SoundServer;"
         "s = SoundServer(); s.start();"
         "print(s.folder, *[p.pid for p in s._processes], flush=True); time.sleep(60)"
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from voicecli.telemetry.trace import Trace
 
 
-def heard_ttfa_ms(recording: Recording, folder: Path) -> dict[str, list[float]]:
+def recorded_ttfa_ms(recording: Recording, folder: Path) -> dict[str, list[float]]:
     """Time to the first sample of every answer, by format, in ms since its request.
 
     The recorder hears the first sample above its threshold; how far that is
