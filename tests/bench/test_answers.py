@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench.spoken import answer, case
 from voicecli.bench import answers
-from voicecli.bench.answers import Observe, Way, cases, columns, conclude, reference
+from voicecli.bench.answers import ObserverFactory, Variant, cases, columns, conclude, reference
 from voicecli.bench.case import Outcome
 from voicecli.bench.report import table
 from voicecli.bench.rounds import run_rounds
@@ -26,7 +26,7 @@ class Scripted:
     asked: list = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
-    def hear(self, request, observers):
+    def run(self, request, observers):
         self.asked.append((request.text, request.response_format, tuple(observers)))
         said = self.said.pop(0) if self.said else answer()
         if isinstance(said, BaseException):
@@ -37,9 +37,9 @@ class Scripted:
         self.cancelled.set()
 
 
-def way(*hearings, format="opus", method=answers.STREAMED):
+def way(*runners, format="opus", method=answers.STREAMED):
     request = SpeechRequest("", voice="v", model="m", response_format=format)
-    return Way(1, "http://server.test/v1", method, request, hearings)
+    return Variant(1, "http://server.test/v1", method, request, runners)
 
 
 def run(outcomes, runs=1, warmups=0):
@@ -47,15 +47,15 @@ def run(outcomes, runs=1, warmups=0):
 
 
 def outcome_of(way, texts=("Hello.",), observe=None):
-    (made,) = cases([way], texts, observe or Observe())
+    (made,) = cases([way], texts, observe or ObserverFactory())
     return Outcome(made)
 
 
 def test_every_run_speaks_the_next_text():
-    hearing = Scripted()
-    outcome = outcome_of(way(hearing), ["one", "two"])
+    runner = Scripted()
+    outcome = outcome_of(way(runner), ["one", "two"])
     run([outcome], runs=2, warmups=1)
-    assert [text for text, _, _ in hearing.asked] == ["one", "two", "one"]
+    assert [text for text, _, _ in runner.asked] == ["one", "two", "one"]
     assert [one.text for one in outcome.details] == [1, 0]
     assert outcome.runs == 2
     assert outcome.case.name == "opus from http://server.test/v1"
@@ -63,8 +63,8 @@ def test_every_run_speaks_the_next_text():
 
 
 def test_a_failure_beside_others_is_counted_and_they_are_too():
-    hearings = [Scripted(), Scripted([NetworkError("cut")]), Scripted()]
-    outcome = outcome_of(way(*hearings))
+    runners = [Scripted(), Scripted([NetworkError("cut")]), Scripted()]
+    outcome = outcome_of(way(*runners))
     run([outcome])
     assert outcome.runs == 2
     assert [fault.message for fault in outcome.failures] == ["cut"]
@@ -82,9 +82,9 @@ def test_several_hear_at_once():
 
     @dataclass
     class Waiting(Scripted):
-        def hear(self, request, observers):
+        def run(self, request, observers):
             together.wait(PATIENCE_S)
-            return super().hear(request, observers)
+            return super().run(request, observers)
 
     outcome = outcome_of(way(Waiting(), Waiting(), Waiting()))
     run([outcome])
@@ -96,7 +96,7 @@ def test_an_interrupt_stops_all_of_them():
 
     @dataclass
     class Long(Scripted):
-        def hear(self, request, observers):
+        def run(self, request, observers):
             assert self.cancelled.wait(PATIENCE_S)
             raise NetworkError("cancelled")
 
@@ -119,16 +119,16 @@ def test_observers_are_made_for_runs_that_count():
     made = []
 
     @contextlib.contextmanager
-    def listening(way, number):
-        made.append((way.name, number))
+    def listening(variant, number):
+        made.append((variant.name, number))
         yield [f"listener {number}"]
         made.append("closed")
 
-    hearing = Scripted()
-    observe = Observe(listening, warmups=1)
-    run([outcome_of(way(hearing), observe=observe)], runs=2, warmups=1)
+    runner = Scripted()
+    observe = ObserverFactory(listening, warmups=1)
+    run([outcome_of(way(runner), observe=observe)], runs=2, warmups=1)
     assert made == [("opus", 1), "closed", ("opus", 2), "closed"]
-    heard_by = [observers for _, _, observers in hearing.asked]
+    heard_by = [observers for _, _, observers in runner.asked]
     assert heard_by == [(), ("listener 1",), ("listener 2",)]
 
 
@@ -138,9 +138,9 @@ def test_names_for_files_say_what_differs_from_the_usual():
 
 
 def test_the_reference_is_asked_for_as_pcm_and_failures_are_none():
-    hearing = Scripted([answer(), NetworkError("no pcm here"), answer()])
-    runs = reference(hearing, way().request, ["one", "two", "three"])
-    assert [(text, kind) for text, kind, _ in hearing.asked] == [
+    runner = Scripted([answer(), NetworkError("no pcm here"), answer()])
+    runs = reference(runner, way().request, ["one", "two", "three"])
+    assert [(text, kind) for text, kind, _ in runner.asked] == [
         ("one", "pcm"),
         ("two", "pcm"),
         ("three", "pcm"),

@@ -33,7 +33,7 @@ def server():
 
 
 @pytest.fixture(params=[Live, Simulated, Cold])
-def hearing(request, server, tmp_path):
+def runner(request, server, tmp_path):
     if request.param is Cold:
         env = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         env["HOME"] = str(tmp_path)
@@ -49,8 +49,8 @@ def request(text="Hello.", format="wav"):
     return SpeechRequest(text, voice="alloy", model="tts-1", response_format=format)
 
 
-def test_each_way_hears_the_whole_answer(hearing, server):
-    run = hearing.hear(request(), ())
+def test_each_way_hears_the_whole_answer(runner, server):
+    run = runner.run(request(), ())
     assert run.metrics["audio_s"] == pytest.approx(0.3)
     assert run.metrics["spoken_s"] == pytest.approx(0.3)
     assert run.metrics["format"] == "wav"
@@ -60,24 +60,24 @@ def test_each_way_hears_the_whole_answer(hearing, server):
     assert (asked["input"], asked["voice"], asked["model"]) == ("Hello.", "alloy", "tts-1")
 
 
-def test_each_way_raises_what_went_wrong(hearing, server):
+def test_each_way_raises_what_went_wrong(runner, server):
     server.queued.append(error(400, {"error": {"message": "no such voice"}}))
     with pytest.raises(VoiceError, match="no such voice") as raised:
-        hearing.hear(request(), ())
+        runner.run(request(), ())
     assert raised.value.code == BadResponse.code
     assert raised.value.exit_status == ExitStatus.SOURCE
 
 
-def test_an_answer_that_breaks_off_is_no_answer(hearing, server):
+def test_an_answer_that_breaks_off_is_no_answer(runner, server):
     server.queued.append(Reply(cut_at=0.5, framing="chunked"))
     with pytest.raises(VoiceError) as raised:
-        hearing.hear(request(), ())
+        runner.run(request(), ())
     assert raised.value.code == NetworkError.code
 
 
-def test_only_cold_starts_count_the_start_of_a_process(hearing):
-    launched_ms = hearing.hear(request(), ()).metrics["launch_to_request_ms"]
-    if isinstance(hearing, Cold):
+def test_only_cold_starts_count_the_start_of_a_process(runner):
+    launched_ms = runner.run(request(), ()).metrics["launch_to_request_ms"]
+    if isinstance(runner, Cold):
         assert launched_ms > 0
     else:
         assert launched_ms is None
@@ -95,7 +95,7 @@ class Listener:
 def test_observers_hear_what_happens(kind, server):
     made = kind(SpeechClient(server.url, KEYLESS), SETTINGS)
     listener = Listener()
-    run = made.hear(request(), [listener])
+    run = made.run(request(), [listener])
     made.close()
     assert sum(listener.heard) == run.metrics["bytes"]
 
@@ -103,7 +103,7 @@ def test_observers_hear_what_happens(kind, server):
 @pytest.mark.parametrize("kind", [Live, Simulated])
 def test_the_usual_way_waits_for_the_whole_file(kind, server):
     made = kind(SpeechClient(server.url, KEYLESS), SETTINGS, whole_file=True)
-    run = made.hear(request(format="opus"), ())
+    run = made.run(request(format="opus"), ())
     made.close()
     assert run.metrics["format"] == "pcm"
     assert run.metrics["audio_s"] == pytest.approx(0.3, abs=0.02)
@@ -125,19 +125,19 @@ def test_a_request_that_is_cancelled_ends(kind, server, tmp_path):
 
     def hear():
         try:
-            made.hear(request(), ())
+            made.run(request(), ())
         except VoiceError as fault:
             caught.append(fault)
 
-    hearing = threading.Thread(target=hear)
-    hearing.start()
-    while hearing.is_alive() and len(server.speech_requests) == known:
-        hearing.join(0.01)
-    while hearing.is_alive() and server.speech_requests[-1].sent < 2000:
-        hearing.join(0.01)
+    thread = threading.Thread(target=hear)
+    thread.start()
+    while thread.is_alive() and len(server.speech_requests) == known:
+        thread.join(0.01)
+    while thread.is_alive() and server.speech_requests[-1].sent < 2000:
+        thread.join(0.01)
     made.cancel()
-    hearing.join(20.0)
-    assert not hearing.is_alive()
+    thread.join(20.0)
+    assert not thread.is_alive()
     made.close()
     if kind is Cold:
         assert [fault.exit_status for fault in caught] == [ExitStatus.INTERRUPTED]
@@ -162,7 +162,7 @@ def test_every_field_of_a_request_reaches_the_other_process():
 def test_a_process_that_says_nothing_is_told_as_it_is(tmp_path):
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     with pytest.raises(VoiceError, match=r"ended with 2: .*Usage"):
-        Cold(["--no-such-flag"], env).hear(request(), ())
+        Cold(["--no-such-flag"], env).run(request(), ())
 
 
 def test_an_interrupt_ends_the_other_process(monkeypatch, tmp_path):
@@ -174,7 +174,7 @@ def test_an_interrupt_ends_the_other_process(monkeypatch, tmp_path):
 
     monkeypatch.setattr(module.subprocess.Popen, "communicate", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        cold.hear(request(), ())
+        cold.run(request(), ())
     assert cold._process.returncode is not None
 
 
@@ -187,5 +187,5 @@ def test_an_error_without_words_still_has_a_status():
 def test_a_cold_start_learns_nothing_for_the_next_and_leaves_nothing_learned(server, tmp_path):
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     env["XDG_CACHE_HOME"] = str(tmp_path / "cache")
-    Cold(["--base-url", server.url, "--device", "null"], env).hear(request(), ())
+    Cold(["--base-url", server.url, "--device", "null"], env).run(request(), ())
     assert not (tmp_path / "cache" / "voicecli" / "arrivals.jsonl").exists()

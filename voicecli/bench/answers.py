@@ -17,7 +17,7 @@ from voicecli.errors import VoiceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from voicecli.bench.runners import Hearing
+    from voicecli.bench.runners import Runner
     from voicecli.request import SpeechRequest
 
     Listening = contextlib.AbstractContextManager[Sequence[object]]
@@ -82,10 +82,10 @@ _LEAST_NEEDED = (
 """Columns to leave out, in this order, where the terminal is too narrow for all."""
 
 
-class Way(NamedTuple):
+class Variant(NamedTuple):
     """One way to one server: what a case is made of.
 
-    ``server`` numbers the endpoints, from 1. ``hearings`` are used side by side, one
+    ``server`` numbers the endpoints, from 1. ``runners`` are used side by side, one
     request each; their number is the concurrency.
     """
 
@@ -93,7 +93,7 @@ class Way(NamedTuple):
     endpoint: str
     method: str
     request: SpeechRequest
-    hearings: Sequence[Hearing]
+    runners: Sequence[Runner]
 
     @property
     def name(self) -> str:
@@ -103,47 +103,47 @@ class Way(NamedTuple):
 
 
 @dataclass(slots=True)
-class Observe:
+class ObserverFactory:
     """Makes what else listens to each answer: ``make`` gets the way and a number from 1.
 
     Those of ``warmups``, the first runs of each case, are not listened to. May be
     called from several threads at once.
     """
 
-    make: Callable[[Way, int], Listening] | None = None
+    make: Callable[[Variant, int], Listening] | None = None
     warmups: int = 0
     _numbers: dict[str, Iterator[int]] = field(default_factory=dict)
 
-    def __call__(self, way: Way, run: int) -> Listening:
+    def __call__(self, variant: Variant, run: int) -> Listening:
         """Those of the answer to a ``run``, counted from 0, warm-ups included."""
         if self.make is None or run < self.warmups:
             return contextlib.nullcontext(())
-        return self.make(way, next(self._numbers.setdefault(way.name, itertools.count(1))))
+        return self.make(variant, next(self._numbers.setdefault(variant.name, itertools.count(1))))
 
 
-def cases(ways: Iterable[Way], texts: Sequence[str], observe: Observe) -> list[Case]:
+def cases(variants: Iterable[Variant], texts: Sequence[str], observe: ObserverFactory) -> list[Case]:
     """A case a way; run k of each speaks text k, and begins anew after the last."""
-    return [_case(way, texts, observe) for way in ways]
+    return [_case(variant, texts, observe) for variant in variants]
 
 
-def _case(way: Way, texts: Sequence[str], observe: Observe) -> Case:
+def _case(variant: Variant, texts: Sequence[str], observe: ObserverFactory) -> Case:
     labels: dict[str, str | int] = {
-        "server": way.server,
-        "endpoint": way.endpoint,
-        "format": way.request.response_format,
-        "method": way.method,
+        "server": variant.server,
+        "endpoint": variant.endpoint,
+        "format": variant.request.response_format,
+        "method": variant.method,
     }
-    parts = [way.request.response_format, "" if way.method == STREAMED else way.method]
-    title = " ".join(part for part in (*parts, f"from {way.endpoint}") if part)
+    parts = [variant.request.response_format, "" if variant.method == STREAMED else variant.method]
+    title = " ".join(part for part in (*parts, f"from {variant.endpoint}") if part)
     runs = itertools.count()
 
     def measure() -> Measured:
         run = next(runs)
         number = run % len(texts)
-        request = replace(way.request, text=texts[number])
-        heard, failures = _all(way.hearings, request, lambda: observe(way, run))
+        request = replace(variant.request, text=texts[number])
+        heard, failures = _all(variant.runners, request, lambda: observe(variant, run))
         values = dict(readings(heard))
-        if way.method == WHOLE_FILE:
+        if variant.method == WHOLE_FILE:
             for metric in _NOT_OF_WHOLE_FILES:
                 values.pop(metric, None)
         return Measured(values, [replace(one, text=number) for one in heard], failures)
@@ -152,40 +152,40 @@ def _case(way: Way, texts: Sequence[str], observe: Observe) -> Case:
 
 
 def _all(
-    hearings: Sequence[Hearing],
+    runners: Sequence[Runner],
     request: SpeechRequest,
     observers: Callable[[], Listening],
 ) -> tuple[list[SpeechRun], list[VoiceError]]:
     """Let all hear the same at once; what was heard, and what went wrong."""
 
-    def one(hearing: Hearing) -> SpeechRun | VoiceError:
+    def one(runner: Runner) -> SpeechRun | VoiceError:
         try:
             with observers() as listening:
-                return hearing.hear(request, listening)
+                return runner.run(request, listening)
         except VoiceError as fault:
             return fault
 
-    if len(hearings) == 1:
-        results = [one(hearings[0])]
+    if len(runners) == 1:
+        results = [one(runners[0])]
     else:
-        with ThreadPoolExecutor(len(hearings)) as pool:
+        with ThreadPoolExecutor(len(runners)) as pool:
             try:
-                results = list(pool.map(one, hearings))
+                results = list(pool.map(one, runners))
             except BaseException:  # an interrupt: they would be waited for
-                for hearing in hearings:
-                    hearing.cancel()
+                for runner in runners:
+                    runner.cancel()
                 raise
     heard = [result for result in results if isinstance(result, SpeechRun)]
     return heard, [result for result in results if isinstance(result, VoiceError)]
 
 
-def reference(hearing: Hearing, request: SpeechRequest, texts: Sequence[str]) -> list[SpeechRun]:
+def reference(runner: Runner, request: SpeechRequest, texts: Sequence[str]) -> list[SpeechRun]:
     """Answers in `REFERENCE_FORMAT`, to know how long the speech is; those that were to be had."""
     heard = []
     for number, text in enumerate(texts):
         asked = replace(request, text=text, response_format=REFERENCE_FORMAT)
         with contextlib.suppress(VoiceError):  # many servers do not know it
-            heard.append(replace(hearing.hear(asked, ()), text=number))
+            heard.append(replace(runner.run(asked, ()), text=number))
     return heard
 
 

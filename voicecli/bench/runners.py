@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from voicecli.sources.client import SpeechClient
 
 
-class Hearing(Protocol):
+class Runner(Protocol):
     """Asks a server for speech and hears it; one request at a time."""
 
-    def hear(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
+    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
         """Make the request and listen to the end.
 
         Raises:
@@ -60,8 +60,8 @@ class Live:
     whole_file: bool = False
     _session: Session | None = None
 
-    def hear(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
-        """See `Hearing`."""
+    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
+        """See `Runner`."""
         recorder = Recorder(run_id="")
         session = Session(self.settings, observers=[recorder, *observers])
         self._session = session
@@ -90,8 +90,8 @@ class Simulated:
     whole_file: bool = False
     _source: ByteSource | None = None
 
-    def hear(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
-        """See `Hearing`."""
+    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
+        """See `Runner`."""
         self._source = _source(self, request)
         policy = self.settings.speaker.policy
         return audition(self._source, clock=SystemClock(), policy=policy, observers=observers)
@@ -106,9 +106,9 @@ class Simulated:
         self.client.close()
 
 
-def _source(hearing: Live | Simulated, request: SpeechRequest) -> ByteSource:
-    source = OpenAISource(hearing.client, request, pcm_rate_hz=hearing.pcm_rate_hz)
-    return WholeFile(source) if hearing.whole_file else source
+def _source(runner: Live | Simulated, request: SpeechRequest) -> ByteSource:
+    source = OpenAISource(runner.client, request, pcm_rate_hz=runner.pcm_rate_hz)
+    return WholeFile(source) if runner.whole_file else source
 
 
 @dataclass(slots=True)
@@ -124,8 +124,8 @@ class Cold:
     env: Mapping[str, str]
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
 
-    def hear(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:  # noqa: ARG002
-        """See `Hearing`."""
+    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:  # noqa: ARG002
+        """See `Runner`."""
         with tempfile.TemporaryDirectory(prefix="voicecli-bench-") as folder:
             trace = Path(folder) / "trace.jsonl"
             # A cache of its own: what `say` learns of one run is not for the next.

@@ -167,9 +167,9 @@ def test_no_key_of_another_server_s_reaches_our_own(house, monkeypatch):
     seen = []
 
     class Noted(runners.Cold):
-        def hear(self, request, observers):
+        def run(self, request, observers):
             seen.append(self.env)
-            return super().hear(request, observers)
+            return super().run(request, observers)
 
     monkeypatch.setattr("voicecli.cli.bench.plan.Cold", Noted)
     monkeypatch.setenv("VOICECLI_API_KEY", "sk-another-server-s")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 
 from voicecli.bench import answers
-from voicecli.bench.answers import COLD, REPLAYED, STREAMED, WHOLE_FILE, Observe, Way
+from voicecli.bench.answers import COLD, REPLAYED, STREAMED, WHOLE_FILE, ObserverFactory, Variant
 from voicecli.bench.case import Case, Measured
 from voicecli.bench.local_server import LocalServer
 from voicecli.bench.replay import replay
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from voicecli.bench.runners import Hearing
+    from voicecli.bench.runners import Runner
     from voicecli.bench.speech import SpeechRun
     from voicecli.cli.bench.options import BenchOptions
     from voicecli.config.file import Config
@@ -71,14 +71,14 @@ def servers(wishes: BenchOptions, config: Config, stack: contextlib.ExitStack) -
     return found
 
 
-def recording(wishes: BenchOptions) -> Observe:
+def recording(wishes: BenchOptions) -> ObserverFactory:
     """What listens to the answers for ``--record``.
 
     Raises:
         SaveError: the folder is not to be had.
     """
     if wishes.record is None:
-        return Observe()
+        return ObserverFactory()
     folder = wishes.record
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,15 +86,15 @@ def recording(wishes: BenchOptions) -> Observe:
         raise SaveError(f"cannot make {folder}: {error.strerror or error}") from error
 
     @contextlib.contextmanager
-    def listening(way: Way, number: int) -> Iterator[Sequence[object]]:
-        journal = LineFile(folder / f"{way.name}-{number}.jsonl", anew=True)
+    def listening(variant: Variant, number: int) -> Iterator[Sequence[object]]:
+        journal = LineFile(folder / f"{variant.name}-{number}.jsonl", anew=True)
         lines = cast("TextIO", journal)  # typeshed has io and typing apart
         with contextlib.closing(journal):
-            yield [TraceWriter(lines, new_run_id(), SystemClock(), way.request, with_audio=True)]
+            yield [TraceWriter(lines, new_run_id(), SystemClock(), variant.request, with_audio=True)]
         if journal.error is not None:
             raise journal.error
 
-    return Observe(listening, wishes.warmups)
+    return ObserverFactory(listening, wishes.warmups)
 
 
 def replays(paths: Sequence[Path], policy: Policy) -> list[Case]:
@@ -170,21 +170,21 @@ class Plan:
             volume=volume,
         )
 
-    def ways(self, server: Server) -> Iterator[Way]:
+    def variants(self, server: Server) -> Iterator[Variant]:
         """Every format of a server, streamed or cold, and the usual way beside it."""
         first = COLD if self._wishes.cold else STREAMED
         methods = (first, WHOLE_FILE) if self._wishes.baseline else (first,)
         for name in self._wishes.formats:
             for method in methods:
-                yield Way(
+                yield Variant(
                     server.number,
                     server.label,
                     method,
                     _request(server.endpoint, name),
-                    [self._hearing(server, method) for _ in range(self._wishes.concurrency)],
+                    [self._runner(server, method) for _ in range(self._wishes.concurrency)],
                 )
 
-    def _hearing(self, server: Server, method: str) -> Hearing:
+    def _runner(self, server: Server, method: str) -> Runner:
         if method == COLD:
             return Cold(self._arguments(server), _environment(server))
         kind = Simulated if self._wishes.simulate else Live
@@ -192,7 +192,7 @@ class Plan:
 
     def _open(
         self, kind: type[Live | Simulated], server: Server, *, whole_file: bool = False
-    ) -> Hearing:
+    ) -> Runner:
         assert server.endpoint.base_url is not None
         client = SpeechClient(
             server.endpoint.base_url,
@@ -201,9 +201,9 @@ class Plan:
             read_timeout_s=self._config.timeout_s if kind is Simulated else None,
             proxy=self._proxy_url,
         )
-        hearing = kind(client, self._settings, self._config.sample_rate_hz, whole_file)
-        self._stack.callback(hearing.close)
-        return hearing
+        runner = kind(client, self._settings, self._config.sample_rate_hz, whole_file)
+        self._stack.callback(runner.close)
+        return runner
 
     def _arguments(self, server: Server) -> list[str]:
         """The endpoint and the sound as flags of ``voicecli say``."""

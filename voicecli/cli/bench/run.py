@@ -89,9 +89,9 @@ def _measure(wishes: BenchOptions, config: Config) -> _Measurement:
         device = checked.device(wishes, config)
         found = plan.servers(wishes, config, stack)
         measured = plan.Plan(wishes, config, device, plan.proxy(wishes, stack), stack)
-        ways = [way for server in found for way in measured.ways(server)]
+        variants = [variant for server in found for variant in measured.variants(server)]
         references = measured.references(found, texts)
-        outcomes = [Outcome(case) for case in answers.cases(ways, texts, recording)]
+        outcomes = [Outcome(case) for case in answers.cases(variants, texts, recording)]
         interrupted = take(outcomes, wishes.runs, wishes.warmups, quiet=wishes.quiet)
     settings = {
         "runs": wishes.runs,
