@@ -35,7 +35,7 @@ def test_codes_are_names_of_their_own():
 
 def test_statuses_are_what_scripts_rely_on():
     assert {status.name: int(status) for status in ExitStatus} == {
-        "OK": 0, "DEFECT": 1, "USAGE": 2, "CONFIG": 3, "SOURCE": 4,
+        "OK": 0, "INTERNAL": 1, "USAGE": 2, "CONFIG": 3, "SOURCE": 4,
         "DECODE": 5, "DEVICE": 6, "SAVE": 7, "LIMIT": 8, "INTERRUPTED": 130,
     }  # fmt: skip
 

@@ -15,7 +15,7 @@
     │   ├── UnsupportedFormat     5   recognised, and not one of ours
     │   ├── CorruptStream         5   damaged beyond going on
     │   └── TruncatedStream       5   ended before its own end
-    ├── Underran                  4   all was heard, but not in one piece
+    ├── UnderrunError                  4   all was heard, but not in one piece
     ├── DeviceError               6   no usable sound device
     └── SaveError                 7   a file could not be written
 
@@ -33,7 +33,7 @@ class ExitStatus(IntEnum):
     """Exit statuses of the ``voicecli`` command; stable, scripts may rely on them."""
 
     OK = 0
-    DEFECT = 1
+    INTERNAL = 1
     USAGE = 2
     CONFIG = 3
     SOURCE = 4
@@ -52,7 +52,7 @@ class VoiceError(Exception):
     """
 
     code: ClassVar[str] = "error"
-    exit_status: ClassVar[ExitStatus] = ExitStatus.DEFECT
+    exit_status: ClassVar[ExitStatus] = ExitStatus.INTERNAL
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
         super().__init__(message)
@@ -149,7 +149,7 @@ class TruncatedStream(DecodeError):
     code = "truncated_stream"
 
 
-class Underran(VoiceError):
+class UnderrunError(VoiceError):
     """All was heard, with gaps; an error only for those who want it to be one."""
 
     code = "underrun"

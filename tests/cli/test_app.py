@@ -60,7 +60,7 @@ def test_a_defect_is_1_in_one_message(house, failing):
     failing(ZeroDivisionError("by zero"))
     told = house.run("anything")
     assert told.status == 1
-    assert told.err.startswith("voicecli: error: a defect of voicecli: ZeroDivisionError: by zero")
+    assert told.err.startswith("voicecli: error: internal error: ZeroDivisionError: by zero")
     assert "Traceback" not in told.err
 
 

@@ -34,9 +34,9 @@ def test_options_stand_in_groups(house):
         "Arguments:",
         "Voice:",
         "Sound:",
-        "Keeping:",
-        "Patience:",
-        "Telling:",
+        "Saving:",
+        "Network:",
+        "Output:",
         "Options:",
         "Examples:",
     ]

@@ -43,21 +43,21 @@ def full_disk(monkeypatch):
 
 class TestForPeople:
     def test_an_error_is_told_with_its_remedy(self, capsys):
-        output.tell_error(VoiceError("it broke", remedy="mend it"))
-        output.tell_error(VoiceError("it broke again"))
+        output.print_error(VoiceError("it broke", remedy="mend it"))
+        output.print_error(VoiceError("it broke again"))
         assert capsys.readouterr().err == (
             "voicecli: error: it broke\n  mend it\nvoicecli: error: it broke again\n"
         )
 
     def test_the_name_of_a_file_does_not_steer_the_terminal(self, capsys):
-        output.tell("cannot read a\x1b[31mb\u202e\x9b.mp3, é")
+        output.print_message("cannot read a\x1b[31mb\u202e\x9b.mp3, é")
         assert capsys.readouterr().err == "voicecli: cannot read a?[31mb??.mp3, é\n"
 
     def test_with_standard_error_closed_nothing_strays_to_standard_output(
         self, capsys, monkeypatch
     ):
         monkeypatch.setattr(sys, "stderr", None)
-        output.tell("anything")
+        output.print_message("anything")
         assert capsys.readouterr().out == ""
 
     def test_a_reader_of_standard_error_that_left_is_no_fault(self, monkeypatch):
@@ -66,19 +66,19 @@ class TestForPeople:
         unbuffered = io.TextIOWrapper(io.FileIO(write_end, "w"), write_through=True)
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stderr", unbuffered)
-            output.tell("anything")
+            output.print_message("anything")
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), write_end)  # what is left of it goes there
         unbuffered.close()
 
     def test_a_defect_is_an_error_with_the_exception_s_words(self):
-        fault = output.defect(ZeroDivisionError("by \x1b[1mzero"))
-        assert fault.message == "a defect of voicecli: ZeroDivisionError: by zero"
-        assert fault.exit_status == ExitStatus.DEFECT
+        fault = output.internal_error(ZeroDivisionError("by \x1b[1mzero"))
+        assert fault.message == "internal error: ZeroDivisionError: by zero"
+        assert fault.exit_status == ExitStatus.INTERNAL
 
     def test_an_error_of_ours_is_no_defect(self):
         fault = SaveError("full")
-        assert output.defect(fault) is fault
+        assert output.internal_error(fault) is fault
 
 
 class TestForMachines:

@@ -12,7 +12,7 @@ import typer
 from voicecli import __version__
 from voicecli.cli.arguments import with_optional_values
 from voicecli.cli.help import Command, Group, examples
-from voicecli.cli.output import abandon, defect, flush, tell_error, tolerate_locale
+from voicecli.cli.output import abandon, flush, internal_error, print_error, tolerate_locale
 from voicecli.errors import ExitStatus, SaveError, VoiceError
 
 EPILOG = """Start with:
@@ -115,14 +115,14 @@ def run(argv: list[str]) -> int:
     try:
         return _run(argv)
     except VoiceError as error:
-        tell_error(error)
+        print_error(error)
         return error.exit_status
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
     except OSError as error:
         if "--install-completion" not in argv:  # which is typer's own
             return _tell_defect(error)
-        tell_error(
+        print_error(
             SaveError(
                 f"the completion cannot be installed: {error.strerror or error}",
                 remedy="voicecli --show-completion prints it, to be put where your shell looks",
@@ -138,8 +138,8 @@ def _tell_defect(error: Exception) -> ExitStatus:
         import traceback  # noqa: PLC0415  where it is wanted only
 
         traceback.print_exception(error)
-    tell_error(defect(error))
-    return ExitStatus.DEFECT
+    print_error(internal_error(error))
+    return ExitStatus.INTERNAL
 
 
 def _run(argv: list[str]) -> int:

@@ -9,7 +9,7 @@ import typer
 
 from voicecli.cli import options
 from voicecli.cli.help import Command, Group, examples
-from voicecli.cli.output import print_json, tell
+from voicecli.cli.output import print_json, print_message
 from voicecli.cli.table import columns
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, find_config
@@ -106,7 +106,7 @@ def forget() -> None:
         there = history.forget()
     except OSError as error:
         raise SaveError(f"cannot delete {history.path}: {error.strerror or error}") from error
-    tell("forgotten" if there else "there was nothing to forget")
+    print_message("forgotten" if there else "there was nothing to forget")
 
 
 def _file_rows(config: Config) -> Iterator[tuple[str, str, str]]:

@@ -9,9 +9,9 @@ from typer.core import TyperCommand, TyperGroup
 ARGUMENTS = "Arguments"
 VOICE = "Voice"
 SOUND = "Sound"
-KEEPING = "Keeping"
-PATIENCE = "Patience"
-TELLING = "Telling"
+SAVING = "Saving"
+NETWORK = "Network"
+OUTPUT = "Output"
 """The groups' titles, in the order in which `voicecli say` has them."""
 
 _UNGROUPED = "Options"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from voicecli.cli import completion
-from voicecli.cli.help import KEEPING, PATIENCE, SOUND, TELLING, VOICE
+from voicecli.cli.help import NETWORK, OUTPUT, SAVING, SOUND, VOICE
 from voicecli.config.file import AUTO
 
 
@@ -107,7 +107,7 @@ Proxy: TypeAlias = Annotated[
     typer.Option(
         metavar="URL",
         callback=_proxy_url,
-        rich_help_panel=PATIENCE,
+        rich_help_panel=NETWORK,
         help="HTTP proxy to go through, to servers on this machine as well.  "
         "[default: what the environment says, for others]",
     ),
@@ -173,7 +173,7 @@ Save: TypeAlias = Annotated[
     typer.Option(
         metavar="FILE",
         callback=_known_suffix,
-        rich_help_panel=KEEPING,
+        rich_help_panel=SAVING,
         help="Save what is spoken, as .wav, .opus, .mp3, .flac, .aac or .pcm.",
     ),
 ]
@@ -181,7 +181,7 @@ DebugAudio: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="[DIR]",
-        rich_help_panel=KEEPING,
+        rich_help_panel=SAVING,
         help="Keep the WAV, the bytes as received and the metrics in DIR "
         "(default: the platform's data folder). Write --debug-audio=DIR where DIR is new.",
     ),
@@ -198,7 +198,7 @@ FailOnUnderrun: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--fail-on-underrun",
-        rich_help_panel=TELLING,
+        rich_help_panel=OUTPUT,
         help="Exit with 4 where the sound had gaps, also if all of it was heard.",
     ),
 ]
@@ -206,7 +206,7 @@ Json: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--json",
-        rich_help_panel=TELLING,
+        rich_help_panel=OUTPUT,
         help="Print one JSON object with all metrics on standard output.",
     ),
 ]
@@ -215,7 +215,7 @@ EventLogFile: TypeAlias = Annotated[
     typer.Option(
         "--event-log",
         metavar="FILE",
-        rich_help_panel=KEEPING,
+        rich_help_panel=SAVING,
         help="Append events to FILE as JSON lines.",
     ),
 ]
@@ -224,7 +224,7 @@ TraceFile: TypeAlias = Annotated[
     typer.Option(
         "--trace",
         metavar="FILE",
-        rich_help_panel=KEEPING,
+        rich_help_panel=SAVING,
         help="Write to FILE, as JSON lines, when how many bytes came, for `bench --replay`.",
     ),
 ]
@@ -232,20 +232,20 @@ TraceAudio: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--trace-audio",
-        rich_help_panel=KEEPING,
+        rich_help_panel=SAVING,
         help="With --trace: the bytes themselves as well.",
     ),
 ]
 Quiet: TypeAlias = Annotated[
     bool,
-    typer.Option("--quiet", "-q", rich_help_panel=TELLING, help="Say nothing but errors."),
+    typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="Say nothing but errors."),
 ]
 Verbose: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--verbose",
         "-v",
-        rich_help_panel=TELLING,
+        rich_help_panel=OUTPUT,
         help="Tell which endpoint is used and why, and timings.",
     ),
 ]

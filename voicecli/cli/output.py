@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
-def tell(message: str) -> None:
+def print_message(message: str) -> None:
     """One line for a person, on standard error."""
     _say(f"voicecli: {message}")
 
 
-def tell_error(error: VoiceError) -> None:
+def print_error(error: VoiceError) -> None:
     """An error and, where there is one, what to do about it."""
-    tell(f"error: {error.message}")
+    print_message(f"error: {error.message}")
     if error.remedy:
         _say(f"  {error.remedy}")
 
@@ -42,14 +42,14 @@ def _say(line: str) -> None:
         abandon(sys.stderr)
 
 
-def defect(error: Exception) -> VoiceError:
+def internal_error(error: Exception) -> VoiceError:
     """An exception that nobody foresaw, as an error that can be told."""
     if isinstance(error, VoiceError):
         return error
     said = clean(f"{type(error).__name__}: {error}")
     return VoiceError(
-        f"a defect of voicecli: {said}",
-        remedy="please report it, with what VOICECLI_TRACEBACK=1 shows",
+        f"internal error: {said}",
+        remedy="please report it, with the traceback that VOICECLI_TRACEBACK=1 prints",
     )
 
 

@@ -9,15 +9,23 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from voicecli.sanitize import clean
+from voicecli.telemetry.events import (
+    Failed,
+    PlaybackEnded,
+    Progressed,
+    Requested,
+    Retrying,
+    StateChanged,
+    Waited,
+)
 from voicecli.telemetry.lifecycle import FINAL
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from voicecli.errors import VoiceError
-    from voicecli.playback.base import SinkReport, SinkSnapshot
-    from voicecli.telemetry.lifecycle import State
+    from voicecli.playback.base import SinkSnapshot
+    from voicecli.telemetry.events import Event
 
 
 def wants_progress(*, quiet: bool) -> bool:
@@ -35,7 +43,7 @@ class ProgressLine:
     """An observer that draws one line on standard error while speech is awaited and plays.
 
     rich is imported with the first sound, not before: it must not delay it. All
-    drawing is done by the session's thread, in its hooks.
+    drawing is done on the session's thread.
     """
 
     def __init__(self) -> None:
@@ -45,32 +53,34 @@ class ProgressLine:
         self._asked: tuple[float, str] | None = None
         self._tries = 1
 
-    def requested(self, at: float, label: str) -> None:
-        """Note whom the wait is for."""
-        self._asked = self._asked or (at, clean(label))
+    def __call__(self, event: Event, /) -> None:
+        """Draw what the event changes."""
+        match event:
+            case Requested(at, label):
+                self._asked = self._asked or (at, clean(label))
+            case Retrying():
+                self._tries += 1
+            case Waited(at):
+                self._draw_wait(at)
+            case Progressed(_, snapshot) if snapshot.playing:
+                self._draw_progress(snapshot)
+            case StateChanged(_, _, entered):
+                if entered in FINAL:
+                    self.close()  # leave the line to the report
+                self._note = {"rebuffering": "waiting for the server"}.get(entered.value, "")
+            case Failed():
+                self._note = "the stream broke; playing what arrived"
+            case PlaybackEnded():
+                self.close()
 
-    def retrying(self, at: float, error: VoiceError, wait_s: float) -> None:  # noqa: ARG002
-        """Note that one try was not enough."""
-        self._tries += 1
-
-    def waited(self, at: float) -> None:
-        """Say for how long there has been nothing to hear."""
+    def _draw_wait(self, at: float) -> None:
         if self._asked is None or at - self._asked[0] < PATIENCE_S:
             return
         since, label = self._asked
         tries = f"  try {self._tries}" if self._tries > 1 else ""
         self._waiting.show(f"waiting for {label}  {at - since:.0f} s{tries}")
 
-    def state_changed(self, at: float, left: State, entered: State) -> None:  # noqa: ARG002
-        """Say what is going on; once it is over, leave the line to what is told of it."""
-        if entered in FINAL:
-            self.close()
-        self._note = {"rebuffering": "waiting for the server"}.get(entered.value, "")
-
-    def progressed(self, at: float, snapshot: SinkSnapshot) -> None:  # noqa: ARG002
-        """Draw the line anew."""
-        if not snapshot.playing:
-            return
+    def _draw_progress(self, snapshot: SinkSnapshot) -> None:
         text = f"{snapshot.heard_s:5.1f} s spoken  {snapshot.buffered_s:5.1f} s ahead  {self._note}"
         if self._live is None:
             self._waiting.clear()
@@ -81,14 +91,6 @@ class ProgressLine:
             self._live = Live(console=console, auto_refresh=False, transient=True)
             self._live.start()
         self._live.update(text, refresh=True)
-
-    def failed(self, at: float, error: VoiceError) -> None:  # noqa: ARG002
-        """Note that something broke; what arrived still plays."""
-        self._note = "the stream broke; playing what arrived"
-
-    def playback_ended(self, at: float, report: SinkReport) -> None:  # noqa: ARG002
-        """Take the line away."""
-        self.close()
 
     def close(self) -> None:
         """Take the line away; idempotent."""

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli import waterfall
-from voicecli.cli.output import print_json, summarise, tell, tell_error
-from voicecli.errors import ExitStatus, SaveError, Underran
+from voicecli.cli.output import print_error, print_json, print_message, summarise
+from voicecli.errors import ExitStatus, SaveError, UnderrunError
 from voicecli.telemetry.metrics import describe
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ def report(
     return first.exit_status if first else ExitStatus.OK
 
 
-def _gaps(metrics: dict[str, Any]) -> Underran | None:
+def _gaps(metrics: dict[str, Any]) -> UnderrunError | None:
     """The error for gaps in the sound: those of the sink, and those that the device flagged."""
     sink, device = metrics["underruns"]["sink"], metrics["underruns"]["device"]
     if not (sink["count"] or device["count"]):
         return None
-    return Underran(
+    return UnderrunError(
         f"the sound had gaps: {sink['count']} of {sink['total_ms']:.0f} ms in all, "
         f"and {device['count']} that the device flagged"
     )
@@ -89,16 +89,16 @@ def _tell_result(
     records: Records,
 ) -> None:
     if result.no_device and not records.quiet:
-        tell(f"no sound: {result.no_device.message}")
+        print_message(f"no sound: {result.no_device.message}")
     if not records.quiet and (metrics["audio_s"] or result.error is None):
-        tell(summarise(metrics))
+        print_message(summarise(metrics))
     if records.verbose:
         for line in [*_timings(metrics), *_ledger(metrics["underruns"]), *_bar(metrics)]:
-            tell(line)
+            print_message(line)
     if result.error is not None and result.interrupted_at is None:
-        tell_error(result.error)
+        print_error(result.error)
     if late_error is not None:
-        tell_error(late_error)
+        print_error(late_error)
 
 
 def _timings(metrics: dict[str, Any]) -> Iterator[str]:

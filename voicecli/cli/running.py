@@ -12,23 +12,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from voicecli.cli.launch import process_started_at
 from voicecli.cli.line_file import LineFile
-from voicecli.cli.output import defect, print_json, tell
+from voicecli.cli.output import internal_error, print_json, print_message
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus
 from voicecli.recording.saver import Saver, recordings_dir
 from voicecli.session import Session, SessionResult, SessionSettings
 from voicecli.telemetry.eventlog import EventLog
+from voicecli.telemetry.events import Progressed, Retrying
 from voicecli.telemetry.metrics import Recorder, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TextIO
 
-    from voicecli.errors import VoiceError
-    from voicecli.playback.base import SinkSnapshot
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import ByteSource
+    from voicecli.telemetry.events import Event
+    from voicecli.telemetry.observers import Observer
 
     MakeSources = Callable[[Session], Iterable[ByteSource]]
 
@@ -77,7 +78,7 @@ def run_session(
     saver = _saver(records, run_id, clock.wall())
     files: list[LineFile] = []
     with contextlib.ExitStack() as stack:
-        observers: list[object] = [recorder, _CollectGarbageAgain()]
+        observers: list[Observer] = [recorder, _collect_garbage_again]
         if records.event_log is not None:
             lines = _open(records.event_log, files, stack)
             observers.append(EventLog(lines, run_id, clock))
@@ -92,7 +93,7 @@ def run_session(
             stack.callback(progress.close)
             observers.append(progress)
         if records.verbose:
-            observers.append(_Narrator())
+            observers.append(_log_retries)
         session = Session(settings, observers=observers, saver=saver, clock=clock)
         stack.enter_context(_cancelling(session))
         with failing_as_json(records, recorder):
@@ -143,7 +144,7 @@ def failing_as_json(records: Records, recorder: Recorder | None = None) -> Itera
         if records.json:
             recorder = recorder or Recorder(new_run_id(), process_started_at())
             metrics = recorder.result() | {"saved": [], "clip": None, "no_device": None}
-            print_json(metrics | {"ok": False, "error": describe(defect(error))})
+            print_json(metrics | {"ok": False, "error": describe(internal_error(error))})
         raise
 
 
@@ -185,21 +186,18 @@ def _cancelling(session: Session) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-class _CollectGarbageAgain:
-    """Ends the collector's leave once something is heard, or taken where nothing is to be.
+def _collect_garbage_again(event: Event) -> None:
+    """Turn the garbage collector on again once something was played (or discarded).
 
-    What was imported is taken out of its sight: it is never garbage, and a look
-    through all of it would hold up the audio callback.
+    Imported modules are frozen first: they are never garbage, and a look through
+    all of them would hold up the audio callback.
     """
-
-    def progressed(self, at: float, snapshot: SinkSnapshot) -> None:  # noqa: ARG002
-        if snapshot.heard_s > 0 and not gc.isenabled():
-            gc.freeze()
-            gc.enable()
+    if isinstance(event, Progressed) and event.snapshot.heard_s > 0 and not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
-class _Narrator:
-    """Tells retries as they happen, for ``-v``."""
-
-    def retrying(self, at: float, error: VoiceError, wait_s: float) -> None:  # noqa: ARG002
-        tell(f"{error.message}; trying again in {wait_s:.1f} s")
+def _log_retries(event: Event) -> None:
+    """Print retries as they happen, for ``-v``."""
+    if isinstance(event, Retrying):
+        tell(f"{event.error.message}; trying again in {event.wait_s:.1f} s")

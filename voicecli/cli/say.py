@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.help import ARGUMENTS, PATIENCE, VOICE
-from voicecli.cli.output import tell
+from voicecli.cli.help import ARGUMENTS, NETWORK, VOICE
+from voicecli.cli.output import print_message
 from voicecli.cli.running import Records, failing_as_json, run_session
 from voicecli.cli.settings import check_folder, playback_settings
 from voicecli.cli.text_input import spoken_text, unicode_of
@@ -96,7 +96,7 @@ def say(
         typer.Option(
             metavar="S",
             min=0.001,
-            rich_help_panel=PATIENCE,
+            rich_help_panel=NETWORK,
             help="Longest wait for the first byte, and for the next.  [default: 60]",
         ),
     ] = None,
@@ -106,7 +106,7 @@ def say(
             metavar="N",
             min=0,
             max=20,
-            rich_help_panel=PATIENCE,
+            rich_help_panel=NETWORK,
             help="Tries after a failure, before any sound.  [default: 2]",
         ),
     ] = None,
@@ -143,10 +143,10 @@ def say(
         )
         endpoint = resolve_endpoint(choice, os.environ, config)
     if verbose:
-        tell(f"speaking with {endpoint.label} ({endpoint.reason})")
+        print_message(f"speaking with {endpoint.label} ({endpoint.reason})")
     if not quiet:
         for warning in endpoint.warnings:
-            tell(f"warning: {warning}")
+            print_message(f"warning: {warning}")
     request = _request(words, endpoint)
     history, kind = History(), Kind(endpoint.label, request.model, request.response_format)
     settings = playback_settings(

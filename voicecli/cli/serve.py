@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.output import defect, print_json, tell, tell_error
+from voicecli.cli.output import internal_error, print_error, print_json, print_message
 from voicecli.errors import ConfigError, ExitStatus
 from voicecli.sanitize import clean
 
@@ -197,8 +197,8 @@ def _serve(
         api_key=key,
         max_concurrency=max_concurrency,
         misbehaviour=misbehaviour,
-        access=_ignore if quiet else tell,
-        tell=tell,
+        access=_ignore if quiet else print_message,
+        tell=print_message,
         on_defect=_tell_defect,
     )
     url = listen.url_of(listening)
@@ -207,14 +207,14 @@ def _serve(
         gc.freeze()  # what is loaded stays; what requests leave behind is collected
         gc.enable()
         if not quiet:
-            tell(f"serving {url} (Ctrl-C ends it)")
+            print_message(f"serving {url} (Ctrl-C ends it)")
         if json_:
             port = listening.getsockname()[1]
             print_json({"event": "serving", "url": url, "port": port, "pid": os.getpid()})
 
     def on_stop() -> None:
         if not quiet:
-            tell("finishing what is under way (once more ends it at once)")
+            print_message("finishing what is under way (once more ends it at once)")
 
     return listen.serve(app, listening, grace_s=grace_s, on_ready=on_ready, on_stop=on_stop)
 
@@ -237,7 +237,7 @@ def _tell_defect(error: Exception) -> None:
         import traceback  # noqa: PLC0415
 
         traceback.print_exception(error)
-    tell_error(defect(error))
+    print_error(internal_error(error))
 
 
 def _ignore(_: str) -> None:

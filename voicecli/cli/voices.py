@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.output import print_json, tell
+from voicecli.cli.output import print_json, print_message
 from voicecli.cli.table import columns
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
@@ -44,9 +44,9 @@ def voices(
     choice = EndpointChoice(base_url=base_url, profile=profile)
     endpoint = resolve_endpoint(choice, os.environ, config)
     if not json_:
-        tell(f"voices of {endpoint.label} ({endpoint.reason})")
+        print_message(f"voices of {endpoint.label} ({endpoint.reason})")
         for warning in endpoint.warnings:
-            tell(f"warning: {warning}")
+            print_message(f"warning: {warning}")
     found = _voices(endpoint, timeout)
     if json_:
         print_json([voice.to_json() | {"default": voice.id == endpoint.voice} for voice in found])

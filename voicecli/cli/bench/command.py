@@ -9,7 +9,7 @@ import typer
 
 from voicecli.cli import completion, options
 from voicecli.cli.bench.components import MEASURING, PARTS, Json, Runs, Warmup, among
-from voicecli.cli.help import SOUND, TELLING, VOICE, Command, Group, examples
+from voicecli.cli.help import OUTPUT, SOUND, VOICE, Command, Group, examples
 
 ALL = "all"
 DEFAULT_FORMAT = "opus"
@@ -164,7 +164,7 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="LIMIT",
-            rich_help_panel=TELLING,
+            rich_help_panel=OUTPUT,
             help='Exit with 8 where it holds, as in "ttfa_p95>400ms" or "gaps>0"; repeatable.',
         ),
     ] = None,
@@ -172,22 +172,20 @@ def bench(
         Path | None,
         typer.Option(
             metavar="FILE",
-            rich_help_panel=TELLING,
+            rich_help_panel=OUTPUT,
             help="Compare with an earlier --json; exit with 8 where something became worse.",
         ),
     ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", rich_help_panel=TELLING, help="Write a page with figures, as .html."
+            metavar="FILE", rich_help_panel=OUTPUT, help="Write a page with figures, as .html."
         ),
     ] = None,
     json_: Json = False,
     csv: Annotated[
         bool,
-        typer.Option(
-            "--csv", rich_help_panel=TELLING, help="Print a line for each metric, as CSV."
-        ),
+        typer.Option("--csv", rich_help_panel=OUTPUT, help="Print a line for each metric, as CSV."),
     ] = False,
     quiet: options.Quiet = False,
     verbose: Annotated[
@@ -195,7 +193,7 @@ def bench(
         typer.Option(
             "--verbose",
             "-v",
-            rich_help_panel=TELLING,
+            rich_help_panel=OUTPUT,
             help="Print a second table, with what the first leaves out.",
         ),
     ] = False,

@@ -10,7 +10,7 @@ import typer
 
 from voicecli.cli import completion, options
 from voicecli.cli.bench.rounds import Benchmark, run_benchmark
-from voicecli.cli.help import TELLING
+from voicecli.cli.help import OUTPUT
 
 MEASURING = "Measuring"
 
@@ -104,7 +104,7 @@ Warmup: TypeAlias = Annotated[
     ),
 ]
 Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", rich_help_panel=TELLING, help="Print one JSON object.")
+    bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON object.")
 ]
 
 

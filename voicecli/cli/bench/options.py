@@ -11,7 +11,7 @@ import typer
 from voicecli.bench import comparison
 from voicecli.bench.limits import parse_limit
 from voicecli.bench.statistics import ENOUGH_FOR_P99
-from voicecli.cli.output import tell
+from voicecli.cli.output import print_message
 from voicecli.errors import ConfigError, DeviceError
 from voicecli.playback.output import NULL_DEVICE
 
@@ -151,6 +151,6 @@ def device(wishes: BenchOptions, config: Config) -> str:
     try:
         find_output_device(None)
     except DeviceError as error:
-        tell(f"{error.message}: measured on none, at the pace of sound")
+        print_message(f"{error.message}: measured on none, at the pace of sound")
         return NULL_DEVICE
     return DEFAULT_DEVICE

@@ -16,7 +16,7 @@ from voicecli.bench.runners import Cold, Live, Simulated, Told
 from voicecli.bench.speech import readings
 from voicecli.cli.bench.options import DEFAULT_DEVICE
 from voicecli.cli.line_file import LineFile
-from voicecli.cli.output import tell
+from voicecli.cli.output import print_message
 from voicecli.cli.running import new_run_id
 from voicecli.cli.settings import buffer_policy
 from voicecli.clock import SystemClock
@@ -63,7 +63,7 @@ def servers(wishes: BenchOptions, config: Config, stack: contextlib.ExitStack) -
         choice = EndpointChoice(base_url, wishes.profile, wishes.model, wishes.voice)
         endpoint = resolve_endpoint(choice, os.environ, config)
         for warning in () if wishes.quiet else endpoint.warnings:
-            tell(f"warning: {warning}")
+            print_message(f"warning: {warning}")
         if is_own := endpoint.is_builtin:
             own = own or stack.enter_context(LocalServer())
             endpoint = replace(endpoint, base_url=own.url, api_key=KEYLESS)

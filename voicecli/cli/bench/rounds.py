@@ -12,7 +12,7 @@ import typer
 from voicecli.bench import report
 from voicecli.bench.case import Outcome
 from voicecli.bench.rounds import run_rounds
-from voicecli.cli.output import print_json, tell
+from voicecli.cli.output import print_json, print_message
 from voicecli.cli.progress import StatusLine, wants_progress
 from voicecli.errors import ExitStatus
 
@@ -137,4 +137,4 @@ def show(outcomes: Sequence[Outcome], columns: Sequence[Column], legend: str) ->
         print(report.table(measured, columns))
         print(legend)
     for line in report.failures(outcomes):
-        tell(line)
+        print_message(line)

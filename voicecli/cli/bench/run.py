@@ -12,7 +12,7 @@ from voicecli.bench.case import Outcome
 from voicecli.cli.bench import options as checked
 from voicecli.cli.bench import plan
 from voicecli.cli.bench.rounds import dying_of, exit_status, show, take, terminable
-from voicecli.cli.output import print_json, print_text, tell
+from voicecli.cli.output import print_json, print_message, print_text
 from voicecli.cli.settings import buffer_policy
 from voicecli.config.file import find_config
 from voicecli.errors import ExitStatus, SaveError
@@ -68,7 +68,7 @@ def run_bench(wishes: BenchOptions) -> int:
         broken=[said for limit in limits for o in measured.outcomes if (said := limit.breach(o))],
     )
     if before and (unlike := comparison.unlike(before, measured.settings)):
-        tell(f"warning: not measured as {wishes.compare} was: {', '.join(unlike)}")
+        print_message(f"warning: not measured as {wishes.compare} was: {', '.join(unlike)}")
     _tell(wishes, measured, verdict)
     if wishes.report is not None:
         _write_page(wishes.report, measured, verdict)
@@ -148,10 +148,10 @@ def _tell(wishes: BenchOptions, measured: _Measurement, verdict: _Verdict) -> No
         for line in (*verdict.findings, *map(str, verdict.differences)):
             print(line)
     for line in verdict.broken:
-        tell(f"limit broken: {line}")
+        print_message(f"limit broken: {line}")
     if wishes.json or wishes.csv:
         for line in report.failures(outcomes):
-            tell(line)
+            print_message(line)
 
 
 def _servers(outcomes: Sequence[Outcome]) -> list[str]:
@@ -199,4 +199,4 @@ def _write_page(path: Path, measured: _Measurement, verdict: _Verdict) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SaveError(f"cannot write {path}: {error.strerror or error}") from error
-    tell(f"wrote {path}")
+    print_message(f"wrote {path}")
