@@ -23,6 +23,7 @@ from voicecli.session import Session, SessionSettings
 from voicecli.session import session as session_module
 from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry import events
 
 OPENED = ScriptedSource.OPENED
 AT_ONCE = BufferPolicy.fixed(0.0)
@@ -68,8 +69,8 @@ class Heard:
     @property
     def metrics(self):
         spoken_s = 0.0
-        for _, report in self.watcher.all("playback_ended"):
-            spoken_s = report.heard_frames / self.recorder.result()["rate_hz"]
+        for ended in self.watcher.all(events.PlaybackEnded):
+            spoken_s = ended.report.heard_frames / self.recorder.result()["rate_hz"]
         return self.recorder.result(spoken_s=spoken_s)
 
 
@@ -89,7 +90,7 @@ def by_session(script, policy, monkeypatch, *, observers=lambda clock: []):
 
         def end_once_told():
             if script.fails:
-                heard.watcher.wait_for_hook("failed")
+                heard.watcher.wait_for_event(events.Failed)
             end_input()
 
         sink.end_input = end_once_told

@@ -6,6 +6,7 @@ from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.bench.case import Case, Outcome
 from voicecli.bench.speech import SpeechRun, readings
 from voicecli.playback.base import SinkReport, Underrun
+from voicecli.telemetry import events
 from voicecli.telemetry.metrics import Recorder
 
 FORMAT = AudioFormat(8000, 1)
@@ -24,14 +25,16 @@ def answer(
     import numpy as np
 
     recorder = Recorder("run")
-    recorder.requested(0.0, "http://server.test/v1")
+    recorder(events.Requested(0.0, "http://server.test/v1"))
     for at_ms, duration_s in blocks:
-        recorder.received(at_ms / 1e3, size // len(blocks))
+        recorder(events.Received(at_ms / 1e3, bytes(size // len(blocks))))
         frames = FORMAT.frames(duration_s)
-        recorder.decoded(
-            at_ms / 1e3, Pcm(np.full((frames, 1), 9000, np.int16), FORMAT.rate_hz), 0.001
+        recorder(
+            events.Decoded(
+                at_ms / 1e3, Pcm(np.full((frames, 1), 9000, np.int16), FORMAT.rate_hz), 0.001
+            )
         )
-    recorder.received_all(blocks[-1][0] / 1e3)
+    recorder(events.ReceivedAll(blocks[-1][0] / 1e3))
     audio_s = sum(duration_s for _, duration_s in blocks)
     report = SinkReport(
         first_sound_at=ttfa_ms / 1e3,
@@ -39,7 +42,7 @@ def answer(
         heard_frames=FORMAT.frames(audio_s),
         underruns=tuple(Underrun(at_s, ms / 1e3, at_s) for at_s, ms in gaps),
     )
-    recorder.playback_ended(1.0, report)
+    recorder(events.PlaybackEnded(1.0, report))
     run = SpeechRun.of(recorder, spoken_s=audio_s)
     metrics = dict(run.metrics)
     if needed_ms is not None:

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tests.session.fakes import Watcher
 from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
 from voicecli.bench import runners as module
@@ -18,6 +19,7 @@ from voicecli.request import SpeechRequest
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.client import SpeechClient
+from voicecli.telemetry.events import Received
 
 SETTINGS = SessionSettings(
     speaker=OutputSettings(policy=BufferPolicy.fixed(0.0), output="null"),
@@ -83,21 +85,13 @@ def test_only_cold_starts_count_the_start_of_a_process(runner):
         assert launched_ms is None
 
 
-class Listener:
-    def __init__(self):
-        self.heard = []
-
-    def received(self, at, count):
-        self.heard.append(count)
-
-
 @pytest.mark.parametrize("kind", [Live, Simulated])
 def test_observers_hear_what_happens(kind, server):
     made = kind(SpeechClient(server.url, KEYLESS), SETTINGS)
-    listener = Listener()
-    run = made.run(request(), [listener])
+    watcher = Watcher()
+    run = made.run(request(), [watcher])
     made.close()
-    assert sum(listener.heard) == run.metrics["bytes"]
+    assert sum(len(event.data) for event in watcher.all(Received)) == run.metrics["bytes"]
 
 
 @pytest.mark.parametrize("kind", [Live, Simulated])

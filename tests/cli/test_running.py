@@ -19,6 +19,7 @@ from voicecli.cli.progress import ProgressLine
 from voicecli.cli.running import Records, failing_as_json
 from voicecli.errors import SourceError
 from voicecli.playback.history import History, Kind
+from voicecli.telemetry import events
 
 CLIP_S = 0.4
 
@@ -147,7 +148,7 @@ class TestDefects:
 
     def test_what_was_known_by_then_is_in_the_object(self, capsys):
         recorder = running.Recorder("abc", None)
-        recorder.requested(1.0, "http://here/v1")
+        recorder(events.Requested(1.0, "http://here/v1"))
         with pytest.raises(SourceError), failing_as_json(Records(json=True), recorder):
             raise SourceError("no", remedy="yes")
         told = json.loads(capsys.readouterr().out)
@@ -179,8 +180,10 @@ class TestRun:
                 super().__init__()
                 lines.append(self)
 
-            def playback_ended(self, at, report):
+            def __call__(self, event):
                 """Leave the line to the run."""
+                if not isinstance(event, (events.StateChanged, events.PlaybackEnded)):
+                    super().__call__(event)
 
         monkeypatch.setattr(running, "ProgressLine", Seen)
         monkeypatch.setattr(running, "wants_progress", lambda quiet: True)
@@ -194,12 +197,12 @@ class TestRun:
         script = (
             "import gc, sys\n"
             "gc.disable()\n"
-            "from voicecli.cli.running import _CollectGarbageAgain\n"
+            "from voicecli.cli.running import _collect_garbage_again\n"
             "from voicecli.playback.base import SinkSnapshot\n"
-            "watch = _CollectGarbageAgain()\n"
-            "watch.progressed(0.0, SinkSnapshot(False, False, 1.0, 0.0))\n"
+            "from voicecli.telemetry.events import Progressed\n"
+            "_collect_garbage_again(Progressed(0.0, SinkSnapshot(False, False, 1.0, 0.0)))\n"
             "print(gc.isenabled())\n"
-            "watch.progressed(0.1, SinkSnapshot(True, False, 1.0, 0.1))\n"
+            "_collect_garbage_again(Progressed(0.1, SinkSnapshot(True, False, 1.0, 0.1)))\n"
             "print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
         )
         done = subprocess.run(

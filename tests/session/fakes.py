@@ -19,9 +19,12 @@ from voicecli.playback.policy import BufferPolicy
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry.events import StateChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from voicecli.telemetry.events import Event
 
 RATE_HZ = 8000
 FORMAT = AudioFormat(RATE_HZ, 1)
@@ -248,41 +251,35 @@ class FakeSpeaker:
 
 
 class Watcher:
-    """An observer that remembers every hook, and lets a test wait for one."""
+    """An observer that remembers every event, and lets a test wait for one."""
 
     def __init__(self) -> None:
         self._news = threading.Condition()
-        self.told: list[tuple[str, tuple]] = []
+        self.events: list[Event] = []
 
-    def __getattr__(self, hook: str):
-        if hook.startswith("_"):
-            raise AttributeError(hook)
-
-        def remember(*details):
-            with self._news:
-                self.told.append((hook, details))
-                self._news.notify_all()
-
-        return remember
-
-    def all(self, hook: str) -> list[tuple]:
+    def __call__(self, event: Event) -> None:
         with self._news:
-            return [details for name, details in self.told if name == hook]
+            self.events.append(event)
+            self._news.notify_all()
+
+    def all(self, kind: type[Event]) -> list:
+        with self._news:
+            return [event for event in self.events if type(event) is kind]
 
     @property
     def states(self) -> list[str]:
-        return [entered.value for _, _, entered in self.all("state_changed")]
+        return [event.entered.value for event in self.all(StateChanged)]
 
     def wait_for(self, met: Callable[[], bool]) -> None:
         with self._news:
             happened = self._news.wait_for(met, PATIENCE_S)
-            assert happened, f"told so far: {sorted({hook for hook, _ in self.told})}"
+            assert happened, f"so far: {sorted({type(event).__name__ for event in self.events})}"
 
     def wait_for_state(self, state: str, times: int = 1) -> None:
         self.wait_for(lambda: self.states.count(state) >= times)
 
-    def wait_for_hook(self, hook: str) -> None:
-        self.wait_for(lambda: bool(self.all(hook)))
+    def wait_for_event(self, kind: type[Event]) -> None:
+        self.wait_for(lambda: bool(self.all(kind)))
 
 
 class RecordingSaver:

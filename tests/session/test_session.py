@@ -41,6 +41,7 @@ from voicecli.session import Session, SessionSettings, outlet, recording_thread
 from voicecli.session import session as module
 from voicecli.session.thread_group import ThreadGroup
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import InvalidTransition, State
 
 OPENED = ScriptedSource.OPENED
@@ -103,10 +104,10 @@ def test_everything_is_heard_in_order(speaker_of):
     assert [source.left for source in sources] == [1, 1, 1]
     assert watcher.states[0] == "connecting"
     assert watcher.states[-2:] == ["draining", "done"]
-    assert len(watcher.all("received_all")) == 1
-    assert len(watcher.all("recognised")) == 1
-    assert len(watcher.all("playback_started")) == 1
-    assert [label for _, label in watcher.all("requested")] == ["a script"] * 3
+    assert len(watcher.all(events.ReceivedAll)) == 1
+    assert len(watcher.all(events.Recognised)) == 1
+    assert len(watcher.all(events.PlaybackStarted)) == 1
+    assert [event.label for event in watcher.all(events.Requested)] == ["a script"] * 3
 
 
 def test_the_sink_that_was_asked_for_is_opened():
@@ -115,8 +116,7 @@ def test_the_sink_that_was_asked_for_is_opened():
     assert result.spoken_s == 1.0
     assert result.report.first_sound_at == 1000.0
     assert result.report.last_sound_at == 1001.0
-    ((ended_at, report),) = watcher.all("playback_ended")
-    assert (ended_at, report) == (1001.0, result.report)
+    assert watcher.all(events.PlaybackEnded) == [events.PlaybackEnded(1001.0, result.report)]
 
 
 def test_the_machines_own_clock_and_default_settings_serve_where_none_are_given():
@@ -132,12 +132,12 @@ def test_a_wait_for_the_first_sound_is_told_while_it_goes_on():
     session, watcher = make(FakeClock())
     answered = threading.Event()
     run = Run(session, [ScriptedSource([lambda: seen(answered), sound(0.25)])])
-    watcher.wait_for_hook("waited")
-    assert not watcher.all("progressed")
+    watcher.wait_for_event(events.Waited)
+    assert not watcher.all(events.Progressed)
     answered.set()
     assert run.result().state is State.DONE
-    hooks = [hook for hook, _ in watcher.told]
-    assert "waited" not in hooks[hooks.index("playback_started") :]
+    kinds = [type(event) for event in watcher.events]
+    assert events.Waited not in kinds[kinds.index(events.PlaybackStarted) :]
 
 
 def test_playing_is_told_while_it_goes_on():
@@ -147,14 +147,14 @@ def test_playing_is_told_while_it_goes_on():
     source = ScriptedSource([sound(0.25), lambda: seen(more), sound(0.25), waiting])
     run = Run(session, [source])
     watcher.wait_for_state("buffering")
-    watcher.wait_for_hook("progressed")
-    assert not watcher.all("progressed")[-1][1].playing
-    assert not watcher.all("playback_started")
+    watcher.wait_for_event(events.Progressed)
+    assert not watcher.all(events.Progressed)[-1].snapshot.playing
+    assert not watcher.all(events.PlaybackStarted)
     more.set()
     watcher.wait_for_state("playing")
     clock.advance(0.25)
-    watcher.wait_for_hook("playback_started")
-    assert watcher.all("playback_started") == [(1000.0,)]
+    watcher.wait_for_event(events.PlaybackStarted)
+    assert watcher.all(events.PlaybackStarted) == [events.PlaybackStarted(1000.0)]
     assert session.state is State.PLAYING
     session.cancel()
     assert run.result().state is State.CANCELLED
@@ -176,7 +176,7 @@ def test_a_hole_is_rebuffered_and_told_once():
     watcher.wait_for_state("draining")
     clock.advance(10.0)
     result = run.result()
-    holes = [hole for (hole,) in watcher.all("underran")]
+    holes = [event.underrun for event in watcher.all(events.UnderrunEnded)]
     assert [(hole.at_s, hole.silence_s) for hole in holes] == [(0.5, 1.5), (1.0, 1.5)]
     assert result.report.underruns == tuple(holes)
     assert result.spoken_s == 1.25
@@ -187,7 +187,7 @@ def test_nothing_to_say_is_soon_said():
     result = session.run([])
     assert (result.state, result.spoken_s) == (State.DONE, 0.0)
     assert watcher.states == ["connecting", "draining", "done"]
-    assert not watcher.all("playback_ended")
+    assert not watcher.all(events.PlaybackEnded)
 
 
 def test_a_session_is_used_once():
@@ -215,8 +215,9 @@ class Blocks:
     def __init__(self, heard):
         self._heard = heard
 
-    def decoded(self, at, pcm, cpu_s):
-        self._heard += pcm.samples.ravel().tolist()
+    def __call__(self, event):
+        if isinstance(event, events.Decoded):
+            self._heard += event.pcm.samples.ravel().tolist()
 
 
 def test_sources_may_come_from_a_generator_that_waits():
@@ -229,7 +230,7 @@ def test_sources_may_come_from_a_generator_that_waits():
         yield ScriptedSource([sound(0.5)])
 
     run = Run(session, sources())
-    watcher.wait_for_hook("decoded")
+    watcher.wait_for_event(events.Decoded)
     first_heard.set()
     assert run.result().spoken_s == 1.0
 
@@ -250,11 +251,11 @@ def test_a_thread_that_cannot_be_woken_is_left_behind(monkeypatch, caplog):
     session.cancel()
     assert run.result().state is State.CANCELLED
     assert "voicecli-source does not end" in caplog.text
-    told = len(watcher.told)
+    count = len(watcher.events)
     (left,) = [t for t in threading.enumerate() if t.name == "voicecli-source"]
     let_go.set()
     left.join(20)
-    assert len(watcher.told) == told, "observers may be gone by now"
+    assert len(watcher.events) == count, "observers may be gone by now"
 
 
 def test_threads_that_stages_ask_for_are_joined_too():
@@ -308,9 +309,9 @@ def test_what_arrived_before_a_fault_is_heard_and_then_the_fault_is_told(speaker
     result = session.run([ScriptedSource([sound(0.5, 1), sound(0.5, 2), fault]), unused])
     assert (result.state, result.error, result.spoken_s) == (State.FAILED, fault, 1.0)
     assert len(speaker.sink.samples) == 8000
-    assert [error for _, error in watcher.all("failed")] == [fault]
+    assert [event.error for event in watcher.all(events.Failed)] == [fault]
     assert unused.entered == 0
-    assert not watcher.all("received_all")
+    assert not watcher.all(events.ReceivedAll)
     assert watcher.states[-2:] == ["draining", "failed"]
 
 
@@ -324,8 +325,8 @@ def test_a_fault_before_any_byte_is_the_result(attempt):
     result = session.run([ScriptedSource(attempt)])
     assert isinstance(result.error, AuthError)
     assert (result.state, result.spoken_s) == (State.FAILED, 0.0)
-    assert len(watcher.all("requested")) == 1
-    assert not watcher.all("playback_ended")
+    assert len(watcher.all(events.Requested)) == 1
+    assert not watcher.all(events.PlaybackEnded)
 
 
 def test_a_decoding_fault_stops_the_source():
@@ -337,7 +338,7 @@ def test_a_decoding_fault_stops_the_source():
     result = session.run([source])
     assert isinstance(result.error, UnsupportedFormat)
     assert source.cancelled.is_set()
-    assert len(watcher.all("failed")) == 1
+    assert len(watcher.all(events.Failed)) == 1
 
 
 def test_the_good_part_before_a_decoding_fault_is_heard(speaker_of):
@@ -356,7 +357,7 @@ def test_a_broken_source_is_to_blame_for_what_its_decoder_then_misses():
     result = session.run([ScriptedSource([sound(0.5) + b"\x01", cut_off()])])
     assert isinstance(result.error, NetworkError)
     assert result.spoken_s == 0.5
-    assert len(watcher.all("failed")) == 1
+    assert len(watcher.all(events.Failed)) == 1
 
 
 def test_an_empty_answer_is_no_success():
@@ -397,8 +398,8 @@ def test_a_silent_source_is_given_up_however_it_takes_it(before, limit, what, ra
     assert "--timeout" in result.error.remedy
     assert result.state is State.FAILED
     assert result.spoken_s == (0.5 if sound(0.5) in before else 0.0)
-    assert len(watcher.all("failed")) == 1
-    assert len(watcher.all("requested")) == 1, "a timeout is not tried again"
+    assert len(watcher.all(events.Failed)) == 1
+    assert len(watcher.all(events.Requested)) == 1, "a timeout is not tried again"
 
 
 def test_a_timeout_does_not_wait_for_a_source_that_does_not_notice(monkeypatch):
@@ -427,7 +428,7 @@ def test_a_retry_that_succeeds_is_no_fault():
     )
     result = session.run([source])
     assert (result.state, result.error, result.spoken_s) == (State.DONE, None, 0.5)
-    assert [wait_s for _, _, wait_s in watcher.all("retrying")] == [0.5, 7.0]
+    assert [event.wait_s for event in watcher.all(events.Retrying)] == [0.5, 7.0]
 
 
 def test_the_first_fault_wins():
@@ -441,7 +442,7 @@ def test_the_first_fault_wins():
         raise second
 
     run = Run(session, [ScriptedSource([sound(0.5), first])])
-    watcher.wait_for_hook("failed")
+    watcher.wait_for_event(events.Failed)
     watcher.wait_for_state("draining")
     helper = session.spawn(later, "voicecli-later")
     told.set()
@@ -450,7 +451,7 @@ def test_the_first_fault_wins():
     clock.advance(1.0)
     result = run.result()
     assert result.error is first
-    assert [error for _, error in watcher.all("failed")] == [first]
+    assert [event.error for event in watcher.all(events.Failed)] == [first]
 
 
 def test_a_fault_of_a_helper_thread_ends_the_run():
@@ -480,7 +481,7 @@ def test_without_a_device_nothing_is_spoken(speaker_of):
     assert result.error is speaker.prepare_fault
     assert (result.state, result.no_device, result.spoken_s) == (State.FAILED, None, 0.0)
     assert source.cancelled.is_set()
-    assert len(watcher.all("failed")) == 1
+    assert len(watcher.all(events.Failed)) == 1
 
 
 @pytest.mark.parametrize("where", ["prepare_fault", "open_fault"])
@@ -516,7 +517,7 @@ def test_a_sound_system_that_does_not_answer_is_no_device(speaker_of, monkeypatc
     speaker.prepare = lambda: seen(hung)
     session, watcher = make(clock)
     run = Run(session, [ScriptedSource([sound(0.5)])])
-    watcher.wait_for_hook("failed")
+    watcher.wait_for_event(events.Failed)
     hung.set()
     result = run.result()
     assert isinstance(result.error, DeviceError)
@@ -628,8 +629,8 @@ def test_cancelled_in_any_state_it_ends_with_what_was_heard(stage):
     assert result.interrupted_at == clock.now()
     assert result.spoken_s == spoken_s
     assert watcher.states[-1] == "cancelled"
-    assert not watcher.all("failed")
-    decoded = bool(watcher.all("decoded"))
+    assert not watcher.all(events.Failed)
+    decoded = bool(watcher.all(events.Decoded))
     expected = FORMAT.frames(spoken_s) if decoded else None
     assert saver.finished == [(expected, "pcm" if decoded else "bin")]
     session.cancel()
@@ -708,13 +709,14 @@ def test_a_fault_that_comes_with_the_cancelling_is_not_told():
 
 
 class Defective:
-    def __init__(self, hook):
-        setattr(self, hook, self._divide)
+    def __init__(self, kind):
+        self._kind = kind
         self.calls = 0
 
-    def _divide(self, *_):
-        self.calls += 1
-        return 1 / 0
+    def __call__(self, event):
+        if isinstance(event, self._kind):
+            self.calls += 1
+            raise ZeroDivisionError
 
 
 def test_a_defect_in_a_source_is_raised_once_all_is_tidy(speaker_of):
@@ -768,17 +770,24 @@ def test_a_defect_that_shows_only_at_the_end_is_raised_too():
 
 
 @pytest.mark.parametrize(
-    "hook",
-    ["requested", "received", "decoded", "state_changed", "progressed", "playback_ended"],
+    "kind",
+    [
+        events.Requested,
+        events.Received,
+        events.Decoded,
+        events.StateChanged,
+        events.Progressed,
+        events.PlaybackEnded,
+    ],
 )
-def test_a_defective_observer_is_dropped_and_nothing_else_changes(hook, caplog):
-    observer = Defective(hook)
+def test_a_defective_observer_is_dropped_and_nothing_else_changes(kind, caplog):
+    observer = Defective(kind)
     session, watcher = make(observers=[observer])
     result = session.run([ScriptedSource([sound(0.5), sound(0.5)])])
     assert (result.state, result.spoken_s) == (State.DONE, 1.0)
     assert observer.calls == 1
     assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 1
-    assert watcher.all(hook)
+    assert watcher.all(kind)
 
 
 def test_an_interrupt_that_is_an_exception_tidies_up(monkeypatch):

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import ByteSource
     from voicecli.sources.client import SpeechClient
+    from voicecli.telemetry.observers import Observer
 
 
 class Runner(Protocol):
     """Asks a server for speech and hears it; one request at a time."""
 
-    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
+    def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
         """Make the request and listen to the end.
 
         Raises:
@@ -60,7 +61,7 @@ class Live:
     whole_file: bool = False
     _session: Session | None = None
 
-    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
+    def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
         """See `Runner`."""
         recorder = Recorder(run_id="")
         session = Session(self.settings, observers=[recorder, *observers])
@@ -90,7 +91,7 @@ class Simulated:
     whole_file: bool = False
     _source: ByteSource | None = None
 
-    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
+    def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
         """See `Runner`."""
         self._source = _source(self, request)
         policy = self.settings.speaker.policy
@@ -124,7 +125,7 @@ class Cold:
     env: Mapping[str, str]
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
 
-    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:  # noqa: ARG002
+    def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:  # noqa: ARG002
         """See `Runner`."""
         with tempfile.TemporaryDirectory(prefix="voicecli-bench-") as folder:
             trace = Path(folder) / "trace.jsonl"

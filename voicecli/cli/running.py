@@ -200,4 +200,4 @@ def _collect_garbage_again(event: Event) -> None:
 def _log_retries(event: Event) -> None:
     """Print retries as they happen, for ``-v``."""
     if isinstance(event, Retrying):
-        tell(f"{event.error.message}; trying again in {event.wait_s:.1f} s")
+        print_message(f"{event.error.message}; trying again in {event.wait_s:.1f} s")

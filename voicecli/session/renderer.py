@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from voicecli.clock import Deadline
 from voicecli.errors import DecodeError, DeviceError, SourceError, VoiceError
 from voicecli.session.fetcher import StreamEnd, StreamStart
+from voicecli.telemetry.events import Decoded, Recognised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,7 +140,7 @@ class Renderer:
         blocks = decode()
         self._cpu_s += time.thread_time() - started_s
         for block in blocks:
-            self._observers.tell("decoded", self._clock.now(), block, self._cpu_s)
+            self._observers.notify(Decoded(self._clock.now(), block, self._cpu_s))
             self._cpu_s = 0.0
             self._on_pcm(block)
             if self.sink is None:
@@ -155,7 +156,7 @@ class Renderer:
         assert self._decoder is not None
         self.first_format = format
         self.name = self._decoder.name or "pcm"
-        self._observers.tell("recognised", self._clock.now(), self.name, format)
+        self._observers.notify(Recognised(self._clock.now(), self.name, format))
         sink = self._open_sink(format, self.name == "pcm")
         self._converter = SampleConverter(sink.format, self._volume)
         # Set before the flag is read, as `abort` sets the flag before it reads the sink.

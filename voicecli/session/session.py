@@ -28,11 +28,12 @@ from voicecli.session.channel import Channel
 from voicecli.session.fetcher import Fetcher, Item
 from voicecli.session.messages import Defect, Event, Failed, Mailbox
 from voicecli.session.outlet import Outlet
-from voicecli.session.playback_events import Narrator
+from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.recording_thread import RecordingThread
 from voicecli.session.renderer import Renderer
 from voicecli.session.settings import SessionResult, SessionSettings
 from voicecli.session.thread_group import ThreadGroup
+from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import Lifecycle, State
 from voicecli.telemetry.observers import Observers
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from voicecli.recording.saver import Saver
     from voicecli.session.messages import Message
     from voicecli.sources.base import ByteSource
+    from voicecli.telemetry.observers import Observer
 
 CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
 """Received bytes that may wait for the decoder before the socket is left to fill."""
@@ -70,7 +72,7 @@ class Session:
         self,
         settings: SessionSettings | None = None,
         *,
-        observers: Iterable[object] = (),
+        observers: Iterable[Observer] = (),
         saver: Saver | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -78,8 +80,8 @@ class Session:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._mailbox = Mailbox()
-        self._observers = Observers([*observers, self])
-        self._narrator = Narrator(self._observers)
+        self._observers = Observers(observers)
+        self._playback_events = PlaybackEvents(self._observers)
         self._lifecycle = Lifecycle()
         self._crew = ThreadGroup(self._mailbox.end)
         self._chunks: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
@@ -95,7 +97,7 @@ class Session:
             self._clock,
             self._observers,
             on_sent=self._sent.set,
-            on_bytes=self._keeper.raw if self._keeper else _ignore,
+            on_bytes=self._on_bytes,
             fail=self._mailbox.fail,
         )
         self._renderer = Renderer(
@@ -152,7 +154,7 @@ class Session:
             self._stop()
             self._join()
             result = self._conclude()
-            self._observers.dismiss()
+            self._observers.clear()
         self._raise_late_defect()
         return result
 
@@ -165,11 +167,13 @@ class Session:
 
     # What the threads do beside their own modules' work.
 
-    def received(self, at: float, count: int) -> None:  # noqa: ARG002  an observer's hook
-        """Note the first bytes [source]."""
+    def _on_bytes(self, data: bytes) -> None:
+        """Note the first bytes, keep them all [source]."""
         if not self._seen_bytes:
             self._seen_bytes = True
             self._mailbox.put(Event.FIRST_BYTES)
+        if self._keeper:
+            self._keeper.raw(data)
 
     def _render(self) -> None:
         self._sent.wait()  # the request must not wait for the decoder's imports
@@ -228,7 +232,7 @@ class Session:
         """Keep the first error; a fatal one ends the sound, others let it run out."""
         if self._error is None:
             self._error = failed.error
-            self._observers.tell("failed", self._clock.now(), failed.error)
+            self._observers.notify(events.Failed(self._clock.now(), failed.error))
         self._fetcher.cancel()
         self._sent.set()
         if failed.fatal:
@@ -240,7 +244,7 @@ class Session:
         if self._lifecycle.is_final:
             return
         if sink is None:
-            self._observers.tell("waited", self._clock.now())
+            self._observers.notify(events.Waited(self._clock.now()))
             return
         snapshot = sink.snapshot()
         if snapshot.playing and self.state in {State.BUFFERING, State.REBUFFERING}:
@@ -248,8 +252,8 @@ class Session:
                 self._advance(State.PLAYING)
         elif snapshot.rebuffering and self.state is State.PLAYING:
             self._advance(State.REBUFFERING)
-        self._narrator.follow(sink.report())
-        self._observers.tell("progressed", self._clock.now(), snapshot)
+        self._playback_events.follow(sink.report())
+        self._observers.notify(events.Progressed(self._clock.now(), snapshot))
 
     def _stop(self) -> None:
         """Let every thread come to its end."""
@@ -270,7 +274,7 @@ class Session:
         if sink is not None:
             report = sink.report()
             spoken_s = sink.format.duration_s(report.heard_frames)
-            self._narrator.conclude(report, self._clock.now())
+            self._playback_events.conclude(report, self._clock.now())
         return SessionResult(
             state=self.state,
             report=report,
@@ -302,7 +306,7 @@ class Session:
 
     def _advance(self, following: State) -> None:
         left = self._lifecycle.advance(following)
-        self._observers.tell("state_changed", self._clock.now(), left, following)
+        self._observers.notify(events.StateChanged(self._clock.now(), left, following))
 
 
 def _ignore(_: object) -> None:

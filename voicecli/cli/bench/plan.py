@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from voicecli.cli.bench.options import BenchOptions
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
+    from voicecli.telemetry.observers import Observer
 
 
 class Server(NamedTuple):
@@ -86,11 +87,13 @@ def recording(wishes: BenchOptions) -> ObserverFactory:
         raise SaveError(f"cannot make {folder}: {error.strerror or error}") from error
 
     @contextlib.contextmanager
-    def listening(variant: Variant, number: int) -> Iterator[Sequence[object]]:
+    def listening(variant: Variant, number: int) -> Iterator[Sequence[Observer]]:
         journal = LineFile(folder / f"{variant.name}-{number}.jsonl", anew=True)
         lines = cast("TextIO", journal)  # typeshed has io and typing apart
         with contextlib.closing(journal):
-            yield [TraceWriter(lines, new_run_id(), SystemClock(), variant.request, with_audio=True)]
+            yield [
+                TraceWriter(lines, new_run_id(), SystemClock(), variant.request, with_audio=True)
+            ]
         if journal.error is not None:
             raise journal.error
 
