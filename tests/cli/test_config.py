@@ -58,7 +58,7 @@ def test_what_the_file_and_flags_set_is_shown_as_theirs(house, monkeypatch):
     assert table["extra"] == ("{'stream': True}", "profile kokoro")
     assert table["volume"] == ("0.5", "file")
     assert table["recordings"] == ("/var/speech", "file")
-    assert "warning: VOICECLI_API_KEY goes to tts.example.org over plain http" in told.out
+    assert "warning: VOICECLI_API_KEY is sent to tts.example.org unencrypted" in told.out
     assert "s3cret" not in told.out + told.err
 
 

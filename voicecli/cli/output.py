@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import SaveError, VoiceError
-from voicecli.sanitize import clean, inert
+from voicecli.sanitize import clean, mask_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def _say(line: str) -> None:
     if sys.stderr is None:  # print would take standard output instead
         return
     try:
-        print(inert(line), file=sys.stderr, flush=True)
+        print(mask_controls(line), file=sys.stderr, flush=True)
     except OSError:
         abandon(sys.stderr)
 
