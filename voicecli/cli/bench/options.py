@@ -10,7 +10,7 @@ import typer
 
 from voicecli.bench import comparison
 from voicecli.bench.limits import parse_limit
-from voicecli.bench.statistics import ENOUGH_FOR_P99
+from voicecli.bench.statistics import MIN_FOR_P99
 from voicecli.cli.output import print_message
 from voicecli.errors import ConfigError, DeviceError
 from voicecli.playback.output import NULL_DEVICE
@@ -92,8 +92,8 @@ def limits(wishes: BenchOptions) -> list[Limit]:
             limit = parse_limit(text)
         except ValueError as error:
             raise typer.BadParameter(f"--fail-if: {error}") from error
-        if limit.statistic == "p99" and wishes.runs * wishes.concurrency < ENOUGH_FOR_P99:
-            raise typer.BadParameter(f"--fail-if {text}: a p99 takes {ENOUGH_FOR_P99} runs")
+        if limit.statistic == "p99" and wishes.runs * wishes.concurrency < MIN_FOR_P99:
+            raise typer.BadParameter(f"--fail-if {text}: needs at least {MIN_FOR_P99} runs")
         parsed.append(limit)
     return parsed
 
