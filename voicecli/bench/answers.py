@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from voicecli.request import SpeechRequest
     from voicecli.telemetry.observers import Observer
 
-    Observers = contextlib.AbstractContextManager[Sequence[Observer]]
+    ObserverContext = contextlib.AbstractContextManager[Sequence[Observer]]
 
 STREAMED, WHOLE_FILE, COLD, REPLAYED = "streamed", "whole", "cold", "replayed"
 """Methods: as it arrives, as a whole file, in a new process, from a trace."""
@@ -111,11 +111,11 @@ class ObserverFactory:
     be called from several threads at once.
     """
 
-    make: Callable[[Variant, int], Observers] | None = None
+    make: Callable[[Variant, int], ObserverContext] | None = None
     warmups: int = 0
     _numbers: dict[str, Iterator[int]] = field(default_factory=dict)
 
-    def __call__(self, variant: Variant, run: int) -> Observers:
+    def __call__(self, variant: Variant, run: int) -> ObserverContext:
         """Return the observers of one answer; ``run`` counts from 0 and includes warm-ups."""
         if self.make is None or run < self.warmups:
             return contextlib.nullcontext(())
@@ -157,7 +157,7 @@ def _case(variant: Variant, texts: Sequence[str], observe: ObserverFactory) -> C
 def _run_all(
     runners: Sequence[Runner],
     request: SpeechRequest,
-    make_observers: Callable[[], Observers],
+    make_observers: Callable[[], ObserverContext],
 ) -> tuple[list[SpeechRun], list[VoiceError]]:
     """Make the same request on all runners at once; return the answers and the failures."""
 

@@ -1,6 +1,8 @@
-"""Answers that nobody gave, with metrics of the right shape."""
+"""Results of benchmarks, without having measured anything."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.bench.case import Case, Outcome
@@ -12,7 +14,16 @@ from voicecli.telemetry.metrics import Recorder
 FORMAT = AudioFormat(8000, 1)
 
 
-def answer(
+def outcome(labels=None, *, failures=(), **measured):
+    """An outcome of one run with these readings, or of none."""
+    result = Outcome(Case(labels or {"codec": "opus"}, dict))
+    if measured:
+        result.add(measured)
+    result.failures.extend(failures)
+    return result
+
+
+def speech_run(
     blocks=((100.0, 0.5), (200.0, 0.5)),
     *,
     gaps=(),
@@ -21,19 +32,14 @@ def answer(
     text=0,
     size=4000,
 ):
-    """A run whose audio came in ``blocks`` of (ms since t0, seconds), with gaps of (at_s, ms)."""
-    import numpy as np
-
+    """A run whose audio arrived in ``blocks`` of (ms since t0, seconds), with ``gaps`` of
+    (position in seconds, ms)."""
     recorder = Recorder("run")
     recorder(events.Requested(0.0, "http://server.test/v1"))
     for at_ms, duration_s in blocks:
         recorder(events.Received(at_ms / 1e3, bytes(size // len(blocks))))
-        frames = FORMAT.frames(duration_s)
-        recorder(
-            events.Decoded(
-                at_ms / 1e3, Pcm(np.full((frames, 1), 9000, np.int16), FORMAT.rate_hz), 0.001
-            )
-        )
+        pcm = Pcm(np.full((FORMAT.frames(duration_s), 1), 9000, np.int16), FORMAT.rate_hz)
+        recorder(events.Decoded(at_ms / 1e3, pcm, 0.001))
     recorder(events.ReceivedAll(blocks[-1][0] / 1e3))
     audio_s = sum(duration_s for _, duration_s in blocks)
     report = SinkReport(
@@ -50,12 +56,14 @@ def answer(
     return SpeechRun(metrics, run.arrivals, text)
 
 
-def case(format="opus", *runs, server=1, endpoint="http://server.test/v1", method="streamed"):
-    """An outcome of the main benchmark that heard ``runs``."""
+def speech_outcome(
+    format="opus", *runs, server=1, endpoint="http://server.test/v1", method="streamed"
+):
+    """An outcome of the main benchmark with these runs."""
     labels = {"server": server, "endpoint": endpoint, "format": format, "method": method}
-    outcome = Outcome(Case(labels, dict, f"{format} from {endpoint}"))
-    outcome.runs = len(runs)
-    outcome.details += runs
+    result = Outcome(Case(labels, dict, f"{format} from {endpoint}"))
+    result.runs = len(runs)
+    result.details += runs
     for metric, values in readings(runs).items():
-        outcome.readings[metric] = list(values)
-    return outcome
+        result.readings[metric] = list(values)
+    return result
