@@ -18,7 +18,7 @@ from voicecli.cli import running
 from voicecli.cli.progress import ProgressLine
 from voicecli.cli.running import Records, failing_as_json
 from voicecli.errors import SourceError
-from voicecli.playback.history import History, Kind
+from voicecli.playback.history import HistoryFile, HistoryKey
 from voicecli.telemetry import events
 
 CLIP_S = 0.4
@@ -243,14 +243,14 @@ class TestLearning:
     @pytest.fixture
     def runs(self, house):
         """What is remembered: seconds, of every kind."""
-        history = History(house.home / "cache" / "voicecli" / "arrivals.jsonl")
-        return history.everything
+        history = HistoryFile(house.home / "cache" / "voicecli" / "arrivals.jsonl")
+        return history.all_runs
 
     def test_a_whole_run_is_remembered_under_what_was_asked(self, say, server, runs):
         assert say("--model", "m").status == 0
         assert say("--model", "m", "--buffer-ms", "auto").status == 0
         ((kind, needed_s),) = runs().items()
-        assert kind == Kind(server.url, "m", "pcm")
+        assert kind == HistoryKey(server.url, "m", "pcm")
         assert len(needed_s) == 2
 
     def test_a_failed_run_is_not(self, say, server, runs):
@@ -275,8 +275,8 @@ class TestLearning:
         assert runs() == {}
 
     def test_what_is_remembered_delays_the_first_sound(self, say, server, house):
-        kind = Kind(server.url, "tts-1", "pcm")
-        history = History(house.home / "cache" / "voicecli" / "arrivals.jsonl")
+        kind = HistoryKey(server.url, "tts-1", "pcm")
+        history = HistoryFile(house.home / "cache" / "voicecli" / "arrivals.jsonl")
         for _ in range(5):
             history.add(kind, 0.1)
         server.reply = Reply(pace=1.0, chunk_bytes=960, headers={"X-Sample-Rate": "48000"})

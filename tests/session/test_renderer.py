@@ -49,7 +49,7 @@ class Rig:
             fail=self.events.append,
         )
 
-    def _open(self, format, is_pcm):
+    def _open(self, format, *, is_pcm):
         self.opened = format
         self.is_pcm = is_pcm
         if self.open_fault:
@@ -265,9 +265,9 @@ def test_aborted_while_the_sink_opens_it_stays_silent():
     rig = Rig(preroll_s=1.0)
     opened = rig._open
 
-    def opening(format, is_pcm):
+    def opening(format, *, is_pcm):
         rig.renderer.abort()
-        return opened(format, is_pcm)
+        return opened(format, is_pcm=is_pcm)
 
     rig.renderer._open_sink = opening
     rig.run(START, sound(0.5), StreamEnd())

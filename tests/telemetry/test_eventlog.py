@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from tests.session.fakes import FakeClock, ScriptedSource, cut_off, settings, sound
+from tests.session.fakes import FakeClock, ScriptedSource, cut_off, null_output, settings, sound
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import NetworkError, SaveError
 from voicecli.playback.base import SinkReport, Underrun
@@ -72,7 +72,7 @@ def test_what_never_sounded_does_not_end():
 def names_of(*sources, **options):
     log = Log()
     clock = FakeClock()
-    session = Session(settings(**options), observers=[log.observer], clock=clock)
+    session = Session(null_output(), settings(**options), observers=[log.observer], clock=clock)
     session.run(list(sources))
     return [line["event"] for line in log.lines]
 
@@ -125,7 +125,7 @@ def test_a_full_disk_disturbs_nothing(caplog):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     observe = EventLog(Full(), "run1", FakeClock())
-    result = Session(settings(), observers=[observe], clock=FakeClock()).run(
+    result = Session(null_output(), settings(), observers=[observe], clock=FakeClock()).run(
         [ScriptedSource([sound(0.5)])]
     )
     assert (result.error, result.spoken_s) == (None, 0.5)

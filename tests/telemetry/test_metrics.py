@@ -8,12 +8,13 @@ import pytest
 from tests.session.fakes import (
     FORMAT,
     FakeClock,
-    FakeSpeaker,
+    FakeOutput,
     Run,
     ScriptedSource,
     UntilCancelled,
     Watcher,
     cut_off,
+    null_output,
     seen,
     settings,
     sound,
@@ -21,8 +22,8 @@ from tests.session.fakes import (
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.errors import BadResponse, DeviceError, NetworkError
 from voicecli.playback.base import SinkReport, Underrun
+from voicecli.playback.policy import BufferPolicy
 from voicecli.session import Session
-from voicecli.session import session as session_module
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry import events
 from voicecli.telemetry.ledger import WATERFALL
@@ -279,13 +280,12 @@ HOLE = {"at_s": 0.5, "ms": 500.0, "cause": "network"}
 def test_a_scripted_run_measures_as_computed_by_hand(monkeypatch):
     """The source moves the clock, and only once what it sent has reached the sink."""
     clock = FakeClock()
-    speaker = FakeSpeaker(clock)
-    monkeypatch.setattr(session_module, "Speaker", speaker.made_by)
+    output = FakeOutput(policy=BufferPolicy.fixed(0.25))
 
     def heard_of(seconds):
         def wait():
-            seen(speaker.opened)
-            speaker.sink.wait_for(FORMAT.frames(seconds))
+            seen(output.opened)
+            output.sink.wait_for(FORMAT.frames(seconds))
 
         return wait
 
@@ -300,7 +300,7 @@ def test_a_scripted_run_measures_as_computed_by_hand(monkeypatch):
         clock=clock,
     )  # fmt: skip
     recorder = Recorder("run1", launched_at=999.75)
-    session = Session(settings(start_s=0.25), observers=[recorder], clock=clock)
+    session = Session(output, settings(), observers=[recorder], clock=clock)
     result = session.run([source])
     metrics = recorder.result(spoken_s=result.spoken_s)
     check_shape(metrics)
@@ -338,7 +338,7 @@ def stopped():
     """Interrupted in the middle of the second of two seconds."""
     clock = FakeClock(holds=True)
     watcher, recorder = Watcher(), Recorder("run1")
-    session = Session(settings(), observers=[recorder, watcher], clock=clock)
+    session = Session(null_output(), settings(), observers=[recorder, watcher], clock=clock)
     run = Run(session, [ScriptedSource([sound(2.0), UntilCancelled()])])
     watcher.wait_for_state("playing")
     clock.advance(1.5)
@@ -347,10 +347,10 @@ def stopped():
     return recorder, result
 
 
-def finished(*steps, **options):
+def finished(*steps, output="null"):
     recorder = Recorder("run1")
     clock = FakeClock()
-    session = Session(settings(**options), observers=[recorder], clock=clock)
+    session = Session(null_output(output=output), settings(), observers=[recorder], clock=clock)
     return recorder, session.run([ScriptedSource(list(steps))])
 
 

@@ -24,6 +24,7 @@ from voicecli.telemetry.trace.lines import Decoded
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from voicecli.playback.output import Output
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import ByteSource
     from voicecli.sources.client import SpeechClient
@@ -56,6 +57,7 @@ class Live:
     """
 
     client: SpeechClient
+    output: Output
     settings: SessionSettings
     pcm_rate_hz: int | None = None
     whole_file: bool = False
@@ -64,7 +66,7 @@ class Live:
     def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
         """See `Runner`."""
         recorder = Recorder(run_id="")
-        session = Session(self.settings, observers=[recorder, *observers])
+        session = Session(self.output, self.settings, observers=[recorder, *observers])
         self._session = session
         result = session.run([_source(self, request)])
         if result.error is not None:
@@ -86,6 +88,7 @@ class Simulated:
     """On an ideal device that takes no time: as long as the server takes, and no longer."""
 
     client: SpeechClient
+    output: Output
     settings: SessionSettings
     pcm_rate_hz: int | None = None
     whole_file: bool = False
@@ -94,7 +97,7 @@ class Simulated:
     def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
         """See `Runner`."""
         self._source = _source(self, request)
-        policy = self.settings.speaker.policy
+        policy = self.output.policy
         return audition(self._source, clock=SystemClock(), policy=policy, observers=observers)
 
     def cancel(self) -> None:

@@ -131,9 +131,7 @@ class IdealHearing:
                 self._open,
                 self._pace,
                 self._observers,
-                volume=1.0,
                 on_pcm=self._count,
-                on_draining=lambda: None,
                 fail=self.fail,
             )
             self._renderer.run()
@@ -148,7 +146,7 @@ class IdealHearing:
         self._observers.notify(Decoded(self._pace.now(), block, 0.0))
         sink = self._sink
         if sink is None:
-            sink = self._open(block.format, False)
+            sink = self._open(block.format, is_pcm=False)
             sink.start()
         due_frames = sink.format.frames(self._audio_s)  # of a block at another rate, too
         sink.write(np.broadcast_to(np.int16(0), (due_frames - self._taken_frames, 1)))
@@ -160,7 +158,7 @@ class IdealHearing:
             self._sink.end_input()
             self._sink.drain(Deadline(self._pace, None))
 
-    def _open(self, format: AudioFormat, is_pcm: bool) -> NullSink:  # noqa: ARG002, FBT001  a callback's shape
+    def _open(self, format: AudioFormat, /, *, is_pcm: bool) -> NullSink:  # noqa: ARG002  see `OpenSink`
         self._sink = NullSink(format, self._policy, self._pace)
         return self._sink
 

@@ -14,6 +14,7 @@ from tests.session.fakes import (
     ScriptedSource,
     UntilCancelled,
     cut_off,
+    null_output,
     settings,
     sound,
 )
@@ -178,7 +179,7 @@ def test_a_full_disk_disturbs_nothing(caplog):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     writer = TraceWriter(Full(), "run1", FakeClock())
-    session = Session(settings(), observers=[writer], clock=FakeClock())
+    session = Session(null_output(), settings(), observers=[writer], clock=FakeClock())
     result = session.run([ScriptedSource([sound(0.5)])])
     assert (result.error, result.spoken_s) == (None, 0.5)
     (record,) = caplog.records
@@ -232,7 +233,7 @@ def test_a_session_that_was_cancelled(tmp_path):
     step = UntilCancelled()
     clock, file = FakeClock(), io.StringIO()
     session = Session(
-        settings(), observers=[TraceWriter(file, "run1", clock)], clock=clock
+        null_output(), settings(), observers=[TraceWriter(file, "run1", clock)], clock=clock
     )  # fmt: skip
     canceller = threading.Thread(target=lambda: (step.reached.wait(20), session.cancel()))
     canceller.start()
@@ -246,4 +247,4 @@ def test_a_session_whose_source_cannot_be_asked_leaves_nothing():
     def warms():
         raise DeviceError("no")
 
-    assert Recorded(ScriptedSource([], warms=warms)).text == ""
+    assert Recorded(ScriptedSource([], prepares=warms)).text == ""

@@ -22,7 +22,7 @@ from voicecli.cli.settings import buffer_policy
 from voicecli.clock import SystemClock
 from voicecli.config.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import SaveError, SourceError
-from voicecli.playback.output import NULL_DEVICE, OutputSettings
+from voicecli.playback.output import NULL_DEVICE, Output, OutputSettings
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.session import SessionSettings
@@ -162,12 +162,14 @@ class Plan:
         self._stack = stack
         self.buffer_ms = config.buffer_ms if wishes.buffer_ms is None else wishes.buffer_ms
         volume = config.volume if wishes.volume is None else wishes.volume
-        self._settings = SessionSettings(
-            speaker=OutputSettings(
+        self._output = Output(
+            OutputSettings(
                 policy=buffer_policy(self.buffer_ms),
                 output="null" if device == NULL_DEVICE else "device",
                 device=None if device == DEFAULT_DEVICE else device,
-            ),
+            )
+        )
+        self._settings = SessionSettings(
             # A request that takes two tries is a failure, and is counted as one.
             limits=FetchLimits(config.timeout_s, config.timeout_s, retries=0),
             volume=volume,
@@ -204,7 +206,8 @@ class Plan:
             read_timeout_s=self._config.timeout_s if kind is Simulated else None,
             proxy=self._proxy_url,
         )
-        runner = kind(client, self._settings, self._config.sample_rate_hz, whole_file)
+        rate_hz = self._config.sample_rate_hz
+        runner = kind(client, self._output, self._settings, rate_hz, whole_file)
         self._stack.callback(runner.close)
         return runner
 
