@@ -52,7 +52,7 @@ def say(
         typer.Option(
             metavar="FILE",
             rich_help_panel=ARGUMENTS,
-            help="Read the text from FILE or `-`.",
+            help="Read the text from FILE; `-` is stdin.",
         ),
     ] = None,
     base_url: options.BaseUrl = None,
