@@ -113,7 +113,7 @@ def test_requests_are_logged_unless_quiet(serve):
     done, given = serve("--no-warm")
     run(get, given["app"], "/health")
     done, given = serve("--no-warm", "-q")
-    assert run(get, given["app"], "/health").exit_code == 200
+    assert run(get, given["app"], "/health").status == 200
     assert done.stderr == ""
 
 

@@ -16,7 +16,7 @@ def test_voices_models_health_and_openapi_are_served():
     assert "/v1/audio/speech" in run(get, app, "/openapi.json").json["paths"]
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/v1/models/", "/audio/speech"])
+@pytest.mark.parametrize("path", ["/", "//", "/nope", "/audio/speech"])
 def test_an_unknown_path_is_not_found(path):
     app, _ = app_of()
     answer = run(get, app, path)
@@ -32,6 +32,31 @@ def test_a_wrong_method_is_not_allowed(method, path, allowed):
     answer = run(get, app, path, method)
     assert (answer.status, answer.headers["allow"]) == (405, allowed)
     assert answer.error["code"] == "method_not_allowed"
+
+
+def test_a_model_is_described():
+    app, _ = app_of()
+    assert run(get, app, "/v1/models/tts-1").json in run(get, app, "/v1/models").json["data"]
+
+
+def test_an_unknown_model_is_not_found():
+    app, _ = app_of()
+    answer = run(get, app, "/v1/models/some/where")
+    assert (answer.status, answer.error["code"]) == (404, "model_not_found")
+    assert "'some/where'" in answer.error["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/models/", "/v1/models/tts-1/", "/health/", "/health//"])
+def test_a_trailing_slash_makes_no_difference(path):
+    app, log = app_of()
+    answer = run(get, app, path)
+    assert answer.json == run(get, app, path.rstrip("/")).json
+    assert f'"GET {path}" 200' in log.access[0]
+
+
+def test_speech_may_have_a_trailing_slash():
+    app, _ = app_of()
+    assert run(post, app, {"input": "a"}, path="/v1/audio/speech/").status == 200
 
 
 def test_the_api_needs_the_key_and_openapi_says_so():

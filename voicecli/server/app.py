@@ -65,6 +65,7 @@ def make_app(
             Route("/v1/audio/speech", endpoint, methods=["POST"]),
             _json_route("/v1/audio/voices", catalogue.voices_json),
             _json_route("/v1/models", catalogue.models_json),
+            _json_route("/v1/models/{name:path}", catalogue.model_json),
             _json_route("/health", health),
             _json_route("/openapi.json", lambda: document),
         ],
@@ -74,9 +75,9 @@ def make_app(
     return AccessMiddleware(app, api_key, log_access, on_error)
 
 
-def _json_route(path: str, content: Callable[[], JsonObject]) -> Route:
-    async def endpoint(_: Request) -> Response:
-        return JSONResponse(content())
+def _json_route(path: str, content: Callable[..., JsonObject]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        return JSONResponse(content(**request.path_params))
 
     return Route(path, endpoint)
 

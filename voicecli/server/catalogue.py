@@ -15,6 +15,7 @@ from typing import Any
 
 from voicecli.errors import SourceError
 from voicecli.sanitize import clean
+from voicecli.server.errors import ApiError
 from voicecli.sources.voicecache import DEFAULT_VOICE
 from voicecli.sources.voices import OPENAI_VOICES, VoiceInfo, builtin_voices
 
@@ -51,10 +52,18 @@ class Catalogue:
 
     def models_json(self) -> dict[str, Any]:
         """Return the answer of ``/v1/models``, in OpenAI's shape."""
-        models = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "voicecli"} for name in MODELS
-        ]
-        return {"object": "list", "data": models}
+        return {"object": "list", "data": [self.model_json(name) for name in MODELS]}
+
+    def model_json(self, name: str) -> dict[str, Any]:
+        """Return the answer of ``/v1/models/{name}``.
+
+        Raises:
+            ApiError: there is no such model.
+        """
+        if name not in MODELS:
+            message = f"there is no model {clean(name, 60)!r}; /v1/models lists them"
+            raise ApiError(404, message, param="model", code="model_not_found")
+        return {"id": name, "object": "model", "created": 0, "owned_by": "voicecli"}
 
 
 def installed() -> Catalogue:

@@ -193,6 +193,10 @@ def openapi(model: type[SpeechBody], *, has_key: bool) -> JsonObject:
             "/v1/audio/speech": {"post": _speech_operation()},
             "/v1/audio/voices": {"get": _get("List the voices", _VOICES, 401)},
             "/v1/models": {"get": _get("List the models", _MODELS, 401)},
+            "/v1/models/{name}": {
+                "get": _get("Describe a model", _MODEL, 401, 404),
+                "parameters": [{"name": "name", "in": "path", "required": True, "schema": _TEXT}],
+            },
             "/health": {"get": _get("Check that the server is up", _HEALTH)},
             "/openapi.json": {"get": _get("This document", {"type": "object"})},
         },
@@ -241,8 +245,8 @@ def _object(**properties: Any) -> JsonObject:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _list_of(**properties: Any) -> JsonObject:
-    return {"type": "array", "items": _object(**properties)}
+def _list_of(items: JsonObject) -> JsonObject:
+    return {"type": "array", "items": items}
 
 
 _REF = "#/components/schemas/{model}"
@@ -251,11 +255,8 @@ _TEXT_OR_NULL: JsonObject = {"type": ["string", "null"]}
 _COUNT: JsonObject = {"type": "integer", "minimum": 0}
 
 _ERROR = _object(error=_object(message=_TEXT, type=_TEXT, param=_TEXT_OR_NULL, code=_TEXT_OR_NULL))
-_VOICES = _object(
-    voices=_list_of(id=_TEXT, name=_TEXT_OR_NULL, language=_TEXT_OR_NULL, note=_TEXT_OR_NULL)
-)
-_MODELS = _object(
-    object={"const": "list"},
-    data=_list_of(id=_TEXT, object={"const": "model"}, created=_COUNT, owned_by=_TEXT),
-)
+_VOICE = _object(id=_TEXT, name=_TEXT_OR_NULL, language=_TEXT_OR_NULL, note=_TEXT_OR_NULL)
+_VOICES = _object(voices=_list_of(_VOICE))
+_MODEL = _object(id=_TEXT, object={"const": "model"}, created=_COUNT, owned_by=_TEXT)
+_MODELS = _object(object={"const": "list"}, data=_list_of(_MODEL))
 _HEALTH = _object(status={"const": "ok"}, busy=_COUNT, max_concurrency=_COUNT)
