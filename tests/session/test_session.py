@@ -248,7 +248,7 @@ def test_a_thread_that_cannot_be_woken_is_left_behind(monkeypatch, caplog):
     seen(asked)
     session.cancel()
     assert run.result().state is State.CANCELLED
-    assert "voicecli-source does not end" in caplog.text
+    assert "voicecli-source did not end" in caplog.text
     count = len(watcher.events)
     (left,) = [t for t in threading.enumerate() if t.name == "voicecli-source"]
     let_go.set()
@@ -924,7 +924,7 @@ def test_a_cancelled_run_waits_less_for_threads_that_cannot_be_woken(monkeypatch
     monkeypatch.setattr(
         ThreadGroup,
         "join",
-        lambda crew, limit_s, **k: limits.append(limit_s) or join(crew, limit_s, **k),
+        lambda group, limit_s, **k: limits.append(limit_s) or join(group, limit_s, **k),
     )
     session = Session(null_output(output="discard"))
     if is_cancelled:

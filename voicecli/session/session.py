@@ -270,7 +270,7 @@ class Session:
     def _join(self) -> None:
         is_cancelled = self.state is State.CANCELLED
         saving = self._recording.thread if self._recording else None
-        self._threads.join(_LEAVE_S if is_cancelled else _JOIN_S, but=saving)
+        self._threads.join(_LEAVE_S if is_cancelled else _JOIN_S, except_for=saving)
         if self._renderer.sink is not None:
             self._renderer.sink.close()
 

@@ -25,6 +25,7 @@ from voicecli.telemetry.trace.lines import (
     Header,
     Recognised,
     Trace,
+    text_of,
 )
 
 REQUEST = SpeechRequest("a secret text", "af_bella", "kokoro", "opus")
@@ -94,6 +95,12 @@ def traces(draw, rates=_rates, most_frames=2**23):
         | st.builds(End, _ms, st.just(FAILED), st.builds(Fault, _texts, _texts, _maybe_text))
     )
     return Trace(header, (*lines, *source, *decoder), draw(ends))
+
+
+def text_of_trace(trace):
+    """The file of a trace."""
+    end = [] if trace.end is None else [trace.end]
+    return "".join(text_of(line) for line in (trace.header, *trace.lines, *end))
 
 
 class Recorded:
