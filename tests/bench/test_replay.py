@@ -1,4 +1,4 @@
-"""A replay says what the recorded run said, and says it every time."""
+"""A replay gives the figures of the recorded run, every time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Script, by_session
+from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Script, run_session
 from tests.session.fakes import FakeClock, ScriptedSource, cut_off, sound
 from tests.telemetry.trace.traces import Recorded, traces
 from voicecli.bench import simulate
@@ -45,7 +45,7 @@ def reread(text, tmp_path):
     return read_trace(path)
 
 
-def heard(*lines, end=None, policy=AT_ONCE, header=HEADER):
+def figures(*lines, end=None, policy=AT_ONCE, header=HEADER):
     return replay(Trace(header, lines, end), policy).metrics
 
 
@@ -72,7 +72,7 @@ def test_a_replay_is_the_run_again(script, policy, with_audio, monkeypatch, tmp_
     def writers(clock):
         return [TraceWriter(file, "the run", clock, with_audio=with_audio)]
 
-    run = by_session(script, policy, monkeypatch, observers=writers)
+    run = run_session(script, policy, monkeypatch, observers=writers)
     trace = reread(file.getvalue(), tmp_path)
     once, twice = replay(trace, policy), replay(trace, policy)
     assert once == twice
@@ -86,7 +86,7 @@ def test_a_replay_is_the_run_again(script, policy, with_audio, monkeypatch, tmp_
 def test_another_policy_hears_the_same_arrivals_otherwise(monkeypatch, tmp_path):
     file = io.StringIO()
     script = SCRIPTS["opus, late"]
-    by_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
+    run_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
     trace = reread(file.getvalue(), tmp_path)
     at_once = replay(trace, AT_ONCE).metrics
     needed_ms = at_once["needed_prebuffer_ms"]
@@ -108,7 +108,7 @@ def test_any_trace_can_be_replayed_and_gives_the_same_twice(trace):
 
 
 def test_without_audio_what_was_decoded_is_taken_from_the_trace():
-    metrics = heard(
+    metrics = figures(
         ANSWER, Chunk(150.0, 10), Recognised(200.0, "opus", 8000, 2), BLOCK,
         Decoded(1000.0, 800, 8000, 550.0), ALL, end=End(2000.0, "whole"),
     )  # fmt: skip
@@ -143,12 +143,12 @@ def test_the_onset_of_the_run_is_that_of_the_replay(rate_hz, silent_ms, tmp_path
 
 
 def test_sound_without_speech_has_no_onset():
-    assert heard(ANSWER, BLOCK, ALL)["leading_silence_ms"] is None
+    assert figures(ANSWER, BLOCK, ALL)["leading_silence_ms"] is None
 
 
 def test_a_trace_that_claims_years_of_sound():
     blocks = [Decoded(200.0, 2**23, 1)] * 3
-    metrics = heard(ANSWER, *blocks, ALL)
+    metrics = figures(ANSWER, *blocks, ALL)
     assert metrics["error"]["code"] == "bad_response"
     assert metrics["audio_s"] == 0.0, "nobody looked for speech in it"
 
@@ -159,7 +159,7 @@ def test_a_trace_that_claims_years_of_sound():
 @pytest.mark.parametrize("has_audio", [True, False])
 def test_a_recorded_failure_fails_again_at_its_time(has_audio):
     chunk = Chunk(200.0, 8000, sound(0.5) if has_audio else None)
-    metrics = heard(
+    metrics = figures(
         ANSWER, chunk, BLOCK, end=End(5000.0, "failed", Fault("network", "cut off", "call")),
         policy=BufferPolicy.fixed(2.0), header=WITH_AUDIO if has_audio else HEADER,
     )  # fmt: skip
@@ -173,13 +173,13 @@ def test_a_recorded_failure_fails_again_at_its_time(has_audio):
 
 def test_a_failure_after_the_last_byte_without_audio():
     end = End(1000.0, "failed", Fault("truncated_stream", "half a page"))
-    assert heard(ANSWER, BLOCK, ALL, end=end)["error"]["code"] == "truncated_stream"
+    assert figures(ANSWER, BLOCK, ALL, end=end)["error"]["code"] == "truncated_stream"
 
 
 @pytest.mark.parametrize("lines", [[ALL], []])
 def test_a_device_that_failed_is_not_replayed(lines):
     end = End(1000.0, "failed", Fault("device", "unplugged"))
-    metrics = heard(ANSWER, BLOCK, *lines, end=end)
+    metrics = figures(ANSWER, BLOCK, *lines, end=end)
     assert (metrics["error"], metrics["spoken_s"]) == (None, 0.5)
 
 
@@ -188,7 +188,7 @@ def test_an_interruption_while_bytes_come(has_audio):
     chunk = Chunk(150.0, 8000, sound(0.5) if has_audio else None)
     lines = [ANSWER, chunk, Decoded(150.0, 4000, 8000), Recognised(150.0, "pcm", 8000, 1)]
     header = WITH_AUDIO if has_audio else HEADER
-    metrics = heard(*lines, end=End(400.0, "interrupted"), header=header)
+    metrics = figures(*lines, end=End(400.0, "interrupted"), header=header)
     assert (metrics["interrupted"], metrics["ok"], metrics["error"]) == (True, False, None)
     assert (metrics["spoken_s"], metrics["stop_ms"]) == (0.25, 0.0)
 
@@ -205,7 +205,7 @@ def test_an_interruption_after_the_last_byte(has_audio):
         Event(160.0, "received_all"),
     ]
     header = WITH_AUDIO if has_audio else HEADER
-    metrics = heard(*lines, end=End(650.0, "interrupted"), header=header)
+    metrics = figures(*lines, end=End(650.0, "interrupted"), header=header)
     assert metrics["interrupted"] is True
     assert metrics["audio_s"] == pytest.approx(1.0, abs=0.05)
     assert metrics["spoken_s"] == 0.5
@@ -214,7 +214,7 @@ def test_an_interruption_after_the_last_byte(has_audio):
 @pytest.mark.parametrize("has_audio", [True, False])
 def test_an_interruption_before_any_sound(has_audio):
     header = WITH_AUDIO if has_audio else HEADER
-    metrics = heard(ANSWER, end=End(400.0, "interrupted"), header=header)
+    metrics = figures(ANSWER, end=End(400.0, "interrupted"), header=header)
     assert (metrics["interrupted"], metrics["spoken_s"], metrics["ttfa_ms"]) == (True, 0.0, None)
 
 
@@ -222,13 +222,13 @@ def test_an_interruption_before_any_sound(has_audio):
 def test_a_trace_cut_short_says_so_when_it_is_over(has_audio):
     chunk = Chunk(150.0, 8000, sound(0.5) if has_audio else None)
     header = WITH_AUDIO if has_audio else HEADER
-    metrics = heard(ANSWER, chunk, Decoded(150.0, 4000, 8000), header=header)
+    metrics = figures(ANSWER, chunk, Decoded(150.0, 4000, 8000), header=header)
     assert metrics["error"]["message"] == "the trace was cut short after 8000 bytes"
     assert metrics["spoken_s"] == 0.5
 
 
 def test_a_trace_that_lacks_only_its_end_is_whole():
-    assert heard(ANSWER, BLOCK, ALL)["ok"] is True
+    assert figures(ANSWER, BLOCK, ALL)["ok"] is True
 
 
 # What else happened
@@ -259,25 +259,25 @@ def test_half_a_sample_of_one_source_is_none_of_the_next(tmp_path):
 
 def test_audio_that_came_as_events_was_recorded_without_them():
     answer = ANSWER._replace(content_type="text/event-stream; charset=utf-8")
-    metrics = heard(answer, Chunk(150.0, 8000, sound(0.5)), ALL, header=WITH_AUDIO)
+    metrics = figures(answer, Chunk(150.0, 8000, sound(0.5)), ALL, header=WITH_AUDIO)
     assert (metrics["ok"], metrics["format"]) == (True, "pcm")
     assert metrics["content_type"] == "text/event-stream; charset=utf-8"
 
 
 def test_a_whole_answer_without_sound_fails_as_it_does_in_a_session():
-    assert heard(ANSWER, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
+    assert figures(ANSWER, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
 
 
 def test_it_takes_no_longer_than_an_hour(monkeypatch):
-    monkeypatch.setattr(simulate, "MOST_AUDIO_S", 1.0)
+    monkeypatch.setattr(simulate, "MAX_AUDIO_S", 1.0)
     chunk = Chunk(150.0, 24_000, sound(1.5))
-    assert heard(ANSWER, chunk, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
+    assert figures(ANSWER, chunk, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
 
 
 def test_a_source_that_broke_off_is_heard_to_its_end(monkeypatch, tmp_path):
     script = Script([sound(0.5), sound(0.25)], [0.1, 0.2], fault=cut_off())
     file = io.StringIO()
-    by_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
+    run_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
     metrics = replay(reread(file.getvalue(), tmp_path), AT_ONCE).metrics
     assert (metrics["spoken_s"], metrics["error"]["code"]) == (0.75, "network")
 
@@ -289,7 +289,7 @@ def test_an_audition_is_recorded_as_a_session_is(name, with_audio, tmp_path):
     recorder = CostlessRecorder("x")
     writer = TraceWriter(file, "x", clock, with_audio=with_audio)
     with contextlib.suppress(VoiceError):
-        simulate.audition(
+        simulate.simulate(
             script.source(clock), clock=clock, policy=AT_ONCE, observers=[recorder, writer]
         )
     run = replay(reread(file.getvalue(), tmp_path), AT_ONCE)

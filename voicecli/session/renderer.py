@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from voicecli.clock import Deadline
 from voicecli.errors import DecodeError, DeviceError, SourceError, VoiceError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from voicecli.audio.convert import SampleConverter
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
-    from voicecli.codecs.decoding.auto import AutoDecoder
     from voicecli.playback.base import Sink
     from voicecli.session.fetcher import Item
     from voicecli.sources.base import SourceInfo
@@ -48,6 +47,24 @@ class OpenSink(Protocol):
         """Open a sink for samples of the ``wanted`` format."""
 
 
+class StreamDecoder(Protocol):
+    """The part of `AutoDecoder` that is used here."""
+
+    @property
+    def name(self) -> str | None:
+        """The format's name, None until it is known."""
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes and return the blocks that became decodable."""
+
+    def flush(self) -> list[Pcm]:
+        """End the stream and return the remaining blocks."""
+
+
+MakeDecoder: TypeAlias = "Callable[[SourceInfo], StreamDecoder]"
+"""Makes a decoder for each stream, from what its source knows about it."""
+
+
 class Renderer:
     """Takes items from a `Channel`, decodes, converts, writes and drains.
 
@@ -57,7 +74,7 @@ class Renderer:
     and ``on_draining`` is called when the sink has all samples.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  everything around the decoder thread
         self,
         chunks: Items,
         open_sink: OpenSink,
@@ -68,6 +85,7 @@ class Renderer:
         volume: float = 1.0,
         on_pcm: Callable[[Pcm], None] | None = None,
         on_draining: Callable[[], None] | None = None,
+        make_decoder: MakeDecoder | None = None,
     ) -> None:
         self._chunks = chunks
         self._open_sink = open_sink
@@ -77,7 +95,8 @@ class Renderer:
         self._on_pcm = on_pcm
         self._on_draining = on_draining
         self._fail = fail
-        self._decoder: AutoDecoder | None = None
+        self._make_decoder = make_decoder
+        self._decoder: StreamDecoder | None = None
         self._converter: SampleConverter | None = None
         self._cpu_s = 0.0
         self._aborted = False
@@ -117,15 +136,13 @@ class Renderer:
             self.sink.abort()
 
     def _render_all(self) -> None:
-        # The request has left: now is the time for what is slow to load.
-        from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy comes with it
-
+        make_decoder = self._make_decoder or _load_decoder()
         while items := self._chunks.take():
             for item in _joined(items):
                 if self._aborted:
                     return
                 if isinstance(item, StreamStart):
-                    self._decoder = _decoder_for(AutoDecoder, item.info)
+                    self._decoder = make_decoder(item.info)
                 elif isinstance(item, StreamEnd):
                     self._finish_stream()
                 else:
@@ -175,8 +192,11 @@ class Renderer:
             sink.start()
 
 
-def _decoder_for(make: type[AutoDecoder], info: SourceInfo) -> AutoDecoder:
-    return make(
+def _load_decoder() -> MakeDecoder:
+    """Do the slow import now that the request has left."""
+    from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy comes with it
+
+    return lambda info: AutoDecoder(
         declared=info.requested,
         content_type=info.content_type,
         rate_hz=info.rate_hz,
