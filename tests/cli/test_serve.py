@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.server.asgi_client import get, run
+from tests.server.asgi_client import get, post, run
 from voicecli.server import app, listen, parent_watch, speech
 from voicecli.server.fault_injection import FaultPlan
 
@@ -94,6 +94,13 @@ def test_options_select_the_faults(serve, app_settings):
         chunk_bytes=512,
     )  # fmt: skip
     assert app_settings["max_concurrency"] == 9
+
+
+@pytest.mark.parametrize(("flags", "status"), [((), 200), (("--strict",), 400)])
+def test_strict_accepts_exact_names_only(serve, flags, status):
+    _, given = serve("--no-warm", *flags)
+    body = {"input": "Hi.", "voice": "af_sky"}
+    assert run(post, given["app"], body).status == status
 
 
 def test_a_stall_lasts_forever_by_default(serve, app_settings):

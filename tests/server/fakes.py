@@ -12,7 +12,7 @@ from voicecli.sources.voicecache import VoiceCache
 from voicecli.sources.voices import VoiceInfo
 
 SENTENCE_FRAMES = 2400
-CATALOGUE = Catalogue({"heart": VoiceInfo("heart", None, "en-US", "American, female")})
+CATALOGUE = Catalogue({"heart": VoiceInfo("heart", "Heart", "en-US", "American, female")})
 
 
 class FakeVoice:

@@ -70,6 +70,12 @@ def serve(
             help="Shut down at the end of standard input, when the program that holds it exits.",
         ),
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Accept only the exact names of our and OpenAI's voices and models."
+        ),
+    ] = False,
     no_warm: Annotated[
         bool,
         typer.Option("--no-warm", help="Load the voice on the first request instead of at start."),
@@ -142,9 +148,9 @@ def serve(
     """Serve the built-in voice through OpenAI's speech API.
 
     POST /v1/audio/speech, GET /v1/audio/voices, /v1/models, /health and
-    /openapi.json. Clients of OpenAI's speech API work unchanged, with any key and
-    any of OpenAI's models and voices. Ctrl-C or SIGTERM lets responses in progress
-    finish; a second one exits at once.
+    /openapi.json. Clients of OpenAI's speech API or of Kokoro work unchanged, with any
+    key and their names of models and voices. Ctrl-C or SIGTERM lets responses in
+    progress finish; a second one exits at once.
     """
     key = _key(api_key_env)
     if until_eof:
@@ -170,6 +176,7 @@ def serve(
             faults,
             max_concurrency=max_concurrency,
             grace_s=grace,
+            strict=strict,
             warm_up=not no_warm,
             json_=json_,
             quiet=quiet,
@@ -184,15 +191,17 @@ def _serve(
     *,
     max_concurrency: int,
     grace_s: int,
+    strict: bool,
     warm_up: bool,
     json_: bool,
     quiet: bool,
 ) -> bool:
     from voicecli.server import catalogue, listen, speech  # noqa: PLC0415  starlette, numpy
     from voicecli.server.app import make_app  # noqa: PLC0415
-    from voicecli.sources.voicecache import DEFAULT_VOICE, VoiceCache  # noqa: PLC0415
+    from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415
+    from voicecli.sources.voicenames import DEFAULT_VOICE  # noqa: PLC0415
 
-    installed = catalogue.installed()
+    installed = catalogue.installed(strict=strict)
     voices = VoiceCache()
     if warm_up:
         speech.warm_up(voices, DEFAULT_VOICE)
