@@ -8,6 +8,7 @@ from tests.session.fakes import FakeClock, ScriptedSource, UntilCancelled, Watch
 from voicecli.errors import ConfigError, NetworkError, SourceTimeout
 from voicecli.session.channel import Channel
 from voicecli.session.fetcher import FetchLimits, StreamEnd, StreamStart
+from voicecli.session.messages import FirstBytes
 from voicecli.session.source_thread import SourceThread
 from voicecli.telemetry.events import Received
 from voicecli.telemetry.observers import Observers
@@ -21,26 +22,31 @@ class Rig:
         self.watcher = Watcher()
         self.chunks = chunks or Channel(1 << 20)
         self.failed = []
+        self.messages = []
         self.kept = b""
         self.source_thread = SourceThread(
             self.chunks,
             FetchLimits(**limits),
             self.clock,
             Observers([self.watcher]),
+            self,
             on_sent=lambda: None,
             on_bytes=self._keep,
-            fail=self._fail,
         )
 
     def _keep(self, data):
         self.kept += data
 
-    def _fail(self, error):
+    def put(self, message):
+        """Stand in for `Mailbox`."""
+        self.messages.append(message)
+
+    def fail(self, error):
         assert self.chunks.offer(b"still open"), "reported only after the channel ended"
         self.failed.append(error)
 
     def items(self):
-        """What was passed on, without what `_fail` put there."""
+        """What was passed on, without what `fail` put there."""
         found = []
         while items := self.chunks.take():
             found += items
@@ -57,7 +63,7 @@ def test_passes_everything_on_and_ends_the_channel():
     source = ScriptedSource([b"a", b"bc"])
     rig.source_thread.run([source])
     assert rig.items() == [StreamStart(source.info), b"a", b"bc", StreamEnd()]
-    assert (rig.kept, rig.failed) == (b"abc", [])
+    assert (rig.kept, rig.failed, rig.messages) == (b"abc", [], [FirstBytes()])
 
 
 @pytest.mark.parametrize("fault", [NetworkError("cut"), ConfigError("no such voice")])

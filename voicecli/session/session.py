@@ -24,16 +24,8 @@ from voicecli.clock import SystemClock
 from voicecli.errors import DeviceError, UnsupportedFormat
 from voicecli.playback.base import SinkReport
 from voicecli.recording.saver import SaveReport
+from voicecli.session import messages
 from voicecli.session.channel import Channel
-from voicecli.session.messages import (
-    Cancelled,
-    Draining,
-    Failed,
-    FirstBytes,
-    InternalError,
-    Mailbox,
-    Rendered,
-)
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.recording_thread import RecordingThread
 from voicecli.session.renderer import Renderer
@@ -53,7 +45,6 @@ if TYPE_CHECKING:
     from voicecli.playback.output import Output
     from voicecli.recording.saver import Saver
     from voicecli.session.fetcher import Item
-    from voicecli.session.messages import Message
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer
 
@@ -94,7 +85,7 @@ class Session:
         self._settings = settings
         self._history = history
         self._clock = clock or SystemClock()
-        self._mailbox = Mailbox()
+        self._mailbox = messages.Mailbox()
         self._observers = Observers(observers)
         self._playback_events = PlaybackEvents(self._observers)
         self._lifecycle = Lifecycle()
@@ -107,9 +98,9 @@ class Session:
             settings.limits,
             self._clock,
             self._observers,
+            self._mailbox,
             on_sent=self._sent.set,
-            on_bytes=self._on_bytes,
-            fail=self._mailbox.fail,
+            on_bytes=self._recording.raw if self._recording else None,
         )
         self._renderer = Renderer(
             self._chunks,
@@ -118,13 +109,12 @@ class Session:
             self._observers,
             volume=settings.volume,
             on_pcm=self._recording.pcm if self._recording else None,
-            on_draining=lambda: self._mailbox.put(Draining()),
+            on_draining=lambda: self._mailbox.put(messages.Draining()),
             fail=self._mailbox.fail,
         )
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
         self._cancel_asked = False
-        self._has_bytes = False
 
     @property
     def state(self) -> State:
@@ -137,7 +127,7 @@ class Session:
         Before `run`, it keeps that from making a request; afterwards it has no effect.
         """
         self._cancel_asked = True
-        self._mailbox.put(Cancelled())
+        self._mailbox.put(messages.Cancelled())
 
     def spawn(self, work: Callable[[], None], name: str) -> threading.Thread:
         """Start a thread that the session joins; for sources and sinks that need one."""
@@ -161,8 +151,7 @@ class Session:
                 self._advance(State.FAILED)
             raise
         finally:
-            self._stop()
-            self._join()
+            self._stop_threads()
             result = self._conclude()
             self._observers.clear()
         self._raise_late_exception()
@@ -177,13 +166,6 @@ class Session:
 
     # On the other threads.
 
-    def _on_bytes(self, data: bytes) -> None:
-        if not self._has_bytes:
-            self._has_bytes = True
-            self._mailbox.put(FirstBytes())
-        if self._recording:
-            self._recording.raw(data)
-
     def _render(self) -> None:
         self._sent.wait()  # the request must not wait for the decoder's imports
         if self._settings.expected_format and not self._is_lost:
@@ -193,7 +175,7 @@ class Session:
             with suppress(UnsupportedFormat):
                 preload(self._settings.expected_format)
         self._renderer.run()
-        self._mailbox.put(Rendered())
+        self._mailbox.put(messages.Rendered())
 
     @property
     def _is_lost(self) -> bool:
@@ -213,26 +195,26 @@ class Session:
             self._handle(self._mailbox.get(min(TICK_S, limit_s or TICK_S)))
             self._check_playback()
 
-    def _handle(self, message: Message | None) -> None:
+    def _handle(self, message: messages.Message | None) -> None:
         match message:
-            case InternalError(error):
+            case messages.InternalError(error):
                 raise error
-            case Failed():
+            case messages.Failed():
                 self._fail(message)
-            case Cancelled():
+            case messages.Cancelled():
                 self._interrupted_at = self._clock.now()
                 self._renderer.abort()
                 self._advance(State.CANCELLED)
-            case FirstBytes():
+            case messages.FirstBytes():
                 self._advance(State.BUFFERING)
-            case Draining():
+            case messages.Draining():
                 self._advance(State.DRAINING)
-            case Rendered():
+            case messages.Rendered():
                 if self.state is not State.DRAINING:  # there was nothing to play
                     self._advance(State.DRAINING)
                 self._advance(State.DONE if self._error is None else State.FAILED)
 
-    def _fail(self, failed: Failed) -> None:
+    def _fail(self, failed: messages.Failed) -> None:
         """Keep the first error; a fatal one stops the sound, others let it play to its end."""
         if isinstance(failed.error, DeviceError):
             self._output.refresh()
@@ -261,13 +243,10 @@ class Session:
         self._playback_events.follow(sink.report())
         self._observers.notify(events.Progressed(self._clock.now(), snapshot))
 
-    def _stop(self) -> None:
-        """Make every thread end."""
+    def _stop_threads(self) -> None:
         self._source.cancel()
         self._chunks.close()
         self._sent.set()
-
-    def _join(self) -> None:
         is_cancelled = self.state is State.CANCELLED
         saving = self._recording.thread if self._recording else None
         self._threads.join(_LEAVE_S if is_cancelled else _JOIN_S, except_for=saving)
@@ -302,21 +281,18 @@ class Session:
     def _finish_saving(self, spoken_s: float) -> SaveReport:
         if self._recording is None:
             return SaveReport()
-        return self._recording.finish(self._heard_frames(spoken_s), self._renderer.name)
+        # A recording of an interrupted run is cut at what was heard.
+        heard_frames, format = None, self._renderer.first_format
+        if self._interrupted_at is not None and format is not None:
+            heard_frames = format.frames(spoken_s)
+        return self._recording.finish(heard_frames, self._renderer.name)
 
     def _raise_late_exception(self) -> None:
         """Raise what went wrong while the threads were ending."""
         for message in self._mailbox.drain():
             # A source may fail at being cancelled; nothing else may.
-            if isinstance(message, InternalError) and self.state is not State.CANCELLED:
+            if isinstance(message, messages.InternalError) and self.state is not State.CANCELLED:
                 raise message.error
-
-    def _heard_frames(self, spoken_s: float) -> int | None:
-        """Where to cut the recording of an interrupted run, in frames; None for nowhere."""
-        first = self._renderer.first_format
-        if self._interrupted_at is None or first is None:
-            return None
-        return first.frames(spoken_s)
 
     def _advance(self, following: State) -> None:
         left = self._lifecycle.advance(following)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import SourceTimeout, VoiceError
 from voicecli.session.fetcher import Fetcher
+from voicecli.session.messages import FirstBytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.session.channel import Channel
     from voicecli.session.fetcher import FetchLimits, Item
+    from voicecli.session.messages import Mailbox
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observers
 
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 class SourceThread:
     """Passes on what a `Fetcher` yields, through a bounded `Channel`.
 
-    `run` is the source thread's; the session's thread calls `check_deadline` and
-    `cancel`. ``fail`` is called before the channel ends, so that nobody takes a failure
-    for the end. ``on_bytes`` sees all bytes; ``on_sent`` is as for `Fetcher`.
+    `run` belongs to the source thread; the session's thread calls `check_deadline` and
+    `cancel`. The mailbox gets the first bytes, and failures before the channel ends, so
+    that no failure looks like the end. ``on_bytes`` gets all bytes; ``on_sent`` is as
+    for `Fetcher`.
     """
 
     def __init__(
@@ -32,15 +35,16 @@ class SourceThread:
         limits: FetchLimits,
         clock: Clock,
         observers: Observers,
+        mailbox: Mailbox,
         *,
         on_sent: Callable[[], None],
-        on_bytes: Callable[[bytes], None],
-        fail: Callable[[VoiceError], None],
+        on_bytes: Callable[[bytes], None] | None = None,
     ) -> None:
         self._chunks = chunks
         self._fetcher = Fetcher(limits, clock, observers, on_sent=on_sent)
+        self._mailbox = mailbox
         self._on_bytes = on_bytes
-        self._fail = fail
+        self._has_bytes = False
 
     def run(self, sources: Iterable[Source]) -> None:
         """Fetch every source in turn, then end the channel."""
@@ -49,13 +53,20 @@ class SourceThread:
                 for item in items:
                     weight = 1
                     if isinstance(item, bytes):
-                        self._on_bytes(item)
+                        self._take(item)
                         weight = len(item)
                     if not self._chunks.put(item, weight):
                         break  # the reader wants no more
         except VoiceError as error:
-            self._fail(error)
+            self._mailbox.fail(error)
         self._chunks.end()
+
+    def _take(self, data: bytes) -> None:
+        if not self._has_bytes:
+            self._has_bytes = True
+            self._mailbox.put(FirstBytes())
+        if self._on_bytes is not None:
+            self._on_bytes(data)
 
     def check_deadline(self) -> float | None:
         """Give up a source that has been silent for too long.
@@ -65,7 +76,7 @@ class SourceThread:
         try:
             return self._fetcher.check_deadline()
         except SourceTimeout as error:
-            self._fail(error)
+            self._mailbox.fail(error)
             self._chunks.end()
             self._fetcher.cancel()
             return None
