@@ -144,9 +144,16 @@ SCRIPTS = {
         [clip("wav", 0.5, 24_000), clip("wav", 0.5, 16_000)], [0.1, 0.8], info=SourceInfo("wav")
     ),
 }
+LATE = ["opus, late", "mp3, late", "two rates"]
+"""Scripts in which every policy makes a difference."""
+
 POLICIES = {
     "at once": AT_ONCE,
     "300 ms": BufferPolicy.fixed(0.3),
     "auto": AdaptivePolicy(),
     "learned": AdaptivePolicy((0.3, 0.2, 0.4)),
 }
+
+RUNS = [(script, "at once") for script in SCRIPTS]
+RUNS += [(script, policy) for script in LATE for policy in POLICIES if policy != "at once"]
+"""Every script under one policy, and some under all: names of both."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Script, run_session
+from tests.bench.scripts import AT_ONCE, POLICIES, RUNS, SCRIPTS, Script, run_session
 from tests.session.fakes import FakeClock, ScriptedSource, cut_off, sound
 from tests.telemetry.trace.traces import Recorded, traces
 from voicecli.bench import simulate
@@ -63,9 +63,8 @@ def within_rounding(value, key=""):
 
 
 @pytest.mark.parametrize("with_audio", [True, False])
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_a_replay_is_the_run_again(script, policy, with_audio, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("script", "policy"), RUNS)
+def test_a_replay_has_the_figures_of_the_run(script, policy, with_audio, monkeypatch, tmp_path):
     script, policy = SCRIPTS[script], POLICIES[policy]
     file = io.StringIO()
 
@@ -77,13 +76,11 @@ def test_a_replay_is_the_run_again(script, policy, with_audio, monkeypatch, tmp_
     once, twice = replay(trace, policy), replay(trace, policy)
     assert once == twice
     expected = within_rounding(run.metrics)
-    if script is SCRIPTS["two rates"] and not with_audio:
-        once.metrics["buffer"]["mean_ms"] = expected["buffer"]["mean_ms"]  # not cut where it was
     assert once.metrics == expected
     assert once.arrivals == run.recorder.arrival_curve()
 
 
-def test_another_policy_hears_the_same_arrivals_otherwise(monkeypatch, tmp_path):
+def test_another_policy_plays_the_same_arrivals_differently(monkeypatch, tmp_path):
     file = io.StringIO()
     script = SCRIPTS["opus, late"]
     run_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
@@ -98,7 +95,7 @@ def test_another_policy_hears_the_same_arrivals_otherwise(monkeypatch, tmp_path)
 
 
 @given(trace=traces(st.sampled_from([8000, 22_050, 48_000]), most_frames=100_000))
-def test_any_trace_can_be_replayed_and_gives_the_same_twice(trace):
+def test_any_trace_can_be_replayed_with_the_same_figures_twice(trace):
     once = replay(trace, AT_ONCE)
     assert json.loads(json.dumps(once.metrics, allow_nan=False)) == once.metrics
     assert replay(trace, AT_ONCE) == once
@@ -107,7 +104,7 @@ def test_any_trace_can_be_replayed_and_gives_the_same_twice(trace):
 # Without audio
 
 
-def test_without_audio_what_was_decoded_is_taken_from_the_trace():
+def test_without_audio_the_decoded_blocks_come_from_the_trace():
     metrics = figures(
         ANSWER, Chunk(150.0, 10), Recognised(200.0, "opus", 8000, 2), BLOCK,
         Decoded(1000.0, 800, 8000, 550.0), ALL, end=End(2000.0, "whole"),
@@ -126,7 +123,7 @@ def test_without_audio_what_was_decoded_is_taken_from_the_trace():
 
 @pytest.mark.parametrize("rate_hz", [8000, 11_025, 22_050, 24_000, 48_000])
 @pytest.mark.parametrize("silent_ms", [0.0, 10.0, 250.0, 490.0])
-def test_the_onset_of_the_run_is_that_of_the_replay(rate_hz, silent_ms, tmp_path):
+def test_the_replay_has_the_onset_of_the_run(rate_hz, silent_ms, tmp_path):
     """Wherever the blocks are cut, and though 10 ms are no whole number of frames."""
     import numpy as np
 
@@ -142,15 +139,13 @@ def test_the_onset_of_the_run_is_that_of_the_replay(rate_hz, silent_ms, tmp_path
     assert metrics["leading_silence_ms"] == onsets[0]
 
 
-def test_sound_without_speech_has_no_onset():
+def test_silence_has_no_onset():
     assert figures(ANSWER, BLOCK, ALL)["leading_silence_ms"] is None
 
 
-def test_a_trace_that_claims_years_of_sound():
-    blocks = [Decoded(200.0, 2**23, 1)] * 3
-    metrics = figures(ANSWER, *blocks, ALL)
-    assert metrics["error"]["code"] == "bad_response"
-    assert metrics["audio_s"] == 0.0, "nobody looked for speech in it"
+@pytest.mark.parametrize("blocks", [[Decoded(200.0, 800, 1)], [Decoded(200.0, 2**23, 8000)] * 4])
+def test_a_trace_with_an_impossible_rate_or_length_is_an_error(blocks):
+    assert figures(ANSWER, *blocks, ALL)["error"]["code"] == "bad_response"
 
 
 # How it ended
@@ -219,7 +214,7 @@ def test_an_interruption_before_any_sound(has_audio):
 
 
 @pytest.mark.parametrize("has_audio", [True, False])
-def test_a_trace_cut_short_says_so_when_it_is_over(has_audio):
+def test_a_trace_cut_short_ends_with_an_error(has_audio):
     chunk = Chunk(150.0, 8000, sound(0.5) if has_audio else None)
     header = WITH_AUDIO if has_audio else HEADER
     metrics = figures(ANSWER, chunk, Decoded(150.0, 4000, 8000), header=header)
@@ -227,7 +222,7 @@ def test_a_trace_cut_short_says_so_when_it_is_over(has_audio):
     assert metrics["spoken_s"] == 0.5
 
 
-def test_a_trace_that_lacks_only_its_end_is_whole():
+def test_a_trace_without_an_end_line_may_be_whole():
     assert figures(ANSWER, BLOCK, ALL)["ok"] is True
 
 
@@ -249,7 +244,7 @@ def test_several_sources_are_several_streams(has_audio, tmp_path):
     assert replay(trace, AT_ONCE).metrics["audio_s"] == 0.75
 
 
-def test_half_a_sample_of_one_source_is_none_of_the_next(tmp_path):
+def test_half_a_sample_of_one_source_does_not_reach_the_next(tmp_path):
     sources = [ScriptedSource([sound(0.5)[:-1]]), ScriptedSource([sound(0.25)])]
     recorded = Recorded(*sources, with_audio=True)
     assert recorded.result.error.code == "truncated_stream"
@@ -257,24 +252,24 @@ def test_half_a_sample_of_one_source_is_none_of_the_next(tmp_path):
     assert metrics["error"]["code"] == "truncated_stream"
 
 
-def test_audio_that_came_as_events_was_recorded_without_them():
+def test_audio_of_server_sent_events_is_recorded_without_them():
     answer = ANSWER._replace(content_type="text/event-stream; charset=utf-8")
     metrics = figures(answer, Chunk(150.0, 8000, sound(0.5)), ALL, header=WITH_AUDIO)
     assert (metrics["ok"], metrics["format"]) == (True, "pcm")
     assert metrics["content_type"] == "text/event-stream; charset=utf-8"
 
 
-def test_a_whole_answer_without_sound_fails_as_it_does_in_a_session():
+def test_an_empty_answer_fails_as_in_a_session():
     assert figures(ANSWER, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
 
 
-def test_it_takes_no_longer_than_an_hour(monkeypatch):
+def test_too_long_an_answer_is_an_error(monkeypatch):
     monkeypatch.setattr(simulate, "MAX_AUDIO_S", 1.0)
     chunk = Chunk(150.0, 24_000, sound(1.5))
     assert figures(ANSWER, chunk, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
 
 
-def test_a_source_that_broke_off_is_heard_to_its_end(monkeypatch, tmp_path):
+def test_a_broken_answer_is_played_to_its_end(monkeypatch, tmp_path):
     script = Script([sound(0.5), sound(0.25)], [0.1, 0.2], fault=cut_off())
     file = io.StringIO()
     run_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
@@ -284,7 +279,7 @@ def test_a_source_that_broke_off_is_heard_to_its_end(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("with_audio", [True, False])
 @pytest.mark.parametrize("name", ["opus, late", "mp3, late", "broken off", "nothing"])
-def test_an_audition_is_recorded_as_a_session_is(name, with_audio, tmp_path):
+def test_a_simulation_is_recorded_like_a_session(name, with_audio, tmp_path):
     clock, file, script = FakeClock(), io.StringIO(), SCRIPTS[name]
     recorder = CostlessRecorder("x")
     writer = TraceWriter(file, "x", clock, with_audio=with_audio)

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Observed, run_session, split
+from tests.bench.scripts import AT_ONCE, POLICIES, RUNS, SCRIPTS, Observed, run_session, split
 from tests.session.fakes import FORMAT, FakeClock, ScriptedSource, Watcher, cut_off, sound
 from voicecli.bench import simulate as module
 from voicecli.bench.components.sound import clip
@@ -56,8 +56,7 @@ def observe(script, policy):
     return observed
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(("script", "policy"), RUNS)
 def test_it_reports_what_a_session_on_the_null_device_reports(script, policy, monkeypatch):
     script, policy = SCRIPTS[script], POLICIES[policy]
     expected, observed = run_session(script, policy, monkeypatch), observe(script, policy)

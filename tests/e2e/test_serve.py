@@ -33,8 +33,8 @@ STEP_S = 0.01
 def speech() -> np.ndarray:
     """The speech as the sound server renders it, at 48 kHz."""
     request = SpeechRequest(TEXT, "heart", "hibari", "pcm")
-    with BuiltinSource(request, VoiceCache()) as source:
-        samples = np.frombuffer(b"".join(source), "<i2").reshape(1, -1)
+    with BuiltinSource(request, VoiceCache()).open() as response:
+        samples = np.frombuffer(b"".join(response), "<i2").reshape(1, -1)
     frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
     frame.sample_rate = 24_000
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
