@@ -59,6 +59,44 @@ def test_speech_may_have_a_trailing_slash():
     assert run(post, app, {"input": "a"}, path="/v1/audio/speech/").status == 200
 
 
+PREFLIGHT = {
+    "Origin": "https://page.example",
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "authorization, content-type, x-stainless-os",
+    "Access-Control-Request-Private-Network": "true",
+}
+
+
+@pytest.mark.parametrize("origin", ["https://page.example", "*"])
+def test_web_pages_of_an_allowed_origin_may_use_the_server(origin):
+    app, _ = app_of(api_key="sesame", cors_origins=(origin,))
+    preflight = run(get, app, "/v1/audio/speech", "OPTIONS", **PREFLIGHT)
+    assert preflight.status == 200
+    assert preflight.headers["access-control-allow-origin"] == origin
+    assert "x-stainless-os" in preflight.headers["access-control-allow-headers"]
+    assert preflight.headers["access-control-allow-private-network"] == "true"
+    headers = {"Origin": PREFLIGHT["Origin"], "Authorization": "Bearer sesame"}
+    answer = run(post, app, {"input": "a"}, **headers)
+    assert answer.status == 200
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert "X-Sample-Rate" in answer.headers["access-control-expose-headers"]
+
+
+def test_a_web_page_can_read_why_its_request_failed():
+    app, _ = app_of(api_key="sesame", cors_origins=("*",))
+    answer = run(post, app, {"input": "a"}, Origin=PREFLIGHT["Origin"])
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (401, "*")
+
+
+@pytest.mark.parametrize("origins", [(), ("https://other.example",)])
+def test_web_pages_of_other_origins_may_not_use_the_server(origins):
+    app, _ = app_of(cors_origins=origins)
+    preflight = run(get, app, "/v1/audio/speech", "OPTIONS", **PREFLIGHT)
+    assert preflight.status in (400, 405)
+    answer = run(post, app, {"input": "a"}, Origin=PREFLIGHT["Origin"])
+    assert "access-control-allow-origin" not in answer.headers | preflight.headers
+
+
 def test_the_api_needs_the_key_and_openapi_says_so():
     app, _ = app_of(api_key="sesame")
     assert run(post, app, {"input": "a"}).status == 401
