@@ -5,15 +5,8 @@ from __future__ import annotations
 import itertools
 import random
 
-from tests.session.fakes import (
-    FORMAT,
-    FakeClock,
-    FakeOutput,
-    ScriptedSource,
-    Watcher,
-    cut_off,
-    sound,
-)
+from tests.session.fakes import FORMAT, FakeClock, ScriptedSource, Watcher, cut_off, sound
+from tests.session.outputs import FakeOutput
 from voicecli.bench.components.sound import clip
 from voicecli.bench.simulate import CostlessRecorder
 from voicecli.codecs.decoding.auto import AutoDecoder

@@ -14,10 +14,10 @@ from tests.session.fakes import (
     ScriptedSource,
     UntilCancelled,
     cut_off,
-    null_output,
     settings,
     sound,
 )
+from tests.session.outputs import null_output
 from tests.telemetry.trace.traces import REQUEST, Recorded, text_of_trace
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import DeviceError, NetworkError, SaveError

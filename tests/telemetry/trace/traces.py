@@ -6,7 +6,8 @@ import io
 
 from hypothesis import strategies as st
 
-from tests.session.fakes import FakeClock, Watcher, null_output, settings
+from tests.session.fakes import FakeClock, Watcher, settings
+from tests.session.outputs import null_output
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.session import Session
