@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.help import ARGUMENTS, NETWORK, VOICE
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
@@ -49,11 +48,7 @@ def say(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=ARGUMENTS,
-            help="Read the text from FILE; `-` is stdin.",
-        ),
+        options.argument_option(metavar="FILE", help="Read the text from FILE; `-` is stdin."),
     ] = None,
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
@@ -62,23 +57,17 @@ def say(
     format: options.Format = None,
     speed: Annotated[
         float | None,
-        typer.Option(
-            metavar="FACTOR", min=0.25, max=4.0, rich_help_panel=VOICE, help="Speed; 1 is normal."
-        ),
+        options.voice_option(metavar="FACTOR", min=0.25, max=4.0, help="Speed; 1 is normal."),
     ] = None,
     instructions: Annotated[
         str | None,
-        typer.Option(
-            metavar="TEXT", rich_help_panel=VOICE, help="How to speak, for models that support it."
-        ),
+        options.voice_option(metavar="TEXT", help="How to speak, for models that support it."),
     ] = None,
     sample_rate: options.SampleRate = None,
     extra: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="KEY=JSON",
-            rich_help_panel=VOICE,
-            help="Extra field for the request, such as stream=true; repeatable.",
+        options.voice_option(
+            metavar="KEY=JSON", help="Extra field for the request, such as stream=true; repeatable."
         ),
     ] = None,
     device: options.Device = None,
@@ -90,20 +79,18 @@ def say(
     no_play: options.NoPlay = False,
     timeout: Annotated[
         float | None,
-        typer.Option(
+        options.network_option(
             metavar="S",
             min=0.001,
-            rich_help_panel=NETWORK,
             help="Longest wait for the first byte, and for each one after it.  [default: 60]",
         ),
     ] = None,
     retries: Annotated[
         int | None,
-        typer.Option(
+        options.network_option(
             metavar="N",
             min=0,
             max=20,
-            rich_help_panel=NETWORK,
             help="Retries after a failure, before any sound is heard.  [default: 2]",
         ),
     ] = None,
