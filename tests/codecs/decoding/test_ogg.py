@@ -191,12 +191,6 @@ def test_a_damaged_page_is_counted_and_the_next_found(at, size):
     assert [page.lost for page in found] == [0, 0, 0, 1, 0]
 
 
-def test_damaged_pages_are_counted():
-    demuxer = OggDemuxer()
-    demuxer.feed(HEAD + spoil(PLAIN[1], 30) + PLAIN[2])
-    assert demuxer.damaged_pages == 1
-
-
 @pytest.mark.parametrize("size", [1, 7, 4096])
 @pytest.mark.parametrize("junk", [b"x", b"O", b"OggS", b"OggOggS", b"OggS\0" + b"\xff" * 30])
 def test_junk_between_pages_is_passed_over(junk, size):

@@ -21,7 +21,6 @@ def pages_of(data):
     demuxer = OggDemuxer()
     # Whole pages: the demultiplexer hands out long ones in parts.
     parts = demuxer.feed(data) + demuxer.flush()
-    assert demuxer.damaged_pages == 0
     assert all(part.complete and not part.lost for part in parts)
     return parts
 
