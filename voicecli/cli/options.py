@@ -12,6 +12,7 @@ import typer
 
 from voicecli.cli import completion
 from voicecli.cli.help import ARGUMENTS
+from voicecli.cli.text_input import as_unicode
 from voicecli.config.file import AUTO
 
 argument_option = partial(typer.Option, rich_help_panel=ARGUMENTS)
@@ -35,6 +36,11 @@ def one_of(*known: str) -> Any:
         return value
 
     return check
+
+
+def unicode_value(value: str | None) -> str | None:
+    """Replace undecodable bytes of a value that goes into a request."""
+    return value and as_unicode(value)
 
 
 def buffer_ms(value: str) -> Any:
@@ -95,12 +101,15 @@ ProfileName: TypeAlias = Annotated[
         help="Profile from the configuration file.",
     ),
 ]
-Model: TypeAlias = Annotated[str | None, voice_option(metavar="NAME", help="Model to request.")]
+Model: TypeAlias = Annotated[
+    str | None, voice_option(metavar="NAME", callback=unicode_value, help="Model to request.")
+]
 VoiceName: TypeAlias = Annotated[
     str | None,
     voice_option(
         "--voice",
         metavar="NAME",
+        callback=unicode_value,
         autocompletion=completion.voices,
         help="Voice; `voicecli voices` lists them.",
     ),

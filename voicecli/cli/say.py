@@ -19,7 +19,6 @@ from voicecli.cli.text_input import as_unicode, read_text
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
 from voicecli.playback.history import History, HistoryKey
-from voicecli.request import SpeechRequest
 from voicecli.sources.registry import SourceContext, source_for
 
 if TYPE_CHECKING:
@@ -61,7 +60,11 @@ def say(
     ] = None,
     instructions: Annotated[
         str | None,
-        options.voice_option(metavar="TEXT", help="How to speak, for models that support it."),
+        options.voice_option(
+            metavar="TEXT",
+            callback=options.unicode_value,
+            help="How to speak, for models that support it.",
+        ),
     ] = None,
     sample_rate: options.SampleRate = None,
     extra: Annotated[
@@ -126,7 +129,8 @@ def say(
         )
         endpoint = resolve_endpoint(choice, os.environ, config)
     _print_endpoint(endpoint, records)
-    request = _request(speech_text, endpoint)
+    wanted_format = "pcm" if endpoint.is_builtin else endpoint.response_format
+    request = endpoint.request(speech_text, wanted_format or DEFAULT_FORMAT)
     settings = playback_settings(
         config,
         PlaybackFlags(device, volume, buffer_ms, preroll_ms, timeout, retries),
@@ -134,11 +138,8 @@ def say(
         keeps_audio=records.keeps_audio,
         no_play=no_play,
     )
-    shared = SourceContext(
-        pcm_rate_hz=sample_rate or config.sample_rate_hz,
-        connect_timeout_s=config.connect_timeout_s,
-        proxy=proxy,
-    )
+    pcm_rate_hz = sample_rate or config.sample_rate_hz
+    shared = SourceContext(pcm_rate_hz, config.connect_timeout_s, proxy=proxy)
 
     def make_sources(session: Session) -> list[Source]:
         shared.spawn = session.spawn
@@ -152,7 +153,7 @@ def say(
             request=request,
             history=History(HistoryKey(endpoint.label, request.model, request.response_format)),
         )
-    raise typer.Exit(status)
+        raise typer.Exit(status)
 
 
 def _print_endpoint(endpoint: Endpoint, records: Records) -> None:
@@ -180,16 +181,3 @@ def _extra(pairs: list[str]) -> dict[str, Any]:
 def _reject_constant(constant: str) -> Any:
     """Reject NaN and the infinities, which Python accepts and JSON does not have."""
     raise ValueError(constant)
-
-
-def _request(text: str, endpoint: Endpoint) -> SpeechRequest:
-    wanted = endpoint.response_format or DEFAULT_FORMAT
-    return SpeechRequest(
-        text=text,
-        voice=as_unicode(endpoint.voice),
-        model=as_unicode(endpoint.model),
-        response_format="pcm" if endpoint.is_builtin else wanted,
-        speed=endpoint.speed,
-        instructions=endpoint.instructions and as_unicode(endpoint.instructions),
-        extra_body=endpoint.extra_body,
-    )
