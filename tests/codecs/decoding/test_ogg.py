@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.codecs.streams import CONTINUED, FIRST, LAST, by, cut, lace, page
+from tests.codecs.containers import CONTINUED, FIRST, LAST, lace, page
+from tests.codecs.feeding import by, cut
 from voicecli.codecs.decoding.ogg import OggDemuxer, codec_of
 
 HEAD = page([b"head"], flags=FIRST)

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from tests.codecs.encoding.sounds import chunks_of, decoded, encoded, file_of, floats, sound
+from tests.codecs.encoding.roundtrip import chunks_of, decoded, encoded, file_of, floats, sound
 from voicecli.codecs.decoding.ogg import OggDemuxer
 from voicecli.codecs.decoding.opusformat import OpusHead, packet_length
 from voicecli.codecs.encoding.opus import OpusEncoder
