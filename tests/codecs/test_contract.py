@@ -1,4 +1,4 @@
-"""What `voicecli.codecs.decoding.base` promises, held against every decoder there is."""
+"""The contract of `voicecli.codecs.decoding.base`, checked for every decoder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def decoder_for(sample, kind):
 
 
 def as_int16(samples):
-    """Float samples of 16-bit sound, back to what they were."""
+    """Convert float samples of 16-bit audio back."""
     if samples.dtype == np.int16:
         return samples
     return np.rint(samples * 32768).astype(np.int16)
@@ -46,9 +46,9 @@ def as_int16(samples):
 
 def check_blocks(blocks):
     for block in blocks:
-        told = block.frames, block.channels, block.format.sample_type
+        expected = block.frames, block.channels, block.format.sample_type
         samples = block.samples
-        assert told == (*samples.shape, samples.dtype)
+        assert expected == (*samples.shape, samples.dtype)
         assert samples.dtype in (np.int16, np.float32)
         assert samples.ndim == 2
         assert samples.shape[0] >= 1
@@ -57,13 +57,13 @@ def check_blocks(blocks):
         assert block.rate_hz > 0
 
 
-# --- what comes out
+# --- output
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_decoder_that_is_let_go_is_gone_at_once(codec, kind):
-    # What waits for the garbage collector keeps the bytes that it was fed as long.
+def test_a_released_decoder_is_freed_at_once(codec, kind):
+    # Waiting for the garbage collector would keep the bytes fed alive.
     sample = samples_of(codec)[0]
     decoder = decoder_for(sample, kind)
     gc.disable()
@@ -79,7 +79,7 @@ def test_a_decoder_that_is_let_go_is_gone_at_once(codec, kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [1, 7, 4096, 1 << 30])
 @pytest.mark.parametrize(("codec", "number"), CASES)
-def test_all_of_it_comes_out(codec, number, size, kind):
+def test_a_whole_stream_decodes_to_its_exact_length(codec, number, size, kind):
     sample = samples_of(codec)[number]
     decoder = decoder_for(sample, kind)
     blocks = decode(decoder, by(min(size, len(sample.data)), sample.data))
@@ -96,7 +96,7 @@ def test_all_of_it_comes_out(codec, number, size, kind):
 @given(points=st.lists(st.integers(0, 1 << 14), max_size=12))
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("codec", "number"), CASES)
-def test_no_split_changes_a_sample(codec, number, kind, points):
+def test_any_split_gives_the_same_samples(codec, number, kind, points):
     sample = samples_of(codec)[number]
     whole = joined(decode(decoder_for(sample, kind), [sample.data]))
     blocks = decode(decoder_for(sample, kind), cut(sample.data, points))
@@ -106,7 +106,7 @@ def test_no_split_changes_a_sample(codec, number, kind, points):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", CODECS)
-def test_format_is_told_with_the_first_block(codec, kind):
+def test_the_format_is_known_with_the_first_block(codec, kind):
     sample = samples_of(codec)[0]
     decoder = decoder_for(sample, kind)
     assert decoder.format is None
@@ -120,7 +120,7 @@ def test_format_is_told_with_the_first_block(codec, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", CODECS)
-def test_blocks_stay_as_they_were_handed_out(codec, kind):
+def test_returned_blocks_do_not_change(codec, kind):
     sample = samples_of(codec)[-1]
     decoder = decoder_for(sample, kind)
     blocks, copies = [], []
@@ -135,7 +135,7 @@ def test_blocks_stay_as_they_were_handed_out(codec, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", CODECS)
-def test_streams_laid_end_to_end_decode_whole(codec, kind):
+def test_concatenated_streams_decode_in_full(codec, kind):
     sample = samples_of(codec)[0]
     one = joined(decode(decoder_for(sample, kind), [sample.data]))
     for size in (997, 1 << 30):
@@ -148,19 +148,19 @@ def test_streams_laid_end_to_end_decode_whole(codec, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", CODECS)
-def test_sound_comes_out_before_the_end_of_input(codec, kind):
+def test_audio_comes_out_before_the_end_of_input(codec, kind):
     sample = samples_of(codec)[0]
     decoder = decoder_for(sample, kind)
     early = sum(block.frames for piece in by(100, sample.data) for block in decoder.feed(piece))
     assert early >= sample.frames / 2
 
 
-# --- what is missing
+# --- truncation
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_cut_stream_gives_what_arrived_and_says_so(codec, kind):
+def test_a_truncated_stream_gives_what_arrived_and_reports_it(codec, kind):
     sample = samples_of(codec)[0]
     whole = joined(decode(decoder_for(sample, kind), [sample.data]))
     kept = len(sample.data) * 3 // 4 | 1  # odd: also half a frame of raw samples
@@ -179,9 +179,9 @@ def test_a_cut_stream_gives_what_arrived_and_says_so(codec, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "pcm"])
-def test_no_cut_anywhere_raises_anything_else(codec, kind):
+def test_truncation_anywhere_raises_only_expected_errors(codec, kind):
     sample = samples_of(codec)[0]
-    # Every cut in the first bytes, where the headers are, then some.
+    # Every length of the first bytes, which hold the headers, then some.
     for kept in itertools.chain(range(1, 130), range(130, len(sample.data), 97)):
         blocks, fault = decode_until_fault(decoder_for(sample, kind), [sample.data[:kept]])
         check_blocks(blocks)
@@ -189,21 +189,21 @@ def test_no_cut_anywhere_raises_anything_else(codec, kind):
 
 
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "pcm"])
-def test_nothing_at_all_is_a_fault(codec):
+def test_an_empty_stream_is_a_fault(codec):
     with pytest.raises(DecodeError):
         make_decoder(codec).flush()
     with pytest.raises(BadResponse):
         AutoDecoder(codec).flush()
 
 
-# --- what is damaged
+# --- damage
 
 
 @settings(max_examples=25)
 @given(data=st.binary(max_size=3000))
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", CODECS)
-def test_garbage_raises_only_ours(codec, kind, data):
+def test_garbage_raises_only_expected_errors(codec, kind, data):
     blocks, fault = decode_until_fault(decoder_of(codec, kind), by(500, data))
     check_blocks(blocks)
     assert fault is None or isinstance(fault, DecodeError | BadResponse), fault
@@ -215,7 +215,7 @@ def test_garbage_raises_only_ours(codec, kind, data):
     flips=st.lists(st.tuples(st.integers(0, 1 << 14), st.integers(1, 255)), min_size=1, max_size=6)
 )
 @pytest.mark.parametrize("codec", CODECS)
-def test_damage_raises_only_ours_and_depends_on_no_split(codec, flips):
+def test_damage_raises_only_expected_errors_whatever_the_split(codec, flips):
     sample = samples_of(codec)[-1]
     data = bytearray(sample.data)
     for at, mask in flips:
@@ -234,19 +234,19 @@ def test_damage_raises_only_ours_and_depends_on_no_split(codec, flips):
 @settings(max_examples=15)
 @given(tail=st.binary(max_size=1500))
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_good_beginning_survives_a_bad_end(codec, tail):
+def test_good_audio_survives_garbage_after_it(codec, tail):
     sample = samples_of(codec)[0]
     whole = joined(decode(decoder_for(sample, "named"), [sample.data]))
     for pieces in ([sample.data + tail], [sample.data, tail]):
         blocks, fault = decode_until_fault(decoder_for(sample, "named"), pieces)
         assert fault is None or isinstance(fault, DecodeError), fault
-        # The last stretch may wait for what follows (an overlap, a trim): one codec frame.
+        # The last codec frame may depend on what follows (overlap, trimming).
         sure = len(whole) - (0 if sample.exact is not None else 2_304)
         assert np.array_equal(joined(blocks)[:sure], whole[:sure])
 
 
 def fatal(codec):
-    """Bytes after which no decoder of ``codec`` goes on."""
+    """Return bytes after which no decoder of ``codec`` continues."""
     return {
         "wav": riff(fmt(tag=6)),
         "opus": page([opus_head(9)], serial=99, flags=FIRST),
@@ -258,7 +258,7 @@ def fatal(codec):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec not in ("pcm", "flac")])
-def test_samples_before_a_fault_are_out_and_the_fault_stays(codec, kind):
+def test_samples_before_a_fault_come_out_and_the_fault_persists(codec, kind):
     sample = samples_of(codec)[0]
     decoder = decoder_for(sample, kind)
     blocks = decoder.feed(sample.data + fatal(codec))
@@ -272,18 +272,18 @@ def test_samples_before_a_fault_are_out_and_the_fault_stays(codec, kind):
 
 
 @pytest.mark.parametrize("codec", ["wav", "opus", "mp3", "aac", "flac"])
-def test_a_stream_without_any_sound_is_corrupt_or_cut(codec):
+def test_a_stream_without_audio_is_corrupt_or_truncated(codec):
     _, fault = decode_until_fault(make_decoder(codec), by(4096, fatal(codec)))
     assert isinstance(fault, DecodeError)
     if codec in ("mp3", "aac", "flac"):
         assert isinstance(fault, CorruptStream)
 
 
-# --- what is claimed
+# --- claims
 
 
 def absurd(codec):
-    """Streams whose length fields ask for more memory than there is, and some filler."""
+    """Return streams whose length fields claim more memory than there is."""
     ogg_head = page([opus_head()], flags=FIRST)
     endless = b"OggS\0\0" + bytes(20) + b"\xff" + b"\xff" * 255
     flac = bytearray(encoded("flac", 6_000))
@@ -305,7 +305,7 @@ def absurd(codec):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_length_field_is_a_claim_and_no_size(codec, kind):
+def test_length_fields_do_not_determine_memory(codec, kind):
     filler = noise(500, seed=5).tobytes()
     for start in absurd(codec):
         decoder = decoder_of(codec, kind)
@@ -317,6 +317,6 @@ def test_a_length_field_is_a_claim_and_no_size(codec, kind):
             held, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        # The blocks that raw samples make of 2 MB of filler are the test's own.
+        # The test itself holds the blocks of 2 MB of raw samples.
         assert held < 8_000_000
         assert peak < 12_000_000

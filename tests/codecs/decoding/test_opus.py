@@ -1,4 +1,4 @@
-"""Ogg Opus: what RFC 7845 says of lengths, and what is left after loss and damage."""
+"""Ogg Opus: exact lengths as in RFC 7845, and behaviour after loss and damage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def samples(data, rate_hz=48_000):
 
 
 def plain(rate_hz=48_000):
-    """Every frame that the packets hold, priming included."""
+    """Decode every frame of the packets, priming included."""
     return samples(stream(head=opus_head(pre_skip=0)), rate_hz)
 
 
@@ -55,7 +55,7 @@ def test_length_is_exact_at_every_rate(rate_hz, pre_skip, trim):
 
 
 @pytest.mark.parametrize("start", [960, 48_000, 1 << 40])
-def test_a_stream_cut_from_a_broadcast_has_its_own_beginning(start):
+def test_a_stream_may_start_at_any_granule(start):
     assert np.array_equal(samples(stream(start_granule=start, trim=100)), samples(stream(trim=100)))
 
 
@@ -64,7 +64,7 @@ def test_a_stream_of_one_page_is_trimmed(trim):
     assert len(samples(stream(per_page=PACKETS, trim=trim))) == max(0, WHOLE - 312 - trim)
 
 
-def test_a_page_whose_end_lies_before_its_beginning_is_played():
+def test_a_granule_before_the_page_begins_is_ignored():
     pages = opus_pages(opus_packets(PACKETS))
     pages[-1] = page(opus_packets(PACKETS)[-5:], sequence=4, granule=17, flags=LAST)
     assert len(samples(b"".join(pages))) == WHOLE - 312
@@ -76,7 +76,7 @@ def test_an_empty_last_page_ends_the_stream():
     assert np.array_equal(samples(b"".join(pages)), samples(stream()))
 
 
-def test_pages_after_the_last_are_played_untrimmed():
+def test_pages_after_the_last_page_are_played_untrimmed():
     packets = opus_packets(PACKETS)
     pages = opus_pages(packets, trim=500)
     pages.append(page(packets[:1], sequence=len(pages), granule=WHOLE + 460))
@@ -88,7 +88,7 @@ def test_pages_after_the_last_are_played_untrimmed():
 
 @pytest.mark.parametrize("rate_hz", [8_000, 48_000])
 @pytest.mark.parametrize("frames", [5_000, 48_000])
-def test_streams_of_another_muxer_are_exact(frames, rate_hz):
+def test_streams_of_ffmpegs_muxer_are_exact(frames, rate_hz):
     data = encoded("opus", frames)
     assert len(samples(data, rate_hz)) == -(-frames * rate_hz // 48_000)
 
@@ -102,12 +102,12 @@ def test_packet_length_agrees_with_libopus(toc, rest):
     assert packet_length(packet) == max(0, claimed)
 
 
-def test_a_packet_of_nothing_has_no_length():
+def test_an_empty_packet_has_no_length():
     assert packet_length(b"") == 0
 
 
 @pytest.mark.parametrize("frame_ms", [5, 10, 40, 60])
-def test_packets_of_other_durations(frame_ms):
+def test_packets_of_other_durations_are_exact(frame_ms):
     packets = opus_packets(8, frame_ms=frame_ms)
     data = b"".join(opus_pages(packets, frame=48 * frame_ms, per_page=3))
     assert len(samples(data)) == 8 * 48 * frame_ms - 312
@@ -116,7 +116,7 @@ def test_packets_of_other_durations(frame_ms):
 # --- headers
 
 
-def test_stereo():
+def test_stereo_decodes_to_two_channels():
     packets = opus_packets(PACKETS, 2)
     decoder = OpusDecoder(24_000)
     got = joined(decode(decoder, opus_pages(packets, head=opus_head(2))))
@@ -146,17 +146,17 @@ def test_family_1_with_one_stream_is_family_0():
         (opus_head(version=16), "version 16"),
     ],
 )
-def test_headers_that_are_not_supported(head, message):
+def test_unsupported_headers_are_refused(head, message):
     with pytest.raises(UnsupportedFormat, match=message):
         OpusDecoder().feed(stream(head=head))
 
 
-def test_a_later_minor_version_is_taken():
+def test_a_later_minor_version_is_accepted():
     assert len(samples(stream(head=opus_head(version=15)))) == WHOLE - 312
 
 
 @pytest.mark.parametrize("head", [opus_head()[:18], opus_head(channels=0)])
-def test_headers_that_are_damaged(head):
+def test_damaged_headers_are_corrupt(head):
     decoder = OpusDecoder()
     for _ in range(2):
         with pytest.raises(CorruptStream):
@@ -177,7 +177,7 @@ def test_long_comments_over_many_pages_are_skipped():
 
 
 def opus_pages_from(sequence):
-    """The audio pages of `stream`, numbered from ``sequence``."""
+    """Make the audio pages of `stream`, numbered from ``sequence``."""
     packets = opus_packets(PACKETS)
     return [
         page(
@@ -196,7 +196,7 @@ def test_a_stream_without_comments_loses_nothing():
 
 
 @pytest.mark.parametrize("rate_hz", [0, 44_100, 22_050])
-def test_rates_that_opus_has_not(rate_hz):
+def test_rates_that_opus_lacks_are_refused(rate_hz):
     with pytest.raises(ValueError, match="Opus decodes at"):
         OpusDecoder(rate_hz)
 
@@ -219,14 +219,14 @@ def test_chained_streams_are_each_trimmed(serial, size):
     assert np.array_equal(joined(stereo), samples(second))
 
 
-def test_a_link_without_an_end_is_told_after_all_was_played():
+def test_a_link_without_an_end_is_reported_after_all_audio():
     data = stream(mark_last=False) + stream(serial=9)
     blocks, fault = decode_until_fault(OpusDecoder(), [data])
     assert len(joined(blocks)) == 2 * (WHOLE - 312)
     assert isinstance(fault, TruncatedStream)
 
 
-def test_streams_of_other_codecs_are_passed_over():
+def test_multiplexed_streams_of_other_codecs_are_skipped():
     ours = opus_pages(opus_packets(PACKETS))
     data = page([b"fishead\0" + bytes(56)], serial=1, flags=FIRST) + ours[0]
     data += page([b"\x80theora"], serial=2, flags=FIRST)
@@ -235,7 +235,7 @@ def test_streams_of_other_codecs_are_passed_over():
     assert np.array_equal(samples(data), samples(stream()))
 
 
-def test_of_opus_streams_side_by_side_the_first_is_played():
+def test_the_first_of_multiplexed_opus_streams_is_played():
     ours = opus_pages(opus_packets(PACKETS))
     theirs = opus_pages(opus_packets(PACKETS, 2), serial=8, head=opus_head(2))
     mixed = [ogg_page for pair in zip(ours, theirs, strict=True) for ogg_page in pair]
@@ -243,7 +243,7 @@ def test_of_opus_streams_side_by_side_the_first_is_played():
 
 
 @pytest.mark.parametrize("magic", [b"\x01vorbis", b"\x7fFLAC\1\0", b"Speex   "])
-def test_ogg_without_opus_is_refused_by_name(magic):
+def test_ogg_with_another_codec_is_refused_by_name(magic):
     name = magic.strip(b"\1\0 \x7f").decode()
     decoder = OpusDecoder()
     decoder.feed(page([magic + bytes(30)], flags=FIRST))
@@ -253,14 +253,14 @@ def test_ogg_without_opus_is_refused_by_name(magic):
 
 
 @pytest.mark.parametrize("packets", [[], [b"what?"]])
-def test_ogg_of_an_unknown_kind_is_refused(packets):
+def test_ogg_with_an_unknown_codec_is_refused(packets):
     decoder = OpusDecoder()
     decoder.feed(page(packets, flags=FIRST))
     with pytest.raises(UnsupportedFormat, match="unknown codec"):
         decoder.flush()
 
 
-def test_a_bad_second_link_is_told_after_the_first_came_out():
+def test_an_unsupported_second_link_is_reported_after_the_first():
     decoder = OpusDecoder()
     blocks = decoder.feed(stream() + stream(serial=8, head=opus_head(5)))
     assert np.array_equal(joined(blocks), samples(stream()))
@@ -270,18 +270,18 @@ def test_a_bad_second_link_is_told_after_the_first_came_out():
         decoder.flush()
 
 
-def test_a_bad_link_that_only_the_end_brings_to_light():
-    # A length that is a lie swallows the next link's header until no more bytes come.
-    lie = b"OggS" + bytes(22) + b"\xff" + b"\xff" * 255
+def test_an_unsupported_link_found_at_the_end_is_reported():
+    # A wrong length swallows the next link's header until the end.
+    wrong_length = b"OggS" + bytes(22) + b"\xff" + b"\xff" * 255
     last = page([opus_head(5)], serial=8, flags=FIRST)
     *pages, end = opus_pages(opus_packets(PACKETS))
-    for data in (*pages, end, lie, last), (*pages, lie, end, last):
+    for data in (*pages, end, wrong_length, last), (*pages, wrong_length, end, last):
         blocks, fault = decode_until_fault(OpusDecoder(), [b"".join(data)])
         assert np.array_equal(joined(blocks), samples(stream()))
         assert isinstance(fault, UnsupportedFormat)
 
 
-def test_a_link_of_another_codec_is_told_after_the_first_came_out():
+def test_a_link_of_another_codec_is_reported_after_the_first():
     vorbis = page([b"\x01vorbis"], serial=8, flags=FIRST)
     for data in (vorbis, vorbis + page([b"x"], serial=8, sequence=1) + stream(serial=9)):
         blocks, fault = decode_until_fault(OpusDecoder(), [stream(), data])
@@ -290,19 +290,19 @@ def test_a_link_of_another_codec_is_told_after_the_first_came_out():
         assert "Vorbis" in fault.message
 
 
-def test_what_came_before_a_link_of_another_codec_is_played_however_it_is_cut():
+def test_audio_before_a_link_of_another_codec_is_played_for_any_split():
     packets = opus_packets(PACKETS)
     pages = opus_pages(packets)
     late = page(packets[:1], sequence=len(pages), granule=WHOLE + 960)
     vorbis = page([b"\x01vorbis"], serial=8, flags=FIRST), page([b"x"], serial=8, sequence=1)
-    pages += [vorbis[0], late, vorbis[1]]  # whose second one is the fault, with ``late`` queued
+    pages += [vorbis[0], late, vorbis[1]]  # the second is the fault, while ``late`` is queued
     for pieces in (pages, [b"".join(pages)]):
         blocks, fault = decode_until_fault(OpusDecoder(), pieces)
         assert len(joined(blocks)) == WHOLE - 312 + 960
         assert isinstance(fault, UnsupportedFormat)
 
 
-def test_a_stream_of_another_codec_that_joins_late_is_passed_over():
+def test_a_stream_of_another_codec_that_joins_late_is_skipped():
     begun, *rest = opus_pages(opus_packets(PACKETS))
     late = page([b"\x01vorbis"], serial=8, flags=FIRST) + page([b"x"], serial=8, sequence=1)
     mixed = begun + rest[0] + rest[1] + late + b"".join(rest[2:])
@@ -314,7 +314,7 @@ def test_a_skeleton_may_come_with_each_link():
     assert len(samples(link + link)) == 2 * len(samples(stream()))
 
 
-def test_a_link_without_its_first_page_is_told_after_all_was_played():
+def test_a_link_without_its_first_page_is_reported_after_all_audio():
     _, *headless = opus_pages(opus_packets(PACKETS), serial=8)
     data = stream() + b"".join(headless) + stream(serial=9)
     blocks, fault = decode_until_fault(OpusDecoder(), by(100, data))
@@ -323,26 +323,26 @@ def test_a_link_without_its_first_page_is_told_after_all_was_played():
     assert len(samples(b"".join(headless) + stream())) == len(samples(stream()))  # joined late
 
 
-@pytest.mark.parametrize("there", [1, 2, 3, 4, 20, 27, 40])
+@pytest.mark.parametrize("kept", [1, 2, 3, 4, 20, 27, 40])
 @pytest.mark.parametrize("size", [1, 100, 1 << 20])
-def test_an_end_inside_a_links_first_page_is_told(there, size):
-    cut = stream(serial=8)[:there]
+def test_an_end_inside_a_links_first_page_is_reported(kept, size):
+    cut = stream(serial=8)[:kept]
     blocks, fault = decode_until_fault(OpusDecoder(), by(size, stream() + cut))
     assert np.array_equal(joined(blocks), samples(stream()))
     assert isinstance(fault, TruncatedStream)
 
 
-def test_what_lies_behind_the_end_is_no_fault():
+def test_other_bytes_after_the_end_are_not_a_fault():
     skeleton = page([b"fishead\0" + bytes(56)], serial=1, flags=FIRST)
     theirs = page([bytes(100)], serial=1, sequence=1)
     for rest in (b"TAG" + bytes(125), theirs[:-9], b"\0", bytes(300), b"og", b"\nOg", b"OggX"):
         assert np.array_equal(samples(skeleton + stream() + rest), samples(stream()))
 
 
-# --- ends
+# --- truncation
 
 
-def test_no_last_page_is_told_after_all_was_played():
+def test_a_missing_last_page_is_reported_after_all_audio():
     blocks, fault = decode_until_fault(OpusDecoder(), [stream(mark_last=False)])
     assert np.array_equal(joined(blocks), samples(stream()))
     assert isinstance(fault, TruncatedStream)
@@ -361,7 +361,7 @@ def test_an_end_inside_a_page_costs_only_the_cut_packets(lost_bytes):
 
 
 @pytest.mark.parametrize("data", [b"", b"nothing like Ogg", b"OggS"])
-def test_no_ogg_at_all_is_corrupt(data):
+def test_a_stream_without_ogg_is_corrupt(data):
     decoder = OpusDecoder()
     assert decoder.feed(data) == []
     with pytest.raises(CorruptStream, match="no Ogg Opus"):
@@ -369,19 +369,19 @@ def test_no_ogg_at_all_is_corrupt(data):
 
 
 @pytest.mark.parametrize("packet", [b"\xff\xff\xff", b"\x03", b""])
-def test_packets_that_are_all_garbage_are_corrupt(packet):
+def test_a_stream_of_garbage_packets_is_corrupt(packet):
     pages = opus_pages([packet] * 4)
     _, fault = decode_until_fault(OpusDecoder(), pages)
     assert isinstance(fault, CorruptStream)
 
 
-def test_headers_alone_are_a_short_stream():
+def test_headers_alone_are_a_truncated_stream():
     pages = opus_pages(opus_packets(1))[:2]
     with pytest.raises(TruncatedStream):
         decode(OpusDecoder(), pages)
 
 
-def test_a_stream_of_no_length_is_no_fault():
+def test_an_empty_stream_is_not_a_fault():
     pages = opus_pages(opus_packets(1))[:2]
     pages.append(page([], sequence=2, granule=0, flags=LAST))
     assert decode(OpusDecoder(), pages) == []
@@ -397,7 +397,7 @@ def lossy(*missing, count=PACKETS, **options):
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 @pytest.mark.parametrize("missing", [(2,), (3,), (2, 3), (1,), (1, 2)])
-def test_lost_pages_keep_their_time(missing, rate_hz):
+def test_lost_pages_keep_their_duration(missing, rate_hz):
     data = lossy(*missing)
     whole = samples(stream(), rate_hz)
     got = samples(data, rate_hz)
@@ -405,13 +405,13 @@ def test_lost_pages_keep_their_time(missing, rate_hz):
     assert np.array_equal(joined(decode(OpusDecoder(rate_hz), by(1, data))), got)
 
 
-def test_a_lost_page_is_bridged_with_sound_that_dies_away():
+def test_a_lost_page_is_concealed_and_fades_out():
     got, whole = samples(lossy(3)), samples(stream())
     at = 5 * 960 - 312
     assert np.array_equal(got[:at], whole[:at])
     assert 4_000 < np.abs(got[at : at + 480]).max() < 24_000
     assert np.abs(got[at + 4 * 960 : at + 5 * 960]).max() < 8_000
-    # What follows is in its place: loudness takes its time to come back, phase does not.
+    # Later audio keeps its position: loudness recovers slowly, phase at once.
     assert np.corrcoef(got[-960:, 0], whole[-960:, 0])[0, 1] > 0.9
 
 
@@ -421,19 +421,19 @@ def test_a_damaged_page_is_concealed_like_a_lost_one():
     assert np.array_equal(samples(b"".join(pages)), samples(lossy(3)))
 
 
-def test_a_lost_last_page_is_a_cut_stream():
+def test_a_lost_last_page_is_a_truncated_stream():
     blocks, fault = decode_until_fault(OpusDecoder(), [lossy(4)])
     assert np.array_equal(joined(blocks), samples(stream())[: 10 * 960 - 312])
     assert isinstance(fault, TruncatedStream)
 
 
-def test_joining_a_broadcast_late_is_no_loss():
+def test_joining_a_broadcast_late_is_not_a_loss():
     data = lossy(2, start_granule=1 << 40)
     assert len(samples(data)) == WHOLE - 5 * 960 - 312
 
 
 @pytest.mark.parametrize("claim", [1 << 40, (1 << 63) - 1])
-def test_a_claimed_gap_is_filled_within_reason(claim):
+def test_a_claimed_gap_is_concealed_within_limits(claim):
     packets = opus_packets(PACKETS)
     pages = opus_pages(packets, mark_last=False)
     for number in range(100):
@@ -444,32 +444,32 @@ def test_a_claimed_gap_is_filled_within_reason(claim):
     assert 5 < seconds < 5 + 2 * (0.02 * 115)
 
 
-def test_a_gap_of_no_length_or_less_is_none():
+def test_a_gap_of_zero_or_negative_length_is_ignored():
     packets = opus_packets(PACKETS)
     pages = opus_pages(packets, mark_last=False)
     pages.append(page(packets[:1], sequence=9, granule=960, flags=LAST))
     assert len(samples(b"".join(pages))) == WHOLE - 312 + 960
 
 
-def test_a_refused_packet_keeps_its_time():
+def test_a_rejected_packet_keeps_its_duration():
     packets = list(opus_packets(PACKETS))
-    toc = packets[7][0] | 3  # many frames of which the sizes do not add up
+    toc = packets[7][0] | 3  # many frames whose sizes do not add up
     packets[7] = bytes([toc, 0x82, 0xFF, 0xFF])
     length = packet_length(packets[7])
     got = samples(b"".join(opus_pages(packets)))
     assert len(got) == WHOLE - 312 - 960 + length
 
 
-def test_recovery_uses_what_the_next_packet_remembers():
+def test_recovery_uses_the_copy_in_the_next_packet():
     decoder = libopus.OpusPacketDecoder(48_000, 1)
     out = np.zeros(960, np.int16)
     packets = opus_packets(3)
     decoder.decode(packets[0], out.ctypes.data, 960)
     decoder.recover(packets[2], out.ctypes.data, 960)
-    assert np.abs(out).max() > 1_000  # no redundancy in CELT: concealed all the same
+    assert np.abs(out).max() > 1_000  # CELT has no redundancy: concealed
 
 
-def test_recovery_from_a_packet_that_libopus_refuses():
+def test_recovery_falls_back_to_concealment():
     decoder = libopus.OpusPacketDecoder(48_000, 1)
     out = np.zeros(960, np.int16)
     decoder.decode(opus_packets(1)[0], out.ctypes.data, 960)
@@ -487,7 +487,7 @@ def test_a_gap_shorter_than_the_next_packet_is_concealed():
 # --- long pages
 
 
-def test_sound_does_not_wait_for_a_long_page():
+def test_audio_does_not_wait_for_a_long_page():
     packets = opus_packets(30)
     pages = opus_pages(packets, per_page=30)
     decoder = OpusDecoder()
@@ -499,7 +499,7 @@ def test_sound_does_not_wait_for_a_long_page():
 
 @pytest.mark.parametrize("trim", [0, 500, 3_000, 15 * 960])
 @pytest.mark.parametrize("size", [1, 100, 1 << 20])
-def test_a_long_last_page_is_trimmed_however_it_comes(trim, size):
+def test_a_long_last_page_is_trimmed_for_any_split(trim, size):
     pages = opus_pages(opus_packets(30), per_page=15, trim=trim)
     blocks = decode(OpusDecoder(), by(size, b"".join(pages)))
     expected = samples(b"".join(opus_pages(opus_packets(30), per_page=15)))
@@ -508,16 +508,16 @@ def test_a_long_last_page_is_trimmed_however_it_comes(trim, size):
 
 @pytest.mark.parametrize("size", [1, 100, 1 << 20])
 @pytest.mark.parametrize("which", [2, 3])
-def test_a_long_page_found_bad_does_not_shift_the_end(which, size):
+def test_a_long_page_with_a_bad_checksum_does_not_shift_the_end(which, size):
     pages = opus_pages(opus_packets(45), per_page=15, trim=500)
     pages[which] = pages[which][:-1] + bytes([pages[which][-1] ^ 1])
     blocks = decode(OpusDecoder(), by(size, b"".join(pages)))
     assert len(joined(blocks)) == 45 * 960 - 312 - 500
 
 
-@pytest.mark.parametrize("spoil", [lambda data: data[:-1] + b"?", lambda data: data[:-90]])
-def test_a_long_last_page_that_is_bad_ends_the_same_however_cut(spoil):
-    data = spoil(b"".join(opus_pages(opus_packets(30), per_page=15, trim=5_000)))
+@pytest.mark.parametrize("damage", [lambda data: data[:-1] + b"?", lambda data: data[:-90]])
+def test_a_damaged_long_last_page_ends_the_same_for_any_split(damage):
+    data = damage(b"".join(opus_pages(opus_packets(30), per_page=15, trim=5_000)))
     whole, fault = decode_until_fault(OpusDecoder(), [data])
     for size in (1, 61, 500):
         parts, same = decode_until_fault(OpusDecoder(), by(size, data))
@@ -527,12 +527,12 @@ def test_a_long_last_page_that_is_bad_ends_the_same_however_cut(spoil):
 
 @settings(max_examples=40)
 @given(st.data())
-def test_a_spoilt_stream_depends_on_no_cut_and_raises_only_ours(data):
-    spoilt = bytearray(b"".join(opus_pages(opus_packets(30), per_page=15)) + stream(serial=3))
+def test_a_damaged_stream_gives_the_same_samples_for_any_split(data):
+    damaged = bytearray(b"".join(opus_pages(opus_packets(30), per_page=15)) + stream(serial=3))
     for _ in range(data.draw(st.integers(1, 4))):
-        spoilt[data.draw(st.integers(0, len(spoilt) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    whole, fault = decode_until_fault(OpusDecoder(), [bytes(spoilt)])
-    parts, same = decode_until_fault(OpusDecoder(), by(data.draw(st.integers(1, 300)), spoilt))
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    whole, fault = decode_until_fault(OpusDecoder(), [bytes(damaged)])
+    parts, same = decode_until_fault(OpusDecoder(), by(data.draw(st.integers(1, 300)), damaged))
     assert np.array_equal(flat(whole), flat(parts))
     assert type(fault) is type(same)
     assert isinstance(fault, CorruptStream | TruncatedStream | UnsupportedFormat | None)
@@ -555,7 +555,7 @@ def run(code):
     )
 
 
-def test_works_without_a_libopus_on_the_system():
+def test_opus_works_without_a_system_libopus():
     done = run(
         "import ctypes.util\n"
         "asked = []\n"
@@ -578,8 +578,8 @@ NO_BUNDLE = (
 )
 
 
-def test_works_with_the_system_alone():
-    # Stands in for a system's libopus: the very file that the wheel carries, under its own path.
+def test_opus_works_with_the_system_libopus_alone():
+    # The wheel's own file stands in for the system's libopus.
     path = libopus.bundled_with_av()
     done = run(
         NO_BUNDLE
@@ -590,7 +590,7 @@ def test_works_with_the_system_alone():
     assert done.returncode == 0, done.stderr
 
 
-def test_says_what_to_do_where_there_is_no_libopus():
+def test_a_missing_libopus_is_explained():
     done = run(
         NO_BUNDLE + "ctypes.util.find_library = nowhere = lambda name: None\n"
         "from voicecli.codecs import AutoDecoder, make_decoder, preload\n"
@@ -611,13 +611,13 @@ def test_says_what_to_do_where_there_is_no_libopus():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_bundled_library_is_looked_for_without_importing_pyav(monkeypatch):
+def test_the_bundled_library_is_found_without_importing_pyav(monkeypatch):
     assert libopus.bundled_with_av() is not None
     monkeypatch.setattr(libopus.importlib.util, "find_spec", lambda _: None)
     assert libopus.bundled_with_av() is None
 
 
-def test_a_pyav_that_carries_no_libopus(monkeypatch, tmp_path):
+def test_a_pyav_without_libopus_has_no_bundled_library(monkeypatch, tmp_path):
     spec = type("Spec", (), {"origin": str(tmp_path / "av" / "__init__.py")})
     monkeypatch.setattr(libopus.importlib.util, "find_spec", lambda _: spec)
     assert libopus.bundled_with_av() is None
@@ -628,6 +628,6 @@ def test_a_pyav_that_carries_no_libopus(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(44_100, 1), (48_000, 3), (48_000, 0)])
-def test_libopus_refuses_other_shapes(rate_hz, channels):
+def test_rates_and_channels_that_libopus_lacks_are_refused(rate_hz, channels):
     with pytest.raises(ValueError, match="libopus cannot decode"):
         libopus.OpusPacketDecoder(rate_hz, channels)

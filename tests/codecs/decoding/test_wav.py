@@ -1,4 +1,4 @@
-"""WAV: honest sizes, lies, strangers, and files in a row."""
+"""WAV: true, placeholder and wrong sizes, sample formats, and concatenated files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def samples(data, size=None):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("claim", [None, *UNKNOWN])
-def test_every_way_to_write_a_size(claim, size):
+def test_every_placeholder_size_is_accepted(claim, size):
     sound = noise(700)
     assert np.array_equal(samples(wav(sound, size=claim), size), sound)
 
@@ -39,8 +39,8 @@ def test_every_way_to_write_a_size(claim, size):
 @pytest.mark.parametrize("claim", UNKNOWN)
 @pytest.mark.parametrize("gap", [b"", b"\0", b"junk!"])
 @pytest.mark.parametrize("size", SIZES)
-def test_the_next_file_after_data_of_unknown_size(claim, gap, size):
-    # One cut frame is all that a gap within data of unknown size may cost.
+def test_the_next_file_is_found_after_data_of_unknown_size(claim, gap, size):
+    # A gap within data of unknown size may cost one cut frame only.
     first, second = noise(300, seed=3), noise(200, seed=4)
     blocks, fault = decode_until_fault(
         WavDecoder(), by(size, wav(first, size=claim) + gap + wav(second))
@@ -65,7 +65,7 @@ def test_rate_channels_and_type_may_change_from_file_to_file(size):
         assert np.array_equal(part, sound)
 
 
-def test_the_header_of_a_new_file_is_found_within_data_that_claimed_more():
+def test_a_new_file_is_found_within_data_that_claimed_more():
     first, second = noise(100), noise(100, seed=2)
     data = wav(first, size=1000) + wav(second)
     blocks, fault = decode_until_fault(WavDecoder(), [data])
@@ -75,7 +75,7 @@ def test_the_header_of_a_new_file_is_found_within_data_that_claimed_more():
 
 @pytest.mark.parametrize("over", range(1, 15))
 @pytest.mark.parametrize("size", SIZES)
-def test_a_size_a_little_too_large_hides_no_file(over, size):
+def test_a_slightly_too_large_size_does_not_hide_the_next_file(over, size):
     first, second = noise(100), noise(100, seed=2)
     data = wav(first, size=200 + over) + wav(second)
     blocks, fault = decode_until_fault(WavDecoder(), by(size, data))
@@ -83,7 +83,7 @@ def test_a_size_a_little_too_large_hides_no_file(over, size):
     assert isinstance(fault, TruncatedStream)
 
 
-def test_nothing_but_a_possible_header_is_held_back():
+def test_only_a_possible_header_is_held_back():
     decoder = WavDecoder()
     decoder.feed(wav(noise(4), size=0))
     assert joined(decoder.feed(b"abcdRIFF1234WAVE")).tobytes() == b"abcd"
@@ -112,7 +112,7 @@ def test_nothing_but_a_possible_header_is_held_back():
         (b"abRIFF....WAVEnoRI", (16, False)),
     ],
 )
-def test_find_header(buffer, expected):
+def test_headers_are_found_in_a_short_buffer(buffer, expected):
     assert find_header(buffer, 0) == expected
 
 
@@ -158,7 +158,7 @@ def test_chunks_before_and_after_the_data_are_not_played(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_odd_chunks_that_forgot_their_padding(size):
+def test_odd_chunks_without_padding_are_skipped(size):
     sound = noise(100)
     unpadded = b"LIST" + struct.pack("<I", 5) + b"INFOx"
     assert np.array_equal(
@@ -167,21 +167,21 @@ def test_odd_chunks_that_forgot_their_padding(size):
 
 
 @pytest.mark.parametrize("pad", [b"\0", b""])
-def test_odd_data_is_followed_by_a_file_with_or_without_padding(pad):
+def test_odd_data_may_lack_padding_before_the_next_file(pad):
     one = riff(fmt(bits=8), b"data" + struct.pack("<I", 3) + b"\x80\x81\x82")
     expected = np.array([0, 256, 512] * 2, np.int16)[:, None]
     assert np.array_equal(samples(one + pad + one), expected)
 
 
-def test_rubbish_after_the_data_is_nothing():
+def test_garbage_after_the_data_is_ignored():
     sound = noise(50)
     assert np.array_equal(samples(wav(sound) + b"\xff" * 999 + b"RIFF"), sound)
 
 
-def test_a_trailing_chunk_of_absurd_size_hides_no_file():
+def test_a_trailing_chunk_of_absurd_size_does_not_hide_the_next_file():
     sound = noise(50)
-    lie = b"LIST" + struct.pack("<I", 0xFFFFFFF0) + b"INFO"
-    assert np.array_equal(samples(wav(sound) + lie + wav(sound)), np.concatenate([sound, sound]))
+    absurd = b"LIST" + struct.pack("<I", 0xFFFFFFF0) + b"INFO"
+    assert np.array_equal(samples(wav(sound) + absurd + wav(sound)), np.concatenate([sound, sound]))
 
 
 @pytest.mark.parametrize("lead", [fmt() + b"JUNK", b"fmt "])
@@ -195,14 +195,14 @@ def test_a_leading_chunk_of_absurd_size_takes_no_memory(lead):
         decoder.flush()
 
 
-def test_a_format_chunk_longer_than_known_is_read_as_far_as_known():
+def test_the_unknown_end_of_a_long_format_chunk_is_skipped():
     sound = noise(50)
     long = chunk(b"fmt ", fmt(1, 24_000)[8:] + bytes(61))
     assert np.array_equal(samples(riff(long, chunk(b"data", sound.tobytes())), 1), sound)
 
 
 def odd(name, size, *, padded):
-    """A chunk whose body holds what looks like chunks, with or without its padding."""
+    """Make a chunk whose body resembles chunks, with or without its padding."""
     body = (b"data\x04\0\0\0fmt \x10\0\0\0RIFF1234WAVE" * (size // 28 + 1))[:size]
     return name + struct.pack("<I", size) + body + b"\0" * (size & 1 and padded)
 
@@ -220,7 +220,7 @@ _CHUNKS = st.lists(
 
 @st.composite
 def _files(draw):
-    """A WAV with all that may stand before its data, and its samples."""
+    """Draw a WAV with chunks before its data, and its samples."""
     sound = noise(draw(st.integers(1, 30)), seed=draw(st.integers(0, 99)))
     size = draw(st.sampled_from([None, *UNKNOWN]))
     more = draw(st.integers(0, 70))
@@ -235,7 +235,7 @@ def _files(draw):
     files=st.lists(_files(), min_size=1, max_size=3),
     points=st.lists(st.integers(0, 6_000), max_size=12),
 )
-def test_headers_are_read_however_they_are_cut(files, points):
+def test_headers_are_read_for_any_split(files, points):
     data = b"".join(file for file, _ in files)
     expected = np.concatenate([sound for _, sound in files])
     for pieces in ([data], cut(data, points), by(1, data)):
@@ -256,7 +256,7 @@ def test_headers_are_read_however_they_are_cut(files, points):
     ),
     points=st.lists(st.integers(0, 400), max_size=12),
 )
-def test_a_damaged_header_is_the_same_however_it_is_cut(files, damage, points):
+def test_a_damaged_header_gives_the_same_result_for_any_split(files, damage, points):
     mangled = bytearray(b"".join(file for file, _ in files))
     for at, size, put in damage:
         mangled[at : at + size] = put
@@ -274,7 +274,7 @@ def test_a_damaged_header_is_the_same_however_it_is_cut(files, damage, points):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_of_the_padding_no_more_than_a_byte_is_passed_over(size):
+def test_at_most_one_byte_of_padding_is_skipped(size):
     data = riff(fmt(), odd(b"LIST", 5, padded=True), b"\0", chunk(b"data", noise(9).tobytes()))
     blocks, fault = decode_until_fault(WavDecoder(), by(size, data))
     assert blocks == []
@@ -282,7 +282,7 @@ def test_of_the_padding_no_more_than_a_byte_is_passed_over(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_each_file_says_its_own_format(size):
+def test_each_file_needs_its_own_format(size):
     sound = noise(9)
     data = wav(sound) + riff(LIST, chunk(b"data", sound.tobytes()))
     blocks, fault = decode_until_fault(WavDecoder(), by(size, data))
@@ -290,7 +290,7 @@ def test_each_file_says_its_own_format(size):
     assert isinstance(fault, CorruptStream)
 
 
-def test_a_header_is_read_wherever_it_is_cut_in_two():
+def test_a_header_may_be_split_anywhere():
     sounds = noise(9), noise(7, seed=2), noise(5, seed=3)
     longer = b"fmt " + struct.pack("<I", 57) + fmt(1, 24_000)[8:] + bytes(41)
     files = [
@@ -314,7 +314,7 @@ def test_a_header_is_read_wherever_it_is_cut_in_two():
 
 
 def ints(bits, count=64):
-    """The extremes, zero and a ramp, as integers of that many bits."""
+    """Return the extremes, zero and a ramp, as integers of that many bits."""
     top = 1 << (bits - 1)
     return np.array([-top, top - 1, 0, 1, -1, *np.linspace(-top, top - 1, count).astype(int)])
 
@@ -350,7 +350,7 @@ def test_32_bits_become_float32(size):
 
 @pytest.mark.parametrize("dtype", ["<f4", "<f8"])
 @pytest.mark.parametrize("size", [None, 1, 5])
-def test_floats_keep_what_exceeds_full_scale(dtype, size):
+def test_floats_beyond_full_scale_are_kept(dtype, size):
     values = np.array([0.0, 1.0, -1.0, 1.5, -3.25, 1e-7], dtype)
     layout = fmt(bits=values.itemsize * 8, tag=3)
     got = samples(data_of(layout, values.tobytes()), size)
@@ -359,7 +359,7 @@ def test_floats_keep_what_exceeds_full_scale(dtype, size):
 
 
 @pytest.mark.parametrize("dtype", ["<f4", "<f8"])
-def test_floats_that_are_no_sound_are_made_harmless(dtype):
+def test_implausible_floats_are_clipped_or_silenced(dtype):
     values = np.array([np.nan, np.inf, -np.inf, np.finfo(dtype).max, 0.5], dtype)
     layout = fmt(bits=values.itemsize * 8, tag=3)
     got = samples(data_of(layout, values.tobytes()))[:, 0]
@@ -367,20 +367,20 @@ def test_floats_that_are_no_sound_are_made_harmless(dtype):
 
 
 @pytest.mark.parametrize(("bits", "tag", "dtype"), [(16, 1, "<i2"), (32, 3, "<f4"), (24, 1, None)])
-def test_extensible(bits, tag, dtype):
+def test_the_extensible_format_is_read(bits, tag, dtype):
     values = np.zeros(40, dtype or np.uint8)
     raw = values.tobytes() if dtype else bytes(120)
     got = samples(data_of(extensible(2, 48_000, bits, tag), raw), 3)
     assert got.shape == (20, 2)
 
 
-def test_extensible_with_a_foreign_guid_is_refused():
+def test_the_extensible_format_with_another_guid_is_refused():
     layout = extensible(1, 24_000, 16, 1, tail=b"x" * 14)
     with pytest.raises(UnsupportedFormat, match="0xFFFE"):
         WavDecoder().feed(data_of(layout, b"\0\0"))
 
 
-def test_a_wide_container_rules_over_its_bits_and_a_wrong_block_size_does_not():
+def test_the_container_size_prevails_unless_it_is_impossible():
     sound = noise(20)
     twelve = fmt(bits=12, align=2)
     assert np.array_equal(samples(data_of(twelve, sound.tobytes())), sound)
@@ -394,7 +394,7 @@ def test_a_wide_container_rules_over_its_bits_and_a_wrong_block_size_does_not():
     ("tag", "name"),
     [(6, "A-law"), (7, "µ-law"), (0x11, "IMA ADPCM"), (0x55, "MP3"), (0x1234, "0x1234")],
 )
-def test_strangers_are_named(tag, name):
+def test_unsupported_codings_are_named(tag, name):
     with pytest.raises(UnsupportedFormat, match=name):
         WavDecoder().feed(riff(fmt(bits=8, tag=tag)))
 
@@ -402,13 +402,13 @@ def test_strangers_are_named(tag, name):
 @pytest.mark.parametrize(
     ("bits", "tag", "kind"), [(64, 1, "integer"), (16, 3, "float"), (0, 1, "")]
 )
-def test_sample_sizes_that_nobody_uses_are_refused(bits, tag, kind):
+def test_unusual_sample_sizes_are_refused(bits, tag, kind):
     with pytest.raises(UnsupportedFormat, match=f"{bits}-bit {kind}"):
         WavDecoder().feed(riff(fmt(bits=bits, tag=tag)))
 
 
 @pytest.mark.parametrize("magic", [b"RIFX", b"RF64"])
-def test_cousins_are_named(magic):
+def test_related_formats_are_named(magic):
     with pytest.raises(UnsupportedFormat, match=magic.decode()):
         WavDecoder().feed(magic + b"\0\0\0\0WAVE")
 
@@ -430,7 +430,7 @@ def test_cousins_are_named(magic):
     ],
 )
 @pytest.mark.parametrize("size", SIZES)
-def test_damage_is_told_by_every_call(data, size):
+def test_every_call_reports_damage(data, size):
     decoder = WavDecoder()
     blocks, fault = decode_until_fault(decoder, by(size, data))
     assert blocks == []
@@ -441,7 +441,7 @@ def test_damage_is_told_by_every_call(data, size):
         assert second.value is fault
 
 
-def test_samples_before_a_fault_come_out_first():
+def test_samples_before_a_fault_are_returned_first():
     sound = noise(30)
     decoder = WavDecoder()
     (block,) = decoder.feed(wav(sound) + riff(fmt(tag=6)))
@@ -453,7 +453,7 @@ def test_samples_before_a_fault_come_out_first():
 
 
 @pytest.mark.parametrize("end", range(1, 44))
-def test_an_end_within_the_header_is_told(end):
+def test_an_end_inside_the_header_is_reported(end):
     decoder = WavDecoder()
     assert decoder.feed(wav(noise(10))[:end]) == []
     with pytest.raises(TruncatedStream, match="inside its header"):
@@ -461,7 +461,7 @@ def test_an_end_within_the_header_is_told(end):
 
 
 @pytest.mark.parametrize("missing", [1, 2, 19])
-def test_data_short_of_its_size_is_told_after_all_of_it_came_out(missing):
+def test_data_short_of_its_size_is_reported_after_all_audio(missing):
     sound = noise(10)
     blocks, fault = decode_until_fault(WavDecoder(), [wav(sound)[:-missing]])
     assert np.array_equal(joined(blocks), sound[: (20 - missing) // 2])
@@ -470,20 +470,20 @@ def test_data_short_of_its_size_is_told_after_all_of_it_came_out(missing):
 
 
 @pytest.mark.parametrize("claim", UNKNOWN)
-def test_half_a_frame_is_told_where_the_size_is_unknown(claim):
+def test_a_partial_frame_is_reported_if_the_size_is_unknown(claim):
     blocks, fault = decode_until_fault(WavDecoder(), [wav(noise(10), size=claim)[:-1]])
     assert joined(blocks).shape == (9, 1)
     assert isinstance(fault, TruncatedStream)
     assert "inside a frame" in str(fault)
 
 
-def test_a_size_that_ends_inside_a_frame_is_told():
+def test_a_size_that_ends_inside_a_frame_is_reported():
     blocks, fault = decode_until_fault(WavDecoder(), [wav(noise(10), size=19)])
     assert joined(blocks).shape == (9, 1)
     assert isinstance(fault, TruncatedStream)
 
 
-def test_no_data_at_all_is_no_fault():
+def test_empty_data_is_not_a_fault():
     assert decode(WavDecoder(), [riff(fmt(), chunk(b"data", b""))]) == []
 
 
