@@ -41,12 +41,12 @@ def joined(blocks: Sequence[Pcm]) -> NDArray:
     return np.concatenate([block.samples for block in blocks])
 
 
-def cut(data: bytes, at: Iterable[int]) -> list[bytes]:
+def split_at(data: bytes, at: Iterable[int]) -> list[bytes]:
     """Split ``data`` at the positions, in any order; pieces may be empty."""
     points = [0, *sorted(min(point, len(data)) for point in at), len(data)]
     return [data[a:b] for a, b in itertools.pairwise(points)]
 
 
-def by(size: int, data: bytes) -> list[bytes]:
+def in_pieces(size: int, data: bytes) -> list[bytes]:
     """Split ``data`` into pieces of ``size`` bytes."""
     return [data[at : at + size] for at in range(0, len(data), size)]

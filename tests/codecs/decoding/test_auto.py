@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.containers import wav
-from tests.codecs.feeding import by, decode, decode_until_fault, joined
+from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
 from tests.codecs.samples import samples_of
 from tests.codecs.signals import noise
 from voicecli.audio.pcm import AudioFormat
@@ -82,7 +82,7 @@ def test_the_format_is_recognised_and_named(codec, size):
     sample = samples_of(codec)[0]
     decoder = AutoDecoder("pcm", "audio/mpeg")
     assert (decoder.name, decoder.format) == (None, None)
-    blocks = decode(decoder, by(size, sample.data))
+    blocks = decode(decoder, in_pieces(size, sample.data))
     assert decoder.name == codec
     assert decoder.format == AudioFormat(
         sample.rate_hz, sample.channels, blocks[-1].format.sample_type
@@ -126,7 +126,7 @@ def test_big_endian_samples_are_refused():
 def test_recognition_loses_no_sample():
     sound = noise(500)
     for size in (1, 3, 1000):
-        blocks = decode(AutoDecoder("pcm"), by(size, sound.tobytes()))
+        blocks = decode(AutoDecoder("pcm"), in_pieces(size, sound.tobytes()))
         assert np.array_equal(joined(blocks), sound)
 
 
@@ -159,7 +159,7 @@ def test_a_truncated_body_recognised_at_its_end_gives_blocks_and_fault():
 )
 def test_faults_are_raised_again(body, error):
     decoder = AutoDecoder("wav")
-    blocks, fault = decode_until_fault(decoder, by(100, body))
+    blocks, fault = decode_until_fault(decoder, in_pieces(100, body))
     assert blocks == []
     assert isinstance(fault, error)
     with pytest.raises(error):
@@ -180,7 +180,7 @@ def test_a_file_without_audio_is_a_bad_response(codec):
     patch = encoder.header_patch() or b""
     empty = patch + header[len(patch) :]
     assert decode(make_decoder(codec), [empty]) == []
-    for pieces in ([empty], by(1, empty)):
+    for pieces in ([empty], in_pieces(1, empty)):
         blocks, fault = decode_until_fault(AutoDecoder(codec), pieces)
         assert blocks == []
         assert isinstance(fault, BadResponse)
@@ -202,7 +202,7 @@ def test_a_fault_after_good_blocks_is_known_before_it_is_raised():
 def test_nothing_is_left_after_the_end(codec):
     """Also after a stream so short that it is recognised only at its end."""
     data = bytes(2) if codec == "pcm" else samples_of(codec)[0].data
-    for pieces in ([data], by(7, data)):
+    for pieces in ([data], in_pieces(7, data)):
         decoder = AutoDecoder(codec)
         assert sum(block.frames for block in decode(decoder, pieces)) > 0
         assert decoder.flush() == []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.feeding import by, cut
+from tests.codecs.feeding import in_pieces, split_at
 from tests.codecs.ffmpeg_streams import adts, mp3, raw_mp3
 from tests.codecs.mpeg_frames import ID3V1, adts_frames, ape, id3v2, mp3_frames, silent_mp3_frame
 from voicecli.codecs.decoding.mpeg import ADTS, MP3
@@ -50,12 +50,12 @@ def test_any_split_gives_the_same_frames(syntax, frames, data):
     parts = [id3v2(b"\xff\xfb" * 60), *frames[:3], GARBAGE, *frames[3:], ape(), ID3V1]
     stream = b"".join(parts)
     at = data.draw(st.lists(st.integers(0, len(stream)), max_size=30))
-    assert payloads(*cut(stream, at), syntax=syntax) == frames
+    assert payloads(*split_at(stream, at), syntax=syntax) == frames
 
 
 def test_feeding_byte_by_byte_gives_the_same():
     stream = id3v2() + b"".join(FRAMES[:4]) + GARBAGE + b"".join(FRAMES[4:]) + ID3V1
-    assert payloads(*by(1, stream)) == FRAMES
+    assert payloads(*in_pieces(1, stream)) == FRAMES
 
 
 @pytest.mark.parametrize("tag", [ID3V1, id3v2(b"\xff\xfb\x90\xc4" * 99), ape(), id3v2(flags=0x10)])
@@ -101,7 +101,7 @@ def test_garbage_between_frames_is_limited():
     assert payloads(*FRAMES, some, *FRAMES, some, *FRAMES) == FRAMES * 3
     for pieces in (
         [*FRAMES, some + b"\0", *FRAMES],
-        by(1000, b"".join(FRAMES) + some + b"\0" * 20),
+        in_pieces(1000, b"".join(FRAMES) + some + b"\0" * 20),
     ):
         frames, fault = read(pieces)
         assert [frame.data for frame in frames] == FRAMES

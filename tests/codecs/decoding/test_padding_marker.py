@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,12 +44,12 @@ def test_other_bytes_are_not_a_marker(codec, data):
     assert read(codec, data) is None
 
 
-@pytest.mark.parametrize("size", range(MARKER_BYTES))
-def test_a_partial_marker_is_ignored(size):
-    assert read("mp3", padding_marker(5)[:size]) is None
+def test_a_partial_marker_is_ignored():
     header = FrameHeader(24_000, 1, 1_024, 99, 7, 0)
-    data = bytes(7) + DATA_ELEMENT + padding_marker(5)[:size]
-    assert adts_padding(Frame(header, data, after_tag=False)) is None
+    for size in range(MARKER_BYTES):
+        assert read("mp3", padding_marker(5)[:size]) is None
+        data = bytes(7) + DATA_ELEMENT + padding_marker(5)[:size]
+        assert adts_padding(Frame(header, data, after_tag=False)) is None
 
 
 def test_an_adts_marker_follows_the_crc():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.codecs.feeding import by, decode, joined
+from tests.codecs.feeding import decode, in_pieces, joined
 from tests.codecs.signals import noise
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.decoding.pcm import PcmDecoder
@@ -16,7 +16,7 @@ from voicecli.errors import TruncatedStream
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_any_chunk_size_gives_the_same_samples(channels, size):
     sound = noise(333, channels)
-    blocks = decode(PcmDecoder(16_000, channels), by(size, sound.tobytes()))
+    blocks = decode(PcmDecoder(16_000, channels), in_pieces(size, sound.tobytes()))
     assert np.array_equal(joined(blocks), sound)
     assert {block.rate_hz for block in blocks} == {16_000}
 

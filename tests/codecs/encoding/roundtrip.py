@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.codecs.feeding import by, decode, joined
+from tests.codecs.feeding import decode, in_pieces, joined
 from voicecli.codecs import make_decoder
 from voicecli.codecs.encoding import make_encoder
 from voicecli.codecs.encoding.opus import OpusEncoder
@@ -64,7 +64,7 @@ def encoded(codec, samples, rate_hz=24_000, **settings):
 def decoded(codec, data, rate_hz=24_000, channels=1, size=1 << 30):
     """Decode with our decoder, fed ``size`` bytes at a time."""
     decoder = make_decoder(codec, rate_hz=rate_hz, channels=channels)
-    samples = joined(decode(decoder, by(min(size, max(1, len(data))), data)))
+    samples = joined(decode(decoder, in_pieces(min(size, max(1, len(data))), data)))
     return samples if len(samples) else np.zeros((0, channels), np.int16)
 
 

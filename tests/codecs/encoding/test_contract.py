@@ -25,7 +25,7 @@ from tests.codecs.encoding.roundtrip import (
     sound,
     split,
 )
-from tests.codecs.feeding import cut, decode, joined
+from tests.codecs.feeding import decode, joined, split_at
 from voicecli.audio.pcm import to_int16
 from voicecli.codecs import make_decoder
 from voicecli.codecs.encoding import make_encoder
@@ -96,7 +96,7 @@ def test_concatenated_streams_keep_their_lengths(codec, lengths, points):
     assert len(alone) == sum(lengths)
     for which in (0, 1):
         whole = b"".join(piece[which] for piece in pieces)
-        blocks = decode(make_decoder(codec, rate_hz=24_000), cut(whole, points))
+        blocks = decode(make_decoder(codec, rate_hz=24_000), split_at(whole, points))
         assert np.array_equal(joined(blocks), alone)
 
 
