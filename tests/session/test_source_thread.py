@@ -7,7 +7,7 @@ import pytest
 from tests.session.fakes import FakeClock, ScriptedSource, UntilCancelled, Watcher, seen
 from voicecli.errors import ConfigError, NetworkError, SourceTimeout
 from voicecli.session.channel import Channel
-from voicecli.session.fetcher import FetchLimits, StreamEnd, StreamStart
+from voicecli.session.fetcher import Fetcher, FetchLimits, StreamEnd, StreamStart
 from voicecli.session.messages import FirstBytes
 from voicecli.session.source_thread import SourceThread
 from voicecli.telemetry.events import Received
@@ -24,15 +24,8 @@ class Rig:
         self.failed = []
         self.messages = []
         self.kept = b""
-        self.source_thread = SourceThread(
-            self.chunks,
-            FetchLimits(**limits),
-            self.clock,
-            Observers([self.watcher]),
-            self,
-            on_sent=lambda: None,
-            on_bytes=self._keep,
-        )
+        self.fetcher = Fetcher(FetchLimits(**limits), self.clock, Observers([self.watcher]))
+        self.source_thread = SourceThread(self.fetcher, self.chunks, self, on_bytes=self._keep)
 
     def _keep(self, data):
         self.kept += data

@@ -26,6 +26,7 @@ from voicecli.playback.base import SinkReport
 from voicecli.recording.saver import SaveReport
 from voicecli.session import messages
 from voicecli.session.channel import Channel
+from voicecli.session.fetcher import Fetcher
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.recording_thread import RecordingThread
 from voicecli.session.renderer import Renderer
@@ -80,9 +81,8 @@ class Session:
         saver: Saver | None = None,
         clock: Clock | None = None,
     ) -> None:
-        settings = settings or SessionSettings()
         self._output = output
-        self._settings = settings
+        self._settings = settings = settings or SessionSettings()
         self._history = history
         self._clock = clock or SystemClock()
         self._mailbox = messages.Mailbox()
@@ -93,13 +93,13 @@ class Session:
         self._chunks: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
         self._recording = RecordingThread(saver, lambda: output.is_silent) if saver else None
         self._sent = threading.Event()
+        self._fetcher = Fetcher(
+            settings.limits, self._clock, self._observers, on_sent=self._sent.set
+        )
         self._source = SourceThread(
+            self._fetcher,
             self._chunks,
-            settings.limits,
-            self._clock,
-            self._observers,
             self._mailbox,
-            on_sent=self._sent.set,
             on_bytes=self._recording.raw if self._recording else None,
         )
         self._renderer = Renderer(
@@ -221,7 +221,7 @@ class Session:
         if self._error is None:
             self._error = failed.error
             self._observers.notify(events.Failed(self._clock.now(), failed.error))
-        self._source.cancel()
+        self._fetcher.cancel()
         self._sent.set()
         if failed.fatal:
             self._renderer.abort()
@@ -244,7 +244,7 @@ class Session:
         self._observers.notify(events.Progressed(self._clock.now(), snapshot))
 
     def _stop_threads(self) -> None:
-        self._source.cancel()
+        self._fetcher.cancel()
         self._chunks.close()
         self._sent.set()
         is_cancelled = self.state is State.CANCELLED
