@@ -6,42 +6,35 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from voicecli.errors import SourceTimeout, VoiceError
-from voicecli.session.fetcher import Fetcher
 from voicecli.session.messages import FirstBytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from voicecli.clock import Clock
     from voicecli.session.channel import Channel
-    from voicecli.session.fetcher import FetchLimits, Item
+    from voicecli.session.fetcher import Fetcher, Item
     from voicecli.session.messages import Mailbox
     from voicecli.sources.base import Source
-    from voicecli.telemetry.observers import Observers
 
 
 class SourceThread:
     """Passes on what a `Fetcher` yields, through a bounded `Channel`.
 
-    `run` belongs to the source thread; the session's thread calls `check_deadline` and
-    `cancel`. The mailbox gets the first bytes, and failures before the channel ends, so
-    that no failure looks like the end. ``on_bytes`` gets all bytes; ``on_sent`` is as
-    for `Fetcher`.
+    `run` belongs to the source thread, `check_deadline` to the session's. The mailbox
+    gets the first bytes, and failures before the channel ends, so that no failure looks
+    like the end. ``on_bytes`` gets all bytes.
     """
 
     def __init__(
         self,
+        fetcher: Fetcher,
         chunks: Channel[Item],
-        limits: FetchLimits,
-        clock: Clock,
-        observers: Observers,
         mailbox: Mailbox,
         *,
-        on_sent: Callable[[], None],
         on_bytes: Callable[[bytes], None] | None = None,
     ) -> None:
+        self._fetcher = fetcher
         self._chunks = chunks
-        self._fetcher = Fetcher(limits, clock, observers, on_sent=on_sent)
         self._mailbox = mailbox
         self._on_bytes = on_bytes
         self._has_bytes = False
@@ -80,7 +73,3 @@ class SourceThread:
             self._chunks.end()
             self._fetcher.cancel()
             return None
-
-    def cancel(self) -> None:
-        """Stop soon; any thread, idempotent."""
-        self._fetcher.cancel()
