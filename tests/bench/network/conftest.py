@@ -1,0 +1,25 @@
+"""A proxy that does not slow anything, and a client connected to it."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.bench.network.raw_http import TIMEOUT_S
+from voicecli.bench.network.profiles import Network
+from voicecli.bench.network.proxy import ShapingProxy
+
+
+@pytest.fixture(scope="module")
+def proxy():
+    with ShapingProxy(Network("x")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(proxy, caplog):
+    port = int(proxy.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
+        yield connection
+    assert not caplog.get_records("call"), "no internal errors"
