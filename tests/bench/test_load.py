@@ -280,7 +280,7 @@ def test_a_refusal_is_reported_and_not_raised(env):
 
 
 @pytest.mark.parametrize(
-    ("host", "said"),
+    ("host", "message"),
     [
         (None, "--host"),
         ("builtin", "--host"),
@@ -288,8 +288,8 @@ def test_a_refusal_is_reported_and_not_raised(env):
         ("https://api.openai.com/v1", "key"),
     ],
 )
-def test_a_missing_server_or_key_is_a_configuration_error(host, said, env):
-    with pytest.raises(ConfigError, match=said):
+def test_a_missing_server_or_key_is_a_configuration_error(host, message, env):
+    with pytest.raises(ConfigError, match=message):
         Listener(host, Reports(), env=env)
 
 

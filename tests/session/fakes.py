@@ -1,7 +1,7 @@
 """Sources, sinks, clocks and watchers that do what a test says, when it says so.
 
 Sessions run on real threads, so nothing here sleeps or relies on an order that
-threads happen to take: whoever must come second waits for whoever must come first.
+threads happen to take: what must come second waits for what must come first.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        with contextlib.suppress(ConnectionError):  # the client may have heard enough
+        with contextlib.suppress(ConnectionError):  # the client may have stopped
             self.wfile.write(body)
 
 
@@ -200,8 +200,8 @@ def test_other_hosts_go_through_the_proxy(monkeypatch):
 
 @pytest.mark.parametrize("status", [200, 401])
 def test_an_echoed_key_is_hidden(status):
-    said = {"/": (status, {"X-Echo": "Bearer sk-0123456789"}, b"bad key sk-0123456789")}
-    with serving(said) as server:
+    answers = {"/": (status, {"X-Echo": "Bearer sk-0123456789"}, b"bad key sk-0123456789")}
+    with serving(answers) as server:
         answer = get(f"{server.url}/", "sk-0123456789", timeout_s=20)
     assert answer.body == b"bad key (the key)"
     assert answer.headers["x-echo"] == "Bearer (the key)"

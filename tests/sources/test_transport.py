@@ -167,9 +167,9 @@ class TestProxyOfTheEnvironment:
 class TestGivenProxy:
     """What `voicecli bench --network` needs; the proxy itself is tested in tests/bench."""
 
-    @pytest.mark.parametrize("said", [{}, {"HTTP_PROXY": "http://127.0.0.1:1"}, {"NO_PROXY": "*"}])
-    def test_it_overrides_the_environment(self, server, monkeypatch, said):
-        for name, value in said.items():
+    @pytest.mark.parametrize("env", [{}, {"HTTP_PROXY": "http://127.0.0.1:1"}, {"NO_PROXY": "*"}])
+    def test_it_overrides_the_environment(self, server, monkeypatch, env):
+        for name, value in env.items():
             monkeypatch.setenv(name, value)
         limits = {"proxy": server.url.removesuffix("/v1")}
         for host in ("127.0.0.1:9", "localhost:9", "speech.example"):
