@@ -9,6 +9,7 @@ without its last chunk); events have an error event.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,8 @@ class SpeechEndpoint:
         except TimeoutError:
             response.record.notes.append(f"client read nothing for {STALL_TIMEOUT_S:g} s")
         finally:
-            sentences.close()
+            with suppress(ValueError):  # after a cut at shutdown, its thread may still run
+                sentences.close()
 
     async def _send_sentences(
         self, sentences: Iterator[Iterator[Encoded]], response: _AudioResponse
