@@ -288,7 +288,8 @@ def test_audio_that_cannot_be_encoded_is_a_save_error(tmp_path):
     saver.pcm(pcm(10, rate_hz=500))
     report = saver.finish()
     assert report.saved == []
-    assert "a.mp3: cannot encode samples at 500 Hz" in report.error.message
+    assert "a.mp3: " in report.error.message
+    assert "500 Hz" in report.error.message
     assert report.error.remedy
     assert files(tmp_path) == []
 
