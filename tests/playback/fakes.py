@@ -1,10 +1,10 @@
-"""A PortAudio of our own: streams that take frames by a virtual clock, and what they let hear.
+"""A fake PortAudio: streams that take frames by a virtual clock, and record what is heard.
 
 `FakePortAudio` stands where the ``sounddevice`` module does. Its streams behave
 as measured on ALSA: the device's buffer is 1.25 × latency, a blocking write
 waits for room, ``stop`` after blocking writes drops what the device still
 holds, the callback asks ``latency`` ahead, block by block or in bursts. Every
-frame that a listener would hear is kept with its time, apart from any ledger of
+frame that a listener would hear is kept with its time, apart from any count of
 ours: `Recording` is what the sinks' reports are held against.
 """
 
@@ -248,7 +248,7 @@ class WritingStream(_Stream):
                 self.clock.wait(self._alone, None)
         self._hiccup()
         too_much = self._held() + frames - self.capacity
-        if too_much > 0:  # room comes in whole periods
+        if too_much > 0:  # room comes in wgap periods
             periods = -(-too_much // self.period)
             at = self.clock.now() + periods * self.period / self.real_rate_hz
             self.clock.sleep_until(at)
@@ -291,7 +291,7 @@ class Recording:
 
     @property
     def gaps(self):
-        """(frames before it, seconds) of every hole in the sound."""
+        """(frames before it, seconds) of every gap in the sound."""
         steps = np.diff(self.times) - 1 / self.rate_hz
         return [(int(i) + 1, float(steps[i])) for i in np.flatnonzero(steps > 0.5 / self.rate_hz)]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from weakref import WeakSet
 
 import pytest
 
@@ -35,6 +36,7 @@ class Known:
 def portaudio(monkeypatch, clock):
     fake = FakePortAudio(clock, [Device("first"), Device("second")], default=1)
     monkeypatch.setattr(device_module, "_portaudio", lambda: fake)
+    monkeypatch.setattr(device_module, "_streams", WeakSet())  # without those of other tests
     return fake
 
 

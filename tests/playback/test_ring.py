@@ -59,12 +59,12 @@ RingAgainstDeque.TestCase.settings = settings(max_examples=60, stateful_step_cou
 test_ring_does_what_a_deque_does = RingAgainstDeque.TestCase
 
 
-def test_ring_that_holds_nothing_is_refused():
+def test_an_empty_capacity_is_an_error():
     with pytest.raises(ValueError, match="at least one frame"):
         Ring(0, MONO)
 
 
-def test_reader_gets_a_copy():
+def test_the_reader_gets_a_copy():
     ring = Ring(4, MONO)
     samples = ramp(4)
     ring.write(samples)
@@ -86,7 +86,7 @@ class _Watched(np.ndarray):
         return np.asarray(self)[key]
 
 
-def test_frames_are_copied_before_the_other_side_is_told():
+def test_frames_are_copied_before_the_counter_moves():
     ring = Ring(5, MONO)
     frames = ring._frames = ring._frames.view(_Watched)
     frames.ring, frames.seen = ring, []
@@ -100,7 +100,7 @@ def test_frames_are_copied_before_the_other_side_is_told():
     assert np.array_equal(out[:4], ramp(4, start=3))
 
 
-def test_writing_and_reading_at_once_loses_and_invents_nothing():
+def test_concurrent_writing_and_reading_keeps_every_frame():
     """Two real threads; a short switch interval makes them meet in the middle of things."""
     total, ring = 200_000, Ring(997, MONO)
     source = (np.arange(total) % 65_521 - 32_760).astype(np.int16)[:, None]
