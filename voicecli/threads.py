@@ -1,11 +1,12 @@
 """How code that needs a thread gets one without owning it.
 
 `voicecli.session.thread_group` starts all threads of a session and joins them. A
-stage that needs a thread is given a `Spawn`.
+stage that needs a thread is given a `Spawn`; without a session, `spawn_daemon`.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -24,3 +25,10 @@ class Spawn(Protocol):
 
     def __call__(self, work: Callable[[], None], name: str, /) -> Joinable:
         """Start the thread."""
+
+
+def spawn_daemon(work: Callable[[], None], name: str, /) -> Joinable:
+    """Start a daemon thread, which does not keep the interpreter from exiting."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
