@@ -166,6 +166,8 @@ class _Replay:
 class _BlockDecoder:
     """Returns stand-ins for the blocks of a trace without audio; see `StreamDecoder`."""
 
+    pending = False
+
     def __init__(self, trace: Trace) -> None:
         names = (line.format for line in trace.lines if isinstance(line, Recognised))
         onsets = (line.onset_ms for line in trace.lines if isinstance(line, Decoded))

@@ -105,21 +105,19 @@ class AutoDecoder(PushDecoder):
                 return
             decoder = self._make(self.name)
             data, self._sniffer.seen = self._sniffer.seen, b""
-        yield from decoder.feed(data)
-        if decoder.fault is not None:
-            raise decoder.fault
+        yield from _feed_all(decoder, data)
 
     def _finish(self) -> Iterator[Pcm]:
         decoder = self._decoder
         if decoder is None:
             self.name = self._sniffer.finish()
             decoder = self._make(self.name)
-            yield from decoder.feed(self._sniffer.seen)
+            yield from _feed_all(decoder, self._sniffer.seen)
         yield from decoder.flush()
+        while decoder.pending:
+            yield from decoder.flush()
         if self.format is None:
             raise BadResponse(f"received a {self.name} stream without audio")
-        if decoder.fault is not None:
-            raise decoder.fault
 
     def _make(self, name: str) -> Decoder:
         """Make the decoder and keep it."""
@@ -136,3 +134,9 @@ class AutoDecoder(PushDecoder):
         if claim.is_big_endian:
             raise UnsupportedFormat("big-endian PCM is not supported, only little-endian")
         return claim.rate_hz or self._rate_hz, claim.channels or self._channels
+
+
+def _feed_all(decoder: Decoder, data: bytes) -> Iterator[Pcm]:
+    yield from decoder.feed(data)
+    while decoder.pending:
+        yield from decoder.feed(b"")
