@@ -9,7 +9,7 @@ import os
 import pytest
 
 from tests.server.asgi_client import get, post, run
-from voicecli.server import app, listen, parent_watch, speech
+from voicecli.server import app, listen, memory, parent_watch, speech
 from voicecli.server.fault_injection import FaultPlan
 
 SERVE = ("serve", "--port", "0")
@@ -31,6 +31,7 @@ def serve(cli, monkeypatch):
         return cli.run(*SERVE, *arguments), given
 
     monkeypatch.setattr(listen, "serve", fake_serve)
+    monkeypatch.setattr(memory, "limit_heaps", lambda: None)  # of this process
     yield run_command
     gc.unfreeze()
 

@@ -233,11 +233,12 @@ def _serve(
     json_: bool,
     quiet: bool,
 ) -> bool:
-    from voicecli.server import catalogue, listen, speech  # noqa: PLC0415  starlette, numpy
+    from voicecli.server import catalogue, listen, memory, speech  # noqa: PLC0415  numpy
     from voicecli.server.app import make_app  # noqa: PLC0415
     from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415
     from voicecli.sources.voicenames import DEFAULT_VOICE  # noqa: PLC0415
 
+    memory.limit_heaps()
     installed = catalogue.installed(strict=strict)
     voices = VoiceCache()
     if warm_up:
