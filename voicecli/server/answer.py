@@ -42,7 +42,7 @@ BODY_TIMEOUT_S = 30.0
 """How long a client may take to send the request body."""
 
 STALL_TIMEOUT_S = 60.0
-"""How long a client may leave the response unread: it occupies one of few slots."""
+"""How long a client may leave the response unread: few requests can be open at once."""
 
 
 class SpeechEndpoint:
@@ -74,7 +74,7 @@ class SpeechEndpoint:
         """Answer one request.
 
         Raises:
-            ApiError: the request is invalid, or every slot is busy.
+            ApiError: the request is invalid, or too many are open.
         """
         try:
             body = parse(self._model, await _read_body(Request(scope, receive)))
