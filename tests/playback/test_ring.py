@@ -49,7 +49,6 @@ class RingAgainstDeque(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "ring"))
     @invariant()
     def counters_agree(self):
-        assert self.ring.capacity == self.capacity
         assert self.ring.written == self.written
         assert self.ring.read == self.read
         assert self.ring.readable == len(self.model)

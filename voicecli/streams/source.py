@@ -22,6 +22,7 @@ from voicecli.streams.scheduling import shared_executor
 from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
+    import threading
     from types import TracebackType
     from typing import Self
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.streams.frame import FrameLike
-    from voicecli.threads import Joinable, Spawn
+    from voicecli.threads import Spawn
 
 OnFull = Literal["wait", "drop_oldest", "drop_newest"]
 """What to do with a frame that does not fit; see `AudioSource`."""
@@ -120,7 +121,7 @@ class AudioSource:
         lead_s = min(lead_ms, queue_size_ms) / 1000
         self._player = Player(sink, format, lead_s, self._clock)
         self._spawn = spawn
-        self._thread: Joinable | None = None
+        self._thread: threading.Thread | None = None
         self._closed = False
         self._order = asyncio.Lock()
         self._wake = asyncio.Event()
