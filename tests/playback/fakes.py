@@ -1,6 +1,6 @@
 """A fake PortAudio: streams that take frames by a virtual clock, and record what is heard.
 
-`FakePortAudio` stands where the ``sounddevice`` module does. Its streams behave
+`FakePortAudio` replaces the ``sounddevice`` module. Its streams behave
 as measured on ALSA: the device's buffer is 1.25 × latency, a blocking write
 waits for room, ``stop`` after blocking writes drops what the device still
 holds, the callback asks ``latency`` ahead, block by block or in bursts. Every
@@ -43,7 +43,7 @@ class Device:
     dies_at_s: float | None = None  # from then on takes nothing
     breaks_at_s: float | None = None  # from then on fails
     late_blocks: dict[int, float] = field(default_factory=dict)  # callback: xrun before block n
-    hiccup: tuple[float, float] | None = None  # writes: from then on, for so long, takes nothing
+    hiccup: tuple[float, float] | None = None  # writes: (time, seconds) in which it takes nothing
 
 
 class FakePortAudio:

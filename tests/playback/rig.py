@@ -55,8 +55,8 @@ class Rig:
             self.sink = self.maker(device, FORMAT, policy, self.clock, *spawn, **settings)
         return self.sink
 
-    def say(self, *pieces, deadline_s=60.0):
-        """Play pieces of samples, with pauses of so many seconds between, to the end."""
+    def play(self, *pieces, deadline_s=60.0):
+        """Play pieces of samples, with pauses in seconds between them, to the end."""
         self.sink.start()
         for piece in pieces:
             if isinstance(piece, float):

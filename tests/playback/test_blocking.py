@@ -181,10 +181,10 @@ def test_a_stream_with_a_stuck_writer_is_not_closed(make, clock):
 def test_bugs_are_not_device_errors(make, clock, monkeypatch):
     sink, stream = make()
 
-    def defect(_):
+    def raise_bug(_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(stream, "write", defect)
+    monkeypatch.setattr(stream, "write", raise_bug)
     sink.start()
     sink.write(seconds(0.5))
     clock.sleep(0.1)

@@ -155,7 +155,7 @@ def test_levels_are_sampled_until_the_end_of_input():
 def test_the_timeline_follows_the_device():
     rig = Rig()
     rig.arrive(20)
-    rig.put(1.0, held=25)  # within the grain
+    rig.put(1.0, held=25)  # within the tolerance
     assert rig.timeline.ends_at == pytest.approx(1.02)
     rig.arrive(20)
     rig.put(1.01, held=60)

@@ -46,10 +46,10 @@ def test_the_stream_is_started_once_there_are_frames(make):
     sink, stream = make()
     sink.start()
     assert stream.calls == []
-    first_gulp_s = 1.25 * CALLBACK_LATENCY_S  # the policy's 0.1 would be content before
-    sink.write(seconds(first_gulp_s - 0.001))
+    taken_s = 1.25 * CALLBACK_LATENCY_S  # the policy's threshold of 0.1 is lower
+    sink.write(seconds(taken_s - 0.001))
     assert stream.calls == []
-    sink.write(seconds(0.001, start_s=first_gulp_s - 0.001))
+    sink.write(seconds(0.001, start_s=taken_s - 0.001))
     assert stream.calls == ["start"]
 
 

@@ -210,7 +210,7 @@ def test_frames_that_arrive_with_the_end_during_a_block_are_played():
     assert player.play(10) == [1, 2, 3, 4, 5, 0, 0, 0, 0, 0]
     assert not player.renderer.finished
     assert player.play(10) == list(range(6, 16))
-    assert player.renderer.underruns == [Underrun(0.005, 0.005)]  # heard, so told
+    assert player.renderer.underruns == [Underrun(0.005, 0.005)]  # heard, so counted
 
 
 def test_levels_are_sampled_between_first_sound_and_end_of_input():

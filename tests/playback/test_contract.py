@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("_portaudio_in_place")
 def test_everything_is_heard_once_and_in_order(rig, clock):
     sink = rig.make()
     began_at = clock.now()
-    rig.say(*(seconds(0.37, start_s=0.37 * i) for i in range(5)))
+    rig.play(*(seconds(0.37, start_s=0.37 * i) for i in range(5)))
     report = rig.check_all_heard(seconds(1.85))
     assert report.underruns == ()
     assert report.device_underflows == 0
@@ -33,7 +33,7 @@ def test_everything_is_heard_once_and_in_order(rig, clock):
 
 def test_closing_after_the_drain_cuts_nothing(rig):
     sink = rig.make()
-    rig.say(seconds(0.5))
+    rig.play(seconds(0.5))
     sink.close()
     sink.close()
     rig.check_all_heard(seconds(0.5))
@@ -43,7 +43,7 @@ def test_closing_after_the_drain_cuts_nothing(rig):
 
 def test_a_clip_shorter_than_the_threshold_is_heard(rig):
     rig.make(BufferPolicy.fixed(5.0))
-    rig.say(seconds(0.04))
+    rig.play(seconds(0.04))
     report = rig.check_all_heard(seconds(0.04))
     assert report.underruns == ()
 
@@ -51,7 +51,7 @@ def test_a_clip_shorter_than_the_threshold_is_heard(rig):
 def test_without_frames_nothing_is_heard(rig, clock):
     sink = rig.make()
     began_at = clock.now()
-    rig.say(deadline_s=1.0)
+    rig.play(deadline_s=1.0)
     assert clock.now() - began_at <= rig.slack_s + 0.1
     report = rig.check()
     assert (report.first_sound_at, report.last_sound_at, report.heard_frames) == (None, None, 0)
@@ -63,7 +63,7 @@ def test_without_frames_nothing_is_heard(rig, clock):
 def test_sound_waits_for_the_threshold(rig, clock):
     rig.make(BufferPolicy.fixed(0.8))
     began_at = clock.now()
-    rig.say(*(x for i in range(10) for x in (seconds(0.1, start_s=i / 10), 0.1)))
+    rig.play(*(x for i in range(10) for x in (seconds(0.1, start_s=i / 10), 0.1)))
     report = rig.check_all_heard(seconds(1.0))
     assert report.underruns == ()
     # Eight pieces at 0.1 s intervals: the last of them comes after 0.7 s.
@@ -74,14 +74,14 @@ def test_sound_waits_for_the_threshold(rig, clock):
 def test_end_of_input_ends_the_wait(rig, clock):
     rig.make(LEARNED)
     began_at = clock.now()
-    rig.say(seconds(0.5), 0.1)
+    rig.play(seconds(0.5), 0.1)
     report = rig.check_all_heard(seconds(0.5))
     assert 0.1 <= report.first_sound_at - began_at <= 0.1 + rig.slack_s
 
 
 def test_without_a_threshold_sound_starts_with_the_first_frame(rig):
     rig.make(BufferPolicy.fixed(0.0), preroll_s=0.2)
-    rig.say(1.0, seconds(0.5))
+    rig.play(1.0, seconds(0.5))
     assert rig.check_all_heard(seconds(0.5)).underruns == ()
 
 
@@ -95,7 +95,7 @@ def test_positions_never_go_back(rig, clock):
         clock.after(0.003, look)
 
     look()
-    rig.say(seconds(0.5), 1.0, seconds(0.5, start_s=0.5), 0.52, seconds(0.2, start_s=1.0))
+    rig.play(seconds(0.5), 1.0, seconds(0.5, start_s=0.5), 0.52, seconds(0.2, start_s=1.0))
     assert len(rig.check_all_heard(seconds(1.2)).underruns) >= 1
     assert positions == sorted(positions)
     assert positions[0] == 0
@@ -115,8 +115,8 @@ def test_the_position_is_what_was_heard(rig, clock):
         clock.after(0.0017, look)
 
     look()
-    crumbs = ((seconds(0.02, start_s=0.5 + 0.02 * i), 0.023) for i in range(9))
-    rig.say(seconds(0.5), 0.7, *(step for crumb in crumbs for step in crumb))
+    pieces = ((seconds(0.02, start_s=0.5 + 0.02 * i), 0.023) for i in range(9))
+    rig.play(seconds(0.5), 0.7, *(step for piece in pieces for step in piece))
     times = rig.stream.recording().times
     for at, position in looks:
         assert position == pytest.approx(np.searchsorted(times, at), abs=1)
@@ -137,7 +137,7 @@ def test_a_full_buffer_blocks_the_producer(rig, clock):
 
 def test_a_threshold_above_the_usual_capacity_is_reached(rig):
     rig.make(BufferPolicy.fixed(CAPACITY_S + 5))
-    rig.say(*(seconds(1.0, start_s=second) for second in range(int(CAPACITY_S) + 10)))
+    rig.play(*(seconds(1.0, start_s=second) for second in range(int(CAPACITY_S) + 10)))
     rig.check_all_heard(seconds(CAPACITY_S + 10))
 
 
@@ -156,7 +156,7 @@ def test_drain_is_bounded(rig, clock):
 def test_a_preroll_is_silence_before_the_sound(rig, clock):
     sink = rig.make(preroll_s=0.5)
     began_at = clock.now()
-    rig.say(seconds(0.3))
+    rig.play(seconds(0.3))
     report = rig.check_all_heard(seconds(0.3))
     assert 0.5 - FRAME_S <= report.first_sound_at - began_at <= 0.5 + rig.slack_s
     assert report.underruns == ()
@@ -196,7 +196,7 @@ def test_the_report_agrees_with_what_was_heard(kind, arrivals, policy, preroll_s
         for pause_s, frames in arrivals:
             script += [pause_s, seconds(frames / RATE_HZ, start_s=written / RATE_HZ)]
             written += frames
-        rig.say(*script)
+        rig.play(*script)
         rig.check_all_heard(seconds(written / RATE_HZ))
         rig.sink.close()
         rig.check_all_heard(seconds(written / RATE_HZ))

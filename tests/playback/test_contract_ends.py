@@ -145,7 +145,7 @@ def test_a_device_that_refuses_to_start_is_an_error(kind, clock):
     rig = Rig(kind, clock, refuses_to_start=True)
     sink = rig.make()
     with pytest.raises(DeviceError, match=r"failed: Error starting stream: .*error$"):
-        rig.say(seconds(1.0))
+        rig.play(seconds(1.0))
     sink.abort()
     sink.close()
     assert sink.report().heard_frames == 0

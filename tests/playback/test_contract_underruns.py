@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("_portaudio_in_place")
 def test_a_learned_wait_ends_without_another_arrival(rig, clock):
     rig.make(LEARNED)
     began_at = clock.now()
-    rig.say(seconds(1.0), WAIT_S + 0.4, seconds(1.0, start_s=1.0))
+    rig.play(seconds(1.0), WAIT_S + 0.4, seconds(1.0, start_s=1.0))
     report = rig.check_all_heard(seconds(2.0))
     assert report.underruns == ()
     assert report.arrived_at == began_at
@@ -25,7 +25,7 @@ def test_a_learned_wait_ends_without_another_arrival(rig, clock):
 def test_a_piece_that_is_a_little_late_makes_one_clean_pause(rig, clock):
     rig.make(TRUSTING)
     late_s = 0.51 if rig.kind == "null" else 0.62
-    rig.say(seconds(0.5), late_s, seconds(1.0, start_s=0.5), 0.5, seconds(1.0, start_s=1.5))
+    rig.play(seconds(0.5), late_s, seconds(1.0, start_s=0.5), 0.5, seconds(1.0, start_s=1.5))
     report = rig.check_all_heard(seconds(2.5))
     assert len(report.underruns) == 1
     assert report.underruns[0].silence_s >= TRUSTING.pause_s - FRAME_S
@@ -33,7 +33,7 @@ def test_a_piece_that_is_a_little_late_makes_one_clean_pause(rig, clock):
 
 def test_end_of_input_ends_a_pause(rig):
     rig.make(TRUSTING)
-    rig.say(seconds(0.5), 1.3, seconds(0.1, start_s=0.5))
+    rig.play(seconds(0.5), 1.3, seconds(0.1, start_s=0.5))
     (gap,) = rig.check_all_heard(seconds(0.6)).underruns
     assert gap.silence_s == pytest.approx(0.8, abs=rig.slack_s)
 
@@ -43,7 +43,7 @@ def test_each_pause_refills_more(rig):
     script = [seconds(0.2)]
     for i in range(20):
         script += [0.25, seconds(0.2, start_s=0.2 + 0.2 * i)]
-    rig.say(*script)
+    rig.play(*script)
     report = rig.check_all_heard(seconds(4.2))
     assert 1 <= len(report.underruns) <= 3
 
@@ -66,7 +66,7 @@ def test_silence_before_and_after_the_sound_is_not_an_underrun(rig, clock):
 def test_an_end_that_is_reported_late_is_not_an_underrun(rig, clock):
     rig.make()
     started_at = clock.now()
-    rig.say(seconds(0.5), 2.0)
+    rig.play(seconds(0.5), 2.0)
     report = rig.check_all_heard(seconds(0.5))
     assert report.underruns == ()
     assert report.last_sound_at - started_at <= 0.5 + rig.slack_s
@@ -97,5 +97,5 @@ def test_a_stall_is_one_underrun(rig, clock):
 
 def test_a_stall_shorter_than_the_buffer_is_not_heard(rig):
     rig.make()
-    rig.say(seconds(1.0), 0.6, seconds(1.0, start_s=1.0))
+    rig.play(seconds(1.0), 0.6, seconds(1.0, start_s=1.0))
     assert rig.check_all_heard(seconds(2.0)).underruns == ()

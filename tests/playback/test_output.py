@@ -73,7 +73,7 @@ def test_pcm_at_a_rate_that_the_device_refuses_goes_through_the_callback(portaud
     assert sink.format == AudioFormat(48_000, 1)
 
 
-def test_opening_prepares_if_nobody_has(portaudio, open_sink):
+def test_opening_prepares_if_need_be(portaudio, open_sink):
     sink = open_sink(make(device="first"), is_pcm=False)
     assert portaudio.streams[0].device.name == "first"
     sink.close()
@@ -159,7 +159,7 @@ def test_a_sound_system_that_does_not_answer_is_an_error(portaudio, open_sink, m
     preparer.join()
 
 
-def test_a_bug_in_preparing_leaves_nobody_waiting(portaudio, open_sink, monkeypatch):
+def test_a_bug_in_preparing_blocks_nothing(portaudio, open_sink, monkeypatch):
     output = make()
     with monkeypatch.context() as patch:
         patch.setattr(device_module, "find_output_device", lambda _: 1 / 0)

@@ -93,7 +93,7 @@ def test_frames_are_copied_before_the_counter_moves():
     ring.write(ramp(3))
     ring.read_into(out[:3])
     assert frames.seen == [0, 0]
-    ring.write(ramp(4, start=3))  # round the corner: two copies, told once
+    ring.write(ramp(4, start=3))  # wraps around: two copies, one change of the counter
     ring.read_into(out[:4])
     assert frames.seen == [0, 0, 3, 3, 3, 3]
     assert np.array_equal(out[:4], ramp(4, start=3))

@@ -121,7 +121,7 @@ def test_device_that_differs_from_the_books_is_followed(off_ms):
 
 
 @pytest.mark.parametrize("off_ms", [-40, 0, 40])
-def test_grain_of_what_devices_tell_is_left_alone(off_ms):
+def test_small_differences_are_ignored(off_ms):
     timeline = Timeline(RATE_HZ)
     timeline.push(500, 1.0)
     timeline.correct(400 + off_ms, 1.1, tolerance_s=0.05)

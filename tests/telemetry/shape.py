@@ -23,7 +23,7 @@ ADDED = {
 
 
 def check_shape(metrics):
-    """The keys of schema 1, every nested one, and nothing that is no JSON."""
+    """Check that the keys are those of schema 1, and the values are JSON."""
     assert set(metrics) == DESIGNED | ADDED
     underruns = metrics["underruns"]
     assert set(underruns) == {"network", "sink", "device"}

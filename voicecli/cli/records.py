@@ -1,4 +1,4 @@
-"""What a run leaves behind: saved audio, event log and trace, and who reads its report."""
+"""What a run leaves behind: saved audio, event log, trace and report."""
 
 from __future__ import annotations
 

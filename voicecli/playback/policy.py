@@ -190,7 +190,7 @@ JITTER_S = 0.02
 
 
 def recent_quantile(values: Sequence[float], quantile: float, half_life: float) -> float:
-    """The quantile of values of which the last weigh most; 0 without any.
+    """Return a quantile of values of which the last weigh most; 0 without any.
 
     It is the least value that has at least ``quantile`` of all weight at or below it.
     """
@@ -206,11 +206,11 @@ def recent_quantile(values: Sequence[float], quantile: float, half_life: float) 
 
 
 class Gate:
-    """A policy at work for one sink.
+    """Applies a policy to one sink.
 
-    `arrived` is the producer's; ``thresholds`` is replaced in one step, and may
-    be read from any thread, the audio callback's included. ``released_at`` is set
-    by whoever feeds the device, when the first frame goes there.
+    The producer calls `arrived`. ``thresholds`` is replaced in one step and may be read
+    from any thread, including the audio callback. ``released_at`` is set by the thread
+    that feeds the device, when it takes the first frame.
     """
 
     __slots__ = ("_ahead_s", "_policy", "_progress", "released_at", "thresholds")

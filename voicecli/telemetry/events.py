@@ -121,7 +121,7 @@ class Waited(_Moment):
 
 @dataclass(frozen=True, slots=True)
 class Progressed(Event):
-    """How playback stands; reported about ten times a second [session]."""
+    """The state of playback; reported about ten times a second [session]."""
 
     at: float
     snapshot: SinkSnapshot
