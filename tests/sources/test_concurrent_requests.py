@@ -12,6 +12,9 @@ from tests.support.speech_server import FOREVER, Reply
 from voicecli.errors import NetworkError
 from voicecli.request import SpeechRequest
 from voicecli.sources.openai import OpenAISource
+from voicecli.sources.transport import Transport
+
+REQUEST = SpeechRequest("Hello.", "alloy", "tts-1", "pcm")
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -61,28 +64,35 @@ class TestCancel:
             assert not thread.is_alive()
         assert isinstance(seen[-1], NetworkError)
 
-    def test_nothing_is_sent_afterwards(self, server):
-        with source(server.url) as speech:
-            speech.cancel()
-            with pytest.raises(NetworkError):
-                speech.open()
-        assert server.requests == []
-
-    def test_does_nothing_to_a_source_that_was_read(self, server):
+    @pytest.mark.parametrize("requests", [0, 1], ids=["new connection", "kept connection"])
+    def test_nothing_is_sent_afterwards(self, server, requests):
         with client(server.url) as made:
-            request = SpeechRequest("Hello.", "alloy", "tts-1", "pcm")
-            first, second = OpenAISource(made, request), OpenAISource(made, request)
+            for _ in range(requests):
+                with OpenAISource(made, REQUEST).open() as response:
+                    assert b"".join(response) == AUDIO
+            cancelled = OpenAISource(made, REQUEST)
+            cancelled.cancel()
+            with pytest.raises(NetworkError):
+                cancelled.open()
+        assert len(server.requests) == requests
+
+    def test_does_not_touch_the_connection_of_a_later_request(self, server, monkeypatch):
+        with client(server.url) as made:
+            first, second = OpenAISource(made, REQUEST), OpenAISource(made, REQUEST)
             with first.open() as response:
                 assert b"".join(response) == AUDIO
+            interrupted = []
+            monkeypatch.setattr(Transport, "interrupt", lambda self: interrupted.append(self))
             with second.open() as response:
                 first.cancel()
                 assert b"".join(response) == AUDIO
+                assert interrupted == []
+                second.cancel()
+                assert len(interrupted) == 1
 
 
 class TestSeveralRequests:
     """Of one client, at once."""
-
-    REQUEST = SpeechRequest("Hello.", "alloy", "tts-1", "pcm")
 
     def test_cancelling_one_leaves_the_other_whole_and_a_third_reuses_its_connection(self, server):
         server.queued.extend([
@@ -90,7 +100,7 @@ class TestSeveralRequests:
             Reply(body=AUDIO, ttfb_s=0.05),
         ])  # fmt: skip
         with client(server.url) as made:
-            cancelled, whole = OpenAISource(made, self.REQUEST), OpenAISource(made, self.REQUEST)
+            cancelled, whole = OpenAISource(made, REQUEST), OpenAISource(made, REQUEST)
             stalled, seen = read_in_background(cancelled)
             wait_until(lambda: server.speech_requests)
             with whole.open() as response:
@@ -102,14 +112,14 @@ class TestSeveralRequests:
                 received += chunks
             assert b"".join(received) == AUDIO
             notes = Notes()
-            with OpenAISource(made, self.REQUEST).open(notes) as response:
+            with OpenAISource(made, REQUEST).open(notes) as response:
                 assert b"".join(response) == AUDIO
         assert notes.events == ["sent"], "no new connection"
 
     def test_many_at_once_are_all_whole(self, server):
         server.reply = Reply(body=AUDIO, ttfb_s=0.05, chunk_bytes=1001)
         with client(server.url) as made:
-            sources = [OpenAISource(made, self.REQUEST) for _ in range(8)]
+            sources = [OpenAISource(made, REQUEST) for _ in range(8)]
             threads = [read_in_background(each) for each in sources]
             for thread, _ in threads:
                 thread.join(10)

@@ -119,6 +119,18 @@ def test_a_huge_answer_is_an_error(monkeypatch, coding):
         get(server.url + "/a", None, timeout_s=5)
 
 
+def test_an_endless_answer_is_an_error(monkeypatch):
+    monkeypatch.setattr(module, "MAX_BYTES", 100_000)
+
+    def talk(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(bytes(65536))
+
+    with listening(talk) as (address, _), pytest.raises(BadResponse, match="more than"):
+        get(f"http://{address}/", None, timeout_s=20)
+
+
 @pytest.mark.parametrize(
     "beginning",
     [b"", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\n\r\n"],
