@@ -82,7 +82,11 @@ class TestCancel:
             with first.open() as response:
                 assert b"".join(response) == AUDIO
             interrupted = []
-            monkeypatch.setattr(Transport, "interrupt", lambda self: interrupted.append(self))
+
+            def interrupt(transport):
+                interrupted.append(transport)
+
+            monkeypatch.setattr(Transport, "interrupt", interrupt)
             with second.open() as response:
                 first.cancel()
                 assert b"".join(response) == AUDIO
