@@ -84,7 +84,6 @@ class Rig:
     def check(self):
         """Check the report against what was heard, and return it."""
         report = self.sink.report()
-        assert report.rebuffers == len(report.underruns)
         if not self.can_be_heard:
             return report
         heard = self.stream.recording()

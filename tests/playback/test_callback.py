@@ -101,7 +101,7 @@ def test_underflows_of_the_device_are_counted(make, clock):
     sink, stream = make(late_blocks={7: 0.03, 20: 0.04})
     say(sink, clock, seconds(1.0))
     report = sink.report()
-    assert report.device_underflows == 2
+    assert len(report.underflows_at_s) == 2
     assert report.underruns == ()  # the ring had frames: no fault of the stream's
     assert report.heard_frames == RATE_HZ
     assert len(stream.recording().gaps) == 2

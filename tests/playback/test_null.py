@@ -38,7 +38,6 @@ def test_it_reports_what_a_perfect_device_would_do(sink, clock):
         last_sound_at=began_at + 1.75,
         heard_frames=RATE_HZ * 3 // 2,
         underruns=(Underrun(0.5, 0.25),),
-        rebuffers=1,
         start_buffered_s=0.5,
         min_buffered_s=0.0,
         mean_buffered_s=(0.5 + 0.0 + 0.5 + 0.25 + 0.75) / 5,

@@ -76,8 +76,6 @@ class SinkReport:
     last_sound_at: float | None = None
     heard_frames: int = 0
     underruns: tuple[Underrun, ...] = ()
-    device_underflows: int = 0
-    rebuffers: int = 0
     start_buffered_s: float | None = None
     min_buffered_s: float | None = None
     mean_buffered_s: float | None = None
@@ -97,7 +95,7 @@ class SinkReport:
         underruns: Sequence[Underrun],
         levels: BufferLevels,
         underflows_at_s: Sequence[float] = (),
-        gate: Gate | None = None,
+        gate: Gate,
     ) -> SinkReport:
         """Make the report as of ``now``, without sound that comes later.
 
@@ -110,15 +108,13 @@ class SinkReport:
             last_sound_at=None if ends_at is None else min(ends_at, now),
             heard_frames=heard_frames,
             underruns=tuple(underruns),
-            device_underflows=len(underflows_at_s),
-            rebuffers=len(underruns),
             start_buffered_s=levels.first_s,
             min_buffered_s=levels.least_s,
             mean_buffered_s=levels.mean_s,
-            arrived_at=gate.first_at if gate else None,
-            released_at=gate.released_at if gate else None,
+            arrived_at=gate.first_at,
+            released_at=gate.released_at,
             underflows_at_s=tuple(underflows_at_s),
-            needed_s=gate.needed_s if gate else None,
+            needed_s=gate.needed_s,
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.audio.onset import OnsetDetector
 from voicecli.playback.arrivals import Arrivals
+from voicecli.playback.base import SinkReport
 from voicecli.telemetry.events import (
     Answered,
     Connected,
@@ -29,7 +30,6 @@ from voicecli.telemetry.waterfall import waterfall
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat
     from voicecli.errors import VoiceError
-    from voicecli.playback.base import SinkReport
     from voicecli.telemetry.events import Event
 
 SCHEMA = "voicecli.metrics/1"
@@ -58,7 +58,7 @@ class Recorder:
         self._decode_s = 0.0
         self._onset = OnsetDetector()
         self._arrivals = Arrivals()
-        self._report: SinkReport | None = None
+        self._report = SinkReport()
         self._error: VoiceError | None = None
 
     def __call__(self, event: Event, /) -> None:  # noqa: C901, PLR0912  one case an event
@@ -99,7 +99,7 @@ class Recorder:
     @property
     def ttfa_ms(self) -> float | None:
         """Time to first audio, by the device's clock."""
-        return self._since_t0(self._report.first_sound_at if self._report else None)
+        return self._since_t0(self._report.first_sound_at)
 
     @property
     def audio_s(self) -> float:
@@ -157,7 +157,7 @@ class Recorder:
             "ttfa_audible_ms": audible,
             "leading_silence_ms": onset_ms,
             "waterfall_ms": waterfall(self._t0, self._times, self._report, onset_ms),
-            "playback_ms": self._since_t0(self._report.last_sound_at if self._report else None),
+            "playback_ms": self._since_t0(self._report.last_sound_at),
             "rtf": self._rtf(),
             "decode_ms": round(self._decode_s * 1e3, 1),
             "stop_ms": self._stop_ms(interrupted_at),
@@ -169,12 +169,12 @@ class Recorder:
         report, arrivals = self._report, self._arrivals
         return {
             "underruns": underruns(report, arrivals, self._received_at),
-            "rebuffers": report.rebuffers if report else 0,
+            "rebuffers": len(report.underruns),
             "needed_prebuffer_ms": milliseconds(arrivals.needed_prebuffer_s),
             "buffer": {
-                "start_ms": milliseconds(report.start_buffered_s if report else None),
-                "min_ms": milliseconds(report.min_buffered_s if report else None),
-                "mean_ms": milliseconds(report.mean_buffered_s if report else None),
+                "start_ms": milliseconds(report.start_buffered_s),
+                "min_ms": milliseconds(report.min_buffered_s),
+                "mean_ms": milliseconds(report.mean_buffered_s),
             },
         }
 
@@ -193,7 +193,7 @@ class Recorder:
         return round((last - self._t0) / self.audio_s, 4)
 
     def _stop_ms(self, interrupted_at: float | None) -> float | None:
-        if interrupted_at is None or self._report is None or self._report.last_sound_at is None:
+        if interrupted_at is None or self._report.last_sound_at is None:
             return None
         return milliseconds(max(0.0, self._report.last_sound_at - interrupted_at))
 

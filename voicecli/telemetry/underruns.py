@@ -38,11 +38,11 @@ def cause(gap: Underrun, arrivals: Arrivals, received_at: Sequence[float]) -> st
 
 
 def underruns(
-    report: SinkReport | None, arrivals: Arrivals, received_at: Sequence[float]
+    report: SinkReport, arrivals: Arrivals, received_at: Sequence[float]
 ) -> dict[str, Any]:
     """Return all gaps, counted in the three ways, as JSON has them."""
-    gaps = report.underruns if report else ()
-    implied = arrivals.starvation(report.first_sound_at if report else None)
+    gaps = report.underruns
+    implied = arrivals.starvation(report.first_sound_at)
     lengths_s = [length_s for _, length_s in implied]
     return {
         "network": {
@@ -59,10 +59,8 @@ def underruns(
             ],
         },
         "device": {
-            "count": report.device_underflows if report else 0,
-            "events": [
-                _event(at_s, None, MACHINE) for at_s in (report.underflows_at_s if report else ())
-            ],
+            "count": len(report.underflows_at_s),
+            "events": [_event(at_s, None, MACHINE) for at_s in report.underflows_at_s],
         },
     }
 
