@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import SourceTimeout, VoiceError
 from voicecli.session.retry import Retry, RetryPolicy
@@ -41,8 +41,7 @@ class StreamEnd:
 Item = StreamStart | bytes | StreamEnd
 
 
-@dataclass(frozen=True, slots=True)
-class FetchLimits:
+class FetchLimits(NamedTuple):
     """Limits on waiting, in seconds, and on retries. None means no limit.
 
     ``longest_wait_s`` is the longest Retry-After of a server that is waited for.
@@ -54,8 +53,7 @@ class FetchLimits:
     longest_wait_s: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Silence:
+class _Silence(NamedTuple):
     """A wait for bytes that is under way, in which attempt; ``is_first`` before any came."""
 
     source: Source
