@@ -199,13 +199,13 @@ def test_stop_ms_ends_with_the_sound(asked_at, silent_at, stop_ms):
     recorder(
         events.PlaybackEnded(12.0, SinkReport(first_sound_at=started, last_sound_at=silent_at))
     )
-    metrics = recorder.result(interrupted=asked_at is not None, interrupted_at=asked_at)
+    metrics = recorder.result(interrupted_at=asked_at)
     assert metrics["stop_ms"] == stop_ms
     assert metrics["ok"] is (asked_at is None)
 
 
 def test_stop_ms_needs_a_sink():
-    assert Recorder("run1").result(interrupted=True, interrupted_at=1.0)["stop_ms"] is None
+    assert Recorder("run1").result(interrupted_at=1.0)["stop_ms"] is None
 
 
 def test_an_error_has_its_exit_status():

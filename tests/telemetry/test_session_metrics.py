@@ -118,7 +118,6 @@ ENDINGS = {
 def test_every_ending_has_the_same_keys(ending):
     recorder, result = ENDINGS[ending]()
     metrics = recorder.result(
-        interrupted=result.interrupted_at is not None,
         interrupted_at=result.interrupted_at,
         spoken_s=result.spoken_s,
     )
@@ -129,9 +128,7 @@ def test_every_ending_has_the_same_keys(ending):
 
 def test_metrics_of_an_interrupted_run():
     recorder, result = stopped()
-    metrics = recorder.result(
-        interrupted=True, interrupted_at=result.interrupted_at, spoken_s=result.spoken_s
-    )
+    metrics = recorder.result(interrupted_at=result.interrupted_at, spoken_s=result.spoken_s)
     assert (metrics["audio_s"], metrics["spoken_s"]) == (2.0, 1.5)
     assert (metrics["playback_ms"], metrics["stop_ms"]) == (1500.0, 0.0)
     assert (metrics["generation_ms"], metrics["rtf"]) == (None, None)

@@ -87,7 +87,6 @@ class _Replay:
             self._interrupt()
         spoken_s = self._playback.conclude()
         metrics = self._recorder.result(
-            interrupted=trace.is_interrupted,
             interrupted_at=self._ends_at if trace.is_interrupted else None,
             spoken_s=spoken_s,
         )

@@ -116,13 +116,10 @@ class Recorder:
         return tuple(curve)
 
     def result(
-        self,
-        *,
-        interrupted: bool = False,
-        interrupted_at: float | None = None,
-        spoken_s: float = 0.0,
+        self, *, interrupted_at: float | None = None, spoken_s: float = 0.0
     ) -> dict[str, Any]:
         """Return the JSON object, without ``saved`` and other keys that the caller adds."""
+        interrupted = interrupted_at is not None
         times = {name: self._since_t0(at) for name, at in self._times.items()}
         keys = (
             "connected_ms",
