@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.session.fetcher import FetchLimits
 
@@ -14,21 +13,19 @@ if TYPE_CHECKING:
     from voicecli.telemetry.lifecycle import State
 
 
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
+class SessionSettings(NamedTuple):
     """How a session fetches and decodes.
 
     ``volume`` is a factor. ``expected_format`` is what will probably have to be
     decoded: its decoder is loaded while the server thinks.
     """
 
-    limits: FetchLimits = field(default_factory=FetchLimits)
+    limits: FetchLimits = FetchLimits()
     volume: float = 1.0
     expected_format: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionResult:
+class SessionResult(NamedTuple):
     """How a run ended.
 
     ``spoken_s`` is seconds of audio heard, or taken if nothing was to be heard;
