@@ -7,6 +7,7 @@ the server works.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ def preload(name: str) -> None:
         importlib.import_module("voicecli.codecs.libopus")
 
 
+@functools.cache
 def _decoder_class(name: str) -> Callable[..., Decoder]:
     if name not in CODECS:
         raise UnsupportedFormat(
