@@ -11,7 +11,7 @@ RATE_HZ = 1000  # a frame is a millisecond
 
 
 def slow_reference(pushes, delay_ms, preroll_ms):
-    """Play frame by frame, in wgap milliseconds: when each one is heard."""
+    """Play frame by frame, in whole milliseconds; return when each is heard."""
     heard, free_at = [], None
     if preroll_ms:
         free_at = pushes[0][0] + delay_ms + preroll_ms
