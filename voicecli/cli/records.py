@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Records(NamedTuple):
-    """What a run is to leave behind, as the flags have it.
+    """What a run is to leave behind, by its flags.
 
     ``debug_audio`` is a folder; "" means the platform's.
     """
