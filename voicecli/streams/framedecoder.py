@@ -158,7 +158,7 @@ class FrameDecoder:
 def join_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:
     """Join adjacent blocks of the same format.
 
-    Conversion and framing cost some 20 µs a block of any length, and a codec's
+    Conversion and framing cost about 20 µs a block of any length, and a codec's
     blocks can be as short as 20 ms.
     """
     for (rate_hz, _, _), group in groupby(blocks, _format_of):

@@ -38,7 +38,7 @@ _PREROLL_S = 0.01
 def open_device_sink(
     format: AudioFormat, device: str | None, policy: BufferPolicy, clock: Clock
 ) -> Sink:
-    """Open a sink on a sound device, not started; takes some 50 ms the first time.
+    """Open a sink on a sound device, not started; takes about 50 ms the first time.
 
     Args:
         format: wanted; the device's may differ.
