@@ -185,6 +185,21 @@ def test_after_an_error_the_devices_are_listed_anew(portaudio, open_sink):
     assert portaudio.calls == ["terminate", "initialize"] * 2
 
 
+@pytest.mark.parametrize("is_pcm", [True, False])
+def test_after_a_device_could_not_be_opened_the_devices_are_listed_anew(
+    portaudio, open_sink, is_pcm
+):
+    portaudio.devices[1].rates_hz = ()
+    output = make(optional=True)
+    open_sink(output, is_pcm=is_pcm)
+    assert output.no_device is not None
+    portaudio.devices[1].rates_hz = None
+    sink = open_sink(output, is_pcm=is_pcm)
+    assert portaudio.calls == ["terminate", "initialize"]
+    assert (output.no_device, sink.format) == (None, FORMAT)
+    sink.close()
+
+
 @pytest.mark.parametrize(("output", "kind"), [("null", NullSink), ("discard", DiscardSink)])
 def test_no_device_is_touched_if_none_is_wanted(monkeypatch, open_sink, output, kind):
     monkeypatch.delattr(device_module, "_portaudio")
