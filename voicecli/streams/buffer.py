@@ -51,8 +51,6 @@ class StreamBuffer(io.RawIOBase):
         """Return True."""
         return True
 
-    # The writer's end.
-
     def write(self, data: Buffer, /) -> int:
         """Append all of ``data``, waiting while the buffer is full; return its length.
 
@@ -105,8 +103,6 @@ class StreamBuffer(io.RawIOBase):
             self._ended = True
             self._changed.notify_all()
 
-    # The reader's end.
-
     def read(self, size: int | None = -1, /) -> bytes:
         """Read between one and ``size`` bytes, waiting for the first; b"" at the end.
 
@@ -121,7 +117,7 @@ class StreamBuffer(io.RawIOBase):
         return self.read()
 
     def readinto(self, target: Buffer, /) -> int:
-        """Read between one byte and ``len(target)`` into ``target``; 0 at the end."""
+        """Read between one byte and ``len(target)`` into ``target``; return 0 at the end."""
         view = memoryview(target).cast("B")
         data = self._take(len(view))
         view[: len(data)] = data
@@ -143,8 +139,6 @@ class StreamBuffer(io.RawIOBase):
             self._size -= len(taken)
             self._changed.notify_all()
             return taken
-
-    # Either end.
 
     def close(self) -> None:
         """Drop the contents: reads return b"", writes raise `StreamClosed`. Idempotent."""

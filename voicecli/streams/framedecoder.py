@@ -1,7 +1,7 @@
 """Bytes to `AudioFrame`: the pure core of the async decoder and of `decode_stream`.
 
-A frame is an `AudioFrame` here. Everything that decoding needs is imported with
-this module, so that the first stream of a process does not stall an event loop.
+All that decoding needs is imported with this module, so that the first stream of
+a process does not stall an event loop. A frame is an `AudioFrame` here.
 """
 
 from __future__ import annotations
@@ -182,11 +182,7 @@ def decode_stream(
 ) -> Iterator[AudioFrame]:
     """Decode an iterable of bytes, of any sizes, lazily and on the caller's thread.
 
-    Args:
-        chunks: the stream; pulled from only as frames are asked for.
-        sample_rate: as `FrameDecoder`.
-        num_channels: as `FrameDecoder`.
-        format: as `FrameDecoder`.
+    The settings are those of `FrameDecoder`.
 
     Raises:
         UnsupportedFormat: at once, if ``format`` names nothing; from the iteration,

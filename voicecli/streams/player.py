@@ -1,9 +1,7 @@
 """The queue of an `AudioSource`, and the thread that feeds its sink just in time.
 
-A sink plays whatever it was given, so the queue keeps everything but a short
-*lead*. What is queued can still be dropped or cleared; the lead bridges the time
-while the program does something else. The thread makes sure that a stalled event
-loop causes no gap.
+A sink plays whatever it was given, so the queue, which can be dropped or cleared,
+keeps everything but a short *lead*. The thread bridges stalls of the event loop.
 
 Lengths are counted, never timed: frames not heard yet are the frames handed over
 minus the sink's own ``position()``. So errors do not accumulate, however late a
@@ -74,7 +72,7 @@ class Player:
         self._changed = threading.Condition()  # guards the following
         self._queue: deque[Samples] = deque()
         self._queued = 0
-        self._accepted = 0
+        self.accepted = 0  # frames added so far
         self._sink_frames = 0  # handed to the sink, in its own frames
         self._fed_at = clock.now()
         self._release_due = False
@@ -84,11 +82,6 @@ class Player:
         self.finished = False
 
     # Any thread.
-
-    @property
-    def accepted(self) -> int:
-        """Frames added so far."""
-        return self._accepted
 
     @property
     def heard(self) -> int:
@@ -111,16 +104,16 @@ class Player:
         At least one while a `release` for them is pending.
         """
         with self._changed:
-            left = accepted - (self._accepted - self._queued - self._in_sink())
+            left = accepted - (self.accepted - self._queued - self._in_sink())
             # Frames added later push the rest out of the resampler.
-            return max(left, int(self._release_due and accepted == self._accepted))
+            return max(left, int(self._release_due and accepted == self.accepted))
 
     def add(self, samples: Samples) -> None:
         """Queue samples of shape (frames, channels)."""
         with self._changed:
             self._queue.append(samples)
             self._queued += len(samples)
-            self._accepted += len(samples)
+            self.accepted += len(samples)
             self._changed.notify_all()
 
     def drop_oldest(self) -> int:

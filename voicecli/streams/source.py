@@ -15,7 +15,7 @@ from voicecli.clock import SystemClock
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import BufferPolicy
 from voicecli.playback.stall import STUCK_S, StallDetector
-from voicecli.streams.base import StreamClosed
+from voicecli.streams.base import AsyncClosing, StreamClosed
 from voicecli.streams.frame import as_frame
 from voicecli.streams.player import Player, open_device_sink
 from voicecli.streams.scheduling import shared_executor
@@ -23,7 +23,6 @@ from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
     import threading
-    from types import TracebackType
     from typing import Self
 
     from voicecli.audio.pcm import Samples
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from voicecli.threads import Spawn
 
 OnFull = Literal["wait", "drop_oldest", "drop_newest"]
-"""What to do with a frame that does not fit; see `AudioSource`."""
 
 LEAD_MS = 200
 """Audio with the sink, including what a sound device takes ahead of need."""
@@ -45,13 +43,12 @@ UNQUEUED_MS = 200
 """What a sink may hold if the source queues nothing, so that nothing grows without bound."""
 
 CUSHION_MS = 60
-"""Three frames of 20 ms: the last of them starts the sound, and when it is 15 ms early, one
-that is 15 ms late still arrives 10 ms before it is needed."""
+"""Three frames of 20 ms: enough if each may come 15 ms early or late."""
 
 _MIN_SLEEP_S = 0.001
 
 
-class AudioSource:
+class AudioSource(AsyncClosing):
     """Plays frames on a sink in real time, through a queue of bounded length.
 
     ::
@@ -63,8 +60,7 @@ class AudioSource:
 
     The queue holds everything captured and not heard yet, by the clock of the
     device; never more than ``queue_size_ms``. A producer faster than real time is
-    slowed to the device's pace. One in real time is not; its jitter is added to the
-    latency at most once.
+    slowed to the device's pace; the jitter of one in real time adds to the latency once.
 
     All methods belong to one event loop's thread. A daemon thread feeds the sink,
     so a stall of the loop causes no gap while anything is queued.
@@ -78,11 +74,9 @@ class AudioSource:
             as fits and let `capture_frame` wait for the rest. ``drop_oldest``: drop
             queued frames. ``drop_newest``: drop the new one.
         sink: any sink of `voicecli.playback`, not started; the source starts and
-            closes it. The threshold of its policy is a cushion against the jitter
-            of a producer in real time. None plays silently, in real time and
-            without a threshold.
-        lead_ms: audio handed to the sink ahead of need. It can no longer be dropped
-            or cleared, and it bridges delays of the thread.
+            closes it. The threshold of its policy is a cushion against jitter. None
+            plays silently, in real time, without a threshold.
+        lead_ms: audio handed to the sink ahead of need, which can no longer be dropped.
         clock: the clock of the sink.
         spawn: starts the thread.
 
@@ -104,10 +98,9 @@ class AudioSource:
     ) -> None:
         if sample_rate < 1 or num_channels < 1:
             raise ValueError(f"impossible audio: {sample_rate} Hz, {num_channels} channels")
-        if queue_size_ms < 0 or lead_ms < 1:
-            raise ValueError("a queue cannot be shorter than 0 ms, nor its lead than 1 ms")
-        if on_full not in get_args(OnFull):
-            raise ValueError(f"on_full is one of {get_args(OnFull)}, not {on_full!r}")
+        if queue_size_ms < 0 or lead_ms < 1 or on_full not in get_args(OnFull):
+            settings = f"{queue_size_ms=}, {lead_ms=}, {on_full=}"
+            raise ValueError(f"impossible queue: {settings}")
         if queue_size_ms == 0:
             queue_size_ms = lead_ms = UNQUEUED_MS
         elif on_full == "drop_oldest":  # only what the sink does not have can be dropped
@@ -254,23 +247,20 @@ class AudioSource:
             dropped = self._player.drop_oldest()
             if not dropped:
                 break
-            self._count_drop(dropped)
+            self._drops += 1
+            self._dropped += dropped
             room += dropped
         if len(samples) <= room:
             self._add(samples)
         else:
-            self._count_drop(len(samples))
-
-    def _count_drop(self, frames: int) -> None:
-        self._drops += 1
-        self._dropped += frames
+            self._drops += 1
+            self._dropped += len(samples)
 
     def _add(self, samples: Samples) -> None:
         """Queue samples; the first ones start the thread."""
-        if not len(samples):
-            return
-        self._player.add(samples)
-        if self._thread is None:
+        if len(samples):
+            self._player.add(samples)
+        if len(samples) and self._thread is None:
             self._thread = self._spawn(self._player.run, "voicecli-source")
 
     def clear_queue(self) -> None:
@@ -329,14 +319,3 @@ class AudioSource:
             if self._clock.now() >= stuck_after:
                 return  # a device that hangs keeps its daemon thread
             await asyncio.sleep(_MIN_SLEEP_S)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
