@@ -92,7 +92,7 @@ def test_a_folder_named_latest_is_left_alone(tmp_path):
     assert files(tmp_path) == [f"{STEM}.wav"]
 
 
-def test_file_system_without_links_is_no_error(tmp_path, monkeypatch):
+def test_a_file_system_without_links_is_not_an_error(tmp_path, monkeypatch):
     def refuse(*args):
         raise NotImplementedError
 

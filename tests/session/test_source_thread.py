@@ -83,7 +83,7 @@ def test_a_closed_channel_stops_it():
 
 
 @pytest.mark.parametrize("steps", [[b"a" * 20, b"b" * 20], [b"a" * 25]], ids=["bytes", "the end"])
-def test_waiting_for_room_is_no_stall(steps):
+def test_waiting_for_room_is_not_a_stall(steps):
     class Watched(Channel):
         def put(self, item, weight=1):
             if item in (b"b" * 20, StreamEnd()):
