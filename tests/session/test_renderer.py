@@ -50,10 +50,11 @@ class Rig:
             raise self.open_fault
         return self.sink
 
-    def run(self, *items):
+    def run(self, *items, ends=True):
         for item in items:
             self.chunks.put(item)
-        self.chunks.end()
+        if ends:
+            self.chunks.end()
         self.renderer.run()
         return self
 
@@ -156,11 +157,11 @@ def test_blocks_before_an_error_are_heard(decoder):
     fault = CorruptStream("damaged")
     decoder([[block(4000)], fault])
     rig = Rig()
-    rig.run(START, bytes(20_000), bytes(20_000), StreamEnd(), START)
+    rig.run(START, bytes(20_000), bytes(20_000), StreamEnd(), START, ends=False)
     assert rig.events == [fault, "draining"]
     assert rig.sink.written == 4000
     assert rig.sink.report().heard_frames == 4000
-    assert not rig.chunks.put(b"more"), "the channel is closed"
+    assert not rig.chunks.offer(b"more"), "the channel is closed"
 
 
 def test_an_error_held_back_by_flush_is_reported(decoder):
@@ -208,6 +209,11 @@ def test_a_device_that_cannot_be_opened_ends_it():
         rig.run(START, sound(0.5), StreamEnd())
     assert rig.renderer.sink is None
     assert rig.renderer.first_format == FORMAT
+
+
+def test_a_device_may_take_as_long_as_the_buffered_audio_lasts():
+    rig = Rig().run(START, sound(20.0), StreamEnd())
+    assert rig.sink.report().heard_frames == 20 * FORMAT.rate_hz
 
 
 def test_a_device_that_stops_playing_is_an_error():
