@@ -34,5 +34,5 @@ def test_it_reports_the_length_of_a_stream(codec):
 
 def test_it_reports_the_fault_and_the_length_before_it():
     done = run(wav(noise(24_000))[:-24_000])
-    assert done.stderr.startswith(b"after 0.500 s: the WAV data ended 24000 bytes short")
+    assert done.stderr.startswith(b"after 0.500 s: the WAV data ends 24000 bytes short")
     assert done.returncode == 5
