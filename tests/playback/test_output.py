@@ -200,6 +200,24 @@ def test_after_a_device_could_not_be_opened_the_devices_are_listed_anew(
     sink.close()
 
 
+def test_a_refreshed_device_may_have_another_index(portaudio, open_sink):
+    output = make(device="second")
+    open_sink(output, is_pcm=False).close()
+    portaudio.devices.reverse()
+    output.refresh()
+    open_sink(output, is_pcm=False).close()
+    assert [stream.device.name for stream in portaudio.streams] == ["second", "second"]
+
+
+def test_an_optional_device_that_comes_back_is_heard_again(portaudio, open_sink):
+    output = make(device="third", optional=True)
+    open_sink(output, is_pcm=False)
+    assert output.is_silent
+    portaudio.devices.append(Device("third"))
+    open_sink(output, is_pcm=False).close()
+    assert not output.is_silent
+
+
 @pytest.mark.parametrize(("output", "kind"), [("null", NullSink), ("discard", DiscardSink)])
 def test_no_device_is_touched_if_none_is_wanted(monkeypatch, open_sink, output, kind):
     monkeypatch.delattr(device_module, "_portaudio")
