@@ -173,7 +173,7 @@ def test_chunks_are_reported_while_the_rest_is_encoded(monkeypatch):
     async def main():
         encoder = AudioStreamEncoder("opus", RATE_HZ, 1)
         encoder._report = lambda callback, *args: reports.append((callback.__name__, args))
-        encoder._encode([noise(5_760)], False)
+        encoder._encode([noise(5_760)], is_last=False)
 
     asyncio.run(main())
     names = [name for name, _ in reports]

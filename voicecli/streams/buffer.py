@@ -20,7 +20,8 @@ class StreamBuffer(io.RawIOBase):
 
     It reads like a file that cannot seek: ``av.open(buffer)``,
     ``io.BufferedReader(buffer)``. Reads are short: they wait only for the first
-    byte and return what is available. On an event loop's thread, use `write_nowait`.
+    byte and return what is available, b"" at the end and after `close`. On an event
+    loop's thread, use `write_nowait`.
 
     All methods may be called from any thread. At most ``max_bytes`` are held.
 
@@ -102,19 +103,6 @@ class StreamBuffer(io.RawIOBase):
         with self._changed:
             self._ended = True
             self._changed.notify_all()
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read between one and ``size`` bytes, waiting for the first; b"" at the end.
-
-        Without a size, read everything up to the end. After `close`, return b"".
-        """
-        if size is None or size < 0:
-            return b"".join(iter(lambda: self._take(self._max_bytes), b""))
-        return self._take(size)
-
-    def readall(self) -> bytes:
-        """Read everything up to the end of the input."""
-        return self.read()
 
     def readinto(self, target: Buffer, /) -> int:
         """Read between one byte and ``len(target)`` into ``target``; return 0 at the end."""

@@ -67,20 +67,18 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
     A frame lasts a second at most. All methods belong to one event loop's thread;
     from another, use ``loop.call_soon_threadsafe(decoder.push, data)``.
 
-    Iteration ends after the last frame. Faults are raised after every good frame,
-    once: `CorruptStream` or `TruncatedStream` for damaged or incomplete audio,
-    `UnsupportedFormat` or `BadResponse` for anything else. After `aclose` iteration
-    just ends.
+    Iteration raises faults after every good frame, once: `CorruptStream` or
+    `TruncatedStream` for damaged or incomplete audio, `UnsupportedFormat` or
+    `BadResponse` for anything else. After `aclose` it just ends.
 
     Args:
         sample_rate: of the frames, in Hz; None keeps the stream's own.
         num_channels: of the frames; None keeps the stream's own.
         format: a media type, a name, or None to go by the bytes alone; see
             `voicecli.streams.framedecoder.FrameDecoder`, also for raw PCM.
-        max_queued_bytes: bytes that may wait to be decoded. A larger chunk is
-            taken if nothing else waits.
-        max_ahead_s: seconds of audio decoded before the consumer asks for it, if a
-            backlog is decoded on another thread; one batch more may be.
+        max_queued_bytes: bytes that may wait. A larger chunk is taken if none do.
+        max_ahead_s: seconds of audio decoded ahead of the consumer, if a backlog is
+            decoded on another thread; one batch more may be.
 
     Raises:
         UnsupportedFormat: ``format`` is a name, but not one of the six.
@@ -103,15 +101,11 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         self._max_queued_bytes = max_queued_bytes
         self._max_ahead_s = max_ahead_s
         self._chunks: deque[bytes | memoryview] = deque()
-        self._queued_bytes = 0  # those of a batch under way included
+        self.queued_bytes = 0
+        """Bytes pushed and not decoded yet."""
         self._slice = slice_bytes(None)
         self._has_begun = False  # a frame has been made
         self._wakes_at = _NEVER  # queued bytes at which a push wakes the consumer
-
-    @property
-    def queued_bytes(self) -> int:
-        """Bytes pushed and not decoded yet."""
-        return self._queued_bytes
 
     # The producer's end.
 
@@ -130,17 +124,17 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
             if self._state is State.BROKEN:
                 return
             raise StreamClosed("push() after end_input() or aclose()")
-        queued = self._queued_bytes + len(chunk)
-        if queued > self._max_queued_bytes and self._queued_bytes:
+        queued = self.queued_bytes + len(chunk)
+        if queued > self._max_queued_bytes and self.queued_bytes:
             raise BufferFull(
-                f"{self._queued_bytes} bytes wait to be decoded, and {len(chunk)} more would "
+                f"{self.queued_bytes} bytes wait to be decoded, and {len(chunk)} more would "
                 f"exceed {self._max_queued_bytes}: await push_async(), or iterate faster"
             )
         if queued >= self._wakes_at:
             self._wake_consumer()
         if chunk:
             self._chunks.append(chunk)
-            self._queued_bytes = queued
+            self.queued_bytes = queued
 
     async def push_async(self, data: Buffer) -> None:
         """Queue bytes as `push` does, but wait for room. One producer at a time.
@@ -149,7 +143,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
             StreamClosed: after `end_input` or `aclose`, or when closed meanwhile.
         """
         room = self._max_queued_bytes - memoryview(data).nbytes
-        while self._state is State.OPEN and self._queued_bytes > max(0, room):
+        while self._state is State.OPEN and self.queued_bytes > max(0, room):
             await self._room.wait()
         self.push(data)
 
@@ -160,14 +154,10 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
 
     def _drop(self) -> None:
         self._chunks.clear()
-        self._queued_bytes = 0
+        self.queued_bytes = 0
 
     def _wake_consumer(self) -> None:
-        """Wake the consumer, which waits for bytes.
-
-        Raises:
-            RuntimeError: it waits on another loop than the one that runs here.
-        """
+        """Wake the consumer; raise RuntimeError if it waits on another loop than this."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -188,7 +178,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
                 self._raise_end()
             elif self._is_away:
                 await self._news.wait()
-            elif not self._queued_bytes and self._state is State.OPEN:
+            elif not self.queued_bytes and self._state is State.OPEN:
                 await self._wait_for_bytes()
             elif self._has_backlog():
                 self._decode_away()
@@ -205,10 +195,10 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
             await asyncio.sleep(0)
         if self._state is not State.OPEN:
             return
-        if not self._queued_bytes:
+        if not self.queued_bytes:
             self._wakes_at = 1
             await self._news.wait()
-        elif self._queued_bytes < self._slice * BATCH_SLICES:
+        elif self.queued_bytes < self._slice * BATCH_SLICES:
             self._wakes_at = self._slice * BATCH_SLICES
             timer = self._loop.call_later(GATHER_S, self._news.wake)
             try:
@@ -222,7 +212,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         The first frame is always made here: a batch delivers its frames at its end.
         """
         is_movable = self._has_begun and self._decoder.codec not in VIEWS
-        return is_movable and self._queued_bytes > self._slice
+        return is_movable and self.queued_bytes > self._slice
 
     def _decode_ahead(self) -> None:
         """Decode a backlog on another thread, but not too far ahead of the consumer."""
@@ -297,7 +287,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
     def _accept(self, decoded: _Decoded) -> None:
         """Take over what was decoded; on the loop's thread."""
         self._chunks.extendleft(reversed(decoded.undone))
-        self._queued_bytes -= sum(map(len, decoded.done))
+        self.queued_bytes -= sum(map(len, decoded.done))
         self._made += decoded.frames
         if not self._has_begun:  # the time includes the set-up of the decoder
             self._has_begun = bool(decoded.frames)

@@ -92,6 +92,7 @@ class AudioStreamEncoder(CodecStream[Encoded]):
         self._batch = max(1, round(_BATCH_S * sample_rate)) if threaded else sys.maxsize
         self._queue: deque[Samples] = deque()
         self._queued = 0  # samples per channel to be encoded, those of a batch away included
+        self._is_flushed = False
         self._unread = 0  # samples per channel in the chunks made
 
     @property
@@ -227,9 +228,10 @@ class AudioStreamEncoder(CodecStream[Encoded]):
                     done += piece.shape[0]
             if is_last:
                 made = made + self._encoder.flush()
+                self._is_flushed = True
         except Exception as error:  # noqa: BLE001  raised by the iteration
             fault = error
-        self._report(self._come_back, done, made, is_last, fault)
+        self._report(self._come_back, done, made, fault)
 
     def _report(self, callback: Callable[..., None], *args: object) -> None:
         if self._threaded:
@@ -247,13 +249,7 @@ class AudioStreamEncoder(CodecStream[Encoded]):
             self._room.wake()
         self._news.wake()
 
-    def _come_back(
-        self,
-        frames: int,
-        chunks: list[Encoded],
-        is_last: bool,  # noqa: FBT001  call_soon passes by position
-        fault: Exception | None,
-    ) -> None:
+    def _come_back(self, frames: int, chunks: list[Encoded], fault: Exception | None) -> None:
         """Take over the last chunks of a batch, and continue with the next batch."""
         self._is_away = False
         self._accept(frames, chunks)
@@ -261,7 +257,7 @@ class AudioStreamEncoder(CodecStream[Encoded]):
             return
         if fault is not None:
             self._break(fault)
-        elif is_last:
+        elif self._is_flushed:
             self._turn_to(State.FINISHED)
         elif self._queue or self._state is State.ENDED:
             self._is_away = True

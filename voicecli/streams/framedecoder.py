@@ -53,8 +53,8 @@ def slice_bytes(codec: str | None) -> int:
 class FrameDecoder:
     """Decodes the bytes of one stream, of a known format or not, to frames of a wanted shape.
 
-    Pure, and driven by one thread at a time. `feed` and `flush` do not raise:
-    they return every good frame, and from then on `fault` is set.
+    One thread at a time. `feed` and `flush` do not raise: they return every good
+    frame, and from then on `fault` is set.
 
     Args:
         sample_rate: of the frames, in Hz; None keeps the stream's own, which may

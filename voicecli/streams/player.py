@@ -38,11 +38,8 @@ def open_device_sink(
 ) -> Sink:
     """Open a sink on a sound device, not started; takes about 50 ms the first time.
 
-    Args:
-        format: wanted; the device's may differ.
-        device: its index or a part of its name; None means the default device.
-        policy: when sound starts and resumes.
-        clock: the clock of the sink.
+    ``device`` is its index or a part of its name; None means the default device. The
+    format of the sink may differ from ``format``.
 
     Raises:
         DeviceError: there is no such device, or it cannot be opened.

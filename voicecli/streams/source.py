@@ -58,9 +58,9 @@ class AudioSource(AsyncClosing):
                 await source.capture_frame(frame)  # returns when it is queued
             await source.wait_for_playout()  # returns when it was heard
 
-    The queue holds everything captured and not heard yet, by the clock of the
-    device; never more than ``queue_size_ms``. A producer faster than real time is
-    slowed to the device's pace; the jitter of one in real time adds to the latency once.
+    The queue holds what was captured and not heard yet, by the clock of the device:
+    at most ``queue_size_ms``. A producer faster than real time is slowed to the pace
+    of the device; the jitter of one in real time adds to the latency once.
 
     All methods belong to one event loop's thread. A daemon thread feeds the sink,
     so a stall of the loop causes no gap while anything is queued.
@@ -79,6 +79,9 @@ class AudioSource(AsyncClosing):
         lead_ms: audio handed to the sink ahead of need, which can no longer be dropped.
         clock: the clock of the sink.
         spawn: starts the thread.
+
+    Attributes:
+        drops: captured frames dropped, wholly or the part that the sink did not have yet.
 
     Raises:
         ValueError: impossible audio, a negative size, or another ``on_full``.
@@ -108,6 +111,8 @@ class AudioSource(AsyncClosing):
         format = AudioFormat(sample_rate, num_channels)
         self._clock = clock or SystemClock()
         self._format = format
+        self.sample_rate = sample_rate
+        self.num_channels = num_channels
         self._on_full = on_full
         self._limit = max(1, format.frames(queue_size_ms / 1000))  # frames unheard at once
         sink = sink or NullSink(format, BufferPolicy.fixed(0.0), self._clock)
@@ -119,7 +124,7 @@ class AudioSource(AsyncClosing):
         self._order = asyncio.Lock()
         self._wake = asyncio.Event()
         self._clears = 0
-        self._drops = self._dropped = 0
+        self.drops = self._dropped = 0
         # A source that was never closed still gives the thread and the device back.
         weakref.finalize(self, self._player.abandon)
 
@@ -165,24 +170,9 @@ class AudioSource(AsyncClosing):
         )
 
     @property
-    def sample_rate(self) -> int:
-        """Rate of the frames that it takes, in Hz."""
-        return self._format.rate_hz
-
-    @property
-    def num_channels(self) -> int:
-        """Channels of the frames that it takes."""
-        return self._format.channels
-
-    @property
     def queued_duration(self) -> float:
         """Seconds of audio captured and not heard yet, including the sink's."""
         return self._format.duration_s(self._player.unheard)
-
-    @property
-    def drops(self) -> int:
-        """Captured frames dropped, wholly or the part that the sink did not have yet."""
-        return self._drops
 
     @property
     def dropped_duration(self) -> float:
@@ -191,10 +181,7 @@ class AudioSource(AsyncClosing):
 
     @property
     def underruns(self) -> int:
-        """Gaps in the sound, by the sink's own count.
-
-        A silence after `wait_for_playout` or `clear_queue` is intended, and not counted.
-        """
+        """Gaps in the sound, except after `wait_for_playout` and `clear_queue`."""
         return self._player.underruns
 
     async def capture_frame(self, frame: FrameLike) -> None:
@@ -247,13 +234,13 @@ class AudioSource(AsyncClosing):
             dropped = self._player.drop_oldest()
             if not dropped:
                 break
-            self._drops += 1
+            self.drops += 1
             self._dropped += dropped
             room += dropped
         if len(samples) <= room:
             self._add(samples)
         else:
-            self._drops += 1
+            self.drops += 1
             self._dropped += len(samples)
 
     def _add(self, samples: Samples) -> None:
