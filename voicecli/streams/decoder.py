@@ -9,8 +9,7 @@ Waking the consumer costs ten times as much as a push. If the producer pushes in
 pass of the loop, bytes therefore gather for a batch, or for a millisecond.
 
 Everything here belongs to the loop's thread. While ``_is_away``, a task on the
-executor has the `FrameDecoder` to itself and touches nothing else; it reports back
-by ``call_soon_threadsafe``. There is no lock.
+executor has the `FrameDecoder` to itself; it reports by ``call_soon_threadsafe``.
 """
 
 from __future__ import annotations
@@ -251,10 +250,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         self._news.wake()
 
     def _take(self, slices: int) -> tuple[list[bytes], bool]:
-        """Remove that many slices from the queue, if there are; return whether they are the last.
-
-        Short chunks are joined.
-        """
+        """Remove up to ``slices`` from the queue; also return whether they are the last."""
         pieces: list[bytes] = []
         while self._chunks and len(pieces) < slices:
             parts: list[bytes | memoryview] = []

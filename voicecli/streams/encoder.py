@@ -6,7 +6,7 @@ goes to the threads that all streams share, a batch at a time. Chunks come back 
 they are made, so the first page leaves at once.
 
 Everything here belongs to the loop's thread. While ``_is_away``, a task on the
-executor has the pure encoder to itself; it reports back by ``call_soon_threadsafe``.
+executor has the pure encoder to itself; it reports by ``call_soon_threadsafe``.
 """
 
 from __future__ import annotations
@@ -46,13 +46,10 @@ class AudioStreamEncoder(CodecStream[Encoded]):
             async for chunk in encoder:
                 await socket.send(chunk.data)
 
-    Iteration gives `voicecli.codecs.encoding.Encoded` chunks: ``data``, whose
-    concatenation is one valid file with its headers in the first chunk, and
-    ``frames``, the samples per channel that it encodes. It ends after `flush` with
-    the last chunk, and silently after `aclose`. A failure of the codec is raised
-    after the good chunks, once.
-
-    All methods belong to one event loop's thread.
+    Iteration gives `voicecli.codecs.encoding.Encoded` chunks: ``data``, together one
+    valid file with its headers in the first chunk, and ``frames``, the samples per
+    channel that it encodes. It ends after `flush` or `aclose`. A failure of the codec
+    is raised after the good chunks, once. All methods belong to one event loop's thread.
 
     Args:
         codec: the name of one of the six formats.
@@ -140,9 +137,7 @@ class AudioStreamEncoder(CodecStream[Encoded]):
     async def push_async(self, frame: FrameLike) -> None:
         """Queue a frame as `push` does, but wait for room. One producer at a time.
 
-        Raises:
-            ValueError: as `push`.
-            StreamClosed: as `push`, or when closed meanwhile.
+        Raises as `push`, and `StreamClosed` also when closed meanwhile.
         """
         while self._state is State.OPEN and not self._has_room(frame.samples_per_channel):
             await self._room.wait()

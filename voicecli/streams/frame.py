@@ -108,11 +108,7 @@ class AudioFrame:
 
     @classmethod
     def create(cls, sample_rate: int, num_channels: int, samples_per_channel: int) -> AudioFrame:
-        """Make a frame of silence, writable until it is passed on.
-
-        Raises:
-            ValueError: as the constructor.
-        """
+        """Make a frame of silence, writable until it is passed on; raises as the constructor."""
         size = max(0, samples_per_channel * num_channels * _SAMPLE_BYTES)
         return cls(bytearray(size), sample_rate, num_channels, samples_per_channel)
 

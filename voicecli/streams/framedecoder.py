@@ -117,22 +117,19 @@ class FrameDecoder:
         frames: list[AudioFrame] = []
         if self.fault is not None:
             return frames
+        decoder = self._decoder
         try:
-            for blocks in self._steps(data):
-                for pcm in join_blocks(blocks) if len(blocks) > 1 else blocks:
-                    frames += self._convert(pcm)
+            blocks = decoder.flush() if data is None else decoder.feed(data)
+            while decoder.pending and decoder.fault is None:
+                blocks += decoder.flush() if data is None else decoder.feed(b"")
+            for pcm in join_blocks(blocks) if len(blocks) > 1 else blocks:
+                frames += self._convert(pcm)
         except Exception as fault:  # noqa: BLE001  raised by the iteration, foreseen or not
             self.fault = fault
         else:
-            self.fault = self._decoder.fault
-        self.codec = self._decoder.name
+            self.fault = decoder.fault
+        self.codec = decoder.name
         return frames if self.fault is None else frames + self._flush_converter()
-
-    def _steps(self, data: bytes | None) -> Iterator[list[Pcm]]:
-        decoder = self._decoder
-        yield decoder.flush() if data is None else decoder.feed(data)
-        while decoder.pending and decoder.fault is None:
-            yield decoder.flush() if data is None else decoder.feed(b"")
 
     def _convert(self, pcm: Pcm) -> list[AudioFrame]:
         rate_hz, channels = pcm.rate_hz, pcm.channels
@@ -161,16 +158,12 @@ def join_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:
     Conversion and framing cost about 20 µs a block of any length, and a codec's
     blocks can be as short as 20 ms.
     """
-    for (rate_hz, _, _), group in groupby(blocks, _format_of):
+    for format, group in groupby(blocks, lambda block: block.format):
         run = list(group)
         if len(run) == 1:
             yield run[0]
         else:
-            yield Pcm(np.concatenate([block.samples for block in run]), rate_hz)
-
-
-def _format_of(block: Pcm) -> tuple[int, int, np.dtype[np.generic]]:
-    return block.rate_hz, block.samples.shape[1], block.samples.dtype
+            yield Pcm(np.concatenate([block.samples for block in run]), format.rate_hz)
 
 
 def decode_stream(

@@ -81,11 +81,6 @@ class Player:
     # Any thread.
 
     @property
-    def heard(self) -> int:
-        """Frames heard, in the sink's own; constant if the device is stuck."""
-        return self._sink.position()
-
-    @property
     def unheard(self) -> int:
         """Frames added, not dropped and not heard yet."""
         with self._changed:
@@ -214,9 +209,7 @@ class Player:
     def _until_due_s(self, room: int) -> float | None:
         if self._release_due:
             return _SILENCE_S
-        if not self._queue:
-            return None
-        return max(self._format.duration_s(-room), _MIN_WAIT_S)
+        return max(self._format.duration_s(-room), _MIN_WAIT_S) if self._queue else None
 
     def _take(self, frames: int) -> list[Samples]:
         """Remove frames from the queue; return them in the sink's format."""

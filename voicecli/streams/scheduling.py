@@ -29,7 +29,7 @@ def _make_executor() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="voicecli-streams")
 
 
-_executor = _make_executor()  # starts threads as tasks are submitted
+_executor = _make_executor()
 
 
 def shared_executor() -> ThreadPoolExecutor:
@@ -47,8 +47,7 @@ def _renew_executor() -> None:
     _executor = _make_executor()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_executor)
+os.register_at_fork(after_in_child=_renew_executor)
 
 
 def call_in(loop: AbstractEventLoop, callback: Callable[..., None], *args: Any) -> None:

@@ -1,13 +1,13 @@
 """A paced audio source: it takes frames at any speed and plays them in real time.
 
-`AudioSource` keeps LiveKit's name; here it is where frames go, not where bytes
-come from.
+The name is LiveKit's: `AudioSource` is where frames go, not where bytes come from.
 """
 
 from __future__ import annotations
 
 import asyncio
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, get_args
 
 from voicecli.audio.pcm import AudioFormat
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 OnFull = Literal["wait", "drop_oldest", "drop_newest"]
 
 LEAD_MS = 200
-"""Audio with the sink, including what a sound device takes ahead of need."""
+"""Audio handed to the sink ahead of need."""
 
 DEVICE_LEAD_MS = 150
 """The least lead on a sound device, which takes 125 ms at once and stutters on less."""
 
 UNQUEUED_MS = 200
-"""What a sink may hold if the source queues nothing, so that nothing grows without bound."""
+"""What a sink may hold if the source queues nothing."""
 
 CUSHION_MS = 60
 """Three frames of 20 ms: enough if each may come 15 ms early or late."""
@@ -115,9 +115,9 @@ class AudioSource(AsyncClosing):
         self.num_channels = num_channels
         self._on_full = on_full
         self._limit = max(1, format.frames(queue_size_ms / 1000))  # frames unheard at once
-        sink = sink or NullSink(format, BufferPolicy.fixed(0.0), self._clock)
+        self._sink = sink or NullSink(format, BufferPolicy.fixed(0.0), self._clock)
         lead_s = min(lead_ms, queue_size_ms) / 1000
-        self._player = Player(sink, format, lead_s, self._clock)
+        self._player = Player(self._sink, format, lead_s, self._clock)
         self._spawn = spawn
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -148,9 +148,8 @@ class AudioSource(AsyncClosing):
                 twice that if the oldest frames are dropped.
             on_full: as the constructor.
             device: its index or a part of its name; None means the default device.
-            cushion_ms: audio buffered before sound starts or resumes after a gap; a
-                producer in real time may be late by this much. `wait_for_playout`
-                plays the end without it.
+            cushion_ms: audio buffered before sound starts or resumes after a gap: how
+                late a producer in real time may be.
 
         Raises:
             DeviceError: there is no such device, or it cannot be opened.
@@ -222,7 +221,7 @@ class AudioSource(AsyncClosing):
             wanted = min(len(samples), max(1, self._limit // 2))
             await self._sleep(self._format.duration_s(unheard + wanted - self._limit))
             self._check()
-            stall.remaining_s(self._player.heard)
+            stall.remaining_s(self._sink.position())
             if self._clears != clears:
                 return
 
@@ -272,7 +271,7 @@ class AudioSource(AsyncClosing):
             self._player.release()
         stall = StallDetector(self._clock, "playing")
         while left := self._player.left_before(until):
-            stall.remaining_s(self._player.heard)
+            stall.remaining_s(self._sink.position())
             await self._sleep(self._format.duration_s(left))
             self._check()
         self._player.pause()
@@ -284,25 +283,19 @@ class AudioSource(AsyncClosing):
             raise self._player.fault
 
     async def _sleep(self, duration_s: float) -> None:
-        """Sleep until the time has passed, or the source was cleared or closed."""
+        """Sleep, or less if the source is cleared or closed."""
         self._wake.clear()
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(max(duration_s, _MIN_SLEEP_S), self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(duration_s, _MIN_SLEEP_S)):
+                await self._wake.wait()
 
     async def aclose(self) -> None:
-        """Silence at once, and give the device back. Idempotent.
-
-        To hear what is queued, ``await wait_for_playout()`` first.
-        """
+        """Silence at once, and give the device back. Idempotent."""
         self._closed = True
         self._wake.set()
         self._player.close(was_run=self._thread is not None)
         stuck_after = self._clock.now() + STUCK_S
         while self._thread is not None and not self._player.finished:
             if self._clock.now() >= stuck_after:
-                return  # a device that hangs keeps its daemon thread
+                return  # a stuck device keeps its daemon thread
             await asyncio.sleep(_MIN_SLEEP_S)
