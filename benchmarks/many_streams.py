@@ -45,7 +45,7 @@ RATE_HZ = 48_000
 CLIP_S = 10.0
 LAG_TIMER_S = 0.01
 
-LIMITS = {"lag_p99_ms": 20.0, "memory_slope_kib_per_min": 1024.0}
+LIMITS = {"lag_p99_ms": 2.0, "memory_slope_kib_per_min": 1024.0}
 
 
 def clip(page_ms: int) -> list[tuple[float, bytes]]:
