@@ -139,7 +139,9 @@ def say(
         no_play=no_play,
     )
     pcm_rate_hz = sample_rate or config.sample_rate_hz
-    shared = SourceContext(pcm_rate_hz, config.connect_timeout_s, proxy=proxy)
+    shared = SourceContext(
+        pcm_rate_hz, config.connect_timeout_s, proxy=proxy, overrides_rate=sample_rate is not None
+    )
 
     def make_sources(session: Session) -> list[Source]:
         shared.spawn = session.spawn
