@@ -64,7 +64,7 @@ class OpenAISource:
         return self._client.base_url
 
     def prepare(self) -> None:
-        """Import the SDK and make its client; some 200 ms the first time.
+        """Import the SDK and make its client; about 200 ms the first time.
 
         Raises:
             ConfigError: the environment names a proxy that cannot be used.

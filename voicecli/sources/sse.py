@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
-"""Upper bound on an event, of which five times as much is in memory; two minutes of PCM."""
+"""Upper bound on an event: two minutes of PCM. Five times this may be in memory."""
 
 _END_MARKER = b"[DONE]"
 """The last event of servers that follow chat completions."""

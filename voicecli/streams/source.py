@@ -125,7 +125,7 @@ class AudioSource(AsyncClosing):
         self._wake = asyncio.Event()
         self._clears = 0
         self.drops = self._dropped = 0
-        # A source that was never closed still gives the thread and the device back.
+        # A source that was never closed still releases the thread and the device.
         weakref.finalize(self, self._player.abandon)
 
     @classmethod
@@ -290,7 +290,7 @@ class AudioSource(AsyncClosing):
                 await self._wake.wait()
 
     async def aclose(self) -> None:
-        """Silence at once, and give the device back. Idempotent."""
+        """Silence at once, and release the device. Idempotent."""
         self._closed = True
         self._wake.set()
         self._player.close(was_run=self._thread is not None)
