@@ -164,6 +164,8 @@ def _apply(rule: _Rule, name: str, case: _Case) -> VoiceError:
         where, remedy = f"{where} or its proxy", _CHECK_PROXY
     elif name == "SSLError" and where.startswith("http:"):  # it redirects to https
         remedy = USE_HTTPS
+    elif rule is _UNREACHABLE and where.startswith("http:") and "reset" in case.reason:
+        remedy = f"{_CHECK_NETWORK}; {USE_HTTPS}"  # how some servers refuse plain http
     elif name == "SSLError" and "WRONG_VERSION" in case.reason:
         remedy = _USE_HTTP
     message = rule.message.format(where=where, reason=case.reason, received=case.received)
