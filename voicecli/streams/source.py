@@ -102,8 +102,7 @@ class AudioSource(AsyncClosing):
         if sample_rate < 1 or num_channels < 1:
             raise ValueError(f"impossible audio: {sample_rate} Hz, {num_channels} channels")
         if queue_size_ms < 0 or lead_ms < 1 or on_full not in get_args(OnFull):
-            settings = f"{queue_size_ms=}, {lead_ms=}, {on_full=}"
-            raise ValueError(f"impossible queue: {settings}")
+            raise ValueError(f"impossible queue: {queue_size_ms=}, {lead_ms=}, {on_full=}")
         if queue_size_ms == 0:
             queue_size_ms = lead_ms = UNQUEUED_MS
         elif on_full == "drop_oldest":  # only what the sink does not have can be dropped
