@@ -145,7 +145,8 @@ def audio_before_error(chunks: Iterator[bytes]) -> Iterator[bytes]:
     held, yielded = b"", 0
     for chunk in chunks:
         data = held + chunk
-        match = _ERROR.search(data)
+        is_suspect = b'"error"' in data or b'"detail"' in data  # much faster than the pattern
+        match = _ERROR.search(data) if is_suspect else None
         if match and yielded + match.start() < _MIN_SAMPLES_BYTES:
             yield data
             yield from chunks
