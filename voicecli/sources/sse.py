@@ -169,7 +169,7 @@ def audio_before_error(chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _start_of_error(data: bytes) -> int:
     """Return where the last bytes begin that might turn out to be `_ERROR`, else the end."""
     for start in range(max(0, len(data) - _MAX_MARKER_BYTES + 1), len(data)):
-        if any(marker.startswith(data[start:]) for marker in _ERROR_MARKERS):
+        if data[start] in b"ed{" and any(m.startswith(data[start:]) for m in _ERROR_MARKERS):
             return start
     return len(data)
 
