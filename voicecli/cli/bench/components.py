@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from typing import Annotated, TypeAlias
 
 import typer
 
 from voicecli.cli import completion, options
-from voicecli.cli.bench.rounds import Benchmark, run_benchmark
+from voicecli.cli.bench.rounds import run_benchmark
 from voicecli.cli.help import Command
 from voicecli.playback.output import NULL_DEVICE
 
@@ -110,8 +109,7 @@ def encode(
 
     settings = bench.EncodeSettings(duration_s=seconds, pace=pace)
     cases = bench.cases(formats, frame_ms, mode, settings)
-    benchmark = Benchmark("encode", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
+    run_benchmark(bench, cases, settings, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
 @_command(epilog=DECODE_EXAMPLES, short_help="Measure the stream decoder.")
@@ -147,8 +145,7 @@ def decode(
 
     settings = bench.DecodeSettings(duration_s=seconds, to_rate_hz=rate)
     cases = bench.cases(formats, chunk, settings)
-    benchmark = Benchmark("decode", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
+    run_benchmark(bench, cases, settings, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
 @_command(epilog=SOURCE_EXAMPLES, short_help="Measure the paced source.")
@@ -191,8 +188,7 @@ def source(
 
     settings = bench.SourceSettings(duration_s=seconds, device=device)
     cases = bench.cases(queue_ms, frame_ms, producer, settings)
-    benchmark = Benchmark("source", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
+    run_benchmark(bench, cases, settings, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
 @_command(epilog=POLICY_EXAMPLES, short_help="Compare --buffer-ms by simulation.")
@@ -221,5 +217,4 @@ def policy(
     servers = options.one_of(*bench.SERVERS)(server or list(bench.SERVERS))
     settings = bench.PolicySettings(traces=traces, seed=seed)
     cases = bench.cases(servers, settings)
-    benchmark = Benchmark("policy", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=1, warmups=0, json_=json_, quiet=quiet)
+    run_benchmark(bench, cases, settings, runs=1, warmups=0, json_=json_, quiet=quiet)
