@@ -73,10 +73,14 @@ class ShapingProxy:
     async def _serving(self) -> AsyncIterator[str]:
         link = Link(self._network, seed=self._seed)
 
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(ClientConnection(link, reader, writer).run())
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
             self._connections.add(task)
-            task.add_done_callback(self._ended)
+            try:
+                await ClientConnection(link, reader, writer).run()
+            finally:
+                self._connections.discard(task)
 
         server = await asyncio.start_server(accept, HOST, 0)
         try:
@@ -87,9 +91,3 @@ class ShapingProxy:
             for task in self._connections:
                 task.cancel()
             await asyncio.gather(*self._connections, return_exceptions=True)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._connections.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            context = {"message": "a connection of the shaping proxy failed", "exception": error}
-            task.get_loop().call_exception_handler(context)
