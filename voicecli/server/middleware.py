@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from voicecli.sanitize import clean
-from voicecli.server.errors import ApiError, internal_error
+from voicecli.server.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,8 @@ class AccessMiddleware:
             self._on_error(bug)
             record.notes.append("failed")
             if record.status is None:
-                await internal_error().response()(scope, receive, send_recorded)
+                hidden = ApiError(500, "internal server error; see the server's output")
+                await hidden.response()(scope, receive, send_recorded)
         except BaseException:
             record.notes.append("stopped")
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -71,6 +71,13 @@ Warmup: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[bool, options.output_option("--json", help="Print one JSON object.")]
 
+
+def _choice(names: tuple[str, ...], help_: str) -> Any:
+    return options.measurement_option(
+        metavar="NAME", callback=options.one_of(*names), help=help_, show_default=False
+    )
+
+
 components_app = typer.Typer()
 _command = partial(components_app.command, cls=Command)
 
@@ -81,12 +88,7 @@ def encode(
     frame_ms: FramesMs = [10, 20, 60, 500],  # noqa: B006
     mode: Annotated[
         list[str],
-        options.measurement_option(
-            metavar="NAME",
-            callback=options.one_of(*_MODES),
-            help="inline (on the event loop) or threaded; repeatable.  [default: both]",
-            show_default=False,
-        ),
+        _choice(_MODES, "inline (on the event loop) or threaded; repeatable.  [default: both]"),
     ] = list(_MODES),  # noqa: B006
     seconds: Seconds = 2.0,
     pace: Annotated[
@@ -159,12 +161,7 @@ def source(
     frame_ms: FramesMs = [20],  # noqa: B006
     producer: Annotated[
         list[str],
-        options.measurement_option(
-            metavar="NAME",
-            callback=options.one_of(*_PRODUCERS),
-            help="fast, or real-time (with jitter); repeatable.  [default: both]",
-            show_default=False,
-        ),
+        _choice(_PRODUCERS, "fast, or real-time (with jitter); repeatable.  [default: both]"),
     ] = list(_PRODUCERS),  # noqa: B006
     seconds: Seconds = 2.0,
     device: Annotated[
