@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import sys
 
-from voicecli import BuiltinSource, Recorder, Session, SpeechRequest, VoiceCache
+from voicecli import BuiltinSource, Output, Recorder, Session, SpeechRequest, VoiceCache
 
 
 def main() -> int:
     text = " ".join(sys.argv[1:]) or "Hello from Python."
     request = SpeechRequest(text, voice="heart", model="hibari", response_format="pcm")
     recorder = Recorder("example")
-    session = Session(observers=[recorder])
+    session = Session(Output(), observers=[recorder])
     # A program that speaks again keeps the cache: the second sentence then starts at once.
     result = session.run([BuiltinSource(request, VoiceCache(), session.spawn)])
     if result.error is not None:

@@ -20,14 +20,14 @@ def every(kind):
 KINDS = every(VoiceError)
 
 
-def test_the_documented_tree_is_the_tree():
+def test_the_documented_tree_matches_the_classes():
     documented = {name: int(status) for name, status in TREE}
     actual = {kind.__name__: int(kind.exit_status) for kind in KINDS if kind is not VoiceError}
     assert documented == actual
     assert len(actual) == 15
 
 
-def test_codes_are_names_of_their_own():
+def test_codes_are_unique_snake_case_names():
     codes = [kind.code for kind in KINDS]
     assert len(set(codes)) == len(codes)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in codes)
@@ -41,25 +41,25 @@ def test_statuses_are_what_scripts_rely_on():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_error_says_what_and_what_to_do(kind):
+def test_every_error_has_a_message_and_an_optional_remedy(kind):
     error = kind("it broke", remedy="mend it")
     assert (str(error), error.message, error.remedy) == ("it broke", "it broke", "mend it")
     assert kind("it broke").remedy is None
 
 
 @pytest.mark.parametrize("kind", every(SourceError))
-def test_retrying_is_no_use_unless_somebody_says_so(kind):
+def test_only_rate_limiting_is_retryable_by_default(kind):
     assert kind("x").retryable is (kind is RateLimited)
 
 
-def test_what_may_succeed_later_says_so():
+def test_an_error_may_be_marked_as_retryable():
     assert NetworkError("reset", retryable=True).retryable
     assert RateLimited("429").retry_after_s is None
     assert RateLimited("429", retry_after_s=7.0).retry_after_s == 7.0
 
 
 def messages():
-    """What the package's errors are made with, as it stands in the source."""
+    """Yield the message argument of every error raised in the package, from its source."""
     names = {kind.__name__ for kind in KINDS}
     for path in Path(errors.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -67,9 +67,9 @@ def messages():
                 yield re.sub(r"^f?['\"]|['\"]$", "", ast.unparse(node.args[0]))
 
 
-def test_messages_go_on_behind_a_colon():
-    """As in "voicecli: error: the connection was cut": names and initials may be capitals."""
-    said = list(messages())
-    assert len(said) > 50
+def test_messages_read_well_after_a_colon():
+    """As in "voicecli: error: the connection was cut"; only names begin with a capital."""
+    found = list(messages())
+    assert len(found) > 50
     begins = re.compile(r"[^A-Z]|[A-Z]{2}|Ogg|Opus|PortAudio")
-    assert [one for one in said if not begins.match(one) or one.endswith(".")] == []
+    assert [one for one in found if not begins.match(one) or one.endswith(".")] == []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.sanitize import clean, inert, without_escapes
+from voicecli.sanitize import clean, mask_controls, without_escapes
 
 
 @pytest.mark.parametrize(
@@ -28,17 +28,17 @@ from voicecli.sanitize import clean, inert, without_escapes
         ("", ""),
     ],
 )
-def test_only_text_is_left(text, shown):
+def test_everything_but_text_is_removed(text, shown):
     assert clean(text) == shown
 
 
-def test_cut_is_marked():
+def test_a_cut_is_marked():
     assert clean("x" * 300) == "x" * 300
     assert clean("x" * 301) == "x" * 299 + "…"
     assert clean("one two three", 8) == "one two…"
 
 
-def test_the_rest_of_a_huge_text_is_not_looked_at():
+def test_the_rest_of_a_huge_text_is_not_examined():
     assert clean(" " * 10_000 + "x", 20) == "…"
 
 
@@ -50,15 +50,15 @@ def test_any_text_is_safe_and_short(text, limit):
 
 
 @given(st.text(alphabet="\x1b\x9b[]0;m\x07\\ab\x9c", max_size=40))
-def test_escapes_that_form_from_the_remains_are_not_shown(text):
+def test_no_escape_forms_from_what_remains(text):
     assert "\x1b" not in clean(text)
     assert "\x9b" not in clean(text)
 
 
-def test_escapes_alone_go_and_lines_stay():
+def test_escapes_are_removed_and_lines_kept():
     assert without_escapes("\x1b[1mone\x1b[0m\n  two\x93") == "one\n  two\x93"
     assert without_escapes("C1 alone \x9b is no terminal's") == "C1 alone \x9b is no terminal's"
 
 
-def test_inert_text_keeps_its_lines_and_its_letters():
-    assert inert("a\tb\nc\r\x07 你好 😀 \udce9") == "a\tb\nc?? 你好 😀 \udce9"
+def test_masked_text_keeps_its_lines_and_letters():
+    assert mask_controls("a\tb\nc\r\x07 你好 😀 \udce9") == "a\tb\nc?? 你好 😀 \udce9"

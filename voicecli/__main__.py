@@ -8,33 +8,33 @@ import sys
 from typing import NoReturn
 
 _INTERRUPTED = 130
-"""As `voicecli.errors.ExitStatus` has it, which may not be imported yet."""
+"""`voicecli.errors.ExitStatus.INTERRUPTED`, which is not imported yet."""
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    # Importing makes hundreds of thousands of objects and no garbage. Looking for
-    # some among them costs 30 ms; it is allowed again once something sounds.
+    # Importing creates hundreds of thousands of objects and no garbage; scanning them
+    # costs 30 ms. `voicecli.cli.running` turns the collector on again after the first sound.
     gc.disable()
-    # pydantic, which typer and openai bring, would look through every package installed.
+    # typer and openai import pydantic, which would scan every installed package for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         from voicecli.cli.app import run  # noqa: PLC0415  after the collector is off
-    except KeyboardInterrupt:  # half of what passes before anything is asked for is importing
+    except KeyboardInterrupt:  # importing is half of the start-up time
         sys.exit(_INTERRUPTED)
     _leave(run(sys.argv[1:]))
 
 
 def _leave(status: int) -> NoReturn:
-    """Exit, at once where a thread of ours was left behind in a library.
+    """Exit, at once if one of our threads is still stuck in a library.
 
-    PortAudio's own end would wait for a sound server that hangs, deaf to Ctrl-C.
+    PortAudio's exit handler would wait for a hung sound server and ignore Ctrl-C.
     """
-    import threading  # noqa: PLC0415  by now it is there
+    import threading  # noqa: PLC0415  loaded by now
 
-    left = (t for t in threading.enumerate() if t.daemon)  # a pool's are joined, and do end
-    if any(thread.name.startswith("voicecli-") for thread in left):
-        os._exit(status)  # what was printed has been flushed
+    daemons = (t for t in threading.enumerate() if t.daemon)  # pool threads are joined, and end
+    if any(thread.name.startswith("voicecli-") for thread in daemons):
+        os._exit(status)  # the output has been flushed
     sys.exit(status)
 
 

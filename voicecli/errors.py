@@ -1,26 +1,26 @@
-"""Everything that can go wrong, as one tree; each class says which exit status it means.
+"""The tree of errors; each class carries its exit status.
 
 ::
 
     VoiceError
     ├── ConfigError               3   a setting is missing, unknown or contradictory
-    ├── SourceError               4   the bytes did not come
-    │   ├── AuthError             3   the server refuses the key
+    ├── SourceError               4   the audio could not be fetched
+    │   ├── AuthError             3   the server rejected the key
     │   ├── RateLimited           4   429; carries ``retry_after_s``
     │   ├── NetworkError          4   refused, reset, unresolvable, cut off
-    │   ├── SourceTimeout         4   connect, first byte or stall took too long
-    │   ├── BadResponse           4   an answer that is no audio: status, JSON, HTML, nothing
-    │   └── NothingToSay          4   nothing in the text can be spoken
-    ├── DecodeError               5   the bytes came, but they are not the audio they claim
-    │   ├── UnsupportedFormat     5   recognised, and not one of ours
-    │   ├── CorruptStream         5   damaged beyond going on
+    │   ├── SourceTimeout         4   connecting, the first byte or the next byte took too long
+    │   ├── BadResponse           4   the response is not audio: status, JSON, HTML, nothing
+    │   └── NothingToSay          4   the text contains nothing that can be spoken
+    ├── DecodeError               5   the bytes are not the audio they claim to be
+    │   ├── UnsupportedFormat     5   not a format that we decode
+    │   ├── CorruptStream         5   too damaged to continue
     │   └── TruncatedStream       5   ended before its own end
-    ├── UnderrunError                  4   all was heard, but not in one piece
+    ├── UnderrunError             4   everything was played, but with gaps
     ├── DeviceError               6   no usable sound device
     └── SaveError                 7   a file could not be written
 
-Stages raise these and nothing else for faults of the outside world. Any other
-exception that reaches the command line is a defect of ours (exit 1).
+These are the only exceptions raised for faults of the outside world. Any other
+exception that reaches the command line is an internal error (exit 1).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class ExitStatus(IntEnum):
 class VoiceError(Exception):
     """Base of every fault that voicecli foresees.
 
-    ``message`` is one sentence for a person; ``remedy``, where there is one,
-    says what to do next. ``code`` is the stable snake_case name used in JSON.
+    ``message`` is one sentence for people, ``remedy`` the next step if there is
+    one. ``code`` is the stable snake_case name used in JSON.
     """
 
     code: ClassVar[str] = "error"
@@ -68,10 +68,7 @@ class ConfigError(VoiceError):
 
 
 class SourceError(VoiceError):
-    """The bytes did not come.
-
-    ``retryable`` is True where the same request may succeed a moment later.
-    """
+    """The audio could not be fetched; ``retryable`` if the same request may succeed later."""
 
     code = "source"
     exit_status = ExitStatus.SOURCE
@@ -82,14 +79,14 @@ class SourceError(VoiceError):
 
 
 class AuthError(SourceError):
-    """The server wants a key, or refuses the one it got (401, 403)."""
+    """The server requires a key, or rejected the one it got (401, 403)."""
 
     code = "auth"
     exit_status = ExitStatus.CONFIG
 
 
 class RateLimited(SourceError):
-    """The server asks for patience (429); ``retry_after_s`` is None where it did not say."""
+    """Too many requests (429); ``retry_after_s`` is None if the server gave no delay."""
 
     code = "rate_limited"
 
@@ -101,70 +98,70 @@ class RateLimited(SourceError):
 
 
 class NetworkError(SourceError):
-    """The connection was refused, reset, cut off, or its host has no address."""
+    """The connection was refused, reset or cut off, or the host has no address."""
 
     code = "network"
 
 
 class SourceTimeout(SourceError):
-    """Connecting, the first byte, or the next byte took longer than allowed."""
+    """Connecting, the first byte or the next byte took longer than allowed."""
 
     code = "timeout"
 
 
 class BadResponse(SourceError):
-    """The server answered, and the answer is no audio."""
+    """The server answered with something other than audio."""
 
     code = "bad_response"
 
 
 class NothingToSay(SourceError):
-    """The voice is well, and nothing in the text is anything that it could speak."""
+    """The text contains nothing that the voice can speak."""
 
     code = "nothing_to_say"
 
 
 class DecodeError(VoiceError):
-    """The bytes came, but cannot be turned into sound."""
+    """The bytes cannot be decoded into audio."""
 
     code = "decode"
     exit_status = ExitStatus.DECODE
 
 
 class UnsupportedFormat(DecodeError):
-    """A format that was recognised, or not, and that no decoder of ours takes."""
+    """No decoder handles the format, whether it was recognised or not."""
 
     code = "unsupported_format"
 
 
 class CorruptStream(DecodeError):
-    """The stream is damaged where no decoder can go on."""
+    """The stream is too damaged for the decoder to continue."""
 
     code = "corrupt_stream"
 
 
 class TruncatedStream(DecodeError):
-    """The stream ended before the end that the format itself announces."""
+    """The stream ended before the end that the format announces."""
 
     code = "truncated_stream"
 
 
 class UnderrunError(VoiceError):
-    """All was heard, with gaps; an error only for those who want it to be one."""
+    """Everything was played, but with gaps; raised only if asked for."""
 
     code = "underrun"
     exit_status = ExitStatus.SOURCE
 
 
 class DeviceError(VoiceError):
-    """No usable sound device: PortAudio missing, nothing there, or it refuses."""
+    """No usable sound device: PortAudio is missing, finds nothing or reports an error."""
 
     code = "device"
     exit_status = ExitStatus.DEVICE
 
 
 class SaveError(VoiceError):
-    """A file could not be written; playback goes on without it."""
+    """A file could not be written; playback continues without it."""
 
     code = "save"
     exit_status = ExitStatus.SAVE

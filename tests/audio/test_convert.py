@@ -32,8 +32,8 @@ def convert(samples, target, rate_hz=24_000, **settings):
     return converted
 
 
-def whole(converter, *blocks):
-    """All of some blocks, to the last sample."""
+def convert_all(converter, *blocks):
+    """Convert blocks and flush."""
     pieces = [piece for block in blocks for piece in converter.convert(block)]
     return np.concatenate([*pieces, *converter.flush()])
 
@@ -45,7 +45,7 @@ def crossings(samples):
 
 
 @pytest.mark.parametrize("target", [MONO, STEREO, MONO_FLOAT])
-def test_what_is_right_already_is_handed_on_itself(target):
+def test_a_block_of_the_right_format_is_returned_itself(target):
     received = np.zeros((480, target.channels), target.sample_type)
     received.flags.writeable = False  # as a view of bytes is
     converter = SampleConverter(target)
@@ -54,21 +54,21 @@ def test_what_is_right_already_is_handed_on_itself(target):
     assert converter.flush() == []
 
 
-def test_mono_is_the_same_in_every_channel():
+def test_mono_is_copied_to_every_channel():
     assert convert(int16([1], [-2]), AudioFormat(24_000, 3)).tolist() == [[1] * 3, [-2] * 3]
 
 
-def test_stereo_becomes_its_mean_and_never_clips():
+def test_stereo_is_averaged_and_never_clips():
     both = int16([100, 200], [32767, 32767], [-32768, -32768], [32767, -32767])
     assert convert(both, MONO).tolist() == [[150], [32767], [-32768], [0]]
 
 
-def test_voice_in_the_centre_of_surround_is_not_lost_on_stereo():
+def test_a_voice_in_the_centre_of_surround_is_heard_in_stereo():
     centre_only = int16([0, 0, 6000, 0, 0, 0])
     assert convert(centre_only, STEREO).tolist() == [[1000, 1000]]
 
 
-def test_channels_that_the_device_has_more_of_stay_silent():
+def test_extra_channels_of_the_device_stay_silent():
     assert convert(int16([1, 2]), AudioFormat(24_000, 4)).tolist() == [[1, 2, 0, 0]]
 
 
@@ -104,7 +104,7 @@ def test_resampling_keeps_the_length(from_hz, to_hz, cuts, kind, channels):
     source = tone(sum(cuts), from_hz, channels=channels, dtype=kind)
     edges = np.cumsum([0, *cuts])
     blocks = [Pcm(source[a:b], from_hz) for a, b in pairwise(edges)]
-    out = whole(SampleConverter(AudioFormat(to_hz, channels, kind)), *blocks)
+    out = convert_all(SampleConverter(AudioFormat(to_hz, channels, kind)), *blocks)
     assert out.dtype == kind
     assert out.shape[1] == channels
     assert out.shape[0] == -(-sum(cuts) * to_hz // from_hz)
@@ -115,7 +115,7 @@ def test_resampling_keeps_the_length(from_hz, to_hz, cuts, kind, channels):
 def test_resampling_keeps_pitch_level_and_phase(from_hz, target):
     source = tone(from_hz, from_hz, hz=440.25)
     blocks = [Pcm(source[i : i + 700], from_hz) for i in range(0, from_hz, 700)]
-    out = whole(SampleConverter(target), *blocks)
+    out = convert_all(SampleConverter(target), *blocks)
     assert crossings(out) == crossings(source) == 440
     expected = tone(target.rate_hz, target.rate_hz, 440.25, target.channels, target.sample_type)
     full_scale = 32768 if target.sample_type == "int16" else 1
@@ -124,24 +124,24 @@ def test_resampling_keeps_pitch_level_and_phase(from_hz, target):
     assert error < 0.002
 
 
-def test_split_of_the_blocks_is_not_heard():
+def test_block_boundaries_do_not_change_the_samples():
     source = tone(9000, 24_000)
     target = AudioFormat(44_100, 1)
-    once = whole(SampleConverter(target), Pcm(source, 24_000))
+    once = convert_all(SampleConverter(target), Pcm(source, 24_000))
     pieces = [Pcm(source[i : i + 333], 24_000) for i in range(0, 9000, 333)]
-    assert np.array_equal(whole(SampleConverter(target), *pieces), once)
+    assert np.array_equal(convert_all(SampleConverter(target), *pieces), once)
 
 
-def test_rate_that_changes_on_the_way_loses_nothing():
+def test_a_change_of_rate_loses_nothing():
     converter = SampleConverter(AudioFormat(24_000, 1))
     stretches = [(16_000, 8000), (24_000, 12_000), (48_000, 24_000), (48_000, 24_000)]
     blocks = [Pcm(tone(frames, hz), hz) for hz, frames in stretches]
-    out = whole(converter, *blocks)
+    out = convert_all(converter, *blocks)
     assert out.shape[0] == 4 * 12_000
     assert crossings(out) == pytest.approx(4 * 220, abs=4)
 
 
-def test_leftovers_come_before_the_next_stretch():
+def test_held_audio_comes_out_before_the_next_stretch():
     converter = SampleConverter(MONO)
     converter.convert(Pcm(tone(1000, 48_000, level=0.5), 48_000))
     marker = int16(*[[30_000]] * 10)
@@ -151,25 +151,25 @@ def test_leftovers_come_before_the_next_stretch():
     assert converter.flush() == []
 
 
-def test_flush_gives_what_is_left_once_and_the_conformer_goes_on():
+def test_flush_returns_the_rest_once_and_the_converter_can_be_used_again():
     converter = SampleConverter(MONO)
-    first = whole(converter, Pcm(tone(4800, 48_000), 48_000))
+    first = convert_all(converter, Pcm(tone(4800, 48_000), 48_000))
     assert converter.flush() == []
-    assert np.array_equal(whole(converter, Pcm(tone(4800, 48_000), 48_000)), first)
+    assert np.array_equal(convert_all(converter, Pcm(tone(4800, 48_000), 48_000)), first)
 
 
 @pytest.mark.parametrize("channels", [3, 6])
-def test_many_channels_are_resampled_each_by_itself(channels):
+def test_channels_are_resampled_independently(channels):
     source = np.zeros((4800, channels), np.int16)
     source[:, -1] = tone(4800, 24_000)[:, 0]
-    out = whole(SampleConverter(AudioFormat(48_000, channels)), Pcm(source, 24_000))
+    out = convert_all(SampleConverter(AudioFormat(48_000, channels)), Pcm(source, 24_000))
     assert not out[:, :-1].any()
     assert crossings(out[:, -1:]) == crossings(source[:, -1:])
 
 
-def test_channels_type_volume_and_rate_at_once():
+def test_channels_type_volume_and_rate_are_converted_together():
     wave = tone(4800, 48_000, channels=2, dtype="float32", level=0.5)
-    out = whole(SampleConverter(MONO, volume=0.5), Pcm(wave, 48_000))
+    out = convert_all(SampleConverter(MONO, volume=0.5), Pcm(wave, 48_000))
     assert out.dtype == np.int16
     assert out.shape[0] == pytest.approx(2400, abs=1)
     assert np.abs(out).max() == pytest.approx(0.25 * 32768, rel=0.01)

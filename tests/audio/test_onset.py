@@ -28,21 +28,21 @@ def onset_ms(*blocks):
 
 
 @pytest.mark.parametrize(
-    ("silent_windows", "told_ms"), [(0, 0.0), (1, 10.0), (25, 250.0), (123, 1230.0)]
+    ("silent_windows", "expected_ms"), [(0, 0.0), (1, 10.0), (25, 250.0), (123, 1230.0)]
 )
-def test_counts_the_silent_windows_before_the_first_loud_one(silent_windows, told_ms):
-    assert onset_ms(signal((WINDOW * silent_windows, 0.0), (WINDOW, 0.5))) == told_ms
+def test_silent_windows_before_the_first_loud_one_are_counted(silent_windows, expected_ms):
+    assert onset_ms(signal((WINDOW * silent_windows, 0.0), (WINDOW, 0.5))) == expected_ms
 
 
-def test_a_loud_part_of_a_window_may_do():
+def test_a_short_loud_part_of_a_window_can_suffice():
     loud = signal((WINDOW - 8, 0.0), (8, 0.5))  # RMS 0.5 × √(8/80) = 0.158
     assert onset_ms(signal((WINDOW, 0.0)), loud) == 10.0
 
 
-@pytest.mark.parametrize(("level", "told"), [(1.01, 0.0), (0.99, None)])
-def test_the_threshold_is_40_db_below_full_scale(level, told):
+@pytest.mark.parametrize(("level", "expected"), [(1.01, 0.0), (0.99, None)])
+def test_the_threshold_is_40_db_below_full_scale(level, expected):
     assert 20 * math.log10(THRESHOLD_RMS) == pytest.approx(-40)
-    assert onset_ms(signal((WINDOW, level * THRESHOLD_RMS))) == told
+    assert onset_ms(signal((WINDOW, level * THRESHOLD_RMS))) == expected
 
 
 def test_only_silence_has_no_onset():
@@ -50,11 +50,11 @@ def test_only_silence_has_no_onset():
     assert onset_ms() is None
 
 
-def test_a_last_window_that_is_not_full_does_not_count():
+def test_an_incomplete_last_window_does_not_count():
     assert onset_ms(signal((WINDOW - 1, 0.5))) is None
 
 
-def test_int16_and_channels():
+def test_all_channels_of_int16_count_together():
     samples = np.zeros((WINDOW * 2, 2), np.int16)
     samples[WINDOW:, 1] = 600  # RMS over both channels: 600 / 32768 / √2 = 0.0129
     assert onset_ms(Pcm(samples, RATE_HZ)) == 10.0
@@ -62,7 +62,7 @@ def test_int16_and_channels():
     assert onset_ms(Pcm(samples, RATE_HZ)) is None
 
 
-def test_nothing_is_looked_at_once_it_is_found():
+def test_audio_after_the_onset_is_ignored():
     detector = OnsetDetector()
     detector.feed(signal((WINDOW, 0.5)))
     detector.feed(signal((WINDOW * 9, 0.0)))
@@ -71,7 +71,7 @@ def test_nothing_is_looked_at_once_it_is_found():
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=20), st.integers(0, 2000))
-def test_blocks_cut_anywhere_say_the_same(lengths, silent):
+def test_block_boundaries_do_not_matter(lengths, silent):
     whole = signal((silent, 0.0), (400, 0.3))
     detector, start = OnsetDetector(), 0
     for length in [*lengths, 1 << 20]:
@@ -82,13 +82,12 @@ def test_blocks_cut_anywhere_say_the_same(lengths, silent):
 
 @pytest.mark.parametrize(("first_hz", "then_hz"), [(48_000, 8000), (8000, 48_000)])
 def test_the_rate_may_change_inside_a_window(first_hz, then_hz):
-    """Chained streams do that: the window begun at one rate is ended at the other's length."""
+    """As in chained streams: a window begun at one rate ends at the length of the other."""
     begun = first_hz // 100 - 1
     silence = signal((begun, 0.0), rate_hz=first_hz)
     loud = signal((then_hz // 10, 0.5), rate_hz=then_hz)
-    told = onset_ms(silence, loud)
-    assert told == (10.0 if first_hz > then_hz else 0.0)
+    assert onset_ms(silence, loud) == (10.0 if first_hz > then_hz else 0.0)
 
 
-def test_rates_that_no_window_divides():
+def test_a_rate_without_whole_windows():
     assert onset_ms(signal((440, 0.0), (220, 0.5), rate_hz=22_050)) == pytest.approx(20.0, abs=0.1)

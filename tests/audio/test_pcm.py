@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.audio.pcm import INT16_FULL_SCALE, AudioFormat, Pcm, to_float32, to_int16
+from voicecli.audio.pcm import INT16_FULL_SCALE, AudioFormat, Pcm, clip_floats, to_float32, to_int16
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from voicecli.audio.pcm import INT16_FULL_SCALE, AudioFormat, Pcm, to_float32, t
         (AudioFormat(48_000, 6, "float32"), 24),
     ],
 )
-def test_bytes_of_a_frame(format, frame_bytes):
+def test_bytes_per_frame(format, frame_bytes):
     assert format.bytes_per_frame == frame_bytes
 
 
@@ -33,7 +34,7 @@ def test_frames_and_seconds():
 
 
 @given(st.sampled_from([8000, 11_025, 22_050, 24_000, 44_100, 48_000]), st.integers(0, 10**9))
-def test_frames_survive_being_told_in_seconds(rate_hz, frames):
+def test_frames_survive_conversion_to_seconds_and_back(rate_hz, frames):
     format = AudioFormat(rate_hz, 1)
     assert format.frames(format.duration_s(frames)) == frames
 
@@ -41,33 +42,13 @@ def test_frames_survive_being_told_in_seconds(rate_hz, frames):
 @pytest.mark.parametrize(
     ("dtype", "name"), [(np.int16, "int16"), (np.dtype("<i2"), "int16"), (np.float32, "float32")]
 )
-def test_a_block_tells_its_format(dtype, name):
+def test_a_block_knows_its_format_and_length(dtype, name):
     block = Pcm(np.zeros((480, 2), dtype), 48_000)
     assert block.format == AudioFormat(48_000, 2, name)
     assert (block.frames, block.duration_s) == (480, 0.01)
 
 
-def test_a_block_of_octets_is_an_array_when_it_is_asked_for_one():
-    data = bytes(range(12))
-    block = Pcm.of_octets(memoryview(data), 8_000, 2)
-    assert (block.rate_hz, block.channels, block.frames) == (8_000, 2, 3)
-    assert block.format == AudioFormat(8_000, 2)
-    assert block.octets == data
-    assert np.array_equal(block.samples, np.frombuffer(data, "<i2").reshape(3, 2))
-    assert block.samples is block.samples
-    assert np.shares_memory(block.samples, np.frombuffer(data, np.uint8))
-    assert Pcm(block.samples, 8_000).octets is None
-
-
-def test_octets_are_no_samples_on_a_machine_of_the_other_byte_order(monkeypatch):
-    monkeypatch.setattr(sys, "byteorder", "big")
-    block = Pcm.of_octets(memoryview(b"\1\0\2\0"), 8_000, 1)
-    assert block.octets is None
-    assert block.samples.tolist() == [[1], [2]]
-    assert block.samples.dtype == np.dtype("<i2")
-
-
-def test_what_is_right_already_passes_as_it_is():
+def test_samples_of_the_right_type_are_returned_as_they_are():
     whole, real = np.zeros((3, 1), np.int16), np.zeros((3, 1), np.float32)
     assert to_int16(whole) is whole
     assert to_float32(real) is real
@@ -95,6 +76,19 @@ def test_int16_to_float_and_back_is_exact():
     assert np.array_equal(to_int16(real), every)
 
 
-def test_naming_samples_costs_no_import():
+def test_importing_the_sample_types_does_not_import_numpy():
     code = "import sys, voicecli.audio.pcm; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("limit", [1.0, 1024.0])
+def test_floats_are_clipped_and_nan_is_silenced(limit):
+    samples = np.array([[math.nan], [math.inf], [-math.inf], [limit * 2], [0.5]], np.float32)
+    clipped = clip_floats(samples, limit)
+    assert clipped.dtype == np.float32
+    assert clipped.ravel().tolist() == [0.0, limit, -limit, limit, 0.5]
+
+
+def test_floats_within_the_limit_are_returned_as_they_are():
+    for samples in (np.zeros((0, 1), np.float32), np.array([[1.0], [-1.0]], np.float32)):
+        assert clip_floats(samples) is samples

@@ -8,7 +8,7 @@ import random
 from tests.session.fakes import (
     FORMAT,
     FakeClock,
-    FakeSpeaker,
+    FakeOutput,
     ScriptedSource,
     Watcher,
     cut_off,
@@ -17,12 +17,12 @@ from tests.session.fakes import (
 from voicecli.bench.components.sound import clip
 from voicecli.bench.simulate import CostlessRecorder
 from voicecli.codecs.decoding.auto import AutoDecoder
-from voicecli.playback.output import OutputSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.session import Session, SessionSettings
 from voicecli.session import session as session_module
 from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry import events
 
 OPENED = ScriptedSource.OPENED
 AT_ONCE = BufferPolicy.fixed(0.0)
@@ -68,43 +68,43 @@ class Heard:
     @property
     def metrics(self):
         spoken_s = 0.0
-        for _, report in self.watcher.all("playback_ended"):
-            spoken_s = report.heard_frames / self.recorder.result()["rate_hz"]
+        for ended in self.watcher.all(events.PlaybackEnded):
+            spoken_s = ended.report.heard_frames / self.recorder.result()["rate_hz"]
         return self.recorder.result(spoken_s=spoken_s)
 
 
 def by_session(script, policy, monkeypatch, *, observers=lambda clock: []):
     """What a session makes of a script; ``observers`` makes more of them, on its clock."""
     heard, clock = Heard(), FakeClock()
-    speaker = FakeSpeaker(clock)
-    monkeypatch.setattr(session_module, "Speaker", speaker.made_by)
+    output = FakeOutput(policy=policy)
     monkeypatch.setattr(session_module, "TICK_S", 0.002)
     frames = script.frames_after_each()
-    open_sink = speaker.open
+    open_sink = output.open
 
-    def open_patient_sink(wanted, *, is_pcm):
+    def open_patient_sink(wanted, **options):
         """One that plays on, which moves the clock, only when a fault was told."""
-        sink = open_sink(wanted, is_pcm=is_pcm)
+        sink = open_sink(wanted, **options)
         end_input = sink.end_input
 
         def end_once_told():
             if script.fails:
-                heard.watcher.wait_for_hook("failed")
+                heard.watcher.wait_for_event(events.Failed)
             end_input()
 
         sink.end_input = end_once_told
         return sink
 
-    speaker.open = open_patient_sink
+    output.open = open_patient_sink
 
     def until_decoded(number):
         if frames[number]:
-            assert speaker.opened.wait(20)
-            speaker.sink.wait_for(frames[number])
+            assert output.opened.wait(20)
+            output.sink.wait_for(frames[number])
 
-    settings = SessionSettings(OutputSettings(policy, "null"), FetchLimits(retries=0))
+    settings = SessionSettings(FetchLimits(retries=0))
     every = [*heard.observers, *observers(clock)]
-    Session(settings, observers=every, clock=clock).run([script.source(clock, until_decoded)])
+    session = Session(output, settings, observers=every, clock=clock)
+    session.run([script.source(clock, until_decoded)])
     return heard
 
 

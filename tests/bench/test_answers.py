@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.bench.spoken import answer, case
+from tests.bench.results import speech_outcome, speech_run
 from voicecli.bench import answers
 from voicecli.bench.answers import ObserverFactory, Variant, cases, columns, conclude, reference
 from voicecli.bench.case import Outcome
@@ -15,29 +15,29 @@ from voicecli.bench.rounds import run_rounds
 from voicecli.errors import NetworkError
 from voicecli.request import SpeechRequest
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 @dataclass
-class Scripted:
-    """Hears what it was told to, and notes what it was asked."""
+class ScriptedRunner:
+    """Returns or raises the given results, and records the requests."""
 
-    said: list = field(default_factory=list)
-    asked: list = field(default_factory=list)
+    results: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def run(self, request, observers):
-        self.asked.append((request.text, request.response_format, tuple(observers)))
-        said = self.said.pop(0) if self.said else answer()
-        if isinstance(said, BaseException):
-            raise said
-        return said
+        self.requests.append((request.text, request.response_format, tuple(observers)))
+        result = self.results.pop(0) if self.results else speech_run()
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
     def cancel(self):
         self.cancelled.set()
 
 
-def way(*runners, format="opus", method=answers.STREAMED):
+def variant(*runners, format="opus", method=answers.STREAMED):
     request = SpeechRequest("", voice="v", model="m", response_format=format)
     return Variant(1, "http://server.test/v1", method, request, runners)
 
@@ -46,146 +46,141 @@ def run(outcomes, runs=1, warmups=0):
     run_rounds(outcomes, runs=runs, warmups=warmups, on_progress=lambda *_: None)
 
 
-def outcome_of(way, texts=("Hello.",), observe=None):
-    (made,) = cases([way], texts, observe or ObserverFactory())
-    return Outcome(made)
+def outcome_of(variant, texts=("Hello.",), observe=None):
+    (case,) = cases([variant], texts, observe or ObserverFactory())
+    return Outcome(case)
 
 
 def test_every_run_speaks_the_next_text():
-    runner = Scripted()
-    outcome = outcome_of(way(runner), ["one", "two"])
+    runner = ScriptedRunner()
+    outcome = outcome_of(variant(runner), ["one", "two"])
     run([outcome], runs=2, warmups=1)
-    assert [text for text, _, _ in runner.asked] == ["one", "two", "one"]
-    assert [one.text for one in outcome.details] == [1, 0]
+    assert [text for text, _, _ in runner.requests] == ["one", "two", "one"]
+    assert [run.text for run in outcome.details] == [1, 0]
     assert outcome.runs == 2
     assert outcome.case.name == "opus from http://server.test/v1"
     assert outcome.case.labels["method"] == "streamed"
 
 
-def test_a_failure_beside_others_is_counted_and_they_are_too():
-    runners = [Scripted(), Scripted([NetworkError("cut")]), Scripted()]
-    outcome = outcome_of(way(*runners))
+def test_one_of_several_requests_may_fail():
+    runners = [ScriptedRunner(), ScriptedRunner([NetworkError("cut")]), ScriptedRunner()]
+    outcome = outcome_of(variant(*runners))
     run([outcome])
     assert outcome.runs == 2
-    assert [fault.message for fault in outcome.failures] == ["cut"]
+    assert [error.message for error in outcome.failures] == ["cut"]
     assert len(outcome.readings["ttfa_ms"]) == 2
 
 
-def test_warm_ups_that_fail_are_counted_apart():
-    outcome = outcome_of(way(Scripted([NetworkError("cold")])))
+def test_failed_warm_ups_are_counted_separately():
+    outcome = outcome_of(variant(ScriptedRunner([NetworkError("cold")])))
     run([outcome], warmups=1)
     assert (outcome.warmups_failed, outcome.failures, outcome.runs) == (1, [], 1)
 
 
-def test_several_hear_at_once():
+def test_several_requests_run_at_once():
     together = threading.Barrier(3)
 
     @dataclass
-    class Waiting(Scripted):
+    class Waiting(ScriptedRunner):
         def run(self, request, observers):
-            together.wait(PATIENCE_S)
+            together.wait(TIMEOUT_S)
             return super().run(request, observers)
 
-    outcome = outcome_of(way(Waiting(), Waiting(), Waiting()))
+    outcome = outcome_of(variant(Waiting(), Waiting(), Waiting()))
     run([outcome])
     assert outcome.runs == 3
 
 
-def test_an_interrupt_stops_all_of_them():
-    interrupted = Scripted([KeyboardInterrupt()])
+def test_an_interrupt_cancels_every_runner():
+    interrupted = ScriptedRunner([KeyboardInterrupt()])
 
     @dataclass
-    class Long(Scripted):
+    class Long(ScriptedRunner):
         def run(self, request, observers):
-            assert self.cancelled.wait(PATIENCE_S)
+            assert self.cancelled.wait(TIMEOUT_S)
             raise NetworkError("cancelled")
 
     long = Long()
-    outcome = outcome_of(way(interrupted, long))
+    outcome = outcome_of(variant(interrupted, long))
     with pytest.raises(KeyboardInterrupt):
         run([outcome])
     assert long.cancelled.is_set()
 
 
-def test_what_a_whole_file_came_to_says_nothing_of_its_bytes():
-    outcome = outcome_of(way(Scripted(), method=answers.WHOLE_FILE))
+def test_whole_files_have_no_readings_of_bytes_and_decoding():
+    outcome = outcome_of(variant(ScriptedRunner(), method=answers.WHOLE_FILE))
     run([outcome])
     assert "ttfa_ms" in outcome.readings
     assert not {"bytes", "kbit_s", "chunks", "decode_ms"} & set(outcome.readings)
     assert outcome.case.name == "opus whole from http://server.test/v1"
 
 
-def test_observers_are_made_for_runs_that_count():
+def test_observers_are_made_only_for_runs_that_count():
     made = []
 
     @contextlib.contextmanager
-    def listening(variant, number):
+    def make(variant, number):
         made.append((variant.name, number))
-        yield [f"listener {number}"]
+        yield [f"observer {number}"]
         made.append("closed")
 
-    runner = Scripted()
-    observe = ObserverFactory(listening, warmups=1)
-    run([outcome_of(way(runner), observe=observe)], runs=2, warmups=1)
+    runner = ScriptedRunner()
+    observe = ObserverFactory(make, warmups=1)
+    run([outcome_of(variant(runner), observe=observe)], runs=2, warmups=1)
     assert made == [("opus", 1), "closed", ("opus", 2), "closed"]
-    heard_by = [observers for _, _, observers in runner.asked]
-    assert heard_by == [(), ("listener 1",), ("listener 2",)]
+    observed_by = [observers for _, _, observers in runner.requests]
+    assert observed_by == [(), ("observer 1",), ("observer 2",)]
 
 
-def test_names_for_files_say_what_differs_from_the_usual():
-    assert way(format="pcm").name == "pcm"
-    assert way(method=answers.COLD)._replace(server=2).name == "opus-cold-server2"
+def test_names_for_files_leave_out_defaults():
+    assert variant(format="pcm").name == "pcm"
+    assert variant(method=answers.COLD)._replace(server=2).name == "opus-cold-server2"
 
 
-def test_the_reference_is_asked_for_as_pcm_and_failures_are_none():
-    runner = Scripted([answer(), NetworkError("no pcm here"), answer()])
-    runs = reference(runner, way().request, ["one", "two", "three"])
-    assert [(text, kind) for text, kind, _ in runner.asked] == [
+def test_references_are_requested_as_pcm_and_failures_are_ignored():
+    runner = ScriptedRunner([speech_run(), NetworkError("no pcm here"), speech_run()])
+    runs = reference(runner, variant().request, ["one", "two", "three"])
+    assert [(text, kind) for text, kind, _ in runner.requests] == [
         ("one", "pcm"),
         ("two", "pcm"),
         ("three", "pcm"),
     ]
-    assert [one.text for one in runs] == [0, 2]
+    assert [run.text for run in runs] == [0, 2]
 
 
-def test_what_is_missing_is_held_against_pcm_of_the_same_server():
-    cut, whole = answer([(100.0, 0.5)]), answer([(100.0, 1.0)])
+def test_missing_audio_is_compared_with_pcm_of_the_same_server():
+    cut, whole = speech_run([(100.0, 0.5)]), speech_run([(100.0, 1.0)])
     outcomes = [
-        case("pcm", whole),
-        case("opus", cut),
-        case("opus", cut, server=2, endpoint="http://other.test/v1"),
+        speech_outcome("pcm", whole),
+        speech_outcome("opus", cut),
+        speech_outcome("opus", cut, server=2, endpoint="http://other.test/v1"),
     ]
-    told = conclude(outcomes, {})
-    assert told == ["opus from http://server.test/v1: cuts the end: 500 ms less than as pcm"]
+    found = conclude(outcomes, {})
+    assert found == ["opus from http://server.test/v1: cuts off the end: 500 ms shorter than pcm"]
     assert [o.readings.get("missing_ms") for o in outcomes] == [[0.0], [500.0], []]
-    told = conclude(outcomes, {2: [whole]})
-    assert len(told) == 2
+    assert len(conclude(outcomes, {2: [whole]})) == 2
     assert outcomes[0].readings["recommended_buffer_ms"] == [60.0]
-    assert "recommended_buffer_ms" not in conclude_nothing().readings
-
-
-def conclude_nothing():
-    nothing = case("opus")
+    nothing = speech_outcome("opus")
     conclude([nothing], {})
-    return nothing
+    assert "recommended_buffer_ms" not in nothing.readings
 
 
-def test_a_label_is_shown_where_it_differs():
-    one = [case("pcm", answer()), case("opus", answer())]
+def test_a_label_is_shown_only_if_it_differs():
+    one = [speech_outcome("pcm", speech_run()), speech_outcome("opus", speech_run())]
     assert [c.title for c in columns(one)][:2] == ["format", "n"]
-    other = case("opus", answer(), server=2, endpoint="http://other.test/v1")
+    other = speech_outcome("opus", speech_run(), server=2, endpoint="http://other.test/v1")
     assert [c.title for c in columns([*one, other])][:3] == ["server", "format", "n"]
-    whole = case("opus", answer(), method=answers.WHOLE_FILE)
-    assert [c.title for c in columns([*one, whole])][:2] == ["format", "heard"]
+    whole = speech_outcome("opus", speech_run(), method=answers.WHOLE_FILE)
+    assert [c.title for c in columns([*one, whole])][:2] == ["format", "method"]
 
 
-def test_the_table_fits_80_columns_whatever_it_has_to_show():
+def test_the_widest_table_fits_80_columns():
     wide = {"launch_to_sound_ms": 12345.6, "ttfa_ms": 12345.6, "kbit_s": 1411.2, "gaps": 123.4}
     outcomes = []
     for server, endpoint in enumerate(("a", "b"), 1):
         for method in (answers.STREAMED, answers.WHOLE_FILE):
-            outcome = case(
-                "flac", *[answer()] * 10, server=server, endpoint=endpoint, method=method
+            outcome = speech_outcome(
+                "flac", *[speech_run()] * 10, server=server, endpoint=endpoint, method=method
             )
             for metric, value in wide.items():
                 outcome.readings[metric] = [value + step for step in range(10)]
@@ -194,10 +189,10 @@ def test_the_table_fits_80_columns_whatever_it_has_to_show():
     lines = (table(outcomes, columns(outcomes)) + "\n" + answers.LEGEND).splitlines()
     more = table(outcomes, columns(outcomes, answers.MORE_COLUMNS))
     assert max(map(len, [*lines, *(more + "\n" + answers.MORE_LEGEND).splitlines()])) <= 80
-    assert {"server", "format", "heard", "p95", "gaps", "clean", "buffer"} <= set(lines[1].split())
+    assert {"server", "format", "method", "p95", "gaps", "clean", "buffer"} <= set(lines[1].split())
 
 
 def test_a_column_without_a_number_is_left_out():
-    few, many = case("opus", answer()), case("opus", *[answer()] * 100)
+    few, many = speech_outcome("opus", speech_run()), speech_outcome("opus", *[speech_run()] * 100)
     assert "p99" not in {c.title for c in columns([few], answers.MORE_COLUMNS)}
     assert "p99" in {c.title for c in columns([few, many], answers.MORE_COLUMNS)}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.bench.spoken import answer, case
+from tests.bench.results import speech_outcome, speech_run
 from voicecli.bench import report
 from voicecli.bench.comparison import KIND, Difference, check, compare, unlike
 from voicecli.bench.statistics import Interval
@@ -14,20 +14,20 @@ TTFA_MS = (200.0, 203.0, 199.0, 207.0, 201.0)
 
 
 def measured(*times_ms, **labels):
-    return case("opus", *(answer(ttfa_ms=ms) for ms in times_ms), **labels)
+    return speech_outcome("opus", *(speech_run(ttfa_ms=ms) for ms in times_ms), **labels)
 
 
 def earlier(*outcomes, **settings):
-    """What `bench --json` would have written, read again."""
-    told = report.as_json(KIND, settings, outcomes, interrupted=False, values=True)
-    return check(json.loads(json.dumps(told)), "old.json")
+    """Read back what `bench --json` would have written."""
+    data = report.as_json(KIND, settings, outcomes, interrupted=False, values=True)
+    return check(json.loads(json.dumps(data)), "old.json")
 
 
 def verdicts(differences):
     return {one.metric: one.verdict for one in differences}
 
 
-def test_what_became_slower_is_worse_and_what_stayed_is_not():
+def test_a_slower_metric_is_worse_and_the_others_are_the_same():
     before = earlier(measured(*TTFA_MS))
     found = compare(before, [measured(*(ms + 40 for ms in TTFA_MS))])
     assert verdicts(found) == {
@@ -52,7 +52,7 @@ def test_what_became_slower_is_worse_and_what_stayed_is_not():
     assert str(ttfa).endswith("): worse")
 
 
-def test_faster_is_better_and_a_wobble_is_neither():
+def test_faster_is_better_and_noise_is_neither():
     before = earlier(measured(*TTFA_MS))
     assert (
         verdicts(compare(before, [measured(*(ms - 40 for ms in TTFA_MS))]))["ttfa_ms"] == "better"
@@ -62,7 +62,7 @@ def test_faster_is_better_and_a_wobble_is_neither():
     assert verdicts(wild)["ttfa_ms"] == "unsure"
 
 
-def test_of_few_runs_nothing_is_certain():
+def test_too_few_runs_are_unsure():
     (ttfa,) = (
         one
         for one in compare(earlier(measured(200.0)), [measured(900.0)])
@@ -70,17 +70,17 @@ def test_of_few_runs_nothing_is_certain():
     )
     assert ttfa.verdict == "unsure"
     assert ttfa.to_json()["ci95"] is None
-    assert str(ttfa).endswith("(+700; too few runs to tell): unsure")
+    assert str(ttfa).endswith("(+700; too few runs): unsure")
 
 
-def test_only_the_same_case_is_compared():
+def test_only_equal_cases_are_compared():
     before = earlier(measured(*TTFA_MS), measured(1.0, 2.0, 3.0, 4.0, method="cold"))
     assert compare(before, [measured(*TTFA_MS, endpoint="http://other.test/v1")]) == []
-    # The number of a server is its place on the command line, and says nothing.
+    # The number of a server is only its place on the command line.
     assert compare(before, [measured(*TTFA_MS, server=2)])
 
 
-def test_a_rise_from_nothing_counts_by_its_size():
+def test_an_increase_from_zero_counts_by_its_size():
     def verdict(estimate):
         interval = Interval(estimate / 2, estimate * 2)
         return Difference("x", "gaps", 0.0, estimate, estimate, interval, 0.5).verdict
@@ -90,7 +90,7 @@ def test_a_rise_from_nothing_counts_by_its_size():
 
 
 @pytest.mark.parametrize(
-    "told",
+    "data",
     [
         [],
         {"schema": "voicecli.bench/1", "kind": "encode", "cases": []},
@@ -110,12 +110,12 @@ def test_a_rise_from_nothing_counts_by_its_size():
         },
     ],
 )
-def test_other_json_is_refused(told):
+def test_other_json_is_rejected(data):
     with pytest.raises(ConfigError, match=r"old\.json"):
-        check(told, "old.json")
+        check(data, "old.json")
 
 
-def test_settings_that_differ_are_named():
+def test_differing_settings_are_named():
     before = earlier(measured(200.0), device="null", texts="abc", runs=5)
     assert unlike(before, {"device": "null", "texts": "abc", "runs": 10}) == []
     assert unlike(before, {"device": None, "texts": "abd"}) == ["texts", "device"]

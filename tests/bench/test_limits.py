@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.spoken import answer, case
+from tests.bench.results import speech_outcome, speech_run
 from voicecli.bench.limits import METRICS, Limit, parse_limit
 from voicecli.bench.speech import readings
 from voicecli.errors import NetworkError
@@ -30,17 +30,17 @@ def test_the_grammar(text, metric, statistic, operator, bound):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("ttfa", "form"),
-        ("ttfa=4", "form"),
-        ("ttfa_p50>-4", "form"),
-        ("ttfa_p42>4", "form"),
-        ("latency>4", "none of ttfb, ttfa"),
+        ("ttfa", "not a limit"),
+        ("ttfa=4", "not a limit"),
+        ("ttfa_p50>-4", "not a limit"),
+        ("ttfa_p42>4", "not a limit"),
+        ("latency>4", "known: ttfb, ttfa"),
         ("rtf>4ms", "not measured in ms"),
         ("ttfa>4%", "not measured in %"),
         ("continuity<1s", "not measured in s"),
     ],
 )
-def test_what_is_no_limit_says_why(text, why):
+def test_a_malformed_limit_says_why(text, why):
     with pytest.raises(ValueError, match=why):
         parse_limit(text)
 
@@ -59,38 +59,46 @@ def test_what_is_no_limit_says_why(text, why):
         ("continuity<67%", True),
     ],
 )
-def test_a_limit_holds_of_what_was_measured(text, is_broken):
-    outcome = case(
+def test_limits_on_measurements(text, is_broken):
+    outcome = speech_outcome(
         "opus",
-        answer(ttfa_ms=110.0),
-        answer(ttfa_ms=120.0),
-        answer(ttfa_ms=130.0, gaps=[(0.5, 99)]),
+        speech_run(ttfa_ms=110.0),
+        speech_run(ttfa_ms=120.0),
+        speech_run(ttfa_ms=130.0, gaps=[(0.5, 99)]),
     )
     assert (parse_limit(text).breach(outcome) is not None) == is_broken
 
 
-def test_a_breach_tells_the_case_the_limit_and_the_value():
+def test_a_breach_names_the_case_the_limit_and_the_value():
     limit = parse_limit("ttfa > 0.1s")
-    assert limit.breach(case("opus", answer())) == (
+    assert limit.breach(speech_outcome("opus", speech_run())) == (
         "opus from http://server.test/v1: ttfa > 0.1s: it is 110 ms"
     )
-    assert parse_limit("rtf>0.1").breach(case("pcm", answer())).endswith("rtf>0.1: it is 0.20")
+    assert (
+        parse_limit("rtf>0.1")
+        .breach(speech_outcome("pcm", speech_run()))
+        .endswith("rtf>0.1: it is 0.20")
+    )
 
 
-def test_what_was_not_measured_cannot_keep_a_limit():
-    said = parse_limit("ttfa>1s").breach(case("opus"))
-    assert said.endswith("ttfa>1s: there is no p50 of ttfa")
-    assert parse_limit("ttfa_p99>1s").breach(case("opus", answer())).endswith("no p99 of ttfa")
+def test_a_limit_on_something_not_measured_is_broken():
+    breach = parse_limit("ttfa>1s").breach(speech_outcome("opus"))
+    assert breach.endswith("ttfa>1s: no p50 of ttfa was measured")
+    assert (
+        parse_limit("ttfa_p99>1s")
+        .breach(speech_outcome("opus", speech_run()))
+        .endswith("no p99 of ttfa was measured")
+    )
 
 
 def test_failures_are_counted():
-    outcome = case("opus", answer())
+    outcome = speech_outcome("opus", speech_run())
     limit = parse_limit("failures>0")
     assert limit.breach(outcome) is None
     outcome.failures.append(NetworkError("cut"))
     assert limit.breach(outcome).endswith("failures>0: it is 1")
 
 
-def test_every_metric_is_one_that_is_read():
+def test_every_metric_has_readings():
     later = {"failures", "launch_to_sound_ms", "missing_ms"}
-    assert {metric.readings for metric in METRICS.values()} <= set(readings([answer()])) | later
+    assert {metric.readings for metric in METRICS.values()} <= set(readings([speech_run()])) | later

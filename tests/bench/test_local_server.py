@@ -17,7 +17,7 @@ from voicecli.bench.local_server import LocalServer
 from voicecli.errors import NetworkError
 
 
-def test_it_answers_and_is_gone_afterwards():
+def test_the_server_answers_and_ends_with_the_block():
     with LocalServer() as server:
         with urllib.request.urlopen(f"{server.url}/models", timeout=20) as answer:
             assert json.load(answer)["data"]
@@ -27,7 +27,7 @@ def test_it_answers_and_is_gone_afterwards():
         urllib.request.urlopen(f"{server.url}/models", timeout=20)
 
 
-def test_it_ends_with_one_that_was_killed_and_could_not_end_it():
+def test_the_server_ends_if_its_parent_is_killed():
     script = (
         "from voicecli.bench.local_server import LocalServer\n"
         "with LocalServer() as server: print(server.url, server._process.pid, flush=True); input()"
@@ -52,28 +52,28 @@ def test_it_ends_with_one_that_was_killed_and_could_not_end_it():
                 os.kill(int(number), signal.SIGKILL)
 
 
-def test_its_input_is_held_until_it_has_ended(monkeypatch):
-    """The end of input would be its second signal, which cuts short what the first lets finish."""
-    stand_in(
+def test_standard_input_stays_open_until_the_server_has_ended(monkeypatch):
+    """Closing it would end the server at once instead of letting it finish its answers."""
+    replace_server(
         monkeypatch,
         'import time; print(\'{"url": "http://127.0.0.1:1/v1"}\', flush=True); time.sleep(60)',
     )
     with LocalServer() as server:
-        process, held = server._process, server._process.stdin
+        process, stdin = server._process, server._process.stdin
         communicate = process.communicate
 
         def watched(**settings):
-            told = communicate(**settings)
+            result = communicate(**settings)
             assert process.returncode == -signal.SIGTERM
-            assert not held.closed
-            return told
+            assert not stdin.closed
+            return result
 
         monkeypatch.setattr(process, "communicate", watched)
-    assert held.closed
+    assert stdin.closed
 
 
-def stand_in(monkeypatch, script):
-    """Let another program be started in place of the server."""
+def replace_server(monkeypatch, script):
+    """Start another program in place of the server."""
     started = module.subprocess.Popen
 
     def popen(_arguments, **settings):
@@ -82,26 +82,26 @@ def stand_in(monkeypatch, script):
     monkeypatch.setattr(module.subprocess, "Popen", popen)
 
 
-def test_one_that_does_not_start_says_why(monkeypatch):
-    stand_in(monkeypatch, "import sys; sys.exit('first\\nno voice here')")
+def test_a_server_that_does_not_start_says_why(monkeypatch):
+    replace_server(monkeypatch, "import sys; sys.exit('first\\nno voice here')")
     with pytest.raises(NetworkError, match="did not start: no voice here"), LocalServer():
         pass
 
 
-def test_one_that_does_not_end_is_ended(monkeypatch):
-    stand_in(
+def test_a_server_that_ignores_sigterm_is_killed(monkeypatch):
+    replace_server(
         monkeypatch,
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         'print(\'{"url": "http://127.0.0.1:1/v1"}\', flush=True); time.sleep(60)',
     )
-    monkeypatch.setattr(module, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(module, "_STOP_S", 0.1)
     with LocalServer() as server:
         assert server.url == "http://127.0.0.1:1/v1"
     assert server._process.returncode == -9
 
 
-def test_an_interrupt_while_it_starts_leaves_nothing_behind(monkeypatch):
-    stand_in(monkeypatch, "import time; time.sleep(60)")
+def test_an_interrupt_while_the_server_starts_ends_it(monkeypatch):
+    replace_server(monkeypatch, "import time; time.sleep(60)")
     popen = module.subprocess.Popen
 
     class Interrupted:
@@ -122,29 +122,31 @@ def test_an_interrupt_while_it_starts_leaves_nothing_behind(monkeypatch):
     server._process.stderr.close()
 
 
-def test_an_interrupt_in_the_midst_of_starting_it_leaves_nothing_behind(monkeypatch):
-    """The process is there, and whoever started it has not been told."""
-    popen, begun = module.subprocess.Popen, []
+INTERRUPTED = """
+import subprocess, sys
+from voicecli.bench.local_server import LocalServer
 
-    def slow(*arguments, **settings):
-        begun.append(popen([sys.executable, "-c", "import time; time.sleep(60)"], **settings))
-        signal.raise_signal(signal.SIGUSR1)  # Python's handler runs on the main thread
-        return begun[0]
+popen = subprocess.Popen
 
-    def interrupt(_number, _frame):
-        raise KeyboardInterrupt
+def interrupted(command, **settings):
+    settings["stderr"] = None
+    popen([sys.executable, "-c", "input()"], **settings)
+    raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.subprocess, "Popen", slow)
-    before = signal.signal(signal.SIGUSR1, interrupt)
-    try:
-        with pytest.raises(KeyboardInterrupt), LocalServer():
-            pass
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-    assert begun[0].returncode is not None
+subprocess.Popen = interrupted
+LocalServer().__enter__()
+"""
 
 
-def test_one_that_cannot_be_started_is_nothing_to_end(monkeypatch):
+def test_an_interrupt_before_the_process_is_known_ends_it_with_ours():
+    """The standard error that both share ends only once both have ended."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], stderr=subprocess.PIPE, timeout=30, check=False
+    )
+    assert b"KeyboardInterrupt" in done.stderr
+
+
+def test_a_process_that_cannot_be_started(monkeypatch):
     def none(*_, **__):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 

@@ -7,8 +7,8 @@ from voicecli.bench.rounds import run_rounds
 from voicecli.errors import DeviceError
 
 
-class LineFile:
-    """Cases that note when they ran, and fail in the runs that they are told to."""
+class Log:
+    """Cases that record when they ran, and fail in given runs."""
 
     def __init__(self):
         self.ran = []
@@ -28,36 +28,36 @@ class LineFile:
 
 
 @pytest.fixture
-def journal():
-    return LineFile()
+def log():
+    return Log()
 
 
-def test_cases_take_turns_and_warm_ups_do_not_count(journal):
-    outcomes = [journal.case("a"), journal.case("b")]
-    run_rounds(outcomes, runs=2, warmups=1, on_progress=journal.on_progress)
-    assert journal.ran == ["a", "b"] * 3
+def test_cases_take_turns_and_warm_ups_do_not_count(log):
+    outcomes = [log.case("a"), log.case("b")]
+    run_rounds(outcomes, runs=2, warmups=1, on_progress=log.on_progress)
+    assert log.ran == ["a", "b"] * 3
     assert [outcome.readings["order"] for outcome in outcomes] == [[3, 5], [4, 6]]
-    assert journal.progress == [(n, 6, "ab"[n % 2]) for n in range(6)]
+    assert log.progress == [(n, 6, "ab"[n % 2]) for n in range(6)]
 
 
-def test_a_run_that_fails_is_noted_and_the_others_go_on(journal):
-    outcomes = [journal.case("a", fails=(1, 2)), journal.case("b")]
-    run_rounds(outcomes, runs=2, warmups=1, on_progress=journal.on_progress)
+def test_a_failed_run_is_recorded_and_the_others_go_on(log):
+    outcomes = [log.case("a", fails=(1, 2)), log.case("b")]
+    run_rounds(outcomes, runs=2, warmups=1, on_progress=log.on_progress)
     failing, fine = outcomes
     assert failing.runs == 1
-    assert [fault.message for fault in failing.failures] == ["gone"]
+    assert [error.message for error in failing.failures] == ["gone"]
     assert fine.runs == 2
     assert fine.failures == []
 
 
-def test_a_defect_is_not_a_result(journal):
-    outcomes = [journal.case("a", fails=(1,), error=ZeroDivisionError)]
+def test_an_internal_error_is_raised(log):
+    outcomes = [log.case("a", fails=(1,), error=ZeroDivisionError)]
     with pytest.raises(ZeroDivisionError):
-        run_rounds(outcomes, runs=1, warmups=0, on_progress=journal.on_progress)
+        run_rounds(outcomes, runs=1, warmups=0, on_progress=log.on_progress)
 
 
-def test_what_was_measured_before_an_interrupt_stays(journal):
-    outcomes = [journal.case("a"), journal.case("b", fails=(2,), error=KeyboardInterrupt)]
+def test_results_from_before_an_interrupt_are_kept(log):
+    outcomes = [log.case("a"), log.case("b", fails=(2,), error=KeyboardInterrupt)]
     with pytest.raises(KeyboardInterrupt):
-        run_rounds(outcomes, runs=5, warmups=0, on_progress=journal.on_progress)
+        run_rounds(outcomes, runs=5, warmups=0, on_progress=log.on_progress)
     assert [outcome.runs for outcome in outcomes] == [2, 1]

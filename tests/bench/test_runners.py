@@ -6,23 +6,23 @@ import threading
 
 import pytest
 
+from tests.session.fakes import Watcher
 from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
 from voicecli.bench import runners as module
 from voicecli.bench.runners import Cold, Live, Simulated
 from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import BadResponse, ExitStatus, NetworkError, VoiceError
-from voicecli.playback.output import OutputSettings
+from voicecli.playback.output import Output, OutputSettings
 from voicecli.playback.policy import BufferPolicy
 from voicecli.request import SpeechRequest
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.client import SpeechClient
+from voicecli.telemetry.events import Received
 
-SETTINGS = SessionSettings(
-    speaker=OutputSettings(policy=BufferPolicy.fixed(0.0), output="null"),
-    limits=FetchLimits(20.0, 20.0, retries=0),
-)
+OUTPUT = Output(OutputSettings(policy=BufferPolicy.fixed(0.0), output="null"))
+SETTINGS = SessionSettings(FetchLimits(20.0, 20.0, retries=0))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ def runner(request, server, tmp_path):
         arguments = ["--base-url", server.url, "--device", "null", "--buffer-ms", "0"]
         made = Cold(arguments, env)
     else:
-        made = request.param(SpeechClient(server.url, KEYLESS, read_timeout_s=20.0), SETTINGS)
+        made = request.param(
+            SpeechClient(server.url, KEYLESS, read_timeout_s=20.0), OUTPUT, SETTINGS
+        )
     yield made
     made.close()
 
@@ -83,26 +85,18 @@ def test_only_cold_starts_count_the_start_of_a_process(runner):
         assert launched_ms is None
 
 
-class Listener:
-    def __init__(self):
-        self.heard = []
-
-    def received(self, at, count):
-        self.heard.append(count)
-
-
 @pytest.mark.parametrize("kind", [Live, Simulated])
 def test_observers_hear_what_happens(kind, server):
-    made = kind(SpeechClient(server.url, KEYLESS), SETTINGS)
-    listener = Listener()
-    run = made.run(request(), [listener])
+    made = kind(SpeechClient(server.url, KEYLESS), OUTPUT, SETTINGS)
+    watcher = Watcher()
+    run = made.run(request(), [watcher])
     made.close()
-    assert sum(listener.heard) == run.metrics["bytes"]
+    assert sum(len(event.data) for event in watcher.all(Received)) == run.metrics["bytes"]
 
 
 @pytest.mark.parametrize("kind", [Live, Simulated])
 def test_the_usual_way_waits_for_the_whole_file(kind, server):
-    made = kind(SpeechClient(server.url, KEYLESS), SETTINGS, whole_file=True)
+    made = kind(SpeechClient(server.url, KEYLESS), OUTPUT, SETTINGS, whole_file=True)
     run = made.run(request(format="opus"), ())
     made.close()
     assert run.metrics["format"] == "pcm"
@@ -118,7 +112,7 @@ def test_a_request_that_is_cancelled_ends(kind, server, tmp_path):
         env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
         made = Cold(["--base-url", server.url, "--device", "null"], env)
     else:
-        made = kind(SpeechClient(server.url, KEYLESS), SETTINGS)
+        made = kind(SpeechClient(server.url, KEYLESS), OUTPUT, SETTINGS)
     made.cancel()  # of nothing yet
     known = len(server.speech_requests)
     caught = []

@@ -25,6 +25,7 @@ from voicecli.errors import (
     VoiceError,
 )
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry import events
 from voicecli.telemetry.metrics import Recorder
 from voicecli.telemetry.observers import Observers
 
@@ -66,11 +67,19 @@ def test_it_tells_what_a_session_on_the_null_device_tells(script, policy, monkey
     expected, heard = by_session(script, policy, monkeypatch), by_audition(script, policy)
     assert heard.metrics == expected.metrics
     assert heard.recorder.arrival_curve() == expected.recorder.arrival_curve()
-    for hook in ("requested", "request_sent", "answered", "received", "received_bytes",
-                 "received_all", "recognised", "playback_started", "underran"):  # fmt: skip
-        assert heard.watcher.all(hook) == expected.watcher.all(hook), hook
-    assert [str(error) for _, error in heard.watcher.all("failed")] == [
-        str(error) for _, error in expected.watcher.all("failed")
+    for kind in (
+        events.Requested,
+        events.RequestSent,
+        events.Answered,
+        events.Received,
+        events.ReceivedAll,
+        events.Recognised,
+        events.PlaybackStarted,
+        events.UnderrunEnded,
+    ):
+        assert heard.watcher.all(kind) == expected.watcher.all(kind), kind
+    assert [str(event.error) for event in heard.watcher.all(events.Failed)] == [
+        str(event.error) for event in expected.watcher.all(events.Failed)
     ]
     assert heard.watcher.states[-1] == expected.watcher.states[-1]
 
@@ -101,7 +110,7 @@ def test_faults_are_raised_once_what_came_was_played(steps, error):
     watcher = Watcher()
     with pytest.raises(error):
         hear(*steps, observers=[watcher])
-    assert len(watcher.all("failed")) == 1
+    assert len(watcher.all(events.Failed)) == 1
     assert watcher.states == ["connecting", "draining", "failed"]
 
 
@@ -115,7 +124,7 @@ def test_a_source_that_cannot_be_asked():
             ScriptedSource([], warms=warms),
             clock=FakeClock(), policy=AT_ONCE, observers=[watcher],
         )  # fmt: skip
-    assert watcher.all("requested") == []
+    assert watcher.all(events.Requested) == []
 
 
 def test_what_was_decoded_is_heard_before_the_source_s_fault():
@@ -168,8 +177,8 @@ def test_warming_up_and_what_it_says_meanwhile_are_before_the_request():
 
     source.warm = warm
     run = audition(source, clock=clock, policy=AT_ONCE, observers=[watcher])
-    assert watcher.all("requested") == [(1005.0, "a script")]
-    assert len(watcher.all("request_sent")) == 1, "the second time, on entering"
+    assert watcher.all(events.Requested) == [events.Requested(1005.0, "a script")]
+    assert len(watcher.all(events.RequestSent)) == 1, "the second time, on entering"
     assert run.metrics["ttfb_ms"] == 0.0
 
 
@@ -209,15 +218,21 @@ def test_nothing_waits_for_sound_to_be_heard():
 def test_a_full_device_holds_up_the_decoder_and_not_the_source():
     clock, watcher = FakeClock(), Watcher()
     hear(*[sound(10.0)] * 5, clock=clock, observers=[watcher])
-    assert [at for at, _ in watcher.all("received")] == [1000.0] * 5
-    assert [at for at, *_ in watcher.all("decoded")] == [1000.0, 1000.0, 1000.0, 1000.0, 1010.0]
+    assert [event.at for event in watcher.all(events.Received)] == [1000.0] * 5
+    assert [event.at for event in watcher.all(events.Decoded)] == [
+        1000.0,
+        1000.0,
+        1000.0,
+        1000.0,
+        1010.0,
+    ]
     assert clock.waits == []
 
 
 def test_after_a_full_device_the_clock_leads_again():
     watcher = Watcher()
     hear(sound(50.0), sound(1.0), 25.0, sound(1.0), observers=[watcher])
-    assert [at for at, *_ in watcher.all("decoded")] == [1000.0, 1020.0, 1025.0]
+    assert [event.at for event in watcher.all(events.Decoded)] == [1000.0, 1020.0, 1025.0]
 
 
 def test_what_decoding_costs_is_told_unless_it_is_not_wanted():
@@ -274,7 +289,7 @@ def test_blocks_that_were_decoded_elsewhere():
     hearing.take(block(0.25))
     hearing.end()
     assert hearing.conclude() == 1.25, "in frames of the first block"
-    assert [at for at, *_ in watcher.all("decoded")] == [1000.0] * 3
+    assert [event.at for event in watcher.all(events.Decoded)] == [1000.0] * 3
     assert watcher.states == ["connecting", "draining", "done"]
 
 
@@ -297,14 +312,14 @@ def test_an_interruption_is_silence_from_then_on():
     hearing = module.IdealHearing(clock, AT_ONCE, Observers([watcher]))
     hearing.take(block(40.0))
     hearing.take(block(1.0))
-    assert [at for at, *_ in watcher.all("decoded")] == [1000.0, 1010.0]
+    assert [event.at for event in watcher.all(events.Decoded)] == [1000.0, 1010.0]
     clock.advance(1.5)
     hearing.interrupt()
     hearing.interrupt()
     assert hearing.conclude() == 1.5
     assert watcher.states == ["connecting", "cancelled"]
-    ((at, report),) = watcher.all("playback_ended")
-    assert at == report.last_sound_at == 1001.5
+    (ended,) = watcher.all(events.PlaybackEnded)
+    assert ended.at == ended.report.last_sound_at == 1001.5
 
 
 def test_an_interruption_before_anything():
@@ -312,7 +327,7 @@ def test_an_interruption_before_anything():
     hearing = module.IdealHearing(FakeClock(), AT_ONCE, Observers([watcher]))
     hearing.interrupt()
     assert hearing.conclude() == 0.0
-    assert watcher.all("playback_ended") == []
+    assert watcher.all(events.PlaybackEnded) == []
 
 
 def test_the_device_s_clock_knows_the_time_of_day():

@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.conftest import Told
 from voicecli.errors import ExitStatus
-from voicecli.playback.history import History, Kind
+from voicecli.playback.history import HistoryFile, HistoryKey
 
 KOKORO = """
 volume = 0.5
@@ -58,7 +58,7 @@ def test_what_the_file_and_flags_set_is_shown_as_theirs(house, monkeypatch):
     assert table["extra"] == ("{'stream': True}", "profile kokoro")
     assert table["volume"] == ("0.5", "file")
     assert table["recordings"] == ("/var/speech", "file")
-    assert "warning: VOICECLI_API_KEY goes to tts.example.org over plain http" in told.out
+    assert "warning: VOICECLI_API_KEY is sent to tts.example.org unencrypted" in told.out
     assert "s3cret" not in told.out + told.err
 
 
@@ -100,12 +100,12 @@ def test_help_has_examples(house):
         assert "voicecli config path" in told.out or "voicecli config show --json" in told.out
 
 
-KIND = Kind("http://tts.example.org/v1", "kokoro", "opus")
+KIND = HistoryKey("http://tts.example.org/v1", "kokoro", "opus")
 
 
 @pytest.fixture
 def history(house):
-    return History(house.home / "cache" / "voicecli" / "arrivals.jsonl")
+    return HistoryFile(house.home / "cache" / "voicecli" / "arrivals.jsonl")
 
 
 def test_what_was_learned_is_shown(house, history):

@@ -14,6 +14,7 @@ from tests.support.tones import tone
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.errors import NetworkError
 from voicecli.playback.base import SinkReport, SinkSnapshot
+from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import State
 
 
@@ -118,38 +119,38 @@ class TestLine:
     @pytest.mark.parametrize("final", [State.CANCELLED, State.FAILED, State.DONE])
     def test_a_wait_that_is_over_leaves_its_line_to_what_is_told(self, capsys, final):
         line = ProgressLine()
-        line.requested(0.0, "http://x")
-        line.waited(1.5)
-        line.state_changed(1.6, State.CONNECTING, final)
+        line(events.Requested(0.0, "http://x"))
+        line(events.Waited(1.5))
+        line(events.StateChanged(1.6, State.CONNECTING, final))
         assert capsys.readouterr().err.endswith("\r\x1b[2K")
 
     def test_what_it_says(self, capsys):
         line = ProgressLine()
-        line.progressed(0.0, snapshot())
+        line(events.Progressed(0.0, snapshot()))
         text = capsys.readouterr().err
         line.close()
         assert "1.5 s spoken    2.0 s ahead" in text
 
     @pytest.mark.parametrize(
-        ("happen", "says"),
+        ("event", "says"),
         [
-            (lambda line: line.state_changed(0.0, State.PLAYING, State.REBUFFERING), "waiting"),
-            (lambda line: line.failed(0.0, NetworkError("cut")), "the stream broke"),
+            (events.StateChanged(0.0, State.PLAYING, State.REBUFFERING), "waiting"),
+            (events.Failed(0.0, NetworkError("cut")), "the stream broke"),
         ],
     )
-    def test_what_goes_wrong_is_noted(self, capsys, happen, says):
+    def test_what_goes_wrong_is_noted(self, capsys, event, says):
         line = ProgressLine()
-        line.progressed(0.0, snapshot())
-        happen(line)
-        line.progressed(0.0, snapshot())
+        line(events.Progressed(0.0, snapshot()))
+        line(event)
+        line(events.Progressed(0.0, snapshot()))
         line.close()
         assert says in capsys.readouterr().err
 
     def test_a_note_goes_with_its_cause(self, capsys):
         line = ProgressLine()
-        line.state_changed(0.0, State.PLAYING, State.REBUFFERING)
-        line.state_changed(0.0, State.REBUFFERING, State.PLAYING)
-        line.progressed(0.0, snapshot())
+        line(events.StateChanged(0.0, State.PLAYING, State.REBUFFERING))
+        line(events.StateChanged(0.0, State.REBUFFERING, State.PLAYING))
+        line(events.Progressed(0.0, snapshot()))
         line.close()
         shown = capsys.readouterr().err
         assert "s ahead" in shown
@@ -157,19 +158,19 @@ class TestLine:
 
     def test_a_short_wait_is_none(self, capsys):
         line = ProgressLine()
-        line.waited(0.0)
-        line.requested(10.0, "http://server.test/v1")
-        line.waited(10.9)
+        line(events.Waited(0.0))
+        line(events.Requested(10.0, "http://server.test/v1"))
+        line(events.Waited(10.9))
         line.close()
         assert capsys.readouterr().err == ""
 
     def test_a_wait_is_counted_from_the_first_try(self, capsys):
         line = ProgressLine()
-        line.requested(10.0, "http://server.test/v1\x1b[2J")
-        line.waited(12.4)
-        line.retrying(12.5, NetworkError("cut"), 0.5)
-        line.requested(13.0, "another")
-        line.waited(14.0)
+        line(events.Requested(10.0, "http://server.test/v1\x1b[2J"))
+        line(events.Waited(12.4))
+        line(events.Retrying(12.5, NetworkError("cut"), 0.5))
+        line(events.Requested(13.0, "another"))
+        line(events.Waited(14.0))
         first, second = capsys.readouterr().err.split("\r\x1b[2K")[1:]
         assert first.startswith("waiting for http://server.test/v1")
         assert first.endswith("  2 s")
@@ -184,10 +185,12 @@ class TestLine:
             "import sys\n"
             "from types import SimpleNamespace\n"
             "from voicecli.cli.progress import ProgressLine\n"
+            "from voicecli.telemetry.events import Progressed\n"
             "line = ProgressLine()\n"
-            "line.progressed(0.0, SimpleNamespace(playing=False))\n"
+            "line(Progressed(0.0, SimpleNamespace(playing=False)))\n"
             "before = 'rich' in sys.modules\n"
-            "line.progressed(0.0, SimpleNamespace(playing=True, heard_s=0.0, buffered_s=0.0))\n"
+            "playing = SimpleNamespace(playing=True, heard_s=0.0, buffered_s=0.0)\n"
+            "line(Progressed(0.0, playing))\n"
             "line.close()\n"
             "print(before, 'rich' in sys.modules)\n"
         )
@@ -198,12 +201,12 @@ class TestLine:
 
     def test_what_does_not_play_yet_is_not_drawn(self):
         line = ProgressLine()
-        line.progressed(0.0, snapshot(playing=False))
+        line(events.Progressed(0.0, snapshot(playing=False)))
         assert line._live is None
 
     def test_the_end_takes_it_away_once(self):
         line = ProgressLine()
-        line.progressed(0.0, snapshot())
-        line.playback_ended(0.0, SinkReport())
+        line(events.Progressed(0.0, snapshot()))
+        line(events.PlaybackEnded(0.0, SinkReport()))
         assert line._live is None
         line.close()

@@ -14,6 +14,7 @@ from voicecli.errors import DeviceError, ExitStatus, NetworkError, SaveError
 from voicecli.playback.base import SinkReport
 from voicecli.recording.saver import SaveReport
 from voicecli.session import SessionResult
+from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import State
 from voicecli.telemetry.metrics import Recorder
 
@@ -104,7 +105,7 @@ class TestEnds:
             records = Records(**{"json": True, **(flags or {})})
             recorder = Recorder("abc", None)
             if done.error is not None:
-                recorder.failed(1.0, done.error)
+                recorder(events.Failed(1.0, done.error))
             status = report(done, recorder, saver, files, records)
             captured = capsys.readouterr()
             return status, captured.err, json.loads(captured.out) if captured.out else None

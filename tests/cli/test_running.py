@@ -18,7 +18,8 @@ from voicecli.cli import running
 from voicecli.cli.progress import ProgressLine
 from voicecli.cli.running import Records, failing_as_json
 from voicecli.errors import SourceError
-from voicecli.playback.history import History, Kind
+from voicecli.playback.history import HistoryFile, HistoryKey
+from voicecli.telemetry import events
 
 CLIP_S = 0.4
 
@@ -147,7 +148,7 @@ class TestDefects:
 
     def test_what_was_known_by_then_is_in_the_object(self, capsys):
         recorder = running.Recorder("abc", None)
-        recorder.requested(1.0, "http://here/v1")
+        recorder(events.Requested(1.0, "http://here/v1"))
         with pytest.raises(SourceError), failing_as_json(Records(json=True), recorder):
             raise SourceError("no", remedy="yes")
         told = json.loads(capsys.readouterr().out)
@@ -179,8 +180,10 @@ class TestRun:
                 super().__init__()
                 lines.append(self)
 
-            def playback_ended(self, at, report):
+            def __call__(self, event):
                 """Leave the line to the run."""
+                if not isinstance(event, (events.StateChanged, events.PlaybackEnded)):
+                    super().__call__(event)
 
         monkeypatch.setattr(running, "ProgressLine", Seen)
         monkeypatch.setattr(running, "wants_progress", lambda quiet: True)
@@ -194,12 +197,12 @@ class TestRun:
         script = (
             "import gc, sys\n"
             "gc.disable()\n"
-            "from voicecli.cli.running import _CollectGarbageAgain\n"
+            "from voicecli.cli.running import _collect_garbage_again\n"
             "from voicecli.playback.base import SinkSnapshot\n"
-            "watch = _CollectGarbageAgain()\n"
-            "watch.progressed(0.0, SinkSnapshot(False, False, 1.0, 0.0))\n"
+            "from voicecli.telemetry.events import Progressed\n"
+            "_collect_garbage_again(Progressed(0.0, SinkSnapshot(False, False, 1.0, 0.0)))\n"
             "print(gc.isenabled())\n"
-            "watch.progressed(0.1, SinkSnapshot(True, False, 1.0, 0.1))\n"
+            "_collect_garbage_again(Progressed(0.1, SinkSnapshot(True, False, 1.0, 0.1)))\n"
             "print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
         )
         done = subprocess.run(
@@ -240,14 +243,14 @@ class TestLearning:
     @pytest.fixture
     def runs(self, house):
         """What is remembered: seconds, of every kind."""
-        history = History(house.home / "cache" / "voicecli" / "arrivals.jsonl")
-        return history.everything
+        history = HistoryFile(house.home / "cache" / "voicecli" / "arrivals.jsonl")
+        return history.all_runs
 
     def test_a_whole_run_is_remembered_under_what_was_asked(self, say, server, runs):
         assert say("--model", "m").status == 0
         assert say("--model", "m", "--buffer-ms", "auto").status == 0
         ((kind, needed_s),) = runs().items()
-        assert kind == Kind(server.url, "m", "pcm")
+        assert kind == HistoryKey(server.url, "m", "pcm")
         assert len(needed_s) == 2
 
     def test_a_failed_run_is_not(self, say, server, runs):
@@ -272,8 +275,8 @@ class TestLearning:
         assert runs() == {}
 
     def test_what_is_remembered_delays_the_first_sound(self, say, server, house):
-        kind = Kind(server.url, "tts-1", "pcm")
-        history = History(house.home / "cache" / "voicecli" / "arrivals.jsonl")
+        kind = HistoryKey(server.url, "tts-1", "pcm")
+        history = HistoryFile(house.home / "cache" / "voicecli" / "arrivals.jsonl")
         for _ in range(5):
             history.add(kind, 0.1)
         server.reply = Reply(pace=1.0, chunk_bytes=960, headers={"X-Sample-Rate": "48000"})

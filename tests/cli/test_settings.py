@@ -5,6 +5,7 @@ import pytest
 from voicecli.cli.settings import playback_settings
 from voicecli.config.file import Config
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
+from voicecli.session.fetcher import FetchLimits
 
 FLAGS = {
     "expected_format": None,
@@ -25,14 +26,17 @@ def settings(config=None, **flags):
 
 def test_defaults():
     made = settings()
-    assert made.speaker.output == "device"
-    assert made.speaker.device is None
-    assert made.speaker.policy == AdaptivePolicy()
-    assert made.speaker.recall is None
-    assert made.speaker.preroll_s == 0
-    assert (made.limits.first_byte_s, made.limits.stall_s, made.limits.retries) == (60, 60, 2)
-    assert made.volume == 1
-    assert not made.without_device
+    assert made.output.output == "device"
+    assert made.output.device is None
+    assert made.output.policy == AdaptivePolicy()
+    assert made.output.preroll_s == 0
+    assert (
+        made.session.limits.first_byte_s,
+        made.session.limits.stall_s,
+        made.session.limits.retries,
+    ) == (60, 60, 2)
+    assert made.session.volume == 1
+    assert not made.output.optional
 
 
 FILE = Config(device="speakers", volume=0.5, buffer_ms=300, preroll_ms=40, timeout_s=7, retries=5)
@@ -40,22 +44,30 @@ FILE = Config(device="speakers", volume=0.5, buffer_ms=300, preroll_ms=40, timeo
 
 def test_what_the_file_says():
     made = settings(FILE)
-    assert made.speaker.device == "speakers"
-    assert made.speaker.policy == BufferPolicy.fixed(0.3)
-    assert made.speaker.preroll_s == pytest.approx(0.04)
-    assert (made.limits.first_byte_s, made.limits.stall_s, made.limits.retries) == (7, 7, 5)
-    assert made.volume == 0.5
+    assert made.output.device == "speakers"
+    assert made.output.policy == BufferPolicy.fixed(0.3)
+    assert made.output.preroll_s == pytest.approx(0.04)
+    assert (
+        made.session.limits.first_byte_s,
+        made.session.limits.stall_s,
+        made.session.limits.retries,
+    ) == (7, 7, 5)
+    assert made.session.volume == 0.5
 
 
 def test_flags_count_more_even_where_they_say_zero():
     made = settings(
         FILE, device="3", volume=0.0, buffer_ms=0.0, preroll_ms=0.0, timeout_s=1.5, retries=0
     )
-    assert made.speaker.device == "3"
-    assert made.speaker.policy == BufferPolicy.fixed(0.0)
-    assert made.speaker.preroll_s == 0
-    assert (made.limits.first_byte_s, made.limits.stall_s, made.limits.retries) == (1.5, 1.5, 0)
-    assert made.volume == 0
+    assert made.output.device == "3"
+    assert made.output.policy == BufferPolicy.fixed(0.0)
+    assert made.output.preroll_s == 0
+    assert (
+        made.session.limits.first_byte_s,
+        made.session.limits.stall_s,
+        made.session.limits.retries,
+    ) == (1.5, 1.5, 0)
+    assert made.session.volume == 0
 
 
 @pytest.mark.parametrize(
@@ -68,20 +80,16 @@ def test_flags_count_more_even_where_they_say_zero():
     ],
 )
 def test_where_the_sound_goes(flags, output):
-    assert settings(**flags).speaker.output == output
+    assert settings(**flags).output.output == output
 
 
 def test_who_keeps_the_audio_can_do_without_a_device():
-    assert settings(keeps_audio=True).without_device
+    assert settings(keeps_audio=True).output.optional
 
 
 def test_the_expected_format_is_passed_on():
-    assert settings(expected_format="opus").expected_format == "opus"
+    assert settings(expected_format="opus").session.expected_format == "opus"
 
 
 def test_auto_counts_more_than_a_number_in_the_file():
-    assert settings(FILE, buffer_ms="auto").speaker.policy == AdaptivePolicy()
-
-
-def test_what_past_runs_needed_is_asked_later():
-    assert settings(recall=tuple).speaker.recall is tuple
+    assert settings(FILE, buffer_ms="auto").output.policy == AdaptivePolicy()

@@ -63,7 +63,7 @@ def test_openais_voices_need_no_request(house, monkeypatch):
 def test_warnings_are_told(house, monkeypatch):
     monkeypatch.setenv("VOICECLI_API_KEY", "ours")
     told = house.run("voices", "--base-url", "http://tts.invalid/v1", "--timeout", "2")
-    assert "warning: VOICECLI_API_KEY goes to tts.invalid over plain http" in told.err
+    assert "warning: VOICECLI_API_KEY is sent to tts.invalid unencrypted" in told.err
     assert told.status == ExitStatus.SOURCE
 
 

@@ -25,7 +25,7 @@ def profile(name="kokoro", base_url=KOKORO, **settings):
     return Profile(name, base_url=base_url, **settings)
 
 
-# -- which endpoint ----------------------------------------------------------
+# -- which endpoint
 
 EVERYTHING = {
     "VOICECLI_BASE_URL": "http://localhost:2/v1",
@@ -63,7 +63,7 @@ PROFILES = config(
         ({}, list(EVERYTHING), Config(), None, "no endpoint is set"),
     ],
 )
-def test_first_in_the_order_decides(choice, without, settings, base_url, reason):
+def test_the_first_setting_in_the_order_decides(choice, without, settings, base_url, reason):
     env = {name: value for name, value in EVERYTHING.items() if name not in without}
     endpoint = resolve(env, settings, **choice)
     assert (endpoint.base_url, endpoint.reason) == (base_url, reason)
@@ -84,19 +84,19 @@ def test_builtin_is_forced_by_flag_profile_and_variable():
         assert (endpoint.model, endpoint.voice) == ("hibari", "heart")
 
 
-def test_empty_flag_is_not_taken_for_none():
-    with pytest.raises(ConfigError, match="--base-url is no URL"):
+def test_an_empty_flag_is_not_an_absent_one():
+    with pytest.raises(ConfigError, match="--base-url is not a URL"):
         resolve(base_url="")
 
 
-def test_broken_url_is_told_with_where_it_came_from():
+def test_a_malformed_url_is_reported_with_its_setting():
     with pytest.raises(ConfigError, match="base_url of profile kokoro"):
         resolve(settings=config(profile(base_url="gopher://x")), profile="kokoro")
     with pytest.raises(ConfigError, match="OPENAI_BASE_URL"):
         resolve({"OPENAI_BASE_URL": "example.org"})
 
 
-def test_unknown_profile_is_told_with_the_nearest():
+def test_an_unknown_profile_is_reported_with_a_suggestion():
     with pytest.raises(ConfigError, match='no profile "koko"') as caught:
         resolve(settings=config(profile()), profile="koko")
     assert caught.value.remedy == 'did you mean "kokoro"?'
@@ -137,7 +137,7 @@ def test_label_has_the_url_without_secrets():
         ({"VOICECLI_API_KEY": " "}, {"base_url": ELSEWHERE}, KEYLESS, None),
     ],
 )
-def test_key_goes_where_it_belongs(env, choice, key, variable):
+def test_a_key_goes_only_to_its_own_server(env, choice, key, variable):
     endpoint = resolve(env, **choice)
     assert (endpoint.api_key, endpoint.key_variable) == (key, variable)
 
@@ -149,20 +149,20 @@ def test_key_goes_where_it_belongs(env, choice, key, variable):
         (OPENAI_KEY | OUR_KEY, KEYLESS, None),
     ],
 )
-def test_profile_that_names_a_variable_gets_that_one_only(env, key, variable):
+def test_a_profile_that_names_a_variable_uses_only_that(env, key, variable):
     settings = config(profile(api_key_env="KOKORO_KEY"))
     endpoint = resolve(env, settings, profile="kokoro")
     assert (endpoint.api_key, endpoint.key_variable) == (key, variable)
-    told = ("profile kokoro names KOKORO_KEY, which is not set",)
-    assert endpoint.warnings == (() if variable else told)
+    warned = ("profile kokoro names KOKORO_KEY, which is not set",)
+    assert endpoint.warnings == (() if variable else warned)
 
 
-def test_profile_that_names_none_gets_ours():
+def test_a_profile_that_names_no_variable_uses_ours():
     endpoint = resolve(OPENAI_KEY | OUR_KEY, config(profile()), profile="kokoro")
     assert endpoint.key_variable == "VOICECLI_API_KEY"
 
 
-def test_profiles_key_does_not_follow_its_settings_to_another_url():
+def test_the_key_of_a_profile_does_not_go_to_another_url():
     settings = config(profile(api_key_env="KOKORO_KEY", voice="bella"))
     endpoint = resolve({"KOKORO_KEY": "k"}, settings, profile="kokoro", base_url=ELSEWHERE)
     assert endpoint.api_key == KEYLESS
@@ -170,7 +170,7 @@ def test_profiles_key_does_not_follow_its_settings_to_another_url():
     assert endpoint.warnings == ()
 
 
-def test_profile_cannot_send_openais_key_elsewhere():
+def test_a_profile_cannot_send_the_key_of_openai_elsewhere():
     settings = config(profile(api_key_env="OPENAI_API_KEY"))
     with pytest.raises(ConfigError, match="names OPENAI_API_KEY for a server that is not"):
         resolve(OPENAI_KEY, settings, profile="kokoro")
@@ -191,14 +191,14 @@ def test_profile_cannot_send_openais_key_elsewhere():
         ),
     ],
 )
-def test_openai_without_a_key_is_told_before_anything_is_sent(choice, settings, env, variable):
-    with pytest.raises(ConfigError, match=f"wants a key, and {variable} is not set") as caught:
+def test_openai_without_a_key_is_a_config_error(choice, settings, env, variable):
+    with pytest.raises(ConfigError, match=f"requires a key, and {variable} is not set") as caught:
         resolve(env, settings, **choice)
     assert f"export {variable}=" in caught.value.remedy
 
 
 @pytest.mark.parametrize("key", ["a\nb", "sk-ключ", "a\x00b"])
-def test_key_that_no_header_takes_is_told_without_its_value(key):
+def test_a_key_that_is_not_printable_ascii_is_rejected_without_repeating_it(key):
     with pytest.raises(ConfigError) as caught:
         resolve({"VOICECLI_API_KEY": key}, base_url=ELSEWHERE)
     assert "VOICECLI_API_KEY" in caught.value.message
@@ -216,13 +216,13 @@ def test_key_that_no_header_takes_is_told_without_its_value(key):
         ("http://tts.example.org/v1", {}, False),
     ],
 )
-def test_key_over_plain_http_is_warned_about(base_url, env, warns):
+def test_a_key_over_plain_http_causes_a_warning(base_url, env, warns):
     warnings = resolve(env, base_url=base_url).warnings
     assert [("plain http" in warning) for warning in warnings] == [True] * warns
     assert "ours" not in "".join(warnings)
 
 
-def test_key_is_in_no_representation():
+def test_the_key_is_not_in_the_repr():
     endpoint = resolve(OPENAI_KEY)
     assert "sk-openai" not in repr(endpoint) + str(endpoint)
 
@@ -267,7 +267,7 @@ def test_flag_beats_profile_beats_default():
     assert resolve().origins == {"model": "default", "voice": "default"}
 
 
-def test_profile_without_a_url_lends_its_settings_to_any_endpoint():
+def test_a_profile_without_a_url_applies_to_any_endpoint():
     settings = config(profile("calm", None, instructions="Calm."), default="calm")
     assert resolve(OPENAI_KEY, settings).instructions == "Calm."
     assert resolve(OPENAI_KEY, settings).base_url == OPENAI
@@ -275,17 +275,17 @@ def test_profile_without_a_url_lends_its_settings_to_any_endpoint():
     assert resolve({}, settings).reason == "no endpoint is set"
 
 
-def test_default_profile_stays_with_its_own_url():
+def test_the_default_profile_applies_to_its_own_url_only():
     settings = config(profile(voice="bella"), default="kokoro")
     endpoint = resolve({"VOICECLI_BASE_URL": ELSEWHERE}, settings)
     assert (endpoint.voice, endpoint.profile) == ("alloy", None)
 
 
-def test_named_profile_replaces_the_default_one():
+def test_a_named_profile_replaces_the_default_one():
     settings = config(profile(), profile("calm", None, instructions="Calm."), default="kokoro")
     assert resolve({}, settings, profile="calm").is_builtin
 
 
-def test_openai_is_known_by_its_url():
+def test_openai_is_recognised_by_its_url():
     assert resolve(OPENAI_KEY).is_openai
     assert not resolve({}, base_url=KOKORO).is_openai

@@ -1,4 +1,4 @@
-"""`say --save` in the format that the suffix says, whole or cut where it was interrupted."""
+"""`say --save` in every format, complete or cut where it was interrupted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from voicecli.codecs.decoding.auto import AutoDecoder
 
-LONG = "This is one sentence of a great many that nobody will hear to the end. " * 8
+LONG = "This is one sentence of a great many of a text that is interrupted. " * 8
 SUFFIXES = ("opus", "mp3", "flac", "aac", "wav", "pcm")
 
 
@@ -21,16 +21,16 @@ def length_s(path) -> float:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_saved_as_the_suffix_says(silent_cli, home, suffix) -> None:
+def test_the_suffix_selects_the_format(silent_cli, home, suffix) -> None:
     done = silent_cli.run("say", "--json", "--no-play", "--save", f"a.{suffix}", "Hello there.")
     assert done.exit_code == 0, done
     assert done.json["saved"] == [f"a.{suffix}"]
-    # What JSON tells is rounded to milliseconds.
+    # JSON values are rounded to milliseconds.
     assert length_s(home / f"a.{suffix}") == pytest.approx(done.json["audio_s"], abs=0.0006)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_interrupted_it_ends_with_what_was_heard(silent_cli, home, suffix) -> None:
+def test_an_interrupted_recording_ends_with_the_last_frame_heard(silent_cli, home, suffix) -> None:
     log = home / "events"
     with silent_cli.start(
         "say", "--json", "--device", "null", "--event-log", str(log), "--save", f"a.{suffix}", LONG
@@ -49,7 +49,7 @@ def wait_for(log, event, running) -> None:
         assert not running.exited()
 
 
-def test_a_suffix_of_no_known_format_is_refused_before_anything_is_spoken(silent_cli, home) -> None:
+def test_an_unknown_suffix_is_a_usage_error(silent_cli, home) -> None:
     done = silent_cli.run("say", "--no-play", "--save", "a.m4a", "Hello.")
     assert done.exit_code == 2
     assert ".opus" in done.stderr

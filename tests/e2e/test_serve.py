@@ -1,4 +1,4 @@
-"""Whoever speaks OpenAI's API hears `voicecli serve`: at the recorder, in every format."""
+"""`voicecli serve` with real clients: recorded at the sound server, in every format."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from voicecli.sources.voicecache import VoiceCache
 
 TEXT = "Hello from a server."
 
-# What a codec may add to either end: its own frame, at 24 kHz, and a smear into the silence.
+# What a codec may add at either end: a frame at 24 kHz, and a smear into the silence.
 EDGE_STEPS = 6
 STEP_S = 0.01
 
 
 @cache
-def spoken() -> np.ndarray:
-    """What the voice makes of the text, as the sound server renders it: float at 48 kHz."""
+def speech() -> np.ndarray:
+    """The speech as the sound server renders it, at 48 kHz."""
     request = SpeechRequest(TEXT, "heart", "hibari", "pcm")
     with BuiltinSource(request, VoiceCache()) as source:
         samples = np.frombuffer(b"".join(source), "<i2").reshape(1, -1)
@@ -43,7 +43,7 @@ def spoken() -> np.ndarray:
 
 
 def envelope(samples: np.ndarray) -> np.ndarray:
-    """RMS of each `STEP_S`, from the first to the last that is not faint beside the loudest."""
+    """RMS of each `STEP_S`, from the first to the last that is not faint."""
     step = round(RATE_HZ * STEP_S)
     whole = samples[: len(samples) // step * step].astype(float).reshape(-1, step)
     levels = np.sqrt((whole**2).mean(axis=1))
@@ -51,34 +51,37 @@ def envelope(samples: np.ndarray) -> np.ndarray:
     return levels[loud[0] : loud[-1] + 1]
 
 
-def assert_is_the_speech(heard) -> None:
-    """All of it, in order: as long as it is, and of its shape from end to end."""
-    expected, got = envelope(spoken()), envelope(heard.samples)
+def assert_is_the_speech(recording) -> None:
+    """Compare length and shape from end to end."""
+    expected, got = envelope(speech()), envelope(recording.samples)
     assert len(got) == pytest.approx(len(expected), abs=EDGE_STEPS)
-    # A lossy codec may move the onset by a frame, so the best of some alignments counts.
-    assert max(alike(expected, got, shift) for shift in range(-EDGE_STEPS, EDGE_STEPS + 1)) > 0.95
+    # A lossy codec may move the onset by a frame, so the best alignment counts.
+    assert (
+        max(correlation(expected, got, shift) for shift in range(-EDGE_STEPS, EDGE_STEPS + 1))
+        > 0.95
+    )
 
 
-def alike(expected: np.ndarray, got: np.ndarray, shift: int) -> float:
+def correlation(expected: np.ndarray, got: np.ndarray, shift: int) -> float:
     one, other = expected[max(0, shift) :], got[max(0, -shift) :]
     shared = min(len(one), len(other))
     return float(np.corrcoef(one[:shared], other[:shared])[0, 1])
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory) -> Cli:
+def server_cli(tmp_path_factory) -> Cli:
     return Cli(tmp_path_factory.mktemp("server"))
 
 
 @pytest.fixture(scope="module")
-def served(house):
-    with serving(house) as server:
+def served(server_cli):
+    with serving(server_cli) as server:
         yield server
 
 
 @pytest.mark.sound
 @pytest.mark.parametrize("kind", FORMATS)
-def test_say_is_heard(cli, sound_server, served, kind) -> None:
+def test_say_plays_every_format(cli, sound_server, served, kind) -> None:
     with Recorder(sound_server) as recorder:
         done = cli.run("say", "--json", "--base-url", served.url, "--format", kind, TEXT)
         assert done.exit_code == 0, done
@@ -88,7 +91,7 @@ def test_say_is_heard(cli, sound_server, served, kind) -> None:
 
 
 @pytest.mark.sound
-def test_say_hears_events(cli, sound_server, served) -> None:
+def test_say_plays_server_sent_events(cli, sound_server, served) -> None:
     with Recorder(sound_server) as recorder:
         done = cli.run(
             "say", "--base-url", served.url, "--format", "opus",
@@ -100,7 +103,7 @@ def test_say_hears_events(cli, sound_server, served) -> None:
 
 @pytest.mark.sound
 @pytest.mark.parametrize("kind", FORMATS)
-def test_curl_into_ffplay_is_heard(home, sound_server, served, kind) -> None:
+def test_curl_and_ffplay_play_every_format(home, sound_server, served, kind) -> None:
     raw = ["-f", "s16le", "-sample_rate", "24000"] if kind == "pcm" else []
     env = sound_server.environment({"HOME": str(home), "SDL_AUDIODRIVER": "pulse"})
     env["PATH"] = "/usr/bin:/bin"
@@ -118,7 +121,7 @@ def test_curl_into_ffplay_is_heard(home, sound_server, served, kind) -> None:
 
 @pytest.mark.sound
 @pytest.mark.parametrize("kind", FORMATS)
-def test_the_sdk_is_heard_by_way_of_the_example(cli, sound_server, kind) -> None:
+def test_the_openai_sdk_example_plays_every_format(cli, sound_server, kind) -> None:
     example = ROOT / "examples" / "serve_openai_sdk.py"
     with Recorder(sound_server) as recorder:
         subprocess.run(
@@ -128,12 +131,12 @@ def test_the_sdk_is_heard_by_way_of_the_example(cli, sound_server, kind) -> None
         assert_is_the_speech(recorder.finish().sound())
 
 
-def test_voices_are_listed_by_the_command(silent_cli, served) -> None:
+def test_the_voices_command_lists_the_voices(silent_cli, served) -> None:
     done = silent_cli.run("voices", "--base-url", served.url, "--json")
     assert {"heart", "alloy"} <= {voice["id"] for voice in json.loads(done.stdout)}
 
 
-def test_requests_are_told_without_text_key_and_query(served) -> None:
+def test_the_access_log_has_no_text_key_or_query(served) -> None:
     secret = {"Authorization": "Bearer sesame"}
     body = {"input": "Xyzzy.", "response_format": "aac"}
     assert served.ask("/v1/audio/speech", body, secret)[0] == 200
@@ -142,15 +145,15 @@ def test_requests_are_told_without_text_key_and_query(served) -> None:
         'voicecli: 127.0.0.1 "POST /v1/audio/speech" 200 '
     )
     assert "404" in served.wait_for_line('"GET /lost"')
-    said = "\n".join(served.lines)
-    assert not any(word in said for word in ("Xyzzy", "sesame", "plugh"))
+    log = "\n".join(served.lines)
+    assert not any(word in log for word in ("Xyzzy", "sesame", "plugh"))
 
 
 LONG = "This is one sentence of many. " * 100
 
 
 def start_request(served, body) -> socket.socket:
-    """A speech request of which nobody reads the answer yet."""
+    """Send a speech request; the response is not read yet."""
     data = json.dumps(body).encode()
     connection = socket.create_connection(("127.0.0.1", served.started["port"]), timeout=30)
     head = (
@@ -179,15 +182,13 @@ CHUNKED = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chun
         (CHUNKED + b"Content-Type: text/plain\r\n\r\n", b"zz\r\n", 415,
          "unsupported_media_type"),
     ],
-    ids=["no HTTP", "no chunk", "no chunk after the answer"],
+    ids=["no HTTP", "no chunk", "no chunk after the response"],
 )  # fmt: skip
-def test_what_is_no_http_is_refused_and_nothing_breaks(
-    served, head, rest_of_it, status, code
-) -> None:
+def test_invalid_http_is_rejected(served, head, rest_of_it, status, code) -> None:
     with socket.create_connection(("127.0.0.1", served.started["port"]), timeout=30) as connection:
         connection.sendall(head)
         if rest_of_it:
-            served.ask("/health")  # by now it has seen the head
+            served.ask("/health")  # the head has been processed by now
             connection.sendall(rest_of_it)
         answer = rest(connection)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
@@ -196,7 +197,7 @@ def test_what_is_no_http_is_refused_and_nothing_breaks(
     assert not any("Traceback" in line for line in served.lines)
 
 
-def test_the_key_is_wanted_and_the_host_bound(silent_cli) -> None:
+def test_a_key_is_required_on_a_public_address(silent_cli) -> None:
     env = {"SERVER_KEY": "sesame"}
     with serving(silent_cli, "--host", "0.0.0.0", "--api-key-env", "SERVER_KEY", "--no-warm",
                  env=env) as served:  # fmt: skip
@@ -206,13 +207,13 @@ def test_the_key_is_wanted_and_the_host_bound(silent_cli) -> None:
         assert json.loads(body)["error"]["code"] == "invalid_api_key"
         assert served.ask("/v1/models", headers={"Authorization": "Bearer sesame"})[0] == 200
         assert served.ask("/health")[0] == 200
-        said = silent_cli.run(
+        done = silent_cli.run(
             "say", "--base-url", served.url, "--no-play", "Hi.", env={"VOICECLI_API_KEY": "sesame"}
         )
-        assert said.exit_code == 0, said
+        assert done.exit_code == 0, done
 
 
-def test_one_that_leaves_is_not_spoken_to_any_more(silent_cli) -> None:
+def test_synthesis_stops_when_the_client_leaves(silent_cli) -> None:
     with serving(silent_cli, "--max-concurrency", "1", "--pace", "1") as served:
         connection = start_request(served, {"input": LONG, "response_format": "pcm"})
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
@@ -226,7 +227,7 @@ def test_one_that_leaves_is_not_spoken_to_any_more(silent_cli) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_answers_under_way_are_finished_at_the_end(silent_cli, number) -> None:
+def test_a_signal_lets_responses_finish(silent_cli, number) -> None:
     with serving(silent_cli, "--pace", "2", "--chunk", "2400") as served:
         connection = start_request(served, {"input": "Just one.", "response_format": "pcm"})
         with connection:
@@ -235,7 +236,7 @@ def test_answers_under_way_are_finished_at_the_end(silent_cli, number) -> None:
             assert rest(connection).endswith(b"0\r\n\r\n")
 
 
-def test_answers_that_take_too_long_are_cut_at_the_end(silent_cli) -> None:
+def test_responses_are_cut_after_the_grace_period(silent_cli) -> None:
     with serving(silent_cli, "--stall-at", "0.1", "--grace", "1") as served:
         with start_request(served, {"input": LONG, "response_format": "pcm"}) as connection:
             assert connection.recv(12).startswith(b"HTTP/1.1 200")
@@ -244,7 +245,7 @@ def test_answers_that_take_too_long_are_cut_at_the_end(silent_cli) -> None:
         served.wait_for_line("stopped")
 
 
-def test_the_second_signal_ends_at_once(silent_cli) -> None:
+def test_the_second_signal_exits_at_once(silent_cli) -> None:
     with (
         serving(silent_cli, "--stall-at", "0.1", "--grace", "600") as served,
         start_request(served, {"input": LONG, "response_format": "pcm"}) as connection,
@@ -255,7 +256,7 @@ def test_the_second_signal_ends_at_once(silent_cli) -> None:
         assert served.stop() == 130
 
 
-def test_a_cut_shows_as_a_cut(silent_cli) -> None:
+def test_a_cut_is_a_network_error_for_the_client(silent_cli) -> None:
     with serving(silent_cli, "--cut-at", "0.5", "--ttfb-ms", "50", "--jitter-ms", "5") as served:
         done = silent_cli.run(
             "say", "--json", "--no-play", "--retries", "0", "--base-url", served.url, LONG[:400]
@@ -266,27 +267,27 @@ def test_a_cut_shows_as_a_cut(silent_cli) -> None:
         assert done.json["ttfb_ms"] >= 50
 
 
-def test_a_busy_port_is_told(silent_cli, served) -> None:
+def test_a_port_in_use_is_an_error(silent_cli, served) -> None:
     done = silent_cli.run("serve", "--port", str(served.started["port"]), "--no-warm")
     assert done.exit_code == 3
     assert "Address already in use" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (("--host", "0.0.0.0"), "no key keeps them out"),
-        (("--host", "no.such.host.invalid"), "no address"),
-        (("--api-key-env", "NOT_SET"), "no usable key in the variable NOT_SET"),
+        (("--host", "0.0.0.0"), "without a key"),
+        (("--host", "no.such.host.invalid"), "has no address"),
+        (("--api-key-env", "NOT_SET"), "the variable NOT_SET has no usable key"),
     ],
 )
-def test_what_cannot_be_served_is_refused(silent_cli, arguments, said) -> None:
+def test_an_unusable_configuration_is_an_error(silent_cli, arguments, message) -> None:
     done = silent_cli.run("serve", "--port", "0", "--no-warm", *arguments)
     assert done.exit_code == 3
-    assert said in done.stderr
+    assert message in done.stderr
 
 
-def test_quiet_is_quiet(silent_cli) -> None:
+def test_quiet_prints_nothing(silent_cli) -> None:
     with serving(silent_cli, "-q", "--no-warm") as served:
         assert served.ask("/health")[0] == 200
         assert served.stop() == 0

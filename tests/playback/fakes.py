@@ -56,6 +56,15 @@ class FakePortAudio:
         self.streams = []
         self.tried = []
         self.broken = False
+        self.listed = 0
+        self.calls = []
+
+    def _terminate(self):
+        assert all(stream.closed for stream in self.streams), "terminated under an open stream"
+        self.calls.append("terminate")
+
+    def _initialize(self):
+        self.calls.append("initialize")
 
     def query_hostapis(self):
         return [{"name": name} for name in sorted({d.host_api for d in self.devices})]
@@ -63,6 +72,7 @@ class FakePortAudio:
     def query_devices(self):
         if self.broken:
             raise PortAudioError("Error querying devices: Internal PortAudio error [-9986]")
+        self.listed += 1
         apis = [api["name"] for api in self.query_hostapis()]
         return [
             {
@@ -100,6 +110,7 @@ class _Stream:
         self.real_rate_hz = self.rate_hz * (1 + device.skew)
         self.calls = []
         self.active = False
+        self.closed = False
         self.started_at = None
         self.blocks = []  # (time of the first frame, samples)
 
@@ -116,6 +127,7 @@ class _Stream:
 
     def close(self, *, ignore_errors=True):
         self.calls.append("close")
+        self.closed = True
         self._cut()
 
     def _cut(self):

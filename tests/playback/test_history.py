@@ -10,71 +10,78 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicecli.playback import history as history_module
-from voicecli.playback.history import MOST_BYTES, MOST_RUNS, History, Kind, history_path
+from voicecli.playback.history import (
+    MOST_BYTES,
+    MOST_RUNS,
+    History,
+    HistoryFile,
+    HistoryKey,
+    history_path,
+)
 
-KIND = Kind("http://localhost:8880/v1", "kokoro", "opus")
-OTHER = KIND._replace(format="pcm")
+KEY = HistoryKey("http://localhost:8880/v1", "kokoro", "opus")
+OTHER = KEY._replace(format="pcm")
 
 
 @pytest.fixture
 def history(tmp_path):
-    return History(tmp_path / "cache" / "arrivals.jsonl")
+    return HistoryFile(tmp_path / "cache" / "arrivals.jsonl")
 
 
 def test_nothing_is_known_at_first(history):
-    assert history.runs(KIND) == ()
-    assert history.everything() == {}
-    assert not history.forget()
+    assert history.runs(KEY) == ()
+    assert history.all_runs() == {}
+    assert not history.delete()
 
 
 def test_runs_are_remembered_by_kind_and_in_order(history):
-    history.add(KIND, 0.25)
+    history.add(KEY, 0.25)
     history.add(OTHER, 0.5)
-    history.add(KIND, 0.125)
-    assert history.runs(KIND) == (0.25, 0.125)
+    history.add(KEY, 0.125)
+    assert history.runs(KEY) == (0.25, 0.125)
     assert history.runs(OTHER) == (0.5,)
-    assert history.runs(KIND._replace(model="tts-1")) == ()
-    assert set(history.everything()) == {KIND, OTHER}
+    assert history.runs(KEY._replace(model="tts-1")) == ()
+    assert set(history.all_runs()) == {KEY, OTHER}
 
 
 def test_the_file_holds_nothing_but_numbers_and_names_and_is_nobody_else_s(history):
-    history.add(KIND, 0.0415)
+    history.add(KEY, 0.0415)
     (line,) = history.path.read_text().splitlines()
-    assert json.loads(line) == {**KIND._asdict(), "needed_ms": 41.5}
+    assert json.loads(line) == {**KEY._asdict(), "needed_ms": 41.5}
     assert stat.S_IMODE(history.path.stat().st_mode) == 0o600
 
 
 def test_what_was_forgotten_is_gone(history):
-    history.add(KIND, 0.25)
-    assert history.forget()
-    assert history.runs(KIND) == ()
+    history.add(KEY, 0.25)
+    assert history.delete()
+    assert history.runs(KEY) == ()
 
 
 def test_the_newest_runs_count(history):
     for i in range(MOST_RUNS + 10):
-        history.add(KIND, float(i))
-    assert history.runs(KIND) == tuple(float(i) for i in range(10, MOST_RUNS + 10))
+        history.add(KEY, float(i))
+    assert history.runs(KEY) == tuple(float(i) for i in range(10, MOST_RUNS + 10))
 
 
 def test_the_file_stays_short_and_keeps_the_newest(history):
     for i in range(2000):
-        history.add(KIND._replace(model=f"model {i % 40}"), i / 8)
+        history.add(KEY._replace(model=f"model {i % 40}"), i / 8)
         assert history.path.stat().st_size <= MOST_BYTES + 200
-    assert history.runs(KIND._replace(model=f"model {1999 % 40}"))[-1] == 1999 / 8
+    assert history.runs(KEY._replace(model=f"model {1999 % 40}"))[-1] == 1999 / 8
     assert list(history.path.parent.iterdir()) == [history.path]
 
 
 def test_one_kind_does_not_drive_out_another(history):
     history.add(OTHER, 0.5)
     for _ in range(1500):
-        history.add(KIND, 0.25)
+        history.add(KEY, 0.25)
     assert history.runs(OTHER) == (0.5,)
 
 
 def test_names_of_any_length_and_any_characters_are_kept_so_far(history):
-    kind = Kind("x" * 10_000, "m\n\udcff", "\u00e9")
-    history.add(kind, 0.25)
-    assert history.runs(kind) == (0.25,)
+    key = HistoryKey("x" * 10_000, "m\n\udcff", "\u00e9")
+    history.add(key, 0.25)
+    assert history.runs(key) == (0.25,)
     assert history.path.stat().st_size < 1000
 
 
@@ -97,55 +104,55 @@ SENSELESS = [
 
 @pytest.mark.parametrize("line", SENSELESS)
 def test_lines_without_sense_are_passed_over(history, line):
-    history.add(KIND, 0.25)
+    history.add(KEY, 0.25)
     with history.path.open("ab") as file:
         file.write(line)
-    history.add(KIND, 0.5)
-    assert history.everything() == {KIND: (0.25, 0.5)}
+    history.add(KEY, 0.5)
+    assert history.all_runs() == {KEY: (0.25, 0.5)}
 
 
 def test_a_line_cut_short_spoils_only_itself_and_the_next(history):
-    history.add(KIND, 0.25)
+    history.add(KEY, 0.25)
     with history.path.open("ab") as file:
         file.write(b'{"endpoint": "e", "mod')
-    assert history.runs(KIND) == (0.25,)
-    history.add(KIND, 0.5)
-    history.add(KIND, 0.75)
-    assert history.runs(KIND) == (0.25, 0.75)
+    assert history.runs(KEY) == (0.25,)
+    history.add(KEY, 0.5)
+    history.add(KEY, 0.75)
+    assert history.runs(KEY) == (0.25, 0.75)
 
 
 def test_a_file_of_garbage_is_rebuilt(history):
     history.path.parent.mkdir(parents=True)
     history.path.write_bytes(bytes(range(256)) * 4096)
-    assert history.everything() == {}
-    history.add(KIND, 0.25)
-    history.add(KIND, 0.5)
+    assert history.all_runs() == {}
+    history.add(KEY, 0.25)
+    history.add(KEY, 0.5)
     assert history.path.stat().st_size < 1000
-    assert history.runs(KIND)[-1] == 0.5
+    assert history.runs(KEY)[-1] == 0.5
 
 
 def test_of_a_file_that_grew_too_long_the_end_counts(history):
-    line = json.dumps(KIND._asdict() | {"needed_ms": 250.0}).encode() + b"\n"
+    line = json.dumps(KEY._asdict() | {"needed_ms": 250.0}).encode() + b"\n"
     history.path.parent.mkdir(parents=True)
     history.path.write_bytes(line * (3 * MOST_BYTES // len(line)))
-    assert history.runs(KIND) == (0.25,) * MOST_RUNS
+    assert history.runs(KEY) == (0.25,) * MOST_RUNS
 
 
 @settings(max_examples=50)
 @given(st.binary(max_size=300))
 def test_no_content_breaks_it(tmp_path_factory, content):
-    history = History(tmp_path_factory.mktemp("cache") / "arrivals.jsonl")
+    history = HistoryFile(tmp_path_factory.mktemp("cache") / "arrivals.jsonl")
     history.path.write_bytes(content + b"\n")
-    history.everything()
-    history.add(KIND, 0.25)
-    assert history.runs(KIND) == (0.25,)
+    history.all_runs()
+    history.add(KEY, 0.25)
+    assert history.runs(KEY) == (0.25,)
 
 
 def test_a_place_that_cannot_be_used_is_no_fault(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    history = History(tmp_path / "file" / "arrivals.jsonl")
-    history.add(KIND, 0.25)
-    assert history.runs(KIND) == ()
+    history = HistoryFile(tmp_path / "file" / "arrivals.jsonl")
+    history.add(KEY, 0.25)
+    assert history.runs(KEY) == ()
 
 
 def test_rewriting_that_fails_leaves_the_file_and_nothing_beside_it(history, monkeypatch):
@@ -155,16 +162,16 @@ def test_rewriting_that_fails_leaves_the_file_and_nothing_beside_it(history, mon
         raise OSError("disk full")
 
     monkeypatch.setattr(type(history.path), "replace", refuse)
-    history.add(KIND, 0.25)
+    history.add(KEY, 0.25)
     assert list(history.path.parent.iterdir()) == [history.path]
 
 
 def test_many_processes_may_add_at_once(history):
     script = (
         "import sys; from pathlib import Path\n"
-        "from voicecli.playback.history import History, Kind\n"
-        "history = History(Path(sys.argv[1]))\n"
-        "for i in range(100): history.add(Kind('e', 'm', sys.argv[2]), i / 8)\n"
+        "from voicecli.playback.history import HistoryFile, HistoryKey\n"
+        "history = HistoryFile(Path(sys.argv[1]))\n"
+        "for i in range(100): history.add(HistoryKey('e', 'm', sys.argv[2]), i / 8)\n"
     )
     workers = [
         subprocess.Popen([sys.executable, "-c", script, str(history.path), name])
@@ -174,12 +181,23 @@ def test_many_processes_may_add_at_once(history):
     lines = history.path.read_bytes().splitlines()
     assert len(lines) == 300
     for name in ("a", "b", "c"):
-        runs = history.runs(Kind("e", "m", name))
+        runs = history.runs(HistoryKey("e", "m", name))
         assert runs == tuple(i / 8 for i in range(100 - MOST_RUNS, 100))
 
 
 def test_the_platform_has_a_place_for_it(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert History().path == history_path()
+    assert HistoryFile().path == history_path()
     assert tmp_path in history_path().parents
+
+
+def test_a_history_reads_the_file_once_and_knows_what_it_adds(history):
+    history.add(KEY, 0.25)
+    runs = History(KEY, history)
+    assert runs.recent() == (0.25,)
+    history.add(KEY, 9.0)
+    runs.add(0.5)
+    assert runs.recent() == (0.25, 0.5)
+    assert History(KEY, history).recent() == (0.25, 9.0, 0.5)
+    assert History(OTHER, history).recent() == ()

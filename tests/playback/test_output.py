@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, seconds
@@ -10,11 +12,23 @@ from voicecli.playback import portaudio as device_module
 from voicecli.playback.blocking import BlockingSink
 from voicecli.playback.callback import CallbackSink
 from voicecli.playback.null import DiscardSink, NullSink
-from voicecli.playback.output import OutputSettings, Speaker
-from voicecli.playback.policy import BufferPolicy
+from voicecli.playback.output import Output, OutputSettings
+from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 
 FORMAT = AudioFormat(RATE_HZ, 1)
 POLICY = BufferPolicy.fixed(0.2)
+
+
+class Known:
+    """Stands in for `History`: counts how often it is read."""
+
+    def __init__(self, *runs):
+        self._runs = runs
+        self.reads = 0
+
+    def recent(self):
+        self.reads += 1
+        return self._runs
 
 
 @pytest.fixture
@@ -24,72 +38,172 @@ def portaudio(monkeypatch, clock):
     return fake
 
 
+def make(**settings):
+    return Output(OutputSettings(**{"policy": POLICY, **settings}))
+
+
 @pytest.fixture
-def speaker(clock):
-    def make(**settings):
-        return Speaker(OutputSettings(POLICY, **settings), clock, clock.spawn)
+def open_sink(clock):
+    def open_sink(output, *, is_pcm, history=None):
+        return output.open(FORMAT, is_pcm=is_pcm, clock=clock, spawn=clock.spawn, history=history)
 
-    return make
+    return open_sink
 
 
-@pytest.mark.parametrize(("is_pcm", "way"), [(True, BlockingSink), (False, CallbackSink)])
-def test_pcm_is_written_directly_and_all_else_goes_through_the_ring(
-    portaudio, speaker, is_pcm, way
+@pytest.mark.parametrize(("is_pcm", "kind"), [(True, BlockingSink), (False, CallbackSink)])
+def test_pcm_is_written_directly_and_all_else_goes_through_the_callback(
+    portaudio, open_sink, is_pcm, kind
 ):
-    made = speaker()
-    made.prepare()
-    sink = made.open(FORMAT, is_pcm=is_pcm)
-    assert type(sink) is way
+    output = make()
+    output.prepare()
+    sink = open_sink(output, is_pcm=is_pcm)
+    assert type(sink) is kind
     assert sink.format == FORMAT
     assert portaudio.streams[0].device.name == "second"
+    assert not output.is_silent
     sink.close()
 
 
-def test_pcm_at_a_rate_that_the_device_refuses_goes_through_the_ring(portaudio, speaker):
+def test_pcm_at_a_rate_that_the_device_refuses_goes_through_the_callback(portaudio, open_sink):
     portaudio.devices[1].rates_hz = (48_000,)
-    made = speaker()
-    made.prepare()
-    sink = made.open(FORMAT, is_pcm=True)
+    sink = open_sink(make(), is_pcm=True)
     assert type(sink) is CallbackSink
     assert sink.format == AudioFormat(48_000, 1)
 
 
-def test_opening_prepares_where_nobody_has(portaudio, speaker):
-    sink = speaker(device="first").open(FORMAT, is_pcm=False)
+def test_opening_prepares_if_nobody_has(portaudio, open_sink):
+    sink = open_sink(make(device="first"), is_pcm=False)
     assert portaudio.streams[0].device.name == "first"
     sink.close()
 
 
-def test_unknown_device_is_told_while_preparing(portaudio, speaker):
+def test_opening_waits_for_the_preparation(portaudio, open_sink, monkeypatch):
+    preparing, prepared = threading.Event(), threading.Event()
+    find = device_module.find_output_device
+
+    def find_slowly(wanted):
+        preparing.set()
+        assert prepared.wait(20)
+        return find(wanted)
+
+    monkeypatch.setattr(device_module, "find_output_device", find_slowly)
+    output = make()
+    preparer = threading.Thread(target=output.prepare)
+    preparer.start()
+    assert preparing.wait(20)
+    opener = threading.Thread(target=open_sink, args=(output,), kwargs={"is_pcm": False})
+    opener.start()
+    assert not portaudio.streams
+    prepared.set()
+    preparer.join()
+    opener.join()
+    assert len(portaudio.streams) == 1
+
+
+def test_the_device_is_found_once_for_many_sinks(portaudio, open_sink):
+    output = make(device="first")
+    for _ in range(2):
+        output.prepare()
+        open_sink(output, is_pcm=False).close()
+    assert portaudio.listed == 1
+
+
+# Without a device
+
+
+def test_an_unknown_device_is_reported_while_preparing(portaudio):
     with pytest.raises(DeviceError, match="no sound device matches 'third'"):
-        speaker(device="third").prepare()
+        make(device="third").prepare()
 
 
 @pytest.mark.parametrize("is_pcm", [True, False])
-def test_device_that_takes_no_format_is_told(portaudio, speaker, is_pcm):
+def test_a_device_that_takes_no_format_is_an_error(portaudio, open_sink, is_pcm):
     portaudio.devices[1].rates_hz = ()
-    made = speaker()
-    made.prepare()
+    output = make()
+    output.prepare()
     with pytest.raises(DeviceError, match="cannot be opened"):
-        made.open(FORMAT, is_pcm=is_pcm)
+        open_sink(output, is_pcm=is_pcm)
+    assert output.no_device is None
 
 
-@pytest.mark.parametrize(("output", "way"), [("null", NullSink), ("discard", DiscardSink)])
-def test_no_device_is_touched_where_none_is_wanted(monkeypatch, speaker, output, way):
-    monkeypatch.delattr(device_module, "_portaudio")
-    made = speaker(output=output, device="whatever")
-    made.prepare()
-    sink = made.open(FORMAT, is_pcm=True)
-    assert type(sink) is way
+@pytest.mark.parametrize("settings", [{"device": "third"}, {"device": "first"}])
+def test_an_optional_device_that_is_missing_is_replaced(portaudio, open_sink, settings):
+    portaudio.devices[0].rates_hz = ()
+    output = make(optional=True, **settings)
+    output.prepare()
+    sink = open_sink(output, is_pcm=True)
+    assert isinstance(sink, DiscardSink)
     assert sink.format == FORMAT
+    assert isinstance(output.no_device, DeviceError)
+    assert output.is_silent
 
 
-@pytest.mark.parametrize(
+def test_a_sound_system_that_does_not_answer_is_an_error(portaudio, open_sink, monkeypatch):
+    preparing, prepared = threading.Event(), threading.Event()
+
+    def hang(_):
+        preparing.set()
+        assert prepared.wait(20)
+        raise DeviceError("gone")
+
+    monkeypatch.setattr(device_module, "find_output_device", hang)
+    output = Output(OutputSettings(POLICY, optional=True), prepare_timeout_s=0.0)
+    preparer = threading.Thread(target=output.prepare)
+    preparer.start()
+    assert preparing.wait(20)
+    open_sink(output, is_pcm=True)
+    assert "has not answered" in output.no_device.message
+    prepared.set()
+    preparer.join()
+
+
+def test_a_bug_in_preparing_leaves_nobody_waiting(portaudio, open_sink, monkeypatch):
+    output = make()
+    with monkeypatch.context() as patch:
+        patch.setattr(device_module, "find_output_device", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            output.prepare()
+    open_sink(output, is_pcm=True).close()
+
+
+def test_after_an_error_the_devices_are_listed_anew(portaudio, open_sink):
+    output = make(device="third")
+    with pytest.raises(DeviceError):
+        output.prepare()
+    portaudio.devices.append(Device("third"))
+    output.prepare()
+    sink = open_sink(output, is_pcm=False)
+    assert portaudio.calls == ["terminate", "initialize"]
+    output.refresh()  # PortAudio would close the stream, so this waits
+    output.prepare()
+    assert len(portaudio.calls) == 2
+    sink.close()
+    output.refresh()
+    output.prepare()
+    assert portaudio.calls == ["terminate", "initialize"] * 2
+
+
+@pytest.mark.parametrize(("output", "kind"), [("null", NullSink), ("discard", DiscardSink)])
+def test_no_device_is_touched_if_none_is_wanted(monkeypatch, open_sink, output, kind):
+    monkeypatch.delattr(device_module, "_portaudio")
+    made = make(output=output, device="whatever")
+    made.prepare()
+    sink = open_sink(made, is_pcm=True)
+    assert type(sink) is kind
+    assert sink.format == FORMAT
+    assert made.is_silent is (output == "discard")
+
+
+# What reaches the sinks
+
+SINKS = pytest.mark.parametrize(
     ("output", "is_pcm"), [("device", True), ("device", False), ("null", True)]
 )
-def test_policy_and_preroll_reach_every_sink(portaudio, speaker, clock, output, is_pcm):
-    sink = speaker(output=output, preroll_s=1.0).open(FORMAT, is_pcm=is_pcm)
-    began_at = clock.now()
+
+
+@SINKS
+def test_policy_and_preroll_reach_every_sink(portaudio, open_sink, clock, output, is_pcm):
+    sink = open_sink(make(output=output, preroll_s=1.0), is_pcm=is_pcm)
     sink.start()
     clock.sleep(2.0)
     sink.write(seconds(0.19))
@@ -101,7 +215,7 @@ def test_policy_and_preroll_reach_every_sink(portaudio, speaker, clock, output, 
     sink.end_input()
     assert sink.drain(Deadline(clock, 5.0))
     sink.close()
-    other = speaker(output=output, preroll_s=1.0).open(FORMAT, is_pcm=is_pcm)
+    other = open_sink(make(output=output, preroll_s=1.0), is_pcm=is_pcm)
     began_at = clock.now()
     other.start()
     other.write(seconds(0.5))
@@ -111,24 +225,16 @@ def test_policy_and_preroll_reach_every_sink(portaudio, speaker, clock, output, 
     other.close()
 
 
-@pytest.mark.parametrize(
-    ("output", "is_pcm"), [("device", True), ("device", False), ("null", True)]
-)
-def test_what_past_runs_needed_reaches_every_sink(portaudio, clock, output, is_pcm):
-    asked = []
-
-    def recall():
-        asked.append(1)
-        return [0.4] * 5
-
-    made = Speaker(OutputSettings(output=output, recall=recall), clock, clock.spawn)
-    made.prepare()
-    sink = made.open(FORMAT, is_pcm=is_pcm)
+@SINKS
+def test_what_past_runs_needed_reaches_every_sink(portaudio, open_sink, clock, output, is_pcm):
+    made, history = make(policy=AdaptivePolicy(), output=output), Known(*[0.4] * 5)
+    made.prepare(history)
+    assert history.reads == 1, "the file is read while the server thinks"
+    sink = open_sink(made, is_pcm=is_pcm, history=history)
     began_at = clock.now()
     sink.start()
     sink.write(seconds(2.0))
     clock.sleep(1.5)
     first_sound_at = sink.report().first_sound_at
     assert 0.6 <= first_sound_at - began_at <= 0.6 + 0.15
-    assert asked == [1]
     sink.close()

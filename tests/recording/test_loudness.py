@@ -46,7 +46,7 @@ def test_measures_a_tone_between_silences(tmp_path, channels):
     assert measured["trailing_silence_ms"] == 100
 
 
-def test_sound_below_the_line_is_silence(tmp_path):
+def test_audio_below_the_threshold_is_silence(tmp_path):
     path = save(tmp_path / "a.wav", tone(0.2, 0.012), tone(0.1, 0.016), tone(0.3, 0.012))
     measured = measure_clip(path)  # 0.012 is -41.4 dBFS RMS, 0.016 is -38.9
     assert measured["leading_silence_ms"] == 200
@@ -64,25 +64,25 @@ def test_digital_silence_has_no_level(tmp_path):
     }
 
 
-def test_empty_clip_is_measured(tmp_path):
+def test_an_empty_clip_is_measured(tmp_path):
     measured = measure_clip(save(tmp_path / "a.wav"))
     assert measured["duration_s"] == 0
     assert measured["leading_silence_ms"] == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"no wav at all, and longer than a header is", b"RIFF"])
-def test_what_is_no_wav_is_told(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"not a WAV at all, and longer than a header", b"RIFF"])
+def test_a_file_that_is_not_a_wav_is_an_error(tmp_path, content):
     (tmp_path / "a.wav").write_bytes(content)
     with pytest.raises(SaveError, match="cannot measure"):
         measure_clip(tmp_path / "a.wav")
 
 
-def test_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(SaveError, match="No such file"):
         measure_clip(tmp_path / "a.wav")
 
 
-def test_missing_ffmpeg_is_nobodys_business(tmp_path):
+def test_a_missing_ffmpeg_causes_no_warning(tmp_path):
     path = save(tmp_path / "a.wav", tone(0.1, 0.5))
     script = (
         "import sys; from voicecli.recording.loudness import measure_clip; "
@@ -98,7 +98,7 @@ def test_missing_ffmpeg_is_nobodys_business(tmp_path):
     assert run.stderr == ""
 
 
-def test_wav_of_another_depth_is_told(tmp_path):
+def test_a_wav_of_another_depth_is_an_error(tmp_path):
     with wave.open(str(tmp_path / "a.wav"), "wb") as file:
         file.setparams((1, 1, 8000, 0, "NONE", ""))
         file.writeframes(bytes([128, 192]))

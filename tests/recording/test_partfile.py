@@ -14,7 +14,7 @@ def names(folder):
     return [path.name for path in folder.iterdir()]
 
 
-def test_what_was_there_stays_until_the_new_one_is_whole(tmp_path):
+def test_the_older_file_stays_until_the_new_one_is_complete(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"older")
     file = PartFile(path)
@@ -26,7 +26,7 @@ def test_what_was_there_stays_until_the_new_one_is_whole(tmp_path):
     assert names(tmp_path) == ["a.wav"]
 
 
-def test_what_is_cut_off_can_be_written_again(tmp_path):
+def test_writing_continues_after_a_truncation(tmp_path):
     file = PartFile(tmp_path / "a")
     file.write_at(b"12345", 0)
     file.truncate(2)
@@ -35,7 +35,7 @@ def test_what_is_cut_off_can_be_written_again(tmp_path):
     assert (tmp_path / "a").read_bytes() == b"12\x009"
 
 
-def test_discarded_it_leaves_no_trace_and_the_older_file(tmp_path):
+def test_discarding_leaves_the_older_file_only(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"older")
     file = PartFile(tmp_path / "a.wav")
     file.write_at(b"1", 0)
@@ -45,14 +45,14 @@ def test_discarded_it_leaves_no_trace_and_the_older_file(tmp_path):
     assert (tmp_path / "a.wav").read_bytes() == b"older"
 
 
-def test_finished_there_is_nothing_to_discard(tmp_path):
+def test_discarding_after_finishing_does_nothing(tmp_path):
     file = PartFile(tmp_path / "a.wav")
     file.finish(0)
     file.discard()
     assert names(tmp_path) == ["a.wav"]
 
 
-def test_discarding_does_not_mind_that_the_file_is_gone(tmp_path):
+def test_discarding_a_deleted_file_is_no_error(tmp_path):
     file = PartFile(tmp_path / "a.wav")
     next(tmp_path.iterdir()).unlink()
     file.discard()
@@ -73,15 +73,15 @@ def test_a_link_stays_a_link(tmp_path):
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
 def test_permissions_follow_the_umask(tmp_path, umask, mode):
-    before = os.umask(umask)
+    previous = os.umask(umask)
     try:
         PartFile(tmp_path / "a.wav").finish(0)
     finally:
-        os.umask(before)
+        os.umask(previous)
     assert stat.S_IMODE((tmp_path / "a.wav").stat().st_mode) == mode
 
 
-def test_an_unwritable_folder_is_told_with_the_path(tmp_path):
+def test_an_unwritable_folder_is_an_error_with_the_path(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     path = tmp_path / "file" / "a.wav"  # not even root can
     with pytest.raises(SaveError) as caught:
@@ -89,19 +89,19 @@ def test_an_unwritable_folder_is_told_with_the_path(tmp_path):
     assert caught.value.message == f"cannot save {path}: Not a directory"
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(SaveError, match="No such file or directory"):
         PartFile(tmp_path / "none" / "a.wav")
 
 
 @pytest.mark.parametrize("path", [os.devnull, "/"])
-def test_devices_and_folders_are_refused(path):
+def test_devices_and_folders_are_not_replaced(path):
     with pytest.raises(SaveError, match="not a regular file"):
         PartFile(Path(path))
     assert not Path(path).is_file()
 
 
-def test_a_target_that_became_a_folder_is_told_and_nothing_stays(tmp_path):
+def test_a_target_that_became_a_folder_is_an_error(tmp_path):
     file = PartFile(tmp_path / "a.wav")
     (tmp_path / "a.wav").mkdir()
     with pytest.raises(SaveError, match="Is a directory"):

@@ -23,7 +23,7 @@ def pcm(frames, rate_hz=24_000, channels=1, value=1000):
     return Pcm(np.full((frames, channels), value, np.int16), rate_hz)
 
 
-def saver(save=None, debug_dir=None):
+def make_saver(save=None, debug_dir=None):
     return Saver(save, debug_dir, run_id=RUN_ID, started_wall_s=STARTED)
 
 
@@ -37,27 +37,27 @@ def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
 
 
-def test_saves_what_it_was_given(tmp_path):
+def test_saves_decoded_blocks(tmp_path):
     path = tmp_path / "a.wav"
-    keeper = saver(path)
-    keeper.pcm(pcm(100))
-    keeper.raw(b"ignored without a debug folder")
-    keeper.pcm(pcm(50, value=7))
-    assert keeper.finish() == SaveReport([str(path)], None)
-    assert keeper.write_metrics({}) is None
+    saver = make_saver(path)
+    saver.pcm(pcm(100))
+    saver.raw(b"ignored without a debug folder")
+    saver.pcm(pcm(50, value=7))
+    assert saver.finish() == SaveReport([str(path)], None)
+    assert saver.write_metrics({}) is None
     rate_hz, samples = read(path)
     assert rate_hz == 24_000
     assert samples.ravel().tolist() == [1000] * 100 + [7] * 50
     assert files(tmp_path) == ["a.wav"]
 
 
-def test_debug_folder_gets_sound_bytes_metrics_and_a_link(tmp_path):
-    keeper = saver(None, tmp_path / "new" / "folder")
-    keeper.raw(b"Ogg")
-    keeper.pcm(pcm(100))
-    keeper.raw(b"S...")
-    report = keeper.finish(raw_format="opus")
-    assert keeper.write_metrics({"schema": "voicecli.metrics/1", "name": "é\ud800"}) is None
+def test_debug_folder_gets_audio_bytes_metrics_and_a_link(tmp_path):
+    saver = make_saver(None, tmp_path / "new" / "folder")
+    saver.raw(b"Ogg")
+    saver.pcm(pcm(100))
+    saver.raw(b"S...")
+    report = saver.finish(raw_format="opus")
+    assert saver.write_metrics({"schema": "voicecli.metrics/1", "name": "é\ud800"}) is None
     folder = tmp_path / "new" / "folder"
     assert report == SaveReport([str(folder / f"{STEM}.wav"), str(folder / f"{STEM}.opus")], None)
     assert files(folder) == [f"{STEM}.json", f"{STEM}.opus", f"{STEM}.wav", "latest.wav"]
@@ -67,28 +67,28 @@ def test_debug_folder_gets_sound_bytes_metrics_and_a_link(tmp_path):
     assert len(read(folder / "latest.wav")[1]) == 100
 
 
-def test_received_wav_lies_beside_the_decoded_one(tmp_path):
-    keeper = saver(None, tmp_path)
-    keeper.raw(b"RIFF as received")
-    keeper.pcm(pcm(10))
-    keeper.finish(raw_format="wav")
+def test_a_received_wav_does_not_replace_the_decoded_one(tmp_path):
+    saver = make_saver(None, tmp_path)
+    saver.raw(b"RIFF as received")
+    saver.pcm(pcm(10))
+    saver.finish(raw_format="wav")
     assert len(read(tmp_path / f"{STEM}.wav")[1]) == 10
     assert (tmp_path / f"{STEM}.received.wav").read_bytes() == b"RIFF as received"
 
 
-def test_latest_follows_the_latest(tmp_path):
+def test_latest_points_at_the_latest_run(tmp_path):
     for run_id in ("one", "two"):
-        keeper = Saver(None, tmp_path, run_id=run_id, started_wall_s=STARTED)
-        keeper.pcm(pcm(10))
-        keeper.finish()
+        saver = Saver(None, tmp_path, run_id=run_id, started_wall_s=STARTED)
+        saver.pcm(pcm(10))
+        saver.finish()
     assert str((tmp_path / "latest.wav").readlink()).endswith("_two.wav")
 
 
-def test_latest_that_cannot_be_a_link_is_left_out(tmp_path):
+def test_a_folder_named_latest_is_left_alone(tmp_path):
     (tmp_path / "latest.wav").mkdir()
-    keeper = saver(None, tmp_path)
-    keeper.pcm(pcm(10))
-    assert keeper.finish().error is None
+    saver = make_saver(None, tmp_path)
+    saver.pcm(pcm(10))
+    assert saver.finish().error is None
     assert files(tmp_path) == [f"{STEM}.wav"]
 
 
@@ -97,41 +97,41 @@ def test_file_system_without_links_is_no_error(tmp_path, monkeypatch):
         raise NotImplementedError
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
-    keeper = saver(None, tmp_path)
-    keeper.pcm(pcm(10))
-    assert keeper.finish().error is None
+    saver = make_saver(None, tmp_path)
+    saver.pcm(pcm(10))
+    assert saver.finish().error is None
     assert files(tmp_path) == [f"{STEM}.wav"]
 
 
-def test_nothing_heard_leaves_nothing(tmp_path):
-    keeper = saver(tmp_path / "a.wav", tmp_path / "debug")
-    assert keeper.finish() == SaveReport([], None)
+def test_without_audio_no_file_is_created(tmp_path):
+    saver = make_saver(tmp_path / "a.wav", tmp_path / "debug")
+    assert saver.finish() == SaveReport([], None)
     assert files(tmp_path) == []
 
 
-def test_bytes_that_never_became_sound_are_kept_for_debugging(tmp_path):
-    keeper = saver(None, tmp_path)
-    keeper.raw(b"<html>")
-    assert keeper.finish() == SaveReport([str(tmp_path / f"{STEM}.bin")], None)
-    keeper.write_metrics({"ok": False})
+def test_undecodable_bytes_are_saved_for_debugging(tmp_path):
+    saver = make_saver(None, tmp_path)
+    saver.raw(b"<html>")
+    assert saver.finish() == SaveReport([str(tmp_path / f"{STEM}.bin")], None)
+    saver.write_metrics({"ok": False})
     assert files(tmp_path) == [f"{STEM}.bin", f"{STEM}.json"]
 
 
-def test_cut_to_what_was_heard(tmp_path):
-    keeper = saver(tmp_path / "a.wav", tmp_path / "debug")
-    keeper.pcm(pcm(1000))
-    keeper.finish(heard_frames=300)
+def test_audio_is_cut_to_what_was_heard(tmp_path):
+    saver = make_saver(tmp_path / "a.wav", tmp_path / "debug")
+    saver.pcm(pcm(1000))
+    saver.finish(heard_frames=300)
     assert len(read(tmp_path / "a.wav")[1]) == 300
     assert len(read(tmp_path / "debug" / "latest.wav")[1]) == 300
 
 
-def test_change_of_rate_and_channels_is_converted_to_the_first(tmp_path):
-    keeper = saver(tmp_path / "a.wav")
-    keeper.pcm(pcm(2400))
-    keeper.pcm(pcm(4800, rate_hz=48_000, channels=2))
-    keeper.pcm(Pcm(np.full((2400, 1), 0.5, np.float32), 24_000))
-    keeper.pcm(pcm(1200, rate_hz=12_000))  # its end is in the resampler until the file is finished
-    keeper.finish()
+def test_blocks_are_converted_to_the_format_of_the_first(tmp_path):
+    saver = make_saver(tmp_path / "a.wav")
+    saver.pcm(pcm(2400))
+    saver.pcm(pcm(4800, rate_hz=48_000, channels=2))
+    saver.pcm(Pcm(np.full((2400, 1), 0.5, np.float32), 24_000))
+    saver.pcm(pcm(1200, rate_hz=12_000))  # the resampler holds its end until `finish`
+    saver.finish()
     rate_hz, samples = read(tmp_path / "a.wav")
     assert rate_hz == 24_000
     assert samples.shape == (pytest.approx(9600, abs=2), 1)
@@ -139,43 +139,43 @@ def test_change_of_rate_and_channels_is_converted_to_the_first(tmp_path):
     assert samples[6000, 0] == 16384
 
 
-def test_block_of_many_seconds_is_written_whole(tmp_path):
-    keeper = saver(tmp_path / "a.wav")
-    keeper.pcm(pcm(24_000 * 3 + 5))
-    keeper.finish()
+def test_a_block_of_many_seconds_is_saved_completely(tmp_path):
+    saver = make_saver(tmp_path / "a.wav")
+    saver.pcm(pcm(24_000 * 3 + 5))
+    saver.finish()
     assert len(read(tmp_path / "a.wav")[1]) == 24_000 * 3 + 5
 
 
-def test_target_that_fails_is_told_once_and_the_others_go_on(tmp_path):
+def test_a_failing_file_is_reported_once_and_others_continue(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    keeper = saver(tmp_path / "file" / "a.wav", tmp_path / "debug")
-    keeper.pcm(pcm(10))
-    first = keeper.error
-    keeper.pcm(pcm(10))
-    report = keeper.finish()
+    saver = make_saver(tmp_path / "file" / "a.wav", tmp_path / "debug")
+    saver.pcm(pcm(10))
+    first = saver.error
+    saver.pcm(pcm(10))
+    report = saver.finish()
     assert isinstance(first, SaveError)
     assert "a.wav" in first.message
     assert report == SaveReport([str(tmp_path / "debug" / f"{STEM}.wav")], first)
     assert len(read(tmp_path / "debug" / "latest.wav")[1]) == 20
 
 
-def test_unwritable_debug_folder_is_told_and_the_file_is_saved(tmp_path):
+def test_an_unwritable_debug_folder_does_not_affect_the_file(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    keeper = saver(tmp_path / "a.wav", tmp_path / "file" / "debug")
-    keeper.raw(b"bytes")
-    keeper.pcm(pcm(10))
-    report = keeper.finish()
+    saver = make_saver(tmp_path / "a.wav", tmp_path / "file" / "debug")
+    saver.raw(b"bytes")
+    saver.pcm(pcm(10))
+    report = saver.finish()
     assert report.saved == [str(tmp_path / "a.wav")]
-    assert report.error is keeper.error is keeper.write_metrics({})
+    assert report.error is saver.error is saver.write_metrics({})
     assert "Not a directory" in report.error.message
 
 
-def test_recording_already_there_is_not_overwritten_by_its_bytes(tmp_path):
+def test_an_existing_file_of_received_bytes_is_not_overwritten(tmp_path):
     (tmp_path / f"{STEM}.part").parent.mkdir(parents=True)
     (tmp_path / f"{STEM}.part").write_bytes(b"another's")
-    keeper = saver(None, tmp_path)
-    keeper.raw(b"bytes")
-    assert "File exists" in keeper.finish().error.message
+    saver = make_saver(None, tmp_path)
+    saver.raw(b"bytes")
+    assert "File exists" in saver.finish().error.message
     assert (tmp_path / f"{STEM}.part").read_bytes() == b"another's"
 
 
@@ -198,7 +198,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # coverage writes files
 """
 
 
-def test_full_disk_is_told_at_the_end_and_what_fits_is_kept(tmp_path):
+def test_a_full_disk_is_reported_and_what_fits_is_saved(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path)], check=True, capture_output=True, text=True
     )
@@ -208,7 +208,7 @@ def test_full_disk_is_told_at_the_end_and_what_fits_is_kept(tmp_path):
     assert received.stat().st_size == 1000
 
 
-def test_disk_that_fills_with_the_resamplers_last_frames_still_gets_the_name(tmp_path):
+def test_a_disk_that_fills_with_the_last_frames_still_gets_the_file(tmp_path):
     script = FULL.replace("range(10)", "[]").replace(
         "report = saver",
         "saver.pcm(Pcm(numpy.ones((2460, 1), numpy.int16), 24000))\n"
@@ -223,7 +223,7 @@ def test_disk_that_fills_with_the_resamplers_last_frames_still_gets_the_name(tmp
     assert len(read(tmp_path / "a.wav")[1]) >= 2460
 
 
-def test_recordings_belong_in_the_platforms_data_folder(monkeypatch, tmp_path):
+def test_recordings_are_in_the_platforms_data_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     folder = recordings_dir()
@@ -232,7 +232,7 @@ def test_recordings_belong_in_the_platforms_data_folder(monkeypatch, tmp_path):
     assert folder.is_relative_to(tmp_path)
 
 
-def test_import_brings_no_numpy():
+def test_importing_does_not_import_numpy():
     script = (
         "import sys, voicecli.recording.saver, voicecli.recording.loudness\n"
         "print({'numpy', 'av', 'pydub'} & set(sys.modules))"
@@ -264,36 +264,36 @@ def decoded(path):
     ],
 )
 @pytest.mark.parametrize("heard", [None, 30_001])
-def test_the_suffix_says_the_format_and_the_cut_is_kept(tmp_path, name, kind, slack, heard):
+def test_the_suffix_selects_the_format(tmp_path, name, kind, slack, heard):
     path = tmp_path / name
-    keeper = saver(path)
+    saver = make_saver(path)
     for _ in range(5):
-        keeper.pcm(pcm(10_000))
-    assert keeper.finish(heard_frames=heard) == SaveReport([str(path)], None)
+        saver.pcm(pcm(10_000))
+    assert saver.finish(heard_frames=heard) == SaveReport([str(path)], None)
     found, frames, rate_hz = decoded(path)
     assert found == kind
     expected = (heard or 50_000) * rate_hz // 24_000
     assert expected <= frames <= expected + slack
 
 
-def test_more_channels_than_an_encoder_knows_become_two(tmp_path):
-    keeper = saver(tmp_path / "a.flac")
-    keeper.pcm(pcm(1000, channels=6))
-    assert keeper.finish().error is None
+def test_more_channels_than_an_encoder_supports_become_two(tmp_path):
+    saver = make_saver(tmp_path / "a.flac")
+    saver.pcm(pcm(1000, channels=6))
+    assert saver.finish().error is None
     assert decoded(tmp_path / "a.flac")[:2] == ("flac", 1000)
 
 
-def test_a_sound_that_cannot_be_encoded_is_a_save_error(tmp_path):
-    keeper = saver(tmp_path / "a.mp3")
-    keeper.pcm(pcm(10, rate_hz=500))
-    report = keeper.finish()
+def test_audio_that_cannot_be_encoded_is_a_save_error(tmp_path):
+    saver = make_saver(tmp_path / "a.mp3")
+    saver.pcm(pcm(10, rate_hz=500))
+    report = saver.finish()
     assert report.saved == []
     assert "a.mp3: cannot encode samples at 500 Hz" in report.error.message
     assert report.error.remedy
     assert files(tmp_path) == []
 
 
-def test_full_disk_at_the_end_of_an_encoded_file_still_gives_it_its_name(tmp_path):
+def test_a_full_disk_at_the_end_of_an_encoded_file_still_gets_the_file(tmp_path):
     script = FULL.replace('"a.wav"', '"a.pcm"')
     run = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True

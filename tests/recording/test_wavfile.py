@@ -60,7 +60,7 @@ def test_float_samples_are_scaled_and_clipped(tmp_path):
     assert read(tmp_path / "a.wav")[1].ravel().tolist() == [16384, -32768, 32767]
 
 
-def test_samples_of_a_read_only_view_are_taken(tmp_path):
+def test_a_read_only_view_is_accepted(tmp_path):
     view = np.frombuffer(b"\x01\x00\x02\x00", np.int16).reshape(-1, 1)
     writer = WavWriter(tmp_path / "a.wav", 8000, 1)
     writer.write(view)
@@ -68,7 +68,7 @@ def test_samples_of_a_read_only_view_are_taken(tmp_path):
     assert read(tmp_path / "a.wav")[1].ravel().tolist() == [1, 2]
 
 
-def test_valid_after_every_block_and_invisible_until_finished(tmp_path):
+def test_valid_after_every_block_and_hidden_until_finished(tmp_path):
     path = tmp_path / "a.wav"
     writer = WavWriter(path, 24_000, 2)
     assert len(read(hidden_file(tmp_path))[1]) == 0
@@ -81,7 +81,7 @@ def test_valid_after_every_block_and_invisible_until_finished(tmp_path):
     assert names(tmp_path) == ["a.wav"]
 
 
-def test_killed_process_leaves_every_block_it_wrote(tmp_path):
+def test_a_killed_process_leaves_every_block_it_wrote(tmp_path):
     script = (
         "import os, signal, sys, numpy, pathlib\n"
         "from voicecli.recording.wavfile import WavWriter\n"
@@ -97,7 +97,7 @@ def test_killed_process_leaves_every_block_it_wrote(tmp_path):
     assert len(read(hidden_file(tmp_path))[1]) == 7200
 
 
-def test_truncates_to_what_was_heard(tmp_path):
+def test_truncates_the_file(tmp_path):
     writer = WavWriter(tmp_path / "a.wav", 24_000, 2)
     writer.write(ramp(1000, 2))
     writer.truncate_to(300)
@@ -106,16 +106,16 @@ def test_truncates_to_what_was_heard(tmp_path):
     assert (tmp_path / "a.wav").stat().st_size == 44 + 1200
 
 
-@pytest.mark.parametrize(("asked", "kept"), [(5000, 1000), (1000, 1000), (0, 0), (-3, 0)])
-def test_truncation_stays_within_the_file(tmp_path, asked, kept):
+@pytest.mark.parametrize(("frames", "expected"), [(5000, 1000), (1000, 1000), (0, 0), (-3, 0)])
+def test_truncation_stays_within_the_file(tmp_path, frames, expected):
     writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
     writer.write(ramp(1000))
-    writer.truncate_to(asked)
+    writer.truncate_to(frames)
     writer.finish()
-    assert len(read(tmp_path / "a.wav")[1]) == kept
+    assert len(read(tmp_path / "a.wav")[1]) == expected
 
 
-def test_writing_goes_on_after_a_truncation(tmp_path):
+def test_writing_continues_after_a_truncation(tmp_path):
     writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
     writer.write(ramp(100))
     writer.truncate_to(40)
@@ -126,18 +126,7 @@ def test_writing_goes_on_after_a_truncation(tmp_path):
     )
 
 
-def test_discard_leaves_no_trace_and_the_older_file(tmp_path):
-    path = tmp_path / "a.wav"
-    path.write_bytes(b"older")
-    writer = WavWriter(path, 24_000, 1)
-    writer.write(ramp(10))
-    writer.discard()
-    writer.discard()
-    assert path.read_bytes() == b"older"
-    assert names(tmp_path) == ["a.wav"]
-
-
-def test_four_gigabyte_limit_is_told_before_it_is_crossed(tmp_path, monkeypatch):
+def test_the_four_gigabyte_limit_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(wavfile, "MAX_DATA_BYTES", 1000)
     writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
     writer.write(ramp(500))
@@ -166,9 +155,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # coverage writes files
 """
 
 
-def test_disk_that_fills_up_is_told_and_the_blocks_before_it_survive(tmp_path):
+def test_a_full_disk_is_an_error_and_earlier_blocks_survive(tmp_path):
     path = tmp_path / "a.wav"
-    # The third block of 600 bytes fits in part: the size limit cuts it like a full disk would.
+    # The size limit cuts the third block of 600 bytes, like a full disk.
     run = subprocess.run(
         [sys.executable, "-c", LIMITED, str(path), "1500"],
         check=True,
@@ -180,7 +169,7 @@ def test_disk_that_fills_up_is_told_and_the_blocks_before_it_survive(tmp_path):
     assert path.stat().st_size == 44 + 1200
 
 
-def test_disk_with_no_room_for_the_header_leaves_nothing(tmp_path, monkeypatch):
+def test_a_disk_without_room_for_the_header_leaves_nothing(tmp_path, monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

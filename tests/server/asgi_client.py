@@ -1,4 +1,4 @@
-"""The application, asked without a socket: one request in, what it sent out."""
+"""Calls an ASGI application without a socket."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import anyio
 
 SPEECH = "/v1/audio/speech"
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 @dataclass
 class Answer:
-    """What an application sent. ``complete`` is whether it said that this was all."""
+    """A response. ``complete`` is whether the application ended it."""
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -31,35 +31,33 @@ class Answer:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error object, of a body that has nothing else."""
+        """The error object, the only content of the body."""
         (error,) = self.json.values()
         assert set(error) == {"message", "type", "param", "code"}
         return error
 
 
 class Client:
-    """One connection: gives the request's parts, then waits; ``leave`` hangs up.
+    """One connection: sends the request in parts, then waits; ``leave`` disconnects.
 
-    ``took`` is called with each piece of body before the next is accepted.
+    A part of None is an empty message, as uvicorn sends them. ``on_body`` is awaited
+    with each piece of the response before the next one is accepted.
     """
 
-    def __init__(self, parts=(b"",), *, took=None, hang_after_body=False):
+    def __init__(self, parts=(b"",), *, on_body=None, is_endless=False):
         self.answer = Answer()
         self._parts = list(parts)
         self._left = anyio.Event()
-        self._took = took
-        self._silent = hang_after_body
+        self._on_body = on_body
+        self._is_endless = is_endless
 
     def leave(self):
         self._left.set()
 
     async def receive(self):
-        if self._parts and self._parts[0] is None:  # a nudge without news, as uvicorn has them
-            self._parts.pop()
-            return {"type": "http.request", "body": b"", "more_body": False}
         if self._parts:
-            body = self._parts.pop(0)
-            more = any(self._parts) or self._silent
+            body = self._parts.pop(0) or b""
+            more = any(self._parts) or self._is_endless
             return {"type": "http.request", "body": body, "more_body": more}
         await self._left.wait()
         return {"type": "http.disconnect"}
@@ -72,8 +70,8 @@ class Client:
             return
         if message.get("body"):
             self.answer.pieces.append(message["body"])
-            if self._took:
-                await self._took(message["body"])
+            if self._on_body:
+                await self._on_body(message["body"])
         self.answer.complete = not message.get("more_body", False)
 
 
@@ -87,25 +85,28 @@ def scope(method="GET", path="/", headers=None, **more):
     } | more  # fmt: skip
 
 
+async def call(app, client, **request):
+    with anyio.fail_after(TIMEOUT_S):
+        await app(scope(**request), client.receive, client.send)
+    return client.answer
+
+
 async def post(app, body, client=None, path=SPEECH, **headers):
     """POST a body, JSON unless bytes; returns the answer."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    client = client or Client([data])
-    given = {"Content-Type": "application/json"} | {
-        k.replace("_", "-"): v for k, v in headers.items()
-    }
-    with anyio.fail_after(PATIENCE_S):
-        await app(scope("POST", path, given), client.receive, client.send)
-    return client.answer
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    headers = {"Content-Type": "application/json"} | named
+    return await call(app, client or Client([data]), method="POST", path=path, headers=headers)
 
 
 async def get(app, path, method="GET", **headers):
-    client = Client()
-    with anyio.fail_after(PATIENCE_S):
-        await app(scope(method, path, headers), client.receive, client.send)
-    return client.answer
+    return await call(app, Client(), method=method, path=path, headers=headers)
 
 
-def run(function, *arguments):
-    """Run an async function to its end; its result."""
-    return anyio.run(function, *arguments)
+def run(function, *arguments, **keywords):
+    """Run an async function to its end; returns its result."""
+
+    async def main():
+        return await function(*arguments, **keywords)
+
+    return anyio.run(main)

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from tests.server.asgi_client import get, post, run
-from tests.server.voices import app_of
+from tests.server.fakes import app_of
 from voicecli.sources.voices import parse_voices
 
 
-def test_voices_models_health_and_description_are_there():
+def test_voices_models_health_and_openapi_are_served():
     app, _ = app_of(max_concurrency=7)
     assert "heart" in {voice.id for voice in parse_voices(run(get, app, "/v1/audio/voices").json)}
     assert "tts-1" in {model["id"] for model in run(get, app, "/v1/models").json["data"]}
@@ -34,7 +34,7 @@ def test_a_wrong_method_is_not_allowed(method, path, allowed):
     assert answer.error["code"] == "method_not_allowed"
 
 
-def test_the_key_is_wanted_for_the_api_and_described():
+def test_the_api_needs_the_key_and_openapi_says_so():
     app, _ = app_of(api_key="sesame")
     assert run(post, app, {"input": "a"}).status == 401
     assert run(get, app, "/health").status == 200

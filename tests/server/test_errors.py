@@ -5,16 +5,16 @@ import json
 import pytest
 from starlette.exceptions import HTTPException
 
-from voicecli.server.errors import Refusal, defect, of_routing
+from voicecli.server.errors import ApiError, internal_error, routing_error
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(400, "invalid_request_error"), (429, "rate_limit_error"), (500, "server_error")],
 )
-def test_the_shape_is_openais(status, kind):
-    refusal = Refusal(status, "no", param="input", code="because", headers={"Retry-After": "1"})
-    response = refusal.response()
+def test_errors_have_openais_shape(status, kind):
+    error = ApiError(status, "no", param="input", code="because", headers={"Retry-After": "1"})
+    response = error.response()
     assert response.status_code == status
     assert response.headers["retry-after"] == "1"
     assert json.loads(bytes(response.body)) == {
@@ -22,18 +22,18 @@ def test_the_shape_is_openais(status, kind):
     }
 
 
-def test_a_wrong_method_is_told_the_right_ones():
-    refusal = of_routing(HTTPException(405, headers={"Allow": "HEAD, GET"}), "PUT", "/health")
-    assert refusal.status == 405
-    assert refusal.headers == {"Allow": "GET, HEAD"}
-    assert "PUT, only GET, HEAD" in refusal.message
+def test_the_error_for_a_wrong_method_lists_the_allowed_ones():
+    error = routing_error(HTTPException(405, headers={"Allow": "HEAD, GET"}), "PUT", "/health")
+    assert error.status == 405
+    assert error.headers == {"Allow": "GET, HEAD"}
+    assert "PUT, only GET, HEAD" in error.message
 
 
-def test_an_unknown_path_is_told_where_the_known_ones_are():
-    refusal = of_routing(HTTPException(404), "GET", "/nope")
-    assert (refusal.status, refusal.code) == (404, "not_found")
-    assert "/openapi.json" in refusal.message
+def test_the_error_for_an_unknown_path_says_where_paths_are_listed():
+    error = routing_error(HTTPException(404), "GET", "/nope")
+    assert (error.status, error.code) == (404, "not_found")
+    assert "/openapi.json" in error.message
 
 
-def test_a_defect_tells_nothing_of_itself():
-    assert defect().to_json()["error"]["type"] == "server_error"
+def test_an_internal_error_is_a_server_error():
+    assert internal_error().to_json()["error"]["type"] == "server_error"

@@ -6,7 +6,7 @@ import pytest
 
 from voicecli.errors import BadResponse
 from voicecli.server import events
-from voicecli.server.errors import Refusal
+from voicecli.server.errors import ApiError
 from voicecli.sources.sse import SpeechEvents
 
 
@@ -17,16 +17,16 @@ def test_our_own_reader_gets_the_audio_back():
     reader.flush()
 
 
-def test_a_failure_is_told_as_one():
+def test_a_failure_midway_is_an_error_event():
     reader = SpeechEvents()
-    stream = events.delta(b"abc") + events.failed(Refusal(500, "the voice failed"))
-    read = reader.feed(stream)
-    assert next(read) == b"abc"
+    stream = events.delta(b"abc") + events.failed(ApiError(500, "the voice failed"))
+    chunks = reader.feed(stream)
+    assert next(chunks) == b"abc"
     with pytest.raises(BadResponse, match="the voice failed"):
-        next(read)
+        next(chunks)
 
 
-def test_an_event_is_one_data_line_and_an_empty_one():
+def test_an_event_is_a_data_line_and_an_empty_line():
     field, value = events.done().removesuffix(b"\n\n").split(b": ", 1)
     assert field == b"data"
     assert json.loads(value)["usage"]["total_tokens"] == 0

@@ -9,12 +9,12 @@ import urllib.request
 
 import pytest
 
-from tests.server.voices import app_of
+from tests.server.fakes import app_of
 from voicecli.errors import ConfigError
 from voicecli.server import listen
 
 
-def test_a_free_port_is_found_and_told():
+def test_port_0_picks_a_free_port():
     with listen.bind("127.0.0.1", 0, has_key=False) as bound:
         port = bound.getsockname()[1]
         assert listen.url_of(bound) == f"http://127.0.0.1:{port}/v1"
@@ -22,40 +22,40 @@ def test_a_free_port_is_found_and_told():
             pass
 
 
-def test_localhost_is_the_address_that_everybody_tries():
+def test_localhost_is_the_ipv4_address():
     with listen.bind("localhost", 0, has_key=False) as bound:
         assert bound.getsockname()[0] == "127.0.0.1"
 
 
-def test_ipv6_is_written_as_urls_have_it():
+def test_an_ipv6_address_is_bracketed_in_the_url():
     with listen.bind("::1", 0, has_key=False) as bound:
         assert listen.url_of(bound) == f"http://[::1]:{bound.getsockname()[1]}/v1"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_others_are_kept_out_by_a_key_or_not_let_in(host):
-    with pytest.raises(ConfigError, match="no key keeps them out"):
+def test_an_address_others_can_reach_requires_a_key(host):
+    with pytest.raises(ConfigError, match="without a key"):
         listen.bind(host, 0, has_key=False)
     listen.bind(host, 0, has_key=True).close()
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 300, "."])
-def test_no_address_is_told(host):
+def test_an_unknown_host_is_reported(host):
     with pytest.raises(ConfigError, match="no address"):
         listen.bind(host, 0, has_key=True)
 
 
-def test_a_taken_port_is_told():
+def test_a_port_in_use_is_reported():
     with listen.bind("127.0.0.1", 0, has_key=False) as bound:
         port = bound.getsockname()[1]
         with pytest.raises(ConfigError, match=f"127.0.0.1:{port}: Address already in use"):
             listen.bind("127.0.0.1", port, has_key=False)
 
 
-def test_serves_until_a_signal_and_gives_the_signals_back():
+def test_serves_until_a_signal_and_restores_the_handlers():
     bound = listen.bind("127.0.0.1", 0, has_key=False)
     url = listen.url_of(bound)
-    app, told = app_of()
+    app, log = app_of()
     order, answers = [], []
 
     def ask():
@@ -69,7 +69,7 @@ def test_serves_until_a_signal_and_gives_the_signals_back():
         order.append("ready")
         client.start()
 
-    before = signal.getsignal(signal.SIGTERM)
+    previous = signal.getsignal(signal.SIGTERM)
     finished = listen.serve(
         app, bound, grace_s=5, on_ready=ready, on_stop=lambda: order.append("stop")
     )
@@ -77,7 +77,7 @@ def test_serves_until_a_signal_and_gives_the_signals_back():
     assert finished
     assert order == ["ready", "stop"]
     assert answers == [(200, None)]
-    assert len(told.access) == 1
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert len(log.access) == 1
+    assert signal.getsignal(signal.SIGTERM) == previous
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(url, timeout=1)

@@ -4,16 +4,16 @@ import anyio
 import pytest
 
 from tests.server.asgi_client import Client, get, run, scope
-from voicecli.server.middleware import REQUEST_RECORD, Guard
+from voicecli.server.middleware import REQUEST_RECORD, AccessMiddleware
 
 
-def guard(app, key=None):
-    lines, defects = [], []
-    return Guard(app, key, lines.append, defects.append), lines, defects
+def wrapped(app, key=None):
+    lines, errors = [], []
+    return AccessMiddleware(app, key, lines.append, errors.append), lines, errors
 
 
 async def fine(scope, receive, send):
-    scope[REQUEST_RECORD].sound = "0.10 s of pcm"
+    scope[REQUEST_RECORD].audio = "0.10 s of pcm"
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"12345", "more_body": True})
     await send({"type": "http.response.body"})
@@ -23,13 +23,13 @@ async def broken(scope, receive, send):
     raise RuntimeError("a secret")
 
 
-async def broken_half_way(scope, receive, send):
+async def broken_midway(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    raise RuntimeError("half-way")
+    raise RuntimeError("midway")
 
 
-def test_without_a_key_everything_passes_and_is_told():
-    app, lines, _ = guard(fine)
+def test_without_a_key_every_request_passes_and_is_logged():
+    app, lines, _ = wrapped(fine)
     assert run(get, app, "/a\x1b[2Jb").body == b"12345"
     start, end = lines[0].split(" ms, ")
     assert start.startswith('127.0.0.1 "GET /ab" 200 5 bytes, ')
@@ -48,8 +48,8 @@ def test_without_a_key_everything_passes_and_is_told():
         ("bearer  sesame ", 200),
     ],
 )
-def test_the_key_opens(header, status):
-    app, lines, _ = guard(fine, "sesame")
+def test_a_key_is_required(header, status):
+    app, lines, _ = wrapped(fine, "sesame")
 
     async def ask():
         return await get(app, "/v1/models", **({"Authorization": header} if header else {}))
@@ -70,8 +70,8 @@ def test_the_key_opens(header, status):
         "[::ffff:127.0.0.1]:8880",
     ],
 )
-def test_without_a_key_it_answers_to_what_only_this_machine_is_called(host):
-    app, _, _ = guard(fine)
+def test_without_a_key_local_names_are_answered(host):
+    app, _, _ = wrapped(fine)
 
     async def ask():
         return await get(app, "/v1/models", Host=host)
@@ -82,9 +82,9 @@ def test_without_a_key_it_answers_to_what_only_this_machine_is_called(host):
 @pytest.mark.parametrize(
     "host", ["evil.example:8880", "127.0.0.1.evil.example", "localhost.evil.example", "local.host."]
 )
-def test_a_web_page_under_another_name_is_refused(host):
-    app, lines, _ = guard(fine)
-    with_key, _, _ = guard(fine, "sesame")
+def test_without_a_key_other_names_are_rejected(host):
+    app, lines, _ = wrapped(fine)
+    with_key, _, _ = wrapped(fine, "sesame")
 
     async def ask(app):
         return await get(app, "/v1/models", Host=host, Authorization="Bearer sesame")
@@ -98,34 +98,34 @@ def test_a_web_page_under_another_name_is_refused(host):
 
 
 @pytest.mark.parametrize("path", ["/health", "/openapi.json"])
-def test_some_paths_are_open(path):
-    app, _, _ = guard(fine, "sesame")
+def test_some_paths_need_no_key(path):
+    app, _, _ = wrapped(fine, "sesame")
     assert run(get, app, path).status == 200
 
 
-def test_a_defect_is_answered_and_told_without_its_text():
-    app, lines, defects = guard(broken)
+def test_a_bug_is_reported_but_not_to_the_client():
+    app, lines, errors = wrapped(broken)
     answer = run(get, app, "/")
     assert answer.status == 500
     assert answer.error["type"] == "server_error"
     assert "secret" not in answer.body.decode()
-    assert [str(defect) for defect in defects] == ["a secret"]
+    assert [str(error) for error in errors] == ["a secret"]
     assert lines[0].endswith("failed")
 
 
-def test_a_defect_half_way_breaks_the_answer_off():
-    app, lines, defects = guard(broken_half_way)
+def test_a_bug_midway_ends_the_response_early():
+    app, lines, errors = wrapped(broken_midway)
     answer = run(get, app, "/")
     assert (answer.status, answer.complete) == (200, False)
-    assert len(defects) == 1
+    assert len(errors) == 1
     assert lines[0].endswith("failed")
 
 
-def test_an_answer_that_is_stopped_is_told():
+def test_a_cancelled_response_is_logged():
     async def endless(scope, receive, send):
         await anyio.sleep_forever()
 
-    app, lines, defects = guard(endless)
+    app, lines, errors = wrapped(endless)
 
     async def ask():
         client = Client()
@@ -135,4 +135,4 @@ def test_an_answer_that_is_stopped_is_told():
     run(ask)
     assert lines[0].startswith('- "GET /" - 0 bytes')
     assert lines[0].endswith("stopped")
-    assert defects == []
+    assert errors == []

@@ -7,48 +7,48 @@ import threading
 import pytest
 
 from voicecli.server import parent_watch
-from voicecli.server.parent_watch import end_with_input
+from voicecli.server.parent_watch import terminate_on_eof
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 @pytest.fixture
-def asked_to_end():
-    """Set by a SIGTERM to this process, whose handler comes back afterwards."""
-    asked = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda _number, _frame: asked.set())
-    yield asked
-    signal.signal(signal.SIGTERM, before)
+def terminated():
+    """Set by a SIGTERM to this process."""
+    event = threading.Event()
+    previous = signal.signal(signal.SIGTERM, lambda _number, _frame: event.set())
+    yield event
+    signal.signal(signal.SIGTERM, previous)
 
 
-def test_its_end_is_a_signal(asked_to_end):
+def test_end_of_file_raises_sigterm(terminated):
     read, write = os.pipe()
-    thread = end_with_input(read)
-    assert thread.daemon  # nobody waits for it
-    assert not asked_to_end.is_set()
+    thread = terminate_on_eof(read)
+    assert thread.daemon
+    assert not terminated.is_set()
     os.close(write)
-    thread.join(PATIENCE_S)
-    assert asked_to_end.wait(PATIENCE_S)
+    thread.join(TIMEOUT_S)
+    assert terminated.wait(TIMEOUT_S)
     os.close(read)
 
 
-def test_what_it_says_is_nothing(asked_to_end, monkeypatch):
-    said = [b"x", b"", b"y", b"x"]
+def test_content_is_ignored(terminated, monkeypatch):
+    chunks = [b"x", b"", b"y", b"x"]
 
     def read(descriptor, _size):
         assert descriptor == 0
-        assert not asked_to_end.is_set()
-        return said.pop()
+        assert not terminated.is_set()
+        return chunks.pop()
 
     monkeypatch.setattr(parent_watch.os, "read", read)
-    parent_watch.end_with_input().join(PATIENCE_S)
-    assert asked_to_end.wait(PATIENCE_S)
-    assert said == [b"x"]
+    terminate_on_eof().join(TIMEOUT_S)
+    assert terminated.wait(TIMEOUT_S)
+    assert chunks == [b"x"]
 
 
-def test_one_that_is_not_there_has_ended(asked_to_end):
+def test_a_closed_descriptor_counts_as_ended(terminated):
     read, write = os.pipe()
     os.close(read)
     os.close(write)
-    end_with_input(read).join(PATIENCE_S)
-    assert asked_to_end.wait(PATIENCE_S)
+    terminate_on_eof(read).join(TIMEOUT_S)
+    assert terminated.wait(TIMEOUT_S)

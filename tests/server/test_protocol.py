@@ -7,14 +7,14 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from voicecli.server.protocol import HEAD_S, Protocol
+from voicecli.server.protocol import HEADER_TIMEOUT_S, Protocol
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n"
 
 
 class Transport(asyncio.Transport):
-    """A connection's, with what was written to it."""
+    """Records what is written."""
 
     def __init__(self):
         super().__init__()
@@ -39,8 +39,8 @@ class Transport(asyncio.Transport):
         pass
 
 
-class Scene:
-    """A connection whose time passes when the test says so, to an application that answers so."""
+class Connection:
+    """A connection with timers that the test fires, to an application that waits for ``gate``."""
 
     def __init__(self):
         self.timers, self.gate = [], asyncio.Event()
@@ -67,92 +67,92 @@ class Scene:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    async def give(self, data):
+    async def send(self, data):
         self.protocol.data_received(data)
         for _ in range(5):
             await asyncio.sleep(0)
 
     @property
-    def patience(self):
-        """The timers for a request's header that run; uvicorn's own is for silence alone."""
-        return [timer for timer in self.timers if timer.delay_s == HEAD_S]
+    def header_timers(self):
+        """The running header timeouts; uvicorn's own timer is for idle connections only."""
+        return [timer for timer in self.timers if timer.delay_s == HEADER_TIMEOUT_S]
 
-    def run_out(self):
-        (timer,) = self.patience
+    def time_out(self):
+        (timer,) = self.header_timers
         timer.callback()
 
 
-def scene(main):
+def with_connection(main):
     async def run():
-        await main(Scene())
+        await main(Connection())
 
     asyncio.run(run())
 
 
 @pytest.mark.parametrize("pieces", [[], [GET[:-2]], [GET[:5], GET[5:-1]]])
-def test_a_request_that_does_not_come_to_its_end_is_given_up(pieces):
-    async def main(scene):
-        (first,) = scene.patience
+def test_an_unfinished_header_times_out(pieces):
+    async def main(connection):
+        (first,) = connection.header_timers
         for piece in pieces:
-            await scene.give(piece)
-        assert scene.patience == [first]  # however it dribbles
-        scene.run_out()
-        assert scene.transport.closed
-        assert not scene.transport.sent
+            await connection.send(piece)
+        assert connection.header_timers == [first]  # more bytes do not extend it
+        connection.time_out()
+        assert connection.transport.closed
+        assert not connection.transport.sent
 
-    scene(main)
-
-
-def test_an_answer_and_a_body_have_limits_of_their_own():
-    async def main(scene):
-        scene.gate.clear()
-        await scene.give(POST)
-        assert not scene.patience
-        await scene.give(b"ab")
-        assert not scene.patience
-        scene.gate.set()
-        await scene.give(b"cd")
-        assert scene.transport.sent.startswith(b"HTTP/1.1 204")
-        assert len(scene.patience) == 1  # for the next
-
-    scene(main)
+    with_connection(main)
 
 
-def test_each_request_of_a_connection_is_waited_for_anew():
-    async def main(scene):
-        await scene.give(GET + GET)
-        assert scene.transport.sent.count(b"HTTP/1.1 204") == 2
-        await scene.give(GET[:3])
-        scene.run_out()
-        assert scene.transport.closed
+def test_the_header_timeout_stops_during_body_and_response():
+    async def main(connection):
+        connection.gate.clear()
+        await connection.send(POST)
+        assert not connection.header_timers
+        await connection.send(b"ab")
+        assert not connection.header_timers
+        connection.gate.set()
+        await connection.send(b"cd")
+        assert connection.transport.sent.startswith(b"HTTP/1.1 204")
+        assert len(connection.header_timers) == 1  # for the next request
 
-    scene(main)
-
-
-def test_nothing_is_waited_for_behind_the_end():
-    async def main(scene):
-        await scene.give(b"garbage\r\n\r\n")
-        assert scene.transport.sent.startswith(b"HTTP/1.1 400 Bad Request")
-        assert b'"code":"invalid_http"' in scene.transport.sent
-        assert not scene.patience
-
-    scene(main)
-
-    async def lost(scene):
-        scene.protocol.connection_lost(None)
-        assert not scene.patience
-
-    scene(lost)
+    with_connection(main)
 
 
-def test_a_broken_body_spoils_no_answer():
-    async def main(scene):
+def test_each_request_has_its_own_timeout():
+    async def main(connection):
+        await connection.send(GET + GET)
+        assert connection.transport.sent.count(b"HTTP/1.1 204") == 2
+        await connection.send(GET[:3])
+        connection.time_out()
+        assert connection.transport.closed
+
+    with_connection(main)
+
+
+def test_a_closed_connection_has_no_timeout():
+    async def main(connection):
+        await connection.send(b"garbage\r\n\r\n")
+        assert connection.transport.sent.startswith(b"HTTP/1.1 400 Bad Request")
+        assert b'"code":"invalid_http"' in connection.transport.sent
+        assert not connection.header_timers
+
+    with_connection(main)
+
+    async def lost(connection):
+        connection.protocol.connection_lost(None)
+        assert not connection.header_timers
+
+    with_connection(lost)
+
+
+def test_a_broken_body_after_the_response_is_ignored():
+    async def main(connection):
         chunked = POST.replace(b"Content-Length: 4", b"Transfer-Encoding: chunked")
-        await scene.give(chunked)  # answered before the body came
-        sent = scene.transport.sent
+        await connection.send(chunked)  # answered before its body
+        sent = connection.transport.sent
         assert sent.startswith(b"HTTP/1.1 204")
-        await scene.give(b"zz\r\n")
-        assert scene.transport.sent == sent
-        assert scene.transport.closed
+        await connection.send(b"zz\r\n")
+        assert connection.transport.sent == sent
+        assert connection.transport.closed
 
-    scene(main)
+    with_connection(main)

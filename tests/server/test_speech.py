@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.server.voices import SENTENCE_FRAMES, Tone, cache_of
+from tests.server.fakes import SENTENCE_FRAMES, FakeVoice, cache_of
 from voicecli.audio.pcm import to_int16
 from voicecli.codecs.decoding.auto import make_decoder
 from voicecli.codecs.formats import CODECS
 from voicecli.codecs.media_type import parse_media_type
 from voicecli.errors import NothingToSay
 from voicecli.request import SpeechRequest
-from voicecli.server.speech import RATE_HZ, content_type, speak, warm
+from voicecli.server.speech import RATE_HZ, content_type, synthesize, warm_up
 
 
 def request(text="a|b|c", kind="pcm"):
@@ -25,43 +25,43 @@ def decoded(kind, data):
 
 
 @pytest.mark.parametrize("kind", CODECS)
-def test_each_format_decodes_to_what_was_spoken(kind):
-    stretches = list(speak(request(kind=kind), cache_of(Tone())))
-    assert sum(stretch.frames for stretch in stretches) == 3 * SENTENCE_FRAMES
-    heard = decoded(kind, b"".join(stretch.data for stretch in stretches))
+def test_each_format_decodes_to_the_same_speech(kind):
+    chunks = list(synthesize(request(kind=kind), cache_of(FakeVoice())))
+    assert sum(chunk.frames for chunk in chunks) == 3 * SENTENCE_FRAMES
+    samples = decoded(kind, b"".join(chunk.data for chunk in chunks))
     if kind in ("pcm", "wav", "flac"):
         levels = np.repeat(to_int16(np.float32([0.01, 0.02, 0.03])), SENTENCE_FRAMES)
-        assert np.array_equal(heard[:, 0], levels)
-    assert len(heard) == 3 * SENTENCE_FRAMES
+        assert np.array_equal(samples[:, 0], levels)
+    assert len(samples) == 3 * SENTENCE_FRAMES
 
 
-def test_a_sentence_is_out_before_the_next_is_spoken():
-    voice = Tone()
-    stretches = speak(request(), cache_of(voice))
-    assert next(stretches).frames == SENTENCE_FRAMES
-    assert voice.spoken == 1
+def test_a_sentence_is_available_before_the_next_is_synthesized():
+    voice = FakeVoice()
+    chunks = synthesize(request(), cache_of(voice))
+    assert next(chunks).frames == SENTENCE_FRAMES
+    assert voice.sentences == 1
 
 
-def test_what_is_closed_is_not_spoken():
-    voice = Tone()
-    stretches = speak(request(), cache_of(voice))
-    next(stretches)
-    stretches.close()
-    assert voice.spoken == 1
+def test_closing_skips_the_rest():
+    voice = FakeVoice()
+    chunks = synthesize(request(), cache_of(voice))
+    next(chunks)
+    chunks.close()
+    assert voice.sentences == 1
 
 
-def test_nothing_to_say_is_a_fault_before_any_sound():
+def test_nothing_to_say_is_an_error_before_any_audio():
     with pytest.raises(NothingToSay):
-        next(speak(request("…"), cache_of(Tone())))
+        next(synthesize(request("…"), cache_of(FakeVoice())))
 
 
-def test_warming_speaks_every_format():
-    voice = Tone()
-    warm(cache_of(voice), "heart")
-    assert voice.spoken == len(CODECS)
+def test_warm_up_uses_every_format():
+    voice = FakeVoice()
+    warm_up(cache_of(voice), "heart")
+    assert voice.sentences == len(CODECS)
 
 
-def test_content_types_are_those_our_own_reader_knows():
+def test_our_own_reader_knows_the_content_types():
     for kind in CODECS:
         assert parse_media_type(content_type(kind)).codec == kind
     raw = parse_media_type(content_type("pcm"))

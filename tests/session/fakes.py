@@ -14,14 +14,17 @@ import numpy as np
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError, NetworkError
 from voicecli.playback.null import NullSink
-from voicecli.playback.output import OutputSettings
+from voicecli.playback.output import Output, OutputSettings
 from voicecli.playback.policy import BufferPolicy
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
-from voicecli.sources.base import SourceInfo
+from voicecli.sources.base import Response, SourceInfo
+from voicecli.telemetry.events import StateChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from voicecli.telemetry.events import Event
 
 RATE_HZ = 8000
 FORMAT = AudioFormat(RATE_HZ, 1)
@@ -91,58 +94,55 @@ class UntilCancelled:
 
 
 class ScriptedSource:
-    """A source that follows a script: one list of steps for each time it is entered.
+    """A source that follows a script: one list of steps for each attempt.
 
     Steps: bytes are yielded, an exception is raised, a number advances the clock by
     so many seconds, a callable is called, `UntilCancelled` waits for that. Those
-    before ``OPENED``, if it is there, happen on entering.
+    before ``OPENED``, if it is there, happen while opening, after the request was sent.
     """
 
     OPENED = object()
+    label = "a script"
 
     def __init__(
         self,
         *attempts: list[object],
         clock: FakeClock | None = None,
         info: SourceInfo | None = None,
-        warms: Callable[[], None] | None = None,
+        prepares: Callable[[], None] | None = None,
+        sends_request: bool = True,
     ) -> None:
         self._attempts = list(attempts)
         self._clock = clock
-        self._warms = warms
-        self._steps: list[object] = []
-        self._sent: Callable[[], None] | None = None
+        self._prepares = prepares
+        self.sends_request = sends_request
         self.info = info or SourceInfo("pcm", None, RATE_HZ, 1)
-        self.label = "a script"
         self.cancelled = threading.Event()
-        self.entered = 0
-        self.left = 0
+        self.opened = 0
+        self.closed = 0
 
-    def when_sent(self, callback: Callable[[], None]) -> None:
-        self._sent = callback
+    def prepare(self) -> None:
+        if self._prepares:
+            self._prepares()
 
-    def warm(self) -> None:
-        if self._warms:
-            self._warms()
-
-    def __enter__(self):
-        self._steps = list(self._attempts[min(self.entered, len(self._attempts) - 1)])
-        self.entered += 1
-        assert self._sent is not None, "when_sent comes before entering"
-        self._sent()
-        if self.OPENED in self._steps:
-            opened = self._steps.index(self.OPENED)
-            opening, self._steps = self._steps[:opened], self._steps[opened + 1 :]
+    def open(self, events=None) -> Response:
+        steps = list(self._attempts[min(self.opened, len(self._attempts) - 1)])
+        self.opened += 1
+        if events is not None and self.sends_request:
+            events.sent()
+        if self.OPENED in steps:
+            opened = steps.index(self.OPENED)
+            opening, steps = steps[:opened], steps[opened + 1 :]
             for step in opening:
                 assert not isinstance(step, bytes)
                 self._take(step)
-        return self
+        return Response(self.info, self._chunks(steps), self._close)
 
-    def __exit__(self, *_: object) -> None:
-        self.left += 1
+    def _close(self) -> None:
+        self.closed += 1
 
-    def __iter__(self):
-        for step in self._steps:
+    def _chunks(self, steps: list[object]):
+        for step in steps:
             if isinstance(step, bytes):
                 yield step
             else:
@@ -213,76 +213,73 @@ class WatchedSink(NullSink):
         return np.concatenate([np.zeros((0, 1), np.int16), *self.blocks]).ravel().tolist()
 
 
-class FakeSpeaker:
-    """Stands in for `Speaker`: opens a `WatchedSink`, or fails where it is told to."""
+class FakeOutput(Output):
+    """Opens a `WatchedSink`, or fails as a test wants."""
 
-    def __init__(self, clock: FakeClock, **sink: object) -> None:
-        self._clock = clock
-        self._options = sink
+    def __init__(
+        self, *, policy=None, optional: bool = False, prepare_timeout_s: float = 20.0, **sink
+    ) -> None:
+        settings = OutputSettings(policy or BufferPolicy.fixed(0.0), "null", optional=optional)
+        super().__init__(settings, prepare_timeout_s=prepare_timeout_s)
+        self._sink_options = sink
+        self.before_preparing: Callable[[], None] = lambda: None
+        self.before_opening: Callable[[], None] = lambda: None
         self.prepare_fault: BaseException | None = None
         self.open_fault: BaseException | None = None
-        self.before_opening: Callable[[], None] = lambda: None
         self.prepared = 0
         self.opened = threading.Event()
         self.sink: WatchedSink | None = None
         self.is_pcm: bool | None = None
 
-    def made_by(self, settings, clock, spawn) -> FakeSpeaker:
-        """What the session calls instead of `Speaker`."""
-        self._policy = settings.policy
-        return self
-
-    def prepare(self) -> None:
+    def prepare(self, history=None) -> None:
         self.prepared += 1
+        super().prepare(history)
+
+    def _load(self) -> None:
+        self.before_preparing()
         if self.prepare_fault:
             raise self.prepare_fault
 
-    def open(self, wanted, *, is_pcm):
+    def _open(self, wanted, policy, *, is_pcm, clock, spawn):
         self.before_opening()
         if self.open_fault:
             raise self.open_fault
         self.is_pcm = is_pcm
-        self.sink = WatchedSink(wanted, self._policy, self._clock, **self._options)
+        self.sink = WatchedSink(wanted, policy, clock, **self._sink_options)
         self.opened.set()
         return self.sink
 
 
 class Watcher:
-    """An observer that remembers every hook, and lets a test wait for one."""
+    """An observer that remembers every event, and lets a test wait for one."""
 
     def __init__(self) -> None:
         self._news = threading.Condition()
-        self.told: list[tuple[str, tuple]] = []
+        self.events: list[Event] = []
 
-    def __getattr__(self, hook: str):
-        if hook.startswith("_"):
-            raise AttributeError(hook)
-
-        def remember(*details):
-            with self._news:
-                self.told.append((hook, details))
-                self._news.notify_all()
-
-        return remember
-
-    def all(self, hook: str) -> list[tuple]:
+    def __call__(self, event: Event) -> None:
         with self._news:
-            return [details for name, details in self.told if name == hook]
+            self.events.append(event)
+            self._news.notify_all()
+
+    def all(self, kind: type[Event]) -> list:
+        with self._news:
+            return [event for event in self.events if type(event) is kind]
 
     @property
     def states(self) -> list[str]:
-        return [entered.value for _, _, entered in self.all("state_changed")]
+        return [event.entered.value for event in self.all(StateChanged)]
 
     def wait_for(self, met: Callable[[], bool]) -> None:
         with self._news:
             happened = self._news.wait_for(met, PATIENCE_S)
-            assert happened, f"told so far: {sorted({hook for hook, _ in self.told})}"
+            assert happened, f"so far: {sorted({type(event).__name__ for event in self.events})}"
 
     def wait_for_state(self, state: str, times: int = 1) -> None:
         self.wait_for(lambda: self.states.count(state) >= times)
 
-    def wait_for_hook(self, hook: str) -> None:
-        self.wait_for(lambda: bool(self.all(hook)))
+    def wait_for_event(self, kind: type[Event]) -> None:
+        self.wait_for(lambda: bool(self.all(kind)))
 
 
 class RecordingSaver:
@@ -335,14 +332,13 @@ class Run:
         return self._result[0]
 
 
-def settings(
-    *, start_s: float = 0.0, without_device: bool = False, output="null", **limits
-) -> SessionSettings:
-    return SessionSettings(
-        speaker=OutputSettings(BufferPolicy.fixed(start_s), output),
-        limits=FetchLimits(**{"retries": 0, **limits}),
-        without_device=without_device,
-    )
+def null_output(start_s: float = 0.0, output="null") -> Output:
+    return Output(OutputSettings(BufferPolicy.fixed(start_s), output))
+
+
+def settings(*, volume: float = 1.0, expected_format=None, **limits) -> SessionSettings:
+    limits = FetchLimits(**{"retries": 0, **limits})
+    return SessionSettings(limits, volume, expected_format)
 
 
 def cut_off() -> NetworkError:

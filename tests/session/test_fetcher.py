@@ -16,6 +16,7 @@ from voicecli.errors import (
 from voicecli.session.channel import Channel
 from voicecli.session.fetcher import Fetcher, FetchLimits, StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry import events
 from voicecli.telemetry.observers import Observers
 
 OPENED = ScriptedSource.OPENED
@@ -25,7 +26,7 @@ RETRYABLE = NetworkError("reset", retryable=True)
 class Rig:
     """A fetcher with everything around it; its `run` needs no thread unless a script waits."""
 
-    def __init__(self, *, capacity=1 << 20, holds=False, observers=None, **limits):
+    def __init__(self, *, capacity=1 << 20, holds=False, **limits):
         self.clock = FakeClock(holds=holds)
         self.watcher = Watcher()
         self.chunks = Channel(capacity)
@@ -36,7 +37,7 @@ class Rig:
             self.chunks,
             FetchLimits(**limits),
             self.clock,
-            observers or Observers([self.watcher]),
+            Observers([self.watcher]),
             on_sent=lambda: self.sent.append(self.clock.now()),
             on_bytes=self._keep,
             fail=self._fail,
@@ -83,30 +84,15 @@ def test_tells_what_happens_when():
     rig = Rig()
     source = ScriptedSource([1.0, OPENED, 2.0, b"abc", 4.0, b"d", 8.0], clock=rig.clock)
     rig.run(source)
-    assert rig.watcher.told == [
-        ("requested", (1000.0, "a script")),
-        ("request_sent", (1000.0,)),
-        ("answered", (1001.0, source.info)),
-        ("received", (1003.0, 3)),
-        ("received_bytes", (1003.0, b"abc")),
-        ("received", (1007.0, 1)),
-        ("received_bytes", (1007.0, b"d")),
-        ("received_all", (1015.0,)),
+    assert rig.watcher.events == [
+        events.Requested(1000.0, "a script"),
+        events.RequestSent(1000.0),
+        events.Answered(1001.0, source.info),
+        events.Received(1003.0, b"abc"),
+        events.Received(1007.0, b"d"),
+        events.ReceivedAll(1015.0),
     ]
     assert rig.sent == [1000.0, 1015.0]
-
-
-def test_bytes_are_told_only_where_somebody_listens_for_them(monkeypatch):
-    class Counting:
-        def received(self, at, count):
-            """All that it wants to know."""
-
-    observers, hooks = Observers([Counting()]), []
-    monkeypatch.setattr(observers, "tell", lambda hook, *_: hooks.append(hook))
-    rig = Rig(observers=observers)
-    rig.run(ScriptedSource([b"abc"]))
-    assert "received" in hooks
-    assert "received_bytes" not in hooks
 
 
 def test_what_a_source_says_while_it_warms_up_is_no_request_that_was_sent():
@@ -119,8 +105,7 @@ def test_what_a_source_says_while_it_warms_up_is_no_request_that_was_sent():
 
     second.warm = warm
     rig.run(first, second)
-    hooks = [hook for hook, _ in rig.watcher.told if hook.startswith("request")]
-    assert hooks == ["requested", "request_sent"] * 2
+    assert len(rig.watcher.all(events.Requested)) == len(rig.watcher.all(events.RequestSent)) == 2
     assert len(rig.sent) == 4, "twice while running, once while warming, once at the end"
 
 
@@ -142,7 +127,7 @@ def test_a_fault_after_bytes_leaves_the_stream_without_an_end():
     assert rig.run(source, ScriptedSource([b"never"])) == [StreamStart(source.info), b"a"]
     assert rig.failed == [RETRYABLE]
     assert source.entered == 1
-    assert not rig.watcher.all("received_all")
+    assert not rig.watcher.all(events.ReceivedAll)
 
 
 def test_a_fault_of_whoever_makes_the_sources_is_told():
@@ -187,8 +172,11 @@ def test_tries_again_while_nothing_came(place):
     source = ScriptedSource(attempt, attempt, [b"a"])
     assert rig.run(source) == [StreamStart(source.info), b"a", StreamEnd()]
     assert source.entered == 3
-    assert rig.watcher.all("retrying") == [(1000.0, RETRYABLE, 0.5), (1000.5, RETRYABLE, 1.0)]
-    assert [at for at, _ in rig.watcher.all("requested")] == [1000.0, 1000.5, 1001.5]
+    assert rig.watcher.all(events.Retrying) == [
+        events.Retrying(1000.0, RETRYABLE, 0.5),
+        events.Retrying(1000.5, RETRYABLE, 1.0),
+    ]
+    assert [event.at for event in rig.watcher.all(events.Requested)] == [1000.0, 1000.5, 1001.5]
     assert rig.failed == []
 
 
@@ -268,7 +256,7 @@ def test_cancelled_it_stops_without_a_fault_and_without_an_end(before, raises):
     thread.join()
     assert rig.failed == []
     assert StreamEnd() not in rig.items()
-    assert not rig.watcher.all("received_all")
+    assert not rig.watcher.all(events.ReceivedAll)
 
 
 def test_cancelled_while_it_waits_to_try_again():
@@ -293,7 +281,7 @@ def test_a_handoff_that_was_closed_ends_it():
     rig = Rig()
     source = ScriptedSource([b"a", rig.chunks.close, b"b", b"never"])
     rig.run(source, ScriptedSource([b"never"]))
-    assert [count for _, count in rig.watcher.all("received")] == [1, 1]
+    assert [event.data for event in rig.watcher.all(events.Received)] == [b"a", b"b"]
     assert (source.left, rig.failed) == (1, [])
 
 

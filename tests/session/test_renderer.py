@@ -20,6 +20,7 @@ from voicecli.session.channel import Channel
 from voicecli.session.fetcher import StreamEnd, StreamStart
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry import events
 from voicecli.telemetry.observers import Observers
 
 START = StreamStart(SourceInfo("pcm", None, FORMAT.rate_hz, 1))
@@ -48,7 +49,7 @@ class Rig:
             fail=self.events.append,
         )
 
-    def _open(self, format, is_pcm):
+    def _open(self, format, *, is_pcm):
         self.opened = format
         self.is_pcm = is_pcm
         if self.open_fault:
@@ -111,7 +112,7 @@ def test_plays_what_comes_to_its_end():
     assert rig.is_pcm is True
     assert rig.opened == FORMAT
     assert [pcm.frames for pcm in rig.kept] == [8000, 4000]
-    assert [name for _, name, _ in rig.watcher.all("recognised")] == ["pcm"]
+    assert [event.name for event in rig.watcher.all(events.Recognised)] == ["pcm"]
 
 
 def test_what_the_source_says_of_its_samples_reaches_the_decoder():
@@ -247,7 +248,7 @@ def test_cpu_time_is_counted_also_where_no_block_came_of_it(decoder, monkeypatch
     monkeypatch.setattr("time.thread_time", lambda: float(next(ticks)))
     decoder([[], [block(10), block(10)], [block(10)], []])
     rig = Rig().run(START, bytes(20_000), bytes(20_000), StreamEnd())
-    assert [cpu_s for _, _, cpu_s in rig.watcher.all("decoded")] == [2.0, 0.0, 1.0]
+    assert [event.cpu_s for event in rig.watcher.all(events.Decoded)] == [2.0, 0.0, 1.0]
 
 
 # Aborting
@@ -264,9 +265,9 @@ def test_aborted_while_the_sink_opens_it_stays_silent():
     rig = Rig(preroll_s=1.0)
     opened = rig._open
 
-    def opening(format, is_pcm):
+    def opening(format, *, is_pcm):
         rig.renderer.abort()
-        return opened(format, is_pcm)
+        return opened(format, is_pcm=is_pcm)
 
     rig.renderer._open_sink = opening
     rig.run(START, sound(0.5), StreamEnd())

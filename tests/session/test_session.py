@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,18 +9,20 @@ import pytest
 from tests.session.fakes import (
     FORMAT,
     FakeClock,
-    FakeSpeaker,
+    FakeOutput,
     RecordingSaver,
     Run,
     ScriptedSource,
     UntilCancelled,
     Watcher,
     cut_off,
+    null_output,
     seen,
     settings,
     sound,
     voice_threads,
 )
+from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import (
     AuthError,
     BadResponse,
@@ -35,12 +36,14 @@ from voicecli.errors import (
     UnsupportedFormat,
 )
 from voicecli.playback.base import SinkReport
-from voicecli.playback.output import OutputSettings
+from voicecli.playback.output import Output, OutputSettings
+from voicecli.playback.policy import BufferPolicy
 from voicecli.recording.saver import SaveReport
-from voicecli.session import Session, SessionSettings, outlet, recording_thread
+from voicecli.session import Session, recording_thread
 from voicecli.session import session as module
 from voicecli.session.thread_group import ThreadGroup
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import InvalidTransition, State
 
 OPENED = ScriptedSource.OPENED
@@ -58,24 +61,18 @@ def _all_joined():
     assert voice_threads() == set()
 
 
-@pytest.fixture
-def speaker_of(monkeypatch):
-    """Gives sessions a speaker of the test's making."""
-
-    def make(clock, **sink):
-        speaker = FakeSpeaker(clock, **sink)
-        monkeypatch.setattr(module, "Speaker", speaker.made_by)
-        return speaker
-
-    return make
-
-
-def make(clock=None, *, saver=None, observers=(), **options):
+def make(
+    clock=None, *, output=None, start_s=0.0, saver=None, history=None, observers=(), **options
+):
     """A session that is watched, on a clock that never makes anyone wait."""
     watcher = Watcher()
-    clock = clock or FakeClock()
     session = Session(
-        settings(**options), observers=[*observers, watcher], saver=saver, clock=clock
+        output or null_output(start_s),
+        settings(**options),
+        history=history,
+        observers=[*observers, watcher],
+        saver=saver,
+        clock=clock or FakeClock(),
     )
     return session, watcher
 
@@ -83,10 +80,10 @@ def make(clock=None, *, saver=None, observers=(), **options):
 # The way through
 
 
-def test_everything_is_heard_in_order(speaker_of):
+def test_everything_is_heard_in_order():
     clock = FakeClock()
-    speaker = speaker_of(clock)
-    session, watcher = make(clock)
+    output = FakeOutput()
+    session, watcher = make(clock, output=output)
     assert session.state is State.IDLE
     sources = [
         ScriptedSource([sound(0.25, 1), sound(0.25, 2)]),
@@ -97,16 +94,16 @@ def test_everything_is_heard_in_order(speaker_of):
     assert (result.state, result.error, result.interrupted_at) == (State.DONE, None, None)
     assert session.state is State.DONE
     assert result.spoken_s == 1.0
-    assert speaker.is_pcm is True
-    assert speaker.sink.samples == [value for value in (1, 2, 3, 4) for _ in range(2000)]
-    assert (speaker.sink.closes, speaker.sink.aborts) == (1, 0)
-    assert [source.left for source in sources] == [1, 1, 1]
+    assert output.is_pcm is True
+    assert output.sink.samples == [value for value in (1, 2, 3, 4) for _ in range(2000)]
+    assert (output.sink.closes, output.sink.aborts) == (1, 0)
+    assert [source.closed for source in sources] == [1, 1, 1]
     assert watcher.states[0] == "connecting"
     assert watcher.states[-2:] == ["draining", "done"]
-    assert len(watcher.all("received_all")) == 1
-    assert len(watcher.all("recognised")) == 1
-    assert len(watcher.all("playback_started")) == 1
-    assert [label for _, label in watcher.all("requested")] == ["a script"] * 3
+    assert len(watcher.all(events.ReceivedAll)) == 1
+    assert len(watcher.all(events.Recognised)) == 1
+    assert len(watcher.all(events.PlaybackStarted)) == 1
+    assert [event.label for event in watcher.all(events.Requested)] == ["a script"] * 3
 
 
 def test_the_sink_that_was_asked_for_is_opened():
@@ -115,13 +112,12 @@ def test_the_sink_that_was_asked_for_is_opened():
     assert result.spoken_s == 1.0
     assert result.report.first_sound_at == 1000.0
     assert result.report.last_sound_at == 1001.0
-    ((ended_at, report),) = watcher.all("playback_ended")
-    assert (ended_at, report) == (1001.0, result.report)
+    assert watcher.all(events.PlaybackEnded) == [events.PlaybackEnded(1001.0, result.report)]
 
 
 def test_the_machines_own_clock_and_default_settings_serve_where_none_are_given():
     source = ScriptedSource([cut_off()])
-    result = Session().run([source])
+    result = Session(Output(OutputSettings(output="null"))).run([source])
     assert result.state is State.FAILED
     assert isinstance(result.error, NetworkError)
     assert result.report == SinkReport()
@@ -132,12 +128,12 @@ def test_a_wait_for_the_first_sound_is_told_while_it_goes_on():
     session, watcher = make(FakeClock())
     answered = threading.Event()
     run = Run(session, [ScriptedSource([lambda: seen(answered), sound(0.25)])])
-    watcher.wait_for_hook("waited")
-    assert not watcher.all("progressed")
+    watcher.wait_for_event(events.Waited)
+    assert not watcher.all(events.Progressed)
     answered.set()
     assert run.result().state is State.DONE
-    hooks = [hook for hook, _ in watcher.told]
-    assert "waited" not in hooks[hooks.index("playback_started") :]
+    kinds = [type(event) for event in watcher.events]
+    assert events.Waited not in kinds[kinds.index(events.PlaybackStarted) :]
 
 
 def test_playing_is_told_while_it_goes_on():
@@ -147,14 +143,14 @@ def test_playing_is_told_while_it_goes_on():
     source = ScriptedSource([sound(0.25), lambda: seen(more), sound(0.25), waiting])
     run = Run(session, [source])
     watcher.wait_for_state("buffering")
-    watcher.wait_for_hook("progressed")
-    assert not watcher.all("progressed")[-1][1].playing
-    assert not watcher.all("playback_started")
+    watcher.wait_for_event(events.Progressed)
+    assert not watcher.all(events.Progressed)[-1].snapshot.playing
+    assert not watcher.all(events.PlaybackStarted)
     more.set()
     watcher.wait_for_state("playing")
     clock.advance(0.25)
-    watcher.wait_for_hook("playback_started")
-    assert watcher.all("playback_started") == [(1000.0,)]
+    watcher.wait_for_event(events.PlaybackStarted)
+    assert watcher.all(events.PlaybackStarted) == [events.PlaybackStarted(1000.0)]
     assert session.state is State.PLAYING
     session.cancel()
     assert run.result().state is State.CANCELLED
@@ -176,7 +172,7 @@ def test_a_hole_is_rebuffered_and_told_once():
     watcher.wait_for_state("draining")
     clock.advance(10.0)
     result = run.result()
-    holes = [hole for (hole,) in watcher.all("underran")]
+    holes = [event.underrun for event in watcher.all(events.UnderrunEnded)]
     assert [(hole.at_s, hole.silence_s) for hole in holes] == [(0.5, 1.5), (1.0, 1.5)]
     assert result.report.underruns == tuple(holes)
     assert result.spoken_s == 1.25
@@ -187,7 +183,7 @@ def test_nothing_to_say_is_soon_said():
     result = session.run([])
     assert (result.state, result.spoken_s) == (State.DONE, 0.0)
     assert watcher.states == ["connecting", "draining", "done"]
-    assert not watcher.all("playback_ended")
+    assert not watcher.all(events.PlaybackEnded)
 
 
 def test_a_session_is_used_once():
@@ -203,7 +199,9 @@ def test_sessions_at_once_do_not_know_each_other():
     for value in (1, 2):
         session, watcher = make()
         heard = []
-        session = Session(settings(), observers=[watcher, Blocks(heard)], clock=FakeClock())
+        session = Session(
+            null_output(), settings(), observers=[watcher, Blocks(heard)], clock=FakeClock()
+        )
         source = ScriptedSource([gate.wait, sound(0.5, value), gate.wait, sound(0.5, value)])
         runs.append((Run(session, [source]), heard, value))
     for run, heard, value in runs:
@@ -215,8 +213,9 @@ class Blocks:
     def __init__(self, heard):
         self._heard = heard
 
-    def decoded(self, at, pcm, cpu_s):
-        self._heard += pcm.samples.ravel().tolist()
+    def __call__(self, event):
+        if isinstance(event, events.Decoded):
+            self._heard += event.pcm.samples.ravel().tolist()
 
 
 def test_sources_may_come_from_a_generator_that_waits():
@@ -229,7 +228,7 @@ def test_sources_may_come_from_a_generator_that_waits():
         yield ScriptedSource([sound(0.5)])
 
     run = Run(session, sources())
-    watcher.wait_for_hook("decoded")
+    watcher.wait_for_event(events.Decoded)
     first_heard.set()
     assert run.result().spoken_s == 1.0
 
@@ -250,11 +249,11 @@ def test_a_thread_that_cannot_be_woken_is_left_behind(monkeypatch, caplog):
     session.cancel()
     assert run.result().state is State.CANCELLED
     assert "voicecli-source does not end" in caplog.text
-    told = len(watcher.told)
+    count = len(watcher.events)
     (left,) = [t for t in threading.enumerate() if t.name == "voicecli-source"]
     let_go.set()
     left.join(20)
-    assert len(watcher.told) == told, "observers may be gone by now"
+    assert len(watcher.events) == count, "observers may be gone by now"
 
 
 def test_threads_that_stages_ask_for_are_joined_too():
@@ -265,31 +264,31 @@ def test_threads_that_stages_ask_for_are_joined_too():
         session.spawn(lambda: ended.append("grandchild"), "voicecli-grandchild")
         ended.append("child")
 
-    source = ScriptedSource([sound(0.1)], warms=lambda: session.spawn(helper, "voicecli-child"))
+    source = ScriptedSource([sound(0.1)], prepares=lambda: session.spawn(helper, "voicecli-child"))
     session.run([source])
     assert sorted(ended) == ["child", "grandchild"]
 
 
 def test_the_expected_decoder_is_loaded_while_the_server_thinks():
-    session = Session(replace(settings(), expected_format="wav"), clock=FakeClock())
+    session = Session(null_output(), settings(expected_format="wav"), clock=FakeClock())
     result = session.run([ScriptedSource([sound(0.5)])])
     assert result.spoken_s == 0.5
 
 
 def test_an_expected_decoder_that_is_missing_does_not_matter_until_it_does():
-    session = Session(replace(settings(), expected_format="vorbis"), clock=FakeClock())
+    session = Session(null_output(), settings(expected_format="vorbis"), clock=FakeClock())
     assert session.run([ScriptedSource([sound(0.5)])]).state is State.DONE
 
 
-def test_nothing_is_loaded_for_a_run_that_is_lost(speaker_of):
+def test_nothing_is_loaded_for_a_run_that_is_lost():
     clock = FakeClock()
-    speaker = speaker_of(clock)
-    session = Session(replace(settings(), expected_format="wav"), clock=clock)
-    source = ScriptedSource([sound(1)], warms=lambda: raise_(ConfigError("no such voice")))
+    output = FakeOutput()
+    session = Session(output, settings(expected_format="wav"), clock=clock)
+    source = ScriptedSource([sound(1)], prepares=lambda: raise_(ConfigError("no such voice")))
     result = session.run([source])
     assert isinstance(result.error, ConfigError)
-    assert speaker.prepared == 0
-    assert source.entered == 0
+    assert output.prepared == 0
+    assert source.opened == 0
 
 
 def raise_(fault):
@@ -299,18 +298,18 @@ def raise_(fault):
 # Faults of the world
 
 
-def test_what_arrived_before_a_fault_is_heard_and_then_the_fault_is_told(speaker_of):
+def test_what_arrived_before_a_fault_is_heard_and_then_the_fault_is_told():
     clock = FakeClock()
-    speaker = speaker_of(clock)
-    session, watcher = make(clock, start_s=5.0)
+    output = FakeOutput(policy=BufferPolicy.fixed(5.0))
+    session, watcher = make(clock, output=output)
     fault = cut_off()
     unused = ScriptedSource([sound(1.0)])
     result = session.run([ScriptedSource([sound(0.5, 1), sound(0.5, 2), fault]), unused])
     assert (result.state, result.error, result.spoken_s) == (State.FAILED, fault, 1.0)
-    assert len(speaker.sink.samples) == 8000
-    assert [error for _, error in watcher.all("failed")] == [fault]
-    assert unused.entered == 0
-    assert not watcher.all("received_all")
+    assert len(output.sink.samples) == 8000
+    assert [event.error for event in watcher.all(events.Failed)] == [fault]
+    assert unused.opened == 0
+    assert not watcher.all(events.ReceivedAll)
     assert watcher.states[-2:] == ["draining", "failed"]
 
 
@@ -324,8 +323,8 @@ def test_a_fault_before_any_byte_is_the_result(attempt):
     result = session.run([ScriptedSource(attempt)])
     assert isinstance(result.error, AuthError)
     assert (result.state, result.spoken_s) == (State.FAILED, 0.0)
-    assert len(watcher.all("requested")) == 1
-    assert not watcher.all("playback_ended")
+    assert len(watcher.all(events.Requested)) == 1
+    assert not watcher.all(events.PlaybackEnded)
 
 
 def test_a_decoding_fault_stops_the_source():
@@ -337,18 +336,18 @@ def test_a_decoding_fault_stops_the_source():
     result = session.run([source])
     assert isinstance(result.error, UnsupportedFormat)
     assert source.cancelled.is_set()
-    assert len(watcher.all("failed")) == 1
+    assert len(watcher.all(events.Failed)) == 1
 
 
-def test_the_good_part_before_a_decoding_fault_is_heard(speaker_of):
+def test_the_good_part_before_a_decoding_fault_is_heard():
     clock = FakeClock()
-    speaker = speaker_of(clock)
-    session, _ = make(clock)
+    output = FakeOutput()
+    session, _ = make(clock, output=output)
     result = session.run([ScriptedSource([sound(0.5) + b"\x01"])])
     assert isinstance(result.error, TruncatedStream)
     assert result.state is State.FAILED
     assert result.spoken_s == 0.5
-    assert len(speaker.sink.samples) == 4000
+    assert len(output.sink.samples) == 4000
 
 
 def test_a_broken_source_is_to_blame_for_what_its_decoder_then_misses():
@@ -356,7 +355,7 @@ def test_a_broken_source_is_to_blame_for_what_its_decoder_then_misses():
     result = session.run([ScriptedSource([sound(0.5) + b"\x01", cut_off()])])
     assert isinstance(result.error, NetworkError)
     assert result.spoken_s == 0.5
-    assert len(watcher.all("failed")) == 1
+    assert len(watcher.all(events.Failed)) == 1
 
 
 def test_an_empty_answer_is_no_success():
@@ -397,8 +396,8 @@ def test_a_silent_source_is_given_up_however_it_takes_it(before, limit, what, ra
     assert "--timeout" in result.error.remedy
     assert result.state is State.FAILED
     assert result.spoken_s == (0.5 if sound(0.5) in before else 0.0)
-    assert len(watcher.all("failed")) == 1
-    assert len(watcher.all("requested")) == 1, "a timeout is not tried again"
+    assert len(watcher.all(events.Failed)) == 1
+    assert len(watcher.all(events.Requested)) == 1, "a timeout is not tried again"
 
 
 def test_a_timeout_does_not_wait_for_a_source_that_does_not_notice(monkeypatch):
@@ -427,7 +426,7 @@ def test_a_retry_that_succeeds_is_no_fault():
     )
     result = session.run([source])
     assert (result.state, result.error, result.spoken_s) == (State.DONE, None, 0.5)
-    assert [wait_s for _, _, wait_s in watcher.all("retrying")] == [0.5, 7.0]
+    assert [event.wait_s for event in watcher.all(events.Retrying)] == [0.5, 7.0]
 
 
 def test_the_first_fault_wins():
@@ -441,7 +440,7 @@ def test_the_first_fault_wins():
         raise second
 
     run = Run(session, [ScriptedSource([sound(0.5), first])])
-    watcher.wait_for_hook("failed")
+    watcher.wait_for_event(events.Failed)
     watcher.wait_for_state("draining")
     helper = session.spawn(later, "voicecli-later")
     told.set()
@@ -450,7 +449,7 @@ def test_the_first_fault_wins():
     clock.advance(1.0)
     result = run.result()
     assert result.error is first
-    assert [error for _, error in watcher.all("failed")] == [first]
+    assert [event.error for event in watcher.all(events.Failed)] == [first]
 
 
 def test_a_fault_of_a_helper_thread_ends_the_run():
@@ -459,7 +458,7 @@ def test_a_fault_of_a_helper_thread_ends_the_run():
     fault = ConfigError("the tables are missing")
     source = ScriptedSource(
         [sound(0.5), waiting],
-        warms=lambda: session.spawn(lambda: raise_(fault), "voicecli-helper"),
+        prepares=lambda: session.spawn(lambda: raise_(fault), "voicecli-helper"),
     )
     result = session.run([source])
     assert result.error is fault
@@ -469,28 +468,28 @@ def test_a_fault_of_a_helper_thread_ends_the_run():
 # The device
 
 
-def test_without_a_device_nothing_is_spoken(speaker_of):
+def test_without_a_device_nothing_is_spoken():
     clock = FakeClock()
-    speaker = speaker_of(clock)
-    speaker.prepare_fault = DeviceError("no device")
-    session, watcher = make(clock)
+    output = FakeOutput()
+    output.prepare_fault = DeviceError("no device")
+    session, watcher = make(clock, output=output)
     waiting = UntilCancelled()
     source = ScriptedSource([sound(0.5), waiting])
     result = session.run([source])
-    assert result.error is speaker.prepare_fault
+    assert result.error is output.prepare_fault
     assert (result.state, result.no_device, result.spoken_s) == (State.FAILED, None, 0.0)
     assert source.cancelled.is_set()
-    assert len(watcher.all("failed")) == 1
+    assert len(watcher.all(events.Failed)) == 1
 
 
 @pytest.mark.parametrize("where", ["prepare_fault", "open_fault"])
-def test_without_a_device_saving_goes_on_where_that_is_wanted(speaker_of, where):
+def test_without_a_device_saving_goes_on_where_that_is_wanted(where):
     clock = FakeClock()
-    speaker = speaker_of(clock)
+    output = FakeOutput(optional=True)
     fault = DeviceError("no device")
-    setattr(speaker, where, fault)
+    setattr(output, where, fault)
     saver = RecordingSaver()
-    session, _ = make(clock, without_device=True, saver=saver)
+    session, _ = make(clock, output=output, saver=saver)
     result = session.run([ScriptedSource([sound(0.5), sound(0.5)])])
     assert (result.state, result.error, result.no_device) == (State.DONE, None, fault)
     assert result.spoken_s == 1.0, "taken, as nothing was to be heard"
@@ -499,54 +498,57 @@ def test_without_a_device_saving_goes_on_where_that_is_wanted(speaker_of, where)
     assert saver.finished == [(None, "pcm")]
 
 
-def test_a_device_that_fails_while_opening_is_fatal(speaker_of):
+def test_a_device_that_fails_while_opening_is_fatal():
     clock = FakeClock()
-    speaker = speaker_of(clock)
-    speaker.open_fault = DeviceError("busy")
-    session, _ = make(clock)
+    output = FakeOutput()
+    output.open_fault = DeviceError("busy")
+    session, _ = make(clock, output=output)
     result = session.run([ScriptedSource([sound(0.5), UntilCancelled()])])
-    assert (result.error, result.state) == (speaker.open_fault, State.FAILED)
+    assert (result.error, result.state) == (output.open_fault, State.FAILED)
 
 
-def test_a_sound_system_that_does_not_answer_is_no_device(speaker_of, monkeypatch):
-    monkeypatch.setattr(outlet, "DEVICE_S", 0.01)
-    clock = FakeClock()
-    speaker = speaker_of(clock)
-    hung = threading.Event()
-    speaker.prepare = lambda: seen(hung)
-    session, watcher = make(clock)
-    run = Run(session, [ScriptedSource([sound(0.5)])])
-    watcher.wait_for_hook("failed")
+def test_a_sound_system_that_does_not_answer_is_no_device():
+    output = FakeOutput(prepare_timeout_s=0.01)
+    preparing, hung = threading.Event(), threading.Event()
+
+    def prepare():
+        preparing.set()
+        seen(hung)
+
+    output.before_preparing = prepare
+    session, watcher = make(output=output)
+    run = Run(session, [ScriptedSource([lambda: seen(preparing), sound(0.5)])])
+    watcher.wait_for_event(events.Failed)
     hung.set()
     result = run.result()
     assert isinstance(result.error, DeviceError)
     assert "not answered" in result.error.message
 
 
-def test_a_device_that_fails_midway_ends_everything_at_once(speaker_of):
+def test_a_device_that_fails_midway_ends_everything_at_once():
     clock = FakeClock()
-    speaker = speaker_of(clock, breaks_after=4000)
+    output = FakeOutput(breaks_after=4000)
     saver = RecordingSaver()
-    session, _ = make(clock, saver=saver)
+    session, _ = make(clock, output=output, saver=saver)
     waiting = UntilCancelled()
     more = threading.Event()
     source = ScriptedSource([sound(0.5), lambda: seen(more), sound(0.25), waiting])
     run = Run(session, [source])
-    seen(speaker.opened)
-    speaker.sink.wait_for(4000)
+    seen(output.opened)
+    output.sink.wait_for(4000)
     more.set()
     result = run.result()
     assert isinstance(result.error, DeviceError)
     assert result.state is State.FAILED
     assert source.cancelled.is_set()
-    assert speaker.sink.aborts == 1
+    assert output.sink.aborts == 1
     assert saver.finished == [(None, "pcm")], "what was decoded is kept whole"
 
 
-def test_a_device_that_does_not_play_to_the_end_is_a_fault(speaker_of):
+def test_a_device_that_does_not_play_to_the_end_is_a_fault():
     clock = FakeClock()
-    speaker_of(clock, plays_out=False)
-    session, _ = make(clock)
+    output = FakeOutput(plays_out=False)
+    session, _ = make(clock, output=output)
     result = session.run([ScriptedSource([sound(0.5)])])
     assert isinstance(result.error, DeviceError)
     assert "to the end" in result.error.message
@@ -628,8 +630,8 @@ def test_cancelled_in_any_state_it_ends_with_what_was_heard(stage):
     assert result.interrupted_at == clock.now()
     assert result.spoken_s == spoken_s
     assert watcher.states[-1] == "cancelled"
-    assert not watcher.all("failed")
-    decoded = bool(watcher.all("decoded"))
+    assert not watcher.all(events.Failed)
+    decoded = bool(watcher.all(events.Decoded))
     expected = FORMAT.frames(spoken_s) if decoded else None
     assert saver.finished == [(expected, "pcm" if decoded else "bin")]
     session.cancel()
@@ -644,7 +646,7 @@ def test_cancelled_before_it_runs_it_asks_for_nothing():
     result = session.run([source])
     assert result.state is State.CANCELLED
     assert result.interrupted_at == 1000.0
-    assert source.entered == 0
+    assert source.opened == 0
     assert watcher.states == ["connecting", "cancelled"]
     assert result.saves == SaveReport()
 
@@ -656,17 +658,17 @@ def test_cancelled_after_it_ran_nothing_changes():
     assert session.state is State.DONE
 
 
-def test_cancelled_while_the_device_opens_it_stays_silent(speaker_of):
+def test_cancelled_while_the_device_opens_it_stays_silent():
     clock = FakeClock(holds=True)
-    speaker = speaker_of(clock)
+    output = FakeOutput()
     opening, let_go = threading.Event(), threading.Event()
 
     def before_opening():
         opening.set()
         seen(let_go)
 
-    speaker.before_opening = before_opening
-    session, watcher = make(clock)
+    output.before_opening = before_opening
+    session, watcher = make(clock, output=output)
     run = Run(session, [ScriptedSource([sound(1.0), UntilCancelled()])])
     seen(opening)
     session.cancel()
@@ -675,7 +677,7 @@ def test_cancelled_while_the_device_opens_it_stays_silent(speaker_of):
     result = run.result()
     assert result.state is State.CANCELLED
     assert result.spoken_s == 0.0
-    assert speaker.sink.aborts >= 1
+    assert output.sink.aborts >= 1
     assert result.report.first_sound_at is None
 
 
@@ -697,7 +699,7 @@ def test_a_fault_that_comes_with_the_cancelling_is_not_told():
         watcher.wait_for_state("cancelled")
         raise ConfigError("too late")
 
-    run = Run(session, [ScriptedSource([sound(0.1)], warms=warm)])
+    run = Run(session, [ScriptedSource([sound(0.1)], prepares=warm)])
     seen(started)
     session.cancel()
     result = run.result()
@@ -708,20 +710,21 @@ def test_a_fault_that_comes_with_the_cancelling_is_not_told():
 
 
 class Defective:
-    def __init__(self, hook):
-        setattr(self, hook, self._divide)
+    def __init__(self, kind):
+        self._kind = kind
         self.calls = 0
 
-    def _divide(self, *_):
-        self.calls += 1
-        return 1 / 0
+    def __call__(self, event):
+        if isinstance(event, self._kind):
+            self.calls += 1
+            raise ZeroDivisionError
 
 
-def test_a_defect_in_a_source_is_raised_once_all_is_tidy(speaker_of):
+def test_a_defect_in_a_source_is_raised_once_all_is_tidy():
     clock = FakeClock(holds=True)
-    speaker = speaker_of(clock)
+    output = FakeOutput()
     saver = RecordingSaver()
-    session, watcher = make(clock, saver=saver)
+    session, watcher = make(clock, output=output, saver=saver)
     heard = threading.Event()
     source = ScriptedSource([sound(1.0), lambda: seen(heard), ZeroDivisionError()])
     run = Run(session, [source])
@@ -730,7 +733,7 @@ def test_a_defect_in_a_source_is_raised_once_all_is_tidy(speaker_of):
     with pytest.raises(ZeroDivisionError):
         run.result()
     assert session.state is State.FAILED
-    assert (speaker.sink.aborts, speaker.sink.closes) == (1, 1)
+    assert (output.sink.aborts, output.sink.closes) == (1, 1)
     assert len(saver.finished) == 1
     assert watcher.states[-1] == "failed"
 
@@ -747,10 +750,11 @@ def test_a_defect_in_a_decoder_is_raised(monkeypatch):
     assert session.state is State.FAILED
 
 
-def test_a_defect_in_preparing_the_device_is_raised(speaker_of):
+def test_a_defect_in_preparing_the_device_is_raised():
     clock = FakeClock()
-    speaker_of(clock).prepare_fault = ZeroDivisionError()
-    session, _ = make(clock)
+    output = FakeOutput()
+    output.prepare_fault = ZeroDivisionError()
+    session, _ = make(clock, output=output)
     with pytest.raises(ZeroDivisionError):
         session.run([ScriptedSource([sound(1.0), UntilCancelled()])])
 
@@ -768,23 +772,30 @@ def test_a_defect_that_shows_only_at_the_end_is_raised_too():
 
 
 @pytest.mark.parametrize(
-    "hook",
-    ["requested", "received", "decoded", "state_changed", "progressed", "playback_ended"],
+    "kind",
+    [
+        events.Requested,
+        events.Received,
+        events.Decoded,
+        events.StateChanged,
+        events.Progressed,
+        events.PlaybackEnded,
+    ],
 )
-def test_a_defective_observer_is_dropped_and_nothing_else_changes(hook, caplog):
-    observer = Defective(hook)
+def test_a_defective_observer_is_dropped_and_nothing_else_changes(kind, caplog):
+    observer = Defective(kind)
     session, watcher = make(observers=[observer])
     result = session.run([ScriptedSource([sound(0.5), sound(0.5)])])
     assert (result.state, result.spoken_s) == (State.DONE, 1.0)
     assert observer.calls == 1
     assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 1
-    assert watcher.all(hook)
+    assert watcher.all(kind)
 
 
 def test_an_interrupt_that_is_an_exception_tidies_up(monkeypatch):
     session, _ = make()
     source = ScriptedSource([sound(0.5), UntilCancelled()])
-    monkeypatch.setattr(session, "_look_at_playback", lambda: raise_(KeyboardInterrupt()))
+    monkeypatch.setattr(session, "_check_playback", lambda: raise_(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         session.run([source])
     assert session.state is State.FAILED
@@ -792,14 +803,14 @@ def test_an_interrupt_that_is_an_exception_tidies_up(monkeypatch):
 
 def test_an_interrupt_that_comes_when_all_is_over_changes_nothing(monkeypatch):
     session, watcher = make()
-    looked = session._look_at_playback
+    looked = session._check_playback
 
     def look():
         if session.state is State.DONE:
             raise KeyboardInterrupt
         looked()
 
-    monkeypatch.setattr(session, "_look_at_playback", look)
+    monkeypatch.setattr(session, "_check_playback", look)
     with pytest.raises(KeyboardInterrupt):
         session.run([ScriptedSource([sound(0.5)])])
     assert watcher.states[-1] == "done"
@@ -832,23 +843,25 @@ def test_a_slow_disk_never_holds_up_the_sound():
     assert result.saves.error is None
 
 
-@pytest.mark.parametrize("options", [{"output": "discard"}, {"without_device": True}])
-def test_where_nothing_is_heard_the_disk_sets_the_pace(speaker_of, monkeypatch, options):
+@pytest.mark.parametrize("kind", ["discard", "no device"])
+def test_where_nothing_is_heard_the_disk_sets_the_pace(monkeypatch, kind):
     # Room for all that arrives before it shows that there is no device, not for all there is.
     monkeypatch.setattr(recording_thread, "BACKLOG_BYTES", 100_000)
     monkeypatch.setattr(recording_thread, "PACED_BYTES", 8000)
-    if "without_device" in options:
-        speaker_of(FakeClock()).open_fault = DeviceError("no device")
+    output = null_output(output="discard")
+    if kind == "no device":
+        output = FakeOutput(optional=True)
+        output.open_fault = DeviceError("no device")
     waited = threading.Event()
     saver = RecordingSaver(before_each=lambda: seen(waited))
-    session, _ = make(saver=saver, **options)
-    put = session._keeper._queue.put
+    session, _ = make(output=output, saver=saver)
+    put = session._recording._queue.put
 
     def waiting(*arguments, **room):
         waited.set()
         return put(*arguments, **room)
 
-    monkeypatch.setattr(session._keeper._queue, "put", waiting)
+    monkeypatch.setattr(session._recording._queue, "put", waiting)
     result = session.run([ScriptedSource([sound(0.5)] * 10)])
     assert (result.saves.error, saver.frames, len(saver.received)) == (None, 40_000, 80_000)
 
@@ -879,18 +892,14 @@ def test_an_error_of_the_saver_is_in_the_result_and_not_in_the_way():
     assert result.saves.error.message == "disk full"
 
 
-def test_a_recording_is_cut_at_what_was_heard_by_its_own_rate(speaker_of, monkeypatch):
+def test_a_recording_is_cut_at_what_was_heard_by_its_own_rate():
     """A device at another rate than the recording's: seconds are what both share."""
     clock = FakeClock(holds=True)
-    speaker = speaker_of(clock)
-    from voicecli.audio.pcm import AudioFormat
-
-    opened = speaker.open
-    monkeypatch.setattr(
-        speaker, "open", lambda wanted, *, is_pcm: opened(AudioFormat(16_000, 2), is_pcm=is_pcm)
-    )
+    output = FakeOutput()
+    opened = output.open
+    output.open = lambda wanted, **options: opened(AudioFormat(16_000, 2), **options)
     saver = RecordingSaver()
-    session, watcher = make(clock, saver=saver)
+    session, watcher = make(clock, output=output, saver=saver)
     run = Run(session, [ScriptedSource([sound(1.0), UntilCancelled()])])
     watcher.wait_for_state("playing")
     clock.advance(0.25)
@@ -899,13 +908,13 @@ def test_a_recording_is_cut_at_what_was_heard_by_its_own_rate(speaker_of, monkey
     assert saver.finished == [(2000, "pcm")]
 
 
-def test_the_volume_reaches_the_sink(speaker_of):
+def test_the_volume_reaches_the_sink():
     clock = FakeClock()
-    speaker = speaker_of(clock)
-    session = Session(replace(settings(), volume=0.5), clock=clock)
+    output = FakeOutput()
+    session = Session(output, settings(volume=0.5), clock=clock)
     session.run([ScriptedSource([sound(0.25, 1000)])])
-    assert set(speaker.sink.samples) == {500}
-    assert np.concatenate(speaker.sink.blocks).dtype == np.int16
+    assert set(output.sink.samples) == {500}
+    assert np.concatenate(output.sink.blocks).dtype == np.int16
 
 
 @pytest.mark.parametrize("is_cancelled", [False, True])
@@ -917,7 +926,7 @@ def test_a_cancelled_run_waits_less_for_threads_that_cannot_be_woken(monkeypatch
         "join",
         lambda crew, limit_s, **k: limits.append(limit_s) or join(crew, limit_s, **k),
     )
-    session = Session(SessionSettings(speaker=OutputSettings(output="discard")))
+    session = Session(null_output(output="discard"))
     if is_cancelled:
         session.cancel()
     session.run([])

@@ -12,6 +12,7 @@ from voicecli.errors import ConfigError, NetworkError, RateLimited, SourceError
 from voicecli.session import Session
 from voicecli.sources.base import Connecting, SourceInfo
 from voicecli.sources.trace import TraceSource
+from voicecli.telemetry import events
 from voicecli.telemetry.trace import Trace
 from voicecli.telemetry.trace.lines import Answer, Chunk, End, Event, Fault, Header
 
@@ -235,7 +236,7 @@ def test_a_session_speaks_a_trace():
     session = Session(settings(), observers=[watcher], clock=clock)
     result = session.run([TraceSource(trace, clock)])
     assert (result.error, result.spoken_s) == (None, 1.0)
-    assert watcher.all("requested") == [(1000.0, "http://here/v1")]
+    assert watcher.all(events.Requested) == [events.Requested(1000.0, "http://here/v1")]
 
 
 def test_an_audition_hears_a_trace():

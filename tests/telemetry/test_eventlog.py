@@ -8,11 +8,12 @@ import threading
 import numpy as np
 import pytest
 
-from tests.session.fakes import FakeClock, ScriptedSource, cut_off, settings, sound
+from tests.session.fakes import FakeClock, ScriptedSource, cut_off, null_output, settings, sound
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import NetworkError, SaveError
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.session import Session
+from voicecli.telemetry import events
 from voicecli.telemetry.eventlog import EventLog
 
 BLOCK = Pcm(np.zeros((10, 1), np.int16), 8000)
@@ -22,7 +23,7 @@ class Log:
     def __init__(self):
         self.file = io.StringIO()
         self.clock = FakeClock()
-        self.events = EventLog(self.file, "run1", self.clock)
+        self.observer = EventLog(self.file, "run1", self.clock)
 
     @property
     def lines(self):
@@ -33,15 +34,19 @@ class Log:
 
 def test_each_event_as_it_is_written():
     log = Log()
-    events = log.events
-    events.requested(1000.0, "http://127.0.0.1/v1")
+    observe = log.observer
+    observe(events.Requested(1000.0, "http://127.0.0.1/v1"))
     log.clock.advance(2.5)
-    events.decoded(1001.0, BLOCK, 0.0)
-    events.decoded(1002.0, BLOCK, 0.0)
-    events.playback_started(1001.25)
-    events.underran(Underrun(0.123456, 0.08512))
-    events.playback_ended(1002.0, SinkReport(first_sound_at=1001.25, underruns=(Underrun(1, 2),)))
-    events.failed(1002.5, NetworkError("cut — off", remedy="try again"))
+    observe(events.Decoded(1001.0, BLOCK, 0.0))
+    observe(events.Decoded(1002.0, BLOCK, 0.0))
+    observe(events.PlaybackStarted(1001.25))
+    observe(events.UnderrunEnded(Underrun(0.123456, 0.08512)))
+    observe(
+        events.PlaybackEnded(
+            1002.0, SinkReport(first_sound_at=1001.25, underruns=(Underrun(1, 2),))
+        )
+    )
+    observe(events.Failed(1002.5, NetworkError("cut — off", remedy="try again")))
     common = {"run_id": "run1"}
     assert log.lines == [
         {"event": "TTS_REQUEST", **common, "wall": 1e9 + 1000.0, "monotonic": 1000.0,
@@ -60,14 +65,14 @@ def test_each_event_as_it_is_written():
 
 def test_what_never_sounded_does_not_end():
     log = Log()
-    log.events.playback_ended(1000.0, SinkReport(heard_frames=100))
+    log.observer(events.PlaybackEnded(1000.0, SinkReport(heard_frames=100)))
     assert log.lines == []
 
 
 def names_of(*sources, **options):
     log = Log()
     clock = FakeClock()
-    session = Session(settings(**options), observers=[log.events], clock=clock)
+    session = Session(null_output(), settings(**options), observers=[log.observer], clock=clock)
     session.run(list(sources))
     return [line["event"] for line in log.lines]
 
@@ -109,9 +114,9 @@ def test_a_full_disk_is_a_save_error(fault, why):
         def flush(self):
             raise fault
 
-    events = EventLog(Full(), "run1", FakeClock())
+    observe = EventLog(Full(), "run1", FakeClock())
     with pytest.raises(SaveError, match=f"TTS_REQUEST.*{why}"):
-        events.requested(1000.0, "x")
+        observe(events.Requested(1000.0, "x"))
 
 
 def test_a_full_disk_disturbs_nothing(caplog):
@@ -119,8 +124,8 @@ def test_a_full_disk_disturbs_nothing(caplog):
         def write(self, text):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    events = EventLog(Full(), "run1", FakeClock())
-    result = Session(settings(), observers=[events], clock=FakeClock()).run(
+    observe = EventLog(Full(), "run1", FakeClock())
+    result = Session(null_output(), settings(), observers=[observe], clock=FakeClock()).run(
         [ScriptedSource([sound(0.5)])]
     )
     assert (result.error, result.spoken_s) == (None, 0.5)
@@ -131,7 +136,9 @@ def test_a_full_disk_disturbs_nothing(caplog):
 def test_threads_do_not_mix_their_lines():
     log = Log()
     threads = [
-        threading.Thread(target=lambda: [log.events.requested(1000.0, "x" * 99) for _ in range(50)])
+        threading.Thread(
+            target=lambda: [log.observer(events.Requested(1000.0, "x" * 99)) for _ in range(50)]
+        )
         for _ in range(4)
     ]
     for thread in threads:

@@ -8,12 +8,13 @@ import pytest
 from tests.session.fakes import (
     FORMAT,
     FakeClock,
-    FakeSpeaker,
+    FakeOutput,
     Run,
     ScriptedSource,
     UntilCancelled,
     Watcher,
     cut_off,
+    null_output,
     seen,
     settings,
     sound,
@@ -21,9 +22,10 @@ from tests.session.fakes import (
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.errors import BadResponse, DeviceError, NetworkError
 from voicecli.playback.base import SinkReport, Underrun
+from voicecli.playback.policy import BufferPolicy
 from voicecli.session import Session
-from voicecli.session import session as session_module
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry import events
 from voicecli.telemetry.ledger import WATERFALL
 from voicecli.telemetry.metrics import SCHEMA, Recorder, describe
 
@@ -88,19 +90,19 @@ def test_before_anything_happened():
 def test_every_number_of_a_run_told_by_hand():
     """Times in binary fractions, so that the figures are exact."""
     recorder = Recorder("run1", launched_at=99.75)
-    recorder.requested(100.0, "http://127.0.0.1:8880/v1")
-    recorder.connected(100.03125)
-    recorder.request_sent(100.0625)
-    recorder.connected(100.125)  # for something else
-    recorder.answered(100.25, SourceInfo("opus", "audio/ogg"))
-    recorder.received(100.5, 129)
-    recorder.recognised(100.75, "opus", FORMAT)
-    recorder.decoded(100.75, block(0.25, value=0), 0.001)
-    recorder.received(101.0, 1000)
-    recorder.decoded(101.0, block(0.25), 0.002)
-    recorder.received(102.0, 1000)
-    recorder.decoded(102.0, block(1.5), 0.0045)
-    recorder.received_all(102.5)
+    recorder(events.Requested(100.0, "http://127.0.0.1:8880/v1"))
+    recorder(events.Connected(100.03125))
+    recorder(events.RequestSent(100.0625))
+    recorder(events.Connected(100.125))  # for something else
+    recorder(events.Answered(100.25, SourceInfo("opus", "audio/ogg")))
+    recorder(events.Received(100.5, bytes(129)))
+    recorder(events.Recognised(100.75, "opus", FORMAT))
+    recorder(events.Decoded(100.75, block(0.25, value=0), 0.001))
+    recorder(events.Received(101.0, bytes(1000)))
+    recorder(events.Decoded(101.0, block(0.25), 0.002))
+    recorder(events.Received(102.0, bytes(1000)))
+    recorder(events.Decoded(102.0, block(1.5), 0.0045))
+    recorder(events.ReceivedAll(102.5))
     report = SinkReport(
         first_sound_at=100.875,
         last_sound_at=104.125,
@@ -115,7 +117,7 @@ def test_every_number_of_a_run_told_by_hand():
         min_buffered_s=0.0,
         mean_buffered_s=0.5,
     )
-    recorder.playback_ended(104.125, report)
+    recorder(events.PlaybackEnded(104.125, report))
     assert recorder.ttfa_ms == 875.0
     assert recorder.audio_s == 2.0
     metrics = recorder.result(spoken_s=2.0)
@@ -190,25 +192,25 @@ def test_every_number_of_a_run_told_by_hand():
 def test_the_arrival_curve_adds_up_what_was_decoded():
     recorder = Recorder("id")
     assert recorder.arrival_curve() == ()
-    recorder.requested(10.0, "x")
-    recorder.decoded(10.25, block(0.5), 0.0)
-    recorder.decoded(10.5, block(0.25), 0.0)
+    recorder(events.Requested(10.0, "x"))
+    recorder(events.Decoded(10.25, block(0.5), 0.0))
+    recorder(events.Decoded(10.5, block(0.25), 0.0))
     assert recorder.arrival_curve() == ((250.0, 0.5), (500.0, 0.75))
 
 
 def test_several_requests_count_from_the_first():
     recorder = Recorder("run1", launched_at=0.0)
     first, second = NetworkError("reset"), SourceInfo("mp3", "audio/mpeg")
-    recorder.requested(10.0, "first")
-    recorder.retrying(11.0, first, 0.5)
-    recorder.requested(12.0, "second")
-    recorder.request_sent(12.5)
-    recorder.request_sent(15.0)
-    recorder.answered(13.0, SourceInfo())
-    recorder.answered(14.0, second)
-    recorder.answered(15.0, SourceInfo(None, "audio/wav"))
-    recorder.recognised(15.0, "mp3", FORMAT)
-    recorder.recognised(16.0, "wav", AudioFormat(48_000, 2))
+    recorder(events.Requested(10.0, "first"))
+    recorder(events.Retrying(11.0, first, 0.5))
+    recorder(events.Requested(12.0, "second"))
+    recorder(events.RequestSent(12.5))
+    recorder(events.RequestSent(15.0))
+    recorder(events.Answered(13.0, SourceInfo()))
+    recorder(events.Answered(14.0, second))
+    recorder(events.Answered(15.0, SourceInfo(None, "audio/wav")))
+    recorder(events.Recognised(15.0, "mp3", FORMAT))
+    recorder(events.Recognised(16.0, "wav", AudioFormat(48_000, 2)))
     metrics = recorder.result()
     assert metrics["endpoint"] == "first"
     assert metrics["retries"] == 1
@@ -220,17 +222,17 @@ def test_several_requests_count_from_the_first():
 
 def test_without_audio_there_is_no_factor_of_real_time():
     recorder = Recorder("run1")
-    recorder.requested(10.0, "x")
-    recorder.received_all(12.0)
+    recorder(events.Requested(10.0, "x"))
+    recorder(events.ReceivedAll(12.0))
     metrics = recorder.result()
     assert (metrics["generation_ms"], metrics["rtf"]) == (2000.0, None)
 
 
 def test_speech_that_was_never_heard_is_never_audible():
     recorder = Recorder("run1")
-    recorder.requested(10.0, "x")
-    recorder.decoded(11.0, block(0.5), 0.0)
-    recorder.playback_ended(12.0, SinkReport(heard_frames=4000))
+    recorder(events.Requested(10.0, "x"))
+    recorder(events.Decoded(11.0, block(0.5), 0.0))
+    recorder(events.PlaybackEnded(12.0, SinkReport(heard_frames=4000)))
     metrics = recorder.result()
     assert metrics["leading_silence_ms"] == 0.0
     assert (metrics["ttfa_ms"], metrics["ttfa_audible_ms"]) == (None, None)
@@ -244,9 +246,11 @@ def test_speech_that_was_never_heard_is_never_audible():
 )
 def test_stopping_is_measured_to_the_silence(asked_at, silent_at, stop_ms):
     recorder = Recorder("run1")
-    recorder.requested(10.0, "x")
+    recorder(events.Requested(10.0, "x"))
     started = None if silent_at is None else 10.5
-    recorder.playback_ended(12.0, SinkReport(first_sound_at=started, last_sound_at=silent_at))
+    recorder(
+        events.PlaybackEnded(12.0, SinkReport(first_sound_at=started, last_sound_at=silent_at))
+    )
     metrics = recorder.result(interrupted=asked_at is not None, interrupted_at=asked_at)
     assert metrics["stop_ms"] == stop_ms
     assert metrics["ok"] is (asked_at is None)
@@ -258,7 +262,7 @@ def test_stopping_before_there_was_a_sink_took_no_time_to_measure():
 
 def test_an_error_is_told_with_its_exit_status():
     recorder = Recorder("run1")
-    recorder.failed(1.0, BadResponse("no audio", remedy="try another model"))
+    recorder(events.Failed(1.0, BadResponse("no audio", remedy="try another model")))
     metrics = recorder.result()
     assert metrics["ok"] is False
     assert metrics["error"] == {
@@ -276,13 +280,12 @@ HOLE = {"at_s": 0.5, "ms": 500.0, "cause": "network"}
 def test_a_scripted_run_measures_as_computed_by_hand(monkeypatch):
     """The source moves the clock, and only once what it sent has reached the sink."""
     clock = FakeClock()
-    speaker = FakeSpeaker(clock)
-    monkeypatch.setattr(session_module, "Speaker", speaker.made_by)
+    output = FakeOutput(policy=BufferPolicy.fixed(0.25))
 
     def heard_of(seconds):
         def wait():
-            seen(speaker.opened)
-            speaker.sink.wait_for(FORMAT.frames(seconds))
+            seen(output.opened)
+            output.sink.wait_for(FORMAT.frames(seconds))
 
         return wait
 
@@ -297,7 +300,7 @@ def test_a_scripted_run_measures_as_computed_by_hand(monkeypatch):
         clock=clock,
     )  # fmt: skip
     recorder = Recorder("run1", launched_at=999.75)
-    session = Session(settings(start_s=0.25), observers=[recorder], clock=clock)
+    session = Session(output, settings(), observers=[recorder], clock=clock)
     result = session.run([source])
     metrics = recorder.result(spoken_s=result.spoken_s)
     check_shape(metrics)
@@ -335,7 +338,7 @@ def stopped():
     """Interrupted in the middle of the second of two seconds."""
     clock = FakeClock(holds=True)
     watcher, recorder = Watcher(), Recorder("run1")
-    session = Session(settings(), observers=[recorder, watcher], clock=clock)
+    session = Session(null_output(), settings(), observers=[recorder, watcher], clock=clock)
     run = Run(session, [ScriptedSource([sound(2.0), UntilCancelled()])])
     watcher.wait_for_state("playing")
     clock.advance(1.5)
@@ -344,10 +347,10 @@ def stopped():
     return recorder, result
 
 
-def finished(*steps, **options):
+def finished(*steps, output="null"):
     recorder = Recorder("run1")
     clock = FakeClock()
-    session = Session(settings(**options), observers=[recorder], clock=clock)
+    session = Session(null_output(output=output), settings(), observers=[recorder], clock=clock)
     return recorder, session.run([ScriptedSource(list(steps))])
 
 

@@ -1,4 +1,4 @@
-"""From the blocks that were decoded to the frames that a sink takes."""
+"""Converts decoded blocks to the format that a sink takes."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ if TYPE_CHECKING:
 class SampleConverter:
     """Maps channels, applies the volume, resamples, and sets the sample type.
 
-    Does nothing at all to blocks that are already right: PCM on its way to a
-    willing device passes as the view of the received bytes that it is. What is
-    resampled keeps its length to the frame (`Resampler`); `flush` gives what
-    is left of it. One thread at a time.
+    Blocks that already have the target's format pass through uncopied. Resampled
+    audio keeps its length to the frame; `flush` returns what the resampler still
+    holds. One thread at a time.
     """
 
     def __init__(self, target: AudioFormat, volume: float = 1.0) -> None:
         self._target = target
         self._volume = volume
-        self._converter: Resampler | None = None
+        self._resampler: Resampler | None = None
 
     def convert(self, pcm: Pcm) -> list[Samples]:
-        """One block in the target's format, in zero or more pieces."""
+        """Convert one block to the target's format, in zero or more pieces."""
         pieces: list[Samples] = []
-        if self._converter is None or pcm.rate_hz != self._converter.from_hz:
+        if self._resampler is None or pcm.rate_hz != self._resampler.from_hz:
             pieces = self.flush()
             target = self._target
-            self._converter = Resampler(
+            self._resampler = Resampler(
                 pcm.rate_hz, target.rate_hz, target.channels, target.sample_type
             )
-        samples = self._typed(self._louder(self._mapped(pcm.samples)))
-        return pieces + self._converter.put(samples)
+        samples = self._apply_volume(self._map_channels(pcm.samples))
+        typed = to_int16(samples) if self._target.sample_type == "int16" else to_float32(samples)
+        return pieces + self._resampler.process(typed)
 
     def flush(self) -> list[Samples]:
-        """What is left to say of the sound so far; what comes next begins anew."""
-        converter, self._converter = self._converter, None
-        return converter.rest() if converter else []
+        """Return the audio still held; the next block starts afresh."""
+        resampler, self._resampler = self._resampler, None
+        return resampler.flush() if resampler else []
 
-    def _mapped(self, samples: Samples) -> Samples:
+    def _map_channels(self, samples: Samples) -> Samples:
         channels, wanted = samples.shape[1], self._target.channels
         if channels == wanted:
             return samples
         if channels > wanted:
-            # The mean of all keeps full scale within full scale, and a voice that has a
-            # channel to itself, as the centre of 5.1 has, in every channel there is.
+            # The mean of all channels cannot clip, and a voice in one channel only (the
+            # centre of 5.1) is heard on every output channel.
             samples = to_float32(samples).mean(axis=1, keepdims=True, dtype=np.float32)
             channels = 1
         if channels == 1:
@@ -59,13 +59,8 @@ class SampleConverter:
         padded[:, :channels] = samples
         return padded
 
-    def _louder(self, samples: Samples) -> Samples:
+    def _apply_volume(self, samples: Samples) -> Samples:
         if self._volume == 1.0:
             return samples
-        louder: Samples = np.clip(to_float32(samples) * np.float32(self._volume), -1.0, 1.0)
-        return louder
-
-    def _typed(self, samples: Samples) -> Samples:
-        if self._target.sample_type == "int16":
-            return to_int16(samples)
-        return to_float32(samples)
+        scaled: Samples = np.clip(to_float32(samples) * np.float32(self._volume), -1.0, 1.0)
+        return scaled

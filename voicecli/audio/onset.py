@@ -15,10 +15,10 @@ THRESHOLD_RMS = 0.01
 
 
 class OnsetDetector:
-    """Finds the onset while audio streams by, and does nothing once it is found.
+    """Finds the onset as audio streams by, then ignores the rest.
 
-    Windows follow one another without overlap, so the result is a multiple of
-    10 ms. All channels count together.
+    Windows do not overlap, so the result is a multiple of 10 ms. All channels
+    count together.
     """
 
     def __init__(self) -> None:
@@ -29,11 +29,11 @@ class OnsetDetector:
 
     @property
     def onset_ms(self) -> float | None:
-        """Silence in front of the speech, in ms; None where there was only silence."""
+        """Silence before the speech, in ms; None if there was only silence."""
         return round(self._silent_s * 1e3, 1) if self._found else None
 
     def feed(self, pcm: Pcm) -> None:
-        """Take a block."""
+        """Examine one block."""
         if self._found:
             return
         import numpy as np  # noqa: PLC0415  metrics load before numpy may

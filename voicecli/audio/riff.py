@@ -1,4 +1,4 @@
-"""The header of a WAV of 16-bit PCM, in a stream and in a file.
+"""The header of a 16-bit PCM WAV, for streams and files.
 
 The canonical 44 bytes (IBM and Microsoft, Multimedia Programming Interface and
 Data Specifications 1.0, 1991, chapter 3)::
@@ -13,21 +13,20 @@ import struct
 
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _PCM, _BITS = 1, 16  # WAVE_FORMAT_PCM
-_BEFORE_SIZE_BYTES = 8  # RIFF's size does not count its own field, nor the four letters
+_BEFORE_SIZE_BYTES = 8  # RIFF's size counts neither its own field nor the four letters
 _UNKNOWN_SIZE = 0xFFFF_FFFF
 
 HEADER_BYTES = _HEADER.size
 
 MAX_DATA_BYTES = 0xFFFF_FFFF - (HEADER_BYTES - _BEFORE_SIZE_BYTES)
-"""What RIFF's 32-bit sizes can tell: 4 GiB, 24 hours of 24 kHz mono."""
+"""Most data that RIFF's 32-bit sizes can express: 4 GiB, 24 hours of 24 kHz mono."""
 
 
 def wav_header(rate_hz: int, channels: int, data_bytes: int | None) -> bytes:
-    """The 44 bytes in front of ``data_bytes`` of interleaved 16-bit little-endian PCM.
+    """Return the 44 bytes before ``data_bytes`` of interleaved 16-bit little-endian PCM.
 
-    None is for a stream whose length nobody knows yet: 0xFFFFFFFF in both fields
-    is what OpenAI's and most other servers send, and what players take for
-    "until the end".
+    None stands for a stream of unknown length: both size fields are 0xFFFFFFFF, as
+    OpenAI and most other servers send, and players read until the end.
     """
     riff_bytes = _UNKNOWN_SIZE
     if data_bytes is None:

@@ -1,4 +1,4 @@
-"""The main benchmark: answers of speech servers, by server, format and way of hearing."""
+"""The main benchmark: how servers answer, by server, format and method."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ if TYPE_CHECKING:
 
     from voicecli.bench.runners import Runner
     from voicecli.request import SpeechRequest
+    from voicecli.telemetry.observers import Observer
 
-    Listening = contextlib.AbstractContextManager[Sequence[object]]
+    ObserverContext = contextlib.AbstractContextManager[Sequence[Observer]]
 
 STREAMED, WHOLE_FILE, COLD, REPLAYED = "streamed", "whole", "cold", "replayed"
-"""How an answer is heard: as it comes, as a whole file, in a new process, from a trace."""
+"""Methods: as it arrives, as a whole file, in a new process, from a trace."""
 
 REFERENCE_FORMAT = "pcm"
-"""What has no padding, and so tells how long the speech is."""
+"""Has no padding, so it shows how long the speech really is."""
 
-_NOT_OF_WHOLE_FILES = ("bytes", "chunks", "kbit_s", "decode_ms")
-"""What would speak of the decoded clip, and not of what the server sent."""
+_MEANINGLESS_FOR_WHOLE_FILES = ("bytes", "chunks", "kbit_s", "decode_ms")
+"""They would describe the decoded clip rather than what the server sent."""
 
 LABELS = (
     Column("", "server", "server"),
     Column("", "format", "format"),
-    Column("", "heard", "method"),
+    Column("", "method", "method"),
 )
 COLUMNS = (
     Column("", "n", "ttfb_ms", "n"),
@@ -63,15 +64,15 @@ MORE_COLUMNS = (
     Column("", "bytes", "bytes", "p50"),
 )
 MORE_LEGEND = (
-    "gaps by network: what arrivals alone imply; by device: what it flagged itself;\n"
-    "silence: in front of the speech; missing: shorter than as pcm by so much"
+    "gaps by network: implied by the arrivals; by device: flagged by the device;\n"
+    "silence: before the speech; missing: how much shorter it is than pcm"
 )
 LEGEND = (
-    "TTFA: from the request to the first sample heard; 95 %: where its median lies;\n"
-    "audible: to the first above −40 dBFS. gaps: in a run; clean: % of runs without;\n"
-    "buffer: the least --buffer-ms that would have left none"
+    "TTFA: from the request to the first sample heard; 95 %: interval of its median;\n"
+    "audible: to the first sound above −40 dBFS; gaps: per run; clean: % of runs\n"
+    "without gaps; buffer: the smallest --buffer-ms that would have prevented them"
 )
-_LEAST_NEEDED = (
+_DROPPED_FIRST = (
     "ttfb_ms p95",
     "kbit_s p50",
     "ttfb_ms n",
@@ -79,14 +80,14 @@ _LEAST_NEEDED = (
     "ttfa_ms interval",
     "ttfa_audible_ms p50",
 )
-"""Columns to leave out, in this order, where the terminal is too narrow for all."""
+"""Columns to drop, in this order, if the table is too wide for a terminal."""
 
 
 class Variant(NamedTuple):
-    """One way to one server: what a case is made of.
+    """One server, format and method: what a case measures.
 
-    ``server`` numbers the endpoints, from 1. ``runners`` are used side by side, one
-    request each; their number is the concurrency.
+    ``server`` numbers the endpoints from 1. Each runner makes one request of a run,
+    all at the same time: their number is the concurrency.
     """
 
     server: int
@@ -97,107 +98,114 @@ class Variant(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Format, method unless it is the usual one, and server, with hyphens; for files."""
+        """A name for files: format, then method and server unless they are the defaults."""
         parts = [self.request.response_format, self.method, f"server{self.server}"]
         return "-".join(part for part in parts if part not in (STREAMED, "server1"))
 
 
 @dataclass(slots=True)
 class ObserverFactory:
-    """Makes what else listens to each answer: ``make`` gets the way and a number from 1.
+    """Makes the extra observers of each answer, except during warm-ups.
 
-    Those of ``warmups``, the first runs of each case, are not listened to. May be
-    called from several threads at once.
+    ``make`` gets the variant and a number that counts from 1 for each variant. May
+    be called from several threads at once.
     """
 
-    make: Callable[[Variant, int], Listening] | None = None
+    make: Callable[[Variant, int], ObserverContext] | None = None
     warmups: int = 0
     _numbers: dict[str, Iterator[int]] = field(default_factory=dict)
 
-    def __call__(self, variant: Variant, run: int) -> Listening:
-        """Those of the answer to a ``run``, counted from 0, warm-ups included."""
+    def __call__(self, variant: Variant, run: int) -> ObserverContext:
+        """Return the observers of one answer; ``run`` counts from 0 and includes warm-ups."""
         if self.make is None or run < self.warmups:
             return contextlib.nullcontext(())
         return self.make(variant, next(self._numbers.setdefault(variant.name, itertools.count(1))))
 
 
-def cases(variants: Iterable[Variant], texts: Sequence[str], observe: ObserverFactory) -> list[Case]:
-    """A case a way; run k of each speaks text k, and begins anew after the last."""
+def cases(
+    variants: Iterable[Variant], texts: Sequence[str], observe: ObserverFactory
+) -> list[Case]:
+    """Make a case of each variant; its runs speak the texts in turn."""
     return [_case(variant, texts, observe) for variant in variants]
 
 
 def _case(variant: Variant, texts: Sequence[str], observe: ObserverFactory) -> Case:
+    codec, method = variant.request.response_format, variant.method
     labels: dict[str, str | int] = {
         "server": variant.server,
         "endpoint": variant.endpoint,
-        "format": variant.request.response_format,
-        "method": variant.method,
+        "format": codec,
+        "method": method,
     }
-    parts = [variant.request.response_format, "" if variant.method == STREAMED else variant.method]
-    title = " ".join(part for part in (*parts, f"from {variant.endpoint}") if part)
+    title = f"{codec}{'' if method == STREAMED else f' {method}'} from {variant.endpoint}"
     runs = itertools.count()
 
     def measure() -> Measured:
         run = next(runs)
         number = run % len(texts)
         request = replace(variant.request, text=texts[number])
-        heard, failures = _all(variant.runners, request, lambda: observe(variant, run))
-        values = dict(readings(heard))
-        if variant.method == WHOLE_FILE:
-            for metric in _NOT_OF_WHOLE_FILES:
+        answers, failures = _run_all(variant.runners, request, lambda: observe(variant, run))
+        values = dict(readings(answers))
+        if method == WHOLE_FILE:
+            for metric in _MEANINGLESS_FOR_WHOLE_FILES:
                 values.pop(metric, None)
-        return Measured(values, [replace(one, text=number) for one in heard], failures)
+        return Measured(values, [replace(answer, text=number) for answer in answers], failures)
 
     return Case(labels, measure, title)
 
 
-def _all(
+def _run_all(
     runners: Sequence[Runner],
     request: SpeechRequest,
-    observers: Callable[[], Listening],
+    make_observers: Callable[[], ObserverContext],
 ) -> tuple[list[SpeechRun], list[VoiceError]]:
-    """Let all hear the same at once; what was heard, and what went wrong."""
+    """Make the same request on all runners at once; return the answers and the failures."""
 
-    def one(runner: Runner) -> SpeechRun | VoiceError:
+    def run(runner: Runner) -> SpeechRun | VoiceError:
         try:
-            with observers() as listening:
-                return runner.run(request, listening)
-        except VoiceError as fault:
-            return fault
+            with make_observers() as observers:
+                return runner.run(request, observers)
+        except VoiceError as error:
+            return error
 
     if len(runners) == 1:
-        results = [one(runners[0])]
+        results = [run(runners[0])]
     else:
         with ThreadPoolExecutor(len(runners)) as pool:
             try:
-                results = list(pool.map(one, runners))
-            except BaseException:  # an interrupt: they would be waited for
+                results = list(pool.map(run, runners))
+            except BaseException:  # on an interrupt the pool would wait for all requests
                 for runner in runners:
                     runner.cancel()
                 raise
-    heard = [result for result in results if isinstance(result, SpeechRun)]
-    return heard, [result for result in results if isinstance(result, VoiceError)]
+    return (
+        [result for result in results if isinstance(result, SpeechRun)],
+        [result for result in results if isinstance(result, VoiceError)],
+    )
 
 
 def reference(runner: Runner, request: SpeechRequest, texts: Sequence[str]) -> list[SpeechRun]:
-    """Answers in `REFERENCE_FORMAT`, to know how long the speech is; those that were to be had."""
-    heard = []
+    """Request each text in `REFERENCE_FORMAT`, to learn how long the speech is.
+
+    Requests that fail are left out: many servers do not offer the format.
+    """
+    answers = []
     for number, text in enumerate(texts):
-        asked = replace(request, text=text, response_format=REFERENCE_FORMAT)
-        with contextlib.suppress(VoiceError):  # many servers do not know it
-            heard.append(replace(runner.run(asked, ()), text=number))
-    return heard
+        wanted = replace(request, text=text, response_format=REFERENCE_FORMAT)
+        with contextlib.suppress(VoiceError):
+            answers.append(replace(runner.run(wanted, ()), text=number))
+    return answers
 
 
 def conclude(
     outcomes: Sequence[Outcome], references: Mapping[int, Sequence[SpeechRun]]
 ) -> list[str]:
-    """Add what only all runs together tell, and say what it means, a sentence a line.
+    """Add the metrics that need all runs, and return the findings, one sentence each.
 
-    ``references`` are answers in `REFERENCE_FORMAT` by the number of the server;
-    those measured serve as well.
+    ``references`` are answers in `REFERENCE_FORMAT` by server number; measured
+    answers in that format are used as well.
     """
-    told = []
+    sentences = []
     for outcome in outcomes:
         server = outcome.case.labels["server"]
         lengths = audio_by_text(_references(outcomes, server, references))
@@ -206,8 +214,8 @@ def conclude(
         outcome.readings["missing_ms"] = missing
         if (buffer_ms := recommended_buffer_ms(runs)) is not None:
             outcome.readings["recommended_buffer_ms"] = [buffer_ms]
-        told += [f"{outcome.case.name}: {sentence}" for sentence in findings(runs, lengths)]
-    return told
+        sentences += [f"{outcome.case.name}: {sentence}" for sentence in findings(runs, lengths)]
+    return sentences
 
 
 def _references(
@@ -221,26 +229,21 @@ def _references(
 
 
 def columns(outcomes: Sequence[Outcome], wanted: Sequence[Column] = COLUMNS) -> list[Column]:
-    """Those worth their place: labels that differ, numbers that there are, in 80 characters."""
+    """Choose the labels that differ and the numbers that exist, within 80 characters."""
     labels = [column for column in LABELS if column.metric == "format" or _differ(outcomes, column)]
-    numbers = [
-        column
-        for column in wanted
-        if any(
-            (summary := outcome.summary(column.metric)) is not None
-            and getattr(summary, column.statistic or "n") is not None
-            for outcome in outcomes
-        )
-    ]
-    for unneeded in _LEAST_NEEDED:
+    numbers = [column for column in wanted if any(_has(outcome, column) for outcome in outcomes)]
+    for dropped in _DROPPED_FIRST:
         width = max(map(len, table(outcomes, [*labels, *numbers]).splitlines()))
         if width <= TERMINAL:
             break
-        numbers = [
-            column for column in numbers if f"{column.metric} {column.statistic}" != unneeded
-        ]
+        numbers = [column for column in numbers if f"{column.metric} {column.statistic}" != dropped]
     return [*labels, *numbers]
 
 
 def _differ(outcomes: Sequence[Outcome], column: Column) -> bool:
     return len({outcome.case.labels[column.metric] for outcome in outcomes}) > 1
+
+
+def _has(outcome: Outcome, column: Column) -> bool:
+    summary = outcome.summary(column.metric)
+    return summary is not None and getattr(summary, column.statistic or "n") is not None

@@ -1,4 +1,4 @@
-"""What is measured, and what came of it."""
+"""One case of a benchmark, and the outcome of its runs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from voicecli.errors import VoiceError
 
 Readings: TypeAlias = Mapping[str, Sequence[float]]
-"""Measurements of one run by metric; a metric's name ends in its unit, such as ``push_us``."""
+"""Values measured in one run, by metric; a metric's name ends in its unit: ``push_us``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Readings of a run that was several things at once, or of which more is kept.
+    """Readings of a run that made several requests, or that keeps more than readings.
 
-    ``details`` is what is kept of each thing that went well, ``failures`` tells why
-    others did not.
+    ``details`` has one item for each request that succeeded, ``failures`` an error for
+    each that did not.
     """
 
     readings: Readings
@@ -32,11 +32,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to measure, under settings that the labels tell.
+    """One thing to measure; the labels name its settings.
 
-    ``measure`` runs it once and returns its readings. It raises `VoiceError` where
-    the run failed for a reason of the outside world. ``title`` is for people; by
-    default it is all labels.
+    ``measure`` runs it once and returns its readings. It raises `VoiceError` if the
+    run failed. ``title`` is shown to people; by default it is all labels.
     """
 
     labels: Mapping[str, str | int]
@@ -45,16 +44,16 @@ class Case:
 
     @property
     def name(self) -> str:
-        """The title."""
+        """The title, or all labels if there is none."""
         return self.title or " ".join(map(str, self.labels.values()))
 
 
 @dataclass(slots=True)
 class Outcome:
-    """A case, all readings of its runs so far, and the runs that failed.
+    """A case, the readings of its runs so far, and the failures.
 
-    ``details`` is what was kept of runs that went well; ``warmups_failed`` counts
-    those that failed and would not have counted.
+    ``details`` holds those of `Measured`; ``warmups_failed`` counts failed warm-ups,
+    which are not among the failures.
     """
 
     case: Case
@@ -65,7 +64,7 @@ class Outcome:
     warmups_failed: int = 0
 
     def add(self, measured: Readings | Measured) -> None:
-        """Add what a run came to."""
+        """Add the results of a run."""
         if isinstance(measured, Measured):
             self.runs += len(measured.details)
             self.details += measured.details
@@ -78,13 +77,13 @@ class Outcome:
             self.readings.setdefault(metric, []).extend(values)
 
     def summary(self, metric: str) -> Summary | None:
-        """What the readings of a metric come to; None without any."""
+        """Summarise the readings of a metric; None without any."""
         values = self.readings.get(metric)
         return Summary.of(values) if values else None
 
     def to_json(self, *, values: bool = False) -> dict[str, Any]:
-        """Labels, runs, failures, and a summary of each metric; with all ``values`` if wanted."""
-        told = {
+        """Return labels, runs, failures and summaries, and all readings if ``values``."""
+        result = {
             **self.case.labels,
             "runs": self.runs,
             "failures": [{"code": e.code, "message": e.message} for e in self.failures],
@@ -94,4 +93,4 @@ class Outcome:
                 if values
             },
         }
-        return told | {"values": self.readings} if values else told
+        return result | {"values": self.readings} if values else result

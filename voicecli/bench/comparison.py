@@ -1,4 +1,4 @@
-"""What changed since an earlier benchmark, and whether that is more than chance; pure."""
+"""Compare a benchmark with an earlier one, and separate change from chance; pure."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 KIND = "speech"
 _KEY = ("endpoint", "format", "method")
 
-LEAST_PART = 0.05
-"""A change below this part of what was, however certain, is none that anybody minds."""
+MIN_CHANGE = 0.05
+"""Relative change below which a difference does not matter, however certain it is."""
 
 
 class _Compared(NamedTuple):
-    """A metric of which less is better; ``least`` is the smallest change that matters."""
+    """A metric of which less is better; ``min_change`` is the smallest that matters."""
 
     metric: str
-    least: float
+    min_change: float
 
 
 _METRICS = (
@@ -51,21 +51,21 @@ class Difference:
     after: float
     estimate: float
     interval: Interval | None
-    least: float
+    min_change: float
 
     @property
     def verdict(self) -> str:
-        """``worse`` or ``better`` where it is certain and matters, else ``same`` or ``unsure``."""
+        """``worse`` or ``better`` if certain and large enough, else ``same`` or ``unsure``."""
         if self.interval is None:
             return "unsure"
-        if abs(self.estimate) < max(self.least, LEAST_PART * abs(self.before)):
+        if abs(self.estimate) < max(self.min_change, MIN_CHANGE * abs(self.before)):
             return "same"
         if self.interval.low > 0:
             return "worse"
         return "better" if self.interval.high < 0 else "unsure"
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the difference as it stands in JSON."""
         ends = None if self.interval is None else [round(end, 4) for end in self.interval]
         return {
             "case": self.case,
@@ -78,7 +78,7 @@ class Difference:
         }
 
     def __str__(self) -> str:
-        ends = "too few runs to tell"
+        ends = "too few runs"
         if self.interval is not None:
             ends = f"95 %: {_signed(self.interval.low)} to {_signed(self.interval.high)}"
         return (
@@ -92,61 +92,63 @@ def _signed(value: float) -> str:
 
 
 def compare(before: Mapping[str, Any], outcomes: Sequence[Outcome]) -> list[Difference]:
-    """How each case that was measured then and now has changed, by metric.
+    """Compare each case that is in both benchmarks, metric by metric.
 
-    ``before`` is the JSON of an earlier run, as `check` lets it pass.
+    ``before`` is the JSON of an earlier run, as returned by `check`.
     """
-    known = {tuple(case.get(key) for key in _KEY): case for case in before["cases"]}
+    earlier = {tuple(case.get(key) for key in _KEY): case for case in before["cases"]}
     differences = []
     for outcome in outcomes:
-        old = known.get(tuple(outcome.case.labels[key] for key in _KEY))
-        for metric, least in _METRICS if old else ():
-            assert old is not None
-            was, is_ = old["values"].get(metric), outcome.readings.get(metric)
-            now, then = outcome.summary(metric), old["metrics"].get(metric)
-            if was and is_ and now and then:
-                change = shift(was, is_)
+        old = earlier.get(tuple(outcome.case.labels[key] for key in _KEY))
+        if old is None:
+            continue
+        for metric, min_change in _METRICS:
+            old_values, old_summary = old["values"].get(metric), old["metrics"].get(metric)
+            summary = outcome.summary(metric)
+            if old_values and old_summary and summary:
+                change = shift(old_values, outcome.readings[metric])
                 differences.append(
-                    Difference(outcome.case.name, metric, then["p50"], now.p50, *change, least)
+                    Difference(
+                        outcome.case.name,
+                        metric,
+                        old_summary["p50"],
+                        summary.p50,
+                        *change,
+                        min_change,
+                    )
                 )
     return differences
 
 
-def check(told: object, where: str) -> Mapping[str, Any]:
-    """What was read from a file, if it is the JSON of this benchmark.
+def check(data: object, source: str) -> Mapping[str, Any]:
+    """Return ``data`` if it is the JSON of this benchmark; ``source`` names the file.
 
     Raises:
         ConfigError: it is something else.
     """
-    if not isinstance(told, dict) or (told.get("schema"), told.get("kind")) != (SCHEMA, KIND):
+    if not isinstance(data, dict) or (data.get("schema"), data.get("kind")) != (SCHEMA, KIND):
         raise ConfigError(
-            f"{where} is no JSON of this benchmark",
+            f"{source} is not the JSON of this benchmark",
             remedy="make one with: voicecli bench --json > old.json",
         )
-    cases = told.get("cases")
+    cases = data.get("cases")
     if not isinstance(cases, list) or not all(map(_is_case, cases)):
-        raise ConfigError(f"the cases in {where} are damaged")
-    return told
+        raise ConfigError(f"the cases in {source} are damaged")
+    return data
 
 
 def _is_case(case: object) -> bool:
-    if not isinstance(case, dict):
+    """Check the parts that `compare` reads."""
+    try:
+        values = [value for readings in case["values"].values() for value in readings]  # type: ignore[index]
+        medians = [summary["p50"] for summary in case["metrics"].values()]  # type: ignore[index]
+    except (AttributeError, KeyError, TypeError):
         return False
-    values, metrics = case.get("values"), case.get("metrics")
-    if not isinstance(values, dict) or not isinstance(metrics, dict):
-        return False
-    lists = all(isinstance(lot, list) and all(map(_is_number, lot)) for lot in values.values())
-    return lists and all(
-        isinstance(summary, dict) and _is_number(summary.get("p50")) for summary in metrics.values()
-    )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return all(type(value) in (int, float) for value in (*values, *medians))
 
 
 def unlike(before: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
-    """Names of the settings that differ from those of then: what is compared is not the same."""
-    were = before.get("settings")
-    were = were if isinstance(were, dict) else {}
-    return [name for name in _SETTINGS if were.get(name) != settings.get(name)]
+    """Name the settings that differ between the two benchmarks."""
+    earlier = before.get("settings")
+    earlier = earlier if isinstance(earlier, dict) else {}
+    return [name for name in _SETTINGS if earlier.get(name) != settings.get(name)]

@@ -1,7 +1,7 @@
-"""What the numbers of a speech server mean for those who listen to it; pure.
+"""What the numbers say about a speech server, in sentences for people; pure.
 
-Each finding is one sentence. It is told where it holds for the median run, so
-that one freak among many is no finding; what limits it has are named here.
+A finding is reported only if it holds for the median run, so that a single outlier
+does not make one. The thresholds are the constants below.
 """
 
 from __future__ import annotations
@@ -19,84 +19,86 @@ if TYPE_CHECKING:
     from voicecli.bench.speech import SpeechRun
 
 CUT_MS = 40.0
-"""Speech that is shorter than as pcm by more than this was cut: no codec's padding is negative."""
+"""Speech shorter than its pcm by more than this was cut: codecs only ever add padding."""
 
 PAUSE_S = 0.25
-"""A server that sends nothing for so long and then much at once has held it back."""
+"""A server that sends nothing for this long, then much at once, has held the audio back."""
 
-AT_ONCE_S = 0.05
-"""What arrives within so long arrives at once."""
+BURST_S = 0.05
+"""What arrives within this time arrived at once."""
 
-LARGE_PART = 0.5
-"""Of the audio that comes at once after a pause: from here on the server does not stream."""
+BURST_SHARE = 0.5
+"""A server that sends this share of the audio at once after a pause does not stream."""
 
 LONG_PAUSE_S = 1.0
-"""A wait that holds back, whatever the length of what comes after it."""
+"""A pause this long holds audio back, however much comes after it."""
 
-TELLING_PAUSE = 0.2
-"""Of the burst: a shorter wait in front of it may be a far server that is fast."""
+PAUSE_PER_BURST = 0.2
+"""A pause shorter than this share of the burst may come from a distant, fast server."""
 
-LEAST_AUDIO_S = 1.0
-"""Shorter speech may well be one burst."""
+MIN_AUDIO_S = 1.0
+"""Shorter speech may well be a single burst."""
 
 STEP_MS = 20.0
-"""Recommended buffers are multiples of it."""
+"""Recommended buffers are multiples of this."""
 
-LEAST_BUFFER_MS = 60.0
-"""What is held in any case, as `AdaptivePolicy` has it."""
+MIN_BUFFER_MS = 60.0
+"""What `AdaptivePolicy` buffers in any case."""
 
 
 class Burst(NamedTuple):
-    """The greatest amount that came at once after a pause, both in seconds."""
+    """How much audio arrived at once, and after how long a pause; both in seconds."""
 
     audio_s: float
     pause_s: float
 
 
 def largest_burst(arrivals: Sequence[tuple[float, float]]) -> Burst:
-    """The greatest of an arrival curve (ms since t0, seconds so far); t0 itself begins a pause."""
-    greatest = Burst(0.0, 0.0)
+    """Find the largest burst after a pause; the wait since t0 counts as a pause.
+
+    ``arrivals`` is an arrival curve: (ms since t0, seconds of audio so far).
+    """
+    largest = Burst(0.0, 0.0)
     before_ms = before_s = 0.0
-    for first, (at_ms, _) in enumerate(arrivals):
+    for index, (at_ms, so_far_s) in enumerate(arrivals):
         pause_s = (at_ms - before_ms) / 1e3
         if pause_s >= PAUSE_S:
-            until_ms = at_ms + AT_ONCE_S * 1e3
-            came = [audio_s for ms, audio_s in arrivals[first:] if ms <= until_ms]
-            greatest = max(greatest, Burst(came[-1] - before_s, pause_s))
-        before_ms, before_s = at_ms, arrivals[first][1]
-    return greatest
+            until_ms = at_ms + BURST_S * 1e3
+            burst = [audio_s for ms, audio_s in arrivals[index:] if ms <= until_ms]
+            largest = max(largest, Burst(burst[-1] - before_s, pause_s))
+        before_ms, before_s = at_ms, so_far_s
+    return largest
 
 
 def buffer_needed_ms(run: SpeechRun) -> float:
-    """The least ``--buffer-ms`` that plays these arrivals without a gap, in ms of audio.
+    """Compute the smallest ``--buffer-ms`` that plays these arrivals without a gap.
 
-    The start has to wait for ``needed_prebuffer_ms`` after the first arrival; an
-    amount of audio makes it wait so long if it is more than what had come by then.
+    Playback has to start ``needed_prebuffer_ms`` after the first arrival. A buffer
+    delays it that long if it is larger than what had arrived by then.
     """
     needed_ms = run.metrics["needed_prebuffer_ms"] or 0.0
     if needed_ms <= GRAIN_S * 1e3 or not run.arrivals:
-        return LEAST_BUFFER_MS
+        return MIN_BUFFER_MS
     start_ms = run.arrivals[0][0] + needed_ms
-    # Both are rounded to a tenth: what arrives just then is in time.
-    had_s = [audio_s for at_ms, audio_s in run.arrivals if at_ms < start_ms - 0.2]
-    return max(LEAST_BUFFER_MS, had_s[-1] * 1e3)
+    # Both figures are rounded to 0.1 ms: what arrives at that very moment is in time.
+    arrived_s = [audio_s for at_ms, audio_s in run.arrivals if at_ms < start_ms - 0.2]
+    return max(MIN_BUFFER_MS, arrived_s[-1] * 1e3)
 
 
 def recommended_buffer_ms(runs: Sequence[SpeechRun]) -> float | None:
-    """What ``--buffer-ms`` would have kept nearly all of the runs whole; None without any.
+    """Recommend a ``--buffer-ms`` that keeps 95 % of such runs free of gaps; None without runs.
 
-    It is the 95th percentile, rounded up to the next step: below twenty runs the
-    greatest of them.
+    It is rounded up to the next step. With fewer than twenty runs the worst one decides.
     """
     needed = sorted(buffer_needed_ms(run) for run in runs if run.arrivals)
     if not needed:
         return None
-    enough = needed[math.ceil(0.95 * len(needed)) - 1]
-    return math.ceil(enough / STEP_MS) * STEP_MS
+    percentile_95 = needed[math.ceil(0.95 * len(needed)) - 1]
+    return math.ceil(percentile_95 / STEP_MS) * STEP_MS
 
 
 def audio_by_text(runs: Iterable[SpeechRun]) -> dict[int, list[float]]:
-    """Seconds of audio of every answer, by the number of the text that was spoken."""
+    """Collect the seconds of audio of every answer by the number of its text."""
     lengths: defaultdict[int, list[float]] = defaultdict(list)
     for run in runs:
         lengths[run.text].append(run.metrics["audio_s"])
@@ -104,55 +106,56 @@ def audio_by_text(runs: Iterable[SpeechRun]) -> dict[int, list[float]]:
 
 
 def missing_ms(run: SpeechRun, reference: Mapping[int, Sequence[float]]) -> float | None:
-    """How much shorter an answer is than the same text as pcm; None where that is not known.
+    """Compute how much shorter an answer is than the same text in pcm; None if unknown.
 
-    A server whose speech differs from one answer to the next is given the
-    benefit: the shortest pcm counts. Less than nothing is longer.
+    Negative if it is longer. The shortest pcm counts, in favour of servers whose speech
+    differs from one answer to the next.
     """
     lengths = reference.get(run.text)
     return (min(lengths) - run.metrics["audio_s"]) * 1e3 if lengths else None
 
 
 def findings(runs: Sequence[SpeechRun], reference: Mapping[int, Sequence[float]]) -> list[str]:
-    """What is to be said of one case, most serious first; ``reference`` is by `audio_by_text`."""
-    told = (_cut(runs, reference), _slow(runs), _bursts(runs), _gaps(runs))
-    return [sentence for sentence in told if sentence]
+    """Say what is wrong with one case, most serious first; ``reference`` is by `audio_by_text`."""
+    sentences = (_cut(runs, reference), _slow(runs), _bursts(runs), _gaps(runs))
+    return [sentence for sentence in sentences if sentence]
 
 
 def _cut(runs: Sequence[SpeechRun], reference: Mapping[int, Sequence[float]]) -> str | None:
     missing = [ms for run in runs if (ms := missing_ms(run, reference)) is not None]
     if not missing or median(missing) <= CUT_MS:
         return None
-    return f"cuts the end: {median(missing):.0f} ms less than as pcm"
+    return f"cuts off the end: {median(missing):.0f} ms shorter than pcm"
 
 
 def _slow(runs: Sequence[SpeechRun]) -> str | None:
     paces = [run.pace for run in runs if run.pace is not None]
     if not paces or median(paces) >= 1:
         return None
-    return f"slower than speech: at {median(paces):.2f} of its pace, a long text has to pause"
+    return f"slower than real time ({median(paces):.2f} ×): long texts will have pauses"
 
 
 def _bursts(runs: Sequence[SpeechRun]) -> str | None:
-    long_runs = [run for run in runs if run.metrics["audio_s"] >= LEAST_AUDIO_S]
+    long_runs = [run for run in runs if run.metrics["audio_s"] >= MIN_AUDIO_S]
     if not long_runs:
         return None
     bursts = [largest_burst(run.arrivals) for run in long_runs]
-    part = median(
+    share = median(
         burst.audio_s / run.metrics["audio_s"] for burst, run in zip(bursts, long_runs, strict=True)
     )
     pause_s = median(burst.pause_s for burst in bursts)
     audio_s = median(burst.audio_s for burst in bursts)
-    if part < LARGE_PART or pause_s < min(LONG_PAUSE_S, TELLING_PAUSE * audio_s):
+    if share < BURST_SHARE or pause_s < min(LONG_PAUSE_S, PAUSE_PER_BURST * audio_s):
         return None
     return (
-        f"buffers, then bursts: {part:.0%} of the audio came at once, "
+        f"buffers, then bursts: {share:.0%} of the audio arrived at once, "
         f"after {pause_s * 1e3:.0f} ms of nothing"
     )
 
 
 def _gaps(runs: Sequence[SpeechRun]) -> str | None:
-    gapped = sum(run.metrics["underruns"]["sink"]["count"] > 0 for run in runs)
-    if not gapped:
+    with_gaps = sum(run.metrics["underruns"]["sink"]["count"] > 0 for run in runs)
+    if not with_gaps:
         return None
-    return f"gaps in {gapped} of {len(runs)} runs; --buffer-ms {recommended_buffer_ms(runs):.0f}"
+    buffer_ms = recommended_buffer_ms(runs)
+    return f"gaps in {with_gaps} of {len(runs)} runs; try --buffer-ms {buffer_ms:.0f}"

@@ -1,9 +1,9 @@
-"""Limits on what was measured, as ``--fail-if`` has them: ``ttfa_p95>400ms``.
+"""Limits on measurements, as in ``--fail-if "ttfa_p95>400ms"``.
 
 ::
 
     limit      = metric [ "_" statistic ] operator number [ unit ]
-    metric     = one of `METRICS`, with or without the unit at its end
+    metric     = one of `METRICS`, with or without its unit as a suffix
     statistic  = p50 | p95 | p99 | mean | max
     operator   = > | >= | < | <=
     unit       = ms | s | %
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class _Metric(NamedTuple):
-    """The readings it is made of, what of them counts unless it is said, and its unit."""
+    """The readings behind a name, the statistic if none is given, and the unit."""
 
     readings: str
     statistic: str
@@ -51,7 +51,7 @@ METRICS: Mapping[str, _Metric] = {
     "continuity": _Metric("continuity_pct", "mean", "%"),
     "failures": _Metric("failures", "max"),
 }
-"""What can be limited, by name; the statistic is what counts where none is named."""
+"""What can be limited, by name."""
 
 _TO_MS = {"ms": 1.0, "s": 1e3}
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
@@ -60,7 +60,6 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-_STATISTICS = ("p50", "p95", "p99", "mean", "max")
 _GRAMMAR = re.compile(
     r"\s*(?P<name>[a-z_]+?)(?:_(?:ms|pct))?(?:_(?P<statistic>p50|p95|p99|mean|max))?\s*"
     r"(?P<operator>[<>]=?)\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|%)?\s*"
@@ -69,7 +68,7 @@ _GRAMMAR = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What must not be; ``bound`` is in the unit of the readings, ``text`` as it was written."""
+    """A condition that must not hold; ``bound`` is in the unit of the readings."""
 
     text: str
     metric: str
@@ -78,19 +77,19 @@ class Limit:
     bound: float
 
     def breach(self, outcome: Outcome) -> str | None:
-        """Why a case breaks the limit, None where it keeps it.
+        """Say how a case breaks the limit; None if it does not.
 
-        Where nothing was measured that could be held against it, it is broken: a
-        check that cannot tell must not pass.
+        A limit on something that was not measured is broken: a check that could not
+        be made must not pass.
         """
         value = self._value(outcome)
-        what = outcome.case.name
         if value is None:
-            return f"{what}: {self.text}: there is no {self.statistic} of {self.metric}"
-        if _OPERATORS[self.operator](value, self.bound):
-            unit = METRICS[self.metric].unit
-            return f"{what}: {self.text}: it is {number(value)}{' ' + unit if unit else ''}"
-        return None
+            reason = f"no {self.statistic} of {self.metric} was measured"
+        elif _OPERATORS[self.operator](value, self.bound):
+            reason = f"it is {number(value)} {METRICS[self.metric].unit}".rstrip()
+        else:
+            return None
+        return f"{outcome.case.name}: {self.text}: {reason}"
 
     def _value(self, outcome: Outcome) -> float | None:
         if self.metric == "failures":
@@ -100,18 +99,18 @@ class Limit:
 
 
 def parse_limit(text: str) -> Limit:
-    """A limit from its text.
+    """Parse a limit.
 
     Raises:
-        ValueError: it is not of the grammar; the message says what is.
+        ValueError: the text is not a limit; the message says why.
     """
     found = _GRAMMAR.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is not of the form ttfa_p95>400ms")
+        raise ValueError(f"{text!r} is not a limit such as ttfa_p95>400ms")
     name = found["name"]
     metric = METRICS.get(name)
     if metric is None:
-        raise ValueError(f"{name!r} is none of {', '.join(METRICS)}")
+        raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}")
     unit = found["unit"] or metric.unit
     if unit != metric.unit and not (unit in _TO_MS and metric.unit == "ms"):
         raise ValueError(f"{name} is not measured in {unit}")

@@ -1,4 +1,4 @@
-"""Who is heard first, as far as so many runs can tell; pure."""
+"""Which case is heard first, as far as the number of runs can tell; pure."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 METRIC = "ttfa_ms"
 
-LEAST_MS = 1.0
-"""A lead of less is none, however certain it is."""
+MIN_LEAD_MS = 1.0
+"""A smaller lead does not count, however certain it is."""
 
-_FEW = 3
-"""So many cases are named one by one."""
+_MAX_NAMES = 3
+"""Up to this many cases are named one by one."""
 
 
 def headline(outcomes: Sequence[Outcome]) -> str:
-    """One sentence for the top of a page: the case with the least median, and when it is heard.
+    """Name the case with the smallest median in one sentence, for the top of a page.
 
-    Others that may be as early, by the interval of `voicecli.bench.statistics.shift`, are
-    named beside it: of two lots that overlap, one always has the lesser median.
+    Cases that may be as early, by the interval of `voicecli.bench.statistics.shift`,
+    are named with it.
     """
     heard = [o for o in outcomes if o.readings.get(METRIC)]
     heard.sort(key=_median_ms)
@@ -33,14 +33,14 @@ def headline(outcomes: Sequence[Outcome]) -> str:
         return "Nothing was heard"
     if len(heard) == 1:
         return f"{heard[0].case.name} is heard after {number(_median_ms(heard[0]))} ms"
-    first = [heard[0], *(one for one in heard[1:] if not _is_later(one, heard[0]))]
+    first = [heard[0], *(other for other in heard[1:] if not _is_later(other, heard[0]))]
     if len(first) == 1:
         return f"{heard[0].case.name} is heard first after {number(_median_ms(heard[0]))} ms"
     ends = " to ".join(dict.fromkeys(number(_median_ms(one)) for one in (first[0], first[-1])))
-    if len(first) > _FEW:
-        return f"Which of {len(first)} is heard first, these runs cannot tell: after {ends} ms"
+    if len(first) > _MAX_NAMES:
+        return f"{len(first)} cases are too close to tell which is heard first, after {ends} ms"
     names = " or ".join(one.case.name for one in first)
-    return f"{names} is heard first, after {ends} ms: these runs cannot tell"
+    return f"{names} is heard first, after {ends} ms: too close to tell"
 
 
 def _median_ms(outcome: Outcome) -> float:
@@ -49,6 +49,6 @@ def _median_ms(outcome: Outcome) -> float:
     return summary.p50
 
 
-def _is_later(one: Outcome, other: Outcome) -> bool:
-    lead = shift(other.readings[METRIC], one.readings[METRIC])
-    return lead.interval is not None and lead.interval.low > 0 and lead.estimate >= LEAST_MS
+def _is_later(later: Outcome, earlier: Outcome) -> bool:
+    lead = shift(earlier.readings[METRIC], later.readings[METRIC])
+    return lead.interval is not None and lead.interval.low > 0 and lead.estimate >= MIN_LEAD_MS

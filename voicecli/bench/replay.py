@@ -22,11 +22,29 @@ from voicecli.errors import BadResponse, DeviceError, SourceError
 from voicecli.session.fetcher import StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
 from voicecli.sources.trace import info_of, info_of_audio
+from voicecli.telemetry import events
+from voicecli.telemetry.events import (
+    Answered,
+    Connected,
+    Received,
+    ReceivedAll,
+    Requested,
+    RequestSent,
+    Retrying,
+)
 from voicecli.telemetry.observers import Observers
-from voicecli.telemetry.trace.lines import Answer, Chunk, Decoded, Event, Recognised
+from voicecli.telemetry.trace.lines import (
+    RECEIVED_ALL,
+    REQUEST_SENT,
+    Answer,
+    Chunk,
+    Decoded,
+    Event,
+    Recognised,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from voicecli.errors import VoiceError
     from voicecli.playback.policy import Policy
@@ -37,6 +55,12 @@ if TYPE_CHECKING:
 _STAND_IN = 1000
 """int16 magnitude, −30 dBFS, of speech of which only the beginning is known: loud
 enough for the onset to be found, and too quiet for a frame or two to be taken for it."""
+
+_MOMENTS: dict[str, Callable[[float], events.Event]] = {
+    "connected": Connected,
+    REQUEST_SENT: RequestSent,
+    RECEIVED_ALL: ReceivedAll,
+}
 
 
 def replay(trace: Trace, policy: Policy) -> SpeechRun:
@@ -62,7 +86,7 @@ class _Replay:
     def run(self) -> SpeechRun:
         """Hear it to its end."""
         trace = self._trace
-        self._told.tell("requested", self._clock.now(), trace.header.endpoint)
+        self._told.notify(Requested(self._clock.now(), trace.header.endpoint))
         if trace.header.has_audio:
             self._hearing.hear(self._items())
         else:
@@ -145,13 +169,13 @@ class _Replay:
         at = self._clock.now()
         match line:
             case Event(_, "retrying"):
-                self._told.tell("retrying", at, SourceError("the attempt failed"), 0.0)
+                self._told.notify(Retrying(at, SourceError("the attempt failed"), 0.0))
             case Event(_, name):
-                self._told.tell(name, at)
+                self._told.notify(_MOMENTS[name](at))
             case Answer():
-                self._told.tell("answered", at, info_of(line))
+                self._told.notify(Answered(at, info_of(line)))
             case Chunk():
-                self._told.tell("received", at, line.size)
+                self._told.notify(Received(at, line.audio or bytes(line.size)))
             case Recognised():
                 format = AudioFormat(line.rate_hz, line.channels)
-                self._told.tell("recognised", at, line.format, format)
+                self._told.notify(events.Recognised(at, line.format, format))

@@ -1,4 +1,4 @@
-"""Results as a table for people, 80 columns wide, and as JSON for machines."""
+"""Results as a table of 80 columns, as CSV and as JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import platform
+from collections import Counter
 from dataclasses import fields
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,18 +22,18 @@ if TYPE_CHECKING:
 SCHEMA = "voicecli.bench/1"
 
 TERMINAL = 80
-"""Characters that a table may be wide."""
+"""Maximum width of a table, in characters."""
 
 _NOTHING = "–"
 _GAP = "  "
-_FINE, _ROUGH = 10, 100  # from here up one digit behind the point, and none
+_ONE_DECIMAL, _NO_DECIMALS = 10, 100  # from these values on
 
 
 class Column(NamedTuple):
-    """A column of the table: two lines of title, and whence its numbers.
+    """A column of the table: two lines of title, and where its numbers come from.
 
-    ``metric`` is a label of the cases where ``statistic`` is None, else the
-    metric of which the statistic (a field of `Summary`) is shown.
+    ``statistic`` is the field of `Summary` shown for the metric. If it is None,
+    ``metric`` is a label of the cases.
     """
 
     group: str
@@ -42,9 +43,9 @@ class Column(NamedTuple):
 
 
 def table(outcomes: Sequence[Outcome], columns: Sequence[Column]) -> str:
-    """A line for each outcome, numbers to the right, labels to the left.
+    """Format a line for each outcome, numbers right-aligned and labels left-aligned.
 
-    A group's title stands once, above its columns, which stand closer together.
+    The columns of a group stand closer together, under the group's title.
     """
     titles = [column.title for column in columns]
     _, *rows = cells(outcomes, columns)
@@ -62,7 +63,7 @@ def table(outcomes: Sequence[Outcome], columns: Sequence[Column]) -> str:
 
 
 def cells(outcomes: Sequence[Outcome], columns: Sequence[Column]) -> list[list[str]]:
-    """The same as texts, not aligned; the first row has the titles, each with its group's."""
+    """Return the table as unaligned cells; the first row has the titles with their groups."""
     head = [f"{column.group} {column.title}".strip() for column in columns]
     return [head, *([_cell(outcome, column) for column in columns] for outcome in outcomes)]
 
@@ -82,30 +83,28 @@ def _cell(outcome: Outcome, column: Column) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits or so that matter; whole numbers as they are."""
-    if value == int(value) or abs(value) >= _ROUGH:
+    """Format about three significant digits; whole numbers stay as they are."""
+    if value == int(value) or abs(value) >= _NO_DECIMALS:
         return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= _FINE else f"{value:.2f}"
+    return f"{value:.1f}" if abs(value) >= _ONE_DECIMAL else f"{value:.2f}"
 
 
 def failures(outcomes: Sequence[Outcome]) -> list[str]:
-    """A line for each kind of failure of each case: how often, and why."""
+    """Format a line for each kind of failure of each case: how often, and why."""
     lines = []
     for outcome in outcomes:
-        what = outcome.case.name
-        for message in dict.fromkeys(fault.message for fault in outcome.failures):
-            count = sum(fault.message == message for fault in outcome.failures)
-            total = outcome.runs + len(outcome.failures)
-            lines.append(f"{what}: {count} of {total} runs failed: {message}")
+        total = outcome.runs + len(outcome.failures)
+        for message, count in Counter(error.message for error in outcome.failures).items():
+            lines.append(f"{outcome.case.name}: {count} of {total} runs failed: {message}")
     return lines
 
 
 def as_csv(outcomes: Sequence[Outcome]) -> str:
-    """A line for each metric of each case, for spreadsheets; the first line names the columns."""
+    """Format a CSV line for each metric of each case; the first line names the columns."""
     statistics = [field.name for field in fields(Summary) if field.name != "interval"]
     labels = list(outcomes[0].case.labels) if outcomes else []
-    told = io.StringIO()
-    lines = csv.writer(told, lineterminator="\n")
+    file = io.StringIO()
+    lines = csv.writer(file, lineterminator="\n")
     lines.writerow([*labels, "failures", "metric", *statistics, "ci95_low", "ci95_high"])
     for outcome in outcomes:
         for metric in outcome.readings:
@@ -116,11 +115,11 @@ def as_csv(outcomes: Sequence[Outcome]) -> str:
             row += [len(outcome.failures), metric]
             row += [getattr(summary, name) for name in statistics]
             lines.writerow([*row, *(summary.interval or ("", ""))])
-    return told.getvalue()
+    return file.getvalue()
 
 
 def machine() -> dict[str, Any]:
-    """What the measurements were made with."""
+    """Describe the machine and the software of the measurements."""
     return {
         "voicecli": __version__,
         "python": platform.python_version(),
@@ -137,7 +136,7 @@ def as_json(
     interrupted: bool,
     values: bool = False,
 ) -> dict[str, Any]:
-    """The one JSON object of a benchmark, with all ``values`` if wanted; keys are only added."""
+    """Build the JSON object of a benchmark, with all readings if ``values``."""
     return {
         "schema": SCHEMA,
         "kind": kind,

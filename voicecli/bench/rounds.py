@@ -1,4 +1,4 @@
-"""Runs cases in turn, so that what disturbs the machine for a while disturbs them all."""
+"""Run cases in turn, so that a disturbance of the machine affects them all."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def run_rounds(
     warmups: int,
     on_progress: Callable[[int, int, Outcome], None],
 ) -> None:
-    """Run every case once, and again, for ``runs`` rounds after ``warmups`` that do not count.
+    """Run every case once a round: ``warmups`` rounds that do not count, then ``runs``.
 
-    Results are in the outcomes at any moment, also when this is interrupted. A
-    run that fails is noted and the others go on; of warm-ups that fail the number is.
-    Garbage of the run before is collected first, so that no case pays for another.
+    Results are in the outcomes at any moment, even after an interrupt. A run that fails
+    is recorded and the others go on; failed warm-ups are only counted. Garbage is
+    collected before each run, so that no case pays for another.
 
     Args:
         outcomes: the cases, without readings yet.
         runs: rounds that count.
         warmups: rounds before them, in which imports, pools and caches settle.
-        on_progress: told before each run: how many are done, of how many, and whose
-            turn it is.
+        on_progress: called before each run with the number of runs done, their total,
+            and the case about to run.
     """
     total = (warmups + runs) * len(outcomes)
     for number in range(total):
@@ -42,9 +42,9 @@ def run_rounds(
         gc.collect()
         try:
             measured = outcome.case.measure()
-        except VoiceError as fault:
+        except VoiceError as error:
             if round_ >= warmups:
-                outcome.failures.append(fault)
+                outcome.failures.append(error)
             else:
                 outcome.warmups_failed += 1
         else:

@@ -24,15 +24,17 @@ from voicecli.telemetry.trace.lines import Decoded
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from voicecli.playback.output import Output
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import ByteSource
     from voicecli.sources.client import SpeechClient
+    from voicecli.telemetry.observers import Observer
 
 
 class Runner(Protocol):
     """Asks a server for speech and hears it; one request at a time."""
 
-    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
+    def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
         """Make the request and listen to the end.
 
         Raises:
@@ -55,15 +57,16 @@ class Live:
     """
 
     client: SpeechClient
+    output: Output
     settings: SessionSettings
     pcm_rate_hz: int | None = None
     whole_file: bool = False
     _session: Session | None = None
 
-    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
+    def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
         """See `Runner`."""
         recorder = Recorder(run_id="")
-        session = Session(self.settings, observers=[recorder, *observers])
+        session = Session(self.output, self.settings, observers=[recorder, *observers])
         self._session = session
         result = session.run([_source(self, request)])
         if result.error is not None:
@@ -85,15 +88,16 @@ class Simulated:
     """On an ideal device that takes no time: as long as the server takes, and no longer."""
 
     client: SpeechClient
+    output: Output
     settings: SessionSettings
     pcm_rate_hz: int | None = None
     whole_file: bool = False
     _source: ByteSource | None = None
 
-    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:
+    def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
         """See `Runner`."""
         self._source = _source(self, request)
-        policy = self.settings.speaker.policy
+        policy = self.output.policy
         return audition(self._source, clock=SystemClock(), policy=policy, observers=observers)
 
     def cancel(self) -> None:
@@ -124,7 +128,7 @@ class Cold:
     env: Mapping[str, str]
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
 
-    def run(self, request: SpeechRequest, observers: Sequence[object]) -> SpeechRun:  # noqa: ARG002
+    def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:  # noqa: ARG002
         """See `Runner`."""
         with tempfile.TemporaryDirectory(prefix="voicecli-bench-") as folder:
             trace = Path(folder) / "trace.jsonl"

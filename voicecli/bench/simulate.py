@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,20 @@ from voicecli.clock import Deadline
 from voicecli.errors import BadResponse, VoiceError
 from voicecli.playback.null import NullSink
 from voicecli.session.fetcher import StreamEnd, StreamStart
-from voicecli.session.playback_events import Narrator
+from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import Connecting
+from voicecli.telemetry.events import (
+    Answered,
+    Connected,
+    Decoded,
+    Failed,
+    Received,
+    ReceivedAll,
+    Requested,
+    RequestSent,
+    StateChanged,
+)
 from voicecli.telemetry.lifecycle import Lifecycle, State
 from voicecli.telemetry.metrics import Recorder
 from voicecli.telemetry.observers import Observers
@@ -37,6 +49,8 @@ if TYPE_CHECKING:
     from voicecli.playback.policy import Policy
     from voicecli.session.fetcher import Item
     from voicecli.sources.base import ByteSource
+    from voicecli.telemetry.events import Event
+    from voicecli.telemetry.observers import Observer
 
 MOST_AUDIO_S = 3600.0
 """Longest answer: a session that gets an endless one is slowed by its sound, this is not."""
@@ -51,7 +65,7 @@ def audition(
     clock: Clock,
     policy: Policy,
     run_id: str | None = None,
-    observers: Iterable[object] = (),
+    observers: Iterable[Observer] = (),
     measures_cpu: bool = True,
 ) -> SpeechRun:
     """Fetch one source to its end, decode it, and tell how it would have been heard.
@@ -80,9 +94,9 @@ def audition(
 class CostlessRecorder(Recorder):
     """A recorder to which decoding costs nothing: no two runs take the same time for it."""
 
-    def decoded(self, at: float, pcm: Pcm, cpu_s: float) -> None:  # noqa: ARG002
-        """Count the block, not its cost."""
-        super().decoded(at, pcm, 0.0)
+    def __call__(self, event: Event, /) -> None:
+        """Count a block, not its cost."""
+        super().__call__(replace(event, cpu_s=0.0) if isinstance(event, Decoded) else event)
 
 
 class IdealHearing:
@@ -117,9 +131,7 @@ class IdealHearing:
                 self._open,
                 self._pace,
                 self._observers,
-                volume=1.0,
                 on_pcm=self._count,
-                on_draining=lambda: None,
                 fail=self.fail,
             )
             self._renderer.run()
@@ -131,10 +143,10 @@ class IdealHearing:
             BadResponse: it is too much.
         """
         self._count(block)
-        self._observers.tell("decoded", self._pace.now(), block, 0.0)
+        self._observers.notify(Decoded(self._pace.now(), block, 0.0))
         sink = self._sink
         if sink is None:
-            sink = self._open(block.format, False)
+            sink = self._open(block.format, is_pcm=False)
             sink.start()
         due_frames = sink.format.frames(self._audio_s)  # of a block at another rate, too
         sink.write(np.broadcast_to(np.int16(0), (due_frames - self._taken_frames, 1)))
@@ -146,7 +158,7 @@ class IdealHearing:
             self._sink.end_input()
             self._sink.drain(Deadline(self._pace, None))
 
-    def _open(self, format: AudioFormat, is_pcm: bool) -> NullSink:  # noqa: ARG002, FBT001  a callback's shape
+    def _open(self, format: AudioFormat, /, *, is_pcm: bool) -> NullSink:  # noqa: ARG002  see `OpenSink`
         self._sink = NullSink(format, self._policy, self._pace)
         return self._sink
 
@@ -154,7 +166,7 @@ class IdealHearing:
         """Keep the first error, and tell it."""
         if self.error is None:
             self.error = error
-            self._observers.tell("failed", self._clock.now(), error)
+            self._observers.notify(Failed(self._clock.now(), error))
 
     def interrupt(self) -> None:
         """Silence from the clock's time on, also of what was played ahead of it; idempotent."""
@@ -173,7 +185,7 @@ class IdealHearing:
         if self._sink is not None:
             report = self._sink.report()
             spoken_s = self._sink.format.duration_s(report.heard_frames)
-            Narrator(self._observers).conclude(report, self._pace.now())
+            PlaybackEvents(self._observers).conclude(report, self._pace.now())
         if not self._lifecycle.is_final:
             self._advance(State.DRAINING)
             self._advance(State.FAILED if self.error else State.DONE)
@@ -186,7 +198,7 @@ class IdealHearing:
 
     def _advance(self, following: State) -> None:
         left = self._lifecycle.advance(following)
-        self._observers.tell("state_changed", self._pace.now(), left, following)
+        self._observers.notify(StateChanged(self._pace.now(), left, following))
 
 
 class _Pace:
@@ -243,26 +255,23 @@ class _Asked:
 
 def _fetched(source: ByteSource, clock: Clock, observers: Observers) -> Generator[Item, None, None]:
     """What a `Fetcher` hands on, and tells, of one source; the request leaves with the first."""
-    asked, tells_bytes = False, observers.listen_for("received_bytes")
+    asked = False
 
     def sent() -> None:
         if asked:  # a source with nothing to send says so while it warms up
-            observers.tell("request_sent", clock.now())
+            observers.notify(RequestSent(clock.now()))
 
     source.when_sent(sent)
     if isinstance(source, Connecting):
-        source.when_connected(lambda: observers.tell("connected", clock.now()))
+        source.when_connected(lambda: observers.notify(Connected(clock.now())))
     source.warm()
     asked = True
-    observers.tell("requested", clock.now(), source.label)
+    observers.notify(Requested(clock.now(), source.label))
     chunks = 0
     with source:
-        observers.tell("answered", clock.now(), source.info)
+        observers.notify(Answered(clock.now(), source.info))
         for chunk in source:
-            now = clock.now()
-            observers.tell("received", now, len(chunk))
-            if tells_bytes:
-                observers.tell("received_bytes", now, chunk)
+            observers.notify(Received(clock.now(), chunk))
             if not chunks:
                 yield StreamStart(source.info)
             chunks += 1
@@ -271,5 +280,5 @@ def _fetched(source: ByteSource, clock: Clock, observers: Observers) -> Generato
             yield chunk
     if not chunks:
         yield StreamStart(source.info)
-    observers.tell("received_all", clock.now())
+    observers.notify(ReceivedAll(clock.now()))
     yield StreamEnd()

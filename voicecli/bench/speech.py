@@ -1,4 +1,4 @@
-"""One answer of a speech server, as it was heard, and the numbers that it comes to."""
+"""The metrics of one answer of a speech server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from voicecli.bench.case import Readings
     from voicecli.telemetry.metrics import Recorder
 
-_AS_THEY_ARE = (
+_COPIED = (
     "ttfb_ms",
     "first_frame_ms",
     "ttfa_ms",
@@ -30,11 +30,11 @@ _AS_THEY_ARE = (
 
 @dataclass(frozen=True, slots=True)
 class SpeechRun:
-    """What one request came to.
+    """The result of one request.
 
-    ``metrics`` is an object of schema ``voicecli.metrics/1``; ``arrivals`` how the
-    audio grew: (ms since t0, seconds decoded by then), ascending, a step a block.
-    ``text`` is the number of the text that was spoken.
+    ``metrics`` is an object of schema ``voicecli.metrics/1``. ``arrivals`` has one item
+    for each decoded block: (ms since t0, seconds of audio so far). ``text`` is the number
+    of the text that was spoken.
     """
 
     metrics: Mapping[str, Any]
@@ -43,12 +43,12 @@ class SpeechRun:
 
     @classmethod
     def of(cls, recorder: Recorder, *, spoken_s: float) -> SpeechRun:
-        """What a recorder saw of a run that is over; ``spoken_s`` of it was heard."""
+        """Take the result from a recorder after its run, of which ``spoken_s`` was heard."""
         return cls(recorder.result(spoken_s=spoken_s), recorder.arrival_curve())
 
     @property
     def pace(self) -> float | None:
-        """Times real time at which audio came after the first; None where it came at once."""
+        """Arrival rate after the first block, in times real time; None if all came at once."""
         if not self.arrivals:
             return None
         (first_ms, first_s), (last_ms, last_s) = self.arrivals[0], self.arrivals[-1]
@@ -56,13 +56,12 @@ class SpeechRun:
 
 
 def readings(runs: Iterable[SpeechRun]) -> Readings:
-    """The measurements of runs by metric; what did not happen is left out.
+    """Collect the measurements of runs by metric; what did not happen is left out.
 
-    Beside those of the schema: ``gaps`` and ``gap_ms`` (silence in all), the
-    ``network_gaps`` that arrivals alone imply, the ``device_gaps`` that the device
-    flagged; ``continuity_pct``, 100 for a run without a gap and 0 for one with,
-    so that the mean is the share of runs that were whole; ``kbit_s``;
-    ``launch_to_sound_ms`` of runs that had a process of their own.
+    Derived from those of the schema: ``gaps`` and ``gap_ms`` (their total),
+    ``network_gaps`` (implied by the arrivals), ``device_gaps`` (flagged by the device),
+    ``continuity_pct`` (100 without gaps and 0 with any, so that the mean is the share of
+    clean runs), ``kbit_s``, and ``launch_to_sound_ms`` of runs in their own process.
     """
     values: dict[str, list[float]] = {}
     for run in runs:
@@ -80,7 +79,7 @@ def _readings(metrics: Mapping[str, Any]) -> dict[str, float | None]:
     launched = launch_ms is not None and ttfa_ms is not None
     return {
         "launch_to_sound_ms": launch_ms + ttfa_ms if launched else None,
-        **{name: metrics[name] for name in _AS_THEY_ARE},
+        **{name: metrics[name] for name in _COPIED},
         "gaps": gaps["sink"]["count"],
         "gap_ms": gaps["sink"]["total_ms"],
         "network_gaps": gaps["network"]["count"],

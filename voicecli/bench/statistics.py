@@ -1,9 +1,8 @@
-"""What many measurements of one thing come to, and how two such lots differ.
+"""Summaries of measurements, and the difference between two samples.
 
-Nothing is assumed of how the measurements are distributed: waits for a server
-have long tails, and of five runs nobody can tell. The intervals are those of
-ranks alone (Conover, Practical Nonparametric Statistics, 1999, 3.2 and 5.4), and
-there is none where the runs are too few to allow one.
+Nothing is assumed about the distribution: waits for a server have long tails, and five
+runs cannot reveal it. The intervals are based on ranks alone (Conover, Practical
+Nonparametric Statistics, 1999, 3.2 and 5.4). With too few runs there is none.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CONFIDENCE = 0.95
-"""Of all intervals: so many of them hold what they are about."""
+_ONE_IN = 40
+"""One true value in this many lies below a 95 % interval, and one above."""
 
-ENOUGH_FOR_P99 = 100
-"""Below so many measurements the 99th percentile is hardly anything but the greatest."""
+MIN_FOR_P99 = 100
+"""With fewer measurements the 99th percentile is hardly more than the maximum."""
 
 _JSON_DIGITS = 4
-_MOST_EXACT = 40
-"""Lots of up to so many are compared by the exact distribution; beyond, by its limit."""
+_MAX_EXACT = 40
+"""Larger samples are compared by the normal approximation of the exact distribution."""
 
 
 class Interval(NamedTuple):
-    """Where something lies with a probability of at least `CONFIDENCE`."""
+    """Contains the true value with a probability of at least 95 %."""
 
     low: float
     high: float
@@ -37,10 +36,10 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many measurements there were, and where they lie; in the unit of what was measured.
+    """The number of measurements, and where they lie, in their own unit.
 
-    ``p99`` is None below `ENOUGH_FOR_P99`; ``interval`` is that of the median, None
-    below six.
+    ``p99`` is None with fewer than `MIN_FOR_P99`. ``interval`` is that of the median,
+    None with fewer than six.
     """
 
     n: int
@@ -53,26 +52,24 @@ class Summary:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Summary:
-        """The summary of at least one finite value, in any order.
+        """Summarise at least one finite value, in any order.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there are no values.
         """
-        if not values:
-            raise ValueError("nothing was measured")
         ordered = sorted(values)
         return cls(
             n=len(ordered),
-            mean=math.fsum(ordered) / len(ordered),
             p50=percentile(ordered, 50),
             p95=percentile(ordered, 95),
+            mean=math.fsum(ordered) / len(ordered),
             max=ordered[-1],
-            p99=percentile(ordered, 99) if len(ordered) >= ENOUGH_FOR_P99 else None,
+            p99=percentile(ordered, 99) if len(ordered) >= MIN_FOR_P99 else None,
             interval=median_interval(ordered),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON has it: four digits behind the point, ``ci95`` for the interval."""
+        """Return the summary rounded to four decimals, with the interval as ``ci95``."""
         names = ("mean", "p50", "p95", "max", "p99")
         values = {name: _rounded(getattr(self, name)) for name in names}
         ends = None if self.interval is None else [_rounded(end) for end in self.interval]
@@ -84,11 +81,9 @@ def _rounded(value: float | None) -> float | None:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """The value below which ``percent`` of ``ordered``, ascending, lie.
+    """Compute a percentile of ascending values, interpolating linearly.
 
-    Linear between neighbours, at rank ``percent / 100 * (n - 1)`` from 0: definition 7
-    of Hyndman and Fan (The American Statistician 50, 1996), numpy's default. Of
-    few values a high percentile is hardly less than the greatest.
+    Definition 7 of Hyndman and Fan (The American Statistician 50, 1996), as in numpy.
 
     Raises:
         ValueError: there are no values.
@@ -102,59 +97,53 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 
 
 def median_interval(ordered: Sequence[float]) -> Interval | None:
-    """Two of the values, ascending, between which the median lies; None with fewer than six.
+    """Find two of the ascending values between which the median lies; None with fewer than six.
 
-    A value is below the median as often as a coin falls on heads, whatever the
-    distribution: the interval leaves out so many at either end as fall there
-    with a probability of at most half of what `CONFIDENCE` leaves.
+    Whatever the distribution, the number of values below the median is binomial with
+    p = 1/2. The interval drops as many values at either end as that allows.
     """
     n = len(ordered)
-    if n > 2 * _MOST_EXACT:
-        spread = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(n) / 2
-        out = math.floor(n / 2 - spread)
-    else:
-        out, below = 0, 0.5**n
-        while below <= (1 - CONFIDENCE) / 2:
-            out += 1
-            below += math.comb(n, out) * 0.5**n
-    return Interval(ordered[out - 1], ordered[n - out]) if out else None
+    dropped, term, below = 0, 1, 1  # `term` is comb(n, dropped), `below` the sum of all so far
+    while below <= 2**n // _ONE_IN:
+        term = term * (n - dropped) // (dropped + 1)
+        dropped += 1
+        below += term
+    return Interval(ordered[dropped - 1], ordered[n - dropped]) if dropped else None
 
 
 class Shift(NamedTuple):
-    """By how much the second of two lots is greater; ``interval`` None with too few of them."""
+    """How much greater one sample is than another; ``interval`` is None if they are too small."""
 
     estimate: float
     interval: Interval | None
 
 
 def shift(before: Sequence[float], after: Sequence[float]) -> Shift:
-    """How far ``after`` lies above ``before``: the median of all differences in pairs.
+    """Estimate how far ``after`` lies above ``before``.
 
-    The estimate of Hodges and Lehmann (Annals of Mathematical Statistics 34,
-    1963), and the interval that goes with the test of Mann and Whitney: it
-    leaves out as many of the least and of the greatest differences as that test
-    allows. Four in each lot are the fewest of which it can tell anything.
+    The estimate is the median of all pairwise differences (Hodges and Lehmann, Annals of
+    Mathematical Statistics 34, 1963). The interval is that of the Mann-Whitney test, which
+    needs at least four values in each sample.
 
     Raises:
-        ValueError: one of the lots is empty.
+        ValueError: one of the samples is empty.
     """
     if not before or not after:
         raise ValueError("nothing was measured")
     differences = sorted(late - early for early in before for late in after)
-    out = _left_out(len(before), len(after))
-    ends = Interval(differences[out - 1], differences[-out]) if out else None
+    dropped = _dropped_differences(len(before), len(after))
+    ends = Interval(differences[dropped - 1], differences[-dropped]) if dropped else None
     return Shift(median(differences), ends)
 
 
-def _left_out(m: int, n: int) -> int:
-    """One more than the greatest U for which P(U' <= U) is at most half of what is left; or 0."""
-    tail = (1 - CONFIDENCE) / 2
-    if m > _MOST_EXACT or n > _MOST_EXACT:
+def _dropped_differences(m: int, n: int) -> int:
+    """Count the differences that the interval drops at either end: U values in the tail."""
+    if m > _MAX_EXACT or n > _MAX_EXACT:
         deviation = math.sqrt(m * n * (m + n + 1) / 12)
-        return max(0, math.floor(m * n / 2 - NormalDist().inv_cdf(1 - tail) * deviation))
+        return max(0, math.floor(m * n / 2 - NormalDist().inv_cdf(1 - 1 / _ONE_IN) * deviation))
     counts = _mann_whitney(m, n)
-    enough, below, u = tail * math.comb(m + n, n), 0, 0
-    while below + counts[u] <= enough:
+    limit, below, u = math.comb(m + n, n) // _ONE_IN, 0, 0
+    while below + counts[u] <= limit:
         below += counts[u]
         u += 1
     return u
@@ -162,9 +151,9 @@ def _left_out(m: int, n: int) -> int:
 
 @cache
 def _mann_whitney(m: int, n: int) -> tuple[int, ...]:
-    """In how many orders of m and n things U is 0, 1, ... m*n.
+    """Count the orders of m and n things in which U is 0, 1, ... m*n.
 
-    They are the coefficients of the Gaussian binomial: the product over i from 1
+    The counts are the coefficients of the Gaussian binomial: the product over i from 1
     to n of (1 - q^(m+i)) / (1 - q^i).
     """
     counts = [1] + [0] * (m * n)

@@ -1,41 +1,51 @@
-"""The ``voicecli`` command: its subcommands, and what every one of them does with errors."""
+"""The ``voicecli`` command line: its subcommands and their common error handling."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voicecli import __version__
-from voicecli.cli.arguments import with_optional_values
-from voicecli.cli.help import Command, Group, examples
-from voicecli.cli.output import abandon, flush, internal_error, print_error, tolerate_locale
+from voicecli.cli.help import Command, Group
+from voicecli.cli.options import with_optional_value
+from voicecli.cli.output import (
+    flush,
+    internal_error,
+    print_error,
+    redirect_to_null,
+    tolerate_locale,
+)
 from voicecli.errors import ExitStatus, SaveError, VoiceError
 
+if TYPE_CHECKING:
+    from voicecli.cli.environment import Environment
+
 EPILOG = """Start with:
-  voicecli say "Hello."        it needs no key and no server
-  voicecli doctor              tells what works on this machine
+  voicecli say "Hello."        no key and no server needed
+  voicecli doctor              checks what works on this machine
 
 Exit status:
-  0    everything asked for was heard, or saved
-  1    a defect of voicecli
+  0    everything asked for was played, or saved
+  1    internal error (please report it)
   2    wrong usage
-  3    configuration, or the key
-  4    network, server or file to play: nothing or only a part was spoken, or with gaps
-  5    audio that could not be decoded, or that ended early
+  3    configuration or authentication
+  4    network, server, or a file to play that cannot be read; or the sound had gaps
+  5    the audio could not be decoded, or ended early
   6    no usable sound device
   7    a file could not be written
-  8    bench: worse than a limit that was set
+  8    bench: worse than a limit
   130  interrupted
 
 Environment:
-  VOICECLI_BASE_URL     server to speak with, where no option names one
-  VOICECLI_API_KEY      key for it; OPENAI_API_KEY goes to OpenAI alone
-  VOICECLI_CONFIG       configuration file, in place of the platform's
-  VOICECLI_TRACEBACK=1  shows where a defect happened
+  VOICECLI_BASE_URL     server to use if no option names one
+  VOICECLI_API_KEY      key for that server; OPENAI_API_KEY is sent to OpenAI only
+  VOICECLI_CONFIG       configuration file, instead of the platform's
+  VOICECLI_TRACEBACK=1  print the traceback of an internal error
 """
 
 COMMANDS: dict[str, str | None] = {
@@ -44,18 +54,18 @@ COMMANDS: dict[str, str | None] = {
     "devices": None,
     "voices": "List the voices of an endpoint.",
     "doctor": "Check this machine.",
-    "serve": "Serve the built-in voice by HTTP.",
+    "serve": "Serve the built-in voice over HTTP.",
     "bench": None,
     "config": None,
 }
-"""The commands, each in the module of its name, in the order of the help.
+"""The commands in the order of the help, each in the module of its name.
 
-The text is for the list of commands, where the first line of the command's own
-help is too long for it.
+The text replaces the first line of the command's own help in the list of
+commands, if that line is too long for it.
 """
 
 _MODULES = {"bench": "voicecli.cli.bench.command"}
-"""Where a command is whose module is not named after it alone."""
+"""Modules that are not named after their command."""
 
 _COMPLETING = "_VOICECLI_COMPLETE"
 
@@ -76,10 +86,10 @@ def _voicecli(
 
 
 def make_app(only: str | None = None) -> typer.Typer:
-    """The command line, with all its commands, or with ``only`` one of them.
+    """Build the command line, with all commands or only one of them.
 
-    typer builds every command that it is given, reading all its annotations,
-    before it looks which one is wanted: a dozen milliseconds for nothing.
+    typer reads all annotations of every command before it looks at the arguments;
+    building only the command that is used saves a dozen milliseconds.
     """
     app = typer.Typer(
         name="voicecli",
@@ -88,7 +98,7 @@ def make_app(only: str | None = None) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         rich_markup_mode=None,
-        help="Speak text with streamed text-to-speech: heard before the server has finished.",
+        help="Speak text with streamed text-to-speech, and hear it before the server has finished.",
         epilog=EPILOG,
     )
     app.callback()(_voicecli)
@@ -99,43 +109,46 @@ def make_app(only: str | None = None) -> typer.Typer:
             if group is not None:
                 app.add_typer(group, name=name)
             else:
-                register = app.command(
-                    cls=Command, epilog=examples(module.EXAMPLES), short_help=summary
-                )
+                register = app.command(cls=Command, epilog=module.EXAMPLES, short_help=summary)
                 register(getattr(module, name))
     return app
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str], environment: Environment | None = None) -> int:
     """Run one command line and return its exit status.
 
-    Faults are told in one message on standard error, defects of ours too: their
-    traceback helps nobody but us, and shows with VOICECLI_TRACEBACK=1.
+    Args:
+        argv: the arguments, without the program's name.
+        environment: streams and variables to use instead of the process's own.
+
+    Errors are reported in one message on standard error, internal errors too:
+    their traceback is printed only if VOICECLI_TRACEBACK is set.
     """
-    try:
-        return _run(argv)
-    except VoiceError as error:
-        print_error(error)
-        return error.exit_status
-    except KeyboardInterrupt:
-        return ExitStatus.INTERRUPTED
-    except OSError as error:
-        if "--install-completion" not in argv:  # which is typer's own
-            return _tell_defect(error)
-        print_error(
-            SaveError(
-                f"the completion cannot be installed: {error.strerror or error}",
-                remedy="voicecli --show-completion prints it, to be put where your shell looks",
+    with environment.active() if environment else contextlib.nullcontext():
+        try:
+            return _run(argv)
+        except VoiceError as error:
+            print_error(error)
+            return error.exit_status
+        except KeyboardInterrupt:
+            return ExitStatus.INTERRUPTED
+        except OSError as error:
+            if "--install-completion" not in argv:  # which is typer's own
+                return _report_internal(error)
+            print_error(
+                SaveError(
+                    f"cannot install the completion: {error.strerror or error}",
+                    remedy="print it with voicecli --show-completion, and add it to your shell",
+                )
             )
-        )
-        return ExitStatus.SAVE
-    except Exception as error:  # noqa: BLE001  the last line of defence
-        return _tell_defect(error)
+            return ExitStatus.SAVE
+        except Exception as error:  # noqa: BLE001  the last line of defence
+            return _report_internal(error)
 
 
-def _tell_defect(error: Exception) -> ExitStatus:
+def _report_internal(error: Exception) -> ExitStatus:
     if os.environ.get("VOICECLI_TRACEBACK"):
-        import traceback  # noqa: PLC0415  where it is wanted only
+        import traceback  # noqa: PLC0415  only if asked for
 
         traceback.print_exception(error)
     print_error(internal_error(error))
@@ -148,11 +161,11 @@ def _run(argv: list[str]) -> int:
     is_named = bool(argv) and argv[0] in COMMANDS and _COMPLETING not in os.environ
     try:
         app = make_app(argv[0] if is_named else None)
-        app(args=with_optional_values(argv), prog_name="voicecli")
+        app(args=with_optional_value(argv), prog_name="voicecli")
     except SystemExit as exit_:
         status = exit_.code
-        if isinstance(exit_.__context__, BrokenPipeError):  # for which typer exits with 1
-            abandon(sys.stdout)
+        if isinstance(exit_.__context__, BrokenPipeError):  # typer exits with 1 for it
+            redirect_to_null(sys.stdout)
             status = ExitStatus.OK
     finally:
         flush()

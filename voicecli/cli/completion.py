@@ -1,7 +1,6 @@
-"""What the TAB key offers: only what is known at once; no server is ever asked.
+"""Shell completion: only values that are known at once; no server is asked.
 
-A completion that fails offers nothing. Words that begin otherwise than what was
-typed are left out.
+A completion that fails offers nothing.
 """
 
 from __future__ import annotations
@@ -15,48 +14,48 @@ from typer import Context  # noqa: TC002  typer finds the context by its annotat
 from voicecli.config.endpoint import BUILTIN, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
 from voicecli.errors import VoiceError
+from voicecli.playback.output import NULL_DEVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FORMATS = ("pcm", "wav", "opus", "mp3", "aac", "flac")
+"""The names of `voicecli.codecs.formats.CODECS`, which takes too long to import for ``--help``."""
 
-NULL_DEVICE = "null"
 
-
-def _beginning(incomplete: str, words: Iterable[str]) -> list[str]:
+def _matching(incomplete: str, words: Iterable[str]) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]
 
 
 def formats(incomplete: str) -> list[str]:
-    """The six formats."""
-    return _beginning(incomplete, FORMATS)
+    """Offer the six formats."""
+    return _matching(incomplete, FORMATS)
 
 
 def networks(incomplete: str) -> list[str]:
-    """The named networks of `voicecli bench`."""
+    """Offer the named networks of `voicecli bench`."""
     from voicecli.bench.network.profiles import PROFILES  # noqa: PLC0415  only here
 
-    return _beginning(incomplete, PROFILES)
+    return _matching(incomplete, PROFILES)
 
 
 def profiles(incomplete: str) -> list[str]:
-    """The profiles of the configuration file."""
+    """Offer the profiles of the configuration file."""
     with contextlib.suppress(VoiceError):
-        return _beginning(incomplete, sorted(find_config(os.environ).profiles))
+        return _matching(incomplete, sorted(find_config(os.environ).profiles))
     return []
 
 
 def base_urls(incomplete: str) -> list[str]:
-    """The built-in voice, and the servers of the profiles."""
+    """Offer the built-in voice and the servers of the profiles."""
     urls = {BUILTIN}
     with contextlib.suppress(VoiceError):
         urls |= {p.base_url for p in find_config(os.environ).profiles.values() if p.base_url}
-    return _beginning(incomplete, sorted(urls))
+    return _matching(incomplete, sorted(urls))
 
 
 def voices(ctx: Context, incomplete: str) -> list[str]:
-    """The voices of the endpoint, as far as they are known without asking it."""
+    """Offer the voices of the endpoint that are known without asking it."""
     known: set[str] = set()
     with contextlib.suppress(VoiceError):
         config = find_config(os.environ)
@@ -76,25 +75,25 @@ def voices(ctx: Context, incomplete: str) -> list[str]:
             known |= {voice.id for voice in listed.builtin_voices()}
         elif endpoint.is_openai:
             known |= {voice.id for voice in listed.openai_voices()}
-    return _beginning(incomplete, sorted(known))
+    return _matching(incomplete, sorted(known))
 
 
 def devices(incomplete: str) -> list[str]:
-    """The null device, and those that PortAudio knows; it takes a tenth of a second."""
+    """Offer the null device and those that PortAudio lists, which takes 0.1 s."""
     names = [NULL_DEVICE]
     with contextlib.suppress(VoiceError), _silenced():
         from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
         names += [device.name for device in list_output_devices()]
-    return _beginning(incomplete, names)
+    return _matching(incomplete, names)
 
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep what libraries print about missing sound servers out of the line being typed."""
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  it is no path of anybody's
+    """Keep what libraries print about missing sound servers off the command line."""
+    with open(os.devnull, "wb") as null:  # noqa: PTH123  not a file of the user's
         kept = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
+        os.dup2(null.fileno(), 2)
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""``voicecli config``: where the settings are, what they come to and why."""
+"""``voicecli config``: show where the settings are, which apply and why."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.help import Command, Group, examples
-from voicecli.cli.output import print_json, print_message
-from voicecli.cli.table import columns
+from voicecli.cli.help import Command, Group
+from voicecli.cli.output import print_json, print_message, print_table
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, find_config
 from voicecli.errors import SaveError
-from voicecli.playback.history import History
+from voicecli.playback.history import HistoryFile
 from voicecli.playback.policy import AdaptivePolicy
 from voicecli.sanitize import clean
 
@@ -22,26 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATH_EXAMPLES = """Examples:
-
   voicecli config path
-
   $EDITOR "$(voicecli config path)"
 """
 
 SHOW_EXAMPLES = """Examples:
-
   voicecli config show
-
   voicecli config show --profile kokoro
-
   voicecli config show --json | jq .endpoint
 """
 
 FORGET_EXAMPLES = """Examples:
-
   voicecli config forget
-
-  voicecli config show      # what there is to forget
+  voicecli config show      # shows what there is to delete
 """
 
 _REQUEST = {
@@ -58,21 +50,21 @@ config_app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Show the configuration: its file, and what it comes to.",
+    help="Show the configuration file, and the settings that result from it.",
     epilog="Examples:\n  voicecli config path\n  voicecli config show\n  voicecli config forget\n",
 )
 
 
-@config_app.command(cls=Command, epilog=examples(PATH_EXAMPLES))
+@config_app.command(cls=Command, epilog=PATH_EXAMPLES)
 def path() -> None:
-    """Print where the configuration file is, or would be.
+    """Print the path of the configuration file, whether it exists or not.
 
-    $VOICECLI_CONFIG, where it is set, says another place.
+    $VOICECLI_CONFIG overrides the platform's place.
     """
     print(config_path(os.environ))
 
 
-@config_app.command(cls=Command, epilog=examples(SHOW_EXAMPLES))
+@config_app.command(cls=Command, epilog=SHOW_EXAMPLES)
 def show(
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
@@ -80,38 +72,41 @@ def show(
 ) -> None:
     """Print the settings in effect and where each comes from.
 
-    Of the key it tells only whether there is one, and which variable holds it.
+    The key itself is never printed, only the variable that holds it.
     """
     config = find_config(os.environ)
     choice = EndpointChoice(base_url=base_url, profile=profile)
     endpoint = resolve_endpoint(choice, os.environ, config)
     if json_:
-        print_json(_described(config, endpoint))
+        print_json(_as_json(config, endpoint))
         return
     rows = [*_file_rows(config), *_endpoint_rows(endpoint), *_setting_rows(config)]
-    print(columns([*rows, *_learned_rows()]))
+    print_table([*rows, *_learned_rows()])
     for warning in endpoint.warnings:
         print(f"warning: {warning}")
 
 
-@config_app.command(cls=Command, epilog=examples(FORGET_EXAMPLES))
+@config_app.command(cls=Command, epilog=FORGET_EXAMPLES)
 def forget() -> None:
-    """Delete what was learned of the timing of endpoints.
+    """Delete what earlier runs recorded about the timing of endpoints.
 
-    From it --buffer-ms auto tells how long to hold the first sound back: one
-    number a run, beside the endpoint, the model and the format.
+    It tells --buffer-ms auto how much to buffer: one number per run, stored with
+    the endpoint, the model and the format.
     """
-    history = History()
+    history = HistoryFile()
     try:
-        there = history.forget()
+        existed = history.delete()
     except OSError as error:
         raise SaveError(f"cannot delete {history.path}: {error.strerror or error}") from error
-    print_message("forgotten" if there else "there was nothing to forget")
+    print_message("deleted" if existed else "there was nothing to delete")
+
+
+def _exists(config: Config) -> bool:
+    return config.path is not None and config.path.exists()
 
 
 def _file_rows(config: Config) -> Iterator[tuple[str, str, str]]:
-    there = config.path is not None and config.path.exists()
-    yield "file", str(config.path), "" if there else "not there"
+    yield "file", str(config.path), "" if _exists(config) else "does not exist"
     if config.profiles:
         yield "profiles", ", ".join(sorted(config.profiles)), "file"
 
@@ -133,49 +128,46 @@ def _setting_rows(config: Config) -> Iterator[tuple[str, str, str]]:
 
 
 def _settings(config: Config) -> Iterator[tuple[str, Any, str]]:
-    """The settings that do not depend on the endpoint, by their keys in the file."""
+    """Yield key, value and origin of each setting that is independent of the endpoint."""
     for key, name in FILE_KEYS.items():
         yield key, getattr(config, name), "file" if key in config.in_file else "default"
 
 
 def _learned_rows() -> Iterator[tuple[str, str, str]]:
     for known in _learned():
-        what = f"{known['endpoint']} {known['model']} {known['format']}"
+        kind = f"{known['endpoint']} {known['model']} {known['format']}"
         plural = "" if known["runs"] == 1 else "s"
-        yield "learned", what, f"waits {known['wait_ms']:.0f} ms, from {known['runs']} run{plural}"
+        buffer = f"buffers {known['wait_ms']:.0f} ms, from {known['runs']} run{plural}"
+        yield "learned", kind, buffer
 
 
 def _learned() -> Iterator[dict[str, Any]]:
-    """What was learned, by endpoint, model and format."""
-    for kind, runs in sorted(History().everything().items()):
+    """Yield what was learned, by endpoint, model and format."""
+    for key, runs in sorted(HistoryFile().all_runs().items()):
         wait_s = AdaptivePolicy().knowing(runs).learned_s
         yield {
-            **{name: clean(text) for name, text in kind._asdict().items()},
+            **{name: clean(text) for name, text in key._asdict().items()},
             "runs": len(runs),
             "needed_ms": [round(needed_s * 1e3, 1) for needed_s in runs],
             "wait_ms": round(wait_s * 1e3, 1),
         }
 
 
-def _described(config: Config, endpoint: Endpoint) -> dict[str, Any]:
-    request = {key: getattr(endpoint, name) for name, key in _REQUEST.items()}
+def _as_json(config: Config, endpoint: Endpoint) -> dict[str, Any]:
     return {
-        "file": {
-            "path": str(config.path),
-            "exists": config.path is not None and config.path.exists(),
-        },
+        "file": {"path": str(config.path), "exists": _exists(config)},
         "profiles": sorted(config.profiles),
         "endpoint": {
             "url": endpoint.label,
             "reason": endpoint.reason,
             "profile": endpoint.profile,
             "key": {"set": endpoint.key_variable is not None, "variable": endpoint.key_variable},
-            **request,
+            **{key: getattr(endpoint, name) for name, key in _REQUEST.items()},
             "extra": dict(endpoint.extra_body),
             "from": dict(endpoint.origins),
         },
         "settings": {
-            key: {"value": value if value is None else _plain(value), "from": origin}
+            key: {"value": _as_json_value(value), "from": origin}
             for key, value, origin in _settings(config)
         },
         "learned": list(_learned()),
@@ -183,6 +175,6 @@ def _described(config: Config, endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: paths are texts."""
-    return value if isinstance(value, str | int | float) else str(value)
+def _as_json_value(value: Any) -> Any:
+    """Convert a setting: paths become strings."""
+    return value if value is None or isinstance(value, str | int | float) else str(value)

@@ -1,4 +1,4 @@
-"""``voicecli devices``: what could play."""
+"""``voicecli devices``: list the sound devices."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli.output import print_json
-from voicecli.cli.table import columns
+from voicecli.cli.output import print_json, print_table
 from voicecli.errors import DeviceError
 from voicecli.sanitize import clean
 
@@ -16,9 +15,7 @@ if TYPE_CHECKING:
     from voicecli.playback.portaudio import OutputDevice
 
 EXAMPLES = """Examples:
-
   voicecli devices
-
   voicecli say --device headphones "Hello."
 """
 
@@ -26,29 +23,29 @@ EXAMPLES = """Examples:
 def devices(
     json_: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """List the sound devices that can play; the default one is marked.
+    """List the sound devices that can play; `*` marks the default one.
 
-    Exits with 6 where there is none.
+    Exits with 6 if there is none.
     """
     from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
     found = list_output_devices()
     if json_:
         print_json([asdict(device) for device in found])
-    elif found:
-        print(columns([_row(device) for device in found]))
     if not found:
         raise DeviceError(
             "there is no sound device that can play",
-            remedy="start a sound server; `voicecli say --save FILE` needs none",
+            remedy="start a sound server; `voicecli say --save FILE` does not need one",
         )
+    if not json_:
+        print_table([_row(device) for device in found])
 
 
 def _row(device: OutputDevice) -> tuple[str, ...]:
     plural = "s" if device.max_channels > 1 else ""
     return (
         f"{'*' if device.is_default else ' '} {device.index:>3}",
-        clean(device.name, 60),  # a Bluetooth device says its own
+        clean(device.name, 60),  # a Bluetooth device chooses its own name
         clean(device.host_api, 30),
         f"{device.max_channels} channel{plural}",
         f"{device.default_rate_hz} Hz",

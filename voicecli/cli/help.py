@@ -1,4 +1,4 @@
-"""How help reads: options in groups, and examples that keep their lines."""
+"""Lay out the help: options under panel titles, examples line by line."""
 
 from __future__ import annotations
 
@@ -12,74 +12,57 @@ SOUND = "Sound"
 SAVING = "Saving"
 NETWORK = "Network"
 OUTPUT = "Output"
-"""The groups' titles, in the order in which `voicecli say` has them."""
-
-_UNGROUPED = "Options"
+"""The panel titles, in the order of `voicecli say --help`."""
 
 
-class Command(TyperCommand):
-    """A command whose options stand under the titles in their ``rich_help_panel``.
+class _Panels:
+    """Groups options under the titles in their ``rich_help_panel``.
 
-    typer does that itself only by way of rich, which takes 50 ms to import.
+    typer does this only with rich, which takes 50 ms to import.
     """
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):  # type: ignore[attr-defined]  # of typer's class
+            record = param.get_help_record(ctx)
+            if record is None:
+                continue
+            name, text = record
+            if param.param_type_name == "argument":
+                title, name = ARGUMENTS, name.partition(" <")[0]  # without the Python type
+            else:
+                title = getattr(param, "rich_help_panel", None) or "Options"
+            panels.setdefault(title, []).append((name, text))
+        for title, rows in panels.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        epilog: str | None = self.epilog  # type: ignore[attr-defined]  # of typer's class
+        if epilog:  # written as it is: the formatter would join its lines
+            formatter.write_paragraph()
+            formatter.write(epilog.rstrip() + "\n")
+
+
+class Command(_Panels, TyperCommand):
+    """A command with options in panels."""
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse; where a text was taken for an option, tell how to say it."""
+        """Parse; if an unknown option may be text to speak, explain how to pass it."""
         try:
             return super().parse_args(ctx, args)
-        except Exception as error:  # typer keeps the class to itself
+        except Exception as error:  # typer does not export the class
             is_unknown = type(error).__name__ == "NoSuchOption" and not vars(error)["possibilities"]
             if is_unknown and any(param.nargs == -1 for param in self.params):
-                said = f'as in {ctx.command_path} -- "-5 degrees"'
-                vars(error)["message"] += f"; text that begins with a dash goes {said}"
+                example = f'{ctx.command_path} -- "-5 degrees"'
+                vars(error)["message"] += f"; put -- before text that begins with a dash: {example}"
             raise
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the groups, in the order of their first options."""
-        _write_options(self, ctx, formatter)
 
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Write the examples."""
-        _write_lines(self.epilog, formatter)
-
-
-class Group(TyperGroup):
-    """A group of commands, with options in groups like a command's; its epilog keeps its lines."""
+class Group(_Panels, TyperGroup):
+    """A group of commands, with its own options in panels."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the groups, then the commands."""
-        _write_options(self, ctx, formatter)
+        """Write the panels, then the commands."""
+        super().format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
-
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Write it."""
-        _write_lines(self.epilog, formatter)
-
-
-def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for param in command.get_params(ctx):
-        record = param.get_help_record(ctx)
-        if record is None:
-            continue
-        name, told = record
-        if param.param_type_name == "argument":
-            title, name = ARGUMENTS, name.partition(" <")[0]  # without Python's type
-        else:
-            title = getattr(param, "rich_help_panel", None) or _UNGROUPED
-        groups.setdefault(title, []).append((name, told))
-    for title, rows in groups.items():
-        with formatter.section(title):
-            formatter.write_dl(rows)
-
-
-def _write_lines(text: str | None, formatter: Any) -> None:
-    """As it stands; the formatter would fill the lines into paragraphs."""
-    if text:
-        formatter.write_paragraph()
-        formatter.write(text.rstrip() + "\n")
-
-
-def examples(text: str) -> str:
-    """Examples without the empty lines that keep them apart where paragraphs are filled."""
-    return text.replace("\n\n", "\n")

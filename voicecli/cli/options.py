@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -12,24 +13,59 @@ from voicecli.cli import completion
 from voicecli.cli.help import NETWORK, OUTPUT, SAVING, SOUND, VOICE
 from voicecli.config.file import AUTO
 
-
-def _known_format(value: str | None) -> str | None:
-    if value is not None and value not in completion.FORMATS:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(completion.FORMATS)}")
-    return value
+_MAX_BUFFER_MS = 60_000.0
 
 
-def _known_suffix(path: Path | None) -> Path | None:
+def one_of(*known: str) -> Any:
+    """Make a callback that rejects values other than these, for one value or a list."""
+
+    def check(value: str | list[str] | None) -> str | list[str] | None:
+        for item in [value] if isinstance(value, str) else value or []:
+            if item not in known:
+                raise typer.BadParameter(f"{item!r} is not one of {', '.join(known)}")
+        return value
+
+    return check
+
+
+def buffer_ms(value: str) -> Any:
+    """Parse milliseconds or `AUTO`."""
+    if value == AUTO:
+        return AUTO
+    try:
+        milliseconds = float(value)
+    except ValueError:
+        milliseconds = -1.0
+    if not 0 <= milliseconds <= _MAX_BUFFER_MS:  # nan fails as well
+        raise typer.BadParameter(f"{value!r} is not {AUTO} or from 0 to {_MAX_BUFFER_MS:g}")
+    return milliseconds
+
+
+def _saved_file(path: Path | None) -> Path | None:
     if path is not None and str(path) == "-":
-        raise typer.BadParameter("name a file; nothing is saved to standard output")
+        raise typer.BadParameter("name a file; --save cannot write to standard output")
     if path is None or not path.suffix:
         return path
     from voicecli.codecs.formats import CODECS, codec_for_suffix  # noqa: PLC0415  only for --save
 
     if codec_for_suffix(str(path)) is None:
         known = ", ".join(codec.suffixes[0] for codec in CODECS.values())
-        raise typer.BadParameter(f"{path.suffix!r} is none of {known}")
+        raise typer.BadParameter(f"{path.suffix!r} is not one of {known}")
     return path
+
+
+def _proxy_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # half an IPv6 address, or an invalid port
+        is_usable = False
+    if not is_usable:
+        shown = "it" if "@" in value else repr(value)  # a password precedes the @
+        raise typer.BadParameter(f"{shown} does not have the form http://HOST:PORT")
+    return value
 
 
 BaseUrl: TypeAlias = Annotated[
@@ -38,8 +74,8 @@ BaseUrl: TypeAlias = Annotated[
         metavar="URL",
         autocompletion=completion.base_urls,
         rich_help_panel=VOICE,
-        help="OpenAI-compatible server, such as http://localhost:8880/v1; "
-        "`builtin` for the built-in voice.",
+        help="OpenAI-compatible server, such as http://localhost:8880/v1, "
+        "or `builtin` for the built-in voice.",
     ),
 ]
 ProfileName: TypeAlias = Annotated[
@@ -49,11 +85,11 @@ ProfileName: TypeAlias = Annotated[
         metavar="NAME",
         autocompletion=completion.profiles,
         rich_help_panel=VOICE,
-        help="Profile of the configuration file.",
+        help="Profile from the configuration file.",
     ),
 ]
 Model: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="NAME", rich_help_panel=VOICE, help="Model to ask for.")
+    str | None, typer.Option(metavar="NAME", rich_help_panel=VOICE, help="Model to request.")
 ]
 VoiceName: TypeAlias = Annotated[
     str | None,
@@ -70,7 +106,7 @@ Format: TypeAlias = Annotated[
     typer.Option(
         "--format",
         metavar="NAME",
-        callback=_known_format,
+        callback=one_of(*completion.FORMATS),
         autocompletion=completion.formats,
         rich_help_panel=VOICE,
         help="pcm, wav, opus, mp3, aac or flac.",
@@ -83,34 +119,22 @@ SampleRate: TypeAlias = Annotated[
         min=4000,
         max=384_000,
         rich_help_panel=VOICE,
-        help="Rate of raw PCM where nobody tells it.  [default: 24000]",
+        help="Sample rate of raw PCM if the server does not report it.  [default: 24000]",
     ),
 ]
-
-
-def _proxy_url(value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        parts = urlsplit(value)
-        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # half an IPv6 address, or a port that is none
-        is_usable = False
-    if not is_usable:
-        shown = "it" if "@" in value else repr(value)  # before an @ stands a password
-        raise typer.BadParameter(f"{shown} is not of the form http://HOST:PORT")
-    return value
-
-
 Proxy: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
         callback=_proxy_url,
         rich_help_panel=NETWORK,
-        help="HTTP proxy to go through, to servers on this machine as well.  "
-        "[default: what the environment says, for others]",
+        help="HTTP proxy, also for servers on this machine.  "
+        "[default: from the environment, for other machines only]",
     ),
+]
+Timeout: TypeAlias = Annotated[
+    float,
+    typer.Option(metavar="S", min=0.001, max=3600, help="Longest wait for the server, in seconds."),
 ]
 Device: TypeAlias = Annotated[
     str | None,
@@ -118,8 +142,7 @@ Device: TypeAlias = Annotated[
         metavar="NAME",
         autocompletion=completion.devices,
         rich_help_panel=SOUND,
-        help="Sound device, by its number or a part of its name; "
-        "`null` plays nothing, at the pace of sound.",
+        help="Sound device: its number or part of its name; `null` plays silently, in real time.",
     ),
 ]
 Volume: TypeAlias = Annotated[
@@ -129,33 +152,17 @@ Volume: TypeAlias = Annotated[
         min=0.0,
         max=4.0,
         rich_help_panel=SOUND,
-        help="1 leaves the sound as it is.",
+        help="Volume factor; 1 leaves the sound unchanged.",
     ),
 ]
-_MOST_BUFFER_MS = 60_000.0
-
-
-def buffer(value: str) -> Any:
-    """Milliseconds, or `AUTO`."""
-    if value == AUTO:
-        return AUTO
-    try:
-        milliseconds = float(value)
-    except ValueError:
-        milliseconds = -1.0
-    if not 0 <= milliseconds <= _MOST_BUFFER_MS:  # nan as well
-        raise typer.BadParameter(f"{value!r} is neither {AUTO} nor from 0 to {_MOST_BUFFER_MS:g}")
-    return milliseconds
-
-
 BufferMs: TypeAlias = Annotated[
     Any,
     typer.Option(
         metavar="MS",
-        parser=buffer,
+        parser=buffer_ms,
         rich_help_panel=SOUND,
-        help="Audio to hold before the first sound, and after a gap; "
-        "`auto` follows the arrivals, past runs included.  [default: auto]",
+        help="Audio to buffer before playback starts or resumes; `auto` adapts to how "
+        "the audio arrives, in this and earlier runs.  [default: auto]",
     ),
 ]
 PrerollMs: TypeAlias = Annotated[
@@ -165,25 +172,7 @@ PrerollMs: TypeAlias = Annotated[
         min=0.0,
         max=10_000.0,
         rich_help_panel=SOUND,
-        help="Silence to begin with, for devices that wake slowly.  [default: 0]",
-    ),
-]
-Save: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        callback=_known_suffix,
-        rich_help_panel=SAVING,
-        help="Save what is spoken, as .wav, .opus, .mp3, .flac, .aac or .pcm.",
-    ),
-]
-DebugAudio: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="[DIR]",
-        rich_help_panel=SAVING,
-        help="Keep the WAV, the bytes as received and the metrics in DIR "
-        "(default: the platform's data folder). Write --debug-audio=DIR where DIR is new.",
+        help="Silence to play first, for devices that wake up slowly.  [default: 0]",
     ),
 ]
 NoPlay: TypeAlias = Annotated[
@@ -191,23 +180,26 @@ NoPlay: TypeAlias = Annotated[
     typer.Option(
         "--no-play",
         rich_help_panel=SOUND,
-        help="Make no sound; with --save, as fast as it comes.",
+        help="Do not play; with --save, write the file as fast as the audio arrives.",
     ),
 ]
-FailOnUnderrun: TypeAlias = Annotated[
-    bool,
+Save: TypeAlias = Annotated[
+    Path | None,
     typer.Option(
-        "--fail-on-underrun",
-        rich_help_panel=OUTPUT,
-        help="Exit with 4 where the sound had gaps, also if all of it was heard.",
+        metavar="FILE",
+        callback=_saved_file,
+        rich_help_panel=SAVING,
+        help="Save the audio as .wav, .opus, .mp3, .flac, .aac or .pcm.",
     ),
 ]
-Json: TypeAlias = Annotated[
-    bool,
+DebugAudio: TypeAlias = Annotated[
+    str | None,
     typer.Option(
-        "--json",
-        rich_help_panel=OUTPUT,
-        help="Print one JSON object with all metrics on standard output.",
+        "--debug-audio",
+        metavar="[DIR]",
+        rich_help_panel=SAVING,
+        help="Save a WAV, the bytes as received and the metrics in DIR "
+        "(default: the platform's data folder). Use --debug-audio=DIR if DIR does not exist.",
     ),
 ]
 EventLogFile: TypeAlias = Annotated[
@@ -216,7 +208,7 @@ EventLogFile: TypeAlias = Annotated[
         "--event-log",
         metavar="FILE",
         rich_help_panel=SAVING,
-        help="Append events to FILE as JSON lines.",
+        help="Append events to FILE, as JSON lines.",
     ),
 ]
 TraceFile: TypeAlias = Annotated[
@@ -225,20 +217,34 @@ TraceFile: TypeAlias = Annotated[
         "--trace",
         metavar="FILE",
         rich_help_panel=SAVING,
-        help="Write to FILE, as JSON lines, when how many bytes came, for `bench --replay`.",
+        help="Record when each chunk arrived and its size in FILE, as JSON lines, "
+        "for `bench --replay`.",
     ),
 ]
 TraceAudio: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--trace-audio",
-        rich_help_panel=SAVING,
-        help="With --trace: the bytes themselves as well.",
+        "--trace-audio", rich_help_panel=SAVING, help="With --trace: record the bytes as well."
+    ),
+]
+FailOnUnderrun: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--fail-on-underrun",
+        rich_help_panel=OUTPUT,
+        help="Exit with 4 if the sound had gaps, even if everything was played.",
+    ),
+]
+Json: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        rich_help_panel=OUTPUT,
+        help="Print all metrics as one JSON object on standard output.",
     ),
 ]
 Quiet: TypeAlias = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="Say nothing but errors."),
+    bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="Print nothing but errors.")
 ]
 Verbose: TypeAlias = Annotated[
     bool,
@@ -246,6 +252,40 @@ Verbose: TypeAlias = Annotated[
         "--verbose",
         "-v",
         rich_help_panel=OUTPUT,
-        help="Tell which endpoint is used and why, and timings.",
+        help="Print which endpoint is used and why, and timings.",
     ),
 ]
+
+
+def with_optional_value(argv: list[str]) -> list[str]:
+    """Rewrite ``--debug-audio [DIR]`` as ``--debug-audio=DIR``, or ``--debug-audio=`` without DIR.
+
+    typer has no options with an optional value. The next argument may as well be
+    the text to speak, so it counts as DIR only if it looks like a folder.
+    """
+    rewritten: list[str] = []
+    rest = iter(argv)
+    for argument in rest:
+        if argument == "--":
+            return [*rewritten, argument, *rest]
+        if argument != "--debug-audio":
+            rewritten.append(argument)
+            continue
+        value = next(rest, None)
+        if value is None:
+            rewritten.append(f"{argument}=")
+        elif _is_folder(value):
+            rewritten.append(f"{argument}={value}")
+        else:
+            return [*rewritten, f"{argument}=", *with_optional_value([value, *rest])]
+    return rewritten
+
+
+def _is_folder(argument: str) -> bool:
+    """Whether it begins like a path, is one word with a ``/``, or names an existing folder."""
+    if argument.startswith("-"):
+        return False
+    if argument.startswith(("/", "~", "./", "../")) or argument in {".", ".."}:
+        return True
+    is_one_word = not any(letter.isspace() for letter in argument)
+    return ("/" in argument and is_one_word) or os.path.isdir(argument)  # noqa: PTH112  never raises

@@ -1,7 +1,6 @@
-"""What commands say to people (standard error) and to machines (standard output).
+"""Print to people (standard error) and to machines (standard output).
 
-Either may be closed, or be a pipe whose reader has left. That is nobody's fault
-and changes no exit status.
+Either stream may be closed, or a pipe whose reader has exited. Neither is an error.
 """
 
 from __future__ import annotations
@@ -14,59 +13,58 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import SaveError, VoiceError
-from voicecli.sanitize import clean, inert
+from voicecli.sanitize import clean, mask_controls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import TextIO
 
 
 def print_message(message: str) -> None:
-    """One line for a person, on standard error."""
-    _say(f"voicecli: {message}")
+    """Print one line for people on standard error."""
+    _print_line(f"voicecli: {message}")
 
 
 def print_error(error: VoiceError) -> None:
-    """An error and, where there is one, what to do about it."""
+    """Print an error, and its remedy if it has one, on standard error."""
     print_message(f"error: {error.message}")
     if error.remedy:
-        _say(f"  {error.remedy}")
+        _print_line(f"  {error.remedy}")
 
 
-def _say(line: str) -> None:
-    if sys.stderr is None:  # print would take standard output instead
+def _print_line(line: str) -> None:
+    if sys.stderr is None:  # print would use standard output instead
         return
     try:
-        print(inert(line), file=sys.stderr, flush=True)
+        print(mask_controls(line), file=sys.stderr, flush=True)
     except OSError:
-        abandon(sys.stderr)
+        redirect_to_null(sys.stderr)
 
 
 def internal_error(error: Exception) -> VoiceError:
-    """An exception that nobody foresaw, as an error that can be told."""
+    """Convert an unforeseen exception to an error that can be reported."""
     if isinstance(error, VoiceError):
         return error
-    said = clean(f"{type(error).__name__}: {error}")
     return VoiceError(
-        f"internal error: {said}",
+        f"internal error: {clean(f'{type(error).__name__}: {error}')}",
         remedy="please report it, with the traceback that VOICECLI_TRACEBACK=1 prints",
     )
 
 
 def print_json(value: Any) -> None:
-    """One JSON object or array on standard output; in ASCII, which every locale can write.
+    """Print one JSON object or array on standard output, as a line of ASCII.
 
     Raises:
-        SaveError: standard output is a file that cannot be written to.
+        SaveError: standard output is a file that cannot be written.
     """
     print_text(json.dumps(value, allow_nan=False) + "\n")
 
 
 def print_text(text: str) -> None:
-    """Text on standard output, as it is.
+    """Print text on standard output, unchanged.
 
     Raises:
-        SaveError: standard output is a file that cannot be written to.
+        SaveError: standard output is a file that cannot be written.
     """
     if sys.stdout is not None:
         with _writing():
@@ -74,15 +72,21 @@ def print_text(text: str) -> None:
             sys.stdout.flush()
 
 
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of equally many cells on standard output, in aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
 def flush() -> None:
-    """Write out what was printed.
+    """Flush standard output.
 
     Raises:
-        SaveError: standard output is a file that cannot be written to.
+        SaveError: standard output is a file that cannot be written.
     """
-    if sys.stdout is not None:
-        with _writing():
-            sys.stdout.flush()
+    print_text("")
 
 
 @contextlib.contextmanager
@@ -90,27 +94,27 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        abandon(sys.stdout)
+        redirect_to_null(sys.stdout)
     except OSError as error:
-        abandon(sys.stdout)
+        redirect_to_null(sys.stdout)
         raise SaveError(f"cannot write standard output: {error.strerror or error}") from error
 
 
-def abandon(stream: TextIO) -> None:
-    """Let what is left in a standard stream go nowhere, so that nothing stumbles over it at exit.
+def redirect_to_null(stream: TextIO) -> None:
+    """Discard what a standard stream still buffers, and everything written later.
 
-    The interpreter would end with 120, whatever status was meant.
+    Otherwise the interpreter would fail to flush it on exit and return status 120.
     """
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def tolerate_locale() -> None:
-    """Let standard output write ``?`` for what its encoding, such as Latin-1, has no bytes for.
+    """Print ``?`` for characters that the encoding of standard output cannot represent.
 
-    A table with a dash in it must not end a benchmark. UTF-8 is left as it is, since it
-    may carry the names of files that are no text; so is standard error, which escapes.
+    A dash in a table must not abort a benchmark under Latin-1. UTF-8 is left alone,
+    because it may carry undecodable file names; standard error escapes already.
     """
     stream = sys.stdout
     if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
@@ -118,7 +122,7 @@ def tolerate_locale() -> None:
 
 
 def summarise(metrics: dict[str, Any]) -> str:
-    """One line on how a run went, from its metrics."""
+    """Describe in one line how a run went, from its metrics."""
     parts = [_spoken(metrics)]
     if metrics["ttfa_ms"] is not None:
         launch_ms = metrics["launch_to_request_ms"] or 0.0

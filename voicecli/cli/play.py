@@ -1,4 +1,4 @@
-"""``voicecli play``: a file or standard input, in any of the six formats."""
+"""``voicecli play``: play a file or standard input, in any of the six formats."""
 
 from __future__ import annotations
 
@@ -18,16 +18,13 @@ from voicecli.session.fetcher import FetchLimits
 
 if TYPE_CHECKING:
     from voicecli.session import Session
-    from voicecli.sources.base import ByteSource
+    from voicecli.sources.base import Source
 
 STDIN = "-"
 
 EXAMPLES = """Examples:
-
   voicecli play hello.wav
-
   curl -sN https://example.com/talk.mp3 | voicecli play -
-
   voicecli play - --format pcm --sample-rate 22050 < raw.pcm
 """
 
@@ -50,15 +47,15 @@ def play(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Play a file as it is read: pcm, wav, opus, mp3, aac or flac.
+    """Play a file while it is being read: pcm, wav, opus, mp3, aac or flac.
 
-    What it is shows in its first bytes; --format matters for raw PCM only.
+    The format is recognised by the first bytes; only raw PCM needs --format.
     """
     if file == STDIN and sys.stdin is not None and sys.stdin.isatty():
-        raise typer.BadParameter("nothing to play: pipe audio into it, or name a file")
+        raise typer.BadParameter("nothing to play: name a file, or pipe audio into the command")
     if "://" in file and not Path(file).exists():
         raise typer.BadParameter(
-            f"it plays files; for an address: curl -sN {file} | voicecli play -"
+            f"play reads files; for a URL use: curl -sN {file} | voicecli play -"
         )
     records = Records(save, None, event_log, json_, quiet, verbose, fail_on_underrun)
     with failing_as_json(records):
@@ -77,13 +74,13 @@ def play(
         timeout_s=None,
         retries=0,
     )
-    # A pipe may be silent for as long as whoever feeds it likes.
-    settings = replace(settings, limits=FetchLimits(None, None, retries=0))
+    # The program at the other end of a pipe may take as long as it likes.
+    session = replace(settings.session, limits=FetchLimits(None, None, retries=0))
 
-    def make(_: Session) -> list[ByteSource]:
+    def make(_: Session) -> list[Source]:
         from voicecli.sources.file import FileSource  # noqa: PLC0415
 
         rate_hz = sample_rate or config.sample_rate_hz
         return [FileSource(file, format=format, rate_hz=rate_hz)]
 
-    raise typer.Exit(run_session(settings, records, make))
+    raise typer.Exit(run_session(settings._replace(session=session), records, make))

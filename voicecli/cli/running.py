@@ -16,8 +16,9 @@ from voicecli.cli.output import internal_error, print_json, print_message
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus
+from voicecli.playback.output import Output
 from voicecli.recording.saver import Saver, recordings_dir
-from voicecli.session import Session, SessionResult, SessionSettings
+from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
 from voicecli.telemetry.events import Progressed, Retrying
 from voicecli.telemetry.metrics import Recorder, describe
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TextIO
 
+    from voicecli.cli.settings import PlaybackSettings
+    from voicecli.playback.history import History
     from voicecli.request import SpeechRequest
-    from voicecli.sources.base import ByteSource
+    from voicecli.sources.base import Source
     from voicecli.telemetry.events import Event
     from voicecli.telemetry.observers import Observer
 
-    MakeSources = Callable[[Session], Iterable[ByteSource]]
+    MakeSources = Callable[[Session], Iterable[Source]]
 
 
 class Records(NamedTuple):
@@ -60,17 +63,17 @@ class Records(NamedTuple):
 
 
 def run_session(
-    settings: SessionSettings,
+    settings: PlaybackSettings,
     records: Records,
     make_sources: MakeSources,
     *,
     request: SpeechRequest | None = None,
-    learn: Callable[[float], None] | None = None,
+    history: History | None = None,
 ) -> ExitStatus:
     """Run one session to its end, report it as asked, and return the exit status.
 
-    ``request`` is what a trace says was asked for. ``learn`` is told the
-    ``needed_prebuffer`` of a run that was whole and was heard.
+    ``request`` is what a trace says was requested. ``history`` is what past runs
+    like this one needed; this run is added to it.
     """
     clock = SystemClock()
     run_id = new_run_id()
@@ -94,14 +97,19 @@ def run_session(
             observers.append(progress)
         if records.verbose:
             observers.append(_log_retries)
-        session = Session(settings, observers=observers, saver=saver, clock=clock)
+        session = Session(
+            Output(settings.output),
+            settings.session,
+            history=history,
+            observers=observers,
+            saver=saver,
+            clock=clock,
+        )
         stack.enter_context(_cancelling(session))
         with failing_as_json(records, recorder):
             result = session.run(make_sources(session))
         for file in files:
             file.close()
-        if learn is not None and (needed_s := _lesson(result)) is not None:
-            learn(needed_s)
         from voicecli.cli.reporting import report  # noqa: PLC0415  after the sound
 
         return report(result, recorder, saver, files, records)
@@ -115,15 +123,6 @@ def _open(
     files.append(file)
     stack.callback(file.close)
     return cast("TextIO", file)  # typeshed has io and typing apart
-
-
-def _lesson(result: SessionResult) -> float | None:
-    """What a run teaches, in seconds; None where it was broken off or nothing was heard.
-
-    The disk may have set the pace of what was not heard, see `RecordingThread`.
-    """
-    whole = result.error is None and result.interrupted_at is None
-    return result.report.needed_s if whole and result.report.first_sound_at is not None else None
 
 
 def new_run_id() -> str:
@@ -200,4 +199,4 @@ def _collect_garbage_again(event: Event) -> None:
 def _log_retries(event: Event) -> None:
     """Print retries as they happen, for ``-v``."""
     if isinstance(event, Retrying):
-        tell(f"{event.error.message}; trying again in {event.wait_s:.1f} s")
+        print_message(f"{event.error.message}; trying again in {event.wait_s:.1f} s")

@@ -1,4 +1,4 @@
-"""``voicecli say``: text in, speech out."""
+"""``voicecli say``: speak text."""
 
 from __future__ import annotations
 
@@ -15,31 +15,26 @@ from voicecli.cli.help import ARGUMENTS, NETWORK, VOICE
 from voicecli.cli.output import print_message
 from voicecli.cli.running import Records, failing_as_json, run_session
 from voicecli.cli.settings import check_folder, playback_settings
-from voicecli.cli.text_input import spoken_text, unicode_of
+from voicecli.cli.text_input import as_unicode, read_text
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
-from voicecli.playback.history import History, Kind
+from voicecli.playback.history import History, HistoryKey
 from voicecli.request import SpeechRequest
 from voicecli.sources.client import SpeechClient
 from voicecli.sources.openai import OpenAISource
 
 if TYPE_CHECKING:
     from voicecli.session import Session
-    from voicecli.sources.base import ByteSource
+    from voicecli.sources.base import Source
 
 DEFAULT_FORMAT = "pcm"
-"""Nothing to decode, nothing to wait for; servers that cannot do it answer in what they can."""
+"""Needs no decoding. Servers that do not support it answer in another format."""
 
 EXAMPLES = """Examples:
-
   voicecli say "Hello there."
-
   llm "Tell me a story" | voicecli say
-
   voicecli say --base-url http://localhost:8880/v1 --voice af_bella --format opus "Hi."
-
   voicecli say --file chapter.txt --save chapter.wav --no-play
-
   voicecli say -- "- text that begins with a dash"
 """
 
@@ -49,13 +44,15 @@ def say(
         list[str] | None,
         typer.Argument(
             metavar="TEXT",
-            help="What to say; several words join. `-`, or a pipe, reads standard input.",
+            help="Text to speak; words are joined. `-` or a pipe reads standard input.",
         ),
     ] = None,
     file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", rich_help_panel=ARGUMENTS, help="Read the text from FILE, - is a pipe."
+            metavar="FILE",
+            rich_help_panel=ARGUMENTS,
+            help="Read the text from FILE; `-` is stdin.",
         ),
     ] = None,
     base_url: options.BaseUrl = None,
@@ -66,13 +63,13 @@ def say(
     speed: Annotated[
         float | None,
         typer.Option(
-            metavar="FACTOR", min=0.25, max=4.0, rich_help_panel=VOICE, help="1 is normal."
+            metavar="FACTOR", min=0.25, max=4.0, rich_help_panel=VOICE, help="Speed; 1 is normal."
         ),
     ] = None,
     instructions: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT", rich_help_panel=VOICE, help="How to speak, for models that heed it."
+            metavar="TEXT", rich_help_panel=VOICE, help="How to speak, for models that support it."
         ),
     ] = None,
     sample_rate: options.SampleRate = None,
@@ -81,7 +78,7 @@ def say(
         typer.Option(
             metavar="KEY=JSON",
             rich_help_panel=VOICE,
-            help="Further field of the request, such as stream=true; may be repeated.",
+            help="Extra field for the request, such as stream=true; repeatable.",
         ),
     ] = None,
     device: options.Device = None,
@@ -97,7 +94,7 @@ def say(
             metavar="S",
             min=0.001,
             rich_help_panel=NETWORK,
-            help="Longest wait for the first byte, and for the next.  [default: 60]",
+            help="Longest wait for the first byte, and for each one after it.  [default: 60]",
         ),
     ] = None,
     retries: Annotated[
@@ -107,7 +104,7 @@ def say(
             min=0,
             max=20,
             rich_help_panel=NETWORK,
-            help="Tries after a failure, before any sound.  [default: 2]",
+            help="Retries after a failure, before any sound is heard.  [default: 2]",
         ),
     ] = None,
     proxy: options.Proxy = None,
@@ -121,16 +118,16 @@ def say(
 ) -> None:
     """Speak text.
 
-    The endpoint is that of --base-url, else of $VOICECLI_BASE_URL, else of the
-    profile in the configuration file, else of $OPENAI_BASE_URL, else
+    The endpoint comes from --base-url, else $VOICECLI_BASE_URL, else the default
+    profile of the configuration file, else $OPENAI_BASE_URL, else it is
     api.openai.com if $OPENAI_API_KEY is set, else the built-in voice: English,
-    offline, no key. A server's key is that of $VOICECLI_API_KEY, or of the
-    variable that its profile names; OpenAI's is that of $OPENAI_API_KEY.
+    offline, without a key. The key comes from $VOICECLI_API_KEY or the variable
+    that the profile names; for OpenAI, from $OPENAI_API_KEY.
     """
-    words = spoken_text(text or [], file)
+    input_text = read_text(text or [], file)
     fields = _extra(extra or [])
     if trace_audio and trace is None:
-        raise typer.BadParameter("--trace-audio goes with --trace FILE")
+        raise typer.BadParameter("--trace-audio requires --trace FILE")
     records = Records(
         save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio
     )
@@ -143,12 +140,11 @@ def say(
         )
         endpoint = resolve_endpoint(choice, os.environ, config)
     if verbose:
-        print_message(f"speaking with {endpoint.label} ({endpoint.reason})")
+        print_message(f"using {endpoint.label} ({endpoint.reason})")
     if not quiet:
         for warning in endpoint.warnings:
             print_message(f"warning: {warning}")
-    request = _request(words, endpoint)
-    history, kind = History(), Kind(endpoint.label, request.model, request.response_format)
+    request = _request(input_text, endpoint)
     settings = playback_settings(
         config,
         expected_format=request.response_format,
@@ -160,11 +156,10 @@ def say(
         preroll_ms=preroll_ms,
         timeout_s=timeout,
         retries=retries,
-        recall=lambda: history.runs(kind),
     )
     with contextlib.ExitStack() as stack:
 
-        def make_sources(session: Session) -> list[ByteSource]:
+        def make_sources(session: Session) -> list[Source]:
             if endpoint.base_url is None:
                 return [_builtin(request, session)]
             rate_hz = sample_rate or config.sample_rate_hz
@@ -182,27 +177,27 @@ def say(
             records.with_folder(config.recordings),
             make_sources,
             request=request,
-            learn=lambda needed_s: history.add(kind, needed_s),
+            history=History(HistoryKey(endpoint.label, request.model, request.response_format)),
         )
     raise typer.Exit(status)
 
 
 def _extra(pairs: list[str]) -> dict[str, Any]:
-    """``KEY=JSON`` pairs; a value that is no JSON is taken as the string it is."""
+    """Parse ``KEY=JSON`` pairs; a value that is not JSON is used as a string."""
     fields: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not (key and equals):
-            raise typer.BadParameter(f"--extra {pair!r} is not of the form KEY=JSON")
+            raise typer.BadParameter(f"--extra {pair!r} does not have the form KEY=JSON")
         try:
-            fields[key] = json.loads(value, parse_constant=_no_json)
+            fields[key] = json.loads(value, parse_constant=_reject_constant)
         except (ValueError, RecursionError):
-            fields[key] = unicode_of(value)
+            fields[key] = as_unicode(value)
     return fields
 
 
-def _no_json(constant: str) -> Any:
-    """Refuse NaN and the infinities, which Python knows and JSON does not."""
+def _reject_constant(constant: str) -> Any:
+    """Reject NaN and the infinities, which Python accepts and JSON does not have."""
     raise ValueError(constant)
 
 
@@ -210,16 +205,16 @@ def _request(text: str, endpoint: Endpoint) -> SpeechRequest:
     wanted = endpoint.response_format or DEFAULT_FORMAT
     return SpeechRequest(
         text=text,
-        voice=unicode_of(endpoint.voice),
-        model=unicode_of(endpoint.model),
+        voice=as_unicode(endpoint.voice),
+        model=as_unicode(endpoint.model),
         response_format="pcm" if endpoint.is_builtin else wanted,
         speed=endpoint.speed,
-        instructions=endpoint.instructions and unicode_of(endpoint.instructions),
+        instructions=endpoint.instructions and as_unicode(endpoint.instructions),
         extra_body=endpoint.extra_body,
     )
 
 
-def _builtin(request: SpeechRequest, session: Session) -> ByteSource:
+def _builtin(request: SpeechRequest, session: Session) -> Source:
     from voicecli.sources.builtin import BuiltinSource  # noqa: PLC0415  loads slowly
     from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415  loads slowly
 

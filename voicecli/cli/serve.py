@@ -1,4 +1,4 @@
-"""``voicecli serve``: the built-in voice for everything that speaks OpenAI's API."""
+"""``voicecli serve``: the built-in voice for every client of OpenAI's speech API."""
 
 from __future__ import annotations
 
@@ -19,20 +19,16 @@ if TYPE_CHECKING:
     from voicecli.server.fault_injection import FaultPlan
 
 DEFAULT_PORT = 8880
-_MOST_PORT = 65_535
-_MOST_PLACES = 40  # what the pool of worker threads has
+_MAX_PORT = 65_535
+_MAX_CONCURRENCY = 40  # anyio's pool of worker threads
 
-MISBEHAVING = "Misbehaving on purpose"
+FAULT_INJECTION = "Fault injection"
 
 EXAMPLES = """Examples:
-
   voicecli serve
-
   curl -sN localhost:8880/v1/audio/speech -H 'Content-Type: application/json' \\
     -d '{"input": "Hello there.", "response_format": "opus"}' | ffplay -nodisp -autoexit -
-
   VOICECLI_SERVER_KEY=... voicecli serve --host 0.0.0.0 --api-key-env VOICECLI_SERVER_KEY
-
   voicecli serve --port 0 --json --pace 1.15 --jitter-ms 200 --chunk 1024
 """
 
@@ -42,40 +38,49 @@ def serve(
         str,
         typer.Option(
             metavar="NAME",
-            help="Address to listen on; others than this machine's own need --api-key-env.",
+            help="Address to listen on; one that other machines can reach needs --api-key-env.",
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=_MOST_PORT, help="0 takes a free one.")
+        int, typer.Option(metavar="N", min=0, max=_MAX_PORT, help="0 picks a free port.")
     ] = DEFAULT_PORT,
     api_key_env: Annotated[
         str | None,
-        typer.Option(metavar="VAR", help="Environment variable with the key clients must show."),
+        typer.Option(
+            metavar="VAR", help="Environment variable with the key that clients must send."
+        ),
     ] = None,
     max_concurrency: Annotated[
         int,
         typer.Option(
-            metavar="N", min=1, max=_MOST_PLACES, help="Requests spoken at once; more get 429."
+            metavar="N",
+            min=1,
+            max=_MAX_CONCURRENCY,
+            help="Requests answered at once; further ones get 429.",
         ),
     ] = 4,
     grace: Annotated[
         int,
-        typer.Option(metavar="S", min=0, help="How long answers may take to finish at the end."),
+        typer.Option(metavar="S", min=0, help="How long responses may take to finish on shutdown."),
     ] = 10,
     until_eof: Annotated[
         bool,
         typer.Option(
             "--until-eof",
-            help="End as with SIGTERM when standard input ends: with the program that holds it.",
+            help="Shut down at the end of standard input, when the program that holds it exits.",
         ),
     ] = False,
     no_warm: Annotated[
-        bool, typer.Option("--no-warm", help="Load the voice on the first request, not before.")
+        bool,
+        typer.Option("--no-warm", help="Load the voice on the first request instead of at start."),
     ] = False,
     ttfb_ms: Annotated[
         float,
         typer.Option(
-            metavar="MS", min=0.0, rich_help_panel=MISBEHAVING, help="Wait before each answer."
+            metavar="MS",
+            min=0.0,
+            rich_help_panel=FAULT_INJECTION,
+            help="Wait before each response.",
         ),
     ] = 0.0,
     pace: Annotated[
@@ -83,8 +88,8 @@ def serve(
         typer.Option(
             metavar="FACTOR",
             min=0.001,
-            rich_help_panel=MISBEHAVING,
-            help="Send sound at this many times real time.",
+            rich_help_panel=FAULT_INJECTION,
+            help="Send audio at this multiple of real time.",
         ),
     ] = None,
     jitter_ms: Annotated[
@@ -92,8 +97,8 @@ def serve(
         typer.Option(
             metavar="MS",
             min=0.0,
-            rich_help_panel=MISBEHAVING,
-            help="Send each piece late by up to this much.",
+            rich_help_panel=FAULT_INJECTION,
+            help="Delay each write by up to this much.",
         ),
     ] = 0.0,
     stall_at: Annotated[
@@ -101,8 +106,8 @@ def serve(
         typer.Option(
             metavar="S",
             min=0.0,
-            rich_help_panel=MISBEHAVING,
-            help="Stop sending before this second of sound.",
+            rich_help_panel=FAULT_INJECTION,
+            help="Stop sending before this second of audio.",
         ),
     ] = None,
     stall_ms: Annotated[
@@ -110,8 +115,8 @@ def serve(
         typer.Option(
             metavar="MS",
             min=0.0,
-            rich_help_panel=MISBEHAVING,
-            help="Go on after so long.  [default: never]",
+            rich_help_panel=FAULT_INJECTION,
+            help="Continue after this long.  [default: never]",
         ),
     ] = None,
     cut_at: Annotated[
@@ -119,14 +124,14 @@ def serve(
         typer.Option(
             metavar="S",
             min=0.0,
-            rich_help_panel=MISBEHAVING,
-            help="Break the connection off before this second of sound.",
+            rich_help_panel=FAULT_INJECTION,
+            help="Close the connection before this second of audio.",
         ),
     ] = None,
     chunk: Annotated[
         int | None,
         typer.Option(
-            metavar="BYTES", min=1, rich_help_panel=MISBEHAVING, help="Send pieces of this size."
+            metavar="BYTES", min=1, rich_help_panel=FAULT_INJECTION, help="Size of the writes."
         ),
     ] = None,
     json_: Annotated[
@@ -134,22 +139,22 @@ def serve(
     ] = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Serve the built-in voice in OpenAI's speech API.
+    """Serve the built-in voice through OpenAI's speech API.
 
     POST /v1/audio/speech, GET /v1/audio/voices, /v1/models, /health and
-    /openapi.json. Any client of OpenAI's speech works with it as it is, whatever
-    key, model and voice of OpenAI's it names. Ends with Ctrl-C or SIGTERM, when
-    the answers under way are finished; the second one leaves at once.
+    /openapi.json. Clients of OpenAI's speech API work unchanged, with any key and
+    any of OpenAI's models and voices. Ctrl-C or SIGTERM lets responses in progress
+    finish; a second one exits at once.
     """
     key = _key(api_key_env)
     if until_eof:
-        from voicecli.server.parent_watch import end_with_input  # noqa: PLC0415  threading
+        from voicecli.server.parent_watch import terminate_on_eof  # noqa: PLC0415  threading
 
-        end_with_input()
+        terminate_on_eof()
     from voicecli.server.fault_injection import FOREVER, FaultPlan  # noqa: PLC0415
     from voicecli.server.listen import bind  # noqa: PLC0415  uvicorn and starlette
 
-    misbehaviour = FaultPlan(
+    faults = FaultPlan(
         ttfb_s=ttfb_ms / 1e3,
         pace=pace,
         jitter_s=jitter_ms / 1e3,
@@ -159,80 +164,80 @@ def serve(
         chunk_bytes=chunk,
     )
     with bind(host, port, has_key=key is not None) as listening:
-        ended_well = _serve(
+        finished = _serve(
             listening,
             key,
-            misbehaviour,
+            faults,
             max_concurrency=max_concurrency,
             grace_s=grace,
-            warm=not no_warm,
+            warm_up=not no_warm,
             json_=json_,
             quiet=quiet,
         )
-    raise typer.Exit(ExitStatus.OK if ended_well else ExitStatus.INTERRUPTED)
+    raise typer.Exit(ExitStatus.OK if finished else ExitStatus.INTERRUPTED)
 
 
 def _serve(
     listening: socket.socket,
     key: str | None,
-    misbehaviour: FaultPlan,
+    faults: FaultPlan,
     *,
     max_concurrency: int,
     grace_s: int,
-    warm: bool,
+    warm_up: bool,
     json_: bool,
     quiet: bool,
 ) -> bool:
     from voicecli.server import catalogue, listen, speech  # noqa: PLC0415  starlette, numpy
     from voicecli.server.app import make_app  # noqa: PLC0415
-    from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415
+    from voicecli.sources.voicecache import DEFAULT_VOICE, VoiceCache  # noqa: PLC0415
 
-    offered = catalogue.installed()
+    installed = catalogue.installed()
     voices = VoiceCache()
-    if warm:
-        speech.warm(voices, offered.default)
+    if warm_up:
+        speech.warm_up(voices, DEFAULT_VOICE)
     app = make_app(
-        offered,
+        installed,
         voices,
         api_key=key,
         max_concurrency=max_concurrency,
-        misbehaviour=misbehaviour,
-        access=_ignore if quiet else print_message,
-        tell=print_message,
-        on_defect=_tell_defect,
+        faults=faults,
+        log_access=_ignore if quiet else print_message,
+        log=print_message,
+        on_error=_print_internal_error,
     )
     url = listen.url_of(listening)
 
     def on_ready() -> None:
-        gc.freeze()  # what is loaded stays; what requests leave behind is collected
+        gc.freeze()  # modules and the voice stay; collect only what requests leave behind
         gc.enable()
         if not quiet:
-            print_message(f"serving {url} (Ctrl-C ends it)")
+            print_message(f"serving {url} (Ctrl-C to stop)")
         if json_:
             port = listening.getsockname()[1]
             print_json({"event": "serving", "url": url, "port": port, "pid": os.getpid()})
 
     def on_stop() -> None:
         if not quiet:
-            print_message("finishing what is under way (once more ends it at once)")
+            print_message("finishing responses in progress (again to exit at once)")
 
     return listen.serve(app, listening, grace_s=grace_s, on_ready=on_ready, on_stop=on_stop)
 
 
 def _key(variable: str | None) -> str | None:
-    """The key that clients must show; a `ConfigError` where it was promised and is not there."""
+    """Return the key that clients must send; raise `ConfigError` if it is not usable."""
     if variable is None:
         return None
     key = os.environ.get(variable, "")
     if not key.strip() or not key.isascii() or not key.isprintable():
         raise ConfigError(
-            f"there is no usable key in the variable {clean(variable, 60)}",
-            remedy="a key is printable ASCII, such as `openssl rand -hex 32` makes",
+            f"the variable {clean(variable, 60)} has no usable key",
+            remedy="a key is printable ASCII, such as the output of `openssl rand -hex 32`",
         )
     return key.strip()
 
 
-def _tell_defect(error: Exception) -> None:
+def _print_internal_error(error: Exception) -> None:
     if os.environ.get("VOICECLI_TRACEBACK"):
         import traceback  # noqa: PLC0415
 

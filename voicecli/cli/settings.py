@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from voicecli.config.file import AUTO
 from voicecli.errors import SaveError
@@ -12,11 +12,17 @@ from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
+
+
+class PlaybackSettings(NamedTuple):
+    """The settings of one run: of its sound output and of its session."""
+
+    output: OutputSettings
+    session: SessionSettings
 
 
 def playback_settings(
@@ -31,34 +37,31 @@ def playback_settings(
     preroll_ms: float | None,
     timeout_s: float | None,
     retries: int | None,
-    recall: Callable[[], Sequence[float]] | None = None,
-) -> SessionSettings:
-    """A session's settings: each flag, or what the file says, or the default in `Config`.
-
-    ``recall`` tells what past runs of the same kind needed.
-    """
+) -> PlaybackSettings:
+    """Choose each setting: the flag, else the configuration file, else the default."""
     wanted = device if device is not None else config.device
     named = None if wanted is None else str(wanted)
     output: Literal["device", "null", "discard"] = "null" if named == NULL_DEVICE else "device"
     if no_play:
         output = "discard"
     patience_s = _either(timeout_s, config.timeout_s)
-    return SessionSettings(
-        speaker=OutputSettings(
+    return PlaybackSettings(
+        OutputSettings(
             policy=buffer_policy(config.buffer_ms if buffer_ms is None else buffer_ms),
             output=output,
             device=named,
             preroll_s=_either(preroll_ms, config.preroll_ms) / 1e3,
-            recall=recall,
+            optional=keeps_audio,
         ),
-        limits=FetchLimits(
-            first_byte_s=patience_s,
-            stall_s=patience_s,
-            retries=config.retries if retries is None else retries,
+        SessionSettings(
+            limits=FetchLimits(
+                first_byte_s=patience_s,
+                stall_s=patience_s,
+                retries=config.retries if retries is None else retries,
+            ),
+            volume=_either(volume, config.volume),
+            expected_format=expected_format,
         ),
-        volume=_either(volume, config.volume),
-        without_device=keeps_audio,
-        expected_format=expected_format,
     )
 
 

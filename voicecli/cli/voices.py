@@ -1,4 +1,4 @@
-"""``voicecli voices``: whose voice can be heard."""
+"""``voicecli voices``: list the voices of an endpoint."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.output import print_json, print_message
-from voicecli.cli.table import columns
+from voicecli.cli.output import print_json, print_message, print_table
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
 
@@ -17,11 +16,8 @@ if TYPE_CHECKING:
     from voicecli.sources.voices import VoiceInfo
 
 EXAMPLES = """Examples:
-
   voicecli voices
-
   voicecli voices --base-url http://localhost:8880/v1
-
   voicecli voices --base-url builtin --json
 """
 
@@ -29,16 +25,14 @@ EXAMPLES = """Examples:
 def voices(
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
-    timeout: Annotated[
-        float,
-        typer.Option(metavar="S", min=0.001, max=3600, help="Longest wait for the server."),
-    ] = 10.0,
+    timeout: options.Timeout = 10.0,
     json_: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """List the voices of an endpoint; the one that `say` takes unless told otherwise is marked.
+    """List the voices of an endpoint; `*` marks the one that `say` uses by default.
 
-    The endpoint is found as for `voicecli say`. Servers are asked for
-    /audio/voices; api.openai.com has no such list, so its documented voices are named.
+    The endpoint is selected as for `voicecli say`. Servers are asked for
+    /audio/voices. api.openai.com has no such list, so its documented voices are
+    listed.
     """
     config = find_config(os.environ)
     choice = EndpointChoice(base_url=base_url, profile=profile)
@@ -51,7 +45,7 @@ def voices(
     if json_:
         print_json([voice.to_json() | {"default": voice.id == endpoint.voice} for voice in found])
     else:
-        print(columns([_row(voice, endpoint.voice) for voice in found]))
+        print_table([_row(voice, endpoint.voice) for voice in found])
 
 
 def _voices(endpoint: Endpoint, timeout_s: float) -> list[VoiceInfo]:

@@ -1,1 +1,1 @@
-"""Settings: the configuration file, its values, and the endpoint they choose."""
+"""Settings: the configuration file, its values and the endpoint they select."""

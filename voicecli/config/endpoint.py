@@ -1,22 +1,22 @@
-"""Which server is spoken to, with which key, model and voice, and why.
+"""Select the server, its key, model and voice, and record why.
 
-The first of these that says something decides:
+The first of these that is set decides:
 
-=====================  ==================================================
-``--base-url``         ``builtin`` forces the built-in voice
+=====================  ================================================
+``--base-url``         ``builtin`` selects the built-in voice
 ``--profile``          a profile of the configuration file
 ``VOICECLI_BASE_URL``  ours, so that it can differ from other programs'
 ``default_profile``    of the configuration file
 ``OPENAI_BASE_URL``    the SDK's own variable
-``OPENAI_API_KEY``     means api.openai.com
-nothing                the built-in voice
-=====================  ==================================================
+``OPENAI_API_KEY``     selects api.openai.com
+(none)                 the built-in voice
+=====================  ================================================
 
-A key is sent only where it belongs. ``OPENAI_API_KEY`` goes to api.openai.com,
-over https and to that exact host, or to the ``OPENAI_BASE_URL`` set with it.
-Every other endpoint gets the variable that its profile names, or else
-``VOICECLI_API_KEY``, or else a word that is no key: the SDK refuses to start
-without one, and servers that want none ignore it.
+A key is sent only to the server it belongs to. ``OPENAI_API_KEY`` goes to
+api.openai.com, over https and to exactly that host, or to the ``OPENAI_BASE_URL``
+set with it. Every other endpoint gets the variable that its profile names, else
+``VOICECLI_API_KEY``, else a placeholder: the SDK requires a key, and servers that
+need none ignore it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from voicecli.config.file import Config, Profile, nearest, nothing
+from voicecli.config.file import Config, Profile, suggest
 from voicecli.config.urls import OPENAI_HOST, OPENAI_URL, check_url, is_loopback, is_openai
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BUILTIN = "builtin"
-"""What stands for the built-in voice where a base URL is wanted."""
+"""Stands for the built-in voice in place of a base URL."""
 
 KEYLESS = "voicecli"
-"""Sent as the key where there is none."""
+"""The placeholder sent if there is no key."""
 
-_BUILTIN_MODEL, _BUILTIN_VOICE = "hibari", "heart"
-_OPENAI_MODEL, _OPENAI_VOICE = "gpt-4o-mini-tts", "alloy"
-_OTHER_MODEL, _OTHER_VOICE = "tts-1", "alloy"  # the pair that compatible servers alias most
+_BUILTIN_DEFAULTS = {"model": "hibari", "voice": "heart"}
+_OPENAI_DEFAULTS = {"model": "gpt-4o-mini-tts", "voice": "alloy"}
+_OTHER_DEFAULTS = {"model": "tts-1", "voice": "alloy"}  # what most compatible servers alias
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointChoice:
-    """What the command line said; None (or an empty mapping) where it said nothing."""
+    """What the command line asked for; None (or an empty mapping) if it did not say."""
 
     base_url: str | None = None
     profile: str | None = None
@@ -55,17 +55,19 @@ class EndpointChoice:
     response_format: str | None = None
     speed: float | None = None
     instructions: str | None = None
-    extra_body: Mapping[str, object] = field(default_factory=nothing)
+    extra_body: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a request goes and what it says by default.
+    """Where a request goes, and its parameters.
 
-    ``base_url`` has no trailing slash; None means the built-in voice, whose
-    ``api_key`` is None too. ``key_variable`` names the variable that the key
-    came from, None for `KEYLESS`. ``reason`` is one clause for ``-v``.
-    ``origins`` says for ``model``, ``voice`` and the like where each came from.
+    Attributes:
+        base_url: without a trailing slash; None is the built-in voice.
+        api_key: None for the built-in voice, `KEYLESS` if there is no key.
+        key_variable: the variable that holds the key, None for `KEYLESS`.
+        reason: why this endpoint was selected, one clause for ``-v``.
+        origins: where ``model``, ``voice`` and so on came from.
     """
 
     base_url: str | None
@@ -78,13 +80,13 @@ class Endpoint:
     response_format: str | None = None
     speed: float | None = None
     instructions: str | None = None
-    extra_body: Mapping[str, object] = field(default_factory=nothing)
+    extra_body: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    origins: Mapping[str, str] = field(default_factory=nothing, repr=False)
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_builtin(self) -> bool:
-        """Whether the voice is the one in the package."""
+        """Whether this is the built-in voice."""
         return self.base_url is None
 
     @property
@@ -94,105 +96,85 @@ class Endpoint:
 
     @property
     def label(self) -> str:
-        """The URL for people and records, without credentials and query, or ``"builtin"``."""
+        """The URL to show and record, without credentials and query, or ``"builtin"``."""
         if self.base_url is None:
             return BUILTIN
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-class _Place(NamedTuple):
-    """A base URL as written, why it is the one, and the profile that goes with it."""
+class _Candidate(NamedTuple):
+    """A base URL as written, why it would be used, and the profile that applies to it."""
 
-    url: str
+    url: str | None
     reason: str
-    said_by: str
+    setting: str
     profile: Profile | None
 
 
 def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Endpoint:
-    """Decide the endpoint; see the module for the order and the rules for keys.
+    """Select the endpoint; the module docstring has the order and the rules for keys.
 
     Raises:
-        ConfigError: a URL is malformed, a profile unknown, or a key is missing
-            where there must be one, or is asked to go where it must not.
+        ConfigError: a URL is malformed, a profile is unknown, or a key is missing or
+            would go to a server that it does not belong to.
     """
-    place = _place(choice, env, config)
-    profile = place.profile
-    base_url = None
-    key: str | None = None
-    key_variable: str | None = None
-    warnings: tuple[str, ...] = ()
-    if place.url != BUILTIN:
-        base_url = check_url(place.url, place.said_by)
-        key, key_variable, warnings = _key(base_url, place, env)
-    openai = base_url is not None and is_openai(base_url)
-    if base_url is None:
-        model, voice = _BUILTIN_MODEL, _BUILTIN_VOICE
-    else:
-        model, voice = (_OPENAI_MODEL, _OPENAI_VOICE) if openai else (_OTHER_MODEL, _OTHER_VOICE)
-    values: dict[str, object] = {"model": model, "voice": voice}
+    chosen = _select(choice, env, config)
+    profile = chosen.profile
+    base_url = key = key_variable = None
+    warnings: list[str] = []
+    defaults = _BUILTIN_DEFAULTS
+    if chosen.url is not None and chosen.url != BUILTIN:
+        base_url = check_url(chosen.url, chosen.setting)
+        key, key_variable, warnings = _key(base_url, chosen, env)
+        defaults = _OPENAI_DEFAULTS if is_openai(base_url) else _OTHER_DEFAULTS
+    values: dict[str, object] = dict(defaults)
     origins = dict.fromkeys(values, "default")
-    for source, said_by in (
-        (profile, f"profile {profile.name}" if profile else ""),
-        (choice, "flag"),
-    ):
+    layers = ((profile, f"profile {profile.name}" if profile else ""), (choice, "flag"))
+    for layer, origin in layers:
         for name in ("model", "voice", "response_format", "speed", "instructions"):
-            if (value := getattr(source, name, None)) is not None:
-                values[name], origins[name] = value, said_by
-    extra = {**(profile.extra_body if profile else {}), **choice.extra_body}
+            if (value := getattr(layer, name, None)) is not None:
+                values[name], origins[name] = value, origin
     return Endpoint(
         base_url=base_url,
         api_key=key,
         key_variable=key_variable,
-        reason=place.reason,
+        reason=chosen.reason,
         profile=profile.name if profile else None,
-        extra_body=extra,
-        warnings=warnings,
+        extra_body={**(profile.extra_body if profile else {}), **choice.extra_body},
+        warnings=tuple(warnings),
         origins=origins,
-        **values,  # type: ignore[arg-type]  # checked where each was read
+        **values,  # type: ignore[arg-type]  # each was checked when it was read
     )
 
 
-def _place(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> _Place:
-    """The first in the order that names a base URL."""
+def _select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> _Candidate:
+    """Return the first candidate that has a base URL."""
     named = _profile(choice.profile, config)
     default = _profile(config.default_profile, config)
-    # A profile without a URL lends its settings to any endpoint; one with a URL only to its own,
-    # unless it was asked for by name.
-    lent = named or (default if default and default.base_url is None else None)
-    order = (
-        (choice.base_url, "--base-url was given", "--base-url", lent),
-        _of_profile(named, "--profile {} was given"),
-        (
-            env.get("VOICECLI_BASE_URL") or None,
-            "VOICECLI_BASE_URL is set",
-            "VOICECLI_BASE_URL",
-            lent,
-        ),
-        _of_profile(None if named else default, "default_profile is {}"),
-        (env.get("OPENAI_BASE_URL") or None, "OPENAI_BASE_URL is set", "OPENAI_BASE_URL", lent),
-        (
-            OPENAI_URL if env.get("OPENAI_API_KEY", "").strip() else None,
-            "OPENAI_API_KEY is set",
-            "OPENAI_API_KEY",
-            lent,
-        ),
+    # A profile with a URL applies to its own URL only, unless it was requested by name.
+    applied = named or (default if default and default.base_url is None else None)
+
+    def variable(name: str) -> _Candidate:
+        return _Candidate(env.get(name) or None, f"{name} is set", name, applied)
+
+    def of_profile(profile: Profile | None, reason: str) -> _Candidate:
+        if profile is None:
+            return _Candidate(None, "", "", None)
+        reason = reason.format(profile.name)
+        return _Candidate(profile.base_url, reason, f"base_url of profile {profile.name}", profile)
+
+    openai_url = OPENAI_URL if env.get("OPENAI_API_KEY", "").strip() else None
+    candidates = (
+        _Candidate(choice.base_url, "--base-url was given", "--base-url", applied),
+        of_profile(named, "--profile {} was given"),
+        variable("VOICECLI_BASE_URL"),
+        of_profile(None if named else default, "default_profile is {}"),
+        variable("OPENAI_BASE_URL"),
+        variable("OPENAI_API_KEY")._replace(url=openai_url),
     )
-    for url, reason, said_by, profile in order:
-        if url is not None:
-            return _Place(url, reason, said_by, profile)
-    return _Place(BUILTIN, "no endpoint is set", "", lent)
-
-
-def _of_profile(
-    profile: Profile | None, reason: str
-) -> tuple[str | None, str, str, Profile | None]:
-    """A profile's place in the order, empty where it has no URL."""
-    if profile is None:
-        return None, "", "", None
-    said_by = f"base_url of profile {profile.name}"
-    return profile.base_url, reason.format(profile.name), said_by, profile
+    builtin = _Candidate(BUILTIN, "no endpoint is set", "", applied)
+    return next((one for one in candidates if one.url is not None), builtin)
 
 
 def _profile(name: str | None, config: Config) -> Profile | None:
@@ -201,59 +183,57 @@ def _profile(name: str | None, config: Config) -> Profile | None:
     if name not in config.profiles:
         raise ConfigError(
             f'no profile "{clean(name, 60)}" in {config.path}',
-            remedy=nearest(name, sorted(config.profiles)),
+            remedy=suggest(name, sorted(config.profiles)),
         )
     return config.profiles[name]
 
 
 def _key(
-    base_url: str, place: _Place, env: Mapping[str, str]
-) -> tuple[str, str | None, tuple[str, ...]]:
-    """What to send as the key, the variable it came from, and what to warn about."""
-    parts = urlsplit(base_url)
-    openai = is_openai(base_url)
-    warnings: list[str] = []
-    variables = _key_variables(base_url, place, env)
-    key = None
+    base_url: str, chosen: _Candidate, env: Mapping[str, str]
+) -> tuple[str, str | None, list[str]]:
+    """Return the key to send, the variable it came from, and any warnings."""
+    variables = _key_variables(base_url, chosen, env)
     for variable in variables:
         if key := _read_key(variable, env):
-            break
-    profile = place.profile
-    if key is None:
-        if openai:
-            raise ConfigError(
-                f"{OPENAI_HOST} wants a key, and {variables[0]} is not set",
-                remedy=f"export {variables[0]}=..., or --base-url {BUILTIN} for the built-in voice",
-            )
-        if profile and profile.base_url == place.url and profile.api_key_env:
-            warnings.append(f"profile {profile.name} names {profile.api_key_env}, which is not set")
-        return KEYLESS, None, tuple(warnings)
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        warnings.append(f"{variable} goes to {parts.hostname} over plain http, readable on the way")
-    return key, variable, tuple(warnings)
+            parts = urlsplit(base_url)
+            if parts.scheme == "https" or is_loopback(parts.hostname or ""):
+                return key, variable, []
+            warning = f"{variable} is sent to {parts.hostname} unencrypted, over plain http"
+            return key, variable, [warning]
+    if is_openai(base_url):
+        raise ConfigError(
+            f"{OPENAI_HOST} requires a key, and {variables[0]} is not set",
+            remedy=f"export {variables[0]}=..., or use --base-url {BUILTIN}",
+        )
+    profile = chosen.profile
+    if profile and profile.base_url == chosen.url and profile.api_key_env:
+        warning = f"profile {profile.name} names {profile.api_key_env}, which is not set"
+        return KEYLESS, None, [warning]
+    return KEYLESS, None, []
 
 
-def _key_variables(base_url: str, place: _Place, env: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables that may hold the key for this URL, the first that is set counts."""
-    profile = place.profile
+def _key_variables(base_url: str, chosen: _Candidate, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the variables that may hold the key for this URL, in order of preference."""
+    profile = chosen.profile
     trusted = is_openai(base_url) or base_url == env.get("OPENAI_BASE_URL", "").rstrip("/")
-    if profile and profile.api_key_env and profile.base_url == place.url:
+    if profile and profile.api_key_env and profile.base_url == chosen.url:
         if profile.api_key_env == "OPENAI_API_KEY" and not trusted:
             raise ConfigError(
                 f"profile {profile.name} names OPENAI_API_KEY for a server that is not OpenAI's",
-                remedy="put that server's key in a variable of its own and name it in api_key_env",
+                remedy="put the server's key in a variable of its own, and name that",
             )
         return (profile.api_key_env,)
-    if place.said_by in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
+    if chosen.setting in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
         return ("OPENAI_API_KEY",)
     return ("OPENAI_API_KEY", "VOICECLI_API_KEY") if trusted else ("VOICECLI_API_KEY",)
 
 
 def _read_key(variable: str, env: Mapping[str, str]) -> str | None:
-    """A key without the white space that pasting leaves around it; None for an empty one."""
+    """Read a key, without the white space that pasting adds; None if it is empty."""
     key = env.get(variable, "").strip()
     if not key.isascii() or not key.isprintable():
         raise ConfigError(
-            f"{variable} holds characters that no key has", remedy="copy the key into it again"
+            f"{variable} contains characters that cannot be part of a key",
+            remedy="copy the key again",
         )
     return key or None

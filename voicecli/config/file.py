@@ -1,9 +1,9 @@
-"""What the configuration file may say, and where it is.
+"""Read the configuration file.
 
-One TOML file, looked for in ``$VOICECLI_CONFIG`` or else in the platform's place
-for configuration. It is never required. A key that is misspelt, or has the wrong
-type, is an error that names the key, the file and what was probably meant: a
-setting that is silently ignored costs more than one that is refused.
+One TOML file at ``$VOICECLI_CONFIG``, or else in the platform's configuration
+folder. It is optional. A misspelt key or a value of the wrong type is an error
+that names the key, the file and the likely correction, because a setting that is
+silently ignored costs more than one that is rejected.
 
 ::
 
@@ -16,16 +16,14 @@ setting that is silently ignored costs more than one that is refused.
     voice = "af_bella"
     extra = { stream = true }
 
-Which endpoint, key, model and voice follow from it is decided in `voicecli.config.endpoint`.
-tomllib and platformdirs are imported when a file is looked for, so that
-importing this module costs next to nothing.
+`voicecli.config.endpoint` decides which endpoint, key, model and voice follow from
+it. tomllib and platformdirs are imported on use, so importing this module is cheap.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from voicecli.config import values
@@ -36,26 +34,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONFIG_VARIABLE = "VOICECLI_CONFIG"
-"""Environment variable that names the configuration file; empty counts as unset."""
-
 
 AUTO: Literal["auto"] = "auto"
-"""What stands for a buffer that suits the arrivals, where a number of ms may stand."""
-
-
-def nothing() -> Mapping[str, Any]:
-    """An empty mapping that cannot be written to; dataclasses take no mapping as a default."""
-    return MappingProxyType({})
+"""The value of ``buffer_ms`` that adapts the buffer to how the audio arrives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One ``[profiles.<name>]`` table: an endpoint, or settings for whichever is used.
+    """One ``[profiles.<name>]`` table.
 
-    ``base_url`` is as written, ``"builtin"`` for the built-in voice; without it
-    the profile lends its other settings to the endpoint found elsewhere.
-    ``extra_body`` (key ``extra``) holds fields for the request's body, as they
-    are. ``api_key_env`` names the environment variable that holds the key.
+    ``base_url`` is as written, ``"builtin"`` for the built-in voice. A profile
+    without it applies its other settings to whichever endpoint is selected.
+    ``extra_body`` (key ``extra``) holds extra fields for the request body.
+    ``api_key_env`` names the environment variable with the key.
     """
 
     name: str
@@ -66,22 +57,22 @@ class Profile:
     response_format: str | None = None
     speed: float | None = None
     instructions: str | None = None
-    extra_body: Mapping[str, object] = field(default_factory=nothing)
+    extra_body: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The file's settings, defaults filled in.
+    """The file's settings, with defaults filled in.
 
-    ``path`` is the file that was looked for, None where none was; ``in_file``
-    holds the keys that it set, as they are spelt there (``volume``,
-    ``profiles.kokoro``). ``volume`` is a linear factor, 1.0 leaves the samples
-    as they are. ``timeout_s`` bounds the wait for the first byte and each stall
-    after it, ``connect_timeout_s`` the connection. ``device`` is an index, part
-    of a name, or None for the system's default. ``sample_rate_hz`` is the rate
-    of headerless PCM whose server does not say it. ``recordings`` is the folder
-    of ``--debug-audio``, None for the platform's. ``buffer_ms`` is `AUTO` where the
-    arrivals decide, those of past runs included.
+    Attributes:
+        path: the file that was looked for, None for plain defaults.
+        in_file: keys set in the file, spelt as there (``volume``, ``profiles.kokoro``).
+        device: index or part of a name; None is the system's default.
+        volume: linear factor.
+        buffer_ms: `AUTO` adapts to how the audio arrives, in earlier runs too.
+        sample_rate_hz: rate of headerless PCM if the server does not report it.
+        timeout_s: longest wait for the first byte, and longest stall after it.
+        recordings: folder of ``--debug-audio``; None is the platform's data folder.
     """
 
     path: Path | None = None
@@ -96,23 +87,23 @@ class Config:
     connect_timeout_s: float = 5.0
     retries: int = 2
     recordings: Path | None = None
-    profiles: Mapping[str, Profile] = field(default_factory=nothing)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
 
 
 def config_path(env: Mapping[str, str]) -> Path:
-    """Where the file is or would be: ``$VOICECLI_CONFIG``, else the platform's place."""
+    """Locate the file, whether it exists or not."""
     if named := env.get(CONFIG_VARIABLE):
         return Path(named).expanduser()
-    import platformdirs  # noqa: PLC0415  not needed where the variable is set
+    import platformdirs  # noqa: PLC0415  not needed if the variable is set
 
     return platformdirs.user_config_path("voicecli", appauthor=False) / "config.toml"
 
 
 def find_config(env: Mapping[str, str]) -> Config:
-    """The configuration that ``env`` leads to; plain defaults where there is no file.
+    """Load the configuration file, or return the defaults if there is none.
 
     Raises:
-        ConfigError: as `load_config`, or ``$VOICECLI_CONFIG`` names a file that is not there.
+        ConfigError: as `load_config`, or ``$VOICECLI_CONFIG`` names a missing file.
     """
     path = config_path(env)
     if env.get(CONFIG_VARIABLE) and not path.exists():
@@ -124,10 +115,10 @@ def find_config(env: Mapping[str, str]) -> Config:
 
 
 def load_config(path: Path) -> Config:
-    """Read one configuration file; plain defaults where it does not exist.
+    """Read one configuration file, or return the defaults if it does not exist.
 
     Raises:
-        ConfigError: the file cannot be read, is not TOML, or holds an unknown
+        ConfigError: the file cannot be read, is not TOML, or contains an unknown
             key or a value of the wrong type or range.
     """
     try:
@@ -142,11 +133,11 @@ def load_config(path: Path) -> Config:
         table = tomllib.loads(content.decode("utf-8-sig"))
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are both ValueErrors
         raise ConfigError(f"{path} is not valid TOML: {clean(str(error))}") from error
-    return _config(table, path)
+    return _parse(table, path)
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """A clause for error messages: the likeliest of ``known``, or all of them."""
+def suggest(word: str, known: list[str]) -> str:
+    """Suggest the most similar of ``known`` for an error message, or list them all."""
     import difflib  # noqa: PLC0415  only for a message
 
     close = difflib.get_close_matches(word, known, n=1)
@@ -155,25 +146,22 @@ def nearest(word: str, known: list[str]) -> str:
     return f"known: {', '.join(known)}" if known else "none is defined"
 
 
-# -- the keys ------------------------------------------------------------------
-
-
 _TOP_LEVEL: Mapping[str, tuple[str, values.Check[Any]]] = {
     "default_profile": ("default_profile", values.text),
     "device": ("device", values.device),
     "volume": ("volume", values.number(0, 4)),
-    "buffer_ms": ("buffer_ms", values.word_or(AUTO, values.number(0, 60_000))),
+    "buffer_ms": ("buffer_ms", values.keyword_or(AUTO, values.number(0, 60_000))),
     "preroll_ms": ("preroll_ms", values.number(0, 10_000)),
-    "sample_rate": ("sample_rate_hz", values.whole(4_000, 384_000)),
+    "sample_rate": ("sample_rate_hz", values.integer(4_000, 384_000)),
     "timeout_s": ("timeout_s", values.number(0.001, 86_400)),
     "connect_timeout_s": ("connect_timeout_s", values.number(0.001, 3_600)),
-    "retries": ("retries", values.whole(0, 100)),
+    "retries": ("retries", values.integer(0, 100)),
     "recordings": ("recordings", values.folder),
 }
-"""Key in the file → field of `Config`, and the check that turns the one into the other."""
+"""Key in the file → field of `Config` and its check."""
 
 FILE_KEYS: Mapping[str, str] = {key: name for key, (name, _) in _TOP_LEVEL.items()}
-"""Key at the file's top level → field of `Config`."""
+"""Key at the top level of the file → field of `Config`."""
 
 _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "base_url": ("base_url", values.text),
@@ -183,40 +171,37 @@ _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "format": ("response_format", values.text),
     "speed": ("speed", values.number(0.25, 4)),
     "instructions": ("instructions", values.text),
-    "extra": ("extra_body", values.body),
+    "extra": ("extra_body", values.json_table),
 }
-"""Key in a profile's table → field of `Profile`, and its check."""
+"""Key in a profile's table → field of `Profile` and its check."""
 
 
-def _config(table: dict[str, Any], path: Path) -> Config:
-    """The whole file, checked."""
+def _parse(table: dict[str, Any], path: Path) -> Config:
     tables = table.pop("profiles", {})
     if not isinstance(tables, dict):
         raise ConfigError(f'"profiles" in {path} must be tables: [profiles.<name>]')
-    fields = _fields(table, _TOP_LEVEL, "", path, also=["profiles"])
-    profiles = {}
-    for name, settings in tables.items():
-        if not isinstance(settings, dict):
-            raise ConfigError(f'"profiles.{clean(name)}" in {path} must be a table')
-        profile = Profile(name, **_fields(settings, _PROFILE, f"profiles.{name}.", path))
-        if profile.api_key_env and not profile.base_url:
-            raise ConfigError(
-                f'profile "{clean(name)}" in {path} has "api_key_env" and no "base_url"',
-                remedy="a key belongs to one server: name it with base_url",
-            )
-        profiles[name] = profile
-    chosen = fields.get("default_profile")
-    if chosen is not None and chosen not in profiles:
+    fields = _fields(table, _TOP_LEVEL, "", path)
+    profiles = {name: _parse_profile(name, settings, path) for name, settings in tables.items()}
+    default = fields.get("default_profile")
+    if default is not None and default not in profiles:
         raise ConfigError(
-            f'"default_profile" in {path} names "{clean(chosen)}", which it does not define',
-            remedy=nearest(chosen, sorted(profiles)),
+            f'"default_profile" in {path} names "{clean(default)}", which it does not define',
+            remedy=suggest(default, sorted(profiles)),
         )
-    return Config(
-        path=path,
-        in_file=frozenset(table) | {f"profiles.{name}" for name in profiles},
-        profiles=MappingProxyType(profiles),
-        **fields,
-    )
+    in_file = frozenset(table) | {f"profiles.{name}" for name in profiles}
+    return Config(path=path, in_file=in_file, profiles=profiles, **fields)
+
+
+def _parse_profile(name: str, settings: object, path: Path) -> Profile:
+    if not isinstance(settings, dict):
+        raise ConfigError(f'"profiles.{clean(name)}" in {path} must be a table')
+    profile = Profile(name, **_fields(settings, _PROFILE, f"profiles.{name}.", path))
+    if profile.api_key_env and not profile.base_url:
+        raise ConfigError(
+            f'profile "{clean(name)}" in {path} has "api_key_env" but no "base_url"',
+            remedy="a key belongs to one server: set base_url as well",
+        )
+    return profile
 
 
 def _fields(
@@ -224,16 +209,14 @@ def _fields(
     known: Mapping[str, tuple[str, values.Check[Any]]],
     prefix: str,
     path: Path,
-    also: list[str] | None = None,
 ) -> dict[str, Any]:
-    """The keys of one table as keyword arguments of its dataclass."""
+    """Convert one table to keyword arguments of its dataclass."""
     fields = {}
     for key, value in table.items():
         shown = clean(prefix + key)
         if key not in known:
-            raise ConfigError(
-                f'unknown key "{shown}" in {path}', remedy=nearest(key, [*known, *(also or [])])
-            )
+            keys = [*known] if prefix else [*known, "profiles"]
+            raise ConfigError(f'unknown key "{shown}" in {path}', remedy=suggest(key, keys))
         name, check = known[key]
         try:
             fields[name] = check(value)

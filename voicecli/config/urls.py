@@ -1,4 +1,4 @@
-"""Base URLs: which are taken, and what their spelling says about whom a key may go to."""
+"""Validate base URLs, and classify hosts to decide which key they may receive."""
 
 from __future__ import annotations
 
@@ -11,47 +11,52 @@ OPENAI_HOST = "api.openai.com"
 OPENAI_URL = f"https://{OPENAI_HOST}/v1"
 
 
-def check_url(url: str, said_by: str) -> str:
-    """A base URL without its trailing slash, or a `ConfigError` that shows the corrected form.
+def check_url(url: str, setting: str) -> str:
+    """Normalise a base URL that came from the flag or variable ``setting``.
 
-    What copying brings along goes: white space around it, and the path of speech behind it.
-    ``localhost:8880/v1``, without a scheme, is taken as http for loopback hosts
-    only: elsewhere the choice between http and https is not ours to guess.
-    Nothing past the host is repeated in an error, as it may hold a secret.
+    Surrounding white space, a trailing slash and a trailing ``/audio/speech`` are
+    removed. A URL without a scheme becomes http on loopback hosts only; for other
+    hosts the user must choose between http and https.
+
+    Raises:
+        ConfigError: the URL is malformed or not allowed. Nothing after the host is
+            repeated in the message, since it may contain a secret.
     """
     url = url.strip()
     shown = _showable(url)
     if not url or not url.isascii() or not url.isprintable() or any(c in url for c in ' \\"<>'):
-        raise ConfigError(f"{said_by} is no URL: {shown!r}", remedy="e.g. http://localhost:8880/v1")
-    if "://" not in url:
-        parts = _split("http://" + url.lstrip("/"), said_by, shown)
+        raise ConfigError(
+            f"{setting} is not a URL: {shown!r}", remedy="example: http://localhost:8880/v1"
+        )
+    if "://" in url:
+        parts = _split(url, setting, shown)
+    else:
+        parts = _split("http://" + url.lstrip("/"), setting, shown)
         if not is_loopback(parts.hostname or ""):
             raise ConfigError(
-                f"{said_by} has no scheme: {shown!r}", remedy=f"write https://{shown.lstrip('/')}"
+                f"{setting} has no scheme: {shown!r}", remedy=f"use https://{shown.lstrip('/')}"
             )
-    else:
-        parts = _split(url, said_by, shown)
     if parts.scheme not in ("http", "https"):
         raise ConfigError(
-            f"{said_by} must begin with http:// or https://, not {clean(parts.scheme, 20)}://"
+            f"{setting} must begin with http:// or https://, not {clean(parts.scheme, 20)}://"
         )
     if "@" in parts.netloc:
         raise ConfigError(
-            f"{said_by} has credentials in it, for {shown!r}",
-            remedy="leave them out, and put the key in VOICECLI_API_KEY",
+            f"{setting} contains credentials for {shown!r}",
+            remedy="remove them, and put the key in VOICECLI_API_KEY",
         )
     if not parts.hostname:
-        raise ConfigError(f"{said_by} names no host: {shown!r}")
+        raise ConfigError(f"{setting} has no host: {shown!r}")
     if parts.query or parts.fragment:
-        raise ConfigError(f"{said_by} must end with its path, without ? and #: {shown!r}")
+        raise ConfigError(f"{setting} must not contain a query or fragment: {shown!r}")
     if parts.scheme == "http" and parts.hostname == OPENAI_HOST:
-        raise ConfigError(f"{OPENAI_HOST} is reached over https only", remedy=f"use {OPENAI_URL}")
+        raise ConfigError(f"{OPENAI_HOST} requires https", remedy=f"use {OPENAI_URL}")
     path = parts.path.rstrip("/").removesuffix("/audio/speech")
     return f"{parts.scheme}://{parts.netloc}{path}".rstrip("/")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine, as far as its spelling tells."""
+    """Whether a host name or address means this machine, judged without a lookup."""
     import ipaddress  # noqa: PLC0415  urllib.parse has it loaded on some versions only
 
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3
@@ -63,25 +68,24 @@ def is_loopback(host: str) -> bool:
 
 
 def is_openai(url: str) -> bool:
-    """Whether a URL is OpenAI's own: https, that exact host, no port of one's own."""
+    """Whether a URL is OpenAI's own: https, exactly that host, the default port."""
     parts = urlsplit(url)
     return parts.scheme == "https" and parts.hostname == OPENAI_HOST and parts.port in (None, 443)
 
 
 def _showable(url: str) -> str:
-    """The part of a URL, well-formed or not, that cannot hold a secret."""
+    """Return the part of a URL, well-formed or not, that cannot hold a secret."""
     before_query = url.partition("?")[0].partition("#")[0]
     if "@" not in url:
         return clean(before_query, 80)
-    # A password may itself hold ? or #, so only what follows the last @ is safe.
+    # A password may itself contain ? or #, so only what follows the last @ is safe.
     return clean(before_query.rpartition("@")[2], 80) if "@" in before_query else "..."
 
 
-def _split(url: str, said_by: str, shown: str) -> SplitResult:
-    """``urlsplit``, with its two kinds of refusal mapped."""
+def _split(url: str, setting: str, shown: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # parsed on demand: raises for 8880x and 99999
-    except ValueError:  # not chained, not quoted: it repeats what may be a password
-        raise ConfigError(f"{said_by} is no URL: {shown!r}") from None
+        _ = parts.port  # parsed on access: raises for 8880x and 99999
+    except ValueError:  # neither chained nor quoted: its text may repeat a password
+        raise ConfigError(f"{setting} is not a URL: {shown!r}") from None
     return parts

@@ -4,12 +4,12 @@ A file of JSON lines in the platform's cache folder, one line a run::
 
     {"endpoint": "http://localhost:8880/v1", "model": "kokoro", "format": "opus", "needed_ms": 41.5}
 
-No text, no voice, no key, no time of day. A run appends its line in one write
-(``O_APPEND``), so that any number of processes may do so at once. Who finds the
-file too long writes the newest part of it anew and puts that in its place in
-one step; a line that another process appended just then is lost, and one run of
-many is no loss. Lines that make no sense are passed over, and gone with the next
-rewriting. Nothing here raises: a cache that cannot be used is no cache.
+It holds no text, no voice, no key and no time of day. A run appends its line in
+one write (``O_APPEND``), so any number of processes may append at once. A process
+that finds the file too long writes its newest part to a new file, which replaces
+the old one in one step. A line appended by another process at that moment is
+lost, which does not matter. Lines that make no sense are skipped, and dropped by
+the next rewrite. Nothing here raises: a cache that cannot be used is ignored.
 """
 
 from __future__ import annotations
@@ -27,34 +27,58 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_BYTES = 64 * 1024
-"""Length of the file from which on it is rewritten; some 500 runs."""
+"""Length at which the file is rewritten: about 500 runs."""
 
 MOST_RUNS = 32
-"""Runs of one kind that are kept; older ones hardly weigh any more."""
+"""Runs kept per key; older ones hardly count."""
 
 MOST_NAME = 300
-"""Longest name of an endpoint, a model or a format that is kept."""
+"""Names of endpoints, models and formats are cut to this many characters."""
 
 _log = logging.getLogger(__name__)
 
 
-class Kind(NamedTuple):
-    """Runs that have something to say about one another. ``endpoint`` is its label."""
+class HistoryKey(NamedTuple):
+    """Identifies runs that can learn from one another. ``endpoint`` is its label."""
 
     endpoint: str
     model: str
     format: str
 
 
+class History:
+    """The past runs of one endpoint, model and format; ``file`` None is the platform's.
+
+    The file is read once, by the first `recent`. One thread at a time.
+    """
+
+    def __init__(self, key: HistoryKey, file: HistoryFile | None = None) -> None:
+        self._key = key
+        self._file = file or HistoryFile()
+        self._recent: tuple[float, ...] | None = None
+
+    def recent(self) -> tuple[float, ...]:
+        """Return the ``needed_prebuffer`` of past runs, in seconds, newest last."""
+        if self._recent is None:
+            self._recent = self._file.runs(self._key)
+        return self._recent
+
+    def add(self, needed_s: float) -> None:
+        """Remember a run."""
+        self._file.add(self._key, needed_s)
+        if self._recent is not None:
+            self._recent = (*self._recent, needed_s)[-MOST_RUNS:]
+
+
 def history_path() -> Path:
-    """Where the file is, or would be."""
+    """Return the path of the platform's file, whether it exists or not."""
     import platformdirs  # noqa: PLC0415  while the server thinks, not before the request
 
     return platformdirs.user_cache_path("voicecli", appauthor=False) / "arrivals.jsonl"
 
 
-class History:
-    """The file at ``path``, None for the platform's; read anew with every question."""
+class HistoryFile:
+    """The file of all runs, at ``path`` or where the platform keeps caches."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -64,20 +88,20 @@ class History:
         """Where the file is, or would be."""
         return self._path or history_path()
 
-    def runs(self, kind: Kind) -> tuple[float, ...]:
-        """The ``needed_prebuffer`` of past runs of this kind, in seconds, newest last."""
-        return self.everything().get(_kept(kind), ())
+    def runs(self, key: HistoryKey) -> tuple[float, ...]:
+        """Return the ``needed_prebuffer`` of past runs with ``key``, in seconds, newest last."""
+        return self.all_runs().get(_shortened(key), ())
 
-    def everything(self) -> dict[Kind, tuple[float, ...]]:
-        """The same of every kind."""
-        found: dict[Kind, tuple[float, ...]] = {}
-        for _, kind, needed_s in self._lines():
-            found[kind] = (*found.get(kind, ()), needed_s)[-MOST_RUNS:]
+    def all_runs(self) -> dict[HistoryKey, tuple[float, ...]]:
+        """Return the ``needed_prebuffer`` of all past runs by key, in seconds, newest last."""
+        found: dict[HistoryKey, tuple[float, ...]] = {}
+        for _, key, needed_s in self._lines():
+            found[key] = (*found.get(key, ()), needed_s)[-MOST_RUNS:]
         return found
 
-    def add(self, kind: Kind, needed_s: float) -> None:
-        """Remember a run."""
-        line = _kept(kind)._asdict() | {"needed_ms": round(needed_s * 1e3, 1)}
+    def add(self, key: HistoryKey, needed_s: float) -> None:
+        """Append a run."""
+        line = _shortened(key)._asdict() | {"needed_ms": round(needed_s * 1e3, 1)}
         data = (json.dumps(line) + "\n").encode("ascii")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,11 +117,11 @@ class History:
         except OSError as error:
             _log.debug("this run is not remembered: %s", error)
 
-    def forget(self) -> bool:
-        """Delete everything that was learned; False where there was nothing, or it stays.
+    def delete(self) -> bool:
+        """Delete the file; False if there was none.
 
         Raises:
-            OSError: the file is there and cannot be deleted.
+            OSError: the file exists and cannot be deleted.
         """
         try:
             self.path.unlink()
@@ -105,8 +129,8 @@ class History:
             return False
         return True
 
-    def _lines(self) -> Iterator[tuple[bytes, Kind, float]]:
-        """Lines that make sense, oldest first; of a file that grew too long, the end."""
+    def _lines(self) -> Iterator[tuple[bytes, HistoryKey, float]]:
+        """Yield the valid lines, oldest first; of an overlong file only those at its end."""
         try:
             with self.path.open("rb") as file:
                 begin = max(0, file.seek(0, os.SEEK_END) - 2 * MOST_BYTES)
@@ -115,17 +139,17 @@ class History:
         except OSError:
             return
         for line in lines[1:] if begin else lines:
-            if (told := _told(line)) is not None:
-                yield line, *told
+            if (parsed := _parse(line)) is not None:
+                yield line, *parsed
 
     def _rewrite(self) -> None:
-        """Keep the newest lines: so many of each kind, and no more than half of what fits."""
-        runs: Counter[Kind] = Counter()
+        """Keep the newest lines: `MOST_RUNS` per key, and at most half of `MOST_BYTES`."""
+        runs: Counter[HistoryKey] = Counter()
         kept: list[bytes] = []
         length = 0
-        for line, kind, _ in reversed(list(self._lines())):
-            runs[kind] += 1
-            if runs[kind] <= MOST_RUNS and length + len(line) <= MOST_BYTES // 2:
+        for line, key, _ in reversed(list(self._lines())):
+            runs[key] += 1
+            if runs[key] <= MOST_RUNS and length + len(line) <= MOST_BYTES // 2:
                 kept.append(line)
                 length += len(line)
         fresh = self.path.with_suffix(f".{os.getpid()}")
@@ -140,20 +164,20 @@ class History:
             raise
 
 
-def _told(line: bytes) -> tuple[Kind, float] | None:
-    """What one line says, None where it says nothing that makes sense."""
+def _parse(line: bytes) -> tuple[HistoryKey, float] | None:
+    """Parse one line; None if it is not valid."""
     if not line.endswith(b"\n"):
         return None
     try:
         fields = json.loads(line)
-        kind = Kind(*(fields[name] for name in Kind._fields))
+        key = HistoryKey(*(fields[name] for name in HistoryKey._fields))
         needed_s = float(fields["needed_ms"]) / 1e3
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    if not (all(isinstance(name, str) for name in kind) and isfinite(needed_s) and needed_s >= 0):
+    if not (all(isinstance(name, str) for name in key) and isfinite(needed_s) and needed_s >= 0):
         return None
-    return kind, needed_s
+    return key, needed_s
 
 
-def _kept(kind: Kind) -> Kind:
-    return Kind(*(name[:MOST_NAME] for name in kind))
+def _shortened(key: HistoryKey) -> HistoryKey:
+    return HistoryKey(*(name[:MOST_NAME] for name in key))

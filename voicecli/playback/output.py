@@ -1,7 +1,8 @@
-"""Chooses and opens the sink: which device, which of the two ways to it."""
+"""The sound output: finds and keeps the device, and opens a sink for each run."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -9,99 +10,171 @@ from voicecli.errors import DeviceError
 from voicecli.playback.policy import AdaptivePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from voicecli.audio.pcm import AudioFormat
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
+    from voicecli.playback.history import History
     from voicecli.playback.policy import Policy
     from voicecli.playback.portaudio import OutputDevice
     from voicecli.threads import Spawn
 
 NULL_DEVICE = "null"
 
+PREPARE_TIMEOUT_S = 30.0
+"""Longest wait for the device, which may mean starting a sound server."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutputSettings:
-    """Where sound goes. ``output`` is the sound device, a paced nothing, or nowhere.
+    """Where sound goes.
 
-    ``recall`` tells what past runs needed, see `Policy.knowing`; it is called
-    once, on the thread that prepares the device.
+    ``output`` is a sound device, a sink that only takes the time (``null``), or
+    one that takes no time (``discard``). ``optional``: if there is no device,
+    discard the sound rather than fail.
     """
 
     policy: Policy = field(default_factory=AdaptivePolicy)
     output: Literal["device", "null", "discard"] = "device"
     device: str | None = None
     preroll_s: float = 0.0
-    recall: Callable[[], Sequence[float]] | None = None
+    optional: bool = False
 
 
-class Speaker:
-    """Makes the sink for a session, once its first samples tell the format.
+class Output:
+    """Opens sinks on one device, for any number of sessions.
 
-    `prepare` does all that can be done before that (loading PortAudio, finding
-    the device), on a thread of its own while the server thinks; opening the
-    stream itself then takes about a millisecond.
+    `prepare` does what can be done before the format is known (loading PortAudio,
+    finding the device), on a thread of its own while the server thinks. Opening
+    the stream then takes about a millisecond. ``no_device`` is why the sink that
+    was opened last discards its sound, None if it does not. All methods may be
+    called from any thread.
     """
 
-    def __init__(self, settings: OutputSettings, clock: Clock, spawn: Spawn) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._spawn = spawn
+    def __init__(
+        self,
+        settings: OutputSettings | None = None,
+        *,
+        prepare_timeout_s: float = PREPARE_TIMEOUT_S,
+    ) -> None:
+        self._settings = settings or OutputSettings()
+        self._prepare_timeout_s = prepare_timeout_s
+        self._lock = threading.Lock()
         self._device: OutputDevice | None = None
-        self._policy = settings.policy
+        self._fault: DeviceError | None = None
+        self._is_stale = False
+        self.no_device: DeviceError | None = None
 
-    def prepare(self) -> None:
-        """Load what opening a sink will need, and find the device.
+    @property
+    def policy(self) -> Policy:
+        """When sound starts and resumes, before any history."""
+        return self._settings.policy
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing can be heard, because it was not wanted or there is no device."""
+        return self._settings.output == "discard" or self.no_device is not None
+
+    def prepare(self, history: History | None = None) -> None:
+        """Load what opening a sink needs, and find the device unless it is known.
 
         Raises:
-            DeviceError: there is no such device.
+            DeviceError: there is no such device, and it is not optional.
         """
-        if self._settings.recall is not None:
-            self._policy = self._settings.policy.knowing(self._settings.recall())
+        if history is not None:
+            history.recent()  # reads the file now rather than when the first samples wait
+        with self._lock:
+            self._fault = None
+            try:
+                self._load()
+            except DeviceError as error:
+                self._fault, self._is_stale = error, True
+                if not self._settings.optional:
+                    raise
+
+    def open(
+        self,
+        wanted: AudioFormat,
+        *,
+        is_pcm: bool,
+        clock: Clock,
+        spawn: Spawn,
+        history: History | None = None,
+    ) -> Sink:
+        """Open a sink for samples of the ``wanted`` format; ``sink.format`` may differ.
+
+        PCM is written straight to a device that takes its rate. Everything else
+        goes through the ring, resampled by the caller if need be.
+
+        Raises:
+            DeviceError: there is no device, or it cannot be opened, and it is not optional.
+        """
+        try:
+            self._await_device()
+            policy = self.policy if history is None else self.policy.knowing(history.recent())
+            sink = self._open(wanted, policy, is_pcm=is_pcm, clock=clock, spawn=spawn)
+        except DeviceError as error:
+            self._is_stale = True
+            if not self._settings.optional:
+                raise
+            from voicecli.playback.null import DiscardSink  # noqa: PLC0415  numpy
+
+            self.no_device = error
+            return DiscardSink(wanted)
+        self.no_device = None
+        return sink
+
+    def refresh(self) -> None:
+        """Look for the device anew before the next run; call after the device failed."""
+        self._is_stale = True
+
+    def _load(self) -> None:
+        """Import what `_open` needs, and find the device; under the lock."""
         if self._settings.output != "device":
-            from voicecli.playback import null  # noqa: F401, PLC0415  numpy comes with it
+            from voicecli.playback import null  # noqa: F401, PLC0415  numpy
 
             return
-        from voicecli.playback import (  # noqa: PLC0415  PortAudio and numpy come with them
+        from voicecli.playback import (  # noqa: PLC0415  PortAudio and numpy
             blocking,  # noqa: F401
             callback,  # noqa: F401
             portaudio,
         )
 
-        self._device = portaudio.find_output_device(self._settings.device)
+        if self._is_stale:
+            portaudio.refresh()
+            self._device, self._is_stale = None, False
+        if self._device is None:
+            self._device = portaudio.find_output_device(self._settings.device)
 
-    def open(self, wanted: AudioFormat, *, is_pcm: bool) -> Sink:
-        """The sink for samples of the ``wanted`` format, after `prepare`.
+    def _await_device(self) -> None:
+        """Wait for `prepare`, or do its work if it was not called."""
+        if not self._lock.acquire(timeout=self._prepare_timeout_s):
+            limit_s = self._prepare_timeout_s
+            raise DeviceError(f"the sound system has not answered for {limit_s:g} s")
+        try:
+            if self._fault is not None:
+                raise self._fault
+            self._load()
+        finally:
+            self._lock.release()
 
-        PCM is written straight to a device that takes its rate; everything else
-        goes through the ring, resampled by the caller where ``sink.format`` differs.
-
-        Raises:
-            DeviceError: the device cannot be opened.
-        """
+    def _open(
+        self, wanted: AudioFormat, policy: Policy, *, is_pcm: bool, clock: Clock, spawn: Spawn
+    ) -> Sink:
         from voicecli.playback.null import DiscardSink, NullSink  # noqa: PLC0415  numpy
 
         settings = self._settings
         if settings.output == "discard":
             return DiscardSink(wanted)
         if settings.output == "null":
-            return NullSink(wanted, self._policy, self._clock, preroll_s=settings.preroll_s)
-        return self._open_device(wanted, is_pcm=is_pcm)
-
-    def _open_device(self, wanted: AudioFormat, *, is_pcm: bool) -> Sink:
+            return NullSink(wanted, policy, clock, preroll_s=settings.preroll_s)
         from voicecli.playback.blocking import BlockingSink  # noqa: PLC0415  PortAudio
         from voicecli.playback.callback import CallbackSink  # noqa: PLC0415  PortAudio
 
-        if self._device is None:
-            self.prepare()
         assert self._device is not None
-        policy, preroll_s = self._policy, self._settings.preroll_s
+        device, preroll_s = self._device, settings.preroll_s
         if is_pcm:
             try:
-                return BlockingSink(
-                    self._device, wanted, policy, self._clock, self._spawn, preroll_s=preroll_s
-                )
+                return BlockingSink(device, wanted, policy, clock, spawn, preroll_s=preroll_s)
             except DeviceError:
-                pass  # not at this rate; the ring's way may resample
-        return CallbackSink(self._device, wanted, policy, self._clock, preroll_s=preroll_s)
+                pass  # not at this rate; the ring may resample
+        return CallbackSink(device, wanted, policy, clock, preroll_s=preroll_s)

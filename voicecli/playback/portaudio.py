@@ -11,7 +11,8 @@ import ctypes
 import ctypes.util
 import functools
 import sys
-from contextlib import contextmanager
+import weakref
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,24 @@ def _portaudio() -> Any:
             remedy="Debian, Ubuntu: apt install libportaudio2; macOS: brew install portaudio",
         ) from error
     return sounddevice
+
+
+_streams: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Streams that were opened and may still be open, by any thread."""
+
+
+def refresh() -> None:
+    """Let PortAudio look for devices again; it lists them once, when it is initialised.
+
+    Does nothing while a stream is open anywhere in the process, because PortAudio
+    would close it under the thread that uses it.
+    """
+    portaudio = _portaudio()
+    if all(stream.closed for stream in list(_streams)):
+        with suppress(portaudio.PortAudioError):
+            portaudio._terminate()  # noqa: SLF001  sounddevice has no public name for it
+        with stream_faults():
+            portaudio._initialize()  # noqa: SLF001
 
 
 def _quieten_alsa() -> None:
@@ -214,6 +233,7 @@ def open_output(
         except portaudio.PortAudioError as error:
             refusal = refusal or error
             continue
+        _streams.add(stream)
         return OpenStream(stream, format, float(stream.latency), device.host_api == "ALSA")
     raise DeviceError(
         f"the sound device {device.name!r} cannot be opened: {_reason(refusal)}",

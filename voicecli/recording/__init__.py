@@ -1,1 +1,1 @@
-"""Files of sound: what a run keeps of what was heard."""
+"""Recordings: ``--save FILE`` and the folder of ``--debug-audio``."""

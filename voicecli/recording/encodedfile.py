@@ -1,15 +1,12 @@
-"""A file of any format, encoded as the sound comes.
+"""A file of any format, encoded while the audio arrives.
 
-Unlike a WAV (`voicecli.recording.wavfile`), an encoded file cannot be shortened
-afterwards: its end is made by its encoder, and its header may count and sum up
-everything in it. What may still have to go is therefore not encoded yet: the
-last `HELD_S` wait, in memory, until so much more has come or the file is
-finished. That is more than a sink takes ahead of the sound (`playback.policy`),
-so an interrupt finds all that was not heard among what is held, and the file
-ends with the last frame heard, as exactly as its format can say
-(`voicecli.codecs.encoding.base` has the table).
+Unlike a WAV, an encoded file cannot be shortened afterwards: the encoder writes its
+end, and its header may describe all of it. The last `HELD_S` of audio are therefore
+held in memory until more arrives or the file ends. On an interrupt, everything that
+was not heard yet is still held, and the file ends with the last frame heard, as
+exactly as its format allows (see the table in `voicecli.codecs.encoding.base`).
 
-A killed process leaves a hidden file beside the target, without what was held.
+A killed process leaves the hidden file of `PartFile`, without the audio held.
 """
 
 from __future__ import annotations
@@ -18,7 +15,6 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from voicecli.errors import SaveError
-from voicecli.playback.policy import CAPACITY_S
 from voicecli.recording.partfile import PartFile
 
 if TYPE_CHECKING:
@@ -28,20 +24,19 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples
     from voicecli.codecs.encoding import Encoded, Encoder
 
-HELD_S = 1.5 * CAPACITY_S
-"""Sound that waits to be encoded: what a sink may hold, and room for blocks on their way."""
+HELD_S = 45.0
+"""Audio held before encoding: more than a sink buffers, plus blocks on their way."""
 
 
 class EncodedWriter:
-    """Writes what an encoder makes beside its target, and puts it in place at the end.
+    """Writes the output of an encoder; `finish` puts the file in place.
 
-    ``rate_hz`` is that of the samples written, ``path`` as for `PartFile`. Driven
-    by one thread at a time; ends with `end` and `finish`, or `discard`. After a
-    `SaveError` from `write` or `end` the file holds the chunks before it, and
-    either way to finish is open.
+    ``rate_hz`` is the rate of the samples written, ``path`` is as for `PartFile`. One
+    thread at a time: `write`, then perhaps `truncate_to`, then `end` and `finish`.
+    After a `SaveError` the file has the chunks before it, and can be finished.
 
     Raises:
-        SaveError: the folder takes no file, or the target is no regular file.
+        SaveError: the file cannot be created, or the target is not a regular file.
     """
 
     def __init__(
@@ -51,7 +46,7 @@ class EncodedWriter:
         self._encoder = encoder
         self._held: deque[Samples] = deque()
         self._held_frames = 0
-        self._most_held = round(held_s * rate_hz)
+        self._max_held_frames = round(held_s * rate_hz)
         self._encoded_frames = 0
         self._size_bytes = 0
         self._is_broken = False
@@ -63,20 +58,20 @@ class EncodedWriter:
         return self._encoded_frames + self._held_frames
 
     def write(self, samples: Samples) -> None:
-        """Take frames of shape (frames, channels), int16 or float32; they are kept, not copied.
+        """Take frames of shape (frames, channels), int16 or float32; they are not copied.
 
         Raises:
-            SaveError: the disk is full, and the like.
+            SaveError: for example, the disk is full.
         """
         self._held.append(samples)
         self._held_frames += samples.shape[0]
-        while self._held and self._held_frames - self._held[0].shape[0] >= self._most_held:
+        while self._held and self._held_frames - self._held[0].shape[0] >= self._max_held_frames:
             self._encode_oldest()
 
     def truncate_to(self, frames: int) -> None:
-        """Shorten to ``frames`` frames, as after an interrupt; a longer count changes nothing.
+        """Shorten to ``frames`` frames, for example after an interrupt.
 
-        Frames that are encoded already stay.
+        Frames that are already encoded stay.
         """
         excess = min(self.frames - max(0, frames), self._held_frames)
         while excess > 0:
@@ -88,10 +83,10 @@ class EncodedWriter:
                 self._held.append(newest[:kept])
 
     def end(self) -> None:
-        """Encode what is held, and give the file its end. Called once.
+        """Encode what is held, and write the end of the file. Called once.
 
         Raises:
-            SaveError: the disk is full, and the like.
+            SaveError: for example, the disk is full.
         """
         if self._is_broken:
             return
@@ -103,16 +98,12 @@ class EncodedWriter:
             self._part.write_at(header, 0)
 
     def finish(self) -> None:
-        """Put the file under its name, replacing what was there, in one step.
+        """Put the file in place; see `PartFile.finish`.
 
         Raises:
-            SaveError: as `PartFile.finish` says.
+            SaveError: the file cannot be put in place.
         """
-        self._part.finish(self._size_bytes)  # without a chunk that failed half-way
-
-    def discard(self) -> None:
-        """Leave no trace; does nothing after `finish` or `discard`. Never raises."""
-        self._part.discard()
+        self._part.finish(self._size_bytes)  # without a chunk that failed midway
 
     def _encode_oldest(self) -> None:
         samples = self._held.popleft()
@@ -125,6 +116,6 @@ class EncodedWriter:
             try:
                 self._part.write_at(chunk.data, self._size_bytes)
             except SaveError:
-                self._is_broken = True  # what comes after a hole would be noise
+                self._is_broken = True  # anything after the gap would be noise
                 raise
             self._size_bytes += len(chunk.data)

@@ -1,8 +1,7 @@
 """Loudness and silence of a saved clip, by pydub.
 
-pydub works on whole clips in memory, which is what a finished recording is. It
-would start ffmpeg for anything but WAV; ours are WAV, and are read with the
-standard library, so it never does.
+pydub works on whole clips in memory, as finished recordings are. It runs ffmpeg for
+every format but WAV; WAVs are read here with the standard library, so it never does.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SILENCE_DBFS = -40.0
-"""A window whose RMS is below this is silent; the line that metrics draw for the onset, too."""
+"""A window whose RMS is below this is silent; the onset in the metrics has the same limit."""
 
 WINDOW_MS = 10
 
@@ -26,22 +25,21 @@ WINDOW_MS = 10
 def measure_clip(path: Path) -> dict[str, float | None]:
     """Measure a 16-bit WAV file.
 
-    Returns ``duration_s``, ``peak_dbfs``, ``loudness_dbfs`` (RMS of the whole
-    clip, not weighted for hearing), ``leading_silence_ms`` and
-    ``trailing_silence_ms`` in steps of `WINDOW_MS`. 0 dBFS is the magnitude
-    32768. A level of digital silence is minus infinity, which JSON cannot say:
-    None. A clip that is silent throughout leads and trails with all of itself.
+    Returns ``duration_s``, ``peak_dbfs``, ``loudness_dbfs`` (RMS of the whole clip,
+    unweighted), ``leading_silence_ms`` and ``trailing_silence_ms`` in steps of
+    `WINDOW_MS`. 0 dBFS is the magnitude 32768. The level of digital silence is None,
+    as JSON has no infinity. A silent clip is all leading and all trailing silence.
 
     Raises:
-        SaveError: the file cannot be read, or is no 16-bit PCM WAV.
+        SaveError: the file cannot be read, or is not a 16-bit PCM WAV.
     """
-    segment_of, leading_silence_ms = _pydub()
+    segment_class, leading_silence_ms = _import_pydub()
     try:
         with wave.open(str(path), "rb") as file:
-            if file.getsampwidth() != 2:  # noqa: PLR2004  bytes a sample
+            if file.getsampwidth() != 2:  # noqa: PLR2004  bytes per sample
                 raise SaveError(f"cannot measure {path}: its samples are not 16-bit")
             rate_hz, frames = file.getframerate(), file.getnframes()
-            segment = segment_of(
+            segment = segment_class(
                 data=file.readframes(frames),
                 sample_width=2,
                 frame_rate=rate_hz,
@@ -59,12 +57,12 @@ def measure_clip(path: Path) -> dict[str, float | None]:
     }
 
 
-def _pydub() -> tuple[Any, Any]:
-    """The segment class and the silence finder, without the warning that ffmpeg is missing."""
+def _import_pydub() -> tuple[Any, Any]:
+    """Import pydub without its warning that ffmpeg is missing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pydub import AudioSegment  # noqa: PLC0415  needed once a clip is saved
-        from pydub.silence import detect_leading_silence  # noqa: PLC0415  likewise
+        from pydub import AudioSegment  # noqa: PLC0415  only after a clip was saved
+        from pydub.silence import detect_leading_silence  # noqa: PLC0415
     return AudioSegment, detect_leading_silence
 
 

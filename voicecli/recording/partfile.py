@@ -1,7 +1,7 @@
-"""A file that appears under its name only when it is whole; until then it is hidden beside it.
+"""A file that appears under its name only once it is complete.
 
-Nothing is buffered in the process: what `PartFile.write_at` has taken is with the
-operating system, and outlives a killed process.
+Until then it is a hidden file in the same folder. Writes are not buffered in this
+process, so they survive if it is killed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def save_errors(path: Path) -> Iterator[None]:
-    """Turn the system's refusals into a `SaveError` that names the file that was asked for."""
+    """Turn an `OSError` into a `SaveError` that names ``path``."""
     try:
         yield
     except OSError as error:
@@ -28,15 +28,14 @@ def save_errors(path: Path) -> Iterator[None]:
 
 
 class PartFile:
-    """A file in the making, which `finish` puts in its place and `discard` removes.
+    """A file being written; `finish` puts it in place, `discard` removes it.
 
-    ``path`` may be a symbolic link: the file it leads to is replaced, the link
-    stays. The folder must exist. Permissions follow the umask. Driven by one
-    thread at a time. After a `SaveError` from `write_at` or `truncate` either
-    end is open.
+    If ``path`` is a symbolic link, the file it points to is replaced and the link
+    stays. The folder must exist. Permissions follow the umask. One thread at a
+    time. After a `SaveError` from `write_at` or `truncate`, call either.
 
     Raises:
-        SaveError: the folder takes no file, or the target is no regular file.
+        SaveError: the file cannot be created, or the target is not a regular file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,25 +44,25 @@ class PartFile:
         self._hidden = self._target.parent / f".voicecli-{os.urandom(4).hex()}{path.suffix}"
         self._file: int | None = None
         with save_errors(path):
-            # Replacing /dev/null by a file is within root's rights and nobody's wish.
+            # Root could replace /dev/null by a file, which nobody wants.
             if self._target.exists() and not stat.S_ISREG(self._target.stat().st_mode):
-                raise SaveError(f"cannot save {path}: it is there and is not a regular file")
-            # O_EXCL: a name that someone planted is not followed. 0o666: less the umask.
+                raise SaveError(f"cannot save {path}: it exists and is not a regular file")
+            # O_EXCL does not follow a link that someone planted.
             self._file = os.open(self._hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
     def write_at(self, data: bytes, offset: int) -> None:
-        """Write all of ``data``, its first byte at ``offset``.
+        """Write all of ``data`` at ``offset``.
 
         Raises:
-            SaveError: the disk is full, and the like; a part may have been written.
+            SaveError: for example, the disk is full; part of it may have been written.
         """
         with save_errors(self.path):
-            while data:  # a nearly full disk takes a part, then refuses
+            while data:  # a nearly full disk writes a part, then fails
                 written = os.pwrite(self._descriptor, data, offset)
                 data, offset = data[written:], offset + written
 
     def truncate(self, size_bytes: int) -> None:
-        """Let the file end after ``size_bytes``.
+        """Set the size of the file.
 
         Raises:
             SaveError: the file system refuses.
@@ -72,11 +71,11 @@ class PartFile:
             os.ftruncate(self._descriptor, size_bytes)
 
     def finish(self, size_bytes: int) -> None:
-        """Put the first ``size_bytes`` under the name, replacing what was there, in one step.
+        """Put the first ``size_bytes`` in place, atomically replacing an existing file.
 
         Raises:
-            SaveError: the data does not reach the disk, or the target has become
-                a folder; nothing is left behind, and an existing file is as it was.
+            SaveError: the data cannot be written, or the target has become a folder.
+                The hidden file is removed, and an existing file is unchanged.
         """
         try:
             self.truncate(size_bytes)
@@ -89,7 +88,7 @@ class PartFile:
         self._close()
 
     def discard(self) -> None:
-        """Leave no trace; does nothing after `finish` or `discard`. Never raises."""
+        """Remove the hidden file. Idempotent, also after `finish`; never raises."""
         if self._file is not None:
             self._close()
             with suppress(OSError):
@@ -102,5 +101,5 @@ class PartFile:
 
     def _close(self) -> None:
         file, self._file = self._descriptor, None
-        with suppress(OSError):  # the data was fsynced, or is not wanted
+        with suppress(OSError):  # the data was fsynced, or is being discarded
             os.close(file)

@@ -1,19 +1,17 @@
-"""Keeping what was heard: ``--save FILE`` and the debug folder.
+"""Saves the audio of one run: ``--save FILE`` and the folder of ``--debug-audio``.
 
-The suffix of FILE says the format: .wav (also where there is none), .opus or .ogg, .mp3,
-.flac, .aac, or .pcm for raw samples.
-
-A run in the debug folder leaves three files and a link::
+The suffix of FILE selects the format: .wav (the default), .opus or .ogg, .mp3, .flac,
+.aac, or .pcm for raw samples. A run leaves three files and a link in the debug folder::
 
     recordings/
       latest.wav -> 2026/11/2026-11-20T14-03-09_5f0c2a.wav
-      2026/11/2026-11-20T14-03-09_5f0c2a.wav      what was decoded
+      2026/11/2026-11-20T14-03-09_5f0c2a.wav      the decoded audio
       2026/11/2026-11-20T14-03-09_5f0c2a.opus     the bytes as received
       2026/11/2026-11-20T14-03-09_5f0c2a.json     the run's metrics
 
-Saving is never in the way of playing: a `Saver` collects its errors instead of
-raising them. A target that failed is left alone from then on, with what it held
-by then put in its place; the others go on.
+Saving never gets in the way of playback: a `Saver` collects errors instead of raising
+them. After an error a file is not written to any further, but what it has by then is
+put in place; other files are not affected.
 """
 
 from __future__ import annotations
@@ -21,9 +19,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -32,7 +29,7 @@ from voicecli.errors import SaveError, VoiceError
 from voicecli.recording.partfile import save_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from voicecli.audio.convert import SampleConverter
     from voicecli.audio.pcm import Pcm, Samples
@@ -42,174 +39,169 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SaveReport:
-    """What came of saving: the paths written, WAVs first, and the first error, if any."""
+    """The result of saving: the paths written, audio first, and the first error, if any."""
 
     saved: list[str] = field(default_factory=list)
     error: SaveError | None = None
 
 
 def recordings_dir() -> Path:
-    """Where ``--debug-audio`` keeps its recordings unless told otherwise."""
-    import platformdirs  # noqa: PLC0415  only where recordings are asked for
+    """Return the default folder of ``--debug-audio``."""
+    import platformdirs  # noqa: PLC0415  only with --debug-audio
 
     return platformdirs.user_data_path("voicecli", appauthor=False) / "recordings"
 
 
 class Saver:
-    """Writes one run's sound to the targets that were asked for.
+    """Writes the audio of one run.
 
-    ``save`` is the file of ``--save``, ``debug_dir`` the folder of
-    ``--debug-audio``; either may be None. ``run_id`` and ``started_wall_s``
-    (seconds since the epoch) name the recording. No file is made before there
-    is something to put in it. One thread drives it, in this order: `pcm` and
-    `raw` as things arrive, `finish`, `write_metrics`. No method raises for what
-    the file system does.
+    ``save`` is the file of ``--save``, ``debug_dir`` the folder of ``--debug-audio``;
+    either may be None. ``run_id`` and ``started_wall_s`` (seconds since the epoch)
+    name the recording. A file is created when there is something to write to it. One
+    thread calls `pcm` and `raw` as data arrives, then `finish`, then `write_metrics`.
+    No method raises because of the file system.
     """
 
     def __init__(
         self, save: Path | None, debug_dir: Path | None, *, run_id: str, started_wall_s: float
     ) -> None:
         self._recording = _Recording(debug_dir, run_id, started_wall_s) if debug_dir else None
-        self._sounds = [_SoundTarget(save)] if save else []
+        self._audio_files = [_AudioFile(save)] if save else []
         if self._recording:
-            self._sounds.append(self._recording.wav)
-        self._failed: list[object] = []
-        self._error: SaveError | None = None
-
-    @property
-    def error(self) -> SaveError | None:
-        """The first thing that went wrong so far."""
-        return self._error
+            self._audio_files.append(self._recording.wav)
+        self.error: SaveError | None = None
+        """The first error so far."""
 
     def pcm(self, block: Pcm) -> None:
-        """Append a decoded block, converted to the first block's rate and channels."""
-        for sound in self._sounds:
-            self._feed(sound, partial(sound.write, block))
+        """Append a decoded block, converted to the rate and channels of the first one."""
+        for file in self._audio_files:
+            with self._collect_error(file):
+                file.write(block)
 
     def raw(self, data: bytes) -> None:
-        """Append bytes as they were received."""
+        """Append bytes as received."""
         if self._recording:
-            self._feed(self._recording.received, partial(self._recording.received.write, data))
+            with self._collect_error(self._recording.received):
+                self._recording.received.write(data)
 
     def finish(self, heard_frames: int | None = None, raw_format: str = "bin") -> SaveReport:
-        """Put every file in its place and say which.
+        """Put every file in place. Called once.
 
-        ``heard_frames``, at the first block's rate, cuts what is saved; None leaves
-        them whole. ``raw_format`` is what the received bytes turned out to be,
-        which their file's extension tells. Called once.
+        ``heard_frames``, at the rate of the first block, is where to cut the audio;
+        None keeps all of it. ``raw_format`` is the format of the received bytes and
+        becomes the extension of their file.
         """
-        for sound in self._sounds:  # failed ones too: what they hold is worth having
-            self._attempt(sound, partial(sound.finish, heard_frames))
-        saved = [sound.path for sound in self._sounds if sound.in_place]
+        files: list[_AudioFile | _ReceivedFile] = [*self._audio_files]
+        for file in self._audio_files:
+            with self._collect_error(file):
+                file.finish(heard_frames)
         if self._recording:
             received = self._recording.received
-            path = self._recording.raw_path(raw_format)
-            self._attempt(received, partial(received.finish, path))
-            saved += [path] if received.in_place else []
-            if self._recording.wav.in_place:
+            files.append(received)
+            with self._collect_error(received):
+                received.finish(self._recording.received_path(raw_format))
+            if self._recording.wav.is_in_place:
                 self._recording.link_latest()
-        return SaveReport([str(path) for path in saved], self._error)
+        return SaveReport([str(file.path) for file in files if file.is_in_place], self.error)
 
     def write_metrics(self, metrics: Mapping[str, object]) -> SaveError | None:
-        """Put the run's metrics beside its recording; returns the first error of all."""
+        """Write the run's metrics to the debug folder; return the first error of all."""
         if self._recording:
-            self._attempt(self._recording, partial(self._recording.write_metrics, metrics))
-        return self._error
+            with self._collect_error():
+                self._recording.write_metrics(metrics)
+        return self.error
 
-    def _feed(self, target: object, write: Callable[[], None]) -> None:
-        if target not in self._failed:
-            self._attempt(target, write)
-
-    def _attempt(self, target: object, step: Callable[[], None]) -> None:
+    @contextmanager
+    def _collect_error(self, file: _AudioFile | _ReceivedFile | None = None) -> Iterator[None]:
         try:
-            step()
+            yield
         except SaveError as error:
-            self._failed.append(target)
-            self._error = self._error or error
+            self.error = self.error or error
+            if file is not None:
+                file.has_failed = True
 
 
-class _SoundTarget:
-    """A sound file in the making, at the rate and channels of the first block that comes."""
+class _AudioFile:
+    """An audio file, at the rate and channels of its first block."""
 
     def __init__(self, path: Path, *, make_folder: bool = False) -> None:
         self.path = path
-        self.in_place = False
+        self.is_in_place = False
+        self.has_failed = False
         self._make_folder = make_folder
-        self._writer: WavWriter | EncodedWriter | None = None
-        self._converter: SampleConverter | None = None
+        self._open_file: tuple[WavWriter | EncodedWriter, SampleConverter] | None = None
 
     def write(self, block: Pcm) -> None:
-        if self._writer is None:
-            self._writer, self._converter = self._open(block)
-        assert self._converter is not None
-        for samples in self._converter.convert(block):
-            self._append(samples)
+        if self.has_failed:
+            return
+        if self._open_file is None:
+            self._open_file = self._open(block)
+        writer, converter = self._open_file
+        _write_all(writer, converter.convert(block))
 
     def finish(self, heard_frames: int | None) -> None:
-        if self._writer is None or self._converter is None:
+        """Put the file in place, even if the disk is too full for its last block."""
+        if self._open_file is None:
             return
-        from voicecli.recording.encodedfile import EncodedWriter  # noqa: PLC0415  loaded by now
-
+        writer, converter = self._open_file
         try:
-            for samples in self._converter.flush():
-                self._append(samples)
+            _write_all(writer, converter.flush())
             if heard_frames is not None:
-                self._writer.truncate_to(heard_frames)
-            if isinstance(self._writer, EncodedWriter):
-                self._writer.end()
-        finally:  # a disk too full for the last block still takes the name
-            self._writer.finish()
-            self.in_place = True
+                writer.truncate_to(heard_frames)
+            writer.end()
+        finally:
+            writer.finish()
+            self.is_in_place = True
 
     def _open(self, block: Pcm) -> tuple[WavWriter | EncodedWriter, SampleConverter]:
-        # Here, not above: all of them bring numpy, which may load while the server thinks.
+        # Imported here because they bring numpy, which may load while the server works.
         from voicecli.audio.convert import SampleConverter  # noqa: PLC0415
+        from voicecli.codecs.encoding import make_encoder  # noqa: PLC0415
         from voicecli.codecs.formats import codec_for_suffix  # noqa: PLC0415
+        from voicecli.recording.encodedfile import EncodedWriter  # noqa: PLC0415
+        from voicecli.recording.wavfile import WavWriter  # noqa: PLC0415
 
         if self._make_folder:
             with save_errors(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
         codec = codec_for_suffix(str(self.path)) or "wav"
-        # Encoders know mono and stereo; a WAV keeps what comes.
-        channels = block.format.channels if codec == "wav" else min(block.format.channels, 2)
-        format = AudioFormat(block.rate_hz, channels, "int16")
-        return _writer(codec, self.path, format), SampleConverter(format)
-
-    def _append(self, samples: Samples) -> None:
-        """Write in steps of a second, the most that a crash may lose."""
-        assert self._writer is not None
-        for start in range(0, samples.shape[0], self._writer.rate_hz):
-            self._writer.write(samples[start : start + self._writer.rate_hz])
-
-
-def _writer(codec: str, path: Path, format: AudioFormat) -> WavWriter | EncodedWriter:
-    from voicecli.recording.encodedfile import EncodedWriter  # noqa: PLC0415  numpy, again
-    from voicecli.recording.wavfile import WavWriter  # noqa: PLC0415
-
-    if codec == "wav":
-        return WavWriter(path, format.rate_hz, format.channels)
-    from voicecli.codecs.encoding import make_encoder  # noqa: PLC0415
-
-    try:
-        encoder = make_encoder(codec, format.rate_hz, format.channels)
-    except VoiceError as error:  # no libopus here, a rate that no sound has
-        raise SaveError(f"cannot save {path}: {error.message}", remedy=error.remedy) from error
-    return EncodedWriter(path, encoder, format.rate_hz)
+        rate_hz, channels = block.rate_hz, block.channels
+        if codec == "wav":
+            writer: WavWriter | EncodedWriter = WavWriter(self.path, rate_hz, channels)
+        else:
+            channels = min(channels, 2)  # encoders support mono and stereo
+            try:
+                encoder = make_encoder(codec, rate_hz, channels)
+            except VoiceError as error:  # for example, libopus is missing
+                message = f"cannot save {self.path}: {error.message}"
+                raise SaveError(message, remedy=error.remedy) from error
+            writer = EncodedWriter(self.path, encoder, rate_hz)
+        return writer, SampleConverter(AudioFormat(rate_hz, channels, "int16"))
 
 
-class _ReceivedTarget:
+def _write_all(writer: WavWriter | EncodedWriter, blocks: list[Samples]) -> None:
+    """Write blocks of at most a second: a crash can lose one."""
+    for samples in blocks:
+        for start in range(0, samples.shape[0], writer.rate_hz):
+            writer.write(samples[start : start + writer.rate_hz])
+
+
+class _ReceivedFile:
     """The received bytes, under a provisional name until their format is known."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
+        self.is_in_place = False
+        self.has_failed = False
         self._file: BinaryIO | None = None
-        self.in_place = False
 
     def write(self, data: bytes) -> None:
-        with save_errors(self._path):
+        if self.has_failed:
+            return
+        with save_errors(self.path):
             if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("xb", buffering=0)
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.path.open("xb", buffering=0)
             while data:
                 data = data[self._file.write(data) :]
 
@@ -218,26 +210,26 @@ class _ReceivedTarget:
             return
         with save_errors(path):
             self._file.close()
-            self._path.replace(path)
-        self.in_place = True
+            self.path = self.path.replace(path)
+        self.is_in_place = True
 
 
 class _Recording:
-    """The names of one run's files in the debug folder."""
+    """The files of one run in the debug folder."""
 
     def __init__(self, folder: Path, run_id: str, started_wall_s: float) -> None:
-        moment = time.localtime(started_wall_s)
+        started = time.localtime(started_wall_s)
         self._folder = folder
-        self._month = Path(time.strftime("%Y", moment)) / time.strftime("%m", moment)
-        self._stem = f"{time.strftime('%Y-%m-%dT%H-%M-%S', moment)}_{run_id}"
-        self.wav = _SoundTarget(self._path("wav"), make_folder=True)
-        self.received = _ReceivedTarget(self._path("part"))
+        self._month = Path(time.strftime("%Y", started)) / time.strftime("%m", started)
+        self._stem = f"{time.strftime('%Y-%m-%dT%H-%M-%S', started)}_{run_id}"
+        self.wav = _AudioFile(self._path("wav"), make_folder=True)
+        self.received = _ReceivedFile(self._path("part"))
 
     def _path(self, extension: str) -> Path:
         return self._folder / self._month / f"{self._stem}.{extension}"
 
-    def raw_path(self, raw_format: str) -> Path:
-        """Where the received bytes go; received WAVs make way for the decoded one."""
+    def received_path(self, raw_format: str) -> Path:
+        """Return where the received bytes go; a WAV must not replace the decoded one."""
         return self._path("received.wav" if raw_format == "wav" else raw_format)
 
     def write_metrics(self, metrics: Mapping[str, object]) -> None:
@@ -248,7 +240,7 @@ class _Recording:
             path.write_text(text + "\n", encoding="utf-8")
 
     def link_latest(self) -> None:
-        """Point ``latest.wav`` at this run; without it where links are not to be had."""
+        """Point ``latest.wav`` at this run, if the file system has links."""
         link = self._folder / "latest.wav"
         fresh = self._folder / f".latest-{os.urandom(4).hex()}"
         try:

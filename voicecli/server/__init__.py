@@ -1,19 +1,19 @@
-"""The built-in voice behind OpenAI's speech API: what ``voicecli serve`` runs.
+"""The built-in voice behind OpenAI's speech API: ``voicecli serve``.
 
 A request passes these modules, in this order::
 
-    listen      socket, uvicorn, signals: who may connect, and how it ends
-    protocol    what is HTTP and what is not
-    guard       the key, the access line, defects
-    app         routes: which path is whose
-    fields      the body: one table that checks and describes it
-    speech      text to encoded chunks, on a worker thread
-    events      ... as server-sent events, where asked for
-    script      ... late, cut or stalled, where that was asked for
-    answer      ... to the client, for as long as there is one
+    listen           the socket, uvicorn, signals and shutdown
+    protocol         HTTP/1.1: timeouts, and errors for bytes that are not HTTP
+    middleware       the key, the Host header, the access log, unexpected exceptions
+    app              the routes
+    schema           the request's body: validation and OpenAPI
+    speech           text to encoded chunks, on a worker thread
+    events           the chunks as server-sent events, if requested
+    fault_injection  when each chunk is sent, and what goes wrong, if requested
+    answer           the response, for as long as the client is connected
 
-`catalogue` knows the voices and models, `refusal` what a refusal looks like,
-`description` tells all of it as OpenAPI. The event loop never synthesises: it
-asks a worker thread for the next chunk when the last one has left, so a client
-that reads slowly is spoken to slowly, and one that left is not spoken to.
+`catalogue` lists the voices and models, `errors` defines error responses. The
+event loop never synthesizes: it asks a worker thread for the next chunk after the
+previous one was sent. A client that reads slowly slows its own speech down, and
+nothing is synthesized for a client that left.
 """

@@ -1,14 +1,15 @@
-"""Speech to one client: a chunk is made when the last has left, until done or nobody listens.
+"""``POST /v1/audio/speech``: stream speech to one client.
 
-Whatever can be said wrong with a request is said before the answer begins. Once
-it has begun, plain audio has no way to tell a failure but to break off (chunked
-coding without its last chunk), and events have one of their own.
+The next chunk is synthesized only after the previous one was sent, and only while
+the client is connected. Invalid requests are rejected before the response starts.
+After that, plain audio can only signal a failure by ending early (chunked coding
+without its last chunk); events have an error event.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import anyio
 from starlette.requests import ClientDisconnect, Request
@@ -16,238 +17,213 @@ from starlette.requests import ClientDisconnect, Request
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import NothingToSay, VoiceError
 from voicecli.server import events
-from voicecli.server.errors import Refusal
-from voicecli.server.fault_injection import FaultPlan, Script
-from voicecli.server.fields import MAX_BODY_BYTES
+from voicecli.server.errors import ApiError
+from voicecli.server.fault_injection import FaultSchedule
 from voicecli.server.middleware import REQUEST_RECORD
-from voicecli.server.speech import RATE_HZ, content_type, speak
+from voicecli.server.schema import MAX_BODY_BYTES, parse
+from voicecli.server.speech import RATE_HZ, content_type, synthesize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from starlette.types import Receive, Scope, Send
 
     from voicecli.codecs.encoding import Encoded
-    from voicecli.server.fields import Order, SpeechFields
+    from voicecli.server.fault_injection import FaultPlan
     from voicecli.server.middleware import RequestRecord
+    from voicecli.server.schema import SpeechBody
     from voicecli.sources.voicecache import VoiceCache
 
 
-BODY_S = 30.0
-"""How long a client may take to send its request's body."""
+BODY_TIMEOUT_S = 30.0
+"""How long a client may take to send the request body."""
 
-STALL_S = 60.0
-"""How long a client may take nothing of its answer: it holds up one of few places."""
+STALL_TIMEOUT_S = 60.0
+"""How long a client may leave the response unread: it occupies one of few slots."""
 
 RETRY_AFTER_S = 1
-"""What a client is told to wait for a place: sentences take a fraction of it."""
-
-
-class ConcurrencyLimit:
-    """How many may be spoken to at once. Event loop only."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.taken = 0
-
-    def take(self) -> None:
-        """Take a place, to be given back.
-
-        Raises:
-            Refusal: there is none; says when to ask again.
-        """
-        if self.taken >= self.count:
-            message = f"all {self.count} places are taken; try again in {RETRY_AFTER_S} s"
-            headers = {"Retry-After": str(RETRY_AFTER_S)}
-            raise Refusal(429, message, code="rate_limit_exceeded", headers=headers)
-        self.taken += 1
-
-    def give_back(self) -> None:
-        """Give a place back."""
-        self.taken -= 1
+"""When a rejected client should retry: most sentences take less."""
 
 
 class SpeechEndpoint:
-    """``POST /v1/audio/speech``, as an ASGI application.
+    """The endpoint as an ASGI application.
 
     Args:
-        fields: what a request may ask for.
+        model: parses and validates the request body.
         voices: the voices loaded so far.
-        places: how many requests are spoken at once.
-        misbehaviour: how answers go wrong on purpose.
-        tell: takes a line for whoever runs the server.
+        limiter: limits how many requests are answered at once.
+        faults: the faults to inject into each response.
+        log: called with a line for the server's operator.
     """
 
     def __init__(
         self,
-        fields: SpeechFields,
+        model: type[SpeechBody],
         voices: VoiceCache,
-        places: ConcurrencyLimit,
-        misbehaviour: FaultPlan,
-        tell: Callable[[str], None],
+        limiter: anyio.CapacityLimiter,
+        faults: FaultPlan,
+        log: Callable[[str], None],
     ) -> None:
-        self._fields = fields
+        self._model = model
         self._voices = voices
-        self._places = places
-        self._misbehaviour = misbehaviour
-        self._tell = tell
+        self._limiter = limiter
+        self._faults = faults
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request.
 
         Raises:
-            Refusal: the request is at fault, or there is no place for it.
+            ApiError: the request is invalid, or every slot is busy.
         """
         try:
-            order = self._fields.parse(await _body(Request(scope, receive)))
+            body = parse(self._model, await _read_body(Request(scope, receive)))
         except ClientDisconnect:
             return
-        exchange = cast("RequestRecord", scope[REQUEST_RECORD])
-        self._places.take()
+        record: RequestRecord = scope[REQUEST_RECORD]
+        self._acquire_slot()
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(_cancel_when_left, receive, group.cancel_scope, exchange)
-                # Faults are answered in here: out of a group they would come wrapped.
-                await self._answer(order, scope, receive, send)
-                exchange.is_over = True
+                group.start_soon(_cancel_on_disconnect, receive, group.cancel_scope, record)
+                # Errors are answered in there: the task group would wrap them.
+                await self._answer(body, scope, receive, send)
+                record.is_complete = True
                 group.cancel_scope.cancel()
         finally:
-            self._places.give_back()
+            self._limiter.release()
 
-    async def _answer(self, order: Order, scope: Scope, receive: Receive, send: Send) -> None:
-        stretches = speak(order.speech, self._voices)
+    def _acquire_slot(self) -> None:
         try:
-            try:
-                await anyio.sleep(self._misbehaviour.ttfb_s)
-                first = await anyio.to_thread.run_sync(_next, stretches)
-            except VoiceError as error:
-                await self._refusal(error).response()(scope, receive, send)
-                return
-            answer = _Answer(
-                order, self._misbehaviour, send, cast("RequestRecord", scope[REQUEST_RECORD])
-            )
-            await answer.begin()
-            try:
-                while first is not None:
-                    if not await answer.send(first):
-                        return
-                    first = await anyio.to_thread.run_sync(_next, stretches)
-            except VoiceError as error:
-                await answer.fail(self._refusal(error))
-            except TimeoutError:
-                answer.exchange.remarks.append(f"client took nothing for {STALL_S:g} s")
-            else:
-                await answer.end()
-        finally:
-            stretches.close()
+            self._limiter.acquire_nowait()
+        except anyio.WouldBlock:
+            message = f"all {self._limiter.total_tokens} slots are busy; retry in {RETRY_AFTER_S} s"
+            headers = {"Retry-After": str(RETRY_AFTER_S)}
+            raise ApiError(429, message, code="rate_limit_exceeded", headers=headers) from None
 
-    def _refusal(self, error: VoiceError) -> Refusal:
-        """What to tell the client; faults that are not in its text are told here as well."""
+    async def _answer(self, body: SpeechBody, scope: Scope, receive: Receive, send: Send) -> None:
+        chunks = synthesize(body.request(), self._voices)
+        response = _AudioResponse(body, self._faults, send, scope[REQUEST_RECORD])
+        try:
+            await anyio.sleep(self._faults.ttfb_s)
+            while (chunk := await anyio.to_thread.run_sync(next, chunks, None)) is not None:
+                if not await response.send(chunk):
+                    return
+            await response.end()
+        except VoiceError as error:
+            if response.has_started:
+                await response.fail(self._api_error(error))
+            else:
+                await self._api_error(error).response()(scope, receive, send)
+        except TimeoutError:
+            response.record.notes.append(f"client read nothing for {STALL_TIMEOUT_S:g} s")
+        finally:
+            chunks.close()
+
+    def _api_error(self, error: VoiceError) -> ApiError:
+        """Return the error for the client; one that its text did not cause is also logged."""
         if isinstance(error, NothingToSay):
             message = f"'input': {error.message}"
-            return Refusal(400, message, param="input", code="invalid_value")
-        self._tell(f"error: {error.message}")
-        return Refusal(500, error.message)
+            return ApiError(400, message, param="input", code="invalid_value")
+        self._log(f"error: {error.message}")
+        return ApiError(500, error.message)
 
 
-class _Answer:
-    """What goes out after the first chunk is there."""
+class _AudioResponse:
+    """A response that starts with its first chunk; an error before that has a status of its own."""
 
     def __init__(
-        self, order: Order, misbehaviour: FaultPlan, send: Send, exchange: RequestRecord
+        self, body: SpeechBody, faults: FaultPlan, send: Send, record: RequestRecord
     ) -> None:
-        self.exchange = exchange
-        self._order = order
-        self._script = Script(misbehaviour, RATE_HZ)
+        self.record = record
+        self._format = body.request().response_format
+        self._is_events = body.stream_format == "sse"
+        self._schedule = FaultSchedule(faults, RATE_HZ)
         self._send = send
         self._frames = 0
-        self._first_at: float | None = None
+        self._started_at: float | None = None
 
-    async def begin(self) -> None:
-        """Send status and headers."""
-        kind = content_type(self._order.speech.response_format)
-        if self._order.as_events:
-            kind = events.MEDIA_TYPE
-        headers = {"content-type": kind, "x-sample-rate": str(RATE_HZ), "x-channels": "1"}
-        pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-        await self._send({"type": "http.response.start", "status": 200, "headers": pairs})
+    @property
+    def has_started(self) -> bool:
+        """Whether status and headers were sent."""
+        return self._started_at is not None
 
-    async def send(self, stretch: Encoded) -> bool:
-        """Send a stretch when it is due; False when the rest is not to be sent.
+    async def send(self, chunk: Encoded) -> bool:
+        """Send a chunk when it is due; False if the rest must not be sent.
 
         Raises:
-            TimeoutError: the client takes nothing.
+            TimeoutError: the client reads nothing.
         """
-        data = events.delta(stretch.data) if self._order.as_events else stretch.data
-        self._frames += stretch.frames
-        form = AudioFormat(RATE_HZ, 1)
-        self.exchange.sound = (
-            f"{form.duration_s(self._frames):.2f} s of {self._order.speech.response_format}"
-        )
-        for piece in self._script.feed(data, stretch.frames):
-            await self._wait_until(piece.due_s)
-            await self._write(piece.data)
-        if self._script.is_cut:
-            self.exchange.remarks.append("cut on purpose")
-        return not self._script.is_cut
-
-    async def _wait_until(self, due_s: float) -> None:
-        if self._first_at is None:
-            self._first_at = time.monotonic()
-        await anyio.sleep(max(0.0, self._first_at + due_s - time.monotonic()))
-
-    async def fail(self, refusal: Refusal) -> None:
-        """End short of the end, in a way that shows."""
-        self.exchange.remarks.append("failed half-way")
-        if self._order.as_events:
-            await self._write(events.failed(refusal), more=False)
+        started_at = await self._start()
+        self._frames += chunk.frames
+        duration_s = AudioFormat(RATE_HZ, 1).duration_s(self._frames)
+        self.record.audio = f"{duration_s:.2f} s of {self._format}"
+        data = events.delta(chunk.data) if self._is_events else chunk.data
+        for piece, due_s in self._schedule.feed(data, chunk.frames):
+            await anyio.sleep(max(0.0, started_at + due_s - time.monotonic()))
+            await self._write(piece)
+        if self._schedule.is_cut:
+            self.record.notes.append("cut by --cut-at")
+        return not self._schedule.is_cut
 
     async def end(self) -> None:
-        """Send the last there is."""
-        await self._write(events.done() if self._order.as_events else b"", more=False)
+        """Complete the response."""
+        await self._start()
+        await self._write(events.done() if self._is_events else b"", more=False)
+
+    async def fail(self, error: ApiError) -> None:
+        """End the response early, in a way the client can detect."""
+        self.record.notes.append("failed midway")
+        if self._is_events:
+            await self._write(events.failed(error), more=False)
+
+    async def _start(self) -> float:
+        """Send status and headers, once; return the time at which that was done."""
+        if self._started_at is None:
+            kind = events.MEDIA_TYPE if self._is_events else content_type(self._format)
+            headers = {"content-type": kind, "x-sample-rate": str(RATE_HZ), "x-channels": "1"}
+            raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+            await self._send({"type": "http.response.start", "status": 200, "headers": raw})
+            self._started_at = time.monotonic()
+        return self._started_at
 
     async def _write(self, data: bytes, *, more: bool = True) -> None:
-        with anyio.fail_after(STALL_S):
+        with anyio.fail_after(STALL_TIMEOUT_S):
             await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
 
-async def _body(request: Request) -> bytes:
-    """A request's body.
+async def _read_body(request: Request) -> bytes:
+    """Read a request's body.
 
     Raises:
-        Refusal: it is no JSON, too long or too late.
+        ApiError: it is not JSON, too long or too late.
         ClientDisconnect: the client left.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        # Also what keeps web pages of other sites out: a browser asks before it sends this type.
+        # This also keeps out web pages of other origins: browsers send a preflight first.
         message = "send JSON, with 'Content-Type: application/json'"
-        raise Refusal(415, message, code="unsupported_media_type")
+        raise ApiError(415, message, code="unsupported_media_type")
     body = bytearray()
     try:
-        with anyio.fail_after(BODY_S):
+        with anyio.fail_after(BODY_TIMEOUT_S):
             async for part in request.stream():
                 body += part
                 if len(body) > MAX_BODY_BYTES:
                     message = f"the body is longer than {MAX_BODY_BYTES} bytes"
-                    raise Refusal(413, message, code="request_too_large")
+                    raise ApiError(413, message, code="request_too_large")
     except TimeoutError:
-        message = f"the body did not arrive within {BODY_S:g} s"
+        message = f"the body did not arrive within {BODY_TIMEOUT_S:g} s"
         headers = {"Connection": "close"}
-        raise Refusal(408, message, code="request_timeout", headers=headers) from None
+        raise ApiError(408, message, code="request_timeout", headers=headers) from None
     return bytes(body)
 
 
-async def _cancel_when_left(
-    receive: Receive, scope: anyio.CancelScope, exchange: RequestRecord
+async def _cancel_on_disconnect(
+    receive: Receive, scope: anyio.CancelScope, record: RequestRecord
 ) -> None:
-    """Cancel the answer when the client goes away before its end."""
+    """Cancel the response if the client disconnects before its end."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    if not exchange.is_over:  # the same message comes when the answer is complete
-        exchange.remarks.append("client left")
+    if not record.is_complete:  # the same message arrives after a complete response
+        record.notes.append("client left")
         scope.cancel()
-
-
-def _next(stretches: Generator[Encoded]) -> Encoded | None:
-    return next(stretches, None)

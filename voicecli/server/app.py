@@ -1,20 +1,20 @@
-"""The routes, and what each answers."""
+"""The routes and the application."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from voicecli.server.answer import ConcurrencyLimit, SpeechEndpoint
-from voicecli.server.description import describe
-from voicecli.server.errors import Refusal, of_routing
+from voicecli.server.answer import SpeechEndpoint
+from voicecli.server.errors import ApiError, routing_error
 from voicecli.server.fault_injection import FaultPlan
-from voicecli.server.fields import SpeechFields
-from voicecli.server.middleware import Guard
+from voicecli.server.middleware import AccessMiddleware
+from voicecli.server.schema import openapi, speech_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,59 +33,60 @@ def make_app(
     *,
     api_key: str | None = None,
     max_concurrency: int = 4,
-    misbehaviour: FaultPlan | None = None,
-    access: Callable[[str], None],
-    tell: Callable[[str], None],
-    on_defect: Callable[[Exception], None],
+    faults: FaultPlan | None = None,
+    log_access: Callable[[str], None],
+    log: Callable[[str], None],
+    on_error: Callable[[Exception], None],
 ) -> ASGIApp:
-    """The whole server as an ASGI application.
+    """Return the whole server as an ASGI application.
 
     Args:
         catalogue: the voices on offer.
-        voices: where they are loaded; those that are not yet, load on first use.
-        api_key: what clients must show, None for nothing.
-        max_concurrency: how many requests are spoken at once; others get 429.
-        misbehaviour: how answers go wrong on purpose.
-        access: takes one line for each request, on the event loop.
-        tell: takes other lines for whoever runs the server.
-        on_defect: takes what nobody foresaw.
+        voices: loads voices, on first use, and keeps them.
+        api_key: the key that clients must send, None for none.
+        max_concurrency: how many requests are answered at once; others get 429.
+        faults: the faults to inject into each response.
+        log_access: called on the event loop with a line for each request.
+        log: called with other lines for the server's operator.
+        on_error: called with unexpected exceptions.
     """
-    fields = SpeechFields(catalogue)
-    places = ConcurrencyLimit(max_concurrency)
-    endpoint = SpeechEndpoint(fields, voices, places, misbehaviour or FaultPlan(), tell)
-    description = describe(fields, has_key=api_key is not None)
+    model = speech_model(catalogue)
+    limiter = anyio.CapacityLimiter(max_concurrency)
+    endpoint = SpeechEndpoint(model, voices, limiter, faults or FaultPlan(), log)
+    document = openapi(model, has_key=api_key is not None)
 
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok", "busy": places.taken, "max_concurrency": places.count})
-
-    async def listed_voices(_: Request) -> Response:
+    async def list_voices(_: Request) -> Response:
         return JSONResponse(catalogue.voices_json())
 
-    async def listed_models(_: Request) -> Response:
+    async def list_models(_: Request) -> Response:
         return JSONResponse(catalogue.models_json())
 
-    async def openapi(_: Request) -> Response:
-        return JSONResponse(description)
+    async def health(_: Request) -> Response:
+        busy = limiter.borrowed_tokens
+        return JSONResponse({"status": "ok", "busy": busy, "max_concurrency": max_concurrency})
+
+    async def describe(_: Request) -> Response:
+        return JSONResponse(document)
 
     app = Starlette(
         routes=[
             Route("/v1/audio/speech", endpoint, methods=["POST"]),
-            Route("/v1/audio/voices", listed_voices),
-            Route("/v1/models", listed_models),
+            Route("/v1/audio/voices", list_voices),
+            Route("/v1/models", list_models),
             Route("/health", health),
-            Route("/openapi.json", openapi),
+            Route("/openapi.json", describe),
         ],
-        exception_handlers={Refusal: _refused, HTTPException: _not_routed},
+        exception_handlers={ApiError: _api_error, HTTPException: _routing_error},
     )
-    app.router.redirect_slashes = False  # an API's paths are what they are
-    return Guard(app, api_key, access, on_defect)
+    app.router.redirect_slashes = False
+    return AccessMiddleware(app, api_key, log_access, on_error)
 
 
-async def _refused(_: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, Refusal)
-    return refusal.response()
+async def _api_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error.response()
 
 
-async def _not_routed(request: Request, error: Exception) -> Response:
+async def _routing_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return of_routing(error, request.method, request.url.path).response()
+    return routing_error(error, request.method, request.url.path).response()

@@ -1,7 +1,7 @@
-"""What the server says instead of speaking, in the shape of OpenAI's errors.
+"""Error responses in the shape of OpenAI's API.
 
-The shape is that of the API reference's "Error codes"; SDKs read ``message``,
-``type``, ``param`` and ``code`` from it, and retry by the status::
+SDKs read ``message``, ``type``, ``param`` and ``code``, and decide by the status
+whether to retry::
 
     {"error": {"message": "...", "type": "invalid_request_error",
                "param": "speed", "code": "decimal_above_max_value"}}
@@ -18,33 +18,15 @@ if TYPE_CHECKING:
 
     from starlette.exceptions import HTTPException
 
-_KINDS = {429: "rate_limit_error", 500: "server_error", 503: "server_error"}
+_TYPES = {429: "rate_limit_error", 500: "server_error", 503: "server_error"}
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "param": {"type": ["string", "null"]},
-                "code": {"type": ["string", "null"]},
-            },
-        }
-    },
-}
-"""The JSON schema of every refusal."""
 
+class ApiError(Exception):
+    """A request that gets an error response.
 
-class Refusal(Exception):
-    """A request that is not answered as it hoped to be.
-
-    ``param`` names the field at fault, where one is; ``code`` is the stable name
-    of the fault; ``headers`` go with the answer.
+    ``param`` names the field at fault, if there is one; ``code`` is the stable
+    name of the error; ``headers`` are added to the response.
     """
 
     def __init__(
@@ -64,32 +46,26 @@ class Refusal(Exception):
         self.headers = dict(headers or {})
 
     def to_json(self) -> dict[str, Any]:
-        """The body of the answer."""
-        kind = _KINDS.get(self.status, "invalid_request_error")
-        return {
-            "error": {
-                "message": self.message,
-                "type": kind,
-                "param": self.param,
-                "code": self.code,
-            }
-        }
+        """Return the body of the response."""
+        kind = _TYPES.get(self.status, "invalid_request_error")
+        error = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
+        return {"error": error}
 
     def response(self) -> JSONResponse:
-        """The answer."""
+        """Return the response."""
         return JSONResponse(self.to_json(), self.status, self.headers)
 
 
-def of_routing(error: HTTPException, method: str, path: str) -> Refusal:
-    """The refusal for a path that is nobody's, or a method that its owner does not take."""
+def routing_error(error: HTTPException, method: str, path: str) -> ApiError:
+    """Return the error for an unknown path, or a method that the path does not allow."""
     if error.status_code == 405:  # noqa: PLR2004  Method Not Allowed
         allowed = ", ".join(sorted((error.headers or {})["Allow"].split(", ")))
-        message = f"{path} does not take {method}, only {allowed}"
-        return Refusal(405, message, code=_CODES[405], headers={"Allow": allowed})
-    message = f"there is nothing at {path}; /openapi.json tells what there is"
-    return Refusal(error.status_code, message, code=_CODES.get(error.status_code))
+        message = f"{path} does not allow {method}, only {allowed}"
+        return ApiError(405, message, code=_CODES[405], headers={"Allow": allowed})
+    message = f"nothing at {path}; /openapi.json lists the paths"
+    return ApiError(error.status_code, message, code=_CODES.get(error.status_code))
 
 
-def defect() -> Refusal:
-    """The answer to a request that met a defect of ours: which one is not the client's to know."""
-    return Refusal(500, "the server failed on this request; its own output says how")
+def internal_error() -> ApiError:
+    """Return the error for a bug in the server. It reveals no details to the client."""
+    return ApiError(500, "internal server error; see the server's output")

@@ -1,8 +1,8 @@
-"""Audio as server-sent events, as ``stream_format=sse`` asks for; pure.
+"""Audio as server-sent events, for ``stream_format=sse``; pure.
 
-Events are lines (WHATWG HTML, 9.2.6) whose data is one JSON object each, as
-OpenAI's API reference has them: ``speech.audio.delta`` with base64 ``audio``, at
-the end ``speech.audio.done``. The decoder of them is `voicecli.sources.sse`.
+Each event is one JSON object on a ``data:`` line (WHATWG HTML, 9.2.6), as in
+OpenAI's API reference: ``speech.audio.delta`` with base64 ``audio``, then
+``speech.audio.done``. `voicecli.sources.sse` decodes them.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voicecli.server.errors import Refusal
+    from voicecli.server.errors import ApiError
 
 MEDIA_TYPE = "text/event-stream"
 
 
 def delta(audio: bytes) -> bytes:
-    """The event that carries a stretch of the audio."""
+    """Return the event that carries a chunk of audio."""
     return _event({"type": "speech.audio.delta", "audio": base64.b64encode(audio).decode("ascii")})
 
 
 def done() -> bytes:
-    """The last event. ``usage`` has to be there; nothing is counted in tokens here."""
+    """Return the last event. OpenAI requires ``usage``; no tokens are counted here."""
     usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     return _event({"type": "speech.audio.done", "usage": usage})
 
 
-def failed(refusal: Refusal) -> bytes:
-    """The event in place of the last one, where speaking failed half-way."""
-    return _event({"type": "error", **refusal.to_json()})
+def failed(error: ApiError) -> bytes:
+    """Return the event that replaces the last one if synthesis failed midway."""
+    return _event({"type": "error", **error.to_json()})
 
 
 def _event(data: dict[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
-"""The socket, uvicorn on it, and how it comes to an end.
+"""The listening socket, uvicorn on it, and shutdown.
 
-The first SIGINT or SIGTERM stops listening and lets the answers that are under
-way finish, for so long; the second leaves at once.
+The first SIGINT or SIGTERM stops accepting and lets responses in progress finish,
+within a limit; the second exits at once.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def bind(host: str, port: int, *, has_key: bool) -> socket.socket:
-    """A listening socket on the first address of ``host``; port 0 takes a free one.
+    """Return a listening socket on the first address of ``host``; port 0 picks a free one.
 
     Raises:
-        ConfigError: the address is not to be had, or others could reach it and
-            there is no key.
+        ConfigError: the address is unavailable, or other machines could reach
+            the server and there is no key.
     """
-    where = f"{clean(host, 100)}:{port}"
+    shown = f"{clean(host, 100)}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise ConfigError(f"there is no address {clean(host, 100)!r} to listen on") from error
-    # IPv4 first: a client told "localhost" tries both, one told 127.0.0.1 does not.
+        raise ConfigError(f"{clean(host, 100)!r} has no address to listen on") from error
+    # IPv4 first: a client of "localhost" tries both, a client of 127.0.0.1 does not.
     family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     if not (has_key or _is_loopback(str(address[0]))):
         raise ConfigError(
-            f"others than this machine can reach {where}, and no key keeps them out",
-            remedy="name a variable that holds one, as in --api-key-env VOICECLI_SERVER_KEY",
+            f"other machines could use the server at {shown} without a key",
+            remedy="name a variable that holds a key, as in --api-key-env VOICECLI_SERVER_KEY",
         )
     listening = socket.socket(family, kind, protocol)
     try:
@@ -58,14 +58,14 @@ def bind(host: str, port: int, *, has_key: bool) -> socket.socket:
     except OSError as error:
         listening.close()
         raise ConfigError(
-            f"cannot listen on {where}: {error.strerror or error}",
-            remedy="choose another with --port; 0 takes a free one",
+            f"cannot listen on {shown}: {error.strerror or error}",
+            remedy="choose another port with --port; 0 picks a free one",
         ) from error
     return listening
 
 
 def url_of(listening: socket.socket) -> str:
-    """The base URL for clients of a listening socket."""
+    """Return the base URL for clients of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
 
@@ -78,10 +78,10 @@ def serve(
     on_ready: Callable[[], None],
     on_stop: Callable[[], None],
 ) -> bool:
-    """Answer until told to stop; whether every answer under way was finished then.
+    """Serve until a signal; return whether every response in progress could finish.
 
-    Main thread only: it owns the signals. ``on_ready`` is called once connections
-    are accepted, ``on_stop`` when they are no more. Closes the socket.
+    Main thread only: it handles the signals. ``on_ready`` is called once
+    connections are accepted, ``on_stop`` when they no longer are. Closes the socket.
     """
     config = uvicorn.Config(
         app,
@@ -90,7 +90,7 @@ def serve(
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="critical",  # what matters of what it says, the guard says
+        log_level="critical",  # the middleware reports what matters
         access_log=False,
         proxy_headers=False,
         server_header=False,
@@ -98,11 +98,11 @@ def serve(
     )
     server = _Server(config, on_ready, on_stop)
     asyncio.run(server.serve(sockets=[listening]))
-    return not server.had_to_cut
+    return not server.was_cut_short
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, with our signals and a note of what its end cut short."""
+    """uvicorn's server with our signal handling."""
 
     def __init__(
         self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]
@@ -110,7 +110,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._on_ready = on_ready
         self._on_stop = on_stop
-        self.had_to_cut = False
+        self.was_cut_short = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -119,14 +119,14 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_stop()
         await super().shutdown(sockets)
-        self.had_to_cut = bool(self.server_state.tasks)
+        self.was_cut_short = bool(self.server_state.tasks)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle both signals while serving; what they did before comes back afterwards.
+        """Handle both signals while serving, and restore their handlers afterwards.
 
-        uvicorn's own handler raises them again after an orderly end, which would
-        make a SIGTERM that was obeyed look like a crash.
+        uvicorn's own version raises the signals again after shutdown, which would
+        make an obeyed SIGTERM look like a crash.
         """
         previous = {number: signal.signal(number, self._stop) for number in _SIGNALS}
         try:
@@ -142,5 +142,5 @@ class _Server(uvicorn.Server):
 
 
 def _is_loopback(address: str) -> bool:
-    # A zone (fe80::1%eth0) is no part of the address, and older Pythons do not take it.
+    # A zone (fe80::1%eth0) is not part of the address, and older Pythons reject it.
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback

@@ -1,8 +1,8 @@
-"""A server that somebody started for himself ends with him, also where he was killed.
+"""Shut the server down when the process that started it exits, even if that is killed.
 
-Whoever is killed outright (SIGKILL, a crash) can tell nobody. But the system
-closes what he held open, so the other end of a pipe that he alone holds comes to
-its end, on every platform and whoever becomes the parent then.
+A killed process cannot send a message, but the operating system closes its pipes.
+If it alone holds the write end of our standard input, we see end of file, on every
+platform and whichever process becomes our parent.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ _STDIN = 0
 _READ_BYTES = 4096
 
 
-def end_with_input(descriptor: int = _STDIN) -> threading.Thread:
-    """Send this process a SIGTERM once ``descriptor`` comes to its end; what it says is nothing.
+def terminate_on_eof(descriptor: int = _STDIN) -> threading.Thread:
+    """Send this process a SIGTERM at the end of ``descriptor``; its content is ignored.
 
-    Before the signal is handled it ends the process as it stands; afterwards it is
-    one of the two that `voicecli.server.listen` tells of. Returns at once; the
-    thread that waits ends with the process.
+    Returns at once; the thread that reads ends with the process. Before the
+    server handles signals, SIGTERM ends the process; afterwards it shuts the
+    server down as `voicecli.server.listen` describes.
     """
 
     def wait() -> None:
-        # One that is not there, or cannot be read, has come to its end.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a closed or unreadable descriptor counts as ended
             while os.read(descriptor, _READ_BYTES):  # not sys.stdin: its lock outlives us
                 pass
         signal.raise_signal(signal.SIGTERM)
 
-    thread = threading.Thread(target=wait, name="voicecli-lifeline", daemon=True)
+    thread = threading.Thread(target=wait, name="voicecli-parent-watch", daemon=True)
     thread.start()
     return thread

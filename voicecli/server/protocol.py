@@ -1,7 +1,7 @@
-"""HTTP/1.1 by uvicorn and h11, with what they leave out: refusals in our shape, and patience.
+"""HTTP/1.1 by uvicorn and h11, with what they lack: our error bodies, and a header timeout.
 
-uvicorn waits for ever for a request that has begun, and for the first of a
-connection. A few hundred clients that say nothing then use up the descriptors.
+uvicorn waits forever for the first request of a connection, and for the rest of a
+request's header. A few hundred silent clients would exhaust the file descriptors.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from voicecli.server.errors import Refusal
+from voicecli.server.errors import ApiError
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle, Transport
 
-HEAD_S = 15.0
-"""How long a client may take from its connection, or its last answer, to the end of a header."""
+HEADER_TIMEOUT_S = 15.0
+"""Time from connecting, or from the previous response, to the end of a request's header."""
 
 
 class Protocol(H11Protocol):
@@ -25,52 +25,52 @@ class Protocol(H11Protocol):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._patience: TimerHandle | None = None
+        self._header_timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Start the timeout of the first request."""
         super().connection_made(transport)
-        self._watch()
+        self._update_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Wait no more once there is a request, whose body has a limit of its own."""
+        """Stop the timeout once a header is complete; the body has its own."""
         super().data_received(data)
-        self._watch()
+        self._update_timer()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
+        """Start the timeout of the next request."""
         super().on_response_complete()
-        self._watch()
+        self._update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Stop the timeout."""
         super().connection_lost(exc)
-        self._forget()
+        self._stop_timer()
 
-    def _watch(self) -> None:
+    def _update_timer(self) -> None:
         if self.transport.is_closing() or (self.cycle and not self.cycle.response_complete):
-            self._forget()
-        elif self._patience is None:
-            self._patience = self.loop.call_later(HEAD_S, self.transport.close)
+            self._stop_timer()
+        elif self._header_timer is None:
+            self._header_timer = self.loop.call_later(HEADER_TIMEOUT_S, self.transport.close)
 
-    def _forget(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+    def _stop_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
 
     def send_400_response(self, msg: str) -> None:
-        """Answer bytes that h11 cannot read, and hang up.
+        """Answer bytes that h11 cannot parse, and close the connection.
 
-        They may come when an answer is under way or complete, such as a broken
-        body of a request that was refused by its headers. There is no place for
-        another answer then; uvicorn's own method raises.
+        They may arrive during or after a response, such as the broken body of a
+        request that was rejected by its header. No second response can be sent
+        then, and uvicorn's own method would raise.
         """
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            refusal = Refusal(400, msg, code="invalid_http").response()
-            headers = [*refusal.raw_headers, (b"connection", b"close")]
+            response = ApiError(400, msg, code="invalid_http").response()
+            headers = [*response.raw_headers, (b"connection", b"close")]
             events = (
                 h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-                h11.Data(data=bytes(refusal.body)),
+                h11.Data(data=bytes(response.body)),
                 h11.EndOfMessage(),
             )
             for event in events:

@@ -1,4 +1,4 @@
-"""From a request to encoded chunks; blocking work, for a worker thread."""
+"""Synthesize a request into encoded chunks; blocking, for a worker thread."""
 
 from __future__ import annotations
 
@@ -8,52 +8,50 @@ import numpy as np
 
 from voicecli.codecs.encoding import Encoded, make_encoder
 from voicecli.codecs.formats import CODECS
+from voicecli.request import SpeechRequest
 from voicecli.sources.builtin import FORMAT, BuiltinSource
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from voicecli.request import SpeechRequest
     from voicecli.sources.voicecache import VoiceCache
 
 RATE_HZ = FORMAT.rate_hz
-"""Frames a second of what `speak` yields; each format at hand has this rate itself."""
+"""Frames per second of what `synthesize` yields, whatever the format."""
 
 
-def speak(request: SpeechRequest, voices: VoiceCache) -> Generator[Encoded]:
-    """Yield the file a stretch at a time, the first as soon as the first sentence is spoken.
+def synthesize(request: SpeechRequest, voices: VoiceCache) -> Generator[Encoded]:
+    """Yield the encoded file in chunks, the first one after the first sentence.
 
-    A stretch is what half a second of sound, at most, completed; no work is done
-    ahead of the caller. Closing the generator leaves the rest unspoken.
+    A chunk holds at most half a second of audio. Nothing is synthesized ahead of
+    the caller; closing the generator skips the rest.
 
     Raises:
         VoiceError: the voice cannot be loaded, fails, or finds nothing to say.
     """
     encoder = make_encoder(request.response_format, RATE_HZ, FORMAT.channels)
-    with BuiltinSource(request, voices) as source:
-        for chunk in source:
-            samples = np.frombuffer(chunk, "<i2").reshape(-1, FORMAT.channels)
-            if (stretch := _joined(encoder.feed(samples))).data:
-                yield stretch
-    if (stretch := _joined(encoder.flush())).data:
-        yield stretch
+    with BuiltinSource(request, voices).open() as response:
+        for block in response:
+            samples = np.frombuffer(block, "<i2").reshape(-1, FORMAT.channels)
+            if (chunk := _joined(encoder.feed(samples))).data:
+                yield chunk
+    if (chunk := _joined(encoder.flush())).data:
+        yield chunk
 
 
-def warm(voices: VoiceCache, voice: str) -> None:
-    """Load a voice, what it needs to speak and what the encoders need; some 0.5 s, once.
+def warm_up(voices: VoiceCache, voice: str) -> None:
+    """Load a voice and everything that speaking and encoding need; takes about 0.5 s.
 
     Raises:
-        VoiceError: one of them cannot be had.
+        VoiceError: something cannot be loaded.
     """
-    from voicecli.request import SpeechRequest  # noqa: PLC0415  else only named
-
     for name in CODECS:
-        for _ in speak(SpeechRequest("Hello.", voice, "", name), voices):
+        for _ in synthesize(SpeechRequest("Hello.", voice, "", name), voices):
             pass
 
 
 def content_type(response_format: str) -> str:
-    """The media type of an answer; of raw samples with all that is to know of them."""
+    """Return the media type of a response; raw samples have their rate and channels in it."""
     media_type = CODECS[response_format].media_type
     if response_format == "pcm":
         return f"{media_type};rate={RATE_HZ};channels={FORMAT.channels}"

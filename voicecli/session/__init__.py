@@ -1,9 +1,8 @@
-"""One run from sources to silence: the threads, the order, the first error.
+"""One run from its sources to the last sample heard: threads, order, the first error.
 
-`Session` is the public face; `fetcher` is what its source thread does,
-`renderer` what its decoder thread does, `keeper` what its saving thread does,
-`outlet` what its device thread prepares. `crew` makes and joins them all, and
-what they report goes through `mailbox`.
+`Session` is the public face. `fetcher` is the work of the source thread,
+`renderer` of the decoder thread, `recording_thread` of the saving thread.
+`thread_group` makes and joins the threads, which report through `messages`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import RateLimited, SourceError, SourceTimeout, VoiceError
 from voicecli.sources.base import Connecting
+from voicecli.telemetry.events import (
+    Answered,
+    Connected,
+    Received,
+    ReceivedAll,
+    Requested,
+    RequestSent,
+    Retrying,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -84,7 +93,6 @@ class Fetcher:
         self._on_sent = on_sent
         self._on_bytes = on_bytes
         self._fail = fail
-        self._tells_bytes = observers.listen_for("received_bytes")
         self._asked = False
         self._changed = threading.Condition()
         self._cancelled = False
@@ -99,7 +107,7 @@ class Fetcher:
                 if self._cancelled:
                     break
             else:
-                self._observers.tell("received_all", self._clock.now())
+                self._observers.notify(ReceivedAll(self._clock.now()))
                 self._on_sent()  # there may have been no request at all
         except VoiceError as error:
             if not self._cancelled:  # a source may stumble over being cancelled
@@ -119,14 +127,14 @@ class Fetcher:
         attempt = 0
         while not self._cancelled:
             self._asked = True
-            self._observers.tell("requested", self._clock.now(), source.label)
+            self._observers.notify(Requested(self._clock.now(), source.label))
             fault = self._stream(source)
             if fault is None:
                 return
             wait_s = self._wait_before_retry(fault, attempt)
             if wait_s is None:
                 raise fault
-            self._observers.tell("retrying", self._clock.now(), fault, wait_s)
+            self._observers.notify(Retrying(self._clock.now(), fault, wait_s))
             attempt += 1
             self._pause(wait_s)
 
@@ -136,13 +144,10 @@ class Fetcher:
         try:
             self._silence = _Silence(source, self._clock.now(), is_first=True)
             with source:
-                self._observers.tell("answered", self._clock.now(), source.info)
+                self._observers.notify(Answered(self._clock.now(), source.info))
                 for chunk in source:
                     self._silence = None  # waiting for room is no silence of the source
-                    now = self._clock.now()
-                    self._observers.tell("received", now, len(chunk))
-                    if self._tells_bytes:
-                        self._observers.tell("received_bytes", now, chunk)
+                    self._observers.notify(Received(self._clock.now(), chunk))
                     if not started:
                         started = True
                         self._chunks.put(StreamStart(source.info))
@@ -183,11 +188,11 @@ class Fetcher:
                 self._clock.wait(self._changed, left_s)
 
     def _connected(self) -> None:
-        self._observers.tell("connected", self._clock.now())
+        self._observers.notify(Connected(self._clock.now()))
 
     def _sent(self) -> None:
         if self._asked:  # a source with nothing to send says so while it warms up
-            self._observers.tell("request_sent", self._clock.now())
+            self._observers.notify(RequestSent(self._clock.now()))
         self._on_sent()
 
     def check_deadline(self) -> float | None:

@@ -1,10 +1,9 @@
-"""What the threads of a session have to say to the one that reads it."""
+"""Messages from a session's threads to the thread that runs it."""
 
 from __future__ import annotations
 
 import queue
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeAlias
 
 from voicecli.errors import DeviceError, VoiceError
@@ -13,66 +12,77 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Event(Enum):
-    """What happened; who says so in brackets."""
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The session is to stop now; from any thread or a signal handler."""
 
-    CANCELLED = auto()  # somebody wants silence [any thread, a signal handler]
-    FIRST_BYTES = auto()  # something arrived [source]
-    DRAINING = auto()  # the sink has all there is [decoder]
-    RENDERED = auto()  # and has played it [decoder]
+
+@dataclass(frozen=True, slots=True)
+class FirstBytes:
+    """The first bytes arrived; from the source thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The sink has all samples; from the decoder thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The sink has played all samples; from the decoder thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A fault of the outside world; ``fatal`` where no more can be heard either."""
+    """Something outside the program failed; ``fatal`` if nothing more can be heard."""
 
     error: VoiceError
     fatal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Defect:
-    """A fault of ours."""
+class InternalError:
+    """A thread raised what it should not have: a bug."""
 
     error: BaseException
 
 
-Message: TypeAlias = Event | Failed | Defect
+Message: TypeAlias = Cancelled | FirstBytes | Draining | Rendered | Failed | InternalError
 
 
 class Mailbox:
-    """Messages from any thread to one, in order.
+    """A queue of messages from any thread, read by one.
 
-    ``put`` of a `queue.SimpleQueue` may interrupt itself, so whatever writes
-    here may do so from a signal handler.
+    ``put`` of a `queue.SimpleQueue` is reentrant, so a signal handler may write
+    here too.
     """
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
-    def put(self, event: Event) -> None:
-        """Say what happened; any thread, any signal handler."""
-        self._queue.put(event)
+    def put(self, message: Message) -> None:
+        """Queue a message; any thread, any signal handler."""
+        self._queue.put(message)
 
     def fail(self, error: VoiceError) -> None:
-        """Report a fault after which what arrived may still be heard; any thread."""
+        """Report a failure after which what has arrived may still be heard; any thread."""
         self._queue.put(Failed(error))
 
-    def end(self, fault: BaseException) -> None:
-        """Report what ended a thread; that thread."""
-        if isinstance(fault, VoiceError):
-            self._queue.put(Failed(fault, fatal=isinstance(fault, DeviceError)))
+    def report_exception(self, error: BaseException) -> None:
+        """Report the exception that ended a thread; that thread."""
+        if isinstance(error, VoiceError):
+            self._queue.put(Failed(error, fatal=isinstance(error, DeviceError)))
         else:
-            self._queue.put(Defect(fault))
+            self._queue.put(InternalError(error))
 
     def get(self, timeout_s: float) -> Message | None:
-        """The next message, waiting for it no longer than this; the one reader."""
+        """Return the next message, or None after ``timeout_s`` seconds; the reader."""
         try:
             return self._queue.get(timeout=timeout_s)
         except queue.Empty:
             return None
 
-    def rest(self) -> Iterator[Message]:
-        """All that is there now; the one reader."""
+    def drain(self) -> Iterator[Message]:
+        """Yield the messages that are there now; the reader."""
         while not self._queue.empty():
             yield self._queue.get()

@@ -1,4 +1,4 @@
-"""The decoder thread's work: bytes to samples, samples to the sink, to the last one heard."""
+"""The decoder thread's work: decode, convert and write to the sink, until all is heard."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from voicecli.clock import Deadline
 from voicecli.errors import DecodeError, DeviceError, SourceError, VoiceError
 from voicecli.session.fetcher import StreamEnd, StreamStart
+from voicecli.telemetry.events import Decoded, Recognised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,41 +27,47 @@ if TYPE_CHECKING:
 _DRAIN_SLACK_S = 5.0
 """How much longer than the buffered audio a device may take to play it."""
 
-_PORTION_BYTES = 16 * 1024
-"""Crumbs are joined up to this. A backlog decoded in one go would delay the first sound."""
+_JOINED_BYTES = 16 * 1024
+"""Small chunks are joined up to this size. Decoding more at once would delay the first sound."""
 
 
 class Items(Protocol):
-    """Where what was fetched comes from: a `Channel`, or whatever fetches when it is asked."""
+    """What was fetched: a `Channel`, or something that fetches on demand."""
 
     def take(self) -> list[Item]:
-        """Everything there is, waiting for at least one item; empty once it is over."""
+        """Return all that is there, waiting for at least one item; empty at the end."""
 
     def close(self) -> None:
-        """Say that no more is wanted."""
+        """Stop: nothing more is wanted."""
+
+
+class OpenSink(Protocol):
+    """Opens the sink once the format is known; see `Output.open`."""
+
+    def __call__(self, wanted: AudioFormat, /, *, is_pcm: bool) -> Sink:
+        """Open a sink for samples of the ``wanted`` format."""
 
 
 class Renderer:
-    """Takes from a `Channel`, decodes, conforms, writes, drains.
+    """Takes items from a `Channel`, decodes, converts, writes and drains.
 
-    `run` is the decoder thread's, `abort` any thread's, and the attributes may
-    be read from any. The sink is opened with the first samples, as only they
-    tell the format. ``fail`` is told of a decoding fault at once, so that the
-    source can be stopped while the rest still sounds; ``on_draining`` is called
-    when the sink has all it will get.
+    `run` belongs to the decoder thread, `abort` to any, and the attributes may be
+    read from any. ``fail`` gets a decoding error at once, so that the source can
+    be stopped while the rest still plays. ``on_pcm`` gets each decoded block,
+    and ``on_draining`` is called when the sink has all samples.
     """
 
     def __init__(
         self,
         chunks: Items,
-        open_sink: Callable[[AudioFormat, bool], Sink],
+        open_sink: OpenSink,
         clock: Clock,
         observers: Observers,
         *,
-        volume: float,
-        on_pcm: Callable[[Pcm], None],
-        on_draining: Callable[[], None],
         fail: Callable[[VoiceError], None],
+        volume: float = 1.0,
+        on_pcm: Callable[[Pcm], None] | None = None,
+        on_draining: Callable[[], None] | None = None,
     ) -> None:
         self._chunks = chunks
         self._open_sink = open_sink
@@ -79,10 +86,10 @@ class Renderer:
         self.first_format: AudioFormat | None = None
 
     def run(self) -> None:
-        """Render everything; what was decoded before a fault is heard to its end.
+        """Render everything; what was decoded before an error is played to its end.
 
         Raises:
-            DeviceError: the device failed; there is nothing left to hear with.
+            DeviceError: the device failed, so that nothing more can be heard.
         """
         try:
             self._render_all()
@@ -97,13 +104,14 @@ class Renderer:
         for samples in self._converter.flush():
             self.sink.write(samples)
         self.sink.end_input()
-        self._on_draining()
+        if self._on_draining:
+            self._on_draining()
         left_s = self.sink.snapshot().buffered_s
         if not self.sink.drain(Deadline(self._clock, left_s + _DRAIN_SLACK_S)):
             raise DeviceError("the sound device did not play to the end")
 
     def abort(self) -> None:
-        """Silence at once, also of a sink that is only being opened; any thread, idempotent."""
+        """Stop the sound at once, also of a sink that is being opened; any thread, idempotent."""
         self._aborted = True
         if self.sink is not None:
             self.sink.abort()
@@ -113,7 +121,7 @@ class Renderer:
         from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy comes with it
 
         while items := self._chunks.take():
-            for item in _portions(items):
+            for item in _joined(items):
                 if self._aborted:
                     return
                 if isinstance(item, StreamStart):
@@ -124,14 +132,14 @@ class Renderer:
                     assert self._decoder is not None, "bytes before the start of a stream"
                     self._play(partial(self._decoder.feed, item))
         if self._decoder is not None and not self._aborted:
-            # Broken off: the source's fault is the one to tell, and is told already.
+            # The stream broke off: the source has reported that error, which comes first.
             with suppress(DecodeError, SourceError):
                 self._finish_stream()
 
     def _finish_stream(self) -> None:
         assert self._decoder is not None, "an end before the start of a stream"
         self._play(self._decoder.flush)
-        self._play(self._decoder.flush)  # raises what the first kept back in favour of its blocks
+        self._play(self._decoder.flush)  # raises an error that the first call held back
         self._decoder = None
 
     def _play(self, decode: Callable[[], list[Pcm]]) -> None:
@@ -139,9 +147,10 @@ class Renderer:
         blocks = decode()
         self._cpu_s += time.thread_time() - started_s
         for block in blocks:
-            self._observers.tell("decoded", self._clock.now(), block, self._cpu_s)
+            self._observers.notify(Decoded(self._clock.now(), block, self._cpu_s))
             self._cpu_s = 0.0
-            self._on_pcm(block)
+            if self._on_pcm:
+                self._on_pcm(block)
             if self.sink is None:
                 self._open(block.format)
             assert self.sink is not None
@@ -155,8 +164,8 @@ class Renderer:
         assert self._decoder is not None
         self.first_format = format
         self.name = self._decoder.name or "pcm"
-        self._observers.tell("recognised", self._clock.now(), self.name, format)
-        sink = self._open_sink(format, self.name == "pcm")
+        self._observers.notify(Recognised(self._clock.now(), self.name, format))
+        sink = self._open_sink(format, is_pcm=self.name == "pcm")
         self._converter = SampleConverter(sink.format, self._volume)
         # Set before the flag is read, as `abort` sets the flag before it reads the sink.
         self.sink = sink
@@ -175,18 +184,18 @@ def _decoder_for(make: type[AutoDecoder], info: SourceInfo) -> AutoDecoder:
     )
 
 
-def _portions(items: list[Item]) -> Iterator[Item]:
-    """The same items with small chunks joined: crumbs cost as much to decode as loaves."""
-    crumbs: list[bytes] = []
+def _joined(items: list[Item]) -> Iterator[Item]:
+    """Yield the items with small chunks joined: decoding has a cost per call."""
+    chunks: list[bytes] = []
     size = 0
     for item in items:
-        if crumbs and not (isinstance(item, bytes) and size + len(item) <= _PORTION_BYTES):
-            yield b"".join(crumbs)
-            crumbs, size = [], 0
+        if chunks and not (isinstance(item, bytes) and size + len(item) <= _JOINED_BYTES):
+            yield b"".join(chunks)
+            chunks, size = [], 0
         if isinstance(item, bytes):
-            crumbs.append(item)
+            chunks.append(item)
             size += len(item)
         else:
             yield item
-    if crumbs:
-        yield b"".join(crumbs)
+    if chunks:
+        yield b"".join(chunks)

@@ -1,38 +1,46 @@
-"""`Session`: knows how a run stands, and what follows from what its threads report.
+"""`Session`: starts the threads of a run, and decides what follows from their messages.
 
 ::
 
     source thread    Fetcher   request → bytes ─┐
                                                 ▼  Channel
     decoder thread   Renderer  bytes → samples → sink
-    device thread    Outlet    loads PortAudio while the server thinks
+    device thread    Output    loads PortAudio while the server thinks
     saving thread    RecordingThread    samples → disk
     (writer thread, PortAudio's callback: the sink's)
 
-They all report to a mailbox. The session's own thread, the one that calls `run`,
-reads it, moves the state, keeps the first error and enforces the deadlines.
+They all report to a mailbox. The session's own thread, which calls `run`, reads
+it, moves the state, keeps the first error and enforces the deadlines.
 """
 
 from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from voicecli.clock import SystemClock
-from voicecli.errors import UnsupportedFormat
+from voicecli.errors import DeviceError, UnsupportedFormat
 from voicecli.playback.base import SinkReport
-from voicecli.playback.output import Speaker
 from voicecli.recording.saver import SaveReport
 from voicecli.session.channel import Channel
-from voicecli.session.fetcher import Fetcher, Item
-from voicecli.session.messages import Defect, Event, Failed, Mailbox
-from voicecli.session.outlet import Outlet
-from voicecli.session.playback_events import Narrator
+from voicecli.session.messages import (
+    Cancelled,
+    Draining,
+    Failed,
+    FirstBytes,
+    InternalError,
+    Mailbox,
+    Rendered,
+)
+from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.recording_thread import RecordingThread
 from voicecli.session.renderer import Renderer
 from voicecli.session.settings import SessionResult, SessionSettings
+from voicecli.session.source_thread import SourceThread
 from voicecli.session.thread_group import ThreadGroup
+from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import Lifecycle, State
 from voicecli.telemetry.observers import Observers
 
@@ -41,77 +49,82 @@ if TYPE_CHECKING:
 
     from voicecli.clock import Clock
     from voicecli.errors import VoiceError
+    from voicecli.playback.history import History
+    from voicecli.playback.output import Output
     from voicecli.recording.saver import Saver
+    from voicecli.session.fetcher import Item
     from voicecli.session.messages import Message
-    from voicecli.sources.base import ByteSource
+    from voicecli.sources.base import Source
+    from voicecli.telemetry.observers import Observer
 
 CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
-"""Received bytes that may wait for the decoder before the socket is left to fill."""
+"""Received bytes that may wait for the decoder; beyond it the socket fills."""
 
 TICK_S = 0.1
-"""How often playback is looked at while nothing reports."""
+"""How often playback is checked while there are no messages."""
 
 _JOIN_S = 5.0
-"""How long all threads together may take to end, once they were told to."""
+"""How long all threads together may take to end once they were stopped."""
 
 _LEAVE_S = 1.0
-"""The same once the run was cancelled: who waits for a name or a connection cannot be woken."""
+"""The same after `Session.cancel`: a thread that resolves a name or connects cannot be woken."""
 
 
 class Session:
     """Speaks sources, one after another, into one sink; used once.
 
     `run` blocks until the last frame was heard. `cancel` may be called from any
-    thread and from a signal handler. Nothing is shared between sessions: any
-    number may run in a process, one after another or at once.
+    thread and from a signal handler. Sessions share nothing but the ``output``
+    they are given: any number may run in a process, one after another or at once.
+    A run that was heard to its end is added to ``history``.
     """
 
     def __init__(
         self,
+        output: Output,
         settings: SessionSettings | None = None,
         *,
-        observers: Iterable[object] = (),
+        history: History | None = None,
+        observers: Iterable[Observer] = (),
         saver: Saver | None = None,
         clock: Clock | None = None,
     ) -> None:
         settings = settings or SessionSettings()
+        self._output = output
         self._settings = settings
+        self._history = history
         self._clock = clock or SystemClock()
         self._mailbox = Mailbox()
-        self._observers = Observers([*observers, self])
-        self._narrator = Narrator(self._observers)
+        self._observers = Observers(observers)
+        self._playback_events = PlaybackEvents(self._observers)
         self._lifecycle = Lifecycle()
-        self._crew = ThreadGroup(self._mailbox.end)
+        self._threads = ThreadGroup(self._mailbox.report_exception)
         self._chunks: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
-        self._keeper = RecordingThread(saver, self._is_mute) if saver else None
-        self._outlet = Outlet(
-            Speaker(settings.speaker, self._clock, self.spawn),
-            without_device=settings.without_device,
-        )
+        self._recording = RecordingThread(saver, lambda: output.is_silent) if saver else None
         self._sent = threading.Event()
-        self._fetcher = Fetcher(
+        self._source = SourceThread(
             self._chunks,
             settings.limits,
             self._clock,
             self._observers,
             on_sent=self._sent.set,
-            on_bytes=self._keeper.raw if self._keeper else _ignore,
+            on_bytes=self._on_bytes,
             fail=self._mailbox.fail,
         )
         self._renderer = Renderer(
             self._chunks,
-            self._outlet.open,
+            partial(output.open, clock=self._clock, spawn=self.spawn, history=history),
             self._clock,
             self._observers,
             volume=settings.volume,
-            on_pcm=self._keeper.pcm if self._keeper else _ignore,
-            on_draining=lambda: self._mailbox.put(Event.DRAINING),
+            on_pcm=self._recording.pcm if self._recording else None,
+            on_draining=lambda: self._mailbox.put(Draining()),
             fail=self._mailbox.fail,
         )
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
         self._cancel_asked = False
-        self._seen_bytes = False
+        self._has_bytes = False
 
     @property
     def state(self) -> State:
@@ -119,24 +132,23 @@ class Session:
         return self._lifecycle.state
 
     def cancel(self) -> None:
-        """Silence as soon as possible; any thread, any signal handler, any number of times.
+        """Stop the sound as soon as possible; any thread or signal handler, idempotent.
 
-        Before `run` it means that nothing will be asked for; after it, nothing.
+        Before `run`, it keeps that from making a request; afterwards it has no effect.
         """
         self._cancel_asked = True
-        self._mailbox.put(Event.CANCELLED)
+        self._mailbox.put(Cancelled())
 
     def spawn(self, work: Callable[[], None], name: str) -> threading.Thread:
         """Start a thread that the session joins; for sources and sinks that need one."""
-        return self._crew.spawn(work, name)
+        return self._threads.spawn(work, name)
 
-    def run(self, sources: Iterable[ByteSource]) -> SessionResult:
+    def run(self, sources: Iterable[Source]) -> SessionResult:
         """Speak the sources to the end; from the thread that made the session.
 
-        Faults of the outside world are in the result; only defects raise. Either
-        way the threads are joined and the files finished by then. An iterable
-        that blocks cannot be woken: cancelled, its thread is left to itself after
-        some seconds.
+        Failures outside the program are in the result, only bugs raise. In both
+        cases the threads have been joined and the files finished. A thread that
+        blocks in ``sources`` cannot be woken, and is left behind after some seconds.
         """
         self._advance(State.CONNECTING)
         try:
@@ -152,95 +164,93 @@ class Session:
             self._stop()
             self._join()
             result = self._conclude()
-            self._observers.dismiss()
-        self._raise_late_defect()
+            self._observers.clear()
+        self._raise_late_exception()
         return result
 
-    def _start(self, sources: Iterable[ByteSource]) -> None:
-        self.spawn(lambda: self._fetcher.run(sources), "voicecli-source")
+    def _start(self, sources: Iterable[Source]) -> None:
+        self.spawn(lambda: self._source.run(sources), "voicecli-source")
         self.spawn(self._render, "voicecli-decoder")
         self.spawn(self._prepare_device, "voicecli-device")
-        if self._keeper:
-            self._keeper.start(self.spawn)
+        if self._recording:
+            self._recording.start(self.spawn)
 
-    # What the threads do beside their own modules' work.
+    # On the other threads.
 
-    def received(self, at: float, count: int) -> None:  # noqa: ARG002  an observer's hook
-        """Note the first bytes [source]."""
-        if not self._seen_bytes:
-            self._seen_bytes = True
-            self._mailbox.put(Event.FIRST_BYTES)
+    def _on_bytes(self, data: bytes) -> None:
+        if not self._has_bytes:
+            self._has_bytes = True
+            self._mailbox.put(FirstBytes())
+        if self._recording:
+            self._recording.raw(data)
 
     def _render(self) -> None:
         self._sent.wait()  # the request must not wait for the decoder's imports
         if self._settings.expected_format and not self._is_lost:
             from voicecli.codecs.decoding.auto import preload  # noqa: PLC0415  numpy comes with it
 
-            # What comes may need another decoder; whether this one was needed shows then.
+            # The answer may need another decoder, and then a missing one does not matter.
             with suppress(UnsupportedFormat):
                 preload(self._settings.expected_format)
         self._renderer.run()
-        self._mailbox.put(Event.RENDERED)
+        self._mailbox.put(Rendered())
 
     @property
     def _is_lost(self) -> bool:
-        """Whether it is over before it began, and loading for it would only take time."""
+        """Whether the run has failed or ended already, so that loading is a waste of time."""
         return self._lifecycle.is_final or self._error is not None
-
-    def _is_mute(self) -> bool:
-        """Whether nothing is to be heard, so that the disk may set the pace."""
-        return self._settings.speaker.output == "discard" or self._outlet.no_device is not None
 
     def _prepare_device(self) -> None:
         self._sent.wait()
-        if self._is_lost:
-            self._outlet.skip()
-        else:
-            self._outlet.prepare()
+        if not self._is_lost:
+            self._output.prepare(self._history)
 
-    # The session's own thread.
+    # On the session's own thread.
 
     def _coordinate(self) -> None:
         while not self._lifecycle.is_final:
-            limit_s = self._fetcher.check_deadline()
+            limit_s = self._source.check_deadline()
             self._handle(self._mailbox.get(min(TICK_S, limit_s or TICK_S)))
-            self._look_at_playback()
+            self._check_playback()
 
     def _handle(self, message: Message | None) -> None:
-        if isinstance(message, Defect):
-            raise message.error
-        if isinstance(message, Failed):
-            self._fail(message)
-        elif message is Event.CANCELLED:
-            self._interrupted_at = self._clock.now()
-            self._renderer.abort()
-            self._advance(State.CANCELLED)
-        elif message is Event.FIRST_BYTES:
-            self._advance(State.BUFFERING)
-        elif message is Event.DRAINING:
-            self._advance(State.DRAINING)
-        elif message is Event.RENDERED:
-            if self.state is not State.DRAINING:  # there was nothing to play
+        match message:
+            case InternalError(error):
+                raise error
+            case Failed():
+                self._fail(message)
+            case Cancelled():
+                self._interrupted_at = self._clock.now()
+                self._renderer.abort()
+                self._advance(State.CANCELLED)
+            case FirstBytes():
+                self._advance(State.BUFFERING)
+            case Draining():
                 self._advance(State.DRAINING)
-            self._advance(State.DONE if self._error is None else State.FAILED)
+            case Rendered():
+                if self.state is not State.DRAINING:  # there was nothing to play
+                    self._advance(State.DRAINING)
+                self._advance(State.DONE if self._error is None else State.FAILED)
 
     def _fail(self, failed: Failed) -> None:
-        """Keep the first error; a fatal one ends the sound, others let it run out."""
+        """Keep the first error; a fatal one stops the sound, others let it play to its end."""
+        if isinstance(failed.error, DeviceError):
+            self._output.refresh()
         if self._error is None:
             self._error = failed.error
-            self._observers.tell("failed", self._clock.now(), failed.error)
-        self._fetcher.cancel()
+            self._observers.notify(events.Failed(self._clock.now(), failed.error))
+        self._source.cancel()
         self._sent.set()
         if failed.fatal:
             self._renderer.abort()
             self._advance(State.FAILED)
 
-    def _look_at_playback(self) -> None:
+    def _check_playback(self) -> None:
         sink = self._renderer.sink
         if self._lifecycle.is_final:
             return
         if sink is None:
-            self._observers.tell("waited", self._clock.now())
+            self._observers.notify(events.Waited(self._clock.now()))
             return
         snapshot = sink.snapshot()
         if snapshot.playing and self.state in {State.BUFFERING, State.REBUFFERING}:
@@ -248,19 +258,19 @@ class Session:
                 self._advance(State.PLAYING)
         elif snapshot.rebuffering and self.state is State.PLAYING:
             self._advance(State.REBUFFERING)
-        self._narrator.follow(sink.report())
-        self._observers.tell("progressed", self._clock.now(), snapshot)
+        self._playback_events.follow(sink.report())
+        self._observers.notify(events.Progressed(self._clock.now(), snapshot))
 
     def _stop(self) -> None:
-        """Let every thread come to its end."""
-        self._fetcher.cancel()
+        """Make every thread end."""
+        self._source.cancel()
         self._chunks.close()
         self._sent.set()
 
     def _join(self) -> None:
         is_cancelled = self.state is State.CANCELLED
-        saving = self._keeper.thread if self._keeper else None
-        self._crew.join(_LEAVE_S if is_cancelled else _JOIN_S, but=saving)
+        saving = self._recording.thread if self._recording else None
+        self._threads.join(_LEAVE_S if is_cancelled else _JOIN_S, but=saving)
         if self._renderer.sink is not None:
             self._renderer.sink.close()
 
@@ -270,31 +280,39 @@ class Session:
         if sink is not None:
             report = sink.report()
             spoken_s = sink.format.duration_s(report.heard_frames)
-            self._narrator.conclude(report, self._clock.now())
+            self._playback_events.conclude(report, self._clock.now())
+        self._learn(report)
         return SessionResult(
             state=self.state,
             report=report,
             saves=self._finish_saving(spoken_s),
             error=self._error,
             interrupted_at=self._interrupted_at,
-            no_device=self._outlet.no_device,
+            no_device=self._output.no_device if sink is not None else None,
             spoken_s=spoken_s,
         )
 
-    def _finish_saving(self, spoken_s: float) -> SaveReport:
-        if self._keeper is None:
-            return SaveReport()
-        return self._keeper.finish(self._heard_frames(spoken_s), self._renderer.name)
+    def _learn(self, report: SinkReport) -> None:
+        if self._history is None or self.state is not State.DONE:
+            return
+        # What was not heard may have been slowed down by the disk, see `RecordingThread`.
+        if report.first_sound_at is not None and report.needed_s is not None:
+            self._history.add(report.needed_s)
 
-    def _raise_late_defect(self) -> None:
-        """Raise what broke while the threads were ending."""
-        for message in self._mailbox.rest():
-            # A source may stumble over being cancelled; nothing else may.
-            if isinstance(message, Defect) and self.state is not State.CANCELLED:
+    def _finish_saving(self, spoken_s: float) -> SaveReport:
+        if self._recording is None:
+            return SaveReport()
+        return self._recording.finish(self._heard_frames(spoken_s), self._renderer.name)
+
+    def _raise_late_exception(self) -> None:
+        """Raise what went wrong while the threads were ending."""
+        for message in self._mailbox.drain():
+            # A source may fail at being cancelled; nothing else may.
+            if isinstance(message, InternalError) and self.state is not State.CANCELLED:
                 raise message.error
 
     def _heard_frames(self, spoken_s: float) -> int | None:
-        """Where to cut the recording: at what was heard, if the run was cut short."""
+        """Where to cut the recording of an interrupted run, in frames; None for nowhere."""
         first = self._renderer.first_format
         if self._interrupted_at is None or first is None:
             return None
@@ -302,8 +320,4 @@ class Session:
 
     def _advance(self, following: State) -> None:
         left = self._lifecycle.advance(following)
-        self._observers.tell("state_changed", self._clock.now(), left, following)
-
-
-def _ignore(_: object) -> None:
-    """Nobody keeps the samples."""
+        self._observers.notify(events.StateChanged(self._clock.now(), left, following))

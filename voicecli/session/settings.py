@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from voicecli.playback.output import OutputSettings
 from voicecli.session.fetcher import FetchLimits
 
 if TYPE_CHECKING:
@@ -17,16 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """How a session plays. ``without_device`` goes on, silently, where no device is.
+    """How a session fetches and decodes.
 
-    ``expected_format`` is what will probably have to be decoded: its decoder
-    loads while the server thinks.
+    ``volume`` is a factor. ``expected_format`` is what will probably have to be
+    decoded: its decoder is loaded while the server thinks.
     """
 
-    speaker: OutputSettings = field(default_factory=OutputSettings)
     limits: FetchLimits = field(default_factory=FetchLimits)
     volume: float = 1.0
-    without_device: bool = False
     expected_format: str | None = None
 
 
@@ -34,9 +31,9 @@ class SessionSettings:
 class SessionResult:
     """How a run ended.
 
-    ``spoken_s`` is audio heard (or taken, where nothing was to be heard);
-    ``interrupted_at`` the clock's seconds of a `Session.cancel`; ``no_device``
-    why there was no sound, where that was no error.
+    ``spoken_s`` is seconds of audio heard, or taken if nothing was to be heard;
+    ``interrupted_at`` is the clock's time of `Session.cancel`; ``no_device`` is
+    why there was no sound, if that was not an error.
     """
 
     state: State

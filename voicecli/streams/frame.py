@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from voicecli.audio.pcm import Pcm, to_int16
+from voicecli.audio.pcm import Pcm, clip_floats, to_int16
 from voicecli.audio.riff import wav_header
-from voicecli.codecs.encoding.encoder import tamed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,7 +125,7 @@ class AudioFrame:
         if samples.dtype.kind != "f" and samples.dtype != np.int16:
             raise ValueError(f"samples are int16 or float, not {samples.dtype}")
         if samples.dtype.kind == "f":
-            samples = tamed(samples)
+            samples = clip_floats(samples)
         packed = np.ascontiguousarray(to_int16(samples))
         channels = samples.shape[1] if samples.ndim == 2 else 1  # noqa: PLR2004  frames, channels
         return cls(packed.data, sample_rate, channels, samples.shape[0])

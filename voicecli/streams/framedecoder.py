@@ -129,12 +129,10 @@ class FrameDecoder:
         rate_hz, channels = pcm.rate_hz, pcm.channels
         target = (self._rate_hz or rate_hz, self._channels or channels)
         self.is_plain = False
-        if self._converter is None and target == (rate_hz, channels):
-            if pcm.octets is not None:
-                self.is_plain = True
-                return frames_of(pcm.octets.cast("h"), rate_hz, channels)
-            if pcm.samples.dtype == _INT16:
-                return _framed([pcm.samples], rate_hz)
+        is_int16 = pcm.samples.dtype == _INT16
+        if self._converter is None and target == (rate_hz, channels) and is_int16:
+            self.is_plain = self._decoder.name in VIEWS
+            return _framed([pcm.samples], rate_hz)
         frames: list[AudioFrame] = []
         if self._converter is None or target != self._target:
             frames = self._resampled_rest()

@@ -7,13 +7,19 @@ import threading
 from typing import IO, TYPE_CHECKING, Any
 
 from voicecli.errors import SaveError
+from voicecli.telemetry.events import (
+    Decoded,
+    Failed,
+    PlaybackEnded,
+    PlaybackStarted,
+    Requested,
+    UnderrunEnded,
+)
 from voicecli.telemetry.metrics import describe
 
 if TYPE_CHECKING:
-    from voicecli.audio.pcm import Pcm
     from voicecli.clock import Clock
-    from voicecli.errors import VoiceError
-    from voicecli.playback.base import SinkReport, Underrun
+    from voicecli.telemetry.events import Event
 
 
 class EventLog:
@@ -32,39 +38,33 @@ class EventLog:
         self._lock = threading.Lock()
         self._has_audio = False
 
-    def requested(self, at: float, label: str) -> None:
-        """TTS_REQUEST: a request is about to be made."""
-        self._write("TTS_REQUEST", at, endpoint=label)
+    def __call__(self, event: Event, /) -> None:
+        """Write the event, if it is one of those that the log has.
 
-    def decoded(self, at: float, pcm: Pcm, cpu_s: float) -> None:  # noqa: ARG002  a hook's shape
-        """TTS_FIRST_AUDIO: the first samples are there; bytes before them were headers."""
-        if not self._has_audio:
-            self._has_audio = True
-            self._write("TTS_FIRST_AUDIO", at)
+        Raises:
+            SaveError: the file cannot be written to.
+        """
+        match event:
+            case Requested(at, label):
+                self._write("TTS_REQUEST", at, endpoint=label)
+            case Decoded(at) if not self._has_audio:  # bytes before it were headers
+                self._has_audio = True
+                self._write("TTS_FIRST_AUDIO", at)
+            case PlaybackStarted(at):
+                self._write("TTS_PLAYBACK_START", at)
+            case UnderrunEnded(underrun):
+                silence_ms = round(underrun.silence_s * 1e3, 1)
+                at_s = round(underrun.at_s, 4)
+                self._write("TTS_UNDERRUN", self._clock.now(), at_s=at_s, ms=silence_ms)
+            case PlaybackEnded(at, report) if report.first_sound_at is not None:
+                self._write("TTS_PLAYBACK_END", at, underruns=len(report.underruns))
+            case Failed(at, error):
+                self._write("TTS_ERROR", at, error=describe(error))
 
-    def playback_started(self, at: float) -> None:
-        """TTS_PLAYBACK_START: the first sample was heard."""
-        self._write("TTS_PLAYBACK_START", at)
-
-    def underran(self, underrun: Underrun) -> None:
-        """TTS_UNDERRUN: a hole in the sound has ended."""
-        now = self._clock.now()
-        silence_ms = round(underrun.silence_s * 1e3, 1)
-        self._write("TTS_UNDERRUN", now, at_s=round(underrun.at_s, 4), ms=silence_ms)
-
-    def playback_ended(self, at: float, report: SinkReport) -> None:
-        """TTS_PLAYBACK_END: the last sample was heard, or the sound was cut off."""
-        if report.first_sound_at is not None:
-            self._write("TTS_PLAYBACK_END", at, underruns=len(report.underruns))
-
-    def failed(self, at: float, error: VoiceError) -> None:
-        """TTS_ERROR: the run's first error."""
-        self._write("TTS_ERROR", at, error=describe(error))
-
-    def _write(self, event: str, at: float, **details: Any) -> None:
+    def _write(self, name: str, at: float, **details: Any) -> None:
         age_s = self._clock.now() - at
         line = {
-            "event": event,
+            "event": name,
             "run_id": self._run_id,
             "wall": round(self._clock.wall() - age_s, 6),
             "monotonic": round(at, 6),
@@ -77,4 +77,4 @@ class EventLog:
                 self._file.flush()
         except OSError as error:
             why = error.strerror or error
-            raise SaveError(f"the event log ends before {event}: {why}") from error
+            raise SaveError(f"the event log ends before {name}: {why}") from error

@@ -13,13 +13,26 @@ from typing import TYPE_CHECKING, Any
 from voicecli.audio.onset import OnsetDetector
 from voicecli.playback.arrivals import Arrivals
 from voicecli.telemetry import ledger
+from voicecli.telemetry.events import (
+    Answered,
+    Connected,
+    Decoded,
+    Failed,
+    PlaybackEnded,
+    Received,
+    ReceivedAll,
+    Recognised,
+    Requested,
+    RequestSent,
+    Retrying,
+)
 from voicecli.telemetry.ledger import milliseconds as _ms
 
 if TYPE_CHECKING:
-    from voicecli.audio.pcm import AudioFormat, Pcm
+    from voicecli.audio.pcm import AudioFormat
     from voicecli.errors import VoiceError
     from voicecli.playback.base import SinkReport
-    from voicecli.sources.base import SourceInfo
+    from voicecli.telemetry.events import Event
 
 SCHEMA = "voicecli.metrics/1"
 
@@ -29,7 +42,7 @@ class Recorder:
 
     ``launched_at`` is the start of the process on the session's clock, for
     ``launch_to_request_ms``; None leaves that null. Made and read by the
-    session's owner; the hooks come from the session's threads.
+    session's owner; called from the session's threads.
     """
 
     def __init__(self, run_id: str, launched_at: float | None = None) -> None:
@@ -50,49 +63,40 @@ class Recorder:
         self._report: SinkReport | None = None
         self._error: VoiceError | None = None
 
-    # Hooks of voicecli.telemetry.observers.Observer, which says what each means.
-
-    def requested(self, at: float, label: str) -> None:  # noqa: D102
-        if self._t0 is None:
-            self._t0, self._label = at, label
-
-    def connected(self, at: float) -> None:  # noqa: D102
-        if "request_sent_ms" not in self._times:
-            self._times["connected_ms"] = at
-
-    def request_sent(self, at: float) -> None:  # noqa: D102
-        self._times.setdefault("request_sent_ms", at)
-
-    def answered(self, at: float, info: SourceInfo) -> None:  # noqa: D102
-        self._times.setdefault("response_ms", at)
-        self._content_type = self._content_type or info.content_type
-
-    def retrying(self, at: float, error: VoiceError, wait_s: float) -> None:  # noqa: ARG002, D102
-        self._retries += 1
-
-    def received(self, at: float, count: int) -> None:  # noqa: D102
-        self._times.setdefault("ttfb_ms", at)
-        self._received_at.append(at)
-        self._bytes += count
-
-    def received_all(self, at: float) -> None:  # noqa: D102
-        self._times["generation_ms"] = at
-
-    def recognised(self, at: float, name: str, format: AudioFormat) -> None:  # noqa: ARG002, D102
-        if self._name is None:
-            self._name, self._format = name, format
-
-    def decoded(self, at: float, pcm: Pcm, cpu_s: float) -> None:  # noqa: D102
-        self._times.setdefault("first_frame_ms", at)
-        self._decode_s += cpu_s
-        self._arrivals.add(at, pcm.duration_s)
-        self._onset.feed(pcm)
-
-    def playback_ended(self, at: float, report: SinkReport) -> None:  # noqa: ARG002, D102
-        self._report = report
-
-    def failed(self, at: float, error: VoiceError) -> None:  # noqa: ARG002, D102
-        self._error = error
+    def __call__(self, event: Event, /) -> None:  # noqa: C901, PLR0912  one case an event
+        """Take note of an event."""
+        match event:
+            case Decoded(at, pcm, cpu_s):
+                self._times.setdefault("first_frame_ms", at)
+                self._decode_s += cpu_s
+                self._arrivals.add(at, pcm.duration_s)
+                self._onset.feed(pcm)
+            case Received(at, data):
+                self._times.setdefault("ttfb_ms", at)
+                self._received_at.append(at)
+                self._bytes += len(data)
+            case Requested(at, label):
+                if self._t0 is None:
+                    self._t0, self._label = at, label
+            case Connected(at):
+                if "request_sent_ms" not in self._times:
+                    self._times["connected_ms"] = at
+            case RequestSent(at):
+                self._times.setdefault("request_sent_ms", at)
+            case Answered(at, info):
+                self._times.setdefault("response_ms", at)
+                self._content_type = self._content_type or info.content_type
+            case Retrying():
+                self._retries += 1
+            case ReceivedAll(at):
+                self._times["generation_ms"] = at
+            case Recognised(_, name, format):
+                if self._name is None:
+                    self._name, self._format = name, format
+            case PlaybackEnded(_, report):
+                self._report = report
+            case Failed(_, error):
+                self._error = error
 
     @property
     def ttfa_ms(self) -> float | None:

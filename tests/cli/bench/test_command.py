@@ -240,7 +240,7 @@ def test_a_server_that_cuts_opus_tails_is_told_of(house, server, clips):
     server.clips["opus"] = Clip(encode(short, "opus"), 0.3, CONTENT_TYPES["opus"])
     told = bench(house, server, *FAST, "--format", "pcm", "--format", "opus")
     assert told.status == 0
-    said = f"opus from {server.url}: cuts the end: 200 ms less than as pcm"
+    said = f"opus from {server.url}: cuts off the end: 200 ms shorter than pcm"
     assert said in told.out.splitlines()
 
 
@@ -397,7 +397,7 @@ def test_a_page_says_who_is_heard_first_or_that_nobody_is(house, server, tmp_pat
     argv = ("--format", "wav", "--format", "pcm", "--report", str(page))
     bench(house, server, *FAST, *argv)
     assert " is heard first, after " in page.read_text()  # of two cases, a run each
-    assert "these runs cannot tell" in page.read_text()
+    assert "too close to tell" in page.read_text()
     server.reply = error(500, {})
     assert bench(house, server, *FAST, *argv).status == 4
     assert "Nothing was heard" in page.read_text()

@@ -14,6 +14,7 @@ from tests.session.fakes import (
     ScriptedSource,
     UntilCancelled,
     cut_off,
+    null_output,
     settings,
     sound,
 )
@@ -22,6 +23,7 @@ from voicecli.audio.pcm import Pcm
 from voicecli.errors import DeviceError, NetworkError, SaveError
 from voicecli.session import Session
 from voicecli.sources.base import SourceInfo
+from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import State
 from voicecli.telemetry.trace import TraceWriter, read_trace
 from voicecli.telemetry.trace.lines import Chunk, Decoded
@@ -42,7 +44,7 @@ class Written:
         return [json.loads(line) for line in text.splitlines()]
 
     def begin(self):
-        self.writer.requested(1000.0, "http://here/v1")
+        self.writer(events.Requested(1000.0, "http://here/v1"))
         return self.writer
 
 
@@ -54,17 +56,17 @@ def test_each_line_as_it_is_written():
     written = Written()
     written.clock.advance(0.25)
     writer = written.begin()
-    writer.connected(1000.001)
-    writer.retrying(1000.002, NetworkError("reset"), 0.5)
-    writer.requested(1000.5, "again")
-    writer.request_sent(1000.51)
-    writer.answered(1000.6, SourceInfo("opus", "audio/ogg", None, 1))
-    writer.received_bytes(1000.7012345678, b"abc")
-    writer.decoded(1000.702, block(480), 0.1)
-    writer.recognised(1000.702, "opus", FORMAT)
-    writer.received_all(1000.8)
-    writer.state_changed(1001.0, State.PLAYING, State.DRAINING)
-    writer.state_changed(1002.0, State.DRAINING, State.DONE)
+    writer(events.Connected(1000.001))
+    writer(events.Retrying(1000.002, NetworkError("reset"), 0.5))
+    writer(events.Requested(1000.5, "again"))
+    writer(events.RequestSent(1000.51))
+    writer(events.Answered(1000.6, SourceInfo("opus", "audio/ogg", None, 1)))
+    writer(events.Received(1000.7012345678, b"abc"))
+    writer(events.Decoded(1000.702, block(480), 0.1))
+    writer(events.Recognised(1000.702, "opus", FORMAT))
+    writer(events.ReceivedAll(1000.8))
+    writer(events.StateChanged(1001.0, State.PLAYING, State.DRAINING))
+    writer(events.StateChanged(1002.0, State.DRAINING, State.DONE))
     assert written.lines == [
         {"schema": "voicecli.trace/1", "run_id": "run1", "started": "2001-09-09T02:03:20.000Z",
          "endpoint": "http://here/v1", "model": "kokoro", "voice": "af_bella", "format": "opus",
@@ -94,7 +96,7 @@ def test_what_was_asked_for_may_be_unknown():
 
 def test_audio_is_added_where_it_is_wanted():
     written = Written(with_audio=True)
-    written.begin().received_bytes(1000.5, b"\0\xff")
+    written.begin()(events.Received(1000.5, b"\0\xff"))
     assert written.lines[0]["audio"] is True
     assert written.lines[1] == {"ms": 500.0, "bytes": 2, "audio": "AP8="}
 
@@ -103,7 +105,7 @@ def test_the_onset_is_told_once_with_the_block_that_has_it():
     written = Written()
     writer = written.begin()
     for value in (0, 0, 1000, 1000):
-        writer.decoded(1000.0, block(120, value), 0.0)  # 15 ms each
+        writer(events.Decoded(1000.0, block(120, value), 0.0))  # 15 ms each
     onsets = [line.get("onset_ms") for line in written.lines[1:]]
     assert onsets == [None, None, 30.0, None]
 
@@ -111,9 +113,9 @@ def test_the_onset_is_told_once_with_the_block_that_has_it():
 def test_what_a_terminal_would_obey_is_not_written():
     written = Written()
     writer = written.begin()
-    writer.answered(1000.0, SourceInfo("\x1b[1mopus", "\x1b[2Jaudio/ogg"))
-    writer.failed(1000.0, NetworkError("\x1b[2Jcut", remedy="\x1b[2Jmend"))
-    writer.state_changed(1000.0, State.DRAINING, State.FAILED)
+    writer(events.Answered(1000.0, SourceInfo("\x1b[1mopus", "\x1b[2Jaudio/ogg")))
+    writer(events.Failed(1000.0, NetworkError("\x1b[2Jcut", remedy="\x1b[2Jmend")))
+    writer(events.StateChanged(1000.0, State.DRAINING, State.FAILED))
     answer, end = written.lines[1:]
     assert (answer["requested"], answer["content_type"]) == ("opus", "audio/ogg")
     assert end["error"] == {"code": "network", "message": "cut", "remedy": "mend"}
@@ -122,9 +124,9 @@ def test_what_a_terminal_would_obey_is_not_written():
 def test_a_failure_has_its_own_time_and_ends_the_trace_with_the_run():
     written = Written()
     writer = written.begin()
-    writer.failed(1000.5, NetworkError("cut"))
-    writer.decoded(1000.6, block(8), 0.0)
-    writer.state_changed(1009.0, State.DRAINING, State.FAILED)
+    writer(events.Failed(1000.5, NetworkError("cut")))
+    writer(events.Decoded(1000.6, block(8), 0.0))
+    writer(events.StateChanged(1009.0, State.DRAINING, State.FAILED))
     assert written.lines[-2]["decoded_frames"] == 8
     told = {"code": "network", "message": "cut"}
     assert written.lines[-1] == {"ms": 500.0, "end": "failed", "error": told}
@@ -132,29 +134,29 @@ def test_a_failure_has_its_own_time_and_ends_the_trace_with_the_run():
 
 def test_an_interruption():
     written = Written()
-    written.begin().state_changed(1001.5, State.PLAYING, State.CANCELLED)
+    written.begin()(events.StateChanged(1001.5, State.PLAYING, State.CANCELLED))
     assert written.lines[-1] == {"ms": 1500.0, "end": "interrupted"}
 
 
 def test_threads_that_are_late_write_nothing_after_the_end():
     written = Written()
     writer = written.begin()
-    writer.state_changed(1001.5, State.PLAYING, State.CANCELLED)
-    writer.received_bytes(1001.6, b"abc")
-    writer.state_changed(1001.7, State.DRAINING, State.DONE)
+    writer(events.StateChanged(1001.5, State.PLAYING, State.CANCELLED))
+    writer(events.Received(1001.6, b"abc"))
+    writer(events.StateChanged(1001.7, State.DRAINING, State.DONE))
     assert [set(line) for line in written.lines[1:]] == [{"ms", "end"}]
 
 
 def test_what_ended_before_it_began_is_nothing():
     written = Written()
-    written.writer.state_changed(1000.0, State.CONNECTING, State.CANCELLED)
-    written.begin().received_bytes(1000.6, b"abc")
+    written.writer(events.StateChanged(1000.0, State.CONNECTING, State.CANCELLED))
+    written.begin()(events.Received(1000.6, b"abc"))
     assert written.lines == []
 
 
 def test_a_time_before_the_request_is_its_own():
     written = Written()
-    written.begin().connected(999.0)
+    written.begin()(events.Connected(999.0))
     assert written.file.getvalue().endswith('{"ms": 0.0, "event": "connected"}\n')
 
 
@@ -168,7 +170,7 @@ def test_a_full_disk_is_a_save_error(fault, why):
             raise fault
 
     with pytest.raises(SaveError, match=f"the trace ends early: {why}"):
-        TraceWriter(Full(), "run1", FakeClock()).requested(1000.0, "x")
+        TraceWriter(Full(), "run1", FakeClock())(events.Requested(1000.0, "x"))
 
 
 def test_a_full_disk_disturbs_nothing(caplog):
@@ -177,7 +179,7 @@ def test_a_full_disk_disturbs_nothing(caplog):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     writer = TraceWriter(Full(), "run1", FakeClock())
-    session = Session(settings(), observers=[writer], clock=FakeClock())
+    session = Session(null_output(), settings(), observers=[writer], clock=FakeClock())
     result = session.run([ScriptedSource([sound(0.5)])])
     assert (result.error, result.spoken_s) == (None, 0.5)
     (record,) = caplog.records
@@ -188,8 +190,8 @@ def test_threads_do_not_mix_their_lines():
     written = Written()
     writer = written.begin()
     works = [
-        lambda: [writer.received_bytes(1000.0 + i, b"x" * 99) for i in range(100)],
-        lambda: [writer.decoded(1000.0 + i, block(8), 0.0) for i in range(100)],
+        lambda: [writer(events.Received(1000.0 + i, b"x" * 99)) for i in range(100)],
+        lambda: [writer(events.Decoded(1000.0 + i, block(8), 0.0)) for i in range(100)],
     ]
     threads = [threading.Thread(target=work) for work in works]
     for thread in threads:
@@ -231,7 +233,7 @@ def test_a_session_that_was_cancelled(tmp_path):
     step = UntilCancelled()
     clock, file = FakeClock(), io.StringIO()
     session = Session(
-        settings(), observers=[TraceWriter(file, "run1", clock)], clock=clock
+        null_output(), settings(), observers=[TraceWriter(file, "run1", clock)], clock=clock
     )  # fmt: skip
     canceller = threading.Thread(target=lambda: (step.reached.wait(20), session.cancel()))
     canceller.start()
@@ -245,4 +247,4 @@ def test_a_session_whose_source_cannot_be_asked_leaves_nothing():
     def warms():
         raise DeviceError("no")
 
-    assert Recorded(ScriptedSource([], warms=warms)).text == ""
+    assert Recorded(ScriptedSource([], prepares=warms)).text == ""

@@ -6,7 +6,7 @@ import io
 
 from hypothesis import strategies as st
 
-from tests.session.fakes import FakeClock, Watcher, settings
+from tests.session.fakes import FakeClock, Watcher, null_output, settings
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.session import Session
@@ -105,7 +105,7 @@ class Recorded:
         self.watcher = Watcher()
         writer = TraceWriter(self.file, "run1", self.clock, request, with_audio=with_audio)
         observers = [writer, self.watcher]
-        session = Session(settings(**options), observers=observers, clock=self.clock)
+        session = Session(null_output(), settings(**options), observers=observers, clock=self.clock)
         self.result = session.run(list(sources))
 
     @property

@@ -1,4 +1,4 @@
-"""``voicecli bench``: how a speech server really is, and how fast the parts are."""
+"""``voicecli bench``: measure a speech server, and the components on this machine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from voicecli.cli import completion, options
-from voicecli.cli.bench.components import MEASURING, PARTS, Json, Runs, Warmup, among
-from voicecli.cli.help import OUTPUT, SOUND, VOICE, Command, Group, examples
+from voicecli.cli.bench.components import COMPONENTS, MEASUREMENT, Json, Runs, Warmup
+from voicecli.cli.help import OUTPUT, SOUND, VOICE, Command, Group
 
 ALL = "all"
 DEFAULT_FORMAT = "opus"
-_MOST_AT_ONCE = 64
+_MAX_CONCURRENCY = 64
 
 EPILOG = """Examples:
   voicecli bench --format all
@@ -30,11 +30,11 @@ bench_app = typer.Typer(
     rich_markup_mode=None,
     epilog=EPILOG,
 )
-for _part in PARTS:
+for _component in COMPONENTS:
     _register = bench_app.command(
-        cls=Command, epilog=examples(_part.examples), short_help=_part.summary
+        cls=Command, epilog=_component.examples, short_help=_component.summary
     )
-    _register(_part.run)
+    _register(_component.run)
 
 
 @bench_app.callback()
@@ -45,7 +45,7 @@ def bench(
         typer.Option(
             "--format",
             metavar="NAME",
-            callback=among(*completion.FORMATS, ALL),
+            callback=options.one_of(*completion.FORMATS, ALL),
             autocompletion=completion.formats,
             rich_help_panel=VOICE,
             help=f"pcm, wav, opus, mp3, aac, flac or `{ALL}`; repeatable.  "
@@ -59,7 +59,7 @@ def bench(
             metavar="URL",
             autocompletion=completion.base_urls,
             rich_help_panel=VOICE,
-            help="OpenAI-compatible server, or `builtin`; repeatable, to see them side by side.",
+            help="OpenAI-compatible server, or `builtin`; repeatable, to compare servers.",
         ),
     ] = None,
     profile: options.ProfileName = None,
@@ -67,14 +67,14 @@ def bench(
     voice: options.VoiceName = None,
     text: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", rich_help_panel=VOICE, help="What is spoken."),
+        typer.Option(metavar="TEXT", rich_help_panel=VOICE, help="Text to speak."),
     ] = None,
     texts: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             rich_help_panel=VOICE,
-            help="A text a line; each run speaks the next. `-` is standard input.",
+            help="File with one text per line, spoken in turn; `-` is standard input.",
         ),
     ] = None,
     runs: Runs = 10,
@@ -84,25 +84,25 @@ def bench(
         typer.Option(
             metavar="N",
             min=1,
-            max=_MOST_AT_ONCE,
-            rich_help_panel=MEASURING,
-            help="Requests at once, in every run.",
+            max=_MAX_CONCURRENCY,
+            rich_help_panel=MEASUREMENT,
+            help="Simultaneous requests in each run.",
         ),
     ] = 1,
     cold: Annotated[
         bool,
         typer.Option(
             "--cold",
-            rich_help_panel=MEASURING,
-            help="A new process for every run: what a person at a prompt waits.",
+            rich_help_panel=MEASUREMENT,
+            help="Start a new process for each run, to measure the wait at the prompt.",
         ),
     ] = False,
     baseline: Annotated[
         bool,
         typer.Option(
             "--baseline",
-            rich_help_panel=MEASURING,
-            help="Beside each, the usual way: fetch in gulps of 32 KiB, decode the whole, play.",
+            rich_help_panel=MEASUREMENT,
+            help="Also measure the usual way: fetch the whole file, decode it, then play.",
         ),
     ] = False,
     network: Annotated[
@@ -110,8 +110,8 @@ def bench(
         typer.Option(
             metavar="PROFILE",
             autocompletion=completion.networks,
-            rich_help_panel=MEASURING,
-            help="Behind such a network: wifi, lte, 3g, train, satellite, or as in "
+            rich_help_panel=MEASUREMENT,
+            help="Emulate a network: wifi, lte, 3g, train, satellite, or for example "
             "latency=80,jitter=20,down=2000,stall=5000/400.",
         ),
     ] = None,
@@ -121,8 +121,8 @@ def bench(
             metavar="NAME",
             autocompletion=completion.devices,
             rich_help_panel=SOUND,
-            help="Sound device, or `default`; `null` plays nothing, at the pace of sound.  "
-            "[default: default, or null where there is none]",
+            help="Sound device, or `default`; `null` plays silently, in real time.  "
+            "[default: default, or null if there is none]",
         ),
     ] = None,
     simulate: Annotated[
@@ -130,17 +130,16 @@ def bench(
         typer.Option(
             "--simulate",
             rich_help_panel=SOUND,
-            help="On an ideal device, without waiting for sound to be over.",
+            help="Simulate an ideal device, without waiting for playback.",
         ),
     ] = False,
     buffer_ms: Annotated[
         Any,
         typer.Option(
             metavar="MS",
-            parser=options.buffer,
+            parser=options.buffer_ms,
             rich_help_panel=SOUND,
-            help="As for `voicecli say`, but nothing is learned from one run to the next.  "
-            "[default: auto]",
+            help="As for `voicecli say`, but without learning from earlier runs.  [default: auto]",
         ),
     ] = None,
     volume: options.Volume = None,
@@ -148,16 +147,16 @@ def bench(
         Path | None,
         typer.Option(
             metavar="DIR",
-            rich_help_panel=MEASURING,
-            help="Write a trace of every answer, with its audio, into DIR.",
+            rich_help_panel=MEASUREMENT,
+            help="Record a trace of each answer, with its audio, in DIR.",
         ),
     ] = None,
     replay: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            rich_help_panel=MEASURING,
-            help="Play a trace instead of asking a server; repeatable.",
+            rich_help_panel=MEASUREMENT,
+            help="Replay a trace instead of asking a server; repeatable.",
         ),
     ] = None,
     fail_if: Annotated[
@@ -165,7 +164,7 @@ def bench(
         typer.Option(
             metavar="LIMIT",
             rich_help_panel=OUTPUT,
-            help='Exit with 8 where it holds, as in "ttfa_p95>400ms" or "gaps>0"; repeatable.',
+            help='Exit with 8 if this is true, such as "ttfa_p95>400ms" or "gaps>0"; repeatable.',
         ),
     ] = None,
     compare: Annotated[
@@ -173,19 +172,19 @@ def bench(
         typer.Option(
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="Compare with an earlier --json; exit with 8 where something became worse.",
+            help="Compare with an earlier --json; exit with 8 if anything became worse.",
         ),
     ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", rich_help_panel=OUTPUT, help="Write a page with figures, as .html."
+            metavar="FILE", rich_help_panel=OUTPUT, help="Write an HTML page with figures."
         ),
     ] = None,
     json_: Json = False,
     csv: Annotated[
         bool,
-        typer.Option("--csv", rich_help_panel=OUTPUT, help="Print a line for each metric, as CSV."),
+        typer.Option("--csv", rich_help_panel=OUTPUT, help="Print one line per metric, as CSV."),
     ] = False,
     quiet: options.Quiet = False,
     verbose: Annotated[
@@ -194,25 +193,25 @@ def bench(
             "--verbose",
             "-v",
             rich_help_panel=OUTPUT,
-            help="Print a second table, with what the first leaves out.",
+            help="Print a second table, with further metrics.",
         ),
     ] = False,
 ) -> None:
-    """Measure a speech server, as it is heard.
+    """Measure a speech server by what a listener hears.
 
-    Without a subcommand: requests speech, plays it, and tells when it was heard
-    and whether it had gaps. The server is chosen as for `voicecli say`; where none is
-    set, one of our own is started for the built-in voice. Cases take turns, run
-    by run. Exits with 0 where every run went well, with the status of the first
-    that did not, or with 8 where --fail-if or --compare has something to say.
+    Without a subcommand: requests speech, plays it, and reports when it was heard
+    and whether it had gaps. The server is selected as for `voicecli say`; if none is
+    set, a local server with the built-in voice is started. Cases take turns, run by
+    run. Exits with 0 if every run succeeded, with the status of the first failure,
+    or with 8 if --fail-if or --compare finds something.
     """
     if ctx.invoked_subcommand is not None:
-        _refuse_options(ctx)
+        _reject_options(ctx)
         return
-    from voicecli.cli.bench.options import BenchOptions  # noqa: PLC0415  as above
+    from voicecli.cli.bench.options import BenchOptions  # noqa: PLC0415  numpy, as below
     from voicecli.cli.bench.run import run_bench  # noqa: PLC0415  session, numpy
 
-    wishes = BenchOptions(
+    bench_options = BenchOptions(
         formats=completion.FORMATS if ALL in formats else tuple(dict.fromkeys(formats)),
         base_urls=tuple(base_url or ()),
         profile=profile,
@@ -240,14 +239,14 @@ def bench(
         quiet=quiet,
         verbose=verbose,
     )
-    raise typer.Exit(run_bench(wishes))
+    raise typer.Exit(run_bench(bench_options))
 
 
-def _refuse_options(ctx: typer.Context) -> None:
-    """Options before a subcommand would do nothing, which nobody who gives them expects."""
+def _reject_options(ctx: typer.Context) -> None:
+    """Reject options before a subcommand, which would have no effect there."""
     for param in ctx.command.params:
         source: Any = ctx.get_parameter_source(param.name or "")
         if source is not None and source.name == "COMMANDLINE":
             raise typer.BadParameter(
-                f"{param.opts[0]} belongs behind {ctx.invoked_subcommand}, if that knows it"
+                f"{param.opts[0]} must follow {ctx.invoked_subcommand}, if that has the option"
             )

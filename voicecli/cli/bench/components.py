@@ -1,65 +1,45 @@
-"""``voicecli bench encode|decode|source|policy``: how fast the parts are, on this machine."""
+"""``voicecli bench encode|decode|source|policy``: measure the components on this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import typer
 
 from voicecli.cli import completion, options
 from voicecli.cli.bench.rounds import Benchmark, run_benchmark
 from voicecli.cli.help import OUTPUT
+from voicecli.playback.output import NULL_DEVICE
 
-MEASURING = "Measuring"
+MEASUREMENT = "Measurement"
 
-_MOST_SECONDS = 600.0
-_MOST_FRAME_MS = 10_000
+_MAX_SECONDS = 600.0
+_MAX_FRAME_MS = 10_000
 _MODES = ("inline", "threaded")
 _PRODUCERS = ("fast", "real-time")
 
 ENCODE_EXAMPLES = """Examples:
-
   voicecli bench encode
-
   voicecli bench encode --format opus --frame-ms 60 --seconds 20 --pace 1
-
   voicecli bench encode --json | jq '.cases[] | select(.codec == "opus") | .metrics.push_us'
 """
 
 DECODE_EXAMPLES = """Examples:
-
   voicecli bench decode
-
   voicecli bench decode --format flac --format opus --chunk 4096 --seconds 60 --rate 48000
 """
 
 SOURCE_EXAMPLES = """Examples:
-
   voicecli bench source
-
   voicecli bench source --queue-ms 100 --seconds 60 --device default
 """
 
 POLICY_EXAMPLES = """Examples:
-
   voicecli bench policy
-
   voicecli bench policy --server jittery --server stalling --traces 1000
 """
-
-
-def among(*known: str) -> Any:
-    """A check, for typer, that values of an option are among those known."""
-
-    def check(values: list[str]) -> list[str]:
-        for value in values:
-            if value not in known:
-                raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}")
-        return values
-
-    return check
 
 
 Formats: TypeAlias = Annotated[
@@ -67,9 +47,9 @@ Formats: TypeAlias = Annotated[
     typer.Option(
         "--format",
         metavar="NAME",
-        callback=among(*completion.FORMATS),
+        callback=options.one_of(*completion.FORMATS),
         autocompletion=completion.formats,
-        rich_help_panel=MEASURING,
+        rich_help_panel=MEASUREMENT,
         help="pcm, wav, opus, mp3, aac or flac; repeatable.  [default: all]",
         show_default=False,
     ),
@@ -80,27 +60,33 @@ FramesMs: TypeAlias = Annotated[
         "--frame-ms",
         metavar="MS",
         min=1,
-        max=_MOST_FRAME_MS,
-        rich_help_panel=MEASURING,
-        help="Length of the frames pushed; repeatable.",
+        max=_MAX_FRAME_MS,
+        rich_help_panel=MEASUREMENT,
+        help="Length of the pushed frames; repeatable.",
     ),
 ]
 Seconds: TypeAlias = Annotated[
     float,
     typer.Option(
-        metavar="S", min=0.1, max=_MOST_SECONDS, rich_help_panel=MEASURING, help="Sound in a run."
+        metavar="S", min=0.1, max=_MAX_SECONDS, rich_help_panel=MEASUREMENT, help="Audio per run."
     ),
 ]
 Runs: TypeAlias = Annotated[
     int,
     typer.Option(
-        metavar="N", min=1, rich_help_panel=MEASURING, help="Rounds over all cases, in turn."
+        metavar="N",
+        min=1,
+        rich_help_panel=MEASUREMENT,
+        help="Runs of each case, in turn.",
     ),
 ]
 Warmup: TypeAlias = Annotated[
     int,
     typer.Option(
-        metavar="N", min=0, rich_help_panel=MEASURING, help="Rounds before that do not count."
+        metavar="N",
+        min=0,
+        rich_help_panel=MEASUREMENT,
+        help="Runs before that, not counted.",
     ),
 ]
 Json: TypeAlias = Annotated[
@@ -115,9 +101,9 @@ def encode(
         list[str],
         typer.Option(
             metavar="NAME",
-            callback=among(*_MODES),
-            rich_help_panel=MEASURING,
-            help="inline, on the event loop, or threaded; repeatable.  [default: both]",
+            callback=options.one_of(*_MODES),
+            rich_help_panel=MEASUREMENT,
+            help="inline (on the event loop) or threaded; repeatable.  [default: both]",
             show_default=False,
         ),
     ] = list(_MODES),  # noqa: B006
@@ -127,7 +113,7 @@ def encode(
         typer.Option(
             metavar="FACTOR",
             min=0.1,
-            rich_help_panel=MEASURING,
+            rich_help_panel=MEASUREMENT,
             help="Push at this many times real time.",
         ),
     ] = 10.0,
@@ -136,10 +122,10 @@ def encode(
     json_: Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure the stream encoder: what a push costs, and when pages come.
+    """Measure the stream encoder: the cost of a push, and when pages are emitted.
 
-    Speech-like sound of 24 kHz, mono, goes through AudioStreamEncoder as a voice
-    agent would push it. Exits with 0 where every run went well.
+    Pushes speech-like audio, 24 kHz mono, into AudioStreamEncoder as a voice agent
+    would. Exits with 0 if every run succeeded.
     """
     from voicecli.bench.components import encode as bench  # noqa: PLC0415  numpy, av
 
@@ -156,8 +142,8 @@ def decode(
         typer.Option(
             metavar="BYTES",
             min=1,
-            rich_help_panel=MEASURING,
-            help="Size of the pieces pushed; repeatable.",
+            rich_help_panel=MEASUREMENT,
+            help="Size of the pushed chunks; repeatable.",
         ),
     ] = [1 << 10, 1 << 12, 1 << 16],  # noqa: B006
     seconds: Seconds = 10.0,
@@ -167,7 +153,7 @@ def decode(
             metavar="HZ",
             min=4000,
             max=384_000,
-            rich_help_panel=MEASURING,
+            rich_help_panel=MEASUREMENT,
             help="Resample to this rate.  [default: the stream's own, 24000]",
         ),
     ] = None,
@@ -176,10 +162,10 @@ def decode(
     json_: Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure the stream decoder: throughput, what a push costs, the first frame.
+    """Measure the stream decoder: throughput, cost of a push, first frame.
 
-    Each clip is what `voicecli bench encode` makes, pushed as fast as it is taken.
-    Exits with 0 where every run went well.
+    Pushes clips as made by `voicecli bench encode`, as fast as they are accepted.
+    Exits with 0 if every run succeeded.
     """
     from voicecli.bench.components import decode as bench  # noqa: PLC0415  numpy, av
 
@@ -196,8 +182,8 @@ def source(
             metavar="MS",
             min=0,
             max=600_000,
-            rich_help_panel=MEASURING,
-            help="What may be queued; repeatable.",
+            rich_help_panel=MEASUREMENT,
+            help="Length of the queue; repeatable.",
         ),
     ] = [0, 100, 1000],  # noqa: B006
     frame_ms: FramesMs = [20],  # noqa: B006
@@ -205,9 +191,9 @@ def source(
         list[str],
         typer.Option(
             metavar="NAME",
-            callback=among(*_PRODUCERS),
-            rich_help_panel=MEASURING,
-            help="fast, or real-time with jitter; repeatable.  [default: both]",
+            callback=options.one_of(*_PRODUCERS),
+            rich_help_panel=MEASUREMENT,
+            help="fast, or real-time (with jitter); repeatable.  [default: both]",
             show_default=False,
         ),
     ] = list(_PRODUCERS),  # noqa: B006
@@ -217,10 +203,10 @@ def source(
         typer.Option(
             metavar="NAME",
             autocompletion=completion.devices,
-            rich_help_panel=MEASURING,
-            help="Sound device, or `default`; `null` plays nothing, at the pace of sound.",
+            rich_help_panel=MEASUREMENT,
+            help="Sound device, or `default`; `null` plays silently, in real time.",
         ),
-    ] = completion.NULL_DEVICE,
+    ] = NULL_DEVICE,
     runs: Runs = 2,
     warmup: Warmup = 0,
     json_: Json = False,
@@ -228,7 +214,7 @@ def source(
 ) -> None:
     """Measure the paced source: how long producers wait, and whether sound is late.
 
-    It takes as long as the sound lasts. Exits with 6 without a usable device.
+    Runs in real time. Exits with 6 if there is no usable device.
     """
     from voicecli.bench.components import source as bench  # noqa: PLC0415  numpy
 
@@ -243,46 +229,47 @@ def policy(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            rich_help_panel=MEASURING,
-            help="Kind of server, as the first column names it; repeatable.  [default: all]",
+            rich_help_panel=MEASUREMENT,
+            help="Kind of server, as in the first column; repeatable.  [default: all]",
         ),
     ] = None,
     traces: Annotated[
         int,
-        typer.Option(metavar="N", min=1, rich_help_panel=MEASURING, help="Answers of each."),
+        typer.Option(metavar="N", min=1, rich_help_panel=MEASUREMENT, help="Answers per kind."),
     ] = 200,
     seed: Annotated[
-        int, typer.Option(metavar="N", rich_help_panel=MEASURING, help="Another makes others.")
+        int,
+        typer.Option(metavar="N", rich_help_panel=MEASUREMENT, help="Seed of the answers."),
     ] = 1,
     json_: Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Compare --buffer-ms by simulation: how early the first sound, how many gaps.
+    """Compare --buffer-ms values by simulation: time to first sound, and gaps.
 
-    Made-up answers of several kinds of servers are played, in no time, with fixed
-    buffers and with `auto`, on its first run and after some.
+    Simulates answers of several kinds of servers with fixed buffers and with `auto`,
+    on its first run and after several.
     """
     from voicecli.bench.components import policy as bench  # noqa: PLC0415
 
-    servers = among(*bench.SERVERS)(server or list(bench.SERVERS))
+    servers = options.one_of(*bench.SERVERS)(server or list(bench.SERVERS))
     settings = bench.PolicySettings(traces=traces, seed=seed)
     cases = bench.cases(servers, settings)
     benchmark = Benchmark("policy", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
     run_benchmark(benchmark, runs=1, warmups=0, json_=json_, quiet=quiet)
 
 
-class Part(NamedTuple):
-    """A subcommand: what it does, its line in the list of them, its examples."""
+class Component(NamedTuple):
+    """A subcommand, its line in the list of subcommands, and its examples."""
 
     run: Callable[..., None]
     summary: str
     examples: str
 
 
-PARTS = (
-    Part(encode, "Measure the stream encoder.", ENCODE_EXAMPLES),
-    Part(decode, "Measure the stream decoder.", DECODE_EXAMPLES),
-    Part(source, "Measure the paced source.", SOURCE_EXAMPLES),
-    Part(policy, "Compare --buffer-ms by simulation.", POLICY_EXAMPLES),
+COMPONENTS = (
+    Component(encode, "Measure the stream encoder.", ENCODE_EXAMPLES),
+    Component(decode, "Measure the stream decoder.", DECODE_EXAMPLES),
+    Component(source, "Measure the paced source.", SOURCE_EXAMPLES),
+    Component(policy, "Compare --buffer-ms by simulation.", POLICY_EXAMPLES),
 )
 """The subcommands, in the order of the help."""

@@ -1,4 +1,4 @@
-"""What `voicecli bench` was asked for, checked: limits, texts, device."""
+"""Check the options of `voicecli bench` and read the files they name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from voicecli.bench import comparison
 from voicecli.bench.limits import parse_limit
-from voicecli.bench.statistics import ENOUGH_FOR_P99
+from voicecli.bench.statistics import MIN_FOR_P99
 from voicecli.cli.output import print_message
 from voicecli.errors import ConfigError, DeviceError
 from voicecli.playback.output import NULL_DEVICE
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 DEFAULT_TEXT = "The quick brown fox jumps over the lazy dog."
 DEFAULT_DEVICE = "default"
 STDIN = "-"
-_MOST_TEXT_BYTES = 1 << 20
+_MAX_TEXT_BYTES = 1 << 20
 
 
 class BenchOptions(NamedTuple):
-    """What the command line asked for; None and empty where it said nothing."""
+    """The command line's options; None or empty if not given."""
 
     formats: tuple[str, ...]
     base_urls: tuple[str, ...]
@@ -59,91 +59,102 @@ class BenchOptions(NamedTuple):
     verbose: bool
 
     def check(self) -> None:
-        """See that they do not contradict one another.
+        """Check that the options can be combined.
 
         Raises:
-            typer.BadParameter: they do.
+            typer.BadParameter: two of them cannot.
         """
-        for one, other in (
-            ("json", "csv"),
-            ("text", "texts"),
-            ("simulate", "cold"),
-            ("simulate", "device"),
-            ("record", "cold"),
-            *(("replay", name) for name in _NOT_OF_REPLAYS),
-        ):
+        for one, other in _CONFLICTS:
             if getattr(self, one) and getattr(self, other):
-                flags = (f"--{name.replace('_', '-')}" for name in (one, other))
-                raise typer.BadParameter(f"{' and '.join(flags)} do not go together")
+                raise typer.BadParameter(f"{_flag(one)} and {_flag(other)} cannot be combined")
 
 
-_NOT_OF_REPLAYS = ("base_urls", "text", "texts", "cold", "baseline", "network", "record", "device")
+_CONFLICTS = (
+    ("json", "csv"),
+    ("text", "texts"),
+    ("simulate", "cold"),
+    ("simulate", "device"),
+    ("record", "cold"),
+    ("replay", "base_urls"),
+    ("replay", "text"),
+    ("replay", "texts"),
+    ("replay", "cold"),
+    ("replay", "baseline"),
+    ("replay", "network"),
+    ("replay", "record"),
+    ("replay", "device"),
+)
+"""Pairs of fields of `BenchOptions` that cannot be combined."""
 
 
-def limits(wishes: BenchOptions) -> list[Limit]:
-    """Those of ``--fail-if``.
+def _flag(field: str) -> str:
+    return "--base-url" if field == "base_urls" else f"--{field}"
+
+
+def parse_limits(options: BenchOptions) -> list[Limit]:
+    """Parse the limits of ``--fail-if``.
 
     Raises:
-        typer.BadParameter: one is malformed, or could never be told.
+        typer.BadParameter: one is malformed, or needs more runs than there will be.
     """
-    parsed = []
-    for text in wishes.fail_if:
+    limits = []
+    for text in options.fail_if:
         try:
             limit = parse_limit(text)
         except ValueError as error:
             raise typer.BadParameter(f"--fail-if: {error}") from error
-        if limit.statistic == "p99" and wishes.runs * wishes.concurrency < ENOUGH_FOR_P99:
-            raise typer.BadParameter(f"--fail-if {text}: a p99 takes {ENOUGH_FOR_P99} runs")
-        parsed.append(limit)
-    return parsed
+        if limit.statistic == "p99" and options.runs * options.concurrency < MIN_FOR_P99:
+            raise typer.BadParameter(f"--fail-if {text}: p99 requires {MIN_FOR_P99} runs")
+        limits.append(limit)
+    return limits
 
 
-def earlier(path: Path) -> Mapping[str, Any]:
-    """The JSON that ``--compare`` names.
+def read_earlier(path: Path) -> Mapping[str, Any]:
+    """Read the results that ``--compare`` names.
 
     Raises:
-        ConfigError: it cannot be read, or is something else.
+        ConfigError: the file cannot be read, or contains something else.
     """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is no JSON") from error
-    return comparison.check(told, str(path))
+        raise ConfigError(f"{path} is not valid JSON") from error
+    return comparison.check(data, str(path))
 
 
-def texts(wishes: BenchOptions) -> tuple[str, ...]:
-    """What is spoken, one text a run.
+def read_texts(options: BenchOptions) -> tuple[str, ...]:
+    """Return the texts to speak, one per run.
 
     Raises:
-        typer.BadParameter: there is none, or it cannot be read.
+        typer.BadParameter: there is none, or the file cannot be read.
     """
-    if wishes.texts is None:
-        lines = [DEFAULT_TEXT if wishes.text is None else wishes.text]
+    if options.texts is None:
+        lines = [DEFAULT_TEXT if options.text is None else options.text]
     else:
-        lines = _read(wishes.texts).decode("utf-8-sig", errors="replace").splitlines()
-    told = tuple(line.strip() for line in lines if line.strip())
-    if not told:
+        lines = _read(options.texts).decode("utf-8-sig", errors="replace").splitlines()
+    texts = tuple(line.strip() for line in lines if line.strip())
+    if not texts:
         raise typer.BadParameter("there is no text to speak")
-    return told
+    return texts
 
 
 def _read(path: Path) -> bytes:
     try:
         if str(path) == STDIN:
-            return b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST_TEXT_BYTES)
+            return b"" if sys.stdin is None else sys.stdin.buffer.read(_MAX_TEXT_BYTES)
         with path.open("rb") as file:
-            return file.read(_MOST_TEXT_BYTES)
+            return file.read(_MAX_TEXT_BYTES)
     except OSError as error:
         raise typer.BadParameter(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def device(wishes: BenchOptions, config: Config) -> str:
-    """What plays: the device wished for, or the default one where there is one."""
-    if wishes.simulate:
+def choose_device(options: BenchOptions, config: Config) -> str:
+    """Return the device asked for, else the default one, else the null device."""
+    if options.simulate:
         return NULL_DEVICE
-    wanted = config.device if wishes.device is None else wishes.device
+    wanted = config.device if options.device is None else options.device
     if wanted is not None:
         return str(wanted)
     from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
@@ -151,6 +162,6 @@ def device(wishes: BenchOptions, config: Config) -> str:
     try:
         find_output_device(None)
     except DeviceError as error:
-        print_message(f"{error.message}: measured on none, at the pace of sound")
+        print_message(f"{error.message}; measuring without a device, in real time")
         return NULL_DEVICE
     return DEFAULT_DEVICE

@@ -1,4 +1,4 @@
-"""The servers that `voicecli bench` measures, and the ways to hear each of them."""
+"""Prepare a benchmark: servers, runners and recorders for the cases of `voicecli bench`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from voicecli.cli.settings import buffer_policy
 from voicecli.clock import SystemClock
 from voicecli.config.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import SaveError, SourceError
-from voicecli.playback.output import NULL_DEVICE, OutputSettings
+from voicecli.playback.output import NULL_DEVICE, Output, OutputSettings
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.session import SessionSettings
@@ -39,66 +39,71 @@ if TYPE_CHECKING:
     from voicecli.cli.bench.options import BenchOptions
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
+    from voicecli.telemetry.observers import Observer
 
 
 class Server(NamedTuple):
-    """One of those measured; ``is_own`` where it was started for that."""
+    """A server to measure; ``is_local`` if it was started for the benchmark."""
 
     number: int
     endpoint: Endpoint
     label: str
-    is_own: bool
+    is_local: bool
 
 
-def servers(wishes: BenchOptions, config: Config, stack: contextlib.ExitStack) -> list[Server]:
-    """All of them, in the order of the command line; what is started ends with ``stack``.
+def servers(options: BenchOptions, config: Config, stack: contextlib.ExitStack) -> list[Server]:
+    """Return the servers in the order of the command line.
+
+    A local server, started if an endpoint is the built-in voice, stops with ``stack``.
 
     Raises:
-        ConfigError: an endpoint is not to be had.
-        NetworkError: our own server did not start.
+        ConfigError: an endpoint cannot be used.
+        NetworkError: the local server did not start.
     """
-    found: list[Server] = []
-    own: LocalServer | None = None
-    for number, base_url in enumerate(wishes.base_urls or (None,), 1):
-        choice = EndpointChoice(base_url, wishes.profile, wishes.model, wishes.voice)
+    servers: list[Server] = []
+    local: LocalServer | None = None
+    for number, base_url in enumerate(options.base_urls or (None,), 1):
+        choice = EndpointChoice(base_url, options.profile, options.model, options.voice)
         endpoint = resolve_endpoint(choice, os.environ, config)
-        for warning in () if wishes.quiet else endpoint.warnings:
+        for warning in () if options.quiet else endpoint.warnings:
             print_message(f"warning: {warning}")
-        if is_own := endpoint.is_builtin:
-            own = own or stack.enter_context(LocalServer())
-            endpoint = replace(endpoint, base_url=own.url, api_key=KEYLESS)
-        found.append(Server(number, endpoint, BUILTIN if is_own else endpoint.label, is_own))
-    return found
+        if is_local := endpoint.is_builtin:
+            local = local or stack.enter_context(LocalServer())
+            endpoint = replace(endpoint, base_url=local.url, api_key=KEYLESS)
+        servers.append(Server(number, endpoint, BUILTIN if is_local else endpoint.label, is_local))
+    return servers
 
 
-def recording(wishes: BenchOptions) -> ObserverFactory:
-    """What listens to the answers for ``--record``.
+def trace_recorder(options: BenchOptions) -> ObserverFactory:
+    """Make the observers that record traces for ``--record``, if it was given.
 
     Raises:
-        SaveError: the folder is not to be had.
+        SaveError: the folder cannot be created.
     """
-    if wishes.record is None:
+    if options.record is None:
         return ObserverFactory()
-    folder = wishes.record
+    folder = options.record
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SaveError(f"cannot make {folder}: {error.strerror or error}") from error
+        raise SaveError(f"cannot create {folder}: {error.strerror or error}") from error
 
     @contextlib.contextmanager
-    def listening(variant: Variant, number: int) -> Iterator[Sequence[object]]:
-        journal = LineFile(folder / f"{variant.name}-{number}.jsonl", anew=True)
-        lines = cast("TextIO", journal)  # typeshed has io and typing apart
-        with contextlib.closing(journal):
-            yield [TraceWriter(lines, new_run_id(), SystemClock(), variant.request, with_audio=True)]
-        if journal.error is not None:
-            raise journal.error
+    def record(variant: Variant, number: int) -> Iterator[Sequence[Observer]]:
+        file = LineFile(folder / f"{variant.name}-{number}.jsonl", anew=True)
+        lines = cast("TextIO", file)  # typeshed has io and typing apart
+        with contextlib.closing(file):
+            yield [
+                TraceWriter(lines, new_run_id(), SystemClock(), variant.request, with_audio=True)
+            ]
+        if file.error is not None:
+            raise file.error
 
-    return ObserverFactory(listening, wishes.warmups)
+    return ObserverFactory(record, options.warmups)
 
 
 def replays(paths: Sequence[Path], policy: Policy) -> list[Case]:
-    """A case for each trace, heard again under a policy.
+    """Make a case of each trace, replayed with ``policy``.
 
     Raises:
         ConfigError: a trace cannot be read.
@@ -127,67 +132,71 @@ def _replay(number: int, path: Path, policy: Policy) -> Case:
     return Case(labels, measure, f"{labels['format']} from {labels['endpoint']}")
 
 
-def proxy(wishes: BenchOptions, stack: contextlib.ExitStack) -> str | None:
-    """The URL of the proxy that stands for ``--network``, None without; it ends with ``stack``.
+def proxy(options: BenchOptions, stack: contextlib.ExitStack) -> str | None:
+    """Start the proxy that emulates ``--network``; return its URL, or None if not given.
+
+    It stops with ``stack``.
 
     Raises:
-        ConfigError: there is no such network.
+        ConfigError: the network is unknown or malformed.
     """
-    if wishes.network is None:
+    if options.network is None:
         return None
-    from voicecli.bench.network.profiles import parse_network  # noqa: PLC0415  where it is wanted only
+    from voicecli.bench.network.profiles import parse_network  # noqa: PLC0415  only for --network
     from voicecli.bench.network.proxy import ShapingProxy  # noqa: PLC0415  asyncio
 
-    return stack.enter_context(ShapingProxy(parse_network(wishes.network))).url
+    return stack.enter_context(ShapingProxy(parse_network(options.network))).url
 
 
 class Plan:
-    """Makes the ways to hear each server; what they hold open ends with ``stack``."""
+    """Makes the runners of each server; their connections are closed with ``stack``."""
 
     def __init__(
         self,
-        wishes: BenchOptions,
+        options: BenchOptions,
         config: Config,
         device: str,
         proxy_url: str | None,
         stack: contextlib.ExitStack,
     ) -> None:
-        self._wishes = wishes
+        self._options = options
         self._config = config
         self._device = device
         self._proxy_url = proxy_url
         self._stack = stack
-        self.buffer_ms = config.buffer_ms if wishes.buffer_ms is None else wishes.buffer_ms
-        volume = config.volume if wishes.volume is None else wishes.volume
-        self._settings = SessionSettings(
-            speaker=OutputSettings(
+        self.buffer_ms = config.buffer_ms if options.buffer_ms is None else options.buffer_ms
+        volume = config.volume if options.volume is None else options.volume
+        self._output = Output(
+            OutputSettings(
                 policy=buffer_policy(self.buffer_ms),
                 output="null" if device == NULL_DEVICE else "device",
                 device=None if device == DEFAULT_DEVICE else device,
-            ),
-            # A request that takes two tries is a failure, and is counted as one.
+            )
+        )
+        self._settings = SessionSettings(
+            # A request that needs a retry counts as a failure.
             limits=FetchLimits(config.timeout_s, config.timeout_s, retries=0),
             volume=volume,
         )
 
     def variants(self, server: Server) -> Iterator[Variant]:
-        """Every format of a server, streamed or cold, and the usual way beside it."""
-        first = COLD if self._wishes.cold else STREAMED
-        methods = (first, WHOLE_FILE) if self._wishes.baseline else (first,)
-        for name in self._wishes.formats:
+        """Yield the formats of a server, each with the methods to measure."""
+        first = COLD if self._options.cold else STREAMED
+        methods = (first, WHOLE_FILE) if self._options.baseline else (first,)
+        for name in self._options.formats:
             for method in methods:
                 yield Variant(
                     server.number,
                     server.label,
                     method,
                     _request(server.endpoint, name),
-                    [self._runner(server, method) for _ in range(self._wishes.concurrency)],
+                    [self._runner(server, method) for _ in range(self._options.concurrency)],
                 )
 
     def _runner(self, server: Server, method: str) -> Runner:
         if method == COLD:
-            return Cold(self._arguments(server), _environment(server))
-        kind = Simulated if self._wishes.simulate else Live
+            return Cold(self._say_arguments(server), _environment(server))
+        kind = Simulated if self._options.simulate else Live
         return self._open(kind, server, whole_file=method == WHOLE_FILE)
 
     def _open(
@@ -201,35 +210,36 @@ class Plan:
             read_timeout_s=self._config.timeout_s if kind is Simulated else None,
             proxy=self._proxy_url,
         )
-        runner = kind(client, self._settings, self._config.sample_rate_hz, whole_file)
+        rate_hz = self._config.sample_rate_hz
+        runner = kind(client, self._output, self._settings, rate_hz, whole_file)
         self._stack.callback(runner.close)
         return runner
 
-    def _arguments(self, server: Server) -> list[str]:
-        """The endpoint and the sound as flags of ``voicecli say``."""
+    def _say_arguments(self, server: Server) -> list[str]:
+        """Return the flags of ``voicecli say`` for the endpoint and the sound."""
         flags = ["--device", self._device] if self._device != DEFAULT_DEVICE else []
         flags += ["--buffer-ms", str(self.buffer_ms), "--volume", str(self._settings.volume)]
         if self._proxy_url is not None:
             flags += ["--proxy", self._proxy_url]
-        if self._wishes.profile is not None:
-            flags += ["--profile", self._wishes.profile]
-        named = self._wishes.base_urls[server.number - 1 : server.number]
-        if server.is_own:
+        if self._options.profile is not None:
+            flags += ["--profile", self._options.profile]
+        named = self._options.base_urls[server.number - 1 : server.number]
+        if server.is_local:
             named = (str(server.endpoint.base_url),)
         return [*flags, *(part for url in named for part in ("--base-url", url))]
 
     def references(
-        self, found: Sequence[Server], texts: Sequence[str]
+        self, servers: Sequence[Server], texts: Sequence[str]
     ) -> dict[int, list[SpeechRun]]:
-        """How long each text is as pcm, by server, where that is not measured anyway."""
-        if answers.REFERENCE_FORMAT in self._wishes.formats:
+        """Request each text as pcm, by server, to learn its length; not if pcm is measured."""
+        if answers.REFERENCE_FORMAT in self._options.formats:
             return {}
-        spoken = texts[: self._wishes.runs + self._wishes.warmups]
+        spoken = texts[: self._options.runs + self._options.warmups]
         return {
             server.number: answers.reference(
                 self._open(Simulated, server), _request(server.endpoint, "pcm"), spoken
             )
-            for server in found
+            for server in servers
         }
 
 
@@ -246,8 +256,8 @@ def _request(endpoint: Endpoint, name: str) -> SpeechRequest:
 
 
 def _environment(server: Server) -> dict[str, str]:
-    """That of a process that speaks with a server; no key for our own."""
+    """Return the variables for a process that uses the server; the local one gets no key."""
     env = dict(os.environ)
-    if server.is_own:
+    if server.is_local:
         env.pop("VOICECLI_API_KEY", None)
     return env

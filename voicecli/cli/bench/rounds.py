@@ -1,4 +1,4 @@
-"""Running a benchmark for a command: cases in turn, a line on the terminal, a table or JSON."""
+"""Run benchmark cases in turn: progress on the terminal, then a table or JSON."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Benchmark(NamedTuple):
-    """What is run, and how it is told.
+    """The cases to run, and how to print the results.
 
-    ``kind`` names it in JSON, beside the ``settings``; ``columns`` are those of the
-    table, and ``legend`` says what their titles mean.
+    ``kind`` identifies the benchmark in JSON, next to its ``settings``. ``columns``
+    are those of the table, ``legend`` explains their titles.
     """
 
     kind: str
@@ -40,35 +40,31 @@ class Benchmark(NamedTuple):
 def run_benchmark(
     benchmark: Benchmark, *, runs: int, warmups: int, json_: bool, quiet: bool
 ) -> None:
-    """Run the cases and show what came of them.
-
-    An interrupt ends the runs; what was measured by then is shown all the same.
+    """Run the cases and print the results, those before an interrupt included.
 
     Raises:
-        typer.Exit: it was interrupted, or a run failed; with the status of the first
-            failure.
+        typer.Exit: interrupted, or a run failed; with the status of the first failure.
     """
     outcomes = [Outcome(case) for case in benchmark.cases]
-    interrupted = take(outcomes, runs, warmups, quiet=quiet)
+    interrupted = run_cases(outcomes, runs, warmups, quiet=quiet)
     if json_:
         settings = {**benchmark.settings, "runs": runs, "warmups": warmups}
-        told = report.as_json(benchmark.kind, settings, outcomes, interrupted=interrupted)
-        print_json(told)
+        print_json(report.as_json(benchmark.kind, settings, outcomes, interrupted=interrupted))
     else:
-        show(outcomes, benchmark.columns, benchmark.legend)
+        print_results(outcomes, benchmark.columns, benchmark.legend)
     if status := exit_status(outcomes, interrupted=interrupted):
         raise typer.Exit(status)
 
 
-def take(outcomes: Sequence[Outcome], runs: int, warmups: int, *, quiet: bool) -> bool:
-    """Run all cases with a line on the terminal; whether an interrupt ended it early.
+def run_cases(outcomes: Sequence[Outcome], runs: int, warmups: int, *, quiet: bool) -> bool:
+    """Run all cases, with progress on the terminal; return whether it was interrupted.
 
-    SIGTERM and SIGHUP are interrupts as well. What was measured by then is in the outcomes.
+    SIGTERM and SIGHUP count as interrupts. Results up to then are in the outcomes.
     """
     began = time.monotonic()
     with (
         StatusLine(wanted=wants_progress(quiet=quiet)) as line,
-        terminable(lambda _: KeyboardInterrupt()),
+        raising_on_signals(lambda _: KeyboardInterrupt()),
     ):
 
         def on_progress(done: int, total: int, outcome: Outcome) -> None:
@@ -82,7 +78,6 @@ def take(outcomes: Sequence[Outcome], runs: int, warmups: int, *, quiet: bool) -
 
 
 def _progress(done: int, total: int, outcome: Outcome, elapsed_s: float) -> str:
-    """How far it is, how long it will take, and what the case at hand came to last."""
     parts = [f"{done}/{total} runs", outcome.case.name]
     if latest := outcome.readings.get("ttfa_ms"):
         parts.append(f"TTFA {latest[-1]:.0f} ms")
@@ -94,20 +89,19 @@ def _progress(done: int, total: int, outcome: Outcome, elapsed_s: float) -> str:
 
 
 @contextlib.contextmanager
-def terminable(raised: Callable[[int], BaseException]) -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise what ``raised`` makes of their number.
+def raising_on_signals(make_exception: Callable[[int], BaseException]) -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into exceptions, so that started processes are cleaned up.
 
-    They would end the process at once, and leave behind what it started. nohup's wish
-    not to hear of SIGHUP stands.
+    An ignored SIGHUP, as under nohup, stays ignored.
     """
 
-    def stop(number: int, _frame: object) -> None:
-        raise raised(number)
+    def handle(number: int, _frame: object) -> None:
+        raise make_exception(number)
 
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
-    previous = {number: signal.signal(number, stop) for number in numbers}
+    previous = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
@@ -115,23 +109,18 @@ def terminable(raised: Callable[[int], BaseException]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def dying_of(number: int) -> SystemExit:
-    """The end by a signal that came before there was anything to tell, as a shell puts it."""
-    return SystemExit(128 + number)
-
-
 def exit_status(
-    outcomes: Sequence[Outcome], *, interrupted: bool, tolerant: bool = False
+    outcomes: Sequence[Outcome], *, interrupted: bool, ignore_failures: bool = False
 ) -> ExitStatus:
-    """What runs came to: the status of the first failure, unless the caller is ``tolerant``."""
+    """Return the status of the first failure, or of an interrupt."""
     if interrupted:
         return ExitStatus.INTERRUPTED
     faults = [fault for outcome in outcomes for fault in outcome.failures]
-    return faults[0].exit_status if faults and not tolerant else ExitStatus.OK
+    return faults[0].exit_status if faults and not ignore_failures else ExitStatus.OK
 
 
-def show(outcomes: Sequence[Outcome], columns: Sequence[Column], legend: str) -> None:
-    """The table on standard output; failures go where errors go."""
+def print_results(outcomes: Sequence[Outcome], columns: Sequence[Column], legend: str) -> None:
+    """Print the table on standard output, and the failures on standard error."""
     measured = [outcome for outcome in outcomes if outcome.runs]
     if measured:
         print(report.table(measured, columns))

@@ -1,4 +1,4 @@
-"""Running the main benchmark for ``voicecli bench``, and telling what came of it."""
+"""Run the main benchmark of ``voicecli bench`` and report the results."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.bench import answers, comparison, ranking, report
 from voicecli.bench.case import Outcome
-from voicecli.cli.bench import options as checked
 from voicecli.cli.bench import plan
-from voicecli.cli.bench.rounds import dying_of, exit_status, show, take, terminable
+from voicecli.cli.bench.options import choose_device, parse_limits, read_earlier, read_texts
+from voicecli.cli.bench.rounds import exit_status, print_results, raising_on_signals, run_cases
 from voicecli.cli.output import print_json, print_message, print_text
 from voicecli.cli.settings import buffer_policy
 from voicecli.config.file import find_config
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class _Measurement(NamedTuple):
-    """What was measured, how, and what it was measured against."""
+    """The outcomes, the reference answers by server, and the settings."""
 
     outcomes: Sequence[Outcome]
     references: Mapping[int, Sequence[SpeechRun]]
@@ -37,136 +37,135 @@ class _Measurement(NamedTuple):
 
 
 class _Verdict(NamedTuple):
-    """What it means: findings, differences from earlier, limits that were broken."""
+    """Findings, differences from an earlier run, and limits that were exceeded."""
 
     findings: Sequence[str]
     differences: Sequence[Difference]
-    broken: Sequence[str]
+    exceeded: Sequence[str]
 
     @property
     def is_bad(self) -> bool:
-        return bool(self.broken) or any(one.verdict == "worse" for one in self.differences)
+        return bool(self.exceeded) or any(one.verdict == "worse" for one in self.differences)
 
 
-def run_bench(wishes: BenchOptions) -> int:
-    """Measure as wished, tell it, and return the exit status.
+def run_bench(options: BenchOptions) -> int:
+    """Measure, report, and return the exit status.
 
     Raises:
-        VoiceError: it could not begin, or what was measured could not be written.
-        typer.BadParameter: wishes that contradict one another.
+        VoiceError: the benchmark could not start, or its results could not be written.
+        typer.BadParameter: options that cannot be combined.
     """
-    wishes.check()
-    limits = checked.limits(wishes)
-    before = checked.earlier(wishes.compare) if wishes.compare else None
-    if wishes.report is not None:
-        _check_page(wishes.report)
+    options.check()
+    limits = parse_limits(options)
+    before = read_earlier(options.compare) if options.compare else None
+    if options.report is not None:
+        _check_page(options.report)
     config = find_config(os.environ)
-    measured = _replay(wishes, config) if wishes.replay else _measure(wishes, config)
+    measured = _replay(options, config) if options.replay else _measure(options, config)
+    outcomes = measured.outcomes
     verdict = _Verdict(
-        findings=answers.conclude(measured.outcomes, measured.references),
-        differences=comparison.compare(before, measured.outcomes) if before else (),
-        broken=[said for limit in limits for o in measured.outcomes if (said := limit.breach(o))],
+        findings=answers.conclude(outcomes, measured.references),
+        differences=comparison.compare(before, outcomes) if before else (),
+        exceeded=[text for limit in limits for o in outcomes if (text := limit.breach(o))],
     )
     if before and (unlike := comparison.unlike(before, measured.settings)):
-        print_message(f"warning: not measured as {wishes.compare} was: {', '.join(unlike)}")
-    _tell(wishes, measured, verdict)
-    if wishes.report is not None:
-        _write_page(wishes.report, measured, verdict)
+        print_message(f"warning: {options.compare} was measured with other {', '.join(unlike)}")
+    _report(options, measured, verdict)
+    if options.report is not None:
+        _write_page(options.report, measured, verdict)
     status = exit_status(
-        measured.outcomes,
+        outcomes,
         interrupted=measured.interrupted,
-        tolerant=any(limit.metric == "failures" for limit in limits),
+        ignore_failures=any(limit.metric == "failures" for limit in limits),
     )
     return status or (ExitStatus.LIMIT if verdict.is_bad else ExitStatus.OK)
 
 
-def _measure(wishes: BenchOptions, config: Config) -> _Measurement:
-    texts = checked.texts(wishes)
+def _measure(options: BenchOptions, config: Config) -> _Measurement:
+    texts = read_texts(options)
     with contextlib.ExitStack() as stack:
-        # A server of our own must not outlive us.
-        stack.enter_context(terminable(dying_of))
-        recording = plan.recording(wishes)
-        device = checked.device(wishes, config)
-        found = plan.servers(wishes, config, stack)
-        measured = plan.Plan(wishes, config, device, plan.proxy(wishes, stack), stack)
-        variants = [variant for server in found for variant in measured.variants(server)]
-        references = measured.references(found, texts)
-        outcomes = [Outcome(case) for case in answers.cases(variants, texts, recording)]
-        interrupted = take(outcomes, wishes.runs, wishes.warmups, quiet=wishes.quiet)
+        # Our local server must not outlive us; 128 + number is the shell's status for a signal.
+        stack.enter_context(raising_on_signals(lambda number: SystemExit(128 + number)))
+        trace_recorder = plan.trace_recorder(options)
+        device = choose_device(options, config)
+        servers = plan.servers(options, config, stack)
+        runners = plan.Plan(options, config, device, plan.proxy(options, stack), stack)
+        variants = [variant for server in servers for variant in runners.variants(server)]
+        references = runners.references(servers, texts)
+        outcomes = [Outcome(case) for case in answers.cases(variants, texts, trace_recorder)]
+        interrupted = run_cases(outcomes, options.runs, options.warmups, quiet=options.quiet)
     settings = {
-        "runs": wishes.runs,
-        "warmups": wishes.warmups,
-        # The texts may be anybody's letters: what matters is whether they are the same.
+        "runs": options.runs,
+        "warmups": options.warmups,
+        # The texts may be private; a digest is enough to tell whether they are the same.
         "texts": hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16],
         "texts_count": len(texts),
-        "device": None if wishes.simulate else device,
-        "simulate": wishes.simulate,
-        "cold": wishes.cold,
-        "network": wishes.network,
-        "concurrency": wishes.concurrency,
-        "buffer_ms": measured.buffer_ms,
+        "device": None if options.simulate else device,
+        "simulate": options.simulate,
+        "cold": options.cold,
+        "network": options.network,
+        "concurrency": options.concurrency,
+        "buffer_ms": runners.buffer_ms,
         "warmups_failed": sum(outcome.warmups_failed for outcome in outcomes),
     }
     return _Measurement(outcomes, references, settings, interrupted)
 
 
-def _replay(wishes: BenchOptions, config: Config) -> _Measurement:
-    buffer_ms = config.buffer_ms if wishes.buffer_ms is None else wishes.buffer_ms
-    cases = plan.replays(wishes.replay, buffer_policy(buffer_ms))
+def _replay(options: BenchOptions, config: Config) -> _Measurement:
+    buffer_ms = config.buffer_ms if options.buffer_ms is None else options.buffer_ms
+    cases = plan.replays(options.replay, buffer_policy(buffer_ms))
     outcomes = [Outcome(case) for case in cases]
-    interrupted = take(outcomes, 1, 0, quiet=wishes.quiet)  # another run would be the same
+    interrupted = run_cases(outcomes, 1, 0, quiet=options.quiet)  # every run would be the same
     settings = {"runs": 1, "warmups": 0, "simulate": True, "buffer_ms": buffer_ms}
     return _Measurement(outcomes, {}, settings, interrupted)
 
 
-def _tell(wishes: BenchOptions, measured: _Measurement, verdict: _Verdict) -> None:
+def _report(options: BenchOptions, measured: _Measurement, verdict: _Verdict) -> None:
     outcomes = measured.outcomes
-    if wishes.json:
-        told = report.as_json(
-            comparison.KIND,
-            measured.settings,
-            outcomes,
-            interrupted=measured.interrupted,
-            values=True,
-        )
-        told["ok"] = told["ok"] and not verdict.is_bad
-        told |= {
-            "findings": list(verdict.findings),
-            "compared": [one.to_json() for one in verdict.differences],
-            "broken_limits": list(verdict.broken),
-        }
-        print_json(told)
-    elif wishes.csv:
+    if options.json:
+        print_json(_as_json(measured, verdict))
+    elif options.csv:
         print_text(report.as_csv(outcomes))
     else:
-        show(outcomes, answers.columns(outcomes), answers.LEGEND)
-        if wishes.verbose and any(outcome.runs for outcome in outcomes):
+        print_results(outcomes, answers.columns(outcomes), answers.LEGEND)
+        if options.verbose and any(outcome.runs for outcome in outcomes):
             more = answers.columns(outcomes, answers.MORE_COLUMNS)
             print(f"\n{report.table(outcomes, more)}\n{answers.MORE_LEGEND}")
-        for line in _servers(outcomes):
+        for line in (*_servers(outcomes), *verdict.findings, *map(str, verdict.differences)):
             print(line)
-        for line in (*verdict.findings, *map(str, verdict.differences)):
-            print(line)
-    for line in verdict.broken:
-        print_message(f"limit broken: {line}")
-    if wishes.json or wishes.csv:
+    for line in verdict.exceeded:
+        print_message(f"limit exceeded: {line}")
+    if options.json or options.csv:
         for line in report.failures(outcomes):
             print_message(line)
 
 
+def _as_json(measured: _Measurement, verdict: _Verdict) -> dict[str, Any]:
+    result = report.as_json(
+        comparison.KIND,
+        measured.settings,
+        measured.outcomes,
+        interrupted=measured.interrupted,
+        values=True,
+    )
+    result["ok"] = result["ok"] and not verdict.is_bad
+    return result | {
+        "findings": list(verdict.findings),
+        "compared": [one.to_json() for one in verdict.differences],
+        "broken_limits": list(verdict.exceeded),
+    }
+
+
 def _servers(outcomes: Sequence[Outcome]) -> list[str]:
-    """Which server is which, where there are several."""
+    """List the servers by number if there are several."""
     endpoints = {o.case.labels["server"]: o.case.labels["endpoint"] for o in outcomes}
     named = [f"{number}: {endpoint}" for number, endpoint in endpoints.items()]
     return named if len(named) > 1 else []
 
 
-# -- the page --------------------------------------------------------------------
-
-
 def _check_page(path: Path) -> None:
-    """See that a page can be made, before minutes are spent on measuring for it."""
-    from voicecli.bench.page import document as page  # noqa: PLC0415  where it is wanted only
+    """Check that the page can be made, before minutes are spent on measuring for it."""
+    from voicecli.bench.page import document as page  # noqa: PLC0415  only for --report
 
     page.check()
     if not path.parent.is_dir():
@@ -174,7 +173,7 @@ def _check_page(path: Path) -> None:
 
 
 def _write_page(path: Path, measured: _Measurement, verdict: _Verdict) -> None:
-    from voicecli.bench.page import document as page  # noqa: PLC0415  as above
+    from voicecli.bench.page import document as page  # noqa: PLC0415  only for --report
 
     outcomes = [outcome for outcome in measured.outcomes if outcome.runs or outcome.failures]
     text = page.render(
@@ -193,7 +192,7 @@ def _write_page(path: Path, measured: _Measurement, verdict: _Verdict) -> None:
                 strict=True,
             )
         ],
-        findings=[*verdict.findings, *map(str, verdict.differences), *verdict.broken],
+        findings=[*verdict.findings, *map(str, verdict.differences), *verdict.exceeded],
     )
     try:
         path.write_text(text, encoding="utf-8")

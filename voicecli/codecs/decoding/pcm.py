@@ -7,6 +7,8 @@ very bytes that the socket returned.
 
 from __future__ import annotations
 
+import numpy as np
+
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.errors import TruncatedStream
@@ -44,8 +46,8 @@ class PcmDecoder(PushDecoder):
         frames = len(data) // frame_bytes
         self._carry = data[frames * frame_bytes :]
         if frames:
-            octets = memoryview(data)[: frames * frame_bytes]
-            blocks.append(Pcm.of_octets(octets, self._declared.rate_hz, channels))
+            samples = np.frombuffer(data, "<i2", frames * channels).reshape(-1, channels)
+            blocks.append(Pcm(samples, self._declared.rate_hz))
 
     def _finish(self, blocks: list[Pcm]) -> None:  # noqa: ARG002  nothing is left but half a frame
         if self._carry:

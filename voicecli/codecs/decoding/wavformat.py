@@ -93,8 +93,6 @@ class WavFormat(NamedTuple):
         16-bit and float32 samples are views of ``data`` where they are aligned.
         """
         rate_hz, channels, is_float, sample_bytes = self
-        if sample_bytes == _INT16.itemsize and not at % _INT16.itemsize:
-            return Pcm.of_octets(memoryview(data)[at : at + size], rate_hz, channels)
         convert = _CONVERSIONS[is_float, sample_bytes]
         flat = convert(data, at, size // sample_bytes)
         return Pcm(flat.reshape(-1, channels), rate_hz)

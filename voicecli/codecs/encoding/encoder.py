@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from voicecli.audio.pcm import clip_floats
 from voicecli.codecs.encoding.base import Encoded
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class PushEncoder(ABC):
         if samples.ndim != 2 or samples.shape[1] != self._channels:  # noqa: PLR2004  (frames, channels)
             raise ValueError(f"samples of shape {samples.shape}, not (frames, {self._channels})")
         if samples.dtype == np.float32:
-            samples = tamed(samples)
+            samples = clip_floats(samples)
         elif samples.dtype != np.int16:
             raise ValueError(f"samples of type {samples.dtype}, not int16 or float32")
         if not samples.shape[0]:
@@ -118,16 +119,3 @@ class PushEncoder(ABC):
     def _patch(self) -> bytes | None:
         """The header again, now that all is known."""
         return None
-
-
-def tamed(samples: Samples) -> Samples:
-    """Float samples within ±1.0, NaN as silence: themselves where they were already.
-
-    One NaN would stay in a codec's filters for good; libav's AAC refuses it.
-    """
-    # A comparison with NaN is False, whichever way it is put.
-    if samples.size == 0 or (samples.max() <= 1.0 and samples.min() >= -1.0):
-        return samples
-    numbers = np.nan_to_num(samples, nan=0.0)  # infinity becomes very much
-    clipped: Samples = np.clip(numbers, np.float32(-1.0), np.float32(1.0))
-    return clipped

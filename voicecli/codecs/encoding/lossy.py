@@ -69,11 +69,11 @@ class LossyEncoder(PushEncoder):
         self._due_blocks: int | None = None  # the blocks it takes: known when the end is
 
     def _push(self, samples: Samples) -> Iterator[Coded]:
-        for converted in self._converter.put(to_float32(samples)):
+        for converted in self._converter.process(to_float32(samples)):
             yield from self._put(converted)
 
     def _finish(self) -> Iterator[Coded]:
-        for converted in self._converter.rest():
+        for converted in self._converter.flush():
             yield from self._put(converted)
         self._length = self._blocks.frames
         self._due_blocks = -(-(self._length + self._delay_frames) // self._blocks.size)

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.server.fakes import CATALOGUE
+from voicecli.request import SpeechRequest
+from voicecli.server.errors import ApiError
+from voicecli.server.schema import (
+    MAX_BODY_BYTES,
+    MAX_INPUT,
+    SPEAKABLE,
+    openapi,
+    parse,
+    speech_model,
+)
+
+MODEL = speech_model(CATALOGUE)
+
+
+def parsed(**body):
+    return parse(MODEL, json.dumps(body).encode())
+
+
+def error_of(body):
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with pytest.raises(ApiError) as caught:
+        parse(MODEL, data)
+    return caught.value
+
+
+def test_defaults():
+    body = parsed(input="Hello.")
+    assert body.request() == SpeechRequest("Hello.", "heart", "hibari", "mp3")
+    assert body.stream_format == "audio"
+
+
+def test_every_field_is_used():
+    body = parsed(
+        input="Hello.", model="tts-1", voice="heart", response_format="opus", speed=2,
+        stream_format="sse", instructions="Whisper.", stream=True,
+    )  # fmt: skip
+    assert body.request() == SpeechRequest("Hello.", "heart", "tts-1", "opus", 2.0, "Whisper.")
+    assert body.stream_format == "sse"
+
+
+@pytest.mark.parametrize("voice", ["alloy", {"id": "nova"}, {"id": "heart", "more": 1}, None])
+def test_openais_names_stand_for_the_default_voice(voice):
+    assert parsed(input="Hi", voice=voice).request().voice == "heart"
+
+
+def test_null_means_the_default():
+    nulls = dict.fromkeys(("model", "response_format", "speed", "stream_format", "instructions"))
+    assert parsed(input="Hi", **nulls).request() == parsed(input="Hi").request()
+
+
+def test_limits_are_inclusive():
+    assert len(parsed(input="a" * MAX_INPUT).input) == MAX_INPUT
+    assert [parsed(input="Hi", speed=speed).speed for speed in (0.25, 4)] == [0.25, 4.0]
+
+
+def test_the_longest_text_fits_the_body_however_it_is_escaped():
+    text = "\U0001f600" * (MAX_INPUT - 1) + "a"
+    body = json.dumps({"input": text, "instructions": text}, ensure_ascii=True)
+    assert len(body) < MAX_BODY_BYTES
+    assert parse(MODEL, body.encode()).input == text
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "code"),
+    [
+        ({}, "input", "missing_required_parameter"),
+        ({"input": None}, "input", "invalid_type"),
+        ({"input": 5}, "input", "invalid_type"),
+        ({"input": ["a"]}, "input", "invalid_type"),
+        ({"input": {}}, "input", "invalid_type"),
+        ({"input": ""}, "input", "empty_string"),
+        ({"input": " \n"}, "input", "empty_string"),
+        ({"input": "!?…"}, "input", "invalid_value"),
+        ({"input": "a\ud800"}, "input", "invalid_value"),
+        ({"input": "a" * (MAX_INPUT + 1)}, "input", "string_above_max_length"),
+        ({"input": "a", "instructions": "b" * (MAX_INPUT + 1)}, "instructions",
+         "string_above_max_length"),
+        ({"input": "a", "instructions": True}, "instructions", "invalid_type"),
+        ({"input": "a", "voice": "nobody"}, "voice", "invalid_value"),
+        ({"input": "a", "voice": {}}, "voice", "invalid_type"),
+        ({"input": "a", "voice": {"id": 5}}, "voice", "invalid_type"),
+        ({"input": "a", "voice": 5}, "voice", "invalid_type"),
+        ({"input": "a", "response_format": "ogg"}, "response_format", "invalid_value"),
+        ({"input": "a", "response_format": []}, "response_format", "invalid_type"),
+        ({"input": "a", "stream_format": "ndjson"}, "stream_format", "invalid_value"),
+        ({"input": "a", "speed": "fast"}, "speed", "invalid_type"),
+        ({"input": "a", "speed": True}, "speed", "invalid_type"),
+        ({"input": "a", "speed": 0.2}, "speed", "decimal_below_min_value"),
+        ({"input": "a", "speed": 4.1}, "speed", "decimal_above_max_value"),
+        ({"input": "a", "speed": 10**400}, "speed", "decimal_above_max_value"),
+        (b'{"input": "a", "speed": 1' + b"0" * 5000 + b"}", "speed", "decimal_above_max_value"),
+    ],
+)  # fmt: skip
+def test_an_invalid_field_is_named(body, param, code):
+    error = error_of(body)
+    assert (error.status, error.param, error.code) == (400, param, code)
+    assert param in error.message
+
+
+def test_an_unknown_model_is_not_found():
+    error = error_of({"input": "a", "model": "kokoro\x1b[31m"})
+    assert (error.status, error.param, error.code) == (404, "model", "model_not_found")
+    assert "'kokoro'" in error.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff", b'{"input": NaN}', b'{"speed": Infinity}', b"[" * 100_000,
+     '{"input": "a"}'.encode("utf-16")],
+)  # fmt: skip
+def test_a_body_that_is_not_json_is_rejected(body):
+    error = error_of(body)
+    assert (error.status, error.code) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"1"])
+def test_json_that_is_not_an_object_is_rejected(body):
+    assert error_of(body).code == "invalid_type"
+
+
+NAMES = st.sampled_from(list(MODEL.model_fields))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20)
+    | st.sampled_from(["a", "sse", "pcm", "heart", "tts-1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)  # fmt: skip
+
+
+@settings(max_examples=100)
+@given(st.dictionaries(NAMES, VALUES))
+def test_any_body_is_valid_or_a_client_error(body):
+    try:
+        request = parsed(**body).request()
+    except ApiError as error:
+        json.dumps(error.to_json())
+        status = error.status
+    else:
+        status = 200
+        assert re.search(SPEAKABLE, request.text)
+        assert request.voice == "heart"
+    assert status in (200, 400, 404)
+
+
+def responses(document, path="/v1/audio/speech"):
+    (operation,) = document["paths"][path].values()
+    return operation["responses"]
+
+
+def test_openapi_has_the_limits():
+    schemas = openapi(MODEL, has_key=False)["components"]["schemas"]
+    fields = schemas["Speech"]["properties"]
+    assert schemas["Speech"]["required"] == ["input"]
+    assert (fields["input"]["minLength"], fields["input"]["maxLength"]) == (1, MAX_INPUT)
+    speed, null = fields["speed"]["anyOf"]
+    assert (speed, null) == (
+        {"type": "number", "minimum": 0.25, "maximum": 4.0},
+        {"type": "null"},
+    )
+    formats = fields["response_format"]["anyOf"][0]["enum"]
+    assert formats == ["pcm", "wav", "opus", "mp3", "aac", "flac"]
+    name, custom, _ = fields["voice"]["anyOf"]
+    assert name["enum"] == list(CATALOGUE.names)
+    assert custom == {"$ref": "#/components/schemas/CustomVoice"}
+    assert schemas["CustomVoice"]["properties"]["id"]["enum"] == name["enum"]
+
+
+def references(node):
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_every_reference_of_openapi_resolves():
+    document = openapi(MODEL, has_key=True)
+    for reference in references(document):
+        node = document
+        for step in reference.removeprefix("#/").split("/"):
+            node = node[step]
+        assert node["type"] == "object"
+    json.dumps(document, allow_nan=False)
+
+
+def test_openapi_lists_every_content_type():
+    assert list(responses(openapi(MODEL, has_key=False))["200"]["content"]) == [
+        "audio/pcm;rate=24000;channels=1", "audio/wav", "audio/ogg", "audio/mpeg", "audio/aac",
+        "audio/flac", "text/event-stream",
+    ]  # fmt: skip
+
+
+def test_openapi_requires_the_key_if_there_is_one():
+    document = openapi(MODEL, has_key=True)
+    assert document["security"] == [{"key": []}]
+    for path in ("/v1/audio/speech", "/v1/audio/voices", "/v1/models"):
+        assert "401" in responses(document, path)
+    assert document["paths"]["/health"]["get"]["security"] == []
+    assert "401" not in responses(document, "/health")
+    without = openapi(MODEL, has_key=False)
+    assert "security" not in without
+    assert "securitySchemes" not in without["components"]

@@ -1,0 +1,170 @@
+"""What can happen during a run, one small class for each event.
+
+In brackets: the thread that reports it. Times (``at``) are seconds on the
+session's clock. New events and new fields may be added at any time, so an
+observer must ignore what it does not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from voicecli.audio.pcm import AudioFormat, Pcm
+    from voicecli.errors import VoiceError
+    from voicecli.playback.base import SinkReport, SinkSnapshot, Underrun
+    from voicecli.sources.base import SourceInfo
+    from voicecli.telemetry.lifecycle import State
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """An event that has a time and nothing else.
+
+    Its subclasses are not decorated again: making a frozen dataclass takes most
+    of a millisecond, and all of these are made before the first request.
+    """
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request is about to be handed to its source [source]. The first one's time is t0."""
+
+    at: float
+    label: str
+
+
+class Connected(_Moment):
+    """A connection was established [source]; reported twice if encryption follows."""
+
+    __slots__ = ()
+
+
+class RequestSent(_Moment):
+    """The request has left the machine [source]."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The source knows what kind of answer it gets [source]."""
+
+    at: float
+    info: SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """An attempt failed and will be repeated after ``wait_s`` seconds [source]."""
+
+    at: float
+    error: VoiceError
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Bytes arrived [source]."""
+
+    at: float
+    data: bytes
+
+
+class ReceivedAll(_Moment):
+    """The last byte of the last answer arrived [source]."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """The bytes turned out to be ``name``, decoded to ``format`` [decoder]."""
+
+    at: float
+    name: str
+    format: AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A block was decoded, in ``cpu_s`` seconds of CPU time [decoder]."""
+
+    at: float
+    pcm: Pcm
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The session moved from one state to another [session]."""
+
+    at: float
+    left: State
+    entered: State
+
+
+class Waited(_Moment):
+    """There is nothing to play yet; reported about ten times a second [session]."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """How playback stands; reported about ten times a second [session]."""
+
+    at: float
+    snapshot: SinkSnapshot
+
+
+class PlaybackStarted(_Moment):
+    """The first sample was heard at ``at`` [session]; reported shortly afterwards."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnderrunEnded:
+    """Sound resumed after a gap [session]."""
+
+    underrun: Underrun
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackEnded:
+    """The last sample was heard, or the sound was cut off, at ``at`` [session]."""
+
+    at: float
+    report: SinkReport
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The session's first error [session]."""
+
+    at: float
+    error: VoiceError
+
+
+Event: TypeAlias = (
+    Requested
+    | Connected
+    | RequestSent
+    | Answered
+    | Retrying
+    | Received
+    | ReceivedAll
+    | Recognised
+    | Decoded
+    | StateChanged
+    | Waited
+    | Progressed
+    | PlaybackStarted
+    | UnderrunEnded
+    | PlaybackEnded
+    | Failed
+)
