@@ -1,174 +1,201 @@
-"""Joins the sound of one segment to the next: keeps a natural pause, cuts the rest; pure.
+"""Joins the sound of one segment to the next: keeps a natural pause, drops the rest; pure.
 
 Voices put silence at the end of every answer and at the start of the next, up to a second of
-it. Where two answers are one text, that is a hole between two sentences. A `SeamJoiner` stands
-between the sample converter and the sink. It passes speech through untouched, keeps silence at
-a seam up to a limit, and drops the rest. Silence inside a segment is never shortened.
+it. If two answers speak one text, that is a hole between two sentences. A `SeamJoiner` stands
+between the decoder and the sink: speech passes through untouched, silence at a seam is kept up
+to a limit. Silence inside a segment is never shortened.
 
-Silence is a 10 ms window below −50 dBFS RMS. "Frame" is one sample for each channel.
+Silence is a window of 10 ms below −50 dBFS RMS. "Frame" is one sample for each channel.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from voicecli.audio.pcm import to_float32
+from voicecli.audio.pcm import Pcm, to_float32
 
 if TYPE_CHECKING:
-    from voicecli.audio.pcm import AudioFormat, Samples
+    from collections.abc import Iterator
+
+    from voicecli.audio.pcm import Samples
 
 WINDOW_S = 0.010
 """Length of the windows that are speech or silence as a whole."""
 
 SILENT_RMS = 10 ** (-50 / 20)
-"""RMS of full scale below which a window is silence."""
+"""RMS, of full scale 1.0, below which a window is silence."""
 
 FADE_S = 0.005
 """Length of the fades at a cut, so that background noise does not click."""
 
 MAX_HELD_S = 10.0
-"""Longest silence held back inside a segment until it is clear whether speech follows."""
+"""Longest silence that is held back until it is clear whether speech follows."""
+
+
+class SegmentSound(NamedTuple):
+    """Where a segment's speech lies in the joined sound, in seconds; None if it has none."""
+
+    starts_s: float | None
+    ends_s: float | None
 
 
 class SeamJoiner:
-    """Passes samples of one format through and shortens silence between segments.
+    """Passes blocks through and shortens the silence between segments.
 
-    Call `add` with each block, `next_segment` at each seam and `flush` once at the end. The
-    result does not depend on how the blocks are cut. One thread at a time.
+    Call `begin` before each segment, `add` with its blocks, and `flush` once at the end.
+    The joined sound does not depend on how blocks are cut. Blocks may change their
+    format at any time. One thread at a time.
+
+    ``played_s`` is the length of the joined sound so far, ``sound`` where the speech of
+    the current segment lies in it.
     """
 
-    def __init__(self, format: AudioFormat) -> None:
-        self._format = format
-        self._window = max(1, format.frames(WINDOW_S))
+    def __init__(self) -> None:
+        self.played_s = 0.0
+        self.sound = SegmentSound(None, None)
+        self._rate_hz = 0
         self._rest: Samples | None = None  # less than a window
-        self._held: list[Samples] = []  # silence beyond the limit, played only if speech follows
-        self._held_frames = 0
-        self._kept_frames = 0  # silence passed on since the last speech
-        self._max_frames = 0
-        self._min_frames = 0
-        self._in_lead = False
-        self._cut = False
+        self._held: list[Samples] = []  # silence beyond the limit: played if speech follows
+        self._kept_s = 0.0  # silence passed on since the last speech
+        self._limit_s = 0.0  # of silence at the end of this segment
+        self._seam: tuple[float, float] | None = None  # least and most at the last seam
+        self._is_cut = False
 
-    def add(self, samples: Samples, *, max_silence_s: float) -> list[Samples]:
-        """Take a block of shape (frames, channels); return what can be played now.
+    def begin(self, *, limit_s: float, pause_s: float = 0.0) -> list[Pcm]:
+        """Begin a segment; return what was left of the one before.
 
-        ``max_silence_s`` is how much silence is kept if this segment ends in it.
+        At most ``limit_s`` seconds of the voices' own silence stay before the segment. If
+        the text asks for a pause, silence is filled up to ``pause_s``.
         """
+        blocks = self._blocks(self._end_window())
+        is_first = not self._rate_hz
+        if self._held:
+            fade = self._frames(FADE_S)
+            blocks += self._blocks([_fade_out(self._held[0][:fade])])
+            self._held, self._is_cut = [], True
+        self._seam = (pause_s, max(limit_s, pause_s))
+        if is_first:
+            self._seam = (pause_s, float("inf"))  # the head of the first stays whole
+        self._limit_s = limit_s
+        self.sound = SegmentSound(None, None)
+        return blocks
+
+    def add(self, block: Pcm) -> list[Pcm]:
+        """Return what of ``block``, and of blocks held back before it, can be played."""
+        blocks: list[Pcm] = []
+        samples = block.samples
+        if self._rest is not None and self._is_other_format(block):
+            blocks = self._blocks([*self._end_window(), *self._release()])
+        self._rate_hz = block.rate_hz
         if self._rest is not None and len(self._rest):
             samples = np.concatenate([self._rest, samples])
-        whole = len(samples) // self._window * self._window
+        window = max(1, self._frames(WINDOW_S))
+        whole = len(samples) // window * window
         self._rest = samples[whole:]
-        played: list[Samples] = []
-        for start, end, silent in self._runs(samples[:whole]):
-            if silent:
-                self._silence(samples[start:end], played, self._format.frames(max_silence_s))
-            else:
-                self._speech(samples[start:end], played)
-        return played
+        for run, is_silent in _runs(samples[:whole], window):
+            blocks += self._blocks(self._silence(run) if is_silent else self._speech(run))
+        return blocks
 
-    def next_segment(self, *, max_silence_s: float, min_silence_s: float = 0.0) -> list[Samples]:
-        """End a segment; return the rest of its sound.
+    def flush(self) -> list[Pcm]:
+        """End the sound; return all that is still held, so that the tail is whole."""
+        rest = [] if self._rest is None or not len(self._rest) else [self._rest]
+        self._rest = None
+        return self._blocks([*self._release(), *rest])
 
-        The seam gets at most ``max_silence_s`` of the voice's own silence, and is filled up to
-        ``min_silence_s`` with more if the text asks for a pause.
-        """
-        played: list[Samples] = []
-        self._finish_window(played, self._format.frames(max_silence_s))
-        if self._held:
-            played.append(_faded(self._held[0], self._fade_frames, fade_in=False))
-            self._kept_frames += len(played[-1])
-            self._cut = True
-        self._held, self._held_frames = [], 0
-        self._in_lead = True
-        self._max_frames = self._format.frames(max(max_silence_s, min_silence_s))
-        self._min_frames = self._format.frames(min_silence_s)
-        return played
+    def _is_other_format(self, block: Pcm) -> bool:
+        rest = self._rest
+        return rest is not None and (
+            block.rate_hz != self._rate_hz
+            or block.channels != rest.shape[1]
+            or block.samples.dtype != rest.dtype
+        )
 
-    def flush(self) -> list[Samples]:
-        """End the sound; return everything still held, so that the tail is whole."""
-        played: list[Samples] = []
-        if self._rest is not None and len(self._rest):
-            played = [*self._held, self._rest]
-        else:
-            played = list(self._held)
-        self._rest, self._held, self._held_frames = None, [], 0
-        return played
+    def _frames(self, duration_s: float) -> int:
+        return round(duration_s * self._rate_hz)
 
-    @property
-    def _fade_frames(self) -> int:
-        return self._format.frames(FADE_S)
+    def _blocks(self, pieces: list[Samples]) -> list[Pcm]:
+        blocks = [Pcm(np.ascontiguousarray(piece), self._rate_hz) for piece in pieces if len(piece)]
+        self.played_s += sum(block.duration_s for block in blocks)
+        return blocks
 
-    def _runs(self, samples: Samples) -> list[tuple[int, int, bool]]:
-        """Cut whole windows into runs of speech and of silence: (start, end, is silent)."""
-        if not len(samples):
-            return []
-        windows = to_float32(samples).reshape(-1, self._window * samples.shape[1])
-        silent = np.sqrt(np.mean(np.square(windows), axis=1)) < SILENT_RMS
-        edges = np.flatnonzero(np.diff(silent)) + 1
-        bounds = [0, *edges.tolist(), len(silent)]
-        return [
-            (a * self._window, b * self._window, bool(silent[a]))
-            for a, b in zip(bounds, bounds[1:], strict=False)
-        ]
-
-    def _speech(self, samples: Samples, played: list[Samples]) -> None:
-        if self._in_lead:
-            missing = self._min_frames - self._kept_frames
+    def _speech(self, samples: Samples) -> list[Samples]:
+        pieces = self._release()
+        if self._seam is not None:
+            missing = self._frames(self._seam[0] - self._kept_s)
             if missing > 0:
-                played.append(np.zeros((missing, samples.shape[1]), samples.dtype))
-            if self._cut:
-                samples = _faded_head(samples, self._fade_frames)
-            self._in_lead, self._cut = False, False
-        played += self._held
-        self._held, self._held_frames, self._kept_frames = [], 0, 0
-        played.append(samples)
+                pieces.append(np.zeros((missing, samples.shape[1]), samples.dtype))
+            if self._is_cut:
+                samples = _fade_in(samples, self._frames(FADE_S))
+            self._seam, self._is_cut = None, False
+        self._kept_s = 0.0
+        at_s = self.played_s + sum(map(len, pieces)) / self._rate_hz
+        starts_s = at_s if self.sound.starts_s is None else self.sound.starts_s
+        self.sound = SegmentSound(starts_s, at_s + len(samples) / self._rate_hz)
+        return [*pieces, samples]
 
-    def _silence(self, samples: Samples, played: list[Samples], max_frames: int) -> None:
-        limit = self._max_frames if self._in_lead else max_frames
-        room = max(0, limit - self._kept_frames - self._held_frames)
-        if room and not self._held_frames:
-            kept = samples[:room]
-            if self._in_lead and self._cut:
-                kept = _faded_head(kept, self._fade_frames)
-                self._cut = False
-            played.append(kept)
-            self._kept_frames += len(kept)
-            samples = samples[room:]
-        if not len(samples):
-            return
-        if self._in_lead:
-            self._cut = True  # dropped: the seam has had its silence
-            return
-        self._held.append(samples)
-        self._held_frames += len(samples)
-        if self._held_frames > self._format.frames(MAX_HELD_S):
-            played += self._held  # too long to be the end of a sentence
-            self._kept_frames += self._held_frames
-            self._held, self._held_frames = [], 0
+    def _silence(self, samples: Samples) -> list[Samples]:
+        pieces: list[Samples] = []
+        limit_s = self._limit_s if self._seam is None else self._seam[1]
+        room = len(samples)
+        if limit_s < float("inf"):
+            room = 0 if self._held else max(0, self._frames(limit_s - self._kept_s))
+        kept, excess = samples[:room], samples[room:]
+        if len(kept):
+            if self._is_cut:
+                kept, self._is_cut = _fade_in(kept, self._frames(FADE_S)), False
+            pieces.append(kept)
+            self._kept_s += len(kept) / self._rate_hz
+        if len(excess) and self._seam is not None:
+            self._is_cut = True  # the seam has had its silence
+        elif len(excess):
+            self._held.append(excess)
+            if sum(map(len, self._held)) > self._frames(MAX_HELD_S):
+                pieces += self._release()
+        return pieces
 
-    def _finish_window(self, played: list[Samples], max_frames: int) -> None:
+    def _release(self) -> list[Samples]:
+        held, self._held = self._held, []
+        self._kept_s += sum(map(len, held)) / self._rate_hz if held else 0.0
+        return held
+
+    def _end_window(self) -> list[Samples]:
         """Judge a last window that is not whole."""
         rest, self._rest = self._rest, None
         if rest is None or not len(rest):
-            return
-        level = float(np.sqrt(np.mean(np.square(to_float32(rest)))))
-        if level < SILENT_RMS:
-            self._silence(rest, played, max_frames)
-        else:
-            self._speech(rest, played)
+            return []
+        return self._silence(rest) if _rms(rest) < SILENT_RMS else self._speech(rest)
 
 
-def _faded(samples: Samples, frames: int, *, fade_in: bool) -> Samples:
-    """Return the first ``frames`` of silence, faded in or out."""
-    part = samples[:frames]
-    ramp = np.linspace(0.0, 1.0, len(part), dtype=np.float32)[:, None]
-    faded: Samples = (part * (ramp if fade_in else ramp[::-1])).astype(samples.dtype)
+def _runs(samples: Samples, window: int) -> Iterator[tuple[Samples, bool]]:
+    """Yield whole windows as runs of speech and of silence."""
+    if not len(samples):
+        return
+    windows = to_float32(samples).reshape(-1, window * samples.shape[1])
+    silent = np.sqrt(np.mean(np.square(windows), axis=1)) < SILENT_RMS
+    edges = np.flatnonzero(np.diff(silent)) + 1
+    for run in np.split(np.arange(len(silent)), edges):
+        start, end = int(run[0]) * window, (int(run[-1]) + 1) * window
+        yield samples[start:end], bool(silent[run[0]])
+
+
+def _rms(samples: Samples) -> float:
+    return float(np.sqrt(np.mean(np.square(to_float32(samples)))))
+
+
+def _fade_in(samples: Samples, frames: int) -> Samples:
+    """Return ``samples`` with their first ``frames`` faded in."""
+    head = samples[:frames]
+    faded = (head * _ramp(len(head))).astype(samples.dtype)
+    joined: Samples = np.concatenate([faded, samples[len(head) :]])
+    return joined
+
+
+def _fade_out(samples: Samples) -> Samples:
+    faded: Samples = (samples * _ramp(len(samples))[::-1]).astype(samples.dtype)
     return faded
 
 
-def _faded_head(samples: Samples, frames: int) -> Samples:
-    head = _faded(samples, frames, fade_in=True)
-    joined: Samples = np.concatenate([head, samples[len(head) :]])
-    return joined
+def _ramp(frames: int) -> Samples:
+    return np.linspace(0.0, 1.0, frames, dtype=np.float32)[:, None]
