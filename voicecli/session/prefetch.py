@@ -1,0 +1,284 @@
+"""Fetches the segments of a text in order, a few ahead of the one that is rendered.
+
+::
+
+    source thread     takes utterances one by one, as slots become free
+    fetch threads     one for each request: Fetcher → the utterance's own Channel
+    decoder thread    `take`: everything of utterance 0, then of utterance 1, …
+
+Each utterance has its own channel, so that the next one arrives while this one is decoded,
+and can be cancelled alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from voicecli.errors import RateLimited, SourceTimeout, VoiceError
+from voicecli.session.channel import Channel
+from voicecli.session.fetcher import Fetcher, StreamEnd, StreamStart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from voicecli.clock import Clock
+    from voicecli.session.fetcher import FetchLimits
+    from voicecli.session.utterance import Utterance
+    from voicecli.telemetry.observers import Observers
+    from voicecli.threads import Spawn
+
+CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
+"""Received bytes of one utterance that may wait for the decoder; beyond it its socket fills."""
+
+DEFAULT_AHEAD = 2
+"""Utterances that are fetched ahead of the one that is rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceStart:
+    """What follows belongs to this utterance."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitText:
+    """Nothing is left to play, because the text that follows has not been written yet."""
+
+
+Item: TypeAlias = UtteranceStart | AwaitText | StreamStart | bytes | StreamEnd
+
+
+class _Fetch:
+    """One utterance on its way: its fetcher, its channel, and what became of it."""
+
+    def __init__(self, utterance: Utterance, fetcher: Fetcher) -> None:
+        self.utterance = utterance
+        self.fetcher = fetcher
+        self.items: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
+        self.error: VoiceError | None = None
+        self.has_sound_of: Utterance | None = None
+        self.is_cancelled = False
+
+    def replace(self, fetcher: Fetcher) -> None:
+        self.fetcher = fetcher
+        if self.is_cancelled:  # set before it is read, as `cancel` does the other way round
+            fetcher.cancel()
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+        self.fetcher.cancel()
+        self.items.close()
+
+
+class Prefetcher:
+    """Fetches utterances, each on a thread and a connection of its own, and passes them on in order.
+
+    `run` belongs to the source thread, `take` to the decoder thread, `check_deadline` to the
+    session's; `cancel`, `cancel_one` and `close` to any. ``ahead`` utterances are fetched
+    beside the one that is rendered, fewer once the server has refused a request with 429.
+    ``fail`` gets the first error in the order of the text, once; what arrived before it is
+    still passed on, nothing behind it is. ``on_sent`` is as for `Fetcher`, ``on_bytes`` gets
+    each utterance's number and bytes.
+    """
+
+    def __init__(
+        self,
+        limits: FetchLimits,
+        clock: Clock,
+        observers: Observers,
+        spawn: Spawn,
+        *,
+        fail: Callable[[VoiceError], None],
+        on_sent: Callable[[], None] | None = None,
+        on_bytes: Callable[[int, bytes], None] | None = None,
+        ahead: int = DEFAULT_AHEAD,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._observers = observers
+        self._spawn = spawn
+        self._fail = fail
+        self._on_sent = on_sent
+        self._on_bytes = on_bytes
+        self._most = 1 + ahead
+        self._changed = threading.Condition()
+        # Under the lock:
+        self._fetches: deque[_Fetch] = deque()  # the first is rendered
+        self._is_rendering = False
+        self._waited = False  # `take` has said that it waits for text
+        self._ended = False  # no utterance follows
+        self._failed = False
+        self._last_error: VoiceError | None = None  # of the text itself, behind all utterances
+
+    def run(self, utterances: Iterable[Utterance]) -> None:
+        """Start a fetch for each utterance, taking the next one when there is a free slot."""
+        try:
+            for utterance in utterances:
+                if not self._start(utterance):
+                    break
+        except VoiceError as error:
+            self._last_error = error
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        if not self._fetches and self._on_sent is not None:
+            self._on_sent()  # there was nothing to ask for
+
+    def take(self) -> list[Item]:
+        """Return what has arrived, waiting for at least one item; empty at the end."""
+        while True:
+            with self._changed:
+                if not self._is_rendering:
+                    if not self._fetches and not self._ended and not self._waited:
+                        self._waited = True
+                        return [AwaitText()]
+                    while not (self._fetches or self._ended):
+                        self._changed.wait()
+                    if not self._fetches or self._failed:
+                        break
+                    self._is_rendering, self._waited = True, False
+                    return [UtteranceStart(self._fetches[0].utterance)]
+                fetch = self._fetches[0]
+            self._report_error_of(fetch)
+            if items := fetch.items.take():
+                return items
+            self._report_error_of(fetch)
+            with self._changed:
+                self._fetches.popleft()
+                self._is_rendering = False
+                self._changed.notify_all()
+        if self._last_error is not None and not self._failed:
+            self._report(self._last_error)
+        return []
+
+    def check_deadline(self) -> float | None:
+        """Give up fetches that have been silent for too long.
+
+        Returns the seconds until this should be called again, None for no need.
+        """
+        limits_s: list[float] = []
+        for fetch in self._snapshot():
+            try:
+                limit_s = fetch.fetcher.check_deadline()
+            except SourceTimeout as error:
+                self._end(fetch, error)
+                fetch.fetcher.cancel()  # its thread may be slow to notice
+            else:
+                limits_s += [] if limit_s is None else [limit_s]
+        return min(limits_s, default=None)
+
+    def cancel(self) -> None:
+        """Stop all requests soon; what has arrived is still passed on. Idempotent."""
+        with self._changed:
+            self._ended = self._failed = True
+            self._changed.notify_all()
+        for fetch in self._snapshot():
+            fetch.fetcher.cancel()
+
+    def cancel_one(self, number: int) -> None:
+        """Stop the request of one utterance and drop its sound; its neighbours go on."""
+        for fetch in self._snapshot():
+            if fetch.utterance.number == number:
+                fetch.cancel()
+
+    def close(self) -> None:
+        """Stop everything and drop what has arrived."""
+        self.cancel()
+        for fetch in self._snapshot():
+            fetch.cancel()
+
+    def _snapshot(self) -> list[_Fetch]:
+        with self._changed:
+            return list(self._fetches)
+
+    def _start(self, utterance: Utterance) -> bool:
+        """Start a fetch and wait for the next free slot; False once everything is over."""
+        fetch = _Fetch(utterance, self._fetcher_for(utterance))
+        with self._changed:
+            if self._ended or self._failed:
+                return False
+            self._fetches.append(fetch)
+            self._changed.notify_all()
+        self._spawn(lambda: self._work(fetch), f"voicecli-fetch-{utterance.number}")
+        with self._changed:
+            while len(self._fetches) >= self._most and not self._ended:
+                self._changed.wait()
+            return not (self._ended or self._failed)
+
+    def _fetcher_for(self, utterance: Utterance) -> Fetcher:
+        return Fetcher(
+            self._limits,
+            self._clock,
+            self._observers,
+            segment=utterance.number,
+            on_sent=self._on_sent,
+            on_retry=self._ask_for_less,
+        )
+
+    def _ask_for_less(self, error: VoiceError) -> None:
+        """Lower the number of requests at once after the server refused one of several."""
+        if isinstance(error, RateLimited):
+            with self._changed:
+                self._most = max(1, min(self._most, len(self._fetches) - 1))
+
+    def _work(self, fetch: _Fetch) -> None:
+        """Fetch one utterance, or what is to be spoken in its place [fetch thread]."""
+        left = deque([fetch.utterance])
+        try:
+            while left and not fetch.is_cancelled:
+                utterance = left.popleft()
+                parts: Sequence[Utterance] = ()
+                try:
+                    self._drain(fetch, utterance)
+                except VoiceError as error:
+                    has_sound = fetch.has_sound_of is utterance
+                    if utterance.split is not None and not has_sound:
+                        parts = utterance.split(error)
+                    if not parts:
+                        raise
+                left.extendleft(reversed(parts))
+        except VoiceError as error:
+            self._end(fetch, error)
+        else:
+            self._end(fetch, None)
+
+    def _drain(self, fetch: _Fetch, utterance: Utterance) -> None:
+        if utterance is not fetch.utterance:
+            fetch.replace(self._fetcher_for(utterance))
+        with closing(fetch.fetcher.items([utterance.source])) as items:
+            for item in items:
+                weight = 1
+                if isinstance(item, bytes):
+                    fetch.has_sound_of = utterance
+                    weight = len(item)
+                    if self._on_bytes is not None:
+                        self._on_bytes(utterance.number, item)
+                if not fetch.items.put(item, weight):
+                    return  # the reader wants no more
+
+    def _end(self, fetch: _Fetch, error: VoiceError | None) -> None:
+        """Note how a fetch ended; an error of the one that is rendered is reported at once."""
+        if error is not None and not fetch.is_cancelled:
+            with self._changed:
+                fetch.error = fetch.error or error
+                is_first = bool(self._fetches) and self._fetches[0] is fetch
+            if is_first:
+                self._report(error)
+        fetch.items.end()
+
+    def _report_error_of(self, fetch: _Fetch) -> None:
+        if fetch.error is not None:
+            self._report(fetch.error)
+
+    def _report(self, error: VoiceError) -> None:
+        with self._changed:
+            if self._failed:
+                return
+            self._failed = self._ended = True
+            self._changed.notify_all()
+        self._fail(error)
