@@ -1,5 +1,5 @@
 #!/bin/sh
-# A hook for an agent or a long build: says how it ended, and never fails because of it.
+# A hook for a coding agent or a long build: speaks the exit status, and never fails itself.
 #
 #     make; examples/agent_hook.sh $?
 status=${1:-0}

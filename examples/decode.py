@@ -2,8 +2,7 @@
 
     curl -sN https://example.com/speech.opus | python examples/decode.py
 
-Decoders are pure: bytes in, samples out; where the bytes come from and where the
-samples go is the caller's business.
+Decoders are pure: bytes in, samples out. The caller provides the bytes and uses the samples.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Many listeners at once: a load test of any server with OpenAI's speech API.
+"""A load test with many listeners, for any server with OpenAI's speech API.
 
     pip install 'voicecli[load]'
     locust -f examples/locustfile.py --host http://localhost:8880/v1
 
-Then http://localhost:8089 asks how many, and shows what they hear; `voicecli.bench.load`
-says what the rows mean. ``--processes -1`` uses every processor. Of several machines one
-is started with ``--master``, the others with ``--worker --master-host ADDRESS``. The
-server's key, where it wants one, goes into VOICECLI_API_KEY on each.
+Open http://localhost:8089 to choose the number of listeners and see the results;
+`voicecli.bench.load` explains the rows. ``--processes -1`` uses every processor. To use
+several machines, start one with ``--master`` and the others with ``--worker --master-host
+ADDRESS``. If the server needs a key, set VOICECLI_API_KEY on each.
 
-Copy this file, and make what follows the traffic that you expect.
+Copy this file and adapt it to the traffic you expect.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LONG = [
     "The meeting begins at three; the room has changed, and the agenda has not.",
 ]
 
-locust.stats.STATS_TYPE_WIDTH = 11  # of the terminal, for "continuity"
-logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of every request
+locust.stats.STATS_TYPE_WIDTH = 11  # columns, for "continuity"
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request
 
 
 class Caller(User):
-    """Asks, hears the answer out, thinks, and asks again."""
+    """Requests speech, listens to the end, pauses, and repeats."""
 
-    wait_time = between(1, 3)  # seconds from the end of an answer to the next question
+    wait_time = between(1, 3)  # seconds from the end of a response to the next request
 
     def on_start(self) -> None:
         self.listener = Listener(self.host, self.environment.events.request.fire)

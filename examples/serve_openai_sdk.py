@@ -1,9 +1,9 @@
-"""Speak through `voicecli serve` with the plain OpenAI SDK, and hear it as it arrives.
+"""Speak through `voicecli serve` with the OpenAI SDK, played while it arrives.
 
     python examples/serve_openai_sdk.py ["text"] [pcm|wav|opus|mp3|aac|flac]
 
-Only the base URL differs from a program that speaks with OpenAI: no key is
-needed on this machine, and OpenAI's names of models and voices are understood.
+Only the base URL differs from a program that uses OpenAI: no key is needed on this
+machine, and OpenAI's names of models and voices are accepted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VOICECLI = [sys.executable, "-m", "voicecli"]
 def main() -> int:
     defaults = ["Hello from the OpenAI SDK.", "opus"]
     text, response_format = sys.argv[1:] + defaults[len(sys.argv) - 1 :]
-    # --port 0 takes a free port, --json tells which.
+    # --port 0 picks a free port, --json prints it.
     serve = [*VOICECLI, "serve", "--port", "0", "--json", "--quiet"]
     with subprocess.Popen(serve, stdout=subprocess.PIPE) as server:  # noqa: S603  our own command
         try:

@@ -15,7 +15,7 @@ def main() -> int:
     request = SpeechRequest(text, voice="heart", model="hibari", response_format="pcm")
     recorder = Recorder("example")
     session = Session(Output(), observers=[recorder])
-    # A program that speaks again keeps the cache: the second sentence then starts at once.
+    # Keep the cache to speak again: the voice is then loaded already.
     result = session.run([BuiltinSource(request, VoiceCache(), session.spawn)])
     if result.error is not None:
         print(f"{result.error.message}\n  {result.error.remedy}", file=sys.stderr)

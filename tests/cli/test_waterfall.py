@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicecli.cli.waterfall import lines
-from voicecli.telemetry.ledger import WATERFALL
+from voicecli.telemetry import waterfall
 
-PARTS = dict(zip(WATERFALL, (10.0, 0.0, 200.0, 5.0, 60.0, 25.0, 0.0), strict=True))
+PARTS = dict(zip(waterfall.PARTS, (10.0, 0.0, 200.0, 5.0, 60.0, 25.0, 0.0), strict=True))
 
 
 def test_one_bar_and_what_its_fills_mean():
@@ -20,7 +20,7 @@ def test_one_bar_and_what_its_fills_mean():
 
 @given(st.lists(st.floats(0, 1e5), min_size=7, max_size=7).filter(any), st.integers(7, 80))
 def test_the_bar_has_its_width_and_every_part_a_cell(values, width):
-    parts = dict(zip(WATERFALL, values, strict=True))
+    parts = dict(zip(waterfall.PARTS, values, strict=True))
     bar = lines(parts, width)[0]
     inside = bar[1 : bar.index("]")]
     assert len(inside) == width
@@ -28,7 +28,10 @@ def test_the_bar_has_its_width_and_every_part_a_cell(values, width):
 
 
 def test_nothing_at_all_is_an_empty_bar():
-    assert lines(dict.fromkeys(WATERFALL, 0.0)) == ["[] 0 ms to the first audible sound", "  "]
+    assert lines(dict.fromkeys(waterfall.PARTS, 0.0)) == [
+        "[] 0 ms to the first audible sound",
+        "  ",
+    ]
 
 
 @pytest.mark.parametrize("ms", [0.1, 1e5])

@@ -1,4 +1,4 @@
-"""Runs an example as a program of its own, in a clean house."""
+"""Runs an example as a program, in a clean environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run_example(home, name, *arguments, sound=None, **extra):
-    """``python examples/name arguments…`` with HOME in ``home``; what became of it."""
+    """Run ``python examples/name arguments…`` with HOME in ``home``; returns the result."""
     return subprocess.run(
         [sys.executable, str(EXAMPLES / name), *arguments],
         env=Cli(home, sound, coverage=False).environment(),

@@ -16,7 +16,7 @@ HOOK = EXAMPLES / "agent_hook.sh"
 
 @pytest.fixture
 def hook(tmp_path):
-    """Runs the hook in a shell that finds ``voicecli``, on no device but at the pace of sound."""
+    """Run the hook in a shell with ``voicecli`` on its path and the paced null device."""
     program = tmp_path / "bin" / "voicecli"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m voicecli "$@"\n')
@@ -35,7 +35,7 @@ def hook(tmp_path):
     return run
 
 
-def test_the_built_in_voice_says_it_and_the_terminal_stays_clean(hook):
+def test_the_built_in_voice_speaks_and_prints_nothing(hook):
     done = hook("0")
     assert (done.stdout, done.stderr, done.returncode) == (b"", b"", 0)
 
@@ -44,7 +44,7 @@ def test_the_built_in_voice_says_it_and_the_terminal_stays_clean(hook):
     ("arguments", "text"),
     [((), "Done."), (("0",), "Done."), (("2",), "It failed with status 2.")],
 )
-def test_what_it_says(hook, arguments, text):
+def test_it_speaks_the_exit_status(hook, arguments, text):
     with SpeechServer(clips_of(tone(0.1), formats=["pcm"])) as server:
         done = hook(*arguments, VOICECLI_BASE_URL=server.url)
         (request,) = server.speech_requests
@@ -52,7 +52,7 @@ def test_what_it_says(hook, arguments, text):
     assert request.json["input"] == text
 
 
-def test_a_failure_of_its_own_fails_nothing(hook):
+def test_its_own_failure_does_not_change_the_exit_status(hook):
     done = hook("0", VOICECLI_BASE_URL="http://127.0.0.1:1/v1")
     assert b"error" in done.stderr
     assert done.returncode == 0

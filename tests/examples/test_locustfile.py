@@ -1,6 +1,6 @@
-"""Locust's own master and workers, as processes, run the example on loopback.
+"""Locust's master and workers, as processes, run the example on loopback.
 
-Never imported here: Locust replaces the sockets and locks of the process that does.
+Locust is never imported here: it replaces the sockets and locks of its process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support.cli import Cli
 from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 CLIP_S = 1.0
 TTFB_S = 0.05
 SLOW_S = 1.5
@@ -36,7 +36,7 @@ def clips():
 
 @contextlib.contextmanager
 def locust(home, *arguments, **variables):
-    """A process of Locust that runs the example; it does not outlive the block."""
+    """Run the example with Locust; kill it at the end of the block if it still runs."""
     process = subprocess.Popen(
         [sys.executable, "-m", "locust", "-f", str(EXAMPLES / "locustfile.py"), *arguments],
         env=Cli(home, coverage=False).environment(**variables),
@@ -51,7 +51,7 @@ def locust(home, *arguments, **variables):
         process.communicate()
 
 
-def entries(told):
+def entries(output):
     """Rows by kind and name, from what ``--json`` prints; times in ms."""
     return {
         (row["method"], row["name"]): SimpleNamespace(
@@ -61,20 +61,20 @@ def entries(told):
             mean=row["total_response_time"] / row["num_requests"],
             most=row["max_response_time"],
         )
-        for row in json.loads(told)
+        for row in json.loads(output)
     }
 
 
-def tables(said):
-    """What the last tables for people say: requests and failures by kind, errors by text."""
+def tables(output):
+    """Parse the last tables: requests and failures by kind, errors by text."""
     requests, failures = Counter(), Counter()
     rows = r"^(\w+) +(?:opus, short|mp3)(?: .*?)? +(\d+) +(\d+)\([\d.]+%\)"
-    for kind, count, failed in re.findall(rows, said, re.MULTILINE):
+    for kind, count, failed in re.findall(rows, output, re.MULTILINE):
         requests[kind] += int(count)
         failures[kind] += int(failed)
     errors = Counter()
     for count, kind, text in re.findall(
-        r"^(\d+) +(\w+) (?:opus, short|mp3): (.*?) *$", said, re.MULTILINE
+        r"^(\d+) +(\w+) (?:opus, short|mp3): (.*?) *$", output, re.MULTILINE
     ):
         errors[kind, text] += int(count)
     return requests, failures, errors
@@ -91,7 +91,7 @@ def free_port():
 
 def test_a_master_and_two_workers(tmp_path, clips):
     port = str(free_port())
-    # All of the clip is there before it sounds: no gap, however busy this machine is.
+    # The whole clip is buffered before it plays: no gaps, however busy this machine is.
     config = tmp_path / "config.toml"
     config.write_text(f"buffer_ms = {CLIP_S * 2e3}\n")
     with contextlib.ExitStack() as stack:
@@ -118,8 +118,8 @@ def test_a_master_and_two_workers(tmp_path, clips):
                 "--json",
             )
         )
-        told, log = master.communicate(timeout=PATIENCE_S)
-        logs = [worker.communicate(timeout=PATIENCE_S)[1] for worker in workers]
+        output, log = master.communicate(timeout=TIMEOUT_S)
+        logs = [worker.communicate(timeout=TIMEOUT_S)[1] for worker in workers]
         asked = server.speech_requests
     assert [process.returncode for process in (master, *workers)] == [0, 0, 0], (log, logs)
     assert "Traceback" not in log + "".join(logs)
@@ -128,7 +128,7 @@ def test_a_master_and_two_workers(tmp_path, clips):
     assert set(by_key) == {"Bearer of-one-worker", "Bearer of-the-other"}, "each has its listeners"
     assert min(by_key.values()) >= 4
 
-    rows = entries(told)
+    rows = entries(output)
     assert {kind for kind, _ in rows} == KINDS, (log, logs)
     for kind in KINDS:
         assert sum(entry.count for entry in of(rows, kind)) == len(asked)
@@ -142,16 +142,14 @@ def test_a_master_and_two_workers(tmp_path, clips):
         assert ttfb.mean <= ttfa.mean
         assert ttfb.mean < whole.mean
         assert rows["continuity", label].most == 0
-        # What is RTF here: the clip is a second long.
+        # Equal to the RTF, as the clip is a second long.
         per_s = rows["RTF", f"{label} (ms per s of audio)"]
         assert per_s.mean * CLIP_S == pytest.approx(whole.mean, rel=0.1)
 
 
-def test_what_goes_wrong_is_a_failure_and_the_exit_status_says_so(tmp_path, clips):
+def test_errors_and_gaps_are_failures_and_set_the_exit_status(tmp_path, clips):
     wrong = {
-        "rate_limited: the server asks for patience (429): slow down": error(
-            429, {"detail": "slow down"}
-        ),
+        "rate_limited: ": error(429, {"detail": "slow down"}),
         "network: the connection was cut after ... bytes": Reply(cut_at=0.5, chunk_bytes=512),
         "bad_response: ": Reply(
             body=b"<html>Bad gateway</html>", content_type="text/html", framing="length"
@@ -166,25 +164,25 @@ def test_what_goes_wrong_is_a_failure_and_the_exit_status_says_so(tmp_path, clip
             *("--headless", "--host", server.url, "--users", "4", "--spawn-rate", "4"),
             *("--run-time", "3s", "--stop-timeout", "10", "--only-summary"),
         ) as process:
-            told, log = process.communicate(timeout=PATIENCE_S)
+            output, log = process.communicate(timeout=TIMEOUT_S)
         exchanges = server.speech_requests
     assert process.returncode == 1, log
     assert "Traceback" not in log
 
     began, answered = zip(*((e.at, e.first_byte_at) for e in exchanges[: len(first)]), strict=True)
-    assert max(began) < min(answered), "who waits for the server holds up no other listener"
+    assert max(began) < min(answered), "a waiting listener delays the others"
 
-    requests, failed, errors = tables(told + log)
-    for said in wrong:
-        (count,) = (n for (kind, text), n in errors.items() if kind == "speech" and said in text)
-        assert count == 1, said
+    requests, failed, errors = tables(output + log)
+    for message in wrong:
+        (count,) = (n for (kind, text), n in errors.items() if kind == "speech" and message in text)
+        assert count == 1, message
     assert errors["continuity", "underrun: the sound had gaps"] == 1
     assert errors["continuity", "network: the connection was cut after ... bytes"] == 1
     assert errors.total() == 5
     assert failed == {"speech": 3, "continuity": 2, "TTFB": 0, "TTFA": 0, "RTF": 0}
 
     asked = len(exchanges)
-    unheard = 2  # the refused one and the page
+    unheard = 2  # the rejected one and the HTML page
     assert requests == {
         "speech": asked,
         "TTFB": asked - 1,

@@ -35,8 +35,8 @@ def source(url, key=KEY, *, pcm_rate_hz=None, limits=None, **fields):
 
 
 def read(url, *args, **fields):
-    with source(url, *args, **fields) as speech, speech:
-        return b"".join(speech)
+    with source(url, *args, **fields) as speech, speech.open() as response:
+        return b"".join(response)
 
 
 def fails(url, kind, *args, **fields):
@@ -44,6 +44,19 @@ def fails(url, kind, *args, **fields):
         read(url, *args, **fields)
     assert type(caught.value) is kind
     return caught.value
+
+
+class Notes:
+    """`RequestEvents` that remembers them."""
+
+    def __init__(self):
+        self.events = []
+
+    def connected(self):
+        self.events.append("connected")
+
+    def sent(self):
+        self.events.append("sent")
 
 
 @contextlib.contextmanager

@@ -27,12 +27,12 @@ def request(text, voice=HEART, speed=None):
 
 
 def speak(voices, text, **settings):
-    with BuiltinSource(request(text, **settings), voices) as source:
-        return list(source)
+    with BuiltinSource(request(text, **settings), voices).open() as response:
+        return list(response)
 
 
-class Broken:
-    """A voice whose parts fail as told."""
+class Altered:
+    """A voice some of whose methods are replaced."""
 
     def __init__(self, voice, **parts):
         self._voice, self._parts = voice, parts
@@ -60,40 +60,31 @@ def test_speaks_audibly_in_chunks_of_half_a_second_at_most(voices):
     assert np.abs(sound.astype(int)).max() > 3000
 
 
-def test_says_what_it_yields(voices):
-    info = BuiltinSource(request("Hi."), voices).info
+def test_describes_its_bytes(voices):
+    source = BuiltinSource(request("Hi."), voices)
+    info = source.open().info
     assert info == SourceInfo("pcm", "audio/pcm;rate=24000;channels=1", 24_000, 1)
-    assert BuiltinSource(request("Hi."), voices).label == "builtin"
+    assert source.label == "builtin"
 
 
-class Noting(VoiceCache):
-    """Notes in what order things happen, loads nothing."""
+@pytest.mark.parametrize("prepares", [True, False])
+def test_the_voice_is_loaded_once_at_the_latest_on_opening(prepares):
+    class Counting(VoiceCache):
+        loaded = ()
 
-    def __init__(self):
-        super().__init__()
-        self.order = []
+        def load(self, name, spawn=None):
+            self.loaded += (name,)
+            return object()
 
-    def load(self, name, spawn=None):
-        self.order.append(f"load {name}")
-        return object()
-
-
-def test_warmed_source_does_not_load_on_entering():
-    cache = Noting()
+    cache = Counting()
     source = BuiltinSource(request("Hi."), cache)
-    source.warm()
-    with source:
-        assert cache.order == ["load heart"]
-    with source:  # once left it holds nothing, so a retry asks the cache again
-        assert cache.order == ["load heart", "load heart"]
-
-
-def test_what_waits_for_the_request_goes_before_the_load():
-    cache = Noting()
-    source = BuiltinSource(request("Hi."), cache)
-    source.when_sent(lambda: cache.order.append("sent"))
-    with source:
-        assert cache.order == ["sent", "load heart"]
+    assert not source.sends_request
+    if prepares:
+        source.prepare()
+        assert cache.loaded == ("heart",)
+    source.open()
+    source.open()
+    assert cache.loaded == ("heart",)
 
 
 def test_same_request_gives_the_same_bytes(voices):
@@ -145,11 +136,11 @@ def test_speed_shortens_and_lengthens(voices):
 @pytest.mark.parametrize("speed", [0.1, 4.5, float("nan")])
 def test_speed_out_of_range_is_refused(voices, speed):
     with pytest.raises(ConfigError, match=r"0\.25 to 4"):
-        BuiltinSource(request("Hi.", speed=speed), voices).__enter__()
+        BuiltinSource(request("Hi.", speed=speed), voices).prepare()
 
 
 @pytest.mark.parametrize("text", ["😀 🎉", "你好。再见。", "*", "…!!!", "\x00\x07", "   "])
-def test_nothing_speakable_is_an_error_that_says_english(voices, text):
+def test_unspeakable_text_is_an_error_that_mentions_english(voices, text):
     with pytest.raises(NothingToSay, match="English"):
         speak(voices, text)
 
@@ -158,15 +149,15 @@ def test_nothing_speakable_is_an_error_that_says_english(voices, text):
     ("text", "as_if"),
     [("H₂O", "H2O"), ("① to ⑨", "1 to 9"), ("10⁷ and m² is ٣", "107 and m² is ٣")],
 )
-def test_digits_that_are_no_decimals_are_said(voices, text, as_if):
+def test_digits_that_are_not_decimals_are_spoken(voices, text, as_if):
     assert plain_digits(text) == as_if
     assert speak(voices, text) == speak(voices, as_if)
 
 
 @pytest.mark.parametrize("run", ["a-" * 250, "9" * 500])
-def test_what_the_voice_cannot_read_at_once_is_spoken_in_parts(voices, run):
-    with BuiltinSource(request(run), voices) as source:
-        assert len(next(iter(source)))
+def test_long_runs_without_spaces_are_spoken_in_parts(voices, run):
+    with BuiltinSource(request(run), voices).open() as response:
+        assert len(next(iter(response)))
 
 
 def test_unspeakable_sentences_between_others_are_left_out(voices):
@@ -175,20 +166,19 @@ def test_unspeakable_sentences_between_others_are_left_out(voices):
     )
 
 
-def test_next_sentence_is_not_looked_at_before_the_first_is_heard(voices):
+def test_the_next_sentence_is_not_read_before_the_first_is_spoken(voices):
     seen = []
     voice = voices.load(HEART)
-    spy = Broken(voice, g2p=lambda text: seen.append(text) or voice.g2p(text))
-    with BuiltinSource(request("One is first. Two is later."), cache_of(spy)) as source:
-        next(iter(source))
+    spy = Altered(voice, g2p=lambda text: seen.append(text) or voice.g2p(text))
+    source = BuiltinSource(request("One is first. Two is later."), cache_of(spy))
+    next(iter(source.open()))
     assert seen == ["One is first."]
 
 
 def test_cancel_stops_between_chunks(voices):
-    with BuiltinSource(
-        request("This sentence is long enough for several chunks."), voices
-    ) as source:
-        chunks = iter(source)
+    source = BuiltinSource(request("This sentence is long enough for several chunks."), voices)
+    with source.open() as response:
+        chunks = iter(response)
         next(chunks)
         thread = threading.Thread(target=source.cancel)
         thread.start()
@@ -197,45 +187,38 @@ def test_cancel_stops_between_chunks(voices):
         assert list(chunks) == []
 
 
-def test_cancelled_before_the_first_sentence_it_says_nothing(voices):
-    with BuiltinSource(request("Hello."), voices) as source:
+def test_cancelled_before_the_first_sentence_it_is_silent(voices):
+    source = BuiltinSource(request("Hello."), voices)
+    with source.open() as response:
         source.cancel()
-        assert list(source) == []
+        assert list(response) == []
 
 
-def test_page_without_a_full_stop_is_spoken_in_parts(voices):
+def test_a_page_without_a_full_stop_is_spoken_in_parts(voices):
     voice = voices.load(HEART)
     asked = []
-    spy = Broken(
+    spy = Altered(
         voice, from_ids=lambda ids, speed, rng: asked.append(len(ids)) or np.zeros(5, "f4")
     )
-    with BuiltinSource(request("word 1234567 " * 200), cache_of(spy)) as source:
-        assert len(list(source)) == len(asked)
+    assert len(speak(cache_of(spy), "word 1234567 " * 200)) == len(asked)
     assert len(asked) > 5
     assert max(asked) <= 402  # the network's limit and a pad at either end
 
 
-def test_failure_while_speaking_is_told(voices):
+@pytest.mark.parametrize("part", ["g2p", "from_ids"])
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("out of\x1b[2J memory"), "failed: out of memory"),
+        (MemoryError(), "failed: MemoryError"),
+    ],
+)
+def test_a_failure_of_the_voice_is_a_source_error(voices, part, error, message):
     def fail(*args):
-        raise RuntimeError("out of\x1b[2J memory")
+        raise error
 
-    broken = Broken(voices.load(HEART), from_ids=fail)
-    with (
-        BuiltinSource(request("Hello."), cache_of(broken)) as source,
-        pytest.raises(SourceError, match=r"failed: out of memory"),
-    ):
-        list(source)
-
-
-def test_failure_without_a_text_is_told_by_its_kind(voices):
-    def fail(*args):
-        raise MemoryError
-
-    with (
-        BuiltinSource(request("Hello."), cache_of(Broken(voices.load(HEART), g2p=fail))) as source,
-        pytest.raises(SourceError, match="MemoryError"),
-    ):
-        list(source)
+    with pytest.raises(SourceError, match=message):
+        speak(cache_of(Altered(voices.load(HEART), **{part: fail})), "Hello.")
 
 
 def test_import_brings_no_numpy():

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from tests.sources.clients import AUDIO, KEY, client, fails, read, source
+from tests.sources.clients import AUDIO, KEY, Notes, client, fails, read, source
 from tests.support.speech_server import FOREVER, Reply, error
 from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import AuthError, BadResponse, ConfigError, SourceTimeout
 from voicecli.request import SpeechRequest
-from voicecli.sources.client import SpeechClient
+from voicecli.sources.client import SpeechClient, request_headers
 from voicecli.sources.openai import OpenAISource
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -48,20 +48,19 @@ class TestHeaders:
         assert asked.headers["authorization"] == f"Bearer {KEY}"
         assert asked.headers["accept-encoding"] == "identity"
 
-    def test_openai_itself_is_told_organization_and_project(self, monkeypatch):
+    def test_openai_itself_gets_organization_and_project(self, monkeypatch):
         for name, value in LEAKS.items():
             monkeypatch.setenv(name, value)
-        with client("https://api.openai.com/v1") as made:
-            headers = made.sdk().default_headers
+        headers = request_headers("https://api.openai.com/v1", "3")
         assert headers["OpenAI-Organization"] == "org-leak"
         assert headers["OpenAI-Project"] == "project-leak"
         assert "custom-leak" not in json.dumps(headers)
 
-    def test_openai_is_told_nothing_where_nothing_is_set(self, monkeypatch):
+    def test_openai_gets_neither_if_they_are_not_set(self, monkeypatch):
         for name in LEAKS:
             monkeypatch.delenv(name, raising=False)
-        with client("https://api.openai.com/v1") as made:
-            assert not [n for n in made.sdk().default_headers if n.startswith("OpenAI-")]
+        headers = request_headers("https://api.openai.com/v1", "3")
+        assert not [name for name in headers if name.startswith("OpenAI-")]
 
 
 class TestKey:
@@ -85,23 +84,36 @@ class TestKey:
 
 
 class TestConnections:
-    def test_the_requests_of_one_client_share_its_connection(self, server):
+    def test_requests_one_after_another_share_a_connection(self, server):
+        notes = Notes()
+        with client(server.url) as made:
+            request = SpeechRequest("Hello.", "alloy", "tts-1", "pcm")
+            for _ in range(3):
+                with OpenAISource(made, request).open(notes) as response:
+                    assert b"".join(response) == AUDIO
+        assert notes.events == ["connected", "sent", "sent", "sent"]
+
+    def test_a_connection_is_free_again_after_a_refusal(self, server):
+        server.queued.extend([error(500, {}), error(400, {})])
+        notes = Notes()
         with client(server.url) as made:
             request = SpeechRequest("Hello.", "alloy", "tts-1", "pcm")
             for _ in range(2):
-                with OpenAISource(made, request) as speech:
-                    assert b"".join(speech) == AUDIO
-            assert len(made._transport._sockets) == 1
+                with pytest.raises(BadResponse):
+                    OpenAISource(made, request).open(notes)
+            with OpenAISource(made, request).open(notes) as response:
+                assert b"".join(response) == AUDIO
+        assert notes.events == ["connected", "sent", "sent", "sent"]
 
-    def test_the_sdk_s_own_limit_on_waiting(self, server):
+    def test_the_read_timeout_bounds_the_wait_for_an_answer(self, server):
         server.reply = Reply(ttfb_s=FOREVER)
         assert fails(server.url, SourceTimeout, limits={"read_timeout_s": 0.1}).retryable
 
-    def test_a_proxy_of_an_unusable_kind_is_a_configuration_error(self, monkeypatch):
+    def test_an_unusable_proxy_is_a_configuration_error(self, monkeypatch):
         monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
         with source("http://speech.example/v1") as speech, pytest.raises(ConfigError) as caught:
-            speech.warm()
+            speech.prepare()
         assert "ALL_PROXY" in caught.value.remedy
 
-    def test_closing_what_was_never_used(self):
+    def test_an_unused_client_can_be_closed(self):
         SpeechClient("http://127.0.0.1:9/v1", KEY).close()

@@ -53,10 +53,10 @@ BEFORE_THE_BODY = {
     "proxy": (of_sdk(httpx2.ProxyError("407 Login")), NetworkError, False),
     "redirects": (of_sdk(httpx2.TooManyRedirects("x", request=REQUEST)), BadResponse, False),
     "scheme": (of_sdk(httpx2.UnsupportedProtocol("x")), BadResponse, False),
-    "no url": (httpx2.InvalidURL("x"), BadResponse, False),
+    "bad url": (httpx2.InvalidURL("x"), BadResponse, False),
     "coding": (httpx2.DecodingError("x"), BadResponse, False),
     "socks": (ImportError("socksio"), ConfigError, None),
-    "unsayable": (of_sdk(httpx2.LocalProtocolError("Illegal header value b'Bearer sk-1'")),
+    "illegal characters": (of_sdk(httpx2.LocalProtocolError("Illegal header value b'Bearer sk-1'")),
                   ConfigError, None),
     "hung up": (of_sdk(httpx2.RemoteProtocolError("Server disconnected")), NetworkError, True),
     "reset": (of_sdk(httpx2.ReadError("x"), ConnectionResetError(104, "Connection reset")),
@@ -68,7 +68,7 @@ BEFORE_THE_BODY = {
 
 
 @pytest.mark.parametrize("name", BEFORE_THE_BODY)
-def test_every_foreign_exception_has_an_error_of_ours(name):
+def test_every_foreign_exception_maps_to_our_error(name):
     error, kind, retryable = BEFORE_THE_BODY[name]
     fault = fault_of(error, LABEL)
     assert type(fault) is kind
@@ -78,14 +78,14 @@ def test_every_foreign_exception_has_an_error_of_ours(name):
         assert fault.remedy or kind is BadResponse
 
 
-def test_the_system_s_words_are_told_without_their_number():
+def test_system_messages_lose_their_error_number():
     message = fault_of(BEFORE_THE_BODY["unreachable"][0], LABEL).message
     assert message.endswith(": Network is unreachable")
     assert "Name or service" in fault_of(BEFORE_THE_BODY["unknown host"][0], LABEL).message
 
 
 def test_what_http_cannot_carry_is_not_repeated():
-    assert "sk-1" not in fault_of(BEFORE_THE_BODY["unsayable"][0], LABEL).message
+    assert "sk-1" not in fault_of(BEFORE_THE_BODY["illegal characters"][0], LABEL).message
 
 
 @pytest.mark.parametrize(
@@ -104,27 +104,27 @@ def test_in_the_body_nothing_is_retryable(error, kind):
     assert not fault.retryable
 
 
-def test_a_cut_tells_after_how_much():
+def test_a_cut_says_after_how_many_bytes():
     assert "after 1234 bytes" in fault_of(httpx2.ReadError("x"), LABEL, 1234).message
 
 
-def test_our_own_error_in_the_chain_is_the_one():
+def test_our_own_error_in_the_chain_counts():
     ours = RateLimited("busy", retry_after_s=3)
     assert fault_of(of_sdk(ValueError("x"), ours), LABEL) is ours
 
 
-def test_a_chain_that_bites_its_own_tail_ends():
+def test_a_circular_chain_ends():
     first, second = httpx2.ReadError("one"), httpx2.ReadError("two")
     first.__context__, second.__context__ = second, first
     assert isinstance(fault_of(first, LABEL), NetworkError)
 
 
-def test_an_exception_that_says_nothing_is_told_by_its_name():
+def test_an_exception_without_a_message_is_named():
     assert "ReadError" in fault_of(httpx2.ReadError(""), LABEL).message
 
 
 @pytest.mark.parametrize("error", [TypeError("ours"), KeyError("ours"), AssertionError()])
-def test_a_defect_of_ours_stays_one(error):
+def test_a_bug_of_ours_passes_through(error):
     with pytest.raises(type(error)) as caught:
         fault_of(error, LABEL)
     assert caught.value is error
@@ -144,21 +144,21 @@ def test_what_a_library_says_is_cleaned_and_cut(name):
 @pytest.mark.parametrize(
     ("url", "said", "remedy"),
     [
-        ("https://host/v1", "[SSL: WRONG_VERSION_NUMBER] wrong version number", "say http://"),
+        ("https://host/v1", "[SSL: WRONG_VERSION_NUMBER] wrong version number", "use http://"),
         ("https://host/v1", "certificate verify failed: self-signed", "SSL_CERT_FILE"),
-        ("http://host/v1", "certificate verify failed: unable to get issuer", "say https://"),
+        ("http://host/v1", "certificate verify failed: unable to get issuer", "use https://"),
     ],
 )
-def test_what_to_do_about_tls_depends_on_who_speaks_it(url, said, remedy):
+def test_the_remedy_for_tls_depends_on_who_uses_it(url, said, remedy):
     assert remedy in fault_of(of_sdk(httpx2.ConnectError("x"), ssl.SSLError(1, said)), url).remedy
 
 
-def test_a_server_that_hung_up_was_reached():
+def test_a_server_that_hung_up_is_not_called_unreachable():
     fault = fault_of(BEFORE_THE_BODY["hung up"][0], LABEL)
-    assert "gave no answer in HTTP: Server disconnected" in fault.message
+    assert "did not answer in HTTP: Server disconnected" in fault.message
 
 
-def test_the_limit_for_connecting_is_named_as_the_file_has_it():
+def test_the_connect_timeout_is_named_as_in_the_configuration():
     from voicecli.config.file import FILE_KEYS
 
     remedy = fault_of(BEFORE_THE_BODY["connect timeout"][0], LABEL).remedy
@@ -197,7 +197,7 @@ def test_a_proxy_of_the_environment_may_be_the_one_at_fault(
 ):
     proxies(**named)
     fault = fault_of(BEFORE_THE_BODY[name][0], url)
-    assert ("proxy on the way" in fault.message) is is_suspected
+    assert ("the proxy for it" in fault.message) is is_suspected
     assert ("HTTPS_PROXY" in fault.remedy) is is_suspected
 
 
@@ -216,7 +216,7 @@ def test_a_proxy_of_the_environment_may_be_the_one_at_fault(
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("user", ["", "user@", "user:pass@word@"])
-def test_a_proxy_is_named_without_who_uses_it(error, said, is_retryable, user):
+def test_a_proxy_is_named_without_its_user(error, said, is_retryable, user):
     fault = fault_of_proxy(error, f"https://{user}proxy.test:3128/path@here")
     assert fault.message == said.format("the proxy https://proxy.test:3128")
     assert fault.retryable is is_retryable

@@ -25,32 +25,19 @@ def test_a_file_comes_whole_and_in_pieces(tmp_path):
     content = os.urandom(3 * CHUNK_BYTES + 1)
     path = tmp_path / "speech.wav"
     path.write_bytes(content)
-    with FileSource(str(path)) as source:
-        chunks = list(source)
+    with FileSource(str(path)).open() as response:
+        chunks = list(response)
     assert b"".join(chunks) == content
     assert max(map(len, chunks)) <= CHUNK_BYTES
 
 
-@pytest.mark.parametrize(
-    ("name", "known"),
-    [
-        ("a.wav", "wav"),
-        ("a.OPUS", "opus"),
-        ("a.ogg", "opus"),
-        ("a.raw", "pcm"),
-        ("a.m4a", None),
-        ("a", None),
-        ("-", None),
-    ],
-)
-def test_a_known_suffix_names_the_format(name, known):
-    assert FileSource(name).info.requested == known
-
-
-def test_the_caller_s_word_counts_more():
-    info = FileSource("a.wav", format="pcm", rate_hz=22_050, channels=2).info
-    assert (info.requested, info.rate_hz, info.channels) == ("pcm", 22_050, 2)
-    assert info.content_type is None
+def test_the_info_is_what_the_caller_says(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"abc")
+    with FileSource(str(path), format="pcm", rate_hz=22_050, channels=2).open() as response:
+        assert response.info == ("pcm", None, 22_050, 2)
+    with FileSource(str(path)).open() as response:
+        assert response.info == (None, None, None, None)
 
 
 def test_the_label_is_the_path_or_says_standard_input():
@@ -58,31 +45,36 @@ def test_the_label_is_the_path_or_says_standard_input():
     assert FileSource("-").label == "standard input"
 
 
-def test_nothing_is_sent_and_that_is_told_when_warming():
-    told = []
+def test_it_sends_no_request():
     source = FileSource("nowhere")
-    source.warm()
-    source.when_sent(lambda: told.append(1))
-    assert told == []
-    source.warm()
-    assert told == [1]
+    source.prepare()
+    assert not source.sends_request
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_what_cannot_be_opened_is_told(tmp_path, there):
+def test_an_unreadable_file_is_an_error(tmp_path, there):
     path = tmp_path / "folder"
     if there:
         path.mkdir()
     with (
         pytest.raises(SourceError, match=r"cannot read .*folder: "),
-        FileSource(str(path)) as source,
+        FileSource(str(path)).open() as response,
     ):
-        list(source)
+        list(response)
+
+
+def test_an_empty_file_is_an_error(tmp_path):
+    (tmp_path / "a.pcm").touch()
+    with (
+        pytest.raises(SourceError, match="is empty"),
+        FileSource(str(tmp_path / "a.pcm")).open() as response,
+    ):
+        list(response)
 
 
 def test_standard_input_is_read_as_it_comes(pipe):
-    with FileSource("-") as source:
-        chunks = iter(source)
+    with FileSource("-").open() as response:
+        chunks = iter(response)
         pipe.write(b"one")
         assert next(chunks) == b"one"
         pipe.write(b"two")
@@ -92,32 +84,28 @@ def test_standard_input_is_read_as_it_comes(pipe):
     assert not sys.stdin.closed
 
 
-def test_standard_input_that_is_closed_is_told(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(SourceError, match="closed"), FileSource("-"):
-        pass
-
-
-def test_standard_input_that_is_no_file_is_told(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("text"))
-    with pytest.raises(SourceError, match="standard input"), FileSource("-"):
-        pass
+@pytest.mark.parametrize("stdin", [None, io.StringIO("text")], ids=["closed", "not a file"])
+def test_unreadable_standard_input_is_an_error(monkeypatch, stdin):
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with pytest.raises(SourceError, match="cannot read standard input"):
+        FileSource("-").open()
 
 
 def test_cancel_ends_the_wait_for_a_quiet_pipe(pipe):
-    with FileSource("-") as source:
+    source = FileSource("-")
+    with source.open() as response:
         pipe.write(b"one")
         got = []
-        heard = threading.Event()
+        received = threading.Event()
 
         def work():
-            for chunk in source:
+            for chunk in response:
                 got.append(chunk)
-                heard.set()
+                received.set()
 
         thread = threading.Thread(target=work)
         thread.start()
-        assert heard.wait(10)
+        assert received.wait(10)
         source.cancel()
         source.cancel()
         thread.join(10)
@@ -125,14 +113,10 @@ def test_cancel_ends_the_wait_for_a_quiet_pipe(pipe):
     assert got == [b"one"]
 
 
-def test_leaving_what_was_never_entered():
-    FileSource("nowhere").__exit__(None, None, None)
-
-
 def test_a_second_reading_starts_at_the_beginning(tmp_path):
     path = tmp_path / "a.pcm"
     path.write_bytes(b"abc")
     source = FileSource(str(path))
     for _ in range(2):
-        with source:
-            assert b"".join(source) == b"abc"
+        with source.open() as response:
+            assert b"".join(response) == b"abc"

@@ -113,13 +113,13 @@ def test_a_package_that_does_not_exist_is_an_import_error():
         importlib.import_module("no_such_package")
 
 
-def test_the_sdk_is_whole_for_whoever_else_uses_it():
+def test_the_sdk_is_whole_for_other_users():
     """In a process of its own: what is imported first stays as it was imported."""
     code = (
         "import sys\n"
         "from voicecli.sources.client import SpeechClient\n"
         "client = SpeechClient('http://127.0.0.1:1/v1', 'key')\n"
-        "client.speech()\n"
+        "client.prepare()\n"
         "for name in ('responses.response', 'audio.transcription'):\n"
         "    assert f'openai.types.{name}' not in sys.modules, name\n"
         "import openai\n"
@@ -128,7 +128,7 @@ def test_the_sdk_is_whole_for_whoever_else_uses_it():
         "from openai.types.responses import Response\n"
         "assert openai.types.audio.Transcription.model_fields\n"
         "assert Response.model_json_schema()['title'] == 'Response'\n"
-        "assert client.sdk().chat.completions and client.sdk().audio.transcriptions\n"
+        "assert openai.OpenAI(api_key='k').chat.completions\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

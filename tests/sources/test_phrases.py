@@ -9,7 +9,7 @@ from voicecli.sources.voicecache import VoiceCache
 
 
 class Reader:
-    """A voice that notes what it reads, and spells it."""
+    """A voice that remembers what it reads, and spells it."""
 
     def __init__(self):
         self.read = []
@@ -26,17 +26,17 @@ def test_a_phrase_a_sentence():
     assert list(phrases(Reader(), "One.\nTwo.")) == ["one.", "two."]
 
 
-def test_the_next_sentence_is_not_read_before_it_is_asked_for():
+def test_the_next_sentence_is_not_read_before_it_is_needed():
     reader = Reader()
     assert next(phrases(reader, "One.\nTwo.")) == "one."
     assert reader.read == ["One."]
 
 
-def test_what_has_no_letter_to_say_is_left_out():
+def test_phrases_without_a_letter_are_left_out():
     assert list(phrases(Reader(), "…!\nYes.\n?")) == ["yes."]
 
 
-def test_long_sentences_are_read_and_given_in_parts():
+def test_long_sentences_are_read_and_spoken_in_parts():
     reader = Reader()
     parts = list(phrases(reader, "word " * 300))
     assert 400 < max(map(len, reader.read)) <= 500
@@ -62,13 +62,13 @@ def test_long_runs_get_a_space(text, as_if):
 
 
 @given(text=st.text("a-/9 .", max_size=200))
-def test_no_run_is_longer_than_can_be_read_and_nothing_is_lost(text):
+def test_no_run_is_too_long_to_read_and_nothing_is_lost(text):
     short = short_runs(text)
     assert short.replace(" ", "") == text.replace(" ", "")
     assert max(map(len, short.split(" "))) <= 32
 
 
-def test_every_digit_there_is_can_be_read():
+def test_every_digit_of_unicode_can_be_read():
     voice = VoiceCache().load("heart")
     digits = [chr(code) for code in range(0x110000) if chr(code).isdigit()]
     assert all(voice.g2p(plain_digits(f"{digit}a")) for digit in digits)

@@ -20,7 +20,7 @@ def delta(audio):
     return b"data: " + json.dumps(event).encode() + b"\n\n"
 
 
-def heard(*chunks):
+def decoded(*chunks):
     events = SpeechEvents()
     audio = [piece for chunk in chunks for piece in events.feed(chunk)]
     events.flush()
@@ -46,20 +46,20 @@ STREAM = (
 @given(cuts=st.lists(st.integers(0, 4096), max_size=12))
 def test_any_split_gives_the_same_audio(ending, cuts):
     data = STREAM.replace(b"\n", ending)
-    assert heard(*pieces(data, cuts)) == [b"first", b"second"]
+    assert decoded(*pieces(data, cuts)) == [b"first", b"second"]
 
 
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
 def test_byte_by_byte(ending):
     data = STREAM.replace(b"\n", ending)
-    assert heard(*(data[i : i + 1] for i in range(len(data)))) == [b"first", b"second"]
+    assert decoded(*(data[i : i + 1] for i in range(len(data)))) == [b"first", b"second"]
 
 
 @given(audio=st.lists(st.binary(min_size=1, max_size=200), max_size=5), size=st.integers(1, 64))
 def test_audio_survives(audio, size):
     data = b"".join(map(delta, audio)) + DONE
     chunks = [data[i : i + size] for i in range(0, len(data), size)]
-    assert heard(*chunks) == audio
+    assert decoded(*chunks) == audio
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_audio_survives(audio, size):
     ids=["done", "byte order mark", "[DONE]", "[DONE] without a space", "empty delta", "no value"],
 )
 def test_streams_without_audio_end_well(data):
-    assert heard(data) == []
+    assert decoded(data) == []
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_streams_without_audio_end_well(data):
     [b"", delta(b"some"), DONE[:-1], DONE[:-2], b": ping\n\n"],
     ids=["nothing", "no done", "done not ended", "done cut", "comments"],
 )
-def test_an_end_that_was_not_announced_is_a_broken_connection(data):
+def test_an_end_without_the_last_event_is_a_broken_connection(data):
     with pytest.raises(NetworkError) as caught:
-        heard(data)
+        decoded(data)
     assert caught.value.remedy
 
 
@@ -96,10 +96,10 @@ def test_an_end_that_was_not_announced_is_a_broken_connection(data):
         (b'{"type": "error", "message": "no voice"}', "no voice"),
         (b'{"error": "no voice"}', "no voice"),
         (b'{"type": "error"}', '{"type": "error"}'),
-        (b"no json", "no JSON object: no json"),
-        (b"[1]", "no JSON object: [1]"),
-        (b'"text"', "no JSON object"),
-        (b"[" * 100_000, "no JSON object"),
+        (b"no json", "not a JSON object: no json"),
+        (b"[1]", "not a JSON object: [1]"),
+        (b'"text"', "not a JSON object"),
+        (b"[" * 100_000, "not a JSON object"),
         (b'{"type": "speech.audio.delta"}', "without audio"),
         (b'{"type": "speech.audio.delta", "audio": 7}', "without audio"),
         (b'{"type": "speech.audio.delta", "audio": "a"}', "without audio"),
@@ -107,21 +107,21 @@ def test_an_end_that_was_not_announced_is_a_broken_connection(data):
         ('{"type": "speech.audio.delta", "audio": "é"}'.encode(), "without audio"),
     ],
 )
-def test_events_that_are_no_speech_are_told(event, says):
+def test_events_other_than_speech_are_errors(event, says):
     with pytest.raises(BadResponse) as caught:
-        heard(b"data: " + event + b"\n\n")
+        decoded(b"data: " + event + b"\n\n")
     assert says in caught.value.message
     assert len(caught.value.message) < 400
 
 
-def test_what_a_server_says_is_cleaned():
+def test_a_server_s_message_is_cleaned():
     with pytest.raises(BadResponse) as caught:
-        heard(b'data: {"error": "\\u001b[31mred\\u0007"}\n\n')
+        decoded(b'data: {"error": "\\u001b[31mred\\u0007"}\n\n')
     assert caught.value.message.endswith("red")
     assert caught.value.message.isprintable()
 
 
-def test_audio_before_a_fault_is_given_first():
+def test_audio_before_a_fault_is_yielded_first():
     flow = SpeechEvents().feed(delta(b"one") + delta(b"two") + b"data: nonsense\n\n")
     assert [next(flow), next(flow)] == [b"one", b"two"]
     with pytest.raises(BadResponse):
@@ -129,12 +129,12 @@ def test_audio_before_a_fault_is_given_first():
 
 
 @pytest.mark.parametrize("lines", [b"data: " + b"x" * 40, b"data: x\n" * 40], ids=["one", "many"])
-def test_an_endless_event_is_given_up(monkeypatch, lines):
+def test_an_endless_event_is_an_error(monkeypatch, lines):
     monkeypatch.setattr(module, "MAX_EVENT_BYTES", 30)
     with pytest.raises(BadResponse, match="too long"):
-        heard(lines)
+        decoded(lines)
 
 
 def test_an_event_of_the_greatest_length_is_taken(monkeypatch):
     monkeypatch.setattr(module, "MAX_EVENT_BYTES", len(delta(b"x" * 100)))
-    assert heard(delta(b"x" * 100), DONE) == [b"x" * 100]
+    assert decoded(delta(b"x" * 100), DONE) == [b"x" * 100]

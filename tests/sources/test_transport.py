@@ -8,17 +8,19 @@ import ssl
 import threading
 
 import pytest
+import trustme
 
-from tests.sources.clients import AUDIO, KEY, fails, listening, read, source
+from tests.sources.clients import AUDIO, KEY, Notes, fails, listening, read, source
 from tests.support.speech_server import FOREVER, Reply, SpeechServer
 from voicecli.errors import BadResponse, NetworkError
 from voicecli.sources import transport as module
+from voicecli.sources.transport import trusted_certificates
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 class TestErrorBodies:
-    def test_a_body_without_end_is_not_read_to_it(self):
+    def test_an_endless_body_is_cut(self):
         def talk(connection):
             connection.sendall(b"HTTP/1.1 500 No\r\nContent-Type: text/plain\r\n\r\nit broke ")
             while True:
@@ -29,7 +31,7 @@ class TestErrorBodies:
         assert "it broke" in fault.message
         assert len(fault.message) < 400
 
-    def test_a_body_that_drips_is_not_waited_for(self, monkeypatch):
+    def test_a_dripping_body_is_not_waited_for(self, monkeypatch):
         monkeypatch.setattr(module, "ERROR_BODY_S", 0.2)
         pace = threading.Event()
 
@@ -47,7 +49,7 @@ class TestErrorBodies:
         server.reply = Reply(status=503, body=b"late", stall_for_s=FOREVER)
         assert "(503)" in fails(server.url, BadResponse).message
 
-    def test_a_body_that_breaks_off_tells_what_came(self, server):
+    def test_a_broken_body_is_shown_as_far_as_it_came(self, server):
         server.reply = Reply(
             status=500, body=b"it broke down here", cut_at=0.5, framing="length", chunk_bytes=None
         )
@@ -76,35 +78,33 @@ class TestRedirects:
 
     def test_the_key_follows_on_its_own_origin(self, server):
         server.queued.append(Reply(status=307, body=b"", headers={"Location": "/v2/audio/speech"}))
-        told = []
-        with source(server.url) as speech:
-            speech.when_sent(lambda: told.append(1))
-            with speech:
-                assert b"".join(speech) == AUDIO
+        notes = Notes()
+        with source(server.url) as speech, speech.open(notes) as response:
+            assert b"".join(response) == AUDIO
         assert [r.headers["authorization"] for r in server.speech_requests] == [f"Bearer {KEY}"] * 2
-        assert told == [1]
+        assert notes.events == ["connected", "sent"]
 
     @pytest.mark.parametrize("status", [301, 302, 303])
-    def test_redirects_that_would_lose_the_text_are_told(self, server, status):
+    def test_redirects_that_would_lose_the_text_are_errors(self, server, status):
         server.reply = Reply(status=status, body=b"", headers={"Location": "http://new.example/v1"})
         fault = fails(server.url, BadResponse)
         assert "http://new.example/v1" in fault.message
         assert "--base-url" in fault.remedy
 
-    def test_a_redirect_to_nowhere_is_told(self, server):
+    def test_a_redirect_without_a_location_is_an_error(self, server):
         server.reply = Reply(status=307, body=b"")
         assert "moved" in fails(server.url, BadResponse).message
 
-    def test_a_redirect_without_end_is_told(self, server):
+    def test_endless_redirects_are_an_error(self, server):
         server.reply = Reply(status=307, body=b"", headers={"Location": "/v1/audio/speech"})
-        assert "without end" in fails(server.url, BadResponse).message
+        assert "endlessly" in fails(server.url, BadResponse).message
 
-    def test_a_redirect_to_a_file_is_told(self, server):
+    def test_a_redirect_to_a_file_is_an_error(self, server):
         server.reply = Reply(status=307, body=b"", headers={"Location": "file:///etc/passwd"})
         assert "redirects" in fails(server.url, BadResponse).message
 
-    def test_a_plain_server_cannot_hand_over_to_one_that_claims_to_be_secure(self, server):
-        """No certificate is trusted there, so nothing is said to whoever shows one."""
+    def test_a_plain_server_cannot_redirect_to_one_that_claims_to_be_secure(self, server):
+        """No certificate is trusted there, so nothing is sent."""
         with SpeechServer() as other:  # speaks no TLS, so sees the handshake only
             address, heads = f"127.0.0.1:{other.port}", other.requests
             server.reply = Reply(
@@ -117,18 +117,23 @@ class TestRedirects:
 
 class TestTrust:
     def test_plain_http_trusts_no_certificate(self):
-        context = module._trust("http", here=False)
+        context = trusted_certificates("http://speech.example/v1")
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
         assert context.get_ca_certs() == []
 
-    def test_https_is_verified_as_the_transport_does(self):
-        assert module._trust("https", here=False) is True
-
-    def test_https_on_this_machine_is_verified_too(self):
-        context = module._trust("https", here=True)
+    @pytest.mark.parametrize("host", ["speech.example", "localhost"])
+    def test_https_is_verified(self, host):
+        context = trusted_certificates(f"https://{host}/v1")
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
+
+    @pytest.mark.parametrize("host", ["speech.example", "localhost"])
+    def test_https_trusts_the_file_that_the_environment_names(self, host, tmp_path, monkeypatch):
+        path = tmp_path / "ca.pem"
+        trustme.CA().cert_pem.write_to_path(path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(path))
+        assert len(trusted_certificates(f"https://{host}/v1").get_ca_certs()) == 1
 
 
 class TestProxyOfTheEnvironment:
@@ -138,33 +143,32 @@ class TestProxyOfTheEnvironment:
         assert server.speech_requests[0].path == "http://speech.example/v1/audio/speech"
 
     @pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
-    def test_no_proxy_is_asked_for_this_machine(self, server, monkeypatch, name):
+    def test_loopback_hosts_bypass_it(self, server, monkeypatch, name):
         with SpeechServer(reply=Reply(body=b"the proxy")) as proxy:
             monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
             assert read(server.url) == AUDIO
             assert proxy.requests == []
 
-    def test_a_proxy_that_refuses_is_told_and_learns_no_key(self, monkeypatch):
+    def test_a_refusing_proxy_is_an_error_and_never_sees_the_key(self, monkeypatch):
         def refuse(connection):
             connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
 
-        told = []
+        notes = Notes()
         with listening(refuse) as (address, heads):
             monkeypatch.setenv("HTTPS_PROXY", f"http://{address}")
-            with source("https://speech.example/v1") as speech:
-                speech.when_sent(lambda: told.append(1))
-                with pytest.raises(NetworkError, match=r"proxy.*407"), speech:
-                    pass
+            refused = pytest.raises(NetworkError, match=r"proxy.*407")
+            with source("https://speech.example/v1") as speech, refused:
+                speech.open(notes)
         assert heads[0].startswith(b"CONNECT speech.example:443")
         assert KEY.encode() not in heads[0]
-        assert told == []
+        assert "sent" not in notes.events
 
 
 class TestGivenProxy:
     """What `voicecli bench --network` needs; the proxy itself is tested in tests/bench."""
 
     @pytest.mark.parametrize("said", [{}, {"HTTP_PROXY": "http://127.0.0.1:1"}, {"NO_PROXY": "*"}])
-    def test_it_is_asked_whatever_the_environment_says(self, server, monkeypatch, said):
+    def test_it_overrides_the_environment(self, server, monkeypatch, said):
         for name, value in said.items():
             monkeypatch.setenv(name, value)
         limits = {"proxy": server.url.removesuffix("/v1")}
@@ -175,39 +179,36 @@ class TestGivenProxy:
             assert asked.headers["host"] == host
             assert asked.headers["authorization"] == f"Bearer {KEY}"
 
-    def test_it_learns_no_key_from_plain_http_but_the_server_s(self, server):
+    def test_with_plain_http_it_sees_only_the_server_s_key(self, server):
         read("http://speech.example/v1", limits={"proxy": server.url.removesuffix("/v1")})
         (asked,) = server.speech_requests
         assert [name for name, value in asked.headers.items() if KEY in value] == ["authorization"]
 
     @pytest.mark.parametrize("host", ["localhost:9", "speech.example:443"])
-    def test_it_learns_no_key_from_https_at_all(self, host):
+    def test_with_https_it_never_sees_the_key(self, host):
         def refuse(connection):
             connection.sendall(b"HTTP/1.1 502 it is not there\r\n\r\n")
 
-        told = []
+        notes = Notes()
         with listening(refuse) as (address, heads):
             limits = {"proxy": f"http://{address}"}
-            with source(f"https://{host}/v1", limits=limits) as speech:
-                speech.when_sent(lambda: told.append(1))
-                with pytest.raises(NetworkError, match=r"502 it is not there"), speech:
-                    pass
+            refused = pytest.raises(NetworkError, match=r"502 it is not there")
+            with source(f"https://{host}/v1", limits=limits) as speech, refused:
+                speech.open(notes)
         assert heads[0].startswith(f"CONNECT {host} HTTP/1.1\r\n".encode())
         assert KEY.encode() not in heads[0]
-        assert told == []
+        assert "sent" not in notes.events
 
-    def test_the_request_is_told_of_once(self, server):
-        told = []
+    def test_the_request_is_reported_once(self, server):
+        notes = Notes()
         limits = {"proxy": server.url.removesuffix("/v1")}
-        with source("http://speech.example/v1", limits=limits) as speech:
-            speech.when_connected(lambda: told.append("connected"))
-            speech.when_sent(lambda: told.append("sent"))
-            with speech:
-                assert b"".join(speech) == AUDIO
-        assert told == ["connected", "sent"]
+        proxied = source("http://speech.example/v1", limits=limits)
+        with proxied as speech, speech.open(notes) as response:
+            assert b"".join(response) == AUDIO
+        assert notes.events == ["connected", "sent"]
 
     @pytest.mark.parametrize("url", ["http://speech.example/v1", "https://127.0.0.1:9/v1"])
-    def test_nobody_there_is_told_of_the_proxy_without_its_password(self, url):
+    def test_a_closed_port_is_reported_without_the_proxy_s_password(self, url):
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
             port = taken.getsockname()[1]
         proxy = f"http://user:p%40ss@127.0.0.1:{port}"
@@ -218,12 +219,12 @@ class TestGivenProxy:
         assert "--proxy" in fault.remedy
         assert not fault.retryable
 
-    def test_one_that_speaks_no_tls_is_told(self, server):
+    def test_a_proxy_without_tls_is_an_error(self, server):
         proxy = server.url.removesuffix("/v1").replace("http:", "https:")
         fault = fails("http://speech.example/v1", NetworkError, limits={"proxy": proxy})
         assert fault.message.startswith(f"the proxy {proxy} could not be reached securely: ")
 
-    def test_a_server_behind_it_that_speaks_no_tls_is_told_as_such(self):
+    def test_a_server_behind_it_without_tls_is_the_one_blamed(self):
         def tunnel(connection):
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             connection.recv(65536)
@@ -234,27 +235,22 @@ class TestGivenProxy:
             fault = fails(url, NetworkError, limits={"proxy": f"http://{address}"})
         assert fault.message.startswith(f"{url} could not be reached securely: ")
 
-    @pytest.mark.parametrize(
-        ("proxy", "error"), [("http://127.0.0.1:1", KeyboardInterrupt()), (None, OSError("x"))]
-    )
-    def test_an_interrupt_is_not_its_fault_nor_anything_without_one(self, proxy, error):
-        made = module.Transport(
-            "http://speech.example/v1", bytes, connect_timeout_s=1, read_timeout_s=1, proxy=proxy
-        )
-        made._trace("connection.connect_tcp.failed", {"exception": error})
+    def test_an_interrupt_while_connecting_is_not_its_fault(self, monkeypatch):
+        def interrupted(*args, **kwargs):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(socket, "create_connection", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            read("http://speech.example/v1", limits={"proxy": "http://127.0.0.1:1"})
 
 
-def test_a_connection_made_after_the_cancelling_is_not_used(server):
+def test_a_connection_made_after_cancelling_is_not_used(server):
     """The moment between the check and the socket, which a thread may fall into."""
-    with source(server.url) as speech:
-        made = speech._client._transport
-        remember = made._remember
 
-        def late(opened):
+    class Cancelling(Notes):
+        def connected(self):
             speech.cancel()
-            remember(opened)
 
-        made._remember = late
-        with pytest.raises(NetworkError), speech:
-            pass
+    with source(server.url) as speech, pytest.raises(NetworkError):
+        speech.open(Cancelling())
     assert server.speech_requests == []

@@ -13,7 +13,7 @@ from voicecli.sources.voicecache import VoiceCache
 HEART = "heart"
 
 
-def test_unknown_voice_is_told_with_those_there_are():
+def test_an_unknown_voice_is_an_error_that_lists_the_others():
     with pytest.raises(ConfigError) as caught:
         VoiceCache().load("al\x1b[31mloy")
     assert '"alloy"' in caught.value.message
@@ -21,7 +21,7 @@ def test_unknown_voice_is_told_with_those_there_are():
     assert "voicecli voices" in caught.value.remedy
 
 
-def test_voice_that_cannot_be_fetched_is_a_network_error(monkeypatch, tmp_path):
+def test_a_voice_that_cannot_be_downloaded_is_a_network_error(monkeypatch, tmp_path):
     def offline(*args, **kwargs):
         raise urllib.error.URLError("Temporary failure in name resolution")
 
@@ -34,14 +34,14 @@ def test_voice_that_cannot_be_fetched_is_a_network_error(monkeypatch, tmp_path):
     assert "hibari:" not in caught.value.message
 
 
-def test_folder_for_voices_that_cannot_be_made_is_told(monkeypatch, tmp_path):
+def test_a_voice_folder_that_cannot_be_created_is_a_network_error(monkeypatch, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("HIBARI_HOME", str(tmp_path / "file"))
     with pytest.raises(NetworkError, match=r"Not a directory|File exists"):
         VoiceCache().load("emma")
 
 
-def test_damaged_model_is_told_without_the_runtimes_exception(monkeypatch, tmp_path):
+def test_a_damaged_model_is_a_source_error(monkeypatch, tmp_path):
     from hibari.voices import VOICES
 
     (tmp_path / VOICES["emma"]["file"]).write_bytes(b"no model")
@@ -50,7 +50,7 @@ def test_damaged_model_is_told_without_the_runtimes_exception(monkeypatch, tmp_p
         VoiceCache().load("emma")
 
 
-def test_tables_that_fail_on_the_lent_thread_are_told_by_the_loading_one(monkeypatch):
+def test_a_failure_on_the_lent_thread_is_raised_by_the_loading_one(monkeypatch):
     import hibari.g2p
 
     def broken(**settings):
@@ -61,13 +61,13 @@ def test_tables_that_fail_on_the_lent_thread_are_told_by_the_loading_one(monkeyp
         VoiceCache().load(HEART)
 
 
-def test_package_that_is_missing_is_told(monkeypatch):
+def test_a_missing_package_is_a_source_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "hibari.voices", None)
     with pytest.raises(SourceError, match="hibari"):
         VoiceCache().load(HEART)
 
 
-def test_lent_thread_loads_the_tables_and_is_joined():
+def test_the_lent_thread_loads_the_tables_and_is_joined():
     started = []
 
     def spawn(work, name):

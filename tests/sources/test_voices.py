@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.speech_server import VOICE_SHAPES, SpeechServer
 from voicecli.errors import AuthError, BadResponse, RateLimited, SourceError
 from voicecli.sources import voices as module
-from voicecli.sources.fetch import Answer
+from voicecli.sources.http_get import Answer
 from voicecli.sources.voices import (
     OPENAI_VOICES,
     VoiceInfo,
@@ -63,7 +63,7 @@ def test_names_and_languages_are_kept():
     assert parse_voices({"de": [{"id": "a", "locale": "de-AT"}]}) == [VoiceInfo("a", None, "de-AT")]
 
 
-def test_what_a_server_says_cannot_drive_the_terminal():
+def test_a_server_s_texts_cannot_control_the_terminal():
     (voice,) = parse_voices(
         {"\x1b[2Jx": [{"id": "\x1b[31mred\x07" + "y" * 500, "name": "\u202eN"}]}
     )
@@ -106,13 +106,13 @@ def test_asks_the_server_with_the_key(server):
     assert asked.headers["authorization"] == "Bearer k3y"
 
 
-def test_list_that_cannot_be_read_is_told(server):
+def test_an_unreadable_list_is_an_error(server):
     server.voices = {"voices": []}
     with pytest.raises(BadResponse, match="no list of voices"):
         server_voices(server.url, None, timeout_s=5)
 
 
-def test_server_without_a_list_is_told_with_the_usual_reason(server):
+def test_a_server_without_a_list_is_an_error_with_the_usual_reason(server):
     with pytest.raises(BadResponse, match=r"does not list its voices \(404\)") as caught:
         server_voices(server.url + "/x?", None, timeout_s=5)
     assert "/v1" in caught.value.remedy
@@ -133,12 +133,12 @@ def test_server_without_a_list_is_told_with_the_usual_reason(server):
 )
 def test_refusals_are_mapped(monkeypatch, status, body, kind):
     answer = Answer(status, {"retry-after": "3"}, body)
-    monkeypatch.setattr(module, "fetch", lambda *args, **settings: answer)
+    monkeypatch.setattr(module, "get", lambda *args, **settings: answer)
     with pytest.raises(kind):
         server_voices("http://localhost/v1", None, timeout_s=5)
 
 
-def test_openai_lists_what_its_documentation_names():
+def test_openai_s_voices_are_the_documented_ones():
     assert [voice.id for voice in openai_voices()] == list(OPENAI_VOICES)
     assert "alloy" in OPENAI_VOICES
 
@@ -150,11 +150,11 @@ def test_builtin_voices_say_where_they_are(monkeypatch, tmp_path):
     (tmp_path / VOICES["emma"]["file"]).write_bytes(b"")
     notes = {voice.id: voice.note for voice in builtin_voices()}
     assert notes["heart"] == "American, female; in the package"
-    assert notes["emma"] == "British, female; fetched before"
-    assert any("fetched on first use, 8 MB" in note for note in notes.values())
+    assert notes["emma"] == "British, female; downloaded"
+    assert any("downloaded on first use, 8 MB" in note for note in notes.values())
 
 
-def test_listing_builtin_voices_fetches_nothing(monkeypatch):
+def test_listing_builtin_voices_downloads_nothing(monkeypatch):
     def refuse(*args, **settings):
         raise AssertionError("went to the network")
 
@@ -162,7 +162,7 @@ def test_listing_builtin_voices_fetches_nothing(monkeypatch):
     assert builtin_voices()
 
 
-def test_missing_package_is_told(monkeypatch):
+def test_a_missing_package_is_a_source_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "hibari.voices", None)
     with pytest.raises(SourceError, match="not installed"):
         builtin_voices()

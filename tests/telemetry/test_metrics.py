@@ -26,8 +26,8 @@ from voicecli.playback.policy import BufferPolicy
 from voicecli.session import Session
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry import events
-from voicecli.telemetry.ledger import WATERFALL
 from voicecli.telemetry.metrics import SCHEMA, Recorder, describe
+from voicecli.telemetry.waterfall import PARTS
 
 # Those of the design's definitions and example, then what was added to them.
 DESIGNED = {
@@ -50,11 +50,11 @@ def check_shape(metrics):
     assert set(underruns["network"]) == {"count", "total_ms", "worst_ms", "events"}
     assert set(underruns["sink"]) == {"count", "total_ms", "events"}
     assert set(underruns["device"]) == {"count", "events"}
-    for ledger in underruns.values():
-        assert len(ledger["events"]) == ledger["count"]
-        assert all(set(event) == {"at_s", "ms", "cause"} for event in ledger["events"])
+    for kind in underruns.values():
+        assert len(kind["events"]) == kind["count"]
+        assert all(set(event) == {"at_s", "ms", "cause"} for event in kind["events"])
     if metrics["waterfall_ms"] is not None:
-        assert tuple(metrics["waterfall_ms"]) == WATERFALL
+        assert tuple(metrics["waterfall_ms"]) == PARTS
         assert sum(metrics["waterfall_ms"].values()) == pytest.approx(
             metrics["ttfa_audible_ms"], abs=0.2
         )

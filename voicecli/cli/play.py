@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.running import Records, failing_as_json, run_session
+from voicecli.cli.records import Records
+from voicecli.cli.running import failing_as_json, run_session
 from voicecli.cli.settings import check_folder, playback_settings
 from voicecli.config.file import find_config
 from voicecli.session.fetcher import FetchLimits

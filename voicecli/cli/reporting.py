@@ -1,4 +1,4 @@
-"""How a run went, told to whoever asked: people on standard error, machines as one object."""
+"""Reports how a run went: to people on standard error, to machines as one JSON object."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from voicecli.telemetry.metrics import describe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from voicecli.cli.line_file import LineFile
-    from voicecli.cli.running import Records
+    from voicecli.cli.records import LineFile, Records
     from voicecli.errors import VoiceError
     from voicecli.recording.saver import Saver
     from voicecli.session import SessionResult
@@ -28,10 +27,10 @@ def report(
     files: Iterable[LineFile],
     records: Records,
 ) -> ExitStatus:
-    """Tell how it went, to people and machines; returns the exit status.
+    """Report to people and machines, and return the exit status.
 
-    What a file or the disk failed with, or gaps where they are not to be, is the
-    error of a run that had none.
+    If the run itself had no error, a file that could not be written, or gaps under
+    ``--fail-on-underrun``, is its error.
     """
     interrupted = result.interrupted_at is not None
     metrics = recorder.result(
@@ -49,7 +48,7 @@ def report(
     late_error = save_error or (_gaps(metrics) if records.fail_on_underrun else None)
     if late_error is not None and metrics["error"] is None:
         metrics["ok"], metrics["error"] = False, describe(late_error)
-    _tell_result(result, late_error, metrics, records)
+    _print_result(result, late_error, metrics, records)
     if records.json:
         print_json(metrics)
     if interrupted:
@@ -59,7 +58,7 @@ def report(
 
 
 def _gaps(metrics: dict[str, Any]) -> UnderrunError | None:
-    """The error for gaps in the sound: those of the sink, and those that the device flagged."""
+    """Return the error for gaps in the sound: the sink's, and those that the device flagged."""
     sink, device = metrics["underruns"]["sink"], metrics["underruns"]["device"]
     if not (sink["count"] or device["count"]):
         return None
@@ -70,7 +69,7 @@ def _gaps(metrics: dict[str, Any]) -> UnderrunError | None:
 
 
 def _measure(saved: list[str]) -> tuple[dict[str, Any] | None, SaveError | None]:
-    """The figures of the first WAV saved, if any."""
+    """Measure the first WAV that was saved, if any."""
     wav = next((path for path in saved if path.endswith(".wav")), None)
     if wav is None:
         return None, None
@@ -82,7 +81,7 @@ def _measure(saved: list[str]) -> tuple[dict[str, Any] | None, SaveError | None]
         return None, error
 
 
-def _tell_result(
+def _print_result(
     result: SessionResult,
     late_error: VoiceError | None,
     metrics: dict[str, Any],
@@ -93,7 +92,7 @@ def _tell_result(
     if not records.quiet and (metrics["audio_s"] or result.error is None):
         print_message(summarise(metrics))
     if records.verbose:
-        for line in [*_timings(metrics), *_ledger(metrics["underruns"]), *_bar(metrics)]:
+        for line in [*_timings(metrics), *_underruns(metrics["underruns"]), *_bar(metrics)]:
             print_message(line)
     if result.error is not None and result.interrupted_at is None:
         print_error(result.error)
@@ -108,15 +107,15 @@ def _timings(metrics: dict[str, Any]) -> Iterator[str]:
         yield ", ".join(parts)
 
 
-def _ledger(underruns: dict[str, Any]) -> Iterator[str]:
-    """Every gap with its cause, then the three ledgers in one line, where there is anything."""
+def _underruns(underruns: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for every gap, with its cause, and one with all counts."""
     for event in underruns["sink"]["events"]:
-        tell_ms = f"{event['ms']:.0f} ms of silence"
-        yield f"underrun at {event['at_s']:.2f} s: {tell_ms}, by the {event['cause']}"
+        silence = f"{event['ms']:.0f} ms of silence"
+        yield f"underrun at {event['at_s']:.2f} s: {silence}, caused by the {event['cause']}"
     for event in underruns["device"]["events"]:
         yield f"underrun at {event['at_s']:.2f} s: flagged by the device"
-    if any(ledger["count"] for ledger in underruns.values()):
-        counts = [f"{name} {ledger['count']}" for name, ledger in underruns.items()]
+    if any(kind["count"] for kind in underruns.values()):
+        counts = [f"{name} {kind['count']}" for name, kind in underruns.items()]
         yield f"underruns: {', '.join(counts)}"
 
 

@@ -7,17 +7,15 @@ import gc
 import os
 import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from voicecli.cli.launch import process_started_at
-from voicecli.cli.line_file import LineFile
 from voicecli.cli.output import internal_error, print_json, print_message
 from voicecli.cli.progress import ProgressLine, wants_progress
+from voicecli.cli.records import LineFile
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus
 from voicecli.playback.output import Output
-from voicecli.recording.saver import Saver, recordings_dir
 from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
 from voicecli.telemetry.events import Progressed, Retrying
@@ -25,8 +23,10 @@ from voicecli.telemetry.metrics import Recorder, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
     from typing import TextIO
 
+    from voicecli.cli.records import Records
     from voicecli.cli.settings import PlaybackSettings
     from voicecli.playback.history import History
     from voicecli.request import SpeechRequest
@@ -37,31 +37,6 @@ if TYPE_CHECKING:
     MakeSources = Callable[[Session], Iterable[Source]]
 
 
-class Records(NamedTuple):
-    """What a run leaves behind, by the flags. ``debug_audio`` "" means the platform's folder."""
-
-    save: Path | None = None
-    debug_audio: str | None = None
-    event_log: Path | None = None
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    fail_on_underrun: bool = False
-    trace: Path | None = None
-    trace_audio: bool = False
-
-    @property
-    def keeps_audio(self) -> bool:
-        """Whether any audio is written to files."""
-        return self.save is not None or self.debug_audio is not None
-
-    def with_folder(self, folder: Path | None) -> Records:
-        """The same, with ``folder`` where the flag named none."""
-        if self.debug_audio != "" or folder is None:
-            return self
-        return self._replace(debug_audio=str(folder))
-
-
 def run_session(
     settings: PlaybackSettings,
     records: Records,
@@ -70,7 +45,7 @@ def run_session(
     request: SpeechRequest | None = None,
     history: History | None = None,
 ) -> ExitStatus:
-    """Run one session to its end, report it as asked, and return the exit status.
+    """Run one session to its end, report how it went, and return the exit status.
 
     ``request`` is what a trace says was requested. ``history`` is what past runs
     like this one needed; this run is added to it.
@@ -78,17 +53,17 @@ def run_session(
     clock = SystemClock()
     run_id = new_run_id()
     recorder = Recorder(run_id, process_started_at())
-    saver = _saver(records, run_id, clock.wall())
+    saver = records.saver(run_id, clock.wall())
     files: list[LineFile] = []
     with contextlib.ExitStack() as stack:
-        observers: list[Observer] = [recorder, _collect_garbage_again]
+        observers: list[Observer] = [recorder, _enable_garbage_collector]
         if records.event_log is not None:
             lines = _open(records.event_log, files, stack)
             observers.append(EventLog(lines, run_id, clock))
         if records.trace is not None:
-            from voicecli.telemetry.trace import TraceWriter  # noqa: PLC0415  only where one is asked for
+            from voicecli.telemetry.trace import TraceWriter  # noqa: PLC0415  rarely needed
 
-            lines = _open(records.trace, files, stack, anew=True)
+            lines = _open(records.trace, files, stack, truncate=True)
             with_audio = records.trace_audio
             observers.append(TraceWriter(lines, run_id, clock, request, with_audio=with_audio))
         if wants_progress(quiet=records.quiet):
@@ -96,7 +71,7 @@ def run_session(
             stack.callback(progress.close)
             observers.append(progress)
         if records.verbose:
-            observers.append(_log_retries)
+            observers.append(_print_retries)
         session = Session(
             Output(settings.output),
             settings.session,
@@ -116,26 +91,26 @@ def run_session(
 
 
 def _open(
-    path: Path, files: list[LineFile], stack: contextlib.ExitStack, *, anew: bool = False
+    path: Path, files: list[LineFile], stack: contextlib.ExitStack, *, truncate: bool = False
 ) -> TextIO:
-    """A file for lines, kept in ``files`` for its error, and closed by ``stack`` at the latest."""
-    file = LineFile(path, anew=anew)
+    """Open a line file, add it to ``files`` for its error, and let ``stack`` close it."""
+    file = LineFile(path, truncate=truncate)
     files.append(file)
     stack.callback(file.close)
     return cast("TextIO", file)  # typeshed has io and typing apart
 
 
 def new_run_id() -> str:
-    """Twelve characters that no other run has."""
+    """Make twelve characters that no other run has."""
     return os.urandom(6).hex()
 
 
 @contextlib.contextmanager
 def failing_as_json(records: Records, recorder: Recorder | None = None) -> Iterator[None]:
-    """See to it that ``--json`` prints its object also where the run is not to be reported.
+    """Print the object of ``--json`` if an exception keeps the run from being reported.
 
-    That is before it began (no ``recorder`` yet), or by a defect of ours. What
-    was raised is raised again.
+    Either the run has not begun (no ``recorder`` yet), or there is a bug. The
+    exception is raised again.
     """
     try:
         yield
@@ -147,30 +122,22 @@ def failing_as_json(records: Records, recorder: Recorder | None = None) -> Itera
         raise
 
 
-def _saver(records: Records, run_id: str, started_wall_s: float) -> Saver | None:
-    if not records.keeps_audio:
-        return None
-    folder = None
-    if records.debug_audio is not None:
-        folder = Path(records.debug_audio).expanduser() if records.debug_audio else recordings_dir()
-    return Saver(records.save, folder, run_id=run_id, started_wall_s=started_wall_s)
-
-
 @contextlib.contextmanager
 def _cancelling(session: Session) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP end the session; the second one leaves at once.
+    """Let Ctrl-C, SIGTERM and SIGHUP end the session; a second signal exits at once.
 
-    Once asked, that holds until the process ends: whoever asks twice may well
-    do so while the report is written. nohup's wish not to hear of SIGHUP stands.
+    After the first signal, the handlers stay until the process ends, because the
+    second may come while the report is written. An ignored SIGHUP (nohup) stays
+    ignored.
     """
-    asked: list[int] = []
+    received: list[int] = []
 
     def handle(number: int, _: Any) -> None:
-        if asked:
+        if received:
             if sys.stderr is not None and sys.stderr.isatty():
                 os.write(2, b"\x1b[?25h\n")  # the progress line had hidden the cursor
             os._exit(ExitStatus.INTERRUPTED)
-        asked.append(number)
+        received.append(number)
         session.cancel()
 
     numbers = [signal.SIGINT, signal.SIGTERM]
@@ -180,23 +147,23 @@ def _cancelling(session: Session) -> Iterator[None]:
     try:
         yield
     finally:
-        if not asked:
+        if not received:
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
 
-def _collect_garbage_again(event: Event) -> None:
+def _enable_garbage_collector(event: Event) -> None:
     """Turn the garbage collector on again once something was played (or discarded).
 
-    Imported modules are frozen first: they are never garbage, and a look through
-    all of them would hold up the audio callback.
+    Imported modules are frozen first: they are never garbage, and traversing all
+    of them would hold up the audio callback.
     """
     if isinstance(event, Progressed) and event.snapshot.heard_s > 0 and not gc.isenabled():
         gc.freeze()
         gc.enable()
 
 
-def _log_retries(event: Event) -> None:
+def _print_retries(event: Event) -> None:
     """Print retries as they happen, for ``-v``."""
     if isinstance(event, Retrying):
         print_message(f"{event.error.message}; trying again in {event.wait_s:.1f} s")

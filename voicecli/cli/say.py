@@ -13,7 +13,8 @@ import typer
 from voicecli.cli import options
 from voicecli.cli.help import ARGUMENTS, NETWORK, VOICE
 from voicecli.cli.output import print_message
-from voicecli.cli.running import Records, failing_as_json, run_session
+from voicecli.cli.records import Records
+from voicecli.cli.running import failing_as_json, run_session
 from voicecli.cli.settings import check_folder, playback_settings
 from voicecli.cli.text_input import as_unicode, read_text
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint

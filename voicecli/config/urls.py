@@ -10,6 +10,9 @@ from voicecli.sanitize import clean
 OPENAI_HOST = "api.openai.com"
 OPENAI_URL = f"https://{OPENAI_HOST}/v1"
 
+SOURCE_ENTRY_POINTS = "voicecli.sources"
+"""Group of entry points: URL scheme → callable that makes a source."""
+
 
 def check_url(url: str, setting: str) -> str:
     """Normalise a base URL that came from the flag or variable ``setting``.
@@ -36,7 +39,7 @@ def check_url(url: str, setting: str) -> str:
             raise ConfigError(
                 f"{setting} has no scheme: {shown!r}", remedy=f"use https://{shown.lstrip('/')}"
             )
-    if parts.scheme not in ("http", "https"):
+    if parts.scheme not in ("http", "https") and not _has_source(parts.scheme):
         raise ConfigError(
             f"{setting} must begin with http:// or https://, not {clean(parts.scheme, 20)}://"
         )
@@ -53,6 +56,13 @@ def check_url(url: str, setting: str) -> str:
         raise ConfigError(f"{OPENAI_HOST} requires https", remedy=f"use {OPENAI_URL}")
     path = parts.path.rstrip("/").removesuffix("/audio/speech")
     return f"{parts.scheme}://{parts.netloc}{path}".rstrip("/")
+
+
+def _has_source(scheme: str) -> bool:
+    """Return whether an installed package adds a source for URLs of this scheme."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  reads every package's metadata
+
+    return bool(entry_points(group=SOURCE_ENTRY_POINTS, name=scheme))
 
 
 def is_loopback(host: str) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from voicecli.server.catalogue import Catalogue
+    from voicecli.server.schema import JsonObject
     from voicecli.sources.voicecache import VoiceCache
 
 
@@ -55,38 +56,33 @@ def make_app(
     endpoint = SpeechEndpoint(model, voices, limiter, faults or FaultPlan(), log)
     document = openapi(model, has_key=api_key is not None)
 
-    async def list_voices(_: Request) -> Response:
-        return JSONResponse(catalogue.voices_json())
-
-    async def list_models(_: Request) -> Response:
-        return JSONResponse(catalogue.models_json())
-
-    async def health(_: Request) -> Response:
+    def health() -> JsonObject:
         busy = limiter.borrowed_tokens
-        return JSONResponse({"status": "ok", "busy": busy, "max_concurrency": max_concurrency})
-
-    async def describe(_: Request) -> Response:
-        return JSONResponse(document)
+        return {"status": "ok", "busy": busy, "max_concurrency": max_concurrency}
 
     app = Starlette(
         routes=[
             Route("/v1/audio/speech", endpoint, methods=["POST"]),
-            Route("/v1/audio/voices", list_voices),
-            Route("/v1/models", list_models),
-            Route("/health", health),
-            Route("/openapi.json", describe),
+            _json_route("/v1/audio/voices", catalogue.voices_json),
+            _json_route("/v1/models", catalogue.models_json),
+            _json_route("/health", health),
+            _json_route("/openapi.json", lambda: document),
         ],
-        exception_handlers={ApiError: _api_error, HTTPException: _routing_error},
+        exception_handlers={ApiError: _error_response, HTTPException: _error_response},
     )
     app.router.redirect_slashes = False
     return AccessMiddleware(app, api_key, log_access, on_error)
 
 
-async def _api_error(_: Request, error: Exception) -> Response:
+def _json_route(path: str, content: Callable[[], JsonObject]) -> Route:
+    async def endpoint(_: Request) -> Response:
+        return JSONResponse(content())
+
+    return Route(path, endpoint)
+
+
+async def _error_response(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        error = routing_error(error, request.method, request.url.path)
     assert isinstance(error, ApiError)
     return error.response()
-
-
-async def _routing_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return routing_error(error, request.method, request.url.path).response()

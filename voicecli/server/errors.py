@@ -9,6 +9,7 @@ whether to retry::
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
@@ -22,6 +23,7 @@ _TYPES = {429: "rate_limit_error", 500: "server_error", 503: "server_error"}
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
+@dataclass(eq=False)
 class ApiError(Exception):
     """A request that gets an error response.
 
@@ -29,21 +31,12 @@ class ApiError(Exception):
     name of the error; ``headers`` are added to the response.
     """
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        param: str | None = None,
-        code: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.param = param
-        self.code = code
-        self.headers = dict(headers or {})
+    status: int
+    message: str
+    _: KW_ONLY
+    param: str | None = None
+    code: str | None = None
+    headers: Mapping[str, str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the body of the response."""

@@ -1,4 +1,4 @@
-"""The source thread's work: enter each source, pass on what arrives, try again where it may."""
+"""From sources to bytes: requests, retries and deadlines, as a generator of items."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicecli.errors import RateLimited, SourceError, SourceTimeout, VoiceError
-from voicecli.sources.base import Connecting
+from voicecli.errors import SourceTimeout, VoiceError
+from voicecli.session.retry import Retry, RetryPolicy
 from voicecli.telemetry.events import (
     Answered,
     Connected,
@@ -19,24 +19,23 @@ from voicecli.telemetry.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
     from voicecli.clock import Clock
-    from voicecli.session.channel import Channel
-    from voicecli.sources.base import ByteSource, SourceInfo
+    from voicecli.sources.base import Source, SourceInfo
     from voicecli.telemetry.observers import Observers
 
 
 @dataclass(frozen=True, slots=True)
 class StreamStart:
-    """The first thing passed on of each source: what it knows of its bytes."""
+    """The first item of each source: what it knows about its bytes."""
 
     info: SourceInfo
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """The last thing of a source that came whole; a stream without it is a broken one."""
+    """The last item of a source whose bytes all arrived; without it, the stream is broken."""
 
 
 Item = StreamStart | bytes | StreamEnd
@@ -44,10 +43,9 @@ Item = StreamStart | bytes | StreamEnd
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """How long and how often. None means without limit.
+    """Limits on waiting, in seconds, and on retries. None means no limit.
 
-    ``longest_wait_s`` is how long a server may ask for patience (Retry-After)
-    before its refusal is taken as final.
+    ``longest_wait_s`` is the longest Retry-After of a server that is waited for.
     """
 
     first_byte_s: float | None = 60.0
@@ -58,147 +56,65 @@ class FetchLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Silence:
-    """A wait for bytes that is under way."""
+    """A wait for bytes that is under way, in which attempt; ``is_first`` before any came."""
 
-    source: ByteSource
+    source: Source
     since: float
+    attempt: int
     is_first: bool
 
 
 class Fetcher:
-    """Drives sources one after another into a `Channel`.
+    """Fetches sources one after another; used once.
 
-    `run` is the source thread's; `check_deadline` and `cancel` are called by
-    the session's thread. ``fail`` is told, before the handoff ends, when a
-    source failed and trying again was no use or not allowed: nobody may take a
-    failure for the end. ``on_sent`` is called when a request has left, and once all
-    is received.
+    One thread iterates `items`. `check_deadline` and `cancel` may be called from any.
+    ``on_sent`` is called, perhaps more than once, when slow imports need not wait any
+    longer: a request has left, or none will.
     """
 
     def __init__(
         self,
-        chunks: Channel[Item],
         limits: FetchLimits,
         clock: Clock,
         observers: Observers,
         *,
-        on_sent: Callable[[], None],
-        on_bytes: Callable[[bytes], None],
-        fail: Callable[[VoiceError], None],
+        on_sent: Callable[[], None] | None = None,
     ) -> None:
-        self._chunks = chunks
         self._limits = limits
+        self._policy = RetryPolicy(limits.retries, limits.longest_wait_s)
         self._clock = clock
         self._observers = observers
         self._on_sent = on_sent
-        self._on_bytes = on_bytes
-        self._fail = fail
-        self._asked = False
         self._changed = threading.Condition()
         self._cancelled = False
-        self._source: ByteSource | None = None
+        self._source: Source | None = None
         self._silence: _Silence | None = None
 
-    def run(self, sources: Iterable[ByteSource]) -> None:
-        """Fetch every source in turn, then end the handoff."""
+    def items(self, sources: Iterable[Source]) -> Generator[Item, None, None]:
+        """Yield what arrives, and report it; ends early once cancelled.
+
+        Raises:
+            VoiceError: a source failed, and the retry policy gave up.
+        """
         try:
             for source in sources:
-                self._fetch(source)
+                yield from self._fetch(source)
                 if self._cancelled:
-                    break
-            else:
-                self._observers.notify(ReceivedAll(self._clock.now()))
-                self._on_sent()  # there may have been no request at all
-        except VoiceError as error:
-            if not self._cancelled:  # a source may stumble over being cancelled
-                self._fail(error)
-        self._chunks.end()
-
-    def _fetch(self, source: ByteSource) -> None:
-        # Set before the flag is read, as `cancel` sets the flag before it reads the source.
-        self._source = source
-        if self._cancelled:
-            return
-        self._asked = False
-        source.when_sent(self._sent)
-        if isinstance(source, Connecting):
-            source.when_connected(self._connected)
-        source.warm()
-        attempt = 0
-        while not self._cancelled:
-            self._asked = True
-            self._observers.notify(Requested(self._clock.now(), source.label))
-            fault = self._stream(source)
-            if fault is None:
-                return
-            wait_s = self._wait_before_retry(fault, attempt)
-            if wait_s is None:
-                raise fault
-            self._observers.notify(Retrying(self._clock.now(), fault, wait_s))
-            attempt += 1
-            self._pause(wait_s)
-
-    def _stream(self, source: ByteSource) -> VoiceError | None:
-        """One attempt. Returns a fault that came before the first byte, raises one after it."""
-        started = False
-        try:
-            self._silence = _Silence(source, self._clock.now(), is_first=True)
-            with source:
-                self._observers.notify(Answered(self._clock.now(), source.info))
-                for chunk in source:
-                    self._silence = None  # waiting for room is no silence of the source
-                    self._observers.notify(Received(self._clock.now(), chunk))
-                    if not started:
-                        started = True
-                        self._chunks.put(StreamStart(source.info))
-                    self._on_bytes(chunk)
-                    if not self._chunks.put(chunk, len(chunk)):
-                        self._cancelled = True  # whoever closed the handoff wants no more
-                        return None
-                    self._silence = _Silence(source, self._clock.now(), is_first=False)
-                self._silence = None
-            if self._cancelled:  # it ended because of that, not because it was over
-                return None
-            if not started:
-                self._chunks.put(StreamStart(source.info))
-            self._chunks.put(StreamEnd())
-        except VoiceError as error:
-            if started or self._cancelled:
+                    return
+        except VoiceError:
+            if not self._cancelled:  # a cancelled source may raise whatever it likes
                 raise
-            return error
-        finally:
-            self._silence = None
-        return None
-
-    def _wait_before_retry(self, error: VoiceError, attempt: int) -> float | None:
-        """Seconds to wait before trying again, None where it is no use."""
-        if not (isinstance(error, SourceError) and error.retryable):
-            return None
-        if attempt >= self._limits.retries:
-            return None
-        wait_s = 0.5 * 2.0**attempt
-        if isinstance(error, RateLimited) and error.retry_after_s is not None:
-            wait_s = error.retry_after_s
-        return wait_s if wait_s <= self._limits.longest_wait_s else None
-
-    def _pause(self, wait_s: float) -> None:
-        until = self._clock.now() + wait_s
-        with self._changed:
-            while not self._cancelled and (left_s := until - self._clock.now()) > 0:
-                self._clock.wait(self._changed, left_s)
-
-    def _connected(self) -> None:
-        self._observers.notify(Connected(self._clock.now()))
-
-    def _sent(self) -> None:
-        if self._asked:  # a source with nothing to send says so while it warms up
-            self._observers.notify(RequestSent(self._clock.now()))
-        self._on_sent()
+            return
+        self._observers.notify(ReceivedAll(self._clock.now()))
+        self._release()  # there may have been no request at all
 
     def check_deadline(self) -> float | None:
-        """Give up a source that has been silent for too long.
+        """Return the seconds until this should be called again, None for no need.
 
-        Returns the seconds until this should be called again, None for no need.
+        Raises:
+            SourceTimeout: the source has been silent for too long, and the retry policy
+                gave up. The caller reports it and cancels, without waiting for `items`
+                to end: the source may be slow to notice.
         """
         silence = self._silence
         if silence is None or self._cancelled:
@@ -210,20 +126,89 @@ class Fetcher:
         if left_s > 0:
             return left_s
         what = "sent nothing" if silence.is_first else "stopped sending"
-        self._fail(
-            SourceTimeout(
-                f"{silence.source.label} {what} for {limit_s:g} s",
-                remedy="--timeout sets how long to wait",
-            )
+        fault = SourceTimeout(
+            f"{silence.source.label} {what} for {limit_s:g} s",
+            remedy="--timeout sets how long to wait",
         )
-        self._chunks.end()  # not left to the source, which may be slow to notice
-        self.cancel()
-        return None
+        decision = self._policy.decide(fault, silence.attempt, has_audio=not silence.is_first)
+        assert not isinstance(decision, Retry), "a silent source cannot be asked again"
+        raise fault
 
     def cancel(self) -> None:
-        """Stop soon; idempotent."""
+        """Stop soon; any thread, idempotent."""
         with self._changed:
             self._cancelled = True
             self._changed.notify_all()
         if self._source is not None:
             self._source.cancel()
+
+    def _fetch(self, source: Source) -> Generator[Item, None, None]:
+        # Set before the flag is read, as `cancel` sets the flag before it reads the source.
+        self._source = source
+        if self._cancelled:
+            return
+        if not source.sends_request:
+            self._release()
+        source.prepare()
+        attempt = 0
+        while not self._cancelled:
+            attempt += 1
+            has_audio = False
+            try:
+                for item in self._attempt(source, attempt):
+                    has_audio = has_audio or isinstance(item, bytes)
+                    yield item
+            except VoiceError as error:
+                if self._cancelled:
+                    raise
+                decision = self._policy.decide(error, attempt, has_audio=has_audio)
+                if not isinstance(decision, Retry):
+                    raise
+                self._observers.notify(Retrying(self._clock.now(), error, decision.wait_s))
+                self._wait(decision.wait_s)
+            else:
+                return
+
+    def _attempt(self, source: Source, attempt: int) -> Generator[Item, None, None]:
+        has_started = False
+        self._observers.notify(Requested(self._clock.now(), source.label))
+        try:
+            self._silence = _Silence(source, self._clock.now(), attempt, is_first=True)
+            with source.open(self) as response:
+                self._observers.notify(Answered(self._clock.now(), response.info))
+                for chunk in response:
+                    self._silence = None  # the consumer may take its time
+                    self._observers.notify(Received(self._clock.now(), chunk))
+                    if not has_started:
+                        has_started = True
+                        yield StreamStart(response.info.of_audio)
+                    yield chunk
+                    self._silence = _Silence(source, self._clock.now(), attempt, is_first=False)
+        finally:
+            self._silence = None
+        if self._cancelled:  # it ended because of that, not because it was complete
+            return
+        if not has_started:
+            yield StreamStart(response.info.of_audio)
+        yield StreamEnd()
+
+    def _wait(self, wait_s: float) -> None:
+        until = self._clock.now() + wait_s
+        with self._changed:
+            while not self._cancelled and (left_s := until - self._clock.now()) > 0:
+                self._clock.wait(self._changed, left_s)
+
+    def _release(self) -> None:
+        if self._on_sent is not None:
+            self._on_sent()
+
+    # RequestEvents, called by the source.
+
+    def connected(self) -> None:
+        """Report a connection."""
+        self._observers.notify(Connected(self._clock.now()))
+
+    def sent(self) -> None:
+        """Report that the request has left, and release the threads that wait for it."""
+        self._observers.notify(RequestSent(self._clock.now()))
+        self._release()

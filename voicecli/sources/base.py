@@ -1,41 +1,39 @@
-"""The byte source contract: where audio bytes come from, before anyone decodes them.
+"""The source contract: where encoded audio bytes come from.
 
-A source is a context manager that is iterated once, by one thread::
+A source makes requests and knows nothing of decoding or playback::
 
-    with source:                       # makes the request; raises what the server says
-        for chunk in source:           # bytes of any length >= 1, as they arrive
+    source.prepare()                       # imports, clients, models; before t0
+    with source.open(events) as response:  # raises if the request is refused
+        response.info                      # what is known about the bytes
+        for chunk in response:             # any length >= 1, as they arrive
             ...
 
-- Entering returns when the kind of answer is known (for HTTP: status and headers);
-  ``info`` is valid from then on.
-- ``when_sent`` is called first; its callback is called on the entering thread when
-  the request has left the machine. A source with nothing to send calls it before it
-  warms up. What can wait until the other side thinks waits for that.
-- ``warm`` loads what making the request takes (libraries, models) and is called
-  before t0; a source that was not warmed does it on entering.
-- A source that failed before its first byte may be entered again: a retry.
-- A source never ends quietly when it knows that bytes are missing: it raises.
-- ``cancel()`` may be called from any thread, at any time, more than once; the
-  iterating thread then stops soon. Being cancelled is not an error of the source:
-  it may end quietly or raise, and the caller, who knows, ignores either.
-- Faults are `SourceError`; no library's own exception passes.
+- `Source.open` blocks until the kind of answer is known (for HTTP: status and
+  headers). It prepares the source first if nobody has. After a failed attempt it
+  may be called again: a retry.
+- Iterating a response raises if the source knows that bytes are missing.
+- ``events`` is called on the opening thread.
+- `Source.cancel` may be called from any thread, at any time, more than once. The
+  thread that reads then stops soon: it may end quietly or raise, and the caller,
+  which knows that it cancelled, ignores either.
+- Faults are `SourceError` (`ConfigError` from `prepare`); no other library's
+  exception passes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import TracebackType
+    from collections.abc import Callable, Iterable, Iterator
 
 
 class SourceInfo(NamedTuple):
-    """What a source knows of its bytes before the first of them.
+    """What a source knows about its bytes before the first of them arrives.
 
-    None means that it was not said. ``requested`` is the format that was asked
-    for, ``content_type`` what the other side calls its answer. ``rate_hz`` and
-    ``channels`` matter to headerless PCM only; every other format says them itself.
+    None means unknown. ``requested`` is the format that was asked for,
+    ``content_type`` the server's name for its answer. ``rate_hz`` and ``channels``
+    matter to headerless PCM only; every other format carries them itself.
     """
 
     requested: str | None = None
@@ -43,46 +41,79 @@ class SourceInfo(NamedTuple):
     rate_hz: int | None = None
     channels: int | None = None
 
-
-class ByteSource(Protocol):
-    """Yields the bytes of one utterance; see the module for the whole contract."""
-
     @property
-    def info(self) -> SourceInfo:
-        """What is known of the bytes; valid once the source is entered."""
+    def of_audio(self) -> SourceInfo:
+        """The same for the audio alone: server-sent events carry audio without a type."""
+        content_type = (self.content_type or "").lower()
+        is_events = content_type.startswith("text/event-stream")
+        return self._replace(content_type=None) if is_events else self
+
+
+class RequestEvents(Protocol):
+    """Receives the progress of one request, on the thread that opens it."""
+
+    def connected(self) -> None:
+        """Note a new connection; called again after a TLS handshake."""
+
+    def sent(self) -> None:
+        """Note that the last byte of the request has left; redirects do not repeat it."""
+
+
+class Response:
+    """The bytes of one answer: a context manager, iterated once, by one thread.
+
+    ``info`` is valid from the start. ``close`` is called on leaving.
+    """
+
+    def __init__(
+        self,
+        info: SourceInfo,
+        chunks: Iterable[bytes],
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        self.info = info
+        self._chunks = chunks
+        self._close = close
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._close is not None:
+            self._close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield chunks as they arrive; raises `SourceError` if bytes are missing."""
+        return iter(self._chunks)
+
+
+class Source(Protocol):
+    """Yields the bytes of one utterance; the module describes the whole contract."""
 
     @property
     def label(self) -> str:
         """Where the bytes come from, for people and records; no secrets."""
 
-    def when_sent(self, callback: Callable[[], None]) -> None:
-        """Set what to call when the request has left."""
+    @property
+    def sends_request(self) -> bool:
+        """Whether anything leaves the machine.
 
-    def warm(self) -> None:
-        """Load what the request takes; raises `VoiceError` where that is not to be had."""
+        If so, slow imports wait until it has left. If not, they overlap `prepare`.
+        """
 
-    def __enter__(self) -> Self: ...
+    def prepare(self) -> None:
+        """Load what a request needs.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+        Raises:
+            VoiceError: a setting is wrong, or something cannot be loaded.
+        """
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield chunks as they arrive; raises `SourceError` when the flow breaks."""
+    def open(self, events: RequestEvents | None = None) -> Response:
+        """Make the request and return its response.
+
+        Raises:
+            SourceError: the server refused, or could not be reached.
+        """
 
     def cancel(self) -> None:
-        """Stop soon, from any thread; idempotent."""
-
-
-@runtime_checkable
-class Connecting(Protocol):
-    """What a source has besides that makes a connection for its request."""
-
-    def when_connected(self, callback: Callable[[], None]) -> None:
-        """Set what to call on the entering thread each time a connection stands.
-
-        That is not at all where one is used again, and twice where encryption follows.
-        """
+        """Stop soon; any thread, idempotent."""

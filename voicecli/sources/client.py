@@ -1,29 +1,27 @@
-"""What is kept of one endpoint between utterances: the SDK's client, and whose key it shows.
+"""The SDK's clients for one endpoint, and the connections they keep between requests.
 
-The only module that names ``openai``. Importing that takes some 100 ms, half of
-what passes between the return key and the request, so it is done on first use,
-on the thread that makes the request, and without what speech does not need.
+The only module that names ``openai``. Importing that takes some 100 ms, half of the
+time between the return key and the request, so it happens on first use, on the
+thread that makes the request, and without what speech does not need.
 
-What leaves the machine is what `OpenAISource` and this module put into the
-request. The SDK would add what it finds in ``OPENAI_ORG_ID``,
-``OPENAI_PROJECT_ID`` and ``OPENAI_CUSTOM_HEADERS``, which belong to OpenAI and
-not to whatever server is spoken to, and a description of the machine.
+`OpenAISource` and this module decide what leaves the machine. The SDK alone would add
+``OPENAI_ORG_ID``, ``OPENAI_PROJECT_ID`` and ``OPENAI_CUSTOM_HEADERS``, which belong to
+OpenAI and not to any other server, and a description of the machine.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from voicecli.config.endpoint import KEYLESS
 from voicecli.config.urls import is_openai
 from voicecli.sources.errors import fault_of
 from voicecli.sources.lazy_packages import deferred
-from voicecli.sources.transport import Transport
+from voicecli.sources.transport import Transport, trusted_certificates
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
+    import ssl
 
 _NOT_NEEDED = (
     "openai.types",
@@ -35,19 +33,20 @@ _NOT_NEEDED = (
 )
 """Packages of the SDK that import hundreds of modules, of which speech needs a few."""
 
-_HIDDEN_KEY = "(the key)"
-_LEAST_SECRET = 8
-"""Keys shorter than this are no secrets, and would be found inside ordinary words."""
+
+class Connection(NamedTuple):
+    """The SDK's ``audio.speech`` and the transport that it alone sends through."""
+
+    speech: Any
+    transport: Transport
 
 
 class SpeechClient:
-    """One endpoint: the SDK's client and its connections, kept for later requests.
+    """One endpoint: a connection for each request under way, kept for later ones.
 
-    ``read_timeout_s`` bounds each wait for bytes, None leaves that to who uses
-    it: a session sets finer limits and calls `OpenAISource.cancel`. ``proxy`` is
-    the URL of an HTTP proxy that everything goes through, also to this machine and
-    whatever the environment says; it is not shown the key of an https endpoint.
-    One request at a time. `close` it when done.
+    Any number of threads may hold a connection each. ``read_timeout_s`` bounds each
+    wait for bytes; with None the caller sets its own limits and cancels. ``proxy`` is
+    as for `Transport`. `close` it when done.
     """
 
     def __init__(
@@ -60,46 +59,55 @@ class SpeechClient:
         proxy: str | None = None,
     ) -> None:
         self.base_url = base_url
-        self._api_key = api_key
-        self._sdk: Any = None
-        self._transport = Transport(
-            base_url,
-            self.without_key,
-            connect_timeout_s=connect_timeout_s,
-            read_timeout_s=read_timeout_s,
-            proxy=proxy,
-        )
+        self.api_key = api_key
+        self._connect_timeout_s = connect_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._proxy = proxy
+        self._lock = threading.Lock()
+        self._connections: list[Connection] = []
+        self._free: list[Connection] = []
+        self._trust: ssl.SSLContext | None = None
 
-    def sdk(self) -> Any:
-        """The SDK's client, made on first use.
+    def prepare(self) -> None:
+        """Import the SDK and make a connection's client, unless one is free.
 
         Raises:
             ConfigError: the environment names a proxy that cannot be used.
         """
-        if self._sdk is None:
-            try:
-                self._sdk = self._make_sdk()
-            except Exception as error:
-                raise fault_of(error, self.base_url) from error
-        return self._sdk
+        self.release(self.acquire())
 
-    def speech(self) -> Any:
-        """The SDK's ``audio.speech``; raises as `sdk`.
+    def acquire(self) -> Connection:
+        """Return a connection that no other request uses; raises as `prepare`."""
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+        try:
+            made = self._make()
+        except Exception as error:
+            raise fault_of(error, self.base_url) from error
+        with self._lock:
+            self._connections.append(made)
+        return made
 
-        Named by its module, because ``sdk().audio`` brings transcriptions along,
-        and these the types of everything else.
-        """
-        sdk = self.sdk()
-        with deferred(_NOT_NEEDED):
-            from openai.resources.audio.speech import Speech  # noqa: PLC0415  as `sdk`
+    def release(self, connection: Connection) -> None:
+        """Offer a connection to the next request."""
+        with self._lock:
+            self._free.append(connection)
 
-        return Speech(sdk)
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for connection in self._connections:
+                connection.transport.close()
 
-    def _make_sdk(self) -> Any:
+    def _make(self) -> Connection:
         with deferred(_NOT_NEEDED):
             import openai  # noqa: PLC0415  100 ms; 190 with all its types
 
-        headers = self._headers(openai.__version__)
+            # Named by its module: ``client.audio`` would import transcriptions and their types.
+            from openai.resources.audio.speech import Speech  # noqa: PLC0415
+
+        headers = request_headers(self.base_url, openai.__version__)
 
         class Client(openai.OpenAI):
             """The SDK's client, with our headers instead of those it gathers."""
@@ -108,49 +116,37 @@ class SpeechClient:
             def default_headers(self) -> dict[str, str | openai.Omit]:
                 return {**headers}
 
-        return Client(
-            base_url=self.base_url,
-            api_key=self._api_key,
-            max_retries=0,  # the session retries: it knows whether anything was heard
-            http_client=self._transport.make_http(),
+        self._trust = self._trust or trusted_certificates(self.base_url)
+        transport = Transport(
+            self.base_url,
+            self.api_key,
+            trust=self._trust,
+            connect_timeout_s=self._connect_timeout_s,
+            read_timeout_s=self._read_timeout_s,
+            proxy=self._proxy,
         )
+        client = Client(
+            base_url=self.base_url,
+            api_key=self.api_key,
+            max_retries=0,  # the session retries: it knows whether anything was heard
+            http_client=transport.http,
+        )
+        return Connection(Speech(client), transport)
 
-    def _headers(self, sdk_version: str) -> dict[str, str]:
-        headers = {
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",  # audio is compressed already
-            "Content-Type": "application/json",
-            "User-Agent": f"voicecli OpenAI/Python {sdk_version}",
-        }
-        if is_openai(self.base_url):
-            for header, variable in (
-                ("OpenAI-Organization", "OPENAI_ORG_ID"),
-                ("OpenAI-Project", "OPENAI_PROJECT_ID"),
-            ):
-                if value := os.environ.get(variable):
-                    headers[header] = value
-        return headers
 
-    def begin(
-        self,
-        sent: Callable[[], None],
-        cancelled: threading.Event,
-        connected: Callable[[], None],
-    ) -> None:
-        """Set whom to tell of the next request, and what says that it is unwanted."""
-        self._transport.begin(sent, cancelled, connected)
-
-    def interrupt(self) -> None:
-        """Make a blocked read return at once; any thread."""
-        self._transport.interrupt()
-
-    def without_key(self, said: bytes) -> bytes:
-        """What a server said, should it repeat the key it was sent."""
-        if len(self._api_key) < _LEAST_SECRET or self._api_key == KEYLESS:
-            return said
-        return said.replace(self._api_key.encode(), _HIDDEN_KEY.encode())
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self._sdk is not None:
-            self._sdk.close()
+def request_headers(base_url: str, sdk_version: str) -> dict[str, str]:
+    """Return the headers of a request, apart from the key."""
+    headers = {
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",  # audio is compressed already
+        "Content-Type": "application/json",
+        "User-Agent": f"voicecli OpenAI/Python {sdk_version}",
+    }
+    if is_openai(base_url):
+        for header, variable in (
+            ("OpenAI-Organization", "OPENAI_ORG_ID"),
+            ("OpenAI-Project", "OPENAI_PROJECT_ID"),
+        ):
+            if value := os.environ.get(variable):
+                headers[header] = value
+    return headers

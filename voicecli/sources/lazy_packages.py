@@ -1,13 +1,13 @@
-"""Importing a package without running its ``__init__`` until somebody asks for what is in it.
+"""Import a package without running its ``__init__`` until one of its names is used.
 
-``import openai`` executes ``openai.types``, and with it some 400 modules of
-types for chat, responses, evaluations and grading, none of which speech needs:
-90 of the 190 ms that pass before the request can leave. With this in place their
-packages exist, their submodules can be imported as ever, and their
-``__init__`` runs when a name is asked for that no submodule has.
+``import openai`` executes ``openai.types``, and with it some 400 modules of types for
+chat, responses, evaluations and grading, none of which speech needs: 90 of the 190 ms
+before the request can leave. Once deferred, these packages exist, their submodules can
+be imported as usual, and their ``__init__`` runs when a name is used that no submodule
+has.
 
-`importlib.util.LazyLoader` does not serve: importing a submodule reads its
-package's ``__path__``, and any reading ends that laziness.
+`importlib.util.LazyLoader` does not work here: importing a submodule reads its package's
+``__path__``, and any attribute access ends that laziness.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def deferred(packages: Collection[str]) -> Iterator[None]:
-    """Defer the ``__init__`` of these packages, where they are first imported within the block.
+    """Defer the ``__init__`` of these packages if the block is the first to import them.
 
-    What is imported already stays as it is. The packages keep working after the
-    block, for every thread, and for programs that import them themselves.
+    The packages keep working after the block, for every thread, and for programs that
+    import them themselves.
     """
     finder = _DeferringFinder(frozenset(packages))
     sys.meta_path.insert(0, finder)
@@ -42,7 +42,7 @@ def deferred(packages: Collection[str]) -> Iterator[None]:
 
 
 class _DeferringFinder(MetaPathFinder):
-    """Finds the packages as the path does, and wraps their loaders."""
+    """Finds the packages on the path, and wraps their loaders."""
 
     def __init__(self, packages: frozenset[str]) -> None:
         self._packages = packages
@@ -53,7 +53,7 @@ class _DeferringFinder(MetaPathFinder):
         path: Sequence[str] | None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        """The spec of a package to be deferred; None leaves a module to the other finders."""
+        """Return the spec of a package to defer; None leaves a module to other finders."""
         if fullname not in self._packages:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
@@ -69,13 +69,13 @@ class _DeferringLoader(Loader):
         self._loader = loader
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """As the real loader does."""
+        """Create the module as the real loader does."""
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Leave the module empty until somebody looks into it."""
-        # Two threads may both run the code: it only fills in names, so no lock is
-        # held across imports, where it could meet the import system's own.
+        """Leave the module empty until a name is looked up."""
+        # Two threads may both run the code: it only fills in names. A lock held across imports
+        # could deadlock with the import system's own.
         running: set[int] = set()
         loader = self._loader
 

@@ -1,4 +1,4 @@
-"""A text as the built-in voice takes it: in phrases, each short enough for its network; pure."""
+"""Split a text into phrases short enough for the built-in voice's network; pure."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ if TYPE_CHECKING:
     from voicecli.sources.voicecache import Voice
 
 _MAX_CHARACTERS = 500
-"""Longest text turned into phonemes at once: a page without a full stop must not hold sound up."""
+"""Longest text turned into phonemes at once, so that a page without a full stop starts soon."""
 
 _MAX_RUN = 32
-"""Longest run without white space: Hibari's time for one grows with the cube of its parts, to a
-minute for 500 characters, and it cannot read numbers of 37 digits. Words end before."""
+"""Longest run without white space. Hibari's time for one grows with the cube of its length, to a
+minute for 500 characters, and it cannot read numbers of 37 digits. Words are shorter."""
 
 _MAX_PHONEMES = 400
-"""Longest input of the network, Hibari's own limit; its memory grows with the length."""
+"""Longest input of the network, Hibari's own limit; memory use grows with the length."""
 
 _LONG_RUN = re.compile(rf"\S{{{_MAX_RUN + 1},}}")
-_RUN_PART = re.compile(  # the rest, up to a mark, or as much as may be
+_RUN_PART = re.compile(  # the rest, or up to a punctuation mark, or the longest part allowed
     rf"\S{{1,{_MAX_RUN}}}(?!\S)|\S{{1,{_MAX_RUN - 1}}}[^\w\s]|\S{{1,{_MAX_RUN}}}"
 )
 
 
 def phrases(voice: Voice, text: str) -> Iterator[str]:
-    """The phonemes of a text, as much as the network takes at once, in order.
+    """Yield the phonemes of a text, in order, in inputs for the network.
 
-    Sentences are looked at one by one, as they are asked for. What would come out
-    as mere noise is left out, so there may be none at all. Raises what the voice does.
+    Lazy: a sentence is read when its phonemes are needed. Phrases without a letter are
+    left out, so there may be none at all. Raises what the voice raises.
     """
     for sentence in voice.split_sentences(short_runs(plain_digits(text))):
         for part in pieces(sentence, _MAX_CHARACTERS):
             for phonemes in pieces(voice.g2p(part), _MAX_PHONEMES):
-                # Punctuation alone has phonemes of its own: a breath that nobody asked for.
+                # Punctuation alone has phonemes of its own, which sound like a breath.
                 if any(symbol.isalpha() for symbol in phonemes):
                     yield phonemes
 
 
 def plain_digits(text: str) -> str:
-    """The text with digits that are no decimals (H₂O, ①) as plain ones.
+    """Replace digits that are not decimals (H₂O, ①) by plain ones.
 
-    Hibari takes them for numbers and then cannot read them as such. It knows
-    squares and cubes, so those stay.
+    Hibari takes them for numbers and then fails to read them. It knows squares and
+    cubes, so those stay.
     """
     return "".join(
         str(unicodedata.digit(character))
@@ -56,17 +56,17 @@ def plain_digits(text: str) -> str:
 
 
 def short_runs(text: str) -> str:
-    """The text with a space within each run that is longer than `_MAX_RUN`: behind a mark, or so.
+    """Break each run longer than `_MAX_RUN` by spaces, after punctuation if possible.
 
-    Such runs are paths, addresses and long numbers, and what somebody sends on purpose.
+    Such runs are paths, addresses, long numbers, and attempts to block the voice.
     """
     return _LONG_RUN.sub(lambda run: " ".join(_RUN_PART.findall(run[0])), text)
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:
-    """``text`` in parts of at most ``limit`` characters, cut after a clause, else a word.
+    """Yield ``text`` in parts of at most ``limit`` characters, cut after a clause or word.
 
-    A run longer than ``limit`` without white space is cut where it must be.
+    A longer run without white space is cut at the limit.
     """
     while len(text) > limit:
         window = text[: limit + 1]

@@ -1,9 +1,9 @@
-"""Speech as server-sent events, as ``stream_format=sse`` asks for; pure.
+"""Speech as server-sent events, requested by ``stream_format=sse``; pure.
 
-The stream is lines (WHATWG HTML, 9.2.6): ``data:`` lines make up an event, an
-empty line ends it. Each event's data is one JSON object: ``speech.audio.delta``
-carries base64 ``audio``, ``speech.audio.done`` is the end (OpenAI's API
-reference, "Speech audio delta event").
+The stream consists of lines (WHATWG HTML, 9.2.6): ``data:`` lines make up an event, an
+empty line ends it. Each event's data is one JSON object: ``speech.audio.delta`` carries
+base64 ``audio``, ``speech.audio.done`` is the end (OpenAI's API reference, "Speech audio
+delta event").
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import BadResponse, NetworkError
 from voicecli.sanitize import clean
-from voicecli.sources.statuses import server_message
+from voicecli.sources.http_errors import server_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
-"""An event longer than this is no speech: minutes of PCM fit in it."""
+"""Upper bound on an event; minutes of PCM fit in it."""
 
 _END_MARKER = b"[DONE]"
-"""What servers that think of chat completions send last."""
+"""The last event of servers that follow chat completions."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-"""May stand at the very beginning; anywhere else it makes an unknown field's name."""
+"""May precede the first field; anywhere else it makes the field unknown."""
 
 
 class SpeechEvents:
@@ -39,16 +39,15 @@ class SpeechEvents:
         self._ended = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Take bytes of any length, yield the audio of the events they complete.
+        """Take bytes of any length and yield the audio of the events they complete.
 
-        To be exhausted before the next call. Audio that came before a fault is
-        yielded before that is raised.
+        Exhaust it before the next call. Audio before a fault is yielded first.
 
         Raises:
-            BadResponse: an event is no JSON, tells an error, or is absurdly long.
+            BadResponse: an event is not JSON, reports an error, or is too long.
         """
         self._line += chunk
-        if b"\n" in chunk:  # looking only then keeps a line that arrives in crumbs linear
+        if b"\n" in chunk:  # searching only then keeps a line of many small chunks linear
             *lines, self._line = self._line.split(b"\n")
             for line in lines:
                 if audio := self._take_line(bytes(line.removesuffix(b"\r"))):
@@ -57,19 +56,19 @@ class SpeechEvents:
             raise BadResponse("the server sent an event too long to be speech")
 
     def flush(self) -> None:
-        """Say that the stream has ended.
+        """Note the end of the stream.
 
         Raises:
-            NetworkError: it ended before the event that announces its end.
+            NetworkError: it ended before its last event.
         """
         if not self._ended:
             raise NetworkError(
                 "the event stream ended before its last event",
-                remedy="say it again; if it happens every time, the server's log may tell why",
+                remedy="try again; if it happens every time, the server's log may say why",
             )
 
     def _take_line(self, line: bytes) -> bytes:
-        """Take one line; the audio of the event that it ends, empty where there is none."""
+        """Take one line and return the audio of the event that it ends, if any."""
         if line:
             field, _, value = line.partition(b":")
             if field.removeprefix(_BYTE_ORDER_MARK) == b"data":
@@ -100,8 +99,8 @@ def _parsed(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
-        said = clean(data.decode("utf-8", errors="replace"), limit=300)
-        raise BadResponse(f"the server sent an event that is no JSON object: {said}")
+        shown = clean(data.decode("utf-8", errors="replace"), limit=300)
+        raise BadResponse(f"the server sent an event that is not a JSON object: {shown}")
     return event
 
 

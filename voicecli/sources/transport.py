@@ -1,9 +1,8 @@
-"""HTTP as a speech client needs it: it tells when a request has left, and can be interrupted.
+"""HTTP that reports when a request has left and that another thread can interrupt.
 
-The SDK sends through whatever ``httpx2.Client`` it is given; this one is ours, for
-what the SDK has no hooks for. httpcore2's trace tells the moment at which the
-request is on its way and shows the sockets; a response hook reads an error's
-body within bounds before the SDK would read all of it.
+The SDK sends through the ``httpx2.Client`` of a `Transport`. httpcore2's trace hook
+tells when the request is on its way and shows the socket; a response hook reads an
+error's body within bounds, before the SDK would read all of it.
 """
 
 from __future__ import annotations
@@ -15,142 +14,83 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from voicecli.config.endpoint import KEYLESS
 from voicecli.config.urls import is_loopback
 from voicecli.sources.errors import fault_of_proxy
-from voicecli.sources.statuses import fault_of_status
+from voicecli.sources.http_errors import fault_of_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import ssl
+
+    from voicecli.sources.base import RequestEvents
 
 MAX_ERROR_BYTES = 64 * 1024
-"""How much of an error's body is read: enough for any message, too little to hurt."""
+"""Upper bound on bytes read of an error's body."""
 
 ERROR_BODY_S = 3.0
-"""How long an error's body is waited for, once its status is known."""
+"""How long to wait for an error's body once the status is known."""
 
-_FAILURES_ON_THE_WAY = {"connection.connect_tcp.failed", "connection.start_tls.failed"}
-"""httpcore2's events for its own connection; what goes on inside a tunnel is ``proxy.``."""
+HIDDEN_KEY = "(the key)"
+"""Replaces the key wherever a server repeats it."""
 
-_REPEATED = {307, 308}
-"""Redirects that repeat the request; the others make it a GET without a text (RFC 9110, 15.4)."""
+_MIN_SECRET_LENGTH = 8
+"""Shorter keys are not secrets, and would be found inside ordinary words."""
 
+_PROXY_FAILURES = {"connection.connect_tcp.failed", "connection.start_tls.failed"}
+"""httpcore2's events for its own connection; those inside a tunnel begin with ``proxy.``."""
 
-def tell_nobody() -> None:
-    """Stand in for a callback that nobody set."""
+_REPEATING_REDIRECTS = {307, 308}
+"""Redirects that repeat the request; others turn it into a GET (RFC 9110, 15.4)."""
 
 
 class _Call(NamedTuple):
-    """One request: whom to tell of it, and whether nobody wants it any more."""
-
-    sent: Callable[[], None]
+    events: RequestEvents | None
     cancelled: threading.Event
-    connected: Callable[[], None]
 
 
 class Transport:
-    """The connections to one server, one request at a time.
+    """A connection to one server, kept open between requests; one request at a time.
 
-    ``hide`` takes the key out of what a server says. ``read_timeout_s`` bounds
-    each wait for bytes, None leaves that to who uses it. ``proxy`` is the URL of an
-    HTTP proxy that everything goes through, also to this machine and whatever the
-    environment says; it is not shown the key of an https endpoint.
+    ``trust`` comes from `trusted_certificates`. ``read_timeout_s`` bounds each wait
+    for bytes; with None the caller has to interrupt. ``proxy`` is the URL of an HTTP
+    proxy for all requests, overriding the environment, even for loopback hosts. The
+    proxy never sees the key of an https endpoint.
+
+    Raises:
+        Exception: httpx2's own, if the environment names an unusable proxy.
     """
 
     def __init__(
         self,
         base_url: str,
-        hide: Callable[[bytes], bytes],
+        api_key: str | None,
         *,
+        trust: ssl.SSLContext,
         connect_timeout_s: float,
         read_timeout_s: float | None,
-        proxy: str | None,
+        proxy: str | None = None,
     ) -> None:
-        self._base_url = base_url
-        self._hide = hide
-        self._connect_timeout_s = connect_timeout_s
-        self._read_timeout_s = read_timeout_s
+        import httpx2  # noqa: PLC0415  slow to import
+
+        self._api_key = api_key
         self._proxy = proxy
+        self._origin = httpx2.URL(base_url).origin
         self._sockets: list[socket.socket] = []
-        self._call = _Call(tell_nobody, threading.Event(), tell_nobody)
-        self._is_ours = False
-
-    def make_http(self) -> Any:
-        """An ``httpx2.Client`` that reports here; whoever asked closes it.
-
-        Raises:
-            Exception: httpx2's own, where the environment names a proxy that cannot be used.
-        """
-        import httpx2  # noqa: PLC0415  comes with openai
-
-        server = urlsplit(self._base_url)
-        here = is_loopback(server.hostname or "")
-        return httpx2.Client(
-            timeout=httpx2.Timeout(self._read_timeout_s, connect=self._connect_timeout_s),
-            follow_redirects=True,  # httpx2 drops the key when the origin changes
-            verify=_trust(server.scheme, here=here),
-            proxy=self._proxy,  # beside it, httpx2 asks the environment for none
-            trust_env=not here,  # no proxy of its can reach this machine on its behalf
+        self._call = _Call(None, threading.Event())
+        self._is_speech = False
+        self.http = httpx2.Client(
+            timeout=httpx2.Timeout(read_timeout_s, connect=connect_timeout_s),
+            follow_redirects=True,
+            verify=trust,
+            proxy=proxy,
+            # No proxy can reach this machine on its own behalf.
+            trust_env=not is_loopback(urlsplit(base_url).hostname or ""),
             event_hooks={"request": [self._on_request], "response": [self._on_response]},
         )
 
-    def begin(
-        self,
-        sent: Callable[[], None],
-        cancelled: threading.Event,
-        connected: Callable[[], None],
-    ) -> None:
-        """Set whom to tell of the next request, and what says that it is unwanted."""
-        self._call = _Call(sent, cancelled, connected)
-
-    def _on_request(self, request: Any) -> None:
-        request.extensions["trace"] = self._trace
-
-    def _on_response(self, response: Any) -> None:
-        """Turn an error status into our error, reading no more of its body than is sensible."""
-        status = response.status_code
-        if response.is_success or (status in _REPEATED and response.has_redirect_location):
-            return
-        body = bytearray()
-        give_up_at = time.monotonic() + ERROR_BODY_S
-        response.request.extensions["timeout"]["read"] = ERROR_BODY_S
-        with contextlib.suppress(Exception):  # a broken error body: what came has to do
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) >= MAX_ERROR_BYTES or time.monotonic() > give_up_at:
-                    break
-        told = self._hide(bytes(body[:MAX_ERROR_BYTES]))
-        raise fault_of_status(status, response.headers, told)
-
-    def _trace(self, event: str, details: dict[str, Any]) -> None:
-        """httpcore2's trace hook: remembers the sockets, tells when the request has left.
-
-        Raises:
-            SourceError: the proxy is not to be had.
-        """
-        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self._remember(details["return_value"].get_extra_info("socket"))
-            self._call.connected()
-        elif event.endswith("send_request_body.started"):
-            self._is_ours = details["request"].method != b"CONNECT"  # that one is for a proxy
-        elif event.endswith("send_request_body.complete") and self._is_ours:
-            call = self._call
-            self._call = call._replace(
-                sent=tell_nobody
-            )  # a redirect's repetition is not told again
-            call.sent()
-        elif event in _FAILURES_ON_THE_WAY and self._proxy is not None:
-            self._blame_proxy(details["exception"], self._proxy)
-
-    def _blame_proxy(self, error: BaseException, proxy: str) -> None:
-        """Tell that it was the proxy: through one, no other connection is made from here."""
-        if isinstance(error, Exception):  # an interrupt is nobody's fault
-            raise fault_of_proxy(error, proxy) from error
-
-    def _remember(self, opened: socket.socket) -> None:
-        self._sockets = [known for known in self._sockets if known.fileno() >= 0]
-        self._sockets.append(opened)
-        if self._call.cancelled.is_set():
-            self.interrupt()  # it was called before there was a socket
+    def begin(self, events: RequestEvents | None, cancelled: threading.Event) -> None:
+        """Set who receives the next request's events, and the flag that says it is unwanted."""
+        self._call = _Call(events, cancelled)
 
     def interrupt(self) -> None:
         """Make a blocked read return at once; any thread.
@@ -162,16 +102,81 @@ class Transport:
                 # Not SSLSocket's own shutdown: it takes the encryption from under the reader.
                 socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
+    def close(self) -> None:
+        """Close the connection."""
+        self.http.close()
 
-def _trust(scheme: str, *, here: bool) -> Any:
-    """Whom to trust: for plain http nobody, for https the system, or ``SSL_CERT_FILE``.
+    def _on_request(self, request: Any) -> None:
+        """Prepare a request, or the next one of a redirect: the key goes to its own origin only."""
+        request.extensions["trace"] = self._trace
+        if request.url.origin != self._origin:
+            request.headers.pop("Authorization", None)
 
-    Loading the system's certificates takes 15 to 35 ms. Without them a plain
-    server cannot redirect to an impostor: no certificate would be accepted.
+    def _on_response(self, response: Any) -> None:
+        """Raise our error for an error status of a speech request."""
+        status = response.status_code
+        if response.is_success or response.request.method == "GET":
+            return
+        if status in _REPEATING_REDIRECTS and response.has_redirect_location:
+            return
+        body = bytearray()
+        give_up_at = time.monotonic() + ERROR_BODY_S
+        response.request.extensions["timeout"]["read"] = ERROR_BODY_S
+        with contextlib.suppress(Exception):  # of a broken body, what arrived has to do
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) >= MAX_ERROR_BYTES or time.monotonic() > give_up_at:
+                    break
+        shown = without_key(bytes(body[:MAX_ERROR_BYTES]), self._api_key)
+        raise fault_of_status(status, response.headers, shown)
+
+    def _trace(self, event: str, details: dict[str, Any]) -> None:
+        """Remember the sockets and report progress; httpcore2's trace hook.
+
+        Raises:
+            SourceError: the proxy cannot be reached.
+        """
+        events = self._call.events
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._remember(details["return_value"].get_extra_info("socket"))
+            if events is not None:
+                events.connected()
+        elif event.endswith("send_request_body.started"):
+            self._is_speech = details["request"].method != b"CONNECT"  # which is for a proxy
+        elif event.endswith("send_request_body.complete") and self._is_speech:
+            self._call = self._call._replace(events=None)  # a redirect does not report again
+            if events is not None:
+                events.sent()
+        elif event in _PROXY_FAILURES and self._proxy is not None:
+            error = details["exception"]
+            if isinstance(error, Exception):  # an interrupt is not the proxy's fault
+                raise fault_of_proxy(error, self._proxy) from error
+
+    def _remember(self, opened: socket.socket) -> None:
+        self._sockets = [known for known in self._sockets if known.fileno() >= 0]
+        self._sockets.append(opened)
+        if self._call.cancelled.is_set():
+            self.interrupt()  # the first call came before there was a socket
+
+
+def trusted_certificates(base_url: str) -> ssl.SSLContext:
+    """Return what a connection to ``base_url`` trusts.
+
+    For https that is the system's certificates, or ``SSL_CERT_FILE``. Loading them
+    takes 15 to 35 ms. Plain http trusts none, so that a plain server cannot redirect
+    to an impostor.
     """
     import ssl  # noqa: PLC0415  loaded with httpx2
 
-    if scheme == "http":
+    import httpx2  # noqa: PLC0415  slow to import
+
+    if urlsplit(base_url).scheme == "http":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # httpx2 knows more places for certificates, but not when it is to ignore proxies.
-    return ssl.create_default_context() if here else True
+    return httpx2.create_ssl_context()
+
+
+def without_key(data: bytes, api_key: str | None) -> bytes:
+    """Return what a server sent, with `HIDDEN_KEY` in place of the key."""
+    if not api_key or len(api_key) < _MIN_SECRET_LENGTH or api_key == KEYLESS:
+        return data
+    return data.replace(api_key.encode(), HIDDEN_KEY.encode())

@@ -1,10 +1,9 @@
 """The voices of hibari-tts, loaded into this process, each once.
 
-Starting cold is two loads that hardly share work: the network (onnxruntime
-parses it outside the interpreter's lock) and the pronunciation tables (JSON,
-all inside it). Side by side on two cores they take about 290 ms instead of 370,
-so `VoiceCache.load` does one of them on a thread that its caller lends: threads
-are the session's to make.
+A cold start has two parts that share little: the network (parsed by onnxruntime without
+the interpreter's lock) and the pronunciation tables (JSON, holding it). Side by side on
+two cores they take about 290 ms instead of 370, so `VoiceCache.load` does one of them on
+a thread that the caller lends: only the session starts threads.
 
 numpy, onnxruntime and hibari are imported by loading, not by this module.
 """
@@ -26,27 +25,26 @@ DEFAULT_VOICE = "heart"
 
 
 class Voice(Protocol):
-    """The part of ``hibari.Hibari`` that is used here."""
+    """The methods of ``hibari.Hibari`` that are used here."""
 
     def split_sentences(self, text: str) -> list[str]:
-        """Sentences of a text, none of them blank."""
+        """Split a text into sentences, none of them blank."""
 
     def g2p(self, text: str) -> str:
-        """Phonemes of one sentence; empty where nothing in it can be said."""
+        """Return the phonemes of a sentence; empty if it cannot be spoken."""
 
     def ids(self, phonemes: str) -> list[int]:
-        """The network's input."""
+        """Return the network's input for phonemes."""
 
     def from_ids(self, ids: list[int], speed: float, rng: Any) -> Samples:
-        """Samples of shape (frames,), float32 at 24 kHz."""
+        """Return samples of shape (frames,), float32 at 24 kHz."""
 
 
 class VoiceCache:
-    """The voices that this process has loaded, each once.
+    """The voices that this process has loaded, each once; any thread.
 
-    A command makes one and drops it; a process that stays warm keeps it. Safe
-    from any thread: who asks for a voice while it loads waits for it. Loaded
-    voices may speak for several sources at once.
+    A thread that asks for a voice while it loads waits for it. A voice may speak for
+    several sources at once.
     """
 
     def __init__(self) -> None:
@@ -55,13 +53,13 @@ class VoiceCache:
         self._tables: dict[bool, Any] = {}  # by accent: True is British
 
     def load(self, name: str, spawn: Spawn | None = None) -> Voice:
-        """The voice called ``name``; the first time takes 0.3 s, or a download of some 8 MB.
+        """Return the voice ``name``; the first time takes 0.3 s, or a download of about 8 MB.
 
-        With ``spawn``, the pronunciation tables load on a thread of its making.
+        With ``spawn``, the pronunciation tables load on a thread that it starts.
 
         Raises:
             ConfigError: there is no such voice.
-            NetworkError: its model is not on this machine and cannot be fetched.
+            NetworkError: its model is not on this machine and cannot be downloaded.
             SourceError: the model or its runtime cannot be loaded.
         """
         with self._lock:
@@ -70,8 +68,7 @@ class VoiceCache:
             return self._voices[name]
 
     def _load(self, name: str, spawn: Spawn | None) -> Voice:
-        # The name is looked up in hibari's registry, which arrives with numpy; the spawned thread
-        # would wait for that import anyway.
+        # Hibari's registry imports numpy, which the spawned thread would wait for anyway.
         british = _registered(name)["british"]
         failures: list[Exception] = []
 
@@ -94,29 +91,29 @@ class VoiceCache:
                 load_tables()
         if failures:
             raise voice_failed(failures[0]) from failures[0]
-        model._g2p = self._tables[british]  # noqa: SLF001  its constructor would want them before the model
+        model._g2p = self._tables[british]  # noqa: SLF001  its constructor would load them before the model
         voice: Voice = model
         return voice
 
 
 def _registered(name: str) -> Any:
-    """The registry's entry of a voice."""
+    """Return hibari's registry entry of a voice."""
     try:
         from hibari.voices import VOICES  # noqa: PLC0415  brings numpy along
     except ImportError as error:
         raise voice_failed(error) from error
     if name not in VOICES:
         raise ConfigError(
-            f'the built-in voice has no "{clean(name, 60)}"; it knows {", ".join(VOICES)}',
+            f'the built-in voice has no "{clean(name, 60)}"; there are {", ".join(VOICES)}',
             remedy="voicecli voices --base-url builtin lists them",
         )
     return VOICES[name]
 
 
 def _model(name: str) -> Any:
-    """A ``Hibari`` whose network is loaded and whose tables are not."""
-    # onnxruntime would keep an identifier of this machine in the user's cache, and send it to its
-    # maker with the system, the processor and the path of the interpreter.
+    """Return a ``Hibari`` with its network, but without its pronunciation tables."""
+    # onnxruntime would store an identifier of this machine in the user's cache and send it to its
+    # vendor, with the system, the processor and the interpreter's path.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import hibari  # noqa: PLC0415  loaded with the voice
@@ -126,9 +123,9 @@ def _model(name: str) -> Any:
             path = voice_path(name)
         except (OSError, RuntimeError) as error:
             raise NetworkError(
-                f'the voice "{name}" is not on this machine and could not be fetched: '
+                f'the voice "{name}" is not on this machine and could not be downloaded: '
                 f"{clean(str(error)).removeprefix('hibari: ')}",
-                remedy=f"the voice {DEFAULT_VOICE} is always there",
+                remedy=f"the voice {DEFAULT_VOICE} is always available",
             ) from error
         return hibari.Hibari(voice=name, model=path)
     except NetworkError:
@@ -138,7 +135,7 @@ def _model(name: str) -> Any:
 
 
 def voice_failed(error: Exception) -> SourceError:
-    """Our error for whatever hibari or its runtime raised."""
+    """Return our error for an exception of hibari or its runtime."""
     return SourceError(
         f"the built-in voice failed: {clean(str(error)) or type(error).__name__}",
         remedy="reinstall hibari-tts and onnxruntime, or set an endpoint with --base-url",

@@ -1,8 +1,8 @@
-"""Which voices an endpoint has: the built-in ones, OpenAI's, or what a server lists.
+"""The voices of an endpoint: the built-in ones, OpenAI's, or those a server lists.
 
-``GET /audio/voices`` is no part of OpenAI's API. Compatible servers have it by
-custom, and each has its own idea of a list: names, objects, either of them
-under ``voices`` or ``data``, objects keyed by name, lists keyed by language.
+``GET /audio/voices`` is not part of OpenAI's API. Compatible servers have it by
+convention, in many shapes: names or objects, bare or under ``voices`` or ``data``,
+objects keyed by name, lists keyed by language.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import BadResponse, SourceError
 from voicecli.sanitize import clean
-from voicecli.sources.fetch import fetch
-from voicecli.sources.statuses import fault_of_status
+from voicecli.sources.http_errors import fault_of_status
+from voicecli.sources.http_get import get
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from voicecli.clock import Clock
 
 OPENAI_VOICES = (
     "alloy", "ash", "ballad", "coral", "echo", "fable", "onyx",
@@ -41,7 +39,7 @@ _LIST_KEYS = ("voices", "data", "items", "results")
 
 @dataclass(frozen=True, slots=True)
 class VoiceInfo:
-    """One voice: ``id`` is what ``--voice`` takes, the rest is for people and may be None."""
+    """One voice: ``id`` is for ``--voice``, the rest is for people and may be None."""
 
     id: str
     name: str | None = None
@@ -49,15 +47,15 @@ class VoiceInfo:
     note: str | None = None
 
     def to_json(self) -> dict[str, str | None]:
-        """As a JSON object with these four keys."""
+        """Return a JSON object with these four keys."""
         return asdict(self)
 
 
 def builtin_voices() -> list[VoiceInfo]:
-    """The built-in voices, and for each whether it is here or must be fetched.
+    """Return the built-in voices, with a note on whether each is on this machine.
 
     Raises:
-        SourceError: hibari-tts is not installed whole.
+        SourceError: hibari-tts is missing or incomplete.
     """
     try:
         from hibari.voices import VOICES, cache_dir  # noqa: PLC0415  brings numpy along
@@ -67,53 +65,51 @@ def builtin_voices() -> list[VoiceInfo]:
     for name, entry in VOICES.items():
         note = f"{entry['accent']}, {entry['gender']}"
         if entry.get("bundled"):
-            where = "in the package"
+            origin = "in the package"
         elif (Path(cache_dir()) / entry["file"]).exists():
-            where = "fetched before"
+            origin = "downloaded"
         else:
-            where = f"fetched on first use, {entry['bytes'] / 1e6:.0f} MB"
-        voices.append(VoiceInfo(name, None, entry["language"], f"{note}; {where}"))
+            origin = f"downloaded on first use, {entry['bytes'] / 1e6:.0f} MB"
+        voices.append(VoiceInfo(name, None, entry["language"], f"{note}; {origin}"))
     return voices
 
 
 def openai_voices() -> list[VoiceInfo]:
-    """The voices that api.openai.com documents; it has no endpoint that lists them."""
+    """Return the voices that OpenAI documents; its API has no list of them."""
     return [VoiceInfo(name) for name in OPENAI_VOICES]
 
 
-def server_voices(
-    base_url: str, api_key: str | None, *, timeout_s: float, clock: Clock | None = None
-) -> list[VoiceInfo]:
+def server_voices(base_url: str, api_key: str | None, *, timeout_s: float) -> list[VoiceInfo]:
     """Ask a server for its voices.
 
     Raises:
         AuthError: it refuses the key.
         BadResponse: it has no such endpoint, or its answer lists no voices.
-        SourceError: it cannot be reached; `fetch` says how.
+        SourceError: it cannot be reached; see `get`.
     """
-    answer = fetch(f"{base_url}/audio/voices", api_key, timeout_s=timeout_s, clock=clock)
+    answer = get(f"{base_url}/audio/voices", api_key, timeout_s=timeout_s)
     if answer.status in (404, 405):
         raise BadResponse(
             f"{base_url} does not list its voices ({answer.status})",
-            remedy="--base-url usually ends in /v1; else the server's documentation names them",
+            remedy="--base-url usually ends in /v1; otherwise see the server's documentation",
         )
-    if answer.status >= 300:  # noqa: PLR2004  RFC 9110: what is neither a success nor followed
+    if answer.status >= 300:  # noqa: PLR2004  RFC 9110: not a success, not a redirect that was followed
         raise fault_of_status(answer.status, answer.headers, answer.body)
     try:
         listed = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
-        raise BadResponse(f"{base_url} answers with something else than JSON") from error
+        raise BadResponse(f"{base_url} did not answer in JSON") from error
     voices = parse_voices(listed)
     if not voices:
-        raise BadResponse(f"{base_url} answers with no list of voices that voicecli can read")
+        raise BadResponse(f"{base_url} sent no list of voices that voicecli can read")
     return voices
 
 
 def parse_voices(listed: Any) -> list[VoiceInfo]:
-    """The voices in a decoded answer of any known shape, in its order, each once.
+    """Return the voices in a decoded JSON answer, in its order, each once.
 
-    Pure. At most `MAX_VOICES`; texts are cleaned and cut. An answer of no known
-    shape gives an empty list.
+    Pure. At most `MAX_VOICES`; texts are cleaned and cut. An unknown shape gives an
+    empty list.
     """
     voices: dict[str, VoiceInfo] = {}
     for voice in _found(listed, None, 0):
@@ -138,7 +134,7 @@ def _found(listed: Any, language: str | None, depth: int) -> Iterator[VoiceInfo]
 
 
 def _keyed(key: str, value: Any, language: str | None, depth: int) -> Iterator[VoiceInfo]:
-    """The voices of one member of an object: a language's list, or one voice by its name."""
+    """Yield the voices of one member of an object: a language's list, or a voice by its name."""
     if isinstance(value, list):
         yield from _found(value, key, depth + 1)
     elif isinstance(value, dict):
@@ -148,7 +144,7 @@ def _keyed(key: str, value: Any, language: str | None, depth: int) -> Iterator[V
 
 
 def _one(entry: Any, language: str | None) -> Iterator[VoiceInfo]:
-    """The voice of one entry, if it is one."""
+    """Yield the voice of one entry, if it is one."""
     if isinstance(entry, str):
         entry = {"id": entry}
     if not isinstance(entry, dict):
@@ -156,12 +152,13 @@ def _one(entry: Any, language: str | None) -> Iterator[VoiceInfo]:
     identifier = _text(entry, _ID_KEYS)
     if identifier:
         name = _text(entry, _NAME_KEYS)
-        spoken = _text(entry, _LANGUAGE_KEYS) or (clean(language, _MAX_NAME) if language else None)
-        yield VoiceInfo(identifier, name if name != identifier else None, spoken)
+        own = _text(entry, _LANGUAGE_KEYS)
+        language = own or (clean(language, _MAX_NAME) if language else None)
+        yield VoiceInfo(identifier, name if name != identifier else None, language)
 
 
 def _text(entry: dict[str, Any], keys: tuple[str, ...]) -> str | None:
-    """The first of ``keys`` that holds a text."""
+    """Return the first of ``keys`` whose value is a text."""
     for key in keys:
         if isinstance(entry.get(key), str) and (text := clean(entry[key], _MAX_NAME)):
             return text

@@ -1,9 +1,7 @@
-"""What happened when, in numbers that mean one thing each.
+"""The metrics of a run: the JSON object of schema ``voicecli.metrics/1``.
 
-`Recorder` listens to a session as an observer and makes the JSON object of
-schema ``voicecli.metrics/1``. Keys are only ever added to it. Times are in ms
-from t0, the instant before the request is handed to its source; a key whose
-event did not happen is null.
+Keys are only ever added to it. Times are in ms from t0, the instant before the
+request is handed to its source; a key whose event did not happen is null.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.audio.onset import OnsetDetector
 from voicecli.playback.arrivals import Arrivals
-from voicecli.telemetry import ledger
 from voicecli.telemetry.events import (
     Answered,
     Connected,
@@ -26,7 +23,8 @@ from voicecli.telemetry.events import (
     RequestSent,
     Retrying,
 )
-from voicecli.telemetry.ledger import milliseconds as _ms
+from voicecli.telemetry.underruns import milliseconds, underruns
+from voicecli.telemetry.waterfall import waterfall
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat
@@ -38,11 +36,11 @@ SCHEMA = "voicecli.metrics/1"
 
 
 class Recorder:
-    """Collects a session's times and counts.
+    """An observer that collects a session's times and counts.
 
     ``launched_at`` is the start of the process on the session's clock, for
-    ``launch_to_request_ms``; None leaves that null. Made and read by the
-    session's owner; called from the session's threads.
+    ``launch_to_request_ms``; None leaves that null. Called from the session's
+    threads; read when the session has ended.
     """
 
     def __init__(self, run_id: str, launched_at: float | None = None) -> None:
@@ -109,7 +107,7 @@ class Recorder:
         return self._arrivals.audio_s
 
     def arrival_curve(self) -> tuple[tuple[float, float], ...]:
-        """How the audio grew: (ms since t0, seconds decoded by then), a step a block."""
+        """Return how the audio grew: (ms since t0, seconds decoded by then) for each block."""
         t0, audio_s = self._t0 or 0.0, 0.0
         curve = []
         for at, duration_s in self._arrivals:
@@ -124,7 +122,7 @@ class Recorder:
         interrupted_at: float | None = None,
         spoken_s: float = 0.0,
     ) -> dict[str, Any]:
-        """The JSON object, without ``saved`` and other keys that its owner adds."""
+        """Return the JSON object, without ``saved`` and other keys that the caller adds."""
         times = {name: self._since_t0(at) for name, at in self._times.items()}
         keys = (
             "connected_ms",
@@ -158,7 +156,7 @@ class Recorder:
             "ttfa_ms": ttfa_ms,
             "ttfa_audible_ms": audible,
             "leading_silence_ms": onset_ms,
-            "waterfall_ms": ledger.waterfall(self._t0, self._times, self._report, onset_ms),
+            "waterfall_ms": waterfall(self._t0, self._times, self._report, onset_ms),
             "playback_ms": self._since_t0(self._report.last_sound_at if self._report else None),
             "rtf": self._rtf(),
             "decode_ms": round(self._decode_s * 1e3, 1),
@@ -167,26 +165,26 @@ class Recorder:
         }
 
     def _playback(self) -> dict[str, Any]:
-        """The keys that come from the sink and from the arrival timeline."""
+        """Return the keys that come from the sink and the arrivals."""
         report, arrivals = self._report, self._arrivals
         return {
-            "underruns": ledger.underruns(report, arrivals, self._received_at),
+            "underruns": underruns(report, arrivals, self._received_at),
             "rebuffers": report.rebuffers if report else 0,
-            "needed_prebuffer_ms": _ms(arrivals.needed_prebuffer_s),
+            "needed_prebuffer_ms": milliseconds(arrivals.needed_prebuffer_s),
             "buffer": {
-                "start_ms": _ms(report.start_buffered_s if report else None),
-                "min_ms": _ms(report.min_buffered_s if report else None),
-                "mean_ms": _ms(report.mean_buffered_s if report else None),
+                "start_ms": milliseconds(report.start_buffered_s if report else None),
+                "min_ms": milliseconds(report.min_buffered_s if report else None),
+                "mean_ms": milliseconds(report.mean_buffered_s if report else None),
             },
         }
 
     def _since_t0(self, at: float | None) -> float | None:
-        return None if at is None or self._t0 is None else _ms(at - self._t0)
+        return None if at is None or self._t0 is None else milliseconds(at - self._t0)
 
     def _launch_to_request_ms(self) -> float | None:
         if self._launched_at is None or self._t0 is None:
             return None
-        return _ms(self._t0 - self._launched_at)
+        return milliseconds(self._t0 - self._launched_at)
 
     def _rtf(self) -> float | None:
         last = self._times.get("generation_ms")
@@ -197,11 +195,11 @@ class Recorder:
     def _stop_ms(self, interrupted_at: float | None) -> float | None:
         if interrupted_at is None or self._report is None or self._report.last_sound_at is None:
             return None
-        return _ms(max(0.0, self._report.last_sound_at - interrupted_at))
+        return milliseconds(max(0.0, self._report.last_sound_at - interrupted_at))
 
 
 def describe(error: VoiceError) -> dict[str, Any]:
-    """An error as JSON has it."""
+    """Return an error as JSON has it."""
     described: dict[str, Any] = {
         "code": error.code,
         "message": error.message,

@@ -8,7 +8,7 @@ from voicecli.bench.components.policy import paced
 from voicecli.bench.speech import SpeechRun
 from voicecli.playback.ideal import IdealPlayer
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
-from voicecli.telemetry.ledger import WATERFALL
+from voicecli.telemetry.waterfall import PARTS
 
 RATE_HZ = 48_000
 
@@ -40,7 +40,7 @@ def answer(trace, *, policy=None, ttfb_ms=200.0, silence_ms=0.0, endpoint="http:
             "ttfb_ms": ttfb_ms,
             "ttfa_ms": ttfa_ms,
             "ttfa_audible_ms": round(ttfa_ms + silence_ms, 1),
-            "waterfall_ms": dict(zip(WATERFALL, (*parts, silence_ms), strict=True)),
+            "waterfall_ms": dict(zip(PARTS, (*parts, silence_ms), strict=True)),
             "playback_ms": round(ttfb_ms + heard.ends_at * 1e3, 1),
             "underruns": {
                 "sink": {

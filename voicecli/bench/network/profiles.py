@@ -1,13 +1,12 @@
-"""Networks between a listener and a speech server, as figures: named ones, and one's own.
+"""Networks between a listener and a speech server: named profiles, or figures of one's own.
 
-Loss is no figure here. TCP hides it: what is lost is sent again, and all that
-arrives behind it waits meanwhile. What an application sees of loss, of a
-handover between cells or of a tunnel is a stall, and stalls are what is told.
+There is no figure for packet loss. TCP hides it: lost bytes are sent again while everything
+behind them waits. What an application sees of loss, of a handover between cells or of a
+tunnel is a stall.
 
-Left out, so that the figures stay few: TCP's slow start (a server's first 14 KB
-leave at once in any case, RFC 6928, and speech needs little more than that in a
-round trip), the 3 % that headers take of the bandwidth, and whatever else goes
-over the same link.
+Also left out: TCP's slow start (a server's first 14 KB leave at once in any case, RFC 6928,
+and speech needs little more than that in a round trip), the 3 % of the bandwidth that
+headers take, and other traffic on the link.
 """
 
 from __future__ import annotations
@@ -22,29 +21,29 @@ from voicecli.sanitize import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MOST_MS = 60_000.0
-_MOST_KBIT_S = 10_000_000.0
-_MOST_BETWEEN_MS = 86_400_000.0
+_MAX_MS = 60_000.0
+_MAX_KBIT_S = 10_000_000.0
+_MAX_BETWEEN_MS = 86_400_000.0
 _EXAMPLE = "latency=80,jitter=20,down=2000,up=500,stall=5000/400"
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What a link does to the bytes that go over it, the same way in both directions.
+    """What a link does to the bytes that cross it, alike in both directions.
 
-    - ``latency_ms``: one way, before anything else; ``ping`` shows twice that.
-    - ``jitter_ms``: one way, how much later than that at most. The lateness is
-      uniform from 0 to this, and drawn anew 20 times a second.
+    - ``latency_ms``: delay one way; ``ping`` shows twice that.
+    - ``jitter_ms``: the most that is added to it, one way. The delay is uniform
+      from 0 to this, and changes 20 times a second.
     - ``down_kbit_s``, ``up_kbit_s``: bandwidth in 1000 bit/s towards the
-      listener and towards the server; None is without limit.
+      listener and towards the server; None is unlimited.
     - ``stall_every_ms``, ``stall_ms``: mean time from the end of a stall to the
-      beginning of the next, and mean length; None and 0 without stalls. Both
+      beginning of the next, and its mean length; None and 0 without stalls. Both
       times are exponential, so the link is a two-state Markov chain: Gilbert's
-      model (Bell System Technical LineFile 39, 1960) in continuous time. A stall
+      model (Bell System Technical Journal 39, 1960) in continuous time. A stall
       stops both directions at once.
 
     Raises:
-        ValueError: a figure is negative, no number, or beyond sense.
+        ValueError: a figure is not a number or out of range.
     """
 
     name: str
@@ -56,38 +55,33 @@ class Network:
     stall_ms: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("latency", self.latency_ms, 0, _MOST_MS, "ms")
-        _check("jitter", self.jitter_ms, 0, _MOST_MS, "ms")
+        _check("latency", self.latency_ms, 0, _MAX_MS, "ms")
+        _check("jitter", self.jitter_ms, 0, _MAX_MS, "ms")
         for key, kbit_s in (("down", self.down_kbit_s), ("up", self.up_kbit_s)):
             if kbit_s is not None:
-                _check(key, kbit_s, 1, _MOST_KBIT_S, "kbit/s")
+                _check(key, kbit_s, 1, _MAX_KBIT_S, "kbit/s")
         if (self.stall_every_ms is None) != (self.stall_ms == 0):
             raise ValueError("stall needs both the time between two and their length")
         if self.stall_every_ms is not None:
-            _check("stall's time between two", self.stall_every_ms, 1, _MOST_BETWEEN_MS, "ms")
-            _check("stall's length", self.stall_ms, 1, _MOST_MS, "ms")
-
-    @property
-    def rtt_ms(self) -> float:
-        """The least time of a round trip: what connecting costs, and a request again."""
-        return 2 * self.latency_ms
+            _check("stall's time between two", self.stall_every_ms, 1, _MAX_BETWEEN_MS, "ms")
+            _check("stall's length", self.stall_ms, 1, _MAX_MS, "ms")
 
     def __str__(self) -> str:
-        """The figures in one line, such as ``150 ms, 1600/768 kbit/s``."""
-        told = [f"{self.latency_ms:g} ms"]
+        """Format the figures in one line, such as ``150 ms, 1600/768 kbit/s``."""
+        parts = [f"{self.latency_ms:g} ms"]
         if self.jitter_ms:
-            told.append(f"jitter {self.jitter_ms:g} ms")
+            parts.append(f"jitter {self.jitter_ms:g} ms")
         if self.down_kbit_s or self.up_kbit_s:
             down, up = (f"{x:g}" if x else "any" for x in (self.down_kbit_s, self.up_kbit_s))
-            told.append(f"{down}/{up} kbit/s")
+            parts.append(f"{down}/{up} kbit/s")
         if self.stall_every_ms:
-            told.append(f"stalls of {self.stall_ms:g} ms every {self.stall_every_ms / 1e3:g} s")
-        return ", ".join(told)
+            parts.append(f"stalls of {self.stall_ms:g} ms every {self.stall_every_ms / 1e3:g} s")
+        return ", ".join(parts)
 
 
-def _check(key: str, value: float, least: float, most: float, unit: str) -> None:
-    if not math.isfinite(value) or not least <= value <= most:
-        raise ValueError(f"{key} must be from {least:.0f} to {most:.0f} {unit}, not {value:g}")
+def _check(key: str, value: float, low: float, high: float, unit: str) -> None:
+    if not math.isfinite(value) or not low <= value <= high:
+        raise ValueError(f"{key} must be from {low:.0f} to {high:.0f} {unit}, not {value:g}")
 
 
 PROFILES: Mapping[str, Network] = {
@@ -100,17 +94,17 @@ PROFILES: Mapping[str, Network] = {
         Network("satellite", 315, 20, 18_000, 3000),
     )
 }
-"""The named networks: the listener's own link, which comes on top of the way to the server.
+"""The named networks: the listener's own link, on top of the distance to the server.
 
 Where a source gives a round trip, half of it is the latency.
 
 ``wifi``
-    A home's or an office's, nobody else near. Bandwidth and latency: the "Wi-Fi"
+    At home or in an office, with nobody else near. Bandwidth and latency: the "Wi-Fi"
     of Firefox's list of throttled networks (30/15 Mbit/s, 2 ms). Jitter and
     stalls: Sui et al., "Characterizing and Improving WiFi Latency in Large-Scale
     Operational Networks", MobiSys 2016, where the hop took 3 ms in the median,
-    20 ms at the 90th and 250 ms at the 99th percentile. How often the latter
-    befalls a stream it does not say; 30 s is our guess.
+    20 ms at the 90th and 250 ms at the 99th percentile. It does not say how often a
+    stream meets the latter; 30 s is our guess.
 ``lte``
     WebPageTest's "LTE": 12 Mbit/s both ways, round trip 70 ms. The jitter is our guess.
 ``3g``
@@ -118,35 +112,35 @@ Where a source gives a round trip, half of it is the latency.
     Lighthouse's "slow 4G" has the same bandwidth at half the round trip. The
     jitter is our guess.
 ``train``
-    What passengers get between two towns: Wang et al., "An Active-Passive
+    What passengers get between two towns. Wang et al., "An Active-Passive
     Measurement Study of TCP Performance over LTE on High-speed Rails",
     arXiv:1812.04823, and Riiser et al., "Commute Path Bandwidth Traces from 3G Networks",
-    MMSys 2013, tell of its kind: handovers every several seconds, some of which
-    fail and take TCP's retransmission timeout with them, and tunnels. The
-    figures are ours: a stall of a second or so each 12 s.
+    MMSys 2013, describe it: a handover every few seconds, some of which fail and cost
+    TCP's retransmission timeout, and tunnels. The figures are our guess: a stall of
+    about a second every 12 s.
 ``satellite``
-    A geostationary one: 558 ms of a round trip are the speed of light (RFC 2488,
-    section 2), 630 ms were the median that Ookla measured at Viasat in the second
-    quarter of 2021, with 18 Mbit/s down and 3 up. The jitter is our guess.
+    Geostationary: light takes 558 ms for the round trip (RFC 2488, section 2). The
+    median that Ookla measured at Viasat in the second quarter of 2021 was 630 ms, with
+    18 Mbit/s down and 3 up. The jitter is our guess.
 """
 
 
 def parse_network(text: str) -> Network:
-    """A named network, or one spelled out: ``latency=80,jitter=20,down=2000,stall=5000/400``.
+    """Parse a name or figures such as ``latency=80,jitter=20,down=2000,stall=5000/400``.
 
-    ``latency`` and ``jitter`` are ms one way, ``down`` and ``up`` kbit/s, ``stall``
-    the mean ms between two stalls and, behind the slash, their mean length in ms.
-    What is left out does not bind. The text becomes the network's name.
+    ``latency`` and ``jitter`` are ms one way, ``down`` and ``up`` kbit/s, ``stall`` the
+    mean ms between two stalls and, after the slash, their mean length in ms. What is left
+    out has no effect. The text becomes the network's name.
 
     Raises:
-        ConfigError: no network is called so, or a figure makes no sense.
+        ConfigError: the name is unknown, or a figure is out of range.
     """
     wanted = text.strip().lower()
     if wanted in PROFILES:
         return PROFILES[wanted]
     if "=" not in wanted:
         raise ConfigError(
-            f"no network is called {clean(text, 60)!r}",
+            f"unknown network {clean(text, 60)!r}",
             remedy=f"one of {', '.join(PROFILES)}, or figures such as {_EXAMPLE}",
         )
     try:
@@ -162,7 +156,7 @@ def _figures(text: str) -> dict[str, float]:
         key, _, value = (part.strip() for part in item.partition("="))
         names = _FIELDS.get(key)
         if names is None:
-            raise ValueError(f"{clean(key, 30)!r} is none of {', '.join(_FIELDS)}")
+            raise ValueError(f"{clean(key, 30)!r} is not one of {', '.join(_FIELDS)}")
         if names[0] in found:
             raise ValueError(f"{key} is given twice")
         values = value.split("/")
@@ -186,6 +180,6 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "up": ("up_kbit_s",),
     "stall": ("stall_every_ms", "stall_ms"),
 }
-"""What the text calls a figure, or two, and what `Network` does."""
+"""The fields of `Network` behind each key of the text."""
 
 _COUNTS = {1: "one figure", 2: "two figures, as in 5000/400"}

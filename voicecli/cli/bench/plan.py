@@ -15,7 +15,7 @@ from voicecli.bench.replay import replay
 from voicecli.bench.runners import Cold, Live, Simulated, Told
 from voicecli.bench.speech import readings
 from voicecli.cli.bench.options import DEFAULT_DEVICE
-from voicecli.cli.line_file import LineFile
+from voicecli.cli.records import LineFile
 from voicecli.cli.output import print_message
 from voicecli.cli.running import new_run_id
 from voicecli.cli.settings import buffer_policy
@@ -90,7 +90,7 @@ def trace_recorder(options: BenchOptions) -> ObserverFactory:
 
     @contextlib.contextmanager
     def record(variant: Variant, number: int) -> Iterator[Sequence[Observer]]:
-        file = LineFile(folder / f"{variant.name}-{number}.jsonl", anew=True)
+        file = LineFile(folder / f"{variant.name}-{number}.jsonl", truncate=True)
         lines = cast("TextIO", file)  # typeshed has io and typing apart
         with contextlib.closing(file):
             yield [

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicecli.errors import AuthError, BadResponse, NetworkError, RateLimited, VoiceError
-from voicecli.sources.statuses import fault_of_status, server_message
+from voicecli.sources.http_errors import fault_of_status, server_message
 
 STATUSES = {
     301: (BadResponse, False, "--base-url"),
@@ -39,7 +39,7 @@ def test_every_status_has_an_error_and_a_remedy(status):
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 405, 422, 429, 500])
-def test_the_server_s_words_are_told(status):
+def test_the_server_s_words_are_shown(status):
     fault = fault_of_status(status, {}, b'{"error": {"message": "model \\u001b[1mx\\u001b[0m"}}')
     assert fault.message.endswith(f"({status}): model x")
 
@@ -62,18 +62,18 @@ def test_a_404_that_names_no_model_is_about_the_address(status, body):
     assert "/v1" in fault.remedy
 
 
-def test_how_long_a_server_asks_to_wait_is_told():
+def test_the_message_says_how_long_the_server_asks_to_wait():
     message = fault_of_status(429, {"retry-after": "90"}, b"{}").message
-    assert message == "the server asks for patience (429), for 90 s"
+    assert message == "the server asks to wait (429), for 90 s"
 
 
-def test_a_404_that_says_more_is_about_the_model():
+def test_a_404_that_names_a_model_is_about_it():
     fault = fault_of_status(404, {}, b'{"detail": "no model tts-9"}')
     assert "no model tts-9" in fault.message
     assert "--model" in fault.remedy
 
 
-def test_where_a_server_moved_is_cleaned():
+def test_the_new_address_of_a_server_is_cleaned():
     location = "http://new.example/\x1b[31m" + "x" * 5000
     fault = fault_of_status(302, {"location": location}, b"")
     assert "http://new.example/" in fault.message
@@ -81,7 +81,7 @@ def test_where_a_server_moved_is_cleaned():
     assert len(fault.message) < 300
 
 
-def test_money_that_has_run_out_is_not_waited_for():
+def test_an_exhausted_account_is_not_waited_for():
     body = b'{"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}'
     fault = fault_of_status(429, {"retry-after": "1"}, body)
     assert isinstance(fault, RateLimited)
@@ -107,12 +107,12 @@ def test_money_that_has_run_out_is_not_waited_for():
         ("Wed, 21 Oct 9999999 07:28:00 GMT", None),
     ],
 )
-def test_how_long_to_wait(value, seconds):
+def test_retry_after(value, seconds):
     headers = {} if value is None else {"retry-after": value}
     assert fault_of_status(429, headers, b"").retry_after_s == seconds
 
 
-def test_how_long_to_wait_by_a_date():
+def test_retry_after_as_a_date():
     then = email.utils.formatdate(time.time() + 100, usegmt=True)
     assert fault_of_status(429, {"retry-after": then}, b"").retry_after_s == pytest.approx(
         100, abs=10
@@ -149,19 +149,19 @@ def test_how_long_to_wait_by_a_date():
         (b"\xff\xfe bad utf-8", "\ufffd\ufffd bad utf-8"),
     ],
 )  # fmt: skip
-def test_what_an_error_body_says(body, said):
+def test_the_message_in_an_error_body(body, said):
     assert server_message(body) == said
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda t: json.dumps(t).encode()))
-def test_whatever_a_server_says_is_short_and_printable(body):
+def test_any_message_is_short_and_printable(body):
     said = server_message(body)
     assert len(said) <= 300
     assert not said or said.isprintable()
 
 
 @given(st.integers(300, 999), st.binary(max_size=50))
-def test_every_status_makes_an_error(status, body):
+def test_any_status_makes_an_error(status, body):
     fault = fault_of_status(status, {"location": "x", "retry-after": "x"}, body)
     assert isinstance(fault, VoiceError)
     assert fault.message.isprintable()

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+from voicecli.cli.records import LineFile, Records
+
+
+def test_lines_are_in_the_file_at_once(tmp_path):
+    path = tmp_path / "log"
+    with LineFile(path) as file:
+        assert file.write("onä\n") == 4
+        assert path.read_text("utf-8") == "onä\n"
+        file.flush()
+    assert file.error is None
+
+
+def test_it_appends(tmp_path):
+    path = tmp_path / "log"
+    for text in ("one\n", "two\n"):
+        with LineFile(path) as file:
+            file.write(text)
+    assert path.read_text() == "one\ntwo\n"
+
+
+def test_truncate_empties_it_first(tmp_path):
+    path = tmp_path / "log"
+    path.write_text("something long\n")
+    with LineFile(path, truncate=True) as file:
+        file.write("one\n")
+        file.write("two\n")
+    assert path.read_text() == "one\ntwo\n"
+
+
+def test_undecodable_characters_become_escapes(tmp_path):
+    path = tmp_path / "log"
+    with LineFile(path) as file:
+        file.write('"\udc80"\n')
+    assert path.read_text() == '"\\udc80"\n'
+
+
+@pytest.mark.parametrize("path", ["/no/such/folder/log", "/", "/dev/full"])
+def test_an_error_is_kept(path):
+    with LineFile(Path(path)) as file:
+        file.write("one\n")
+        file.write("two\n")
+    assert file.error.message.startswith(f"cannot write {path}: ")
+    file.close()
+
+
+def test_nothing_is_written_after_an_error(tmp_path):
+    """A disk that is full and then is not would leave half a line and a whole one."""
+    path = tmp_path / "log"
+    kept = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with LineFile(path) as file:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6, kept[1]))
+            file.write("one\n")
+            file.write("two\n")
+            resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+            file.write("three\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert path.read_text() == "one\ntw"
+    assert "too large" in file.error.message
+
+
+def test_closing_is_idempotent(tmp_path):
+    file = LineFile(tmp_path / "log")
+    descriptor = file._descriptor
+    file.close()
+    file.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_a_folder_is_used_if_the_flag_named_none(tmp_path):
+    assert Records().with_folder(tmp_path) == Records()
+    assert Records(debug_audio="mine").with_folder(tmp_path).debug_audio == "mine"
+    assert Records(debug_audio="").with_folder(None).debug_audio == ""
+    assert Records(debug_audio="").with_folder(tmp_path).debug_audio == str(tmp_path)
+
+
+def test_a_log_keeps_no_audio(tmp_path):
+    assert not Records(event_log=tmp_path, trace=tmp_path).keeps_audio
+    assert Records(save=tmp_path).keeps_audio
+    assert Records(debug_audio="").keeps_audio

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from voicecli.errors import (
+    AuthError,
+    BadResponse,
+    ConfigError,
+    DecodeError,
+    NetworkError,
+    RateLimited,
+    SourceTimeout,
+)
+from voicecli.session.retry import GiveUp, Retry, RetryPolicy
+
+RETRYABLE = NetworkError("reset", retryable=True)
+
+
+def asks_to_wait(seconds):
+    return RateLimited("429", retry_after_s=seconds)
+
+
+@pytest.mark.parametrize(
+    ("fault", "attempts", "decision"),
+    [
+        # each wait is twice as long as the one before
+        (RETRYABLE, 1, Retry(0.5)),
+        (RETRYABLE, 2, Retry(1.0)),
+        (RETRYABLE, 3, Retry(2.0)),
+        (RETRYABLE, 4, GiveUp()),
+        # the server's wish counts more, up to a limit
+        (asks_to_wait(7.0), 1, Retry(7.0)),
+        (asks_to_wait(7.0), 3, Retry(7.0)),
+        (asks_to_wait(7.0), 4, GiveUp()),
+        (asks_to_wait(0.0), 1, Retry(0.0)),
+        (asks_to_wait(None), 2, Retry(1.0)),
+        (asks_to_wait(60.0), 1, Retry(60.0)),
+        (asks_to_wait(60.5), 1, GiveUp()),
+        (asks_to_wait(float("inf")), 1, GiveUp()),
+        # what would fail again
+        (AuthError("no"), 1, GiveUp()),
+        (NetworkError("refused"), 1, GiveUp()),
+        (BadResponse("400"), 1, GiveUp()),
+        (ConfigError("no"), 1, GiveUp()),
+        (DecodeError("noise"), 1, GiveUp()),
+        (SourceTimeout("sent nothing for 60 s"), 1, GiveUp()),
+    ],
+)
+def test_the_fault_and_the_attempts_so_far_decide(fault, attempts, decision):
+    policy = RetryPolicy(retries=3, longest_wait_s=60.0)
+    assert policy.decide(fault, attempts) == decision
+
+
+def test_nothing_is_repeated_once_audio_arrived():
+    assert RetryPolicy().decide(RETRYABLE, 1, has_audio=True) == GiveUp()
+
+
+def test_without_retries_the_first_fault_is_final():
+    assert RetryPolicy(retries=0).decide(RETRYABLE, 1) == GiveUp()

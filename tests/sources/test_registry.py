@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+
+import pytest
+
+from tests.sources.clients import AUDIO, KEY
+from voicecli.config.endpoint import KEYLESS, Endpoint
+from voicecli.errors import ConfigError
+from voicecli.request import SpeechRequest
+from voicecli.sources.builtin import BuiltinSource
+from voicecli.sources.registry import SourceContext, source_for
+
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
+REQUEST = SpeechRequest("Hello.", "alloy", "tts-1", "pcm")
+
+
+def endpoint(base_url, key=KEY):
+    return Endpoint(base_url, key, None, "a test", None, "tts-1", "alloy")
+
+
+@pytest.fixture
+def shared():
+    context = SourceContext(pcm_rate_hz=8000)
+    yield context
+    context.close()
+
+
+def read(source):
+    with source.open() as response:
+        return b"".join(response)
+
+
+def test_without_a_url_it_is_the_built_in_voice(shared):
+    source = source_for(endpoint(None, None), REQUEST, shared)
+    assert isinstance(source, BuiltinSource)
+    assert shared.voices() is shared.voices()
+
+
+def test_a_server_gets_the_request_with_its_key(server, shared):
+    source = source_for(endpoint(server.url), REQUEST, shared)
+    assert read(source) == AUDIO
+    assert source.open().info.rate_hz == 8000
+    assert server.speech_requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_requests_to_one_endpoint_share_its_client(server, shared):
+    assert shared.client(endpoint(server.url)) is shared.client(endpoint(server.url))
+    assert shared.client(endpoint(server.url)) is not shared.client(endpoint(server.url, None))
+    read(source_for(endpoint(server.url, None), REQUEST, shared))
+    assert server.speech_requests[0].headers["authorization"] == f"Bearer {KEYLESS}"
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """An installed distribution with an entry point for parrot:// URLs."""
+    (tmp_path / "parrot.py").write_text(
+        "def make_source(endpoint, request, shared):\n"
+        "    return (endpoint.base_url, request.text, shared.pcm_rate_hz)\n"
+    )
+    metadata = tmp_path / "parrot-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: parrot\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[voicecli.sources]\nparrot = parrot:make_source\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    yield
+    sys.modules.pop("parrot", None)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_another_scheme_is_an_entry_point(shared):
+    source = source_for(endpoint("parrot://polly"), REQUEST, shared)
+    assert source == ("parrot://polly", "Hello.", 8000)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_command_line_may_name_it(monkeypatch):
+    from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
+    from voicecli.config.file import Config
+
+    found = resolve_endpoint(EndpointChoice(base_url="parrot://polly"), {}, Config())
+    assert found.base_url == "parrot://polly"
+    assert found.api_key == KEYLESS
+
+
+def test_an_unknown_scheme_is_a_configuration_error(shared):
+    with pytest.raises(ConfigError, match="adds a source for parrot:// URLs"):
+        source_for(endpoint("parrot://polly"), REQUEST, shared)

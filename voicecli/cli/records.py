@@ -1,0 +1,90 @@
+"""What a run leaves behind: saved audio, event log and trace, and who reads its report."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from voicecli.errors import SaveError
+from voicecli.recording.saver import Saver, recordings_dir
+
+
+class Records(NamedTuple):
+    """What a run is to leave behind, as the flags have it.
+
+    ``debug_audio`` is a folder; "" means the platform's.
+    """
+
+    save: Path | None = None
+    debug_audio: str | None = None
+    event_log: Path | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    fail_on_underrun: bool = False
+    trace: Path | None = None
+    trace_audio: bool = False
+
+    @property
+    def keeps_audio(self) -> bool:
+        """Whether any audio is written to files."""
+        return self.save is not None or self.debug_audio is not None
+
+    def with_folder(self, folder: Path | None) -> Records:
+        """Use ``folder`` if the flag named none."""
+        if self.debug_audio != "" or folder is None:
+            return self
+        return self._replace(debug_audio=str(folder))
+
+    def saver(self, run_id: str, started_wall_s: float) -> Saver | None:
+        """Make the saver for a run, None if no audio is kept."""
+        if not self.keeps_audio:
+            return None
+        folder = None
+        if self.debug_audio is not None:
+            folder = Path(self.debug_audio).expanduser() if self.debug_audio else recordings_dir()
+        return Saver(self.save, folder, run_id=run_id, started_wall_s=started_wall_s)
+
+
+class LineFile(io.TextIOBase):
+    """A text file for appending that never raises: `error` is the first thing that went wrong.
+
+    What one call writes is in the file, in one piece, when the call returns, so
+    several runs may append to one file. ``truncate`` empties it first. After an
+    error nothing more is written. `write` may be called from any thread, one at
+    a time.
+    """
+
+    def __init__(self, path: Path, *, truncate: bool = False) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        self.error: SaveError | None = None
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        if truncate:
+            flags |= os.O_TRUNC
+        try:
+            self._descriptor = os.open(path, flags, 0o666)
+        except OSError as error:
+            self._fail(error)
+
+    def write(self, text: str, /) -> int:
+        """Append ``text``; characters that UTF-8 lacks (from file names) become JSON escapes."""
+        data = text.encode("utf-8", errors="backslashreplace")
+        try:
+            while data and self._descriptor is not None and self.error is None:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as error:
+            self._fail(error)
+        return len(text)
+
+    def close(self) -> None:
+        """Close the file; idempotent."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        super().close()
+
+    def _fail(self, error: OSError) -> None:
+        self.error = SaveError(f"cannot write {self._path}: {error.strerror or error}")

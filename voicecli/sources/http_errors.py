@@ -1,0 +1,123 @@
+"""HTTP error statuses, and what their bodies say, mapped to our errors.
+
+Everything that a server said is cleaned and cut before it becomes part of a message.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from voicecli.errors import AuthError, BadResponse, NetworkError, RateLimited, SourceError
+from voicecli.sanitize import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CHECK_BASE_URL = "--base-url usually ends in /v1"
+_CHECK_VOICE = "`voicecli voices` lists voices; choose with --voice and --model"
+_CHECK_KEY = "set the key's variable (`voicecli config show` names it)"
+_SHORTEN = "send the text in parts"
+_PROXY_LOGIN = "put user:password@ before the host of --proxy or HTTP_PROXY"
+
+
+def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
+    """Return our error for an HTTP status other than success, with the server's own words."""
+    said = server_message(body)
+    details = f"({status})" + (f": {said}" if said else "")
+    if status >= 500:  # noqa: PLR2004  RFC 9110
+        return BadResponse(
+            f"the server failed {details}", remedy="its log may say why", retryable=True
+        )
+    if status == 429:  # noqa: PLR2004  RFC 6585
+        return _rate_limited(details, headers, body)
+    if status in {301, 302, 303, 307, 308}:
+        return BadResponse(
+            f"the server has moved ({status}) to {clean(headers.get('location', ''), 200)}",
+            remedy="put that address, up to /v1, into --base-url",
+        )
+    if status in {401, 403, 407}:
+        return _unauthorized(status, details)
+    if status in {404, 405} and not _names_model_or_voice(said):
+        return BadResponse(
+            f"the server has no /audio/speech there {details}", remedy=CHECK_BASE_URL
+        )
+    remedy = _SHORTEN if status == 413 else _CHECK_VOICE  # noqa: PLR2004  RFC 9110
+    return BadResponse(f"the server refuses the request {details}", remedy=remedy)
+
+
+def _unauthorized(status: int, details: str) -> SourceError:
+    if status == 407:  # noqa: PLR2004  RFC 9110
+        # Only from a proxy for plain http; one for https ends the connection.
+        return NetworkError(f"the proxy refuses {details}", remedy=_PROXY_LOGIN)
+    return AuthError(f"the server refuses the key {details}", remedy=_CHECK_KEY)
+
+
+def _names_model_or_voice(said: str) -> bool:
+    """Return whether a 404 is about a model or a voice rather than the address."""
+    return any(word in said.lower() for word in ("model", "voice"))
+
+
+def _rate_limited(details: str, headers: Mapping[str, str], body: bytes) -> SourceError:
+    """Return the error for a 429: wait, unless the account's credit has run out."""
+    wait_s = _retry_after_s(headers.get("retry-after"))
+    duration = f", for {wait_s:.0f} s" if wait_s else ""
+    fault = RateLimited(
+        f"the server asks to wait {details}{duration}",
+        remedy="wait, or raise --retries",
+        retry_after_s=wait_s,
+    )
+    if b"insufficient_quota" in body:  # OpenAI's code for it
+        fault.retryable, fault.remedy = False, "check the account's plan and billing"
+    return fault
+
+
+def _retry_after_s(value: str | None) -> float | None:
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3): a number or a date."""
+    if not value:
+        return None
+    if value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004  decades
+        return float(value)
+    import email.utils  # noqa: PLC0415  dates are rare
+    import time  # noqa: PLC0415  likewise
+
+    try:
+        moment = email.utils.parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, moment - time.time())
+
+
+def server_message(body: bytes) -> str:
+    """Return the message in an error body, else its text, cleaned for a terminal.
+
+    Reads ``{"error": {"message"}}`` (OpenAI), ``{"error": "…"}``, ``{"detail": …}``
+    (FastAPI, in all its shapes) and ``{"message"}``.
+    """
+    text = body.decode("utf-8", errors="replace").strip()
+    try:
+        found = _message(json.loads(text))
+    except (ValueError, RecursionError):
+        found = "" if text.startswith("<") else text
+    return clean(found, limit=300)
+
+
+def _message(value: Any, depth: int = 0) -> str:
+    if isinstance(value, str):
+        return value
+    if depth > 4:  # noqa: PLR2004  no real error nests deeper
+        return ""
+    if isinstance(value, list):
+        return "; ".join(filter(None, (_message(item, depth + 1) for item in value[:3])))
+    if isinstance(value, dict):
+        for key in ("message", "msg", "detail", "error", "error_description"):
+            if said := _message(value.get(key), depth + 1):
+                return _field(value.get("loc")) + said
+        return json.dumps(value) if value and depth == 0 else ""
+    return ""
+
+
+def _field(location: Any) -> str:
+    """Return the field that a FastAPI validation error is about: the end of its path."""
+    is_path = isinstance(location, list) and len(location) > 1 and isinstance(location[-1], str)
+    return f"{location[-1]}: " if is_path else ""

@@ -1,0 +1,109 @@
+"""Which source speaks a request: the only place that chooses one.
+
+An endpoint without a URL is the built-in voice; http and https are servers with
+OpenAI's speech API. Any other scheme is looked up among the entry points of the group
+``voicecli.sources``, so that a package can add a source::
+
+    [project.entry-points."voicecli.sources"]
+    piper = "voicecli_piper:make_source"
+
+    def make_source(endpoint, request, shared):  # as `source_for`, and returns a `Source`
+        ...
+
+``voicecli say --base-url piper://en_US-amy`` then calls ``make_source``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from voicecli.config.urls import SOURCE_ENTRY_POINTS
+from voicecli.errors import ConfigError
+from voicecli.sanitize import clean
+
+if TYPE_CHECKING:
+    from voicecli.config.endpoint import Endpoint
+    from voicecli.request import SpeechRequest
+    from voicecli.sources.base import Source
+    from voicecli.sources.client import SpeechClient
+    from voicecli.sources.voicecache import VoiceCache
+    from voicecli.threads import Spawn
+
+
+@dataclass(slots=True)
+class SourceContext:
+    """What sources share from request to request: settings, connections, loaded voices.
+
+    ``pcm_rate_hz`` is the rate of headerless PCM if the server does not report it, the
+    other settings are as for `SpeechClient`; ``spawn`` lends threads for loading. Any
+    number of threads may make sources; `close` it when done.
+    """
+
+    pcm_rate_hz: int | None = None
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float | None = None
+    proxy: str | None = None
+    spawn: Spawn | None = None
+    _clients: dict[tuple[str, str], SpeechClient] = field(default_factory=dict)
+    _voices: VoiceCache | None = None
+
+    def client(self, endpoint: Endpoint) -> SpeechClient:
+        """Return the client of an endpoint with a URL."""
+        from voicecli.config.endpoint import KEYLESS  # noqa: PLC0415  parses URLs
+        from voicecli.sources.client import SpeechClient  # noqa: PLC0415  servers only
+
+        assert endpoint.base_url is not None
+        target = (endpoint.base_url, endpoint.api_key or KEYLESS)
+        client = SpeechClient(
+            *target,
+            connect_timeout_s=self.connect_timeout_s,
+            read_timeout_s=self.read_timeout_s,
+            proxy=self.proxy,
+        )
+        return self._clients.setdefault(target, client)  # of two threads' the first
+
+    def voices(self) -> VoiceCache:
+        """Return the built-in voices that are loaded."""
+        from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415  built-in voice only
+
+        self._voices = self._voices or VoiceCache()
+        return self._voices
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
+
+
+def source_for(endpoint: Endpoint, request: SpeechRequest, shared: SourceContext) -> Source:
+    """Return a source of one request's speech; nothing is loaded or sent yet.
+
+    Raises:
+        ConfigError: no installed package handles the endpoint's URL.
+    """
+    if endpoint.base_url is None:
+        from voicecli.sources.builtin import BuiltinSource  # noqa: PLC0415  only where used
+
+        return BuiltinSource(request, shared.voices(), shared.spawn)
+    scheme = endpoint.base_url.partition(":")[0]
+    if scheme in ("http", "https"):
+        from voicecli.sources.openai import OpenAISource  # noqa: PLC0415  only where used
+
+        client = shared.client(endpoint)
+        return OpenAISource(client, request, pcm_rate_hz=shared.pcm_rate_hz)
+    return _plugin(scheme, endpoint, request, shared)
+
+
+def _plugin(
+    scheme: str, endpoint: Endpoint, request: SpeechRequest, shared: SourceContext
+) -> Source:
+    from importlib.metadata import entry_points  # noqa: PLC0415  reads every package's metadata
+
+    for entry_point in entry_points(group=SOURCE_ENTRY_POINTS, name=scheme):
+        source: Source = entry_point.load()(endpoint, request, shared)
+        return source
+    raise ConfigError(
+        f"no installed package adds a source for {clean(scheme, 20)}:// URLs",
+        remedy=f"install one with an entry point in the group {SOURCE_ENTRY_POINTS}",
+    )
