@@ -45,12 +45,10 @@ _SHAPES = tuple(
     for shape in (
         rf"max_length\\*[\"']?\s*[:=]\s*{_N}()",  # pydantic's ctx
         rf"at most {_N}{_UNIT}",  # pydantic's message
-        rf"max\w*(?: input| text)? (?:length|limit|size|number of \w+)(?: allowed)?"
-        rf"(?:\s*(?:is|of|:|=|\(|<=|≤))*\s*{_N}{_UNIT}",
-        rf"maximum (?:is |of )?{_N}{_UNIT}",
+        rf"max\w*(?: \w+){{0,4}}?(?:\s*(?:is|of|:|=|\(|<=|≤))*\s*{_N}{_UNIT}",
         rf"\bhas \d+ characters, more than {_N}()",  # voicecli serve
         rf"(?:more|longer|greater) than {_N}{_UNIT}",
-        rf"exceeds?(?: the)?(?: \w+){{0,4}}(?: of)?\s*\(?{_N}{_UNIT}",
+        rf"exceed\w*(?: \w+){{0,5}}?\s*\(?{_N}{_UNIT}",
         rf"(?:limit|less|fewer|up to|under|below)(?: is| of| than|:)*\s*{_N}{_UNIT}",
         rf"\d+\s*(?:/|>)\s*{_N}{_UNIT}",
     )
@@ -79,6 +77,8 @@ class InputLimit:
 
     def after_refusal(self, body: object, sent: int) -> InputLimit | None:
         """Return the limit that a refusal teaches; None if it is not about length.
+
+        Ask about statuses 400, 413 and 422 only: a 429 names limits of another kind.
 
         Args:
             body: the body of the answer: text, bytes, or JSON already parsed.
