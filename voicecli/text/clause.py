@@ -1,0 +1,80 @@
+"""Clauses: where a sentence can be cut if it has to be."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from voicecli.text import quotes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MIN_CLAUSE = 12
+"""Shortest first clause, in characters: less is over before what follows can be there."""
+
+SHORT_QUOTE = 40
+"""A quotation shorter than this is not cut."""
+
+_MARK = re.compile(
+    r"""[,;:][\"'”’»)\]]*(?=\s)   # not 1,000 or 10:30 or https://
+      | [—–](?=\s)|(?<=\w)—(?=\w)
+      | [，、；：،؛]+[”’」』）]*""",  # noqa: RUF001
+    re.VERBOSE,
+)
+_SPACE = re.compile(r"\s+")
+
+
+def first_clause(text: str, begin: int, end: int, *, final: bool) -> int | None:
+    """Return where the first clause of ``text[begin:end]`` ends; None if none does yet.
+
+    A clause has `MIN_CLAUSE` characters or more. It does not end within a number, an
+    abbreviation, a URL or a quotation of fewer than `SHORT_QUOTE` characters. ``final``
+    means that nothing follows ``end`` in the sentence, so that open quotations stay open.
+    """
+    for mark in _MARK.finditer(text, begin, end):
+        cut = mark.end()
+        if cut - begin < MIN_CLAUSE or text[mark.start() - 1] == ".":
+            continue
+        opened = quotes.open_quotes(text, begin, cut)
+        if opened:
+            limit = opened[0].position + SHORT_QUOTE
+            if quotes.closing(text, begin, cut, min(limit, end)) or (final and end < limit):
+                continue
+            if end < limit:
+                return None
+        return cut
+    return None
+
+
+def last_cut(text: str, begin: int, limit: int) -> int:
+    """Return the best place to cut ``text[begin:limit]``: a clause, a word, or ``limit``.
+
+    The place is after ``begin``, even if that is within a word.
+    """
+    cut = 0
+    for mark in _MARK.finditer(text, begin, limit):
+        cut = mark.end()
+    if cut - begin >= (limit - begin) // 3:
+        return cut
+    for space in _SPACE.finditer(text, begin, limit):
+        cut = max(cut, space.start())
+    if cut > begin:
+        return cut
+    cut = limit
+    while cut > begin + 1 and cut < len(text) and unicodedata.combining(text[cut]):
+        cut -= 1
+    return cut
+
+
+def parts(text: str, limit: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of ``text`` of at most ``limit`` characters, cut at clauses, else words."""
+    begin, length = 0, len(text)
+    while length - begin > limit:
+        cut = last_cut(text, begin, begin + limit + 1)
+        cut = min(cut, begin + limit)
+        yield begin, len(text[:cut].rstrip())
+        begin = cut + len(text[cut:]) - len(text[cut:].lstrip())
+    if begin < length:
+        yield begin, length

@@ -1,0 +1,132 @@
+"""Fragments: text on its way to the segmenter, with its place in the source."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from enum import IntEnum
+
+from voicecli.text.segment import Span
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Break(IntEnum):
+    """What a fragment begins; each includes the ones before it."""
+
+    NONE = 0
+    SENTENCE = 1
+    PARAGRAPH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A piece of text as spoken.
+
+    If ``text`` is as long as ``span``, each of its characters is one of the source;
+    otherwise it replaces the whole span. ``begins`` separates it from the text before,
+    ``pause_ms`` asks for silence before it and begins a sentence, and so does another
+    ``voice`` (None: the voice of the settings). A fragment without text may carry them.
+    """
+
+    text: str
+    span: Span
+    begins: Break = Break.NONE
+    pause_ms: int = 0
+    voice: str | None = None
+
+    @property
+    def is_verbatim(self) -> bool:
+        """Whether each character stands for one character of the source."""
+        return len(self.text) == self.span.end - self.span.start
+
+    def part(self, begin: int, end: int) -> Fragment:
+        """Return the part of the text from ``begin`` to ``end``, with its span.
+
+        Only the part from 0 keeps the break and the pause.
+        """
+        span = self.span
+        if self.is_verbatim:
+            span = Span(span.start + begin, span.start + end)
+        if begin:
+            return Fragment(self.text[begin:end], span, voice=self.voice)
+        return Fragment(self.text[begin:end], span, self.begins, self.pause_ms, self.voice)
+
+
+class TextDecoder:
+    """Text and UTF-8 split at any byte, as fragments that count characters.
+
+    Bytes that are not UTF-8 and lone surrogates become U+FFFD; a byte order mark at the
+    beginning is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._position = 0
+
+    def feed(self, data: str | bytes) -> list[Fragment]:
+        """Return the text of ``data``: at most one fragment."""
+        if isinstance(data, str):
+            text = self._decoder.decode(b"", final=True) + _SURROGATE.sub("\ufffd", data)
+        else:
+            text = self._decoder.decode(data)
+        return self._fragments(text)
+
+    def finish(self) -> list[Fragment]:
+        """Return what an incomplete character at the end stands for."""
+        return self._fragments(self._decoder.decode(b"", final=True))
+
+    def _fragments(self, text: str) -> list[Fragment]:
+        start, self._position = self._position, self._position + len(text)
+        if start == 0 and text.startswith("\ufeff"):
+            text, start = text[1:], 1
+        return [Fragment(text, Span(start, start + len(text)))] if text else []
+
+
+class SourceMap:
+    """Where the characters of a text that fragments added up to come from."""
+
+    def __init__(self) -> None:
+        self._begins: list[int] = []
+        self._pieces: list[tuple[int, Span]] = []  # the end in the text, the span
+
+    def append(self, begin: int, length: int, span: Span) -> None:
+        """Say that ``length`` characters from ``begin`` on, the end so far, are ``span``."""
+        if not length:
+            return
+        verbatim = length == span.end - span.start
+        if verbatim and self._pieces:
+            end, last = self._pieces[-1]
+            was_verbatim = end - self._begins[-1] == last.end - last.start
+            if was_verbatim and end == begin and last.end == span.start:
+                self._pieces[-1] = (end + length, Span(last.start, span.end))
+                return
+        self._begins.append(begin)
+        self._pieces.append((begin + length, span))
+
+    def span(self, begin: int, end: int) -> Span:
+        """Return the span of the characters from ``begin`` to ``end``, at least one."""
+        return Span(self._place(begin).start, self._place(end - 1).end)
+
+    def shift(self, begin: int) -> None:
+        """Forget the text before ``begin``, which becomes 0."""
+        first = bisect_right(self._begins, begin) - 1
+        if first < 0:
+            return
+        head = max(0, begin - self._begins[first])
+        begins = [max(0, at - begin) for at in self._begins[first:]]
+        pieces = [(end - begin, span) for end, span in self._pieces[first:]]
+        end, span = pieces[0]
+        if end + head == span.end - span.start:
+            pieces[0] = (end, Span(span.start + head, span.end))
+        keep = 0 if end > 0 else 1
+        self._begins, self._pieces = begins[keep:], pieces[keep:]
+
+    def _place(self, at: int) -> Span:
+        index = bisect_right(self._begins, at) - 1
+        begin, (end, span) = self._begins[index], self._pieces[index]
+        if end - begin == span.end - span.start:
+            return Span(span.start + at - begin, span.start + at - begin + 1)
+        return span
