@@ -26,7 +26,7 @@ def silence(seconds: float, level: int = 0) -> np.ndarray:
 
 
 def join(segments, *, cuts=(), limit_s=0.35, pause_s=0.0) -> np.ndarray:
-    joiner, played = SeamJoiner(), []
+    joiner, played = SeamJoiner(hold_after_s=min(limit_s, 0.35)), []
     for segment in segments:
         played += joiner.begin(limit_s=limit_s, pause_s=pause_s if played else 0.0)
         for block in np.split(segment, sorted(c for c in cuts if c < len(segment))):
@@ -134,3 +134,9 @@ def test_it_says_where_the_speech_of_a_segment_lies():
     joiner.begin(limit_s=0.35)
     joiner.add(Pcm(np.concatenate([silence(0.2), speech(0.4)]), RATE_HZ))
     assert joiner.sound == pytest.approx((0.955, 1.355), abs=0.001)
+
+
+def test_a_paragraph_keeps_more_silence_than_was_passed_on_before_it_was_known():
+    ends = np.concatenate([speech(0.3), silence(1.0)])
+    joined = join([ends, speech(0.3)], limit_s=0.7)
+    assert len(joined) / RATE_HZ == pytest.approx(0.6 + 0.7, abs=0.006)

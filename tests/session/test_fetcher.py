@@ -6,7 +6,8 @@ import pytest
 
 from tests.session.fakes import FakeClock, ScriptedSource, UntilCancelled, Watcher, cut_off, seen
 from voicecli.errors import ConfigError, NetworkError, RateLimited, SourceTimeout
-from voicecli.session.fetcher import Fetcher, FetchLimits, StreamEnd, StreamStart
+from voicecli.session.fetcher import Fetcher, FetchLimits
+from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry.events import (
     Answered,

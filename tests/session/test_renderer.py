@@ -17,7 +17,7 @@ from voicecli.codecs.decoding import auto
 from voicecli.errors import CorruptStream, DeviceError, NetworkError, TruncatedStream
 from voicecli.playback.policy import BufferPolicy
 from voicecli.session.channel import Channel
-from voicecli.session.fetcher import StreamEnd, StreamStart
+from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry import events

@@ -7,7 +7,8 @@ import pytest
 from tests.session.fakes import FakeClock, ScriptedSource, UntilCancelled, Watcher, seen
 from voicecli.errors import ConfigError, NetworkError, SourceTimeout
 from voicecli.session.channel import Channel
-from voicecli.session.fetcher import FetchLimits, StreamEnd, StreamStart
+from voicecli.session.fetcher import FetchLimits
+from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.session.source_thread import SourceThread
 from voicecli.telemetry.events import Received
 from voicecli.telemetry.observers import Observers

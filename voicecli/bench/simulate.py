@@ -21,7 +21,7 @@ from voicecli.bench.speech import SpeechRun
 from voicecli.clock import Deadline
 from voicecli.errors import BadResponse, VoiceError
 from voicecli.playback.null import NullSink
-from voicecli.session.fetcher import StreamEnd, StreamStart
+from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import Connecting
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.playback.policy import Policy
-    from voicecli.session.fetcher import Item
+    from voicecli.session.items import Item
     from voicecli.sources.base import ByteSource
     from voicecli.telemetry.events import Event
     from voicecli.telemetry.observers import Observer

@@ -48,20 +48,27 @@ class SeamJoiner:
     The joined sound does not depend on how blocks are cut. Blocks may change their
     format at any time. One thread at a time.
 
+    Silence beyond ``hold_after_s`` is held back until it is clear whether speech of the
+    same segment follows.
+
     ``played_s`` is the length of the joined sound so far, ``sound`` where the speech of
     the current segment lies in it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hold_after_s: float = 0.35) -> None:
+        self._hold_after_s = hold_after_s
         self.played_s = 0.0
         self.sound = SegmentSound(None, None)
         self._rate_hz = 0
         self._rest: Samples | None = None  # less than a window
         self._held: list[Samples] = []  # silence beyond the limit: played if speech follows
         self._kept_s = 0.0  # silence passed on since the last speech
-        self._limit_s = 0.0  # of silence at the end of this segment
         self._seam: tuple[float, float] | None = None  # least and most at the last seam
         self._is_cut = False
+
+    def pause(self) -> list[Pcm]:
+        """End a segment's last window, so that nothing but silence is held; return its sound."""
+        return self._blocks(self._end_window())
 
     def begin(self, *, limit_s: float, pause_s: float = 0.0) -> list[Pcm]:
         """Begin a segment; return what was left of the one before.
@@ -69,17 +76,19 @@ class SeamJoiner:
         At most ``limit_s`` seconds of the voices' own silence stay before the segment. If
         the text asks for a pause, silence is filled up to ``pause_s``.
         """
-        blocks = self._blocks(self._end_window())
-        is_first = not self._rate_hz
-        if self._held:
-            fade = self._frames(FADE_S)
-            blocks += self._blocks([_fade_out(self._held[0][:fade])])
-            self._held, self._is_cut = [], True
-        self._seam = (pause_s, max(limit_s, pause_s))
-        if is_first:
-            self._seam = (pause_s, float("inf"))  # the head of the first stays whole
-        self._limit_s = limit_s
+        blocks = self.pause()
         self.sound = SegmentSound(None, None)
+        if not self._rate_hz:
+            self._seam = (pause_s, float("inf"))  # the head of the first stays whole
+            return blocks
+        self._seam = (pause_s, max(limit_s, pause_s))
+        if self._held:
+            held, self._held = np.concatenate(self._held), []
+            room = max(0, self._frames(self._seam[1] - self._kept_s))
+            self._kept_s += min(room, len(held)) / self._rate_hz
+            fade = _fade_out(held[room : room + self._frames(FADE_S)])
+            self._is_cut = bool(len(fade))
+            blocks += self._blocks([held[:room], fade])
         return blocks
 
     def add(self, block: Pcm) -> list[Pcm]:
@@ -137,7 +146,7 @@ class SeamJoiner:
 
     def _silence(self, samples: Samples) -> list[Samples]:
         pieces: list[Samples] = []
-        limit_s = self._limit_s if self._seam is None else self._seam[1]
+        limit_s = self._hold_after_s if self._seam is None else self._seam[1]
         room = len(samples)
         if limit_s < float("inf"):
             room = 0 if self._held else max(0, self._frames(limit_s - self._kept_s))

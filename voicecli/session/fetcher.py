@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voicecli.errors import SourceTimeout, VoiceError
+from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.session.retry import Retry, RetryPolicy
 from voicecli.telemetry.events import (
     Answered,
@@ -22,23 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from voicecli.clock import Clock
-    from voicecli.sources.base import Source, SourceInfo
+    from voicecli.session.items import Item
+    from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observers
-
-
-@dataclass(frozen=True, slots=True)
-class StreamStart:
-    """The first item of each source: what it knows about its bytes."""
-
-    info: SourceInfo
-
-
-@dataclass(frozen=True, slots=True)
-class StreamEnd:
-    """The last item of a source whose bytes all arrived; without it, the stream is broken."""
-
-
-Item = StreamStart | bytes | StreamEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +56,8 @@ class Fetcher:
 
     One thread iterates `items`. `check_deadline` and `cancel` may be called from any.
     ``on_sent`` is called, perhaps more than once, when slow imports need not wait any
-    longer: a request has left, or none will.
+    longer: a request has left, or none will. ``on_retry`` gets the fault of each attempt
+    that will be repeated. ``segment`` is the number that its events carry.
     """
 
     def __init__(
@@ -78,13 +66,17 @@ class Fetcher:
         clock: Clock,
         observers: Observers,
         *,
+        segment: int = 0,
         on_sent: Callable[[], None] | None = None,
+        on_retry: Callable[[VoiceError], None] | None = None,
     ) -> None:
         self._limits = limits
+        self._segment = segment
         self._policy = RetryPolicy(limits.retries, limits.longest_wait_s)
         self._clock = clock
         self._observers = observers
         self._on_sent = on_sent
+        self._on_retry = on_retry
         self._changed = threading.Condition()
         self._cancelled = False
         self._source: Source | None = None
@@ -164,21 +156,24 @@ class Fetcher:
                 decision = self._policy.decide(error, attempt, has_audio=has_audio)
                 if not isinstance(decision, Retry):
                     raise
-                self._observers.notify(Retrying(self._clock.now(), error, decision.wait_s))
+                now = self._clock.now()
+                self._observers.notify(Retrying(now, error, decision.wait_s, self._segment))
+                if self._on_retry is not None:
+                    self._on_retry(error)
                 self._wait(decision.wait_s)
             else:
                 return
 
     def _attempt(self, source: Source, attempt: int) -> Generator[Item, None, None]:
         has_started = False
-        self._observers.notify(Requested(self._clock.now(), source.label))
+        self._observers.notify(Requested(self._clock.now(), source.label, self._segment))
         try:
             self._silence = _Silence(source, self._clock.now(), attempt, is_first=True)
             with source.open(self) as response:
                 self._observers.notify(Answered(self._clock.now(), response.info))
                 for chunk in response:
                     self._silence = None  # the consumer may take its time
-                    self._observers.notify(Received(self._clock.now(), chunk))
+                    self._observers.notify(Received(self._clock.now(), chunk, self._segment))
                     if not has_started:
                         has_started = True
                         yield StreamStart(response.info.of_audio)

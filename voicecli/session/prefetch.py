@@ -15,18 +15,19 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from voicecli.errors import RateLimited, SourceTimeout, VoiceError
 from voicecli.session.channel import Channel
-from voicecli.session.fetcher import Fetcher, StreamEnd, StreamStart
+from voicecli.session.fetcher import Fetcher
+from voicecli.session.items import AwaitText, UtteranceStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from voicecli.clock import Clock
     from voicecli.session.fetcher import FetchLimits
+    from voicecli.session.items import Item
     from voicecli.session.utterance import Utterance
     from voicecli.telemetry.observers import Observers
     from voicecli.threads import Spawn
@@ -36,21 +37,6 @@ CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
 
 DEFAULT_AHEAD = 2
 """Utterances that are fetched ahead of the one that is rendered."""
-
-
-@dataclass(frozen=True, slots=True)
-class UtteranceStart:
-    """What follows belongs to this utterance."""
-
-    utterance: Utterance
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitText:
-    """Nothing is left to play, because the text that follows has not been written yet."""
-
-
-Item: TypeAlias = UtteranceStart | AwaitText | StreamStart | bytes | StreamEnd
 
 
 class _Fetch:
@@ -200,7 +186,8 @@ class Prefetcher:
         """Start a fetch and wait for the next free slot; False once everything is over."""
         fetch = _Fetch(utterance, self._fetcher_for(utterance))
         with self._changed:
-            if self._ended or self._failed:
+            # An error ends the speech where it is reached; nothing is asked for behind it.
+            if self._ended or self._failed or any(other.error for other in self._fetches):
                 return False
             self._fetches.append(fetch)
             self._changed.notify_all()

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Protocol
 
 from voicecli.clock import Deadline
 from voicecli.errors import DecodeError, DeviceError, SourceError, VoiceError
-from voicecli.session.fetcher import StreamEnd, StreamStart
+from voicecli.session.items import StreamEnd, StreamStart
+from voicecli.session.items import AwaitText, UtteranceStart
+from voicecli.session.seams import Seams
 from voicecli.telemetry.events import Decoded, Recognised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from voicecli.audio.convert import SampleConverter
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.codecs.decoding.auto import AutoDecoder
     from voicecli.playback.base import Sink
-    from voicecli.session.fetcher import Item
+    from voicecli.session.items import Item
+    from voicecli.session.seams import SeamPauses
     from voicecli.sources.base import SourceInfo
     from voicecli.telemetry.observers import Observers
 
@@ -32,7 +35,7 @@ _JOINED_BYTES = 16 * 1024
 
 
 class Items(Protocol):
-    """What was fetched: a `Channel`, or something that fetches on demand."""
+    """What was fetched: a `Prefetcher`, or something that fetches on demand."""
 
     def take(self) -> list[Item]:
         """Return all that is there, waiting for at least one item; empty at the end."""
@@ -49,12 +52,13 @@ class OpenSink(Protocol):
 
 
 class Renderer:
-    """Takes items from a `Channel`, decodes, converts, writes and drains.
+    """Takes items, decodes, joins segments, converts, writes and drains.
 
     `run` belongs to the decoder thread, `abort` to any, and the attributes may be
     read from any. ``fail`` gets a decoding error at once, so that the source can
-    be stopped while the rest still plays. ``on_pcm`` gets each decoded block,
-    and ``on_draining`` is called when the sink has all samples.
+    be stopped while the rest still plays. ``on_pcm`` gets each block as it is played,
+    ``on_draining`` is called when the sink has all samples. ``pauses`` says how much
+    silence is kept between the segments of a text.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Renderer:
         volume: float = 1.0,
         on_pcm: Callable[[Pcm], None] | None = None,
         on_draining: Callable[[], None] | None = None,
+        pauses: SeamPauses | None = None,
     ) -> None:
         self._chunks = chunks
         self._open_sink = open_sink
@@ -79,6 +84,7 @@ class Renderer:
         self._fail = fail
         self._decoder: AutoDecoder | None = None
         self._converter: SampleConverter | None = None
+        self._seams = Seams(observers, clock, pauses)
         self._cpu_s = 0.0
         self._aborted = False
         self.name: str | None = None
@@ -98,6 +104,8 @@ class Renderer:
         except VoiceError as error:
             self._fail(error)
             self._chunks.close()
+        if not self._aborted:
+            self._write(self._seams.flush())
         if self.sink is None:
             return
         assert self._converter is not None
@@ -124,17 +132,31 @@ class Renderer:
             for item in _joined(items):
                 if self._aborted:
                     return
-                if isinstance(item, StreamStart):
-                    self._decoder = _decoder_for(AutoDecoder, item.info)
-                elif isinstance(item, StreamEnd):
-                    self._finish_stream()
-                else:
-                    assert self._decoder is not None, "bytes before the start of a stream"
-                    self._play(partial(self._decoder.feed, item))
-        if self._decoder is not None and not self._aborted:
-            # The stream broke off: the source has reported that error, which comes first.
+                match item:
+                    case bytes():
+                        assert self._decoder is not None, "bytes before the start of a stream"
+                        self._play(partial(self._decoder.feed, item))
+                    case StreamStart(info):
+                        self._decoder = _decoder_for(AutoDecoder, info)
+                    case StreamEnd():
+                        self._finish_stream()
+                    case UtteranceStart(utterance):
+                        self._finish_broken_stream()
+                        if utterance.segment is not None:
+                            self._write(self._seams.begin(utterance.segment))
+                    case AwaitText():
+                        self._write(self._seams.end())
+                        if self.sink is not None:
+                            self.sink.await_input()
+        if not self._aborted:
+            self._finish_broken_stream()
+
+    def _finish_broken_stream(self) -> None:
+        """Play what a stream without an end still holds; its source has reported the error."""
+        if self._decoder is not None:
             with suppress(DecodeError, SourceError):
                 self._finish_stream()
+            self._decoder = None
 
     def _finish_stream(self) -> None:
         assert self._decoder is not None, "an end before the start of a stream"
@@ -147,7 +169,12 @@ class Renderer:
         blocks = decode()
         self._cpu_s += time.thread_time() - started_s
         for block in blocks:
-            self._observers.notify(Decoded(self._clock.now(), block, self._cpu_s))
+            self._write(self._seams.add(block))
+
+    def _write(self, blocks: Iterable[Pcm]) -> None:
+        for block in blocks:
+            number = self._seams.number
+            self._observers.notify(Decoded(self._clock.now(), block, self._cpu_s, number))
             self._cpu_s = 0.0
             if self._on_pcm:
                 self._on_pcm(block)

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from voicecli.playback.history import History
     from voicecli.playback.output import Output
     from voicecli.recording.saver import Saver
-    from voicecli.session.fetcher import Item
+    from voicecli.session.items import Item
     from voicecli.session.messages import Message
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer

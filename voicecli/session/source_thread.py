@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from voicecli.clock import Clock
     from voicecli.session.channel import Channel
-    from voicecli.session.fetcher import FetchLimits, Item
+    from voicecli.session.fetcher import FetchLimits
+    from voicecli.session.items import Item
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observers
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from voicecli.playback.base import SinkReport, SinkSnapshot, Underrun
     from voicecli.sources.base import SourceInfo
     from voicecli.telemetry.lifecycle import State
+    from voicecli.text.segment import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Requested:
 
     at: float
     label: str
+    segment: int = 0
 
 
 class Connected(_Moment):
@@ -64,6 +66,7 @@ class Retrying:
     at: float
     error: VoiceError
     wait_s: float
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Received:
 
     at: float
     data: bytes
+    segment: int = 0
 
 
 class ReceivedAll(_Moment):
@@ -96,6 +100,26 @@ class Decoded:
     at: float
     pcm: Pcm
     cpu_s: float
+    segment: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPlaced:
+    """A segment's speech begins at ``starts_s`` of the joined sound [decoder]."""
+
+    at: float
+    segment: Segment
+    starts_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEnded:
+    """All of a segment was decoded; its speech ends at ``ends_s`` of the joined sound [decoder]."""
+
+    at: float
+    segment: Segment
+    starts_s: float | None
+    ends_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +184,8 @@ Event: TypeAlias = (
     | ReceivedAll
     | Recognised
     | Decoded
+    | SegmentPlaced
+    | SegmentEnded
     | StateChanged
     | Waited
     | Progressed
