@@ -25,18 +25,19 @@ api_key_env = "CLOUD_KEY"
 
 
 @pytest.fixture
-def offered(house, monkeypatch):
-    """What bash is offered for the last of these words."""
+def offered(cli):
+    """Complete the last of these words as bash does."""
 
     def ask(*words):
-        with monkeypatch.context() as patch:
-            patch.setenv("_VOICECLI_COMPLETE", "complete_bash")
-            patch.setenv("COMP_WORDS", " ".join(["voicecli", *words]))
-            patch.setenv("COMP_CWORD", str(len(words)))
-            told = house.run()
-        assert told.status == 0
-        assert told.err == ""
-        return told.out.split()
+        env = {
+            "_VOICECLI_COMPLETE": "complete_bash",
+            "COMP_WORDS": " ".join(["voicecli", *words]),
+            "COMP_CWORD": str(len(words)),
+        }
+        result = cli.run(env=env)
+        assert result.exit_code == 0
+        assert result.stderr == ""
+        return result.stdout.split()
 
     return ask
 
@@ -55,14 +56,14 @@ def test_formats(offered, command):
     assert offered(command, "--format", "o") == ["opus"]
 
 
-def test_profiles(offered, house):
+def test_profiles(offered, cli):
     assert offered("say", "--profile", "") == []
-    house.configure(PROFILES)
+    cli.configure(PROFILES)
     assert offered("say", "--profile", "k") == ["kitchen", "kokoro"]
 
 
-def test_base_urls(offered, house):
-    house.configure(PROFILES)
+def test_base_urls(offered, cli):
+    cli.configure(PROFILES)
     assert offered("voices", "--base-url", "") == [
         "builtin",
         "http://localhost:8880/v1",
@@ -80,8 +81,8 @@ def test_voices_of_the_last_of_several_servers(offered):
     assert "heart" in offered("bench", "--voice", "h")
 
 
-def test_a_broken_file_offers_nothing_and_says_nothing(offered, house):
-    house.configure("[profiles")
+def test_a_broken_file_offers_nothing_and_prints_nothing(offered, cli):
+    cli.configure("[profiles")
     assert offered("say", "--profile", "") == []
     assert offered("say", "--base-url", "") == ["builtin"]
     assert offered("say", "--voice", "") == []
@@ -92,12 +93,12 @@ class TestVoices:
         assert {"heart", "emma"} <= set(offered("say", "--voice", ""))
         assert offered("say", "--voice", "hea") == ["heart"]
 
-    def test_of_openai(self, offered, monkeypatch):
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    def test_of_openai(self, offered, cli):
+        cli.env["OPENAI_API_KEY"] = "sk-1"
         assert offered("say", "--voice", "") == sorted(OPENAI_VOICES)
 
-    def test_of_a_server_only_what_the_profiles_name(self, offered, house):
-        house.configure(PROFILES)
+    def test_of_a_server_only_what_the_profiles_name(self, offered, cli):
+        cli.configure(PROFILES)
         words = ("say", "--profile", "kokoro", "--voice", "")
         assert offered(*words) == ["af_bella", "nicole"]
         words = ("say", "--base-url", "http://localhost:1/v1", "--voice", "")
@@ -111,7 +112,7 @@ class TestDevices:
         assert completion.devices("") == ["null", "a", "b"]
         assert completion.devices("n") == ["null"]
 
-    def test_what_libraries_print_does_not_reach_the_line(self, monkeypatch, capfd):
+    def test_the_output_of_libraries_is_suppressed(self, monkeypatch, capfd):
         def noisy():
             subprocess.run(
                 [sys.executable, "-c", "import os; os.write(2, b'no sound server')"], check=True
@@ -124,14 +125,13 @@ class TestDevices:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_of_a_shell_is_shown(house, monkeypatch, shell):
-    monkeypatch.setenv("_VOICECLI_COMPLETE", f"source_{shell}")
-    told = house.run()
-    assert told.status == 0
-    assert "_VOICECLI_COMPLETE" in told.out
+def test_the_script_for_a_shell_is_printed(cli, shell):
+    result = cli.run(env={"_VOICECLI_COMPLETE": f"source_{shell}"})
+    assert result.exit_code == 0
+    assert "_VOICECLI_COMPLETE" in result.stdout
 
 
-def test_the_options_that_install_are_there(house):
-    out = house.run("--help").out
+def test_there_are_options_to_install_it(cli):
+    out = cli.run("--help").stdout
     assert "--install-completion" in out
     assert "--show-completion" in out

@@ -20,22 +20,22 @@ def devices(monkeypatch):
     return found
 
 
-def test_a_table_with_the_default_marked(house, devices):
+def test_the_table_marks_the_default(cli, devices):
     devices(FOUND)
-    told = house.run("devices")
-    assert told.status == 0
-    assert told.out.splitlines() == [
+    result = cli.run("devices")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
         "    0  Built-in Speakers  ALSA   2 channels  44100 Hz",
         "*  12  Headset            Pulse  1 channel   48000 Hz",
     ]
 
 
-def test_json(house, devices):
+def test_json(cli, devices):
     devices(FOUND)
-    told = house.run("devices", "--json")
-    assert told.status == 0
-    assert [entry["index"] for entry in told.json] == [0, 12]
-    assert told.json[1] == {
+    result = cli.run("devices", "--json")
+    assert result.exit_code == 0
+    assert [entry["index"] for entry in result.json] == [0, 12]
+    assert result.json[1] == {
         "index": 12,
         "name": "Headset",
         "host_api": "Pulse",
@@ -45,25 +45,25 @@ def test_json(house, devices):
     }
 
 
-def test_no_device_is_6_with_a_remedy(house, devices):
+def test_no_device_is_6_with_a_remedy(cli, devices):
     devices([])
-    told = house.run("devices")
-    assert (told.status, told.out) == (6, "")
-    assert "no sound device" in told.err
-    assert "--save" in told.err
+    result = cli.run("devices")
+    assert (result.exit_code, result.stdout) == (6, "")
+    assert "no sound device" in result.stderr
+    assert "--save" in result.stderr
 
 
-def test_no_device_as_json_is_an_empty_array(house, devices):
+def test_json_of_no_device_is_an_empty_array(cli, devices):
     devices([])
-    told = house.run("devices", "--json")
-    assert (told.status, told.json) == (6, [])
+    result = cli.run("devices", "--json")
+    assert (result.exit_code, result.json) == (6, [])
 
 
-def test_no_portaudio_is_6(house, monkeypatch):
+def test_no_portaudio_is_6(cli, monkeypatch):
     def missing():
         raise DeviceError("the PortAudio library is not installed", remedy="install it")
 
     monkeypatch.setattr(module, "list_output_devices", missing)
-    told = house.run("devices")
-    assert told.status == 6
-    assert "PortAudio" in told.err
+    result = cli.run("devices")
+    assert result.exit_code == 6
+    assert "PortAudio" in result.stderr

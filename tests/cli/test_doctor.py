@@ -7,16 +7,15 @@ import pytest
 
 from tests.support.cli import Cli
 from tests.support.speech_server import SpeechServer
-from voicecli.cli import checks
-from voicecli.cli.checks import Finding
-from voicecli.cli.doctor import exit_status
+from voicecli.cli import doctor
+from voicecli.cli.doctor import Finding, exit_status
 from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config
 from voicecli.errors import DeviceError, ExitStatus, NetworkError, UnsupportedFormat
 from voicecli.playback import portaudio as device_module
 from voicecli.playback.portaudio import OpenStream, OutputDevice
-from voicecli.sources import fetch as fetch_module
-from voicecli.sources.fetch import Answer
+from voicecli.sources import http_get
+from voicecli.sources.http_get import Answer
 from voicecli.sources.voicecache import VoiceCache
 
 OPENAI_KEY = {"OPENAI_API_KEY": "sk-openai"}
@@ -27,16 +26,13 @@ def endpoint(base_url=None, env=None):
     return resolve_endpoint(EndpointChoice(base_url=base_url), env or {}, Config())
 
 
-# -- the whole command, on a real sound server and without one ----------------
-
-
 @pytest.mark.sound
-def test_whole_machine_is_found_well(tmp_path, sound_server):
+def test_a_machine_with_sound_passes_every_check(tmp_path, sound_server):
     with SpeechServer() as server:
-        told = Cli(tmp_path, sound_server).run("doctor", "--base-url", server.url, "--json")
-    assert told.exit_code == 0, told
-    assert (told.json["ok"], told.json["exit"]) == (True, 0)
-    found = {check["name"]: check for check in told.json["checks"]}
+        result = Cli(tmp_path, sound_server).run("doctor", "--base-url", server.url, "--json")
+    assert result.exit_code == 0, result
+    assert (result.json["ok"], result.json["exit"]) == (True, 0)
+    found = {check["name"]: check for check in result.json["checks"]}
     assert {check["status"] for check in found.values()} == {"ok"}
     assert list(found) == [
         "Python", "config", "key", "endpoint", "libopus", "ffmpeg", "PortAudio", "devices",
@@ -45,42 +41,39 @@ def test_whole_machine_is_found_well(tmp_path, sound_server):
     assert "plays" in found["test stream"]["message"]
 
 
-def test_machine_without_sound_exits_with_6_and_says_what_to_do(tmp_path):
-    told = Cli(tmp_path).run("doctor")
-    assert told.exit_code == ExitStatus.DEVICE
-    assert "ok    endpoint     the built-in voice heart loads in" in told.stdout
-    assert "FAIL  devices      no device can play\n" in told.stdout
-    assert "--device null" in told.stdout
-    assert "test stream" not in told.stdout
+def test_a_machine_without_sound_is_6_with_a_remedy(tmp_path):
+    result = Cli(tmp_path).run("doctor")
+    assert result.exit_code == ExitStatus.DEVICE
+    assert "ok    endpoint     the built-in voice heart loads in" in result.stdout
+    assert "FAIL  devices      no device can play\n" in result.stdout
+    assert "--device null" in result.stdout
+    assert "test stream" not in result.stdout
 
 
-# -- the whole command in this process -----------------------------------------
+def test_the_null_device_skips_the_sound_checks(cli):
+    result = cli.run("doctor", "--device", "null", "--json")
+    assert result.exit_code == 0
+    assert result.json["checks"][-1]["message"] == "not needed (--device null)"
 
 
-def test_null_device_leaves_sound_alone(house):
-    told = house.run("doctor", "--device", "null", "--json")
-    assert told.status == 0
-    assert told.json["checks"][-1]["message"] == "none wanted (--device null)"
+def test_the_device_of_the_configuration_file_is_checked(cli):
+    cli.configure("device = 'null'")
+    assert cli.run("doctor").exit_code == 0
 
 
-def test_device_of_the_file_is_the_one_that_is_tested(house):
-    house.configure("device = 'null'")
-    assert house.run("doctor").status == 0
+def test_a_broken_configuration_does_not_end_the_checks(cli):
+    cli.configure("volum = 1")
+    result = cli.run("doctor", "--device", "null")
+    assert result.exit_code == ExitStatus.CONFIG
+    assert 'FAIL  config       unknown key "volum"' in result.stdout
+    assert 'did you mean "volume"?' in result.stdout
+    assert "libopus" in result.stdout
 
 
-def test_broken_configuration_is_one_line_of_several(house):
-    house.configure("volum = 1")
-    told = house.run("doctor", "--device", "null")
-    assert told.status == ExitStatus.CONFIG
-    assert 'FAIL  config       unknown key "volum"' in told.out
-    assert 'did you mean "volume"?' in told.out
-    assert "libopus" in told.out
-
-
-def test_device_is_played_on_where_there_is_one(house, monkeypatch):
-    monkeypatch.setattr(checks, "devices", lambda: ([Finding("devices", "ok", "1")], True))
-    monkeypatch.setattr(checks, "stream", lambda wanted: Finding("test stream", "ok", wanted))
-    assert "ok    test stream  speaker" in house.run("doctor", "--device", "speaker").out
+def test_a_device_is_tested_if_there_is_one(cli, monkeypatch):
+    monkeypatch.setattr(doctor, "check_devices", lambda: ([Finding("devices", "ok", "1")], True))
+    monkeypatch.setattr(doctor, "check_stream", lambda wanted: Finding("test stream", "ok", wanted))
+    assert "ok    test stream  speaker" in cli.run("doctor", "--device", "speaker").stdout
 
 
 @pytest.mark.parametrize(
@@ -92,26 +85,26 @@ def test_device_is_played_on_where_there_is_one(house, monkeypatch):
         ([ExitStatus.SOURCE, ExitStatus.DEVICE, ExitStatus.CONFIG], 3),
     ],
 )
-def test_first_class_that_fails_decides(failures, status):
+def test_the_first_failed_class_decides_the_status(failures, status):
     findings = [Finding("x", "fail", "", None, failure) for failure in failures]
     warned = Finding("y", "warn", "", None, ExitStatus.CONFIG)
     assert exit_status([warned, *findings]) == status
 
 
-# -- the checks -----------------------------------------------------------------
+def test_an_old_python_fails(monkeypatch):
+    assert doctor.check_python().status == "ok"
+    monkeypatch.setattr(doctor, "OLDEST_PYTHON", (99, 0))
+    assert (doctor.check_python().status, doctor.check_python().exit_status) == (
+        "fail",
+        ExitStatus.CONFIG,
+    )
 
 
-def test_old_python_fails(monkeypatch):
-    assert checks.python().status == "ok"
-    monkeypatch.setattr(checks, "OLDEST_PYTHON", (99, 0))
-    assert (checks.python().status, checks.python().exit_status) == ("fail", ExitStatus.CONFIG)
-
-
-def test_configuration_file_is_named(tmp_path):
+def test_the_configuration_file_is_named(tmp_path):
     path = tmp_path / "config.toml"
-    assert checks.configuration(Config(path=path)).message == "no file, so defaults"
+    assert doctor.check_config(Config(path=path)).message == "no file; defaults apply"
     path.write_text("")
-    assert checks.configuration(Config(path=path)).message == str(path)
+    assert doctor.check_config(Config(path=path)).message == str(path)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +114,11 @@ def test_configuration_file_is_named(tmp_path):
         (None, OPENAI_KEY, "ok", "from OPENAI_API_KEY"),
         ("http://localhost:1", {}, "ok", "none, as usual"),
         ("https://tts.example.org", {}, "warn", "none"),
-        ("http://tts.example.org", {"VOICECLI_API_KEY": "k"}, "warn", "plain http"),
+        ("http://tts.example.org", {"VOICECLI_API_KEY": "k"}, "warn", "unencrypted"),
     ],
 )
-def test_key_is_told_by_its_variable(base_url, env, status, message):
-    finding = checks.key(endpoint(base_url, env))
+def test_the_key_is_reported_by_its_variable(base_url, env, status, message):
+    finding = doctor.check_key(endpoint(base_url, env))
     assert finding.status == status
     assert message in finding.message
     assert "sk-openai" not in finding.message
@@ -134,9 +127,9 @@ def test_key_is_told_by_its_variable(base_url, env, status, message):
 @pytest.mark.parametrize(
     ("answer", "status", "exits", "message"),
     [
-        (200, "ok", 0, "answers in"),
-        ([404, 405], "ok", 0, "lists no models"),
-        ([404, 400], "ok", 0, "lists no models"),
+        (200, "ok", 0, "responds in"),
+        ([404, 405], "ok", 0, "does not list models"),
+        ([404, 400], "ok", 0, "does not list models"),
         ([404, 403], "fail", 3, "refuses the key"),
         ([404, 404], "warn", 0, "has no /audio/speech there (404)"),
         (401, "fail", 3, "refuses the key"),
@@ -146,11 +139,11 @@ def test_key_is_told_by_its_variable(base_url, env, status, message):
         (NetworkError("nothing listens"), "fail", 4, "nothing listens"),
     ],
 )
-def test_sign_of_life(monkeypatch, answer, status, exits, message):
+def test_the_server_is_checked_without_speaking(monkeypatch, answer, status, exits, message):
     answers = answer if isinstance(answer, list) else [answer]
     asked = []
 
-    def fetch(url, api_key, *, timeout_s):
+    def get(url, api_key, *, timeout_s):
         assert (api_key, timeout_s) == ("voicecli", 3.0)
         asked.append(url.removeprefix("http://localhost:1/v1"))
         given = answers[len(asked) - 1]
@@ -158,27 +151,27 @@ def test_sign_of_life(monkeypatch, answer, status, exits, message):
             raise given
         return Answer(given, {}, b"")
 
-    monkeypatch.setattr(fetch_module, "fetch", fetch)
-    finding = checks.server(endpoint("http://localhost:1/v1"), timeout_s=3.0)
+    monkeypatch.setattr(http_get, "get", get)
+    finding = doctor.check_server(endpoint("http://localhost:1/v1"), timeout_s=3.0)
     assert (finding.status, finding.exit_status) == (status, exits)
     assert message in finding.message
     assert asked == ["/models", "/audio/speech"][: len(answers)]
 
 
-def test_builtin_voice_that_must_be_fetched_is_left_alone(monkeypatch, tmp_path):
+def test_a_builtin_voice_that_is_not_downloaded_is_a_warning(monkeypatch, tmp_path):
     monkeypatch.setenv("HIBARI_HOME", str(tmp_path))
-    finding = checks.builtin_voice("emma")
+    finding = doctor.check_builtin_voice("emma")
     assert finding.status == "warn"
-    assert "fetched on first use" in finding.message
+    assert "downloaded on first use" in finding.message
     assert list(tmp_path.iterdir()) == []
 
 
-def test_builtin_voice_that_does_not_load_fails(monkeypatch):
+def test_a_builtin_voice_that_does_not_load_fails(monkeypatch):
     def load(self, name):
         raise NetworkError("broken")
 
     monkeypatch.setattr(VoiceCache, "load", load)
-    finding = checks.builtin_voice("heart")
+    finding = doctor.check_builtin_voice("heart")
     assert (finding.status, finding.exit_status) == ("fail", ExitStatus.SOURCE)
 
 
@@ -191,9 +184,9 @@ def listing(monkeypatch, found):
     monkeypatch.setattr(device_module, "list_output_devices", list_output_devices)
 
 
-def test_missing_portaudio_fails_with_its_remedy(monkeypatch):
+def test_a_missing_portaudio_fails_with_its_remedy(monkeypatch):
     listing(monkeypatch, DeviceError("PortAudio is not installed", remedy="apt install it"))
-    (finding,), any_device = checks.devices()
+    (finding,), any_device = doctor.check_devices()
     assert (finding.name, finding.status, finding.remedy) == ("PortAudio", "fail", "apt install it")
     assert not any_device
 
@@ -207,20 +200,20 @@ def test_missing_portaudio_fails_with_its_remedy(monkeypatch):
 )
 def test_devices_are_counted(monkeypatch, found, message):
     listing(monkeypatch, found)
-    findings, any_device = checks.devices()
+    findings, any_device = doctor.check_devices()
     assert findings[-1].message == message
     assert any_device
 
 
-def test_device_that_is_not_there_fails_the_stream(monkeypatch):
+def test_a_missing_device_fails_the_test_stream(monkeypatch):
     listing(monkeypatch, [SPEAKER])
-    finding = checks.stream("headphones")
+    finding = doctor.check_stream("headphones")
     assert (finding.status, finding.exit_status) == ("fail", ExitStatus.DEVICE)
     assert "headphones" in finding.message
 
 
 class Stream:
-    """A stream that asks its callback for ``blocks`` of 100 ms as it starts."""
+    """A stream that requests ``blocks`` of 100 ms from its callback when it starts."""
 
     def __init__(self, callback, blocks, *, underflow=False, fails=False):
         self.callback, self.blocks = callback, blocks
@@ -250,12 +243,12 @@ class Stream:
     ("settings", "status", "message"),
     [
         ({"blocks": 2}, "ok", "Speaker plays 24000 Hz, 1 ch, latency 50 ms"),
-        ({"blocks": 3, "underflow": True}, "warn", "ran dry 3 times"),
-        ({"blocks": 1}, "fail", "takes no sound"),
+        ({"blocks": 3, "underflow": True}, "warn", "had 3 underruns"),
+        ({"blocks": 1}, "fail", "does not play"),
         ({"blocks": 0, "fails": True}, "fail", "Device unavailable"),
     ],
 )
-def test_silence_is_played_and_the_stream_closed(monkeypatch, settings, status, message):
+def test_the_test_stream_plays_silence_and_is_closed(monkeypatch, settings, status, message):
     opened = []
 
     def open_output(device, wanted, *, callback):
@@ -264,26 +257,26 @@ def test_silence_is_played_and_the_stream_closed(monkeypatch, settings, status, 
 
     listing(monkeypatch, [SPEAKER])
     monkeypatch.setattr(device_module, "open_output", open_output)
-    monkeypatch.setattr(checks, "_PATIENCE_S", 0.01)
-    finding = checks.stream(None)
+    monkeypatch.setattr(doctor, "_STREAM_TIMEOUT_S", 0.01)
+    finding = doctor.check_stream(None)
     assert finding.status == status
     assert message in finding.message
     assert opened[0].closed
 
 
-def test_missing_libopus_is_a_warning(monkeypatch):
-    assert checks.libopus().message.startswith("libopus")
+def test_a_missing_libopus_is_a_warning(monkeypatch):
+    assert doctor.check_libopus().message.startswith("libopus")
 
     class Missing:
         def __getattr__(self, name):
             raise UnsupportedFormat("no libopus", remedy="install it")
 
     monkeypatch.setitem(sys.modules, "voicecli.codecs.libopus", Missing())
-    assert checks.libopus() == Finding("libopus", "warn", "no libopus", "install it")
+    assert doctor.check_libopus() == Finding("libopus", "warn", "no libopus", "install it")
 
 
-def test_missing_ffmpeg_is_a_warning(monkeypatch):
+def test_a_missing_ffmpeg_is_a_warning(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert checks.ffmpeg().status == "warn"
+    assert doctor.check_ffmpeg().status == "warn"
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    assert checks.ffmpeg() == Finding("ffmpeg", "ok", "/usr/bin/ffmpeg")
+    assert doctor.check_ffmpeg() == Finding("ffmpeg", "ok", "/usr/bin/ffmpeg")

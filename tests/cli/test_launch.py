@@ -27,8 +27,8 @@ def test_a_child_knows_when_it_was_started():
         [sys.executable, "-c", TELL], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as child:
         after = time.monotonic()  # Popen returns when the child runs its program
-        told, _ = child.communicate(timeout=60)
-    started, spoke = (float(number) for number in told.split())
+        result, _ = child.communicate(timeout=60)
+    started, spoke = (float(number) for number in result.split())
     assert before - TOLERANCE_S <= started <= after + TOLERANCE_S
     assert started < spoke
 

@@ -145,3 +145,8 @@ class TestSummary:
     def test_what_was_only_received(self):
         silent = METRICS | {"ttfa_ms": None, "rtf": None}
         assert output.summarise(silent) == "received 2.0 s of opus"
+
+
+def test_a_table_is_aligned(capsys):
+    output.print_table([("a", "long cell", "x"), ("bb", "c", "")])
+    assert capsys.readouterr().out == "a   long cell  x\nbb  c\n"

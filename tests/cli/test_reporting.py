@@ -7,9 +7,8 @@ import pytest
 
 from tests.support.speech_server import Reply
 from voicecli.cli import reporting
-from voicecli.cli.line_file import LineFile
+from voicecli.cli.records import LineFile, Records
 from voicecli.cli.reporting import report
-from voicecli.cli.running import Records
 from voicecli.errors import DeviceError, ExitStatus, NetworkError, SaveError
 from voicecli.playback.base import SinkReport
 from voicecli.recording.saver import SaveReport
@@ -20,9 +19,9 @@ from voicecli.telemetry.metrics import Recorder
 
 
 @pytest.fixture
-def say(house, server):
+def say(cli, server):
     def run(*argv):
-        return house.run("say", "--device", "null", "--buffer-ms", "0", "--json", *argv, "Hello.")
+        return cli.run("say", "--device", "null", "--buffer-ms", "0", "--json", *argv, "Hello.")
 
     return run
 
@@ -32,19 +31,19 @@ class TestTold:
         server.reply = Reply(
             headers={"X-Sample-Rate": "48000"}, stall_at_s=0.2, stall_for_s=0.5, chunk_bytes=960
         )
-        told = say("-v")
-        assert told.status == 0
-        assert told.json["underruns"]["sink"]["count"] == 1
-        assert "underrun at 0." in told.err
-        assert "of silence" in told.err
+        result = say("-v")
+        assert result.exit_code == 0
+        assert result.json["underruns"]["sink"]["count"] == 1
+        assert "underrun at 0." in result.stderr
+        assert "of silence" in result.stderr
 
     def test_the_bar_is_drawn_with_v(self, say):
-        told = say("-v")
-        assert "ms to the first audible sound" in told.err
-        parts = told.json["waterfall_ms"]
-        assert sum(parts.values()) == pytest.approx(told.json["ttfa_audible_ms"], abs=0.5)
+        result = say("-v")
+        assert "ms to the first audible sound" in result.stderr
+        parts = result.json["waterfall_ms"]
+        assert sum(parts.values()) == pytest.approx(result.json["ttfa_audible_ms"], abs=0.5)
         assert parts["connect"] > 0
-        assert told.json["connected_ms"] <= told.json["request_sent_ms"]
+        assert result.json["connected_ms"] <= result.json["request_sent_ms"]
 
 
 STALLED = Reply(
@@ -55,33 +54,33 @@ STALLED = Reply(
 class TestUnderruns:
     def test_are_no_error_unless_wanted(self, say, server):
         server.reply = STALLED
-        told = say("-v")
-        assert (told.status, told.json["ok"]) == (0, True)
-        assert "by the network" in told.err
-        assert "underruns: network 1, sink 1, device 0" in told.err
+        result = say("-v")
+        assert (result.exit_code, result.json["ok"]) == (0, True)
+        assert "caused by the network" in result.stderr
+        assert "underruns: network 1, sink 1, device 0" in result.stderr
 
     def test_are_the_error_where_wanted(self, say, server):
         server.reply = STALLED
-        told = say("--fail-on-underrun")
-        assert told.status == 4
-        assert (told.json["ok"], told.json["error"]["code"]) == (False, "underrun")
-        assert told.json["error"]["exit"] == 4
-        assert "error: the sound had gaps: 1 of" in told.err
+        result = say("--fail-on-underrun")
+        assert result.exit_code == 4
+        assert (result.json["ok"], result.json["error"]["code"]) == (False, "underrun")
+        assert result.json["error"]["exit"] == 4
+        assert "error: the sound had gaps: 1 of" in result.stderr
 
     def test_without_any_all_is_well(self, say):
-        assert say("--fail-on-underrun").status == 0
+        assert say("--fail-on-underrun").exit_code == 0
 
     def test_a_graver_error_is_told_first(self, say, server):
         server.reply = Reply(cut_at=0.5, headers={"X-Sample-Rate": "48000"})
-        told = say("--fail-on-underrun")
-        assert told.json["error"]["code"] == "network"
+        result = say("--fail-on-underrun")
+        assert result.json["error"]["code"] == "network"
 
     def test_those_that_the_device_flags_count(self):
         nothing = {"count": 0, "total_ms": 0.0, "events": []}
         flagged = {"count": 1, "events": [{"at_s": 1.5, "ms": None, "cause": "machine"}]}
-        ledgers = {"sink": nothing, "device": flagged}
-        assert "1 that the device flagged" in reporting._gaps({"underruns": ledgers}).message
-        assert list(reporting._ledger(ledgers)) == [
+        counts = {"sink": nothing, "device": flagged}
+        assert "1 that the device flagged" in reporting._gaps({"underruns": counts}).message
+        assert list(reporting._underruns(counts)) == [
             "underrun at 1.50 s: flagged by the device",
             "underruns: sink 0, device 1",
         ]
@@ -96,10 +95,10 @@ class FullDisk:
 
 class TestEnds:
     @pytest.fixture
-    def told(self, capsys):
-        """Reports a run that ended so; its status, what people were told, and the object."""
+    def report_run(self, capsys):
+        """Report a run; return its status, standard error and the JSON object."""
 
-        def ended(*, saved=(), save_error=None, saver=None, files=(), flags=None, **result):
+        def run(*, saved=(), save_error=None, saver=None, files=(), flags=None, **result):
             saves = SaveReport(saved=list(saved), error=save_error)
             done = SessionResult(State.DONE, SinkReport(), saves, **result)
             records = Records(**{"json": True, **(flags or {})})
@@ -110,59 +109,61 @@ class TestEnds:
             captured = capsys.readouterr()
             return status, captured.err, json.loads(captured.out) if captured.out else None
 
-        return ended
+        return run
 
-    def test_well(self, told):
-        status, err, metrics = told()
+    def test_well(self, report_run):
+        status, err, metrics = report_run()
         assert (status, metrics["ok"], metrics["clip"]) == (ExitStatus.OK, True, None)
         assert "error" not in err
 
-    def test_without_json_nothing_is_printed(self, told):
-        assert told(flags={"json": False})[2] is None
+    def test_without_json_nothing_is_printed(self, report_run):
+        assert report_run(flags={"json": False})[2] is None
 
-    def test_quietly(self, told):
-        assert told(flags={"quiet": True}, no_device=DeviceError("none"))[1] == ""
+    def test_quietly(self, report_run):
+        assert report_run(flags={"quiet": True}, no_device=DeviceError("none"))[1] == ""
 
-    def test_without_a_device(self, told):
-        status, err, metrics = told(no_device=DeviceError("no sound device"))
+    def test_without_a_device(self, report_run):
+        status, err, metrics = report_run(no_device=DeviceError("no sound device"))
         assert (status, metrics["no_device"]) == (ExitStatus.OK, "no sound device")
         assert "no sound: no sound device" in err
 
-    def test_interrupted_it_is_no_error(self, told):
-        status, err, metrics = told(interrupted_at=2.0, error=NetworkError("cut"))
+    def test_interrupted_it_is_no_error(self, report_run):
+        status, err, metrics = report_run(interrupted_at=2.0, error=NetworkError("cut"))
         assert (status, metrics["interrupted"]) == (ExitStatus.INTERRUPTED, True)
         assert "cut" not in err
 
-    def test_the_first_wav_that_was_saved_is_measured(self, told, tmp_path):
+    def test_the_first_wav_that_was_saved_is_measured(self, report_run, tmp_path):
         wav = tmp_path / "a.wav"
         with wave.open(str(wav), "wb") as file:
             file.setparams((1, 2, 24_000, 0, "NONE", ""))
             file.writeframes(bytes(2 * 2400))
-        clip = told(saved=[str(tmp_path / "a.opus"), str(wav)])[2]["clip"]
+        clip = report_run(saved=[str(tmp_path / "a.opus"), str(wav)])[2]["clip"]
         assert (clip["path"], clip["duration_s"]) == (str(wav), pytest.approx(0.1))
 
-    def test_a_clip_that_cannot_be_measured_is_an_error(self, told, tmp_path):
+    def test_a_clip_that_cannot_be_measured_is_an_error(self, report_run, tmp_path):
         (tmp_path / "a.wav").write_bytes(b"no wave")
-        status, err, metrics = told(saved=[str(tmp_path / "a.wav")])
+        status, err, metrics = report_run(saved=[str(tmp_path / "a.wav")])
         assert (status, metrics["ok"]) == (ExitStatus.SAVE, False)
         assert metrics["error"]["exit"] == 7
         assert "a.wav" in err
 
-    def test_metrics_that_could_not_be_written_are_an_error(self, told):
-        status, err, metrics = told(saver=FullDisk())
+    def test_metrics_that_could_not_be_written_are_an_error(self, report_run):
+        status, err, metrics = report_run(saver=FullDisk())
         assert (status, metrics["error"]["message"]) == (ExitStatus.SAVE, "no room for metrics")
         assert "no room for metrics" in err
 
-    def test_a_log_that_could_not_be_written_is_an_error(self, told, tmp_path):
+    def test_a_log_that_could_not_be_written_is_an_error(self, report_run, tmp_path):
         files = [LineFile(tmp_path / "fine"), LineFile(tmp_path / "missing" / "log")]
-        status, _, metrics = told(files=files)
+        status, _, metrics = report_run(files=files)
         assert status == ExitStatus.SAVE
         assert "missing" in metrics["error"]["message"]
         for file in files:
             file.close()
 
-    def test_what_came_first_is_the_status_and_both_are_told(self, told):
-        status, err, metrics = told(error=NetworkError("cut"), save_error=SaveError("disk full"))
+    def test_what_came_first_is_the_status_and_both_are_told(self, report_run):
+        status, err, metrics = report_run(
+            error=NetworkError("cut"), save_error=SaveError("disk full")
+        )
         assert (status, metrics["error"]["message"]) == (ExitStatus.SOURCE, "cut")
         assert "cut" in err
         assert "disk full" in err

@@ -16,7 +16,8 @@ from tests.support.speech_server import FOREVER, Reply
 from tests.support.tones import encode, tone
 from voicecli.cli import running
 from voicecli.cli.progress import ProgressLine
-from voicecli.cli.running import Records, failing_as_json
+from voicecli.cli.records import Records
+from voicecli.cli.running import failing_as_json
 from voicecli.errors import SourceError
 from voicecli.playback.history import HistoryFile, HistoryKey
 from voicecli.telemetry import events
@@ -25,9 +26,9 @@ CLIP_S = 0.4
 
 
 @pytest.fixture
-def say(house, server):
+def say(cli, server):
     def run(*argv):
-        return house.run("say", "--device", "null", "--buffer-ms", "0", "--json", *argv, "Hello.")
+        return cli.run("say", "--device", "null", "--buffer-ms", "0", "--json", *argv, "Hello.")
 
     return run
 
@@ -66,13 +67,13 @@ class TestSignals:
     def test_the_first_ends_the_speech_and_is_reported(self, say, server, handlers, number):
         server.reply = Reply(ttfb_s=FOREVER)
         with signalled(server, number):
-            told = say()
-        assert told.status == 130
-        assert told.json["interrupted"] is True
-        assert told.json["ok"] is False
-        assert told.json["error"] is None
-        assert "interrupted after 0.0 s" in told.err
-        assert "error" not in told.err
+            result = say()
+        assert result.exit_code == 130
+        assert result.json["interrupted"] is True
+        assert result.json["ok"] is False
+        assert result.json["error"] is None
+        assert "interrupted after 0.0 s" in result.stderr
+        assert "error" not in result.stderr
         assert not handlers()  # the second must find them, whenever it comes
 
     def test_the_second_leaves_at_once(self, say, server, handlers, monkeypatch):
@@ -102,11 +103,11 @@ class TestSignals:
 
     def test_what_nohup_wished_stands(self, say, handlers):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        assert say().status == 0
+        assert say().exit_code == 0
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
     def test_a_run_without_them_leaves_none_of_its_handlers(self, say, handlers):
-        assert say().status == 0
+        assert say().exit_code == 0
         assert handlers()
 
     def test_in_a_process_of_its_own(self, tmp_path, server):
@@ -132,14 +133,14 @@ class TestDefects:
 
         began = say().json
         monkeypatch.setattr(auto, "preload", broken)
-        told = say()
-        assert told.status == 1
-        assert set(told.json) == set(began)
-        assert told.json["ok"] is False
-        assert told.json["error"]["exit"] == 1
-        assert "planted" in told.json["error"]["message"]
-        assert "planted" in told.err
-        assert "Traceback" not in told.err
+        result = say()
+        assert result.exit_code == 1
+        assert set(result.json) == set(began)
+        assert result.json["ok"] is False
+        assert result.json["error"]["exit"] == 1
+        assert "planted" in result.json["error"]["message"]
+        assert "planted" in result.stderr
+        assert "Traceback" not in result.stderr
 
     def test_without_json_nothing_is_printed(self, capsys):
         with pytest.raises(SourceError), failing_as_json(Records()):
@@ -151,26 +152,26 @@ class TestDefects:
         recorder(events.Requested(1.0, "http://here/v1"))
         with pytest.raises(SourceError), failing_as_json(Records(json=True), recorder):
             raise SourceError("no", remedy="yes")
-        told = json.loads(capsys.readouterr().out)
-        assert (told["run_id"], told["endpoint"]) == ("abc", "http://here/v1")
-        assert told["error"] == {"code": "source", "message": "no", "exit": 4, "remedy": "yes"}
+        result = json.loads(capsys.readouterr().out)
+        assert (result["run_id"], result["endpoint"]) == ("abc", "http://here/v1")
+        assert result["error"] == {"code": "source", "message": "no", "exit": 4, "remedy": "yes"}
 
 
 class TestRun:
     def test_what_it_leaves_behind_bears_its_id(self, say, tmp_path):
         folder, log, trace = (tmp_path / name for name in ("kept", "log", "trace"))
-        told = say(f"--debug-audio={folder}", "--event-log", str(log), "--trace", str(trace))
-        run_id = told.json["run_id"]
+        result = say(f"--debug-audio={folder}", "--event-log", str(log), "--trace", str(trace))
+        run_id = result.json["run_id"]
         assert run_id in log.read_text()
         assert run_id in trace.read_text()
-        assert told.json["saved"]
-        assert all(run_id in path and path.startswith(str(folder)) for path in told.json["saved"])
+        assert result.json["saved"]
+        assert all(run_id in path and path.startswith(str(folder)) for path in result.json["saved"])
 
     def test_retries_are_told_where_more_is_to_be_told(self, say, server):
         server.queued.append(Reply(status=503, body=b"busy", headers={"Retry-After": "0"}))
-        assert "trying again in" in say("-v").err
+        assert "trying again in" in say("-v").stderr
         server.queued.append(Reply(status=503, body=b"busy", headers={"Retry-After": "0"}))
-        assert "trying again" not in say().err
+        assert "trying again" not in say().stderr
 
     def test_a_line_of_progress_is_taken_away_whatever_happens(self, say, monkeypatch):
         lines = []
@@ -187,7 +188,7 @@ class TestRun:
 
         monkeypatch.setattr(running, "ProgressLine", Seen)
         monkeypatch.setattr(running, "wants_progress", lambda quiet: True)
-        assert say().status == 0
+        assert say().exit_code == 0
         assert [line._live for line in lines] == [None]
 
     def test_run_ids_differ(self):
@@ -197,12 +198,12 @@ class TestRun:
         script = (
             "import gc, sys\n"
             "gc.disable()\n"
-            "from voicecli.cli.running import _collect_garbage_again\n"
+            "from voicecli.cli.running import _enable_garbage_collector\n"
             "from voicecli.playback.base import SinkSnapshot\n"
             "from voicecli.telemetry.events import Progressed\n"
-            "_collect_garbage_again(Progressed(0.0, SinkSnapshot(False, False, 1.0, 0.0)))\n"
+            "_enable_garbage_collector(Progressed(0.0, SinkSnapshot(False, False, 1.0, 0.0)))\n"
             "print(gc.isenabled())\n"
-            "_collect_garbage_again(Progressed(0.1, SinkSnapshot(True, False, 1.0, 0.1)))\n"
+            "_enable_garbage_collector(Progressed(0.1, SinkSnapshot(True, False, 1.0, 0.1)))\n"
             "print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
         )
         done = subprocess.run(
@@ -226,59 +227,46 @@ def test_a_reader_of_the_json_that_left_does_not_change_the_status(tmp_path, ser
     assert "Traceback" not in done.stderr
 
 
-class TestRecords:
-    def test_a_folder_serves_where_the_flag_named_none(self, tmp_path):
-        assert Records().with_folder(tmp_path) == Records()
-        assert Records(debug_audio="mine").with_folder(tmp_path).debug_audio == "mine"
-        assert Records(debug_audio="").with_folder(None).debug_audio == ""
-        assert Records(debug_audio="").with_folder(tmp_path).debug_audio == str(tmp_path)
-
-    def test_a_log_keeps_no_audio(self, tmp_path):
-        assert not Records(event_log=tmp_path, trace=tmp_path).keeps_audio
-        assert Records(save=tmp_path).keeps_audio
-        assert Records(debug_audio="").keeps_audio
-
-
 class TestLearning:
     @pytest.fixture
-    def runs(self, house):
+    def runs(self, cli):
         """What is remembered: seconds, of every kind."""
-        history = HistoryFile(house.home / "cache" / "voicecli" / "arrivals.jsonl")
+        history = HistoryFile(cli.home / "cache" / "voicecli" / "arrivals.jsonl")
         return history.all_runs
 
     def test_a_whole_run_is_remembered_under_what_was_asked(self, say, server, runs):
-        assert say("--model", "m").status == 0
-        assert say("--model", "m", "--buffer-ms", "auto").status == 0
+        assert say("--model", "m").exit_code == 0
+        assert say("--model", "m", "--buffer-ms", "auto").exit_code == 0
         ((kind, needed_s),) = runs().items()
         assert kind == HistoryKey(server.url, "m", "pcm")
         assert len(needed_s) == 2
 
     def test_a_failed_run_is_not(self, say, server, runs):
         server.reply = Reply(cut_at=0.5, headers={"X-Sample-Rate": "48000"})
-        assert say().status == 4
+        assert say().exit_code == 4
         assert runs() == {}
 
     def test_an_interrupted_run_is_not(self, say, server, runs, handlers):
         server.reply = Reply(pace=0.2, headers={"X-Sample-Rate": "48000"})
         with signalled(server, signal.SIGINT):
-            assert say().status == 130
+            assert say().exit_code == 130
         assert runs() == {}
 
     def test_a_run_that_nobody_heard_is_not(self, say, runs):
-        assert say("--no-play").status == 0
+        assert say("--no-play").exit_code == 0
         assert runs() == {}
 
-    def test_a_file_is_not(self, house, runs, tmp_path):
+    def test_a_file_is_not(self, cli, runs, tmp_path):
         clip = tmp_path / "clip.wav"
         clip.write_bytes(encode(tone(CLIP_S), "wav"))
-        assert house.run("play", "--device", "null", str(clip)).status == 0
+        assert cli.run("play", "--device", "null", str(clip)).exit_code == 0
         assert runs() == {}
 
-    def test_what_is_remembered_delays_the_first_sound(self, say, server, house):
+    def test_what_is_remembered_delays_the_first_sound(self, say, server, cli):
         kind = HistoryKey(server.url, "tts-1", "pcm")
-        history = HistoryFile(house.home / "cache" / "voicecli" / "arrivals.jsonl")
+        history = HistoryFile(cli.home / "cache" / "voicecli" / "arrivals.jsonl")
         for _ in range(5):
             history.add(kind, 0.1)
         server.reply = Reply(pace=1.0, chunk_bytes=960, headers={"X-Sample-Rate": "48000"})
-        told = say("--buffer-ms", "auto").json
-        assert told["ttfa_ms"] - told["first_frame_ms"] >= 150
+        result = say("--buffer-ms", "auto").json
+        assert result["ttfa_ms"] - result["first_frame_ms"] >= 150

@@ -19,19 +19,19 @@ RATE = {"X-Sample-Rate": "48000"}
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(cli):
     clips = clips_of(tone(CLIP_S), formats=["pcm"])
     with SpeechServer(clips, reply=Reply(headers=RATE)) as running:
-        monkeypatch.setenv("VOICECLI_BASE_URL", running.url)
+        cli.env["VOICECLI_BASE_URL"] = running.url
         yield running
 
 
 @pytest.fixture
-def say(house, server):
+def say(cli, server):
     """Say something quietly, to the null device."""
 
     def run(*argv):
-        return house.run("say", "--device", "null", "--buffer-ms", "0", *argv)
+        return cli.run("say", "--device", "null", "--buffer-ms", "0", *argv)
 
     return run
 
@@ -54,28 +54,28 @@ def asked(server):
 
 class TestText:
     def test_words_join(self, say, server):
-        told = say("Good", "morning,", "world.")
-        assert told.status == 0, told.err
+        result = say("Good", "morning,", "world.")
+        assert result.exit_code == 0, result.stderr
         assert asked(server)["input"] == "Good morning, world."
-        assert told.out == ""
-        assert "spoke 0.1 s of pcm" in told.err
+        assert result.stdout == ""
+        assert "spoke 0.1 s of pcm" in result.stderr
 
     def test_a_file(self, say, server, tmp_path):
         path = tmp_path / "text.txt"
         path.write_bytes("  Grüße\n".encode() + b"\xff\n")
-        assert say("--file", str(path)).status == 0
+        assert say("--file", str(path)).exit_code == 0
         assert asked(server)["input"] == "Grüße\n\ufffd"
 
     @pytest.mark.parametrize("argv", [["-"], [], ["--file", "-"]])
     def test_a_pipe(self, say, server, monkeypatch, argv):
         monkeypatch.setattr(sys, "stdin", Stdin(b"from a pipe\n"))
-        assert say(*argv).status == 0
+        assert say(*argv).exit_code == 0
         assert asked(server)["input"] == "from a pipe"
 
     def test_bytes_that_are_no_text_are_replaced(self, say, server):
         strange = b"caf\xe9".decode("utf-8", "surrogateescape")
-        told = say("--voice", strange, "--model", strange, "--instructions", strange, strange)
-        assert told.status == 0, told.err
+        result = say("--voice", strange, "--model", strange, "--instructions", strange, strange)
+        assert result.exit_code == 0, result.stderr
         request = asked(server)
         for field in ("input", "voice", "model", "instructions"):
             assert request[field] == "caf\ufffd"
@@ -98,10 +98,10 @@ class TestText:
     )
     def test_usage_errors_say_what_to_do(self, say, server, monkeypatch, argv, stdin, says):
         monkeypatch.setattr(sys, "stdin", stdin)
-        told = say("--json", *argv)
-        assert told.status == 2
-        assert says in " ".join(told.err.split())
-        assert told.out == ""
+        result = say("--json", *argv)
+        assert result.exit_code == 2
+        assert says in " ".join(result.stderr.split())
+        assert result.stdout == ""
         assert server.requests == []
 
     def test_a_pipe_that_cannot_be_read_is_told(self, say, monkeypatch):
@@ -111,9 +111,9 @@ class TestText:
             stdin = Stdin()
             stdin.buffer = io.BufferedReader(ReadFrom(unreadable.fileno()))
             monkeypatch.setattr(sys, "stdin", stdin)
-            told = say("-")
-        assert told.status == 2
-        assert "Bad file descriptor" in told.err
+            result = say("-")
+        assert result.exit_code == 2
+        assert "Bad file descriptor" in result.stderr
 
 
 class ReadFrom(io.RawIOBase):
@@ -130,12 +130,12 @@ class ReadFrom(io.RawIOBase):
 class TestRequest:
     def test_fields_come_from_the_flags(self, say, server):
         server.clips |= clips_of(tone(CLIP_S), formats=["wav"])
-        told = say(
+        result = say(
             "--model", "m", "--voice", "v", "--format", "wav", "--speed", "1.5",
             "--instructions", "cheerfully", "--extra", "stream=true", "--extra", "lang=en",
             "--extra", 'deep={"a": [1]}', "--extra", "odd=NaN", "--extra", "empty=", "Hello.",
         )  # fmt: skip
-        assert told.status == 0, told.err
+        assert result.exit_code == 0, result.stderr
         assert asked(server) == {
             "input": "Hello.", "model": "m", "voice": "v", "response_format": "wav",
             "speed": 1.5, "instructions": "cheerfully", "stream": True, "lang": "en",
@@ -143,30 +143,30 @@ class TestRequest:
         }  # fmt: skip
 
     def test_nesting_without_end_is_a_string(self, say, server):
-        assert say("--extra", "deep=" + "[" * 100_000, "Hello.").status == 0
+        assert say("--extra", "deep=" + "[" * 100_000, "Hello.").exit_code == 0
         assert asked(server)["deep"].startswith("[[")
 
     def test_pcm_is_asked_for_unless_told_otherwise(self, say, server):
         say("Hello.")
         assert asked(server)["response_format"] == "pcm"
 
-    def test_the_rate_of_bare_pcm(self, house, server, say):
+    def test_the_rate_of_bare_pcm(self, cli, server, say):
         server.reply = Reply()
         assert say("--json", "Hello.").json["rate_hz"] == 24_000
-        house.configure("sample_rate = 16000")
+        cli.configure("sample_rate = 16000")
         assert say("--json", "Hello.").json["rate_hz"] == 16_000
         assert say("--json", "--sample-rate", "8000", "Hello.").json["rate_hz"] == 8000
 
-    def test_the_key_goes_along(self, say, server, monkeypatch):
-        monkeypatch.setenv("VOICECLI_API_KEY", "sk-of-that-server")
+    def test_the_key_is_sent(self, cli, say, server):
+        cli.env["VOICECLI_API_KEY"] = "sk-of-that-server"
         say("Hello.")
         assert server.speech_requests[0].headers["authorization"] == "Bearer sk-of-that-server"
 
     def test_the_builtin_voice_speaks_without_a_server(self, say, server, tmp_path):
         path = tmp_path / "hello.wav"
-        told = say("--base-url", "builtin", "--no-play", "--save", str(path), "--json", "Hello.")
-        assert told.status == 0, told.err
-        assert told.json["endpoint"] == "builtin"
+        result = say("--base-url", "builtin", "--no-play", "--save", str(path), "--json", "Hello.")
+        assert result.exit_code == 0, result.stderr
+        assert result.json["endpoint"] == "builtin"
         samples, rate_hz = read_wav(path.read_bytes())
         assert rate_hz == 24_000
         assert len(samples) > 4800
@@ -175,45 +175,45 @@ class TestRequest:
 
 class TestTold:
     def test_the_endpoint_and_why(self, say, server):
-        told = say("-v", "Hello.")
-        assert f"speaking with {server.url} (VOICECLI_BASE_URL is set)" in told.err
-        assert "ttfb" in told.err
+        result = say("-v", "Hello.")
+        assert f"speaking with {server.url} (VOICECLI_BASE_URL is set)" in result.stderr
+        assert "ttfb" in result.stderr
 
-    def test_warnings(self, house, say):
-        house.configure('[profiles.p]\nbase_url = "http://127.0.0.1:9/v1"\napi_key_env = "NONE"')
+    def test_warnings(self, cli, say):
+        cli.configure('[profiles.p]\nbase_url = "http://127.0.0.1:9/v1"\napi_key_env = "NONE"')
         argv = ("--profile", "p", "--retries", "0", "Hello.")
-        assert "warning: profile p names NONE" in say(*argv).err
-        assert "warning" not in say("-q", *argv).err
+        assert "warning: profile p names NONE" in say(*argv).stderr
+        assert "warning" not in say("-q", *argv).stderr
 
     def test_quiet_says_errors_only(self, say, server):
-        assert say("-q", "Hello.").err == ""
+        assert say("-q", "Hello.").stderr == ""
         server.reply = error(500, {"detail": "it broke"})
-        told = say("-q", "--retries", "0", "Hello.")
-        assert told.err.splitlines()[0] == "voicecli: error: the server failed (500): it broke"
+        result = say("-q", "--retries", "0", "Hello.")
+        assert result.stderr.splitlines()[0] == "voicecli: error: the server failed (500): it broke"
 
     def test_retries_are_narrated(self, say, server):
         server.queued.append(error(429, {"detail": "busy"}, Retry_After="0"))
-        told = say("-v", "--json", "Hello.")
-        assert told.status == 0
-        assert "busy; trying again in 0.0 s" in told.err
-        assert told.json["retries"] == 1
+        result = say("-v", "--json", "Hello.")
+        assert result.exit_code == 0
+        assert "busy; trying again in 0.0 s" in result.stderr
+        assert result.json["retries"] == 1
 
 
 class TestJson:
     def test_one_object_with_the_metrics(self, say, server):
-        told = say("--json", "Hello.")
-        assert told.status == 0
-        assert told.json["ok"] is True
-        assert told.json["endpoint"] == server.url
-        assert told.json["audio_s"] == pytest.approx(CLIP_S)
-        assert told.json["saved"] == []
+        result = say("--json", "Hello.")
+        assert result.exit_code == 0
+        assert result.json["ok"] is True
+        assert result.json["endpoint"] == server.url
+        assert result.json["audio_s"] == pytest.approx(CLIP_S)
+        assert result.json["saved"] == []
 
     def test_a_run_that_fails(self, say, server):
         server.reply = error(401, {"detail": "no"})
-        told = say("--json", "Hello.")
-        assert told.status == 3
-        assert told.json["ok"] is False
-        assert told.json["error"]["code"] == "auth"
+        result = say("--json", "Hello.")
+        assert result.exit_code == 3
+        assert result.json["ok"] is False
+        assert result.json["error"]["code"] == "auth"
 
     @pytest.mark.parametrize(
         ("config", "argv", "says"),
@@ -223,68 +223,72 @@ class TestJson:
             ("", ("--base-url", "not a url"), "not a url"),
         ],
     )
-    def test_a_run_that_cannot_begin(self, house, say, config, argv, says):
+    def test_a_run_that_cannot_begin(self, cli, say, config, argv, says):
         began = say("--json", "Hello.").json
-        house.configure(config)
-        told = say("--json", *argv, "Hello.")
-        assert told.status == 3
-        assert set(told.json) == set(began)
-        assert (told.json["ok"], told.json["interrupted"], told.json["saved"]) == (False, False, [])
-        assert told.json["error"]["code"] == "config"
-        assert told.json["error"]["exit"] == 3
-        assert says in told.json["error"]["message"]
-        assert says in told.err
-        assert say(*argv, "Hello.").out == ""
+        cli.configure(config)
+        result = say("--json", *argv, "Hello.")
+        assert result.exit_code == 3
+        assert set(result.json) == set(began)
+        assert (result.json["ok"], result.json["interrupted"], result.json["saved"]) == (
+            False,
+            False,
+            [],
+        )
+        assert result.json["error"]["code"] == "config"
+        assert result.json["error"]["exit"] == 3
+        assert says in result.json["error"]["message"]
+        assert says in result.stderr
+        assert say(*argv, "Hello.").stdout == ""
 
 
 class TestSaving:
     def test_a_wav(self, say, tmp_path):
         path = tmp_path / "hello.wav"
-        told = say("--json", "--save", str(path), "Hello.")
-        assert told.status == 0, told.err
+        result = say("--json", "--save", str(path), "Hello.")
+        assert result.exit_code == 0, result.stderr
         samples, rate_hz = read_wav(path.read_bytes())
         assert (len(samples), rate_hz) == (4800, 48_000)
-        assert told.json["saved"] == [str(path)]
-        assert told.json["clip"]["path"] == str(path)
-        assert f"saved {path}" in told.err
+        assert result.json["saved"] == [str(path)]
+        assert result.json["clip"]["path"] == str(path)
+        assert f"saved {path}" in result.stderr
 
     def test_a_debug_folder(self, say, tmp_path):
         folder = tmp_path / "new" / "folder"
-        told = say("--json", f"--debug-audio={folder}", "Hello.")
-        assert told.status == 0
-        assert {path.rpartition(".")[2] for path in told.json["saved"]} == {"wav", "pcm"}
+        result = say("--json", f"--debug-audio={folder}", "Hello.")
+        assert result.exit_code == 0
+        assert {path.rpartition(".")[2] for path in result.json["saved"]} == {"wav", "pcm"}
         (metrics,) = folder.rglob("*.json")
         assert json.loads(metrics.read_text())["audio_s"] == pytest.approx(CLIP_S)
 
     def test_a_debug_folder_of_the_platform_or_the_configuration(
-        self, house, say, tmp_path, monkeypatch
+        self, cli, say, tmp_path, monkeypatch
     ):
-        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+        cli.env["XDG_DATA_HOME"] = str(tmp_path / "data")
         assert str(tmp_path / "data") in say("--json", "--debug-audio", "Hello.").json["saved"][0]
-        house.configure(f'recordings = "{tmp_path / "mine"}"')
+        cli.configure(f'recordings = "{tmp_path / "mine"}"')
         assert str(tmp_path / "mine") in say("--json", "--debug-audio", "Hello.").json["saved"][0]
         named = say("--json", f"--debug-audio={tmp_path / 'flag'}", "Hello.").json["saved"][0]
         assert str(tmp_path / "flag") in named
 
     def test_what_cannot_be_saved_is_7_after_the_sound(self, say):
-        told = say("--json", "--save", "/no/such/folder/a.wav", "Hello.")
-        assert told.status == 7
-        assert told.json["spoken_s"] == pytest.approx(CLIP_S)
-        assert told.json["error"]["code"] == "save"
-        assert "/no/such/folder" in told.err
+        result = say("--json", "--save", "/no/such/folder/a.wav", "Hello.")
+        assert result.exit_code == 7
+        assert result.json["spoken_s"] == pytest.approx(CLIP_S)
+        assert result.json["error"]["code"] == "save"
+        assert "/no/such/folder" in result.stderr
 
-    def test_where_nothing_is_to_be_heard_it_is_7_before_anything_is_asked_for(self, house, server):
+    def test_where_nothing_is_to_be_heard_it_is_7_before_anything_is_asked_for(self, cli, server):
         argv = ("say", "--no-play", "--json", "--save", "/no/such/folder/a.wav", "Hello.")
-        told = house.run(*argv)
-        assert told.status == 7
-        assert told.json["error"]["message"].endswith("there is no folder /no/such/folder")
+        result = cli.run(*argv)
+        assert result.exit_code == 7
+        assert result.json["error"]["message"].endswith("there is no folder /no/such/folder")
         assert server.requests == []
 
     def test_standard_output_is_no_file(self, say, server, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        told = say("--save", "-", "Hello.")
-        assert told.status == 2
-        assert "name a file" in told.err
+        result = say("--save", "-", "Hello.")
+        assert result.exit_code == 2
+        assert "name a file" in result.stderr
         assert list(tmp_path.glob("-*")) == server.requests == []
 
     def test_a_clip_that_cannot_be_measured_is_7(self, say, tmp_path, monkeypatch):
@@ -295,11 +299,11 @@ class TestSaving:
             raise SaveError(f"cannot read {path}")
 
         monkeypatch.setattr(loudness, "measure_clip", unreadable)
-        told = say("--json", "--save", str(tmp_path / "a.wav"), "Hello.")
-        assert told.status == 7
-        assert told.json["clip"] is None
+        result = say("--json", "--save", str(tmp_path / "a.wav"), "Hello.")
+        assert result.exit_code == 7
+        assert result.json["clip"] is None
 
-    def test_no_device_but_a_file_is_no_error(self, house, server, tmp_path, monkeypatch):
+    def test_no_device_but_a_file_is_no_error(self, cli, server, tmp_path, monkeypatch):
         from voicecli.errors import DeviceError
         from voicecli.playback import portaudio as module
 
@@ -308,12 +312,12 @@ class TestSaving:
 
         monkeypatch.setattr(module, "find_output_device", none)
         path = str(tmp_path / "a.wav")
-        told = house.run("say", "--json", "--save", path, "Hello.")
-        assert told.status == 0, told.err
-        assert told.json["no_device"] == "no sound device"
-        assert "no sound: no sound device" in told.err
-        told = house.run("say", "--json", "Hello.")
-        assert told.status == 6
+        result = cli.run("say", "--json", "--save", path, "Hello.")
+        assert result.exit_code == 0, result.stderr
+        assert result.json["no_device"] == "no sound device"
+        assert "no sound: no sound device" in result.stderr
+        result = cli.run("say", "--json", "Hello.")
+        assert result.exit_code == 6
 
 
 class TestEventLog:
@@ -326,19 +330,19 @@ class TestEventLog:
 
     @pytest.mark.parametrize("path", ["/no/such/folder/events", "/dev/full"])
     def test_one_that_cannot_be_written_is_7_after_the_sound(self, say, path):
-        told = say("--json", "--event-log", path, "Hello.")
-        assert told.status == 7
-        assert told.json["spoken_s"] == pytest.approx(CLIP_S)
-        assert told.json["ok"] is False
-        assert told.json["error"]["message"].startswith(f"cannot write {path}")
-        assert told.err.count("error:") == 1
+        result = say("--json", "--event-log", path, "Hello.")
+        assert result.exit_code == 7
+        assert result.json["spoken_s"] == pytest.approx(CLIP_S)
+        assert result.json["ok"] is False
+        assert result.json["error"]["message"].startswith(f"cannot write {path}")
+        assert result.stderr.count("error:") == 1
 
     def test_the_first_error_is_the_run_s(self, say, server):
         server.reply = error(401, {"detail": "no"})
-        told = say("--json", "--event-log", "/no/such/folder/events", "Hello.")
-        assert told.status == 3
-        assert told.json["error"]["code"] == "auth"
-        assert "cannot write /no/such/folder/events" in told.err
+        result = say("--json", "--event-log", "/no/such/folder/events", "Hello.")
+        assert result.exit_code == 3
+        assert result.json["error"]["code"] == "auth"
+        assert "cannot write /no/such/folder/events" in result.stderr
 
 
 class TestTrace:
@@ -347,18 +351,18 @@ class TestTrace:
         path = tmp_path / "trace"
         server.reply = Reply(headers=RATE, pace=2.0, chunk_bytes=960, stall_at_s=0.05,
                              stall_for_s=0.1)  # fmt: skip
-        told = say("--json", "--trace", str(path), "Hello.")
-        assert told.status == 0, told.err
+        result = say("--json", "--trace", str(path), "Hello.")
+        assert result.exit_code == 0, result.stderr
         trace = read_trace(path)
         assert trace.header.has_audio is False
         once, twice = (replay(trace, BufferPolicy.fixed(0.0)).metrics for _ in range(2))
         assert once == twice
-        assert set(once) == set(told.json) - {"saved", "clip", "no_device"}
+        assert set(once) == set(result.json) - {"saved", "clip", "no_device"}
         for key in ("run_id", "endpoint", "ok", "format", "audio_s", "spoken_s", "bytes", "chunks"):
-            assert once[key] == told.json[key], key
+            assert once[key] == result.json[key], key
         for key in ("ttfb_ms", "first_frame_ms", "needed_prebuffer_ms", "generation_ms"):
-            assert once[key] == pytest.approx(told.json[key], abs=0.15), key
-        heard, was = once["underruns"]["sink"], told.json["underruns"]["sink"]
+            assert once[key] == pytest.approx(result.json[key], abs=0.15), key
+        heard, was = once["underruns"]["sink"], result.json["underruns"]["sink"]
         assert heard["count"] == was["count"] > 0
         # How long the machine takes from the decoder to the sink is in the run alone.
         assert heard["total_ms"] == pytest.approx(was["total_ms"], abs=20)
@@ -367,13 +371,13 @@ class TestTrace:
         path = tmp_path / "trace"
         server.clips = clips_of(tone(CLIP_S), formats=["opus"])
         server.reply = Reply(chunk_bytes=500)
-        told = say("--json", "--format", "opus", "--trace", str(path), "--trace-audio", "Hello.")
+        result = say("--json", "--format", "opus", "--trace", str(path), "--trace-audio", "Hello.")
         trace = read_trace(path)
         once, twice = (replay(trace, BufferPolicy.fixed(0.0)).metrics for _ in range(2))
         assert once == twice
         for key in ("ok", "format", "rate_hz", "audio_s", "bytes", "chunks", "leading_silence_ms"):
-            assert once[key] == told.json[key], key
-        assert once["ttfb_ms"] == pytest.approx(told.json["ttfb_ms"], abs=0.11)
+            assert once[key] == result.json[key], key
+        assert once["ttfb_ms"] == pytest.approx(result.json["ttfb_ms"], abs=0.11)
         received = b"".join(line.audio for line in trace.lines if isinstance(line, Chunk))
         assert received == server.clips["opus"].body
 
@@ -393,35 +397,35 @@ class TestTrace:
     def test_a_failure_is_in_it(self, say, server, tmp_path):
         path = tmp_path / "trace"
         server.reply = error(401, {"detail": "no"})
-        told = say("--json", "--trace", str(path), "Hello.")
-        assert told.status == 3
+        result = say("--json", "--trace", str(path), "Hello.")
+        assert result.exit_code == 3
         metrics = replay(read_trace(path), BufferPolicy.fixed(0.0)).metrics
-        assert metrics["error"] == told.json["error"]
+        assert metrics["error"] == result.json["error"]
 
     @pytest.mark.parametrize("path", ["/no/such/folder/trace", "/dev/full"])
     def test_one_that_cannot_be_written_is_7_after_the_sound(self, say, path):
-        told = say("--json", "--trace", path, "Hello.")
-        assert told.status == 7
-        assert told.json["spoken_s"] == pytest.approx(CLIP_S)
-        assert told.json["error"]["code"] == "save"
-        assert told.json["error"]["message"].startswith(f"cannot write {path}")
+        result = say("--json", "--trace", path, "Hello.")
+        assert result.exit_code == 7
+        assert result.json["spoken_s"] == pytest.approx(CLIP_S)
+        assert result.json["error"]["code"] == "save"
+        assert result.json["error"]["message"].startswith(f"cannot write {path}")
 
     def test_a_good_log_beside_a_bad_trace(self, say, tmp_path):
         path = tmp_path / "events"
-        told = say("--event-log", str(path), "--trace", "/dev/full", "Hello.")
-        assert told.status == 7
+        result = say("--event-log", str(path), "--trace", "/dev/full", "Hello.")
+        assert result.exit_code == 7
         assert "TTS_PLAYBACK_END" in path.read_text()
 
     def test_audio_without_a_trace_is_a_mistake(self, say, server):
-        told = say("--trace-audio", "Hello.")
-        assert told.status == 2
-        assert "--trace-audio goes with --trace" in told.err
+        result = say("--trace-audio", "Hello.")
+        assert result.exit_code == 2
+        assert "--trace-audio goes with --trace" in result.stderr
         assert server.speech_requests == []
 
 
 def test_a_proxy_is_asked_even_for_this_machine(say, server):
     with SpeechServer(server.clips, reply=Reply(headers=RATE)) as proxy:
-        assert say("--proxy", proxy.url.removesuffix("/v1"), "Hello.").status == 0
+        assert say("--proxy", proxy.url.removesuffix("/v1"), "Hello.").exit_code == 0
         assert len(proxy.speech_requests) == 1
     assert server.speech_requests == []
 
@@ -432,20 +436,20 @@ NO_PROXIES = ["nonsense://x", "127.0.0.1:80", "http://", "", "http://[::1", "htt
 
 @pytest.mark.parametrize("url", NO_PROXIES)
 def test_what_is_no_proxy_is_a_usage_error(say, url):
-    told = say("--proxy", url, "Hello.")
-    assert told.status == 2
-    assert f"{url!r} is not of the form http://HOST:PORT" in told.err
+    result = say("--proxy", url, "Hello.")
+    assert result.exit_code == 2
+    assert f"{url!r} is not of the form http://HOST:PORT" in result.stderr
 
 
 def test_the_password_of_a_proxy_is_not_repeated(say):
-    told = say("--proxy", "socks5://user:secret@proxy.test:1", "Hello.")
-    assert told.status == 2
-    assert "it is not of the form http://HOST:PORT" in told.err
-    assert "secret" not in told.err
+    result = say("--proxy", "socks5://user:secret@proxy.test:1", "Hello.")
+    assert result.exit_code == 2
+    assert "it is not of the form http://HOST:PORT" in result.stderr
+    assert "secret" not in result.stderr
 
 
-def test_where_nothing_was_timed_there_is_no_empty_line(house, monkeypatch):
+def test_where_nothing_was_timed_there_is_no_empty_line(cli, monkeypatch):
     monkeypatch.delenv("VOICECLI_BASE_URL", raising=False)
-    told = house.run("say", "-v", "--no-play", "--voice", "nobody", "Hello.")
-    assert told.status == 3
-    assert "voicecli: \n" not in told.err
+    result = cli.run("say", "-v", "--no-play", "--voice", "nobody", "Hello.")
+    assert result.exit_code == 3
+    assert "voicecli: \n" not in result.stderr

@@ -15,7 +15,7 @@ SERVE = ("serve", "--port", "0")
 
 
 @pytest.fixture
-def serve(house, monkeypatch):
+def serve(cli, monkeypatch):
     """Run the command with a fake event loop; returns the result and the loop's arguments."""
     given = {}
 
@@ -27,7 +27,7 @@ def serve(house, monkeypatch):
 
     def run_command(*arguments, **more):
         given.update(more)
-        return house.run(*SERVE, *arguments), given
+        return cli.run(*SERVE, *arguments), given
 
     monkeypatch.setattr(listen, "serve", fake_serve)
     yield run_command
@@ -50,15 +50,15 @@ def app_settings(monkeypatch):
 
 def test_the_address_is_printed_for_people(serve):
     done, given = serve("--no-warm")
-    assert done.status == 0
-    assert done.out == ""
-    assert f"serving http://127.0.0.1:{given['port']}/v1" in done.err
-    assert "finishing" in done.err
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    assert f"serving http://127.0.0.1:{given['port']}/v1" in done.stderr
+    assert "finishing" in done.stderr
 
 
 def test_the_address_is_printed_as_json(serve):
     done, given = serve("--no-warm", "--json", "-q")
-    assert done.err == ""
+    assert done.stderr == ""
     start = done.json
     assert start["event"] == "serving"
     assert start["url"] == f"http://127.0.0.1:{given['port']}/v1"
@@ -73,7 +73,7 @@ def test_garbage_is_collected_while_serving(serve):
 
 def test_an_unfinished_response_shows_in_the_exit_status(serve):
     done, _ = serve("--no-warm", finished=False)
-    assert done.status == 130
+    assert done.exit_code == 130
 
 
 @pytest.mark.parametrize(("flags", "expected"), [((), ["heart"]), (("--no-warm",), [])])
@@ -113,14 +113,14 @@ def test_requests_are_logged_unless_quiet(serve):
     done, given = serve("--no-warm")
     run(get, given["app"], "/health")
     done, given = serve("--no-warm", "-q")
-    assert run(get, given["app"], "/health").status == 200
-    assert done.err == ""
+    assert run(get, given["app"], "/health").exit_code == 200
+    assert done.stderr == ""
 
 
 def test_the_key_comes_from_the_variable(serve, app_settings, monkeypatch):
     monkeypatch.setenv("SERVER_KEY", " sesame ")
     done, _ = serve("--no-warm", "--host", "0.0.0.0", "--api-key-env", "SERVER_KEY")
-    assert done.status == 0
+    assert done.exit_code == 0
     assert app_settings["api_key"] == "sesame"
 
 
@@ -129,8 +129,8 @@ def test_an_unusable_key_is_a_configuration_error(serve, monkeypatch, key):
     if key is not None:
         monkeypatch.setenv("SERVER_KEY", key)
     done, _ = serve("--no-warm", "--api-key-env", "SERVER_KEY")
-    assert done.status == 3
-    assert "the variable SERVER_KEY has no usable key" in done.err
+    assert done.exit_code == 3
+    assert "the variable SERVER_KEY has no usable key" in done.stderr
 
 
 @pytest.mark.parametrize("traceback", ["", "1"])

@@ -5,7 +5,6 @@ import pytest
 from voicecli.cli.settings import playback_settings
 from voicecli.config.file import Config
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
-from voicecli.session.fetcher import FetchLimits
 
 FLAGS = {
     "expected_format": None,

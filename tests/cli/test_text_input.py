@@ -1,21 +1,23 @@
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
 import pytest
 import typer
 
-from tests.cli.test_say import Stdin
 from voicecli.cli import text_input
-from voicecli.cli.text_input import spoken_text, unicode_of
+from voicecli.cli.text_input import as_unicode, read_text
 
 
 @pytest.fixture
-def of_pipe(monkeypatch):
+def piped(monkeypatch):
+    """Read the text from a pipe with this content."""
+
     def read(data):
-        monkeypatch.setattr(sys, "stdin", Stdin(data))
-        return spoken_text([], None)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        return read_text([], None)
 
     return read
 
@@ -29,20 +31,20 @@ def of_pipe(monkeypatch):
     ],
     ids=["utf-8", "utf-16-le", "utf-16-be"],
 )
-def test_a_byte_order_mark_says_how_to_read(of_pipe, tmp_path, data):
-    assert of_pipe(data) == "Grüße 😀"
+def test_a_byte_order_mark_selects_the_encoding(piped, tmp_path, data):
+    assert piped(data) == "Grüße 😀"
     path = tmp_path / "of-windows.txt"
     path.write_bytes(data)
-    assert spoken_text([], path) == "Grüße 😀"
+    assert read_text([], path) == "Grüße 😀"
 
 
-def test_a_mark_alone_is_no_text(of_pipe):
+def test_a_byte_order_mark_alone_is_an_empty_text(piped):
     with pytest.raises(typer.BadParameter, match="the text is empty"):
-        of_pipe(b"\xef\xbb\xbf\r\n")
+        piped(b"\xef\xbb\xbf\r\n")
 
 
 @pytest.mark.parametrize(
-    ("said", "spoken"),
+    ("text", "spoken"),
     [
         ("\x1b[1;31merror:\x1b[0m it broke", "error: it broke"),
         ("\x1b]8;;http://x\x1b\\a link\x1b]8;;\x1b\\", "a link"),
@@ -51,37 +53,37 @@ def test_a_mark_alone_is_no_text(of_pipe):
         ("می\u200cخواهم 👩\u200d🚀", "می\u200cخواهم 👩\u200d🚀"),
     ],
 )
-def test_what_is_written_for_a_terminal_is_not_spoken(of_pipe, said, spoken):
-    assert spoken_text([said], None) == spoken
-    assert of_pipe(said.encode()) == spoken
+def test_escape_sequences_are_not_spoken(piped, text, spoken):
+    assert read_text([text], None) == spoken
+    assert piped(text.encode()) == spoken
 
 
-def test_controls_alone_are_no_text():
+def test_control_characters_alone_are_an_empty_text():
     with pytest.raises(typer.BadParameter, match="the text is empty"):
-        spoken_text(["\x1b[0m", "\x07"], None)
+        read_text(["\x1b[0m", "\x07"], None)
 
 
-def test_audio_is_no_text(of_pipe, tmp_path):
+def test_binary_data_is_rejected(piped, tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFF\x24\0\0\0WAVE")
-    with pytest.raises(typer.BadParameter, match=r"a\.wav is no text.*voicecli play .*a\.wav$"):
-        spoken_text([], path)
-    with pytest.raises(typer.BadParameter, match=r"standard input is no text.*voicecli play -$"):
-        of_pipe(path.read_bytes())
+    with pytest.raises(typer.BadParameter, match=r"a\.wav is not text.*voicecli play .*a\.wav$"):
+        read_text([], path)
+    with pytest.raises(typer.BadParameter, match=r"standard input is not text.*voicecli play -$"):
+        piped(path.read_bytes())
 
 
-def test_what_the_locale_could_not_decode_is_replaced():
-    assert unicode_of("caf\udce9") == "caf\ufffd"
+def test_undecodable_bytes_of_an_argument_are_replaced():
+    assert as_unicode("caf\udce9") == "caf\ufffd"
 
 
-def test_what_never_ends_is_refused(of_pipe, monkeypatch):
-    monkeypatch.setattr(text_input, "_MOST_BYTES", 1 << 20)
-    with pytest.raises(typer.BadParameter, match="standard input holds more than 1 MB"):
-        of_pipe(b"y\n" * (1 << 20))
-    with pytest.raises(typer.BadParameter, match="/dev/zero holds more than 1 MB"):
-        spoken_text([], Path("/dev/zero"))
+def test_an_endless_text_is_rejected(piped, monkeypatch):
+    monkeypatch.setattr(text_input, "_MAX_BYTES", 1 << 20)
+    with pytest.raises(typer.BadParameter, match="standard input is longer than 1 MB"):
+        piped(b"y\n" * (1 << 20))
+    with pytest.raises(typer.BadParameter, match="/dev/zero is longer than 1 MB"):
+        read_text([], Path("/dev/zero"))
 
 
-def test_as_much_as_is_read_is_spoken(of_pipe, monkeypatch):
-    monkeypatch.setattr(text_input, "_MOST_BYTES", 4)
-    assert of_pipe(b"four") == "four"
+def test_a_text_of_the_maximum_length_is_accepted(piped, monkeypatch):
+    monkeypatch.setattr(text_input, "_MAX_BYTES", 4)
+    assert piped(b"four") == "four"

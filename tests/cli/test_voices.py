@@ -13,82 +13,78 @@ def server():
         yield server
 
 
-def test_builtin_voices_with_the_default_marked(house):
-    told = house.run("voices")
-    assert told.status == 0
-    lines = told.out.splitlines()
+def test_the_table_of_builtin_voices_marks_the_default(cli):
+    result = cli.run("voices")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
     assert lines[0] == "*  heart     en-US  American, female; in the package"
     assert lines[1].startswith("   emma")
-    assert told.err == "voicecli: voices of builtin (no endpoint is set)\n"
+    assert result.stderr == "voicecli: voices of builtin (no endpoint is set)\n"
 
 
-def test_builtin_voices_as_json(house):
-    told = house.run("voices", "--base-url", "builtin", "--json")
-    heart = told.json[0]
+def test_builtin_voices_as_json(cli):
+    result = cli.run("voices", "--base-url", "builtin", "--json")
+    heart = result.json[0]
     assert (heart["id"], heart["language"], heart["default"]) == ("heart", "en-US", True)
-    assert not told.json[1]["default"]
-    assert told.err == ""
+    assert not result.json[1]["default"]
+    assert result.stderr == ""
 
 
 @pytest.mark.parametrize("shape", VOICE_SHAPES)
-def test_a_servers_voices_in_every_shape(house, server, shape):
+def test_a_servers_voices_in_every_shape(cli, server, shape):
     server.voices = VOICE_SHAPES[shape]
-    told = house.run("voices", "--base-url", server.url, "--json")
-    assert [voice["id"] for voice in told.json] == ["alloy", "heart"]
-    assert [voice["default"] for voice in told.json] == [True, False]
+    result = cli.run("voices", "--base-url", server.url, "--json")
+    assert [voice["id"] for voice in result.json] == ["alloy", "heart"]
+    assert [voice["default"] for voice in result.json] == [True, False]
 
 
-def test_a_servers_voices_as_a_table(house, server):
+def test_a_servers_voices_as_a_table(cli, server):
     server.voices = [{"id": "alloy", "name": "Alloy\x1b[31m", "language": "en"}, "heart"]
-    house.configure(f"[profiles.mine]\nbase_url = '{server.url}'\nvoice = 'heart'")
-    told = house.run("voices", "--profile", "mine")
-    assert told.out == "   alloy  Alloy  en\n*  heart\n"
+    cli.configure(f"[profiles.mine]\nbase_url = '{server.url}'\nvoice = 'heart'")
+    result = cli.run("voices", "--profile", "mine")
+    assert result.stdout == "   alloy  Alloy  en\n*  heart\n"
 
 
-def test_key_goes_along_only_where_it_may(house, server, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    house.run("voices", "--base-url", server.url)
+def test_only_the_key_of_the_server_is_sent(cli, server):
+    cli.env["OPENAI_API_KEY"] = "sk-openai"
+    cli.run("voices", "--base-url", server.url)
     assert "sk-openai" not in server.requests[-1].headers["authorization"]
-    monkeypatch.setenv("VOICECLI_API_KEY", "ours")
-    house.run("voices", "--base-url", server.url)
+    cli.env["VOICECLI_API_KEY"] = "ours"
+    cli.run("voices", "--base-url", server.url)
     assert server.requests[-1].headers["authorization"] == "Bearer ours"
 
 
-def test_openais_voices_need_no_request(house, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    told = house.run("voices", "--json")
-    assert [voice["id"] for voice in told.json] == list(OPENAI_VOICES)
+def test_openais_voices_need_no_request(cli):
+    cli.env["OPENAI_API_KEY"] = "sk-openai"
+    result = cli.run("voices", "--json")
+    assert [voice["id"] for voice in result.json] == list(OPENAI_VOICES)
 
 
-def test_warnings_are_told(house, monkeypatch):
-    monkeypatch.setenv("VOICECLI_API_KEY", "ours")
-    told = house.run("voices", "--base-url", "http://tts.invalid/v1", "--timeout", "2")
-    assert "warning: VOICECLI_API_KEY is sent to tts.invalid unencrypted" in told.err
-    assert told.status == ExitStatus.SOURCE
+def test_warnings_are_printed(cli):
+    cli.env["VOICECLI_API_KEY"] = "ours"
+    result = cli.run("voices", "--base-url", "http://tts.invalid/v1", "--timeout", "2")
+    assert "warning: VOICECLI_API_KEY is sent to tts.invalid unencrypted" in result.stderr
+    assert result.exit_code == ExitStatus.SOURCE
 
 
-def test_server_without_a_list_exits_with_4(house, server):
+def test_a_server_without_a_list_is_4(cli, server):
     server.voices = {"detail": "no such thing"}
-    told = house.run("voices", "--base-url", server.url)
-    assert told.status == ExitStatus.SOURCE
-    assert "no list of voices" in told.err
+    result = cli.run("voices", "--base-url", server.url)
+    assert result.exit_code == ExitStatus.SOURCE
+    assert "no list of voices" in result.stderr
 
 
-def test_unreachable_server_exits_with_4(house):
+def test_an_unreachable_server_is_4(cli):
     with SpeechServer() as server:
         url = server.url
-    told = house.run("voices", "--base-url", url)
-    assert told.status == ExitStatus.SOURCE
-    assert "refused" in told.err
-
-
-def test_help_explains(house):
-    assert "api.openai.com has no such list" in house.run("voices", "--help").out
+    result = cli.run("voices", "--base-url", url)
+    assert result.exit_code == ExitStatus.SOURCE
+    assert "refused" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["voices", "doctor"])
 @pytest.mark.parametrize("seconds", ["inf", "nan", "0"])
-def test_a_wait_is_one_that_ends(house, command, seconds):
-    told = house.run(command, "--timeout", seconds)
-    assert told.status == 2
-    assert "--timeout" in told.err
+def test_the_timeout_must_be_finite_and_positive(cli, command, seconds):
+    result = cli.run(command, "--timeout", seconds)
+    assert result.exit_code == 2
+    assert "--timeout" in result.stderr

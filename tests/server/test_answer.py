@@ -38,6 +38,7 @@ def test_speech_is_sent_sentence_by_sentence():
     assert (answer.status, answer.complete) == (200, True)
     assert answer.headers["content-type"] == "audio/pcm;rate=24000;channels=1"
     assert (answer.headers["x-sample-rate"], answer.headers["x-channels"]) == ("24000", "1")
+    assert answer.headers["x-accel-buffering"] == "no"
     assert [len(piece) for piece in answer.pieces] == [2 * SENTENCE_FRAMES] * 3
     assert np.array_equal(samples(answer.body), LEVELS)
     assert log.access[0].startswith('127.0.0.1 "POST /v1/audio/speech" 200 14400 bytes, ')

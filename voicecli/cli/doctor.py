@@ -168,16 +168,14 @@ def check_server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
     from voicecli.sources.http_get import get  # noqa: PLC0415  httpx2
 
     url, key = endpoint.base_url, endpoint.api_key
-    started = time.monotonic()
     try:
         answer = get(f"{url}/models", key, timeout_s=timeout_s)
         lists_models = answer.status != _NOT_FOUND
         if not lists_models:
-            started = time.monotonic()
             answer = get(f"{url}/audio/speech", key, timeout_s=timeout_s)
     except VoiceError as error:
         return Finding.of_error("endpoint", error)
-    message = f"{endpoint.label} responds in {(time.monotonic() - started) * 1e3:.0f} ms"
+    message = f"{endpoint.label} responds in {answer.elapsed_s * 1e3:.0f} ms"
     if not lists_models and answer.status not in (401, 403, _NOT_FOUND):
         return Finding("endpoint", "ok", f"{message} (it does not list models)")
     if answer.status < 300:  # noqa: PLR2004  RFC 9110

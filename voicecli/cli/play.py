@@ -14,14 +14,14 @@ from voicecli.cli import options
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
 from voicecli.cli.settings import check_folder, playback_settings
+from voicecli.codecs.formats import codec_for_suffix
 from voicecli.config.file import find_config
 from voicecli.session.fetcher import FetchLimits
+from voicecli.sources.file import STDIN, FileSource
 
 if TYPE_CHECKING:
     from voicecli.session import Session
     from voicecli.sources.base import Source
-
-STDIN = "-"
 
 EXAMPLES = """Examples:
   voicecli play hello.wav
@@ -79,9 +79,7 @@ def play(
     session = replace(settings.session, limits=FetchLimits(None, None, retries=0))
 
     def make(_: Session) -> list[Source]:
-        from voicecli.sources.file import FileSource  # noqa: PLC0415
-
         rate_hz = sample_rate or config.sample_rate_hz
-        return [FileSource(file, format=format, rate_hz=rate_hz)]
+        return [FileSource(file, format=format or codec_for_suffix(file), rate_hz=rate_hz)]
 
     raise typer.Exit(run_session(settings._replace(session=session), records, make))

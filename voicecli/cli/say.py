@@ -21,8 +21,7 @@ from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
 from voicecli.playback.history import History, HistoryKey
 from voicecli.request import SpeechRequest
-from voicecli.sources.client import SpeechClient
-from voicecli.sources.openai import OpenAISource
+from voicecli.sources.registry import SourceContext, source_for
 
 if TYPE_CHECKING:
     from voicecli.session import Session
@@ -161,17 +160,14 @@ def say(
     with contextlib.ExitStack() as stack:
 
         def make_sources(session: Session) -> list[Source]:
-            if endpoint.base_url is None:
-                return [_builtin(request, session)]
-            rate_hz = sample_rate or config.sample_rate_hz
-            client = SpeechClient(
-                endpoint.base_url,
-                endpoint.api_key or "",
+            shared = SourceContext(
+                pcm_rate_hz=sample_rate or config.sample_rate_hz,
                 connect_timeout_s=config.connect_timeout_s,
                 proxy=proxy,
+                spawn=session.spawn,
             )
-            stack.callback(client.close)
-            return [OpenAISource(client, request, pcm_rate_hz=rate_hz)]
+            stack.callback(shared.close)
+            return [source_for(endpoint, request, shared)]
 
         status = run_session(
             settings,
@@ -213,10 +209,3 @@ def _request(text: str, endpoint: Endpoint) -> SpeechRequest:
         instructions=endpoint.instructions and as_unicode(endpoint.instructions),
         extra_body=endpoint.extra_body,
     )
-
-
-def _builtin(request: SpeechRequest, session: Session) -> Source:
-    from voicecli.sources.builtin import BuiltinSource  # noqa: PLC0415  loads slowly
-    from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415  loads slowly
-
-    return BuiltinSource(request, VoiceCache(), session.spawn)

@@ -180,7 +180,12 @@ class _AudioResponse:
         """Send status and headers, once; return the time at which that was done."""
         if self._started_at is None:
             kind = events.MEDIA_TYPE if self._is_events else content_type(self._format)
-            headers = {"content-type": kind, "x-sample-rate": str(RATE_HZ), "x-channels": "1"}
+            headers = {
+                "content-type": kind,
+                "x-sample-rate": str(RATE_HZ),
+                "x-channels": "1",
+                "x-accel-buffering": "no",  # nginx would hold the first chunks back
+            }
             raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
             await self._send({"type": "http.response.start", "status": 200, "headers": raw})
             self._started_at = time.monotonic()

@@ -36,8 +36,11 @@ OPEN_PATHS = ("/health", "/openapi.json")
 _MAX_SHOWN_PATH = 100
 _MAX_SHOWN_NAME = 60
 
-_LOCAL_SUFFIXES = (".localhost", ".local", ".internal")
-"""Suffixes nobody can register (RFC 6761, RFC 6762; ICANN's resolution 2024.07.29.06)."""
+_LOCAL_NAME = re.compile(r"[a-z0-9_-]+|[a-z0-9_.-]+\.(localhost|local|internal|home\.arpa)")
+"""A name without a dot, or with a suffix that nobody can register.
+
+The suffixes are those of RFC 6761, RFC 6762, RFC 8375 and ICANN's resolution 2024.07.29.06.
+"""
 
 _PORT = re.compile(r":\d*$")
 
@@ -131,14 +134,13 @@ class AccessMiddleware:
 def is_local_host(host: str) -> bool:
     """Return whether no web page of another site can have this Host header.
 
-    That holds for an address, a name without a dot, a name with a suffix for
-    private use, and the empty string, for no header.
+    That holds for an address, a local name, and the empty string, for no header.
     """
     name = _PORT.sub("", host.lower())
     try:
         ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
-        return "." not in name or name.endswith(_LOCAL_SUFFIXES)
+        return not name or _LOCAL_NAME.fullmatch(name) is not None
     return True
 
 

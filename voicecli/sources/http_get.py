@@ -25,6 +25,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    elapsed_s: float = 0.0
 
 
 def get(url: str, api_key: str | None, *, timeout_s: float) -> Answer:
@@ -96,4 +97,5 @@ def _get(transport: Transport, url: str, api_key: str | None, label: str) -> Ans
         name.lower(): without_key(value.encode(), api_key).decode()
         for name, value in response.headers.items()
     }
-    return Answer(response.status_code, shown, without_key(bytes(body), api_key))
+    elapsed_s = response.elapsed.total_seconds()
+    return Answer(response.status_code, shown, without_key(bytes(body), api_key), elapsed_s)

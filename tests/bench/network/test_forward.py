@@ -1,4 +1,4 @@
-"""What the proxy says to clients and to servers, over raw sockets on both sides."""
+"""What the proxy sends to clients and servers, over raw sockets on both sides."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from voicecli.bench.network.proxy import ShapingProxy
 
 RESET = struct.pack("ii", 1, 0)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-PATIENCE_S = 10
+TIMEOUT_S = 10
 
 
 class Server:
-    """Raw TCP: ``talk(connection, heard)`` for every connection, each on its own thread."""
+    """Raw TCP: ``talk(connection, receive)`` for every connection, each on its own thread."""
 
     def __init__(self, talk):
         self.talk = talk
-        self.heard = []
+        self.received = []
         self.ended = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
@@ -37,25 +37,25 @@ class Server:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listener.accept()
-                connection.settimeout(PATIENCE_S)
-                thread = threading.Thread(target=self._serve, args=(connection, len(self.heard)))
-                self.heard.append(b"")
+                connection.settimeout(TIMEOUT_S)
+                thread = threading.Thread(target=self._serve, args=(connection, len(self.received)))
+                self.received.append(b"")
                 self.threads.append(thread)
                 thread.start()
 
     def _serve(self, connection, number):
         with connection, contextlib.suppress(ConnectionError):
 
-            def hear(until):
-                """Read until the request, all of this connection's together, has ``until``."""
-                while until not in self.heard[number]:
+            def receive(until):
+                """Read until everything received on this connection contains ``until``."""
+                while until not in self.received[number]:
                     data = connection.recv(65536)
                     if not data:
                         self.ended.append(number)
                         raise ConnectionError("the end")
-                    self.heard[number] += data
+                    self.received[number] += data
 
-            self.talk(connection, hear)
+            self.talk(connection, receive)
 
     def __enter__(self):
         self.threads[0].start()
@@ -65,18 +65,18 @@ class Server:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for thread in self.threads:
-            thread.join(PATIENCE_S)
+            thread.join(TIMEOUT_S)
             assert not thread.is_alive()
 
 
 def answering(*answers):
-    """A server that gives these answers to the requests of each of its connections, in turn."""
+    """A server that gives these answers to consecutive requests of every connection."""
 
-    def talk(connection, hear):
+    def talk(connection, receive):
         for number, answer in enumerate(answers, 1):
-            hear(b"end-of-request-%d" % number)
+            receive(b"end-of-request-%d" % number)
             connection.sendall(answer)
-        hear(b"no more")  # until the other side ends
+        receive(b"no more")  # until the other side ends
 
     return Server(talk)
 
@@ -103,7 +103,7 @@ def no_defects(caplog):
 @pytest.fixture
 def client(proxy):
     port = int(proxy.url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
         yield connection
 
 
@@ -125,7 +125,7 @@ def read_to_end(connection):
 
 
 def wait_until(condition):
-    give_up_at = time.monotonic() + PATIENCE_S
+    give_up_at = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < give_up_at
         threading.Event().wait(0.005)
@@ -138,37 +138,38 @@ def head_of(message):
 
 
 class TestRequest:
-    def ask(self, client, server, sent):
+    def send(self, client, server, sent):
         client.sendall(sent)
         read(client, b"ok")
-        return head_of(server.heard[0])
+        return head_of(server.received[0])
 
-    def test_it_reaches_the_server_in_the_form_for_servers(self, client):
+    def test_requests_reach_the_server_in_origin_form(self, client):
         with answering(OK) as server:
-            first, headers = self.ask(client, server, request(server.address))
+            first, headers = self.send(client, server, request(server.address))
             client.close()
         assert first == "POST /v1/x HTTP/1.1"
         assert headers == {"host": server.address, "content-length": "16", "via": "1.1 voicecli"}
-        assert server.heard[0].endswith(b"\r\n\r\nend-of-request-1")
+        assert server.received[0].endswith(b"\r\n\r\nend-of-request-1")
 
     @pytest.mark.parametrize(
-        ("path", "told"), [("", "/"), ("/", "/"), ("?a=b", "/?a=b"), ("/a/b?c=d//e", "/a/b?c=d//e")]
+        ("path", "expected"),
+        [("", "/"), ("/", "/"), ("?a=b", "/?a=b"), ("/a/b?c=d//e", "/a/b?c=d//e")],
     )
-    def test_its_path_is_kept_as_it_is(self, client, path, told):
+    def test_the_path_is_kept(self, client, path, expected):
         with answering(OK) as server:
-            first, _ = self.ask(client, server, request(server.address, path=path))
+            first, _ = self.send(client, server, request(server.address, path=path))
             client.close()
-        assert first == f"POST {told} HTTP/1.1"
+        assert first == f"POST {expected} HTTP/1.1"
 
-    def test_headers_for_the_server_are_kept_as_they_are(self, client):
+    def test_end_to_end_headers_are_kept(self, client):
         with answering(OK) as server:
             sent = request(server.address, "Authorization: Bearer sk-1234", "X-Odd-CASE: a,  b")
-            self.ask(client, server, sent)
+            self.send(client, server, sent)
             client.close()
-        assert b"\r\nAuthorization: Bearer sk-1234\r\n" in server.heard[0]
-        assert b"\r\nX-Odd-CASE: a,  b\r\n" in server.heard[0]
+        assert b"\r\nAuthorization: Bearer sk-1234\r\n" in server.received[0]
+        assert b"\r\nX-Odd-CASE: a,  b\r\n" in server.received[0]
 
-    def test_headers_for_the_proxy_are_not_passed_on(self, client):
+    def test_hop_by_hop_headers_are_dropped(self, client):
         with answering(OK) as server:
             own = [
                 "Connection: x-mine, Keep-Alive",
@@ -179,44 +180,44 @@ class TestRequest:
                 "TE: trailers",
                 "Upgrade: h2c",
             ]
-            _, headers = self.ask(client, server, request(server.address, *own))
+            _, headers = self.send(client, server, request(server.address, *own))
             client.close()
         assert set(headers) == {"host", "content-length", "via"}
 
-    def test_the_server_is_told_its_own_host_whatever_the_client_says(self, client):
+    def test_the_host_header_is_the_server_s_own(self, client):
         with answering(OK) as server:
             sent = request(server.address).replace(b"Host: ", b"Host: impostor.example, ")
-            _, headers = self.ask(client, server, sent)
+            _, headers = self.send(client, server, sent)
             client.close()
         assert headers["host"] == server.address
 
     @pytest.mark.parametrize("length", ["", "Content-Length: 5\r\n"])
-    def test_a_chunked_body_stays_one(self, client, length):
+    def test_a_chunked_body_stays_chunked(self, client, length):
         with answering(OK) as server:
             head = f"POST http://{server.address}/ HTTP/1.1\r\nHost: x\r\n{length}"
             chunks = "Transfer-Encoding: chunked\r\n\r\n10\r\nend-of-request-1\r\n0\r\nT: 1\r\n\r\n"
-            _, headers = self.ask(client, server, (head + chunks).encode())
+            _, headers = self.send(client, server, (head + chunks).encode())
             wait_until(
-                lambda: server.heard[0].endswith(b"\r\n\r\n10\r\nend-of-request-1\r\n0\r\n\r\n")
+                lambda: server.received[0].endswith(b"\r\n\r\n10\r\nend-of-request-1\r\n0\r\n\r\n")
             )
             client.close()
         assert headers["transfer-encoding"] == "chunked"
         assert "content-length" not in headers
 
-    def test_a_body_goes_on_its_way_before_it_is_whole(self, client):
+    def test_a_body_is_forwarded_before_it_is_complete(self, client):
         with answering(OK) as server:
             sent = request(server.address, body=b"first half ")
             client.sendall(sent[:-16])
-            wait_until(lambda: server.heard and server.heard[0].endswith(b"first half "))
+            wait_until(lambda: server.received and server.received[0].endswith(b"first half "))
             client.sendall(sent[-16:])
             read(client, b"ok")
             client.close()
 
-    def test_a_server_may_ask_for_the_body_first(self, client):
-        def talk(connection, hear):
-            hear(b"\r\n\r\n")
+    def test_100_continue(self, client):
+        def talk(connection, receive):
+            receive(b"\r\n\r\n")
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            hear(b"end-of-request-1")
+            receive(b"end-of-request-1")
             connection.sendall(OK)
 
         with Server(talk) as server:
@@ -225,65 +226,65 @@ class TestRequest:
             assert read(client, b"\r\n\r\n").startswith(b"HTTP/1.1 100 Continue\r\n")
             client.sendall(sent[-16:])
             read(client, b"ok")
-        assert b"Expect: 100-continue" in server.heard[0]
+        assert b"Expect: 100-continue" in server.received[0]
 
 
 class TestAnswer:
-    def ask(self, client, answer, **kwargs):
+    def send(self, client, answer, **kwargs):
         with answering(answer) as server:
             client.sendall(request(server.address, "Connection: close", **kwargs))
             out = read_to_end(client)
             client.close()
         return out
 
-    def test_it_comes_as_it_is(self, client):
+    def test_the_answer_is_unchanged(self, client):
         answer = (
             b"HTTP/1.1 418 Short and Stout\r\nX-Sample-Rate: 22050\r\nContent-Length: 3\r\n\r\ntea"
         )
-        first, headers = head_of(out := self.ask(client, answer))
+        first, headers = head_of(out := self.send(client, answer))
         assert first == "HTTP/1.1 418 Short and Stout"
         assert headers == {
             "x-sample-rate": "22050",
             "content-length": "3",
             "via": "1.1 voicecli",
-            "connection": "close",  # as the client wished
+            "connection": "close",  # as the client asked
         }
         assert out.endswith(b"\r\n\r\ntea")
 
-    def test_headers_for_the_proxy_are_not_passed_on(self, client):
+    def test_hop_by_hop_headers_are_dropped(self, client):
         own = b"Connection: X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nProxy-Authenticate: Basic\r\n"
-        _, headers = head_of(self.ask(client, OK.replace(b"\r\n\r\n", b"\r\n" + own + b"\r\n")))
+        _, headers = head_of(self.send(client, OK.replace(b"\r\n\r\n", b"\r\n" + own + b"\r\n")))
         assert set(headers) == {"content-length", "via", "connection"}
 
     @pytest.mark.parametrize("length", [b"", b"Content-Length: 99\r\n"])
     def test_a_chunked_body(self, client, length):
         head = b"HTTP/1.1 200 OK\r\n" + length + b"Transfer-Encoding: chunked\r\n\r\n"
-        out = self.ask(client, head + b"3\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: 1\r\n\r\n")
+        out = self.send(client, head + b"3\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: 1\r\n\r\n")
         _, headers = head_of(out)
         assert headers["transfer-encoding"] == "chunked"
         assert "content-length" not in headers
         assert out.endswith(b"\r\n0\r\n\r\n")
         assert b"".join(out.partition(b"\r\n\r\n")[2].split(b"\r\n")[1::2]) == b"abcde"
 
-    def test_a_body_that_the_end_of_the_connection_ends(self, client):
-        def talk(connection, hear):
-            hear(b"end-of-request-1")
+    def test_a_body_ended_by_closing_the_connection(self, client):
+        def talk(connection, receive):
+            receive(b"end-of-request-1")
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nall there is")
 
         with Server(talk) as server:
             client.sendall(request(server.address))
-            out = read(client, b"\r\n0\r\n\r\n")  # a clean end, as the server's was
+            out = read(client, b"\r\n0\r\n\r\n")  # a clean end, like the server's
             client.close()
         assert head_of(out)[1]["transfer-encoding"] == "chunked"
         assert b"all there is" in out
 
-    def test_a_client_of_old_gets_no_chunks(self, client):
+    def test_an_http_1_0_client_gets_no_chunks(self, client):
         answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
-        out = self.ask(client, answer, version="1.0")
+        out = self.send(client, answer, version="1.0")
         assert "transfer-encoding" not in head_of(out)[1]
         assert out.endswith(b"\r\n\r\nabc")
 
-    def test_a_question_about_headers_gets_headers(self, client):
+    def test_head_requests(self, client):
         with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n") as server:
             client.sendall(request(server.address).replace(b"POST", b"HEAD", 1))
             out = read(client, b"\r\n\r\n")
@@ -291,11 +292,11 @@ class TestAnswer:
         assert out.endswith(b"\r\n\r\n")
         assert head_of(out)[1]["content-length"] == "1000"
 
-    def test_it_may_come_before_the_request_is_whole(self, client):
-        def talk(connection, hear):
-            hear(b"\r\n\r\n")
+    def test_the_answer_may_come_before_the_request_is_complete(self, client):
+        def talk(connection, receive):
+            receive(b"\r\n\r\n")
             connection.sendall(b"HTTP/1.1 413 Too Long\r\nContent-Length: 4\r\n\r\nlong")
-            hear(b"never")
+            receive(b"never")
 
         with Server(talk) as server:
             sent = request(server.address, body=bytes(3_000_000))
@@ -304,8 +305,8 @@ class TestAnswer:
             assert client.recv(10) == b""
             with socket.create_connection(client.getpeername()) as other:
                 other.sendall(b"nonsense\r\n\r\n")
-                read_to_end(other)  # so the proxy has had time to do all that it wants to
-            # What is still on its way does not reset the connection, and with it the answer.
+                read_to_end(other)  # by then the proxy has finished its work
+            # Bytes still in flight do not reset the connection, which would lose the answer.
             for at in range(1_000_000, 3_000_000, 50_000):
                 client.sendall(sent[at : at + 50_000])
             client.close()
@@ -316,14 +317,14 @@ class TestOneConnection:
         client.sendall(request(address, number=number))
         return read(client, b"ok")
 
-    def test_requests_in_turn_use_one_connection_to_the_server(self, client):
+    def test_consecutive_requests_share_a_connection_to_the_server(self, client):
         with answering(OK, OK, OK) as server:
             for number in (1, 2, 3):
                 assert "connection" not in head_of(self.exchange(client, server.address, number))[1]
             client.close()
-        assert len(server.heard) == 1
+        assert len(server.received) == 1
 
-    def test_requests_sent_ahead_are_answered_in_order(self, client):
+    def test_pipelined_requests_are_answered_in_order(self, client):
         one, two = OK, OK.replace(b"ok", b"2k")
         with answering(one, two) as server:
             client.sendall(request(server.address) + request(server.address, number=2))
@@ -339,10 +340,10 @@ class TestOneConnection:
             wait_until(lambda: server.ended == [0])
             self.exchange(client, server.address, 1)
             client.close()
-        assert (len(server.heard), len(other.heard)) == (2, 1)
+        assert (len(server.received), len(other.received)) == (2, 1)
 
-    @pytest.mark.parametrize("says_so", [True, False])
-    def test_a_server_that_ends_its_connection_gets_another(self, client, monkeypatch, says_so):
+    @pytest.mark.parametrize("announced", [True, False])
+    def test_a_closed_connection_to_the_server_is_replaced(self, client, monkeypatch, announced):
         connect, made = Link.connect, []
 
         async def remember(link, *address):
@@ -350,10 +351,10 @@ class TestOneConnection:
             return made[-1]
 
         monkeypatch.setattr(Link, "connect", remember)
-        header = b"\r\nConnection: close\r\n\r\n" if says_so else b"\r\n\r\n"
+        header = b"\r\nConnection: close\r\n\r\n" if announced else b"\r\n\r\n"
 
-        def talk(connection, hear):
-            hear(b"end-of-request-1")
+        def talk(connection, receive):
+            receive(b"end-of-request-1")
             connection.sendall(OK.replace(b"\r\n\r\n", header))
 
         with Server(talk) as server:
@@ -362,9 +363,9 @@ class TestOneConnection:
                 assert "connection" not in head_of(out)[1]
                 wait_until(lambda: not made[-1].is_open)
             client.close()
-        assert len(server.heard) == 3
+        assert len(server.received) == 3
 
-    def test_nothing_is_left_of_a_client_that_goes(self, client, proxy):
+    def test_a_client_that_leaves_leaves_nothing_open(self, client, proxy):
         with answering(OK, OK) as server:
             self.exchange(client, server.address, 1)
             client.close()
@@ -382,9 +383,9 @@ class TestBrokenServer:
     )
 
     @pytest.mark.parametrize("part", PARTS)
-    def test_an_end_that_is_too_early_stays_too_early(self, client, part):
-        def talk(connection, hear):
-            hear(b"end-of-request-1")
+    def test_an_early_end_stays_an_early_end(self, client, part):
+        def talk(connection, receive):
+            receive(b"end-of-request-1")
             connection.sendall(part)
 
         with Server(talk) as server:
@@ -399,10 +400,10 @@ class TestBrokenServer:
     def test_a_reset_stays_a_reset(self, client, part):
         go = threading.Event()
 
-        def talk(connection, hear):
-            hear(b"end-of-request-1")
+        def talk(connection, receive):
+            receive(b"end-of-request-1")
             connection.sendall(part)
-            go.wait(PATIENCE_S)
+            go.wait(TIMEOUT_S)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
         with Server(talk) as server:
@@ -413,8 +414,10 @@ class TestBrokenServer:
             with pytest.raises(ConnectionResetError):
                 read_to_end(client)
 
-    def test_what_is_no_http_ends_both_connections(self, client, monkeypatch):
-        monkeypatch.setattr(module, "LINGER_S", 10 * PATIENCE_S)  # the server's does not linger
+    def test_a_server_that_does_not_speak_http_ends_both_connections(self, client, monkeypatch):
+        monkeypatch.setattr(
+            module, "LINGER_S", 10 * TIMEOUT_S
+        )  # the server's connection does not linger
         with answering(b"220 mail.example ESMTP\r\n\r\n") as server:
             client.sendall(request(server.address))
             assert read_to_end(client) == b""
@@ -422,45 +425,45 @@ class TestBrokenServer:
             client.close()
 
 
-class TestClientThatGoes:
+class TestClientThatLeaves:
     @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfive!"])
-    def test_the_server_is_told_though_it_says_nothing(self, client, answer):
-        """So that what nobody wants any more is not made."""
+    def test_a_silent_server_is_disconnected_as_well(self, client, answer):
+        """Otherwise it would go on generating speech that is not wanted."""
         with answering(answer) as server:
             client.sendall(request(server.address))
-            wait_until(lambda: server.heard and server.heard[0].endswith(b"end-of-request-1"))
+            wait_until(lambda: server.received and server.received[0].endswith(b"end-of-request-1"))
             if answer:
                 read(client, b"five!")
             client.close()
             wait_until(lambda: server.ended == [0])
 
-    def test_a_request_that_breaks_off_is_not_completed(self, client):
+    def test_an_incomplete_request_is_not_completed(self, client):
         with answering(OK) as server:
             client.sendall(request(server.address)[:-5])
-            wait_until(lambda: server.heard and server.heard[0].endswith(b"end-of-requ"))
+            wait_until(lambda: server.received and server.received[0].endswith(b"end-of-requ"))
             client.shutdown(socket.SHUT_WR)
             wait_until(lambda: server.ended == [0])
 
-    def test_one_that_says_nothing_is_no_fault(self, client, proxy):
+    def test_a_client_that_sends_nothing_is_not_an_error(self, client, proxy):
         client.shutdown(socket.SHUT_WR)
         assert read_to_end(client) == b""
 
-    def test_one_that_resets_is_none_either(self, client, proxy):
+    def test_a_client_that_resets_is_not_an_error(self, client, proxy):
         client.sendall(b"POST http://127.0.0.1:9/ HT")
         wait_until(lambda: proxy.connections == 1)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         client.close()
         wait_until(lambda: proxy.connections == 0)
 
-    def test_one_that_never_ends_is_not_waited_for(self, client, proxy, monkeypatch):
+    def test_a_client_that_never_ends_times_out(self, client, proxy, monkeypatch):
         monkeypatch.setattr(module, "LINGER_S", 0.02)
         client.sendall(b"nonsense\r\n\r\n")
         read_to_end(client)
         wait_until(lambda: proxy.connections == 0)
 
 
-class TestRefusals:
-    def refused(self, client, sent):
+class TestErrorAnswers:
+    def error_answer(self, client, sent):
         client.sendall(sent)
         out = read_to_end(client)
         first, headers = head_of(out)
@@ -485,51 +488,53 @@ class TestRefusals:
             "CONNECT / HTTP/1.1",
         ],
     )
-    def test_what_is_not_asked_as_a_proxy_is_asked(self, client, line):
-        status, message = self.refused(client, f"{line}\r\nHost: x\r\n\r\n".encode())
+    def test_requests_that_are_not_for_a_proxy(self, client, line):
+        status, message = self.error_answer(client, f"{line}\r\nHost: x\r\n\r\n".encode())
         assert status == 400
         assert "this is a proxy" in message
         assert "secret" not in message
 
-    def test_what_is_no_http(self, client):
-        status, message = self.refused(client, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\r\n\r\n")
+    def test_bytes_that_are_not_http(self, client):
+        status, message = self.error_answer(
+            client, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\r\n\r\n"
+        )
         assert status == 400
-        assert "no HTTP request" in message
+        assert "not an HTTP request" in message
 
-    def test_a_head_without_end(self, client):
-        status, _ = self.refused(client, b"GET http://x/ HTTP/1.1\r\nA: " + b"a" * 120_000)
+    def test_an_endless_head(self, client):
+        status, _ = self.error_answer(client, b"GET http://x/ HTTP/1.1\r\nA: " + b"a" * 120_000)
         assert status == 431
 
-    def test_nobody_listens_there(self, client):
+    def test_a_refused_connection(self, client):
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
             port = taken.getsockname()[1]
-        status, message = self.refused(client, request(f"127.0.0.1:{port}"))
+        status, message = self.error_answer(client, request(f"127.0.0.1:{port}"))
         assert status == 502
         assert message == f"no connection to 127.0.0.1:{port}: Connection refused"
 
-    def test_nobody_listens_at_the_other_end_of_a_tunnel(self, client):
+    def test_a_refused_tunnel(self, client):
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
             port = taken.getsockname()[1]
         sent = f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-        assert self.refused(client, sent)[0] == 502
+        assert self.error_answer(client, sent)[0] == 502
 
     @pytest.mark.parametrize(
-        ("fault", "told"),
+        ("error", "reason"),
         [
             (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
             (TimeoutError(), "it was not accepted in time"),
             (OSError("Multiple exceptions"), "Multiple exceptions"),
         ],
     )
-    def test_the_reason_is_told(self, client, monkeypatch, fault, told):
+    def test_the_reason_is_given(self, client, monkeypatch, error, reason):
         async def fail(*address):
-            raise fault
+            raise error
 
         monkeypatch.setattr(asyncio, "open_connection", fail)
-        status, message = self.refused(client, request("speech.example"))
-        assert (status, message) == (502, f"no connection to speech.example:80: {told}")
+        status, message = self.error_answer(client, request("speech.example"))
+        assert (status, message) == (502, f"no connection to speech.example:80: {reason}")
 
-    def test_a_question_about_headers_is_refused_without_a_body(self, client):
+    def test_errors_for_head_requests_have_no_body(self, client):
         client.sendall(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert read_to_end(client).endswith(b"\r\n\r\n")
 
@@ -543,7 +548,7 @@ class TestTunnel:
         return rest
 
     def test_bytes_pass_untouched_both_ways(self, client):
-        def echo(connection, hear):
+        def echo(connection, receive):
             while data := connection.recv(65536):
                 connection.sendall(data)
 
@@ -556,20 +561,20 @@ class TestTunnel:
             client.close()
         assert out == data
 
-    def test_what_came_right_behind_the_request_is_passed_on(self, client):
+    def test_bytes_right_behind_the_request_are_passed_on(self, client):
         with Server(
-            lambda connection, hear: (hear(b"early bird"), connection.sendall(b"worm"))
+            lambda connection, receive: (receive(b"early bird"), connection.sendall(b"worm"))
         ) as server:
             rest = self.connect(client, server, early=b"early bird")
             assert rest + read_to_end(client) == b"worm"
             client.close()
 
     def test_one_side_may_end_before_the_other(self, client):
-        def talk(connection, hear):
-            heard = b""
+        def talk(connection, receive):
+            received = b""
             while data := connection.recv(65536):
-                heard += data
-            connection.sendall(heard[::-1])
+                received += data
+            connection.sendall(received[::-1])
 
         with Server(talk) as server:
             rest = self.connect(client, server)
@@ -577,9 +582,9 @@ class TestTunnel:
             client.shutdown(socket.SHUT_WR)
             assert rest + read_to_end(client) == b"cba"
 
-    def test_a_server_s_reset_stays_one(self, client):
-        def talk(connection, hear):
-            hear(b"go")
+    def test_a_reset_by_the_server_stays_a_reset(self, client):
+        def talk(connection, receive):
+            receive(b"go")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
         with Server(talk) as server:
@@ -588,11 +593,11 @@ class TestTunnel:
             with pytest.raises(ConnectionResetError):
                 read_to_end(client)
 
-    def test_a_client_s_reset_ends_the_server_s_connection(self, client, proxy):
-        with Server(lambda connection, hear: hear(b"never")) as server:
+    def test_a_reset_by_the_client_ends_the_server_s_connection(self, client, proxy):
+        with Server(lambda connection, receive: receive(b"never")) as server:
             self.connect(client, server)
             client.sendall(b"some")
-            wait_until(lambda: server.heard == [b"some"])
+            wait_until(lambda: server.received == [b"some"])
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             client.close()
             wait_until(lambda: proxy.connections == 0)

@@ -28,7 +28,7 @@ def lane(network):
 
 
 async def drained(pipe):
-    """All that comes out, to the end."""
+    """Read to the end."""
     out = b""
     while data := await pipe.get():
         out += data
@@ -50,31 +50,31 @@ class TestLane:
 
         assert run(main) == pytest.approx(0.08)
 
-    def test_who_finds_no_room_waits_for_it(self):
+    def test_a_full_queue_makes_senders_wait(self):
         async def main():
-            way = lane(Network("x", down_kbit_s=1000))
-            full = way.shaper.queue_bytes
-            await way.enter(full)
+            shared = lane(Network("x", down_kbit_s=1000))
+            full = shared.shaper.queue_bytes
+            await shared.enter(full)
             began = now()
-            await way.enter(full)
+            await shared.enter(full)
             return now() - began, full / 125_000
 
         waited_s, full_s = run(main)
         assert waited_s == pytest.approx(full_s)
 
-    def test_who_gives_up_waiting_does_not_hold_up_others(self):
+    def test_a_cancelled_sender_does_not_block_the_others(self):
         async def main():
-            way = lane(Network("x", down_kbit_s=1000))
-            await way.enter(way.shaper.queue_bytes)
+            shared = lane(Network("x", down_kbit_s=1000))
+            await shared.enter(shared.shaper.queue_bytes)
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(way.enter(1000), 0.001)
-            await asyncio.wait_for(way.enter(1000), 1.0)
+                await asyncio.wait_for(shared.enter(1000), 0.001)
+            await asyncio.wait_for(shared.enter(1000), 1.0)
 
         run(main)
 
 
 class TestPipe:
-    def test_bytes_come_out_in_order_and_in_their_time(self):
+    def test_bytes_come_out_in_order_and_on_time(self):
         async def main():
             pipe, began = Pipe(lane(Network("x", latency_ms=100))), now()
             await pipe.put(b"one")
@@ -88,7 +88,7 @@ class TestPipe:
         assert (one, two) == (b"one", b"two")
         assert (at_one, at_two) == pytest.approx((0.1, 0.15))
 
-    def test_who_comes_late_gets_all_that_is_there_at_once(self):
+    def test_a_late_reader_gets_everything_at_once(self):
         async def main():
             pipe = Pipe(lane(Network("x", latency_ms=100)))
             for _ in range(3):
@@ -98,7 +98,7 @@ class TestPipe:
 
         assert run(main) == b"ababab"
 
-    def test_who_comes_early_waits(self):
+    def test_an_early_reader_waits(self):
         async def main():
             pipe, began = Pipe(lane(Network("x"))), now()
             waiting = asyncio.create_task(pipe.get())
@@ -108,7 +108,7 @@ class TestPipe:
 
         assert run(main) == (b"x", pytest.approx(5))
 
-    def test_the_bandwidth_is_reached_with_the_bounds_that_there_are(self):
+    def test_the_bandwidth_is_reached_in_spite_of_the_window(self):
         """Latency, jitter and a bounded window must not add up to less than the link."""
 
         async def main():
@@ -128,20 +128,20 @@ class TestPipe:
         assert size == 5_000_000
         assert took_s == pytest.approx(5.3, abs=0.1)
 
-    def test_it_holds_no_more_than_its_window(self):
-        """The link being free is no reason: whoever gets has to keep up."""
+    def test_a_pipe_holds_no_more_than_its_window(self):
+        """Even if the link is free: the reader has to keep up."""
 
         async def main():
-            pipe = Pipe(way := lane(Network("x", down_kbit_s=8000)))
+            pipe = Pipe(shared := lane(Network("x", down_kbit_s=8000)))
             putting = asyncio.create_task(pipe.put(bytes(9_000_000)))
             await asyncio.sleep(60)
             assert not putting.done()
-            held, window, piece = pipe._held, way.shaper.window_bytes, way.shaper.piece_bytes
-            assert window <= held < window + piece
+            held, window, chunk = pipe._held, shared.shaper.window_bytes, shared.shaper.chunk_bytes
+            assert window <= held < window + chunk
             took = len(await pipe.get())
             assert took == held
             await asyncio.sleep(60)
-            assert window <= pipe._held < window + piece  # that much room was taken again
+            assert window <= pipe._held < window + chunk  # filled up again
             putting.cancel()
 
         run(main)
@@ -157,7 +157,7 @@ class TestPipe:
 
         assert run(main) == pytest.approx(0.1)
 
-    def test_a_fault_comes_behind_the_bytes_before_it_and_stays(self):
+    def test_an_error_comes_after_the_bytes_and_stays(self):
         async def main():
             pipe, began = Pipe(lane(Network("x", latency_ms=100))), now()
             await pipe.put(b"part")
@@ -171,14 +171,14 @@ class TestPipe:
         assert run(main) == pytest.approx(0.1)
 
     def test_connections_share_a_lane_fairly(self):
-        """Neither waits for the whole of the other, however much that wants to send."""
+        """Neither waits for all that the other wants to send."""
 
         async def main():
-            way = lane(Network("x", down_kbit_s=1000))
+            shared = lane(Network("x", down_kbit_s=1000))
             done = {}
 
             async def transfer(name, size):
-                pipe = Pipe(way)
+                pipe = Pipe(shared)
                 filling = asyncio.create_task(pipe.put(bytes(size)))
                 while size:
                     size -= len(await pipe.get())
@@ -191,7 +191,7 @@ class TestPipe:
 
         done = run(main)
         assert done["big"] == pytest.approx(2.4, abs=0.05)  # all of the 300 KB
-        # A full queue of the other's, then its own and as much of the other's in turn.
+        # A full queue of the other connection, then both in turn.
         assert done["small"] == pytest.approx(0.2 + 0.8, abs=0.05)
 
     def test_stalls_delay_and_lose_nothing(self):
@@ -216,7 +216,7 @@ class TestPipe:
 
 @contextlib.asynccontextmanager
 async def serving(talk):
-    """A server at an address of this machine, and a link to it."""
+    """Serve ``talk`` at a local address, for as long as the block lasts."""
     done = []
 
     async def handle(reader, writer):
@@ -278,7 +278,7 @@ class TestConnection:
 
         assert asyncio.run(main()) >= 0.08
 
-    def test_so_does_a_refusal(self):
+    def test_a_refusal_takes_a_round_trip(self):
         async def main():
             with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
                 address = taken.getsockname()
@@ -289,7 +289,7 @@ class TestConnection:
 
         assert asyncio.run(main()) >= 0.08
 
-    def test_a_server_that_accepts_nobody_is_given_up(self, monkeypatch):
+    def test_connecting_times_out(self, monkeypatch):
         async def never(*address):
             await asyncio.Event().wait()
 
@@ -302,7 +302,7 @@ class TestConnection:
 
         asyncio.run(main())
 
-    def test_who_gives_up_connecting_leaves_no_connection(self):
+    def test_a_cancelled_connect_closes_the_connection(self):
         accepted, ended = [], []
 
         async def talk(reader, writer):
@@ -313,7 +313,7 @@ class TestConnection:
         async def main():
             async with serving(talk) as address:
                 link = Link(Network("x"))
-                link.down.cross = asyncio.Event().wait  # the answer is on its way for ever
+                link.down.cross = asyncio.Event().wait  # the answer never arrives
                 connecting = asyncio.create_task(link.connect(*address))
                 await until(lambda: accepted)
                 connecting.cancel()
@@ -324,7 +324,7 @@ class TestConnection:
         asyncio.run(main())
         assert ended == [b""]
 
-    def test_a_reset_arrives_as_one(self):
+    def test_a_reset_arrives_as_a_reset(self):
         async def reset(reader, writer):
             await reader.readexactly(2)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -335,7 +335,7 @@ class TestConnection:
                 await connection.send(b"hi")
                 with pytest.raises(ConnectionResetError):
                     await read_all(connection)
-                # To send more is no fault: whoever receives has been told.
+                # Sending more is not an error: `receive` has raised it.
                 for _ in range(3):
                     await connection.send(b"more")
                 await connection.end()
@@ -345,7 +345,7 @@ class TestConnection:
 
         asyncio.run(main())
 
-    def test_a_server_that_sends_without_end_is_held_back(self):
+    def test_an_endless_server_is_throttled(self):
         sent = 0
 
         async def flood(reader, writer):
@@ -363,7 +363,7 @@ class TestConnection:
                 await until(lambda: connection._down._held >= window)
                 for _ in range(100):
                     await asyncio.sleep(0)
-                    assert connection._down._held < window + link.down.shaper.piece_bytes
+                    assert connection._down._held < window + link.down.shaper.chunk_bytes
                 connection.close()
 
         asyncio.run(main())

@@ -12,20 +12,20 @@ from voicecli.errors import ConfigError
 
 
 class TestProfiles:
-    def test_those_that_are_promised_are_there_under_their_own_names(self):
+    def test_the_documented_profiles_exist(self):
         assert {"wifi", "lte", "3g", "train", "satellite"} <= set(PROFILES)
         assert all(name == network.name for name, network in PROFILES.items())
 
     @pytest.mark.parametrize("name", PROFILES)
-    def test_each_is_found_however_it_is_written(self, name):
+    def test_names_ignore_case_and_spaces(self, name):
         assert parse_network(f" {name.upper()} ") is PROFILES[name]
 
     def test_published_figures(self):
         """WebPageTest's 3G and LTE; the speed of light to a geostationary satellite and back."""
         three, lte = PROFILES["3g"], PROFILES["lte"]
-        assert (three.rtt_ms, three.down_kbit_s, three.up_kbit_s) == (300, 1600, 768)
-        assert (lte.rtt_ms, lte.down_kbit_s) == (70, 12_000)
-        assert PROFILES["satellite"].rtt_ms >= 558
+        assert (three.latency_ms, three.down_kbit_s, three.up_kbit_s) == (150, 1600, 768)
+        assert (lte.latency_ms, lte.down_kbit_s) == (35, 12_000)
+        assert 2 * PROFILES["satellite"].latency_ms >= 558
 
     @pytest.mark.parametrize("network", PROFILES.values(), ids=PROFILES)
     def test_each_carries_speech_in_pcm(self, network):
@@ -34,18 +34,18 @@ class TestProfiles:
 
 
 class TestText:
-    def test_what_was_said_is_set_and_what_was_not_does_not_bind(self):
+    def test_figures_left_out_have_no_effect(self):
         assert parse_network("latency=80") == Network("latency=80", latency_ms=80)
         text = "latency=80,jitter=20.5,down=2000,up=500,stall=5000/400"
         assert parse_network(text) == Network(text, 80, 20.5, 2000, 500, 5000, 400)
 
-    def test_blanks_do_not_matter(self):
+    def test_spaces_do_not_matter(self):
         read = parse_network(" Latency = 80 , stall = 5000 / 400 ")
         assert (read.latency_ms, read.stall_every_ms, read.stall_ms) == (80, 5000, 400)
 
     @pytest.mark.parametrize("text", ["", "wi-fi", "5g", "latency", "80"])
-    def test_an_unknown_name_is_told_with_those_that_are_known(self, text):
-        with pytest.raises(ConfigError, match="no network") as caught:
+    def test_an_unknown_name_lists_the_known_ones(self, text):
+        with pytest.raises(ConfigError, match="unknown network") as caught:
             parse_network(text)
         assert all(name in caught.value.remedy for name in PROFILES)
         assert "latency=80" in caught.value.remedy
@@ -58,9 +58,9 @@ class TestText:
     @pytest.mark.parametrize(
         ("text", "complaint"),
         [
-            ("delay=80", "'delay' is none of latency, jitter, down, up, stall"),
-            ("latency=80,", "'' is none of"),
-            ("latency=80,train", "'train' is none of"),
+            ("delay=80", "'delay' is not one of latency, jitter, down, up, stall"),
+            ("latency=80,", "'' is not one of"),
+            ("latency=80,train", "'train' is not one of"),
             ("latency=1,latency=2", "latency is given twice"),
             ("stall=1/2,stall=3/4", "stall is given twice"),
             ("latency=fast", "latency must be a number, not 'fast'"),
@@ -79,19 +79,19 @@ class TestText:
             ("stall=5000/-1", "stall's length must be from 1 "),
         ],
     )
-    def test_a_figure_that_makes_no_sense_is_told(self, text, complaint):
+    def test_invalid_figures_are_rejected(self, text, complaint):
         with pytest.raises(ConfigError, match=complaint) as caught:
             parse_network(text)
         assert caught.value.remedy
 
-    def test_what_is_no_text_for_a_terminal_does_not_reach_one(self):
+    def test_escape_sequences_do_not_reach_messages(self):
         for text in ("\x1b[31mred", "latency=\x1b[31m", "\x1b[31m=1"):
             with pytest.raises(ConfigError) as caught:
                 parse_network(text)
             assert "\x1b" not in caught.value.message
 
     @given(st.text(max_size=40))
-    def test_any_text_is_a_network_or_an_error_of_ours(self, text):
+    def test_any_text_is_a_network_or_a_config_error(self, text):
         with contextlib.suppress(ConfigError):
             assert isinstance(parse_network(text), Network)
 
@@ -102,7 +102,7 @@ class TestText:
         st.none() | st.floats(1, 1e7),
         st.none() | st.tuples(st.floats(1, 8e7), st.floats(1, 6e4)),
     )
-    def test_all_sensible_figures_are_taken(self, latency, jitter, down, up, stall):
+    def test_all_valid_figures_are_accepted(self, latency, jitter, down, up, stall):
         text = f"latency={latency!r},jitter={jitter!r}"
         text += "" if down is None else f",down={down!r}"
         text += "" if up is None else f",up={up!r}"
@@ -125,12 +125,12 @@ class TestFigures:
             {"stall_ms": 10},
         ],
     )
-    def test_nonsense_is_no_network(self, figures):
+    def test_invalid_networks_are_rejected(self, figures):
         with pytest.raises(ValueError, match=r"must be|needs both"):
             Network("x", **figures)
 
     @pytest.mark.parametrize(
-        ("network", "told"),
+        ("network", "text"),
         [
             (Network("x"), "0 ms"),
             (Network("x", 150, 0, 1600, 768), "150 ms, 1600/768 kbit/s"),
@@ -141,5 +141,5 @@ class TestFigures:
             ),
         ],
     )
-    def test_they_are_told_in_a_line(self, network, told):
-        assert str(network) == told
+    def test_figures_are_formatted_in_a_line(self, network, text):
+        assert str(network) == text

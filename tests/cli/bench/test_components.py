@@ -13,54 +13,54 @@ DECODE = ("bench", "decode", "--seconds", "0.2", "--runs", "2", "--warmup", "0")
 SOURCE = ("bench", "source", "--seconds", "0.1", "--runs", "1", "--queue-ms", "100")
 
 
-def test_a_table_of_every_case(house):
-    told = house.run(*ENCODE, "--format", "opus", "--format", "wav", "--frame-ms", "20")
-    assert told.status == 0
-    lines = told.out.splitlines()
+def test_a_table_of_every_case(cli):
+    result = cli.run(*ENCODE, "--format", "opus", "--format", "wav", "--frame-ms", "20")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
     assert [line.split()[:3] for line in lines[2:6]] == [
         [codec, "20", mode] for codec in ("opus", "wav") for mode in ("inline", "threaded")
     ]
     assert lines[6].startswith("push: the call itself")
     assert max(map(len, lines)) <= 80
-    assert told.err == ""
+    assert result.stderr == ""
 
 
-def test_all_formats_frames_and_modes_unless_told_otherwise(house):
-    told = house.run(*ENCODE, "--json")
-    assert len(told.json["cases"]) == 6 * 4 * 2
+def test_all_formats_frames_and_modes_unless_told_otherwise(cli):
+    result = cli.run(*ENCODE, "--json")
+    assert len(result.json["cases"]) == 6 * 4 * 2
 
 
-def test_json_of_decode(house):
-    told = house.run(*DECODE, "--format", "flac", "--chunk", "4096", "--rate", "8000", "--json")
-    assert told.status == 0
-    assert (told.json["schema"], told.json["kind"]) == ("voicecli.bench/1", "decode")
-    assert told.json["settings"] == {
+def test_json_of_decode(cli):
+    result = cli.run(*DECODE, "--format", "flac", "--chunk", "4096", "--rate", "8000", "--json")
+    assert result.exit_code == 0
+    assert (result.json["schema"], result.json["kind"]) == ("voicecli.bench/1", "decode")
+    assert result.json["settings"] == {
         "duration_s": 0.2,
         "rate_hz": 24000,
         "to_rate_hz": 8000,
         "runs": 2,
         "warmups": 0,
     }
-    (case,) = told.json["cases"]
+    (case,) = result.json["cases"]
     assert (case["codec"], case["chunk_bytes"], case["runs"]) == ("flac", 4096, 2)
     assert case["metrics"]["speed_x"]["n"] == 2
     assert case["metrics"]["first_frame_ms"]["p50"] > 0
 
 
-def test_source(house):
-    told = house.run(*SOURCE, "--json")
-    assert told.status == 0
-    assert [case["producer"] for case in told.json["cases"]] == ["fast", "real-time"]
+def test_source(cli):
+    result = cli.run(*SOURCE, "--json")
+    assert result.exit_code == 0
+    assert [case["producer"] for case in result.json["cases"]] == ["fast", "real-time"]
 
 
-def test_a_missing_device_is_6_and_told_in_every_way(house):
-    told = house.run(*SOURCE, "--device", "no such device")
-    assert (told.status, told.out) == (6, "")
-    assert "100 20 fast: 1 of 1 runs failed" in told.err
-    told = house.run(*SOURCE, "--device", "no such device", "--json")
-    assert told.status == 6
-    assert told.json["ok"] is False
-    assert {f["code"] for case in told.json["cases"] for f in case["failures"]} == {"device"}
+def test_a_missing_device_is_6_and_told_in_every_way(cli):
+    result = cli.run(*SOURCE, "--device", "no such device")
+    assert (result.exit_code, result.stdout) == (6, "")
+    assert "100 20 fast: 1 of 1 runs failed" in result.stderr
+    result = cli.run(*SOURCE, "--device", "no such device", "--json")
+    assert result.exit_code == 6
+    assert result.json["ok"] is False
+    assert {f["code"] for case in result.json["cases"] for f in case["failures"]} == {"device"}
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_a_missing_device_is_6_and_told_in_every_way(house):
         ("no-such",),
     ],
 )
-def test_usage_is_2(house, argv):
-    told = house.run("bench", *argv)
-    assert told.status == 2
-    assert told.out == ""
+def test_usage_is_2(cli, argv):
+    result = cli.run("bench", *argv)
+    assert result.exit_code == 2
+    assert result.stdout == ""
 
 
-def test_an_interrupt_shows_what_there_is_and_is_130(house, monkeypatch):
+def test_an_interrupt_shows_what_there_is_and_is_130(cli, monkeypatch):
     run_rounds = rounds.run_rounds
 
     def interrupted(*args, **settings):
@@ -88,10 +88,10 @@ def test_an_interrupt_shows_what_there_is_and_is_130(house, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rounds, "run_rounds", interrupted)
-    told = house.run(*DECODE, "--format", "wav", "--json")
-    assert told.status == 130
-    assert (told.json["interrupted"], told.json["ok"]) == (True, False)
-    assert told.json["cases"][0]["runs"] == 2
+    result = cli.run(*DECODE, "--format", "wav", "--json")
+    assert result.exit_code == 130
+    assert (result.json["interrupted"], result.json["ok"]) == (True, False)
+    assert result.json["cases"][0]["runs"] == 2
 
 
 def test_a_line_on_a_terminal_that_is_taken_away(tmp_path):
@@ -103,10 +103,10 @@ def test_a_line_on_a_terminal_that_is_taken_away(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["encode", "decode", "source"])
-def test_help_with_examples(house, name):
-    told = house.run("bench", name, "--help")
+def test_help_with_examples(cli, name):
+    result = cli.run("bench", name, "--help")
     text = getattr(module, f"{name.upper()}_EXAMPLES")
-    assert told.out[told.out.index("Examples:") :] == examples(text)
+    assert result.stdout[result.stdout.index("Examples:") :] == examples(text)
 
 
 def test_choices_are_those_of_the_benchmarks():
@@ -123,15 +123,15 @@ def test_choices_are_those_of_the_benchmarks():
     assert list(source.PRODUCERS) in defaults["source"]
 
 
-def test_policies_are_compared_over_the_same_answers(house):
-    told = house.run("bench", "policy", "--server", "jittery", "--traces", "5", "-q")
-    assert told.status == 0
-    assert [line.split()[0] for line in told.out.splitlines()[2:7]] == ["jittery"] * 5
-    assert max(map(len, told.out.splitlines())) <= 80
-    again = house.run("bench", "policy", "--server", "fast", "--traces", "5", "-q", "--json").json
+def test_policies_are_compared_over_the_same_answers(cli):
+    result = cli.run("bench", "policy", "--server", "jittery", "--traces", "5", "-q")
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.stdout.splitlines()[2:7]] == ["jittery"] * 5
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    again = cli.run("bench", "policy", "--server", "fast", "--traces", "5", "-q", "--json").json
     assert again["settings"] == {"traces": 5, "seed": 1, "runs": 1, "warmups": 0}
     assert {case["metrics"]["gaps"]["max"] for case in again["cases"]} == {0}
 
 
-def test_a_server_that_nobody_knows_is_a_usage_error(house):
-    assert house.run("bench", "policy", "--server", "quick").status == 2
+def test_a_server_that_nobody_knows_is_a_usage_error(cli):
+    assert cli.run("bench", "policy", "--server", "quick").exit_code == 2

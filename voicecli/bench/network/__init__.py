@@ -1,1 +1,1 @@
-"""A worse network in front of any server: its figures, what it does to bytes, the proxy."""
+"""A simulated network in front of any server: profiles, traffic shaping, an HTTP proxy."""

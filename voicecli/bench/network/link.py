@@ -1,4 +1,4 @@
-"""A link between this machine and everywhere else, for asyncio: connections that are shaped.
+"""A shaped link between this machine and all servers, for asyncio.
 
 ::
 
@@ -19,21 +19,21 @@ from voicecli.bench.network.shaper import Shaper
 
 if TYPE_CHECKING:
     from voicecli.bench.network.profiles import Network
-    from voicecli.bench.network.shaper import Passing
+    from voicecli.bench.network.shaper import Departure
 
 CONNECT_S = 10.0
-"""How long a server may take to accept a connection, the link's own time apart."""
+"""How long a server may take to accept a connection, not counting the link's own delay."""
 
 
 class Lane:
-    """One direction of the link; connections that want to send take turns, a piece each."""
+    """One direction of the link; connections that send take turns, one chunk each."""
 
     def __init__(self, shaper: Shaper) -> None:
         self.shaper = shaper
         self._turn = asyncio.Lock()
 
-    async def enter(self, size: int) -> list[Passing]:
-        """Put ``size`` bytes in once there is room; when which of them come out."""
+    async def enter(self, size: int) -> list[Departure]:
+        """Put ``size`` bytes in once there is room; return when they come out."""
         async with self._turn:
             while True:
                 now = _now()
@@ -43,7 +43,7 @@ class Lane:
                 await asyncio.sleep(at - now)
 
     async def cross(self) -> None:
-        """Wait for as long as an empty packet is on its way."""
+        """Wait as long as an empty packet takes to cross."""
         (packet,) = await self.enter(0)
         await _sleep_until(packet.at_s)
 
@@ -51,69 +51,68 @@ class Lane:
 class Pipe:
     """One direction of one connection: what was put in and has not come out yet.
 
-    One task puts, another gets. It holds `Shaper.window_bytes` at most, a piece
-    more or less; who puts more waits.
+    One task puts, another gets. Putting waits while the pipe holds `Shaper.window_bytes`,
+    which it exceeds by less than a chunk.
     """
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self._pieces: deque[tuple[float, bytes]] = deque()
+        self._chunks: deque[tuple[float, bytes]] = deque()
         self._held = 0
-        self._fault: OSError | None = None
-        self._some = asyncio.Event()
-        self._room = asyncio.Event()
+        self._error: OSError | None = None
+        self._not_empty = asyncio.Event()
+        self._not_full = asyncio.Event()
 
     async def put(self, data: bytes) -> None:
-        """Send bytes on their way, which begins when this returns."""
-        step = self._lane.shaper.piece_bytes
+        """Send bytes; they are on their way when this returns."""
+        step = self._lane.shaper.chunk_bytes
         for start in range(0, len(data), step):
-            piece = data[start : start + step]
+            chunk = data[start : start + step]
             while self._held >= self._lane.shaper.window_bytes:
-                self._room.clear()
-                await self._room.wait()
-            self._held += len(piece)
-            for passing in await self._lane.enter(len(piece)):
-                self._pieces.append((passing.at_s, piece[: passing.size]))
-                piece = piece[passing.size :]
-            self._some.set()
+                self._not_full.clear()
+                await self._not_full.wait()
+            self._held += len(chunk)
+            for departure in await self._lane.enter(len(chunk)):
+                self._chunks.append((departure.at_s, chunk[: departure.size]))
+                chunk = chunk[departure.size :]
+            self._not_empty.set()
 
-    async def end(self, fault: OSError | None = None) -> None:
-        """Send the end on its way, behind what was put: a clean one, or a fault."""
-        self._fault = fault
-        for passing in await self._lane.enter(0):
-            self._pieces.append((passing.at_s, b""))
-        self._some.set()
+    async def end(self, error: OSError | None = None) -> None:
+        """Send the end behind all bytes: a clean one, or an error."""
+        self._error = error
+        for departure in await self._lane.enter(0):
+            self._chunks.append((departure.at_s, b""))
+        self._not_empty.set()
 
     async def get(self) -> bytes:
-        """All that has come out by now, waiting for the first of it; ``b""`` at the end.
+        """Wait for bytes and return all that have come out; ``b""`` at the end.
 
         Raises:
-            OSError: the fault that it ended with.
+            OSError: the pipe ended with it.
         """
-        while not self._pieces:
-            self._some.clear()
-            await self._some.wait()
-        due_at = self._pieces[0][0]
+        while not self._chunks:
+            self._not_empty.clear()
+            await self._not_empty.wait()
+        due_at = self._chunks[0][0]
         await _sleep_until(due_at)
         due_at = max(due_at, _now())
         out = bytearray()
-        while self._pieces and self._pieces[0][0] <= due_at:
-            piece = self._pieces[0][1]
-            if not piece:  # the end, which stays the end
+        while self._chunks and self._chunks[0][0] <= due_at:
+            if not self._chunks[0][1]:  # the end, which stays in place
                 break
-            out += self._pieces.popleft()[1]
-        if not out and self._fault is not None:
-            raise self._fault
+            out += self._chunks.popleft()[1]
+        if not out and self._error is not None:
+            raise self._error
         self._held -= len(out)
-        self._room.set()
+        self._not_full.set()
         return bytes(out)
 
 
 class Connection:
-    """A connection to a server over the link; `Link.connect` makes it.
+    """A connection to a server over the link, made by `Link.connect`.
 
-    What the server does reaches `receive` as it was, and when the link lets it:
-    bytes, a clean end, or a reset.
+    What the server sends reaches `receive` as it was, delayed by the link: bytes, a clean
+    end, or a reset.
     """
 
     def __init__(
@@ -121,7 +120,7 @@ class Connection:
     ) -> None:
         self._reader = reader
         self._writer = writer
-        self._read_bytes = link.down.shaper.piece_bytes
+        self._read_bytes = link.down.shaper.chunk_bytes
         self._is_open = True
         self._up = Pipe(link.up)
         self._down = Pipe(link.down)
@@ -133,15 +132,15 @@ class Connection:
         return self._is_open
 
     async def send(self, data: bytes) -> None:
-        """Send bytes to the server; waits while the link holds as many as it can."""
+        """Send bytes to the server; wait while the link is full."""
         await self._up.put(data)
 
     async def end(self) -> None:
-        """Tell the server that nothing more will be sent."""
+        """End the sending side of the connection."""
         await self._up.end()
 
     async def receive(self) -> bytes:
-        """What the server sent, as it arrives; ``b""`` once it has ended.
+        """Wait for bytes from the server; ``b""`` at the end.
 
         Raises:
             OSError: the connection was reset.
@@ -149,31 +148,31 @@ class Connection:
         return await self._down.get()
 
     def close(self) -> None:
-        """Drop the connection and what is on its way; at once, and any number of times."""
+        """Drop the connection and everything on its way; may be called repeatedly."""
         for task in self._tasks:
             task.cancel()
         self._writer.transport.abort()
 
     async def _carry_up(self) -> None:
-        with contextlib.suppress(OSError):  # whoever reads is told the same
+        with contextlib.suppress(OSError):  # `receive` raises it too
             while data := await self._up.get():
                 self._writer.write(data)
                 await self._writer.drain()
             self._writer.write_eof()
 
     async def _carry_down(self) -> None:
-        fault = None
+        error = None
         try:
             while data := await self._reader.read(self._read_bytes):
                 await self._down.put(data)
-        except OSError as error:
-            fault = error
+        except OSError as caught:
+            error = caught
         self._is_open = False
-        await self._down.end(fault)
+        await self._down.end(error)
 
 
 class Link:
-    """Both directions of a network; made inside a running event loop, by whose clock it runs."""
+    """Both directions of a network. Make it inside the event loop whose clock it follows."""
 
     def __init__(self, network: Network, *, seed: int = 0) -> None:
         now = _now()
@@ -181,10 +180,10 @@ class Link:
         self.down = Lane(Shaper(network, "down", seed=seed, starts_at_s=now))
 
     async def connect(self, host: str, port: int) -> Connection:
-        """Connect to a server, which takes a round trip of the link, and so does a refusal.
+        """Connect to a server; success and refusal both take a round trip of the link.
 
         Raises:
-            OSError: nobody is there; `TimeoutError` after `CONNECT_S`.
+            OSError: there is no server; `TimeoutError` after `CONNECT_S`.
         """
         await self.up.cross()
         try:

@@ -1,60 +1,55 @@
-"""A worse network in front of any speech server: an HTTP proxy on this machine that shapes.
+"""A local HTTP proxy that simulates a network in front of any speech server.
 
-Between the client and the proxy nothing is slowed; between the proxy and the
-server lies the `Network`::
+The `Network` lies between the proxy and the server::
 
     client ──loopback──► ShapingProxy ══the link══► server
 
-Connecting costs a round trip of the link. For https the client sees it as such,
-as its TLS handshake goes over the link; for http, where a client is connected as
-soon as it reaches the proxy, it is part of the wait for the first byte. The sum
-is right in both cases.
+Connecting costs a round trip of the link. With https the client sees it in its TLS
+handshake. With http, where the client is connected once it reaches the proxy, it is part
+of the wait for the first byte. The sum is right in both cases.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Self
 
 from voicecli.bench.network.forward import ClientConnection
 from voicecli.bench.network.link import Link
-from voicecli.streams.device import daemon_thread
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from voicecli.bench.network.profiles import Network
-    from voicecli.threads import Joinable, Spawn
 
 HOST = "127.0.0.1"
 
 
 class ShapingProxy:
-    """Serves while the ``with`` block runs, on a free port of this machine alone.
+    """Serves on a free local port, on a thread of its own, while the ``with`` block runs.
 
-    Takes ``CONNECT`` for https and whole URLs for http, any number of connections
-    at once, which share the link. It asks no further proxy, and logs defects only.
+    Accepts ``CONNECT`` for https and whole URLs for http, on any number of connections,
+    which share the link. It uses no other proxy, and logs internal errors only.
 
     Args:
         network: what lies between the proxy and the servers.
         seed: of the link's stalls and jitter, which begin with the block.
-        spawn: starts the one thread that it runs on.
     """
 
-    def __init__(self, network: Network, *, seed: int = 0, spawn: Spawn = daemon_thread) -> None:
+    def __init__(self, network: Network, *, seed: int = 0) -> None:
         self.network = network
         self._seed = seed
-        self._spawn = spawn
-        self._thread: Joinable | None = None
+        self._thread = threading.Thread(target=self._run, name="shaping-proxy", daemon=True)
         self._listening: Future[tuple[asyncio.AbstractEventLoop, int]] = Future()
         self._stop = asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
-        """What a client is to be given as its proxy; known inside the block."""
+        """The proxy's URL, inside the block."""
         return f"http://{HOST}:{self._listening.result(0)[1]}"
 
     @property
@@ -63,7 +58,7 @@ class ShapingProxy:
         return len(self._connections)
 
     def __enter__(self) -> Self:
-        self._thread = self._spawn(self._run, "shaping-proxy")
+        self._thread.start()
         self._listening.result()
         return self
 
@@ -73,20 +68,19 @@ class ShapingProxy:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Break what is still connected, and wait for the thread."""
-        assert self._thread is not None
+        """Drop all connections, and wait for the thread."""
         loop, _ = self._listening.result()
-        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+        with contextlib.suppress(RuntimeError):  # the loop has already ended
             loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except Exception as fault:
+        except Exception as error:
             if self._listening.done():
                 raise
-            self._listening.set_exception(fault)  # `__enter__` raises it
+            self._listening.set_exception(error)  # `__enter__` raises it
 
     async def _serve(self) -> None:
         link = Link(self.network, seed=self._seed)
@@ -102,7 +96,7 @@ class ShapingProxy:
         try:
             await self._stop.wait()
         finally:
-            # Not `wait_closed`: from Python 3.12.1 on it waits for the connections, too.
+            # Not `wait_closed`: since Python 3.12.1 it also waits for the connections.
             server.close()
             for task in self._connections:
                 task.cancel()
@@ -110,6 +104,6 @@ class ShapingProxy:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._connections.discard(task)
-        if not task.cancelled() and (defect := task.exception()) is not None:
-            told = {"message": "a connection of the shaping proxy failed", "exception": defect}
-            task.get_loop().call_exception_handler(told)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            context = {"message": "a connection of the shaping proxy failed", "exception": error}
+            task.get_loop().call_exception_handler(context)

@@ -3,12 +3,12 @@ from __future__ import annotations
 import h11
 import pytest
 
-from voicecli.bench.network.onward import (
-    Refusal,
+from voicecli.bench.network.rewriting import (
+    ProxyError,
     Target,
-    onward_request,
-    onward_response,
-    target_of,
+    forwarded_request,
+    forwarded_response,
+    parse_target,
 )
 
 TARGET = Target("x.example", 80, b"x.example", b"/v1")
@@ -34,15 +34,15 @@ class TestTarget:
             ("http://[::1]:81/v1", ("::1", 81, b"[::1]:81", b"/v1")),
         ],
     )
-    def test_a_whole_url_says_it(self, url, target):
-        assert target_of(request(url)) == target
+    def test_whole_urls(self, url, target):
+        assert parse_target(request(url)) == target
 
     @pytest.mark.parametrize(
         ("authority", "target"),
         [("x.example:443", ("x.example", 443)), ("[::1]:8443", ("::1", 8443))],
     )
-    def test_so_does_a_tunnel(self, authority, target):
-        assert target_of(request(authority, method="CONNECT")) == (*target, b"", b"")
+    def test_tunnels(self, authority, target):
+        assert parse_target(request(authority, method="CONNECT")) == (*target, b"", b"")
 
     @pytest.mark.parametrize(
         ("method", "target"),
@@ -63,15 +63,15 @@ class TestTarget:
             ("CONNECT", "[x:1"),
         ],
     )
-    def test_all_else_is_refused(self, method, target):
-        with pytest.raises(Refusal) as caught:
-            target_of(request(target, method=method))
+    def test_everything_else_is_rejected(self, method, target):
+        with pytest.raises(ProxyError) as caught:
+            parse_target(request(target, method=method))
         assert caught.value.status == 400
 
 
 class TestHeaders:
-    def test_of_a_request_those_for_the_server_go_along(self):
-        onward = onward_request(
+    def test_end_to_end_headers_of_a_request_are_kept(self):
+        forwarded = forwarded_request(
             request(
                 Authorization="Bearer sk-1",
                 X_Mine="1",
@@ -81,19 +81,19 @@ class TestHeaders:
             ),
             TARGET,
         )
-        assert (onward.method, onward.target) == (b"POST", b"/v1")
-        assert onward.headers.raw_items() == [
+        assert (forwarded.method, forwarded.target) == (b"POST", b"/v1")
+        assert forwarded.headers.raw_items() == [
             (b"Host", b"x.example"),
             (b"Authorization", b"Bearer sk-1"),
             (b"Content-Length", b"3"),
             (b"Via", b"1.1 voicecli"),
         ]
 
-    def test_a_chunked_request_stays_one_and_has_no_length(self):
-        onward = onward_request(
+    def test_a_chunked_request_stays_chunked_without_a_length(self):
+        forwarded = forwarded_request(
             request(Content_Length="3", Transfer_Encoding="chunked", version="1.0"), TARGET
         )
-        assert onward.headers.raw_items()[1:] == [
+        assert forwarded.headers.raw_items()[1:] == [
             (b"Via", b"1.0 voicecli"),
             (b"Transfer-Encoding", b"chunked"),
         ]
@@ -101,22 +101,22 @@ class TestHeaders:
     @pytest.mark.parametrize(
         ("kind", "status"), [(h11.Response, 200), (h11.InformationalResponse, 103)]
     )
-    def test_of_an_answer_those_for_the_client_go_along(self, kind, status):
+    def test_end_to_end_headers_of_a_response_are_kept(self, kind, status):
         headers = [
             ("X-Sample-Rate", "24000"),
             ("Connection", "X-Mine"),
             ("X-Mine", "1"),
             ("Keep-Alive", "timeout=5"),
         ]
-        onward = onward_response(kind(status_code=status, headers=headers, reason=b"So"))
-        assert type(onward) is kind
-        assert (onward.status_code, onward.reason) == (status, b"So")
-        assert onward.headers.raw_items() == [
+        forwarded = forwarded_response(kind(status_code=status, headers=headers, reason=b"So"))
+        assert type(forwarded) is kind
+        assert (forwarded.status_code, forwarded.reason) == (status, b"So")
+        assert forwarded.headers.raw_items() == [
             (b"X-Sample-Rate", b"24000"),
             (b"Via", b"1.1 voicecli"),
         ]
 
-    def test_what_says_how_a_chunked_answer_is_framed_is_left_to_who_frames_it(self):
+    def test_framing_headers_of_a_chunked_response_are_dropped(self):
         headers = [("Transfer-Encoding", "chunked"), ("Content-Length", "9"), ("Trailer", "X")]
-        onward = onward_response(h11.Response(status_code=200, headers=headers))
-        assert onward.headers.raw_items() == [(b"Via", b"1.1 voicecli")]
+        forwarded = forwarded_response(h11.Response(status_code=200, headers=headers))
+        assert forwarded.headers.raw_items() == [(b"Via", b"1.1 voicecli")]

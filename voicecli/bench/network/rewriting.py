@@ -1,4 +1,4 @@
-"""What a proxy makes of a message on its way: where it goes, and which headers go along. Pure."""
+"""Rewrite HTTP messages that a proxy forwards: their target and their headers. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import h11
 
 _HTTP_PORT = 80
 
-_OWN_TO_A_HOP = {
+_HOP_BY_HOP = {
     b"connection",
     b"keep-alive",
     b"proxy-authenticate",
@@ -20,14 +20,14 @@ _OWN_TO_A_HOP = {
     b"transfer-encoding",
     b"upgrade",
 }
-"""Headers that concern one connection only (RFC 9110, 7.6.1), beside those that
-``Connection`` names; trailers are dropped, as 6.5.1 allows."""
+"""Headers for one connection only (RFC 9110, 7.6.1), besides those that ``Connection``
+names. Trailers are dropped, as 6.5.1 allows."""
 
 
 class Target(NamedTuple):
-    """Where a request is to go.
+    """Where a request goes.
 
-    ``authority`` is host and port as the client wrote them, ``path`` all behind
+    ``authority`` is host and port as the client wrote them, ``path`` everything after
     them; both are empty for a tunnel.
     """
 
@@ -37,8 +37,8 @@ class Target(NamedTuple):
     path: bytes = b""
 
 
-class Refusal(Exception):
-    """The proxy's own answer to a request: ``status`` and ``message``."""
+class ProxyError(Exception):
+    """A request that the proxy itself answers, with ``status`` and ``message``."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -46,11 +46,11 @@ class Refusal(Exception):
         self.message = message
 
 
-def target_of(request: h11.Request) -> Target:
-    """Where a request is to go.
+def parse_target(request: h11.Request) -> Target:
+    """Read where a request goes.
 
     Raises:
-        Refusal: it does not say so in a proxy's terms.
+        ProxyError: it is not a request to a proxy.
     """
     text = request.target.decode("ascii")
     is_tunnel = request.method == b"CONNECT"
@@ -62,15 +62,15 @@ def target_of(request: h11.Request) -> Target:
     if is_tunnel and host and port:
         return Target(host, port)
     if is_tunnel or not host or parts.scheme != "http" or "@" in parts.netloc:
-        raise Refusal(400, "this is a proxy: it takes http:// URLs and CONNECT host:port")
+        raise ProxyError(400, "this is a proxy: it takes http:// URLs and CONNECT host:port")
     path = text.partition("//")[2][len(parts.netloc) :]
     if not path.startswith("/"):
         path = f"/{path}"
     return Target(host, port or _HTTP_PORT, parts.netloc.encode(), path.encode())
 
 
-def onward_request(request: h11.Request, target: Target) -> h11.Request:
-    """A request as the server gets it: in origin form (RFC 9112, 3.2.1), for its own host."""
+def forwarded_request(request: h11.Request, target: Target) -> h11.Request:
+    """Rewrite a request for the server, in origin form (RFC 9112, 3.2.1)."""
     headers = [
         (b"Host", target.authority),
         *(header for header in _end_to_end(request) if header[0].lower() != b"host"),
@@ -80,10 +80,10 @@ def onward_request(request: h11.Request, target: Target) -> h11.Request:
     return h11.Request(method=request.method, target=target.path, headers=headers)
 
 
-def onward_response(
+def forwarded_response(
     response: h11.Response | h11.InformationalResponse,
 ) -> h11.Response | h11.InformationalResponse:
-    """An answer as the client gets it; h11 adds what says how long its body is."""
+    """Rewrite a response for the client; h11 adds the headers that frame its body."""
     return type(response)(
         status_code=response.status_code, headers=_end_to_end(response), reason=response.reason
     )
@@ -92,8 +92,8 @@ def onward_response(
 def _end_to_end(
     message: h11.Request | h11.Response | h11.InformationalResponse,
 ) -> list[tuple[bytes, bytes]]:
-    """The headers that are meant for the far end, and the proxy's own (RFC 9110, 7.6.3)."""
-    dropped = set(_OWN_TO_A_HOP)
+    """Return the headers for the other end, and the proxy's ``Via`` (RFC 9110, 7.6.3)."""
+    dropped = set(_HOP_BY_HOP)
     for name, value in message.headers:
         if name == b"connection":
             dropped.update(option.strip().lower() for option in value.split(b","))

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.cli.arguments import with_optional_values
+from voicecli.cli.options import with_optional_value
 
 
 @pytest.mark.parametrize(
-    ("argv", "settled"),
+    ("argv", "rewritten"),
     [
         ([], []),
         (["say", "hello"], ["say", "hello"]),
@@ -32,12 +32,19 @@ from voicecli.cli.arguments import with_optional_values
         ),
     ],
 )
-def test_a_value_is_taken_only_where_it_looks_like_a_folder(argv, settled):
-    assert with_optional_values(argv) == settled
+def test_the_next_argument_counts_only_if_it_looks_like_a_folder(argv, rewritten):
+    assert with_optional_value(argv) == rewritten
 
 
-def test_a_word_that_names_a_folder_here_is_one(tmp_path, monkeypatch):
+def test_the_name_of_an_existing_folder_counts(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "kept").mkdir()
-    assert with_optional_values(["--debug-audio", "kept"]) == ["--debug-audio=kept"]
-    assert with_optional_values(["--debug-audio", "lost"]) == ["--debug-audio=", "lost"]
+    assert with_optional_value(["--debug-audio", "kept"]) == ["--debug-audio=kept"]
+    assert with_optional_value(["--debug-audio", "lost"]) == ["--debug-audio=", "lost"]
+
+
+def test_the_formats_are_the_codecs():
+    from voicecli.cli.completion import FORMATS
+    from voicecli.codecs.formats import CODECS
+
+    assert tuple(CODECS) == FORMATS
