@@ -135,6 +135,7 @@ class IdealHearing:
                 fail=self.fail,
             )
             self._renderer.run()
+            self._renderer.drain()
 
     def take(self, block: Pcm) -> None:
         """Play a block that somebody else decoded; of its samples, only how many there are counts.

@@ -78,8 +78,8 @@ class Saver:
             with self._collect_error(file):
                 file.write(block)
 
-    def raw(self, data: bytes) -> None:
-        """Append bytes as received."""
+    def raw(self, data: bytes, number: int = 0) -> None:  # noqa: ARG002  one file so far
+        """Append bytes as received, of the answer to one utterance."""
         if self._recording:
             with self._collect_error(self._recording.received):
                 self._recording.received.write(data)

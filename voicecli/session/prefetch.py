@@ -21,6 +21,7 @@ from voicecli.errors import RateLimited, SourceTimeout, VoiceError
 from voicecli.session.channel import Channel
 from voicecli.session.fetcher import Fetcher
 from voicecli.session.items import AwaitText, UtteranceStart
+from voicecli.session.utterance import Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.session.fetcher import FetchLimits
     from voicecli.session.items import Item
-    from voicecli.session.utterance import Utterance
+    from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observers
     from voicecli.threads import Spawn
 
@@ -101,11 +102,11 @@ class Prefetcher:
         self._failed = False
         self._last_error: VoiceError | None = None  # of the text itself, behind all utterances
 
-    def run(self, utterances: Iterable[Utterance]) -> None:
+    def run(self, utterances: Iterable[Utterance | Source]) -> None:
         """Start a fetch for each utterance, taking the next one when there is a free slot."""
         try:
-            for utterance in utterances:
-                if not self._start(utterance):
+            for each in utterances:
+                if not self._start(each if isinstance(each, Utterance) else Utterance(each)):
                     break
         except VoiceError as error:
             self._last_error = error

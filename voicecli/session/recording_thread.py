@@ -37,7 +37,7 @@ class RecordingThread:
     def __init__(self, saver: Saver, may_wait: Callable[[], bool]) -> None:
         self._saver = saver
         self._may_wait = may_wait
-        self._queue: Channel[Pcm | bytes] = Channel(BACKLOG_BYTES)
+        self._queue: Channel[Pcm | tuple[int, bytes]] = Channel(BACKLOG_BYTES)
         self._error: SaveError | None = None
         self.thread: threading.Thread | None = None
 
@@ -49,11 +49,11 @@ class RecordingThread:
         """Keep decoded samples."""
         self._keep(block, block.samples.nbytes)
 
-    def raw(self, data: bytes) -> None:
-        """Keep bytes as they were received."""
-        self._keep(data, len(data))
+    def raw(self, data: bytes, number: int = 0) -> None:
+        """Keep bytes as they were received, of the utterance ``number``."""
+        self._keep((number, data), len(data))
 
-    def _keep(self, item: Pcm | bytes, weight: int) -> None:
+    def _keep(self, item: Pcm | tuple[int, bytes], weight: int) -> None:
         if self._error is not None:
             return
         if self._may_wait():
@@ -65,8 +65,9 @@ class RecordingThread:
     def _write(self) -> None:
         while items := self._queue.take():
             for item in items:
-                if isinstance(item, bytes):
-                    self._saver.raw(item)
+                if isinstance(item, tuple):
+                    number, data = item
+                    self._saver.raw(data, number)
                 else:
                     self._saver.pcm(item)
 

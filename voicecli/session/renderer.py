@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from voicecli.clock import Deadline
 from voicecli.errors import DecodeError, DeviceError, SourceError, VoiceError
-from voicecli.session.items import StreamEnd, StreamStart
-from voicecli.session.items import AwaitText, UtteranceStart
+from voicecli.session.items import AwaitText, StreamEnd, StreamStart, UtteranceStart
 from voicecli.session.seams import Seams
 from voicecli.telemetry.events import Decoded, Recognised
 
@@ -56,9 +55,8 @@ class Renderer:
 
     `run` belongs to the decoder thread, `abort` to any, and the attributes may be
     read from any. ``fail`` gets a decoding error at once, so that the source can
-    be stopped while the rest still plays. ``on_pcm`` gets each block as it is played,
-    ``on_draining`` is called when the sink has all samples. ``pauses`` says how much
-    silence is kept between the segments of a text.
+    be stopped while the rest still plays. ``on_pcm`` gets each block as it is played.
+    ``pauses`` says how much silence is kept between the segments of a text.
     """
 
     def __init__(
@@ -71,7 +69,6 @@ class Renderer:
         fail: Callable[[VoiceError], None],
         volume: float = 1.0,
         on_pcm: Callable[[Pcm], None] | None = None,
-        on_draining: Callable[[], None] | None = None,
         pauses: SeamPauses | None = None,
     ) -> None:
         self._chunks = chunks
@@ -80,7 +77,6 @@ class Renderer:
         self._observers = observers
         self._volume = volume
         self._on_pcm = on_pcm
-        self._on_draining = on_draining
         self._fail = fail
         self._decoder: AutoDecoder | None = None
         self._converter: SampleConverter | None = None
@@ -92,7 +88,7 @@ class Renderer:
         self.first_format: AudioFormat | None = None
 
     def run(self) -> None:
-        """Render everything; what was decoded before an error is played to its end.
+        """Render everything until the sink has all samples, those before an error included.
 
         Raises:
             DeviceError: the device failed, so that nothing more can be heard.
@@ -112,8 +108,15 @@ class Renderer:
         for samples in self._converter.flush():
             self.sink.write(samples)
         self.sink.end_input()
-        if self._on_draining:
-            self._on_draining()
+
+    def drain(self) -> None:
+        """Wait until everything was heard.
+
+        Raises:
+            DeviceError: the device failed, or did not play to the end.
+        """
+        if self.sink is None:
+            return
         left_s = self.sink.snapshot().buffered_s
         if not self.sink.drain(Deadline(self._clock, left_s + _DRAIN_SLACK_S)):
             raise DeviceError("the sound device did not play to the end")
@@ -125,31 +128,31 @@ class Renderer:
             self.sink.abort()
 
     def _render_all(self) -> None:
-        # The request has left: now is the time for what is slow to load.
-        from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy comes with it
-
         while items := self._chunks.take():
             for item in _joined(items):
                 if self._aborted:
                     return
-                match item:
-                    case bytes():
-                        assert self._decoder is not None, "bytes before the start of a stream"
-                        self._play(partial(self._decoder.feed, item))
-                    case StreamStart(info):
-                        self._decoder = _decoder_for(AutoDecoder, info)
-                    case StreamEnd():
-                        self._finish_stream()
-                    case UtteranceStart(utterance):
-                        self._finish_broken_stream()
-                        if utterance.segment is not None:
-                            self._write(self._seams.begin(utterance.segment))
-                    case AwaitText():
-                        self._write(self._seams.end())
-                        if self.sink is not None:
-                            self.sink.await_input()
+                self._render(item)
         if not self._aborted:
             self._finish_broken_stream()
+
+    def _render(self, item: Item) -> None:
+        match item:
+            case bytes():
+                assert self._decoder is not None, "bytes before the start of a stream"
+                self._play(partial(self._decoder.feed, item))
+            case StreamStart(info):
+                self._decoder = _decoder_for(info)
+            case StreamEnd():
+                self._finish_stream()
+            case UtteranceStart(utterance):
+                self._finish_broken_stream()
+                if utterance.segment is not None:
+                    self._write(self._seams.begin(utterance.segment))
+            case AwaitText():
+                self._write(self._seams.end())
+                if self.sink is not None:
+                    self.sink.await_input()
 
     def _finish_broken_stream(self) -> None:
         """Play what a stream without an end still holds; its source has reported the error."""
@@ -202,8 +205,11 @@ class Renderer:
             sink.start()
 
 
-def _decoder_for(make: type[AutoDecoder], info: SourceInfo) -> AutoDecoder:
-    return make(
+def _decoder_for(info: SourceInfo) -> AutoDecoder:
+    # The request has left: now is the time for what is slow to load.
+    from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy comes with it
+
+    return AutoDecoder(
         declared=info.requested,
         content_type=info.content_type,
         rate_hz=info.rate_hz,

@@ -2,8 +2,8 @@
 
 ::
 
-    source thread    Fetcher   request → bytes ─┐
-                                                ▼  Channel
+    source thread    Prefetcher   utterances → fetch threads: request → bytes ─┐
+                                                       a Channel for each utterance ▼
     decoder thread   Renderer  bytes → samples → sink
     device thread    Output    loads PortAudio while the server thinks
     saving thread    RecordingThread    samples → disk
@@ -24,7 +24,6 @@ from voicecli.clock import SystemClock
 from voicecli.errors import DeviceError, UnsupportedFormat
 from voicecli.playback.base import SinkReport
 from voicecli.recording.saver import SaveReport
-from voicecli.session.channel import Channel
 from voicecli.session.messages import (
     Cancelled,
     Draining,
@@ -35,10 +34,10 @@ from voicecli.session.messages import (
     Rendered,
 )
 from voicecli.session.playback_events import PlaybackEvents
+from voicecli.session.prefetch import Prefetcher
 from voicecli.session.recording_thread import RecordingThread
 from voicecli.session.renderer import Renderer
 from voicecli.session.settings import SessionResult, SessionSettings
-from voicecli.session.source_thread import SourceThread
 from voicecli.session.thread_group import ThreadGroup
 from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import Lifecycle, State
@@ -52,13 +51,10 @@ if TYPE_CHECKING:
     from voicecli.playback.history import History
     from voicecli.playback.output import Output
     from voicecli.recording.saver import Saver
-    from voicecli.session.items import Item
     from voicecli.session.messages import Message
+    from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer
-
-CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
-"""Received bytes that may wait for the decoder; beyond it the socket fills."""
 
 TICK_S = 0.1
 """How often playback is checked while there are no messages."""
@@ -71,7 +67,7 @@ _LEAVE_S = 1.0
 
 
 class Session:
-    """Speaks sources, one after another, into one sink; used once.
+    """Speaks utterances, one after another, into one sink; used once.
 
     `run` blocks until the last frame was heard. `cancel` may be called from any
     thread and from a signal handler. Sessions share nothing but the ``output``
@@ -99,27 +95,27 @@ class Session:
         self._playback_events = PlaybackEvents(self._observers)
         self._lifecycle = Lifecycle()
         self._threads = ThreadGroup(self._mailbox.report_exception)
-        self._chunks: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
         self._recording = RecordingThread(saver, lambda: output.is_silent) if saver else None
         self._sent = threading.Event()
-        self._source = SourceThread(
-            self._chunks,
+        self._fetches = Prefetcher(
             settings.limits,
             self._clock,
             self._observers,
+            self.spawn,
+            fail=self._mailbox.fail,
             on_sent=self._sent.set,
             on_bytes=self._on_bytes,
-            fail=self._mailbox.fail,
+            ahead=settings.ahead,
         )
         self._renderer = Renderer(
-            self._chunks,
+            self._fetches,
             partial(output.open, clock=self._clock, spawn=self.spawn, history=history),
             self._clock,
             self._observers,
             volume=settings.volume,
             on_pcm=self._recording.pcm if self._recording else None,
-            on_draining=lambda: self._mailbox.put(Draining()),
             fail=self._mailbox.fail,
+            pauses=settings.pauses,
         )
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
@@ -143,17 +139,29 @@ class Session:
         """Start a thread that the session joins; for sources and sinks that need one."""
         return self._threads.spawn(work, name)
 
-    def run(self, sources: Iterable[Source]) -> SessionResult:
-        """Speak the sources to the end; from the thread that made the session.
+    def sound_ahead_s(self) -> float:
+        """Seconds of sound that are buffered and not heard yet; any thread."""
+        sink = self._renderer.sink
+        return sink.snapshot().buffered_s if sink is not None else 0.0
+
+    def cancel_utterance(self, number: int) -> None:
+        """Stop the request of one utterance and drop its sound; any thread."""
+        self._fetches.cancel_one(number)
+
+    def run(self, utterances: Iterable[Utterance | Source]) -> SessionResult:
+        """Speak the utterances to the end; from the thread that made the session.
+
+        ``utterances`` is iterated on another thread, one by one as requests may leave. A
+        bare source is sound without a text.
 
         Failures outside the program are in the result, only bugs raise. In both
         cases the threads have been joined and the files finished. A thread that
-        blocks in ``sources`` cannot be woken, and is left behind after some seconds.
+        blocks in ``utterances`` cannot be woken, and is left behind after some seconds.
         """
         self._advance(State.CONNECTING)
         try:
             if not self._cancel_asked:
-                self._start(sources)
+                self._start(utterances)
             self._coordinate()
         except BaseException:
             self._renderer.abort()
@@ -168,8 +176,8 @@ class Session:
         self._raise_late_exception()
         return result
 
-    def _start(self, sources: Iterable[Source]) -> None:
-        self.spawn(lambda: self._source.run(sources), "voicecli-source")
+    def _start(self, utterances: Iterable[Utterance | Source]) -> None:
+        self.spawn(lambda: self._fetches.run(utterances), "voicecli-source")
         self.spawn(self._render, "voicecli-decoder")
         self.spawn(self._prepare_device, "voicecli-device")
         if self._recording:
@@ -177,12 +185,12 @@ class Session:
 
     # On the other threads.
 
-    def _on_bytes(self, data: bytes) -> None:
+    def _on_bytes(self, number: int, data: bytes) -> None:
         if not self._has_bytes:
             self._has_bytes = True
             self._mailbox.put(FirstBytes())
         if self._recording:
-            self._recording.raw(data)
+            self._recording.raw(data, number)
 
     def _render(self) -> None:
         self._sent.wait()  # the request must not wait for the decoder's imports
@@ -193,6 +201,8 @@ class Session:
             with suppress(UnsupportedFormat):
                 preload(self._settings.expected_format)
         self._renderer.run()
+        self._mailbox.put(Draining())
+        self._renderer.drain()
         self._mailbox.put(Rendered())
 
     @property
@@ -209,7 +219,7 @@ class Session:
 
     def _coordinate(self) -> None:
         while not self._lifecycle.is_final:
-            limit_s = self._source.check_deadline()
+            limit_s = self._fetches.check_deadline()
             self._handle(self._mailbox.get(min(TICK_S, limit_s or TICK_S)))
             self._check_playback()
 
@@ -228,8 +238,6 @@ class Session:
             case Draining():
                 self._advance(State.DRAINING)
             case Rendered():
-                if self.state is not State.DRAINING:  # there was nothing to play
-                    self._advance(State.DRAINING)
                 self._advance(State.DONE if self._error is None else State.FAILED)
 
     def _fail(self, failed: Failed) -> None:
@@ -239,7 +247,7 @@ class Session:
         if self._error is None:
             self._error = failed.error
             self._observers.notify(events.Failed(self._clock.now(), failed.error))
-        self._source.cancel()
+        self._fetches.cancel()
         self._sent.set()
         if failed.fatal:
             self._renderer.abort()
@@ -263,8 +271,7 @@ class Session:
 
     def _stop(self) -> None:
         """Make every thread end."""
-        self._source.cancel()
-        self._chunks.close()
+        self._fetches.close()
         self._sent.set()
 
     def _join(self) -> None:
