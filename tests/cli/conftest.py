@@ -15,10 +15,26 @@ def cli(tmp_path):
 
 
 @pytest.fixture
-def server(cli):
-    """The default endpoint of ``cli``: it speaks 0.4 s of PCM at 48 kHz."""
-    clips = clips_of(tone(0.4), formats=["pcm"])
+def clip_s():
+    """The duration of what `server` speaks; a test module may have its own."""
+    return 0.4
+
+
+@pytest.fixture
+def server(cli, clip_s):
+    """The default endpoint of ``cli``: it speaks PCM at 48 kHz."""
+    clips = clips_of(tone(clip_s), formats=["pcm"])
     reply = Reply(headers={"X-Sample-Rate": "48000"})
     with SpeechServer(clips, reply=reply) as running:
         cli.env["VOICECLI_BASE_URL"] = running.url
         yield running
+
+
+@pytest.fixture
+def say(cli, server):
+    """Say something at the server, silently."""
+
+    def run(*argv, **how):
+        return cli.run("say", "--device", "null", "--buffer-ms", "0", *argv, **how)
+
+    return run

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import os
-import sys
+import io
 
 import pytest
 
@@ -12,8 +11,9 @@ CLIP_S = 0.1
 
 @pytest.fixture
 def play(cli):
-    def run(*argv):
-        return cli.run("play", "--json", "--device", "null", "--buffer-ms", "0", *argv)
+    def run(*argv, **how):
+        flags = ("--json", "--device", "null", "--buffer-ms", "0")
+        return cli.run("play", *flags, *argv, **how)
 
     return run
 
@@ -29,7 +29,7 @@ def test_a_file_of_any_format(play, tmp_path, kind):
     assert result.json["spoken_s"] == pytest.approx(CLIP_S, abs=0.09)
 
 
-def test_the_rate_of_bare_samples(cli, play, tmp_path):
+def test_the_rate_of_raw_samples(cli, play, tmp_path):
     path = tmp_path / "a.raw"
     path.write_bytes(bytes(1600))
     assert play("--sample-rate", "8000", str(path)).json["spoken_s"] == pytest.approx(0.1)
@@ -37,44 +37,37 @@ def test_the_rate_of_bare_samples(cli, play, tmp_path):
     assert play(str(path)).json["spoken_s"] == pytest.approx(0.05)
 
 
-def test_standard_input(play, monkeypatch):
-    read_end, write_end = os.pipe()
-    os.write(write_end, encode(tone(CLIP_S), "wav"))
-    os.close(write_end)
-    with os.fdopen(read_end) as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        result = play("-")
+def test_standard_input(play):
+    result = play("-", stdin=encode(tone(CLIP_S), "wav"))
     assert result.exit_code == 0, result.stderr
     assert result.json["endpoint"] == "standard input"
     assert result.json["spoken_s"] == pytest.approx(CLIP_S)
 
 
-def test_a_terminal_is_nothing_to_play(play, monkeypatch):
-    class Terminal:
+def test_a_terminal_is_not_played(play):
+    class Terminal(io.StringIO):
         def isatty(self):
             return True
 
-    monkeypatch.setattr(sys, "stdin", Terminal())
-    result = play("-")
+    result = play("-", stdin=Terminal())
     assert result.exit_code == 2
-    assert "pipe audio into it" in result.stderr
+    assert "pipe audio into the command" in result.stderr
 
 
-def test_standard_input_that_is_closed(play, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", None)
-    result = play("-")
+def test_standard_input_that_is_closed(play):
+    result = play("-", stdin=None)
     assert result.exit_code == 4
     assert result.json["error"]["message"] == "cannot read standard input: it is closed"
 
 
-def test_a_file_that_is_not_there(play):
+def test_a_missing_file(play):
     result = play("nowhere.wav")
     assert result.exit_code == 4
     assert result.json["ok"] is False
     assert "nowhere.wav" in result.json["error"]["message"]
 
 
-def test_a_file_that_is_no_audio(play, tmp_path):
+def test_a_file_that_is_not_audio(play, tmp_path):
     path = tmp_path / "a.mp3"
     path.write_bytes(b"\x01\x02\x03\x04" * 500)
     assert play("--format", "mp3", str(path)).exit_code == 5
@@ -93,7 +86,7 @@ def test_a_broken_configuration_is_3_and_one_object(cli, play):
     assert result.json["error"]["code"] == "config"
 
 
-def test_what_is_played_may_be_saved(play, tmp_path):
+def test_a_file_can_be_saved_in_another_format(play, tmp_path):
     source, target = tmp_path / "a.flac", tmp_path / "b.wav"
     source.write_bytes(encode(tone(CLIP_S), "flac"))
     result = play("--no-play", "--save", str(target), str(source))
@@ -102,7 +95,7 @@ def test_what_is_played_may_be_saved(play, tmp_path):
     assert target.exists()
 
 
-def test_an_address_is_for_curl(play):
+def test_a_url_is_answered_with_curl(play):
     result = play("https://example.com/talk.mp3")
     assert result.exit_code == 2
     stderr = " ".join(result.stderr.split())
@@ -110,7 +103,7 @@ def test_an_address_is_for_curl(play):
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.raw"])
-def test_an_empty_file_is_told_as_one(play, tmp_path, name):
+def test_an_empty_file_is_reported(play, tmp_path, name):
     path = tmp_path / name
     path.touch()
     result = play(str(path))
@@ -118,7 +111,7 @@ def test_an_empty_file_is_told_as_one(play, tmp_path, name):
     assert result.json["error"]["message"] == f"{path} is empty"
 
 
-def test_where_nothing_is_to_be_heard_and_nothing_can_be_saved_nothing_is_read(cli):
+def test_with_no_play_a_file_that_cannot_be_saved_is_7_before_reading(cli):
     result = cli.run("play", "--no-play", "--save", "/no/such/folder/a.wav", "nowhere.wav")
     assert result.exit_code == 7
     assert "no folder" in result.stderr

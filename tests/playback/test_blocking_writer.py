@@ -24,19 +24,19 @@ class Writer:
         self.ring = Ring(10_000, AudioFormat(RATE_HZ, 1))
         self.timeline = Timeline(RATE_HZ)
         self.gate = Gate(policy or BufferPolicy(start / RATE_HZ, resume / RATE_HZ))
-        self.flow = BlockingWriter(self.ring, self.gate, self.timeline, RATE_HZ)
+        self.writer = BlockingWriter(self.ring, self.gate, self.timeline, RATE_HZ)
 
     def arrive(self, frames):
         assert self.ring.write(ramp(frames, start=self.ring.written)) == frames
 
-    def put(self, now, *, ran_dry=False, held=None):
+    def put(self, now, *, underflowed=False, held=None):
         """One piece at ``now``, as numbers."""
-        assert self.flow.due_at(now) <= now
+        assert self.writer.due_at(now) <= now
         block = np.full((PIECE, 1), -1, np.int16)
-        count = self.flow.take(block, now)
+        count = self.writer.take(block, now)
         if held is None:
             held = round((self.timeline.ends_at - now) * RATE_HZ)
-        self.flow.wrote(held, now, ran_dry=ran_dry, tolerance_s=0.01)
+        self.writer.wrote(held, now, underflowed=underflowed, tolerance_s=0.01)
         return block[:count, 0].tolist()
 
 
@@ -132,9 +132,9 @@ def test_an_end_makes_no_pause():
 def test_underflows_that_the_device_flags_are_told_by_their_place_but_the_first():
     writer = Writer()
     writer.arrive(60)
-    writer.put(1.0, ran_dry=True)  # silence was in front of it
+    writer.put(1.0, underflowed=True)  # silence was in front of it
     writer.put(1.02)
-    writer.put(1.04, ran_dry=True)
+    writer.put(1.04, underflowed=True)
     assert writer.flow.report(2.0).underflows_at_s == (0.04,)
 
 

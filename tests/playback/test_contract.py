@@ -21,7 +21,7 @@ from voicecli.playback import portaudio as device_module
 from voicecli.playback.blocking import BLOCK_S, BlockingSink
 from voicecli.playback.callback import CallbackSink
 from voicecli.playback.null import NullSink
-from voicecli.playback.policy import CAPACITY_S, GRAIN_S, AdaptivePolicy, BufferPolicy
+from voicecli.playback.policy import CAPACITY_S, JITTER_S, AdaptivePolicy, BufferPolicy
 from voicecli.playback.portaudio import find_output_device
 
 FORMAT = AudioFormat(RATE_HZ, 1)
@@ -193,9 +193,9 @@ def test_threshold_is_awaited(rig, clock):
     assert report.start_buffered_s == pytest.approx(0.8)
 
 
-LEARNED = AdaptivePolicy().knowing([0.2] * 5)
-WAIT_S = 0.2 * LEARNED.safety + GRAIN_S
-TRUSTING = AdaptivePolicy().knowing([0.0] * 5)
+LEARNED = AdaptivePolicy().with_history([0.2] * 5)
+WAIT_S = 0.2 * LEARNED.safety + JITTER_S
+TRUSTING = AdaptivePolicy().with_history([0.0] * 5)
 
 
 def test_what_was_learned_is_waited_for_though_nothing_arrives_then(rig, clock):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from voicecli.playback.ideal import IdealPlayer
-from voicecli.playback.policy import GRAIN_S, AdaptivePolicy, BufferPolicy
+from voicecli.playback.policy import JITTER_S, AdaptivePolicy, BufferPolicy
 
 RATE_HZ = 1000
 
@@ -20,12 +20,12 @@ def test_frames_wait_for_the_policy_and_are_heard_at_once():
 
 
 def test_what_was_due_meanwhile_is_made_up_for():
-    player = IdealPlayer(RATE_HZ, AdaptivePolicy().knowing([0.3] * 5))
+    player = IdealPlayer(RATE_HZ, AdaptivePolicy().with_history([0.3] * 5))
     player.arrive(1000, 5.0)
     player.catch_up(5.2)
     assert player.timeline.first_sound_at is None
     player.arrive(1000, 7.0)
-    assert player.timeline.first_sound_at == pytest.approx(5.0 + 0.3 * 1.5 + GRAIN_S)
+    assert player.timeline.first_sound_at == pytest.approx(5.0 + 0.3 * 1.5 + JITTER_S)
     assert len(player.timeline.underruns) == 1
 
 

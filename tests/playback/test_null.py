@@ -9,7 +9,7 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import Deadline
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.playback.null import DiscardSink, NullSink
-from voicecli.playback.policy import GRAIN_S, AdaptivePolicy, BufferPolicy
+from voicecli.playback.policy import JITTER_S, AdaptivePolicy, BufferPolicy
 
 FORMAT = AudioFormat(RATE_HZ, 1)
 
@@ -48,8 +48,8 @@ def test_null_books_what_a_perfect_device_would_have_made_of_it(sink, clock):
     )
 
 
-ADAPTIVE = AdaptivePolicy().knowing([0.2] * 5)
-WAIT_S = 0.2 * ADAPTIVE.safety + GRAIN_S
+ADAPTIVE = AdaptivePolicy().with_history([0.2] * 5)
+WAIT_S = 0.2 * ADAPTIVE.safety + JITTER_S
 
 
 @pytest.mark.parametrize("ask", ["position", "snapshot", "report", "abort"])
@@ -66,7 +66,7 @@ def test_null_starts_at_its_time_though_nothing_happens_then(clock, ask):
 
 
 def test_null_makes_up_for_a_pause_that_ended_unseen(clock):
-    sink = NullSink(FORMAT, AdaptivePolicy().knowing([0.0] * 5), clock)
+    sink = NullSink(FORMAT, AdaptivePolicy().with_history([0.0] * 5), clock)
     sink.start()
     sink.write(seconds(0.2))
     clock.sleep(0.21)

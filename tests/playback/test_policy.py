@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from voicecli.playback.arrivals import Progress
 from voicecli.playback.policy import (
     CAPACITY_S,
-    GRAIN_S,
-    GULP,
+    JITTER_S,
+    TAKEN_AT_START,
     AdaptivePolicy,
     BufferPolicy,
     Gate,
@@ -79,7 +79,7 @@ def test_nothing_is_never_sound(ended):
 def test_fixed_is_the_same_for_both_and_learns_nothing():
     policy = BufferPolicy.fixed(0.3)
     assert policy == BufferPolicy(0.3, 0.3)
-    assert policy.knowing([1.0]) == policy
+    assert policy.with_history([1.0]) == policy
     assert policy.thresholds(progress((5.0, 0.1), (9.0, 0.1)), 0.05) == Thresholds(0.3, 0.3)
 
 
@@ -103,25 +103,27 @@ def test_a_fast_server_is_heard_at_once():
 def test_where_nothing_is_known_a_server_hardly_faster_than_the_sound_is_waited_for():
     steady = [(10.0 + i * 0.1, 0.1) for i in range(5)]
     assert wait_of(ADAPTIVE, *steady) == pytest.approx(ADAPTIVE.unsure_s)
-    assert wait_of(ADAPTIVE.knowing([0.0]), *steady) == pytest.approx(ADAPTIVE.unsure_s * 2 / 3)
-    assert wait_of(ADAPTIVE.knowing([0.0] * 3), *steady) == 0
+    assert wait_of(ADAPTIVE.with_history([0.0]), *steady) == pytest.approx(
+        ADAPTIVE.unsure_s * 2 / 3
+    )
+    assert wait_of(ADAPTIVE.with_history([0.0] * 3), *steady) == 0
 
 
 def test_who_was_late_once_will_be_late_again():
     late = [(10.0, 0.1), (10.3, 0.1)]
-    known = ADAPTIVE.knowing([0.0] * 3)
+    known = ADAPTIVE.with_history([0.0] * 3)
     assert wait_of(known, *late) == pytest.approx(0.2 * ADAPTIVE.safety)
 
 
 def test_what_was_needed_before_is_waited_for_and_what_lay_within_the_grain_is_not():
-    assert wait_of(ADAPTIVE.knowing([0.2] * 5), (10.0, 1.0)) == pytest.approx(
-        0.2 * ADAPTIVE.safety + GRAIN_S
+    assert wait_of(ADAPTIVE.with_history([0.2] * 5), (10.0, 1.0)) == pytest.approx(
+        0.2 * ADAPTIVE.safety + JITTER_S
     )
-    assert wait_of(ADAPTIVE.knowing([GRAIN_S] * 5), (10.0, 1.0)) == 0
+    assert wait_of(ADAPTIVE.with_history([JITTER_S] * 5), (10.0, 1.0)) == 0
 
 
 def test_a_device_that_asks_ahead_is_waited_for_as_well():
-    known = ADAPTIVE.knowing([0.2] * 5)
+    known = ADAPTIVE.with_history([0.2] * 5)
     apart = wait_of(known, (10.0, 1.0), ahead_s=0.05) - wait_of(known, (10.0, 1.0))
     assert apart == pytest.approx(0.05)
 
@@ -131,17 +133,17 @@ def test_what_a_device_takes_ahead_has_to_be_there_and_a_piece_more():
         return ADAPTIVE.thresholds(progress((5.0, 0.1), (5.1, 0.4)), ahead_s).start_s
 
     assert start_s(0.0) == ADAPTIVE.start_s
-    assert start_s(0.1) == pytest.approx(GULP * 0.1 + ADAPTIVE.grain_s)
+    assert start_s(0.1) == pytest.approx(TAKEN_AT_START * 0.1 + ADAPTIVE.chunk_s)
     assert start_s(0.001) == ADAPTIVE.start_s
 
 
 def test_a_single_freak_among_many_runs_counts_for_nothing():
-    assert wait_of(ADAPTIVE.knowing([0.0] * 30 + [5.0]), (10.0, 1.0)) == 0
+    assert wait_of(ADAPTIVE.with_history([0.0] * 30 + [5.0]), (10.0, 1.0)) == 0
 
 
 def test_worse_times_are_forgotten():
-    worse = ADAPTIVE.knowing([0.5] * 10)
-    better = ADAPTIVE.knowing([0.5] * 10 + [0.0] * 30)
+    worse = ADAPTIVE.with_history([0.5] * 10)
+    better = ADAPTIVE.with_history([0.5] * 10 + [0.0] * 30)
     assert wait_of(worse, (10.0, 1.0)) > 0.5
     assert wait_of(better, (10.0, 1.0)) == 0
 
@@ -155,7 +157,7 @@ def test_nobody_waits_longer_than_the_most(history, steps):
     for pause_s, duration_s in steps:
         at += pause_s
         arrivals.append((at, duration_s))
-    policy = ADAPTIVE.knowing(history)
+    policy = ADAPTIVE.with_history(history)
     assert wait_of(policy, *arrivals) <= policy.most_wait_s + 1e-9
 
 

@@ -102,7 +102,7 @@ def test_name_that_fits_several_is_told_with_their_numbers(portaudio):
 
 def test_two_devices_of_one_name_are_told_apart_by_number(portaudio):
     portaudio.devices[4].name = "usb audio"
-    with pytest.raises(DeviceError, match="fits several"):
+    with pytest.raises(DeviceError, match="matches several"):
         find_output_device("USB Audio")
     assert find_output_device("4").index == 4
 
@@ -280,7 +280,7 @@ def test_device_that_takes_nothing_is_told_with_its_first_reason(portaudio):
 
 
 def test_caller_that_wants_no_format_is_told_so(portaudio):
-    with pytest.raises(DeviceError, match="no format fits"):
+    with pytest.raises(DeviceError, match="none of our formats"):
         open_output(find_output_device(None), MONO, callback=None, accept=lambda _: False)
     assert portaudio.tried == []
 

@@ -60,7 +60,7 @@ def test_ledger_is_that_of_playing_frame_by_frame(steps, delay_ms, preroll_ms):
 def test_nothing_is_known_before_the_first_frame():
     timeline = Timeline(RATE_HZ)
     timeline.push_silence(100, 5.0)
-    assert (timeline.ends_at, timeline.dry_at, timeline.first_sound_at) == (None, None, None)
+    assert (timeline.ends_at, timeline.starved_at, timeline.first_sound_at) == (None, None, None)
     assert timeline.position(99.0) == 0
     assert timeline.buffered_s(5.0) == 0
 
@@ -97,7 +97,7 @@ def test_delayed_device_has_to_be_fed_a_delay_before_its_sound_ends():
     timeline = Timeline(RATE_HZ, delay_s=0.25)
     timeline.push(500, 1.0)
     assert timeline.ends_at == 1.75
-    assert timeline.dry_at == 1.5
+    assert timeline.starved_at == 1.5
     timeline.push(500, 1.75)
     assert timeline.underruns == [Underrun(0.5, 0.25)]
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.playback.policy import GRAIN_S
+from voicecli.playback.policy import JITTER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,7 +77,7 @@ def buffer_needed_ms(run: SpeechRun) -> float:
     delays it that long if it is larger than what had arrived by then.
     """
     needed_ms = run.metrics["needed_prebuffer_ms"] or 0.0
-    if needed_ms <= GRAIN_S * 1e3 or not run.arrivals:
+    if needed_ms <= JITTER_S * 1e3 or not run.arrivals:
         return MIN_BUFFER_MS
     start_ms = run.arrivals[0][0] + needed_ms
     # Both figures are rounded to 0.1 ms: what arrives at that very moment is in time.

@@ -144,7 +144,7 @@ def _learned_rows() -> Iterator[tuple[str, str, str]]:
 def _learned() -> Iterator[dict[str, Any]]:
     """Yield what was learned, by endpoint, model and format."""
     for key, runs in sorted(HistoryFile().all_runs().items()):
-        wait_s = AdaptivePolicy().knowing(runs).learned_s
+        wait_s = AdaptivePolicy().with_history(runs).learned_s
         yield {
             **{name: clean(text) for name, text in key._asdict().items()},
             "runs": len(runs),

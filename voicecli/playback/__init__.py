@@ -1,1 +1,1 @@
-"""Samples to sound: buffer, policy and sinks; see `voicecli.playback.base`."""
+"""Sinks that make sound of samples, and the policy that decides when sound starts."""

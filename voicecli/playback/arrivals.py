@@ -1,4 +1,4 @@
-"""What an arrival timeline alone says about playing it; pure."""
+"""What an arrival timeline implies for playback; pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Progress(NamedTuple):
-    """An arrival timeline so far, in a handful of numbers; times are clock seconds.
+    """An arrival timeline so far, in a few numbers; times are clock seconds.
 
-    ``needed_s`` is the least delay of the start that plays what came without a
-    hole; see `Arrivals.needed_prebuffer_s`.
+    ``needed_s`` is the least delay of the start that plays what has arrived
+    without a gap; see `Arrivals.needed_prebuffer_s`.
     """
 
     first_at: float
@@ -24,11 +24,11 @@ class Progress(NamedTuple):
 
     @classmethod
     def begin(cls, at: float, duration_s: float) -> Progress:
-        """The first arrival."""
+        """Start a timeline with its first arrival."""
         return cls(at, at, duration_s, duration_s, 0.0)
 
     def after(self, at: float, duration_s: float) -> Progress:
-        """The same timeline with one more arrival."""
+        """Return the timeline with one more arrival."""
         return Progress(
             self.first_at,
             at,
@@ -39,7 +39,7 @@ class Progress(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Times real time at which audio came after the first; ``inf`` where no time passed."""
+        """Speed at which audio arrived after the first, in times real time; ``inf`` at once."""
         elapsed_s = self.latest_at - self.first_at
         return (self.audio_s - self.first_s) / elapsed_s if elapsed_s > 0 else inf
 
@@ -47,7 +47,7 @@ class Progress(NamedTuple):
 class Arrivals:
     """When how much audio became playable.
 
-    One thread adds; the results are read when it is done.
+    One thread adds; the results are read when it has finished.
     """
 
     def __init__(self) -> None:
@@ -55,12 +55,12 @@ class Arrivals:
         self._audio_s = 0.0
 
     def add(self, at: float, duration_s: float) -> None:
-        """Note that ``duration_s`` seconds of audio became playable at ``at`` (clock seconds)."""
+        """Add ``duration_s`` seconds of audio that became playable at ``at`` (clock seconds)."""
         self._blocks.append((at, duration_s))
         self._audio_s += duration_s
 
     def __iter__(self) -> Iterator[tuple[float, float]]:
-        """The blocks as they were added: (clock seconds, seconds of audio)."""
+        """Iterate over the blocks: (clock seconds, seconds of audio)."""
         return iter(self._blocks)
 
     @property
@@ -70,10 +70,10 @@ class Arrivals:
 
     @property
     def needed_prebuffer_s(self) -> float | None:
-        """The least delay of the start, from the first arrival, that plays without a hole.
+        """The least delay of the start, after the first arrival, that plays without a gap.
 
-        Block i is needed when all before it has been played: it must not arrive
-        later than start + (audio before i). None where nothing arrived.
+        A block is needed when everything before it has been played: it must not arrive
+        later than start + (audio before it). None if nothing arrived.
         """
         if not self._blocks:
             return None
@@ -85,7 +85,7 @@ class Arrivals:
         return needed_s
 
     def arrived_at(self, position_s: float) -> float | None:
-        """When the audio at this position became playable; None beyond what came."""
+        """Return when the audio at this position became playable; None if it never did."""
         before_s = 0.0
         for at, duration_s in self._blocks:
             before_s += duration_s
@@ -94,20 +94,20 @@ class Arrivals:
         return None
 
     def starvation(self, started_at: float | None) -> list[tuple[float, float]]:
-        """The holes that a perfect player has: (position, length), both in seconds.
+        """Return the gaps of a perfect player: (position, length), both in seconds.
 
-        It starts at ``started_at``, plays each block the moment it may, and
-        never holds anything back. None, where nothing was played, has no holes.
+        It starts at ``started_at``, plays each block as soon as it can, and never
+        waits for more. If nothing was played (None), there are no gaps.
         """
         if started_at is None:
             return []
-        holes: list[tuple[float, float]] = []
+        gaps: list[tuple[float, float]] = []
         played_until, position_s = started_at, 0.0
         for at, duration_s in self._blocks:
             if at > played_until:
                 if played_until > started_at:
-                    holes.append((position_s, at - played_until))
+                    gaps.append((position_s, at - played_until))
                 played_until = at
             played_until += duration_s
             position_s += duration_s
-        return holes
+        return gaps

@@ -1,8 +1,8 @@
-"""The sink contract: where samples become sound.
+"""The sink contract.
 
 A sink is used once, in this order::
 
-    sink.start()                 # the stream may begin; frames of sink.format follow
+    sink.start()                 # frames of sink.format follow
     sink.write(samples) ...      # blocks while full: backpressure reaches the socket
     sink.end_input()             # nothing follows: play what there is
     sink.drain(deadline)         # returns when the last frame has been heard
@@ -11,15 +11,15 @@ A sink is used once, in this order::
 - ``start``, ``write`` and ``end_input`` belong to one thread, the producer.
 - ``drain`` and ``close`` belong to one thread at a time; ``close`` without
   ``end_input`` aborts.
-- ``abort``, ``position``, ``snapshot`` and ``report`` may be called from any thread;
-  ``abort`` is idempotent, makes silence within one block of the device and lets
-  blocked calls of ``write`` and ``drain`` return.
+- ``abort``, ``position``, ``snapshot`` and ``report`` may be called from any thread.
+  ``abort`` is idempotent, silences the device within one block, and lets blocked
+  calls of ``write`` and ``drain`` return.
 - Sound starts when the policy's thresholds allow it, or when the input ends.
 - Frames before the first sound and after the end of input are never underruns.
-- Device faults raise `DeviceError` from ``start``, ``write``, ``end_input`` or ``drain``.
+- If the device fails, ``start``, ``write``, ``end_input`` or ``drain`` raises `DeviceError`.
 
-Positions and lengths are in frames of ``format``, which is what the device
-takes; times are seconds on the injected clock.
+A frame is one sample of every channel. Positions and lengths are in frames of
+``format``, which is what the device takes; times are seconds on the injected clock.
 """
 
 from __future__ import annotations
@@ -38,10 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Underrun:
-    """One hole in the sound: where it began and how long it was silent.
-
-    ``at_s`` is a position in the audio, ``began_at`` the clock's time of it.
-    """
+    """One gap in the sound: its position in the audio, its length, and when it began."""
 
     at_s: float
     silence_s: float
@@ -50,10 +47,10 @@ class Underrun:
 
 @dataclass(frozen=True, slots=True)
 class SinkSnapshot:
-    """How a sink stands at this moment.
+    """The state of a sink at one moment.
 
-    ``buffered_s`` is all that lies in front of the ear, the device's own buffer
-    and a preroll still to come included.
+    ``buffered_s`` is all that has still to be heard, including the device's own
+    buffer and a preroll that has not been played yet.
     """
 
     playing: bool
@@ -68,12 +65,11 @@ class SinkReport:
 
     ``first_sound_at`` and ``last_sound_at`` are clock seconds at which the
     first and the last frame left the device, None if none did. The buffer
-    figures are taken between the first sound and the end of input, in seconds
-    of audio that waits in front of the device's own buffer. ``arrived_at`` is
-    when the first frame was written to the sink, ``released_at`` when it was
-    handed to the device. ``underflows_at_s`` are positions in the audio. ``needed_s``
-    is the least delay of the start, after ``arrived_at``, that would have played
-    without a hole.
+    figures are taken between the first sound and the end of input, in seconds of
+    audio that is not yet in the device's own buffer. ``arrived_at`` is when the
+    first frame was written to the sink, ``released_at`` when it was handed to the
+    device. ``underflows_at_s`` are positions in the audio. ``needed_s`` is the least
+    delay of the start, after ``arrived_at``, that would have played without a gap.
     """
 
     first_sound_at: float | None = None
@@ -103,9 +99,9 @@ class SinkReport:
         underflows_at_s: Sequence[float] = (),
         gate: Gate | None = None,
     ) -> SinkReport:
-        """The report as of ``now``; sound that is only due by then did not happen.
+        """Make the report as of ``now``, without sound that comes later.
 
-        ``ends_at`` is when the last frame that was handed to the device will have been heard.
+        ``ends_at`` is when the last frame handed to the device will have been heard.
         """
         if not heard_frames:
             first_sound_at = ends_at = None
@@ -127,35 +123,35 @@ class SinkReport:
 
 
 class Sink(Protocol):
-    """Takes samples and lets them be heard; see the module for the whole contract."""
+    """Plays samples; the module describes the whole contract."""
 
     @property
     def format(self) -> AudioFormat:
         """The format that ``write`` takes."""
 
     def start(self) -> None:
-        """Say that frames are about to come."""
+        """Prepare for frames."""
 
     def write(self, samples: Samples) -> None:
-        """Queue frames of shape (frames, channels), waiting while the buffer is full."""
+        """Queue frames of shape (frames, channels); blocks while the buffer is full."""
 
     def end_input(self) -> None:
-        """Say that nothing follows; a threshold not reached yet is released."""
+        """End the input: a threshold that was not reached no longer holds the sound back."""
 
     def drain(self, deadline: Deadline) -> bool:
         """Wait until the last frame has been heard; False if the deadline came first."""
 
     def abort(self) -> None:
-        """Silence at once, from any thread; idempotent."""
+        """Stop the sound at once; any thread, idempotent."""
 
     def close(self) -> None:
         """Release the device; idempotent."""
 
     def position(self) -> int:
-        """Frames heard so far, by the device's clock."""
+        """Return the frames heard so far, by the device's clock."""
 
     def snapshot(self) -> SinkSnapshot:
-        """How the sink stands at this moment."""
+        """Return the state at this moment."""
 
     def report(self) -> SinkReport:
-        """What the sink did so far."""
+        """Report what was played so far."""

@@ -1,4 +1,4 @@
-"""Sound through blocking writes: the way of PCM that the device takes as it is.
+"""Plays PCM by blocking writes, if the device takes its rate.
 
 Bytes go to ``RawOutputStream.write`` undecoded and unconverted, on a thread of
 their own, so that a full device never holds up the network.
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from voicecli.threads import Joinable, Spawn
 
 BLOCK_S = 0.02
-"""Length of one write, and so the longest that an abort waits for the writer."""
+"""Length of one write, and so the longest that an abort waits for the writer thread."""
 
 _TAIL_MARGIN_S = 0.02
 
 
 class BlockingSink:
-    """PCM → blocking writes.
+    """Writes PCM to a device on a thread of its own.
 
-    The ledger comes from the clock (see `Timeline`): blocking writes tell when
-    each piece was handed over, and the device plays at its own steady rate.
+    What was heard follows from the clock (see `Timeline`): it is known when each
+    piece was handed over, and the device plays at a steady rate.
 
-    All state but the stream is under ``_changed``. The stream belongs to the
-    writer's thread while that runs: PortAudio forbids to stop a stream in which
-    another thread is writing.
+    All state but the stream is guarded by ``_changed``. The stream belongs to the
+    writer thread while that runs: PortAudio forbids stopping a stream while
+    another thread writes to it.
     """
 
     def __init__(
@@ -87,12 +87,12 @@ class BlockingSink:
         return self._format
 
     def start(self) -> None:
-        """Start the writer."""
+        """Start the writer thread."""
         if not self._aborted:
             self._thread = self._spawn(self._write_to_device, "voicecli-writer")
 
     def write(self, samples: Samples) -> None:
-        """Queue frames, waiting while the ring is full.
+        """Queue frames; blocks while the ring is full.
 
         Raises:
             DeviceError: the device failed, or has stopped taking frames.
@@ -100,7 +100,7 @@ class BlockingSink:
         with self._changed:
             if not self._aborted:
                 self._gate.arrived(self._clock.now(), self._format.duration_s(samples.shape[0]))
-            # Nothing is taken during the preroll.
+            # The device takes nothing during the preroll.
             stall = StallDetector(self._clock, "taking audio", self._preroll_s)
             while not self._aborted:
                 if self._fault:
@@ -112,24 +112,24 @@ class BlockingSink:
                 self._clock.wait(self._changed, stall.remaining_s(self._ring.read))
 
     def end_input(self) -> None:
-        """Release any threshold and let the ring run out."""
+        """Release any threshold, and let the ring run empty."""
         with self._changed:
             self._writer.input_ended = True
             self._changed.notify_all()
 
     def _write_to_device(self) -> None:
-        """The writer's thread: waits for frames, writes them, sees to the tail."""
+        """Do the writer thread's work: wait for frames, write them, then silence."""
         try:
-            # Runs dry until the first frame, which is heard the moment that it is written.
+            # The stream runs empty until the first frame, which is heard when it is written.
             with stream_faults():
                 self._stream.start()
                 self._device_frames = self._stream.write_available
-            self._put_silence(self._preroll_s)
+            self._write_silence(self._preroll_s)
             while self._wait_for_frames():
-                self._put_block()
-            # Stopping after blocking writes loses what the device holds, 1.25 × latency,
-            # so let that be silence.
-            self._put_silence(self._latency_s + _TAIL_MARGIN_S)
+                self._write_block()
+            # Stopping after blocking writes loses what the device holds, 1.25 × latency:
+            # that should be silence.
+            self._write_silence(self._latency_s + _TAIL_MARGIN_S)
         except DeviceError as error:
             self._fault = error
         finally:
@@ -139,8 +139,8 @@ class BlockingSink:
                     self._silence_stream()
                 self._changed.notify_all()
 
-    def _put_silence(self, duration_s: float) -> None:
-        """Write silence, in blocks: an abort must not wait for all of it."""
+    def _write_silence(self, duration_s: float) -> None:
+        """Write silence in blocks, because an abort must not wait for all of it."""
         left = self._format.frames(duration_s)
         self._block[:] = 0
         while left > 0 and not self._aborted:
@@ -152,21 +152,22 @@ class BlockingSink:
             with stream_faults():
                 self._stream.write(silence.tobytes())
 
-    def _put_block(self) -> None:
+    def _write_block(self) -> None:
         """Move one block from the ring to the device and book it."""
         with self._changed:
             count = self._writer.take(self._block, self._clock.now())
             self._changed.notify_all()
         with stream_faults():
-            ran_dry = self._stream.write(self._block[:count].tobytes())
+            underflowed = self._stream.write(self._block[:count].tobytes())
             held = self._device_frames - self._stream.write_available
         with self._changed:
-            # What the device tells moves in steps of its period, a quarter of its latency.
-            grain_s = self._latency_s / 2
-            self._writer.wrote(held, self._clock.now(), ran_dry=ran_dry, tolerance_s=grain_s)
+            # What the device reports moves in steps of its period, a quarter of its latency.
+            self._writer.wrote(
+                held, self._clock.now(), underflowed=underflowed, tolerance_s=self._latency_s / 2
+            )
 
     def _wait_for_frames(self) -> bool:
-        """Wait until there is something to write now; False at the end or when aborted."""
+        """Wait until something may be written; False at the end or after an abort."""
         with self._changed:
             while not self._aborted:
                 now = self._clock.now()
@@ -175,14 +176,14 @@ class BlockingSink:
                     return True
                 if self._writer.input_ended and not self._ring.readable:
                     return False
-                dry_at = self._timeline.dry_at
-                if dry_at is not None and not self._writer.rebuffering:
-                    at = dry_at  # to see that it has run dry
+                starved_at = self._timeline.starved_at
+                if starved_at is not None and not self._writer.rebuffering:
+                    at = starved_at  # to notice that the device is starved
                 self._clock.wait(self._changed, None if at == inf else at - now)
             return False
 
     def _silence_stream(self) -> None:
-        """Stop at once what sounds; under the lock, with no writer in the stream."""
+        """Stop the sound at once; under the lock, while no thread writes to the stream."""
         self._silent_at = self._clock.now()
         self._stream.abort(ignore_errors=True)
 
@@ -204,7 +205,7 @@ class BlockingSink:
         return True
 
     def abort(self) -> None:
-        """Silence within one block, by the writer, or at once where that has ended."""
+        """Stop the sound within one block, or at once if the writer thread has ended."""
         with self._changed:
             if self._aborted:
                 return
@@ -214,7 +215,7 @@ class BlockingSink:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Join the writer and release the device, unless the writer hangs in it for good."""
+        """Join the writer thread and release the device, unless the thread hangs in it."""
         with self._changed:
             if self._closed:
                 return
@@ -224,13 +225,13 @@ class BlockingSink:
         if self._thread is not None:
             self._thread.join(STUCK_S)
             if not self._finished:
-                return  # closing under a thread that writes would crash the process
+                return  # closing it while a thread writes would crash the process
             if not (self._aborted or self._fault):
                 self._stream.stop(ignore_errors=True)
         self._stream.close(ignore_errors=True)
 
     def position(self) -> int:
-        """Frames heard so far, by the clock."""
+        """Return the frames heard so far, by the clock."""
         with self._changed:
             return self._timeline.position(self._now())
 
@@ -238,7 +239,7 @@ class BlockingSink:
         return self._clock.now() if self._silent_at is None else self._silent_at
 
     def snapshot(self) -> SinkSnapshot:
-        """How the sink stands."""
+        """Return the state at this moment."""
         with self._changed:
             now = self._now()
             playing = self._timeline.ends_at is not None
@@ -251,6 +252,6 @@ class BlockingSink:
             )
 
     def report(self) -> SinkReport:
-        """What the sink did."""
+        """Report what was played so far."""
         with self._changed:
             return self._writer.report(self._now())

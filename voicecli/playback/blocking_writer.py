@@ -1,8 +1,7 @@
-"""What the writer does between blocking writes: take pieces when they are due, and count.
+"""What happens between blocking writes: taking pieces when they are due, and counting.
 
-Kept apart from PortAudio, threads and locks so that it can be driven piece by
-piece with invented times, as `CallbackRenderer` can for the callback. Not locked: whoever
-shares one locks it.
+Separate from PortAudio, threads and locks, so that tests can drive it piece by piece
+with invented times, like `CallbackRenderer`. Not locked.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class BlockingWriter:
-    """Pieces from a ring to a device, each booked on the timeline; times in seconds.
+    """Moves pieces from a ring to a device, and books each on the timeline.
 
-    `due_at`, then `take`, then `wrote`, for each piece. ``input_ended`` is set
-    by whoever fills the ring, after the last frame.
+    For each piece: `due_at`, `take`, `wrote`. ``input_ended`` is set by the
+    producer after the last frame. Times are in seconds.
     """
 
     def __init__(self, ring: Ring, gate: Gate, timeline: Timeline, rate_hz: int) -> None:
@@ -41,29 +40,33 @@ class BlockingWriter:
 
     @property
     def buffered_s(self) -> float:
-        """Sound that waits in the ring."""
+        """Seconds of audio in the ring."""
         return self._ring.readable / self._rate_hz
 
     def due_at(self, now: float) -> float:
-        """When what is buffered may be written; ``inf`` while that depends on what comes.
+        """Return when the next piece may be written; ``inf`` if more must arrive first.
 
-        Also notices that the device has run dry, which begins a pause.
+        Also notices that the device is starved, which begins a pause.
         """
-        buffered_s, ended, dry_at = self.buffered_s, self.input_ended, self._timeline.dry_at
+        buffered_s, ended, starved_at = (
+            self.buffered_s,
+            self.input_ended,
+            self._timeline.starved_at,
+        )
         thresholds = self._gate.thresholds
-        if dry_at is None:
+        if starved_at is None:
             return thresholds.starts_at(buffered_s, input_ended=ended)
-        # Where frames are there the writer itself was late: a pause would make that worse.
-        if now >= dry_at and not (ended or self.rebuffering or buffered_s > 0):
+        # If frames are there, the writer itself was late, and a pause would make that worse.
+        if now >= starved_at and not (ended or self.rebuffering or buffered_s > 0):
             self.rebuffering = True
             self._levels.add(buffered_s)
         if self.rebuffering:
             pauses = len(self._timeline.underruns)
-            return dry_at + thresholds.resumes_after(buffered_s, pauses, input_ended=ended)
+            return starved_at + thresholds.resumes_after(buffered_s, pauses, input_ended=ended)
         return now if buffered_s > 0 else inf
 
     def take(self, block: Samples, now: float) -> int:
-        """Fill ``block`` as far as there are frames, to be written now; their count."""
+        """Fill ``block`` with frames to be written now, and return their count."""
         if not self.input_ended:
             self._levels.add(self.buffered_s)
         self.rebuffering = False
@@ -75,13 +78,13 @@ class BlockingWriter:
         self._timeline.push(count, now)
         return count
 
-    def wrote(self, held_frames: int, now: float, *, ran_dry: bool, tolerance_s: float) -> None:
-        """Note what the device told when it had the piece; see `Timeline.correct`."""
-        # Silence in front of the first frame underflows by design.
-        if ran_dry and not self._is_first:
+    def wrote(self, held_frames: int, now: float, *, underflowed: bool, tolerance_s: float) -> None:
+        """Note what the device reported after taking the piece; see `Timeline.correct`."""
+        # The stream runs empty before the first frame, by design.
+        if underflowed and not self._is_first:
             self._underflows_at_s.append(self._piece_at_s)
         self._timeline.correct(held_frames, now, tolerance_s)
 
     def report(self, now: float) -> SinkReport:
-        """What became of it all by ``now``."""
+        """Report what was heard by ``now``."""
         return self._timeline.report(now, self._levels, self._gate, self._underflows_at_s)

@@ -1,4 +1,4 @@
-"""Sound through PortAudio's callback: the way of everything that has to be decoded."""
+"""Plays decoded audio through PortAudio's callback."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
 from voicecli.playback.callback_renderer import CallbackRenderer
-from voicecli.playback.policy import GULP, Gate
-from voicecli.playback.portaudio import IS_IT_THERE, open_output, stream_faults
+from voicecli.playback.policy import TAKEN_AT_START, Gate
+from voicecli.playback.portaudio import DEVICE_LOST_REMEDY, open_output, stream_faults
 from voicecli.playback.ring import Ring
 from voicecli.playback.stall import StallDetector
 
@@ -26,10 +26,10 @@ _POLL_S = 0.01
 
 
 class CallbackSink:
-    """Decoded frames → ring → callback, which only copies and counts.
+    """Passes frames through a ring to a callback, which only copies and counts.
 
-    The stream is opened at once and started with the first frames in hand, so
-    these are heard the moment the policy lets them go.
+    The stream is opened at once, and started when the first frames are there, so
+    that they are heard as soon as the policy allows.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class CallbackSink:
         if status.output_underflow:
             self._underflows.append(self.format.duration_s(self._ring.read))
         block: Samples = np.frombuffer(out, dtype=self.format.sample_type)
-        # PortAudio's clock is not ours; the lead of the DAC over "now" is the same on both.
+        # PortAudio's clock is not ours, but the lead of the DAC over "now" is the same on both.
         lead_s = time.outputBufferDacTime - time.currentTime
         now = self._clock.now()
         self._renderer.fill(block.reshape(frames, -1), now + lead_s)
@@ -75,19 +75,19 @@ class CallbackSink:
             self._gate.released_at = now
 
     def start(self) -> None:
-        """Wake the device with the preroll, if one is wanted."""
+        """Start the stream if there is a preroll."""
         if self._preroll_s:
             self._start_stream()
 
     def write(self, samples: Samples) -> None:
-        """Queue frames, waiting while the ring is full.
+        """Queue frames; blocks while the ring is full.
 
         Raises:
             DeviceError: the device cannot be started, has failed, or has stopped taking frames.
         """
         if not self._aborted:
             self._gate.arrived(self._clock.now(), self.format.duration_s(samples.shape[0]))
-        # Nothing is taken during the preroll.
+        # The device takes nothing during the preroll.
         stall = StallDetector(self._clock, "taking audio", self._preroll_s)
         while not self._aborted:
             self._check_stream()
@@ -101,10 +101,9 @@ class CallbackSink:
 
     def _start_when_ready(self) -> None:
         buffered_s = self.format.duration_s(self._ring.readable)
-        # The device takes its whole buffer at once, and the next block soon after.
-        if buffered_s < self._opened.latency_s * GULP:
+        if buffered_s < self._opened.latency_s * TAKEN_AT_START:
             return
-        # The callback sees to it that nothing is heard before its time.
+        # The callback makes sure that nothing is heard too early.
         if self._gate.thresholds.starts_at(buffered_s, input_ended=False) < inf:
             self._start_stream()
 
@@ -117,13 +116,13 @@ class CallbackSink:
                 self._stream.start()
 
     def _check_stream(self) -> None:
-        """See that PortAudio still asks for frames: where it fails, it only ceases to."""
+        """Check that PortAudio still asks for frames: if the device fails, it just stops."""
         with self._control, stream_faults():
             if self._started and not self._aborted and not self._stream.active:
-                raise DeviceError("the sound device has gone away", remedy=IS_IT_THERE)
+                raise DeviceError("the sound device has gone away", remedy=DEVICE_LOST_REMEDY)
 
     def end_input(self) -> None:
-        """Release any threshold and let the ring run out."""
+        """Release any threshold, and let the ring run empty."""
         self._renderer.input_ended = True
         if self._ring.written and not self._started:
             self._start_stream()
@@ -147,7 +146,7 @@ class CallbackSink:
         return True
 
     def abort(self) -> None:
-        """Silence at once."""
+        """Stop the sound at once."""
         self._aborted = True
         with self._control:
             if self._silent_at is None:
@@ -158,7 +157,7 @@ class CallbackSink:
             self._waiting.notify_all()
 
     def close(self) -> None:
-        """Let what the hardware still holds sound, then release the device."""
+        """Play what the device still holds, then release it."""
         if not self._renderer.input_ended:
             self.abort()
         with self._control:
@@ -170,14 +169,14 @@ class CallbackSink:
             self._stream.close(ignore_errors=True)
 
     def position(self) -> int:
-        """Frames heard so far, by the device's clock."""
+        """Return the frames heard so far, by the device's clock."""
         return self._renderer.position(self._now())
 
     def _now(self) -> float:
         return self._clock.now() if self._silent_at is None else self._silent_at
 
     def snapshot(self) -> SinkSnapshot:
-        """How the sink stands."""
+        """Return the state at this moment."""
         renderer, seconds, heard = self._renderer, self.format.duration_s, self.position()
         return SinkSnapshot(
             playing=renderer.playing,
@@ -188,7 +187,7 @@ class CallbackSink:
         )
 
     def report(self) -> SinkReport:
-        """What the sink did."""
+        """Report what was played so far."""
         return SinkReport.until(
             self._now(),
             heard_frames=self.position(),
@@ -201,5 +200,5 @@ class CallbackSink:
         )
 
     def _wait(self, timeout_s: float) -> None:
-        with self._waiting:  # an abort that was just missed is seen a poll later
+        with self._waiting:  # an abort that was just missed is noticed by the next poll
             self._clock.wait(self._waiting, timeout_s)

@@ -1,8 +1,8 @@
 """What the audio callback does: copy frames out of the ring, and count.
 
-Kept apart from PortAudio so that it can be driven block by block with invented
-times. Everything here runs on the callback's thread, which must not block,
-lock, log, raise or make arrays; other threads only read the attributes, each of
+Separate from PortAudio, so that tests can drive it block by block with invented
+times. Everything here runs on the callback's thread, which must not block, lock,
+log, raise or allocate arrays. Other threads only read the attributes, each of
 which is replaced in one step.
 """
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from voicecli.playback.policy import Gate
     from voicecli.playback.ring import Ring
 
-_HOLES_AHEAD = 4
-"""Holes that fit into what the device asks ahead, some four blocks: each takes one at least."""
+_GAPS_AHEAD = 4
+"""Most gaps in what the device asks for ahead, about four blocks: each takes at least one."""
 
 
 class CallbackRenderer:
     """Fills the device's blocks from a ring, with silence where there is nothing.
 
-    ``input_ended`` is set by the producer after its last write to the ring, and
-    read here before the ring is: so an empty ring that is seen after it really
-    is the end. Of the ``preroll`` frames the last block is filled up.
+    The producer sets ``input_ended`` after its last write to the ring. It is read
+    here before the ring is, so an empty ring afterwards really is the end.
+    ``preroll`` is in frames, rounded up to whole blocks.
     """
 
     def __init__(self, ring: Ring, gate: Gate, rate_hz: int, preroll: int = 0) -> None:
@@ -36,11 +36,11 @@ class CallbackRenderer:
         self._rate_hz = rate_hz
         self._preroll = preroll
         # Blocks with sound in them, (first frame, frames, time of the first): the latest,
-        # and those in front of the latest holes, which may still be to come for the ear.
+        # and those before the latest gaps, which may still have to be heard.
         self._latest = (0, 0, 0.0)
-        self._before_holes: tuple[tuple[int, int, float], ...] = ()
-        self._hole = 0
-        self._hole_at = 0.0
+        self._before_gaps: tuple[tuple[int, int, float], ...] = ()
+        self._gap_frames = 0
+        self._gap_at = 0.0
         self.input_ended = False
         self.playing = False
         self.rebuffering = False
@@ -50,7 +50,7 @@ class CallbackRenderer:
         self.levels = BufferLevels()
 
     def fill(self, out: Samples, dac_at: float) -> None:
-        """Fill one block, whose first frame will be heard at ``dac_at`` (clock seconds)."""
+        """Fill one block; its first frame will be heard at ``dac_at`` (clock seconds)."""
         ended = self.input_ended
         buffered_s = self._ring.readable / self._rate_hz
         if not self._may_play(out.shape[0], buffered_s, dac_at, ended=ended):
@@ -70,13 +70,13 @@ class CallbackRenderer:
         if ended:
             self.finished = True
         else:
-            self._before_holes = (*self._before_holes[1 - _HOLES_AHEAD :], self._latest)
-            self._hole = out.shape[0] - count
-            self._hole_at = dac_at + count / self._rate_hz
+            self._before_gaps = (*self._before_gaps[1 - _GAPS_AHEAD :], self._latest)
+            self._gap_frames = out.shape[0] - count
+            self._gap_at = dac_at + count / self._rate_hz
             self.rebuffering = True
 
     def _may_play(self, frames: int, buffered_s: float, dac_at: float, *, ended: bool) -> bool:
-        """Whether this block takes from the ring; counts the silence if it does not."""
+        """Return whether this block takes frames from the ring; if not, count the silence."""
         if self._preroll > 0:
             self._preroll -= frames
         elif not self.playing:
@@ -86,30 +86,30 @@ class CallbackRenderer:
         elif not self.rebuffering:
             return True
         elif self._may_resume(buffered_s, ended=ended):
-            at_s, silence_s = self._ring.read / self._rate_hz, self._hole / self._rate_hz
-            self.underruns.append(Underrun(at_s, silence_s, self._hole_at))
+            at_s, silence_s = self._ring.read / self._rate_hz, self._gap_frames / self._rate_hz
+            self.underruns.append(Underrun(at_s, silence_s, self._gap_at))
             self.rebuffering = False
             return True
         elif ended:
-            self.finished = True  # it was the end, late to be told: nothing was missing
+            self.finished = True  # it was the end, reported late: nothing was missing
         else:
-            self._hole += frames
+            self._gap_frames += frames
         return False
 
     def _may_resume(self, buffered_s: float, *, ended: bool) -> bool:
         pauses = len(self.underruns)
         after_s = self._gate.thresholds.resumes_after(buffered_s, pauses, input_ended=ended)
-        return self._hole >= after_s * self._rate_hz
+        return self._gap_frames >= after_s * self._rate_hz
 
     @property
     def sounds_until(self) -> float:
-        """When the last frame that the device was given will have been heard; any thread."""
+        """When the last frame given to the device will have been heard; any thread."""
         _, frames, at = self._latest
         return at + frames / self._rate_hz
 
     def position(self, now: float) -> int:
-        """Frames heard at ``now``; any thread."""
+        """Return the frames heard at ``now``; any thread."""
         heard = 0
-        for first, frames, at in (*self._before_holes, self._latest):
+        for first, frames, at in (*self._before_gaps, self._latest):
             heard = max(heard, first + min(frames, round((now - at) * self._rate_hz)))
         return heard

@@ -1,7 +1,4 @@
-"""What a perfect device makes of arrivals under a policy; pure.
-
-The core of `NullSink`, and what the simulation of policies drives.
-"""
+"""A perfect device under a policy; pure. The core of `NullSink` and of policy simulations."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class IdealPlayer:
-    """Frames wait until the policy lets them go, and are heard at once and steadily.
+    """Holds frames until the policy releases them; they are then heard at once and steadily.
 
-    Times are clock seconds and never go back. Nothing wakes it: whatever is
-    asked, `catch_up` comes first, which does what was due since. ``on_level`` is
-    called with every level of the buffer that is worth a sample. Not locked.
+    Times are clock seconds and never go back. Nothing runs in between: every
+    method first calls `catch_up`, which does what became due. ``on_level`` gets
+    the level of the buffer before and after each arrival. Not locked.
     """
 
     def __init__(
@@ -37,11 +34,11 @@ class IdealPlayer:
 
     @property
     def waiting_s(self) -> float:
-        """Seconds of audio that were not let go yet."""
+        """Seconds of audio that were not released yet."""
         return self._waiting_frames / self._rate_hz
 
     def arrive(self, frames: int, now: float) -> None:
-        """Frames are there to be played."""
+        """Add frames that can be played from now on."""
         self.catch_up(now)
         self._waiting_frames += frames
         self._waiting_since = now
@@ -49,21 +46,21 @@ class IdealPlayer:
         self.catch_up(now)
 
     def end(self, now: float) -> None:
-        """Nothing follows."""
+        """End the input: nothing follows."""
         self.catch_up(now)
         self._input_ended = True
         self._waiting_since = now
         self.catch_up(now)
 
     def catch_up(self, now: float) -> None:
-        """Let go what may be heard by ``now``, as of when it might."""
+        """Release what was due by ``now``, at the time it was due."""
         if not self._waiting_frames:
             return
-        dry_at = self.timeline.dry_at
-        at = max(self._due_at(dry_at, now), self._waiting_since)
+        starved_at = self.timeline.starved_at
+        at = max(self._due_at(starved_at, now), self._waiting_since)
         if at > now:
             return
-        if dry_at is None:
+        if starved_at is None:
             self.gate.released_at = at
         else:
             self._sample(at)
@@ -71,16 +68,15 @@ class IdealPlayer:
         self._waiting_frames = 0
         self._sample(at)
 
-    def _due_at(self, dry_at: float | None, now: float) -> float:
+    def _due_at(self, starved_at: float | None, now: float) -> float:
         thresholds, ended = self.gate.thresholds, self._input_ended
-        if dry_at is None:
+        if starved_at is None:
             return thresholds.starts_at(self.waiting_s, input_ended=ended)
-        if now < dry_at:
+        if now < starved_at:
             return now
         pauses = len(self.timeline.underruns)
-        return dry_at + thresholds.resumes_after(self.waiting_s, pauses, input_ended=ended)
+        return starved_at + thresholds.resumes_after(self.waiting_s, pauses, input_ended=ended)
 
     def _sample(self, at: float) -> None:
-        """Before and after each arrival: the valleys and the peaks of the level."""
         if self._on_level is not None and not self._input_ended:
             self._on_level(self.timeline.buffered_s(at))

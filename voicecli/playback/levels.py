@@ -1,4 +1,4 @@
-"""How full a buffer was while it mattered: at the start, at the least, in the mean; pure."""
+"""Statistics of a buffer's level: at the start, the least, the mean; pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class BufferLevels:
         self._count = 0
 
     def add(self, level_s: float) -> None:
-        """Count one sample."""
+        """Add one sample."""
         if self.first_s is None:
             self.first_s = level_s
         if self.least_s is None or level_s < self.least_s:

@@ -1,4 +1,4 @@
-"""Sinks without a device: one that takes the time sound would take, one that takes none."""
+"""Sinks without a device: `NullSink` takes as long as sound does, `DiscardSink` no time."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class NullSink:
     """Plays nothing, at the pace of real sound, under the same policy.
 
-    Its ledger is what a perfect device would have made of the same arrivals:
-    with no device, its figures are those of the network and the decoder alone.
+    It reports what a perfect device would have done with the same arrivals, so its
+    figures are those of the network and the decoder alone.
     """
 
     def __init__(
@@ -44,16 +44,16 @@ class NullSink:
 
     @property
     def format(self) -> AudioFormat:
-        """The format that it was made for."""
+        """The format that was asked for."""
         return self._format
 
     def start(self) -> None:
-        """Begin the preroll."""
+        """Start the preroll."""
         with self._changed:
             self._timeline.push_silence(self._format.frames(self._preroll_s), self._clock.now())
 
     def write(self, samples: Samples) -> None:
-        """Book frames, waiting while more than the capacity is ahead of the sound."""
+        """Book frames; blocks while more than the capacity is still to be heard."""
         with self._changed:
             if not self._aborted:
                 self._player.arrive(samples.shape[0], self._clock.now())
@@ -93,7 +93,7 @@ class NullSink:
         return True
 
     def abort(self) -> None:
-        """Stop the pretended sound at once."""
+        """Stop the imaginary sound at once."""
         with self._changed:
             self._catch_up()
             if self._silent_at is None:
@@ -102,12 +102,12 @@ class NullSink:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Nothing to release; without an end of input, silence."""
+        """Abort unless the input has ended."""
         if not self._input_ended:
             self.abort()
 
     def position(self) -> int:
-        """Frames that would have been heard so far."""
+        """Return the frames that would have been heard so far."""
         with self._changed:
             self._catch_up()
             return self._timeline.position(self._now())
@@ -116,26 +116,26 @@ class NullSink:
         return self._clock.now() if self._silent_at is None else self._silent_at
 
     def snapshot(self) -> SinkSnapshot:
-        """How the pretended sound stands."""
+        """Return the state of the imaginary sound."""
         with self._changed:
             self._catch_up()
-            now, dry_at = self._now(), self._timeline.dry_at
+            now, starved_at = self._now(), self._timeline.starved_at
             return SinkSnapshot(
-                playing=dry_at is not None,
-                rebuffering=dry_at is not None and now >= dry_at and not self._input_ended,
-                buffered_s=self._buffered_s() + (self._preroll_s if dry_at is None else 0.0),
+                playing=starved_at is not None,
+                rebuffering=starved_at is not None and now >= starved_at and not self._input_ended,
+                buffered_s=self._buffered_s() + (self._preroll_s if starved_at is None else 0.0),
                 heard_s=self._format.duration_s(self._timeline.position(now)),
             )
 
     def report(self) -> SinkReport:
-        """What a perfect device would have done."""
+        """Report what a perfect device would have done."""
         with self._changed:
             self._catch_up()
             return self._timeline.report(self._now(), self._levels, self._player.gate)
 
 
 class DiscardSink:
-    """Takes frames as fast as they come and lets none be heard: for saving only."""
+    """Takes frames as fast as they come and plays none: for saving only."""
 
     def __init__(self, format: AudioFormat) -> None:
         self._format = format
@@ -143,38 +143,38 @@ class DiscardSink:
 
     @property
     def format(self) -> AudioFormat:
-        """The format that it was made for."""
+        """The format that was asked for."""
         return self._format
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing."""
 
     def write(self, samples: Samples) -> None:
         """Count frames."""
         self._frames += samples.shape[0]
 
     def end_input(self) -> None:
-        """Nothing to release."""
+        """Do nothing."""
 
     def drain(self, deadline: Deadline) -> bool:  # noqa: ARG002  nothing to wait for
-        """All is done when it was written."""
+        """Return at once: frames are finished when they are written."""
         return True
 
     def abort(self) -> None:
-        """Nothing sounds."""
+        """Do nothing: there is no sound."""
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing."""
 
     def position(self) -> int:
-        """Frames taken: what counts as spoken where nothing is meant to be heard."""
+        """Return the frames taken, which count as spoken."""
         return self._frames
 
     def snapshot(self) -> SinkSnapshot:
-        """Frames taken, none waiting."""
+        """Return the frames taken; none are buffered."""
         taken_s = self._format.duration_s(self._frames)
         return SinkSnapshot(playing=False, rebuffering=False, buffered_s=0.0, heard_s=taken_s)
 
     def report(self) -> SinkReport:
-        """Frames taken; no sound, so no times."""
+        """Report the frames taken; without sound there are no times."""
         return SinkReport(heard_frames=self._frames)

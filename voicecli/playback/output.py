@@ -110,7 +110,7 @@ class Output:
         """
         try:
             self._await_device()
-            policy = self.policy if history is None else self.policy.knowing(history.recent())
+            policy = self.policy if history is None else self.policy.with_history(history.recent())
             sink = self._open(wanted, policy, is_pcm=is_pcm, clock=clock, spawn=spawn)
         except DeviceError as error:
             self._is_stale = True

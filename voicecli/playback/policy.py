@@ -1,15 +1,14 @@
-"""When sound may start, and when it may go on after a hole; pure.
+"""When sound may start, and when it may resume after a gap; pure.
 
-A `Policy` turns what is known of the arrivals into `Thresholds`, which are
-immutable. A `Gate` is the policy of one sink: the producer tells it of every
-arrival, and whoever feeds the device (the audio callback, too) reads the
-thresholds that follow, without a lock: it sees the old or the new ones, whole.
+A `Policy` turns what is known about the arrivals into immutable `Thresholds`. A
+`Gate` applies the policy to one sink: the producer reports every arrival to it,
+and the thread or callback that feeds the device reads the thresholds. No lock is
+needed: it sees either the old or the new ones.
 
-Two quantities decide, and each where it is exact. Sound that starts a certain
-*time* after the first arrival plays without a hole if that time is the
-``needed_prebuffer`` of this timeline (see `voicecli.playback.arrivals`); a mere amount
-of audio says nothing of a server that first bursts and then stalls. After a
-hole the past is spent, so there an *amount* is refilled.
+The start is decided by *time*: sound plays without a gap if it starts at least
+``needed_prebuffer`` after the first arrival (see `voicecli.playback.arrivals`).
+An amount of audio says nothing about a server that first bursts and then stalls.
+After a gap nothing is left of the past, so an *amount* is refilled.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ if TYPE_CHECKING:
     from typing import Self
 
 CAPACITY_S = 30.0
-"""Audio taken ahead of the sound before backpressure reaches the socket."""
+"""Seconds of audio that are buffered before backpressure reaches the socket."""
 
 
 class Thresholds(NamedTuple):
-    """What has to be there before sound is made; seconds of audio, but for the clock's.
+    """What is needed before sound starts or resumes, in seconds of audio.
 
-    ``not_before`` is the clock's time of the first sound; ``pause_s`` is how
-    long a pause lasts at least, as a hole of some ms is a click and not a pause.
-    ``resume_s`` doubles with every pause that came before, up to ``most_s``.
+    ``not_before`` is the clock's earliest time of the first sound. ``pause_s`` is the
+    least length of a pause: a gap of some milliseconds sounds like a click. ``resume_s``
+    doubles with every earlier pause, up to ``most_s``.
     """
 
     start_s: float
@@ -43,9 +42,9 @@ class Thresholds(NamedTuple):
     most_s: float = 0.0
 
     def starts_at(self, buffered_s: float, *, input_ended: bool) -> float:
-        """The clock's time from which on the first sound may be made; ``inf`` for not yet.
+        """Return the clock's time at which sound may start; ``inf`` while it may not.
 
-        Never without anything to hear; at the end of input at once.
+        It starts at once at the end of input, and never if nothing is buffered.
         """
         if buffered_s <= 0:
             return inf
@@ -54,10 +53,10 @@ class Thresholds(NamedTuple):
         return self.not_before if buffered_s >= self.start_s else inf
 
     def resumes_after(self, buffered_s: float, pauses: int, *, input_ended: bool) -> float:
-        """How long a hole has to be before sound goes on; ``inf`` for not yet.
+        """Return how long a gap must be before sound resumes; ``inf`` while it may not.
 
-        ``pauses`` counts those before this one. Never without anything to hear;
-        at the end of input at once.
+        ``pauses`` is the number of earlier ones. Sound resumes at once at the end of
+        input, and never if nothing is buffered.
         """
         if buffered_s <= 0:
             return inf
@@ -68,29 +67,28 @@ class Thresholds(NamedTuple):
 
 
 class Policy(Protocol):
-    """A pure function from what arrived, and what was learned before, to thresholds."""
+    """A pure function from what has arrived, and what past runs needed, to thresholds."""
 
     @property
     def capacity_s(self) -> float:
-        """Audio that a sink must have room for: a threshold above it would never be reached."""
+        """Seconds of audio a sink must have room for; no threshold may be above it."""
 
     def thresholds(self, progress: Progress | None, ahead_s: float) -> Thresholds:
-        """What follows from the arrivals so far; None is before the first.
+        """Return the thresholds after the arrivals so far; None means before the first.
 
-        ``ahead_s`` is how much earlier than it is heard a device asks for a frame.
+        ``ahead_s`` is how long before it is heard a device asks for a frame.
         """
 
-    def knowing(self, history: Sequence[float]) -> Policy:
-        """The same policy with the ``needed_prebuffer`` of past runs, in seconds, newest last."""
+    def with_history(self, history: Sequence[float]) -> Policy:
+        """Return the policy for this ``needed_prebuffer`` of past runs, in seconds, newest last."""
 
 
 @dataclass(frozen=True, slots=True)
 class BufferPolicy:
     """Fixed thresholds, in seconds of buffered audio.
 
-    ``start_s`` trades the first sound against gaps; ``resume_s`` is what a
-    pause refills before the sound goes on, so that one stall makes one clean
-    pause and not a stutter of slivers.
+    A larger ``start_s`` delays the first sound and avoids gaps. ``resume_s`` is refilled
+    before sound resumes, so that one stall makes one clean pause and not a stutter.
     """
 
     start_s: float = 0.1
@@ -98,40 +96,40 @@ class BufferPolicy:
 
     @classmethod
     def fixed(cls, buffer_s: float) -> BufferPolicy:
-        """The same threshold for start and resumption."""
+        """Use the same threshold for start and resumption."""
         return cls(buffer_s, buffer_s)
 
     @property
     def capacity_s(self) -> float:
-        """Audio that a sink must have room for: a threshold above it would never be reached."""
+        """Seconds of audio a sink must have room for; no threshold may be above it."""
         return max(CAPACITY_S, 2 * self.start_s, 2 * self.resume_s)
 
     def thresholds(self, progress: Progress | None, ahead_s: float) -> Thresholds:  # noqa: ARG002
-        """Always the same."""
+        """Return the fixed thresholds."""
         return Thresholds(self.start_s, self.resume_s)
 
-    def knowing(self, history: Sequence[float]) -> Self:  # noqa: ARG002
-        """Nothing changes what is fixed."""
+    def with_history(self, history: Sequence[float]) -> Self:  # noqa: ARG002
+        """Return the policy itself: the thresholds are fixed."""
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class AdaptivePolicy:
-    """Starts small where that is safe, and waits where this run or those before say so.
+    """Starts with little audio if that is safe, and waits if this run or past runs say so.
 
-    ``history`` holds the ``needed_prebuffer`` of past runs of the same kind, in
-    seconds, newest last. All other figures are settings; the simulation in
-    `voicecli.bench.components.policy` shows what they trade.
+    ``history`` is the ``needed_prebuffer`` of past runs of the same kind, in
+    seconds, newest last. The other fields are settings; the simulation in
+    `voicecli.bench.components.policy` shows their effects.
 
-    - ``start_s``: audio that must be there in any case.
-    - ``unsure_s``: wait where nothing is known yet and audio comes hardly
-      faster than it is played; none where it comes ``sure_rate`` times as fast.
+    - ``start_s``: audio that is needed in any case.
+    - ``unsure_s``: wait if nothing is known yet and audio comes hardly faster than
+      it is played; none if it comes at least ``sure_rate`` times as fast.
     - ``safety``: the wait is this many times what was needed.
-    - ``most_wait_s``: nobody waits longer for what is there.
+    - ``most_wait_s``: the longest wait.
     - ``refill_s``, ``most_refill_s``: what the first pause refills, and the last.
     - ``pause_s``: the least length of a pause.
-    - ``grain_s``: audio that must be there besides what a device takes ahead: more comes by the
-      piece, and how fast it comes is not known so early.
+    - ``chunk_s``: audio needed in addition to what a device takes ahead, because it
+      arrives in chunks, at a speed that is not known so early.
     """
 
     history: tuple[float, ...] = ()
@@ -143,24 +141,24 @@ class AdaptivePolicy:
     refill_s: float = 0.4
     most_refill_s: float = 3.2
     pause_s: float = 0.12
-    grain_s: float = 0.024
+    chunk_s: float = 0.024
 
     @property
     def capacity_s(self) -> float:
-        """Audio that a sink must have room for."""
+        """Seconds of audio a sink must have room for."""
         return CAPACITY_S
 
-    def knowing(self, history: Sequence[float]) -> AdaptivePolicy:
-        """The same policy with the ``needed_prebuffer`` of past runs, in seconds, newest last."""
+    def with_history(self, history: Sequence[float]) -> AdaptivePolicy:
+        """Return the policy for this ``needed_prebuffer`` of past runs, in seconds, newest last."""
         return replace(self, history=tuple(history))
 
     def thresholds(self, progress: Progress | None, ahead_s: float) -> Thresholds:
-        """See the class; the wait counts from the first arrival."""
+        """Return the thresholds; the wait counts from the first arrival."""
         if progress is None:
             return Thresholds(self.start_s, self.refill_s)
         wait_s = min(self.most_wait_s, max(self.learned_s, self._guessed_s(progress)))
         return Thresholds(
-            start_s=max(self.start_s, GULP * ahead_s + self.grain_s if ahead_s else 0.0),
+            start_s=max(self.start_s, TAKEN_AT_START * ahead_s + self.chunk_s if ahead_s else 0.0),
             resume_s=self.refill_s,
             not_before=progress.first_at + wait_s + ahead_s if wait_s else -inf,
             pause_s=self.pause_s,
@@ -169,34 +167,34 @@ class AdaptivePolicy:
 
     @property
     def learned_s(self) -> float:
-        """The wait that would have been enough for nearly all past runs."""
+        """Wait that would have been enough for nearly all past runs."""
         needed_s = recent_quantile(self.history, QUANTILE, HALF_LIFE_RUNS)
-        if needed_s <= GRAIN_S:
+        if needed_s <= JITTER_S:
             return 0.0
-        return min(self.most_wait_s, needed_s * self.safety + GRAIN_S)
+        return min(self.most_wait_s, needed_s * self.safety + JITTER_S)
 
     def _guessed_s(self, progress: Progress) -> float:
-        """The wait that this run's own arrivals suggest: late once, late again."""
-        lateness_s = progress.needed_s * self.safety if progress.needed_s > GRAIN_S else 0.0
+        """Return the wait that this run's own arrivals suggest: late once, late again."""
+        lateness_s = progress.needed_s * self.safety if progress.needed_s > JITTER_S else 0.0
         doubt = max(0.0, 1 - len(self.history) / RUNS_TO_TRUST)
         slowness = min(1.0, max(0.0, (self.sure_rate - progress.rate) / (self.sure_rate - 1)))
         return lateness_s + doubt * slowness * self.unsure_s
 
 
-GULP = 1.25
-"""Of a device's latency: what it takes at once, and the first block that it asks for after."""
+TAKEN_AT_START = 1.25
+"""What a device takes when it starts, in latencies: its buffer, and the first block after it."""
 
 QUANTILE = 0.9
-"""Of the past runs, by weight, so many shall have had no hole: single freaks do not count."""
+"""Share of the past runs, by weight, that would have had no gap: outliers do not count."""
 
 HALF_LIFE_RUNS = 8.0
-"""After so many runs a run weighs half."""
+"""Number of later runs after which a run weighs half as much."""
 
 RUNS_TO_TRUST = 3
-"""From so many runs on, what they say replaces caution."""
+"""Number of runs after which history replaces caution."""
 
-GRAIN_S = 0.02
-"""Lateness below it is the machine's own, and is not waited for."""
+JITTER_S = 0.02
+"""Lateness below this comes from the machine itself, and is ignored."""
 
 
 def recent_quantile(values: Sequence[float], quantile: float, half_life: float) -> float:

@@ -1,7 +1,7 @@
-"""Sound devices by way of PortAudio: what there is, which one is meant, opening it.
+"""Sound devices, through PortAudio: listing, choosing and opening them.
 
-The only module that names ``sounddevice``. Importing that loads PortAudio and
-asks every host API for its devices, some 40 ms, so it happens on first use and
+The only module that imports ``sounddevice``. That import loads PortAudio, which
+asks every host API for its devices (about 40 ms), so it happens on first use:
 a session does it while the server thinks.
 """
 
@@ -23,24 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 WRITING_LATENCY_S = 0.1
-"""Audio that the device holds in front of the speaker where frames are written to it.
+"""Audio that the device buffers if frames are written to it.
 
 Large enough that neither a busy interpreter nor a loaded machine starves the
-stream. It costs nothing: the stream starts with its first frames, which are
-heard at once, and a late frame counts as missing only when all of it is gone.
+stream. It delays nothing: the stream starts with its first frames, which are
+heard at once, and it is starved only when all of it has been played.
 """
 
 CALLBACK_LATENCY_S = 0.1
-"""The same where the device asks for frames: it asks this much ahead of need.
+"""How long before it is heard the device asks the callback for a frame.
 
-A frame that is not there by then is replaced by silence, so every millisecond
-here is taken from what the network may be late by. But half as much was heard to
-starve beside two busy loops and one that holds the interpreter's lock.
+A frame that is not there by then is replaced by silence, so the network may be
+late by that much less. But half of it audibly starved the stream beside two busy
+loops and a thread that holds the interpreter's lock.
 """
 
-
-IS_IT_THERE = "see that the sound server runs; `voicecli doctor` plays a test"
-"""What to do where a device fails that was there."""
+DEVICE_LOST_REMEDY = "check that the sound server is running; `voicecli doctor` plays a test"
+"""What to do if a device fails that was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +56,14 @@ class OutputDevice:
 
 @functools.cache
 def _portaudio() -> Any:
-    """The sounddevice module; importing it initialises PortAudio.
+    """Import sounddevice, which initialises PortAudio.
 
     Raises:
         DeviceError: the PortAudio library is not installed.
     """
     _quieten_alsa()
     try:
-        import sounddevice  # noqa: PLC0415  loads PortAudio, which asks the devices
+        import sounddevice  # noqa: PLC0415  loads PortAudio
     except OSError as error:
         raise DeviceError(
             "the PortAudio library is not installed",
@@ -92,27 +91,27 @@ def refresh() -> None:
 
 
 def _quieten_alsa() -> None:
-    """Stop alsa-lib from writing its search for devices to standard error.
+    """Stop alsa-lib from printing its search for devices on standard error.
 
-    It calls an error handler with printf arguments. Any C function that ignores
-    its arguments serves as one that says nothing, and, unlike a Python
-    function, it needs no interpreter lock on the audio thread: `getpid` does.
+    alsa-lib calls an error handler with printf arguments. Any C function that ignores
+    them serves, such as `getpid`; a Python function would need the interpreter's lock
+    on the audio thread.
     """
     if not sys.platform.startswith("linux"):
         return
     try:
         asound = ctypes.CDLL("libasound.so.2")
-        say_nothing = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)
-        asound.snd_lib_error_set_handler(say_nothing)
+        ignore = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)
+        asound.snd_lib_error_set_handler(ignore)
     except (OSError, AttributeError):
-        return  # no alsa-lib, so nothing that could be loud
+        return  # no alsa-lib, so nothing that could print
 
 
 def list_output_devices() -> list[OutputDevice]:
-    """Every device that can play, in PortAudio's order.
+    """List every output device, in PortAudio's order.
 
     Raises:
-        DeviceError: PortAudio is missing or cannot be asked.
+        DeviceError: PortAudio is missing, or cannot list devices.
     """
     portaudio = _portaudio()
     try:
@@ -137,12 +136,12 @@ def _outputs(portaudio: Any) -> Iterator[OutputDevice]:
 
 
 def find_output_device(wanted: str | None) -> OutputDevice:
-    """The device meant by an index or a part of a name; None means the default one.
+    """Find the device with this index or part of a name; None means the default one.
 
-    A name that matches exactly wins over parts of names; letter case does not matter.
+    An exact name wins over a part of one. Letter case does not matter.
 
     Raises:
-        DeviceError: nothing there, no such device, or more than one fits.
+        DeviceError: there is no device at all, none that matches, or more than one.
     """
     devices = list_output_devices()
     if not devices:
@@ -157,20 +156,21 @@ def find_output_device(wanted: str | None) -> OutputDevice:
 
 def _choose(devices: list[OutputDevice], wanted: str) -> OutputDevice:
     if wanted.isdecimal():
-        fitting = [device for device in devices if device.index == int(wanted)]
+        matching = [device for device in devices if device.index == int(wanted)]
     else:
         sought = wanted.casefold()
-        fitting = [device for device in devices if device.name.casefold() == sought]
-        fitting = fitting or [device for device in devices if sought in device.name.casefold()]
-    if len(fitting) == 1:
-        return fitting[0]
-    if not fitting:
+        matching = [device for device in devices if device.name.casefold() == sought]
+        matching = matching or [device for device in devices if sought in device.name.casefold()]
+    if len(matching) == 1:
+        return matching[0]
+    if not matching:
         raise DeviceError(
-            f"no sound device matches {wanted!r}", remedy="voicecli devices lists what there is"
+            f"no sound device matches {wanted!r}", remedy="`voicecli devices` lists the devices"
         )
-    names = ", ".join(f"{device.index} ({device.name})" for device in fitting)
+    names = ", ".join(f"{device.index} ({device.name})" for device in matching)
     raise DeviceError(
-        f"{wanted!r} fits several sound devices: {names}", remedy="give its number to --device"
+        f"{wanted!r} matches several sound devices: {names}",
+        remedy="pass a number to --device",
     )
 
 
@@ -178,9 +178,9 @@ def _choose(devices: list[OutputDevice], wanted: str) -> OutputDevice:
 class OpenStream:
     """A PortAudio output stream that is open and not started.
 
-    ``starts_at_write`` tells where the first frame of blocking writes is heard:
-    ALSA starts its stream when the first frames arrive and plays them at once;
-    other host APIs run already and play them ``latency_s`` later.
+    ``starts_at_write``: ALSA starts the stream with the first frames written, and plays
+    them at once. On other host APIs it runs already, and they are heard ``latency_s``
+    later.
     """
 
     stream: Any
@@ -190,10 +190,9 @@ class OpenStream:
 
 
 def candidate_formats(wanted: AudioFormat, device: OutputDevice) -> list[AudioFormat]:
-    """Formats to try on a device, the wanted one first, the most likely to work last.
+    """List formats to try on a device: the wanted one first, the likeliest to work last.
 
-    Changing channels costs nothing, changing the rate costs a resampler, so
-    channels give way first.
+    Another number of channels comes before another rate, which needs a resampler.
     """
     channels = [n for n in dict.fromkeys([wanted.channels, 2, 1]) if n <= device.max_channels]
     rates = dict.fromkeys([wanted.rate_hz, device.default_rate_hz, 48000, 44100])
@@ -207,16 +206,16 @@ def open_output(
     callback: Callable[..., None] | None,
     accept: Callable[[AudioFormat], bool] = lambda _: True,
 ) -> OpenStream:
-    """Open ``device`` in the wanted format, or the nearest that it takes.
+    """Open ``device`` in the wanted format, or the nearest one it takes.
 
     With a ``callback`` the stream asks for its frames (sounddevice's raw output
-    callback); without, they are written. ``accept`` may turn formats down.
+    callback); without one, they are written. ``accept`` may reject formats.
 
     Raises:
         DeviceError: the device takes none of them.
     """
     portaudio = _portaudio()
-    refusal: Exception | None = None
+    failure: Exception | None = None
     for format in candidate_formats(wanted, device):
         if not accept(format):
             continue
@@ -231,19 +230,19 @@ def open_output(
                 prime_output_buffers_using_stream_callback=callback is not None,
             )
         except portaudio.PortAudioError as error:
-            refusal = refusal or error
+            failure = failure or error
             continue
         _streams.add(stream)
         return OpenStream(stream, format, float(stream.latency), device.host_api == "ALSA")
     raise DeviceError(
-        f"the sound device {device.name!r} cannot be opened: {_reason(refusal)}",
-        remedy="voicecli devices lists others; choose one with --device",
-    ) from refusal
+        f"the sound device {device.name!r} cannot be opened: {_reason(failure)}",
+        remedy="`voicecli devices` lists others; choose one with --device",
+    ) from failure
 
 
 @contextmanager
 def stream_faults() -> Iterator[None]:
-    """Turn PortAudio's refusals into `DeviceError`."""
+    """Convert PortAudio's errors to `DeviceError`."""
     try:
         yield
     except _portaudio().PortAudioError as error:
@@ -251,9 +250,9 @@ def stream_faults() -> Iterator[None]:
 
 
 def device_fault(error: Exception) -> DeviceError:
-    """The error to raise where a stream that was open fails."""
-    return DeviceError(f"the sound device failed: {_reason(error)}", remedy=IS_IT_THERE)
+    """Make the error for an open stream that failed."""
+    return DeviceError(f"the sound device failed: {_reason(error)}", remedy=DEVICE_LOST_REMEDY)
 
 
 def _reason(error: Exception | None) -> str:
-    return "no format fits" if error is None else str(error).split(" [")[0]
+    return "it takes none of our formats" if error is None else str(error).split(" [")[0]

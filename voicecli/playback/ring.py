@@ -1,11 +1,11 @@
-"""A ring of frames for one writer and one reader, without a lock.
+"""A ring buffer of frames for one writer and one reader, without a lock.
 
-The counters only grow and each has one owner: ``written`` belongs to the writer,
-``read`` to the reader. Each side reads the other's counter once, and sees either
-its old or its new value, both of which are safe: the writer may find less room
-than there is, the reader fewer frames than there are, never more. In CPython
-storing and loading an attribute is atomic, and the copy is done before the
-counter moves. (PortAudio's ``pa_ringbuffer.c`` works alike, with barriers.)
+The counters only grow, and each has one owner: ``written`` belongs to the writer,
+``read`` to the reader. Each side reads the other's counter once and sees its old
+or its new value. Both are safe: the writer may find less room than there is, the
+reader fewer frames than there are, never more. In CPython, storing and loading an
+attribute is atomic, and the copy is done before the counter moves. (PortAudio's
+``pa_ringbuffer.c`` works the same way, with barriers.)
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Ring:
-    """Frames between the thread that decodes and the one that feeds the device.
+    """Frames between the decoder thread and the thread or callback that feeds the device.
 
-    Preallocated; both sides copy slices. The reader's side never blocks, locks
-    or raises, and allocates nothing but views.
+    Preallocated; both sides copy slices. The reader never blocks, locks or raises,
+    and allocates only views.
     """
 
     def __init__(self, capacity_frames: int, format: AudioFormat) -> None:
@@ -50,7 +50,7 @@ class Ring:
 
     @property
     def readable(self) -> int:
-        """Frames that wait: at least so many for the reader, at most so many for the writer."""
+        """Frames buffered: at least this many for the reader, at most for the writer."""
         return self._written - self._read
 
     def write(self, samples: Samples) -> int:

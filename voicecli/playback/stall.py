@@ -1,4 +1,4 @@
-"""How long a sound device may stand still before it is given up."""
+"""Detects a sound device that no longer makes progress."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
 
 STUCK_S = 5.0
-"""A device that has done nothing for so long, though it had something to do, will not any more."""
+"""A device that has made no progress for this long while audio was queued is considered dead."""
 
 
 class StallDetector:
-    """Notices a device that stands still; made for one wait, on which it is asked every so often.
+    """Watches a device's progress during one wait.
 
-    ``doing`` is what the device should be at, for the message. ``grace_s`` is time
-    on top of `STUCK_S` in which it rightly does nothing. It begins with the first
-    `remaining_s`. One thread at a time.
+    ``doing`` says what the device should be doing, for the message. ``grace_s``
+    is time, on top of `STUCK_S`, in which it rightly does nothing. Time counts
+    from the first `remaining_s`. One thread at a time.
     """
 
     def __init__(self, clock: Clock, doing: str, grace_s: float = 0.0) -> None:
@@ -26,17 +26,17 @@ class StallDetector:
         self._doing = doing
         self._limit_s = STUCK_S + grace_s
         self._progress: int | None = None
-        self._over_at = 0.0
+        self._gives_up_at = 0.0
 
     def remaining_s(self, progress: int) -> float:
-        """Seconds for which the device may still stand at ``progress``, a count that moves with it.
+        """Return the seconds for which the device may stay at ``progress``, a growing count.
 
         Raises:
-            DeviceError: it has stood there too long.
+            DeviceError: it has been there for too long.
         """
         now = self._clock.now()
         if progress != self._progress:
-            self._progress, self._over_at = progress, now + self._limit_s
-        elif now >= self._over_at:
+            self._progress, self._gives_up_at = progress, now + self._limit_s
+        elif now >= self._gives_up_at:
             raise DeviceError(f"the sound device has stopped {self._doing}")
-        return self._over_at - now
+        return self._gives_up_at - now

@@ -1,8 +1,8 @@
-"""Where a stream of frames stands in time when the device consumes them steadily; pure.
+"""The timeline of a stream that a device plays steadily; pure.
 
-Sound that is handed over in pieces plays without a hole as long as each piece
-arrives before the one before it has ended. So the whole ledger of a stream that
-is written to follows from when its pieces were handed over.
+Audio handed over in pieces plays without a gap as long as each piece is handed
+over before the one before it has ended. So everything about a written stream
+follows from when its pieces were handed over.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Timeline:
-    """Books pieces of sound against the clock; times in seconds, lengths in frames.
+    """Books pieces of audio against the clock; times in seconds, lengths in frames.
 
     A piece is heard ``delay_s`` after it was handed over, or after the piece
-    before it, whichever is later. Not locked: whoever shares one locks it.
+    before it, whichever is later. Not locked.
     """
 
     def __init__(self, rate_hz: int, *, delay_s: float = 0.0) -> None:
@@ -31,9 +31,9 @@ class Timeline:
         self._delay_s = delay_s
         self._frames = 0
         self._ends_at = -inf
-        # Frames until a hole and when it begins. Several may be to come: sound is late by
-        # the delay, holes are booked at once. Of those that are past the last one counts.
-        self._holes: list[tuple[int, float]] = []
+        # Frames before each gap, and when it begins. Several may still be to come, because
+        # sound is late by the delay. Of those that are over, only the last one counts.
+        self._gaps: list[tuple[int, float]] = []
         self._heard_at_least = 0
         self.first_sound_at: float | None = None
         self.underruns: list[Underrun] = []
@@ -44,18 +44,18 @@ class Timeline:
         return None if self.first_sound_at is None else self._ends_at
 
     @property
-    def dry_at(self) -> float | None:
-        """From when on a piece comes too late to follow without a hole; None before the first."""
+    def starved_at(self) -> float | None:
+        """The time after which a piece comes too late to avoid a gap; None before the first."""
         return None if self.first_sound_at is None else self._ends_at - self._delay_s
 
     def push_silence(self, frames: int, now: float) -> None:
-        """Book silence in front of the first frame: it takes time and is no sound."""
+        """Book silence before the first frame: it takes time but does not count as audio."""
         self._ends_at = max(now + self._delay_s, self._ends_at) + frames / self._rate_hz
 
     def push(self, frames: int, now: float) -> None:
-        """Book ``frames`` handed over at ``now``; a hole before them becomes an underrun.
+        """Book ``frames`` handed over at ``now``; a gap before them becomes an underrun.
 
-        A device cannot be silent for less than a frame: below half of one there is no hole.
+        A device cannot be silent for less than a frame, so half of one is not a gap.
         """
         heard_at = max(now + self._delay_s, self._ends_at)
         if self.first_sound_at is None:
@@ -63,28 +63,28 @@ class Timeline:
         elif heard_at - self._ends_at > 0.5 / self._rate_hz:
             at_s, silence_s = self._frames / self._rate_hz, heard_at - self._ends_at
             self.underruns.append(Underrun(at_s, silence_s, self._ends_at))
-            while self._holes and self._holes[0][1] <= now:
-                self._heard_at_least, _ = self._holes.pop(0)
-            self._holes.append((self._frames, self._ends_at))
+            while self._gaps and self._gaps[0][1] <= now:
+                self._heard_at_least, _ = self._gaps.pop(0)
+            self._gaps.append((self._frames, self._ends_at))
         self._frames += frames
         self._ends_at = heard_at + frames / self._rate_hz
 
     def correct(self, held_frames: int, now: float, tolerance_s: float) -> None:
-        """Follow the device where it tells at ``now`` that it holds something else than booked.
+        """Follow the device if it holds another amount of audio at ``now`` than booked.
 
-        The device's crystal and the computer's clock differ by some 50 ppm, 0.2 s
-        an hour: uncorrected, the books of a long reading drift away from the sound.
-        Differences within ``tolerance_s`` are the grain of what devices tell.
+        The device's crystal and the computer's clock differ by about 50 ppm, 0.2 s an
+        hour, so an uncorrected timeline would drift away from the sound. Differences
+        within ``tolerance_s`` are the granularity of what devices report.
         """
-        told_s = now + self._delay_s + held_frames / self._rate_hz
-        if abs(told_s - self._ends_at) > tolerance_s:
-            self._ends_at = told_s
+        ends_at = now + self._delay_s + held_frames / self._rate_hz
+        if abs(ends_at - self._ends_at) > tolerance_s:
+            self._ends_at = ends_at
 
     def position(self, now: float) -> int:
-        """Frames heard by ``now``."""
+        """Return the number of frames heard by ``now``."""
         if self.first_sound_at is None:
             return 0
-        runs = (*self._holes, (self._frames, self._ends_at))
+        runs = (*self._gaps, (self._frames, self._ends_at))
         return max(
             self._heard_at_least,
             *(frames - self._frames_in(ends_at - now) for frames, ends_at in runs),
@@ -93,7 +93,7 @@ class Timeline:
     def report(
         self, now: float, levels: BufferLevels, gate: Gate, underflows_at_s: Sequence[float] = ()
     ) -> SinkReport:
-        """What became of it all by ``now``."""
+        """Report what was heard by ``now``."""
         return SinkReport.until(
             now,
             heard_frames=self.position(now),
@@ -109,5 +109,5 @@ class Timeline:
         return round(duration_s * self._rate_hz) if duration_s > 0 else 0
 
     def buffered_s(self, now: float) -> float:
-        """Seconds of sound handed over and not yet heard, the silence in front included."""
+        """Return the seconds handed over and not yet heard, silence in front included."""
         return 0.0 if self.first_sound_at is None else max(0.0, self._ends_at - now)

@@ -20,7 +20,7 @@ from voicecli.bench.components.policy import (
     paced,
     rehearse,
 )
-from voicecli.playback.policy import GRAIN_S, AdaptivePolicy, BufferPolicy
+from voicecli.playback.policy import JITTER_S, AdaptivePolicy, BufferPolicy
 
 AUTO = AdaptivePolicy()
 FRAME_S = 1 / RATE_HZ
@@ -71,19 +71,19 @@ def check(trace, policy):
 @given(traces, histories)
 @example([(0.0, 0.7269673811703115), (0.7269673811703115, 1.0)], [])
 def test_promises_hold_whatever_arrives_when(trace, history):
-    check(trace, AUTO.knowing(history))
+    check(trace, AUTO.with_history(history))
 
 
 def test_promises_hold_for_thousands_of_answers_of_every_kind_of_server():
     for _, trace, past in made(300):
-        check(trace, AUTO.knowing(past))
+        check(trace, AUTO.with_history(past))
 
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_promises_hold_for_answers_that_were_recorded(name):
     trace = [(at, duration_s) for at, duration_s in RECORDED[name]]
     heard = check(trace, AUTO)
-    learned = check(trace, AUTO.knowing([needed_s(trace)] * 3))
+    learned = check(trace, AUTO.with_history([needed_s(trace)] * 3))
     assert len(heard.gaps_s) <= 2
     assert learned.gaps_s == ()
     assert learned.first_s <= AUTO.most_wait_s
@@ -91,8 +91,8 @@ def test_promises_hold_for_answers_that_were_recorded(name):
 
 @given(traces)
 def test_who_knows_what_is_needed_plays_without_a_gap(trace):
-    known = AUTO.knowing([needed_s(trace)] * 20)
-    if known.learned_s < known.most_wait_s and needed_s(trace) > GRAIN_S:
+    known = AUTO.with_history([needed_s(trace)] * 20)
+    if known.learned_s < known.most_wait_s and needed_s(trace) > JITTER_S:
         assert rehearse(trace, known).gaps_s == ()
 
 
@@ -100,13 +100,13 @@ def test_who_knows_what_is_needed_plays_without_a_gap(trace):
 def test_perfect_knowledge_starts_hardly_earlier(trace):
     """What it costs not to know: the safety and the grain, but no more than the most."""
     least_s = needed_s(trace)
-    heard = rehearse(trace, AUTO.knowing([least_s] * 20))
+    heard = rehearse(trace, AUTO.with_history([least_s] * 20))
     enough_s = next(
         (at for i, (at, _) in enumerate(trace)
          if sum(d for _, d in trace[: i + 1]) >= AUTO.start_s + FRAME_S),
         trace[-1][0],
     ) - trace[0][0]  # fmt: skip
-    assert heard.first_s <= max(enough_s, least_s * AUTO.safety + GRAIN_S) + 2 * FRAME_S
+    assert heard.first_s <= max(enough_s, least_s * AUTO.safety + JITTER_S) + 2 * FRAME_S
 
 
 def test_jitter_on_the_first_run_makes_at_most_three_gaps_and_none_of_them_a_click():
@@ -125,7 +125,7 @@ def test_jitter_after_five_runs_makes_hardly_a_gap_and_starts_early():
         in_ten = 0
         for _ in range(10):
             trace = SERVERS["jittery"](rng)
-            heard = rehearse(trace, AUTO.knowing(past))
+            heard = rehearse(trace, AUTO.with_history(past))
             in_ten += len(heard.gaps_s)
             firsts_s.append(heard.first_s)
             past.append(needed_s(trace))
@@ -138,7 +138,7 @@ def test_jitter_after_five_runs_makes_hardly_a_gap_and_starts_early():
 def test_a_steady_server_once_known_is_heard_as_with_60_ms(name):
     trace = SERVERS[name](random.Random(1))
     fixed = rehearse(trace, BufferPolicy.fixed(0.06))
-    assert rehearse(trace, AUTO.knowing([0.0] * 3)) == fixed
+    assert rehearse(trace, AUTO.with_history([0.0] * 3)) == fixed
 
 
 def test_the_frontier_has_every_rule_against_every_server_over_the_same_answers():

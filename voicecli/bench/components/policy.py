@@ -190,7 +190,7 @@ def _measure(server: str, rule: _Rule, settings: PolicySettings) -> Readings:
         rng = random.Random(settings.seed * 1_000_003 + number)  # noqa: S311  repeatable, no secret
         trace = make(rng)
         past = [needed_s(make(rng)) for _ in range(rule.past_runs)]
-        heard = rehearse(trace, rule.policy.knowing(past))
+        heard = rehearse(trace, rule.policy.with_history(past))
         first_ms.append(heard.first_s * 1e3)
         gaps.append(float(len(heard.gaps_s)))
         silence_ms.append(sum(heard.gaps_s) * 1e3)
