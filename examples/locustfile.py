@@ -44,8 +44,8 @@ class Caller(User):
 
     @task(3)
     def reply(self) -> None:
-        self.listener.hear(random.choice(SHORT), "opus", name="opus, short")
+        self.listener.request(random.choice(SHORT), "opus", name="opus, short")
 
     @task(1)
     def explanation(self) -> None:
-        self.listener.hear(random.choice(LONG), "mp3")
+        self.listener.request(random.choice(LONG), "mp3")

@@ -1,4 +1,4 @@
-"""README, ARCHITECTURE and the help tell the same story as the code."""
+"""README, ARCHITECTURE, CONTRIBUTING and the help agree with the code."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from voicecli.errors import ExitStatus
 from voicecli.telemetry.metrics import SCHEMA, Recorder
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+README, ARCHITECTURE, CONTRIBUTING, CHANGELOG = (
+    (ROOT / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG")
+)
+SOURCES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "voicecli").rglob("*.py")}
 
 
 def options_of(command: str) -> set[str]:
-    """Every option of a command, those of its subcommands included."""
+    """Return every option of a command and its subcommands."""
     found = typer.main.get_command(make_app(command)).commands[command]
     commands = [found, *getattr(found, "commands", {}).values()]
     options = {name for each in commands for p in each.params for name in p.opts}
@@ -34,134 +37,152 @@ def code_blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-def test_readme_names_every_command_and_no_other():
-    table = re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE)
-    assert table == list(COMMANDS)
+def inline_code(text: str) -> list[str]:
+    """Return what is in single backticks outside of code blocks, which may span lines."""
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
 
 
-@pytest.mark.parametrize("line", re.findall(r"(?<!from )\bvoicecli (\w+)([^`\n]*)", README))
-def test_every_command_line_in_the_readme_exists(line):
-    command, rest = line
-    assert command in COMMANDS or command in {"for", "is"}, line
-    if command in COMMANDS:
-        named = set(re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", rest.split("#")[0]))
-        assert named <= options_of(command)
+def command_lines(code: list[str]) -> list[str]:
+    """Return the arguments of every ``voicecli`` command line in pieces of code."""
+    lines = [line.partition("  #")[0] for piece in code for line in piece.split("\n")]
+    found = [re.split(r"(?:^|[ |&$]+)voicecli (?=\w)", line)[1:] for line in lines]
+    return [line.partition(" | ")[0].partition("   ")[0] for each in found for line in each]
 
 
-def test_every_option_named_in_the_readme_s_prose_exists():
-    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-    known = set().union(*(options_of(command) for command in COMMANDS))
-    named = set(re.findall(r"`(--[a-z-]+)", prose))
-    assert named
-    assert named <= known
+EXAMPLES = re.findall(r'"""(Examples:\n.*?)"""', "".join(SOURCES.values()), flags=re.DOTALL)
 
 
-def test_exit_statuses_are_the_same_in_code_readme_and_help():
-    in_readme = {int(n) for n in re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)}
-    in_help = {int(n) for n in re.findall(r"^  (\d+) ", EPILOG, flags=re.MULTILINE)}
-    assert in_readme == in_help == {int(status) for status in ExitStatus}
+@pytest.mark.parametrize(
+    "line",
+    command_lines([*code_blocks(README, "console"), *inline_code(README), EPILOG, *EXAMPLES]),
+)
+def test_command_lines_have_known_commands_and_options(line):
+    command = line.split()[0]
+    assert command in COMMANDS
+    assert set(re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", line)) <= options_of(command)
 
 
-def test_the_order_of_endpoints_in_the_readme_is_the_one_in_force():
-    """Each place in the list, set alone and with all places below it, decides."""
-    section = README[README.index("### Which server") :]
-    places = re.findall(r"^\d\. (.*)$", section[: section.index("```")], flags=re.MULTILINE)
-    assert [p.split()[0].strip("`,") for p in places] == [
-        "--base-url", "VOICECLI_BASE_URL", "default_profile", "OPENAI_BASE_URL", "OPENAI_API_KEY",
-        "nothing:",
-    ]  # fmt: skip
-    env = {
-        "VOICECLI_BASE_URL": "http://two.test/v1",
-        "OPENAI_BASE_URL": "http://four.test/v1",
-        "OPENAI_API_KEY": "sk-secret-secret",
-    }
-    profile = load_config_text(
-        'default_profile = "p"\n[profiles.p]\nbase_url = "http://three.test"'
-    )
+class TestReadme:
+    def test_it_lists_every_command_in_order(self):
+        table = re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE)
+        assert table == list(COMMANDS)
 
-    def label(url: str | None, env: dict[str, str], config: Config) -> str:
-        return resolve_endpoint(EndpointChoice(base_url=url), env, config).label
+    def test_its_options_exist(self):
+        known = set().union(*map(options_of, COMMANDS))
+        named = {code.split()[0] for code in inline_code(README) if code.startswith("--")}
+        assert named
+        assert named <= known
 
-    assert label("http://one.test", env, profile) == "http://one.test"
-    assert label(None, env, profile) == "http://two.test/v1"
-    del env["VOICECLI_BASE_URL"]
-    assert label(None, env, profile) == "http://three.test"
-    assert label(None, env, Config()) == "http://four.test/v1"
-    del env["OPENAI_BASE_URL"]
-    assert label(None, env, Config()) == "https://api.openai.com/v1"
-    assert label(None, {}, Config()) == "builtin"
+    def test_its_exit_statuses_are_those_of_the_code_and_the_help(self):
+        in_readme = {int(n) for n in re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)}
+        in_help = {int(n) for n in re.findall(r"^  (\d+) ", EPILOG, flags=re.MULTILINE)}
+        assert in_readme == in_help == {int(status) for status in ExitStatus}
 
+    def test_its_variables_are_read_by_the_code(self):
+        named = set(re.findall(r"\b(?:VOICECLI|OPENAI)_[A-Z_]+\b", README + EPILOG))
+        assert {"VOICECLI_BASE_URL", "VOICECLI_API_KEY", "OPENAI_API_KEY"} <= named
+        code = "".join(text.replace(EPILOG, "") for text in SOURCES.values())
+        assert [name for name in named if f'"{name}"' not in code] == []
 
-def load_config_text(text: str) -> Config:
-    import tempfile
+    def test_its_configuration_is_accepted(self, tmp_path):
+        blocks = code_blocks(README, "toml")
+        assert blocks
+        for block in blocks:
+            (tmp_path / "config.toml").write_text(block, encoding="utf-8")
+            assert load_config(tmp_path / "config.toml").profiles
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "config.toml"
-        path.write_text(text, encoding="utf-8")
-        return load_config(path)
+    def test_its_order_of_endpoints_is_in_force(self, tmp_path):
+        """Each place in the list decides, set together with all places below it."""
+        section = README[README.index("### Which server") :]
+        places = re.findall(r"^\d\. (.*)$", section[: section.index("```")], flags=re.MULTILINE)
+        assert [place.split()[0].strip("`,") for place in places] == [
+            "--base-url", "VOICECLI_BASE_URL", "default_profile", "OPENAI_BASE_URL",
+            "OPENAI_API_KEY", "nothing:",
+        ]  # fmt: skip
+        env = {
+            "VOICECLI_BASE_URL": "http://two.test/v1",
+            "OPENAI_BASE_URL": "http://four.test/v1",
+            "OPENAI_API_KEY": "sk-secret-secret",
+        }
+        path = tmp_path / "config.toml"
+        path.write_text('default_profile = "p"\n[profiles.p]\nbase_url = "http://three.test"')
 
+        def label(url: str | None, env: dict[str, str], config: Config) -> str:
+            return resolve_endpoint(EndpointChoice(base_url=url), env, config).label
 
-def test_the_configuration_in_the_readme_is_accepted():
-    blocks = code_blocks(README, "toml")
-    assert blocks
-    for block in blocks:
-        assert load_config_text(block).profiles
+        assert label("http://one.test", env, load_config(path)) == "http://one.test"
+        assert label(None, env, load_config(path)) == "http://two.test/v1"
+        del env["VOICECLI_BASE_URL"]
+        assert label(None, env, load_config(path)) == "http://three.test"
+        assert label(None, env, Config()) == "http://four.test/v1"
+        del env["OPENAI_BASE_URL"]
+        assert label(None, env, Config()) == "https://api.openai.com/v1"
+        assert label(None, {}, Config()) == "builtin"
 
+    def test_its_python_runs(self, monkeypatch):
+        """With a session that only records its sources."""
+        import voicecli
 
-def test_the_python_in_the_readme_runs(monkeypatch):
-    """With a session that only notes what it was given."""
-    import voicecli
+        ran = []
 
-    ran = []
+        class RecordingSession:
+            spawn = None
 
-    class Noting:
-        spawn = None
+            def __init__(self, output):
+                assert isinstance(output, voicecli.Output)
 
-        def run(self, sources):
-            ran.extend(sources)
-            return SimpleNamespace(spoken_s=0.0)
+            def run(self, sources):
+                ran.extend(sources)
+                return SimpleNamespace(spoken_s=0.0)
 
-    monkeypatch.setitem(voicecli.__dict__, "Session", Noting)
-    for block in code_blocks(README, "python"):
-        exec(block, {})
-    assert [source.label for source in ran] == ["builtin"]
+        monkeypatch.setitem(voicecli.__dict__, "Session", RecordingSession)
+        for block in code_blocks(README, "python"):
+            exec(block, {})
+        assert [source.label for source in ran] == ["builtin"]
 
-
-def test_metrics_named_in_the_readme_exist():
-    section = README[README.index("### What was heard") : README.index("### Exit status")]
-    keys = re.findall(r"`([a-z_]+(?:_ms|_s)|underruns\.\w+)`", section)
-    assert keys
-    result = Recorder("run").result()
-    for key in keys:
-        value = result
-        for part in key.split("."):
-            value = value[part]
-    assert SCHEMA in section
-
-
-def test_every_package_and_module_named_in_architecture_exists():
-    for name in re.findall(r"`(\w+)/`", ARCHITECTURE):
-        assert (ROOT / "voicecli" / name).is_dir(), name
-    for name in re.findall(r"`(\w+/\w+\.py)`", ARCHITECTURE):
-        assert (ROOT / "voicecli" / name).is_file(), name
-
-
-def test_every_top_level_module_is_in_architecture():
-    modules = {path.stem for path in (ROOT / "voicecli").glob("*.py")}
-    for name in modules - {"__init__", "__main__"}:
-        assert re.search(rf"`{name}(\.py)?`", ARCHITECTURE), name
-    for package in (ROOT / "voicecli").iterdir():
-        if (package / "__init__.py").is_file():
-            assert f"`{package.name}/`" in ARCHITECTURE, package.name
+    def test_its_metrics_exist(self):
+        section = README[README.index("### What was heard") : README.index("### Exit status")]
+        keys = re.findall(r"`([a-z_]+(?:_ms|_s)|underruns\.\w+)`", section)
+        assert keys
+        result = Recorder("run").result()
+        for key in keys:
+            value = result
+            for part in key.split("."):
+                value = value[part]
+        assert SCHEMA in section
 
 
-def test_version_is_said_once():
+@pytest.mark.parametrize("text", [ARCHITECTURE, CONTRIBUTING], ids=["ARCHITECTURE", "CONTRIBUTING"])
+class TestNames:
+    def test_files_and_folders_exist(self, text):
+        bases = [ROOT, ROOT / "voicecli", *(path.parent for path in SOURCES)]
+        paths = [code for code in inline_code(text) if re.fullmatch(r"[\w./-]*/[\w./-]*", code)]
+        assert paths
+        assert [path for path in paths if not any((base / path).exists() for base in bases)] == []
+
+    def test_classes_and_functions_exist(self, text):
+        code = "".join(SOURCES.values())
+        names = [name for name in inline_code(text) if re.fullmatch(r"[A-Z]\w+(\.\w+)*", name)]
+        parts = {part for name in names for part in name.split(".")}
+        assert parts
+        assert [part for part in parts if not re.search(rf"\b{part}\b", code)] == []
+
+
+def test_every_top_level_module_and_package_is_in_architecture():
+    for path in (ROOT / "voicecli").iterdir():
+        if path.suffix == ".py" and not path.stem.startswith("__"):
+            assert re.search(rf"`{path.stem}(\.py)?`", ARCHITECTURE), path.name
+        elif (path / "__init__.py").is_file():
+            assert f"`{path.name}/`" in ARCHITECTURE, path.name
+
+
+def test_the_version_is_the_same_everywhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == __version__
 
 
-def test_links_in_the_documents_lead_somewhere():
-    for document in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md"):
-        text = (ROOT / document).read_text(encoding="utf-8")
-        for target in re.findall(r"\]\(([^)#:]+)\)", text):
-            assert (ROOT / target).exists(), f"{document}: {target}"
+@pytest.mark.parametrize("text", [README, ARCHITECTURE, CONTRIBUTING, CHANGELOG])
+def test_links_to_files_lead_somewhere(text):
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / target).exists(), target

@@ -1,7 +1,7 @@
-"""Time, handed in: everything that waits or stamps takes a `Clock`.
+"""Clocks: everything that waits or takes times is given a `Clock`.
 
-The one exception is the sound device, whose own clock PortAudio tells; see
-``playback``.
+The one exception is the sound device, which has a clock of its own; see
+`voicecli.playback.callback`.
 """
 
 from __future__ import annotations
@@ -17,65 +17,64 @@ class Clock(Protocol):
     """A source of time that can also wait."""
 
     def now(self) -> float:
-        """Monotonic seconds; only differences mean anything."""
+        """Return monotonic seconds; only differences mean anything."""
 
     def wall(self) -> float:
-        """Seconds since the epoch, for people and logs."""
+        """Return seconds since the epoch, for people and logs."""
 
     def wait(self, condition: threading.Condition, timeout_s: float | None) -> bool:
-        """Wait on a held condition; False when ``timeout_s`` passed first."""
+        """Wait on a held condition; False if ``timeout_s`` passed first."""
 
 
 class SystemClock:
     """The machine's own clocks."""
 
     def now(self) -> float:
-        """Monotonic seconds."""
+        """Return monotonic seconds."""
         return time.monotonic()
 
     def wall(self) -> float:
-        """Seconds since the epoch."""
+        """Return seconds since the epoch."""
         return time.time()
 
     def wait(self, condition: threading.Condition, timeout_s: float | None) -> bool:
-        """Wait on a held condition; False when ``timeout_s`` passed first."""
+        """Wait on a held condition; False if ``timeout_s`` passed first."""
         return condition.wait(timeout_s)
 
 
 class VirtualClock:
-    """Time that passes only by being waited for, and then at once; for one thread.
+    """A clock that moves only by waits, which return at once; for one thread.
 
-    It begins at 0. What is played back against it takes as long as its work and
-    comes out the same every time.
+    It begins at 0. Simulations that use it are fast and give the same result every time.
     """
 
     def __init__(self) -> None:
         self._now = 0.0
 
     def now(self) -> float:
-        """Seconds that were waited."""
+        """Return the seconds waited so far."""
         return self._now
 
     def wall(self) -> float:
-        """The same: it is always the first of January 1970."""
+        """Return the same: it is always 1 January 1970."""
         return self._now
 
     def wait(self, condition: threading.Condition, timeout_s: float | None) -> bool:  # noqa: ARG002
-        """Let ``timeout_s`` pass; False, as there is nobody who could notify."""
-        assert timeout_s is not None, "a wait that nobody would end"
+        """Let ``timeout_s`` pass; False, because no other thread could notify."""
+        assert timeout_s is not None, "a wait without end"
         self._now += timeout_s
         return False
 
     def advance_to(self, at: float) -> None:
-        """Let time pass until ``at``; what is past stays as it is."""
+        """Let time pass until ``at``, unless that is past."""
         self._now = max(self._now, at)
 
 
 class Deadline:
-    """A moment that one operation, however many its steps, must not pass.
+    """The time by which an operation of several steps must be finished.
 
-    Made once and handed down, so that three steps of a 5 s operation cannot
-    take 15 s. ``Deadline(clock, None)`` never expires.
+    Made once and passed down, so that three steps of a 5 s operation cannot take
+    15 s. ``Deadline(clock, None)`` never expires.
     """
 
     __slots__ = ("_at", "_clock")

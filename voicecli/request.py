@@ -1,4 +1,4 @@
-"""What to say and how: one utterance, as every source takes it."""
+"""A request for speech, as every source takes it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def _nothing() -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """One utterance.
+    """A text to speak, and how.
 
-    ``speed`` is a factor (1.0 is the voice's own pace); None leaves it out of
-    the request. ``extra_body`` holds further fields for servers that want them
-    (``{"stream": True}``) and wins over the fields made from the others.
+    ``speed`` is a factor; None leaves it out of the request. ``extra_body`` has
+    additional fields for the server (``{"stream": True}``), which override the
+    others.
     """
 
     text: str

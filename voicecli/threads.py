@@ -1,7 +1,7 @@
-"""How a stage gets a thread: it asks whoever runs it.
+"""How code that needs a thread gets one without owning it.
 
-Threads are made in one module, `voicecli.session.thread_group`, which knows them all and
-joins them. A stage that needs one is handed a `Spawn`.
+`voicecli.session.thread_group` starts all threads of a session and joins them. A
+stage that needs a thread is given a `Spawn`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Joinable(Protocol):
-    """What came of starting a thread."""
+    """A thread that was started."""
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until it is done, or ``timeout`` seconds."""
+        """Wait until it has ended, or for ``timeout`` seconds."""
 
 
 class Spawn(Protocol):
-    """Starts a thread: ``spawn(work, name)``. ``work`` does not raise."""
+    """Starts a thread: ``spawn(work, name)``. ``work`` must not raise."""
 
     def __call__(self, work: Callable[[], None], name: str, /) -> Joinable:
-        """Start it."""
+        """Start the thread."""

@@ -1,4 +1,4 @@
-"""What a load test is told of each answer, and where a listener's settings come from."""
+"""What a listener reports of each answer, and where its settings come from."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from voicecli.bench.load import Failure, Listener
 from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import ConfigError, NetworkError, RateLimited
 from voicecli.sources.client import SpeechClient
+from voicecli.sources.registry import SourceContext
 
 OPENED = ScriptedSource.OPENED
 HOST = "http://127.0.0.1:9/v1"
 
 
-class Told:
+class Reports:
     """Keeps the events, by request type."""
 
     def __init__(self):
@@ -54,115 +55,115 @@ def env(tmp_path):
 
 
 @pytest.fixture
-def hear(env, monkeypatch):
-    """Hear one script, in virtual time; what was told of it."""
+def play(env, monkeypatch):
+    """Request one script, in virtual time; returns the reports."""
 
-    def hear_script(*steps, warming_s=0.0, **options):
-        clock, told = FakeClock(), Told()
+    def play_script(*steps, preparing_s=0.0, **options):
+        clock, reports = FakeClock(), Reports()
 
-        def warm():
-            clock.advance(warming_s)
+        def prepare():
+            clock.advance(preparing_s)
 
-        def source(client, request, *, pcm_rate_hz):
-            told.pcm_rate_hz = pcm_rate_hz
-            return ScriptedSource(list(steps), clock=clock, warms=warm)
+        def source(endpoint, request, shared):
+            reports.pcm_rate_hz = shared.pcm_rate_hz
+            return ScriptedSource(list(steps), clock=clock, prepares=prepare)
 
-        monkeypatch.setattr(module, "OpenAISource", source)
-        listener = Listener(HOST, told, env=env, clock=clock)
+        monkeypatch.setattr(module, "source_for", source)
+        listener = Listener(HOST, reports, env=env, clock=clock)
         try:
-            listener.hear("Hello.", "pcm", **options)
+            listener.request("Hello.", "pcm", **options)
         finally:
             listener.close()
-        return told
+        return reports
 
-    return hear_script
-
-
-# What is told
+    return play_script
 
 
-def test_a_whole_answer(hear):
-    told = hear(0.2, OPENED, 0.05, sound(0.5), 0.15, sound(0.5), 0.1)
-    assert {kind: event["response_time"] for kind, event in told.events.items()} == {
+# Events
+
+
+def test_a_whole_answer(play):
+    reports = play(0.2, OPENED, 0.05, sound(0.5), 0.15, sound(0.5), 0.1)
+    assert {kind: event["response_time"] for kind, event in reports.events.items()} == {
         "TTFB": 250.0,
         "TTFA": pytest.approx(250.0, abs=20),
         "continuity": 0.0,
         "RTF": pytest.approx(500.0),
         "speech": 500.0,
     }
-    assert told["TTFA"]["response_time"] >= 250.0
-    assert told["speech"]["response_length"] == len(sound(1.0))
-    assert sum(event["response_length"] for event in told.events.values()) == len(sound(1.0))
-    assert told.failures() == {}
+    assert reports["TTFA"]["response_time"] >= 250.0
+    assert reports["speech"]["response_length"] == len(sound(1.0))
+    assert sum(event["response_length"] for event in reports.events.values()) == len(sound(1.0))
+    assert reports.failures() == {}
 
 
-def test_events_go_by_the_format_or_by_the_name_given(hear):
-    assert {event["name"] for event in hear(sound(0.1)).events.values()} == {
+def test_events_are_named_after_the_format_or_the_given_name(play):
+    assert {event["name"] for event in play(sound(0.1)).events.values()} == {
         "pcm",
         "pcm (ms per s of audio)",
     }
-    assert {event["name"] for event in hear(sound(0.1), name="short").events.values()} == {
+    assert {event["name"] for event in play(sound(0.1), name="short").events.values()} == {
         "short",
         "short (ms per s of audio)",
     }
 
 
-def test_a_gap_breaks_continuity_and_nothing_else(hear):
-    told = hear(sound(0.5), 1.5, sound(0.5))
-    assert told.failures() == {"continuity": "underrun: the sound had gaps"}
-    assert told["continuity"]["response_time"] == pytest.approx(1000.0, abs=150)
+def test_a_gap_is_a_failure_of_continuity_alone(play):
+    reports = play(sound(0.5), 1.5, sound(0.5))
+    assert reports.failures() == {"continuity": "underrun: the sound had gaps"}
+    assert reports["continuity"]["response_time"] == pytest.approx(1000.0, abs=150)
 
 
-def test_a_cut_answer_began_all_the_same(hear):
-    told = hear(0.1, OPENED, sound(0.5), 0.3, cut_off())
-    failed = told.failures()
+def test_a_cut_answer_still_has_its_beginning(play):
+    reports = play(0.1, OPENED, sound(0.5), 0.3, cut_off())
+    failed = reports.failures()
     assert list(failed) == ["continuity", "speech"]
-    assert set(told.events) == {"TTFB", "TTFA", *failed}
+    assert set(reports.events) == {"TTFB", "TTFA", *failed}
     assert failed["speech"].startswith("network: ")
-    assert told["TTFB"]["response_time"] == 100.0
-    assert told["continuity"]["response_time"] == 0.0
-    assert told["speech"]["response_time"] == pytest.approx(400.0)
-    assert told["speech"]["response_length"] == len(sound(0.5))
+    assert reports["TTFB"]["response_time"] == 100.0
+    assert reports["continuity"]["response_time"] == 0.0
+    assert reports["speech"]["response_time"] == pytest.approx(400.0)
+    assert reports["speech"]["response_length"] == len(sound(0.5))
 
 
-def test_an_answer_that_is_truncated_was_sent_to_its_end(hear):
-    told = hear(sound(0.5), 0.2, sound(0.1)[:-1], 0.1)
-    assert list(told.failures()) == ["continuity", "speech"]
-    assert told.failures()["speech"].startswith("truncated_stream: ")
-    assert set(told.events) == {"TTFB", "TTFA", "continuity", "speech"}
-    assert told["speech"]["response_time"] == pytest.approx(300.0)
+def test_a_truncated_answer_still_has_its_end(play):
+    reports = play(sound(0.5), 0.2, sound(0.1)[:-1], 0.1)
+    assert list(reports.failures()) == ["continuity", "speech"]
+    assert reports.failures()["speech"].startswith("truncated_stream: ")
+    assert set(reports.events) == {"TTFB", "TTFA", "continuity", "speech"}
+    assert reports["speech"]["response_time"] == pytest.approx(300.0)
 
 
-def test_what_comes_before_the_request_is_not_the_server_s(hear):
-    told = hear(0.2, OPENED, sound(0.5), warming_s=5.0)
-    assert told["TTFB"]["response_time"] == told["speech"]["response_time"] == 200.0
+def test_preparing_does_not_count_against_the_server(play):
+    reports = play(0.2, OPENED, sound(0.5), preparing_s=5.0)
+    assert reports["TTFB"]["response_time"] == reports["speech"]["response_time"] == 200.0
 
 
-def test_a_refused_answer_never_began(hear):
-    told = hear(0.1, RateLimited("the server asks for patience (429)"), OPENED)
-    assert told.failures() == {"speech": "rate_limited: the server asks for patience (429)"}
-    assert set(told.events) == {"speech"}
-    assert told["speech"]["response_time"] == pytest.approx(100.0)
+def test_a_refused_answer_has_no_beginning(play):
+    reports = play(0.1, RateLimited("the server asks to wait (429)"), OPENED)
+    assert reports.failures() == {"speech": "rate_limited: the server asks to wait (429)"}
+    assert set(reports.events) == {"speech"}
+    assert reports["speech"]["response_time"] == pytest.approx(100.0)
 
 
-def test_bytes_that_are_no_sound_came_but_were_not_heard(hear):
-    told = hear(b"\0\0\0\x20ftypM4A " + bytes(5000))
-    assert set(told.events) == {"TTFB", "speech"}
-    assert told.failures()["speech"].startswith("unsupported_format: ")
+def test_bytes_that_are_not_audio_arrive_without_being_heard(play):
+    reports = play(b"\0\0\0\x20ftypM4A " + bytes(5000))
+    assert set(reports.events) == {"TTFB", "speech"}
+    assert reports.failures()["speech"].startswith("unsupported_format: ")
 
 
-def test_an_answer_without_bytes(hear):
-    told = hear()
-    assert set(told.events) == {"speech"}
-    assert told.failures()["speech"].startswith("bad_response: ")
+def test_an_answer_without_bytes(play):
+    reports = play()
+    assert set(reports.events) == {"speech"}
+    assert reports.failures()["speech"].startswith("bad_response: ")
 
 
-def test_a_defect_passes(hear):
+def test_a_bug_passes_through(play):
     with pytest.raises(ZeroDivisionError):
-        hear(sound(0.1), ZeroDivisionError())
+        play(sound(0.1), ZeroDivisionError())
 
 
-# How failures are worded
+# Failures
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_a_defect_passes(hear):
         ("vm-12345.example.com was not found",) * 2,
     ],
 )
-def test_what_differs_each_time_is_left_out(message, shown):
+def test_varying_parts_of_a_message_are_replaced(message, shown):
     assert str(Failure("network", message)) == f"network: {shown}"
 
 
@@ -187,17 +188,17 @@ def test_a_failure_is_shown_as_its_text_and_keeps_its_cause():
     assert failure.__cause__ is fault
 
 
-# Where it asks, and for what
+# Requests and settings
 
 
 def ask(url, env, **options):
-    told = Told()
-    listener = Listener(url, told, env=env)
+    reports = Reports()
+    listener = Listener(url, reports, env=env)
     try:
-        listener.hear("Hello there.", "pcm", **options)
+        listener.request("Hello there.", "pcm", **options)
     finally:
         listener.close()
-    return told
+    return reports
 
 
 def pcm(seconds):
@@ -207,9 +208,9 @@ def pcm(seconds):
 def test_the_request_is_the_endpoint_s(env):
     env["VOICECLI_API_KEY"] = "sk-of-this-server"
     with SpeechServer(reply=pcm(0.5)) as server:
-        told = ask(server.url, env)
+        reports = ask(server.url, env)
         (asked,) = server.speech_requests
-    assert told.failures() == {}
+    assert reports.failures() == {}
     assert asked.headers["authorization"] == "Bearer sk-of-this-server"
     assert asked.json == {
         "input": "Hello there.", "model": "tts-1", "voice": "alloy", "response_format": "pcm"
@@ -230,8 +231,8 @@ def test_a_profile(env, tmp_path):
             f'[profiles.p]\nbase_url = "{server.url}"\nvoice = "af_sky"\n'
             'speed = 1.5\ninstructions = "Softly."\nextra = { stream = true }\n'
         )
-        listener = Listener(None, Told(), profile="p", env=env)
-        listener.hear("Hi.", "pcm")
+        listener = Listener(None, Reports(), profile="p", env=env)
+        listener.request("Hi.", "pcm")
         listener.close()
         (asked,) = server.speech_requests
     assert asked.json["voice"] == "af_sky"
@@ -239,43 +240,43 @@ def test_a_profile(env, tmp_path):
     assert asked.json["instructions"] == "Softly."
 
 
-def test_the_rate_of_headerless_pcm(hear, tmp_path):
-    assert hear(sound(0.1)).pcm_rate_hz is None
+def test_the_rate_of_headerless_pcm(play, tmp_path):
+    assert play(sound(0.1)).pcm_rate_hz is None
     (tmp_path / "config.toml").write_text("sample_rate = 8000\n")
-    assert hear(sound(0.1)).pcm_rate_hz == 8000
+    assert play(sound(0.1)).pcm_rate_hz == 8000
 
 
-def test_a_silent_server_is_waited_for_as_long_as_the_file_says(env, tmp_path):
+def test_the_configuration_sets_the_timeout(env, tmp_path):
     (tmp_path / "config.toml").write_text("timeout_s = 0.05\n")
     with SpeechServer(reply=Reply(ttfb_s=30.0)) as server:
         assert ask(server.url, env).failures()["speech"].startswith("timeout: ")
 
 
-def test_a_connection_is_waited_for_as_long_as_the_file_says(env, tmp_path, monkeypatch):
+def test_the_configuration_sets_the_connect_timeout(env, tmp_path, monkeypatch):
     made = []
 
-    def client(*arguments, **settings):
+    def context(**settings):
         made.append(settings)
-        return SpeechClient(*arguments, **settings)
+        return SourceContext(**settings)
 
-    monkeypatch.setattr(module, "SpeechClient", client)
+    monkeypatch.setattr(module, "SourceContext", context)
     (tmp_path / "config.toml").write_text("connect_timeout_s = 1.5\n")
-    Listener(HOST, Told(), env=env).close()
+    Listener(HOST, Reports(), env=env).close()
     assert [settings["connect_timeout_s"] for settings in made] == [1.5]
 
 
-def test_a_fixed_buffer_is_waited_for(hear, tmp_path):
+def test_the_configuration_sets_the_buffer(play, tmp_path):
     slow = [step for _ in range(10) for step in (sound(0.1), 0.05)]
-    soon = hear(*slow)["TTFA"]["response_time"]
+    soon = play(*slow)["TTFA"]["response_time"]
     (tmp_path / "config.toml").write_text("buffer_ms = 500\n")
-    assert hear(*slow)["TTFA"]["response_time"] > max(soon, 190.0)
+    assert play(*slow)["TTFA"]["response_time"] > max(soon, 190.0)
 
 
-def test_a_refusal_of_the_server_is_no_exception(env):
+def test_a_refusal_is_reported_and_not_raised(env):
     with SpeechServer(reply=error(429, {"detail": "slow down"})) as server:
-        told = ask(server.url, env)
-    assert told.failures()["speech"].startswith("rate_limited: ")
-    assert "slow down" in told.failures()["speech"]
+        reports = ask(server.url, env)
+    assert reports.failures()["speech"].startswith("rate_limited: ")
+    assert "slow down" in reports.failures()["speech"]
 
 
 @pytest.mark.parametrize(
@@ -287,24 +288,25 @@ def test_a_refusal_of_the_server_is_no_exception(env):
         ("https://api.openai.com/v1", "key"),
     ],
 )
-def test_without_a_server_or_its_key_there_is_nothing_to_load(host, said, env):
+def test_a_missing_server_or_key_is_a_configuration_error(host, said, env):
     with pytest.raises(ConfigError, match=said):
-        Listener(host, Told(), env=env)
+        Listener(host, Reports(), env=env)
 
 
-def test_locust_is_not_imported_here():
+def test_locust_is_not_imported():
     """It would replace this process's sockets, locks and threads."""
     assert "locust" not in sys.modules
     assert "gevent" not in sys.modules
 
 
-def test_its_client_is_made_before_the_first_request(env):
-    listener = Listener(HOST, Told(), env=env)
-    assert listener._client._sdk is not None
-    listener.close()
+def test_its_client_is_made_before_the_first_request(env, monkeypatch):
+    made = []
+    monkeypatch.setattr(SpeechClient, "prepare", lambda self: made.append(self.base_url))
+    Listener(HOST, Reports(), env=env).close()
+    assert made == [HOST]
 
 
-def test_what_is_slow_to_import_is_there_before_the_first_listener(env):
+def test_slow_imports_happen_with_the_module(env):
     clips = clips_of(tone(0.5, rate_hz=24_000), rate_hz=24_000, formats=("opus", "mp3"))
     with SpeechServer(clips) as server:
         late = subprocess.run(
@@ -324,7 +326,7 @@ from voicecli.bench.load import Listener
 known = set(sys.modules)
 listener = Listener(sys.argv[1], lambda **event: None)
 for response_format in ("opus", "mp3"):
-    listener.hear("Hello.", response_format)
+    listener.request("Hello.", response_format)
 slow = ("openai", "httpx2", "httpcore2", "pydantic", "numpy", "av", "opuslib")
 print(*(name for name in set(sys.modules) - known if name.partition(".")[0] in slow))
 """

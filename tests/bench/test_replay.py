@@ -1,4 +1,4 @@
-"""A replay says what the recorded run said, and says it every time."""
+"""A replay gives the figures of the recorded run, every time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.scripts import AT_ONCE, POLICIES, SCRIPTS, Script, by_session
+from tests.bench.scripts import AT_ONCE, POLICIES, RUNS, SCRIPTS, Script, run_session
 from tests.session.fakes import FakeClock, ScriptedSource, cut_off, sound
 from tests.telemetry.trace.traces import Recorded, traces
 from voicecli.bench import simulate
@@ -45,7 +45,7 @@ def reread(text, tmp_path):
     return read_trace(path)
 
 
-def heard(*lines, end=None, policy=AT_ONCE, header=HEADER):
+def figures(*lines, end=None, policy=AT_ONCE, header=HEADER):
     return replay(Trace(header, lines, end), policy).metrics
 
 
@@ -63,30 +63,27 @@ def within_rounding(value, key=""):
 
 
 @pytest.mark.parametrize("with_audio", [True, False])
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_a_replay_is_the_run_again(script, policy, with_audio, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("script", "policy"), RUNS)
+def test_a_replay_has_the_figures_of_the_run(script, policy, with_audio, monkeypatch, tmp_path):
     script, policy = SCRIPTS[script], POLICIES[policy]
     file = io.StringIO()
 
     def writers(clock):
         return [TraceWriter(file, "the run", clock, with_audio=with_audio)]
 
-    run = by_session(script, policy, monkeypatch, observers=writers)
+    run = run_session(script, policy, monkeypatch, observers=writers)
     trace = reread(file.getvalue(), tmp_path)
     once, twice = replay(trace, policy), replay(trace, policy)
     assert once == twice
     expected = within_rounding(run.metrics)
-    if script is SCRIPTS["two rates"] and not with_audio:
-        once.metrics["buffer"]["mean_ms"] = expected["buffer"]["mean_ms"]  # not cut where it was
     assert once.metrics == expected
     assert once.arrivals == run.recorder.arrival_curve()
 
 
-def test_another_policy_hears_the_same_arrivals_otherwise(monkeypatch, tmp_path):
+def test_another_policy_plays_the_same_arrivals_differently(monkeypatch, tmp_path):
     file = io.StringIO()
     script = SCRIPTS["opus, late"]
-    by_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
+    run_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
     trace = reread(file.getvalue(), tmp_path)
     at_once = replay(trace, AT_ONCE).metrics
     needed_ms = at_once["needed_prebuffer_ms"]
@@ -98,7 +95,7 @@ def test_another_policy_hears_the_same_arrivals_otherwise(monkeypatch, tmp_path)
 
 
 @given(trace=traces(st.sampled_from([8000, 22_050, 48_000]), most_frames=100_000))
-def test_any_trace_can_be_replayed_and_gives_the_same_twice(trace):
+def test_any_trace_can_be_replayed_with_the_same_figures_twice(trace):
     once = replay(trace, AT_ONCE)
     assert json.loads(json.dumps(once.metrics, allow_nan=False)) == once.metrics
     assert replay(trace, AT_ONCE) == once
@@ -107,8 +104,8 @@ def test_any_trace_can_be_replayed_and_gives_the_same_twice(trace):
 # Without audio
 
 
-def test_without_audio_what_was_decoded_is_taken_from_the_trace():
-    metrics = heard(
+def test_without_audio_the_decoded_blocks_come_from_the_trace():
+    metrics = figures(
         ANSWER, Chunk(150.0, 10), Recognised(200.0, "opus", 8000, 2), BLOCK,
         Decoded(1000.0, 800, 8000, 550.0), ALL, end=End(2000.0, "whole"),
     )  # fmt: skip
@@ -126,7 +123,7 @@ def test_without_audio_what_was_decoded_is_taken_from_the_trace():
 
 @pytest.mark.parametrize("rate_hz", [8000, 11_025, 22_050, 24_000, 48_000])
 @pytest.mark.parametrize("silent_ms", [0.0, 10.0, 250.0, 490.0])
-def test_the_onset_of_the_run_is_that_of_the_replay(rate_hz, silent_ms, tmp_path):
+def test_the_replay_has_the_onset_of_the_run(rate_hz, silent_ms, tmp_path):
     """Wherever the blocks are cut, and though 10 ms are no whole number of frames."""
     import numpy as np
 
@@ -142,15 +139,13 @@ def test_the_onset_of_the_run_is_that_of_the_replay(rate_hz, silent_ms, tmp_path
     assert metrics["leading_silence_ms"] == onsets[0]
 
 
-def test_sound_without_speech_has_no_onset():
-    assert heard(ANSWER, BLOCK, ALL)["leading_silence_ms"] is None
+def test_silence_has_no_onset():
+    assert figures(ANSWER, BLOCK, ALL)["leading_silence_ms"] is None
 
 
-def test_a_trace_that_claims_years_of_sound():
-    blocks = [Decoded(200.0, 2**23, 1)] * 3
-    metrics = heard(ANSWER, *blocks, ALL)
-    assert metrics["error"]["code"] == "bad_response"
-    assert metrics["audio_s"] == 0.0, "nobody looked for speech in it"
+@pytest.mark.parametrize("blocks", [[Decoded(200.0, 800, 1)], [Decoded(200.0, 2**23, 8000)] * 4])
+def test_a_trace_with_an_impossible_rate_or_length_is_an_error(blocks):
+    assert figures(ANSWER, *blocks, ALL)["error"]["code"] == "bad_response"
 
 
 # How it ended
@@ -159,7 +154,7 @@ def test_a_trace_that_claims_years_of_sound():
 @pytest.mark.parametrize("has_audio", [True, False])
 def test_a_recorded_failure_fails_again_at_its_time(has_audio):
     chunk = Chunk(200.0, 8000, sound(0.5) if has_audio else None)
-    metrics = heard(
+    metrics = figures(
         ANSWER, chunk, BLOCK, end=End(5000.0, "failed", Fault("network", "cut off", "call")),
         policy=BufferPolicy.fixed(2.0), header=WITH_AUDIO if has_audio else HEADER,
     )  # fmt: skip
@@ -173,13 +168,13 @@ def test_a_recorded_failure_fails_again_at_its_time(has_audio):
 
 def test_a_failure_after_the_last_byte_without_audio():
     end = End(1000.0, "failed", Fault("truncated_stream", "half a page"))
-    assert heard(ANSWER, BLOCK, ALL, end=end)["error"]["code"] == "truncated_stream"
+    assert figures(ANSWER, BLOCK, ALL, end=end)["error"]["code"] == "truncated_stream"
 
 
 @pytest.mark.parametrize("lines", [[ALL], []])
 def test_a_device_that_failed_is_not_replayed(lines):
     end = End(1000.0, "failed", Fault("device", "unplugged"))
-    metrics = heard(ANSWER, BLOCK, *lines, end=end)
+    metrics = figures(ANSWER, BLOCK, *lines, end=end)
     assert (metrics["error"], metrics["spoken_s"]) == (None, 0.5)
 
 
@@ -188,7 +183,7 @@ def test_an_interruption_while_bytes_come(has_audio):
     chunk = Chunk(150.0, 8000, sound(0.5) if has_audio else None)
     lines = [ANSWER, chunk, Decoded(150.0, 4000, 8000), Recognised(150.0, "pcm", 8000, 1)]
     header = WITH_AUDIO if has_audio else HEADER
-    metrics = heard(*lines, end=End(400.0, "interrupted"), header=header)
+    metrics = figures(*lines, end=End(400.0, "interrupted"), header=header)
     assert (metrics["interrupted"], metrics["ok"], metrics["error"]) == (True, False, None)
     assert (metrics["spoken_s"], metrics["stop_ms"]) == (0.25, 0.0)
 
@@ -205,7 +200,7 @@ def test_an_interruption_after_the_last_byte(has_audio):
         Event(160.0, "received_all"),
     ]
     header = WITH_AUDIO if has_audio else HEADER
-    metrics = heard(*lines, end=End(650.0, "interrupted"), header=header)
+    metrics = figures(*lines, end=End(650.0, "interrupted"), header=header)
     assert metrics["interrupted"] is True
     assert metrics["audio_s"] == pytest.approx(1.0, abs=0.05)
     assert metrics["spoken_s"] == 0.5
@@ -214,21 +209,21 @@ def test_an_interruption_after_the_last_byte(has_audio):
 @pytest.mark.parametrize("has_audio", [True, False])
 def test_an_interruption_before_any_sound(has_audio):
     header = WITH_AUDIO if has_audio else HEADER
-    metrics = heard(ANSWER, end=End(400.0, "interrupted"), header=header)
+    metrics = figures(ANSWER, end=End(400.0, "interrupted"), header=header)
     assert (metrics["interrupted"], metrics["spoken_s"], metrics["ttfa_ms"]) == (True, 0.0, None)
 
 
 @pytest.mark.parametrize("has_audio", [True, False])
-def test_a_trace_cut_short_says_so_when_it_is_over(has_audio):
+def test_a_trace_cut_short_ends_with_an_error(has_audio):
     chunk = Chunk(150.0, 8000, sound(0.5) if has_audio else None)
     header = WITH_AUDIO if has_audio else HEADER
-    metrics = heard(ANSWER, chunk, Decoded(150.0, 4000, 8000), header=header)
+    metrics = figures(ANSWER, chunk, Decoded(150.0, 4000, 8000), header=header)
     assert metrics["error"]["message"] == "the trace was cut short after 8000 bytes"
     assert metrics["spoken_s"] == 0.5
 
 
-def test_a_trace_that_lacks_only_its_end_is_whole():
-    assert heard(ANSWER, BLOCK, ALL)["ok"] is True
+def test_a_trace_without_an_end_line_may_be_whole():
+    assert figures(ANSWER, BLOCK, ALL)["ok"] is True
 
 
 # What else happened
@@ -249,7 +244,7 @@ def test_several_sources_are_several_streams(has_audio, tmp_path):
     assert replay(trace, AT_ONCE).metrics["audio_s"] == 0.75
 
 
-def test_half_a_sample_of_one_source_is_none_of_the_next(tmp_path):
+def test_half_a_sample_of_one_source_does_not_reach_the_next(tmp_path):
     sources = [ScriptedSource([sound(0.5)[:-1]]), ScriptedSource([sound(0.25)])]
     recorded = Recorded(*sources, with_audio=True)
     assert recorded.result.error.code == "truncated_stream"
@@ -257,39 +252,39 @@ def test_half_a_sample_of_one_source_is_none_of_the_next(tmp_path):
     assert metrics["error"]["code"] == "truncated_stream"
 
 
-def test_audio_that_came_as_events_was_recorded_without_them():
+def test_audio_of_server_sent_events_is_recorded_without_them():
     answer = ANSWER._replace(content_type="text/event-stream; charset=utf-8")
-    metrics = heard(answer, Chunk(150.0, 8000, sound(0.5)), ALL, header=WITH_AUDIO)
+    metrics = figures(answer, Chunk(150.0, 8000, sound(0.5)), ALL, header=WITH_AUDIO)
     assert (metrics["ok"], metrics["format"]) == (True, "pcm")
     assert metrics["content_type"] == "text/event-stream; charset=utf-8"
 
 
-def test_a_whole_answer_without_sound_fails_as_it_does_in_a_session():
-    assert heard(ANSWER, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
+def test_an_empty_answer_fails_as_in_a_session():
+    assert figures(ANSWER, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
 
 
-def test_it_takes_no_longer_than_an_hour(monkeypatch):
-    monkeypatch.setattr(simulate, "MOST_AUDIO_S", 1.0)
+def test_too_long_an_answer_is_an_error(monkeypatch):
+    monkeypatch.setattr(simulate, "MAX_AUDIO_S", 1.0)
     chunk = Chunk(150.0, 24_000, sound(1.5))
-    assert heard(ANSWER, chunk, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
+    assert figures(ANSWER, chunk, ALL, header=WITH_AUDIO)["error"]["code"] == "bad_response"
 
 
-def test_a_source_that_broke_off_is_heard_to_its_end(monkeypatch, tmp_path):
+def test_a_broken_answer_is_played_to_its_end(monkeypatch, tmp_path):
     script = Script([sound(0.5), sound(0.25)], [0.1, 0.2], fault=cut_off())
     file = io.StringIO()
-    by_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
+    run_session(script, AT_ONCE, monkeypatch, observers=lambda c: [TraceWriter(file, "x", c)])
     metrics = replay(reread(file.getvalue(), tmp_path), AT_ONCE).metrics
     assert (metrics["spoken_s"], metrics["error"]["code"]) == (0.75, "network")
 
 
 @pytest.mark.parametrize("with_audio", [True, False])
 @pytest.mark.parametrize("name", ["opus, late", "mp3, late", "broken off", "nothing"])
-def test_an_audition_is_recorded_as_a_session_is(name, with_audio, tmp_path):
+def test_a_simulation_is_recorded_like_a_session(name, with_audio, tmp_path):
     clock, file, script = FakeClock(), io.StringIO(), SCRIPTS[name]
     recorder = CostlessRecorder("x")
     writer = TraceWriter(file, "x", clock, with_audio=with_audio)
     with contextlib.suppress(VoiceError):
-        simulate.audition(
+        simulate.simulate(
             script.source(clock), clock=clock, policy=AT_ONCE, observers=[recorder, writer]
         )
     run = replay(reread(file.getvalue(), tmp_path), AT_ONCE)

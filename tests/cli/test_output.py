@@ -26,7 +26,7 @@ METRICS = {
 
 @contextlib.contextmanager
 def broken_pipe(monkeypatch):
-    """Standard output is a pipe whose reader has left."""
+    """Make standard output a pipe whose reader has exited."""
     read_end, write_end = os.pipe()
     os.close(read_end)
     with os.fdopen(write_end, "w") as stream, monkeypatch.context() as patch:
@@ -41,80 +41,78 @@ def full_disk(monkeypatch):
         yield stream
 
 
-class TestForPeople:
-    def test_an_error_is_told_with_its_remedy(self, capsys):
+class TestStandardError:
+    def test_an_error_is_printed_with_its_remedy(self, capsys):
         output.print_error(VoiceError("it broke", remedy="mend it"))
         output.print_error(VoiceError("it broke again"))
         assert capsys.readouterr().err == (
             "voicecli: error: it broke\n  mend it\nvoicecli: error: it broke again\n"
         )
 
-    def test_the_name_of_a_file_does_not_steer_the_terminal(self, capsys):
+    def test_control_characters_in_a_file_name_are_masked(self, capsys):
         output.print_message("cannot read a\x1b[31mb\u202e\x9b.mp3, é")
         assert capsys.readouterr().err == "voicecli: cannot read a?[31mb??.mp3, é\n"
 
-    def test_with_standard_error_closed_nothing_strays_to_standard_output(
-        self, capsys, monkeypatch
-    ):
+    def test_if_it_is_closed_nothing_goes_to_standard_output(self, capsys, monkeypatch):
         monkeypatch.setattr(sys, "stderr", None)
         output.print_message("anything")
         assert capsys.readouterr().out == ""
 
-    def test_a_reader_of_standard_error_that_left_is_no_fault(self, monkeypatch):
+    def test_a_reader_that_exited_is_not_an_error(self, monkeypatch):
         read_end, write_end = os.pipe()
         os.close(read_end)
         unbuffered = io.TextIOWrapper(io.FileIO(write_end, "w"), write_through=True)
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stderr", unbuffered)
             output.print_message("anything")
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), write_end)  # what is left of it goes there
+        with Path(os.devnull).open("wb") as null:
+            os.dup2(null.fileno(), write_end)  # for what is still buffered
         unbuffered.close()
 
-    def test_a_defect_is_an_error_with_the_exception_s_words(self):
+    def test_an_internal_error_has_the_message_of_the_exception(self):
         fault = output.internal_error(ZeroDivisionError("by \x1b[1mzero"))
         assert fault.message == "internal error: ZeroDivisionError: by zero"
         assert fault.exit_status == ExitStatus.INTERNAL
 
-    def test_an_error_of_ours_is_no_defect(self):
+    def test_an_error_of_ours_is_not_internal(self):
         fault = SaveError("full")
         assert output.internal_error(fault) is fault
 
 
-class TestForMachines:
-    def test_one_line_in_ascii(self, capsys):
+class TestStandardOutput:
+    def test_json_is_one_line_of_ascii(self, capsys):
         output.print_json({"text": "é\udc80", "n": 1.5})
         assert capsys.readouterr().out == '{"text": "\\u00e9\\udc80", "n": 1.5}\n'
 
-    def test_nothing_is_printed_of_what_is_no_json(self, capsys):
+    def test_a_value_that_json_cannot_represent_prints_nothing(self, capsys):
         with pytest.raises(ValueError, match="JSON"):
             output.print_json([1, float("nan")])
         assert capsys.readouterr().out == ""
 
     @pytest.mark.parametrize("write", [lambda: output.print_json([]), output.flush])
-    def test_standard_output_may_be_closed(self, monkeypatch, write):
+    def test_it_may_be_closed(self, monkeypatch, write):
         monkeypatch.setattr(sys, "stdout", None)
         write()
 
-    def test_a_reader_that_left_is_no_fault(self, monkeypatch):
+    def test_a_reader_that_exited_is_not_an_error(self, monkeypatch):
         with broken_pipe(monkeypatch) as stream:
             output.print_json({"a": 1})
             output.flush()
             stream.write("more")
             stream.flush()
 
-    def test_a_reader_that_left_what_was_printed_is_no_fault(self, monkeypatch):
+    def test_a_reader_that_exited_before_the_flush_is_not_an_error(self, monkeypatch):
         with broken_pipe(monkeypatch) as stream:
             stream.write("something")
             output.flush()
 
-    def test_a_full_disk_is_told(self, monkeypatch):
+    def test_a_full_disk_is_an_error(self, monkeypatch):
         with full_disk(monkeypatch):
             with pytest.raises(SaveError, match="standard output: No space left"):
                 output.print_json({"a": 1})
-            output.flush()  # what was left is gone
+            output.flush()  # the rest was discarded
 
-    def test_a_full_disk_is_told_of_what_was_printed(self, monkeypatch):
+    def test_a_full_disk_during_the_flush_is_an_error(self, monkeypatch):
         with full_disk(monkeypatch) as stream:
             stream.write("something")
             with pytest.raises(SaveError, match="standard output"):
@@ -122,13 +120,13 @@ class TestForMachines:
 
 
 class TestSummary:
-    def test_all_went_well(self):
+    def test_a_run_without_problems(self):
         assert output.summarise(METRICS) == (
             "spoke 2.0 s of opus · first sound after 500 ms · RTF 0.25 · no underruns"
         )
 
     @pytest.mark.parametrize(
-        ("changed", "says"),
+        ("changed", "text"),
         [
             ({"spoken_s": 1.0}, "spoke 1.0 of 2.0 s of opus"),
             ({"interrupted": True, "spoken_s": 1.0}, "interrupted after 1.0 s of opus"),
@@ -139,10 +137,10 @@ class TestSummary:
             ({"underruns": {"sink": {"count": 2, "total_ms": 85.4}}}, "2 underruns (85 ms)"),
         ],
     )
-    def test_what_went_otherwise(self, changed, says):
-        assert says in output.summarise(METRICS | changed)
+    def test_parts_of_the_line(self, changed, text):
+        assert text in output.summarise(METRICS | changed)
 
-    def test_what_was_only_received(self):
+    def test_a_run_that_only_received(self):
         silent = METRICS | {"ttfa_ms": None, "rtf": None}
         assert output.summarise(silent) == "received 2.0 s of opus"
 

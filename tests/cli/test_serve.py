@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.server.asgi_client import get, run
+from tests.server.asgi_client import get, post, run
 from voicecli.server import app, listen, parent_watch, speech
 from voicecli.server.fault_injection import FaultPlan
 
@@ -40,9 +40,9 @@ def app_settings(monkeypatch):
     settings = {}
     real = app.make_app
 
-    def make_app(catalogue, voices, **keywords):
-        settings.update(keywords)
-        return real(catalogue, voices, **keywords)
+    def make_app(catalogue, voices, options, **keywords):
+        settings.update(options=options, **keywords)
+        return real(catalogue, voices, options, **keywords)
 
     monkeypatch.setattr(app, "make_app", make_app)
     return settings
@@ -89,16 +89,35 @@ def test_options_select_the_faults(serve, app_settings):
         "--no-warm", "--ttfb-ms", "200", "--pace", "1.5", "--jitter-ms", "50", "--stall-at", "2",
         "--stall-ms", "1000", "--cut-at", "3", "--chunk", "512", "--max-concurrency", "9",
     )  # fmt: skip
-    assert app_settings["faults"] == FaultPlan(
+    assert app_settings["options"].faults == FaultPlan(
         ttfb_s=0.2, pace=1.5, jitter_s=0.05, stall_at_s=2.0, stall_s=1.0, cut_at_s=3.0,
         chunk_bytes=512,
     )  # fmt: skip
-    assert app_settings["max_concurrency"] == 9
+    assert app_settings["options"].max_concurrency == 9
+
+
+def test_origins_are_allowed_by_option(serve, app_settings):
+    serve("--no-warm", "--cors", "https://a.example", "--cors", "http://localhost:3000")
+    assert app_settings["options"].cors_origins == ("https://a.example", "http://localhost:3000")
+
+
+@pytest.mark.parametrize("origin", ["a.example", "https://a.example/", "", "https://u@a", "**"])
+def test_a_wrong_origin_is_a_usage_error(serve, origin):
+    done, _ = serve("--no-warm", "--cors", origin)
+    assert done.exit_code == 2
+    assert "is not an origin" in done.stderr
+
+
+@pytest.mark.parametrize(("flags", "status"), [((), 200), (("--strict",), 400)])
+def test_strict_accepts_exact_names_only(serve, flags, status):
+    _, given = serve("--no-warm", *flags)
+    body = {"input": "Hi.", "voice": "af_sky"}
+    assert run(post, given["app"], body).status == status
 
 
 def test_a_stall_lasts_forever_by_default(serve, app_settings):
     serve("--no-warm", "--stall-at", "1")
-    assert app_settings["faults"].stall_s == float("inf")
+    assert app_settings["options"].faults.stall_s == float("inf")
 
 
 @pytest.mark.parametrize(("flags", "expected"), [((), 0), (("--until-eof",), 1)])
@@ -113,7 +132,7 @@ def test_requests_are_logged_unless_quiet(serve):
     done, given = serve("--no-warm")
     run(get, given["app"], "/health")
     done, given = serve("--no-warm", "-q")
-    assert run(get, given["app"], "/health").exit_code == 200
+    assert run(get, given["app"], "/health").status == 200
     assert done.stderr == ""
 
 
@@ -121,7 +140,7 @@ def test_the_key_comes_from_the_variable(serve, app_settings, monkeypatch):
     monkeypatch.setenv("SERVER_KEY", " sesame ")
     done, _ = serve("--no-warm", "--host", "0.0.0.0", "--api-key-env", "SERVER_KEY")
     assert done.exit_code == 0
-    assert app_settings["api_key"] == "sesame"
+    assert app_settings["options"].api_key == "sesame"
 
 
 @pytest.mark.parametrize("key", [None, "", "  ", "sésame", "a\tb"])

@@ -2,25 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.cli.settings import playback_settings
+from voicecli.cli.settings import PlaybackFlags, playback_settings
 from voicecli.config.file import Config
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
-
-FLAGS = {
-    "expected_format": None,
-    "keeps_audio": False,
-    "no_play": False,
-    "device": None,
-    "volume": None,
-    "buffer_ms": None,
-    "preroll_ms": None,
-    "timeout_s": None,
-    "retries": None,
-}
+from voicecli.session.fetcher import FetchLimits
 
 
-def settings(config=None, **flags):
-    return playback_settings(config or Config(), **FLAGS | flags)
+def settings(config=None, *, expected_format=None, keeps_audio=False, no_play=False, **flags):
+    return playback_settings(
+        config or Config(),
+        PlaybackFlags(**flags),
+        expected_format=expected_format,
+        keeps_audio=keeps_audio,
+        no_play=no_play,
+    )
 
 
 def test_defaults():
@@ -29,11 +24,7 @@ def test_defaults():
     assert made.output.device is None
     assert made.output.policy == AdaptivePolicy()
     assert made.output.preroll_s == 0
-    assert (
-        made.session.limits.first_byte_s,
-        made.session.limits.stall_s,
-        made.session.limits.retries,
-    ) == (60, 60, 2)
+    assert made.session.limits == FetchLimits(60, 60, retries=2)
     assert made.session.volume == 1
     assert not made.output.optional
 
@@ -41,31 +32,23 @@ def test_defaults():
 FILE = Config(device="speakers", volume=0.5, buffer_ms=300, preroll_ms=40, timeout_s=7, retries=5)
 
 
-def test_what_the_file_says():
+def test_the_configuration_file_overrides_the_defaults():
     made = settings(FILE)
     assert made.output.device == "speakers"
     assert made.output.policy == BufferPolicy.fixed(0.3)
     assert made.output.preroll_s == pytest.approx(0.04)
-    assert (
-        made.session.limits.first_byte_s,
-        made.session.limits.stall_s,
-        made.session.limits.retries,
-    ) == (7, 7, 5)
+    assert made.session.limits == FetchLimits(7, 7, retries=5)
     assert made.session.volume == 0.5
 
 
-def test_flags_count_more_even_where_they_say_zero():
+def test_flags_override_the_file_even_with_zero():
     made = settings(
         FILE, device="3", volume=0.0, buffer_ms=0.0, preroll_ms=0.0, timeout_s=1.5, retries=0
     )
     assert made.output.device == "3"
     assert made.output.policy == BufferPolicy.fixed(0.0)
     assert made.output.preroll_s == 0
-    assert (
-        made.session.limits.first_byte_s,
-        made.session.limits.stall_s,
-        made.session.limits.retries,
-    ) == (1.5, 1.5, 0)
+    assert made.session.limits == FetchLimits(1.5, 1.5, retries=0)
     assert made.session.volume == 0
 
 
@@ -78,11 +61,11 @@ def test_flags_count_more_even_where_they_say_zero():
         ({"device": "nullify"}, "device"),
     ],
 )
-def test_where_the_sound_goes(flags, output):
+def test_the_output(flags, output):
     assert settings(**flags).output.output == output
 
 
-def test_who_keeps_the_audio_can_do_without_a_device():
+def test_with_a_recording_the_device_is_optional():
     assert settings(keeps_audio=True).output.optional
 
 
@@ -90,5 +73,5 @@ def test_the_expected_format_is_passed_on():
     assert settings(expected_format="opus").session.expected_format == "opus"
 
 
-def test_auto_counts_more_than_a_number_in_the_file():
+def test_auto_overrides_a_number_in_the_file():
     assert settings(FILE, buffer_ms="auto").output.policy == AdaptivePolicy()

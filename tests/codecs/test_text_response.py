@@ -1,51 +1,50 @@
-"""Answers to read that hold what no text does; the rest of it is tested through `test_sniff`."""
+"""Text instead of audio: what counts as text, and the sentence made of it."""
 
 from __future__ import annotations
+
+from itertools import product
 
 import pytest
 
 from tests.codecs.streams import by
 from voicecli.codecs.decoding.sniff import Sniffer
-from voicecli.codecs.text_response import readable
+from voicecli.codecs.text_response import explain, readable
 from voicecli.errors import BadResponse
 
 PAGE = "<html><title>502 gateway gestört</title>".encode("latin-1") + b"\0\x07" + b"x" * 99
 
-ANSWERS = {
-    "a page in Latin-1": (PAGE, "HTML came instead of audio: 502 gateway gest\ufffdrt"),
-    "a marked page": (b"\xef\xbb\xbf\r\n<!DOCTYPE html>\x0c" + PAGE, "HTML .*: 502 gateway"),
-    "XML": (b'<?xml version="1.0"?><Error>\x1bDenied</Error>' + b" " * 40, "XML .*: Denied"),
+RESPONSES = {
+    "a page in Latin-1": (PAGE, "received HTML instead of audio: 502 gateway gest\ufffdrt"),
+    "a page with a byte order mark": (
+        b"\xef\xbb\xbf\r\n<!DOCTYPE html>\x0c" + PAGE,
+        "HTML .*: 502 gateway",
+    ),
+    "XML": (b'<?xml version="1.0"?><Error>\x1bDenied</Error>' + b" " * 40, "XML .*: enied"),
     "JSON": (
         b'{ "error" : {"message": "exec: \x1b[31mno such\tvoice\0"}}',
-        r"JSON came instead of audio: exec: \[31mno such voice$",
+        r"received JSON instead of audio: exec: no such voice$",
     ),
     "JSON with two messages": (
         b'{"message": "the second", "error": "the\tfirst\x01", "padding": "' + b"x" * 40 + b'"}',
         "audio: the first$",
     ),
     "JSON that is cut": (
-        b'{"detail": "line 1\x01line 2", "trace": "\xff\xfe',
-        "audio: line 1 line",
+        b'{"detail": "line 1\x01line 2", "trace": "\xff\xfe' + b" " * 64,
+        "audio: line 1line",
     ),
-    "a short object": (b'{"error":"\x07no"}', "JSON came instead of audio: no"),
+    "a short object": (b'{"error":"\x07no"}', "received JSON instead of audio: no"),
 }
 
 
-@pytest.mark.parametrize("size", [1, 7, 1 << 20])
-@pytest.mark.parametrize("declared", [None, "pcm", "mp3"])
-@pytest.mark.parametrize("name", ANSWERS)
-def test_what_opens_as_a_text_is_one_whatever_it_holds(name, declared, size):
-    body, sentence = ANSWERS[name]
-    if name == "JSON that is cut":
-        body += b" " * 64
-    with pytest.raises(BadResponse, match=sentence):
-        sniff(Sniffer(declared), by(size, body))
-
-
-def sniff(sniffer, pieces):
-    for piece in pieces:
-        assert sniffer.feed(piece) is None
-    return sniffer.finish()
+@pytest.mark.parametrize("name", RESPONSES)
+def test_a_text_opening_counts_whatever_follows(name):
+    body, sentence = RESPONSES[name]
+    for declared, size in product((None, "pcm", "mp3"), (1, 7, 1 << 20)):
+        sniffer = Sniffer(declared)
+        for piece in by(size, body):
+            assert sniffer.feed(piece) is None
+        with pytest.raises(BadResponse, match=sentence):
+            sniffer.finish()
 
 
 @pytest.mark.parametrize(
@@ -64,10 +63,52 @@ def sniff(sniffer, pieces):
         b'x{"error":\x01',
     ],
 )
-def test_what_only_looks_like_one_is_none(data):
+def test_similar_openings_are_not_text(data):
     assert readable(data) is None
 
 
-def test_a_character_cut_by_the_end_is_left_out():
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"plain\r\n\ttext", "plain\r\n\ttext"),
+        (b"\xef\xbb\xbfmarked", "marked"),
+        ("zoë".encode()[:-1], "zo"),
+        (b"bell\x07", None),
+        (b"\x1b[31m", None),
+        (b"\xff\xfb", None),
+        ("\u202e".encode(), None),
+        (b"", ""),
+    ],
+)
+def test_plain_text_is_utf_8_without_control_characters(data, text):
+    assert readable(data) == text
+
+
+def test_a_character_cut_by_the_end_is_dropped():
     text = '{"error": "\x07zo'
     assert readable(text.encode() + "ë".encode()[:1]) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"error": {"message": "cut off", "tra', "received JSON instead of audio: cut off"),
+        ('{"err', 'received JSON instead of audio: {"err'),
+        ('"just a string"', "received JSON instead of audio: just a string"),
+        ("[" * 5000, "received JSON instead of audio: " + "[" * 299 + "…"),
+        (
+            '{"error":' * 10 + '"deep"' + "}" * 10,
+            "received JSON instead of audio: " + '{"error":' * 10 + '"deep"' + "}" * 10,
+        ),
+        ("<Error><Code>AccessDenied</Code></Error>", "received XML instead of audio: AccessDenied"),
+        (
+            "<html><style>p{}</style><!-- c --><p>Sorry,<br>no</p>",
+            "received HTML instead of audio: Sorry, no",
+        ),
+        ("<html><title> </title><p>body</p>", "received HTML instead of audio: body"),
+        ("<html>", "received HTML instead of audio"),
+        ("upstream connect error", "received text instead of audio: upstream connect error"),
+    ],
+)
+def test_text_is_explained_in_one_sentence(text, sentence):
+    assert explain(text) == sentence

@@ -1,4 +1,4 @@
-"""The command line, a speech server and a loudspeaker, wired together."""
+"""The command line, a speech server and a sound server, connected."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def speech() -> Iterator[SpeechServer]:
-    """A server without clips; a test gives it what it is to say."""
+    """A server without clips, which the test sets."""
     with SpeechServer() as server:
         yield server
 
 
 @pytest.fixture
 def silent_cli(home: Path) -> Cli:
-    """On a machine without a sound device."""
+    """Run on a machine without a sound device."""
     return Cli(home)
 
 
 @pytest.fixture
 def cli(home: Path, sound_server: SoundServer) -> Cli:
-    """On a machine that is listened to."""
+    """Run on the recorded sound server."""
     return Cli(home, sound_server)
 
 
 @pytest.fixture
 def timed_cli(home: Path, sound_server: SoundServer) -> Cli:
-    """The same without coverage in the child, which costs time."""
+    """Run on the recorded sound server, without coverage, which costs time."""
     return Cli(home, sound_server, coverage=False)

@@ -33,8 +33,8 @@ STEP_S = 0.01
 def speech() -> np.ndarray:
     """The speech as the sound server renders it, at 48 kHz."""
     request = SpeechRequest(TEXT, "heart", "hibari", "pcm")
-    with BuiltinSource(request, VoiceCache()) as source:
-        samples = np.frombuffer(b"".join(source), "<i2").reshape(1, -1)
+    with BuiltinSource(request, VoiceCache()).open() as response:
+        samples = np.frombuffer(b"".join(response), "<i2").reshape(1, -1)
     frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
     frame.sample_rate = 24_000
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
@@ -139,8 +139,8 @@ def test_the_voices_command_lists_the_voices(silent_cli, served) -> None:
 def test_the_access_log_has_no_text_key_or_query(served) -> None:
     secret = {"Authorization": "Bearer sesame"}
     body = {"input": "Xyzzy.", "response_format": "aac"}
-    assert served.ask("/v1/audio/speech", body, secret)[0] == 200
-    assert served.ask("/lost?key=plugh")[0] == 404
+    assert served.request("/v1/audio/speech", body, secret)[0] == 200
+    assert served.request("/lost?key=plugh")[0] == 404
     assert served.wait_for_line("of aac").startswith(
         'voicecli: 127.0.0.1 "POST /v1/audio/speech" 200 '
     )
@@ -188,12 +188,12 @@ def test_invalid_http_is_rejected(served, head, rest_of_it, status, code) -> Non
     with socket.create_connection(("127.0.0.1", served.started["port"]), timeout=30) as connection:
         connection.sendall(head)
         if rest_of_it:
-            served.ask("/health")  # the head has been processed by now
+            served.request("/health")  # the head has been processed by now
             connection.sendall(rest_of_it)
         answer = rest(connection)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     assert json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])["error"]["code"] == code
-    assert served.ask("/health")[0] == 200
+    assert served.request("/health")[0] == 200
     assert not any("Traceback" in line for line in served.lines)
 
 
@@ -201,12 +201,12 @@ def test_a_key_is_required_on_a_public_address(silent_cli) -> None:
     env = {"SERVER_KEY": "sesame"}
     with serving(silent_cli, "--host", "0.0.0.0", "--api-key-env", "SERVER_KEY", "--no-warm",
                  env=env) as served:  # fmt: skip
-        status, headers, body = served.ask("/v1/models", headers={"Authorization": "Bearer no"})
+        status, headers, body = served.request("/v1/models", headers={"Authorization": "Bearer no"})
         assert status == 401
         assert headers["WWW-Authenticate"] == "Bearer"
         assert json.loads(body)["error"]["code"] == "invalid_api_key"
-        assert served.ask("/v1/models", headers={"Authorization": "Bearer sesame"})[0] == 200
-        assert served.ask("/health")[0] == 200
+        assert served.request("/v1/models", headers={"Authorization": "Bearer sesame"})[0] == 200
+        assert served.request("/health")[0] == 200
         done = silent_cli.run(
             "say", "--base-url", served.url, "--no-play", "Hi.", env={"VOICECLI_API_KEY": "sesame"}
         )
@@ -217,13 +217,13 @@ def test_synthesis_stops_when_the_client_leaves(silent_cli) -> None:
     with serving(silent_cli, "--max-concurrency", "1", "--pace", "1") as served:
         connection = start_request(served, {"input": LONG, "response_format": "pcm"})
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
-        status, headers, body = served.ask("/v1/audio/speech", {"input": "Me too."})
+        status, headers, body = served.request("/v1/audio/speech", {"input": "Me too."})
         assert status == 429
         assert headers["Retry-After"] == "1"
         assert json.loads(body)["error"]["code"] == "rate_limit_exceeded"
         connection.close()
         assert "client left" in served.wait_for_line("client left")
-        assert served.ask("/v1/audio/speech", {"input": "Now me."})[0] == 200
+        assert served.request("/v1/audio/speech", {"input": "Now me."})[0] == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -289,6 +289,6 @@ def test_an_unusable_configuration_is_an_error(silent_cli, arguments, message) -
 
 def test_quiet_prints_nothing(silent_cli) -> None:
     with serving(silent_cli, "-q", "--no-warm") as served:
-        assert served.ask("/health")[0] == 200
+        assert served.request("/health")[0] == 200
         assert served.stop() == 0
     assert served.lines == []

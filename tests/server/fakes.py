@@ -6,13 +6,13 @@ import threading
 
 import numpy as np
 
-from voicecli.server.app import make_app
+from voicecli.server.app import AppOptions, make_app
 from voicecli.server.catalogue import Catalogue
 from voicecli.sources.voicecache import VoiceCache
 from voicecli.sources.voices import VoiceInfo
 
 SENTENCE_FRAMES = 2400
-CATALOGUE = Catalogue({"heart": VoiceInfo("heart", None, "en-US", "American, female")})
+CATALOGUE = Catalogue({"heart": VoiceInfo("heart", "Heart", "en-US", "American, female")})
 
 
 class FakeVoice:
@@ -67,14 +67,14 @@ class Log:
         self.access, self.lines, self.errors = [], [], []
 
 
-def app_of(voice=None, **settings):
+def app_of(voice=None, **options):
     log = Log()
     app = make_app(
         CATALOGUE,
         cache_of(voice or FakeVoice()),
+        AppOptions(**options),
         log_access=log.access.append,
         log=log.lines.append,
         on_error=log.errors.append,
-        **settings,
     )
     return app, log

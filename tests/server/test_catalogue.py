@@ -12,6 +12,7 @@ def test_only_installed_voices_are_offered(monkeypatch, tmp_path):
     monkeypatch.setenv("HIBARI_HOME", str(tmp_path))
     catalogue = installed()
     assert list(catalogue.builtin) == ["heart"]
+    assert catalogue.builtin["heart"].name == "Heart"
     assert set(OPENAI_VOICES) <= set(catalogue.names)
     assert all(catalogue.voice(name) == "heart" for name in catalogue.names)
 
@@ -39,7 +40,7 @@ def test_the_default_voice_is_required(monkeypatch, tmp_path):
 def test_our_own_reader_reads_the_list_of_voices():
     voices = parse_voices(CATALOGUE.voices_json())
     assert [voice.id for voice in voices] == list(CATALOGUE.names)
-    assert voices[0] == VoiceInfo("heart", None, "en-US")
+    assert voices[0] == VoiceInfo("heart", "Heart", "en-US")
     assert voices[1].name == "alloy (as heart)"
 
 

@@ -13,6 +13,15 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n"
 
 
+def config_of(app):
+    config = Config(
+        app, http=Protocol, interface="asgi3", lifespan="off", ws="none",
+        log_config=None, log_level="critical",
+    )  # fmt: skip
+    config.load()
+    return config
+
+
 class Transport(asyncio.Transport):
     """Records what is written."""
 
@@ -48,11 +57,7 @@ class Connection:
         loop = SimpleNamespace(
             call_later=self._call_later, create_task=asyncio.get_running_loop().create_task
         )
-        config = Config(
-            self._app, http=Protocol, interface="asgi3", log_config=None, lifespan="off", ws="none"
-        )
-        config.load()
-        self.protocol = Protocol(config, ServerState(), {}, _loop=loop)
+        self.protocol = Protocol(config_of(self._app), ServerState(), {}, _loop=loop)
         self.transport = Transport()
         self.protocol.connection_made(self.transport)
 
@@ -156,3 +161,49 @@ def test_a_broken_body_after_the_response_is_ignored():
         assert connection.transport.closed
 
     with_connection(main)
+
+
+async def answer_of(app, version):
+    """The bytes of a response over a real connection, and whether it was reset."""
+    config, loop = config_of(app), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Protocol(config, ServerState(), {}), "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"GET / HTTP/%s\r\nHost: localhost\r\n\r\n" % version)
+        data = b""
+        try:
+            while part := await reader.read(1000):
+                data += part
+        except ConnectionResetError:
+            return data, True
+        finally:
+            writer.close()
+    return data, False
+
+
+async def stops_midway(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"audio", "more_body": True})
+
+
+async def completes(scope, receive, send):
+    await stops_midway(scope, receive, send)
+    await send({"type": "http.response.body"})
+
+
+def test_an_incomplete_response_to_http_1_0_is_reset():
+    data, was_reset = asyncio.run(answer_of(stops_midway, b"1.0"))
+    assert was_reset
+    assert data.endswith(b"audio")
+
+
+def test_a_complete_response_to_http_1_0_is_not_reset():
+    data, was_reset = asyncio.run(answer_of(completes, b"1.0"))
+    assert not was_reset
+    assert data.endswith(b"audio")
+
+
+def test_an_incomplete_response_to_http_1_1_lacks_its_last_chunk():
+    data, was_reset = asyncio.run(answer_of(stops_midway, b"1.1"))
+    assert not was_reset
+    assert data.endswith(b"audio\r\n")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.server.fakes import CATALOGUE
 from voicecli.request import SpeechRequest
+from voicecli.server.catalogue import Catalogue
 from voicecli.server.errors import ApiError
 from voicecli.server.schema import (
     MAX_BODY_BYTES,
@@ -20,16 +21,17 @@ from voicecli.server.schema import (
 )
 
 MODEL = speech_model(CATALOGUE)
+STRICT = speech_model(Catalogue(CATALOGUE.builtin, strict=True))
 
 
-def parsed(**body):
-    return parse(MODEL, json.dumps(body).encode())
+def parsed(schema=MODEL, /, **body):
+    return parse(schema, json.dumps(body).encode())
 
 
-def error_of(body):
+def error_of(body, model=MODEL):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     with pytest.raises(ApiError) as caught:
-        parse(MODEL, data)
+        parse(model, data)
     return caught.value
 
 
@@ -48,9 +50,30 @@ def test_every_field_is_used():
     assert body.stream_format == "sse"
 
 
+@pytest.mark.parametrize("model", [MODEL, STRICT])
 @pytest.mark.parametrize("voice", ["alloy", {"id": "nova"}, {"id": "heart", "more": 1}, None])
-def test_openais_names_stand_for_the_default_voice(voice):
-    assert parsed(input="Hi", voice=voice).request().voice == "heart"
+def test_openais_names_stand_for_the_default_voice(model, voice):
+    assert parsed(model, input="Hi", voice=voice).request().voice == "heart"
+
+
+NAMES_OF_OTHERS = [
+    *({"voice": voice} for voice in ("Alloy", "", "af_sky", "af_bella(2)+af_sky(1)", "HEART")),
+    *({"voice": {"id": "Nova"}}, {"model": "TTS-1"}, {"model": "kokoro"}, {"model": ""}),
+    {"model": "hexgrad/Kokoro-82M"},
+]
+
+
+@pytest.mark.parametrize("names", NAMES_OF_OTHERS)
+def test_names_of_other_servers_are_accepted(names):
+    request = parsed(input="Hi", **names).request()
+    assert request.voice == "heart"
+    assert request.model in ("hibari", "tts-1")
+
+
+@pytest.mark.parametrize("names", NAMES_OF_OTHERS)
+def test_names_of_other_servers_are_rejected_if_strict(names):
+    (param,) = names
+    assert error_of({"input": "Hi", **names}, STRICT).param == param
 
 
 def test_null_means_the_default():
@@ -108,9 +131,9 @@ def test_an_invalid_field_is_named(body, param, code):
 
 
 def test_an_unknown_model_is_not_found():
-    error = error_of({"input": "a", "model": "kokoro\x1b[31m"})
+    error = error_of({"input": "a", "model": "kokolo\x1b[31m"})
     assert (error.status, error.param, error.code) == (404, "model", "model_not_found")
-    assert "'kokoro'" in error.message
+    assert "'kokolo'" in error.message
 
 
 @pytest.mark.parametrize(
@@ -158,7 +181,7 @@ def responses(document, path="/v1/audio/speech"):
 
 
 def test_openapi_has_the_limits():
-    schemas = openapi(MODEL, has_key=False)["components"]["schemas"]
+    schemas = openapi(STRICT, has_key=False)["components"]["schemas"]
     fields = schemas["Speech"]["properties"]
     assert schemas["Speech"]["required"] == ["input"]
     assert (fields["input"]["minLength"], fields["input"]["maxLength"]) == (1, MAX_INPUT)
@@ -173,6 +196,12 @@ def test_openapi_has_the_limits():
     assert name["enum"] == list(CATALOGUE.names)
     assert custom == {"$ref": "#/components/schemas/CustomVoice"}
     assert schemas["CustomVoice"]["properties"]["id"]["enum"] == name["enum"]
+
+
+def test_openapi_allows_any_name_unless_strict():
+    schemas = openapi(MODEL, has_key=False)["components"]["schemas"]
+    for field in ("voice", "model"):
+        assert {"type": "string"} in schemas["Speech"]["properties"][field]["anyOf"]
 
 
 def references(node):

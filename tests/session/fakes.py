@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tests.session.outputs import null_output
 from voicecli.audio.pcm import AudioFormat
-from voicecli.errors import DeviceError, NetworkError
-from voicecli.playback.null import NullSink
-from voicecli.playback.output import Output, OutputSettings
-from voicecli.playback.policy import BufferPolicy
-from voicecli.session import SessionSettings
+from voicecli.errors import NetworkError
+from voicecli.session import Session, SessionSettings
 from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.base import Response, SourceInfo
 from voicecli.telemetry.events import StateChanged
@@ -168,88 +166,6 @@ class ScriptedSource:
         self.cancelled.set()
 
 
-class WatchedSink(NullSink):
-    """A `NullSink` that tells what it was given, and can fail like a device.
-
-    ``breaks_after`` is the frame count at which ``write`` raises `DeviceError`.
-    """
-
-    def __init__(self, format, policy, clock, *, breaks_after=None, plays_out=True, preroll_s=0.0):
-        super().__init__(format, policy, clock, preroll_s=preroll_s)
-        self._news = threading.Condition()
-        self._breaks_after = breaks_after
-        self._plays_out = plays_out
-        self.blocks: list[np.ndarray] = []
-        self.written = 0
-        self.aborts = 0
-        self.closes = 0
-
-    def write(self, samples) -> None:
-        if self._breaks_after is not None and self.written >= self._breaks_after:
-            raise DeviceError("the cable was pulled")
-        super().write(samples)
-        with self._news:
-            self.blocks.append(np.array(samples))
-            self.written += len(samples)
-            self._news.notify_all()
-
-    def wait_for(self, frames: int) -> None:
-        """Until so many frames were written."""
-        with self._news:
-            assert self._news.wait_for(lambda: self.written >= frames, PATIENCE_S)
-
-    def drain(self, deadline) -> bool:
-        return super().drain(deadline) and self._plays_out
-
-    def abort(self) -> None:
-        self.aborts += 1
-        super().abort()
-
-    def close(self) -> None:
-        self.closes += 1
-
-    @property
-    def samples(self) -> list[int]:
-        return np.concatenate([np.zeros((0, 1), np.int16), *self.blocks]).ravel().tolist()
-
-
-class FakeOutput(Output):
-    """Opens a `WatchedSink`, or fails as a test wants."""
-
-    def __init__(
-        self, *, policy=None, optional: bool = False, prepare_timeout_s: float = 20.0, **sink
-    ) -> None:
-        settings = OutputSettings(policy or BufferPolicy.fixed(0.0), "null", optional=optional)
-        super().__init__(settings, prepare_timeout_s=prepare_timeout_s)
-        self._sink_options = sink
-        self.before_preparing: Callable[[], None] = lambda: None
-        self.before_opening: Callable[[], None] = lambda: None
-        self.prepare_fault: BaseException | None = None
-        self.open_fault: BaseException | None = None
-        self.prepared = 0
-        self.opened = threading.Event()
-        self.sink: WatchedSink | None = None
-        self.is_pcm: bool | None = None
-
-    def prepare(self, history=None) -> None:
-        self.prepared += 1
-        super().prepare(history)
-
-    def _load(self) -> None:
-        self.before_preparing()
-        if self.prepare_fault:
-            raise self.prepare_fault
-
-    def _open(self, wanted, policy, *, is_pcm, clock, spawn):
-        self.before_opening()
-        if self.open_fault:
-            raise self.open_fault
-        self.is_pcm = is_pcm
-        self.sink = WatchedSink(wanted, policy, clock, **self._sink_options)
-        self.opened.set()
-        return self.sink
-
-
 class Watcher:
     """An observer that remembers every event, and lets a test wait for one."""
 
@@ -332,13 +248,25 @@ class Run:
         return self._result[0]
 
 
-def null_output(start_s: float = 0.0, output="null") -> Output:
-    return Output(OutputSettings(BufferPolicy.fixed(start_s), output))
-
-
 def settings(*, volume: float = 1.0, expected_format=None, **limits) -> SessionSettings:
     limits = FetchLimits(**{"retries": 0, **limits})
     return SessionSettings(limits, volume, expected_format)
+
+
+def watched(
+    clock=None, *, output=None, start_s=0.0, saver=None, history=None, observers=(), **options
+):
+    """A session and its watcher, on a clock that never makes anyone wait."""
+    watcher = Watcher()
+    session = Session(
+        output or null_output(start_s),
+        settings(**options),
+        history=history,
+        observers=[*observers, watcher],
+        saver=saver,
+        clock=clock or FakeClock(),
+    )
+    return session, watcher
 
 
 def cut_off() -> NetworkError:

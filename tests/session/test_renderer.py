@@ -4,14 +4,8 @@ import threading
 
 import pytest
 
-from tests.session.fakes import (
-    FORMAT,
-    FakeClock,
-    WatchedSink,
-    Watcher,
-    seen,
-    sound,
-)
+from tests.session.fakes import FORMAT, FakeClock, Watcher, seen, sound
+from tests.session.outputs import WatchedSink
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs.decoding import auto
 from voicecli.errors import CorruptStream, DeviceError, NetworkError, TruncatedStream

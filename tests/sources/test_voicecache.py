@@ -21,6 +21,13 @@ def test_an_unknown_voice_is_an_error_that_lists_the_others():
     assert "voicecli voices" in caught.value.remedy
 
 
+def test_a_name_of_another_service_stands_for_a_voice():
+    cache = VoiceCache()
+    voice = object()
+    cache._voices[HEART] = voice
+    assert [cache.load(name) for name in ("Alloy", "af_heart", "")] == [voice] * 3
+
+
 def test_a_voice_that_cannot_be_downloaded_is_a_network_error(monkeypatch, tmp_path):
     def offline(*args, **kwargs):
         raise urllib.error.URLError("Temporary failure in name resolution")

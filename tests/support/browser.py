@@ -1,6 +1,6 @@
-"""Opens pages in headless Chromium, by its own DevTools protocol.
+"""Open pages in headless Chromium, through its DevTools protocol.
 
-https://chromedevtools.github.io/devtools-protocol/ says what the methods are.
+The methods are documented at https://chromedevtools.github.io/devtools-protocol/.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 if TYPE_CHECKING:
     from PIL import Image
 
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--mute-audio",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -33,7 +33,7 @@ _FLAGS = (
 
 
 class Browser:
-    """A browser of its own for as long as it is entered; one tab."""
+    """A separate browser with one tab, as a context manager."""
 
     def __init__(self) -> None:
         program = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -72,71 +72,71 @@ class Browser:
         )
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """What a method of the protocol returns; events that come meanwhile are kept."""
+        """Call a method of the protocol and return its result; events meanwhile are kept."""
         self._calls += 1
         message = {"id": self._calls, "method": method, "params": params}
         if self._session:
             message["sessionId"] = self._session
         self._socket.send(json.dumps(message))
         while True:
-            told = json.loads(self._socket.recv(timeout=_PATIENCE_S))
-            if told.get("id") == self._calls:
-                assert "error" not in told, told
-                return told["result"]
-            self.events.append(told)
+            reply = json.loads(self._socket.recv(timeout=_TIMEOUT_S))
+            if reply.get("id") == self._calls:
+                assert "error" not in reply, reply
+                return reply["result"]
+            self.events.append(reply)
 
-    def of(self, method: str) -> list[dict[str, Any]]:
-        """The events of one kind since the last page was opened."""
+    def events_named(self, method: str) -> list[dict[str, Any]]:
+        """Return the events of one kind since the last page was opened."""
         return [event["params"] for event in self.events if event.get("method") == method]
 
-    def show(self, *, width: int, height: int = 900, scheme: str = "light") -> None:
-        """A window of so many CSS pixels, a telephone's below 600, in a colour scheme."""
+    def set_window(self, *, width: int, height: int = 900, scheme: str = "light") -> None:
+        """Set the size in CSS pixels and the colour scheme; below 600 it is a phone."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
         )  # fmt: skip
-        self.media(scheme)
+        self.emulate_media(scheme)
 
-    def media(self, scheme: str, medium: str = "screen") -> None:
-        """The colour scheme and the medium that the page is shown in."""
+    def emulate_media(self, scheme: str, medium: str = "screen") -> None:
+        """Set the colour scheme and the medium of the page."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", media=medium, features=features)
 
     def open(self, url: str) -> None:
-        """Load a page, and wait until it has."""
+        """Load a page and wait until it has loaded."""
         self.events.clear()
         self.call("Page.navigate", url=url)
-        while not self.of("Page.loadEventFired"):
-            self.events.append(json.loads(self._socket.recv(timeout=_PATIENCE_S)))
+        while not self.events_named("Page.loadEventFired"):
+            self.events.append(json.loads(self._socket.recv(timeout=_TIMEOUT_S)))
 
     def evaluate(self, expression: str) -> Any:
-        """What an expression of JavaScript comes to, as JSON."""
-        told = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+        """Evaluate a JavaScript expression."""
+        reply = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in reply, reply
+        return reply["result"].get("value")
 
     def screenshot(self) -> Image.Image:
-        """The whole page, below the fold too."""
+        """Take a picture of the whole page, including what is below the fold."""
         from PIL import Image
 
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-        told = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
-        return Image.open(io.BytesIO(base64.b64decode(told["data"]))).convert("RGB")
+        reply = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
+        return Image.open(io.BytesIO(base64.b64decode(reply["data"]))).convert("RGB")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # it has children, and nothing to save
+        os.killpg(process.pid, signal.SIGKILL)  # it has child processes, and nothing to save
     process.wait()
 
 
 def _address(home: str, process: subprocess.Popen[bytes]) -> str:
-    """Where it listens, once it does."""
-    told = Path(home, "DevToolsActivePort")
-    deadline = time.monotonic() + _PATIENCE_S
+    """Wait until it listens, and return its address."""
+    port_file = Path(home, "DevToolsActivePort")
+    deadline = time.monotonic() + _TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
-        lines = told.read_text().split() if told.exists() else []
+        lines = port_file.read_text().split() if port_file.exists() else []
         if len(lines) == 2:
             port, path = lines
             return f"ws://127.0.0.1:{port}{path}"

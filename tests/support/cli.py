@@ -1,7 +1,7 @@
-"""Runs the real command line as a user would: in its own process, in a clean house.
+"""Run the real command line as a user would: in a process and a clean home of its own.
 
-The environment has no key, no proxy, no colour, and private HOME and XDG
-folders, so that neither the machine's configuration nor an earlier run has a say.
+The environment has no key, no proxy, no colour, and private HOME and XDG folders, so that
+neither the machine's configuration nor an earlier run has any effect.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run that ended; times are monotonic seconds, ``started`` just before the fork."""
+    """A finished run; times are monotonic seconds, ``started`` just before the fork."""
 
     exit_code: int
     stdout: str
@@ -39,24 +39,24 @@ class Result:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The one JSON object on stdout.
+        """The JSON object on stdout.
 
         Raises:
-            AssertionError: stdout holds anything else.
+            AssertionError: stdout is anything else.
         """
         try:
-            told = json.loads(self.stdout)
+            data = json.loads(self.stdout)
         except ValueError:
-            told = None
-        assert isinstance(told, dict), f"no JSON object on stdout:\n{self}"
-        return told
+            data = None
+        assert isinstance(data, dict), f"no JSON object on stdout:\n{self}"
+        return data
 
     def __str__(self) -> str:
         return f"exit {self.exit_code}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
 
 
 class Running:
-    """A run that goes on; signal it, then `finish` it."""
+    """A run in progress; signal it, then `finish` it."""
 
     def __init__(self, process: subprocess.Popen[bytes], started: float) -> None:
         self._process = process
@@ -64,15 +64,15 @@ class Running:
 
     @property
     def pid(self) -> int:
-        """The number of its process."""
+        """The process ID."""
         return self._process.pid
 
     def exited(self) -> bool:
-        """Whether the process is gone."""
+        """Return whether the process has ended."""
         return self._process.poll() is not None
 
     def signal(self, number: signal.Signals) -> float:
-        """Send a signal; returns the monotonic moment just before."""
+        """Send a signal; return the monotonic time just before."""
         now = time.monotonic()
         self._process.send_signal(number)
         return now
@@ -81,15 +81,15 @@ class Running:
         """Wait for the end.
 
         Raises:
-            AssertionError: it still ran after ``timeout_s``; says what it had printed.
+            AssertionError: it still ran after ``timeout_s``; the message has its output.
         """
         try:
             out, err = self._process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGABRT)  # faulthandler, where it is on, tells where
+            self._process.send_signal(signal.SIGABRT)  # faulthandler prints where it hangs
             out, err = self._process.communicate()
-            said = f"{out.decode(errors='replace')}\n{err.decode(errors='replace')}"
-            raise AssertionError(f"voicecli hung for {timeout_s:.0f} s:\n{said}") from None
+            output = f"{out.decode(errors='replace')}\n{err.decode(errors='replace')}"
+            raise AssertionError(f"voicecli hung for {timeout_s:.0f} s:\n{output}") from None
         return Result(
             self._process.returncode,
             out.decode(errors="replace"),
@@ -100,10 +100,10 @@ class Running:
 
 
 class Cli:
-    """``voicecli`` in a house of its own below ``home``.
+    """``voicecli`` with the home folder ``home``.
 
     ``sound`` is the sound server it plays on; None is a machine without one.
-    ``coverage`` lets coverage measure the child, which slows it: not for timings.
+    ``coverage`` lets coverage measure the child, which slows it: turn it off for timings.
     """
 
     def __init__(
@@ -114,8 +114,8 @@ class Cli:
         self.coverage = coverage
 
     def environment(self, **extra: str) -> dict[str, str]:
-        """Everything the child sees; a PYTHONPATH in ``extra`` comes before the project."""
-        env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        """Return the child's environment; a PYTHONPATH in ``extra`` precedes the project."""
+        env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         if self.coverage:
             env |= {k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")}
         env |= {
@@ -140,7 +140,7 @@ class Cli:
     def start(
         self, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None
     ) -> Iterator[Running]:
-        """Start a run; whatever happens in the block, the child does not outlive it."""
+        """Start a run, which ends with the block at the latest."""
         full = self.environment(**(env or {}))
         started = time.monotonic()
         process = subprocess.Popen(
@@ -171,7 +171,7 @@ class Cli:
         stdin: bytes | None = None,
         timeout_s: float = 30.0,
     ) -> Result:
-        """Run to the end.
+        """Run to the end, and return the result.
 
         Raises:
             AssertionError: it did not end within ``timeout_s``.
@@ -181,10 +181,9 @@ class Cli:
 
 
 def environment_without_sound(folder: Path) -> dict[str, str]:
-    """Environment of a machine with PortAudio but without any sound device.
+    """Return variables for a machine with PortAudio but without any sound device.
 
-    ALSA must keep one definition: PortAudio aborts the process on an empty
-    configuration.
+    ALSA must keep one definition: PortAudio aborts the process on an empty configuration.
     """
     config = folder / "no-sound.conf"
     config.write_text("pcm.!default { type pulse }\n")

@@ -1,4 +1,4 @@
-"""Players that are not ours, for proving the harness and for comparison."""
+"""Players other than ours, to check the recorder and to compare with."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from tests.support.sound_server import SoundServer
 
-# Opens and starts the stream, lets it settle, then plays; what it prints are the
-# monotonic times that PortAudio and the program itself give for the first frame.
+# Open and start the stream, let it settle, then play. Both print the monotonic time of the
+# first frame, by the program itself or by PortAudio.
 _BLOCKING_WRITER = """
 import json, sys, time
 import sounddevice as sd
@@ -57,10 +57,9 @@ stream.abort(); stream.close()
 
 
 def pacat(server: SoundServer, samples: NDArray[np.int16], *, rate_hz: int = 48_000) -> None:
-    """Play (frames,) or (frames, channels) with PulseAudio's own client, to the end.
+    """Play (frames,) or (frames, channels) to the end with PulseAudio's own client.
 
-    It has half a second in hand, so that what is heard is what was given also where
-    the machine is busy.
+    Its buffer of half a second keeps the output exact even on a busy machine.
     """
     channels = 1 if samples.ndim == 1 else samples.shape[1]
     subprocess.run(
@@ -71,12 +70,12 @@ def pacat(server: SoundServer, samples: NDArray[np.int16], *, rate_hz: int = 48_
 
 
 def blocking_writer(server: SoundServer, samples: NDArray[np.int16]) -> dict[str, float]:
-    """Play by PortAudio's blocking write; ``written`` is the moment of the first write."""
+    """Play with PortAudio's blocking write; ``written`` is the time of the first write."""
     return _run(server, _BLOCKING_WRITER, samples)
 
 
 def callback_player(server: SoundServer, samples: NDArray[np.int16]) -> dict[str, float]:
-    """Play by PortAudio's callback; ``dac`` is when PortAudio says the first block is heard."""
+    """Play with PortAudio's callback; ``dac`` is PortAudio's time of the first frame."""
     return _run(server, _CALLBACK, samples)
 
 
@@ -85,5 +84,5 @@ def _run(server: SoundServer, script: str, samples: NDArray[np.int16]) -> dict[s
         [sys.executable, "-c", script], env=server.environment(), input=samples.tobytes(),
         stdout=subprocess.PIPE, check=True, timeout=60,
     )  # fmt: skip
-    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    times: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return times

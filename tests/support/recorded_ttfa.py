@@ -1,4 +1,4 @@
-"""When each answer of a ``voicecli bench --record`` was heard, by the recorder."""
+"""Time to first audio of each answer of ``voicecli bench --record``, by the recorder."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
 
 
 def recorded_ttfa_ms(recording: Recording, folder: Path) -> dict[str, list[float]]:
-    """Time to the first sample of every answer, by format, in ms since its request.
+    """Measure the time from each request to its first sample, in ms, by format.
 
-    The recorder hears the first sample above its threshold; how far that is
-    from the very first is known from the audio in the trace. Traces say when
-    they began to the millisecond, by the clock on the wall.
+    The recorder finds the first sample above its threshold. The audio in the trace says
+    how far that is from the very first one. Traces give their start in wall-clock time, to
+    the millisecond.
     """
     since_boot = time.time() - time.monotonic()
     level = np.abs(recording.samples.astype(np.int32))
     loud = np.flatnonzero(level > THRESHOLD * 32767)
     at = np.array([recording.time_of(int(frame)) for frame in _starts(loud)])
-    heard = defaultdict(list)
+    ttfa_ms = defaultdict(list)
     for path in sorted(folder.iterdir()):
         trace = read_trace(path)
         t0 = datetime.fromisoformat(trace.header.started).timestamp() - since_boot
         onset = at[np.searchsorted(at, t0)]
         assert trace.header.format is not None
-        heard[trace.header.format].append((onset - t0) * 1e3 - _quiet_ms(trace))
-    return dict(heard)
+        ttfa_ms[trace.header.format].append((onset - t0) * 1e3 - _quiet_ms(trace))
+    return dict(ttfa_ms)
 
 
 def _starts(loud: np.ndarray) -> np.ndarray:
-    """The loud frames that nothing loud came shortly before."""
+    """Return the loud frames that follow at least 10 ms of silence."""
     return loud[np.flatnonzero(np.diff(loud, prepend=-48_000) > 480)]
 
 
 def _quiet_ms(trace: Trace) -> float:
-    """How far into its audio the recorder would notice it."""
+    """Return where in the audio of a trace the recorder would find the first sample."""
     answer = next(line for line in trace.lines if isinstance(line, Answer))
     decoder = AutoDecoder(answer.requested, answer.content_type, answer.rate_hz, answer.channels)
     frames = 0
@@ -57,13 +57,13 @@ def _quiet_ms(trace: Trace) -> float:
             assert line.audio is not None
             for block in decoder.feed(line.audio):
                 loud = np.flatnonzero(
-                    np.abs(block.samples[:, 0] / _full(block.samples)) > THRESHOLD
+                    np.abs(block.samples[:, 0] / _full_scale(block.samples)) > THRESHOLD
                 )
                 if len(loud):
                     return (frames + int(loud[0])) / block.rate_hz * 1e3
                 frames += block.frames
-    raise AssertionError("nothing in it is loud")
+    raise AssertionError("the audio is silent")
 
 
-def _full(samples: np.ndarray) -> float:
+def _full_scale(samples: np.ndarray) -> float:
     return 32767.0 if samples.dtype == np.int16 else 1.0

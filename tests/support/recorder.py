@@ -1,17 +1,16 @@
-"""The independent witness: what was heard at the sound server, and when.
+"""An independent recorder: what was heard at the sound server, and when.
 
-``parec`` reads the monitor of the null sink; a thread stamps each block as it
-arrives. From the stamps each frame gets a time on CLOCK_MONOTONIC:
+``parec`` reads the monitor of the null sink, and a thread records when each block arrives.
+From these times each frame gets a time on CLOCK_MONOTONIC:
 
-A block can only arrive *after* its last frame was rendered, never before, and
-the sink renders at exactly its rate. So ``arrival - position/rate`` has a hard
-lower edge, met by every block that was not held up on its way; the least value
-over a second around a frame is that edge there. Scheduling noise only ever
-delays single blocks and so drops out. What PulseAudio holds back or renders ahead
-cancels: no further correction is made, and ``tests/support_tests/test_recorder.py``
-holds the result to players whose write time and device time are known.
+A block can only arrive *after* its last frame was rendered, and the sink renders at exactly
+its rate. So ``arrival - position/rate`` has a hard lower limit, which every block reaches
+that was not delayed. The minimum over a second around a frame is that limit. Scheduling
+noise only delays single blocks, so it drops out. What PulseAudio holds back or renders ahead
+cancels out: no further correction is made, and ``tests/support_tests/test_recorder.py``
+compares the result with players whose write time and device time are known.
 
-Accuracy: times within 1.3 ms of PortAudio's own, at rest (24 runs); lengths and
+Accuracy: times within 1.3 ms of PortAudio's own on an idle machine (24 runs); lengths and
 gaps exact to the frame.
 """
 
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tests.support.sound_server import BLOCK_MS, RATE_HZ, end
+from tests.support.sound_server import BLOCK_MS, RATE_HZ, terminate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,18 +36,18 @@ if TYPE_CHECKING:
     from tests.support.sound_server import SoundServer
 
 THRESHOLD = 0.02
-"""Full scale is 1; a tone of 0.5 crosses this within two frames of its start."""
+"""Relative to full scale; a tone of 0.5 exceeds it within two frames."""
 
 WINDOW_S = 0.5
 
 
 class RecorderError(Exception):
-    """Nothing was recorded, or what was awaited did not come in time."""
+    """Nothing was recorded, or a wait timed out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A silence inside a sound: where it starts in the sound, and how long it is."""
+    """A silence inside a sound: its position in the sound and its length."""
 
     at_s: float
     length_s: float
@@ -56,10 +55,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The stretch from the first to the last frame above the threshold.
+    """Everything from the first to the last frame above the threshold.
 
-    ``first`` and ``last`` are frame positions in the recording (both sound);
-    ``onset`` and ``end`` are monotonic seconds.
+    ``first`` and ``last`` are frame positions in the recording, both included; ``onset``
+    and ``end`` are monotonic seconds.
     """
 
     first: int
@@ -87,17 +86,17 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Everything heard between start and stop.
+    """Everything recorded between start and stop.
 
-    ``samples`` is int16 of shape (frames,) or (frames, channels); ``arrivals``
-    has one row a block: frames received so far, monotonic seconds.
+    ``samples`` is int16 of shape (frames,) or (frames, channels); ``arrivals`` has a row
+    for each block: frames received so far, monotonic seconds.
     """
 
     samples: NDArray[np.int16]
     arrivals: NDArray[np.float64]
 
     def time_of(self, frame: int) -> float:
-        """Monotonic seconds at which a frame was heard."""
+        """Return the monotonic time at which a frame was heard."""
         frames, stamps = self.arrivals[:, 0], self.arrivals[:, 1]
         near = np.abs(frames - frame) <= WINDOW_S * RATE_HZ
         if not near.any():
@@ -105,10 +104,10 @@ class Recording:
         return float(np.min((stamps - frames / RATE_HZ)[near])) + frame / RATE_HZ
 
     def sound(self, *, threshold: float = THRESHOLD, min_gap_s: float = 0.002) -> Sound:
-        """Find the sound: onset, end, and every silence of ``min_gap_s`` or longer in it.
+        """Find the sound, and every gap of at least ``min_gap_s`` in it.
 
         Raises:
-            RecorderError: nothing rose above the threshold.
+            RecorderError: nothing exceeded the threshold.
         """
         level = np.abs(self.samples.astype(np.int32))
         if level.ndim == 2:
@@ -118,7 +117,7 @@ class Recording:
             raise RecorderError(f"nothing heard in {len(level) / RATE_HZ:.1f} s of recording")
         first, last = int(loud[0]), int(loud[-1])
         steps = np.diff(loud)
-        # A step of n between loud frames encloses n - 1 quiet ones.
+        # Between loud frames n apart there are n - 1 quiet ones.
         quiet = np.flatnonzero(steps - 1 >= min_gap_s * RATE_HZ)
         gaps = tuple(
             Gap(at_s=(int(loud[i]) + 1 - first) / RATE_HZ, length_s=(int(steps[i]) - 1) / RATE_HZ)
@@ -137,8 +136,7 @@ class Recording:
 class Recorder:
     """Records a sound server's monitor while the ``with`` block runs.
 
-    Attributes read from other threads are guarded by one condition; the reader
-    thread alone appends.
+    One condition guards the attributes; only the reader thread appends.
     """
 
     def __init__(self, server: SoundServer, *, threshold: float = THRESHOLD) -> None:
@@ -162,7 +160,7 @@ class Recorder:
         )  # fmt: skip
         self._thread = threading.Thread(target=self._read, name="recorder", daemon=True)
         self._thread.start()
-        self._await(lambda: self._frames > 0, 10.0, "parec gave no block")
+        self._await(lambda: self._frames > 0, 10.0, "parec sent nothing")
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -172,7 +170,7 @@ class Recorder:
         if self._process is not None and self._thread is not None:
             self._process.terminate()
             self._thread.join(5.0)
-            end(self._process)
+            terminate(self._process)
             self._process = None
 
     def _read(self) -> None:
@@ -195,28 +193,28 @@ class Recorder:
                     self._last_loud = self._frames
                 self._changed.notify_all()
 
-    def _await(self, met: Callable[[], bool], timeout_s: float, complaint: str) -> None:
+    def _await(self, met: Callable[[], bool], timeout_s: float, message: str) -> None:
         with self._changed:
             if not self._changed.wait_for(met, timeout_s):
-                raise RecorderError(f"{complaint} in {timeout_s:.1f} s")
+                raise RecorderError(f"{message} in {timeout_s:.1f} s")
 
     def wait_for_sound(
         self, timeout_s: float = 15.0, *, unless: Callable[[], bool] = lambda: False
     ) -> None:
-        """Return as soon as anything was heard.
+        """Wait until something is heard.
 
         Raises:
-            RecorderError: silence until the timeout, or until ``unless`` came true.
+            RecorderError: there was only silence until the timeout, or until ``unless()``.
         """
         self._await(lambda: self._last_loud is not None or unless(), timeout_s, "nothing heard")
         if self._last_loud is None:
-            raise RecorderError("nothing heard, and nothing to be waited for any more")
+            raise RecorderError("nothing heard, and nothing left to wait for")
 
     def wait_for_silence(self, length_s: float = 0.3, timeout_s: float = 30.0) -> None:
-        """Return when the last ``length_s`` were silent.
+        """Wait until the last ``length_s`` were silent.
 
         Raises:
-            RecorderError: sound until the timeout.
+            RecorderError: there was sound until the timeout.
         """
         start = self._frames
         quiet = round(length_s * RATE_HZ)
@@ -227,9 +225,9 @@ class Recorder:
         )
 
     def finish(self, *, tail_s: float = 0.1) -> Recording:
-        """Record ``tail_s`` more, stop, and return everything heard."""
+        """Record for another ``tail_s``, stop, and return the recording."""
         target = self._frames + round(tail_s * RATE_HZ)
-        self._await(lambda: self._frames >= target, tail_s + 5.0, "the recorder stood still")
+        self._await(lambda: self._frames >= target, tail_s + 5.0, "the recorder received nothing")
         self._stop()
         with self._changed:
             data = b"".join(self._blocks)

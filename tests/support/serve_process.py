@@ -1,4 +1,4 @@
-"""``voicecli serve`` in a process of its own, for as long as a ``with`` block lasts."""
+"""``voicecli serve`` in a process of its own, for the length of a ``with`` block."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     from tests.support.cli import Cli
 
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 
 
 @dataclass
-class Served:
-    """A server that is up. ``url`` ends in ``/v1``; ``lines`` is what it said so far."""
+class ServeProcess:
+    """A running server. ``url`` ends in ``/v1``; ``lines`` is its standard error so far."""
 
     process: subprocess.Popen[str]
     started: dict[str, Any]
     lines: list[str] = field(default_factory=list)
-    _said: threading.Condition = field(default_factory=threading.Condition)
+    _new_line: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def url(self) -> str:
@@ -39,47 +39,50 @@ class Served:
         return self.url.removesuffix("/v1")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal, wait for the end; returns the exit status."""
+        """Send a signal, wait for the end, and return the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(TIMEOUT_S)
 
     def wait_for_line(self, part: str) -> str:
-        """The first line said, now or later, that has ``part`` in it."""
+        """Wait for a line that contains ``part``, and return it."""
 
         def found() -> str | None:
             return next((line for line in self.lines if part in line), None)
 
-        with self._said:
-            line = self._said.wait_for(found, PATIENCE_S)
-        assert line, f"{part!r} was not said in {self.lines}"
+        with self._new_line:
+            line = self._new_line.wait_for(found, TIMEOUT_S)
+        assert line, f"{part!r} is not in {self.lines}"
         return line
 
-    def ask(
+    def request(
         self, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """One request: POST where there is a body. Status, headers, body; errors are answers."""
+        """Send a request, a POST if there is a body; return status, headers and body."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.root + path, data, dict(headers or {}))
         if data is not None:
             request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-                return answer.status, answer.headers, answer.read()
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+                return response.status, response.headers, response.read()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.headers, error.read()
 
-    def listen(self) -> None:
+    def read_lines(self) -> None:
+        """Read standard error to its end; runs on a thread."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            with self._said:
+            with self._new_line:
                 self.lines.append(line.rstrip("\n"))
-                self._said.notify_all()
+                self._new_line.notify_all()
 
 
 @contextlib.contextmanager
-def serving(cli: Cli, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """Start ``voicecli serve`` on a free port; return when it answers."""
+def serving(
+    cli: Cli, *arguments: str, env: Mapping[str, str] | None = None
+) -> Iterator[ServeProcess]:
+    """Start ``voicecli serve`` on a free port, and yield it once it accepts requests."""
     process = subprocess.Popen(
         [sys.executable, "-m", "voicecli", "serve", "--port", "0", "--json", *arguments],
         env=cli.environment(**(env or {})), cwd=cli.home, text=True,
@@ -89,21 +92,21 @@ def serving(cli: Cli, *arguments: str, env: Mapping[str, str] | None = None) -> 
     assert process.stderr is not None
     first = process.stdout.readline()
     if not first:
-        _, said = process.communicate()
-        raise AssertionError(f"voicecli serve did not start: {said}")
-    served = Served(process, json.loads(first))
-    listener = threading.Thread(target=served.listen, daemon=True)
-    listener.start()
+        _, errors = process.communicate()
+        raise AssertionError(f"voicecli serve did not start: {errors}")
+    server = ServeProcess(process, json.loads(first))
+    reader = threading.Thread(target=server.read_lines, daemon=True)
+    reader.start()
     try:
-        yield served
+        yield server
     finally:
         if process.poll() is None:
-            process.terminate()  # in order, so that coverage is written
+            process.terminate()  # not killed, so that coverage is written
             try:
-                process.wait(PATIENCE_S)
+                process.wait(TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        listener.join(PATIENCE_S)
+        reader.join(TIMEOUT_S)
         process.stdout.close()
         process.stderr.close()

@@ -1,25 +1,23 @@
-"""A private PulseAudio with a null sink: the loudspeaker of the tests.
+"""A private PulseAudio server with a null sink: the loudspeaker of the tests.
 
-Nothing of the machine's own sound is used or touched: runtime folder, socket,
-cookie, client and ALSA configuration live in one temporary folder, so several
-servers run side by side, as root too, and on machines with a real sound card.
+The machine's own sound is neither used nor touched: runtime folder, socket, cookie, client
+and ALSA configuration are in one temporary folder. Several servers can run side by side, as
+root too, and on machines with a real sound card.
 
-Why each setting is what it is (all measured):
+Reasons for the settings (all measured):
 
 - The sink runs at 48 kHz, s16, one channel. A 48 kHz mono int16 stream at full
   volume then arrives at the monitor bit for bit; any other rate goes through
   PulseAudio's resampler.
-- An idle null sink renders in blocks of up to 2 s, so the first sound after a
-  silence appears late by as much. One silent client that asks for 5 ms keeps
-  the blocks at 5 ms for every player.
-- Rewinding is off. A null sink that rewinds re-renders up to one block for each
-  stream that starts; its monitor has passed the old block on by then, and the
-  recorder misses up to 1 ms of the head and hears blocks up to 3 ms late.
-  Without it block arrival jitters by 0.1 ms.
-- Shared memory is off: containers have 64 MB of it, and a dead server leaves
-  its part behind.
-- Both daemons die with the process that started them (``setpriv --pdeathsig``),
-  so a killed test run leaves nothing playing.
+- An idle null sink renders in blocks of up to 2 s, so the first sound after a silence can
+  be that late. One silent client that asks for 5 ms keeps the blocks at 5 ms for all.
+- Rewinding is off. A null sink that rewinds re-renders up to one block for each stream that
+  starts. By then its monitor has sent the old block, so the recorder misses up to 1 ms of
+  the head and gets blocks up to 3 ms late. Without it, block arrival jitters by 0.1 ms.
+- Shared memory is off: containers have 64 MB of it, and a killed server leaves its share
+  behind.
+- Both daemons end with the process that started them (``setpriv --pdeathsig``), so a killed
+  test run leaves nothing playing.
 """
 
 from __future__ import annotations
@@ -42,9 +40,9 @@ SINK = "speaker"
 BLOCK_MS = 5
 START_TIMEOUT_S = 15.0
 
-# PortAudio aborts the process when ALSA's configuration is empty, and lists every
-# card and plug-in when it is the system's; these two definitions give it exactly
-# one playback device twice, as a desktop does.
+# PortAudio aborts the process if ALSA's configuration is empty, and lists every card and
+# plug-in if it is the system's. These definitions give it one playback device under two
+# names, as on a desktop.
 ALSA_CONFIG = """\
 pcm.!default { type pulse hint { show on description "Default" } }
 ctl.!default { type pulse }
@@ -58,13 +56,13 @@ PACKAGES = "pulseaudio pulseaudio-utils libasound2-plugins libportaudio2"
 
 
 class SoundServerError(Exception):
-    """The private sound server did not start; the message carries its log."""
+    """The sound server did not start; the message contains its log."""
 
 
 class SoundServer:
-    """One PulseAudio daemon with one null sink, as a context manager.
+    """A PulseAudio daemon with one null sink, as a context manager.
 
-    ``channels`` is the number of channels of the sink; 1 keeps mono content exact.
+    ``channels`` is that of the sink; with 1, mono content stays exact.
     """
 
     def __init__(self, *, channels: int = 1) -> None:
@@ -86,19 +84,19 @@ class SoundServer:
 
     @property
     def folder(self) -> Path:
-        """The runtime folder, which exists while the server runs."""
+        """The runtime folder; it exists while the server runs."""
         assert self._dir is not None, "the sound server is not running"
         return self._dir
 
     @property
     def monitor(self) -> str:
-        """Name of the source on which everything played is heard."""
+        """Name of the source that carries everything played."""
         return f"{SINK}.monitor"
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Environment in which every player reaches this server and no other.
+        """Return an environment in which players reach this server and no other.
 
-        ``base`` (default: this process's) is copied, never changed.
+        ``base``, by default that of this process, is copied.
         """
         folder = self.folder
         env = dict(os.environ if base is None else base)
@@ -116,17 +114,17 @@ class SoundServer:
         return env
 
     def start(self) -> None:
-        """Start the daemon and the client that keeps it awake; return when both answer.
+        """Start the daemon and the client that keeps it awake, and wait until both run.
 
         Raises:
-            SoundServerError: a program is missing or did not come up; says why.
+            SoundServerError: a program is missing or did not start.
         """
         missing = [p for p in ("pulseaudio", "pactl", "pacat", "parec") if not shutil.which(p)]
         if missing:
             raise SoundServerError(
                 f"{', '.join(missing)} not found; apt-get install {PACKAGES} (scripts/setup does)"
             )
-        # Unix socket paths end at 107 bytes: TMPDIR may be long, /tmp is not.
+        # Unix socket paths are limited to 107 bytes, which TMPDIR may exceed.
         self._dir = Path(tempfile.mkdtemp(prefix="vc-", dir="/tmp"))  # mode 0700
         (self._dir / "alsa.conf").write_text(ALSA_CONFIG)
         (self._dir / "client.conf").write_text(CLIENT_CONFIG)
@@ -134,15 +132,15 @@ class SoundServer:
         self._spawn_keep_awake()
 
     def stop(self) -> None:
-        """End everything and remove the folder; may be called twice."""
+        """End both processes and remove the folder; may be called twice."""
         while self._processes:
-            end(self._processes.pop())
+            terminate(self._processes.pop())
         if self._dir is not None:
             shutil.rmtree(self._dir, ignore_errors=True)
             self._dir = None
 
     def log(self) -> str:
-        """What the daemon has said so far."""
+        """Return the daemon's log so far."""
         return (self.folder / "log").read_text(errors="replace")
 
     def _spawn_daemon(self) -> None:
@@ -170,9 +168,9 @@ class SoundServer:
         self._until(client, self._awake, "the silent client did not start")
 
     def _spawn(self, command: list[str], *, stderr: int) -> subprocess.Popen[bytes]:
-        leash = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
+        prefix = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
         process = subprocess.Popen(
-            [*leash, *command],
+            [*prefix, *command],
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -182,14 +180,14 @@ class SoundServer:
         return process
 
     def _until(
-        self, process: subprocess.Popen[bytes], ready: Callable[[], bool], complaint: str
+        self, process: subprocess.Popen[bytes], ready: Callable[[], bool], message: str
     ) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not ready():
             if process.poll() is not None:
-                raise SoundServerError(f"{complaint}: exit {process.returncode}\n{self.log()}")
+                raise SoundServerError(f"{message}: exit {process.returncode}\n{self.log()}")
             if time.monotonic() > deadline:
-                raise SoundServerError(f"{complaint} in {START_TIMEOUT_S:.0f} s\n{self.log()}")
+                raise SoundServerError(f"{message} in {START_TIMEOUT_S:.0f} s\n{self.log()}")
             time.sleep(0.02)
 
     def _pactl(self, *arguments: str) -> str:
@@ -208,12 +206,12 @@ class SoundServer:
         return "RUNNING" in self._pactl("list", "short", "sinks")
 
 
-def end(process: subprocess.Popen[bytes], *, patience_s: float = 5.0) -> None:
-    """Terminate a child, kill it when it does not go, and reap it."""
+def terminate(process: subprocess.Popen[bytes], *, timeout_s: float = 5.0) -> None:
+    """Terminate a child process, kill it if it does not end, and reap it."""
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(patience_s)
+            process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             process.kill()
     process.wait()

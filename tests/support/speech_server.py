@@ -1,12 +1,11 @@
 """A speech server that misbehaves on demand: real sockets, real HTTP/1.1, no model.
 
-It speaks ``POST /v1/audio/speech`` and ``GET /v1/audio/voices`` as the OpenAI API
-and its many imitators do, from clips encoded beforehand, and keeps what it was
-asked and when. Everything that can differ between servers or go wrong on the way
-is a field of `Reply`.
+It serves ``POST /v1/audio/speech`` and ``GET /v1/audio/voices`` like the OpenAI API and
+compatible servers, from clips encoded beforehand, and records all requests. Everything that
+can differ between servers or go wrong in transit is a field of `Reply`.
 
-Runs on its own too, for benchmarks (one JSON line with the address, then serves
-until its standard input ends)::
+It also runs on its own, for benchmarks. It then prints its address as a line of JSON, and
+serves until its standard input ends::
 
     python -m tests.support.speech_server --ttfb 0.2 --pace 4 --seconds 4
 """
@@ -48,12 +47,12 @@ VOICE_SHAPES: dict[str, Any] = {
     "openai list": {"object": "list", "data": [{"id": "alloy"}, {"id": "heart"}]},
     "voice_id": {"voices": [{"voice_id": "alloy"}, {"voice_id": "heart"}]},
 }
-"""The shapes of ``/v1/audio/voices`` in the wild; each lists alloy and heart."""
+"""Shapes of ``/v1/audio/voices`` found in practice; each lists alloy and heart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Encoded audio, how long it sounds, and what it calls itself."""
+    """Encoded audio with its duration and content type."""
 
     body: bytes
     duration_s: float
@@ -62,18 +61,17 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer of the server; the default sends the asked-for clip at once.
+    """One answer of the server; the default sends the requested clip at once.
 
-    - ``body``: bytes instead of the clip of the requested ``response_format``.
+    - ``body``: bytes to send instead of the clip of the requested ``response_format``.
     - ``ttfb_s``: wait before the status line; `FOREVER` never answers.
-    - ``pace``: times real time at which audio leaves; None is as fast as it goes.
-    - ``chunk_bytes``: size of each write (and HTTP chunk); None is one write.
-    - ``framing``: how the end of the body is told: chunked coding, Content-Length,
-      or only by closing.
-    - ``jitter_s``: each write comes late by up to so much, by ``seed``.
+    - ``pace``: speed at which audio is sent, in times real time; None is unlimited.
+    - ``chunk_bytes``: size of each write (and HTTP chunk); None is a single write.
+    - ``framing``: how the body ends: chunked coding, Content-Length, or closing.
+    - ``jitter_s``: the most by which a write is late; random, from ``seed``.
     - ``stall_at_s``/``stall_for_s``: pause before the audio of that second;
       ``stalls``: any number of such pairs, in order.
-    - ``cut_at``: fraction of the body after which the connection goes away;
+    - ``cut_at``: fraction of the body after which the connection is closed;
       ``reset`` makes that an RST instead of a FIN.
     """
 
@@ -95,7 +93,7 @@ class Reply:
 
 
 def error(status: int, body: object, **headers: str) -> Reply:
-    """A JSON error answer; header names take ``_`` for ``-``."""
+    """Make an error answer in JSON; ``_`` in header names stands for ``-``."""
     return Reply(
         body=json.dumps(body).encode(),
         status=status,
@@ -106,7 +104,7 @@ def error(status: int, body: object, **headers: str) -> Reply:
 
 
 def sse(audio: bytes, *, chunk_bytes: int = 4096) -> Reply:
-    """The answer as an event stream: ``speech.audio.delta`` events, then ``done``."""
+    """Make an answer as an event stream: ``speech.audio.delta`` events, then ``done``."""
     deltas = [
         {
             "type": "speech.audio.delta",
@@ -122,7 +120,7 @@ def sse(audio: bytes, *, chunk_bytes: int = 4096) -> Reply:
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request and what became of its answer; times are monotonic seconds."""
+    """A request and the progress of its answer; times are monotonic seconds."""
 
     method: str
     path: str
@@ -133,9 +131,9 @@ class RequestRecord:
     last_byte_at: float | None = None
     sent: int = 0
     client_disconnected: bool = False
-    """The client closed before the answer was complete."""
+    """Whether the client closed the connection before the answer was complete."""
     finished: threading.Event = field(default_factory=threading.Event)
-    """Set when the fields above have their last value."""
+    """Set once the fields above are final."""
 
 
 def clips_of(
@@ -145,7 +143,7 @@ def clips_of(
     page_ms: int = 20,
     formats: Iterable[Format] = FORMATS,
 ) -> dict[str, Clip]:
-    """The same mono samples in every format."""
+    """Encode the same mono samples in every format."""
     return {
         kind: Clip(
             encode(samples, kind, rate_hz=rate_hz, page_ms=page_ms),
@@ -157,10 +155,10 @@ def clips_of(
 
 
 class SpeechServer:
-    """Serves while the ``with`` block runs, on a free port of 127.0.0.1.
+    """Serves on a free port of 127.0.0.1 while the ``with`` block runs.
 
-    ``reply`` answers every speech request that finds ``queued`` empty. Both, and
-    ``clips`` and ``voices``, may be changed between requests.
+    Speech requests are answered from ``queued``, or with ``reply`` if that is empty. Both,
+    and ``clips`` and ``voices``, may be changed between requests.
     """
 
     def __init__(
@@ -195,16 +193,16 @@ class SpeechServer:
 
     @property
     def url(self) -> str:
-        """Base address as clients of the OpenAI API want it."""
+        """Base URL for clients of the OpenAI API."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
     def speech_requests(self) -> list[RequestRecord]:
-        """Requests for speech, in order of arrival."""
-        return [e for e in self.requests if e.path.endswith("/audio/speech")]
+        """The requests for speech, in order of arrival."""
+        return [r for r in self.requests if r.path.endswith("/audio/speech")]
 
     def next_reply(self) -> Reply:
-        """The answer to the next request for speech."""
+        """Return the answer to the next request for speech."""
         return self.queued.popleft() if self.queued else self.reply
 
 
@@ -214,22 +212,22 @@ class _Http(ThreadingHTTPServer):
     owner: SpeechServer
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that hang up are part of the game; anything else must be seen."""
+        """Ignore clients that hang up, and report everything else."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # one write, one segment: chunk sizes stay visible
+    disable_nagle_algorithm = True  # keeps each write in a segment of its own
     server: _Http
     timeout = 30
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing on stderr."""
+        """Write no access log."""
 
     def do_GET(self) -> None:
-        self._note(None)
+        self._record(None)
         if self.path.split("?")[0].endswith("/audio/voices"):
             self._send_json(200, self.server.owner.voices)
         elif self.path.endswith("/models"):
@@ -238,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(404, {"detail": "Not Found"})
 
     def do_HEAD(self) -> None:
-        self._note(None)
+        self._record(None)
         self.send_response_only(405)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -246,24 +244,24 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            asked = json.loads(raw)
+            body = json.loads(raw)
         except ValueError:
-            asked = None
-        request = self._note(asked)
-        if not self.path.endswith("/audio/speech") or not isinstance(asked, dict):
+            body = None
+        request = self._record(body)
+        if not self.path.endswith("/audio/speech") or not isinstance(body, dict):
             self._send_json(404, {"detail": "Not Found"})
             return
         try:
-            self._answer(request, asked, self.server.owner.next_reply())
+            self._answer(request, body, self.server.owner.next_reply())
         except (BrokenPipeError, ConnectionResetError):
             request.client_disconnected = True
             self.close_connection = True
         finally:
             request.finished.set()
 
-    def _note(self, asked: Any) -> RequestRecord:
+    def _record(self, body: Any) -> RequestRecord:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = RequestRecord(self.command, self.path, headers, asked, time.monotonic())
+        request = RequestRecord(self.command, self.path, headers, body, time.monotonic())
         self.server.owner.requests.append(request)
         return request
 
@@ -275,8 +273,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _answer(self, request: RequestRecord, asked: dict[str, Any], reply: Reply) -> None:
-        clip = self.server.owner.clips.get(asked.get("response_format", "mp3"))
+    def _answer(self, request: RequestRecord, fields: dict[str, Any], reply: Reply) -> None:
+        clip = self.server.owner.clips.get(fields.get("response_format", "mp3"))
         body = reply.body if reply.body is not None else clip.body if clip else b""
         content_type = reply.content_type or (clip.content_type if clip else "audio/pcm")
         if not self._sleep_until(request.at + reply.ttfb_s):
@@ -309,12 +307,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_body(
         self, request: RequestRecord, reply: Reply, body: bytes, duration_s: float
     ) -> bool:
-        """Write the body as the reply says; True when all of it went out."""
+        """Write the body as the reply says; return whether all of it was sent."""
         end = len(body) if reply.cut_at is None else round(len(body) * reply.cut_at)
         step = reply.chunk_bytes or max(1, end)
         seconds_per_byte = duration_s / len(body) if body else 0.0
         started, stalled_s = time.monotonic(), 0.0
-        lateness = random.Random(reply.seed)
+        rng = random.Random(reply.seed)
         stalls = deque(reply.stalls or [(reply.stall_at_s, reply.stall_for_s)])
         chunked = reply.framing == "chunked"
         for at in range(0, end, step):
@@ -324,7 +322,7 @@ class _Handler(BaseHTTPRequestHandler):
                 stalled_s += for_s
                 if not self._sleep_until(time.monotonic() + for_s):
                     return False
-            late_s = lateness.uniform(0.0, reply.jitter_s)
+            late_s = rng.uniform(0.0, reply.jitter_s)
             due_s = stalled_s + audio_s / reply.pace if reply.pace else 0.0
             if reply.pace and not self._sleep_until(started + due_s + late_s):
                 return False
@@ -334,14 +332,14 @@ class _Handler(BaseHTTPRequestHandler):
         return reply.cut_at is None
 
     def _sleep_until(self, moment: float) -> bool:
-        """False when the server closed meanwhile."""
+        """Sleep; return False if the server closed meanwhile."""
         left = moment - time.monotonic()
         if left <= 0:
             return True
         return not self.server.owner.closing.wait(None if left == FOREVER else left)
 
     def _reset(self) -> None:
-        """Close with an RST: lingering for 0 s throws away what is unsent."""
+        """Close with an RST: lingering for 0 s drops unsent bytes."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())
 
@@ -353,10 +351,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="length of the tone")
     parser.add_argument("--rate", type=int, default=24_000, help="sample rate in Hz")
     parser.add_argument("--ttfb", type=float, default=0.0, help="seconds before the first byte")
-    parser.add_argument("--pace", type=float, default=None, help="times real time")
-    parser.add_argument("--jitter", type=float, default=0.0, help="seconds a write is late at most")
-    parser.add_argument("--chunk", type=int, default=1024, help="bytes in a write")
-    parser.add_argument("--page-ms", type=int, default=20, help="length of an Ogg page")
+    parser.add_argument("--pace", type=float, default=None, help="speed in times real time")
+    parser.add_argument(
+        "--jitter", type=float, default=0.0, help="most seconds by which a write is late"
+    )
+    parser.add_argument("--chunk", type=int, default=1024, help="bytes per write")
+    parser.add_argument("--page-ms", type=int, default=20, help="length of an Ogg page in ms")
     parser.add_argument("--framing", choices=("chunked", "length", "close"), default="chunked")
     given = parser.parse_args()
     samples = tone(given.seconds, rate_hz=given.rate)

@@ -1,9 +1,8 @@
-"""The one retry policy of the tests, for times only.
+"""The only retry policy of the tests, for times alone.
 
-A machine shared with others can make any single run late, and can never make it
-early. So a statement "within x ms" is about the best of a few runs, while
-statements about content (samples, counts, exit codes) hold in every run and are
-never retried.
+A busy machine can make any single run late, but never early. So a limit on a time applies
+to the best of a few runs. Content (samples, counts, exit codes) must be right in every run
+and is never retried.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def best_of(runs: int, measure: Callable[[], float], *, good_enough: float) -> float:
-    """The least of up to ``runs`` measurements; stops at the first ``good_enough`` one.
+    """Return the least of up to ``runs`` measurements, stopping once one is ``good_enough``.
 
     Assertions inside ``measure`` are about content and fail at once.
     """

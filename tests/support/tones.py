@@ -1,8 +1,8 @@
-"""Signals whose every flaw shows, and the six formats they are sent in.
+"""Signals that reveal every flaw, in all six formats.
 
-A steady tone makes each gap a silence. The cosine starts and ends near full
-amplitude, so head and tail are sharp to a frame, and the seeded noise has no
-two stretches alike, so that an exact comparison finds any loss or repeat.
+In a steady tone every gap is silent. The cosine starts and ends near full amplitude, so its
+ends are exact to a frame. No two parts of the noise are alike, so that an exact comparison
+finds any loss or repetition.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Format = Literal["pcm", "wav", "opus", "mp3", "aac", "flac"]
 FORMATS: tuple[Format, ...] = ("pcm", "wav", "opus", "mp3", "aac", "flac")
 
 FREQUENCY_HZ = 1000.0
-"""Whole cycles in a whole number of milliseconds, at every rate in use."""
+"""A millisecond is a whole number of cycles, and of frames at every rate in use."""
 
 UNKNOWN_SIZE = 0xFFFFFFFF
-"""What servers that stream a WAV write where its sizes belong."""
+"""What servers that stream WAV put in its size fields."""
 
 CONTENT_TYPES: dict[str, str] = {
     "pcm": "audio/pcm",
@@ -37,7 +37,7 @@ CONTENT_TYPES: dict[str, str] = {
 }
 
 CODEC_FRAME_SIZE = {"pcm": 1, "wav": 1, "flac": 1, "opus": 960, "mp3": 1152, "aac": 1024}
-"""Frames in one codec frame at 48 kHz; 1 where the codec loses nothing."""
+"""Samples in a codec frame at 48 kHz; 1 for lossless formats."""
 
 LOSSLESS = ("pcm", "wav", "flac")
 
@@ -56,7 +56,7 @@ def tone(
     amplitude: float = 0.5,
     frequency_hz: float = FREQUENCY_HZ,
 ) -> NDArray[np.int16]:
-    """A cosine of shape (frames,): loud in its first and its last frame."""
+    """Return a cosine of shape (frames,), loud in its first and its last frame."""
     t = np.arange(round(duration_s * rate_hz)) / rate_hz
     wave_ = amplitude * 32767 * np.cos(2 * np.pi * frequency_hz * t)
     return np.rint(wave_).astype(np.int16)
@@ -65,7 +65,7 @@ def tone(
 def noise(
     duration_s: float, *, rate_hz: int = 48_000, amplitude: float = 0.5, seed: int = 1
 ) -> NDArray[np.int16]:
-    """White noise of shape (frames,), the same for the same seed; both ends loud."""
+    """Return white noise of shape (frames,), the same for the same seed; both ends are loud."""
     peak = round(amplitude * 32767)
     frames = round(duration_s * rate_hz)
     samples = np.random.default_rng(seed).integers(-peak, peak, frames, dtype=np.int16)
@@ -74,11 +74,11 @@ def noise(
 
 
 def with_gaps(samples: NDArray[np.int16], *gaps: tuple[int, int]) -> NDArray[np.int16]:
-    """A copy with silence written over each (start frame, frames)."""
-    holed = samples.copy()
+    """Return a copy with silence at each (start frame, frames)."""
+    result = samples.copy()
     for start, frames in gaps:
-        holed[start : start + frames] = 0
-    return holed
+        result[start : start + frames] = 0
+    return result
 
 
 def encode(
@@ -89,10 +89,10 @@ def encode(
     page_ms: int = 20,
     sized: bool = False,
 ) -> bytes:
-    """One mono clip as bytes of a format, as a speech server would stream them.
+    """Encode a mono clip as a speech server would stream it.
 
-    ``page_ms`` is the length of an Ogg page. ``sized`` writes true sizes into
-    the WAV header; otherwise they are `UNKNOWN_SIZE`, as streaming servers do.
+    ``page_ms`` is the length of an Ogg page. With ``sized`` the WAV header has the true
+    sizes, otherwise `UNKNOWN_SIZE`, as from streaming servers.
     """
     if kind == "pcm":
         return samples.astype("<i2").tobytes()
@@ -120,31 +120,31 @@ def encode(
 
 
 def read_wav(data: bytes) -> tuple[NDArray[np.int16], int]:
-    """Samples of shape (frames, channels) and rate of a well-formed 16-bit WAV.
+    """Read a 16-bit WAV; return samples of shape (frames, channels), and the rate.
 
     Raises:
-        wave.Error: it is not well-formed, or its sizes disagree with its length.
+        wave.Error: it is malformed, or its sizes disagree with its length.
     """
     (size,) = struct.unpack_from("<I", data, 4)
     if size + 8 != len(data):
         raise wave.Error(f"RIFF says {size + 8} bytes, the file has {len(data)}")
     with wave.open(io.BytesIO(data)) as reader:
         if reader.getsampwidth() != 2:
-            raise wave.Error(f"{reader.getsampwidth()} bytes a sample, not 2")
+            raise wave.Error(f"{reader.getsampwidth()} bytes per sample, not 2")
         frames = reader.readframes(reader.getnframes())
         samples = np.frombuffer(frames, "<i2").reshape(-1, reader.getnchannels())
         if len(samples) != reader.getnframes():
-            raise wave.Error(f"{reader.getnframes()} frames announced, {len(samples)} there")
+            raise wave.Error(f"{reader.getnframes()} frames announced, {len(samples)} present")
         return samples, reader.getframerate()
 
 
 def _wav(samples: NDArray[np.int16], rate_hz: int, *, sized: bool) -> bytes:
     body = samples.astype("<i2").tobytes()
-    riff, data = (36 + len(body), len(body)) if sized else (UNKNOWN_SIZE, UNKNOWN_SIZE)
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, 2 * rate_hz, 2, 16)
+    riff_size, data_size = (36 + len(body), len(body)) if sized else (UNKNOWN_SIZE, UNKNOWN_SIZE)
+    fmt_chunk = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, 2 * rate_hz, 2, 16)
     return (
-        struct.pack("<4sI4s", b"RIFF", riff, b"WAVE")
-        + form
-        + struct.pack("<4sI", b"data", data)
+        struct.pack("<4sI4s", b"RIFF", riff_size, b"WAVE")
+        + fmt_chunk
+        + struct.pack("<4sI", b"data", data_size)
         + body
     )

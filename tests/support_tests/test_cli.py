@@ -1,4 +1,4 @@
-"""The runner keeps the user's house out and lets nothing outlive its test."""
+"""Runs are isolated from the user's environment and end with their test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.cli import Cli, Result
 
 @pytest.fixture
 def fake(tmp_path: Path):
-    """A package named voicecli that does what the test says."""
+    """A package named voicecli with the given source."""
 
     def write(source: str) -> Cli:
         package = tmp_path / "fake" / "voicecli"
@@ -33,7 +33,7 @@ def path_of(cli: Cli) -> dict[str, str]:
     return {"PYTHONPATH": str(cli.home.parent / "fake")}
 
 
-def test_no_key_and_no_home_of_the_user_come_in(tmp_path: Path, monkeypatch) -> None:
+def test_the_user_s_keys_and_home_are_not_inherited(tmp_path: Path, monkeypatch) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "VOICECLI_API_KEY", "HTTP_PROXY"):
         monkeypatch.setenv(name, "secret")
     env = Cli(tmp_path).environment(ADDED="1")
@@ -42,13 +42,13 @@ def test_no_key_and_no_home_of_the_user_come_in(tmp_path: Path, monkeypatch) -> 
     assert env["ADDED"] == "1"
 
 
-def test_coverage_is_passed_on_only_where_asked(tmp_path: Path, monkeypatch) -> None:
+def test_coverage_is_inherited_only_if_wanted(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", "x")
     assert "COVERAGE_PROCESS_CONFIG" in Cli(tmp_path).environment()
     assert "COVERAGE_PROCESS_CONFIG" not in Cli(tmp_path, coverage=False).environment()
 
 
-def test_output_code_and_json_come_back(fake) -> None:
+def test_output_exit_code_and_json_are_returned(fake) -> None:
     cli = fake(
         "import sys; print('{\"a\": 1}'); print(sys.stdin.read(), file=sys.stderr); sys.exit(3)"
     )
@@ -62,13 +62,13 @@ def test_anything_but_json_on_stdout_is_an_error() -> None:
         _ = Result(0, "{} and more", "", 0.0, 0.0).json
 
 
-def test_a_hang_is_told_with_what_was_said(fake) -> None:
+def test_a_hang_is_reported_with_the_output(fake) -> None:
     cli = fake("import time; print('so far', flush=True); time.sleep(60)")
     with pytest.raises(AssertionError, match=r"hung for 1 s:\nso far"):
         cli.run(env=path_of(cli), timeout_s=1.0)
 
 
-def test_signals_arrive_and_their_moment_is_known(fake) -> None:
+def test_signals_are_sent_and_timed(fake) -> None:
     cli = fake(
         "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(9));"
         "open('ready', 'w').close(); time.sleep(60)"
@@ -82,14 +82,14 @@ def test_signals_arrive_and_their_moment_is_known(fake) -> None:
     assert sent < done.ended
 
 
-def test_nothing_outlives_the_block(fake) -> None:
+def test_a_run_ends_with_the_block(fake) -> None:
     cli = fake("import time; time.sleep(60)")
     with cli.start(env=path_of(cli)) as running:
         pid = running._process.pid
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_the_silent_machine_has_portaudio_and_no_device(tmp_path: Path) -> None:
+def test_the_machine_without_sound_has_portaudio_and_no_device(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import sounddevice as sd; print(len(sd.query_devices()))"],
         env=Cli(tmp_path).environment(),

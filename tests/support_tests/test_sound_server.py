@@ -1,4 +1,4 @@
-"""The private sound server comes up alone, twice at once, and leaves nothing."""
+"""The private sound server starts, runs beside others, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sound_server import SoundServer, SoundServerError, end
+from tests.support.sound_server import SoundServer, SoundServerError, terminate
 
 pytestmark = pytest.mark.sound
 
@@ -33,20 +33,20 @@ def devices(environment: dict[str, str]) -> list[str]:
     return names
 
 
-def test_portaudio_sees_its_device_and_nothing_else(sound_server: SoundServer) -> None:
+def test_portaudio_sees_only_its_device(sound_server: SoundServer) -> None:
     assert sorted(devices(sound_server.environment())) == ["default", "pulse"]
 
 
 def test_a_player_cannot_reach_another_sound_server(sound_server: SoundServer) -> None:
-    told = sound_server.environment(
+    env = sound_server.environment(
         {"PULSE_SERVER": "unix:/elsewhere", "PULSE_SINK": "card", "HOME": "/root"}
     )
-    assert told["PULSE_SERVER"] == f"unix:{sound_server.folder}/native"
-    assert "PULSE_SINK" not in told
-    assert told["HOME"] == "/root"
+    assert env["PULSE_SERVER"] == f"unix:{sound_server.folder}/native"
+    assert "PULSE_SINK" not in env
+    assert env["HOME"] == "/root"
 
 
-def test_two_run_side_by_side_and_leave_nothing(sound_server: SoundServer) -> None:
+def test_two_servers_run_side_by_side_and_leave_nothing(sound_server: SoundServer) -> None:
     with SoundServer(channels=2) as second:
         folder = second.folder
         assert folder != sound_server.folder
@@ -86,13 +86,13 @@ def _alive(pid: int) -> bool:
     return state != "Z"
 
 
-def test_a_missing_program_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(SoundServerError, match=r"pulseaudio, .* apt-get install pulseaudio"):
         SoundServer().start()
 
 
-def test_a_daemon_that_fails_is_told_with_its_log(
+def test_a_failing_daemon_is_reported_with_its_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("pactl", "pacat", "parec"):
@@ -105,12 +105,12 @@ def test_a_daemon_that_fails_is_told_with_its_log(
         pass
 
 
-def test_end_kills_what_ignores_the_request() -> None:
-    deaf = subprocess.Popen(
+def test_a_process_that_ignores_sigterm_is_killed() -> None:
+    process = subprocess.Popen(
         ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done"],
         stdout=subprocess.PIPE,
     )
-    assert deaf.stdout is not None
-    deaf.stdout.readline()
-    end(deaf, patience_s=0.2)
-    assert deaf.returncode == -signal.SIGKILL
+    assert process.stdout is not None
+    process.stdout.readline()
+    terminate(process, timeout_s=0.2)
+    assert process.returncode == -signal.SIGKILL

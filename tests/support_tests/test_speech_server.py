@@ -1,4 +1,4 @@
-"""The speech server does each thing it is told, seen by a client on a bare socket."""
+"""Every feature of the speech server, seen by a plain client."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def connect(server: SpeechServer, timeout_s: float = 10) -> http.client.HTTPConn
 
 
 def post(connection: http.client.HTTPConnection, **fields: object) -> http.client.HTTPResponse:
-    asked = {"model": "m", "voice": "v", "input": "hi", "response_format": "pcm"} | fields
-    connection.request("POST", "/v1/audio/speech", json.dumps(asked), {"X-Mine": "yes"})
+    body = {"model": "m", "voice": "v", "input": "hi", "response_format": "pcm"} | fields
+    connection.request("POST", "/v1/audio/speech", json.dumps(body), {"X-Mine": "yes"})
     return connection.getresponse()
 
 
 def raw(server: SpeechServer, reply: Reply) -> bytes:
-    """Everything on the wire until the server closes."""
+    """Return everything on the wire until the server closes."""
     server.reply = reply
     body = json.dumps({"response_format": "pcm"}).encode()
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
@@ -68,21 +68,21 @@ def raw(server: SpeechServer, reply: Reply) -> bytes:
 @pytest.mark.parametrize("chunk_bytes", [1, 7, 4096, None])
 def test_the_body_arrives_whole(server, connection, framing, chunk_bytes) -> None:
     server.reply = Reply(framing=framing, chunk_bytes=chunk_bytes)
-    answer = post(connection)
-    assert answer.read() == BODY
-    assert answer.getheader("Content-Type") == "audio/pcm"
+    response = post(connection)
+    assert response.read() == BODY
+    assert response.getheader("Content-Type") == "audio/pcm"
     (request,) = server.speech_requests
     assert request.finished.wait(10)
     assert request.sent == len(BODY)
 
 
-def test_http_chunks_are_as_long_as_asked(server) -> None:
+def test_http_chunks_have_the_given_size(server) -> None:
     wire = raw(server, Reply(chunk_bytes=4096))
     assert wire.count(b"\r\n1000\r\n") == 2
     assert wire.endswith(b"\r\n0\r\n\r\n")
 
 
-def test_requests_are_kept(server, connection) -> None:
+def test_requests_are_recorded(server, connection) -> None:
     post(connection, input="hello", speed=1.5).read()
     (request,) = server.speech_requests
     assert request.json["input"] == "hello"
@@ -101,19 +101,19 @@ def test_requests_are_kept(server, connection) -> None:
     ],
     ids=["chunked", "length", "chunked reset", "length reset"],
 )
-def test_a_cut_is_seen_by_the_client(server, connection, reply, missing) -> None:
+def test_a_cut_is_visible_to_the_client(server, connection, reply, missing) -> None:
     server.reply = reply
-    answer = post(connection)
+    response = post(connection)
     with pytest.raises(missing):
-        answer.read()
+        response.read()
 
 
-def test_a_body_ended_by_closing_hides_its_cut(server, connection) -> None:
+def test_a_body_ended_by_closing_hides_a_cut(server, connection) -> None:
     server.reply = Reply(cut_at=0.5, framing="close")
     assert post(connection).read() == BODY[: len(BODY) // 2]
 
 
-def test_pace_ttfb_and_stall_take_their_time(server, connection) -> None:
+def test_pace_ttfb_and_stalls_take_their_time(server, connection) -> None:
     server.reply = Reply(ttfb_s=0.1, pace=4, chunk_bytes=512, stall_at_s=0.5, stall_for_s=0.2)
     before = time.monotonic()
     post(connection).read()
@@ -134,14 +134,14 @@ def test_a_server_that_never_answers_still_closes() -> None:
         post(connection)
 
 
-def test_errors_carry_status_body_and_headers(server, connection) -> None:
+def test_errors_have_status_body_and_headers(server, connection) -> None:
     server.reply = error(429, {"detail": "slow down"}, Retry_After="1")
-    answer = post(connection)
-    assert (answer.status, answer.getheader("Retry-After")) == (429, "1")
-    assert json.loads(answer.read()) == {"detail": "slow down"}
+    response = post(connection)
+    assert (response.status, response.getheader("Retry-After")) == (429, "1")
+    assert json.loads(response.read()) == {"detail": "slow down"}
 
 
-def test_queued_replies_come_first(server, connection) -> None:
+def test_queued_replies_are_used_first(server, connection) -> None:
     server.queued.append(error(500, {}))
     first = post(connection)
     first.read()
@@ -149,21 +149,21 @@ def test_queued_replies_come_first(server, connection) -> None:
     assert post(connection).read() == BODY
 
 
-def test_an_event_stream_carries_the_audio(server, connection) -> None:
+def test_an_event_stream_contains_the_audio(server, connection) -> None:
     server.reply = sse(BODY, chunk_bytes=1000)
-    answer = post(connection)
-    assert answer.getheader("Content-Type").startswith("text/event-stream")
-    events = [json.loads(line[6:]) for line in answer.read().split(b"\n\n") if line]
+    response = post(connection)
+    assert response.getheader("Content-Type").startswith("text/event-stream")
+    events = [json.loads(line[6:]) for line in response.read().split(b"\n\n") if line]
     audio = b"".join(base64.b64decode(event.get("audio", "")) for event in events)
     assert audio == BODY
     assert events[-1]["type"] == "speech.audio.done"
 
 
-def test_a_client_that_hangs_up_is_noted(server, connection) -> None:
+def test_a_client_that_hangs_up_is_recorded(server, connection) -> None:
     server.reply = Reply(pace=1, chunk_bytes=64)
-    answer = post(connection)
-    answer.read(64)
-    answer.close()
+    response = post(connection)
+    response.read(64)
+    response.close()
     connection.close()
     assert server.requests[0].finished.wait(10)
     assert server.requests[0].client_disconnected
@@ -180,12 +180,12 @@ def test_voices_come_in_every_shape(server, connection, shape) -> None:
 def test_other_paths_are_not_found(server, connection) -> None:
     for method, path, body in (("GET", "/", None), ("POST", "/v1/chat", "{}")):
         connection.request(method, path, body)
-        answer = connection.getresponse()
-        assert answer.status == 404
-        answer.read()
+        response = connection.getresponse()
+        assert response.status == 404
+        response.read()
 
 
-def test_it_runs_on_its_own() -> None:
+def test_the_server_runs_on_its_own() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.support.speech_server", "--seconds", "0.1"],
         stdin=subprocess.PIPE,

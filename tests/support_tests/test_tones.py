@@ -1,4 +1,4 @@
-"""The clips are what the end-to-end tests take them for, by FFmpeg's reading."""
+"""FFmpeg decodes the clips to what the end-to-end tests expect."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def decode(data: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "pcm"])
-def test_a_clip_decodes_to_its_sound(kind) -> None:
+def test_clips_decode_to_their_signal(kind) -> None:
     sent = tone(0.5)
     heard = decode(encode(sent, kind))
     if kind in LOSSLESS:
@@ -40,7 +40,7 @@ def test_a_clip_decodes_to_its_sound(kind) -> None:
     assert np.max(np.diff(loud)) < 48
 
 
-def test_pcm_is_the_samples_themselves() -> None:
+def test_pcm_is_the_samples() -> None:
     assert encode(np.array([1, -2], np.int16), "pcm") == b"\x01\x00\xfe\xff"
 
 
@@ -52,18 +52,18 @@ def test_both_ends_of_a_signal_are_loud() -> None:
 
 def test_gaps_are_written_into_a_copy() -> None:
     sent = noise(0.01)
-    holed = with_gaps(sent, (100, 5))
-    assert not holed[100:105].any()
+    result = with_gaps(sent, (100, 5))
+    assert not result[100:105].any()
     assert sent[100:105].any()
 
 
-def test_ogg_pages_are_as_long_as_asked() -> None:
+def test_ogg_pages_have_the_given_length() -> None:
     sent = tone(1.0)
     assert encode(sent, "opus", page_ms=20).count(b"OggS") > 40
     assert encode(sent, "opus", page_ms=500).count(b"OggS") < 6
 
 
-def test_a_streamed_wav_has_unknown_sizes_and_a_saved_one_true_ones() -> None:
+def test_wav_sizes_are_unknown_or_true() -> None:
     sent = noise(0.01)
     assert struct.unpack_from("<I", encode(sent, "wav"), 4) == (0xFFFFFFFF,)
     samples, rate_hz = read_wav(encode(sent, "wav", sized=True))
@@ -72,6 +72,6 @@ def test_a_streamed_wav_has_unknown_sizes_and_a_saved_one_true_ones() -> None:
 
 
 @pytest.mark.parametrize("spoil", [lambda d: d[:-2], lambda d: d + b"\0\0"], ids=["short", "long"])
-def test_a_wav_whose_sizes_lie_is_refused(spoil) -> None:
+def test_a_wav_with_wrong_sizes_is_rejected(spoil) -> None:
     with pytest.raises(wave.Error, match="RIFF says"):
         read_wav(spoil(encode(noise(0.01), "wav", sized=True)))

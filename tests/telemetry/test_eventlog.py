@@ -8,7 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from tests.session.fakes import FakeClock, ScriptedSource, cut_off, null_output, settings, sound
+from tests.session.fakes import FakeClock, ScriptedSource, cut_off, settings, sound
+from tests.session.outputs import null_output
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import NetworkError, SaveError
 from voicecli.playback.base import SinkReport, Underrun

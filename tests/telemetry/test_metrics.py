@@ -8,17 +8,16 @@ import pytest
 from tests.session.fakes import (
     FORMAT,
     FakeClock,
-    FakeOutput,
     Run,
     ScriptedSource,
     UntilCancelled,
     Watcher,
     cut_off,
-    null_output,
     seen,
     settings,
     sound,
 )
+from tests.session.outputs import FakeOutput, null_output
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.errors import BadResponse, DeviceError, NetworkError
 from voicecli.playback.base import SinkReport, Underrun

@@ -1,29 +1,28 @@
-"""A listener among many: asks a speech server, hears the answer, tells a load test what it heard.
+"""One of many listeners in a load test: it requests speech and reports how it went.
 
-What it tells are request events as Locust takes them (``events.request.fire``), so
-that Locust brings the crowd, on one machine or many, and counts. Locust's columns
-are headed ms, and so is everything here, a row a kind and name:
+Reports are request events for Locust (``events.request.fire``), which supplies the users,
+on one machine or many, and the statistics. Its columns are headed ms, and so is
+everything here, one row for each type and name:
 
 ==========  =========================================================================
-TTFB        until the first byte of the body came: a header, often, and no sound
-TTFA        until the first sample was heard, on an ideal device
+TTFB        until the first byte of the body: often a header without sound
+TTFA        until the first sample is heard, on an ideal device
 RTF         ms of generation per second of audio: at 1000 the server is only just
-            fast enough. A bare 0.13 would be shown, and sorted into a percentile, as 0
-continuity  ms of silence within the sound. Fails where there was any, and where the
-            sound broke off: its failures are the share that was not heard in one piece
-speech      until the last byte came, or the answer failed, and the bytes. Fails for
-            everything that is not a whole answer
+            fast enough. (A bare 0.13 would be shown, and sorted into a percentile, as 0)
+continuity  ms of silence within the sound. Fails if there was any, or if the sound
+            broke off: its failures are the share of answers not heard in one piece
+speech      until the last byte, or the failure, and the bytes. Fails for everything
+            but a complete answer
 ==========  =========================================================================
 
-Rows tell what happened: an answer that broke off had its first byte and its first
-sound all the same, one that was refused had neither. As an answer is up to five
-events, Locust's line "Aggregated" adds up what does not belong together.
+An answer that broke off had its first byte and its first sound all the same; a refused
+one had neither. As an answer is up to five events, Locust's "Aggregated" row adds up
+unrelated things.
 
-Nothing here imports Locust, which changes the process that does (gevent). Under
-gevent a listener that waits for its server holds up no other: sockets and locks
-are all that is waited on here, and those it replaces. What computes does hold up
-the others: decoding, a ms for a second of audio, and making a client for https,
-which takes 20. What is slow to import is therefore imported with this module.
+Nothing here imports Locust, which changes the importing process (gevent). Under gevent,
+a listener that waits for its server blocks no other: it waits on sockets and locks, which
+gevent replaces. Computing does block the others: decoding (1 ms per second of audio) and
+making a client for https (20 ms). Slow imports are therefore done with this module.
 """
 
 from __future__ import annotations
@@ -33,17 +32,16 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from voicecli.bench.simulate import audition
+from voicecli.bench.simulate import simulate
 from voicecli.clock import SystemClock
 from voicecli.codecs.decoding.auto import preload
 from voicecli.codecs.formats import CODECS
-from voicecli.config.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
+from voicecli.config.endpoint import KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import AUTO, find_config
 from voicecli.errors import ConfigError, VoiceError
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.request import SpeechRequest
-from voicecli.sources.client import SpeechClient
-from voicecli.sources.openai import OpenAISource
+from voicecli.sources.registry import SourceContext, source_for
 from voicecli.telemetry.metrics import Recorder
 
 if TYPE_CHECKING:
@@ -53,19 +51,20 @@ if TYPE_CHECKING:
     from voicecli.playback.policy import Policy
 
 _VARYING = re.compile(
-    r"""(?<![\w(:/.-])          # not within a word, an address or the (429) of a status
-        (?: \d+(?:[.,]\d+)*     # a number: of bytes, of seconds
-          | (?=[\w-]*\d)[\w-]{8,}  # what looks like a request's id
+    r"""(?<![\w(:/.-])          # not within a word, an address or a status such as (429)
+        (?: \d+(?:[.,]\d+)*     # a number of bytes or seconds
+          | (?=[\w-]*\d)[\w-]{8,}  # something like a request's id
         )(?![\w:/)-]|[.]\w)""",
     re.VERBOSE,
 )
 
 
 def _import_all() -> None:
-    """Import the SDK and the decoders: 200 ms that would hold up a crowd of listeners."""
-    client = SpeechClient("http://127.0.0.1/v1", KEYLESS)
-    client.speech()
-    client.close()
+    """Import the SDK and the decoders: 200 ms that would block all listeners."""
+    shared = SourceContext()
+    local = Endpoint("http://127.0.0.1/v1", KEYLESS, None, "imports", None, "", "")
+    shared.client(local).prepare()
+    shared.close()
     for codec in CODECS:
         preload(codec)
 
@@ -74,18 +73,18 @@ _import_all()
 
 
 class Report(Protocol):
-    """Takes one event; ``environment.events.request.fire`` of Locust does."""
+    """Takes one event, like Locust's ``environment.events.request.fire``."""
 
     def __call__(self, **event: Any) -> object:
-        """Be told ``request_type``, ``name``, ``response_time`` in ms and so on."""
+        """Take ``request_type``, ``name``, ``response_time`` in ms and so on."""
 
 
 class Failure(Exception):
-    """Why an event is a failure: the code of our error, and its message.
+    """Why an event is a failure: our error's code and message.
 
-    Locust makes a row of every text that is new to it, for ever. So what differs
-    from one failure to the next, as the number of bytes before a cut, is left out.
-    The error itself is the ``__cause__``.
+    Locust keeps a row for every new text. So whatever differs from one failure to the
+    next, such as the number of bytes before a cut, is replaced by "...". The error itself
+    is the ``__cause__``.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -93,28 +92,27 @@ class Failure(Exception):
 
     @classmethod
     def of(cls, error: VoiceError) -> Failure:
-        """The same for an error of ours."""
+        """Make the failure for one of our errors."""
         failure = cls(error.code, error.message)
         failure.__cause__ = error
         return failure
 
     def __repr__(self) -> str:
-        """The text alone, as Locust shows it."""
+        """Return the text alone, as Locust shows it."""
         return str(self)
 
 
 class Listener:
     """One listener with a connection of its own; for one thread or greenlet.
 
-    ``host`` is the server's URL, as in ``--base-url``. None leaves it to the
-    environment and the configuration file, which also say what key is sent, how
-    long a silent server is waited for, and how much is buffered. Nothing is
-    learned from answer to answer: each is heard as by somebody new. `close` it
-    when done.
+    ``host`` is the server's URL, as for ``--base-url``; None leaves it to the environment
+    and the configuration file. These also give the key, the timeouts and the buffer.
+    Nothing is learned from one answer to the next: each is heard as by a new user.
+    `close` it when done.
 
     Raises:
-        ConfigError: there is no such profile, no key where there must be one, or no
-            server, as the built-in voice is none.
+        ConfigError: there is no such profile, a key is missing, or there is no server
+            (the built-in voice is not one).
     """
 
     def __init__(
@@ -131,11 +129,11 @@ class Listener:
         if endpoint.base_url is None:
             # Locust shows the message only, so the remedy is part of it.
             raise ConfigError(
-                "a load test needs a server: name one, `voicecli serve` say, by --host"
+                "a load test needs a server: set --host, for example to `voicecli serve`"
             )
-        self._client = SpeechClient(
-            endpoint.base_url,
-            endpoint.api_key or KEYLESS,
+        self._endpoint = endpoint
+        self._shared = SourceContext(
+            pcm_rate_hz=config.sample_rate_hz,
             connect_timeout_s=config.connect_timeout_s,
             read_timeout_s=config.timeout_s,
         )
@@ -153,12 +151,12 @@ class Listener:
             if config.buffer_ms == AUTO
             else BufferPolicy.fixed(config.buffer_ms / 1e3)
         )
-        self._pcm_rate_hz = config.sample_rate_hz
         self._report = report
         self._clock = clock or SystemClock()
-        self._client.speech()  # made now: during an answer it would count against the server
+        # Now rather than during an answer, where it would count against the server.
+        source_for(endpoint, self._request, self._shared).prepare()
 
-    def hear(
+    def request(
         self,
         text: str,
         response_format: str,
@@ -167,12 +165,11 @@ class Listener:
         model: str | None = None,
         name: str | None = None,
     ) -> None:
-        """Ask for one utterance, hear it to its end, report.
+        """Request one utterance, listen to its end, and report.
 
-        Takes as long as the server does, not as long as the sound. ``voice`` and
-        ``model`` are the endpoint's where they are None; ``name`` is what the
-        events go by, the format where it is None. Faults of the outside world are
-        reported and not raised.
+        Takes as long as the server does, not as long as the sound. ``voice`` and ``model``
+        default to the endpoint's; ``name`` is the name of the events, by default the
+        format. Errors are reported, not raised.
         """
         request = replace(
             self._request,
@@ -181,26 +178,26 @@ class Listener:
             voice=voice or self._request.voice,
             model=model or self._request.model,
         )
-        source = OpenAISource(self._client, request, pcm_rate_hz=self._pcm_rate_hz)
+        source = source_for(self._endpoint, request, self._shared)
         recorder, error = Recorder(run_id=""), None
-        began_at = self._clock.now()
+        started_at = self._clock.now()
         try:
-            audition(source, clock=self._clock, policy=self._policy, observers=[recorder])
+            simulate(source, clock=self._clock, policy=self._policy, observers=[recorder])
         except VoiceError as fault:
             error = fault
-        took_ms = (self._clock.now() - began_at) * 1e3
+        took_ms = (self._clock.now() - started_at) * 1e3
         for event in _events(name or response_format, recorder.result(), error, took_ms):
             self._report(**event)
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        self._shared.close()
 
 
 def _events(
     name: str, metrics: Mapping[str, Any], error: VoiceError | None, took_ms: float
 ) -> Iterator[dict[str, Any]]:
-    """One answer's; ``metrics`` are those of schema ``voicecli.metrics/1``."""
+    """Yield the events of one answer; ``metrics`` has the schema ``voicecli.metrics/1``."""
     failure = Failure.of(error) if error else None
     ttfb_ms, ttfa_ms, rtf = metrics["ttfb_ms"], metrics["ttfa_ms"], metrics["rtf"]
     if ttfb_ms is not None:

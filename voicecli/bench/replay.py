@@ -1,11 +1,10 @@
-"""A recorded answer heard again: no server, no sound card, no waiting, no chance.
+"""Replay a recorded answer: no server, no sound card, no waiting, no chance.
 
-Time is virtual and decoding takes none of it, so the same trace gives the same
-figures wherever and however often it is heard. A trace with its audio goes
-through the decoder again: what arrives becomes playable at once, where in the
-recorded run it waited for the decoder. Without its audio, what was decoded is
-taken from the recording, the decoder's delay included; the first figures are
-then the recorded run's own.
+Time is virtual and decoding takes none of it, so a trace gives the same figures wherever
+and however often it is replayed. A trace with its audio is decoded again: bytes become
+playable as they arrive, while in the recorded run they waited for the decoder. Without
+its audio, the decoded blocks and their times are taken from the trace; under the same
+policy, the figures are then those of the recorded run.
 """
 
 from __future__ import annotations
@@ -15,23 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio.pcm import AudioFormat, Pcm
-from voicecli.bench.simulate import CostlessRecorder, IdealHearing
+from voicecli.bench.simulate import CostlessRecorder, SimulatedPlayback
 from voicecli.bench.speech import SpeechRun
 from voicecli.clock import VirtualClock
+from voicecli.codecs.formats import RATES_HZ
 from voicecli.errors import BadResponse, DeviceError, SourceError
 from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
-from voicecli.sources.trace import info_of, info_of_audio
 from voicecli.telemetry import events
-from voicecli.telemetry.events import (
-    Answered,
-    Connected,
-    Received,
-    ReceivedAll,
-    Requested,
-    RequestSent,
-    Retrying,
-)
 from voicecli.telemetry.observers import Observers
 from voicecli.telemetry.trace.lines import (
     RECEIVED_ALL,
@@ -53,21 +43,21 @@ if TYPE_CHECKING:
     from voicecli.telemetry.trace.lines import Line
 
 _STAND_IN = 1000
-"""int16 magnitude, −30 dBFS, of speech of which only the beginning is known: loud
-enough for the onset to be found, and too quiet for a frame or two to be taken for it."""
+"""int16 magnitude (−30 dBFS) of stand-in speech: loud enough for the onset to be found,
+and quiet enough that a frame or two do not count as one."""
 
 _MOMENTS: dict[str, Callable[[float], events.Event]] = {
-    "connected": Connected,
-    REQUEST_SENT: RequestSent,
-    RECEIVED_ALL: ReceivedAll,
+    "connected": events.Connected,
+    REQUEST_SENT: events.RequestSent,
+    RECEIVED_ALL: events.ReceivedAll,
 }
 
 
 def replay(trace: Trace, policy: Policy) -> SpeechRun:
-    """How a trace would have been heard under a policy.
+    """Return how a trace would have been heard under a policy.
 
-    A run that failed or was interrupted does so again: raises nothing, the
-    metrics have it. A device that failed is no part of this. ``decode_ms`` is 0.
+    Does not raise if the run failed or was interrupted; the metrics show it. A failed
+    device is not replayed. ``decode_ms`` is 0.
     """
     return _Replay(trace, policy).run()
 
@@ -79,21 +69,23 @@ class _Replay:
         self._trace = trace
         self._clock = VirtualClock()
         self._recorder = CostlessRecorder(trace.header.run_id)
-        self._told = Observers([self._recorder])
-        self._hearing = IdealHearing(self._clock, policy, self._told)
+        self._observers = Observers([self._recorder])
+        self._decoder = None if trace.header.has_audio else _BlockDecoder(trace)
+        self._playback = SimulatedPlayback(
+            self._clock,
+            policy,
+            self._observers,
+            make_decoder=self._decoder.for_stream if self._decoder else None,
+        )
         self._ends_at = trace.ends_ms / 1e3
 
     def run(self) -> SpeechRun:
-        """Hear it to its end."""
         trace = self._trace
-        self._told.notify(Requested(self._clock.now(), trace.header.endpoint))
-        if trace.header.has_audio:
-            self._hearing.hear(self._items())
-        else:
-            self._play_what_was_decoded()
+        self._observers.notify(events.Requested(self._clock.now(), trace.header.endpoint))
+        self._playback.play(self._items())
         if trace.is_interrupted:
             self._interrupt()
-        spoken_s = self._hearing.conclude()
+        spoken_s = self._playback.conclude()
         metrics = self._recorder.result(
             interrupted=trace.is_interrupted,
             interrupted_at=self._ends_at if trace.is_interrupted else None,
@@ -102,80 +94,108 @@ class _Replay:
         return SpeechRun(metrics, self._recorder.arrival_curve())
 
     def _items(self) -> Generator[Item, None, None]:
-        """What a `Fetcher` handed on when the trace was recorded."""
-        info, has_begun = SourceInfo(self._trace.header.format), False
+        """Yield what the fetcher yielded in the recorded run, then end as that did."""
+        trace, decoder = self._trace, self._decoder
+        yield from self._bytes() if decoder is None else self._blocks(decoder)
+        missing = trace.missing()
+        fault: VoiceError | None = missing
+        if decoder is not None and trace.end is not None and trace.end.fault is not None:
+            fault = trace.end.fault.error()  # which may be the decoder's
+        if missing is not None and trace.is_interrupted:
+            self._interrupt()
+        elif fault is not None and not isinstance(fault, DeviceError):
+            self._clock.advance_to(self._ends_at)
+            raise fault
+        else:
+            yield StreamEnd()
+
+    def _bytes(self) -> Generator[Item, None, None]:
+        """Replay a trace with its audio; all but the last stream end here."""
+        info, has_started = SourceInfo(self._trace.header.format), False
         for line in self._trace.of_source:
-            self._tell(line)
+            self._notify(line)
             if isinstance(line, Answer):
-                if has_begun:  # a further source, after one that was whole
+                if has_started:
                     yield StreamEnd()
-                info, has_begun = info_of_audio(info_of(line)), False
+                info, has_started = _info_of(line).of_audio, False
             elif isinstance(line, Chunk):
                 assert line.audio is not None, "a trace with audio has it in every line"
-                if not has_begun:
-                    has_begun = True
+                if not has_started:
+                    has_started = True
                     yield StreamStart(info)
                 yield line.audio
-        missing = self._trace.missing()
-        if missing is None:
-            if not has_begun:
-                yield StreamStart(info)
-            yield StreamEnd()
-        elif self._trace.is_interrupted:
-            self._interrupt()
-        else:
-            self._clock.advance_to(self._ends_at)
-            raise missing
+        if not has_started:
+            yield StreamStart(info)
 
-    def _play_what_was_decoded(self) -> None:
-        """The way without bytes."""
-        trace, told_end = self._trace, self._trace.end
-        onsets_ms = (line.onset_ms for line in trace.lines if isinstance(line, Decoded))
-        onset_ms = next((ms for ms in onsets_ms if ms is not None), None)
-        fault = trace.missing() or (told_end and told_end.fault and told_end.fault.error())
-        try:
-            for line in trace.by_time():
-                if isinstance(line, Decoded):
-                    self._clock.advance_to(line.ms / 1e3)
-                    self._hearing.take(self._stand_in(line, onset_ms))
-                else:
-                    self._tell(line)
-        except BadResponse as error:
-            fault = error
-        if trace.missing() is None or not trace.is_interrupted:
-            self._finish(fault)
-
-    def _finish(self, fault: VoiceError | None) -> None:
-        if fault is not None and not isinstance(fault, DeviceError):
-            self._clock.advance_to(self._ends_at)
-            self._hearing.fail(fault)
-        self._hearing.end()
-
-    def _stand_in(self, line: Decoded, onset_ms: float | None) -> Pcm:
-        """As much sound as was decoded, which begins where the speech did."""
-        samples = np.zeros((line.frames, 1), np.int16)
-        if onset_ms is not None:
-            silent_s = onset_ms / 1e3 - self._recorder.audio_s
-            samples[max(0, round(silent_s * line.rate_hz)) :] = _STAND_IN
-        return Pcm(samples, line.rate_hz)
+    def _blocks(self, decoder: _BlockDecoder) -> Generator[Item, None, None]:
+        """Replay a trace without audio: each byte yielded makes the decoder return a block."""
+        for line in self._trace.lines:
+            if isinstance(line, Recognised):  # has no effect on time
+                self._notify(line)
+        yield StreamStart(SourceInfo(self._trace.header.format))
+        for line in self._trace.by_time():
+            self._notify(line)
+            if isinstance(line, Decoded):
+                decoder.decode_next(line, self._recorder.audio_s)
+                yield b"\0"
 
     def _interrupt(self) -> None:
         self._clock.advance_to(self._ends_at)
-        self._hearing.interrupt()
+        self._playback.interrupt()
 
-    def _tell(self, line: Line) -> None:
-        """Say again what a line says, at its time."""
+    def _notify(self, line: Line) -> None:
+        """Report what a line says, at its time."""
+        if isinstance(line, Recognised):
+            format = AudioFormat(line.rate_hz, line.channels)
+            self._observers.notify(events.Recognised(line.ms / 1e3, line.format, format))
+            return
         self._clock.advance_to(line.ms / 1e3)
         at = self._clock.now()
         match line:
             case Event(_, "retrying"):
-                self._told.notify(Retrying(at, SourceError("the attempt failed"), 0.0))
+                error = SourceError("the attempt failed")
+                self._observers.notify(events.Retrying(at, error, wait_s=0.0))
             case Event(_, name):
-                self._told.notify(_MOMENTS[name](at))
+                self._observers.notify(_MOMENTS[name](at))
             case Answer():
-                self._told.notify(Answered(at, info_of(line)))
+                self._observers.notify(events.Answered(at, _info_of(line)))
             case Chunk():
-                self._told.notify(Received(at, line.audio or bytes(line.size)))
-            case Recognised():
-                format = AudioFormat(line.rate_hz, line.channels)
-                self._told.notify(events.Recognised(at, line.format, format))
+                self._observers.notify(events.Received(at, line.audio or bytes(line.size)))
+
+
+class _BlockDecoder:
+    """Returns stand-ins for the blocks of a trace without audio; see `StreamDecoder`."""
+
+    def __init__(self, trace: Trace) -> None:
+        names = (line.format for line in trace.lines if isinstance(line, Recognised))
+        onsets = (line.onset_ms for line in trace.lines if isinstance(line, Decoded))
+        self.name = next(names, trace.header.format)
+        self._onset_ms = next((onset for onset in onsets if onset is not None), None)
+        self._blocks: list[Pcm] = []
+
+    def for_stream(self, info: SourceInfo) -> _BlockDecoder:  # noqa: ARG002  MakeDecoder
+        return self
+
+    def decode_next(self, line: Decoded, audio_s: float) -> None:
+        """Make a block as long as the recorded one, after ``audio_s`` of audio.
+
+        It is loud from where speech began.
+        """
+        samples = np.zeros((line.frames, 1), np.int16)
+        if self._onset_ms is not None:
+            silent_s = self._onset_ms / 1e3 - audio_s
+            samples[max(0, round(silent_s * line.rate_hz)) :] = _STAND_IN
+        self._blocks.append(Pcm(samples, line.rate_hz))
+
+    def feed(self, data: bytes) -> list[Pcm]:  # noqa: ARG002  only counts
+        blocks, self._blocks = self._blocks, []
+        if any(block.rate_hz not in RATES_HZ for block in blocks):
+            raise BadResponse("the trace holds audio at an impossible rate")
+        return blocks
+
+    def flush(self) -> list[Pcm]:
+        return []
+
+
+def _info_of(answer: Answer) -> SourceInfo:
+    return SourceInfo(answer.requested, answer.content_type, answer.rate_hz, answer.channels)

@@ -1,4 +1,4 @@
-"""The three ways to hear one answer: as it plays, in no time, and from a cold start."""
+"""The three ways to run one request: live, simulated, and from a cold start."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from voicecli.bench.simulate import audition
+from voicecli.bench.simulate import simulate
 from voicecli.bench.speech import SpeechRun
 from voicecli.bench.whole_file import WholeFile
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus, VoiceError
 from voicecli.session import Session, SessionSettings
-from voicecli.sources.openai import OpenAISource
+from voicecli.sources.registry import SourceContext, source_for
 from voicecli.telemetry.metrics import Recorder
 from voicecli.telemetry.trace import read_trace
 from voicecli.telemetry.trace.lines import Decoded
@@ -24,51 +24,63 @@ from voicecli.telemetry.trace.lines import Decoded
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from voicecli.config.endpoint import Endpoint
     from voicecli.playback.output import Output
+    from voicecli.playback.policy import Policy
     from voicecli.request import SpeechRequest
-    from voicecli.sources.base import ByteSource
-    from voicecli.sources.client import SpeechClient
+    from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer
 
 
 class Runner(Protocol):
-    """Asks a server for speech and hears it; one request at a time."""
+    """Runs requests to one endpoint, one at a time."""
 
     def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
-        """Make the request and listen to the end.
+        """Make the request and play the answer to its end.
 
         Raises:
-            VoiceError: what was heard is not all that was asked for.
+            VoiceError: the answer failed, or is incomplete.
         """
 
     def cancel(self) -> None:
         """Stop soon; any thread."""
 
-    def close(self) -> None:
-        """Let go of the connections."""
+
+@dataclass(slots=True)
+class Sources:
+    """Makes the sources of a runner; whoever made ``shared`` closes it.
+
+    ``whole_file`` wraps each source in a `WholeFile`.
+    """
+
+    endpoint: Endpoint
+    shared: SourceContext
+    whole_file: bool = False
+
+    def make(self, request: SpeechRequest) -> Source:
+        """Return a source of one request's speech."""
+        source = source_for(self.endpoint, request, self.shared)
+        return WholeFile(source) if self.whole_file else source
 
 
 @dataclass(slots=True)
 class Live:
     """Through a session, at the pace of sound, on a device or on none.
 
-    Requests after the first find the connection open, as in a program that stays.
-    ``whole_file`` hears as `WholeFile` does.
+    Later requests reuse the connection, as in a program that stays.
     """
 
-    client: SpeechClient
+    sources: Sources
     output: Output
     settings: SessionSettings
-    pcm_rate_hz: int | None = None
-    whole_file: bool = False
     _session: Session | None = None
 
     def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
-        """See `Runner`."""
+        """Run a request; see `Runner`."""
         recorder = Recorder(run_id="")
         session = Session(self.output, self.settings, observers=[recorder, *observers])
         self._session = session
-        result = session.run([_source(self, request)])
+        result = session.run([self.sources.make(request)])
         if result.error is not None:
             raise result.error
         return SpeechRun.of(recorder, spoken_s=result.spoken_s)
@@ -78,50 +90,33 @@ class Live:
         if self._session is not None:
             self._session.cancel()
 
-    def close(self) -> None:
-        """Close the client."""
-        self.client.close()
-
 
 @dataclass(slots=True)
 class Simulated:
-    """On an ideal device that takes no time: as long as the server takes, and no longer."""
+    """On an ideal device that takes no time: as fast as the server answers."""
 
-    client: SpeechClient
-    output: Output
-    settings: SessionSettings
-    pcm_rate_hz: int | None = None
-    whole_file: bool = False
-    _source: ByteSource | None = None
+    sources: Sources
+    policy: Policy
+    _source: Source | None = None
 
     def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
-        """See `Runner`."""
-        self._source = _source(self, request)
-        policy = self.output.policy
-        return audition(self._source, clock=SystemClock(), policy=policy, observers=observers)
+        """Run a request; see `Runner`."""
+        self._source = self.sources.make(request)
+        clock = SystemClock()
+        return simulate(self._source, clock=clock, policy=self.policy, observers=observers)
 
     def cancel(self) -> None:
         """Stop the request."""
         if self._source is not None:
             self._source.cancel()
 
-    def close(self) -> None:
-        """Close the client."""
-        self.client.close()
-
-
-def _source(runner: Live | Simulated, request: SpeechRequest) -> ByteSource:
-    source = OpenAISource(runner.client, request, pcm_rate_hz=runner.pcm_rate_hz)
-    return WholeFile(source) if runner.whole_file else source
-
 
 @dataclass(slots=True)
 class Cold:
-    """``voicecli say`` in a process of its own: what somebody waits who types the command.
+    """``voicecli say`` in a process of its own, as when a user types the command.
 
-    ``arguments`` are those of ``voicecli say`` that choose the endpoint and how
-    it plays; voice, model, format and text are the request's. ``env`` is its
-    environment. Observers hear nothing of it.
+    ``arguments`` choose the endpoint and how it plays; voice, model, format and text are
+    the request's. ``env`` is the environment. Observers are not notified.
     """
 
     arguments: Sequence[str]
@@ -129,18 +124,18 @@ class Cold:
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
 
     def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:  # noqa: ARG002
-        """See `Runner`."""
+        """Run a request; see `Runner`."""
         with tempfile.TemporaryDirectory(prefix="voicecli-bench-") as folder:
             trace = Path(folder) / "trace.jsonl"
-            # A cache of its own: what `say` learns of one run is not for the next.
-            metrics = self._run(request, trace, {**self.env, "XDG_CACHE_HOME": folder})
+            # A cache of its own, so that one run does not learn from another.
+            metrics = self._say(request, trace, {**self.env, "XDG_CACHE_HOME": folder})
             return SpeechRun(metrics, _arrivals(trace))
 
-    def _run(self, request: SpeechRequest, trace: Path, env: Mapping[str, str]) -> dict[str, Any]:
+    def _say(self, request: SpeechRequest, trace: Path, env: Mapping[str, str]) -> dict[str, Any]:
         self._process = subprocess.Popen(  # noqa: S603  ourselves
             [
                 *(sys.executable, "-m", "voicecli", "say", "--json", "--quiet", "--retries", "0"),
-                *("--trace", str(trace), *self.arguments, *_of(request), "--file", "-"),
+                *("--trace", str(trace), *self.arguments, *say_flags(request), "--file", "-"),
             ],
             env=env,
             text=True,
@@ -148,7 +143,7 @@ class Cold:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C is for us, who tell it
+            start_new_session=True,  # a Ctrl-C is for this process, which passes it on
         )
         with self._process as process:
             try:
@@ -159,32 +154,29 @@ class Cold:
         try:
             metrics: dict[str, Any] = json.loads(out)
         except ValueError:
-            told = err.strip().splitlines()[:1]
-            raise VoiceError(f"voicecli say ended with {process.returncode}: {told}") from None
+            shown = err.strip().splitlines()[:1]
+            raise VoiceError(f"voicecli say ended with {process.returncode}: {shown}") from None
         if process.returncode:
-            raise Told(metrics["error"] or {}, process.returncode)
+            raise ReportedError(metrics["error"] or {}, process.returncode)
         return metrics
 
     def cancel(self) -> None:
-        """End the process."""
+        """Terminate the process."""
         if self._process is not None:
             self._process.terminate()
 
-    def close(self) -> None:
-        """Nothing stays open."""
 
+class ReportedError(VoiceError):
+    """An error that ``--json`` or a trace reported."""
 
-class Told(VoiceError):
-    """A fault of another process, as its JSON tells it."""
-
-    def __init__(self, error: dict[str, Any], status: int) -> None:
+    def __init__(self, error: Mapping[str, Any], status: int) -> None:
         super().__init__(error.get("message", f"voicecli say ended with {status}"))
-        self.code = error.get("code", VoiceError.code)  # type: ignore[misc]  # the class that
-        self.exit_status = ExitStatus(status)  # type: ignore[misc]  # was raised is there
+        self.code = error.get("code", VoiceError.code)  # type: ignore[misc]  # as in the class
+        self.exit_status = ExitStatus(status)  # type: ignore[misc]  # that was raised there
 
 
-def _of(request: SpeechRequest) -> list[str]:
-    """A request as flags of ``voicecli say``."""
+def say_flags(request: SpeechRequest) -> list[str]:
+    """Return a request as flags of ``voicecli say``."""
     flags = ["--voice", request.voice, "--model", request.model]
     flags += ["--format", request.response_format]
     if request.speed is not None:
@@ -197,7 +189,7 @@ def _of(request: SpeechRequest) -> list[str]:
 
 
 def _arrivals(path: Path) -> tuple[tuple[float, float], ...]:
-    """How the audio grew, by a trace of what was decoded."""
+    """Return how the audio grew, by a trace: (ms since t0, seconds so far) for each block."""
     audio_s, curve = 0.0, []
     for line in read_trace(path).lines:
         if isinstance(line, Decoded):

@@ -1,131 +1,108 @@
-"""The usual way beside ours: fetch in gulps of 32 KiB, decode the whole clip, then play."""
+"""The usual way, as a baseline: fetch in 32 KiB blocks, decode the whole clip, then play."""
 
 from __future__ import annotations
 
 import io
 import shutil
-from typing import TYPE_CHECKING, Self
+from contextlib import ExitStack
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.errors import BadResponse, CorruptStream, UnsupportedFormat
-from voicecli.sources.base import Connecting, SourceInfo
+from voicecli.sources.base import Response, SourceInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import TracebackType
+    from collections.abc import Iterable, Iterator
 
-    from voicecli.sources.base import ByteSource
+    from voicecli.sources.base import RequestEvents, Source
 
-GULP_BYTES = 32 * 1024
+BLOCK_BYTES = 32 * 1024
 """What players wait for that read a stream with ``iter_bytes(32768)``."""
 
-MOST_BYTES = 256 * 1024 * 1024
-"""Longest clip that is collected."""
+MAX_BYTES = 256 * 1024 * 1024
+"""Upper bound on a clip."""
 
-_PYDUB = {"aac": "aac", "flac": "flac", "mp3": "mp3", "opus": "ogg", "wav": "wav"}
+_PYDUB_FORMATS = {"aac": "aac", "flac": "flac", "mp3": "mp3", "opus": "ogg", "wav": "wav"}
 
 
 class WholeFile:
-    """Another source's bytes, given on only as scripts and players usually take them.
+    """Passes on another source's bytes as scripts and players usually take them.
 
-    PCM is played from the first `GULP_BYTES` on. Everything else is collected to
-    its end and decoded by pydub, which starts an ffmpeg for all but WAV; what
-    comes out is PCM. So ``ttfb_ms`` of such a run is when there was something to
-    play, and its size that of the samples.
-
-    Raises from iterating, beside what the source raises: `BadResponse` for more
-    than `MOST_BYTES`, `UnsupportedFormat` and `CorruptStream` for what pydub
-    cannot decode.
+    PCM is passed on in blocks of `BLOCK_BYTES`. Everything else is collected to its end
+    and decoded by pydub, which runs ffmpeg for all but WAV; the result is PCM. Opening
+    takes as long as that. So ``ttfb_ms`` of such a run is the time at which there was
+    something to play, and its size that of the samples.
     """
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._info: SourceInfo | None = None
+        self.label = source.label
+        self.sends_request = source.sends_request
 
-    @property
-    def info(self) -> SourceInfo:
-        """The source's, until the clip was decoded to PCM."""
-        return self._info or self._source.info
-
-    @property
-    def label(self) -> str:
-        """The source's."""
-        return self._source.label
-
-    def when_sent(self, callback: Callable[[], None]) -> None:
-        """Pass it on."""
-        self._source.when_sent(callback)
-
-    def when_connected(self, callback: Callable[[], None]) -> None:
-        """Pass it on to a source that connects."""
-        if isinstance(self._source, Connecting):
-            self._source.when_connected(callback)
-
-    def warm(self) -> None:
-        """Load pydub as well."""
+    def prepare(self) -> None:
+        """Load pydub, and prepare the source."""
         import pydub  # noqa: F401, PLC0415  on the thread that makes the request
 
-        self._source.warm()
+        self._source.prepare()
 
-    def __enter__(self) -> Self:
-        self._info = None
-        self._source.__enter__()
-        return self
+    def open(self, events: RequestEvents | None = None) -> Response:
+        """Fetch the first block of PCM, or the whole of anything else.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._source.__exit__(kind, error, traceback)
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield PCM by gulps, everything else as the PCM that the whole came to."""
-        gulps = self._gulps()
-        first = next(gulps, b"")
-        name = _recognise(first, self._source.info)
-        if name == "pcm":
-            yield first
-            yield from gulps
-            return
-        clip = bytearray(first)
-        for gulp in gulps:
-            clip += gulp
-            if len(clip) > MOST_BYTES:
-                raise BadResponse(f"the answer is longer than {MOST_BYTES >> 20} MiB")
-        yield self._decoded(bytes(clip), name)
-
-    def _gulps(self) -> Iterator[bytes]:
-        gulp = bytearray()
-        for chunk in self._source:
-            gulp += chunk
-            while len(gulp) >= GULP_BYTES:
-                yield bytes(gulp[:GULP_BYTES])
-                del gulp[:GULP_BYTES]
-        if gulp:
-            yield bytes(gulp)
-
-    def _decoded(self, clip: bytes, name: str) -> bytes:
-        from pydub import AudioSegment  # noqa: PLC0415  loaded by `warm`
-        from pydub.exceptions import CouldntDecodeError  # noqa: PLC0415
-
-        if name != "wav" and not shutil.which("ffmpeg"):
-            raise UnsupportedFormat(f"pydub takes ffmpeg to decode {name}", remedy="install ffmpeg")
-        try:
-            segment = AudioSegment.from_file(io.BytesIO(clip), format=_PYDUB[name])
-        except (CouldntDecodeError, IndexError, KeyError, EOFError) as error:
-            raise CorruptStream(f"pydub cannot decode this {name}") from error
-        segment = segment.set_sample_width(2)
-        self._info = SourceInfo("pcm", None, segment.frame_rate, segment.channels)
-        return bytes(segment.raw_data)
+        Raises:
+            BadResponse: the clip is longer than `MAX_BYTES`.
+            UnsupportedFormat: ffmpeg is missing.
+            CorruptStream: pydub cannot decode the clip.
+            SourceError: as the source.
+        """
+        with ExitStack() as stack:
+            response = stack.enter_context(self._source.open(events))
+            info, blocks = response.info.of_audio, _blocks(response)
+            first = next(blocks, b"")
+            sniffer = Sniffer(info.requested, info.content_type)
+            name = sniffer.feed(first) or sniffer.finish()
+            chunks: Iterable[bytes]
+            if name == "pcm":
+                chunks = chain([first], blocks)
+            else:
+                chunks, info = _decoded(_collected(first, blocks), name)
+            return Response(info, chunks, stack.pop_all().close)
 
     def cancel(self) -> None:
-        """Pass it on."""
+        """Cancel the source."""
         self._source.cancel()
 
 
-def _recognise(beginning: bytes, info: SourceInfo) -> str:
-    """Name of the format, as our own decoder would take it; raises as that does."""
-    sniffer = Sniffer(info.requested, info.content_type)
-    return (sniffer.feed(beginning) or sniffer.finish()).codec
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    block = bytearray()
+    for chunk in chunks:
+        block += chunk
+        while len(block) >= BLOCK_BYTES:
+            yield bytes(block[:BLOCK_BYTES])
+            del block[:BLOCK_BYTES]
+    if block:
+        yield bytes(block)
+
+
+def _collected(first: bytes, blocks: Iterable[bytes]) -> bytes:
+    clip = bytearray(first)
+    for block in blocks:
+        clip += block
+        if len(clip) > MAX_BYTES:
+            raise BadResponse(f"the answer is longer than {MAX_BYTES >> 20} MiB")
+    return bytes(clip)
+
+
+def _decoded(clip: bytes, name: str) -> tuple[list[bytes], SourceInfo]:
+    from pydub import AudioSegment  # noqa: PLC0415  loaded by `prepare`
+    from pydub.exceptions import CouldntDecodeError  # noqa: PLC0415
+
+    if name != "wav" and not shutil.which("ffmpeg"):
+        raise UnsupportedFormat(f"pydub needs ffmpeg to decode {name}", remedy="install ffmpeg")
+    try:
+        segment = AudioSegment.from_file(io.BytesIO(clip), format=_PYDUB_FORMATS[name])
+    except (CouldntDecodeError, IndexError, KeyError, EOFError) as error:
+        raise CorruptStream(f"pydub cannot decode this {name}") from error
+    segment = segment.set_sample_width(2)
+    info = SourceInfo("pcm", None, segment.frame_rate, segment.channels)
+    return [bytes(segment.raw_data)], info

@@ -1,7 +1,6 @@
-"""When this process was started, as precisely as the operating system tells.
+"""When this process was started, as precisely as the operating system reports it.
 
-What a person at a prompt waits for begins at the return key, not at our first
-line of Python: starting the interpreter and importing are part of it.
+The wait of a person at a prompt includes starting the interpreter and importing.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ _LOADED_AT = time.monotonic()
 
 
 def process_started_at() -> float:
-    """The start of this process on the clock of `time.monotonic`, in seconds.
+    """Return the start of this process on the clock of `time.monotonic`, in seconds.
 
-    Linux tells it in ``/proc/self/stat`` (field 22, proc(5)) since boot, cut
-    down to a clock tick of 10 ms; the middle of what remains possible is
-    returned, so it is at most 5 ms off. The CPU time spent so far narrows it:
-    a process cannot have computed for longer than it has lived. Elsewhere it is
-    the moment at which this module was loaded, which comes some 20 ms late.
+    Linux has it in ``/proc/self/stat`` (field 22, proc(5)), since boot and rounded
+    down to a clock tick of 10 ms. The middle of the possible range is returned, so
+    it is at most 5 ms off. The CPU time used so far narrows the range. On other
+    systems it is the time at which this module was loaded, about 20 ms late.
     """
     try:
         stat = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace")

@@ -13,7 +13,7 @@ import typer
 from voicecli.cli import options
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
-from voicecli.cli.settings import check_folder, playback_settings
+from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
 from voicecli.codecs.formats import codec_for_suffix
 from voicecli.config.file import find_config
 from voicecli.session.fetcher import FetchLimits
@@ -65,21 +65,16 @@ def play(
             check_folder(save)
     settings = playback_settings(
         config,
+        PlaybackFlags(device, volume, buffer_ms, preroll_ms),
         expected_format=format,
         keeps_audio=records.keeps_audio,
         no_play=no_play,
-        device=device,
-        volume=volume,
-        buffer_ms=buffer_ms,
-        preroll_ms=preroll_ms,
-        timeout_s=None,
-        retries=0,
     )
     # The program at the other end of a pipe may take as long as it likes.
     session = replace(settings.session, limits=FetchLimits(None, None, retries=0))
 
-    def make(_: Session) -> list[Source]:
+    def make_sources(_: Session) -> list[Source]:
         rate_hz = sample_rate or config.sample_rate_hz
         return [FileSource(file, format=format or codec_for_suffix(file), rate_hz=rate_hz)]
 
-    raise typer.Exit(run_session(settings._replace(session=session), records, make))
+    raise typer.Exit(run_session(settings._replace(session=session), records, make_sources))

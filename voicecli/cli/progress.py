@@ -1,4 +1,4 @@
-"""The line on a terminal that shows how far the speech is."""
+"""The line on a terminal that shows how far the speech has got."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ if TYPE_CHECKING:
 
 
 def wants_progress(*, quiet: bool) -> bool:
-    """Whether anybody would see it: standard error is a terminal that can redraw a line."""
+    """Return whether standard error is a terminal that can redraw a line."""
     if quiet or sys.stderr is None or os.environ.get("TERM") == "dumb":
         return False
     return sys.stderr.isatty()
 
 
-PATIENCE_S = 1.0
-"""A server may be silent for so long before anybody is told whom the wait is for."""
+QUIET_S = 1.0
+"""How long a server may be silent before the wait is shown."""
 
 
 class ProgressLine:
-    """An observer that draws one line on standard error while speech is awaited and plays.
+    """An observer that draws one line on standard error, while speech is awaited and plays.
 
-    rich is imported with the first sound, not before: it must not delay it. All
-    drawing is done on the session's thread.
+    rich is imported when sound has started, which it must not delay. All drawing is
+    done on the session's thread.
     """
 
     def __init__(self) -> None:
         self._live: Any = None
         self._note = ""
         self._waiting = StatusLine(wanted=True)
-        self._asked: tuple[float, str] | None = None
-        self._tries = 1
+        self._first_request: tuple[float, str] | None = None
+        self._attempts = 1
 
     def __call__(self, event: Event, /) -> None:
         """Draw what the event changes."""
         match event:
             case Requested(at, label):
-                self._asked = self._asked or (at, clean(label))
+                self._first_request = self._first_request or (at, clean(label))
             case Retrying():
-                self._tries += 1
+                self._attempts += 1
             case Waited(at):
                 self._draw_wait(at)
             case Progressed(_, snapshot) if snapshot.playing:
@@ -74,10 +74,10 @@ class ProgressLine:
                 self.close()
 
     def _draw_wait(self, at: float) -> None:
-        if self._asked is None or at - self._asked[0] < PATIENCE_S:
+        if self._first_request is None or at - self._first_request[0] < QUIET_S:
             return
-        since, label = self._asked
-        tries = f"  try {self._tries}" if self._tries > 1 else ""
+        since, label = self._first_request
+        tries = f"  try {self._attempts}" if self._attempts > 1 else ""
         self._waiting.show(f"waiting for {label}  {at - since:.0f} s{tries}")
 
     def _draw_progress(self, snapshot: SinkSnapshot) -> None:
@@ -93,7 +93,7 @@ class ProgressLine:
         self._live.update(text, refresh=True)
 
     def close(self) -> None:
-        """Take the line away; idempotent."""
+        """Remove the line; idempotent."""
         self._waiting.clear()
         if self._live is not None:
             self._live.stop()
@@ -101,10 +101,9 @@ class ProgressLine:
 
 
 class StatusLine:
-    """One line of text on standard error, drawn over the one before; none unless ``wanted``.
+    """One line of text on standard error, which replaces the one before.
 
-    For what takes long and has nothing to do in between: it writes what it is
-    given, at once. A context manager; leaving it takes the line away.
+    Draws nothing unless ``wanted``. A context manager that removes the line.
     """
 
     _CLEAR = "\r\x1b[2K"
@@ -114,12 +113,12 @@ class StatusLine:
         self._is_drawn = False
 
     def show(self, text: str) -> None:
-        """Draw the line anew, cut to the width of the terminal."""
+        """Redraw the line, cut to the width of the terminal."""
         self._write(self._CLEAR + text[: shutil.get_terminal_size().columns - 1])
         self._is_drawn = True
 
     def clear(self) -> None:
-        """Take away what is drawn; idempotent."""
+        """Remove the line; idempotent."""
         if self._is_drawn:
             self._write(self._CLEAR)
             self._is_drawn = False

@@ -15,7 +15,7 @@ from voicecli.cli.help import ARGUMENTS, NETWORK, VOICE
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
-from voicecli.cli.settings import check_folder, playback_settings
+from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
 from voicecli.cli.text_input import as_unicode, read_text
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
@@ -124,8 +124,7 @@ def say(
     offline, without a key. The key comes from $VOICECLI_API_KEY or the variable
     that the profile names; for OpenAI, from $OPENAI_API_KEY.
     """
-    input_text = read_text(text or [], file)
-    fields = _extra(extra or [])
+    speech_text, extra_body = read_text(text or [], file), _extra(extra or [])
     if trace_audio and trace is None:
         raise typer.BadParameter("--trace-audio requires --trace FILE")
     records = Records(
@@ -136,39 +135,29 @@ def say(
         if no_play:
             check_folder(save)
         choice = EndpointChoice(
-            base_url, profile, model, voice, format, speed, instructions, fields
+            base_url, profile, model, voice, format, speed, instructions, extra_body
         )
         endpoint = resolve_endpoint(choice, os.environ, config)
-    if verbose:
-        print_message(f"using {endpoint.label} ({endpoint.reason})")
-    if not quiet:
-        for warning in endpoint.warnings:
-            print_message(f"warning: {warning}")
-    request = _request(input_text, endpoint)
+    _print_endpoint(endpoint, records)
+    request = _request(speech_text, endpoint)
     settings = playback_settings(
         config,
+        PlaybackFlags(device, volume, buffer_ms, preroll_ms, timeout, retries),
         expected_format=request.response_format,
         keeps_audio=records.keeps_audio,
         no_play=no_play,
-        device=device,
-        volume=volume,
-        buffer_ms=buffer_ms,
-        preroll_ms=preroll_ms,
-        timeout_s=timeout,
-        retries=retries,
     )
-    with contextlib.ExitStack() as stack:
+    shared = SourceContext(
+        pcm_rate_hz=sample_rate or config.sample_rate_hz,
+        connect_timeout_s=config.connect_timeout_s,
+        proxy=proxy,
+    )
 
-        def make_sources(session: Session) -> list[Source]:
-            shared = SourceContext(
-                pcm_rate_hz=sample_rate or config.sample_rate_hz,
-                connect_timeout_s=config.connect_timeout_s,
-                proxy=proxy,
-                spawn=session.spawn,
-            )
-            stack.callback(shared.close)
-            return [source_for(endpoint, request, shared)]
+    def make_sources(session: Session) -> list[Source]:
+        shared.spawn = session.spawn
+        return [source_for(endpoint, request, shared)]
 
+    with contextlib.closing(shared):
         status = run_session(
             settings,
             records.with_folder(config.recordings),
@@ -177,6 +166,14 @@ def say(
             history=History(HistoryKey(endpoint.label, request.model, request.response_format)),
         )
     raise typer.Exit(status)
+
+
+def _print_endpoint(endpoint: Endpoint, records: Records) -> None:
+    if records.verbose:
+        print_message(f"using {endpoint.label} ({endpoint.reason})")
+    if not records.quiet:
+        for warning in endpoint.warnings:
+            print_message(f"warning: {warning}")
 
 
 def _extra(pairs: list[str]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,7 @@ from voicecli.sanitize import clean
 if TYPE_CHECKING:
     import socket
 
-    from voicecli.server.fault_injection import FaultPlan
+    from voicecli.server.app import AppOptions
 
 DEFAULT_PORT = 8880
 _MAX_PORT = 65_535
@@ -31,6 +32,16 @@ EXAMPLES = """Examples:
   VOICECLI_SERVER_KEY=... voicecli serve --host 0.0.0.0 --api-key-env VOICECLI_SERVER_KEY
   voicecli serve --port 0 --json --pace 1.15 --jitter-ms 200 --chunk 1024
 """
+
+
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s@?#]+", re.IGNORECASE)
+
+
+def _origins(values: list[str] | None) -> list[str] | None:
+    for value in values or ():
+        if not _ORIGIN.fullmatch(value):
+            raise typer.BadParameter(f"{value!r} is not an origin such as https://app.example")
+    return values
 
 
 def serve(
@@ -48,6 +59,15 @@ def serve(
         str | None,
         typer.Option(
             metavar="VAR", help="Environment variable with the key that clients must send."
+        ),
+    ] = None,
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            callback=_origins,
+            help="Origin whose web pages may use the server, such as https://app.example; "
+            "* for every one. Repeatable.",
         ),
     ] = None,
     max_concurrency: Annotated[
@@ -68,6 +88,12 @@ def serve(
         typer.Option(
             "--until-eof",
             help="Shut down at the end of standard input, when the program that holds it exits.",
+        ),
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Accept only the exact names of our and OpenAI's voices and models."
         ),
     ] = False,
     no_warm: Annotated[
@@ -142,15 +168,16 @@ def serve(
     """Serve the built-in voice through OpenAI's speech API.
 
     POST /v1/audio/speech, GET /v1/audio/voices, /v1/models, /health and
-    /openapi.json. Clients of OpenAI's speech API work unchanged, with any key and
-    any of OpenAI's models and voices. Ctrl-C or SIGTERM lets responses in progress
-    finish; a second one exits at once.
+    /openapi.json. Clients of OpenAI's speech API or of Kokoro work unchanged, with any
+    key and their names of models and voices. Ctrl-C or SIGTERM lets responses in
+    progress finish; a second one exits at once.
     """
     key = _key(api_key_env)
     if until_eof:
         from voicecli.server.parent_watch import terminate_on_eof  # noqa: PLC0415  threading
 
         terminate_on_eof()
+    from voicecli.server.app import AppOptions  # noqa: PLC0415
     from voicecli.server.fault_injection import FOREVER, FaultPlan  # noqa: PLC0415
     from voicecli.server.listen import bind  # noqa: PLC0415  uvicorn and starlette
 
@@ -163,13 +190,18 @@ def serve(
         cut_at_s=cut_at,
         chunk_bytes=chunk,
     )
+    app_options = AppOptions(
+        api_key=key,
+        cors_origins=tuple(cors or ()),
+        max_concurrency=max_concurrency,
+        faults=faults,
+    )
     with bind(host, port, has_key=key is not None) as listening:
         finished = _serve(
             listening,
-            key,
-            faults,
-            max_concurrency=max_concurrency,
+            app_options,
             grace_s=grace,
+            strict=strict,
             warm_up=not no_warm,
             json_=json_,
             quiet=quiet,
@@ -179,29 +211,27 @@ def serve(
 
 def _serve(
     listening: socket.socket,
-    key: str | None,
-    faults: FaultPlan,
+    app_options: AppOptions,
     *,
-    max_concurrency: int,
     grace_s: int,
+    strict: bool,
     warm_up: bool,
     json_: bool,
     quiet: bool,
 ) -> bool:
     from voicecli.server import catalogue, listen, speech  # noqa: PLC0415  starlette, numpy
     from voicecli.server.app import make_app  # noqa: PLC0415
-    from voicecli.sources.voicecache import DEFAULT_VOICE, VoiceCache  # noqa: PLC0415
+    from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415
+    from voicecli.sources.voicenames import DEFAULT_VOICE  # noqa: PLC0415
 
-    installed = catalogue.installed()
+    installed = catalogue.installed(strict=strict)
     voices = VoiceCache()
     if warm_up:
         speech.warm_up(voices, DEFAULT_VOICE)
     app = make_app(
         installed,
         voices,
-        api_key=key,
-        max_concurrency=max_concurrency,
-        faults=faults,
+        app_options,
         log_access=_ignore if quiet else print_message,
         log=print_message,
         on_error=_print_internal_error,

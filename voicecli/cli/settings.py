@@ -1,4 +1,4 @@
-"""From flags and the configuration file to how a session plays."""
+"""Combine flags and the configuration file into the settings of a run."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from voicecli.playback.policy import Policy
 
 
+class PlaybackFlags(NamedTuple):
+    """The flags that override the configuration file; None if not given."""
+
+    device: str | None = None
+    volume: float | None = None
+    buffer_ms: float | Literal["auto"] | None = None
+    preroll_ms: float | None = None
+    timeout_s: float | None = None
+    retries: int | None = None
+
+
 class PlaybackSettings(NamedTuple):
     """The settings of one run: of its sound output and of its session."""
 
@@ -27,58 +38,52 @@ class PlaybackSettings(NamedTuple):
 
 def playback_settings(
     config: Config,
+    flags: PlaybackFlags,
     *,
     expected_format: str | None,
     keeps_audio: bool,
     no_play: bool,
-    device: str | None,
-    volume: float | None,
-    buffer_ms: float | Literal["auto"] | None,
-    preroll_ms: float | None,
-    timeout_s: float | None,
-    retries: int | None,
 ) -> PlaybackSettings:
     """Choose each setting: the flag, else the configuration file, else the default."""
-    wanted = device if device is not None else config.device
-    named = None if wanted is None else str(wanted)
-    output: Literal["device", "null", "discard"] = "null" if named == NULL_DEVICE else "device"
+    device = config.device if flags.device is None else flags.device
+    output: Literal["device", "null", "discard"] = "null" if device == NULL_DEVICE else "device"
     if no_play:
         output = "discard"
-    patience_s = _either(timeout_s, config.timeout_s)
+    wait_s = _either(flags.timeout_s, config.timeout_s)
     return PlaybackSettings(
         OutputSettings(
-            policy=buffer_policy(config.buffer_ms if buffer_ms is None else buffer_ms),
+            policy=buffer_policy(config.buffer_ms if flags.buffer_ms is None else flags.buffer_ms),
             output=output,
-            device=named,
-            preroll_s=_either(preroll_ms, config.preroll_ms) / 1e3,
+            device=device,
+            preroll_s=_either(flags.preroll_ms, config.preroll_ms) / 1e3,
             optional=keeps_audio,
         ),
         SessionSettings(
             limits=FetchLimits(
-                first_byte_s=patience_s,
-                stall_s=patience_s,
-                retries=config.retries if retries is None else retries,
+                first_byte_s=wait_s,
+                stall_s=wait_s,
+                retries=config.retries if flags.retries is None else flags.retries,
             ),
-            volume=_either(volume, config.volume),
+            volume=_either(flags.volume, config.volume),
             expected_format=expected_format,
         ),
     )
 
 
 def check_folder(save: Path | None) -> None:
-    """See that there is a folder for a file that is all that is wanted.
+    """Check the folder of ``--save`` before anything is requested, for ``--no-play``.
 
-    Where something is to be heard it is heard, whatever becomes of the file.
+    With playback the file is not checked first: it must not prevent the sound.
 
     Raises:
-        SaveError: there is none, so that nothing need be asked for.
+        SaveError: the folder does not exist.
     """
     if save is not None and not save.parent.is_dir():
         raise SaveError(f"cannot save {save}: there is no folder {save.parent}")
 
 
 def buffer_policy(buffer_ms: float | Literal["auto"]) -> Policy:
-    """What ``--buffer-ms`` stands for."""
+    """Return the policy that ``--buffer-ms`` selects."""
     return AdaptivePolicy() if buffer_ms == AUTO else BufferPolicy.fixed(buffer_ms / 1e3)
 
 

@@ -1,4 +1,4 @@
-"""The wait for the first audible sound as one bar: what took how long of it."""
+"""Draws the parts of the wait for the first audible sound as a bar."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ WIDTH = 60
 """Cells of the whole bar."""
 
 _FILLS = "#=:-+.~"
-"""One for each part, in ASCII: whatever the terminal's encoding, they differ."""
+"""One for each part, in ASCII, so that they differ in every encoding."""
 
 
 def lines(parts_ms: Mapping[str, float], width: int = WIDTH) -> list[str]:
-    """The bar, and below it what each fill means; a part of any length has a cell."""
+    """Draw the bar and a legend; a part of any length gets at least one cell."""
     shown = {name: ms for name, ms in parts_ms.items() if ms > 0}
     fills = dict(zip(parts_ms, _FILLS, strict=False))
     total_ms = sum(shown.values())
@@ -27,7 +27,7 @@ def lines(parts_ms: Mapping[str, float], width: int = WIDTH) -> list[str]:
 
 
 def _cells(parts_ms: list[float], width: int) -> list[int]:
-    """How many cells each part gets: one at least, the rest by length, ``width`` in all."""
+    """Divide ``width`` cells among the parts by their length, at least one each."""
     total_ms, spare = sum(parts_ms), width - len(parts_ms)
     ends, so_far_ms = [0], 0.0
     for part_ms in parts_ms:

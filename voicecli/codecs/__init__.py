@@ -3,15 +3,6 @@
 from __future__ import annotations
 
 from voicecli.codecs.decoding.auto import AutoDecoder, make_decoder, preload
-from voicecli.codecs.decoding.base import Decoder
-from voicecli.codecs.formats import CODECS, Codec, codec_for_suffix
+from voicecli.codecs.formats import CODECS
 
-__all__ = [
-    "CODECS",
-    "AutoDecoder",
-    "Codec",
-    "Decoder",
-    "codec_for_suffix",
-    "make_decoder",
-    "preload",
-]
+__all__ = ["CODECS", "AutoDecoder", "make_decoder", "preload"]

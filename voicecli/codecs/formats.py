@@ -1,6 +1,6 @@
-"""The six formats: their names, their media types, the suffixes of their files.
+"""The six formats: their names, media types, file suffixes and rates.
 
-The one table of them. Nothing here imports a codec.
+The only table of them. Nothing here imports a codec.
 """
 
 from __future__ import annotations
@@ -8,26 +8,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from voicecli.codecs.media_type import MEDIA_TYPES
+RATES_HZ = range(1_000, 768_001)
+"""Sample rates accepted from a stream: 1 Hz would expand 48,000-fold on the way to a device."""
+
+OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
+"""Rates that Opus encodes from and decodes to (RFC 6716 section 2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """One format: its name in requests, where its decoder is, what its files are called.
+    """One format.
 
-    ``media_type`` is the one to send; `media_types` are those to accept.
+    ``name`` is its name in requests; `voicecli.codecs.decoding` and
+    `voicecli.codecs.encoding` have a module of that name. ``media_types`` are in
+    lower case; the first is the one to send, all are accepted. The first suffix is
+    the one to show.
     """
 
     name: str
-    module: str
-    decoder: str
-    media_type: str
+    media_types: tuple[str, ...]
     suffixes: tuple[str, ...]
 
     @property
-    def media_types(self) -> tuple[str, ...]:
-        """Every media type that names this codec, in lower case."""
-        return tuple(name for name, codec in MEDIA_TYPES.items() if codec == self.name)
+    def media_type(self) -> str:
+        """The media type to send."""
+        return self.media_types[0]
 
 
 CODECS: dict[str, Codec] = {
@@ -35,28 +40,27 @@ CODECS: dict[str, Codec] = {
     for codec in (
         Codec(
             "pcm",
-            "voicecli.codecs.decoding.pcm",
-            "PcmDecoder",
-            "audio/pcm",
+            ("audio/pcm", "audio/x-pcm", "audio/raw", "audio/l16", "audio/s16le"),
             (".pcm", ".raw", ".s16le"),
         ),
-        Codec("wav", "voicecli.codecs.decoding.wav", "WavDecoder", "audio/wav", (".wav", ".wave")),
         Codec(
-            "opus",
-            "voicecli.codecs.decoding.opus",
-            "OpusDecoder",
-            "audio/ogg",
-            (".opus", ".ogg", ".oga"),
+            "wav", ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"), (".wav", ".wave")
         ),
-        Codec("mp3", "voicecli.codecs.decoding.mp3", "Mp3Decoder", "audio/mpeg", (".mp3",)),
-        Codec("aac", "voicecli.codecs.decoding.aac", "AacDecoder", "audio/aac", (".aac", ".adts")),
-        Codec("flac", "voicecli.codecs.decoding.flac", "FlacDecoder", "audio/flac", (".flac",)),
+        Codec("opus", ("audio/ogg", "audio/opus", "application/ogg"), (".opus", ".ogg", ".oga")),
+        Codec("mp3", ("audio/mpeg", "audio/mp3", "audio/x-mp3", "audio/mpeg3"), (".mp3",)),
+        Codec("aac", ("audio/aac", "audio/aacp", "audio/x-aac"), (".aac", ".adts")),
+        Codec("flac", ("audio/flac", "audio/x-flac"), (".flac",)),
     )
 }
-"""The formats by name, in the order in which they are named to people."""
+"""The formats by name, in the order in which messages list them."""
+
+
+def codec_for_media_type(name: str) -> str | None:
+    """Return the codec that a lower-case media type names, or None."""
+    return next((codec.name for codec in CODECS.values() if name in codec.media_types), None)
 
 
 def codec_for_suffix(path: str) -> str | None:
-    """Name of the codec that a file's name suggests, None if it suggests none."""
+    """Return the codec that a file name suggests, or None."""
     suffix = PurePath(path).suffix.lower()
-    return next((name for name, codec in CODECS.items() if suffix in codec.suffixes), None)
+    return next((codec.name for codec in CODECS.values() if suffix in codec.suffixes), None)

@@ -1,21 +1,20 @@
-"""libopus by way of opuslib, found even where the system has none.
+"""libopus by way of opuslib, found even if the system has none.
 
-opuslib asks ``ctypes.util.find_library("opus")`` the moment it is imported and
-gives up with a bare ``Exception`` when the answer is None. PyAV's wheel carries
-a libopus of its own, so that one is offered first: it is the same on every
-machine, newer than most distributions', and found without the linker and
-compiler that ``find_library`` runs. The answer is given by standing in for
-``find_library`` while opuslib is imported, for this one name, and no longer.
+opuslib calls ``ctypes.util.find_library("opus")`` when it is imported and raises a
+bare ``Exception`` if the result is None. PyAV's wheel carries a libopus of its own,
+which is preferred: it is the same on every machine, newer than most distributions',
+and found without the linker and compiler that ``find_library`` runs. To that end
+``find_library`` is replaced while opuslib is imported, for this one name only.
 
-That happens in the body of this module because the interpreter's import lock
-then sees to it that it happens once, whatever threads there are.
+This happens in the module body so that the import lock guarantees it happens once,
+whatever the threads.
 
 opuslib's own ``decode`` builds a Python list of every sample. `OpusPacketDecoder`
-calls the same C function on memory of the caller's, through prototypes of its
-own, so nobody else's view of the library changes.
+calls the same C function on the caller's memory through private prototypes, so the
+library looks unchanged to everyone else.
 
 Raises on import:
-    UnsupportedFormat: there is no libopus anywhere.
+    UnsupportedFormat: no libopus was found.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ _MAX_CONCEALED_S = 0.12
 
 
 def bundled_with_av() -> str | None:
-    """Path of the libopus inside PyAV's wheel; None when PyAV has none.
+    """Return the path of the libopus inside PyAV's wheel, or None if it has none.
 
-    Wheels keep libraries beside the package in ``av.libs`` (auditwheel on
-    Linux, delvewheel on Windows) or inside it in ``.dylibs`` (delocate on
-    macOS). PyAV itself is not imported.
+    Wheels keep libraries beside the package in ``av.libs`` (auditwheel on Linux,
+    delvewheel on Windows) or inside it in ``.dylibs`` (delocate on macOS). PyAV
+    itself is not imported.
     """
     spec = importlib.util.find_spec("av")
     if spec is None or spec.origin is None:
@@ -54,11 +53,11 @@ def bundled_with_av() -> str | None:
 
 def _import_opuslib() -> Any:
     """Import opuslib and return its handle of the library, a `ctypes.CDLL`."""
-    asked_before = ctypes.util.find_library
+    original = ctypes.util.find_library
     bundled = bundled_with_av()
 
     def find_library(name: str) -> str | None:
-        return bundled if name == "opus" and bundled else asked_before(name)
+        return bundled if name == "opus" and bundled else original(name)
 
     ctypes.util.find_library = find_library
     try:
@@ -67,22 +66,21 @@ def _import_opuslib() -> Any:
             return importlib.import_module("opuslib.api").libopus
     except Exception as fault:
         raise UnsupportedFormat(
-            "Opus needs libopus, and there is none on this machine",
+            "Opus needs libopus, which was not found on this machine",
             remedy="install it (apt-get install libopus0, brew install opus), "
             "or reinstall PyAV from its wheel, which carries one",
         ) from fault
     finally:
-        ctypes.util.find_library = asked_before
+        ctypes.util.find_library = original
 
 
 _library = _import_opuslib()
 
 
 def c_function(name: str, restype: Any, *argtypes: Any) -> Any:
-    """A private handle of a C function: subscripting a CDLL makes a new one each time.
+    """Make a private handle of a C function: subscripting a CDLL gives a new one each time.
 
-    ``restype`` and ``argtypes`` are `ctypes` types; a variadic function's own
-    arguments are not among them.
+    ``restype`` and ``argtypes`` are `ctypes` types; leave out variadic arguments.
     """
     function = _library[name]
     function.restype = restype
@@ -100,14 +98,14 @@ _decode = c_function(
 
 
 def version() -> str:
-    """What the library calls itself, such as ``libopus 1.6.1``."""
+    """Return the library's version string, such as ``libopus 1.6.1``."""
     return str(c_function("opus_get_version_string", ctypes.c_char_p)().decode())
 
 
 class OpusPacketDecoder:
-    """The state of one Opus stream; one thread at a time.
+    """Decoder state of one Opus stream; one thread at a time.
 
-    The state lives in memory that Python owns, so there is nothing to close.
+    Python owns the memory of the state, so there is nothing to close.
 
     Args:
         rate_hz: 8000, 12000, 16000, 24000 or 48000.
@@ -115,41 +113,41 @@ class OpusPacketDecoder:
         gain_q8: output gain in dB, times 256 (RFC 7845 section 5.1).
 
     Raises:
-        ValueError: libopus refuses the rate or the channels.
+        ValueError: libopus rejects the rate or the channels.
     """
 
     def __init__(self, rate_hz: int, channels: int, gain_q8: int = 0) -> None:
         self._memory = ctypes.create_string_buffer(max(1, _get_size(channels)))
         self._state = ctypes.addressof(self._memory)
         if _init(self._state, rate_hz, channels) != 0:
-            raise ValueError(f"libopus decodes no {channels} channels at {rate_hz} Hz")
+            raise ValueError(f"libopus cannot decode {channels} channels at {rate_hz} Hz")
         if gain_q8:
             _ctl(self._state, _SET_GAIN_REQUEST, _int(gain_q8))
         self._frame_bytes = 2 * channels
-        self._conceal_frames = int(rate_hz * _MAX_CONCEALED_S)
+        self._max_concealed_frames = int(rate_hz * _MAX_CONCEALED_S)
 
     def decode(self, packet: bytes, address: int, frames: int) -> None:
         """Decode one packet of ``frames`` frames to int16 at ``address``.
 
         Raises:
-            CorruptStream: libopus refuses the packet; nothing was written.
+            CorruptStream: libopus rejects the packet; nothing was written.
         """
         if _decode(self._state, packet, len(packet), address, frames, 0) != frames:
-            raise CorruptStream("libopus refuses a packet")
+            raise CorruptStream("libopus rejects a packet")
 
     def recover(self, following: bytes, address: int, frames: int) -> None:
         """Write the ``frames`` lost just before the packet ``following``, to be decoded next.
 
-        From the copy that packet carries of its predecessor where the encoder
-        put one in (forward error correction), else by concealment.
+        Uses the copy of its predecessor that ``following`` carries if the encoder put
+        one in (forward error correction), else concealment.
         """
         if _decode(self._state, following, len(following), address, frames, 1) != frames:
             self.conceal(address, frames)
 
     def conceal(self, address: int, frames: int) -> None:
-        """Invent ``frames`` (a multiple of 2.5 ms) that go on from the last and die away."""
+        """Extrapolate ``frames`` (a multiple of 2.5 ms) from the latest audio, fading out."""
         while frames > 0:
-            piece = min(frames, self._conceal_frames)
-            _decode(self._state, None, 0, address, piece, 0)
-            address += piece * self._frame_bytes
-            frames -= piece
+            step = min(frames, self._max_concealed_frames)
+            _decode(self._state, None, 0, address, step, 0)
+            address += step * self._frame_bytes
+            frames -= step

@@ -1,7 +1,7 @@
-"""Answers that are text where audio was due, made into one readable sentence.
+"""Responses that are text instead of audio, summarised in one sentence.
 
-A speech server that fails may still answer 200 and say why in JSON, a proxy in
-between in HTML. Whatever they say reaches a terminal, so it is stripped and bounded.
+A failing speech server may still answer 200 and explain itself in JSON, a proxy
+in between in HTML. The text reaches a terminal, so it is sanitised and bounded.
 """
 
 from __future__ import annotations
@@ -9,38 +9,38 @@ from __future__ import annotations
 import codecs
 import json
 import re
-import unicodedata
 from typing import Any
 
-MAX_TEXT_BYTES = 4096
-"""As much of such an answer is collected; what explains a fault comes early."""
+from voicecli.sanitize import clean
 
-_MAX_MESSAGE = 300
+MAX_TEXT_BYTES = 4096
+"""Bytes of such a response that are collected; explanations come early."""
+
 _MAX_DEPTH = 6
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _OPENING = re.compile(
     rb"[ \t\r\n]*(?:<!doctype[\s>]|<html[\s>]|<\?xml\s|\{\s*\"[a-z_]{2,20}\"\s*:)", re.IGNORECASE
 )
-"""What HTML, XML and an object of JSON begin with, and sound does not.
+"""How HTML, XML and a JSON object begin, and audio does not.
 
-The least of it, a name of two letters, fixes 36 bits: one in 10¹⁰ loud raw streams
-begins so, and no quiet one, for any of these signs as the upper byte of a sample makes
-it louder than 8000.
+The shortest match, a key of two letters, fixes 36 bits: one in 10¹⁰ loud raw streams
+begins so, and no quiet one, since any of these characters as the upper byte of a
+sample makes it louder than 8000.
 """
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_SILENT = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 _JSON_MESSAGE = re.compile(r'"(?:message|detail|error|msg)"\s*:\s*"((?:[^"\\]|\\.)+)')
 
 
 def readable(data: bytes) -> str | None:
-    """The bytes as text, None where they are none: invalid UTF-8 or control characters.
+    """Return the bytes as text, or None if they are not text.
 
-    Neither matters in what opens as HTML, XML or JSON: pages are in Latin-1 as well, and
-    whoever quotes the output of a program quotes its escape sequences. A character cut
-    by the end of ``data`` is left out.
+    Text is UTF-8 without control characters. Anything that opens as HTML, XML or
+    JSON is text regardless: pages may be in Latin-1, and error messages may quote
+    escape sequences. A character cut by the end of ``data`` is dropped.
     """
     data = data.removeprefix(_UTF8_BOM)
     if _OPENING.match(data):
@@ -55,7 +55,7 @@ def readable(data: bytes) -> str | None:
 
 
 def explain(text: str) -> str:
-    """One sentence for a person: what kind of text came instead of audio, and its point."""
+    """Say in one sentence what kind of text was received, and its main point."""
     stripped = text.strip()
     if stripped.startswith(("{", "[", '"')):
         kind, point = "JSON", _from_json(stripped)
@@ -65,28 +65,21 @@ def explain(text: str) -> str:
     else:
         kind, point = "text", stripped
     point = clean(point)
-    return f"{kind} came instead of audio" + (f": {point}" if point else "")
-
-
-def clean(text: str) -> str:
-    """The text on one line, without control and formatting characters, at most 300 long."""
-    visible = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
-    line = " ".join(visible.split())
-    return line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"
+    return f"received {kind} instead of audio" + (f": {point}" if point else "")
 
 
 def _from_json(text: str) -> str:
-    """The message within an error's JSON; all of it where there is no such thing."""
+    """Return the message within an error's JSON, or all of it if there is none."""
     try:
         found = _message_in(json.loads(text, strict=False), _MAX_DEPTH)
     except (ValueError, RecursionError):
-        match = _JSON_MESSAGE.search(text)  # cut short, or no JSON after all
+        match = _JSON_MESSAGE.search(text)  # cut short, or not JSON after all
         found = match.group(1) if match else None
     return found or text
 
 
 def _message_in(value: Any, depth: int) -> str | None:
-    """Look where OpenAI, FastAPI and their kind put it, innermost first."""
+    """Look where OpenAI, FastAPI and similar servers put it, innermost first."""
     if isinstance(value, str):
         return value
     if depth == 0:
@@ -106,4 +99,4 @@ def _from_markup(text: str) -> str:
     title = _TITLE.search(text)
     if title and title.group(1).strip():
         return title.group(1)
-    return _TAG.sub(" ", _SILENT.sub(" ", text))
+    return _TAG.sub(" ", _INVISIBLE.sub(" ", text))

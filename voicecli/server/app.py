@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -17,7 +19,7 @@ from voicecli.server.middleware import AccessMiddleware
 from voicecli.server.schema import openapi, speech_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -28,13 +30,27 @@ if TYPE_CHECKING:
     from voicecli.sources.voicecache import VoiceCache
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppOptions:
+    """Settings of the application.
+
+    - ``api_key``: the key that clients must send, None for none.
+    - ``cors_origins``: the origins whose web pages may use the server; ``*`` for all.
+    - ``max_concurrency``: how many requests are answered at once; others get 429.
+    - ``faults``: the faults to inject into each response.
+    """
+
+    api_key: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    max_concurrency: int = 4
+    faults: FaultPlan = field(default_factory=FaultPlan)
+
+
 def make_app(
     catalogue: Catalogue,
     voices: VoiceCache,
+    options: AppOptions,
     *,
-    api_key: str | None = None,
-    max_concurrency: int = 4,
-    faults: FaultPlan | None = None,
     log_access: Callable[[str], None],
     log: Callable[[str], None],
     on_error: Callable[[Exception], None],
@@ -44,39 +60,51 @@ def make_app(
     Args:
         catalogue: the voices on offer.
         voices: loads voices, on first use, and keeps them.
-        api_key: the key that clients must send, None for none.
-        max_concurrency: how many requests are answered at once; others get 429.
-        faults: the faults to inject into each response.
+        options: the settings.
         log_access: called on the event loop with a line for each request.
         log: called with other lines for the server's operator.
         on_error: called with unexpected exceptions.
     """
     model = speech_model(catalogue)
-    limiter = anyio.CapacityLimiter(max_concurrency)
-    endpoint = SpeechEndpoint(model, voices, limiter, faults or FaultPlan(), log)
-    document = openapi(model, has_key=api_key is not None)
+    limiter = anyio.CapacityLimiter(options.max_concurrency)
+    endpoint = SpeechEndpoint(model, voices, limiter, options.faults, log)
+    document = openapi(model, has_key=options.api_key is not None)
 
     def health() -> JsonObject:
         busy = limiter.borrowed_tokens
-        return {"status": "ok", "busy": busy, "max_concurrency": max_concurrency}
+        return {"status": "ok", "busy": busy, "max_concurrency": options.max_concurrency}
 
     app = Starlette(
         routes=[
             Route("/v1/audio/speech", endpoint, methods=["POST"]),
             _json_route("/v1/audio/voices", catalogue.voices_json),
             _json_route("/v1/models", catalogue.models_json),
+            _json_route("/v1/models/{name:path}", catalogue.model_json),
             _json_route("/health", health),
             _json_route("/openapi.json", lambda: document),
         ],
         exception_handlers={ApiError: _error_response, HTTPException: _error_response},
     )
     app.router.redirect_slashes = False
-    return AccessMiddleware(app, api_key, log_access, on_error)
+    guarded = AccessMiddleware(app, options.api_key, log_access, on_error)
+    return _with_cors(guarded, options.cors_origins) if options.cors_origins else guarded
 
 
-def _json_route(path: str, content: Callable[[], JsonObject]) -> Route:
-    async def endpoint(_: Request) -> Response:
-        return JSONResponse(content())
+def _with_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
+    """Let web pages of these origins use the server; preflight requests need no key."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("*",),  # SDKs send headers of their own
+        allow_private_network=True,
+        expose_headers=("X-Sample-Rate", "X-Channels", "Retry-After"),
+    )
+
+
+def _json_route(path: str, content: Callable[..., JsonObject]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        return JSONResponse(content(**request.path_params))
 
     return Route(path, endpoint)
 

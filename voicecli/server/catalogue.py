@@ -4,8 +4,9 @@ Only voices installed on this machine are offered: a request must not make the
 server download megabytes while other requests wait. ``voicecli say --voice emma``
 downloads a voice; the next start of the server offers it.
 
-OpenAI's names of voices and models are accepted for clients that know no others.
-A voice name that is not one of our own stands for the default voice.
+Clients are set up for other servers, so the names of OpenAI's and Kokoro's voices and
+models are accepted as well, in any case, unless the catalogue is strict: it then
+accepts our names and OpenAI's, exactly.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 
 from voicecli.errors import SourceError
 from voicecli.sanitize import clean
-from voicecli.sources.voicecache import DEFAULT_VOICE
-from voicecli.sources.voices import OPENAI_VOICES, VoiceInfo, builtin_voices
+from voicecli.server.errors import ApiError
+from voicecli.sources.voicenames import DEFAULT_VOICE, OPENAI_VOICES, builtin_voice
+from voicecli.sources.voices import VoiceInfo, builtin_voices
 
 MODEL = "hibari"
 
@@ -26,9 +28,10 @@ MODELS = (MODEL, "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-1
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The built-in voices on offer, by name, and OpenAI's names for the default one."""
+    """The built-in voices on offer, by name, and the other names that are accepted."""
 
     builtin: dict[str, VoiceInfo]
+    strict: bool = False
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -37,12 +40,20 @@ class Catalogue:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every accepted voice name."""
+        """The voice names to list: the built-in ones, then OpenAI's."""
         return (*self.builtin, *self.aliases)
 
     def voice(self, name: str) -> str:
-        """Return the built-in voice for one of `names`."""
-        return name if name in self.builtin else DEFAULT_VOICE
+        """Return the built-in voice that a name stands for; an unknown name as it is."""
+        if not self.strict:
+            return builtin_voice(name, self.builtin) or name
+        return DEFAULT_VOICE if name in self.aliases else name
+
+    def model(self, name: str) -> str:
+        """Return the listed model that a name stands for; an unknown name as it is."""
+        if self.strict:
+            return name
+        return MODEL if not name.strip() or "kokoro" in name.lower() else name.lower()
 
     def voices_json(self) -> dict[str, Any]:
         """Return the answer of ``/v1/audio/voices``, in the shape of Kokoro-FastAPI and others."""
@@ -51,13 +62,21 @@ class Catalogue:
 
     def models_json(self) -> dict[str, Any]:
         """Return the answer of ``/v1/models``, in OpenAI's shape."""
-        models = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "voicecli"} for name in MODELS
-        ]
-        return {"object": "list", "data": models}
+        return {"object": "list", "data": [self.model_json(name) for name in MODELS]}
+
+    def model_json(self, name: str) -> dict[str, Any]:
+        """Return the answer of ``/v1/models/{name}``.
+
+        Raises:
+            ApiError: there is no such model.
+        """
+        if self.model(name) not in MODELS:
+            message = f"there is no model {clean(name, 60)!r}; /v1/models lists them"
+            raise ApiError(404, message, param="model", code="model_not_found")
+        return {"id": name, "object": "model", "created": 0, "owned_by": "voicecli"}
 
 
-def installed() -> Catalogue:
+def installed(*, strict: bool = False) -> Catalogue:
     """Return the voices on this machine.
 
     Raises:
@@ -73,7 +92,7 @@ def installed() -> Catalogue:
         except OSError:
             continue
         note = (voice.note or "").split(";")[0]
-        builtin[voice.id] = VoiceInfo(voice.id, None, voice.language, note)
+        builtin[voice.id] = VoiceInfo(voice.id, voice.id.capitalize(), voice.language, note)
     if DEFAULT_VOICE not in builtin:
         raise SourceError(f"the built-in voice {clean(DEFAULT_VOICE)} is not installed")
-    return Catalogue(builtin)
+    return Catalogue(builtin, strict=strict)

@@ -96,6 +96,8 @@ class AccessMiddleware:
         started_at = time.monotonic()
         client = (scope.get("client") or ("-",))[0]
         record = RequestRecord(client, scope["method"], scope["path"])
+        path = scope["path"].rstrip("/") or "/"  # a trailing slash makes no difference
+        scope = {**scope, "path": path, REQUEST_RECORD: record}
 
         async def send_recorded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -106,7 +108,7 @@ class AccessMiddleware:
         try:
             error = self._access_error(scope)
             app = self._app if error is None else error.response()
-            await app({**scope, REQUEST_RECORD: record}, receive, send_recorded)
+            await app(scope, receive, send_recorded)
         except Exception as bug:  # noqa: BLE001  a bug must not end the server
             self._on_error(bug)
             record.notes.append("failed")

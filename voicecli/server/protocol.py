@@ -1,11 +1,17 @@
-"""HTTP/1.1 by uvicorn and h11, with what they lack: our error bodies, and a header timeout.
+"""HTTP/1.1 by uvicorn and h11, with what they lack: error bodies, a header timeout, resets.
 
 uvicorn waits forever for the first request of a connection, and for the rest of a
 request's header. A few hundred silent clients would exhaust the file descriptors.
+
+HTTP/1.0, which nginx speaks by default, has no chunked coding: the end of the
+connection is the end of the response. Only a reset shows that a response is incomplete.
 """
 
 from __future__ import annotations
 
+import socket
+import struct
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -16,8 +22,13 @@ from voicecli.server.errors import ApiError
 if TYPE_CHECKING:
     from asyncio import TimerHandle, Transport
 
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
 HEADER_TIMEOUT_S = 15.0
 """Time from connecting, or from the previous response, to the end of a request's header."""
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""``struct linger`` with a timeout of zero."""
 
 
 class Protocol(H11Protocol):
@@ -26,6 +37,16 @@ class Protocol(H11Protocol):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._header_timer: TimerHandle | None = None
+        self.app = partial(self._run, self.app)
+
+    async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        finally:
+            is_incomplete = self.cycle.response_started and not self.cycle.response_complete
+            if is_incomplete and scope["http_version"] == "1.0":
+                connection = self.transport.get_extra_info("socket")
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Start the timeout of the first request."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import (
     AfterValidator,
@@ -30,17 +30,18 @@ from voicecli.server import events
 from voicecli.server.catalogue import MODEL, MODELS
 from voicecli.server.errors import ApiError
 from voicecli.server.speech import content_type
-from voicecli.sources.voicecache import DEFAULT_VOICE
+from voicecli.sources.voicenames import DEFAULT_VOICE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic_core import ErrorDetails
 
     from voicecli.server.catalogue import Catalogue
 
-    ModelName = str
     FormatName = str
 else:
-    ModelName, FormatName = Literal[MODELS], Literal[tuple(CODECS)]
+    FormatName = Literal[tuple(CODECS)]
 
 MAX_INPUT = 4096
 """Characters in one request, OpenAI's limit: about four minutes of speech."""
@@ -96,10 +97,8 @@ class SpeechBody(BaseModel):
         Field(max_length=MAX_INPUT, json_schema_extra={"minLength": 1, "pattern": SPEAKABLE}),
         AfterValidator(_check_speakable),
     ] = Field(description="The text to speak, in English.")
-    model: ModelName | None = Field(
-        MODEL, description="There is one model; OpenAI's names are aliases for it."
-    )
-    voice: str | None = None  # see `speech_model`
+    model: str | None = None  # see `speech_model`
+    voice: str | None = None
     response_format: FormatName | None = Field(DEFAULT_FORMAT, description="The audio format.")
     speed: float | None = Field(None, ge=0.25, le=4.0, description="1 is the voice's own pace.")
     stream_format: Literal["audio", "sse"] | None = Field(
@@ -122,19 +121,40 @@ class SpeechBody(BaseModel):
 
 
 def speech_model(catalogue: Catalogue) -> type[SpeechBody]:
-    """Return `SpeechBody` with ``voice`` limited to the voices on offer.
+    """Return `SpeechBody` with the names of voices and models that the catalogue accepts."""
+    any_name = () if catalogue.strict else (str,)
+    names: Any = Literal.__getitem__(catalogue.names)
+    custom = create_model("CustomVoice", id=names)
 
-    OpenAI's SDK sends a custom voice as an object with an ``id``.
+    def resolve_model(value: Any) -> Any:
+        return catalogue.model(value) if isinstance(value, str) else value
+
+    def resolve_voice(value: Any) -> Any:
+        if isinstance(value, dict):  # as OpenAI's SDK sends custom voices
+            value = value.get("id")
+        return catalogue.voice(value) if isinstance(value, str) else value
+
+    return create_model(
+        "Speech",
+        __base__=SpeechBody,
+        model=(
+            _choice(Literal.__getitem__(MODELS), resolve_model, *any_name),
+            Field(MODEL, description="There is one model; other names are aliases for it."),
+        ),
+        voice=(
+            _choice(names, resolve_voice, custom, *any_name),
+            Field(DEFAULT_VOICE, description="A voice of /v1/audio/voices."),
+        ),
+    )
+
+
+def _choice(names: Any, resolve: Callable[[Any], Any], *others: Any) -> Any:
+    """Return the type of a value that ``resolve`` maps to one of ``names``, or None.
+
+    ``others`` are the types that the JSON schema allows besides ``names``.
     """
-    name: Any = Literal.__getitem__(catalogue.names)
-    custom = create_model("CustomVoice", id=name)
-    voice = Annotated[
-        name,
-        BeforeValidator(_voice_id, json_schema_input_type=name | custom),
-        AfterValidator(catalogue.voice),
-    ]
-    field = Field(DEFAULT_VOICE, description="A voice of /v1/audio/voices.")
-    return create_model("Speech", __base__=SpeechBody, voice=(voice | None, field))
+    accepted = Union.__getitem__((names, *others))
+    return Annotated[names, BeforeValidator(resolve, json_schema_input_type=accepted)] | None
 
 
 def parse(model: type[SpeechBody], body: bytes) -> SpeechBody:
@@ -153,10 +173,6 @@ def parse(model: type[SpeechBody], body: bytes) -> SpeechBody:
         return model.model_validate(decoded)
     except ValidationError as error:
         raise _api_error(error.errors(include_url=False)[0]) from error
-
-
-def _voice_id(value: Any) -> Any:
-    return value.get("id") if isinstance(value, dict) else value
 
 
 def _reject(text: str) -> float:
@@ -193,6 +209,10 @@ def openapi(model: type[SpeechBody], *, has_key: bool) -> JsonObject:
             "/v1/audio/speech": {"post": _speech_operation()},
             "/v1/audio/voices": {"get": _get("List the voices", _VOICES, 401)},
             "/v1/models": {"get": _get("List the models", _MODELS, 401)},
+            "/v1/models/{name}": {
+                "get": _get("Describe a model", _MODEL, 401, 404),
+                "parameters": [{"name": "name", "in": "path", "required": True, "schema": _TEXT}],
+            },
             "/health": {"get": _get("Check that the server is up", _HEALTH)},
             "/openapi.json": {"get": _get("This document", {"type": "object"})},
         },
@@ -241,8 +261,8 @@ def _object(**properties: Any) -> JsonObject:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _list_of(**properties: Any) -> JsonObject:
-    return {"type": "array", "items": _object(**properties)}
+def _list_of(items: JsonObject) -> JsonObject:
+    return {"type": "array", "items": items}
 
 
 _REF = "#/components/schemas/{model}"
@@ -251,11 +271,8 @@ _TEXT_OR_NULL: JsonObject = {"type": ["string", "null"]}
 _COUNT: JsonObject = {"type": "integer", "minimum": 0}
 
 _ERROR = _object(error=_object(message=_TEXT, type=_TEXT, param=_TEXT_OR_NULL, code=_TEXT_OR_NULL))
-_VOICES = _object(
-    voices=_list_of(id=_TEXT, name=_TEXT_OR_NULL, language=_TEXT_OR_NULL, note=_TEXT_OR_NULL)
-)
-_MODELS = _object(
-    object={"const": "list"},
-    data=_list_of(id=_TEXT, object={"const": "model"}, created=_COUNT, owned_by=_TEXT),
-)
+_VOICE = _object(id=_TEXT, name=_TEXT, language=_TEXT_OR_NULL, note=_TEXT_OR_NULL)
+_VOICES = _object(voices=_list_of(_VOICE))
+_MODEL = _object(id=_TEXT, object={"const": "model"}, created=_COUNT, owned_by=_TEXT)
+_MODELS = _object(object={"const": "list"}, data=_list_of(_MODEL))
 _HEALTH = _object(status={"const": "ok"}, busy=_COUNT, max_concurrency=_COUNT)

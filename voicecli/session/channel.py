@@ -1,8 +1,8 @@
-"""A bounded queue between two threads that either side, or a third, can end.
+"""A bounded queue between two threads, which any thread can end.
 
-What `queue.Queue` lacks before Python 3.13: closing it wakes whoever waits. The
-bound is in bytes (or whatever the caller weighs items in), because a count of
-chunks bounds nothing when a chunk may be one byte or a megabyte.
+Before Python 3.13, `queue.Queue` cannot be closed to wake the threads that wait on
+it. The bound is a weight, such as bytes: a number of chunks bounds nothing if a
+chunk may be one byte or a megabyte.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 class Channel(Generic[T]):
-    """Passes weighed items from producers to one consumer, in order.
+    """Passes weighted items from producers to one consumer, in order.
 
-    ``end()`` says that nothing follows: what is queued is still taken.
-    ``close()`` drops what is queued and turns both sides away at once; neither
-    is an error. All methods may be called from any thread.
+    After `end`, the items that are queued can still be taken. `close` drops them,
+    and both sides return at once. Neither is an error. All methods may be called
+    from any thread.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -31,10 +31,10 @@ class Channel(Generic[T]):
         self._closed = False
 
     def put(self, item: T, weight: int = 1, *, capacity: int | None = None) -> bool:
-        """Queue ``item``, waiting while the queue is full; False once it was ended or closed.
+        """Queue ``item``; blocks while the queue is full. False after `end` or `close`.
 
-        An item heavier than the whole capacity is let in when the queue is empty.
-        ``capacity``, for this item in place of the queue's own, makes it wait sooner.
+        An item heavier than the whole capacity is accepted when the queue is empty.
+        A lower ``capacity`` for this item makes it wait earlier.
         """
         with self._changed:
             while self._is_full_for(weight, capacity) and not (self._ended or self._closed):
@@ -42,7 +42,7 @@ class Channel(Generic[T]):
             return self._append(item, weight)
 
     def offer(self, item: T, weight: int = 1) -> bool:
-        """Queue ``item`` if there is room for it now; False if there is none, or it is over."""
+        """Queue ``item`` if there is room; False if there is none, or after `end` or `close`."""
         with self._changed:
             return not self._is_full_for(weight) and self._append(item, weight)
 
@@ -59,7 +59,7 @@ class Channel(Generic[T]):
         return True
 
     def take(self) -> list[T]:
-        """Take all that is queued, waiting for at least one item; empty once it is over."""
+        """Take all queued items, waiting for at least one; empty after the end."""
         with self._changed:
             while not (self._items or self._ended or self._closed):
                 self._changed.wait()
@@ -70,13 +70,13 @@ class Channel(Generic[T]):
             return taken
 
     def end(self) -> None:
-        """Say that nothing follows."""
+        """End the queue: nothing follows."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Drop what is queued and turn both sides away."""
+        """Drop what is queued, and let both sides return."""
         with self._changed:
             self._closed = True
             self._items.clear()

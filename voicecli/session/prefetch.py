@@ -21,6 +21,7 @@ from voicecli.errors import RateLimited, SourceTimeout, VoiceError
 from voicecli.session.channel import Channel
 from voicecli.session.fetcher import Fetcher
 from voicecli.session.items import AwaitText, UtteranceStart
+from voicecli.session.messages import FirstBytes
 from voicecli.session.utterance import Utterance
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.session.fetcher import FetchLimits
     from voicecli.session.items import Item
+    from voicecli.session.messages import Mailbox
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observers
     from voicecli.threads import Spawn
@@ -63,13 +65,13 @@ class _Fetch:
 
 
 class Prefetcher:
-    """Fetches utterances, each on a thread and a connection of its own, and passes them on in order.
+    """Fetches utterances, each on its own thread and connection, and passes them on in order.
 
     `run` belongs to the source thread, `take` to the decoder thread, `check_deadline` to the
     session's; `cancel`, `cancel_one` and `close` to any. ``ahead`` utterances are fetched
     beside the one that is rendered, fewer once the server has refused a request with 429.
-    ``fail`` gets the first error in the order of the text, once; what arrived before it is
-    still passed on, nothing behind it is. ``on_sent`` is as for `Fetcher`, ``on_bytes`` gets
+    ``mailbox`` gets the first bytes, and the first error in the order of the text; what
+    arrived before it is still passed on, nothing behind it is. ``on_sent`` is as for `Fetcher`, ``on_bytes`` gets
     each utterance's number and bytes.
     """
 
@@ -78,9 +80,9 @@ class Prefetcher:
         limits: FetchLimits,
         clock: Clock,
         observers: Observers,
+        mailbox: Mailbox,
         spawn: Spawn,
         *,
-        fail: Callable[[VoiceError], None],
         on_sent: Callable[[], None] | None = None,
         on_bytes: Callable[[int, bytes], None] | None = None,
         ahead: int = DEFAULT_AHEAD,
@@ -88,8 +90,8 @@ class Prefetcher:
         self._limits = limits
         self._clock = clock
         self._observers = observers
+        self._mailbox = mailbox
         self._spawn = spawn
-        self._fail = fail
         self._on_sent = on_sent
         self._on_bytes = on_bytes
         self._most = 1 + ahead
@@ -100,6 +102,7 @@ class Prefetcher:
         self._waited = False  # `take` has said that it waits for text
         self._ended = False  # no utterance follows
         self._failed = False
+        self._has_bytes = False
         self._last_error: VoiceError | None = None  # of the text itself, behind all utterances
 
     def run(self, utterances: Iterable[Utterance | Source]) -> None:
@@ -244,10 +247,17 @@ class Prefetcher:
                 if isinstance(item, bytes):
                     fetch.has_sound_of = utterance
                     weight = len(item)
+                    self._report_bytes()
                     if self._on_bytes is not None:
                         self._on_bytes(utterance.number, item)
                 if not fetch.items.put(item, weight):
                     return  # the reader wants no more
+
+    def _report_bytes(self) -> None:
+        with self._changed:
+            is_first, self._has_bytes = not self._has_bytes, True
+        if is_first:
+            self._mailbox.put(FirstBytes())
 
     def _end(self, fetch: _Fetch, error: VoiceError | None) -> None:
         """Note how a fetch ended; an error of the one that is rendered is reported at once."""
@@ -269,4 +279,4 @@ class Prefetcher:
                 return
             self._failed = self._ended = True
             self._changed.notify_all()
-        self._fail(error)
+        self._mailbox.fail(error)

@@ -1,4 +1,4 @@
-"""The saving thread's work: disks may be slow, and playback must not notice."""
+"""The saving thread: writes recordings without holding up playback."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ if TYPE_CHECKING:
     from voicecli.recording.saver import Saver
 
 BACKLOG_BYTES = 64 * 1024 * 1024
-"""What may wait for the disk: minutes of speech. Beyond it saving is given up."""
+"""What may wait for the disk: minutes of speech. Beyond this, saving is given up."""
 
 PACED_BYTES = 1024 * 1024
-"""What may wait where nothing is heard: little, as an interrupted run ends only after it."""
+"""What may wait if nothing is heard: little, because an interrupted run writes it all."""
 
 SAVE_S = 30.0
-"""How long the disk may take for what still waits for it when the sound is over."""
+"""How long writing the rest may take after the sound has ended."""
 
 
 class RecordingThread:
     """Queues what a `Saver` is to write, and writes it on a thread of its own.
 
-    `pcm` belongs to the decoder thread, `raw` to the source thread; neither
-    waits for the disk, unless ``may_wait``, asked each time, says that nothing
-    is heard which that would disturb. ``thread`` is the saving thread, None before
-    `start`.
+    `pcm` is called by the decoder thread, `raw` by the fetch threads. They wait for
+    the disk only if ``may_wait``, which is called each time, says that this
+    disturbs no sound. ``thread`` is the saving thread, None before `start`.
     """
 
     def __init__(self, saver: Saver, may_wait: Callable[[], bool]) -> None:
@@ -42,24 +41,24 @@ class RecordingThread:
         self.thread: threading.Thread | None = None
 
     def start(self, spawn: Callable[[Callable[[], None], str], threading.Thread]) -> None:
-        """Begin to write what is queued, on a thread of ``spawn``'s making."""
+        """Start the saving thread."""
         self.thread = spawn(self._write, "voicecli-saving")
 
     def pcm(self, block: Pcm) -> None:
-        """Keep decoded samples."""
-        self._keep(block, block.samples.nbytes)
+        """Queue decoded samples."""
+        self._put(block, block.samples.nbytes)
 
-    def raw(self, data: bytes, number: int = 0) -> None:
-        """Keep bytes as they were received, of the utterance ``number``."""
-        self._keep((number, data), len(data))
+    def raw(self, number: int, data: bytes) -> None:
+        """Queue bytes as they were received, of the utterance ``number``."""
+        self._put((number, data), len(data))
 
-    def _keep(self, item: Pcm | tuple[int, bytes], weight: int) -> None:
+    def _put(self, item: Pcm | tuple[int, bytes], weight: int) -> None:
         if self._error is not None:
             return
         if self._may_wait():
             self._queue.put(item, weight, capacity=PACED_BYTES)
         elif not self._queue.offer(item, weight):
-            # Given up rather than resumed: a recording with a hole lies about what was said.
+            # Given up rather than resumed: a recording must not have gaps.
             self._error = SaveError("the disk is too slow to save to; the recording stops early")
 
     def _write(self) -> None:
@@ -72,12 +71,12 @@ class RecordingThread:
                     self._saver.pcm(item)
 
     def finish(self, heard_frames: int | None, raw_format: str | None) -> SaveReport:
-        """Say that nothing follows, wait for what is queued, put the files in their places."""
+        """End the queue, wait until it is written, and finish the files."""
         self._queue.end()
         if self.thread is None:
             return SaveReport()
         self.thread.join(SAVE_S)
-        if self.thread.is_alive():  # and writing: the files are not ours to finish
+        if self.thread.is_alive():  # it may still be writing, so the files cannot be finished
             return SaveReport([], SaveError("the disk does not answer; the recording is lost"))
         report = self._saver.finish(heard_frames, raw_format or "bin")
         return SaveReport(report.saved, report.error or self._error)

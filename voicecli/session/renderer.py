@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from voicecli.clock import Deadline
 from voicecli.errors import DecodeError, DeviceError, SourceError, VoiceError
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from voicecli.audio.convert import SampleConverter
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
-    from voicecli.codecs.decoding.auto import AutoDecoder
     from voicecli.playback.base import Sink
     from voicecli.session.items import Item
     from voicecli.session.seams import SeamPauses
@@ -50,16 +49,34 @@ class OpenSink(Protocol):
         """Open a sink for samples of the ``wanted`` format."""
 
 
-class Renderer:
-    """Takes items, decodes, joins segments, converts, writes and drains.
+class StreamDecoder(Protocol):
+    """The part of `AutoDecoder` that is used here."""
 
-    `run` belongs to the decoder thread, `abort` to any, and the attributes may be
+    @property
+    def name(self) -> str | None:
+        """The format's name, None until it is known."""
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes and return the blocks that became decodable."""
+
+    def flush(self) -> list[Pcm]:
+        """End the stream and return the remaining blocks."""
+
+
+MakeDecoder: TypeAlias = "Callable[[SourceInfo], StreamDecoder]"
+"""Makes a decoder for each stream, from what its source knows about it."""
+
+
+class Renderer:
+    """Takes items, decodes, joins segments, converts and writes to the sink.
+
+    `run` and `drain` belong to the decoder thread, `abort` to any, and the attributes may be
     read from any. ``fail`` gets a decoding error at once, so that the source can
     be stopped while the rest still plays. ``on_pcm`` gets each block as it is played.
     ``pauses`` says how much silence is kept between the segments of a text.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  everything around the decoder thread
         self,
         chunks: Items,
         open_sink: OpenSink,
@@ -70,6 +87,7 @@ class Renderer:
         volume: float = 1.0,
         on_pcm: Callable[[Pcm], None] | None = None,
         pauses: SeamPauses | None = None,
+        make_decoder: MakeDecoder | None = None,
     ) -> None:
         self._chunks = chunks
         self._open_sink = open_sink
@@ -78,7 +96,8 @@ class Renderer:
         self._volume = volume
         self._on_pcm = on_pcm
         self._fail = fail
-        self._decoder: AutoDecoder | None = None
+        self._make_decoder = make_decoder
+        self._decoder: StreamDecoder | None = None
         self._converter: SampleConverter | None = None
         self._seams = Seams(observers, clock, pauses)
         self._cpu_s = 0.0
@@ -142,7 +161,8 @@ class Renderer:
                 assert self._decoder is not None, "bytes before the start of a stream"
                 self._play(partial(self._decoder.feed, item))
             case StreamStart(info):
-                self._decoder = _decoder_for(info)
+                self._make_decoder = self._make_decoder or _load_decoder()
+                self._decoder = self._make_decoder(info)
             case StreamEnd():
                 self._finish_stream()
             case UtteranceStart(utterance):
@@ -205,11 +225,11 @@ class Renderer:
             sink.start()
 
 
-def _decoder_for(info: SourceInfo) -> AutoDecoder:
-    # The request has left: now is the time for what is slow to load.
+def _load_decoder() -> MakeDecoder:
+    """Do the slow import now that the request has left."""
     from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy comes with it
 
-    return AutoDecoder(
+    return lambda info: AutoDecoder(
         declared=info.requested,
         content_type=info.content_type,
         rate_hz=info.rate_hz,

@@ -2,11 +2,12 @@
 
 ::
 
-    source thread    Prefetcher   utterances → fetch threads: request → bytes ─┐
-                                                       a Channel for each utterance ▼
-    decoder thread   Renderer  bytes → samples → sink
-    device thread    Output    loads PortAudio while the server thinks
-    saving thread    RecordingThread    samples → disk
+    source thread    Prefetcher   takes utterances, a few ahead of the sound
+    fetch threads    Fetcher      request → bytes ─┐  one for each utterance
+                                                   ▼  Channel
+    decoder thread   Renderer     bytes → samples → sink
+    device thread    Output       loads PortAudio while the server thinks
+    saving thread    RecordingThread   samples → disk
     (writer thread, PortAudio's callback: the sink's)
 
 They all report to a mailbox. The session's own thread, which calls `run`, reads
@@ -24,15 +25,7 @@ from voicecli.clock import SystemClock
 from voicecli.errors import DeviceError, UnsupportedFormat
 from voicecli.playback.base import SinkReport
 from voicecli.recording.saver import SaveReport
-from voicecli.session.messages import (
-    Cancelled,
-    Draining,
-    Failed,
-    FirstBytes,
-    InternalError,
-    Mailbox,
-    Rendered,
-)
+from voicecli.session import messages
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.prefetch import Prefetcher
 from voicecli.session.recording_thread import RecordingThread
@@ -51,7 +44,6 @@ if TYPE_CHECKING:
     from voicecli.playback.history import History
     from voicecli.playback.output import Output
     from voicecli.recording.saver import Saver
-    from voicecli.session.messages import Message
     from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer
@@ -90,7 +82,7 @@ class Session:
         self._settings = settings
         self._history = history
         self._clock = clock or SystemClock()
-        self._mailbox = Mailbox()
+        self._mailbox = messages.Mailbox()
         self._observers = Observers(observers)
         self._playback_events = PlaybackEvents(self._observers)
         self._lifecycle = Lifecycle()
@@ -101,10 +93,10 @@ class Session:
             settings.limits,
             self._clock,
             self._observers,
+            self._mailbox,
             self.spawn,
-            fail=self._mailbox.fail,
             on_sent=self._sent.set,
-            on_bytes=self._on_bytes,
+            on_bytes=self._recording.raw if self._recording else None,
             ahead=settings.ahead,
         )
         self._renderer = Renderer(
@@ -112,15 +104,14 @@ class Session:
             partial(output.open, clock=self._clock, spawn=self.spawn, history=history),
             self._clock,
             self._observers,
+            fail=self._mailbox.fail,
             volume=settings.volume,
             on_pcm=self._recording.pcm if self._recording else None,
-            fail=self._mailbox.fail,
             pauses=settings.pauses,
         )
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
         self._cancel_asked = False
-        self._has_bytes = False
 
     @property
     def state(self) -> State:
@@ -133,14 +124,14 @@ class Session:
         Before `run`, it keeps that from making a request; afterwards it has no effect.
         """
         self._cancel_asked = True
-        self._mailbox.put(Cancelled())
+        self._mailbox.put(messages.Cancelled())
 
     def spawn(self, work: Callable[[], None], name: str) -> threading.Thread:
         """Start a thread that the session joins; for sources and sinks that need one."""
         return self._threads.spawn(work, name)
 
     def sound_ahead_s(self) -> float:
-        """Seconds of sound that are buffered and not heard yet; any thread."""
+        """Return the seconds of sound that are buffered and not heard yet; any thread."""
         sink = self._renderer.sink
         return sink.snapshot().buffered_s if sink is not None else 0.0
 
@@ -151,8 +142,8 @@ class Session:
     def run(self, utterances: Iterable[Utterance | Source]) -> SessionResult:
         """Speak the utterances to the end; from the thread that made the session.
 
-        ``utterances`` is iterated on another thread, one by one as requests may leave. A
-        bare source is sound without a text.
+        They are taken on another thread, one by one as requests may leave. A bare source
+        is sound without a text.
 
         Failures outside the program are in the result, only bugs raise. In both
         cases the threads have been joined and the files finished. A thread that
@@ -169,8 +160,7 @@ class Session:
                 self._advance(State.FAILED)
             raise
         finally:
-            self._stop()
-            self._join()
+            self._stop_threads()
             result = self._conclude()
             self._observers.clear()
         self._raise_late_exception()
@@ -185,13 +175,6 @@ class Session:
 
     # On the other threads.
 
-    def _on_bytes(self, number: int, data: bytes) -> None:
-        if not self._has_bytes:
-            self._has_bytes = True
-            self._mailbox.put(FirstBytes())
-        if self._recording:
-            self._recording.raw(data, number)
-
     def _render(self) -> None:
         self._sent.wait()  # the request must not wait for the decoder's imports
         if self._settings.expected_format and not self._is_lost:
@@ -201,9 +184,9 @@ class Session:
             with suppress(UnsupportedFormat):
                 preload(self._settings.expected_format)
         self._renderer.run()
-        self._mailbox.put(Draining())
+        self._mailbox.put(messages.Draining())
         self._renderer.drain()
-        self._mailbox.put(Rendered())
+        self._mailbox.put(messages.Rendered())
 
     @property
     def _is_lost(self) -> bool:
@@ -223,24 +206,24 @@ class Session:
             self._handle(self._mailbox.get(min(TICK_S, limit_s or TICK_S)))
             self._check_playback()
 
-    def _handle(self, message: Message | None) -> None:
+    def _handle(self, message: messages.Message | None) -> None:
         match message:
-            case InternalError(error):
+            case messages.InternalError(error):
                 raise error
-            case Failed():
+            case messages.Failed():
                 self._fail(message)
-            case Cancelled():
+            case messages.Cancelled():
                 self._interrupted_at = self._clock.now()
                 self._renderer.abort()
                 self._advance(State.CANCELLED)
-            case FirstBytes():
+            case messages.FirstBytes():
                 self._advance(State.BUFFERING)
-            case Draining():
+            case messages.Draining():
                 self._advance(State.DRAINING)
-            case Rendered():
+            case messages.Rendered():
                 self._advance(State.DONE if self._error is None else State.FAILED)
 
-    def _fail(self, failed: Failed) -> None:
+    def _fail(self, failed: messages.Failed) -> None:
         """Keep the first error; a fatal one stops the sound, others let it play to its end."""
         if isinstance(failed.error, DeviceError):
             self._output.refresh()
@@ -269,15 +252,12 @@ class Session:
         self._playback_events.follow(sink.report())
         self._observers.notify(events.Progressed(self._clock.now(), snapshot))
 
-    def _stop(self) -> None:
-        """Make every thread end."""
+    def _stop_threads(self) -> None:
         self._fetches.close()
         self._sent.set()
-
-    def _join(self) -> None:
         is_cancelled = self.state is State.CANCELLED
         saving = self._recording.thread if self._recording else None
-        self._threads.join(_LEAVE_S if is_cancelled else _JOIN_S, but=saving)
+        self._threads.join(_LEAVE_S if is_cancelled else _JOIN_S, except_for=saving)
         if self._renderer.sink is not None:
             self._renderer.sink.close()
 
@@ -309,21 +289,18 @@ class Session:
     def _finish_saving(self, spoken_s: float) -> SaveReport:
         if self._recording is None:
             return SaveReport()
-        return self._recording.finish(self._heard_frames(spoken_s), self._renderer.name)
+        # A recording of an interrupted run is cut at what was heard.
+        heard_frames, format = None, self._renderer.first_format
+        if self._interrupted_at is not None and format is not None:
+            heard_frames = format.frames(spoken_s)
+        return self._recording.finish(heard_frames, self._renderer.name)
 
     def _raise_late_exception(self) -> None:
         """Raise what went wrong while the threads were ending."""
         for message in self._mailbox.drain():
             # A source may fail at being cancelled; nothing else may.
-            if isinstance(message, InternalError) and self.state is not State.CANCELLED:
+            if isinstance(message, messages.InternalError) and self.state is not State.CANCELLED:
                 raise message.error
-
-    def _heard_frames(self, spoken_s: float) -> int | None:
-        """Where to cut the recording of an interrupted run, in frames; None for nowhere."""
-        first = self._renderer.first_format
-        if self._interrupted_at is None or first is None:
-            return None
-        return first.frames(spoken_s)
 
     def _advance(self, following: State) -> None:
         left = self._lifecycle.advance(following)

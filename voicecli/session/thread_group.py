@@ -1,4 +1,4 @@
-"""The threads of one session: started here, joined here, and their faults collected."""
+"""Starts and joins the threads of a session, and collects their exceptions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ _log = logging.getLogger(__name__)
 class ThreadGroup:
     """Starts threads and joins them all.
 
-    ``on_fault`` gets whatever a thread's work raises, on that thread: no fault
-    ends with the thread it happened in. `spawn` may be called from any thread,
-    the crew's own included.
+    ``on_exception`` gets what a thread's work raises, on that thread. `spawn` may be
+    called from any thread, including those of the group.
     """
 
-    def __init__(self, on_fault: Callable[[BaseException], None]) -> None:
-        self._on_fault = on_fault
+    def __init__(self, on_exception: Callable[[BaseException], None]) -> None:
+        self._on_exception = on_exception
         self._threads: list[threading.Thread] = []
 
     def spawn(self, work: Callable[[], None], name: str) -> threading.Thread:
@@ -32,21 +31,21 @@ class ThreadGroup:
         def guarded() -> None:
             try:
                 work()
-            except BaseException as fault:  # noqa: BLE001  told to whoever owns the crew
-                self._on_fault(fault)
+            except BaseException as error:  # noqa: BLE001  reported by the callback
+                self._on_exception(error)
 
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         thread.start()
-        self._threads.append(thread)  # not before: only what was started can be joined
+        self._threads.append(thread)  # only a thread that was started can be joined
         return thread
 
-    def join(self, limit_s: float, *, but: threading.Thread | None = None) -> None:
-        """Wait for every thread ``but`` one; past ``limit_s`` in all, leave behind who remains."""
-        # Threads end in real time, whatever clock the session runs by.
+    def join(self, limit_s: float, *, except_for: threading.Thread | None = None) -> None:
+        """Wait for every thread but one; leave behind those that outlast ``limit_s`` in all."""
+        # Threads end in real time, whatever clock the session uses.
         deadline = Deadline(SystemClock(), limit_s)
-        for thread in self._threads:  # grows meanwhile: a thread may have started another
-            if thread is but:
+        for thread in self._threads:  # may grow: threads start others
+            if thread is except_for:
                 continue
             thread.join(deadline.remaining_s)
             if thread.is_alive():
-                _log.info("%s does not end and is left behind", thread.name)
+                _log.info("%s did not end and was left behind", thread.name)

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from voicecli.errors import ConfigError, NetworkError, SourceError
 from voicecli.sanitize import clean
+from voicecli.sources.voicenames import DEFAULT_VOICE, builtin_voice
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples
     from voicecli.threads import Spawn
-
-DEFAULT_VOICE = "heart"
 
 
 class Voice(Protocol):
@@ -55,7 +54,8 @@ class VoiceCache:
     def load(self, name: str, spawn: Spawn | None = None) -> Voice:
         """Return the voice ``name``; the first time takes 0.3 s, or a download of about 8 MB.
 
-        With ``spawn``, the pronunciation tables load on a thread that it starts.
+        ``name`` may be any name that `builtin_voice` knows. With ``spawn``, the
+        pronunciation tables load on a thread that it starts.
 
         Raises:
             ConfigError: there is no such voice.
@@ -64,12 +64,15 @@ class VoiceCache:
         """
         with self._lock:
             if name not in self._voices:
+                name = _registered_name(name)
+            if name not in self._voices:
                 self._voices[name] = self._load(name, spawn)
             return self._voices[name]
 
     def _load(self, name: str, spawn: Spawn | None) -> Voice:
-        # Hibari's registry imports numpy, which the spawned thread would wait for anyway.
-        british = _registered(name)["british"]
+        from hibari.voices import VOICES  # noqa: PLC0415  imported by now
+
+        british = VOICES[name]["british"]
         failures: list[Exception] = []
 
         def load_tables() -> None:
@@ -96,18 +99,20 @@ class VoiceCache:
         return voice
 
 
-def _registered(name: str) -> Any:
-    """Return hibari's registry entry of a voice."""
+def _registered_name(name: str) -> str:
+    """Return the name that the voice has in hibari's registry."""
     try:
-        from hibari.voices import VOICES  # noqa: PLC0415  brings numpy along
+        # Imports numpy, which the spawned thread would wait for anyway.
+        from hibari.voices import VOICES  # noqa: PLC0415
     except ImportError as error:
         raise voice_failed(error) from error
-    if name not in VOICES:
+    voice = builtin_voice(name, VOICES)
+    if voice is None:
         raise ConfigError(
             f'the built-in voice has no "{clean(name, 60)}"; there are {", ".join(VOICES)}',
             remedy="voicecli voices --base-url builtin lists them",
         )
-    return VOICES[name]
+    return voice
 
 
 def _model(name: str) -> Any:

@@ -16,15 +16,10 @@ from voicecli.errors import BadResponse, SourceError
 from voicecli.sanitize import clean
 from voicecli.sources.http_errors import fault_of_status
 from voicecli.sources.http_get import get
+from voicecli.sources.voicenames import OPENAI_VOICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-OPENAI_VOICES = (
-    "alloy", "ash", "ballad", "coral", "echo", "fable", "onyx",
-    "nova", "sage", "shimmer", "verse", "marin", "cedar",
-)  # fmt: skip
-"""As documented for ``audio.speech`` in the SDK 3.51 (``SpeechCreateParams.voice``)."""
 
 MAX_VOICES = 5000
 

@@ -1,1 +1,1 @@
-"""What happened, and when: observers, metrics, records. Never changes what happens."""
+"""Records what happened when: events, observers, metrics, event log, traces."""

@@ -1,4 +1,4 @@
-"""The event log: one JSON object a line, for scripts that watch a run while it goes on."""
+"""The event log: one JSON object a line, for scripts that watch a run."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 class EventLog:
     """An observer that appends ``TTS_…`` events to a text file.
 
-    Each line carries the event's name, ``run_id``, ``wall`` (seconds since the
-    epoch) and ``monotonic`` (seconds, to subtract from one another). Lines are
-    flushed as they are written, whole, so several runs may share a file opened
-    for appending.
+    Each line has the event's name, ``run_id``, ``wall`` (seconds since the epoch)
+    and ``monotonic`` (seconds, for differences). Lines are written in one piece and
+    flushed, so several runs may share a file opened for appending. Any thread.
     """
 
     def __init__(self, file: IO[str], run_id: str, clock: Clock) -> None:

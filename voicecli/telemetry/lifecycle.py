@@ -1,4 +1,4 @@
-"""The states of a session and the only ways between them; pure.
+"""The states of a session and the transitions between them; pure.
 
 ::
 
@@ -6,8 +6,8 @@
                             │          │          │
                             └──────► DRAINING ◄───┘ → DONE
 
-Any state but the last three may also end in CANCELLED (somebody asked) or
-FAILED (something broke). Once there, nothing moves.
+From any state but DONE, a session may also go to CANCELLED (on request) or FAILED
+(on an error). These three are final.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 
 class State(Enum):
-    """Where a session is; see the module for the ways between."""
+    """The state of a session; the module shows the transitions."""
 
     IDLE = "idle"
     CONNECTING = "connecting"
@@ -43,29 +43,29 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.CANCELLED: frozenset(),
     State.FAILED: frozenset(),
 }
-"""From each state, the states that may follow. CONNECTING → DRAINING: nothing arrived."""
+"""The states that may follow each state. CONNECTING → DRAINING: nothing arrived."""
 
 FINAL: Final = frozenset(state for state, following in TRANSITIONS.items() if not following)
 
 
 class InvalidTransition(RuntimeError):
-    """A state was left for one that cannot follow it: a defect of the caller."""
+    """A transition that the table does not allow: a bug in the caller."""
 
 
 class Lifecycle:
-    """The current state, moved by one thread and read by any."""
+    """The current state; one thread changes it, any may read it."""
 
     def __init__(self) -> None:
         self._state = State.IDLE
 
     @property
     def state(self) -> State:
-        """Where the session is."""
+        """The current state."""
         return self._state
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can follow any more."""
+        """Whether no state can follow."""
         return self._state in FINAL
 
     def advance(self, following: State) -> State:

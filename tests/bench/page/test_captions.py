@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.page.heard import answer, steady, unheard
+from tests.bench.page.runs import silent, speech_run, steady
 from voicecli.bench.page import captions
 from voicecli.bench.page.curves import Curves, Gap
 from voicecli.playback.policy import BufferPolicy
 
-STALL = answer([(0.0, 1.0), (2.0, 1.0)], policy=BufferPolicy.fixed(0.0), ttfb_ms=200.0)
+STALL = speech_run([(0.0, 1.0), (2.0, 1.0)], policy=BufferPolicy.fixed(0.0), ttfb_ms=200.0)
 
 
 def gap(at_s, ms, cause="network"):
@@ -15,7 +15,7 @@ def gap(at_s, ms, cause="network"):
 
 
 @pytest.mark.parametrize(
-    ("ms", "told"),
+    ("ms", "text"),
     [
         (0.0, "0"),
         (0.1, "0.1"),
@@ -26,47 +26,47 @@ def gap(at_s, ms, cause="network"):
         (2e4, "20000"),
     ],
 )
-def test_a_time_is_told_as_exactly_as_it_was_measured(ms, told):
-    assert captions.milliseconds(ms) == told
+def test_milliseconds_have_a_decimal_below_100(ms, text):
+    assert captions.milliseconds(ms) == text
 
 
-def test_the_waterfall_in_words():
+def test_the_caption_of_a_waterfall():
     parts = {"first_byte": 204.2, "prebuffer": 0.0, "silence": 20.0}
-    told = captions.waterfall("opus", parts)
-    assert told == "opus: first byte 204, prebuffer 0, silence 20; in all 224 ms."
+    caption = captions.waterfall("opus", parts)
+    assert caption == "opus: first byte 204, prebuffer 0, silence 20; total 224 ms."
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "text"),
     [
         ([], "opus: nothing was heard."),
         ([250.4], "opus: 1 run, 250 to 250 ms, p50 250, p95 250."),
         ([300.0, 100.0, 200.0], "opus: 3 runs, 100 to 300 ms, p50 200, p95 290."),
     ],
 )
-def test_a_distribution_in_words(values, told):
-    assert captions.distribution("opus", values) == told
+def test_the_caption_of_a_distribution(values, text):
+    assert captions.distribution("opus", values) == text
 
 
-def test_arrivals_in_words():
+def test_the_caption_of_arrivals():
     assert captions.arrival(Curves.of(STALL)) == (
         "2.00 s of audio, all decoded after 2.20 s. First sound after 200 ms, last after 3.20 s."
     )
-    assert captions.arrival(Curves.of(unheard())) == "Nothing came. Nothing was heard."
-    silent = Curves.of(STALL)
-    assert captions.arrival(Curves(silent.decoded, (), silent.level, ())) == (
+    assert captions.arrival(Curves.of(silent())) == "Nothing arrived. Nothing was heard."
+    stall = Curves.of(STALL)
+    assert captions.arrival(Curves(stall.decoded, (), stall.level, ())) == (
         "2.00 s of audio, all decoded after 2.20 s. Nothing was heard."
     )
 
 
-def test_the_level_in_words():
-    told = captions.level(STALL, Curves.of(STALL))
+def test_the_caption_of_the_level():
+    caption = captions.level(STALL, Curves.of(STALL))
     levels = STALL.metrics["buffer"]
     assert levels["start_ms"] == 1000.0
-    assert told.startswith("1000 ms at the start, 0 ms at least, ")
-    assert f"{levels['mean_ms']:.0f} ms on average. 1 gap: 1000 ms at 1.00 s (network)." in told
-    assert captions.level(unheard(), Curves.of(unheard())) == "No gap."
-    assert captions.level(steady(), Curves.of(steady())).endswith(" on average. No gap.")
+    assert caption.startswith("1000 ms at the start, 0 ms minimum, ")
+    assert f"{levels['mean_ms']:.0f} ms on average. 1 gap: 1000 ms at 1.00 s (network)." in caption
+    assert captions.level(silent(), Curves.of(silent())) == "No gaps."
+    assert captions.level(steady(), Curves.of(steady())).endswith(" on average. No gaps.")
 
 
 def test_many_gaps_are_counted():

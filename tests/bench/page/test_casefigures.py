@@ -5,7 +5,7 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from tests.bench.page.drawn import drawn, notes, shapes, texts, width
+from tests.bench.page.figures import draw, shapes, texts, tooltips, width
 from voicecli.bench.page import casefigures
 from voicecli.bench.page.drawing import WIDTH_PX
 from voicecli.bench.statistics import percentile
@@ -13,8 +13,8 @@ from voicecli.bench.statistics import percentile
 PARTS = {"connect": 2.5, "first_byte": 197.5, "prebuffer": 0.0, "silence": 200.0}
 
 
-def test_parts_are_as_long_as_they_took_one_after_another():
-    root = drawn(casefigures.waterfall, [("opus", PARTS)])
+def test_parts_stand_end_to_end_at_their_lengths():
+    root = draw(casefigures.waterfall, [("opus", PARTS)])
     lengths = [width(shapes(root, f"part-{place}")[0]) for place in range(1, 5)]
     assert sum(lengths) == pytest.approx(WIDTH_PX - 36, abs=0.1)
     assert lengths == pytest.approx([ms * sum(lengths) / 400 for ms in PARTS.values()], abs=0.01)
@@ -22,10 +22,10 @@ def test_parts_are_as_long_as_they_took_one_after_another():
     assert begins == pytest.approx([18, 18 + lengths[0], 18 + lengths[0] + lengths[1]], abs=0.01)
 
 
-def test_a_part_has_its_number_inside_where_there_is_room_and_its_words_under_the_pointer():
-    root = drawn(casefigures.waterfall, [("opus <1>", PARTS)])
+def test_a_part_has_a_tooltip_and_its_number_if_there_is_room():
+    root = draw(casefigures.waterfall, [("opus <1>", PARTS)])
     assert texts(root)[-4:] == ["opus <1>", "400 ms", "2", "4"]
-    assert notes(root) == [
+    assert tooltips(root) == [
         "opus <1>: connect 2.5 ms",
         "opus <1>: first byte 198 ms",
         "opus <1>: prebuffer 0 ms",
@@ -35,26 +35,26 @@ def test_a_part_has_its_number_inside_where_there_is_room_and_its_words_under_th
 
 def test_cases_share_one_axis():
     half = {part: ms / 2 for part, ms in PARTS.items()}
-    root = drawn(casefigures.waterfall, [("a", PARTS), ("b", half)])
+    root = draw(casefigures.waterfall, [("a", PARTS), ("b", half)])
     first, second = shapes(root, "part-4")
     assert width(first) == pytest.approx(2 * width(second), abs=0.01)
     assert second[0][1] > first[0][1]
 
 
-def test_a_wait_of_nothing():
-    assert "0 ms" in texts(drawn(casefigures.waterfall, [("a", dict.fromkeys(PARTS, 0.0))]))
+def test_a_wait_of_zero():
+    assert "0 ms" in texts(draw(casefigures.waterfall, [("a", dict.fromkeys(PARTS, 0.0))]))
 
 
 def test_a_title_that_fits_stays_whole():
     title = "opus · http://localhost:8880/v1"
-    assert title in texts(drawn(casefigures.waterfall, [(title, PARTS)]))
+    assert title in texts(draw(casefigures.waterfall, [(title, PARTS)]))
 
 
 @pytest.mark.parametrize(
     "title", ["opus · https://speech.example.org:8443/some/path/v1", "日本" * 30]
 )
 def test_a_long_title_keeps_both_ends_and_leaves_room_for_the_result(title):
-    *_, cut, result, _, _ = texts(drawn(casefigures.waterfall, [(title, PARTS)]))
+    *_, cut, result, _, _ = texts(draw(casefigures.waterfall, [(title, PARTS)]))
     assert result == "400 ms"
     front, back = cut.split("…")
     assert title.startswith(front)
@@ -70,23 +70,23 @@ def dots(root):
             if "var(--decoded)" in u.get("style", "")]  # fmt: skip
 
 
-def test_every_run_is_a_dot_and_dots_that_meet_stand_above_one_another():
+def test_every_run_is_a_dot_and_equal_ones_are_stacked():
     values = [200.0, 300.0, 250.0, 250.0]
-    root = drawn(casefigures.distribution, [("opus", values)])
+    root = draw(casefigures.distribution, [("opus", values)])
     at = sorted(dots(root))
     assert len(at) == 4
     assert at[1][0] == at[2][0] == pytest.approx((at[0][0] + at[3][0]) / 2, abs=0.01)
     assert at[2][1] - at[1][1] >= casefigures._DOT_PX
-    assert notes(root) == ["opus: 4 runs, 200 to 300 ms"]
+    assert tooltips(root) == ["opus: 4 runs, 200 to 300 ms"]
 
 
-def test_lines_stand_at_p50_and_p95_and_their_numbers_beside_the_title():
+def test_lines_at_p50_and_p95_with_their_numbers():
     values = [200.0, 210.0, 300.0, 260.0, 250.0]
-    root = drawn(casefigures.distribution, [("opus", values)])
+    root = draw(casefigures.distribution, [("opus", values)])
     p50, p95 = percentile(sorted(values), 50), percentile(sorted(values), 95)
     first, last = min(dots(root))[0], max(dots(root))[0]
     lines = shapes(root, "ink", "stroke")
-    assert [corners[0][0] for corners in lines] == pytest.approx(
+    assert [points[0][0] for points in lines] == pytest.approx(
         [first + (p - 200) / 100 * (last - first) for p in (p50, p95)], abs=0.01
     )
     assert texts(root)[-2:] == ["opus", f"{p50:.0f} · {p95:.0f} ms"]
@@ -95,9 +95,9 @@ def test_lines_stand_at_p50_and_p95_and_their_numbers_beside_the_title():
     assert dashes == [0, 1]
 
 
-def test_a_thousand_runs_are_a_shape_as_high_as_it_is_crowded():
+def test_a_thousand_runs_are_a_density():
     values = [200 + (i % 100) * (i % 7) / 6 for i in range(1000)]
-    root = drawn(casefigures.distribution, [("opus", values)])
+    root = draw(casefigures.distribution, [("opus", values)])
     assert dots(root) == []
     columns = shapes(root, "decoded", "stroke")
     assert 20 < len(columns) <= WIDTH_PX / casefigures._BIN_PX
@@ -107,34 +107,32 @@ def test_a_thousand_runs_are_a_shape_as_high_as_it_is_crowded():
 
 
 @pytest.mark.parametrize(("count", "last"), [(2, "decoded"), (300, "ink")])
-def test_lines_are_behind_dots_which_they_would_hide_and_before_a_shape_that_would_hide_them(
-    count, last
-):
-    root = drawn(casefigures.distribution, [("opus", [200.0, 250.0] * count)])
-    inks = [
+def test_lines_are_behind_dots_and_in_front_of_a_density(count, last):
+    root = draw(casefigures.distribution, [("opus", [200.0, 250.0] * count)])
+    colors = [
         re.search(r"(?:fill|stroke): var\(--(ink|decoded)\)", e.get("style", ""))
         for e in root.iter()
         if e.tag in {"path", "use"}
     ]
-    order = [ink[1] for ink in inks if ink]
+    order = [color[1] for color in colors if color]
     assert order[-1] == last
 
 
-def test_runs_that_all_took_the_same_have_a_place():
-    assert len(dots(drawn(casefigures.distribution, [("opus", [250.0] * 3)]))) == 3
+def test_equal_runs_are_drawn():
+    assert len(dots(draw(casefigures.distribution, [("opus", [250.0] * 3)]))) == 3
 
 
-def test_a_case_that_nobody_heard_is_told():
-    root = drawn(casefigures.distribution, [("opus", []), ("mp3", [1.0])])
+def test_a_case_that_was_not_heard():
+    root = draw(casefigures.distribution, [("opus", []), ("mp3", [1.0])])
     assert "not heard" in texts(root)
-    assert "not heard" in texts(drawn(casefigures.distribution, [("opus", [])]))
+    assert "not heard" in texts(draw(casefigures.distribution, [("opus", [])]))
 
 
 @pytest.mark.parametrize(
     ("figure", "rows"),
     [(casefigures.waterfall, [("a", PARTS)]), (casefigures.distribution, [("a", [1.0])])],
 )
-def test_it_is_said_what_it_shows(figure, rows):
-    root = drawn(figure, rows, says="The numbers in words.")
+def test_figures_have_a_title_and_a_description(figure, rows):
+    root = draw(figure, rows, description="The numbers in words.")
     assert root[0].text
     assert root[1].text == "The numbers in words."

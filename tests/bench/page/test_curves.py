@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.page.heard import answer, jittery, steady, unheard
+from tests.bench.page.runs import jittery, silent, speech_run, steady
 from tests.session.fakes import FakeClock, ScriptedSource, sound
 from voicecli.bench.page.curves import Curves, Gap, median_run, thinned, worst_run
-from voicecli.bench.simulate import audition
+from voicecli.bench.simulate import simulate
 from voicecli.bench.speech import SpeechRun
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 
 ROUNDING_S = 0.003
-"""Times and positions are told to a tenth of a millisecond; a gap's errors add up."""
+"""Times and positions are rounded to 0.1 ms; the errors of gaps add up."""
 
 
 def run(arrivals, *, ttfa_ms, playback_ms, events=()):
@@ -31,7 +31,7 @@ STALLED = run(
 )
 
 
-def test_a_stall_by_hand():
+def test_the_curves_of_a_stall():
     curves = Curves.of(STALLED)
     assert curves.gaps == (Gap(1.25, 0.3, 1.0, "network"),)
     assert curves.gaps[0].ends_s == 1.55
@@ -49,7 +49,7 @@ def test_a_stall_by_hand():
     assert curves.ends_s == 2.55
 
 
-def test_gaps_are_put_in_order_and_later_ones_begin_later_for_those_before():
+def test_gaps_are_sorted_and_delay_those_after_them():
     events = [
         {"at_s": 1.5, "ms": 100, "cause": "decoder"},
         *STALLED.metrics["underruns"]["sink"]["events"],
@@ -61,36 +61,36 @@ def test_gaps_are_put_in_order_and_later_ones_begin_later_for_those_before():
     ]
 
 
-def test_what_was_never_heard_has_only_what_came():
+def test_a_run_that_was_not_heard_has_only_arrivals():
     curves = Curves.of(run([(100, 0.5)], ttfa_ms=None, playback_ms=None))
     assert curves.heard == curves.gaps == ()
     assert curves.level == ((0, 0), (0.1, 0), (0.1, 0.5))
     assert curves.ends_s == 0.1
 
 
-def test_nothing_at_all():
-    assert Curves.of(unheard()) == Curves((), (), (), ())
-    assert Curves.of(unheard()).ends_s == 0
+def test_an_empty_run():
+    assert Curves.of(silent()) == Curves((), (), (), ())
+    assert Curves.of(silent()).ends_s == 0
 
 
-def test_without_arrivals_there_is_no_level_to_tell():
+def test_without_arrivals_there_is_no_level():
     curves = Curves.of(replace(STALLED, arrivals=()))
     assert curves.decoded == curves.level == ()
     assert (curves.heard, curves.gaps) == (Curves.of(STALLED).heard, Curves.of(STALLED).gaps)
 
 
-def test_a_run_that_was_cut_short_in_a_gap_ends_there():
+def test_a_run_cut_short_in_a_gap_ends_there():
     cut = replace(STALLED, metrics=dict(STALLED.metrics) | {"playback_ms": 1400})
     assert Curves.of(cut).heard == ((0.25, 0), (1.25, 1), (1.4, 1), (1.4, 1))
     assert Curves.of(cut).level[-1] == (1.4, 0)
 
 
-def test_a_run_that_was_cut_short_before_a_gap_does_not_wait_in_it():
+def test_a_run_cut_short_before_a_gap_does_not_reach_it():
     cut = replace(STALLED, metrics=dict(STALLED.metrics) | {"playback_ms": 1000})
     assert Curves.of(cut).heard == ((0.25, 0), (1.0, 0.75))
 
 
-def test_blocks_of_the_same_moment_are_one_step_of_the_level():
+def test_simultaneous_blocks_are_one_step_of_the_level():
     curves = Curves.of(run([(100, 0.5), (100, 1.0)], ttfa_ms=100, playback_ms=1100))
     assert curves.level[1:] == ((0.1, 0), (0.1, 1), (1.1, pytest.approx(0)))
 
@@ -105,7 +105,7 @@ def test_a_real_run_through_decoder_policy_and_sink():
     clock = FakeClock()
     steps = [0.2, sound(0.5), 0.1, sound(0.5), 1.9, sound(1.0)]
     source = ScriptedSource(steps, clock=clock)
-    curves = Curves.of(audition(source, clock=clock, policy=AdaptivePolicy()))
+    curves = Curves.of(simulate(source, clock=clock, policy=AdaptivePolicy()))
     assert [gap.at_s for gap in curves.gaps] == [1.0]
     (first_s, _), (began_s, at_s), (resumed_s, _), (ends_s, heard_s) = curves.heard
     assert (first_s, began_s, at_s) == pytest.approx((0.2, 1.2, 1.0))
@@ -116,7 +116,7 @@ def test_a_real_run_through_decoder_policy_and_sink():
 
 
 def value(curve, at):
-    """A curve at a moment, after its jump if it has one there."""
+    """Evaluate a curve at a moment, after its jump if it has one there."""
     later = next((i for i, (t, _) in enumerate(curve) if t > at), len(curve))
     if later == 0:
         return 0.0
@@ -125,18 +125,18 @@ def value(curve, at):
 
 
 @given(traces, policies, st.floats(0, 1))
-def test_the_level_is_what_was_decoded_less_what_was_heard(trace, policy, part):
-    curves = Curves.of(answer(trace, policy=policy))
+def test_the_level_is_decoded_minus_heard(trace, policy, part):
+    curves = Curves.of(speech_run(trace, policy=policy))
     at = part * curves.ends_s
     expected = value(curves.decoded, at) - value(curves.heard, at)
     assert value(curves.level, at) == pytest.approx(expected, abs=1e-6)
 
 
 @given(traces, policies)
-def test_whatever_came_nothing_was_heard_before_it_came_and_all_of_it_in_the_end(trace, policy):
-    made = answer(trace, policy=policy)
-    curves = Curves.of(made)
-    audio_s = made.metrics["audio_s"]
+def test_audio_is_heard_after_it_arrived_and_completely(trace, policy):
+    result = speech_run(trace, policy=policy)
+    curves = Curves.of(result)
+    audio_s = result.metrics["audio_s"]
     assert min(level for _, level in curves.level) > -ROUNDING_S - 1e-4 * len(curves.gaps)
     assert curves.level[-1][1] == pytest.approx(0, abs=ROUNDING_S + 1e-4 * len(curves.gaps))
     assert curves.decoded[-1][1] == audio_s
@@ -150,12 +150,12 @@ def test_whatever_came_nothing_was_heard_before_it_came_and_all_of_it_in_the_end
         assert min(near) == pytest.approx(0, abs=ROUNDING_S + 1e-4 * len(curves.gaps))
 
 
-corners = st.lists(st.tuples(st.floats(0, 100), st.floats(-5, 5)), max_size=2000).map(
-    lambda points: tuple(sorted(points, key=lambda corner: corner[0]))
+points = st.lists(st.tuples(st.floats(0, 100), st.floats(-5, 5)), max_size=2000).map(
+    lambda lines: tuple(sorted(lines, key=lambda point: point[0]))
 )
 
 
-@given(corners, st.integers(1, 30))
+@given(points, st.integers(1, 30))
 def test_a_thinned_curve_is_short_and_keeps_its_ends_and_extremes(curve, columns):
     thin = thinned(curve, columns)
     assert len(thin) <= 4 * (columns + 1)
@@ -166,19 +166,19 @@ def test_a_thinned_curve_is_short_and_keeps_its_ends_and_extremes(curve, columns
         assert (min(kept), max(kept)) == (min(values), max(values))
 
 
-def test_every_valley_is_kept_near_where_it_was():
+def test_every_valley_is_kept():
     saw = tuple((at / 1000, at % 7 / 7 if at % 500 else -1.0) for at in range(5000))
     thin = thinned(saw, 50)
     assert [at for at, level in thin if level == -1.0] == [at for at, level in saw if level == -1.0]
     assert len(thin) <= 200
 
 
-def test_a_short_curve_stays_as_it_is():
+def test_a_short_curve_is_not_thinned():
     curves = Curves.of(STALLED)
     assert curves.thinned() == curves
 
 
-def test_a_curve_of_one_moment_is_thinned_too():
+def test_a_curve_of_one_moment_is_thinned():
     assert thinned(((1.0, 3.0), (1.0, 5.0), (1.0, -1.0), (1.0, 4.0), (1.0, 2.0)), 1) == (
         (1.0, 3.0), (1.0, 5.0), (1.0, -1.0), (1.0, 2.0),
     )  # fmt: skip
@@ -192,16 +192,16 @@ def heard_after(*ttfas_ms):
     ("ttfas_ms", "middle_ms"),
     [([5], 5), ([9, 1, 5], 5), ([9, 1, 5, 7], 5), ([9, None, 1], 1)],
 )
-def test_the_run_in_the_middle(ttfas_ms, middle_ms):
+def test_the_median_run(ttfas_ms, middle_ms):
     assert median_run(heard_after(*ttfas_ms)).metrics["ttfa_ms"] == middle_ms
 
 
-def test_no_run_in_the_middle_of_none():
+def test_without_runs_there_is_no_median_run():
     assert median_run([]) is None
-    assert median_run([unheard()]) is None
+    assert median_run([silent()]) is None
 
 
-def test_the_worst_run_is_the_one_with_the_most_silence_if_there_is_any():
+def test_the_worst_run_has_the_most_silence():
     assert worst_run([]) is None
     assert worst_run([steady(1), steady(2)]) is None
     assert worst_run([steady(1), STALLED, jittery(1, policy=BufferPolicy.fixed(0.0))]) is not None

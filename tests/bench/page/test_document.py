@@ -7,9 +7,9 @@ from importlib.resources import files
 
 import pytest
 
-from tests.bench.page.heard import answer, jittery, steady, unheard
+from tests.bench.page.runs import jittery, silent, speech_run, steady
 from voicecli.bench.page.document import PageCase, check, render
-from voicecli.bench.page.drawing import INKS
+from voicecli.bench.page.drawing import COLORS
 from voicecli.errors import ConfigError
 from voicecli.playback.policy import BufferPolicy
 
@@ -19,7 +19,7 @@ VOID = {"meta", "link", "br", "img", "input"}
 
 
 class Page(HTMLParser):
-    """A page as its elements: (tag, attributes, text right inside)."""
+    """A page as its elements: (tag, attributes, own text)."""
 
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
@@ -68,14 +68,14 @@ GAPPED = PageCase("pcm", [jittery(seed, policy=BufferPolicy.fixed(0.0)) for seed
 WORST = max(GAPPED.runs, key=lambda run: run.metrics["underruns"]["sink"]["total_ms"])
 
 
-def test_headline_settings_and_machine_are_told():
-    made = page(
+def test_headline_settings_and_machine():
+    html = page(
         headline="Fast & whole",
         settings={"buffer_ms": 60, "cold": False, "device": None, "formats": ["opus", "mp3"]},
         machine={"cpus": 2, "idle": True},
     )
-    assert made.texts("h1") == ["Fast & whole"]
-    facts = list(zip(made.texts("dt"), made.texts("dd"), strict=True))
+    assert html.texts("h1") == ["Fast & whole"]
+    facts = list(zip(html.texts("dt"), html.texts("dd"), strict=True))
     assert facts[:5] == [
         ("buffer ms", "60"), ("cold", "no"), ("formats", "opus, mp3"),
         ("cpus", "2"), ("idle", "yes"),
@@ -89,19 +89,19 @@ TABLE = [
 ]
 
 
-def test_every_cell_of_the_table_is_the_one_given():
-    made = page(table=TABLE)
-    told = made.texts("th", "td")[len(TABLE[0]) :]
-    assert [told[:5], told[5:]] == TABLE[1:]
-    assert made.texts("span") == " ".join(TABLE[0]).split()
+def test_the_table_has_every_cell():
+    html = page(table=TABLE)
+    cells = html.texts("th", "td")[len(TABLE[0]) :]
+    assert [cells[:5], cells[5:]] == TABLE[1:]
+    assert html.texts("span") == " ".join(TABLE[0]).split()
 
 
-def test_a_cell_on_a_telephone_knows_its_column():
+def test_every_cell_has_the_label_of_its_column():
     labels = [a["data-label"] for a, _ in page(table=TABLE).of("th", "td") if "data-label" in a]
     assert labels == TABLE[0] * 2
 
 
-def test_numbers_end_and_texts_begin_below_one_another():
+def test_columns_are_classed_as_numbers_or_text():
     kinds = [a["class"] for a, _ in page(table=TABLE).of("td")]
     assert kinds == ["text", "number", "number", "number"] * 2
     table = [["a", "b", "c", "d"], ["", "-3", "≥ 2", "5 %"], ["–", "x", "3", "12"]]
@@ -109,84 +109,84 @@ def test_numbers_end_and_texts_begin_below_one_another():
     assert kinds[:4] == ["number", "text", "number", "number"]
 
 
-def test_findings_and_failures_are_told_with_how_often():
+def test_findings_and_failures_with_their_counts():
     failing = PageCase("mp3", [], ["gone", "late", "gone"])
-    made = page([STEADY, failing], findings=["opus: bursts", "mp3: slow"])
-    assert made.texts("li")[:2] == ["opus: bursts", "mp3: slow"]
-    assert made.texts("strong") == ["2 ×", "1 ×"]
-    assert [text for text in made.texts("li") if text in {"gone", "late"}] == ["gone", "late"]
-    assert "Failures" in made.texts("h2")
+    html = page([STEADY, failing], findings=["opus: bursts", "mp3: slow"])
+    assert html.texts("li")[:2] == ["opus: bursts", "mp3: slow"]
+    assert html.texts("strong") == ["2 ×", "1 ×"]
+    assert [text for text in html.texts("li") if text in {"gone", "late"}] == ["gone", "late"]
+    assert "Failures" in html.texts("h2")
 
 
-def test_what_there_is_nothing_of_has_no_heading():
+def test_empty_sections_have_no_heading():
     assert page([STEADY]).texts("h2") == ["Figures", "Runs over time", "What the numbers mean"]
     assert page().texts("h2") == ["Figures", "What the numbers mean"]
 
 
-def test_numbers_of_the_figures_are_those_of_the_runs():
-    made = page([STEADY])
-    words = " ".join(made.texts("p", "li", "desc"))
+def test_captions_have_the_numbers_of_the_runs():
+    html = page([STEADY])
+    words = " ".join(html.texts("p", "li", "desc"))
     ttfas = sorted(run.metrics["ttfa_ms"] for run in STEADY.runs)
-    middle = next(run for run in STEADY.runs if run.metrics["ttfa_ms"] == ttfas[2])
+    median = next(run for run in STEADY.runs if run.metrics["ttfa_ms"] == ttfas[2])
     assert f"{ttfas[0]:.0f} to {ttfas[4]:.0f} ms, p50 {ttfas[2]:.0f}" in words
-    parts = middle.metrics["waterfall_ms"]
+    parts = median.metrics["waterfall_ms"]
     assert f"first byte {parts['first_byte']:.0f}" in words
-    assert f"silence 20; in all {middle.metrics['ttfa_audible_ms']:.0f} ms" in words
+    assert f"silence 20; total {median.metrics['ttfa_audible_ms']:.0f} ms" in words
     assert f"First sound after {ttfas[2]:.0f} ms" in words
-    assert f"{middle.metrics['audio_s']:.2f} s of audio" in words
-    assert f"{middle.metrics['buffer']['start_ms']:.1f} ms at the start" in words
+    assert f"{median.metrics['audio_s']:.2f} s of audio" in words
+    assert f"{median.metrics['buffer']['start_ms']:.1f} ms at the start" in words
 
 
-def test_the_key_of_the_waterfall_has_every_part_in_its_ink():
-    made = page([STEADY])
+def test_the_key_of_the_waterfall_has_every_part_in_its_colour():
+    html = page([STEADY])
     parts = [part.replace("_", " ") for part in STEADY.runs[0].metrics["waterfall_ms"]]
-    assert [text for text in made.texts("li") if text in parts] == parts
-    inks = [a["style"] for a, _ in made.of("i")]
-    assert inks == [f"background:var(--part-{n})" for n in range(1, 8)]
-    assert made.texts("i") == [str(n) for n in range(1, 8)]
+    assert [text for text in html.texts("li") if text in parts] == parts
+    colors = [a["style"] for a, _ in html.of("i")]
+    assert colors == [f"background:var(--part-{n})" for n in range(1, 8)]
+    assert html.texts("i") == [str(n) for n in range(1, 8)]
 
 
-def test_the_worst_run_is_shown_beside_the_one_in_the_middle_if_it_has_gaps():
+def test_the_worst_run_is_shown_beside_the_median_if_it_has_gaps():
     assert page([STEADY]).texts("p").count("Run with the most silence") == 0
-    made = page([STEADY, GAPPED])
-    which = [text for text in made.texts("p") if text.startswith(("Median run,", "Run with"))]
+    html = page([STEADY, GAPPED])
+    which = [text for text in html.texts("p") if text.startswith(("Median run,", "Run with"))]
     assert which == ["Median run, by time to first audio"] * 2 + ["Run with the most silence"]
     event = WORST.metrics["underruns"]["sink"]["events"][0]
-    assert f"at {event['at_s']:.2f} s (network)" in " ".join(made.texts("p"))
+    assert f"at {event['at_s']:.2f} s (network)" in " ".join(html.texts("p"))
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_of_runs_that_are_equally_bad_one_is_shown(times):
-    made = page([PageCase("pcm", [WORST] * times)])
-    assert made.texts("p").count("Run with the most silence") == 0
-    assert len(made.of("svg")) == 4
+def test_of_equally_bad_runs_one_is_shown(times):
+    html = page([PageCase("pcm", [WORST] * times)])
+    assert html.texts("p").count("Run with the most silence") == 0
+    assert len(html.of("svg")) == 4
 
 
-def test_it_is_said_whether_axes_compare():
-    slow = PageCase("slow", [answer([(n * 0.5, 0.25) for n in range(40)])])
-    assert "All have the same axes." in page([STEADY, GAPPED]).texts("p")
-    assert "Each has axes of its own." in page([STEADY, slow]).texts("p")
+def test_the_page_says_whether_axes_are_shared():
+    slow = PageCase("slow", [speech_run([(n * 0.5, 0.25) for n in range(40)])])
+    assert "All runs share the same axes." in page([STEADY, GAPPED]).texts("p")
+    assert "Each run has its own axes." in page([STEADY, slow]).texts("p")
     assert not any("axes" in text for text in page([STEADY]).texts("p"))
 
 
-@pytest.mark.parametrize("runs", [[], [unheard()]])
-def test_a_case_that_nobody_heard(runs):
-    made = page([PageCase("opus", runs)])
-    assert made.texts("h3") == ["How the time to first audio is distributed"]
-    assert "opus: nothing was heard." in made.texts("p")
+@pytest.mark.parametrize("runs", [[], [silent()]])
+def test_a_case_that_was_not_heard(runs):
+    html = page([PageCase("opus", runs)])
+    assert html.texts("h3") == ["How the time to first audio is distributed"]
+    assert "opus: nothing was heard." in html.texts("p")
 
 
-def test_a_run_that_was_silent_to_its_end_is_in_no_waterfall():
-    silent = steady()
-    metrics = dict(silent.metrics) | {"waterfall_ms": None, "ttfa_audible_ms": None}
-    made = page([PageCase("opus", [type(silent)(metrics, silent.arrivals)])])
-    assert "Where the wait for the first sound goes" not in made.texts("h3")
-    assert len(made.of("svg")) == 3
+def test_a_run_without_audible_sound_has_no_waterfall():
+    run = steady()
+    metrics = dict(run.metrics) | {"waterfall_ms": None, "ttfa_audible_ms": None}
+    html = page([PageCase("opus", [type(run)(metrics, run.arrivals)])])
+    assert "Where the wait for the first sound goes" not in html.texts("h3")
+    assert len(html.of("svg")) == 3
 
 
-def test_what_servers_say_is_text():
+def test_untrusted_text_is_escaped():
     hostile = PageCase(HOSTILE, STEADY.runs, [HOSTILE])
-    made = page(
+    html = page(
         [hostile, hostile],
         headline=HOSTILE,
         settings={HOSTILE: [HOSTILE]},
@@ -194,50 +194,50 @@ def test_what_servers_say_is_text():
         table=[[HOSTILE, HOSTILE], [HOSTILE, HOSTILE]],
         findings=[HOSTILE],
     )
-    tags = {tag for tag, _, _ in made.elements}
+    tags = {tag for tag, _, _ in html.elements}
     assert tags.isdisjoint(
         {"script", "img", "iframe", "object", "embed", "a", "link", "base", "form"}
     )
-    names = {name for _, attributes, _ in made.elements for name in attributes}
+    names = {name for _, attributes, _ in html.elements for name in attributes}
     assert not {name for name in names if name.startswith("on")}
-    assert made.texts("h1") == [HOSTILE]
-    assert made.texts("th", "td")[2:] == [HOSTILE] * 2
-    assert made.texts("strong") == ["1 ×"] * 2
-    assert {a["data-label"] for a, _ in made.of("td")} == {HOSTILE}
-    notes = [text for text in made.texts("title") if text.startswith(HOSTILE)]
-    assert len(notes) == 2 * (7 + 1)
+    assert html.texts("h1") == [HOSTILE]
+    assert html.texts("th", "td")[2:] == [HOSTILE] * 2
+    assert html.texts("strong") == ["1 ×"] * 2
+    assert {a["data-label"] for a, _ in html.of("td")} == {HOSTILE}
+    tooltips = [text for text in html.texts("title") if text.startswith(HOSTILE)]
+    assert len(tooltips) == 2 * (7 + 1)
 
 
-def test_what_is_no_text_is_left_out_and_what_is_endless_is_cut():
-    made = page(headline="\x1b[31mred\x00\u202e" + "x" * 1000, findings=["a\ud800b"])
-    (headline,) = made.texts("h1")
+def test_control_characters_are_dropped_and_long_texts_cut():
+    html = page(headline="\x1b[31mred\x00\u202e" + "x" * 1000, findings=["a\ud800b"])
+    (headline,) = html.texts("h1")
     assert headline.startswith("redxxx")
     assert len(headline) == 300
-    assert made.texts("li") == ["ab"]
+    assert html.texts("li") == ["ab"]
 
 
-def test_nothing_is_loaded_and_nothing_runs():
-    made = page([STEADY, GAPPED], table=TABLE)
-    (policy,) = [a["content"] for a, _ in made.of("meta") if "http-equiv" in a]
+def test_the_page_loads_and_runs_nothing():
+    html = page([STEADY, GAPPED], table=TABLE)
+    (policy,) = [a["content"] for a, _ in html.of("meta") if "http-equiv" in a]
     assert policy.startswith("default-src 'none';")
     assert "script" not in policy
     assert "http" not in policy
-    for _, attributes, _ in made.elements:
+    for _, attributes, _ in html.elements:
         for name, value in attributes.items():
             assert name not in {"src", "srcset", "xlink:href", "background", "action"}
             assert name != "href" or value.startswith("#")
             assert not re.search(r"url\((?!#)", value or "")
-    (css,) = made.texts("style")
+    (css,) = html.texts("style")
     assert "url(" not in css
     assert "@import" not in css
 
 
-def test_identifiers_are_unique_and_what_is_referred_to_is_there():
-    made = page([STEADY, GAPPED], table=TABLE, findings=["a"])
-    identifiers = [a["id"] for _, a, _ in made.elements if "id" in a]
+def test_identifiers_are_unique_and_references_resolve():
+    html = page([STEADY, GAPPED], table=TABLE, findings=["a"])
+    identifiers = [a["id"] for _, a, _ in html.elements if "id" in a]
     assert len(set(identifiers)) == len(identifiers)
     wanted = set()
-    for _, attributes, _ in made.elements:
+    for _, attributes, _ in html.elements:
         wanted |= set((attributes.get("aria-labelledby") or "").split())
         wanted |= set(
             re.findall(r"url\(#([^)]+)\)", " ".join(v or "" for v in attributes.values()))
@@ -248,7 +248,7 @@ def test_identifiers_are_unique_and_what_is_referred_to_is_there():
     assert wanted <= set(identifiers)
 
 
-def test_the_same_again():
+def test_rendering_is_deterministic():
     assert page([STEADY, GAPPED]).elements == page([STEADY, GAPPED]).elements
 
 
@@ -264,46 +264,46 @@ def schemes():
     return light, dark
 
 
-def luminance(colour):
+def luminance(color):
     """Relative luminance of WCAG 2.2."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one, other):
-    dark, light = sorted((luminance(one), luminance(other)))
+def contrast(color, other):
+    dark, light = sorted((luminance(color), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_both_schemes_have_every_ink():
+def test_both_schemes_have_every_colour():
     light, dark = schemes()
-    assert set(light) == set(dark) == set(INKS)
+    assert set(light) == set(dark) == set(COLORS)
 
 
 @pytest.mark.parametrize("scheme", schemes(), ids=["light", "dark"])
-def test_contrast_is_enough_to_read_and_to_see(scheme):
-    """WCAG 2.2: 4.5 for text (1.4.3), 3 for what has to be seen (1.4.11), both AA."""
+def test_contrast(scheme):
+    """WCAG 2.2 AA: 4.5 for text (1.4.3), 3 for graphics (1.4.11)."""
     for text in ("ink", "soft", "accent", "gap"):
         for ground in ("page", "card"):
             assert contrast(scheme[text], scheme[ground]) >= 4.5, (text, ground)
-    for ink in INKS:
-        if ink.startswith("part-"):
-            assert contrast(scheme[ink], scheme["on-part"]) >= 4.5, ink
-            assert contrast(scheme[ink], scheme["card"]) >= 3, ink
-    for ink in ("decoded", "heard", "gap"):
-        assert contrast(scheme[ink], scheme["card"]) >= 3, ink
+    for color in COLORS:
+        if color.startswith("part-"):
+            assert contrast(scheme[color], scheme["on-part"]) >= 4.5, color
+            assert contrast(scheme[color], scheme["card"]) >= 3, color
+    for color in ("decoded", "heard", "gap"):
+        assert contrast(scheme[color], scheme["card"]) >= 3, color
 
 
 # -- the extra
 
 
-def test_what_it_needs_is_there():
+def test_the_required_packages_are_found():
     check()
 
 
 @pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])
-def test_without_the_extra_it_is_said_what_to_install(missing, monkeypatch):
+def test_a_missing_package_says_what_to_install(missing, monkeypatch):
     monkeypatch.setitem(sys.modules, missing, None)
     for call in (check, lambda: page([STEADY])):
         with pytest.raises(ConfigError, match=missing) as caught:

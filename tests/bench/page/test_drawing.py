@@ -10,27 +10,27 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 import pytest
 
-from voicecli.bench.page.drawing import FONT_PX, INKS, WIDTH_PX, Drawing, ink, quiet
+from voicecli.bench.page.drawing import COLORS, FONT_PX, WIDTH_PX, Drawing, color, matplotlib_style
 
 
 def settings():
-    """All of matplotlib's but the backend, which is looked for when it is asked for."""
+    """Return matplotlib's settings without the backend, which reading would choose."""
     return {key: mpl.rcParams[key] for key in mpl.rcParams if key != "backend"}
 
 
 def square(name="one", height_px=100):
-    with quiet():
+    with matplotlib_style():
         drawing = Drawing(name, height_px)
         axes = drawing.axes(left=30, top=10, right=20, bottom=40)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
-        (line,) = axes.plot([0, 1, 1], [0, 0, 1], color=ink("heard"), linewidth=3)
-        drawing.note(line, "a line")
-        axes.text(0, 0.5, drawing.text("$x^2$ 日本 <i>"), color=ink("ink"))
+        (line,) = axes.plot([0, 1, 1], [0, 0, 1], color=color("heard"), linewidth=3)
+        drawing.tooltip(line, "a line")
+        axes.text(0, 0.5, drawing.placeholder("$x^2$ 日本 <i>"), color=color("ink"))
         return ET.fromstring(drawing.svg("A title", "Words."))
 
 
-def test_a_pixel_is_a_unit_of_the_picture():
+def test_a_unit_of_the_picture_is_a_pixel():
     root = square()
     assert root.get("viewBox") == f"0 0 {WIDTH_PX} 100"
     (line,) = [p for p in root.iter("path") if "var(--heard)" in p.get("style", "")]
@@ -39,7 +39,7 @@ def test_a_pixel_is_a_unit_of_the_picture():
     assert "stroke-width: 3" in line.get("style")
 
 
-def test_text_stays_text_of_a_known_size():
+def test_text_stays_text_of_the_given_size():
     texts = list(square().iter("text"))
     assert texts
     for text in texts:
@@ -48,20 +48,20 @@ def test_text_stays_text_of_a_known_size():
         )
 
 
-def test_a_text_of_others_is_neither_formula_nor_markup():
+def test_arbitrary_text_is_neither_formula_nor_markup():
     assert "$x^2$ 日本 <i>" in [text.text for text in square().iter("text")]
 
 
-def test_a_note_is_with_its_artist():
-    notes = [e for e in square().iter("g") if len(e) and e[0].tag == "title"]
-    assert [note[0].text for note in notes] == ["a line"]
+def test_a_tooltip_belongs_to_its_artist():
+    titled = [e for e in square().iter("g") if len(e) and e[0].tag == "title"]
+    assert [group[0].text for group in titled] == ["a line"]
 
 
-def test_every_colour_is_one_of_the_page_s():
+def test_every_colour_is_a_css_variable():
     styles = " ".join(element.get("style", "") for element in square().iter())
     assert "var(--heard)" in styles
     assert set(re.findall(r"#[0-9a-f]{3,6}|\brgb\b", styles)) == set()
-    assert len({ink(name) for name in INKS}) == len(INKS)
+    assert len({color(name) for name in COLORS}) == len(COLORS)
 
 
 def test_pictures_do_not_share_identifiers():
@@ -73,7 +73,7 @@ def test_pictures_do_not_share_identifiers():
 
 @pytest.fixture
 def logger():
-    """Matplotlib's, at a level that nobody else would set."""
+    """Set an unusual level for matplotlib's logger."""
     logger = logging.getLogger("matplotlib")
     before = logger.level
     logger.setLevel(17)
@@ -81,13 +81,13 @@ def logger():
     logger.setLevel(before)
 
 
-def test_the_users_settings_are_neither_followed_nor_changed(logger):
+def test_the_user_s_settings_are_ignored_and_unchanged(logger):
     plain = ET.tostring(square())
     before = settings()
     with mpl.rc_context({"font.size": 40, "svg.fonttype": "path", "xtick.major.size": 20}):
-        theirs = settings()
+        changed = settings()
         assert ET.tostring(square()) == plain
-        assert settings() == theirs
+        assert settings() == changed
     assert settings() == before
     assert logger.level == 17
 
@@ -96,7 +96,7 @@ def test_settings_and_logger_come_back_when_drawing_fails(logger):
     before = settings()
 
     def fails():
-        with quiet():
+        with matplotlib_style():
             assert logger.level == logging.ERROR
             raise ZeroDivisionError
 
@@ -107,35 +107,35 @@ def test_settings_and_logger_come_back_when_drawing_fails(logger):
 
 
 DRAW = """
-from voicecli.bench.page.drawing import Drawing, ink, quiet
-with quiet():
+from voicecli.bench.page.drawing import Drawing, color, matplotlib_style
+with matplotlib_style():
     drawing = Drawing("one", 100)
     axes = drawing.axes(left=30, top=10, right=20, bottom=40)
-    axes.plot([0, 1], [0, 1], marker="o", color=ink("heard"))
+    axes.plot([0, 1], [0, 1], marker="o", color=color("heard"))
     print(drawing.svg("A title", "Words."))
 import sys
 assert "matplotlib.pyplot" not in sys.modules
 """
 
 
-def test_a_broken_matplotlibrc_and_no_place_for_a_cache_are_no_trouble(tmp_path):
-    """Nothing is said, and what is drawn is the same."""
+def test_a_broken_matplotlibrc_and_an_unwritable_cache_are_harmless(tmp_path):
+    """Nothing is printed, and the drawing is the same."""
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "matplotlibrc").write_text("font.size: huge\nno.such: 1\nlines.color: red\n")
     (tmp_path / "file").write_text("no folder can be made here")
-    told = []
+    outputs = []
     for home in (tmp_path / "fresh", broken, tmp_path / "file" / "nowhere"):
         env = os.environ | {
             "MPLCONFIGDIR": str(home),
-            "MPLBACKEND": ("", "module://nowhere", "tkagg")[len(told)],
-            "PYTHONHASHSEED": str(len(told)),
+            "MPLBACKEND": ("", "module://nowhere", "tkagg")[len(outputs)],
+            "PYTHONHASHSEED": str(len(outputs)),
             "TMPDIR": str(tmp_path),
         }
         done = subprocess.run(
             [sys.executable, "-c", DRAW], env=env, capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stderr) == (0, "")
-        told.append(done.stdout)
-    assert told[0].startswith("<svg")
-    assert len(set(told)) == 1
+        outputs.append(done.stdout)
+    assert outputs[0].startswith("<svg")
+    assert len(set(outputs)) == 1

@@ -6,7 +6,6 @@ from tests.cli.test_progress import on_a_terminal
 from tests.support.cli import Cli
 from voicecli.cli.bench import components as module
 from voicecli.cli.bench import rounds
-from voicecli.cli.help import examples
 
 ENCODE = ("bench", "encode", "--seconds", "0.2", "--pace", "100", "--runs", "1", "--warmup", "0")
 DECODE = ("bench", "decode", "--seconds", "0.2", "--runs", "2", "--warmup", "0")
@@ -25,7 +24,7 @@ def test_a_table_of_every_case(cli):
     assert result.stderr == ""
 
 
-def test_all_formats_frames_and_modes_unless_told_otherwise(cli):
+def test_all_formats_frames_and_modes_are_measured_by_default(cli):
     result = cli.run(*ENCODE, "--json")
     assert len(result.json["cases"]) == 6 * 4 * 2
 
@@ -53,7 +52,7 @@ def test_source(cli):
     assert [case["producer"] for case in result.json["cases"]] == ["fast", "real-time"]
 
 
-def test_a_missing_device_is_6_and_told_in_every_way(cli):
+def test_a_missing_device_is_6(cli):
     result = cli.run(*SOURCE, "--device", "no such device")
     assert (result.exit_code, result.stdout) == (6, "")
     assert "100 20 fast: 1 of 1 runs failed" in result.stderr
@@ -80,7 +79,7 @@ def test_usage_is_2(cli, argv):
     assert result.stdout == ""
 
 
-def test_an_interrupt_shows_what_there_is_and_is_130(cli, monkeypatch):
+def test_an_interrupt_is_130_and_prints_the_results_so_far(cli, monkeypatch):
     run_rounds = rounds.run_rounds
 
     def interrupted(*args, **settings):
@@ -94,7 +93,7 @@ def test_an_interrupt_shows_what_there_is_and_is_130(cli, monkeypatch):
     assert result.json["cases"][0]["runs"] == 2
 
 
-def test_a_line_on_a_terminal_that_is_taken_away(tmp_path):
+def test_the_progress_line_is_removed_at_the_end(tmp_path):
     shown, status = on_a_terminal(Cli(tmp_path), *DECODE, "--format", "wav", "--chunk", "512")
     assert status == 0
     assert "\r\x1b[2K1/2 runs · wav 512 · " in shown
@@ -105,11 +104,10 @@ def test_a_line_on_a_terminal_that_is_taken_away(tmp_path):
 @pytest.mark.parametrize("name", ["encode", "decode", "source"])
 def test_help_with_examples(cli, name):
     result = cli.run("bench", name, "--help")
-    text = getattr(module, f"{name.upper()}_EXAMPLES")
-    assert result.stdout[result.stdout.index("Examples:") :] == examples(text)
+    assert result.stdout.endswith("\n\n" + getattr(module, f"{name.upper()}_EXAMPLES"))
 
 
-def test_choices_are_those_of_the_benchmarks():
+def test_the_defaults_are_those_of_the_benchmarks():
     from voicecli.bench.components import decode, encode, source
     from voicecli.cli.bench import components
 
@@ -123,7 +121,7 @@ def test_choices_are_those_of_the_benchmarks():
     assert list(source.PRODUCERS) in defaults["source"]
 
 
-def test_policies_are_compared_over_the_same_answers(cli):
+def test_policies_are_compared_on_the_same_answers(cli):
     result = cli.run("bench", "policy", "--server", "jittery", "--traces", "5", "-q")
     assert result.exit_code == 0
     assert [line.split()[0] for line in result.stdout.splitlines()[2:7]] == ["jittery"] * 5
@@ -133,5 +131,5 @@ def test_policies_are_compared_over_the_same_answers(cli):
     assert {case["metrics"]["gaps"]["max"] for case in again["cases"]} == {0}
 
 
-def test_a_server_that_nobody_knows_is_a_usage_error(cli):
+def test_an_unknown_kind_of_server_is_a_usage_error(cli):
     assert cli.run("bench", "policy", "--server", "quick").exit_code == 2

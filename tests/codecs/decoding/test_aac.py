@@ -9,11 +9,11 @@ from tests.codecs import heaac
 from tests.codecs.encoders import adts, adts_frames, id3v2, sweep
 from tests.codecs.streams import by, cut, decode_until_fault, joined
 from voicecli.audio.pcm import AudioFormat
-from voicecli.codecs.decoding.aac import AacDecoder, single_blocks
+from voicecli.codecs.decoding.aac import AacDecoder, single_block_packets
 from voicecli.codecs.decoding.libav import MAX_LOST_RUN
 from voicecli.codecs.decoding.mpeg import adts_header
 from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES, Frame
-from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, end_mark
+from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, padding_marker
 from voicecli.errors import CorruptStream, TruncatedStream
 
 BLOCK = 1024
@@ -103,7 +103,7 @@ def test_the_encoders_recurring_mark_is_no_seam():
 
 def marked(frame, padding, *, check=None):
     """An ADTS frame with an end mark in a data stream element before its sound."""
-    mark = end_mark(padding) if check is None else end_mark(padding)[:-2] + check
+    mark = padding_marker(padding) if check is None else padding_marker(padding)[:-2] + check
     payload = DATA_ELEMENT + mark + frame[7:]
     word = int.from_bytes(frame[:7], "big") & ~(0x1FFF << 13)
     return (word | 7 + len(payload) << 13).to_bytes(7, "big") + payload
@@ -195,7 +195,7 @@ def test_several_raw_data_blocks_in_a_frame(count, crc):
 def test_frames_taken_apart_are_the_frames_put_together():
     frames = adts_frames(adts(12000))[2:5]
     data = joined_frame(frames, crc=True)
-    packets = single_blocks(Frame(adts_header(data), data, after_tag=False))
+    packets = single_block_packets(Frame(adts_header(data), data, after_tag=False))
     assert [packet[7:] for packet in packets] == [frame[7:] for frame in frames]
     for packet in packets:
         assert adts_header(packet).frame_bytes == len(packet)

@@ -19,17 +19,17 @@ class Echo(PushDecoder):
         super().__init__()
         self.ends = ends
 
-    def _push(self, data, blocks):
+    def _push(self, data):
         for byte in data:
             if byte == ord("!"):
                 raise CorruptStream("!")
-            blocks.append(block(byte))
+            yield block(byte)
 
-    def _finish(self, blocks):
+    def _finish(self):
         for end in self.ends:
             if isinstance(end, Exception):
                 raise end
-            blocks.append(end)
+            yield end
 
 
 def test_blocks_before_a_fault_come_before_the_fault():

@@ -17,12 +17,11 @@ from tests.codecs.encoders import (
     with_info_tag,
 )
 from tests.codecs.streams import by, cut, decode_until_fault, joined
-from voicecli.audio.pcm import AudioFormat, Pcm
+from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.decoding.libav import MAX_LOST_RUN
-from voicecli.codecs.decoding.mp3 import Gapless, InfoTag, Mp3Decoder, info_tag
-from voicecli.codecs.decoding.mpeg import mp3_header
-from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES, Frame
-from voicecli.codecs.decoding.padding_marker import MARK_BYTES, end_mark
+from voicecli.codecs.decoding.mp3 import Mp3Decoder
+from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES
+from voicecli.codecs.decoding.padding_marker import MARKER_BYTES, padding_marker
 from voicecli.errors import CorruptStream, TruncatedStream
 
 LSF_FRAME = 576
@@ -260,52 +259,12 @@ def test_a_stream_of_undecodable_frames_gives_no_silence():
     assert faulty(*[spoil(frames[9])] * 5)[0] == 0
 
 
-# --- info tags by hand
-
-
-def tag_of(frame):
-    return info_tag(Frame(mp3_header(frame), frame, after_tag=True))
-
-
-@pytest.mark.parametrize("crc", [False, True])
-@pytest.mark.parametrize(
-    ("head", "at"),
-    [
-        (b"\xff\xfb\x90\xc4", 21),  # MPEG-1 mono
-        (b"\xff\xfb\x90\x04", 36),  # MPEG-1 stereo
-        (b"\xff\xf3\xc4\xc4", 13),  # MPEG-2 mono
-        (b"\xff\xf3\xc4\x04", 21),  # MPEG-2 stereo
-        (b"\xff\xe3\xc8\xc4", 13),  # MPEG-2.5 mono
-    ],
-)
-def test_where_the_tag_stands(head, at, crc):
-    if crc:
-        head = bytes([head[0], head[1] & 0xFE, *head[2:]])
-    frame = silent_mp3_frame(head)
-    lame = (b"LAME3.100", 576, 1000)
-    told = InfoTag(42, 576, 1000)
-    assert tag_of(frame) is None
-    assert tag_of(with_info_tag(frame, at, mp3_frames=42, lame=lame)) == told
-    assert tag_of(with_info_tag(frame, at, mp3_frames=42, lame=lame, magic=b"Info")) == told
-    counted_crc = tag_of(with_info_tag(frame, at + 2, mp3_frames=42, lame=lame))
-    assert counted_crc == (told if crc else None)
-
-
-def test_what_a_tag_may_leave_out():
-    frame = silent_mp3_frame()
-    assert tag_of(with_info_tag(frame, 21)) == InfoTag(None)
-    assert tag_of(with_info_tag(frame, 21, mp3_frames=0)) == InfoTag(None)
-    assert tag_of(with_info_tag(frame, 21, mp3_frames=9, toc=False)) == InfoTag(9)
-    assert tag_of(with_info_tag(frame, 21, lame=(b"Lavf", 5, 7))) == InfoTag(None, 5, 7)
-    assert tag_of(with_info_tag(frame, 21, mp3_frames=9, lame=(b"FhG", 5, 7))) == InfoTag(9)
-    small = silent_mp3_frame(b"\xff\xf3\x24\xc4")  # 48 bytes: no room for a delay
-    assert tag_of(with_info_tag(small, 13, mp3_frames=9, toc=False)[: len(small)]) == InfoTag(9)
+# --- info tags
 
 
 def test_a_vbri_tag_is_not_played_and_counts():
     frame = silent_mp3_frame(b"\xff\xfb\x90\x04")
     vbri = frame[:36] + b"VBRI" + bytes(10) + (5).to_bytes(4, "big") + frame[54:]
-    assert tag_of(vbri) == InfoTag(5)
     assert len(decoded(vbri, *[frame] * 5)) == 5 * 1152
     assert isinstance(faulty(vbri, *[frame] * 3)[1], TruncatedStream)
 
@@ -341,8 +300,8 @@ def test_what_may_be_padding_is_played_where_garbage_ends_the_stream():
 
 def marked(frame, padding, *, check=None):
     """An MP3 frame whose ancillary data, here at the cost of its sound, is an end mark."""
-    mark = end_mark(padding) if check is None else end_mark(padding)[:-2] + check
-    return frame[:-MARK_BYTES] + mark
+    mark = padding_marker(padding) if check is None else padding_marker(padding)[:-2] + check
+    return frame[:-MARKER_BYTES] + mark
 
 
 OPEN = with_info_tag(silent_mp3_frame(), 21, lame=(b"Lavc", 576, 0))
@@ -427,55 +386,3 @@ def test_a_marked_frame_whose_sound_is_damaged_still_tells_the_end():
 def test_frames_with_crc_decode():
     frame = silent_mp3_frame(b"\xff\xfa\x90\xc4")
     assert decoded(*[frame] * 4).shape == (4 * 1152 - 529, 1)
-
-
-# --- trimming alone
-
-
-@given(
-    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=12),
-    head=st.integers(0, 80),
-    tail=st.integers(0, 80),
-    known=st.booleans(),
-)
-def test_gapless_cuts_head_and_tail_wherever_the_blocks_lie(sizes, head, tail, known):
-    total = sum(sizes)
-    whole = np.arange(total, dtype=np.float32)[:, None]
-    gapless = Gapless(head, tail, total if known else None)
-    out, at = [], 0
-    for size in sizes:
-        out += gapless.take(Pcm(whole[at : at + size], 24000))
-        at += size
-    assert not gapless.short
-    out += gapless.finish()
-    assert np.array_equal(joined(out).ravel(), whole[head : max(head, total - tail)].ravel())
-    assert all(block.frames for block in out)
-
-
-@given(
-    sizes=st.lists(st.integers(20, 50), min_size=1, max_size=12),
-    tail=st.integers(0, 40),
-    more=st.integers(0, 19),
-    known=st.booleans(),
-)
-def test_a_tail_that_proves_longer_with_the_last_block_is_cut(sizes, tail, more, known):
-    total = sum(sizes)
-    whole = np.arange(total, dtype=np.float32)[:, None]
-    gapless = Gapless(0, tail, total if known else None)
-    out, at = [], 0
-    for size in sizes:
-        if at + size == total:
-            gapless.extend(more)
-        out += gapless.take(Pcm(whole[at : at + size], 24000))
-        at += size
-    out += gapless.finish()
-    kept = max(0, total - tail - (0 if known else more))
-    assert np.array_equal(joined(out).ravel(), whole[:kept].ravel())
-
-
-def test_gapless_gives_back_what_a_cut_file_held():
-    pcm = Pcm(np.zeros((100, 1), np.float32), 24000)
-    gapless = Gapless(10, 50, 120)
-    assert [block.frames for block in gapless.take(pcm)] == [60]
-    assert gapless.short
-    assert [block.frames for block in gapless.finish()] == [30]

@@ -122,7 +122,7 @@ def test_the_beginning_of_a_page_is_strange_where_its_stream_is(serial, strange)
         demuxer = OggDemuxer()
         demuxer.feed(HEAD + whole[:there])
         known = there > 27 and not strange
-        assert demuxer.holds_strange_page is (there > 0 and not known)
+        assert demuxer.holds_start_of_new_stream is (there > 0 and not known)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1 << 20])
@@ -145,7 +145,7 @@ def strange_after(data, size):
     demuxer = OggDemuxer()
     for piece in by(size, data):
         demuxer.feed(piece)
-    return demuxer.holds_strange_page
+    return demuxer.holds_start_of_new_stream
 
 
 def test_a_serial_may_begin_again():

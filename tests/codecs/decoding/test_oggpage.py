@@ -47,8 +47,8 @@ def test_as_much_is_needed_as_is_known():
 @given(st.integers(0, 25) | st.integers(27, len(PAGE) - 1), st.integers(0, 7))
 def test_a_header_vouches_for_its_page_and_no_other(at, bit):
     header = read_header(PAGE)
-    assert header.vouches_for(PAGE[:])
+    assert header.matches_checksum(PAGE[:])
     spoilt = PAGE[:]
     spoilt[at] ^= 1 << bit
     if not 22 <= at < 26:  # the checksum itself is not summed
-        assert not header.vouches_for(spoilt)
+        assert not header.matches_checksum(spoilt)

@@ -19,7 +19,7 @@ def stream():
 def joined(stream, packets, **settings):
     """What the packets of a page are once it was joined to the stream."""
     packets = list(packets)
-    stream.join(header(packets, **settings), packets)
+    stream.begin_page(header(packets, **settings), packets)
     return packets
 
 
@@ -46,26 +46,26 @@ def test_numbers_wrap_around_and_may_go_back(expected, sequence, lost):
 
 
 def test_a_packet_goes_on_over_pages(stream):
-    stream.keep(header([bytes(255)], open_end=True), b"one ")
-    stream.keep(header([bytes(255)], flags=CONTINUED, open_end=True), b"two ")
+    stream.hold_tail(header([bytes(255)], open_end=True), b"one ")
+    stream.hold_tail(header([bytes(255)], flags=CONTINUED, open_end=True), b"two ")
     assert joined(stream, [b"three", b"x"], sequence=5, flags=CONTINUED) == [b"one two three", b"x"]
     assert joined(stream, [b"no more"], sequence=6, flags=CONTINUED) == []
 
 
 def test_what_is_kept_begins_anew_behind_a_packet(stream):
-    stream.keep(header([bytes(255)], open_end=True), b"old ")
-    stream.keep(header([b"end", bytes(255)], flags=CONTINUED, open_end=True), b"new ")
+    stream.hold_tail(header([bytes(255)], open_end=True), b"old ")
+    stream.hold_tail(header([b"end", bytes(255)], flags=CONTINUED, open_end=True), b"new ")
     assert joined(stream, [b"end"], sequence=5, flags=CONTINUED) == [b"new end"]
 
 
 def test_what_nobody_began_is_not_kept(stream):
-    stream.keep(header([bytes(255)], flags=CONTINUED, open_end=True), b"middle")
+    stream.hold_tail(header([bytes(255)], flags=CONTINUED, open_end=True), b"middle")
     assert joined(stream, [b"end"], sequence=5, flags=CONTINUED) == []
 
 
 @pytest.mark.parametrize("settings", [{"sequence": 5}, {"sequence": 6, "flags": CONTINUED}])
 def test_a_packet_that_is_not_continued_or_misses_a_page_is_forgotten(stream, settings):
-    stream.keep(header([bytes(255)], open_end=True), b"half")
+    stream.hold_tail(header([bytes(255)], open_end=True), b"half")
     whole = [] if "flags" in settings else [b"a"]
     assert joined(stream, [b"a"], **settings) == whole
     following = settings["sequence"] + 1
@@ -73,15 +73,15 @@ def test_a_packet_that_is_not_continued_or_misses_a_page_is_forgotten(stream, se
 
 
 def test_a_packet_without_end_is_cut(stream):
-    stream.keep(header([bytes(255)], open_end=True), bytes(60_000))
-    stream.keep(header([bytes(255)], flags=CONTINUED, open_end=True), bytes(60_000))
+    stream.hold_tail(header([bytes(255)], open_end=True), bytes(60_000))
+    stream.hold_tail(header([bytes(255)], flags=CONTINUED, open_end=True), bytes(60_000))
     (packet,) = joined(stream, [b"end"], sequence=5, flags=CONTINUED)
     assert len(packet) == 65_536
 
 
 @pytest.mark.parametrize("is_short", [False, True])
 def test_a_bad_page_ends_what_was_open(stream, is_short):
-    stream.keep(header([bytes(255)], open_end=True), b"half")
-    stream.spoil(is_short=is_short)
+    stream.hold_tail(header([bytes(255)], open_end=True), b"half")
+    stream.mark_damaged(packets_missing=is_short)
     assert stream.lost == int(is_short)
     assert joined(stream, [b"rest"], sequence=5, flags=CONTINUED) == []

@@ -260,7 +260,7 @@ def test_ogg_without_opus_is_refused_by_name(magic):
     decoder = OpusDecoder()
     decoder.feed(page([magic + bytes(30)], flags=FIRST))
     for call in (lambda: decoder.feed(page([b"x"], sequence=1)), decoder.flush):
-        with pytest.raises(UnsupportedFormat, match=f"(?i)ogg with {name} inside"):
+        with pytest.raises(UnsupportedFormat, match=f"(?i){name} in ogg"):
             call()
 
 
@@ -614,7 +614,7 @@ def test_says_what_to_do_where_there_is_no_libopus():
         "    try:\n"
         "        call()\n"
         "    except UnsupportedFormat as fault:\n"
-        "        assert fault.message == 'Opus needs libopus, and there is none on this machine'\n"
+        "        assert fault.message.startswith('Opus needs libopus, which was not found')\n"
         "        assert 'libopus0' in fault.remedy\n"
         "    else:\n"
         "        raise SystemExit('nothing raised')\n"
@@ -641,5 +641,5 @@ def test_a_pyav_that_carries_no_libopus(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(44_100, 1), (48_000, 3), (48_000, 0)])
 def test_libopus_refuses_other_shapes(rate_hz, channels):
-    with pytest.raises(ValueError, match="libopus decodes no"):
+    with pytest.raises(ValueError, match="libopus cannot decode"):
         libopus.OpusPacketDecoder(rate_hz, channels)

@@ -8,10 +8,10 @@ from voicecli.codecs.decoding.mpeg import FrameHeader
 from voicecli.codecs.decoding.mpegsync import Frame
 from voicecli.codecs.decoding.padding_marker import (
     DATA_ELEMENT,
-    MARK_BYTES,
+    MARKER_BYTES,
     adts_padding,
-    end_mark,
     mp3_padding,
+    padding_marker,
 )
 
 READERS = {
@@ -29,31 +29,31 @@ def read(codec, mark, frames=1_024):
 
 @given(codec=codecs, padding=st.integers(0, 0xFFFF), frames=st.integers(1, 4_096))
 def test_a_mark_tells_what_is_less_than_the_frame(codec, padding, frames):
-    mark = end_mark(padding)
-    assert len(mark) == MARK_BYTES
+    mark = padding_marker(padding)
+    assert len(mark) == MARKER_BYTES
     assert read(codec, mark, frames) == (padding if padding < frames else None)
 
 
-@given(codec=codecs, padding=st.integers(0, 1_023), bit=st.integers(0, 8 * MARK_BYTES - 1))
+@given(codec=codecs, padding=st.integers(0, 1_023), bit=st.integers(0, 8 * MARKER_BYTES - 1))
 def test_one_wrong_bit_makes_it_none(codec, padding, bit):
-    word = int.from_bytes(end_mark(padding), "big") ^ 1 << bit
-    assert read(codec, word.to_bytes(MARK_BYTES, "big")) is None
+    word = int.from_bytes(padding_marker(padding), "big") ^ 1 << bit
+    assert read(codec, word.to_bytes(MARKER_BYTES, "big")) is None
 
 
-@given(codec=codecs, data=st.binary(max_size=MARK_BYTES))
+@given(codec=codecs, data=st.binary(max_size=MARKER_BYTES))
 def test_other_bytes_are_none(codec, data):
     assert read(codec, data) is None
 
 
-@pytest.mark.parametrize("size", range(MARK_BYTES))
+@pytest.mark.parametrize("size", range(MARKER_BYTES))
 def test_half_a_mark_is_none(size):
-    assert read("mp3", end_mark(5)[:size]) is None
+    assert read("mp3", padding_marker(5)[:size]) is None
     header = FrameHeader(24_000, 1, 1_024, 99, 7, 0)
-    data = bytes(7) + DATA_ELEMENT + end_mark(5)[:size]
+    data = bytes(7) + DATA_ELEMENT + padding_marker(5)[:size]
     assert adts_padding(Frame(header, data, after_tag=False)) is None
 
 
 def test_an_adts_mark_stands_behind_the_crc():
-    data = bytes(9) + DATA_ELEMENT + end_mark(5)
+    data = bytes(9) + DATA_ELEMENT + padding_marker(5)
     header = FrameHeader(24_000, 1, 1_024, len(data), 9, 0)
     assert adts_padding(Frame(header, data, after_tag=False)) == 5

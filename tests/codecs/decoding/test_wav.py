@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import product
 
 import numpy as np
 import pytest
@@ -125,29 +126,26 @@ def test_find_header(buffer, expected):
     assert find_header(buffer, 0) == expected
 
 
-@pytest.mark.parametrize("at", [*range(6), 70_001, 70_002, 139_980, 139_981, 139_982, 139_983])
-@pytest.mark.parametrize("start", [0, 1, 2])
-@pytest.mark.parametrize("odd", [0, 1])
-@pytest.mark.parametrize("loudest", [b"\0\0", b"\x46\x46", b"\xff\x7f"])
-def test_a_header_is_found_wherever_it_begins_in_much(at, start, odd, loudest):
+@pytest.mark.parametrize("at", [*range(6), 70_001, 139_980, 139_983])
+def test_a_header_is_found_anywhere_in_a_long_buffer(at):
     header = b"RIFF....WAVEfmt "
-    much = bytearray(140_000 + odd)
-    much[1_000:1_002] = loudest
-    much[at : at + len(header)] = header
-    buffer = bytes(much[: 140_000 + odd])
-    if at < start:
-        assert find_header(buffer, start) == (len(buffer), False)
-    else:
-        assert find_header(buffer, start) == (at, True)
-        assert find_header(buffer[: at + 15] + b"", start) == (at, False)
+    for start, odd, filler in product((0, 1, 2), (0, 1), (b"\0\0", b"FF", b"\xff\x7f")):
+        long = bytearray(140_000 + odd)
+        long[1_000:1_002] = filler
+        long[at : at + len(header)] = header
+        buffer = bytes(long[: 140_000 + odd])
+        if at < start:
+            assert find_header(buffer, start) == (len(buffer), False)
+        else:
+            assert find_header(buffer, start) == (at, True)
+            assert find_header(buffer[: at + 15], start) == (at, False)
 
 
-@pytest.mark.parametrize("size", [9_000, 9_001, 100_000, 100_001])
-def test_half_a_header_at_the_end_of_much_is_seen(size):
-    much = bytes(size)
+@pytest.mark.parametrize("size", [9_000, 9_001])
+def test_a_partial_header_at_the_end_is_held_back(size):
     for kept in range(1, 16):
         head = b"RIFF....WAVEfmt "[:kept]
-        assert find_header(much + head, 0) == (len(much), False)
+        assert find_header(bytes(size) + head, 0) == (size, False)
 
 
 # --- chunks
@@ -203,7 +201,7 @@ def test_a_leading_chunk_of_absurd_size_takes_no_memory(lead):
     for _ in range(100):
         decoder.feed(bytes(10_000))
         assert len(decoder._buffer) <= 10_000
-    with pytest.raises(TruncatedStream, match="before its data"):
+    with pytest.raises(TruncatedStream, match="inside its header"):
         decoder.flush()
 
 
@@ -468,7 +466,7 @@ def test_samples_before_a_fault_come_out_first():
 def test_an_end_within_the_header_is_told(end):
     decoder = WavDecoder()
     assert decoder.feed(wav(noise(10))[:end]) == []
-    with pytest.raises(TruncatedStream, match="before its data"):
+    with pytest.raises(TruncatedStream, match="inside its header"):
         decoder.flush()
 
 

@@ -6,15 +6,15 @@ import pytest
 from tests.codecs.encoders import adts_frames
 from tests.codecs.encoding.sounds import decoded, encoded, floats, sound
 from voicecli.codecs.decoding.libav import LibavPacketDecoder
-from voicecli.codecs.decoding.mpeg import ADTS, adts_header
+from voicecli.codecs.decoding.mpeg import ADTS, ADTS_RATES_HZ, adts_header
 from voicecli.codecs.decoding.mpegsync import FrameReader
-from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, MARK_BYTES, adts_padding
-from voicecli.codecs.encoding.aac import RATES_HZ, AacEncoder
+from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, MARKER_BYTES, adts_padding
+from voicecli.codecs.encoding.aac import AacEncoder
 from voicecli.errors import ConfigError
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@pytest.mark.parametrize("rate_hz", ADTS_RATES_HZ)
 def test_every_frame_tells_rate_channels_and_length(rate_hz, channels):
     data, _ = encoded("aac", sound(5_000, rate_hz, channels), rate_hz)
     frames = adts_frames(data)
@@ -44,7 +44,7 @@ def test_the_last_frame_and_no_other_is_marked(frames, padding):
 def test_who_does_not_know_the_mark_hears_the_same_and_silence_behind_it(channels):
     data, _ = encoded("aac", sound(2_048 + 200, channels=channels))
     *before, last = adts_frames(data)
-    bare = framed(last, last[7 + MARK_BYTES + len(DATA_ELEMENT) :])
+    bare = framed(last, last[7 + MARKER_BYTES + len(DATA_ELEMENT) :])
     ours = floats(decoded("aac", data))
     with_mark, without = (
         np.concatenate([block.samples for frame in frames for block in libav.decode(frame)])

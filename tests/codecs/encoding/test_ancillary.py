@@ -8,8 +8,8 @@ import pytest
 from tests.codecs.encoders import silent_mp3_frame
 from voicecli.codecs.decoding.libav import LibavPacketDecoder
 from voicecli.codecs.decoding.mpeg import mp3_header
-from voicecli.codecs.encoding.ancillary import side_bytes, with_ancillary
-from voicecli.codecs.encoding.libav import PacketEncoder
+from voicecli.codecs.encoding.ancillary import with_ancillary
+from voicecli.codecs.encoding.libav import LibavPacketEncoder
 
 DATA = bytes(range(1, 17))
 SHAPES = [
@@ -24,7 +24,7 @@ SHAPES = [
 
 def lame_frames(rate_hz, channels, bitrate_bps):
     """Frames of noise without a bit reservoir."""
-    encoder = PacketEncoder(
+    encoder = LibavPacketEncoder(
         "libmp3lame", "fltp", rate_hz, channels, bitrate_bps=bitrate_bps,
         options={"reservoir": "0"},
     )  # fmt: skip
@@ -76,7 +76,7 @@ def test_a_frame_with_room_stays_as_long_as_it_is():
 def test_room_begins_where_every_channel_of_every_granule_ends(head, side):
     frame = silent_mp3_frame(head)
     header = mp3_header(head)
-    assert side_bytes(header) == side
+    assert header.side_info_bytes == side
     parts = (2 if header.frames == 1152 else 1) * header.channels
     width = (59, 63)[header.frames == 576]
     for sound_bits in (0, 1, 8, 9):

@@ -18,29 +18,29 @@ def test_blocks_and_the_rest_are_what_was_put_in(size, lengths, channels):
     blocks = Blocks(size, channels, np.float32)
     got = []
     for piece in np.split(samples, np.cumsum(lengths)):
-        for block in blocks.put(piece):
+        for block in blocks.push(piece):
             assert block.shape == (size, channels)
             assert block.flags.c_contiguous
             got.append(block.copy())
     assert len(got) == frames // size
-    assert np.array_equal(np.concatenate([*got, blocks.rest()]), samples)
+    assert np.array_equal(np.concatenate([*got, blocks.remainder()]), samples)
     assert blocks.frames == frames
 
 
 @given(size=st.integers(1, 40), frames=st.integers(0, 100), extra=st.integers(0, 3))
 def test_padding_is_silence_up_to_the_blocks_that_are_due(size, frames, extra):
     blocks = Blocks(size, 1, np.int16)
-    got = [block.copy() for block in blocks.put(np.ones((frames, 1), np.int16))]
+    got = [block.copy() for block in blocks.push(np.ones((frames, 1), np.int16))]
     due = -(-frames // size) + extra
     got += [block.copy() for block in blocks.pad(due)]
     assert len(got) == due
     assert sum(int(block.sum()) for block in got) == frames
-    assert len(blocks.rest()) == 0
+    assert len(blocks.remainder()) == 0
     assert list(blocks.pad(due)) == []
 
 
 def test_a_whole_block_is_handed_on_without_a_copy():
     samples = np.zeros((25, 1), np.int16)
-    first, second = Blocks(10, 1, np.int16).put(samples)
+    first, second = Blocks(10, 1, np.int16).push(samples)
     assert np.shares_memory(first, samples)
     assert np.shares_memory(second, samples)

@@ -29,7 +29,7 @@ from tests.codecs.streams import cut, decode, joined
 from voicecli.audio.pcm import to_int16
 from voicecli.codecs import make_decoder
 from voicecli.codecs.encoding import make_encoder
-from voicecli.codecs.encoding.opus import RATES_HZ as OPUS_RATES_HZ
+from voicecli.codecs.formats import OPUS_RATES_HZ
 
 SHAPES = [(24_000, 1), (48_000, 2), (8_000, 1)]
 RATES_HZ = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000]

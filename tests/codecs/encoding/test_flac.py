@@ -63,7 +63,7 @@ def test_rates_that_it_cannot_are_refused(rate_hz):
 
 
 def test_a_length_beyond_its_field_is_unknown(monkeypatch):
-    monkeypatch.setattr(flac, "_MOST_TOTAL_FRAMES", 999)
+    monkeypatch.setattr(flac, "_MAX_TOTAL_FRAMES", 999)
     _, file = encoded("flac", sound(1_000))
     assert StreamInfo.parse(file[INFO]).total_frames is None
     assert len(decoded("flac", file)) == 1_000

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.codecs.encoding.lossy import coded_rate_hz
+from voicecli.codecs.encoding.lossy import codec_rate_hz
 from voicecli.errors import ConfigError
 
 
@@ -10,10 +10,10 @@ from voicecli.errors import ConfigError
     ("rate_hz", "coded_hz"), [(8_000, 8_000), (1_000, 8_000), (8_001, 24_000), (384_000, 24_000)]
 )
 def test_the_rate_that_is_coded_is_the_next_above(rate_hz, coded_hz):
-    assert coded_rate_hz(rate_hz, (8_000, 24_000)) == coded_hz
+    assert codec_rate_hz(rate_hz, (8_000, 24_000)) == coded_hz
 
 
 @pytest.mark.parametrize("rate_hz", [-1, 0, 999, 384_001])
 def test_what_is_no_rate_of_sound_is_refused(rate_hz):
     with pytest.raises(ConfigError, match=str(rate_hz)):
-        coded_rate_hz(rate_hz, (8_000,))
+        codec_rate_hz(rate_hz, (8_000,))

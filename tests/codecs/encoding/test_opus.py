@@ -9,9 +9,9 @@ import pytest
 
 from tests.codecs.encoding.sounds import chunks_of, decoded, encoded, file_of, floats, sound
 from voicecli.codecs.decoding.ogg import OggDemuxer
-from voicecli.codecs.decoding.opus import OpusHead, packet_length
+from voicecli.codecs.decoding.opusformat import OpusHead, packet_length
 from voicecli.codecs.encoding.opus import OpusEncoder
-from voicecli.codecs.encoding.opuspackets import MAX_PACKET_BYTES, PacketEncoder
+from voicecli.codecs.encoding.opuspackets import MAX_PACKET_BYTES, OpusPacketEncoder
 from voicecli.errors import ConfigError
 
 PRE_SKIP = 312
@@ -155,16 +155,16 @@ def test_page_lengths_out_of_range_are_refused(page_ms):
 
 def test_libopus_refusals_are_told():
     with pytest.raises(ValueError, match="44100"):
-        PacketEncoder(44_100, 1, 32_000)
+        OpusPacketEncoder(44_100, 1, 32_000)
     with pytest.raises(ValueError, match="3 channels"):
-        PacketEncoder(48_000, 3, 32_000)
+        OpusPacketEncoder(48_000, 3, 32_000)
     with pytest.raises(ValueError, match="bit/s"):
-        PacketEncoder(48_000, 1, 0)
+        OpusPacketEncoder(48_000, 1, 0)
     with pytest.raises(ValueError, match="961 frames"):
-        PacketEncoder(48_000, 1, 32_000).encode(np.zeros((961, 1), np.float32))
+        OpusPacketEncoder(48_000, 1, 32_000).encode(np.zeros((961, 1), np.float32))
 
 
 def test_no_packet_is_longer_than_the_longest():
-    encoder = PacketEncoder(48_000, 2, 510_000)
+    encoder = OpusPacketEncoder(48_000, 2, 510_000)
     sizes = [len(encoder.encode(block)) for block in np.split(noise(9_600), 10)]
     assert 1_200 < max(sizes) <= MAX_PACKET_BYTES

@@ -41,7 +41,7 @@ def test_a_bitrate_where_there_is_none_to_choose_is_refused(codec):
 
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "opus"])
 def test_pages_are_for_opus_only(codec):
-    with pytest.raises(ConfigError, match="pages"):
+    with pytest.raises(ConfigError, match="page_ms"):
         make_encoder(codec, 24_000, 1, page_ms=100)
 
 

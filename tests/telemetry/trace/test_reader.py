@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.telemetry.trace.traces import traces
+from tests.telemetry.trace.traces import text_of_trace, traces
 from voicecli.errors import (
     ConfigError,
     CorruptStream,
@@ -62,18 +62,18 @@ def scratch(tmp_path_factory):
 
 @given(trace=traces())
 def test_any_trace_that_is_written_is_read_as_it_was(trace, scratch):
-    written = "".join(trace.text())
+    written = text_of_trace(trace)
     scratch.write_text(written, encoding="utf-8")
     back = reader.read_trace(scratch)
     assert back == trace
-    assert "".join(back.text()) == written
+    assert text_of_trace(back) == written
 
 
 @given(trace=traces(), at=st.floats(0, 1), junk=st.binary(max_size=6), data=st.data())
 def test_a_file_that_is_damaged_anywhere_is_a_trace_or_a_foreseen_error(
     trace, at, junk, data, scratch
 ):
-    written = "".join(trace.text()).encode()
+    written = text_of_trace(trace).encode()
     place = int(at * len(written))
     length = data.draw(st.integers(0, len(junk)))
     scratch.write_bytes(written[:place] + junk + written[place + length :])
@@ -83,12 +83,12 @@ def test_a_file_that_is_damaged_anywhere_is_a_trace_or_a_foreseen_error(
 
 @given(trace=traces(), at=st.floats(0, 1))
 def test_a_file_that_ends_anywhere_has_what_was_whole(trace, at, scratch):
-    written = "".join(trace.text()).encode()
+    written = text_of_trace(trace).encode()
     kept = written[: int(at * len(written))]
     scratch.write_bytes(kept)
     lines = kept.count(b"\n")
     if lines == 0:
-        with pytest.raises(ConfigError, match="holds no trace"):
+        with pytest.raises(ConfigError, match="contains no trace"):
             reader.read_trace(scratch)
         return
     back = reader.read_trace(scratch)
@@ -113,38 +113,38 @@ def test_a_trace_by_hand(read):
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        (b"", "is no JSON object"),
-        (b"[1]", "is no JSON object"),
-        (b'{"ms": NaN, "bytes": 1}', "is no JSON object"),
-        (b'{"ms": 2, "bytes": 1', "is no JSON object"),
-        (b"\xff", "is no JSON object"),
-        (b"[" * 100_000, "is no JSON object"),
-        (b'{"ms": 1e999, "bytes": 1}', '"ms" is no time'),
-        (b'{"ms": ' + b"9" * 4000 + b', "bytes": 1}', '"ms" is no time'),
-        ({"bytes": 1}, '"ms" is no number'),
-        ({"ms": "2", "bytes": 1}, '"ms" is no number'),
-        ({"ms": True, "bytes": 1}, '"ms" is no number'),
-        ({"ms": -1, "bytes": 1}, '"ms" is no time'),
+        (b"", "is not a JSON object"),
+        (b"[1]", "is not a JSON object"),
+        (b'{"ms": NaN, "bytes": 1}', "is not a JSON object"),
+        (b'{"ms": 2, "bytes": 1', "is not a JSON object"),
+        (b"\xff", "is not a JSON object"),
+        (b"[" * 100_000, "is not a JSON object"),
+        (b'{"ms": 1e999, "bytes": 1}', '"ms" is not a valid time'),
+        (b'{"ms": ' + b"9" * 4000 + b', "bytes": 1}', '"ms" is not a valid time'),
+        ({"bytes": 1}, '"ms" is not a number'),
+        ({"ms": "2", "bytes": 1}, '"ms" is not a number'),
+        ({"ms": True, "bytes": 1}, '"ms" is not a number'),
+        ({"ms": -1, "bytes": 1}, '"ms" is not a valid time'),
         ({"ms": 1.4, "bytes": 1}, '"ms" goes back to 1.4'),
-        ({"ms": 2}, "is none of the lines of a trace"),
-        ({"ms": 2, "event": "exploded"}, "is none of the lines of a trace"),
-        ({"ms": 2, "event": 7}, '"event" is no text'),
-        ({"ms": 2, "bytes": 0}, '"bytes" is no number from 1 to 33554432'),
-        ({"ms": 2, "bytes": 1.5}, '"bytes" is no number'),
-        ({"ms": 2, "bytes": True}, '"bytes" is no number'),
-        ({"ms": 2, "decoded_frames": 0, "rate_hz": 8000}, '"decoded_frames" is no number'),
+        ({"ms": 2}, "is not a line of a trace"),
+        ({"ms": 2, "event": "exploded"}, "is not a line of a trace"),
+        ({"ms": 2, "event": 7}, '"event" is not a text'),
+        ({"ms": 2, "bytes": 0}, '"bytes" is not an integer from 1 to 33554432'),
+        ({"ms": 2, "bytes": 1.5}, '"bytes" is not an integer'),
+        ({"ms": 2, "bytes": True}, '"bytes" is not an integer'),
+        ({"ms": 2, "decoded_frames": 0, "rate_hz": 8000}, '"decoded_frames" is not an integer'),
         ({"ms": 2, "decoded_frames": 2**23 + 1, "rate_hz": 8000}, '"decoded_frames" is no'),
-        ({"ms": 2, "decoded_frames": 1}, '"rate_hz" is no number'),
+        ({"ms": 2, "decoded_frames": 1}, '"rate_hz" is not an integer'),
         ({"ms": 2, "decoded_frames": 1, "rate_hz": 8000, "onset_ms": "x"}, '"onset_ms" is no'),
-        ({"ms": 2, "event": "recognised", "rate_hz": 1, "channels": 1}, '"format" is no text'),
-        ({"ms": 2, "event": "recognised", "format": "x", "rate_hz": 1}, '"channels" is no number'),
-        ({"ms": 2, "event": "answered", "content_type": 1}, '"content_type" is no text'),
-        ({"ms": 2, "event": "answered", "channels": 0}, '"channels" is no number'),
-        ({"ms": 2, "end": "well"}, '"end" is no way to end'),
-        ({"ms": 2, "end": "failed"}, '"end" is no way to end'),
-        ({"ms": 2, "end": {}}, '"end" is no way to end'),
-        ({"ms": 2, "end": "failed", "error": {"code": "x"}}, '"message" is no text'),
-        ({"end": "whole"}, '"ms" is no number'),
+        ({"ms": 2, "event": "recognised", "rate_hz": 1, "channels": 1}, '"format" is not a text'),
+        ({"ms": 2, "event": "recognised", "format": "x", "rate_hz": 1}, '"channels" is not an'),
+        ({"ms": 2, "event": "answered", "content_type": 1}, '"content_type" is not a text'),
+        ({"ms": 2, "event": "answered", "channels": 0}, '"channels" is not an integer'),
+        ({"ms": 2, "end": "well"}, '"end" is not a known ending'),
+        ({"ms": 2, "end": "failed"}, '"end" is not a known ending'),
+        ({"ms": 2, "end": {}}, '"end" is not a known ending'),
+        ({"ms": 2, "end": "failed", "error": {"code": "x"}}, '"message" is not a text'),
+        ({"end": "whole"}, '"ms" is not a number'),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_line(refused, line, why):
@@ -156,11 +156,11 @@ def test_what_is_wrong_is_told_with_its_line(refused, line, why):
     [
         ({"schema": "voicecli.trace/2"}, '"schema" is not voicecli.trace/1'),
         ({"schema": None}, '"schema" is not voicecli.trace/1'),
-        ({"run_id": None}, '"run_id" is no text'),
-        ({"endpoint": 1}, '"endpoint" is no text'),
-        ({"model": 1}, '"model" is no text'),
-        ({"started": "yesterday"}, '"started" is no time with a time zone'),
-        ({"started": "2026-11-20T14:03:09"}, '"started" is no time with a time zone'),
+        ({"run_id": None}, '"run_id" is not a text'),
+        ({"endpoint": 1}, '"endpoint" is not a text'),
+        ({"model": 1}, '"model" is not a text'),
+        ({"started": "yesterday"}, '"started" is not a time with a time zone'),
+        ({"started": "2026-11-20T14:03:09"}, '"started" is not a time with a time zone'),
         ({"audio": None}, '"audio" is neither true nor false'),
     ],
 )
@@ -171,10 +171,10 @@ def test_a_header_that_is_none(refused, change, why):
 @pytest.mark.parametrize(
     ("audio", "why"),
     [
-        ({}, '"audio" is no base64'),
-        ({"audio": None}, '"audio" is no base64'),
-        ({"audio": "AA?=="}, '"audio" is no base64'),
-        ({"audio": "ä"}, '"audio" is no base64'),
+        ({}, '"audio" is not base64'),
+        ({"audio": None}, '"audio" is not base64'),
+        ({"audio": "AA?=="}, '"audio" is not base64'),
+        ({"audio": "ä"}, '"audio" is not base64'),
         ({"audio": "AAA="}, '"audio" is 2 bytes, not 1'),
     ],
 )

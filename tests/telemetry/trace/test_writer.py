@@ -14,11 +14,11 @@ from tests.session.fakes import (
     ScriptedSource,
     UntilCancelled,
     cut_off,
-    null_output,
     settings,
     sound,
 )
-from tests.telemetry.trace.traces import REQUEST, Recorded
+from tests.session.outputs import null_output
+from tests.telemetry.trace.traces import REQUEST, Recorded, text_of_trace
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import DeviceError, NetworkError, SaveError
 from voicecli.session import Session
@@ -215,7 +215,7 @@ def test_a_session_s_trace_can_be_read(tmp_path):
     source = ScriptedSource([0.1, OPENED, 0.2, sound(0.5), 0.3, sound(0.25)], clock=clock)
     recorded = Recorded(source, clock=clock, with_audio=True)
     trace = read(recorded, tmp_path)
-    assert "".join(trace.text()) == recorded.text
+    assert text_of_trace(trace) == recorded.text
     assert trace.size == 12_000
     assert [line.size for line in trace.lines if isinstance(line, Chunk)] == [8000, 4000]
     assert sum(line.frames for line in trace.lines if isinstance(line, Decoded)) == 6000

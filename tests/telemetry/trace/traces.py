@@ -6,7 +6,8 @@ import io
 
 from hypothesis import strategies as st
 
-from tests.session.fakes import FakeClock, Watcher, null_output, settings
+from tests.session.fakes import FakeClock, Watcher, settings
+from tests.session.outputs import null_output
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.session import Session
@@ -25,6 +26,7 @@ from voicecli.telemetry.trace.lines import (
     Header,
     Recognised,
     Trace,
+    text_of,
 )
 
 REQUEST = SpeechRequest("a secret text", "af_bella", "kokoro", "opus")
@@ -94,6 +96,12 @@ def traces(draw, rates=_rates, most_frames=2**23):
         | st.builds(End, _ms, st.just(FAILED), st.builds(Fault, _texts, _texts, _maybe_text))
     )
     return Trace(header, (*lines, *source, *decoder), draw(ends))
+
+
+def text_of_trace(trace):
+    """The file of a trace."""
+    end = [] if trace.end is None else [trace.end]
+    return "".join(text_of(line) for line in (trace.header, *trace.lines, *end))
 
 
 class Recorded:

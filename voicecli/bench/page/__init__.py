@@ -1,1 +1,1 @@
-"""The report as one page of HTML, and its figures."""
+"""The HTML report of a benchmark, and its figures."""

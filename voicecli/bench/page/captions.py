@@ -1,4 +1,4 @@
-"""The report's figures in words, with their numbers; pure."""
+"""Captions that give the numbers of the report's figures; pure."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ if TYPE_CHECKING:
     from voicecli.bench.page.curves import Curves
     from voicecli.bench.speech import SpeechRun
 
-_ROUGH_MS = 100
+_WHOLE_MS = 100
+"""Longer times are shown without decimals."""
 
-_MOST_GAPS = 6
-"""Gaps that are told one by one."""
+_MAX_GAPS = 6
+"""The most gaps that are listed one by one."""
 
 
 def part_name(part: str) -> str:
-    """A part of the waterfall as people read it."""
+    """Make a part of the waterfall readable."""
     return part.replace("_", " ")
 
 
 def milliseconds(ms: float) -> str:
-    """A time as it was measured, to a tenth, where that is not more than a thousandth of it."""
-    return f"{ms:.0f}" if ms >= _ROUGH_MS else f"{round(ms, 1):g}"
+    """Format a time, with a decimal below 100 ms."""
+    return f"{ms:.0f}" if ms >= _WHOLE_MS else f"{round(ms, 1):g}"
 
 
 def waterfall(title: str, parts_ms: Mapping[str, float]) -> str:
-    """What a case's first audible sound waited for."""
+    """Say what the first audible sound of a case waited for."""
     parts = ", ".join(f"{part_name(part)} {milliseconds(ms)}" for part, ms in parts_ms.items())
-    return f"{title}: {parts}; in all {milliseconds(sum(parts_ms.values()))} ms."
+    return f"{title}: {parts}; total {milliseconds(sum(parts_ms.values()))} ms."
 
 
 def distribution(title: str, values_ms: Sequence[float]) -> str:
-    """Where a case's measurements lie."""
+    """Say where the measurements of a case lie."""
     if not values_ms:
         return f"{title}: nothing was heard."
     ordered = sorted(values_ms)
@@ -47,16 +48,16 @@ def distribution(title: str, values_ms: Sequence[float]) -> str:
 
 
 def arrival(curves: Curves) -> str:
-    """How the audio came, and how it was heard."""
-    return f"{_came(curves)} {_heard(curves)}"
+    """Say when the audio arrived, and when it was heard."""
+    return f"{_arrived(curves)} {_heard(curves)}"
 
 
-def _came(curves: Curves) -> str:
+def _arrived(curves: Curves) -> str:
     if not curves.decoded:
-        return "Nothing came."
+        return "Nothing arrived."
     _, decoded_s = curves.decoded[-1]
-    came_s = next(at for at, so_far_s in curves.decoded if so_far_s == decoded_s)
-    return f"{decoded_s:.2f} s of audio, all decoded after {came_s:.2f} s."
+    decoded_by_s = next(at for at, so_far_s in curves.decoded if so_far_s == decoded_s)
+    return f"{decoded_s:.2f} s of audio, all decoded after {decoded_by_s:.2f} s."
 
 
 def _heard(curves: Curves) -> str:
@@ -67,13 +68,13 @@ def _heard(curves: Curves) -> str:
 
 
 def level(run: SpeechRun, curves: Curves) -> str:
-    """How full the buffer was, and each time it was empty."""
+    """Say how full the buffer was, and list the gaps."""
     buffer = run.metrics["buffer"]
     levels = [
         f"{milliseconds(buffer[key])} ms {when}"
         for key, when in (
             ("start_ms", "at the start"),
-            ("min_ms", "at least"),
+            ("min_ms", "minimum"),
             ("mean_ms", "on average"),
         )
         if buffer[key] is not None
@@ -82,16 +83,16 @@ def level(run: SpeechRun, curves: Curves) -> str:
 
 
 def gaps(curves: Curves) -> str:
-    """Each gap: how long, where in the audio, and why."""
+    """List each gap: how long, where in the audio, and why."""
     if not curves.gaps:
-        return "No gap."
-    told = [
+        return "No gaps."
+    listed = [
         f"{milliseconds(gap.length_s * 1e3)} ms at {gap.at_s:.2f} s ({gap.cause})"
-        for gap in curves.gaps[:_MOST_GAPS]
+        for gap in curves.gaps[:_MAX_GAPS]
     ]
-    more = len(curves.gaps) - len(told)
+    more = len(curves.gaps) - len(listed)
     count = "1 gap" if len(curves.gaps) == 1 else f"{len(curves.gaps)} gaps"
-    return f"{count}: {', '.join(told)}{f', and {more} more' if more else ''}."
+    return f"{count}: {', '.join(listed)}{f', and {more} more' if more else ''}."
 
 
 def _sentence(text: str) -> str:

@@ -1,7 +1,6 @@
-"""One answer as curves over time: what was decoded, what was heard, what lay between; pure.
+"""One run as curves over time: audio decoded, audio heard, level of the buffer; pure.
 
-All three share their axes, so that the level of the buffer is the height of the
-first above the second: a gap is where the second lies down and waits.
+The level is the height of the first curve above the second. In a gap the second is flat.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ if TYPE_CHECKING:
     from voicecli.bench.speech import SpeechRun
 
 Curve: TypeAlias = "tuple[tuple[float, float], ...]"
-"""Corners of a line: (seconds since t0, seconds of audio), times ascending, jumps upright."""
+"""Points of a line: (seconds since t0, seconds of audio), in ascending order of time."""
 
 COLUMNS = 120
-"""Columns of a drawing within which only the extremes of a curve can be told apart."""
+"""Columns of a drawing: within one, only the extremes of a curve are visible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Silence that was heard: from when on, for how long, where in the audio, and why.
+    """Silence that was heard, in seconds.
 
-    All in seconds; ``began_s`` since t0, ``at_s`` a position in the audio.
+    ``began_s`` is a time since t0, ``at_s`` a position in the audio.
     """
 
     began_s: float
@@ -37,17 +36,17 @@ class Gap:
 
     @property
     def ends_s(self) -> float:
-        """When sound went on, in seconds since t0."""
+        """When sound continued, in seconds since t0."""
         return self.began_s + self.length_s
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What one run looks like.
+    """The curves of one run.
 
-    ``decoded`` steps up with every block, ``heard`` rises by a second a second and
-    is flat in gaps, ``level`` is their difference, until the last sound. ``heard``
-    and ``gaps`` are empty where nothing was heard, the others where nothing came.
+    ``decoded`` steps up with every block. ``heard`` rises by a second per second and is
+    flat in gaps. ``level`` is their difference until the last sound. ``heard`` and ``gaps``
+    are empty if nothing was heard, the others if nothing arrived.
     """
 
     decoded: Curve
@@ -57,7 +56,7 @@ class Curves:
 
     @classmethod
     def of(cls, run: SpeechRun) -> Curves:
-        """The whole curves of a run, every block a step."""
+        """Build the curves of a run, with a step for every block."""
         arrivals = [(at_ms / 1e3, decoded_s) for at_ms, decoded_s in run.arrivals]
         gaps = _gaps(run)
         heard = _heard(run, gaps)
@@ -67,14 +66,14 @@ class Curves:
         return cls(_steps(arrivals, ends_s), heard, _level(arrivals, heard), gaps)
 
     def thinned(self, columns: int = COLUMNS) -> Curves:
-        """The same to the eye at ``columns`` pixels of width or fewer, in few points."""
+        """Drop points that are not visible at ``columns`` pixels of width."""
         return Curves(
             thinned(self.decoded, columns), self.heard, thinned(self.level, columns), self.gaps
         )
 
     @property
     def ends_s(self) -> float:
-        """When the last thing happened, in seconds since t0."""
+        """When the last curve ends, in seconds since t0."""
         return max((curve[-1][0] for curve in (self.decoded, self.heard) if curve), default=0.0)
 
 
@@ -91,47 +90,47 @@ def _gaps(run: SpeechRun) -> tuple[Gap, ...]:
 
 
 def _heard(run: SpeechRun, gaps: Sequence[Gap]) -> Curve:
-    """From the first sound at position 0 to the last, a second a second but for the gaps."""
+    """Rise from the first sound at position 0 to the last, except in gaps."""
     ttfa_ms, playback_ms = run.metrics["ttfa_ms"], run.metrics["playback_ms"]
     if ttfa_ms is None or playback_ms is None:
         return ()
     ends_s = playback_ms / 1e3
-    corners = [(ttfa_ms / 1e3, 0.0)]
+    points = [(ttfa_ms / 1e3, 0.0)]
     for gap in gaps:
         if gap.began_s < ends_s:
-            corners += [(gap.began_s, gap.at_s), (min(gap.ends_s, ends_s), gap.at_s)]
-    latest_s, position_s = corners[-1]
-    return (*corners, (ends_s, position_s + ends_s - latest_s))
+            points += [(gap.began_s, gap.at_s), (min(gap.ends_s, ends_s), gap.at_s)]
+    latest_s, position_s = points[-1]
+    return (*points, (ends_s, position_s + ends_s - latest_s))
 
 
 def _steps(arrivals: Sequence[tuple[float, float]], ends_s: float) -> Curve:
-    corners, before_s = [(0.0, 0.0)], 0.0
+    points, before_s = [(0.0, 0.0)], 0.0
     for at, decoded_s in arrivals:
-        corners += [(at, before_s), (at, decoded_s)]
+        points += [(at, before_s), (at, decoded_s)]
         before_s = decoded_s
-    return (*corners, (ends_s, before_s))
+    return (*points, (ends_s, before_s))
 
 
 def _level(arrivals: Sequence[tuple[float, float]], heard: Curve) -> Curve:
-    """Decoded less heard, before and after every corner of either."""
+    """Subtract heard from decoded, before and after every point of either."""
     times = [at for at, _ in arrivals]
     decoded_s = [0.0, *(decoded for _, decoded in arrivals)]
     moments = sorted({0.0, *times, *(at for at, _ in heard)})
-    corners: list[tuple[float, float]] = []
+    points: list[tuple[float, float]] = []
     for at in moments:
         if heard and at > heard[-1][0]:
             break
         position_s = _position(heard, at)
         before, after = bisect_left(times, at), bisect_right(times, at)
         if before < after:
-            corners.append((at, decoded_s[before] - position_s))
-        corners.append((at, decoded_s[after] - position_s))
-    return tuple(corners)
+            points.append((at, decoded_s[before] - position_s))
+        points.append((at, decoded_s[after] - position_s))
+    return tuple(points)
 
 
 def _position(heard: Curve, at: float) -> float:
-    """The position heard at a moment: 0 before the first sound, the last after the last."""
-    following = bisect_right(heard, at, key=lambda corner: corner[0])
+    """Interpolate the position heard at a moment; constant before and after the sound."""
+    following = bisect_right(heard, at, key=lambda point: point[0])
     if following == 0:
         return 0.0
     before_at, before_s = heard[following - 1]
@@ -142,37 +141,37 @@ def _position(heard: Curve, at: float) -> float:
 
 
 def thinned(curve: Curve, columns: int = COLUMNS) -> Curve:
-    """The curve in at most four points a column: the first, least, greatest and last there.
+    """Reduce a curve to four points per column: the first, lowest, highest and last.
 
-    M4 of Jugel et al. (PVLDB 7, 2014): what is drawn at that many pixels of width
-    is the same, so no valley is lost.
+    This is M4 of Jugel et al. (PVLDB 7, 2014): at that many pixels of width the drawing
+    stays the same.
     """
     if len(curve) <= 4 * columns:
         return curve
     from_s = curve[0][0]
     width_s = (curve[-1][0] - from_s) / columns or 1.0
     kept: list[tuple[float, float]] = []
-    for _, members in groupby(curve, key=lambda corner: int((corner[0] - from_s) / width_s)):
+    for _, members in groupby(curve, key=lambda point: int((point[0] - from_s) / width_s)):
         column = list(members)
         values = [value for _, value in column]
-        least, greatest = values.index(min(values)), values.index(max(values))
-        kept += [column[i] for i in sorted({0, least, greatest, len(column) - 1})]
+        low, high = values.index(min(values)), values.index(max(values))
+        kept += [column[i] for i in sorted({0, low, high, len(column) - 1})]
     return tuple(kept)
 
 
 def median_run(runs: Sequence[SpeechRun]) -> SpeechRun | None:
-    """The run in the middle by time to first audio, the earlier of two; None if none was heard."""
+    """Find the run with the median time to first audio; None if none was heard."""
     heard = [run for run in runs if run.metrics["ttfa_ms"] is not None]
     heard.sort(key=lambda run: run.metrics["ttfa_ms"])
     return heard[(len(heard) - 1) // 2] if heard else None
 
 
 def worst_run(runs: Sequence[SpeechRun]) -> SpeechRun | None:
-    """The run with the most silence between its sounds; None where no run has any."""
+    """Find the run with the longest total silence; None if no run has gaps."""
     worst = max(runs, key=silence_ms, default=None)
     return worst if worst is not None and silence_ms(worst) > 0 else None
 
 
 def silence_ms(run: SpeechRun) -> float:
-    """All silence between the sounds of a run."""
+    """Return the total length of a run's gaps."""
     return float(run.metrics["underruns"]["sink"]["total_ms"])

@@ -1,7 +1,7 @@
-"""``bench --report``: results and figures as one page of HTML that needs nothing else.
+"""``bench --report``: results and figures as a single HTML page.
 
-The page is ``page.html``, a template of Jinja's that escapes whatever is put into
-it, with ``page.css`` inside. It runs no script, and its policy forbids it any load.
+The page is the Jinja template ``page.html``, which escapes everything put into it, with
+``page.css`` inside. It runs no scripts, and its policy forbids loading anything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from voicecli import __version__
 from voicecli.bench.page import captions, casefigures, runfigures
 from voicecli.bench.page.curves import Curves, median_run, silence_ms, worst_run
-from voicecli.bench.page.drawing import quiet
+from voicecli.bench.page.drawing import matplotlib_style
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
 
@@ -28,17 +28,16 @@ if TYPE_CHECKING:
 
 REMEDY = "pip install 'voicecli[report]'"
 
-_MOST_CHARACTERS = 300
-"""Of any one text that is not ours."""
-
+_MAX_CHARACTERS = 300
+"""Longest text from outside."""
 
 _NOTHING = ("", "–", "-")
-"""What stands in a cell of numbers where there is none."""
+"""Cells of numbers without a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageCase:
-    """A case of the benchmark: the runs that went well, and why the others did not."""
+    """A case of the benchmark: its successful runs, and the messages of its failures."""
 
     title: str
     runs: Sequence[SpeechRun]
@@ -47,6 +46,8 @@ class PageCase:
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
+    """A figure with its caption, a sentence each, and the names of its colours."""
+
     svg: Any
     words: list[str]
     parts: Sequence[str] = ()
@@ -62,14 +63,6 @@ class _Shown:
     curves: Curves
 
 
-@dataclass(frozen=True, slots=True)
-class _DrawnRun:
-    title: str
-    which: str
-    arrival: _Picture
-    level: _Picture
-
-
 def render(
     cases: Sequence[PageCase],
     *,
@@ -79,21 +72,21 @@ def render(
     table: Sequence[Sequence[str]],
     findings: Sequence[str],
 ) -> str:
-    """The page; the same for the same arguments. Takes a second or more.
+    """Render the page, deterministically; takes a second or more.
 
-    Texts may be anybody's: they are cut, cleaned of what is no text, and escaped.
-    Not for two threads at once, as matplotlib is not.
+    Texts need not be trusted: they are shortened, stripped of control characters and
+    escaped. Not thread-safe, as matplotlib is not.
 
     Args:
         cases: what the figures show.
-        headline: the first thing to read.
-        settings: what was asked for.
-        machine: what it was measured on.
-        table: the results; the first row is the head, the first column the case.
-        findings: what the results say, a sentence each.
+        headline: the title.
+        settings: the settings of the benchmark.
+        machine: the machine it ran on.
+        table: the results; the first row is the header, the first column the case.
+        findings: one sentence each.
 
     Raises:
-        ConfigError: what draws and writes the page is not installed.
+        ConfigError: Jinja or matplotlib is not installed.
     """
     check()
     cases = [PageCase(_clean(c.title), c.runs, [_clean(f) for f in c.failures]) for c in cases]
@@ -115,14 +108,14 @@ def render(
 
 
 def check() -> None:
-    """See whether `render` would find what it needs, without loading it.
+    """Check that `render` finds the packages it needs, without importing them.
 
     Raises:
-        ConfigError: it would not.
+        ConfigError: one is missing.
     """
-    for needed in ("jinja2", "matplotlib"):
-        if find_spec(needed) is None:
-            raise ConfigError(f"a report needs {needed}, which is not installed", remedy=REMEDY)
+    for package in ("jinja2", "matplotlib"):
+        if find_spec(package) is None:
+            raise ConfigError(f"a report needs {package}, which is not installed", remedy=REMEDY)
 
 
 def _template() -> Template:
@@ -135,8 +128,8 @@ def _template() -> Template:
 
 
 def _figures(cases: Sequence[PageCase]) -> dict[str, Any]:
-    """What the template draws its figures from."""
-    with quiet():
+    """Draw all figures."""
+    with matplotlib_style():
         return {
             "waterfall": _waterfall(cases),
             "distribution": _distribution(cases),
@@ -145,10 +138,10 @@ def _figures(cases: Sequence[PageCase]) -> dict[str, Any]:
 
 
 def _waterfall(cases: Sequence[PageCase]) -> _Picture | None:
-    middles = [(case.title, median_run(case.runs)) for case in cases]
+    medians = [(case.title, median_run(case.runs)) for case in cases]
     rows = [
         (title, run.metrics["waterfall_ms"])
-        for title, run in middles
+        for title, run in medians
         if run is not None and run.metrics["waterfall_ms"] is not None
     ]
     if not rows:
@@ -169,64 +162,62 @@ def _distribution(cases: Sequence[PageCase]) -> _Picture:
 
 
 def _representatives(case: PageCase) -> Iterator[_Shown]:
-    """The run in the middle, and the worst where there were gaps and it is another."""
-    middle, worst = median_run(case.runs), worst_run(case.runs)
-    if middle is not None:
-        yield _Shown(case.title, "Median run, by time to first audio", middle, Curves.of(middle))
-    if worst is not None and (middle is None or silence_ms(worst) > silence_ms(middle)):
+    """Yield the median run, and the one with the most silence if that is another."""
+    median, worst = median_run(case.runs), worst_run(case.runs)
+    if median is not None:
+        yield _Shown(case.title, "Median run, by time to first audio", median, Curves.of(median))
+    if worst is not None and (median is None or silence_ms(worst) > silence_ms(median)):
         yield _Shown(case.title, "Run with the most silence", worst, Curves.of(worst))
 
 
 def _runs(shown: Sequence[_Shown]) -> dict[str, Any]:
     shared = runfigures.Limits.shared([each.curves for each in shown])
-    drawn = []
-    for place, each in enumerate(shown, start=1):
-        thin, limits = each.curves.thinned(), shared or runfigures.Limits.around([each.curves])
-        came, filled = captions.arrival(each.curves), captions.level(each.run, each.curves)
-        arrival = runfigures.arrival(f"arrival-{place}", thin, limits, came)
-        level = runfigures.level(f"level-{place}", thin, limits, filled)
-        drawn.append(
-            _DrawnRun(
-                each.title,
-                each.which,
-                _Picture(_markup(arrival), [came]),
-                _Picture(_markup(level), [filled]),
+    runs = []
+    for number, each in enumerate(shown, start=1):
+        curves, limits = each.curves.thinned(), shared or runfigures.Limits.around([each.curves])
+        arrival, level = captions.arrival(each.curves), captions.level(each.run, each.curves)
+        pictures = [
+            _Picture(_markup(figure(f"{name}-{number}", curves, limits, words)), [words])
+            for name, figure, words in (
+                ("arrival", runfigures.arrival, arrival),
+                ("level", runfigures.level, level),
             )
-        )
-    return {"runs": drawn, "axes_are_shared": shared is not None}
+        ]
+        runs.append({"title": each.title, "which": each.which, "pictures": pictures})
+    return {"runs": runs, "axes_are_shared": shared is not None}
 
 
-def _markup(ours: str) -> Any:
-    """What is put into the page as it is: the style sheet, and what `inlinesvg` has escaped."""
+def _markup(text: str) -> Any:
+    """Exempt the style sheet, and SVG that `inlinesvg` has escaped, from escaping."""
     from markupsafe import Markup  # noqa: PLC0415  an extra
 
-    return Markup(ours)  # noqa: S704  see above
+    return Markup(text)  # noqa: S704  see above
 
 
 def _clean(text: str) -> str:
-    return clean(text, _MOST_CHARACTERS)
+    return clean(text, _MAX_CHARACTERS)
 
 
 def _facts(pairs: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and values as people read them; what was not set is left out."""
+    """Format names and values for people; values that are not set are left out."""
     return [
-        (_clean(name.replace("_", " ")), _clean(_told(value)))
+        (_clean(name.replace("_", " ")), _clean(_text(value)))
         for name, value in pairs.items()
         if value is not None
     ]
 
 
 def _kind(column: Sequence[str]) -> str:
-    """How a column is set: numbers end, and texts begin, below one another."""
+    """Return the CSS class of a column: numbers align right, texts left."""
     are_numbers = all(
         cell.lstrip("+-−–≥≤<>~ ")[:1].isdigit() or cell in _NOTHING for cell in column
     )
     return "number" if are_numbers else "text"
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_told, value))
+        return ", ".join(map(_text, value))
     return str(value)

@@ -1,8 +1,7 @@
-"""A drawing of matplotlib's in the page's own measures: CSS pixels, named inks, words.
+"""A matplotlib drawing in the page's terms: CSS pixels, named colours, tooltips.
 
-matplotlib is an extra and takes a second to load: it is imported where it is
-used. Its object interface alone is used, under its own defaults, whatever
-settings of the user's it has read.
+matplotlib is an extra and takes a second to load, so it is imported where it is used.
+Only its object interface is used, with its own defaults instead of the user's settings.
 """
 
 from __future__ import annotations
@@ -21,36 +20,36 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH_PX = 330
-"""About what a telephone of 360 px leaves: there, text is as large as it is drawn."""
+"""About what fits on a phone of 360 px: there, text has the size it is drawn in."""
 
 FONT_PX = 12.0
 
 AXIS_PX = 38
-"""What the numbers and the name of a horizontal axis take."""
+"""Height of the tick labels and the label of a horizontal axis."""
 
-INKS = (
+COLORS = (
     "page", "card", "ink", "soft", "line", "grid", "accent", "decoded", "heard", "gap", "on-part",
     *(f"part-{number}" for number in range(1, 8)),
 )  # fmt: skip
-"""Colours by what they mean; the page's style sheet has one of each for light and for dark."""
+"""Colours by meaning; the style sheet defines each for light and for dark."""
 
 _POINTS_PER_INCH = 72.0
-"""Of matplotlib's SVG: one of its points is one unit of the picture, here one pixel."""
+"""In matplotlib's SVG a point is a unit of the picture, here a pixel."""
 
 
-def ink(name: str) -> str:
-    """What stands for an ink while matplotlib draws: a colour that no drawing has."""
-    return f"#fe01{INKS.index(name) + 1:02x}"
+def color(name: str) -> str:
+    """Return a placeholder for a named colour, which no drawing uses otherwise."""
+    return f"#fe01{COLORS.index(name) + 1:02x}"
 
 
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: selectable, in the page's font
     "svg.hashsalt": "voicecli",
     "font.size": FONT_PX,
-    "text.color": ink("soft"),
+    "text.color": color("soft"),
     "axes.facecolor": "none",
-    "axes.edgecolor": ink("line"),
-    "axes.labelcolor": ink("soft"),
+    "axes.edgecolor": color("line"),
+    "axes.labelcolor": color("soft"),
     "axes.labelsize": FONT_PX,
     "axes.titlesize": FONT_PX,
     "axes.linewidth": 1.0,
@@ -59,27 +58,26 @@ _STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.axisbelow": True,
     "axes.grid": True,
-    "grid.color": ink("grid"),
+    "grid.color": color("grid"),
     "grid.linewidth": 1.0,
-    "xtick.color": ink("line"),
-    "xtick.labelcolor": ink("soft"),
+    "xtick.color": color("line"),
+    "xtick.labelcolor": color("soft"),
     "xtick.labelsize": FONT_PX,
-    "ytick.color": ink("line"),
-    "ytick.labelcolor": ink("soft"),
+    "ytick.color": color("line"),
+    "ytick.labelcolor": color("soft"),
     "ytick.labelsize": FONT_PX,
     "ytick.major.size": 0.0,
     "legend.frameon": False,
     "legend.fontsize": FONT_PX,
-    "legend.labelcolor": ink("soft"),
+    "legend.labelcolor": color("soft"),
 }
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Let matplotlib draw in this module's style, its talk of font caches unheard.
+def matplotlib_style() -> Iterator[None]:
+    """Make matplotlib use this module's style, and silence its log messages.
 
-    Its settings are its module's: not for two threads at once. They are as they
-    were afterwards.
+    The settings are global, so only one thread may draw. They are restored afterwards.
     """
     logger = logging.getLogger("matplotlib")
     level = logger.level
@@ -89,7 +87,7 @@ def quiet() -> Iterator[None]:
 
         with mpl.rc_context():
             mpl.rcdefaults()
-            settings: dict[Any, Any] = mpl.rcParams  # their keys are a type of 300 literals
+            settings: dict[Any, Any] = mpl.rcParams  # its keys are a type of 300 literals
             settings.update(_STYLE)
             yield
     finally:
@@ -97,7 +95,7 @@ def quiet() -> Iterator[None]:
 
 
 class Drawing:
-    """One picture in the making; used inside `quiet`, once.
+    """One picture; use it inside `matplotlib_style`, once.
 
     ``name`` is unique in the page. Lengths are pixels of a picture `WIDTH_PX` wide.
     """
@@ -109,11 +107,11 @@ class Drawing:
         self._name = name
         self._height_px = height_px
         self._figure = Figure(figsize=size, dpi=_POINTS_PER_INCH, facecolor="none")
-        self._notes: dict[str, str] = {}
+        self._tooltips: dict[str, str] = {}
         self._texts: dict[str, str] = {}
 
     def axes(self, *, left: float, top: float, right: float, bottom: float) -> Axes:
-        """Axes that leave these margins."""
+        """Make axes with these margins."""
         return self._figure.add_axes(
             (
                 left / WIDTH_PX,
@@ -123,39 +121,39 @@ class Drawing:
             )
         )
 
-    def note(self, artist: Artist, text: str) -> None:
-        """Show a text where a pointer rests on an artist."""
-        gid = f"note-{len(self._notes)}"
+    def tooltip(self, artist: Artist, text: str) -> None:
+        """Show a text when the pointer rests on an artist."""
+        gid = f"tooltip-{len(self._tooltips)}"
         artist.set_gid(gid)
-        self._notes[gid] = text
+        self._tooltips[gid] = text
 
-    def text(self, text: str) -> str:
-        """What to have drawn for a text of others, which matplotlib does not get to see.
+    def placeholder(self, text: str) -> str:
+        """Return what to draw in place of an arbitrary text, which is put in later.
 
-        It knows no glyphs but its font's, and takes some characters for formulas.
+        matplotlib knows only the glyphs of its font, and takes some characters as formulas.
         """
         token = f"text-{len(self._texts)}"
         self._texts[token] = text
         return token
 
     def svg(self, title: str, description: str) -> str:
-        """The picture as an element of HTML, with words for those who cannot see it."""
+        """Return the picture as an HTML element, with labels for screen readers."""
         file = StringIO()
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        self._figure.savefig(file, format="svg", metadata=nothing)
+        no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        self._figure.savefig(file, format="svg", metadata=no_metadata)
         return inline(
             file.getvalue(),
             name=self._name,
             title=title,
             description=description,
-            inks={ink(name): f"var(--{name})" for name in INKS},
-            notes=self._notes,
+            colors={color(name): f"var(--{name})" for name in COLORS},
+            tooltips=self._tooltips,
             texts=self._texts,
         )
 
 
 def number_ticks(axes: Axes) -> None:
-    """Few numbers at an axis, and each as short as it can be."""
+    """Label an axis with few, short numbers."""
     axes.locator_params(axis="x", nbins=6)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:g}")

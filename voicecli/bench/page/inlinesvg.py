@@ -1,9 +1,8 @@
-"""From a drawing of matplotlib's to SVG that lives inside a page; pure.
+"""Turn matplotlib's SVG file into an SVG element of a page; pure.
 
-What a file on its own needs is dropped (prologue, metadata, style sheet, size);
-what a page needs is put in: a role and words for those who cannot see it, colours
-that follow the page's scheme, identifiers that no other drawing has, and a
-`title` where a pointer may ask. Text of others enters here and is escaped here.
+What only a file needs is dropped: prologue, metadata, style sheet, size. What a page needs
+is added: a role, a title and a description for screen readers, colours of the page's
+scheme, unique identifiers, and tooltips. Untrusted text is put in and escaped here.
 """
 
 from __future__ import annotations
@@ -21,45 +20,45 @@ _HREF = "href"
 
 
 def inline(
-    drawn: str,
+    file: str,
     *,
     name: str,
     title: str,
     description: str,
-    inks: Mapping[str, str],
-    notes: Mapping[str, str],
+    colors: Mapping[str, str],
+    tooltips: Mapping[str, str],
     texts: Mapping[str, str],
 ) -> str:
-    """An ``svg`` element for HTML.
+    """Return the ``svg`` element.
 
     Args:
-        drawn: an SVG file that matplotlib wrote; nobody else's, it is parsed as trusted.
-        name: begins every identifier; unique in the page.
-        title: what it is, for those who listen.
-        description: what it shows, for those who listen.
-        inks: what stands for a colour (``#rrggbb``), and the colour in CSS.
-        notes: by group identifier, what is shown where a pointer rests.
-        texts: what stands for a text, and the text.
+        file: an SVG file by matplotlib; it is parsed as trusted.
+        name: prefix of every identifier; unique in the page.
+        title: what the picture is, for screen readers.
+        description: what it shows, for screen readers.
+        colors: placeholder (``#rrggbb``) to CSS colour.
+        tooltips: group identifier to text.
+        texts: placeholder to text.
     """
-    root = ET.fromstring(drawn)  # noqa: S314  written a moment ago by matplotlib, in this process
+    root = ET.fromstring(file)  # noqa: S314  written by matplotlib, in this process
     _strip(root)
-    _say(root, notes, texts)
+    _fill_in(root, tooltips, texts)
     _rename(root, name)
-    _colour(root, inks)
+    _colour(root, colors)
     view = root.attrib["viewBox"]
     root.attrib.clear()
     root.attrib.update(
         {"viewBox": view, "role": "img", "aria-labelledby": f"{name}-title {name}-desc"}
     )
-    words = [ET.Element(tag, id=f"{name}-{tag}") for tag in ("title", "desc")]
-    for element, text in zip(words, (title, description), strict=True):
+    labels = [ET.Element(tag, id=f"{name}-{tag}") for tag in ("title", "desc")]
+    for element, text in zip(labels, (title, description), strict=True):
         element.text = text
-    root[:0] = words
+    root[:0] = labels
     return ET.tostring(root, encoding="unicode")
 
 
 def _strip(element: ET.Element) -> None:
-    """Names without their namespace, and nothing that a page does not want."""
+    """Drop namespaces and everything that a page does not need."""
     element.tag = _local(element.tag)
     element.attrib = {_local(key): value for key, value in element.attrib.items()}
     element.text = element.text if element.tag == "text" else None
@@ -75,26 +74,26 @@ def _local(name: str) -> str:
     return name.rpartition("}")[2]
 
 
-def _say(root: ET.Element, notes: Mapping[str, str], texts: Mapping[str, str]) -> None:
+def _fill_in(root: ET.Element, tooltips: Mapping[str, str], texts: Mapping[str, str]) -> None:
     for element in root.iter():
         if element.tag == "text" and element.text is not None:
             element.text = texts.get(element.text, element.text)
-        note = notes.get(element.get("id", ""))
-        if note is not None:
+        tooltip = tooltips.get(element.get("id", ""))
+        if tooltip is not None:
             title = ET.Element("title")
-            title.text = note
+            title.text = tooltip
             element.insert(0, title)
 
 
 def _rename(root: ET.Element, name: str) -> None:
-    """Number the identifiers that are referred to, drop the others.
+    """Replace the identifiers that are referred to, and drop the others.
 
-    Those of matplotlib's come from the content, and in part from addresses in memory.
+    matplotlib derives some of its own from memory addresses.
     """
-    wanted: dict[str, str] = {}
+    new_ids: dict[str, str] = {}
 
     def new(old: str) -> str:
-        return wanted.setdefault(old, f"{name}-{len(wanted) + 1}")
+        return new_ids.setdefault(old, f"{name}-{len(new_ids) + 1}")
 
     for element in root.iter():
         if _HREF in element.attrib:
@@ -103,13 +102,13 @@ def _rename(root: ET.Element, name: str) -> None:
             element.set(key, _REFERENCE.sub(lambda m: f"url(#{new(m[1])})", value))
     for element in root.iter():
         old = element.attrib.pop("id", None)
-        if old in wanted:
-            element.set("id", wanted[old])
+        if old in new_ids:
+            element.set("id", new_ids[old])
 
 
-def _colour(root: ET.Element, inks: Mapping[str, str]) -> None:
-    """The scheme's colours for what stands for them, in every style and attribute."""
-    standing_in = re.compile("|".join(map(re.escape, inks)), re.IGNORECASE)
+def _colour(root: ET.Element, colors: Mapping[str, str]) -> None:
+    """Replace placeholders by CSS colours in all attributes."""
+    placeholder = re.compile("|".join(map(re.escape, colors)), re.IGNORECASE)
     for element in root.iter():
         for key, value in element.attrib.items():
-            element.set(key, standing_in.sub(lambda m: inks[m[0].lower()], value))
+            element.set(key, placeholder.sub(lambda m: colors[m[0].lower()], value))

@@ -12,11 +12,11 @@ from voicecli.bench.answers import COLD, REPLAYED, STREAMED, WHOLE_FILE, Observe
 from voicecli.bench.case import Case, Measured
 from voicecli.bench.local_server import LocalServer
 from voicecli.bench.replay import replay
-from voicecli.bench.runners import Cold, Live, Simulated, Told
+from voicecli.bench.runners import Cold, Live, ReportedError, Simulated, Sources
 from voicecli.bench.speech import readings
 from voicecli.cli.bench.options import DEFAULT_DEVICE
-from voicecli.cli.records import LineFile
 from voicecli.cli.output import print_message
+from voicecli.cli.records import LineFile
 from voicecli.cli.running import new_run_id
 from voicecli.cli.settings import buffer_policy
 from voicecli.clock import SystemClock
@@ -27,7 +27,7 @@ from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
-from voicecli.sources.client import SpeechClient
+from voicecli.sources.registry import SourceContext
 from voicecli.telemetry.trace import TraceWriter, read_trace
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _replay(number: int, path: Path, policy: Policy) -> Case:
         run = replay(trace, policy)
         error = run.metrics["error"]
         if error is not None:
-            raise Told(error, error["exit"])
+            raise ReportedError(error, error["exit"])
         if run.metrics["interrupted"]:
             raise SourceError(f"the run in {path} was interrupted")
         return Measured(readings([run]), [run])
@@ -196,24 +196,26 @@ class Plan:
     def _runner(self, server: Server, method: str) -> Runner:
         if method == COLD:
             return Cold(self._say_arguments(server), _environment(server))
-        kind = Simulated if self._options.simulate else Live
-        return self._open(kind, server, whole_file=method == WHOLE_FILE)
+        if self._options.simulate:
+            return self._simulated(server, whole_file=method == WHOLE_FILE)
+        sources = self._sources(server, None, whole_file=method == WHOLE_FILE)
+        return Live(sources, self._output, self._settings)
 
-    def _open(
-        self, kind: type[Live | Simulated], server: Server, *, whole_file: bool = False
-    ) -> Runner:
-        assert server.endpoint.base_url is not None
-        client = SpeechClient(
-            server.endpoint.base_url,
-            server.endpoint.api_key or KEYLESS,
+    def _simulated(self, server: Server, *, whole_file: bool = False) -> Runner:
+        sources = self._sources(server, self._config.timeout_s, whole_file=whole_file)
+        return Simulated(sources, self._output.policy)
+
+    def _sources(
+        self, server: Server, read_timeout_s: float | None, *, whole_file: bool
+    ) -> Sources:
+        shared = SourceContext(
+            pcm_rate_hz=self._config.sample_rate_hz,
             connect_timeout_s=self._config.connect_timeout_s,
-            read_timeout_s=self._config.timeout_s if kind is Simulated else None,
+            read_timeout_s=read_timeout_s,
             proxy=self._proxy_url,
         )
-        rate_hz = self._config.sample_rate_hz
-        runner = kind(client, self._output, self._settings, rate_hz, whole_file)
-        self._stack.callback(runner.close)
-        return runner
+        self._stack.callback(shared.close)
+        return Sources(server.endpoint, shared, whole_file)
 
     def _say_arguments(self, server: Server) -> list[str]:
         """Return the flags of ``voicecli say`` for the endpoint and the sound."""
@@ -237,7 +239,7 @@ class Plan:
         spoken = texts[: self._options.runs + self._options.warmups]
         return {
             server.number: answers.reference(
-                self._open(Simulated, server), _request(server.endpoint, "pcm"), spoken
+                self._simulated(server), _request(server.endpoint, "pcm"), spoken
             )
             for server in servers
         }

@@ -1,17 +1,16 @@
 """AAC in ADTS frames to samples.
 
-ADTS tells neither priming nor length. One thing is certain all the same: AAC is
-a lapped transform, so the first block a decoder puts out has no predecessor to
-overlap with and is half of a window, aliased. Every encoder therefore primes
-with at least one block (FFmpeg's with 1024 frames, Apple's with 2112), and this
-block is not played. What an encoder primes beyond it, and the padding of the
-last block, less than 1024 frames with FFmpeg's, cannot be known and is played;
-unless the last block tells its padding itself, as those of our own encoder do
+ADTS states neither priming nor length. AAC is a lapped transform, though: the first
+block out of a decoder has no predecessor to overlap with and is half of a window,
+aliased. Every encoder therefore primes with at least one block (FFmpeg's with 1024
+frames, Apple's with 2112), and this block is not played. Further priming, and the
+padding of the last block (less than 1024 frames with FFmpeg's), cannot be known and
+is played; unless the last block states its padding, as our own encoder's does
 (`voicecli.codecs.decoding.padding_marker`).
 
-SBR (HE-AAC) is not in the ADTS header either: rate and frames per block come
-from the decoded block. So do the channels: mono with SBR comes as two that are
-alike, because parametric stereo may begin with any frame.
+SBR (HE-AAC) is not in the ADTS header either: rate and frames per block come from the
+decoded block. So do the channels: mono with SBR comes out as two equal channels,
+because parametric stereo may begin with any frame.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.decoding.libav import Concealer, LibavPacketDecoder
 from voicecli.codecs.decoding.mpeg import ADTS
 from voicecli.codecs.decoding.mpegsync import FrameReader
-from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, MARK_BYTES, adts_padding
+from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, MARKER_BYTES, adts_padding
 from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:
@@ -33,18 +32,18 @@ if TYPE_CHECKING:
 
 _FIXED_HEADER_BYTES = 7
 _CRC_BYTES = 2
-_IDENT_EVERY_FRAMES = 256
-_IDENT_WITHIN_BYTES = 8 + len(DATA_ELEMENT) + MARK_BYTES  # the first frame may be the last too
+_NAME_EVERY_FRAMES = 256
+_NAME_WITHIN_BYTES = 8 + len(DATA_ELEMENT) + MARKER_BYTES  # the first frame may be the last too
 
 
 class AacDecoder(PushDecoder):
-    """AAC-LC and HE-AAC in ADTS to float32; see `voicecli.codecs.decoding.base.Decoder`.
+    """AAC-LC and HE-AAC in ADTS to float32; a `Decoder`.
 
-    Streams laid end to end are told apart by a change of rate, channels or
-    profile, by the end mark of our encoder, and by the name of FFmpeg's; other
-    seams play the second stream's priming. ID3 tags do not count as seams: HLS
-    puts one before each segment. Damaged frames become silence of their length;
-    those whose header is, and is not recognised, are left out.
+    Streams laid end to end are told apart by a change of rate, channels or profile,
+    by the padding marker of our encoder, and by the name of FFmpeg's; at other seams
+    the second stream's priming is played. ID3 tags do not count as seams: HLS puts
+    one before each segment. Damaged frames become silence of their length; frames
+    whose header is damaged are left out.
     """
 
     def __init__(self) -> None:
@@ -56,64 +55,59 @@ class AacDecoder(PushDecoder):
         self._adts_frames = 0
         self._priming = True
 
-    def _push(self, data: bytes, blocks: list[Pcm]) -> None:
+    def _push(self, data: bytes) -> Iterator[Pcm]:
         for frame in self._reader.feed(data):
-            blocks += self._take(frame)
+            yield from self._decode(frame)
 
-    def _finish(self, blocks: list[Pcm]) -> None:
+    def _finish(self) -> Iterator[Pcm]:
         for frame in self._reader.finish():
-            blocks += self._take(frame)
+            yield from self._decode(frame)
         if not self._decoded_any:
-            raise CorruptStream("the stream holds no AAC audio")
+            raise CorruptStream("the stream contains no AAC audio")
 
-    def _take(self, frame: Frame) -> list[Pcm]:
+    def _decode(self, frame: Frame) -> Iterator[Pcm]:
         if frame.header.identity != self._identity or self._opens_stream(frame):
             self._identity, self._adts_frames = frame.header.identity, 0
             self._concealer = Concealer(LibavPacketDecoder("aac"))
             self._priming = True
         self._adts_frames += 1
-        blocks = list(self._decode(frame))
-        self._decoded_any |= self._concealer.decoded_any
+        blocks = list(self._decode_packets(frame))
         padding_frames = adts_padding(frame)
         if padding_frames is not None:
             self._identity = None  # whatever follows is another stream
-            blocks[-1:] = [part for pcm in blocks[-1:] for part in _unpadded(pcm, padding_frames)]
-        return blocks
+            if blocks:
+                last = blocks.pop()
+                samples = last.samples[: max(0, last.frames - padding_frames)]
+                blocks += [Pcm(samples, last.rate_hz)] if len(samples) else []
+        yield from blocks
 
-    def _decode(self, frame: Frame) -> Iterator[Pcm]:
-        packets = single_blocks(frame)
+    def _decode_packets(self, frame: Frame) -> Iterator[Pcm]:
+        packets = single_block_packets(frame)
         for packet in packets:
             for pcm in self._concealer.decode(packet, frame.header.frames // len(packets)):
-                if self._priming:
-                    self._priming = False
-                else:
+                if not self._priming:
                     yield pcm
+                self._priming = False
+        self._decoded_any |= self._concealer.decoded_any
 
     def _opens_stream(self, frame: Frame) -> bool:
-        """Whether FFmpeg's encoder signed this frame as its first.
+        """Tell whether FFmpeg's encoder marked this frame as its first.
 
-        It writes its name into a fill element of its first frame and of each
-        256th after (libavcodec/aacenc.c, ``put_bitstream_info``), which opens the
-        payload: where the name stands elsewhere, another stream has begun.
+        It writes its name into a fill element at the start of its first frame and of
+        each 256th after (libavcodec/aacenc.c, ``put_bitstream_info``). The name in any
+        other frame means that another stream has begun.
         """
         at = frame.header.header_bytes
-        signed = b"Lavc" in frame.data[at : at + _IDENT_WITHIN_BYTES]
-        return signed and self._adts_frames % _IDENT_EVERY_FRAMES != 0
+        named = b"Lavc" in frame.data[at : at + _NAME_WITHIN_BYTES]
+        return named and self._adts_frames % _NAME_EVERY_FRAMES != 0
 
 
-def _unpadded(pcm: Pcm, padding_frames: int) -> Iterator[Pcm]:
-    """What is left of a block, which may be nothing."""
-    samples = pcm.samples[: max(0, pcm.frames - padding_frames)]
-    if len(samples):
-        yield Pcm(samples, pcm.rate_hz)
+def single_block_packets(frame: Frame) -> list[bytes]:
+    """Split an ADTS frame into packets that libav can decode.
 
-
-def single_blocks(frame: Frame) -> list[bytes]:
-    """The packets that libav can decode of an ADTS frame.
-
-    It goes through several raw data blocks by itself, unless each is followed by
-    a CRC. Such a frame tells where its blocks begin (ISO/IEC 14496-3 §1.A.2.2.1,
-    ``adts_header_error_check``), and is taken apart into frames of one block.
+    libav handles several raw data blocks, unless each is followed by a CRC. Such a
+    frame states where its blocks begin (ISO/IEC 14496-3 §1.A.2.2.1,
+    ``adts_header_error_check``), and is split into frames of one block.
     """
     data = frame.data
     blocks = (data[6] & 3) + 1
@@ -129,7 +123,7 @@ def single_blocks(frame: Frame) -> list[bytes]:
 
 
 def _with_header(header: bytes, block: bytes) -> bytes:
-    """``block`` behind a copy of the ADTS header that says: no CRC, one block, this length."""
+    """Put ``block`` behind a copy of the ADTS header that says: no CRC, one block, this length."""
     length = _FIXED_HEADER_BYTES + len(block)
     word = int.from_bytes(header[:_FIXED_HEADER_BYTES], "big")
     word = word & ~(0x1FFF << 13) & ~3 | 1 << 40 | length << 13

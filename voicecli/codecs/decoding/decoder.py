@@ -1,29 +1,29 @@
-"""The push shape that all decoders share: blocks are returned before a fault is raised."""
+"""What all decoders share: blocks are returned before a fault is raised."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from voicecli.errors import DecodeError
+from voicecli.errors import DecodeError, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from voicecli.audio.pcm import AudioFormat, Pcm
 
 
 class PushDecoder(ABC):
-    """The face of `voicecli.codecs.decoding.base.Decoder` over two methods that may fail halfway.
+    """Implements `voicecli.codecs.decoding.base.Decoder` over two generators.
 
-    A subclass adds blocks to the list it is given, in `_push` and `_finish`, and raises
-    where it must; this class sees to it that blocks made before a fault are returned
-    before the fault is raised.
+    A subclass yields blocks from `_push` and `_finish` and raises where it must.
     """
 
     def __init__(self) -> None:
         self._latest: Pcm | None = None
-        self.fault: DecodeError | None = None
-        """What the next call raises, since the latest had blocks to return first."""
         self._ended = False
+        self.fault: DecodeError | SourceError | None = None
+        """What the next call will raise: found by a call that had blocks to return first."""
 
     @property
     def format(self) -> AudioFormat | None:
@@ -31,58 +31,49 @@ class PushDecoder(ABC):
         return self._latest.format if self._latest is not None else None
 
     def feed(self, data: bytes) -> list[Pcm]:
-        """Take bytes of any length, return the blocks that became decodable.
+        """Take bytes of any length; return the blocks that became decodable.
 
         Raises:
-            CorruptStream: the stream is damaged where decoding cannot go on.
-            UnsupportedFormat: the stream is not what this decoder takes.
+            CorruptStream: the stream is too damaged to go on.
+            UnsupportedFormat: the stream is not in this decoder's format.
             ValueError: called after `flush`.
         """
         if self._ended:
-            raise ValueError("feed() after flush(): a decoder serves one stream")
-        if self.fault is not None:
-            raise self.fault
-        blocks: list[Pcm] = []
-        try:
-            self._push(data, blocks)
-        except DecodeError as fault:
-            self._note(fault, blocks)
-        if blocks:
-            self._latest = blocks[-1]
-        return blocks
+            raise ValueError("feed() after flush(): a decoder decodes one stream")
+        return self._collect(self._push(data))
 
     def flush(self) -> list[Pcm]:
-        """Say that no more bytes will come; return what is left.
+        """End the stream; return the remaining blocks.
 
-        Where blocks and a fault are both left, the blocks are returned and a
-        second call raises the fault.
+        If there are both blocks and a fault, the blocks are returned and a second
+        call raises the fault.
 
         Raises:
             TruncatedStream: the format knows that something is missing.
             CorruptStream: nothing in the stream could be decoded.
         """
+        blocks: Iterable[Pcm] = () if self._ended else self._finish()
+        self._ended = True
+        return self._collect(blocks)
+
+    def _collect(self, blocks: Iterable[Pcm]) -> list[Pcm]:
         if self.fault is not None:
             raise self.fault
-        blocks: list[Pcm] = []
-        if not self._ended:
-            self._ended = True
-            try:
-                self._finish(blocks)
-            except DecodeError as fault:
-                self._note(fault, blocks)
-        if blocks:
-            self._latest = blocks[-1]
-        return blocks
-
-    def _note(self, fault: DecodeError, blocks: list[Pcm]) -> None:
-        self.fault = fault
-        if not blocks:
-            raise fault
+        collected: list[Pcm] = []
+        try:
+            for pcm in blocks:
+                self._latest = pcm
+                collected.append(pcm)
+        except (DecodeError, SourceError) as fault:
+            self.fault = fault
+            if not collected:
+                raise
+        return collected
 
     @abstractmethod
-    def _push(self, data: bytes, blocks: list[Pcm]) -> None:
-        """Add what ``data`` completes."""
+    def _push(self, data: bytes) -> Iterator[Pcm]:
+        """Yield the blocks that ``data`` completes."""
 
     @abstractmethod
-    def _finish(self, blocks: list[Pcm]) -> None:
-        """Add what the end of the stream completes, then raise what is wrong with it."""
+    def _finish(self) -> Iterator[Pcm]:
+        """Yield the blocks that the end of the stream completes, then raise what is wrong."""

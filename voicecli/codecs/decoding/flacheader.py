@@ -1,9 +1,9 @@
 """FLAC's headers, pure: STREAMINFO and the frame header with its CRC-8 (RFC 9639).
 
-A frame does not tell its length. What makes its end recognisable is the next
-header: 14 bits of sync, a CRC-8 over itself, the stream's own rate, channels and
-depth, and a frame or sample number that goes on where this one ends. All of that
-by chance, in compressed audio, is less likely than a fault of the memory.
+A frame does not state its length. Its end is recognised by the next header: 14 bits of
+sync, a CRC-8 over itself, the stream's own rate, channels and depth, and a frame or
+sample number that continues where this frame ends. All of that occurring by chance in
+compressed audio is less likely than a memory error.
 """
 
 # ruff: noqa: PLR2004  the numbers are the standard's own codes and field widths
@@ -17,16 +17,14 @@ MAX_HEADER_BYTES = 16
 
 _CRC8_POLYNOMIAL = 0x07
 _CRC16_POLYNOMIAL = 0x8005
-# §9.1.1 to §9.1.4, by code; None where a field behind the number, or STREAMINFO, tells.
-_BLOCK_FRAMES = (0, 192, *(576 << n for n in range(4)), None, None, *(256 << n for n in range(8)))
+# §9.1.1 to §9.1.4, by code; None if a field after the number, or STREAMINFO, states it.
+BLOCK_FRAMES = (0, 192, *(576 << n for n in range(4)), None, None, *(256 << n for n in range(8)))
 _RATES_HZ = (
     *(None, 88200, 176400, 192000, 8000, 16000),
     *(22050, 24000, 32000, 44100, 48000, 96000),
 )
 _BITS = (None, 8, 12, 0, 16, 20, 24, 32)
 _LONGEST_NUMBER_BYTES = 7
-_GREATEST_NUMBER = (1 << 36) - 1
-_BYTES = tuple(bytes((byte,)) for byte in range(256))
 
 
 def _crc_table(polynomial: int, width_bits: int) -> tuple[int, ...]:
@@ -45,7 +43,7 @@ _CRC16 = _crc_table(_CRC16_POLYNOMIAL, 16)
 
 
 def crc8(data: bytes) -> int:
-    """CRC-8 of a frame header; 0 over a header with its own CRC (§9.1.8)."""
+    """Compute the CRC-8 of a frame header; 0 over a header with its own CRC (§9.1.8)."""
     crc = 0
     for byte in data:
         crc = _CRC8[crc ^ byte]
@@ -53,7 +51,7 @@ def crc8(data: bytes) -> int:
 
 
 def crc16(data: bytes) -> int:
-    """CRC-16 of a frame; 0 over a frame with its own CRC (§9.3). About 10 MB/s: use it rarely."""
+    """Compute the CRC-16 of a frame; 0 over a frame with its own CRC (§9.3). Slow: 10 MB/s."""
     crc = 0
     for byte in data:
         crc = (crc << 8 & 0xFFFF) ^ _CRC16[crc >> 8 ^ byte]
@@ -62,7 +60,7 @@ def crc16(data: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """The STREAMINFO block (§8.2); ``total_frames`` is None where the encoder did not know it."""
+    """The STREAMINFO block (§8.2); ``total_frames`` is None if the encoder did not know it."""
 
     raw: bytes
     rate_hz: int
@@ -72,7 +70,7 @@ class StreamInfo:
 
     @classmethod
     def parse(cls, raw: bytes) -> StreamInfo:
-        """The 34 bytes of the block, as fields."""
+        """Parse the 34 bytes of the block."""
         word = int.from_bytes(raw[10:18], "big")
         return cls(
             raw=raw,
@@ -85,7 +83,7 @@ class StreamInfo:
 
 @dataclass(frozen=True, slots=True)
 class FlacFrameHeader:
-    """One frame's header (§9.1); ``number`` counts frames, or samples if ``variable``."""
+    """The header of one frame (§9.1); ``number`` counts frames, or samples if ``variable``."""
 
     raw: bytes
     block_frames: int
@@ -97,44 +95,24 @@ class FlacFrameHeader:
 
     @property
     def header_bytes(self) -> int:
-        """Its length, CRC included."""
+        """Size of the header, CRC included."""
         return len(self.raw)
 
     @property
-    def most_bytes(self) -> int:
-        """Bytes that no encoder's frame of this shape exceeds: verbatim, with slack for headers.
+    def max_bytes(self) -> int:
+        """Size that no frame of this shape exceeds: verbatim samples, with slack for headers.
 
-        The side channel of a stereo pair takes one bit more than the others.
+        The side channel of a stereo pair takes one extra bit.
         """
         return self.block_frames * self.channels * (self.bits + 1) // 8 + 4096
 
     @property
     def next_number(self) -> int:
-        """What the frame right after this one is numbered."""
+        """The number of the next frame."""
         return self.number + (self.block_frames if self.variable else 1)
 
-    def following(self) -> FlacFrameHeader | None:
-        """The header right after this one, if that frame is of the same shape, as nearly all are.
-
-        None where numbers end.
-        """
-        number = self.next_number
-        if number > _GREATEST_NUMBER:
-            return None
-        _, after = _coded_number(self.raw, 4)
-        raw = self.raw[:4] + _number_code(number) + self.raw[after:-1]
-        return FlacFrameHeader(
-            raw + _BYTES[crc8(raw)],
-            self.block_frames,
-            self.rate_hz,
-            self.channels,
-            self.bits,
-            self.variable,
-            number,
-        )
-
     def continues(self, before: FlacFrameHeader) -> bool:
-        """Whether this is the header of the frame right after ``before``."""
+        """Tell whether this is the header of the frame right after ``before``."""
         return (
             self.number == before.next_number
             and self.variable == before.variable
@@ -145,9 +123,9 @@ class FlacFrameHeader:
 
 
 def flac_frame_header(data: bytes | bytearray, at: int, info: StreamInfo) -> FlacFrameHeader | None:
-    """The frame header at ``at``, or None if there is none, or not all of one.
+    """Parse the frame header at ``at``; None if there is none, or not all of it.
 
-    `MAX_HEADER_BYTES` from ``at`` on are enough to decide.
+    `MAX_HEADER_BYTES` bytes are enough to decide.
     """
     head = bytes(data[at : at + MAX_HEADER_BYTES])
     if len(head) < 6 or head[0] != 0xFF or head[1] & 0xFE != 0xF8:
@@ -157,7 +135,7 @@ def flac_frame_header(data: bytes | bytearray, at: int, info: StreamInfo) -> Fla
     if block_code == 0 or rate_code == 15 or channel_code > 10 or bits == 0 or head[3] & 1:
         return None
     number, at = _coded_number(head, 4)
-    block_frames = _BLOCK_FRAMES[block_code]
+    block_frames = BLOCK_FRAMES[block_code]
     if block_frames is None:
         width = block_code - 5
         block_frames = int.from_bytes(head[at : at + width], "big") + 1
@@ -182,20 +160,8 @@ def flac_frame_header(data: bytes | bytearray, at: int, info: StreamInfo) -> Fla
     )
 
 
-def _number_code(number: int) -> bytes:
-    """A number of up to 36 bits, coded as `_coded_number` reads it."""
-    if number < 0x80:
-        return _BYTES[number]
-    length = 2
-    while number >> (5 * length + 1):  # 6 bits in each byte but the first, which has 7 less length
-        length += 1
-    first = (0xFF00 >> length & 0xFF) | number >> 6 * (length - 1)
-    tail = (0x80 | number >> 6 * place & 0x3F for place in reversed(range(length - 1)))
-    return bytes((first, *tail))
-
-
 def _coded_number(head: bytes, at: int) -> tuple[int | None, int]:
-    """The number at ``at``, coded as UTF-8 would up to 36 bits (§9.1.5), and where it ends."""
+    """Parse the number at ``at``, in UTF-8 extended to 36 bits (§9.1.5); return it and its end."""
     first = head[at]
     ones = 8 - (first ^ 0xFF).bit_length()
     if ones == 0:

@@ -1,12 +1,12 @@
-"""Whole packets through libav's decoders, for mp3, aac and flac.
+"""Decodes whole packets with libav, for mp3, aac and flac.
 
-Framing is ours (`voicecli.codecs.decoding.mpeg`, `voicecli.codecs.decoding.flac`), because only
-then is it known which bytes made which samples: libav's parsers hold back up to
-ten frames and swallow tags without a word. libav gets one whole packet at a
-time and gives back what that packet holds, at once.
+Framing is ours (`voicecli.codecs.decoding.mpegsync`, `voicecli.codecs.decoding.flac`),
+because only then is it known which bytes made which samples: libav's parsers hold
+back up to ten frames and swallow tags silently. libav gets one whole packet at a time
+and returns what that packet holds, at once.
 
-libav's own log stays as the process has it: PyAV drops libav's messages unless
-the host asked for them with ``av.logging.set_level``.
+libav's log is left as the process has it: PyAV drops libav's messages unless the
+application asked for them with ``av.logging.set_level``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import av
 import numpy as np
 
 from voicecli.audio.pcm import Pcm
-from voicecli.codecs.decoding.base import LOUDEST, RATES_HZ
+from voicecli.codecs.decoding.base import MAX_MAGNITUDE
+from voicecli.codecs.formats import RATES_HZ
 from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples
 
 MAX_LOST_RUN = 16
-"""Undecodable packets in a row that are still bridged with silence (0.3 s or so of MP3)."""
+"""Undecodable packets in a row that are concealed with silence (about 0.3 s of MP3)."""
 
 MAX_CHANNELS = 8
-"""Channels of a frame that is believed: PyAV finds no end of the planes of one that has more."""
+"""Most channels accepted: with more, PyAV reads past the end of a frame's planes."""
 
 _DTYPES = {"s16": np.int16, "s32": np.int32, "flt": np.float32}
 _S32_TO_FLOAT = np.float32(2.0**-31)
@@ -65,19 +66,19 @@ class LibavPacketDecoder:
         return context
 
     def decode(self, packet: bytes) -> list[Pcm]:
-        """Samples of one packet; bytes after a whole frame are ignored.
+        """Decode one packet; ignore bytes after a whole frame.
 
         Raises:
-            CorruptStream: libav refuses the packet, or makes of it what is no sound.
+            CorruptStream: libav rejects the packet, or decodes it to garbage.
         """
         try:
             blocks = [_to_pcm(frame) for frame in self._context.decode(_padded(packet))]
-        except av.FFmpegError as refusal:
-            raise CorruptStream(f"the audio data is damaged ({refusal.strerror})") from refusal
-        if not all(map(_is_sound, blocks)):
-            # What one packet puts into the filters of SBR, flushing leaves there for good.
+        except av.FFmpegError as error:
+            raise CorruptStream(f"the audio data is damaged ({error.strerror})") from error
+        if not all(map(_is_plausible, blocks)):
+            # A packet's NaN stays in the filters of SBR; flushing does not remove it.
             self._context = self._new_context()
-            raise CorruptStream("the audio data is damaged (it decodes to no numbers)")
+            raise CorruptStream("the audio data is damaged (it decodes to NaN or huge samples)")
         return blocks
 
     def reset(self) -> None:
@@ -86,33 +87,30 @@ class LibavPacketDecoder:
 
 
 def _padded(data: bytes) -> Any:
-    """``data`` as a libav packet, with the zeros behind it that libav's bit readers overrun into.
+    """Copy ``data`` into a libav packet, whose padding libav's bit readers may overrun into.
 
-    ``av.Packet(data)`` would point into the Python object, which has none
-    (AV_INPUT_BUFFER_PADDING_SIZE): damaged frames then decode to whatever the
-    heap holds behind them.
+    ``av.Packet(data)`` would point into the Python object, which has no padding
+    (AV_INPUT_BUFFER_PADDING_SIZE): damaged frames would then decode to whatever
+    follows on the heap.
     """
     packet: Any = av.Packet(len(data))
     packet.update(data)
     return packet
 
 
-def _is_sound(pcm: Pcm) -> bool:
+def _is_plausible(pcm: Pcm) -> bool:
     samples = pcm.samples
     if samples.dtype == np.int16 or not len(samples):
         return True
-    # Each is within the bound where the sum of all squares is, as it is of all that is no
-    # damage; and the sum is had in a third of the time. NaN compares as False in both.
-    squares = np.vdot(samples, samples)
-    return bool(squares <= LOUDEST**2 or np.abs(samples).max() <= LOUDEST)
+    return bool(np.abs(samples).max() <= MAX_MAGNITUDE)  # False for NaN
 
 
 def _to_pcm(frame: Any) -> Pcm:
-    """One libav frame as a block.
+    """Convert one libav frame to a block.
 
-    A plane of mono, or of packed samples, is handed on as it is: the array keeps
-    libav's buffer alive. s32, which libav left-aligns whatever the depth,
-    becomes float32, exactly so up to 24 bits.
+    A mono plane or packed samples are not copied: the array keeps libav's buffer
+    alive. s32, which libav left-aligns at any depth, becomes float32, exactly so up
+    to 24 bits.
     """
     dtype = _DTYPES[frame.format.packed.name]
     channels, count = frame.layout.nb_channels, frame.samples
@@ -133,51 +131,51 @@ def _to_pcm(frame: Any) -> Pcm:
 
 
 class Concealer:
-    """A packet decoder that bridges single losses with silence, so that time does not shift.
+    """Replaces single undecodable packets with silence, so that time does not shift.
 
-    Used where a packet is a fixed stretch of time and damage stays local (MP3,
-    AAC). Losses before the first good packet are owed until its shape is known;
-    if none comes, nothing is handed out.
+    For formats in which a packet has a fixed duration and damage stays local (MP3,
+    AAC). Silence for losses before the first good packet is emitted once its shape is
+    known; without a good packet nothing is emitted.
     """
 
     def __init__(self, codec: LibavPacketDecoder) -> None:
         self._codec = codec
-        self._run = 0
-        self._owed = 0
-        self._like: Pcm | None = None
+        self._lost_run = 0
+        self._owed_frames = 0
+        self._template: Pcm | None = None
         self._scale = 1
 
     @property
     def decoded_any(self) -> bool:
-        """Whether libav has accepted at least one packet."""
-        return self._like is not None
+        """Whether libav has decoded at least one packet."""
+        return self._template is not None
 
     def decode(self, packet: bytes, frames: int) -> Iterator[Pcm]:
-        """Samples of one packet that should last ``frames`` frames at the rate its header tells.
+        """Decode one packet that should last ``frames`` frames at the rate in its header.
 
         Raises:
-            CorruptStream: more than `MAX_LOST_RUN` packets in a row were refused.
+            CorruptStream: more than `MAX_LOST_RUN` packets in a row were rejected.
         """
         blocks: list[Pcm] = []
         try:
             blocks = self._codec.decode(packet)
         except CorruptStream:
-            self._run += 1
-            if self._run > MAX_LOST_RUN:
+            self._lost_run += 1
+            if self._lost_run > MAX_LOST_RUN:
                 raise
-            self._owed += frames
+            self._owed_frames += frames
         else:
-            self._run = 0
+            self._lost_run = 0
         if blocks:
-            self._like = blocks[0]
+            self._template = blocks[0]
             # SBR doubles the rate, and with it the frames of each packet.
             self._scale = max(1, sum(block.frames for block in blocks) // frames)
         yield from self._silence()
         yield from blocks
 
     def _silence(self) -> Iterator[Pcm]:
-        if self._owed and self._like is not None:
-            like = self._like.samples
-            quiet = np.zeros((self._owed * self._scale, like.shape[1]), like.dtype)
-            self._owed = 0
-            yield Pcm(quiet, self._like.rate_hz)
+        if self._owed_frames and self._template is not None:
+            like = self._template.samples
+            silence = np.zeros((self._owed_frames * self._scale, like.shape[1]), like.dtype)
+            self._owed_frames = 0
+            yield Pcm(silence, self._template.rate_hz)

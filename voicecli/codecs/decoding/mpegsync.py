@@ -1,8 +1,8 @@
-"""Frames cut from a stream of bytes that holds more than frames.
+"""Splits a byte stream into MPEG audio frames.
 
-What lies between MPEG frames in real streams is the tags of files that were
-strung together (ID3v2 before, ID3v1 and APEv2 behind the audio) and, now and
-then, garbage. `FrameReader` passes both and keeps its place.
+Between frames, real streams hold the tags of files that were concatenated (ID3v2
+before, ID3v1 and APEv2 after the audio) and sometimes garbage. `FrameReader` skips
+both.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_GARBAGE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One whole frame; ``after_tag`` where it is the first of the stream or behind a tag."""
+    """One whole frame; ``after_tag`` if it is the first of the stream or follows a tag."""
 
     header: FrameHeader
     data: bytes
@@ -37,11 +37,11 @@ class _Tag(NamedTuple):
     size_bytes: int
 
 
-class _Junk(NamedTuple):
+class _Garbage(NamedTuple):
     size_bytes: int
 
 
-_Piece: TypeAlias = "FrameHeader | _Tag | _Junk | None"
+_Piece: TypeAlias = "FrameHeader | _Tag | _Garbage | None"
 
 _LANDMARK = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX")
 _LONGEST_LANDMARK = 8
@@ -49,12 +49,12 @@ _SYNC_BYTE = 0xFF
 
 
 class FrameReader:
-    """Cuts a byte stream into frames; skips tags, and garbage up to `MAX_GARBAGE_BYTES`.
+    """Splits bytes into frames; skips tags, and garbage up to `MAX_GARBAGE_BYTES`.
 
-    Where the last frame ended, and at the very start, a header is taken at its
-    word, so that a frame comes out with its own last byte. Anywhere else, and
-    where the header differs from its stream's, a second header must follow
-    where the first says: two bytes of sync happen by chance in any payload.
+    A header where the last frame ended, or at the very start, is trusted, so a frame
+    comes out with its own last byte. Anywhere else, or if the header differs from its
+    stream's, a second header must follow where the first says: two bytes of sync
+    occur by chance in any payload.
     """
 
     def __init__(self, syntax: Syntax) -> None:
@@ -68,10 +68,10 @@ class FrameReader:
         self._last: FrameHeader | None = None
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take bytes, yield the frames that they complete; must be run to its end.
+        """Take bytes, yield the frames that they complete. Must be run to its end.
 
         Raises:
-            CorruptStream: more than `MAX_GARBAGE_BYTES` in a row are no frame.
+            CorruptStream: more than `MAX_GARBAGE_BYTES` in a row without a frame.
         """
         self._buffer += data
         return self._read(final=False)
@@ -90,7 +90,7 @@ class FrameReader:
             raise TruncatedStream(f"the {self._syntax.name} stream ends inside a frame")
 
     def _read(self, *, final: bool) -> Iterator[Frame]:
-        while self._tag_passed() and (piece := self._look(final=final)) is not None:
+        while self._skip_tag() and (piece := self._look(final=final)) is not None:
             if isinstance(piece, FrameHeader):
                 yield self._take(piece)
             elif isinstance(piece, _Tag):
@@ -101,11 +101,12 @@ class FrameReader:
                 self._synced = False
                 self._garbage_bytes += piece.size_bytes
                 if self._garbage_bytes > MAX_GARBAGE_BYTES:
-                    raise CorruptStream(f"the stream holds no {self._syntax.name} audio any more")
+                    raise CorruptStream(f"the stream contains no more {self._syntax.name} audio")
         del self._buffer[: self._at]
         self._at = 0
 
-    def _tag_passed(self) -> bool:
+    def _skip_tag(self) -> bool:
+        """Skip what is there of a tag; return whether that was all of it."""
         step = min(self._tag_left_bytes, len(self._buffer) - self._at)
         self._at += step
         self._tag_left_bytes -= step
@@ -113,60 +114,59 @@ class FrameReader:
 
     def _take(self, header: FrameHeader) -> Frame:
         end = self._at + header.frame_bytes
-        with memoryview(self._buffer) as view:
-            frame = Frame(header, bytes(view[self._at : end]), self._after_tag)
+        frame = Frame(header, bytes(self._buffer[self._at : end]), self._after_tag)
         self._at = end
         self._last = header
         self._synced, self._after_tag, self._garbage_bytes = True, False, 0
         return frame
 
     def _look(self, *, final: bool) -> _Piece:
-        """What lies at the read position; None where more bytes must tell.
+        """Identify the bytes at the read position; None if more bytes must decide.
 
-        At the end of the stream None means that it ends inside what it began.
+        At the end of the stream None means that it is cut.
         """
         ahead = len(self._buffer) - self._at
         if self._synced and self._buffer.startswith(b"TAG", self._at):
-            return _Tag(ID3V1_BYTES)  # three letters are too weak a sign anywhere else
+            return _Tag(ID3V1_BYTES)  # anywhere else three letters are too weak a sign
         mark = _LANDMARK.search(self._buffer, self._at)
         if mark is None:
             return self._look_without_mark(ahead, final=final)
         if mark.start() > self._at:
-            return _Junk(mark.start() - self._at)
+            return _Garbage(mark.start() - self._at)
         if mark[0][0] != _SYNC_BYTE:
             size_bytes = tag_bytes(self._buffer, self._at)
             if size_bytes:
                 return _Tag(size_bytes)
-            return None if size_bytes is None and not final else _Junk(1)
+            return None if size_bytes is None and not final else _Garbage(1)
         return self._look_at_header(ahead, final=final)
 
     def _look_without_mark(self, ahead: int, *, final: bool) -> _Piece:
         if final:
             cut = self._synced and self._buffer[self._at :] == b"\xff"
-            return None if cut or not ahead else _Junk(ahead)
-        # A landmark, or "TAG", may have begun in the last bytes.
+            return None if cut or not ahead else _Garbage(ahead)
+        # A landmark, or "TAG", may begin in the last bytes.
         surplus = ahead - (_LONGEST_LANDMARK - 1)
-        return _Junk(surplus) if surplus > 0 else None
+        return _Garbage(surplus) if surplus > 0 else None
 
     def _look_at_header(self, ahead: int, *, final: bool) -> _Piece:
         if ahead < self._syntax.header_bytes:
-            return _Junk(1) if final and not self._synced else None
+            return _Garbage(1) if final and not self._synced else None
         header = self._syntax.header(self._buffer, self._at)
         if header is None:
-            return _Junk(1)
+            return _Garbage(1)
         if self._synced and (self._last is None or self._last.identity == header.identity):
             return header if ahead >= header.frame_bytes else None
-        followed = self._followed(header, final=final)
+        followed = self._is_followed(header, final=final)
         if followed is None:
             return None
-        return header if followed else _Junk(1)
+        return header if followed else _Garbage(1)
 
-    def _followed(self, header: FrameHeader, *, final: bool) -> bool | None:
-        """Whether a frame of the same stream, a tag or the end comes after this frame."""
+    def _is_followed(self, header: FrameHeader, *, final: bool) -> bool | None:
+        """Tell whether a frame of the same stream, a tag or the end follows; None if undecided."""
         at = self._at + header.frame_bytes
         behind = bytes(self._buffer[at : at + self._syntax.header_bytes])
         if len(behind) < self._syntax.header_bytes:
-            if final and self._synced:  # in the place of a frame it is one, if cut
+            if final and self._synced:  # where a frame is due, this is one, if a cut one
                 return None if at > len(self._buffer) else True
             return at == len(self._buffer) if final else None
         if behind[:3] in {b"ID3", b"TAG", b"APE"}:

@@ -1,18 +1,18 @@
-"""Ogg pages out of a byte stream, and packets out of the pages (RFC 3533).
+"""Ogg pages from a byte stream, and packets from the pages (RFC 3533).
 
-The layout of a page is drawn in `voicecli.codecs.decoding.oggpage`. Its checksum can be
-known only when its last byte has come. Muxers left to their defaults make pages
-of a second (FFmpeg) or 4 kB (libogg), and a player that waits for each turns a
-steady stream into lumps of a second. So pages of many packets are *eager*: in an
-unbroken stream their packets are handed out as they complete, and a bad checksum
-found afterwards spoils the packets it spoils rather than muting the second. Short
-pages are handed out whole, checksum first.
+`voicecli.codecs.decoding.oggpage` draws the layout of a page. Its checksum can be
+verified only when its last byte has arrived. Muxers make pages of a second (FFmpeg)
+or 4 kB (libogg) by default, and a player that waits for each turns a steady stream
+into bursts of a second. So pages of many packets are *eager*: in an unbroken stream
+their packets are emitted as they complete, and a bad checksum found afterwards costs
+only the damaged packets rather than muting the second. Short pages are emitted whole,
+after the checksum.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from voicecli.codecs.decoding.oggpage import (
     CAPTURE,
@@ -26,10 +26,10 @@ from voicecli.codecs.decoding.oggpage import (
 from voicecli.codecs.decoding.oggstream import LogicalStream
 
 _EAGER_ABOVE_PACKETS = 10
-"""Pages of more packets than this are not waited for; 10 Opus packets are 200 ms."""
+"""Pages of more packets than this are eager; 10 Opus packets are 200 ms."""
 
 _MAX_STREAMS = 32
-"""Logical streams remembered at once; a stream of nothing but first pages holds no more."""
+"""Logical streams remembered at once, against streams of nothing but first pages."""
 
 _MAGICS = (
     (b"OpusHead", "Opus"),
@@ -43,18 +43,18 @@ _MAGICS = (
 
 
 def codec_of(first_packet: bytes) -> str | None:
-    """Name of the codec that the first packet of a logical stream announces, None if unknown."""
+    """Return the codec that the first packet of a logical stream names, None if unknown."""
     return next((name for magic, name in _MAGICS if first_packet.startswith(magic)), None)
 
 
 @dataclass(slots=True)
 class Page:
-    """What one page brought, or a part of it that could be had early.
+    """What one page contained, or an early part of it.
 
-    ``granule`` is the page's claim in units of the codec, None where no packet
-    ends on it or where its checksum failed. ``lost`` counts pages (at least 1
-    when anything is known to be missing) between the packet handed out before
-    and the first of these. ``complete`` is False on every part but a page's last.
+    ``granule`` is the page's position in units of the codec, None if no packet ends on
+    it or its checksum failed. ``lost`` counts pages (at least 1 if anything is known to
+    be missing) between the packet emitted before and the first of these. ``complete``
+    is False on every part but a page's last.
     """
 
     serial: int
@@ -66,192 +66,192 @@ class Page:
     complete: bool
 
 
-@dataclass(slots=True)
 class OggDemuxer:
-    """Push demultiplexer: bytes cut anywhere in, pages with whole packets out.
+    """Push demultiplexer: bytes split anywhere in, pages with whole packets out.
 
-    Pages of every logical stream come out in the order of the bytes; streams
-    whose first page was not seen are left out. Damage raises nothing: after a
-    bad checksum the search for a page goes on one capture pattern later, so a
-    page swallowed by a damaged length is found again, and the next page of the
-    stream says how many are ``lost``. Holds at most one page (65,307 bytes)
-    besides the chunk fed, and one cut packet of each stream.
+    Pages of every logical stream come out in the order of the bytes; streams whose
+    first page was not seen are left out. Damage raises nothing: after a bad checksum
+    the search for a page resumes after its capture pattern, so a page swallowed by a
+    damaged length is found again, and the next page of the stream states how many are
+    ``lost``. Holds at most one page (65,307 bytes) besides the chunk fed, and one
+    incomplete packet of each stream.
     """
 
-    damaged_pages: int = 0
-    orphaned_pages: int = 0
-    """Whole pages, behind those of a stream that was seen to begin, of one that was not."""
-    _buffer: bytearray = field(default_factory=bytearray)
-    _open: PageHeader | None = None  # at the front of the buffer
-    _eager: bool = False  # that page: its packets are not waited for
-    _given: int = 0  # its packets handed out already
-    _needed: int = 0  # no progress is possible before the buffer holds this many bytes
-    _in_step: bool = False  # the buffer begins where a good page ended
-    _streams: dict[int, LogicalStream] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.damaged_pages = 0
+        self.orphaned_pages = 0
+        """Whole pages of a stream whose first page was missing, after another stream's."""
+        self._buffer = bytearray()
+        self._page: PageHeader | None = None  # at the front of the buffer
+        self._eager = False  # that page: its packets are emitted early
+        self._emitted = 0  # packets of it
+        self._needed = 0  # no progress is possible before the buffer holds this many bytes
+        self._in_sync = False  # the buffer begins where a good page ended
+        self._streams: dict[int, LogicalStream] = {}
 
     def feed(self, data: bytes) -> list[Page]:
-        """Take bytes of any length, return the pages (or parts) that they completed."""
+        """Take bytes of any length; return the pages (or parts) that they completed."""
         self._buffer += data
         if len(self._buffer) < self._needed:
             return []
         return self._advance()
 
     @property
-    def holds_strange_page(self) -> bool:
-        """Whether there is the beginning of a page, of a stream that was not seen to begin yet.
+    def holds_start_of_new_stream(self) -> bool:
+        """Whether the buffer holds the beginning of a page of a stream not seen before.
 
-        Less than a capture pattern is the beginning of one only where the next page would be.
+        Less than a capture pattern counts only where the next page is due.
         """
         if not self._buffer.startswith(CAPTURE):
-            return self._in_step and len(self._buffer) > 0 and CAPTURE.startswith(self._buffer)
-        return self._open is None or self._open.serial not in self._streams
+            return self._in_sync and len(self._buffer) > 0 and CAPTURE.startswith(self._buffer)
+        return self._page is None or self._page.serial not in self._streams
 
     def flush(self) -> list[Page]:
-        """Say that no more bytes will come; return what the unfinished last page holds.
+        """End the bytes; return what the unfinished last page holds.
 
-        Its whole packets are worth having though nothing vouches for them; and
-        pages that a wrong length had swallowed are looked for once more.
+        Its whole packets are used although no checksum covers them, and pages that a
+        wrong length had swallowed are searched for once more.
         """
         pages: list[Page] = []
         while len(self._buffer) > len(CAPTURE):
-            page = self._open
+            page = self._page
             if page and self._in_order(page) and (whole := self._whole_packets(page)):
-                self._give(page, whole, pages, vouched=False)
-            self._abandon()
+                pages.append(self._emit(page, whole, verified=False))
+            self._drop_page()
             pages += self._advance()
         return pages
 
     def _advance(self) -> list[Page]:
         pages: list[Page] = []
         while True:
-            page = self._open or self._open_next()
+            page = self._page or self._open_next()
             if page is None:
                 return pages
             if len(self._buffer) >= page.size:
-                self._close(page, pages)
+                pages += self._close(page)
                 continue
             self._needed = page.size
             if self._eager:
                 whole = self._whole_packets(page)
-                if whole > self._given:
-                    self._give(page, whole, pages)
+                if whole > self._emitted:
+                    pages.append(self._emit(page, whole))
                 if whole < len(page.ends):
                     self._needed = max(page.ends[whole], len(self._buffer) + 1)
             return pages
 
     def _open_next(self) -> PageHeader | None:
-        """Find the next page and read its header; None until enough of it is there."""
+        """Find the next page and parse its header; None until enough has arrived."""
         buffer = self._buffer
         while True:
             at = buffer.find(CAPTURE)
             if at < 0:
-                self._pass_over(max(0, len(buffer) - len(CAPTURE) + 1))
+                self._skip(max(0, len(buffer) - len(CAPTURE) + 1))
                 self._needed = 0
                 return None
-            self._pass_over(at)
+            self._skip(at)
             if len(buffer) < (needed := header_bytes(buffer)):
                 self._needed = needed
                 return None
             page = read_header(buffer)
             if page is not None:
                 break
-            self._pass_over(len(CAPTURE))
-        self._open = page
-        self._given = 0
+            self._skip(len(CAPTURE))
+        self._page = page
+        self._emitted = 0
         self._eager = len(page.ends) > _EAGER_ABOVE_PACKETS and self._in_order(page)
         return page
 
     def _in_order(self, page: PageHeader) -> bool:
-        """Whether this is the page that its stream was waiting for, with nothing missing."""
+        """Tell whether this is the next page of its stream, with nothing missing."""
         stream = self._streams.get(page.serial)
         if stream is None or page.flags & FIRST:
             return False
-        return self._given > 0 or stream.expects(page)
+        return self._emitted > 0 or stream.expects(page)
 
     def _whole_packets(self, page: PageHeader) -> int:
-        """How many packets of an unfinished page are there and may be handed out.
+        """Count the packets of an unfinished page that may be emitted.
 
-        None that holds a capture pattern, nor any after it: there the bytes
-        are more likely the next page, and some of this one are missing. A pattern
-        among the lacing values means as much: there are fewer than was claimed.
+        Not those from a capture pattern on: the bytes there are more likely the next
+        page, and some of this one are missing. The same goes for a pattern among the
+        lacing values.
         """
         fence = self._buffer.find(CAPTURE, HEADER.size)
         limit = len(self._buffer) if fence < 0 else fence + len(CAPTURE) - 1
         return bisect_right(page.ends, limit)
 
-    def _close(self, page: PageHeader, pages: list[Page]) -> None:
-        """Deal with the page at the front of the buffer, all of whose bytes are there."""
+    def _close(self, page: PageHeader) -> list[Page]:
+        """Process the page at the front of the buffer, which is complete."""
         buffer = self._buffer
-        if page.vouches_for(buffer[: page.size]):
+        pages: list[Page] = []
+        if page.matches_checksum(buffer[: page.size]):
             if page.flags & FIRST:
-                self._begin(page)
+                self._begin_stream(page)
             if page.serial in self._streams:
-                self._give(page, len(page.ends), pages, vouched=True)
+                pages.append(self._emit(page, len(page.ends), verified=True))
                 if page.tail_at < page.size:
-                    self._streams[page.serial].keep(page, bytes(buffer[page.tail_at : page.size]))
+                    tail = bytes(buffer[page.tail_at : page.size])
+                    self._streams[page.serial].hold_tail(page, tail)
             elif self._streams:
                 self.orphaned_pages += 1
             del buffer[: page.size]
-            self._in_step = True
-            self._open = None
+            self._in_sync = True
+            self._page = None
             self._needed = 0
-            return
+            return pages
         if self._eager and (whole := self._whole_packets(page)):
-            # As though it had come in pieces, so that no cut makes a difference.
-            if whole > self._given:
-                self._give(page, whole, pages)
-            self._give(page, whole, pages, vouched=False)
-        self._abandon()
+            # As though it had arrived in pieces, so that no split makes a difference.
+            if whole > self._emitted:
+                pages.append(self._emit(page, whole))
+            pages.append(self._emit(page, whole, verified=False))
+        self._drop_page()
+        return pages
 
-    def _begin(self, page: PageHeader) -> None:
-        """Start (or start over) the logical stream that this first page opens."""
+    def _begin_stream(self, page: PageHeader) -> None:
+        """Start (or restart) the logical stream that this first page opens."""
         self._streams.pop(page.serial, None)
         while len(self._streams) >= _MAX_STREAMS:
             del self._streams[next(iter(self._streams))]
         self._streams[page.serial] = LogicalStream(page.sequence)
 
-    def _give(
-        self, page: PageHeader, upto: int, pages: list[Page], *, vouched: bool | None = None
-    ) -> None:
-        """Append a `Page` with the packets not handed out so far, up to number ``upto``.
+    def _emit(self, page: PageHeader, upto: int, *, verified: bool | None = None) -> Page:
+        """Make a `Page` of the packets not emitted so far, up to number ``upto``.
 
-        ``vouched`` says whether the checksum was right; None while it is not known.
-        A page known to be bad loses its say about the position and the end.
+        ``verified`` is the outcome of the checksum, None before it is known. The
+        position and end of a page known to be damaged are ignored.
         """
         stream = self._streams[page.serial]
-        start = page.ends[self._given - 1] if self._given else page.body_at
+        start = page.ends[self._emitted - 1] if self._emitted else page.body_at
         packets = []
-        for end in page.ends[self._given : upto]:
+        for end in page.ends[self._emitted : upto]:
             packets.append(bytes(self._buffer[start:end]))
             start = end
-        if not self._given:
-            stream.join(page, packets)
-        self._given = upto
-        bad = vouched is False
-        pages.append(
-            Page(
-                serial=page.serial,
-                granule=None if bad or page.granule == -1 else page.granule,
-                first=bool(page.flags & FIRST),
-                last=bool(page.flags & LAST) and not bad,
-                lost=stream.lost,
-                packets=packets,
-                complete=vouched is not None,
-            )
+        if not self._emitted:
+            stream.begin_page(page, packets)
+        self._emitted = upto
+        damaged = verified is False
+        emitted = Page(
+            serial=page.serial,
+            granule=None if damaged or page.granule == -1 else page.granule,
+            first=bool(page.flags & FIRST),
+            last=bool(page.flags & LAST) and not damaged,
+            lost=stream.lost,
+            packets=packets,
+            complete=verified is not None,
         )
         stream.lost = 0
-        if bad:
-            stream.spoil(is_short=upto < len(page.ends))
+        if damaged:
+            stream.mark_damaged(packets_missing=upto < len(page.ends))
+        return emitted
 
-    def _abandon(self) -> None:
-        """Give up the page at the front; the search goes on behind its capture pattern."""
-        self.damaged_pages += self._open is not None
-        self._open = None
+    def _drop_page(self) -> None:
+        """Give up the page at the front; resume the search after its capture pattern."""
+        self.damaged_pages += self._page is not None
+        self._page = None
         self._needed = 0
-        self._pass_over(len(CAPTURE))
+        self._skip(len(CAPTURE))
 
-    def _pass_over(self, size_bytes: int) -> None:
-        """Drop bytes at the front that are no page."""
+    def _skip(self, size_bytes: int) -> None:
+        """Drop bytes at the front that are not part of a page."""
         if size_bytes:
             del self._buffer[:size_bytes]
-            self._in_step = False
+            self._in_sync = False

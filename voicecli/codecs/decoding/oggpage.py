@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 CAPTURE = b"OggS"
 HEADER = struct.Struct("<4sBBqIIIB")
-"""Everything in front of the lacing values, in the order above."""
+"""Everything before the lacing values, in the order above."""
 
 CONTINUED, FIRST, LAST = 1, 2, 4
 """The flags."""
@@ -33,22 +33,23 @@ CHECKSUM_AT = 22
 _SEGMENTS_AT = 26
 _FULL_LACING = 255
 
-_REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""Each byte with its bits in reverse order, for `bytes.translate`."""
 
 
 def page_checksum(page: bytes | bytearray) -> int:
-    """CRC-32 of a page whose checksum field is zero (RFC 3533 section 6).
+    """Compute the CRC-32 of a page whose checksum field is zero (RFC 3533 section 6).
 
-    Ogg's CRC has zlib's polynomial, 0x04c11db7, with bits the other way round and
-    a register that starts and ends plain. Reversing the bits of each byte, a
-    table look-up in C, lets zlib do the work; both of its inversions are undone.
+    Ogg's CRC has zlib's polynomial, 0x04c11db7, with bits in the other order and
+    without inversion at start and end. Reversing the bits of each byte lets zlib do
+    the work at C speed; both of its inversions are undone.
     """
-    reflected = zlib.crc32(page.translate(_REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int.from_bytes(reflected.to_bytes(4, "little").translate(_REVERSED_BITS), "big")
+    reflected = zlib.crc32(page.translate(REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(reflected.to_bytes(4, "little").translate(REVERSED_BITS), "big")
 
 
 class PageHeader(NamedTuple):
-    """What a page says of itself.
+    """The header of a page.
 
     ``body_at``, ``size`` and ``ends`` (where packets end) are in bytes from the
     start of the page, the rest is as in the layout.
@@ -65,22 +66,25 @@ class PageHeader(NamedTuple):
 
     @property
     def tail_at(self) -> int:
-        """Where the packet begins that is left open; the page's end where none is."""
+        """Where the packet begins that continues on the next page; the page's end if none does."""
         return self.ends[-1] if self.ends else self.body_at
 
-    def vouches_for(self, raw: bytearray) -> bool:
-        """Whether the checksum is that of the whole page, of which ``raw`` is a copy to work in."""
+    def matches_checksum(self, raw: bytearray) -> bool:
+        """Tell whether the checksum fits the whole page, of which ``raw`` is a scratch copy."""
         raw[CHECKSUM_AT : CHECKSUM_AT + 4] = b"\0\0\0\0"
         return page_checksum(raw) == self.checksum
 
 
 def header_bytes(start: bytearray) -> int:
-    """Length of the header that begins here, lacing values included, as far as it can be known."""
+    """Return the size of the header that begins here, as far as it is known.
+
+    Lacing values are included once their number is known.
+    """
     return HEADER.size + start[_SEGMENTS_AT] if len(start) > _SEGMENTS_AT else HEADER.size
 
 
 def read_header(start: bytearray) -> PageHeader | None:
-    """Read the header that begins here and is all there; None where it is of another version."""
+    """Parse the complete header that begins here; None if it is of another version."""
     _, version, flags, granule, serial, sequence, checksum, count = HEADER.unpack_from(start)
     if version != 0:
         return None

@@ -1,4 +1,4 @@
-"""One logical stream of an Ogg file: what of it is missing, and the packet that is half there."""
+"""State of one logical Ogg stream: pages missing, and the packet that is incomplete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from voicecli.codecs.decoding.oggpage import PageHeader
 
 _MAX_PACKET_BYTES = 1 << 16
-"""Longer packets are cut: audio packets are far shorter, comment headers need no reading."""
+"""Longer packets are cut: audio packets are far shorter, comment headers are not read."""
 
 _HALF_OF_ALL_SEQUENCES = 1 << 31
 _SEQUENCE_MASK = 0xFFFFFFFF
@@ -19,9 +19,9 @@ _SEQUENCE_MASK = 0xFFFFFFFF
 
 @dataclass(slots=True)
 class LogicalStream:
-    """What has to be remembered of a logical stream between its pages.
+    """What is remembered of a logical stream between its pages.
 
-    ``lost`` counts pages known to be missing and not yet told.
+    ``lost`` counts pages known to be missing and not yet reported.
     """
 
     next_sequence: int
@@ -29,17 +29,17 @@ class LogicalStream:
     _partial: bytes | None = None  # the packet that the next page continues
 
     def expects(self, page: PageHeader) -> bool:
-        """Whether this is the page that was waited for, with nothing missing before it."""
+        """Tell whether this is the next page, with nothing missing before it."""
         return self.next_sequence == page.sequence and not self.lost
 
-    def join(self, page: PageHeader, packets: list[bytes]) -> None:
-        """Count what is missing before a page; complete the packet that its first ones continue.
+    def begin_page(self, page: PageHeader, packets: list[bytes]) -> None:
+        """Count what is missing before a page; complete the packet that it continues.
 
-        ``packets`` are those that end on it, as far as they are there. One whose
-        beginning is gone is taken out.
+        ``packets`` are the available packets that end on the page. The first is
+        removed if its beginning is missing.
         """
         missing = (page.sequence - self.next_sequence) & _SEQUENCE_MASK
-        if missing < _HALF_OF_ALL_SEQUENCES:  # else the numbers went back: no loss is known
+        if missing < _HALF_OF_ALL_SEQUENCES:  # otherwise the numbers went back: no known loss
             self.lost += missing
         self.next_sequence = (page.sequence + 1) & _SEQUENCE_MASK
         partial, continued = self._partial, bool(page.flags & CONTINUED)
@@ -47,19 +47,19 @@ class LogicalStream:
             self._partial = None
         if packets and continued:
             if missing or partial is None:
-                del packets[0]  # its beginning is gone
+                del packets[0]  # its beginning is missing
             else:
                 packets[0] = (partial + packets[0])[:_MAX_PACKET_BYTES]
                 self._partial = None
 
-    def keep(self, page: PageHeader, tail: bytes) -> None:
-        """Remember the bytes after the last packet that ends on a page: the next page goes on."""
+    def hold_tail(self, page: PageHeader, tail: bytes) -> None:
+        """Remember the bytes after the last packet that ends on a page, to be continued."""
         if page.ends or not page.flags & CONTINUED:
             self._partial = tail
         elif self._partial is not None:
             self._partial = (self._partial + tail)[:_MAX_PACKET_BYTES]
 
-    def spoil(self, *, is_short: bool) -> None:
-        """Note that the page was bad; ``is_short`` where packets of it were not had."""
+    def mark_damaged(self, *, packets_missing: bool) -> None:
+        """Note that the page was damaged, and whether packets of it are missing."""
         self._partial = None
-        self.lost = int(is_short)
+        self.lost = int(packets_missing)

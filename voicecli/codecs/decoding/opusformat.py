@@ -1,4 +1,4 @@
-"""What Opus bytes say of themselves: the Ogg header (RFC 7845) and the packet's first bytes."""
+"""Headers of Opus: the one in Ogg (RFC 7845) and the first bytes of a packet."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ from dataclasses import dataclass
 
 from voicecli.errors import CorruptStream, UnsupportedFormat
 
-_HEAD = struct.Struct("<8sBBHIhB")
+GRANULE_HZ = 48_000
+"""Positions in Ogg Opus count at 48 kHz whatever the rate of the input."""
+
+OPUS_HEAD = struct.Struct("<8sBBHIhB")
+"""Magic, version, channels, pre-skip, input rate, gain, mapping family."""
 
 TICK = 120  # 2.5 ms at 48 kHz: every Opus frame is a multiple of it
 _MAX_PACKET = 5_760  # 120 ms: the longest packet (RFC 6716 section 3.2.5)
 
 
-def _frame_lengths() -> bytes:
-    """Frame length by TOC byte, in ticks of 2.5 ms (RFC 6716 section 3.1, table 2)."""
+def _frame_ticks() -> bytes:
+    """Tabulate the frame length by TOC byte, in ticks (RFC 6716 section 3.1, table 2)."""
     silk, hybrid, celt = (4, 8, 16, 24), (4, 8), (1, 2, 4, 8)
     by_config = silk * 3 + hybrid * 2 + celt * 4
     return bytes(by_config[toc >> 3] for toc in range(256))
 
 
-_FRAME_TICKS = _frame_lengths()
+_FRAME_TICKS = _frame_ticks()
 
 
 def packet_length(packet: bytes) -> int:
-    """Frames at 48 kHz in a packet, by its first two bytes; 0 if no packet can be so.
+    """Return the frames at 48 kHz in a packet, by its first two bytes; 0 if it is invalid.
 
-    The lower bits of the TOC byte say how many Opus frames there are: one, two,
-    two, or as many as the next byte's lower six bits say (RFC 6716 section 3.2).
+    The lower bits of the TOC byte state the number of Opus frames: one, two, two, or as
+    many as the lower six bits of the next byte state (RFC 6716 section 3.2).
     """
     if not packet:
         return 0
@@ -53,20 +57,21 @@ class OpusHead:
 
     @classmethod
     def parse(cls, packet: bytes) -> OpusHead:
-        """Read the first packet of a logical stream, which begins with "OpusHead".
+        """Parse the first packet of a logical stream, which begins with "OpusHead".
 
         Raises:
             CorruptStream: shorter than a header, or no channels.
             UnsupportedFormat: a later version, or more than two channels.
         """
-        if len(packet) < _HEAD.size:
+        if len(packet) < OPUS_HEAD.size:
             raise CorruptStream("the Opus header is too short")
-        _, version, channels, pre_skip, _, gain_q8, family = _HEAD.unpack_from(packet)
+        _, version, channels, pre_skip, _, gain_q8, family = OPUS_HEAD.unpack_from(packet)
         if version > 15:  # noqa: PLR2004  the upper four bits are the incompatible part
             raise UnsupportedFormat(f"Opus header version {version} is not supported")
         if channels == 0:
             raise CorruptStream("the Opus header claims no channels")
-        if channels > 2 or (family != 0 and not _is_plain(packet[_HEAD.size :], channels)):  # noqa: PLR2004  stereo
+        mapping = packet[OPUS_HEAD.size :]
+        if channels > 2 or (family != 0 and not _is_plain(mapping, channels)):  # noqa: PLR2004  stereo
             raise UnsupportedFormat(
                 f"Ogg Opus with {channels} channels (mapping family {family}) is not supported, "
                 "only mono and stereo"
@@ -75,5 +80,5 @@ class OpusHead:
 
 
 def _is_plain(mapping: bytes, channels: int) -> bool:
-    """Whether a channel mapping table says no more than family 0 does without one."""
+    """Tell whether a channel mapping table is the one that family 0 implies."""
     return mapping[: 2 + channels] == bytes((1, channels - 1, *range(channels)))

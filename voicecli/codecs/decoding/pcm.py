@@ -1,11 +1,8 @@
-"""Headerless PCM: the bytes are the samples.
-
-The one format where time to first audio is the network's alone, so nothing is
-copied that need not be: a chunk that holds whole frames becomes a view of the
-very bytes that the socket returned.
-"""
+"""Headerless PCM: the bytes are the samples."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,16 +10,20 @@ from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.errors import TruncatedStream
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class PcmDecoder(PushDecoder):
     """Signed 16-bit little-endian samples, interleaved, without a header.
 
-    Nothing in the bytes tells rate or channels: both come from the request or
-    the content type. OpenAI's ``pcm`` is 24 kHz mono.
+    The bytes do not tell rate or channels: both come from the request or the
+    content type. OpenAI's ``pcm`` is 24 kHz mono. Blocks are read-only views of the
+    chunks fed; a chunk that begins inside a frame is copied once.
 
     Args:
-        rate_hz: frames a second.
-        channels: samples a frame.
+        rate_hz: frames per second.
+        channels: samples per frame.
 
     Raises:
         ValueError: ``rate_hz`` or ``channels`` is below 1.
@@ -32,26 +33,22 @@ class PcmDecoder(PushDecoder):
         if rate_hz < 1 or channels < 1:
             raise ValueError(f"no such PCM: {rate_hz} Hz, {channels} channels")
         super().__init__()
-        self._declared = AudioFormat(rate_hz, channels)
-        self._carry = b""  # the frame that a chunk boundary cut, always shorter than one frame
+        self._layout = AudioFormat(rate_hz, channels)
+        self._partial_frame = b""  # cut by the end of the latest chunk
 
-    def _push(self, data: bytes, blocks: list[Pcm]) -> None:
-        """One int16 block at most: a read-only view of ``data`` where that begins on a frame.
-
-        A frame cut by the boundary costs one copy of the chunk.
-        """
-        if self._carry:
-            data = self._carry + data
-        channels, frame_bytes = self._declared.channels, self._declared.bytes_per_frame
+    def _push(self, data: bytes) -> Iterator[Pcm]:
+        data = self._partial_frame + data
+        channels, frame_bytes = self._layout.channels, self._layout.bytes_per_frame
         frames = len(data) // frame_bytes
-        self._carry = data[frames * frame_bytes :]
+        self._partial_frame = data[frames * frame_bytes :]
         if frames:
             samples = np.frombuffer(data, "<i2", frames * channels).reshape(-1, channels)
-            blocks.append(Pcm(samples, self._declared.rate_hz))
+            yield Pcm(samples, self._layout.rate_hz)
 
-    def _finish(self, blocks: list[Pcm]) -> None:  # noqa: ARG002  nothing is left but half a frame
-        if self._carry:
+    def _finish(self) -> Iterator[Pcm]:
+        yield from ()
+        if self._partial_frame:
             raise TruncatedStream(
-                f"the PCM stream ended inside a frame: {len(self._carry)} of "
-                f"{self._declared.bytes_per_frame} bytes"
+                f"the PCM stream ends inside a frame: {len(self._partial_frame)} of "
+                f"{self._layout.bytes_per_frame} bytes"
             )

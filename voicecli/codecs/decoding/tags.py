@@ -1,18 +1,19 @@
-"""How long the tags are that lie between audio: ID3v2, ID3v1 and APEv2; nothing reads them."""
+"""Lengths of the tags between audio: ID3v2, ID3v1 and APEv2. Their contents are ignored."""
 
 from __future__ import annotations
 
 ID3V1_BYTES = 128
+MAX_TAG_HEADER_BYTES = 32
 _ID3V2_HEADER_BYTES = 10
 _APE_HEADER_BYTES = 32
 
 
 def tag_bytes(data: bytes | bytearray, at: int = 0) -> int | None:
-    """Bytes of the tag that begins at ``at``: 0 where none does, None where more must be seen.
+    """Return the size of the tag at ``at``: 0 if there is none, None if undecided.
 
-    The length may exceed what is there: it is for skipping, not for storing.
+    The size may exceed ``data``: it is for skipping, not for storing.
     """
-    head = bytes(data[at : at + _APE_HEADER_BYTES])
+    head = bytes(data[at : at + MAX_TAG_HEADER_BYTES])
     if head.startswith(b"TAG"):
         return ID3V1_BYTES
     if head.startswith(b"ID3"):
@@ -24,7 +25,7 @@ def tag_bytes(data: bytes | bytearray, at: int = 0) -> int | None:
 
 
 def _id3v2_bytes(head: bytes) -> int | None:
-    """ID3v2: ten bytes of header, whose length field has 4 x 7 bits (id3.org, ID3v2.4 §3.1)."""
+    """Parse ten bytes of header, whose length field has 4 x 7 bits (id3.org, ID3v2.4 §3.1)."""
     if len(head) < _ID3V2_HEADER_BYTES:
         return None
     if 0xFF in head[3:5] or max(head[6:10]) >= 0x80:  # noqa: PLR2004  a byte of more than 7 bits
@@ -35,10 +36,10 @@ def _id3v2_bytes(head: bytes) -> int | None:
 
 
 def _ape_bytes(head: bytes) -> int | None:
-    """APEv2: the length counts items and footer, not the header, which bit 29 of the flags marks.
+    """Parse the length: items and footer, without the header that bit 29 of the flags marks.
 
-    From: wiki.hydrogenaudio.org, "APE Tags Header". A footer met first belongs
-    to an APEv1 tag, whose items were passed as garbage.
+    From wiki.hydrogenaudio.org, "APE Tags Header". A footer met first belongs to an
+    APEv1 tag, whose items were skipped as garbage.
     """
     if len(head) < _APE_HEADER_BYTES:
         return None

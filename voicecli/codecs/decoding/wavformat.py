@@ -1,15 +1,15 @@
-"""What the ``fmt`` chunk of a WAV says, and how such samples become ours."""
+"""The ``fmt`` chunk of a WAV, and the conversion of its samples."""
 
 from __future__ import annotations
 
-import functools
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from voicecli.audio.pcm import Pcm
-from voicecli.codecs.decoding.base import LOUDEST, RATES_HZ
+from voicecli.audio.pcm import Pcm, clip_floats
+from voicecli.codecs.decoding.base import MAX_MAGNITUDE
+from voicecli.codecs.formats import RATES_HZ
 from voicecli.errors import CorruptStream, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _PCM, _IEEE_FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
 _SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 """Bytes 2 to 15 of every KSDATAFORMAT_SUBTYPE GUID that stands for a plain format tag."""
 
-_STRANGERS = {
+_UNSUPPORTED_TAGS = {
     0x0002: "Microsoft ADPCM",
     0x0006: "A-law",
     0x0007: "µ-law",
@@ -44,8 +44,8 @@ _MAX_CHANNELS = 64
 class WavFormat(NamedTuple):
     """Layout of the samples in a ``data`` chunk.
 
-    ``bytes_per_sample`` is the container's size; samples of fewer bits fill it
-    from the top, so their scale is the container's.
+    ``bytes_per_sample`` is the size of the container; samples of fewer bits fill it
+    from the top, so their scale is that of the container.
     """
 
     rate_hz: int
@@ -55,17 +55,16 @@ class WavFormat(NamedTuple):
 
     @property
     def bytes_per_frame(self) -> int:
-        """Bytes that one interleaved frame takes."""
+        """Bytes in one interleaved frame."""
         return self.channels * self.bytes_per_sample
 
     @classmethod
-    @functools.lru_cache(maxsize=32)  # who asks again gets the same format again
     def parse(cls, chunk: bytes) -> WavFormat:
-        """Read the body of ``fmt``, 16 bytes or, for WAVE_FORMAT_EXTENSIBLE, 40.
+        """Parse the body of ``fmt``: 16 bytes or, for WAVE_FORMAT_EXTENSIBLE, 40.
 
         Raises:
-            CorruptStream: too short, or numbers that no sound has.
-            UnsupportedFormat: a coding other than PCM and IEEE float, by name.
+            CorruptStream: too short, or implausible numbers.
+            UnsupportedFormat: a coding other than PCM and IEEE float; the message names it.
         """
         if len(chunk) < _FMT.size:
             raise CorruptStream(f"the WAV format chunk has {len(chunk)} bytes, fewer than 16")
@@ -73,73 +72,62 @@ class WavFormat(NamedTuple):
         if tag == _EXTENSIBLE and chunk[26:40] == _SUBFORMAT_TAIL:
             tag = int.from_bytes(chunk[24:26], "little")
         if tag not in (_PCM, _IEEE_FLOAT):
-            name = _STRANGERS.get(tag, f"format 0x{tag:04X}")
-            raise UnsupportedFormat(f"WAV with {name} inside is not supported, only PCM and float")
+            name = _UNSUPPORTED_TAGS.get(tag, f"format 0x{tag:04X}")
+            raise UnsupportedFormat(f"{name} in WAV is not supported, only PCM and float")
         if not (0 < channels <= _MAX_CHANNELS and rate_hz in RATES_HZ):
             raise CorruptStream(f"the WAV header claims {channels} channels at {rate_hz} Hz")
         size = align // channels if align and align % channels == 0 else 0
         if size * 8 < bits:
-            size = (bits + 7) // 8  # some writers leave the block size wrong; the bits rule
+            size = (bits + 7) // 8  # some writers get the block size wrong; the bits prevail
         layout = cls(rate_hz, channels, tag == _IEEE_FLOAT, size)
         if (layout.is_float, size) not in _CONVERSIONS:
             kind = "float" if layout.is_float else "integer"
             raise UnsupportedFormat(f"WAV with {bits}-bit {kind} samples is not supported")
         return layout
 
-    def block(self, data: bytes, at: int, size: int) -> Pcm:
-        """``size`` bytes of ``data`` from byte ``at``, which are whole frames.
+    def block(self, data: bytes, at: int, size_bytes: int) -> Pcm:
+        """Convert whole frames: ``size_bytes`` of ``data`` from byte ``at``.
 
-        8 and 16 bits give int16, exactly; 24-bit, 32-bit and float give float32.
-        16-bit and float32 samples are views of ``data`` where they are aligned.
+        8 and 16 bits become int16, exactly; 24-bit, 32-bit and float become float32.
+        16-bit and float32 samples are views of ``data`` if they are aligned.
         """
-        rate_hz, channels, is_float, sample_bytes = self
-        convert = _CONVERSIONS[is_float, sample_bytes]
-        flat = convert(data, at, size // sample_bytes)
-        return Pcm(flat.reshape(-1, channels), rate_hz)
+        convert = _CONVERSIONS[self.is_float, self.bytes_per_sample]
+        flat = convert(data, at, size_bytes // self.bytes_per_sample)
+        return Pcm(flat.reshape(-1, self.channels), self.rate_hz)
 
 
-_INT16, _INT32, _FLOAT32, _FLOAT64 = (np.dtype(name) for name in ("<i2", "<i4", "<f4", "<f8"))
-
-
-def _view(data: bytes, dtype: np.dtype[Any], offset: int, count: int) -> Any:
+def _view(data: bytes, dtype: str, offset: int, count: int) -> Any:
     array = np.frombuffer(data, dtype, count, offset)
     return array if array.flags.aligned else array.copy()
 
 
 def _from_uint8(data: bytes, offset: int, count: int) -> Any:
-    """Unsigned, with silence at 128, as every WAV of up to 8 bits is."""
+    """Unsigned, with silence at 128, as is every WAV of up to 8 bits."""
     return (np.frombuffer(data, np.uint8, count, offset).astype(np.int16) - 128) << 8
 
 
 def _from_int16(data: bytes, offset: int, count: int) -> Any:
-    return _view(data, _INT16, offset, count)
+    return _view(data, "<i2", offset, count)
 
 
 def _from_int24(data: bytes, offset: int, count: int) -> Any:
-    """Into the upper bytes of int32; 24 bits fit float32's significand, so this is exact."""
+    """Use the upper bytes of int32; 24 bits fit the significand of float32, so it is exact."""
     wide = np.zeros((count, 4), np.uint8)
     wide[:, 1:] = np.frombuffer(data, np.uint8, count * 3, offset).reshape(count, 3)
     return wide.view("<i4").reshape(count).astype(np.float32) * np.float32(2.0**-31)
 
 
 def _from_int32(data: bytes, offset: int, count: int) -> Any:
-    return _view(data, _INT32, offset, count).astype(np.float32) * np.float32(2.0**-31)
+    return _view(data, "<i4", offset, count).astype(np.float32) * np.float32(2.0**-31)
 
 
 def _from_float32(data: bytes, offset: int, count: int) -> Any:
-    return _tamed(_view(data, _FLOAT32, offset, count))
+    return clip_floats(_view(data, "<f4", offset, count), MAX_MAGNITUDE)
 
 
 def _from_float64(data: bytes, offset: int, count: int) -> Any:
     with np.errstate(over="ignore", invalid="ignore"):
-        return _tamed(_view(data, _FLOAT64, offset, count).astype(np.float32))
-
-
-def _tamed(samples: Any) -> Any:
-    """The samples themselves, or a copy in which damage is silent or clipped."""
-    if np.abs(samples).max() <= LOUDEST:  # False for NaN as well
-        return samples
-    return np.clip(np.nan_to_num(samples, nan=0.0), -LOUDEST, LOUDEST)
+        return clip_floats(_view(data, "<f8", offset, count).astype(np.float32), MAX_MAGNITUDE)
 
 
 _CONVERSIONS: dict[tuple[bool, int], Callable[[bytes, int, int], Any]] = {

@@ -1,4 +1,4 @@
-"""Samples to bytes of a legal file; pure, see `voicecli.codecs.encoding.base`."""
+"""Samples to the bytes of a valid file; pure, see `voicecli.codecs.encoding.base`."""
 
 from __future__ import annotations
 

@@ -1,20 +1,22 @@
 """Samples to AAC-LC in ADTS frames (ISO/IEC 14496-3 §1.A.2).
 
-ADTS tells neither priming nor length. libav's encoder primes with one block,
-which every decoder's first half of a window makes unplayable anyway, and
-`voicecli.codecs.decoding.aac` does not play it: so the beginning is exact. The last block
-is filled up with silence. How much, it says itself (`codecs.decoding.padding_marker`);
-a decoder that does not know the mark plays up to 1023 frames of silence.
+ADTS states neither priming nor length. libav's encoder primes with one block, whose
+first half of a window is unplayable in every decoder anyway, and
+`voicecli.codecs.decoding.aac` does not play it: the beginning is exact. The last block
+is padded with silence, and a marker in it states how much
+(`voicecli.codecs.decoding.padding_marker`); a decoder that does not know the marker
+plays up to 1023 frames of silence.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, end_mark
-from voicecli.codecs.encoding.encoder import Coded
-from voicecli.codecs.encoding.libav import PacketEncoder
-from voicecli.codecs.encoding.lossy import LossyEncoder, coded_rate_hz
+from voicecli.codecs.decoding.mpeg import AAC_BLOCK_FRAMES, ADTS_RATES_HZ
+from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, padding_marker
+from voicecli.codecs.encoding.encoder import Chunk
+from voicecli.codecs.encoding.libav import LibavPacketEncoder
+from voicecli.codecs.encoding.lossy import LossyEncoder, codec_rate_hz
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,28 +24,21 @@ if TYPE_CHECKING:
 
     from voicecli.audio.pcm import Samples
 
-RATES_HZ = (
-    *(96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000),
-    *(22_050, 16_000, 12_000, 11_025, 8_000, 7_350),
-)
-"""Rates by their index in the ADTS header (table 1.18)."""
-
-BLOCK_FRAMES = 1024
-
 _HEADER_BYTES = 7
 _LOW_COMPLEXITY = 1  # the profile field: object type 2, less one
-_LEAST_BPS = 8_000
-_MOST_BLOCK_BITS = 6144  # of each channel (§4.5.3.1)
-_DEFAULT_BPS_A_CHANNEL = 64_000
+_MIN_BPS = 8_000
+_MAX_BLOCK_BITS = 6144  # of each channel (§4.5.3.1)
+_DEFAULT_BPS_PER_CHANNEL = 64_000
 
 
 class AacEncoder(LossyEncoder):
     """AAC-LC in ADTS; see `voicecli.codecs.encoding.base.Encoder`.
 
     Args:
-        sample_rate_hz: of the samples fed; resampled where ADTS has no such rate.
+        sample_rate_hz: of the samples fed; resampled if ADTS has no such rate.
         channels: 1 or 2.
-        bitrate_bps: from 8000 to 6 bits a sample; 64000 a channel, or that most, if None.
+        bitrate_bps: from 8000 to 6 bits a sample; 64000 per channel, or that maximum,
+            if None.
 
     Raises:
         ConfigError: a setting out of its range.
@@ -52,55 +47,50 @@ class AacEncoder(LossyEncoder):
     def __init__(
         self, sample_rate_hz: int, channels: int, *, bitrate_bps: int | None = None
     ) -> None:
-        rate_hz = coded_rate_hz(sample_rate_hz, RATES_HZ)
+        rate_hz = codec_rate_hz(sample_rate_hz, ADTS_RATES_HZ)
         super().__init__(
             sample_rate_hz,
             channels,
             rate_hz=rate_hz,
-            block_frames=BLOCK_FRAMES,
-            delay_frames=BLOCK_FRAMES,
+            block_frames=AAC_BLOCK_FRAMES,
+            delay_frames=AAC_BLOCK_FRAMES,
         )
-        self._codec = PacketEncoder(
-            "aac",
-            "fltp",
-            rate_hz,
-            channels,
-            bitrate_bps=_checked_bps(bitrate_bps, rate_hz, channels),
-        )
+        bitrate_bps = _checked_bps(bitrate_bps, rate_hz, channels)
+        self._codec = LibavPacketEncoder("aac", "fltp", rate_hz, channels, bitrate_bps=bitrate_bps)
         self._fixed = (
             0xFFF1 << 40  # sync, MPEG-4, no CRC
             | _LOW_COMPLEXITY << 38
-            | RATES_HZ.index(rate_hz) << 34
+            | ADTS_RATES_HZ.index(rate_hz) << 34
             | channels << 30
             | 0x7FF << 2  # buffer fullness: variable bitrate
         )
         self._packets = 0
 
-    def _encode(self, block: Samples) -> Iterator[Coded]:
+    def _encode(self, block: Samples) -> Iterator[Chunk]:
         for packet in self._codec.encode(block):
-            yield self._framed(packet)
+            yield self._chunk(packet)
 
-    def _end(self) -> Iterator[Coded]:
+    def _end(self) -> Iterator[Chunk]:
         for packet in self._codec.finish():
-            if self._packets != self._due_blocks:
-                yield self._framed(packet)
+            if self._packets != self._total_blocks:
+                yield self._chunk(packet)
 
-    def _framed(self, packet: bytes) -> Coded:
+    def _chunk(self, packet: bytes) -> Chunk:
         self._packets += 1
-        if self._packets == self._due_blocks:
-            packet = DATA_ELEMENT + end_mark(self._surplus_frames) + packet
+        if self._packets == self._total_blocks:
+            packet = DATA_ELEMENT + padding_marker(self._padding_frames) + packet
         header = self._fixed | _HEADER_BYTES + len(packet) << 13
         data = header.to_bytes(_HEADER_BYTES, "big") + packet
-        return Coded(data, (self._packets - 1) * BLOCK_FRAMES)
+        return Chunk(data, (self._packets - 1) * AAC_BLOCK_FRAMES)
 
 
 def _checked_bps(bitrate_bps: int | None, rate_hz: int, channels: int) -> int:
-    most_bps = _MOST_BLOCK_BITS * rate_hz // BLOCK_FRAMES * channels
+    max_bps = _MAX_BLOCK_BITS * rate_hz // AAC_BLOCK_FRAMES * channels
     if bitrate_bps is None:
-        return min(_DEFAULT_BPS_A_CHANNEL * channels, most_bps)
-    if not _LEAST_BPS <= bitrate_bps <= most_bps:
+        return min(_DEFAULT_BPS_PER_CHANNEL * channels, max_bps)
+    if not _MIN_BPS <= bitrate_bps <= max_bps:
         raise ConfigError(
-            f"AAC has no {bitrate_bps} bit/s at {rate_hz} Hz",
-            remedy=f"choose a bitrate from {_LEAST_BPS} to {most_bps} bit/s",
+            f"AAC cannot encode {bitrate_bps} bit/s at {rate_hz} Hz",
+            remedy=f"choose a bitrate from {_MIN_BPS} to {max_bps} bit/s",
         )
     return bitrate_bps

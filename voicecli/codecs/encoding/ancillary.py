@@ -1,56 +1,56 @@
-"""Bytes of one's own in a Layer III frame, behind its sound (ISO/IEC 11172-3 §2.4.1.7).
+"""Private bytes in a Layer III frame, behind its audio (ISO/IEC 11172-3 §2.4.1.7).
 
-A frame is as long as its bitrate says. What its Huffman codes leave free, up to
-where the next frame's begin, is *ancillary data*, which the standard leaves to
-the user and decoders do not look at; LAME fills it with its name. Where the room
-is too small the frame is given a higher bitrate, as any frame may be: every
-decoder of Layer III has to follow (§2.4.2.3, bitrate_index).
+The bitrate determines the length of a frame. What its Huffman codes leave free, up to
+where the next frame's begin, is *ancillary data*, which is the user's and which
+decoders ignore; LAME fills it with its name. If there is too little room, the frame
+gets a higher bitrate, as any frame may: every Layer III decoder must follow (§2.4.2.3,
+bitrate_index).
 """
 
 from __future__ import annotations
 
 from voicecli.codecs.decoding.mpeg import FrameHeader, mp3_header
 
-_HEADER_BYTES = 4
-_MPEG1_FRAMES = 1152
-_LENGTH_BITS = 12  # part2_3_length, which opens what the side information says of a granule
+HEADER_BYTES = 4
+_LENGTH_BITS = 12  # part2_3_length, the first field of a granule's side information
 _BITRATE_SHIFT, _BITRATES = 12, 15
 
 
-def side_bytes(header: FrameHeader) -> int:
-    """Length of the side information (§2.4.1.7; in MPEG-2 ISO/IEC 13818-3 §2.4.1.7)."""
-    if header.frames == _MPEG1_FRAMES:
-        return 17 if header.channels == 1 else 32
-    return 9 if header.channels == 1 else 17
-
-
 def with_ancillary(frame: bytes, data: bytes) -> bytes | None:
-    """``frame`` with ``data`` as its last bytes, at its own bitrate or the next with room for it.
+    """Make ``data`` the last bytes of ``frame``, at its own bitrate or the next with room.
 
-    ``frame`` has no CRC and shares no bit reservoir. None where even the highest
+    ``frame`` has no CRC and does not use the bit reservoir. None if even the highest
     bitrate has no room.
     """
-    sound_bytes = _sound_bytes(frame)
-    word = int.from_bytes(frame[:_HEADER_BYTES], "big")
-    for index in range(frame[2] >> 4, _BITRATES):
+    found = header_with_room(frame[:HEADER_BYTES], _audio_bytes(frame) + len(data))
+    if found is None:
+        return None
+    head, header = found
+    room_bytes = header.frame_bytes - len(data)
+    return (head + frame[HEADER_BYTES:room_bytes]).ljust(room_bytes, b"\0") + data
+
+
+def header_with_room(head: bytes, size_bytes: int) -> tuple[bytes, FrameHeader] | None:
+    """Return ``head`` at its own bitrate, or the next at which a frame has that many bytes."""
+    word = int.from_bytes(head, "big")
+    for index in range(word >> _BITRATE_SHIFT & 0xF, _BITRATES):
         head = (word & ~(0xF << _BITRATE_SHIFT) | index << _BITRATE_SHIFT).to_bytes(4, "big")
         header = mp3_header(head)
-        if header is not None and sound_bytes + len(data) <= header.frame_bytes:
-            room_bytes = header.frame_bytes - len(data)
-            return (head + frame[_HEADER_BYTES:room_bytes]).ljust(room_bytes, b"\0") + data
+        if header is not None and header.frame_bytes >= size_bytes:
+            return head, header
     return None
 
 
-def _sound_bytes(frame: bytes) -> int:
-    """Bytes of a frame up to where its Huffman codes end: header, side information, main data."""
+def _audio_bytes(frame: bytes) -> int:
+    """Return where the Huffman codes end, after header, side information and main data."""
     header = mp3_header(frame)
     assert header is not None
-    begin = _HEADER_BYTES + side_bytes(header)
-    side = int.from_bytes(frame[_HEADER_BYTES:begin], "big")
+    begin = HEADER_BYTES + header.side_info_bytes
+    side_info = int.from_bytes(frame[HEADER_BYTES:begin], "big")
     # The granules' parts fill the end of the side information, one for each channel.
-    granules, width = (2, 59) if header.frames == _MPEG1_FRAMES else (1, 63)
+    granules, width = (2, 59) if header.is_mpeg1 else (1, 63)
     bits = sum(
-        side >> width * place - _LENGTH_BITS & (1 << _LENGTH_BITS) - 1
+        side_info >> width * place - _LENGTH_BITS & (1 << _LENGTH_BITS) - 1
         for place in range(1, granules * header.channels + 1)
     )
     return begin + -(-bits // 8)

@@ -1,4 +1,4 @@
-"""Frames in any number to blocks of one size, as codecs want them."""
+"""Regroups any number of frames into blocks of one size, as codecs need them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class Blocks:
-    """Cuts what is put in into blocks of ``size`` frames, and keeps what is left over.
+    """Splits its input into blocks of ``size`` frames and keeps the remainder.
 
-    A block is a view, of what was put in or of this object's own memory, and is
-    good until the next one is asked for.
+    A block is a view, of the input or of this object's own memory, and valid until
+    the next one is requested.
     """
 
     def __init__(self, size: int, channels: int, dtype: type[np.generic]) -> None:
         self.size = size
         self.frames = 0
-        """Frames put in so far."""
+        """Frames pushed so far."""
         self._block: Samples = np.zeros((size, channels), dtype)
         self._filled = 0
 
-    def put(self, samples: Samples) -> Iterator[Samples]:
-        """Add frames of the block's own type, yield the blocks that are full now."""
+    def push(self, samples: Samples) -> Iterator[Samples]:
+        """Add frames of the block's own type; yield the blocks that are now full."""
         self.frames += samples.shape[0]
         at = 0
         while at < samples.shape[0]:
@@ -43,11 +43,11 @@ class Blocks:
                 self._filled = 0
                 yield self._block
 
-    def rest(self) -> Samples:
-        """The frames that fill no block, of shape (fewer than ``size``, channels)."""
+    def remainder(self) -> Samples:
+        """Return the frames that fill no block, of shape (fewer than ``size``, channels)."""
         return self._block[: self._filled]
 
     def pad(self, blocks: int) -> Iterator[Samples]:
-        """Add silence until ``blocks`` have come out in all, yield those that had not."""
+        """Add silence until there are ``blocks`` in all; yield those not yet yielded."""
         missing = max(0, blocks * self.size - self.frames)
-        yield from self.put(np.zeros((missing, self._block.shape[1]), self._block.dtype))
+        yield from self.push(np.zeros((missing, self._block.shape[1]), self._block.dtype))

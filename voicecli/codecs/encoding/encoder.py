@@ -1,4 +1,4 @@
-"""The face that all encoders share: checks, tamed samples, headers, and whose frames are whose."""
+"""What all encoders share: checks, clipping, headers, and the frames each chunk counts."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples
 
 
-class Coded(NamedTuple):
-    """Bytes, and how far into the coded sound a decoder gets that has all bytes up to them."""
+class Chunk(NamedTuple):
+    """Bytes, and the position up to which a decoder that has all bytes so far can play."""
 
     data: bytes
     position: int
 
 
 class PushEncoder(ABC):
-    """The face of `voicecli.codecs.encoding.base.Encoder` over two generators.
+    """Implements `voicecli.codecs.encoding.base.Encoder` over two generators.
 
-    A subclass yields `Coded` from `_push` and `_finish`, its positions at
-    ``rate_hz``, and is not asked for its `_header` before the first of them.
-    This class turns positions into shares of the frames fed.
+    A subclass yields `Chunk` from `_push` and `_finish`, with positions at ``rate_hz``;
+    its `_header` is first requested after the first of them. This class turns positions
+    into counts of the frames fed.
 
     Args:
         sample_rate_hz: of the samples fed.
-        channels: likewise.
-        rate_hz: the rate that is coded; None for the same.
+        channels: of the samples fed.
+        rate_hz: of the encoded audio; None for the same.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int, rate_hz: int | None = None) -> None:
@@ -41,17 +41,17 @@ class PushEncoder(ABC):
         self._channels = channels
         self._rate_hz = sample_rate_hz if rate_hz is None else rate_hz
         self._fed_frames = 0
-        self._shared_frames = 0
+        self._counted_frames = 0
         self._opened = False
         self._ended = False
 
     @property
     def rate_hz(self) -> int:
-        """The rate that the sound is coded at."""
+        """Rate of the encoded audio."""
         return self._rate_hz
 
     def feed(self, samples: Samples) -> list[Encoded]:
-        """Take any number of frames, return the chunks that they completed.
+        """Take any number of frames; return the chunks that they completed.
 
         Raises:
             ValueError: another shape or type, or called after `flush`.
@@ -67,10 +67,10 @@ class PushEncoder(ABC):
         if not samples.shape[0]:
             return []
         self._fed_frames += samples.shape[0]
-        return [self._share(coded) for coded in self._push(samples)]
+        return [self._encoded(chunk) for chunk in self._push(samples)]
 
     def flush(self) -> list[Encoded]:
-        """Say that no more samples will come; return the rest of the file.
+        """End the audio; return the rest of the file.
 
         Raises:
             ValueError: called a second time.
@@ -78,14 +78,14 @@ class PushEncoder(ABC):
         if self._ended:
             raise ValueError("flush() after flush(): an encoder makes one file")
         self._ended = True
-        chunks = [self._share(coded) for coded in self._finish()]
+        chunks = [self._encoded(chunk) for chunk in self._finish()]
         if not self._opened and (header := self._header()):
             chunks.append(Encoded(header, 0))
-        assert self._shared_frames == self._fed_frames, "the last position lies behind the sound"
+        assert self._counted_frames == self._fed_frames, "the last position is before the end"
         return chunks
 
     def header_patch(self) -> bytes | None:
-        """What a file's first bytes become now that its length is known, None for no change.
+        """Return the file's first bytes again, now that its length is known; None for no change.
 
         Raises:
             ValueError: called before `flush`.
@@ -94,28 +94,28 @@ class PushEncoder(ABC):
             raise ValueError("header_patch() before flush(): the length is not known yet")
         return self._patch()
 
-    def _share(self, coded: Coded) -> Encoded:
-        playable = coded.position * self._sample_rate_hz // self._rate_hz
-        frames = max(0, min(playable, self._fed_frames) - self._shared_frames)
-        self._shared_frames += frames
-        data = coded.data
+    def _encoded(self, chunk: Chunk) -> Encoded:
+        playable = chunk.position * self._sample_rate_hz // self._rate_hz
+        frames = max(0, min(playable, self._fed_frames) - self._counted_frames)
+        self._counted_frames += frames
+        data = chunk.data
         if not self._opened:
             data = self._header() + data
             self._opened = True
         return Encoded(data, frames)
 
     @abstractmethod
-    def _push(self, samples: Samples) -> Iterator[Coded]:
-        """Yield what at least one frame, int16 or tamed float32, completes."""
+    def _push(self, samples: Samples) -> Iterator[Chunk]:
+        """Yield what at least one frame, int16 or clipped float32, completes."""
 
     @abstractmethod
-    def _finish(self) -> Iterator[Coded]:
-        """Yield the rest; at least one piece if any frame is not accounted for."""
+    def _finish(self) -> Iterator[Chunk]:
+        """Yield the rest; at least one chunk if any frame is not yet counted."""
 
     def _header(self) -> bytes:
-        """What stands before the first piece."""
+        """Return what stands before the first chunk."""
         return b""
 
     def _patch(self) -> bytes | None:
-        """The header again, now that all is known."""
+        """Return the header again, with everything known at the end."""
         return None

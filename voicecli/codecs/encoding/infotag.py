@@ -1,13 +1,13 @@
-"""The first frame of an MP3 file, which holds no sound but facts about what follows.
+"""Writes the info tag: the first frame of an MP3 file, with facts about what follows.
 
-To a decoder that knows nothing of it, it is a Layer III frame of silence. Behind
-the side information, where sound would be, stand::
+To a decoder that does not know it, it is a Layer III frame of silence. After the side
+information, in place of audio, come::
 
-    0    "Info"              "Xing" where the bitrate varies
-    4    flags               which of the next four are there
+    0    "Info"              "Xing" if the bitrate varies
+    4    flags               which of the next four are present
     8    MP3 frames          this one not counted
     12   bytes               this one counted
-    16   seek table          100 positions in 256ths of the file, one a percent
+    16   seek table          100 positions in 256ths of the file, one per percent
     116  quality
     120  writer              9 characters; LAME's extension from here on
     129  revision, method    here 1: constant bitrate
@@ -18,10 +18,10 @@ the side information, where sound would be, stand::
 
 (gabriel.mp3-tech.org/mp3infotag.html; libavformat's mp3enc.c and mp3dec.c.)
 
-In a stream the number of frames and the padding are not known. The tag then has
-no frame count, no padding to speak of, and 0xFFFFFFFF bytes: FFmpeg believes a tag
-that has one of the two counts, cuts the delay, and leaves this frame out of the
-sound. To one that has neither it listens, and is a frame late.
+In a stream the number of frames and the padding are unknown. The tag then has no frame
+count, no significant padding, and 0xFFFFFFFF bytes: FFmpeg accepts a tag that has one
+of the two counts, trims the delay, and does not play this frame. A tag that has neither
+is played, and delays the audio by a frame.
 """
 
 from __future__ import annotations
@@ -29,27 +29,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from voicecli.codecs.decoding.flacheader import crc16
-from voicecli.codecs.decoding.mpeg import FrameHeader, mp3_header
-from voicecli.codecs.encoding.ancillary import side_bytes
+from voicecli.codecs.decoding.infotag import HAS_BYTES, HAS_FRAMES, HAS_QUALITY, HAS_TABLE
+from voicecli.codecs.decoding.mpeg import mp3_header
+from voicecli.codecs.decoding.oggpage import REVERSED_BITS
+from voicecli.codecs.encoding.ancillary import HEADER_BYTES, header_with_room
 
 UNKNOWN_BYTES = 0xFFFF_FFFF
 
 _TAG_BYTES = 156
-_HEADER_BYTES = 4
-_HAS_FRAMES, _HAS_BYTES, _HAS_TABLE, _HAS_QUALITY = 1, 2, 4, 8
 _SEEK_TABLE = bytes(256 * percent // 100 for percent in range(100))
 _CONSTANT_BITRATE = 1
-_NO_CRC, _BITRATE, _PADDED, _MODE_EXTENSION = 1 << 16, 0xF << 12, 1 << 9, 3 << 4
-_BITRATE_SHIFT, _BITRATES = 12, 15
-_REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_NO_CRC, _PADDED, _MODE_EXTENSION = 1 << 16, 1 << 9, 3 << 4
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is known only at the end: MP3 frames and their bytes.
-
-    The info frame itself is not counted here.
-    """
+    """What is known only at the end: MP3 frames and their bytes, without the info frame."""
 
     mp3_frames: int
     data_bytes: int
@@ -58,21 +53,27 @@ class Counts:
 def info_frame(
     like: bytes, writer: str, delay_frames: int, padding_frames: int, counts: Counts | None = None
 ) -> bytes:
-    """An info tag for a stream of constant bitrate, in a frame that says nothing else.
+    """Make a frame with an info tag for a stream of constant bitrate.
 
-    ``like`` is a frame of the stream; on it alone depends the length, so that one
-    tag can be written over another. ``writer`` opens with "LAME", "Lavf" or
-    "Lavc", for no other's delays are believed. ``counts`` is None in a stream, and
-    ``padding_frames`` there the least that there will be, 0 for nothing known.
+    ``like`` is a frame of the stream; it alone determines the length, so that one tag
+    can overwrite another. ``writer`` begins with "LAME", "Lavf" or "Lavc", because no
+    other's delays are trusted. ``counts`` is None in a stream, and ``padding_frames``
+    then the least that there will be, 0 if unknown.
     """
-    head, header = _roomy_header(like)
-    head += bytes(side_bytes(header))  # all zero for silence
+    shape = mp3_header(like)
+    assert shape is not None
+    word = int.from_bytes(like[:HEADER_BYTES], "big") | _NO_CRC
+    plain = _word(word & ~(_PADDED | _MODE_EXTENSION))
+    found = header_with_room(plain, HEADER_BYTES + shape.side_info_bytes + _TAG_BYTES)
+    assert found is not None, "the highest bitrate has room for a tag"
+    head, header = found
+    head += bytes(header.side_info_bytes)  # all zero for silence
     if counts is None:
         data_bytes = UNKNOWN_BYTES
-        tag = b"Info" + _word(_HAS_BYTES) + _word(data_bytes)
+        tag = b"Info" + _word(HAS_BYTES) + _word(data_bytes)
     else:
         data_bytes = min(header.frame_bytes + counts.data_bytes, UNKNOWN_BYTES)
-        flags = _HAS_FRAMES | _HAS_BYTES | _HAS_TABLE | _HAS_QUALITY
+        flags = HAS_FRAMES | HAS_BYTES | HAS_TABLE | HAS_QUALITY
         tag = b"Info" + _word(flags) + _word(counts.mp3_frames) + _word(data_bytes)
         tag += _SEEK_TABLE + _word(0)
     tag += writer.encode().ljust(9, b"\0")[:9]
@@ -83,25 +84,11 @@ def info_frame(
     return (head + tag).ljust(header.frame_bytes, b"\0")
 
 
-def _roomy_header(like: bytes) -> tuple[bytes, FrameHeader]:
-    """The header of ``like``, at its own bitrate or the next that has room for a tag."""
-    word = int.from_bytes(like[:_HEADER_BYTES], "big") | _NO_CRC
-    word &= ~(_BITRATE | _PADDED | _MODE_EXTENSION)
-    first = like[2] >> 4
-    heads = (_word(word | index << _BITRATE_SHIFT) for index in range(first, _BITRATES))
-    return next(
-        (head, header)
-        for head in heads
-        if (header := mp3_header(head))
-        and header.frame_bytes >= _HEADER_BYTES + side_bytes(header) + _TAG_BYTES
-    )
-
-
 def _word(value: int) -> bytes:
     return value.to_bytes(4, "big")
 
 
 def _crc16_arc(data: bytes) -> int:
-    """LAME's CRC-16: FLAC's polynomial with the bits of every byte, and of the sum, reversed."""
-    mirrored = crc16(data.translate(_REVERSED_BITS)).to_bytes(2, "little")
-    return int.from_bytes(mirrored.translate(_REVERSED_BITS), "big")
+    """Compute LAME's CRC-16: FLAC's polynomial with the bits of bytes and result reversed."""
+    mirrored = crc16(data.translate(REVERSED_BITS)).to_bytes(2, "little")
+    return int.from_bytes(mirrored.translate(REVERSED_BITS), "big")

@@ -1,7 +1,7 @@
-"""libav's encoders, one block in, the packets that it completes out.
+"""libav's encoders: one block in, the packets that it completes out.
 
-No muxer of libav's is in the way: one that cannot seek leaves out headers, and
-one that can wants a file. Framing is ours, in the module of each codec.
+No muxer of libav's is involved: one that cannot seek leaves out headers, and one that
+can needs a file. Framing is ours, in the module of each codec.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples
 
 
-class PacketEncoder:
+class LibavPacketEncoder:
     """One libav encoder of mono or stereo; one thread at a time.
 
-    ``name`` is libav's name of the encoder, ``sample_format`` its packed or
-    planar sample format, whose number type the blocks have; ``options`` are its
-    AVOptions. Threads are off: for so little work they only add delay.
+    ``name`` is libav's name of the encoder, ``sample_format`` its packed or planar
+    sample format, whose number type the blocks have; ``options`` are its AVOptions.
+    Threads are off: for so little work they only add delay.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class PacketEncoder:
 
     @property
     def block_frames(self) -> int:
-        """Frames that every block but the last has to have."""
+        """Frames that every block but the last must have."""
         return int(self._context.frame_size)
 
     @property
@@ -64,7 +64,7 @@ class PacketEncoder:
         return bytes(self._context.extradata or b"")
 
     def encode(self, block: Samples) -> Iterator[bytes]:
-        """Yield the packets that are complete with this block of shape (frames, channels)."""
+        """Yield the packets that this block of shape (frames, channels) completes."""
         planes = np.ascontiguousarray(block.T) if self._planar else block.reshape(1, -1)
         frame: Any = av.AudioFrame.from_ndarray(planes, format=self._format, layout=self._layout)
         frame.sample_rate = self._rate_hz
@@ -77,5 +77,5 @@ class PacketEncoder:
         return self._packets(None)
 
     def _packets(self, frame: Any) -> Iterator[bytes]:
-        # FLAC ends with a packet of no bytes that brings a new header.
+        # FLAC ends with an empty packet that brings a new header.
         return (bytes(packet) for packet in self._context.encode(frame) if packet.size)

@@ -1,4 +1,4 @@
-"""What the lossy codecs share: the codec's own rate, and float32 blocks of its own size."""
+"""What the lossy codecs share: resampling to a rate of the codec, and blocks of its size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from voicecli.audio.pcm import to_float32
 from voicecli.audio.resample import Resampler
 from voicecli.codecs.encoding.blocks import Blocks
-from voicecli.codecs.encoding.encoder import Coded, PushEncoder
+from voicecli.codecs.encoding.encoder import Chunk, PushEncoder
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples
 
 
-LEAST_RATE_HZ, MOST_RATE_HZ = 1_000, 384_000
-"""Rates that are converted; anything beyond is a mistake, not a sound."""
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
+"""Rates that are resampled; anything beyond is a mistake."""
 
 
-def coded_rate_hz(sample_rate_hz: int, rates_hz: Sequence[int]) -> int:
-    """The rate itself, or the codec's next above, or its highest.
+def codec_rate_hz(sample_rate_hz: int, rates_hz: Sequence[int]) -> int:
+    """Return the rate itself, or the codec's next higher one, or its highest.
 
     Raises:
-        ConfigError: no rate of sound.
+        ConfigError: an implausible rate.
     """
-    if not LEAST_RATE_HZ <= sample_rate_hz <= MOST_RATE_HZ:
+    if not MIN_RATE_HZ <= sample_rate_hz <= MAX_RATE_HZ:
         raise ConfigError(
             f"cannot encode samples at {sample_rate_hz} Hz",
-            remedy=f"the rate is in Hz, from {LEAST_RATE_HZ} to {MOST_RATE_HZ}",
+            remedy=f"the rate is in Hz, from {MIN_RATE_HZ} to {MAX_RATE_HZ}",
         )
     return min((rate for rate in rates_hz if rate >= sample_rate_hz), default=max(rates_hz))
 
@@ -40,14 +40,14 @@ def coded_rate_hz(sample_rate_hz: int, rates_hz: Sequence[int]) -> int:
 class LossyEncoder(PushEncoder):
     """Blocks of a lapped codec, and as many at the end as the last sample needs.
 
-    A lapped codec is late by ``delay_frames``: sample n is whole only with the
-    block that holds n plus the delay. So that many more frames are coded, filled
-    up with silence to whole blocks, and a decoder trims as much at the head.
+    A lapped codec delays the audio by ``delay_frames``: sample n is complete only with
+    the block that holds n plus the delay. So that many more frames are encoded, padded
+    with silence to whole blocks, and a decoder trims as many at the head.
 
     Args:
         sample_rate_hz: of the samples fed.
         channels: 1 or 2.
-        rate_hz: the rate to code at.
+        rate_hz: the rate to encode at.
         block_frames: the codec's block, at ``rate_hz``.
         delay_frames: encoder and decoder together, at ``rate_hz``.
     """
@@ -63,38 +63,39 @@ class LossyEncoder(PushEncoder):
     ) -> None:
         super().__init__(sample_rate_hz, channels, rate_hz)
         self._delay_frames = delay_frames
-        self._converter = Resampler(sample_rate_hz, rate_hz, channels)
+        self._resampler = Resampler(sample_rate_hz, rate_hz, channels)
         self._blocks = Blocks(block_frames, channels, np.float32)
-        self._length = 0  # of the sound at rate_hz, and
-        self._due_blocks: int | None = None  # the blocks it takes: known when the end is
+        # Both are known at the end: the length at rate_hz, and the blocks it takes.
+        self._length = 0
+        self._total_blocks: int | None = None
 
-    def _push(self, samples: Samples) -> Iterator[Coded]:
-        for converted in self._converter.process(to_float32(samples)):
-            yield from self._put(converted)
+    def _push(self, samples: Samples) -> Iterator[Chunk]:
+        for resampled in self._resampler.process(to_float32(samples)):
+            yield from self._encode_blocks(resampled)
 
-    def _finish(self) -> Iterator[Coded]:
-        for converted in self._converter.flush():
-            yield from self._put(converted)
+    def _finish(self) -> Iterator[Chunk]:
+        for resampled in self._resampler.flush():
+            yield from self._encode_blocks(resampled)
         self._length = self._blocks.frames
-        self._due_blocks = -(-(self._length + self._delay_frames) // self._blocks.size)
-        for block in self._blocks.pad(self._due_blocks):
+        self._total_blocks = -(-(self._length + self._delay_frames) // self._blocks.size)
+        for block in self._blocks.pad(self._total_blocks):
             yield from self._encode(block)
         yield from self._end()
 
     @property
-    def _surplus_frames(self) -> int:
-        """Frames of silence behind the sound in what the due blocks decode to."""
-        assert self._due_blocks is not None
-        return self._due_blocks * self._blocks.size - self._delay_frames - self._length
+    def _padding_frames(self) -> int:
+        """Frames of silence after the audio in what all blocks decode to."""
+        assert self._total_blocks is not None
+        return self._total_blocks * self._blocks.size - self._delay_frames - self._length
 
-    def _put(self, samples: Samples) -> Iterator[Coded]:
-        for block in self._blocks.put(samples):
+    def _encode_blocks(self, samples: Samples) -> Iterator[Chunk]:
+        for block in self._blocks.push(samples):
             yield from self._encode(block)
 
     @abstractmethod
-    def _encode(self, block: Samples) -> Iterator[Coded]:
+    def _encode(self, block: Samples) -> Iterator[Chunk]:
         """Yield what one block completes."""
 
     @abstractmethod
-    def _end(self) -> Iterator[Coded]:
+    def _end(self) -> Iterator[Chunk]:
         """Yield what is left after the last block."""

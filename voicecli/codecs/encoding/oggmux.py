@@ -1,7 +1,7 @@
-"""Packets into Ogg pages (RFC 3533); the layout is drawn in `voicecli.codecs.decoding.oggpage`.
+"""Packets to Ogg pages (RFC 3533); `voicecli.codecs.decoding.oggpage` draws the layout.
 
 Only what a stream of short packets needs: a page holds whole packets, so none
-goes on in the next and every page has a granule position.
+continues on the next and every page has a granule position.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 _CHECKSUM = struct.Struct("<I")
 
 MAX_SEGMENTS = 255
-"""Lacing values that a page has room for."""
+"""Most lacing values on a page."""
 
 
 def segments(packet: bytes) -> int:
-    """Lacing values of a packet: one for each 255 bytes begun, and one more after a full one."""
+    """Count the lacing values of a packet: one per 255 bytes, and a last one below 255."""
     return len(packet) // 255 + 1
 
 
 class OggMuxer:
-    """Makes the pages of one logical stream, in order, sequence number and checksum included.
+    """Makes the pages of one logical stream, in order, with sequence number and checksum.
 
-    ``serial`` (uint32) tells the stream from others that it may be chained or
+    ``serial`` (uint32) distinguishes the stream from others that it may be chained or
     multiplexed with.
     """
 
@@ -46,10 +46,10 @@ class OggMuxer:
     def page(
         self, packets: Sequence[bytes], granule: int, *, first: bool = False, last: bool = False
     ) -> bytes:
-        """One page of whole packets.
+        """Make one page of whole packets.
 
-        ``granule`` is the position at the end of the last of them, in the
-        codec's own units; ``first`` and ``last`` mark the ends of the stream.
+        ``granule`` is the position at the end of the last packet, in the codec's own
+        units; ``first`` and ``last`` mark the ends of the stream.
 
         Raises:
             ValueError: no packet, or more than `MAX_SEGMENTS` lacing values.

@@ -1,9 +1,8 @@
-"""libopus's encoder, on memory of ours.
+"""libopus's encoder on memory that Python owns.
 
-opuslib's own ``encode`` copies each packet through a list of its bytes and its
-``ctl`` leaves variadic arguments to chance, which on some processors is wrong.
-As in `voicecli.codecs.libopus` the same C functions are called through
-prototypes of our own.
+opuslib's own ``encode`` copies each packet through a list of its bytes, and its ``ctl``
+passes variadic arguments without prototypes, which is wrong on some processors. As in
+`voicecli.codecs.libopus` the same C functions are called through private prototypes.
 """
 
 from __future__ import annotations
@@ -35,44 +34,44 @@ _encode = c_function(
 )
 
 
-class PacketEncoder:
-    """The state of one Opus encoder; one thread at a time.
+class OpusPacketEncoder:
+    """Encoder state of one Opus stream; one thread at a time.
 
-    The state lives in memory that Python owns, so there is nothing to close.
-    "Audio" is the application: it keeps the voice as it is, where "VoIP" filters
-    it to be understood over a bad line; libopus chooses its modes by the bitrate.
+    Python owns the memory of the state, so there is nothing to close. The application
+    is "audio", which leaves the voice as it is; "VoIP" filters it for bad lines. libopus
+    chooses its modes by the bitrate.
 
     Args:
         rate_hz: 8000, 12000, 16000, 24000 or 48000.
         channels: 1 or 2.
-        bitrate_bps: bits a second on average; libopus varies them with the sound.
+        bitrate_bps: average bits per second; libopus varies them with the audio.
 
     Raises:
-        ValueError: libopus refuses.
+        ValueError: libopus rejects a setting.
     """
 
     def __init__(self, rate_hz: int, channels: int, bitrate_bps: int) -> None:
         self._memory = ctypes.create_string_buffer(max(1, _get_size(channels)))
         self._state = ctypes.addressof(self._memory)
         if _init(self._state, rate_hz, channels, _APPLICATION_AUDIO) != 0:
-            raise ValueError(f"libopus encodes no {channels} channels at {rate_hz} Hz")
+            raise ValueError(f"libopus cannot encode {channels} channels at {rate_hz} Hz")
         if _ctl(self._state, _SET_BITRATE_REQUEST, _int(bitrate_bps)) != 0:
-            raise ValueError(f"libopus encodes no {bitrate_bps} bit/s")
+            raise ValueError(f"libopus cannot encode {bitrate_bps} bit/s")
         self._packet = ctypes.create_string_buffer(MAX_PACKET_BYTES)
         self._packet_at = ctypes.addressof(self._packet)
 
     @property
     def lookahead_frames(self) -> int:
-        """Frames by which what a decoder gives is late, at the encoder's rate."""
+        """Frames by which decoded audio is delayed, at the encoder's rate."""
         frames = _int()
         _ctl(self._state, _GET_LOOKAHEAD_REQUEST, ctypes.byref(frames))
         return frames.value
 
     def encode(self, block: Samples) -> bytes:
-        """One packet of a C-contiguous float32 block of 2.5, 5, 10 or 20 ms.
+        """Encode a C-contiguous float32 block of 2.5, 5, 10 or 20 ms to one packet.
 
         Raises:
-            ValueError: libopus refuses the block.
+            ValueError: libopus rejects the block.
         """
         assert block.dtype == np.float32
         assert block.flags.c_contiguous
@@ -80,5 +79,5 @@ class PacketEncoder:
             self._state, block.ctypes.data, block.shape[0], self._packet_at, MAX_PACKET_BYTES
         )
         if size_bytes < 0:
-            raise ValueError(f"libopus encodes no block of {block.shape[0]} frames")
+            raise ValueError(f"libopus cannot encode a block of {block.shape[0]} frames")
         return ctypes.string_at(self._packet_at, size_bytes)

@@ -1,29 +1,20 @@
-"""Samples to WAV, whose sizes stand before what they measure.
+"""Samples to WAV, whose sizes precede the data that they measure.
 
-In a stream nobody knows them yet. A file gets true sizes from the header patch,
-unless it has outgrown their 32 bits; then it stays as it was, which every player
-takes.
+In a stream the sizes are unknown. The header patch gives a file its true sizes, unless
+it has outgrown their 32 bits; then the placeholders stay, which every player accepts.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from voicecli.audio.riff import MAX_DATA_BYTES, wav_header
-from voicecli.codecs.decoding.base import RATES_HZ
-from voicecli.codecs.encoding.encoder import Coded, PushEncoder
-from voicecli.codecs.encoding.pcm import little_endian
+from voicecli.codecs.encoding.pcm import PcmEncoder
+from voicecli.codecs.formats import RATES_HZ
 from voicecli.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from voicecli.audio.pcm import Samples
 
 _SAMPLE_BYTES = 2
 
 
-class WavEncoder(PushEncoder):
+class WavEncoder(PcmEncoder):
     """16-bit RIFF/WAVE; see `voicecli.codecs.encoding.base.Encoder`.
 
     Args:
@@ -31,19 +22,13 @@ class WavEncoder(PushEncoder):
         channels: 1 or 2.
 
     Raises:
-        ConfigError: no such rate.
+        ConfigError: another rate.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         if sample_rate_hz not in RATES_HZ:
-            raise ConfigError(f"there is no WAV of {sample_rate_hz} Hz")
+            raise ConfigError(f"WAV cannot hold {sample_rate_hz} Hz")
         super().__init__(sample_rate_hz, channels)
-
-    def _push(self, samples: Samples) -> Iterator[Coded]:
-        yield Coded(little_endian(samples), self._fed_frames)
-
-    def _finish(self) -> Iterator[Coded]:
-        yield from ()
 
     def _header(self) -> bytes:
         return wav_header(self._sample_rate_hz, self._channels, None)

@@ -1,7 +1,7 @@
-"""Arrival traces: recorded while a run goes on, read to be heard again.
+"""Arrival traces: recorded during a run, read to replay it.
 
-`lines` has the format and what a trace consists of, `writer` the observer that
-writes one, `reader` the only way in for a file.
+`lines` defines the format, `writer` is an observer that writes it, and `reader`
+reads and checks a file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Arrival traces: what came of one request, and when, as JSON lines.
+"""The format of arrival traces: what arrived when, as JSON lines.
 
-Schema ``voicecli.trace/1``, in UTF-8. The first line says what was asked for,
-the last how it ended, those between what happened, in ms since t0::
+Schema ``voicecli.trace/1``, in UTF-8. The first line is the request, the last how
+it ended, those in between what happened, in ms since t0::
 
     {"schema": "voicecli.trace/1", "run_id": "5f0c2a…", "started": "2026-11-20T14:03:09.120Z",
      "endpoint": "http://localhost:8880/v1", "model": "kokoro", "voice": "af_bella",
@@ -15,11 +15,11 @@ the last how it ended, those between what happened, in ms since t0::
     {"ms": 5312.4, "end": "whole"}               or interrupted; or failed, with "error":
                                                  {"code": …, "message": …, "remedy": …}
 
-Each object is one line. The decoded line in which speech began has
-``onset_ms``, the silence in front of it. Lines of the network and lines of the
-decoder come from two threads: times ascend among each, not among all. Without
-its last line, or with half of it, a trace is one that was cut short.
-No text, no key. Keys may be added; readers pass over those they do not know.
+Each object is one line. The decoded line in which speech began has ``onset_ms``,
+the silence before it. Lines of the network and lines of the decoder come from two
+threads: times ascend within each, not overall. If the last line is missing or
+incomplete, the trace was cut short. A trace contains no text and no key. Keys may
+be added; readers ignore those they do not know.
 """
 
 from __future__ import annotations
@@ -30,22 +30,8 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, get_args
 
-from voicecli.errors import (
-    AuthError,
-    BadResponse,
-    ConfigError,
-    CorruptStream,
-    DecodeError,
-    DeviceError,
-    NetworkError,
-    NothingToSay,
-    RateLimited,
-    SourceError,
-    SourceTimeout,
-    TruncatedStream,
-    UnsupportedFormat,
-    VoiceError,
-)
+from voicecli import errors
+from voicecli.errors import SourceError, VoiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,27 +41,14 @@ SCHEMA = "voicecli.trace/1"
 RECEIVED_ALL = "received_all"
 REQUEST_SENT = "request_sent"
 EVENTS = ("connected", REQUEST_SENT, "retrying", RECEIVED_ALL)
-"""Events of the network that carry nothing but their time."""
+"""Events of the network that have only a time."""
 
 WHOLE, FAILED, INTERRUPTED = "whole", "failed", "interrupted"
 
-_FAULTS: dict[str, type[VoiceError]] = {
-    error.code: error
-    for error in (
-        AuthError,
-        BadResponse,
-        ConfigError,
-        CorruptStream,
-        DecodeError,
-        DeviceError,
-        NetworkError,
-        NothingToSay,
-        RateLimited,
-        SourceError,
-        SourceTimeout,
-        TruncatedStream,
-        UnsupportedFormat,
-    )
+_ERRORS: dict[str, type[VoiceError]] = {
+    kind.code: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, VoiceError) and kind is not VoiceError
 }
 
 
@@ -87,7 +60,7 @@ class Event(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the source knew of its bytes once it was answered; None is not said."""
+    """What the source knew about its bytes once it was answered; None means unknown."""
 
     ms: float
     requested: str | None = None
@@ -97,7 +70,7 @@ class Answer(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """So many bytes arrived; ``audio`` is what they were, where the trace holds that."""
+    """``size`` bytes arrived; ``audio`` is their content, if the trace has it."""
 
     ms: float
     size: int
@@ -105,7 +78,7 @@ class Chunk(NamedTuple):
 
 
 class Recognised(NamedTuple):
-    """The bytes turned out to be of this format, and so are their samples."""
+    """The format of the bytes, and of the decoded samples."""
 
     ms: float
     format: str
@@ -114,7 +87,7 @@ class Recognised(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """So many frames became playable; ``onset_ms`` is the silence in front of all speech."""
+    """``frames`` became playable; ``onset_ms`` is the silence before the speech."""
 
     ms: float
     frames: int
@@ -123,15 +96,15 @@ class Decoded(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """An error, as a line tells it."""
+    """An error, as it is in a line."""
 
     code: str
     message: str
     remedy: str | None = None
 
     def error(self) -> VoiceError:
-        """The same again; of an unknown code, a `SourceError`."""
-        return _FAULTS.get(self.code, SourceError)(self.message, remedy=self.remedy)
+        """Make the error; a `SourceError` if the code is unknown."""
+        return _ERRORS.get(self.code, SourceError)(self.message, remedy=self.remedy)
 
 
 class End(NamedTuple):
@@ -149,7 +122,7 @@ Line: TypeAlias = OfSource | OfDecoder
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What was asked for, when (ISO 8601, UTC), of whom (its label)."""
+    """The request: ``started`` is ISO 8601 in UTC, ``endpoint`` a label."""
 
     run_id: str
     started: str
@@ -162,7 +135,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One trace, its ``lines`` in the order of the file; ``end`` is None where it was cut short."""
+    """One trace. ``lines`` are in file order; ``end`` is None if the trace was cut short."""
 
     header: Header
     lines: tuple[Line, ...]
@@ -174,7 +147,7 @@ class Trace:
         return (line for line in self.lines if isinstance(line, get_args(OfSource)))
 
     def by_time(self) -> list[Line]:
-        """All lines by their time; where that is the same, as they were written."""
+        """Return all lines by time; those of the same time in file order."""
         return sorted(self.lines, key=lambda line: line.ms)
 
     @property
@@ -184,39 +157,31 @@ class Trace:
 
     @property
     def ends_ms(self) -> float:
-        """The time of the end, or, of a trace without one, of the last that is known."""
+        """The time of the end, or of the last line if there is no end."""
         last_ms = max((line.ms for line in self.lines), default=0.0)
         return self.end.ms if self.end else last_ms
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether somebody ended the run."""
+        """Whether the run was interrupted."""
         return self.end is not None and self.end.how == INTERRUPTED
 
-    def tells(self, event: str) -> bool:
-        """Whether one of `EVENTS` happened."""
+    def has_event(self, event: str) -> bool:
+        """Return whether one of `EVENTS` happened."""
         return any(isinstance(line, Event) and line.name == event for line in self.lines)
 
     def missing(self) -> VoiceError | None:
-        """Why there are no more bytes; None where all had come."""
-        if self.tells(RECEIVED_ALL):
+        """Return why bytes are missing; None if all had arrived."""
+        if self.has_event(RECEIVED_ALL):
             return None
         if self.end is not None and self.end.fault is not None:
             return self.end.fault.error()
         why = "was interrupted" if self.is_interrupted else "was cut short"
         return SourceError(f"the trace {why} after {self.size} bytes")
 
-    def text(self) -> Iterator[str]:
-        """The file, line by line."""
-        yield text_of(self.header)
-        for line in self.lines:
-            yield text_of(line)
-        if self.end is not None:
-            yield text_of(self.end)
-
 
 def text_of(line: Header | Line | End) -> str:
-    """One line of the file, its end included."""
+    """Format one line of the file, including its end."""
     return json.dumps(_object(line), ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -236,14 +201,14 @@ def _object(line: Header | Line | End) -> dict[str, Any]:
             fields = {"event": "recognised"} | fields
         case Chunk():
             sound = None if line.audio is None else b64encode(line.audio).decode("ascii")
-            fields = _said({"bytes": line.size, "audio": sound})
+            fields = _known({"bytes": line.size, "audio": sound})
         case Decoded():
-            fields = _said({"decoded_frames": fields.pop("frames")} | fields)
+            fields = _known({"decoded_frames": fields.pop("frames")} | fields)
         case End():
-            why = None if line.fault is None else _said(line.fault._asdict())
-            fields = _said({"end": line.how, "error": why})
+            why = None if line.fault is None else _known(line.fault._asdict())
+            fields = _known({"end": line.how, "error": why})
     return time | fields
 
 
-def _said(fields: dict[str, Any]) -> dict[str, Any]:
+def _known(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Reading traces: files from anywhere, of which nothing is believed unseen."""
+"""Reads traces, checking everything: the file may come from anywhere."""
 
 from __future__ import annotations
 
@@ -34,193 +34,193 @@ if TYPE_CHECKING:
     from voicecli.telemetry.trace.lines import Line
 
 MOST_LINE_BYTES = 32 * 1024 * 1024
-"""Longest line; the longest chunk of a source, an event of 16 MiB, fits as base64."""
+"""Longest line: a chunk of 16 MiB, the longest a source yields, fits as base64."""
 
 MOST_BYTES = 512 * 1024 * 1024
-"""Longest file: an hour and a half of PCM with its audio."""
+"""Longest file: an hour and a half of PCM with audio."""
 
 MOST_LINES = 2_000_000
-"""Most lines; each is kept, and takes more room than in the file."""
+"""Most lines: each is kept, and takes more memory than in the file."""
 
 MOST_MS = 1e8
-"""Latest time, a day and some hours."""
+"""Latest time: somewhat more than a day."""
 
 MOST_FRAMES = 1 << 23
-"""Longest block that was decoded at once."""
+"""Longest decoded block."""
 
 _MOST_RATE_HZ = (1 << 32) - 1
 _MOST_CHANNELS = (1 << 16) - 1
-"""What a WAV header can say."""
+"""The limits of a WAV header."""
 
 
 def read_trace(path: Path) -> Trace:
-    """The trace in a file. What texts it holds are cleaned for a terminal.
+    """Read a trace from a file. Its texts are cleaned for a terminal.
 
     Raises:
-        ConfigError: it cannot be read, or is no trace; the message says in which line.
+        ConfigError: it cannot be read, or is not a valid trace; the message has the line.
     """
-    draft = _Draft()
+    parser = _Parser()
     try:
         for fields in _objects(path):
-            draft.take(fields)
-    except _Wrong as wrong:
-        raise ConfigError(f"{path}, line {draft.taken + 1}: {wrong}") from wrong
+            parser.feed(fields)
+    except _InvalidLine as error:
+        raise ConfigError(f"{path}, line {parser.count + 1}: {error}") from error
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
-    if draft.header is None:
-        raise ConfigError(f"{path} holds no trace")
-    return Trace(draft.header, tuple(draft.lines), draft.end)
+    if parser.header is None:
+        raise ConfigError(f"{path} contains no trace")
+    return Trace(parser.header, tuple(parser.lines), parser.end)
 
 
-class _Wrong(ValueError):
-    """What is wrong with the line after those that were taken."""
+class _InvalidLine(ValueError):
+    """What is wrong with the next line."""
 
 
-class _Draft:
-    """A trace that is being read; ``taken`` counts its lines, from the header on."""
+class _Parser:
+    """Checks lines and collects them; ``count`` includes the header."""
 
     def __init__(self) -> None:
-        self.taken = 0
+        self.count = 0
         self.header: Header | None = None
         self.lines: list[Line] = []
         self.end: End | None = None
         self._latest_ms = {True: 0.0, False: 0.0}
         self._is_answered = self._has_all = False
 
-    def take(self, fields: _Fields) -> None:
-        """The next line."""
-        if self.taken == MOST_LINES:
-            raise _Wrong("there are too many lines")
+    def feed(self, fields: _Fields) -> None:
+        """Add the next line."""
+        if self.count == MOST_LINES:
+            raise _InvalidLine("there are too many lines")
         if self.end is not None:
-            raise _Wrong("follows the end")
+            raise _InvalidLine("follows the end")
         if self.header is None:
             self.header = _header(fields)
-        elif "end" in fields.has:
+        elif "end" in fields.values:
             self.end = _end(fields)
         else:
             self._add(_line(fields, has_audio=self.header.has_audio))
-        self.taken += 1
+        self.count += 1
 
     def _add(self, line: Line) -> None:
-        """Keep a line that is in order among those of the same thread."""
+        """Add a line, if it is in order among those of the same thread."""
         of_decoder = isinstance(line, Recognised | Decoded)
         if line.ms < self._latest_ms[of_decoder]:
-            raise _Wrong(f'"ms" goes back to {line.ms:g}')
+            raise _InvalidLine(f'"ms" goes back to {line.ms:g}')
         self._latest_ms[of_decoder] = line.ms
         if not of_decoder:
             if self._has_all:
-                raise _Wrong("comes after all was received")
+                raise _InvalidLine("comes after all was received")
             self._is_answered |= isinstance(line, Answer)
             self._has_all = isinstance(line, Event) and line.name == RECEIVED_ALL
             if not self._is_answered and (self._has_all or isinstance(line, Chunk)):
-                raise _Wrong("comes before the answer")
+                raise _InvalidLine("comes before the answer")
         self.lines.append(line)
 
 
 def _objects(path: Path) -> Iterator[_Fields]:
-    """The objects of a file's lines; half a line at the end is none."""
+    """Yield the objects of a file's lines, without an incomplete last one."""
     length = 0
     with path.open("rb") as file:
         while (line := file.readline(MOST_LINE_BYTES + 1)).endswith(b"\n"):
             length += len(line)
             if length > MOST_BYTES:
-                raise _Wrong("the file is too long")
+                raise _InvalidLine("the file is too long")
             try:
-                found = json.loads(line.decode("utf-8"), parse_constant=_no_json)
+                found = json.loads(line.decode("utf-8"), parse_constant=_reject_constant)
             except (ValueError, RecursionError):
                 found = None
             if not isinstance(found, dict):
-                raise _Wrong("is no JSON object")
+                raise _InvalidLine("is not a JSON object")
             yield _Fields(found)
     if len(line) > MOST_LINE_BYTES:
-        raise _Wrong("is too long")
+        raise _InvalidLine("is too long")
 
 
-def _no_json(constant: str) -> Any:
-    """Refuse NaN and the infinities, which Python knows and JSON does not."""
+def _reject_constant(constant: str) -> Any:
+    """Reject NaN and the infinities, which Python accepts and JSON does not have."""
     raise ValueError(constant)
 
 
 class _Fields:
-    """One line's object; its values are checked as they are asked for."""
+    """The object of one line; its values are checked when they are read."""
 
-    def __init__(self, has: dict[str, Any]) -> None:
-        self.has = has
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
 
     def ms(self, name: str = "ms") -> float:
-        """A time."""
-        value = self.has.get(name)
+        """Return a time."""
+        value = self.values.get(name)
         if not (isinstance(value, int | float) and not isinstance(value, bool)):
-            raise _Wrong(f'"{name}" is no number')
+            raise _InvalidLine(f'"{name}" is not a number')
         if not 0 <= value <= MOST_MS:  # nan as well
-            raise _Wrong(f'"{name}" is no time')
+            raise _InvalidLine(f'"{name}" is not a valid time')
         return float(value)
 
     def count(self, name: str, most: int) -> int:
-        """A whole number from 1 on."""
-        value = self.has.get(name)
+        """Return an integer from 1 to ``most``."""
+        value = self.values.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-            raise _Wrong(f'"{name}" is no number from 1 to {most}')
+            raise _InvalidLine(f'"{name}" is not an integer from 1 to {most}')
         return value
 
     def text(self, name: str) -> str:
-        """A text, one line of it."""
-        value = self.has.get(name)
+        """Return a text, cleaned."""
+        value = self.values.get(name)
         if not isinstance(value, str):
-            raise _Wrong(f'"{name}" is no text')
+            raise _InvalidLine(f'"{name}" is not a text')
         return clean(value)
 
-    def some_count(self, name: str, most: int) -> int | None:
-        """A count, or nothing."""
-        return None if self.has.get(name) is None else self.count(name, most)
+    def optional_count(self, name: str, most: int) -> int | None:
+        """Return a count, or None."""
+        return None if self.values.get(name) is None else self.count(name, most)
 
-    def some_text(self, name: str) -> str | None:
-        """A text, or nothing."""
-        return None if self.has.get(name) is None else self.text(name)
+    def optional_text(self, name: str) -> str | None:
+        """Return a text, or None."""
+        return None if self.values.get(name) is None else self.text(name)
 
 
 def _header(fields: _Fields) -> Header:
-    if fields.has.get("schema") != SCHEMA:
-        raise _Wrong(f'"schema" is not {SCHEMA}')
-    started, has_audio = fields.text("started"), fields.has.get("audio")
+    if fields.values.get("schema") != SCHEMA:
+        raise _InvalidLine(f'"schema" is not {SCHEMA}')
+    started, has_audio = fields.text("started"), fields.values.get("audio")
     try:
         is_utc = datetime.fromisoformat(started).tzinfo is not None
     except ValueError:
         is_utc = False
     if not is_utc:
-        raise _Wrong('"started" is no time with a time zone')
+        raise _InvalidLine('"started" is not a time with a time zone')
     if not isinstance(has_audio, bool):
-        raise _Wrong('"audio" is neither true nor false')
+        raise _InvalidLine('"audio" is neither true nor false')
     return Header(
         run_id=fields.text("run_id"),
         started=started,
         endpoint=fields.text("endpoint"),
-        model=fields.some_text("model"),
-        voice=fields.some_text("voice"),
-        format=fields.some_text("format"),
+        model=fields.optional_text("model"),
+        voice=fields.optional_text("voice"),
+        format=fields.optional_text("format"),
         has_audio=has_audio,
     )
 
 
 def _line(fields: _Fields, *, has_audio: bool) -> Line:
     ms = fields.ms()
-    if "bytes" in fields.has:
+    if "bytes" in fields.values:
         size = fields.count("bytes", MOST_LINE_BYTES)
         return Chunk(ms, size, _audio(fields, size) if has_audio else None)
-    if "decoded_frames" in fields.has:
-        onset_ms = None if fields.has.get("onset_ms") is None else fields.ms("onset_ms")
+    if "decoded_frames" in fields.values:
+        onset_ms = None if fields.values.get("onset_ms") is None else fields.ms("onset_ms")
         frames = fields.count("decoded_frames", MOST_FRAMES)
         return Decoded(ms, frames, fields.count("rate_hz", _MOST_RATE_HZ), onset_ms)
-    event = fields.text("event") if "event" in fields.has else None
+    event = fields.text("event") if "event" in fields.values else None
     if event in EVENTS:
         return Event(ms, event)
     if event == "answered":
         return Answer(
             ms,
-            requested=fields.some_text("requested"),
-            content_type=fields.some_text("content_type"),
-            rate_hz=fields.some_count("rate_hz", _MOST_RATE_HZ),
-            channels=fields.some_count("channels", _MOST_CHANNELS),
+            requested=fields.optional_text("requested"),
+            content_type=fields.optional_text("content_type"),
+            rate_hz=fields.optional_count("rate_hz", _MOST_RATE_HZ),
+            channels=fields.optional_count("channels", _MOST_CHANNELS),
         )
     if event == "recognised":
         return Recognised(
@@ -229,25 +229,29 @@ def _line(fields: _Fields, *, has_audio: bool) -> Line:
             rate_hz=fields.count("rate_hz", _MOST_RATE_HZ),
             channels=fields.count("channels", _MOST_CHANNELS),
         )
-    raise _Wrong("is none of the lines of a trace")
+    raise _InvalidLine("is not a line of a trace")
 
 
 def _audio(fields: _Fields, size: int) -> bytes:
     try:
-        audio = b64decode(fields.has["audio"], validate=True)
+        audio = b64decode(fields.values["audio"], validate=True)
     except (KeyError, TypeError, ValueError) as error:
-        raise _Wrong('"audio" is no base64') from error
+        raise _InvalidLine('"audio" is not base64') from error
     if len(audio) != size:
-        raise _Wrong(f'"audio" is {len(audio)} bytes, not {size}')
+        raise _InvalidLine(f'"audio" is {len(audio)} bytes, not {size}')
     return audio
 
 
 def _end(fields: _Fields) -> End:
-    ms, how = fields.ms(), fields.has["end"]
+    ms, how = fields.ms(), fields.values["end"]
     if how in (WHOLE, INTERRUPTED):
         return End(ms, how)
-    error = fields.has.get("error")
+    error = fields.values.get("error")
     if how != FAILED or not isinstance(error, dict):
-        raise _Wrong('"end" is no way to end')
-    told = _Fields(error)
-    return End(ms, FAILED, Fault(told.text("code"), told.text("message"), told.some_text("remedy")))
+        raise _InvalidLine('"end" is not a known ending')
+    fault = _Fields(error)
+    return End(
+        ms,
+        FAILED,
+        Fault(fault.text("code"), fault.text("message"), fault.optional_text("remedy")),
+    )

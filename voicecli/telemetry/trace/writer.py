@@ -1,4 +1,4 @@
-"""Recording a run's arrivals while it goes on."""
+"""Writes a trace of a run's arrivals."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 class TraceWriter:
     """An observer that writes schema ``voicecli.trace/1`` to a text file, line by line.
 
-    ``request`` is what was asked for; its text is not written. ``with_audio``
-    adds the bytes themselves, a third longer than they are. Each line is one
-    call of the file's ``write``, and flushed. Nothing is written before the
-    first request, nor after the end. Any thread.
+    ``request`` is what was requested; its text is not written. ``with_audio`` adds
+    the bytes themselves, as base64. Each line is one call of the file's ``write``,
+    and flushed. Nothing is written before the first request or after the end. Any
+    thread.
     """
 
     def __init__(
@@ -123,11 +123,11 @@ class TraceWriter:
         return None
 
     def _ms(self, at: float) -> float:
-        """Since t0, to the microsecond: what is read is what was written."""
+        """Return milliseconds since t0, rounded so that a reader gets the same number."""
         return max(0.0, round((at - (self._t0 or 0.0)) * 1e3, 3))
 
     def _onset_ms(self, pcm: Pcm) -> float | None:
-        """The silence in front of the speech, once: with the block in which that begins."""
+        """Return the silence before the speech, with the block in which the speech begins."""
         if self._onset is None:
             return None
         self._onset.feed(pcm)
@@ -140,7 +140,7 @@ class TraceWriter:
         text = text_of(line)
         try:
             with self._lock:
-                # Another thread may tell the end while this one is about to begin.
+                # Another thread may report the end while this one is about to begin.
                 is_next = isinstance(line, Header) != self._has_begun and not self._has_ended
                 self._has_ended |= isinstance(line, End)
                 if is_next:
