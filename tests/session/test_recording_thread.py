@@ -30,9 +30,9 @@ def spawn(work, name):
 def test_writes_what_it_is_given_in_order():
     saver = RecordingSaver()
     keeper = RecordingThread(saver, heard)
-    keeper.raw(b"ab")
+    keeper.raw(0, b"ab")
     keeper.pcm(block())
-    keeper.raw(b"c")
+    keeper.raw(0, b"c")
     keeper.start(spawn)
     assert keeper.finish(50, "pcm") == SaveReport(["a.wav"], None)
     assert (saver.received, saver.frames) == (b"abc", 100)
@@ -88,7 +88,7 @@ def test_where_nothing_is_heard_a_slow_disk_is_waited_for(monkeypatch):
 
     monkeypatch.setattr(changed, "wait", write_once_waited_for)
     for _ in range(50):
-        keeper.raw(b"a" * 100)
+        keeper.raw(0, b"a" * 100)
         keeper.pcm(block(100))
     assert keeper.finish(None, "pcm") == SaveReport(["a.wav"], None)
     assert (saver.frames, len(saver.received)) == (5000, 5000)
@@ -97,8 +97,8 @@ def test_where_nothing_is_heard_a_slow_disk_is_waited_for(monkeypatch):
 def test_who_waits_for_a_disk_that_hangs_is_let_go(monkeypatch):
     monkeypatch.setattr(module, "PACED_BYTES", 100)
     keeper = RecordingThread(RecordingSaver(), lambda: True)
-    keeper.raw(b"a" * 100)
-    waiting = threading.Thread(target=keeper.raw, args=[b"b"])
+    keeper.raw(0, b"a" * 100)
+    waiting = threading.Thread(target=keeper.raw, args=[0, b"b"])
     waiting.start()
     keeper.finish(None, None)
     waiting.join(20)
@@ -110,11 +110,11 @@ def test_a_disk_too_slow_is_given_up_without_a_hole(monkeypatch, rest):
     monkeypatch.setattr(module, "BACKLOG_BYTES", 250)
     saver = RecordingSaver()
     keeper = RecordingThread(saver, heard)
-    keeper.raw(b"a" * 100)
+    keeper.raw(0, b"a" * 100)
     keeper.pcm(block(50))
     keeper.pcm(block(100))  # does not fit
     for data in rest:
-        keeper.raw(data)  # would, but what is written must be what was said
+        keeper.raw(0, data)  # would, but what is written must be what was said
     keeper.start(spawn)
     report = keeper.finish(None, "pcm")
     assert (saver.received, saver.frames) == (b"a" * 100, 50)
@@ -132,7 +132,7 @@ def test_the_savers_own_error_comes_first(monkeypatch):
             return SaveReport([], full)
 
     keeper = RecordingThread(Failing(), heard)
-    keeper.raw(b"a")
-    keeper.raw(b"b")
+    keeper.raw(0, b"a")
+    keeper.raw(0, b"b")
     keeper.start(spawn)
     assert keeper.finish(None, None) == SaveReport([], full)

@@ -39,7 +39,6 @@ class Rig:
             Observers([self.watcher]),
             volume=volume,
             on_pcm=self.kept.append,
-            on_draining=lambda: self.events.append("draining"),
             fail=self.events.append,
         )
 
@@ -55,6 +54,9 @@ class Rig:
             self.chunks.put(item)
         self.chunks.end()
         self.renderer.run()
+        if self.renderer.sink is not None:
+            self.events.append("draining")
+        self.renderer.drain()
         return self
 
 

@@ -88,15 +88,10 @@ class Fetcher:
         Raises:
             VoiceError: a source failed, and the retry policy gave up.
         """
-        try:
-            for source in sources:
-                yield from self._fetch(source)
-                if self._cancelled:
-                    return
-        except VoiceError:
-            if not self._cancelled:  # a cancelled source may raise whatever it likes
-                raise
-            return
+        for source in sources:
+            yield from self.fetch(source)
+            if self._cancelled:
+                return
         self._observers.notify(ReceivedAll(self._clock.now()))
         self._release()  # there may have been no request at all
 
@@ -134,7 +129,12 @@ class Fetcher:
         if self._source is not None:
             self._source.cancel()
 
-    def _fetch(self, source: Source) -> Generator[Item, None, None]:
+    def fetch(self, source: Source) -> Generator[Item, None, None]:
+        """Yield what arrives from one source, and report it; ends early once cancelled.
+
+        Raises:
+            VoiceError: the source failed, and the retry policy gave up.
+        """
         # Set before the flag is read, as `cancel` sets the flag before it reads the source.
         self._source = source
         if self._cancelled:
@@ -151,8 +151,8 @@ class Fetcher:
                     has_audio = has_audio or isinstance(item, bytes)
                     yield item
             except VoiceError as error:
-                if self._cancelled:
-                    raise
+                if self._cancelled:  # a cancelled source may raise whatever it likes
+                    return
                 decision = self._policy.decide(error, attempt, has_audio=has_audio)
                 if not isinstance(decision, Retry):
                     raise

@@ -23,6 +23,7 @@ from voicecli.session.fetcher import Fetcher
 from voicecli.session.items import AwaitText, UtteranceStart
 from voicecli.session.messages import FirstBytes
 from voicecli.session.utterance import Utterance
+from voicecli.telemetry.events import ReceivedAll
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -51,6 +52,7 @@ class _Fetch:
         self.items: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
         self.error: VoiceError | None = None
         self.has_sound_of: Utterance | None = None
+        self.has_ended = False
         self.is_cancelled = False
 
     def replace(self, fetcher: Fetcher) -> None:
@@ -103,6 +105,7 @@ class Prefetcher:
         self._ended = False  # no utterance follows
         self._failed = False
         self._has_bytes = False
+        self._received_all = False
         self._last_error: VoiceError | None = None  # of the text itself, behind all utterances
 
     def run(self, utterances: Iterable[Utterance | Source]) -> None:
@@ -116,8 +119,7 @@ class Prefetcher:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
-        if not self._fetches and self._on_sent is not None:
-            self._on_sent()  # there was nothing to ask for
+        self._report_all_received()
 
     def take(self) -> list[Item]:
         """Return what has arrived, waiting for at least one item; empty at the end."""
@@ -129,7 +131,7 @@ class Prefetcher:
                         return [AwaitText()]
                     while not (self._fetches or self._ended):
                         self._changed.wait()
-                    if not self._fetches or self._failed:
+                    if not self._fetches:
                         break
                     self._is_rendering, self._waited = True, False
                     return [UtteranceStart(self._fetches[0].utterance)]
@@ -164,9 +166,7 @@ class Prefetcher:
 
     def cancel(self) -> None:
         """Stop all requests soon; what has arrived is still passed on. Idempotent."""
-        with self._changed:
-            self._ended = self._failed = True
-            self._changed.notify_all()
+        self._stop()
         for fetch in self._snapshot():
             fetch.fetcher.cancel()
 
@@ -241,7 +241,7 @@ class Prefetcher:
     def _drain(self, fetch: _Fetch, utterance: Utterance) -> None:
         if utterance is not fetch.utterance:
             fetch.replace(self._fetcher_for(utterance))
-        with closing(fetch.fetcher.items([utterance.source])) as items:
+        with closing(fetch.fetcher.fetch(utterance.source)) as items:
             for item in items:
                 weight = 1
                 if isinstance(item, bytes):
@@ -268,15 +268,36 @@ class Prefetcher:
             if is_first:
                 self._report(error)
         fetch.items.end()
+        fetch.has_ended = True
+        self._report_all_received()
+
+    def _report_all_received(self) -> None:
+        """Report once that the last answer has arrived, or that there was nothing to ask for."""
+        with self._changed:
+            is_all = self._ended and all(fetch.has_ended for fetch in self._fetches)
+            if not is_all or self._failed or self._received_all:
+                return
+            self._received_all = True
+        self._observers.notify(ReceivedAll(self._clock.now()))
+        if self._on_sent is not None:
+            self._on_sent()
 
     def _report_error_of(self, fetch: _Fetch) -> None:
         if fetch.error is not None:
             self._report(fetch.error)
 
     def _report(self, error: VoiceError) -> None:
+        if self._stop():
+            self._mailbox.fail(error)
+
+    def _stop(self) -> bool:
+        """Let nothing follow what is rendered now; False if that was so already."""
         with self._changed:
             if self._failed:
-                return
+                return False
             self._failed = self._ended = True
+            behind = [self._fetches.pop() for _ in range(len(self._fetches) - 1)]
             self._changed.notify_all()
-        self._mailbox.fail(error)
+        for fetch in behind:
+            fetch.cancel()
+        return True
