@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NO_SPACE_SCRIPTS = "\u2e80-\u2fff\u3000-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
 """Chinese and Japanese characters, as the inside of a regular expression's set."""
@@ -44,12 +47,14 @@ class Sentence:
 class Segment:
     """Whole sentences that one request speaks, at least one.
 
-    Numbers count from 0. ``pause_ms``, ``begins_paragraph`` and ``continues`` are those
+    Numbers count from 0; ``part`` counts the pieces of a segment that a server refused for
+    its length. ``pause_ms``, ``begins_paragraph`` and ``continues`` are those
     of the first sentence; ``voice`` is that of all, None for the voice of the settings.
     """
 
     number: int
     sentences: tuple[Sentence, ...]
+    part: int = 0
 
     @property
     def text(self) -> str:
@@ -82,7 +87,7 @@ class Segment:
         return self.sentences[0].continues
 
 
-def joined(sentences: tuple[Sentence, ...] | list[Sentence]) -> str:
+def joined(sentences: Iterable[Sentence]) -> str:
     """Return the text of several sentences: paragraphs apart, no space in Chinese or Japanese."""
     text = ""
     for sentence in sentences:
