@@ -1,13 +1,12 @@
-"""First sound, heard by a recorder: ``voicecli`` beside what people use instead.
+"""Measure the first sound of ``voicecli`` and of alternatives with a recorder.
 
-Every player speaks to the same server (time to first byte 200 ms, then four times
-real time) through the same sound server, in turn and interleaved, so that a slow
-minute of the machine hits all of them. "First sound" is counted from just before
-the process is started to the first loud sample at the recorder.
+Every player uses the same server (first byte after 200 ms, then four times real time) and the
+same sound server. The players take turns, so that a slow minute of the machine affects all of
+them. "First sound" is the time from just before the process starts to the first loud sample.
 
     scripts/setup dev && .venv/bin/python benchmarks/first_sound.py [--runs 5] [--json]
 
-Needs mpv and curl besides (``apt-get install mpv curl``).
+Needs mpv and curl as well (``apt-get install mpv curl``).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # tests.support is no installed package
+sys.path.insert(0, str(ROOT))  # tests.support is not installed
 
 from tests.support.cli import Cli  # noqa: E402  needs the path above
 from tests.support.recorder import Recorder  # noqa: E402
@@ -38,36 +37,36 @@ if TYPE_CHECKING:
 TTFB_S = 0.2
 PACE = 4.0
 SECONDS = 4.0
-RATE_HZ = 24_000  # what speech models speak at
+RATE_HZ = 24_000  # of most speech models
 SENTENCE = "Hello, this voice comes from your own computer."
 
 
 @dataclass
 class Player:
-    """One way to hear speech: how it is started, and what was measured, in ms."""
+    """A player: its command, what it is compared with, and its measurements in ms."""
 
     name: str
     command: Callable[[], list[str]]
     rival: str | None = None
     limit: float | None = None
-    heard_ms: list[float] = field(default_factory=list)
-    told_ms: list[float] = field(default_factory=list)
+    recorded_ms: list[float] = field(default_factory=list)
+    reported_ms: list[float] = field(default_factory=list)
 
     @property
     def median_ms(self) -> float:
-        """Median of what was heard."""
-        return statistics.median(self.heard_ms)
+        """Median of the recorded times."""
+        return statistics.median(self.recorded_ms)
 
 
 def voicecli(*arguments: str) -> list[str]:
-    """The installed command, as a person would type it."""
+    """Return the installed command, as a person would type it."""
     script = Path(sys.executable).with_name("voicecli")
     start = [str(script)] if script.exists() else [sys.executable, "-m", "voicecli"]
     return [*start, "say", "--json", *arguments]
 
 
 def players(url: str) -> list[Player]:
-    """Everyone who is measured, in the order of a round."""
+    """List all players, in the order of a round."""
     body = json.dumps(
         {"model": "tts-1", "voice": "alloy", "input": "hello", "response_format": "mp3"}
     )
@@ -92,10 +91,10 @@ def players(url: str) -> list[Player]:
 
 
 def measure(player: Player, cli: Cli, sound: SoundServer) -> None:
-    """One run: start the player, hear it, note both clocks.
+    """Run the player once, and add the recorded and the reported time.
 
     Raises:
-        SystemExit: the player failed; says what it printed.
+        SystemExit: the player failed; the message has its output.
     """
     with Recorder(sound) as recorder:
         started = time.monotonic()
@@ -109,30 +108,32 @@ def measure(player: Player, cli: Cli, sound: SoundServer) -> None:
             timeout=60,
             check=False,
         )
-        heard = recorder.finish()
+        recording = recorder.finish()
     if done.returncode:
         raise SystemExit(f"{player.name}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    player.heard_ms.append(1000 * (heard.sound().onset - started))
+    player.recorded_ms.append(1000 * (recording.sound().onset - started))
     if player.name.startswith("voicecli"):
-        told = json.loads(done.stdout)
-        # Speech begins with silence, so the recorder hears the audible start.
-        player.told_ms.append(told["launch_to_request_ms"] + told["ttfa_audible_ms"])
+        metrics = json.loads(done.stdout)
+        # Speech begins with silence, so the recorder finds the audible start.
+        player.reported_ms.append(metrics["launch_to_request_ms"] + metrics["ttfa_audible_ms"])
 
 
-def report(everyone: list[Player]) -> dict[str, object]:
-    """Medians, spreads and ratios, as the JSON object of ``--json``."""
-    by_name = {player.name: player for player in everyone}
+def report(all_players: list[Player]) -> dict[str, object]:
+    """Return medians, extremes and ratios, as printed by ``--json``."""
+    by_name = {player.name: player for player in all_players}
     rows = []
-    for player in everyone:
+    for player in all_players:
         rival = by_name[player.rival] if player.rival else None
         ratio = player.median_ms / rival.median_ms if rival else None
         rows.append(
             {
                 "player": player.name,
                 "first_sound_ms": round(player.median_ms, 1),
-                "least_ms": round(min(player.heard_ms), 1),
-                "most_ms": round(max(player.heard_ms), 1),
-                "told_ms": round(statistics.median(player.told_ms), 1) if player.told_ms else None,
+                "least_ms": round(min(player.recorded_ms), 1),
+                "most_ms": round(max(player.recorded_ms), 1),
+                "reported_ms": round(statistics.median(player.reported_ms), 1)
+                if player.reported_ms
+                else None,
                 "rival": player.rival,
                 "ratio": round(ratio, 3) if ratio else None,
                 "limit": player.limit,
@@ -143,29 +144,31 @@ def report(everyone: list[Player]) -> dict[str, object]:
 
 
 def table(result: dict[str, object]) -> str:
-    """The report for people."""
-    lines = [f"{'player':<20}{'median':>8}{'least':>8}{'most':>8}{'own figure':>12}  beside rival"]
+    """Format the result for people."""
+    lines = [f"{'player':<20}{'median':>8}{'least':>8}{'most':>8}{'own figure':>12}  vs rival"]
     rows = result["players"]
     assert isinstance(rows, list)
     for row in rows:
-        told = f"{row['told_ms']:.0f}" if row["told_ms"] is not None else ""
-        beside = ""
+        reported = f"{row['reported_ms']:.0f}" if row["reported_ms"] is not None else ""
+        comparison = ""
         if row["ratio"] is not None:
             verdict = "met" if row["met"] else "MISSED"
-            beside = f"{row['ratio']:.2f} x {row['rival']} (limit {row['limit']}: {verdict})"
+            comparison = f"{row['ratio']:.2f} x {row['rival']} (limit {row['limit']}: {verdict})"
         lines.append(
             f"{row['player']:<20}{row['first_sound_ms']:>8.0f}{row['least_ms']:>8.0f}"
-            f"{row['most_ms']:>8.0f}{told:>12}  {beside}"
+            f"{row['most_ms']:>8.0f}{reported:>12}  {comparison}"
         )
     return "\n".join(lines)
 
 
 def main() -> int:
-    """Measure and print; exit 1 when a limit is missed."""
-    parser = argparse.ArgumentParser(description="First sound beside curl | mpv and hibari --play.")
+    """Measure and print; return 1 if a limit is exceeded."""
+    parser = argparse.ArgumentParser(
+        description="First sound compared with curl | mpv and hibari --play."
+    )
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    options = parser.parse_args()
     missing = [name for name in ("mpv", "curl") if not shutil.which(name)]
     if missing:
         sys.exit(f"needs {' and '.join(missing)}: apt-get install {' '.join(missing)}")
@@ -184,17 +187,17 @@ def main() -> int:
     ):  # fmt: skip
         assert server.stdout is not None
         assert server.stdin is not None
-        everyone = players(json.loads(server.stdout.readline())["url"])
+        all_players = players(json.loads(server.stdout.readline())["url"])
         cli = Cli(Path(home), sound, coverage=False)
-        for number in range(given.runs + 1):
-            for player in everyone:
+        for number in range(options.runs + 1):
+            for player in all_players:
                 measure(player, cli, sound)
-                if number == 0:  # the first round warms the file cache, for everyone alike
-                    player.heard_ms.clear()
-                    player.told_ms.clear()
+                if number == 0:  # the first round fills the file cache
+                    player.recorded_ms.clear()
+                    player.reported_ms.clear()
         server.stdin.close()
-    result = report(everyone)
-    print(json.dumps(result, indent=2) if given.json else table(result))
+    result = report(all_players)
+    print(json.dumps(result, indent=2) if options.json else table(result))
     rows = result["players"]
     assert isinstance(rows, list)
     return 1 if any(row["met"] is False for row in rows) else 0

@@ -1,13 +1,13 @@
-"""A starved player: does sound go on while others take the interpreter and the machine?
+"""Check that sound continues while the interpreter and the machine are busy.
 
-While ``voicecli say`` plays a minute of a steady tone from a server in a process of
-its own, a thread of the same interpreter computes without ever waiting, so that it
-holds the interpreter lock for its whole switch interval whenever it gets it, and a
-process as busy keeps every core. A recorder at the sound server counts the gaps.
+``voicecli say`` plays a minute of a steady tone from a server in a process of its own.
+Meanwhile a thread of the same interpreter computes without a pause, so that it holds the
+interpreter lock for the whole switch interval each time, and a process keeps every core busy.
+A recorder at the sound server counts the gaps.
 
     scripts/setup dev && .venv/bin/python benchmarks/starved.py [--seconds 60] [--format opus]
 
-The exit status is 1 where there was a gap.
+The exit status is 1 if there was a gap.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # tests.support is no installed package
+sys.path.insert(0, str(ROOT))  # tests.support is not installed
 
 from tests.support.cli import Cli  # noqa: E402  needs the path above
 from tests.support.recorder import Recorder  # noqa: E402
@@ -33,16 +33,16 @@ from tests.support.tones import FORMATS  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LEAST_GAP_S = 0.002
+MIN_GAP_S = 0.002
 PACE = 1.5
 BUSY = "n = 0\nwhile True: n += 1"
-BESIDE_A_BURNER = f"""
+WITH_BUSY_THREAD = f"""
 import threading
 
-def burn():
+def compute():
     {BUSY.replace(chr(10), chr(10) + "    ")}
 
-threading.Thread(target=burn, daemon=True).start()
+threading.Thread(target=compute, daemon=True).start()
 from voicecli.__main__ import main
 main()
 """
@@ -50,7 +50,7 @@ main()
 
 @contextlib.contextmanager
 def running(*commands: list[str], **settings: Any) -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes that end with the block."""
+    """Run processes that end with the block."""
     processes = [subprocess.Popen(command, text=True, **settings) for command in commands]
     try:
         yield processes
@@ -61,47 +61,47 @@ def running(*commands: list[str], **settings: Any) -> Iterator[list[subprocess.P
 
 
 def starve(cli: Cli, sound: SoundServer, kind: str, seconds: float) -> dict[str, Any]:
-    """One run, and what was heard of it."""
-    serving = [
+    """Make one run, and report its gaps."""
+    serve = [
         *(sys.executable, "-m", "tests.support.speech_server"),
         *("--ttfb", "0.2", "--pace", str(PACE), "--seconds", str(seconds)),
     ]
     busy = [[sys.executable, "-c", BUSY]] * (os.cpu_count() or 1)
     with (
-        running(serving, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as (server,),
+        running(serve, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as (server,),
         running(*busy),
         Recorder(sound) as recorder,
     ):
         assert server.stdout is not None
         url = json.loads(server.stdout.readline())["url"]
         done = subprocess.run(
-            [sys.executable, "-c", BESIDE_A_BURNER, "say", "--json", "--base-url", url,
+            [sys.executable, "-c", WITH_BUSY_THREAD, "say", "--json", "--base-url", url,
              "--format", kind, "--sample-rate", "24000", "hello"],
             env=cli.environment(), cwd=cli.home, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, text=True, check=True, timeout=4 * seconds + 60,
         )  # fmt: skip
-        heard = recorder.finish().sound(min_gap_s=LEAST_GAP_S)
-    told = json.loads(done.stdout)
+        heard = recorder.finish().sound(min_gap_s=MIN_GAP_S)
+    metrics = json.loads(done.stdout)
     return {
         "format": kind,
         "audible_s": round(heard.audible_s, 3),
         "gaps": [[round(gap.at_s, 2), round(gap.length_s * 1e3, 1)] for gap in heard.gaps],
-        "told": {name: ledger["count"] for name, ledger in told["underruns"].items()},
-        "ttfa_ms": told["ttfa_ms"],
+        "reported": {name: causes["count"] for name, causes in metrics["underruns"].items()},
+        "ttfa_ms": metrics["ttfa_ms"],
     }
 
 
 def main() -> int:
-    """Measure, print, judge."""
+    """Measure and print; return 1 if there was a gap."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--format", action="append", choices=FORMATS)
-    given = parser.parse_args()
+    options = parser.parse_args()
     gaps = 0
     with tempfile.TemporaryDirectory() as home, SoundServer() as sound:
         cli = Cli(Path(home), sound, coverage=False)
-        for kind in given.format or ["opus"]:
-            run = starve(cli, sound, kind, given.seconds)
+        for kind in options.format or ["opus"]:
+            run = starve(cli, sound, kind, options.seconds)
             print(json.dumps(run), flush=True)
             gaps += len(run["gaps"])
     return int(gaps > 0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.encoding.sounds import sound, split
+from tests.codecs.encoding.roundtrip import sound, split
 from voicecli.audio.resample import Resampler
 
 

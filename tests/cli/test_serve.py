@@ -87,13 +87,18 @@ def test_the_voice_is_loaded_at_start_by_default(serve, monkeypatch, flags, expe
 def test_options_select_the_faults(serve, app_settings):
     serve(
         "--no-warm", "--ttfb-ms", "200", "--pace", "1.5", "--jitter-ms", "50", "--stall-at", "2",
-        "--stall-ms", "1000", "--cut-at", "3", "--chunk", "512", "--max-concurrency", "9",
+        "--stall-ms", "1000", "--cut-at", "3", "--chunk", "512",
     )  # fmt: skip
     assert app_settings["options"].faults == FaultPlan(
         ttfb_s=0.2, pace=1.5, jitter_s=0.05, stall_at_s=2.0, stall_s=1.0, cut_at_s=3.0,
         chunk_bytes=512,
     )  # fmt: skip
-    assert app_settings["options"].max_concurrency == 9
+
+
+def test_options_set_the_limits(serve, app_settings):
+    serve("--no-warm", "--max-concurrency", "9", "--queue", "7", "--queue-s", "1.5")
+    options = app_settings["options"]
+    assert (options.max_concurrency, options.queue, options.queue_s) == (9, 7, 1.5)
 
 
 def test_origins_are_allowed_by_option(serve, app_settings):

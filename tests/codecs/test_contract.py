@@ -12,22 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.streams import (
-    FIRST,
-    by,
-    cut,
-    decode,
-    decode_until_fault,
-    encoded,
-    fmt,
-    joined,
-    noise,
-    opus_head,
-    page,
-    riff,
-    samples_of,
-    wav,
-)
+from tests.codecs.containers import FIRST, fmt, opus_head, page, riff, wav
+from tests.codecs.feeding import by, cut, decode, decode_until_fault, joined
+from tests.codecs.samples import encoded, samples_of
+from tests.codecs.signals import noise
 from voicecli.codecs import CODECS, AutoDecoder, make_decoder
 from voicecli.errors import BadResponse, CorruptStream, DecodeError, TruncatedStream
 

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from tests.codecs.streams import by
+from tests.codecs.feeding import by
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.text_response import explain, readable
 from voicecli.errors import BadResponse

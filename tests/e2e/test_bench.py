@@ -1,4 +1,4 @@
-"""``voicecli bench`` through a real device, beside the recorder."""
+"""``voicecli bench`` on a real device, compared with the recorder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.recorded_ttfa import recorded_ttfa_ms
 from tests.support.recorder import Recorder
 from tests.support.speech_server import Reply, SpeechServer, clips_of
 from tests.support.timing import best_of
-from tests.support.tones import FORMATS, tone
+from tests.support.tones import tone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,26 +21,30 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.sound
 
+KINDS = ["pcm", "wav", "opus"]
+"""One for each way to the device: written directly, copied to the ring, decoded."""
 
-def test_the_median_ttfa_of_every_format_is_the_recorder_s(
+
+def test_the_median_ttfa_of_each_format_agrees_with_the_recorder(
     timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, tmp_path: Path
 ) -> None:
-    speech.clips = clips_of(tone(0.4))
+    speech.clips = clips_of(tone(0.3))
     speech.reply = Reply(ttfb_s=0.1, pace=4, chunk_bytes=960, headers={"X-Sample-Rate": "48000"})
+    formats = [flag for kind in KINDS for flag in ("--format", kind)]
 
-    def worst() -> float:
+    def largest_error() -> float:
         with Recorder(sound_server) as recorder:
             done = timed_cli.run(
-                "bench", "--base-url", speech.url, "--format", "all", "--runs", "3", "--json",
+                "bench", "--base-url", speech.url, *formats, "--runs", "3", "--json",
                 "--record", str(tmp_path / "traces"), timeout_s=90,
             )  # fmt: skip
-            heard = recorded_ttfa_ms(recorder.finish(), tmp_path / "traces")
+            recorded = recorded_ttfa_ms(recorder.finish(), tmp_path / "traces")
         assert done.exit_code == 0, done
         assert done.json["settings"]["device"] == "default"
-        assert sorted(heard) == sorted(FORMATS)
+        assert sorted(recorded) == sorted(KINDS)
         return max(
-            abs(median(heard[case["format"]]) / case["metrics"]["ttfa_ms"]["p50"] - 1)
+            abs(median(recorded[case["format"]]) / case["metrics"]["ttfa_ms"]["p50"] - 1)
             for case in done.json["cases"]
         )
 
-    assert best_of(3, worst, good_enough=0.1) <= 0.1
+    assert best_of(3, largest_error, good_enough=0.1) <= 0.1

@@ -1,4 +1,4 @@
-"""The sound server goes away in mid-speech: told at once, and nothing hangs."""
+"""A sound server that ends during speech is reported at once, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.sound
 
 CLIP_S = 30.0
-"""Longer than any patience: whoever waited for the end would be seen to."""
+"""Longer than every timeout, so that waiting for the end would be noticed."""
 
 
 @pytest.mark.parametrize("kind", ["pcm", "opus"])
-def test_a_sound_server_that_ends_is_6_at_once(home: Path, speech: SpeechServer, kind: str) -> None:
+def test_a_lost_sound_server_exits_with_6_at_once(
+    home: Path, speech: SpeechServer, kind: str
+) -> None:
     speech.clips = clips_of(tone(CLIP_S), formats=[kind])
     speech.reply = Reply(headers={"X-Sample-Rate": "48000"} if kind == "pcm" else {})
-    with SoundServer() as doomed:
+    with SoundServer() as server:
         arguments = ("--save", "out.wav", "--base-url", speech.url, "--format", kind, "hi")
         with (
-            Recorder(doomed) as recorder,
-            Cli(home, doomed).start("say", "--json", *arguments) as running,
+            Recorder(server) as recorder,
+            Cli(home, server).start("say", "--json", *arguments) as running,
         ):
             recorder.wait_for_sound(unless=running.exited)
-            doomed.stop()
+            server.stop()
             done = running.finish(CLIP_S / 2)
     assert done.exit_code == 6, done
     assert done.json["error"]["code"] == "device"

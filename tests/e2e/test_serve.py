@@ -214,7 +214,7 @@ def test_a_key_is_required_on_a_public_address(silent_cli) -> None:
 
 
 def test_synthesis_stops_when_the_client_leaves(silent_cli) -> None:
-    with serving(silent_cli, "--max-concurrency", "1", "--pace", "1") as served:
+    with serving(silent_cli, "--max-concurrency", "1", "--queue", "0", "--pace", "1") as served:
         connection = start_request(served, {"input": LONG, "response_format": "pcm"})
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
         status, headers, body = served.request("/v1/audio/speech", {"input": "Me too."})

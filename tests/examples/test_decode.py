@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.codecs.streams import encoded, noise, wav
+from tests.codecs.containers import wav
+from tests.codecs.samples import encoded
+from tests.codecs.signals import noise
 from tests.examples.running import run_example
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.codecs.streams import encoded, noise, wav
+from tests.codecs.containers import wav
+from tests.codecs.samples import encoded
+from tests.codecs.signals import noise
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "decode_async.py"
 

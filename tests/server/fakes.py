@@ -18,8 +18,9 @@ CATALOGUE = Catalogue({"heart": VoiceInfo("heart", "Heart", "en-US", "American, 
 class FakeVoice:
     """Speaks each sentence as 0.1 s of its number as a level. Sentences end with '|'."""
 
-    def __init__(self, before_sentence=None):
+    def __init__(self, before_sentence=None, sentence_frames=SENTENCE_FRAMES):
         self.sentences = 0
+        self._frames = sentence_frames
         self._before_sentence = before_sentence or (lambda number: None)
 
     def split_sentences(self, text):
@@ -34,7 +35,7 @@ class FakeVoice:
     def from_ids(self, ids, speed, rng):
         self._before_sentence(self.sentences)
         self.sentences += 1
-        return np.full(round(SENTENCE_FRAMES / speed), self.sentences / 100, np.float32)
+        return np.full(round(self._frames / speed), self.sentences / 100, np.float32)
 
 
 class Gate:

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import anyio
 import numpy as np
 import pytest
 
 from tests.server.asgi_client import SPEECH, Client, post, run, scope
-from tests.server.fakes import SENTENCE_FRAMES, FakeVoice, Gate, app_of
+from tests.server.fakes import SENTENCE_FRAMES, FakeVoice, app_of
 from voicecli.errors import SourceError
 from voicecli.server import answer as answering
 from voicecli.server.fault_injection import FaultPlan
@@ -196,87 +195,6 @@ def test_a_bug_is_reported(monkeypatch):
     app, log = app_of()
     assert run(post, app, PCM).status == 500
     assert len(log.errors) == 1
-
-
-def test_a_request_beyond_the_limit_gets_429_and_a_time_to_retry():
-    gate = Gate(1)
-    app, _ = app_of(FakeVoice(gate), max_concurrency=1)
-
-    async def ask():
-        first = Client([b'{"input": "a|b", "response_format": "pcm"}'])
-        async with anyio.create_task_group() as group:
-            group.start_soon(post, app, b"", first)
-            await anyio.to_thread.run_sync(gate.is_waiting.wait)
-            second = await post(app, PCM)
-            gate.open()
-        return first.answer, second, await post(app, PCM)
-
-    first, second, third = run(ask)
-    assert (first.status, first.complete) == (200, True)
-    assert (second.status, second.error["code"]) == (429, "rate_limit_exceeded")
-    assert second.headers["retry-after"] == "1"
-    assert third.status == 200
-
-
-def test_the_event_loop_is_free_during_synthesis():
-    gate = Gate(0)
-    app, _ = app_of(FakeVoice(gate))
-
-    async def ask():
-        async with anyio.create_task_group() as group:
-            group.start_soon(post, app, PCM)
-            await anyio.to_thread.run_sync(gate.is_waiting.wait)
-            gate.open()
-
-    run(ask)
-
-
-def test_synthesis_stops_when_the_client_leaves():
-    voice = FakeVoice()
-    app, log = app_of(voice)
-
-    async def ask():
-        async def leave(_):
-            client.leave()
-            await anyio.sleep_forever()  # like a full socket
-
-        client = Client([b'{"input": "a|b|c|d", "response_format": "pcm"}'], on_body=leave)
-        return await post(app, b"", client)
-
-    answer = run(ask)
-    assert not answer.complete
-    assert voice.sentences == 1
-    assert log.access[0].endswith("client left")
-    assert log.errors == []
-
-
-def test_a_slot_is_free_again_when_the_client_leaves():
-    app, _ = app_of(max_concurrency=1)
-
-    async def ask():
-        async def leave(_):
-            client.leave()
-            await anyio.sleep_forever()
-
-        client = Client([b'{"input": "a|b", "response_format": "pcm"}'], on_body=leave)
-        await post(app, b"", client)
-        return await post(app, PCM)
-
-    assert run(ask).status == 200
-
-
-def test_a_client_that_reads_nothing_loses_its_slot(monkeypatch):
-    monkeypatch.setattr(answering, "STALL_TIMEOUT_S", 0.0)
-    app, log = app_of()
-
-    async def ask():
-        async def never(_):
-            await anyio.sleep_forever()
-
-        return await post(app, b"", Client([b'{"input": "a|b"}'], on_body=never))
-
-    assert not run(ask).complete
-    assert "client read nothing" in log.access[0]
 
 
 def test_faults_are_injected():

@@ -10,11 +10,15 @@ from voicecli.codecs.formats import CODECS
 from voicecli.codecs.media_type import parse_media_type
 from voicecli.errors import NothingToSay
 from voicecli.request import SpeechRequest
-from voicecli.server.speech import RATE_HZ, content_type, synthesize, warm_up
+from voicecli.server.speech import CHUNK_S, RATE_HZ, content_type, synthesize, warm_up
 
 
 def request(text="a|b|c", kind="pcm"):
     return SpeechRequest(text, "heart", "hibari", kind)
+
+
+def chunks_of(*arguments):
+    return [chunk for sentence in synthesize(*arguments) for chunk in sentence]
 
 
 def decoded(kind, data):
@@ -26,7 +30,7 @@ def decoded(kind, data):
 
 @pytest.mark.parametrize("kind", CODECS)
 def test_each_format_decodes_to_the_same_speech(kind):
-    chunks = list(synthesize(request(kind=kind), cache_of(FakeVoice())))
+    chunks = chunks_of(request(kind=kind), cache_of(FakeVoice()))
     assert sum(chunk.frames for chunk in chunks) == 3 * SENTENCE_FRAMES
     samples = decoded(kind, b"".join(chunk.data for chunk in chunks))
     if kind in ("pcm", "wav", "flac"):
@@ -37,16 +41,23 @@ def test_each_format_decodes_to_the_same_speech(kind):
 
 def test_a_sentence_is_available_before_the_next_is_synthesized():
     voice = FakeVoice()
-    chunks = synthesize(request(), cache_of(voice))
-    assert next(chunks).frames == SENTENCE_FRAMES
+    sentences = synthesize(request(), cache_of(voice))
+    (chunk,) = next(sentences)
+    assert chunk.frames == SENTENCE_FRAMES
     assert voice.sentences == 1
+
+
+def test_a_long_sentence_is_encoded_in_chunks():
+    frames = round(2.4 * CHUNK_S * RATE_HZ)
+    sentences = synthesize(request("a"), cache_of(FakeVoice(sentence_frames=frames)))
+    assert [chunk.frames for chunk in next(sentences)] == [12_000, 12_000, 4_800]
 
 
 def test_closing_skips_the_rest():
     voice = FakeVoice()
-    chunks = synthesize(request(), cache_of(voice))
-    next(chunks)
-    chunks.close()
+    sentences = synthesize(request(), cache_of(voice))
+    next(sentences)
+    sentences.close()
     assert voice.sentences == 1
 
 

@@ -6,7 +6,7 @@ import threading
 import av
 import pytest
 
-from tests.codecs.streams import encoded
+from tests.codecs.samples import encoded
 from voicecli.streams.buffer import BufferFull, StreamBuffer, StreamClosed
 
 PATIENCE_S = 10

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.codecs.streams import noise, tone
+from tests.codecs.signals import noise, tone
 from tests.streams.foreign import Foreign
 from tests.streams.manual import Executor, settle
 from voicecli.codecs import CODECS

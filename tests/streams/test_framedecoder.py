@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.codecs.streams import by, encoded, noise, samples_of, tone, wav
+from tests.codecs.containers import wav
+from tests.codecs.feeding import by
+from tests.codecs.samples import encoded, samples_of
+from tests.codecs.signals import noise, tone
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs import CODECS
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat

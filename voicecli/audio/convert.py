@@ -55,9 +55,7 @@ class SampleConverter:
             channels = 1
         if channels == 1:
             return np.repeat(samples, wanted, axis=1)
-        padded = np.zeros((samples.shape[0], wanted), samples.dtype)
-        padded[:, :channels] = samples
-        return padded
+        return np.pad(samples, ((0, 0), (0, wanted - channels)))
 
     def _apply_volume(self, samples: Samples) -> Samples:
         if self._volume == 1.0:

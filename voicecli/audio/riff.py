@@ -28,11 +28,9 @@ def wav_header(rate_hz: int, channels: int, data_bytes: int | None) -> bytes:
     None stands for a stream of unknown length: both size fields are 0xFFFFFFFF, as
     OpenAI and most other servers send, and players read until the end.
     """
-    riff_bytes = _UNKNOWN_SIZE
+    riff_bytes = HEADER_BYTES - _BEFORE_SIZE_BYTES + (data_bytes or 0)
     if data_bytes is None:
-        data_bytes = _UNKNOWN_SIZE
-    else:
-        riff_bytes = HEADER_BYTES - _BEFORE_SIZE_BYTES + data_bytes
+        riff_bytes = data_bytes = _UNKNOWN_SIZE
     frame_bytes = channels * _BITS // 8
     return _HEADER.pack(
         *(b"RIFF", riff_bytes, b"WAVE", b"fmt ", 16, _PCM, channels),

@@ -40,7 +40,6 @@ from voicecli.config.endpoint import KEYLESS, Endpoint, EndpointChoice, resolve_
 from voicecli.config.file import AUTO, find_config
 from voicecli.errors import ConfigError, VoiceError
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
-from voicecli.request import SpeechRequest
 from voicecli.sources.registry import SourceContext, source_for
 from voicecli.telemetry.metrics import Recorder
 
@@ -137,15 +136,7 @@ class Listener:
             connect_timeout_s=config.connect_timeout_s,
             read_timeout_s=config.timeout_s,
         )
-        self._request = SpeechRequest(
-            text="",
-            voice=endpoint.voice,
-            model=endpoint.model,
-            response_format=endpoint.response_format or "",
-            speed=endpoint.speed,
-            instructions=endpoint.instructions,
-            extra_body=endpoint.extra_body,
-        )
+        self._request = endpoint.request("", endpoint.response_format or "")
         self._policy: Policy = (
             AdaptivePolicy()
             if config.buffer_ms == AUTO

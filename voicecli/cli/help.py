@@ -7,12 +7,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 ARGUMENTS = "Arguments"
-VOICE = "Voice"
-SOUND = "Sound"
-SAVING = "Saving"
-NETWORK = "Network"
-OUTPUT = "Output"
-"""The panel titles, in the order of `voicecli say --help`."""
+"""The title of the panel of positional arguments."""
 
 
 class _Panels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -10,8 +11,17 @@ from urllib.parse import urlsplit
 import typer
 
 from voicecli.cli import completion
-from voicecli.cli.help import NETWORK, OUTPUT, SAVING, SOUND, VOICE
+from voicecli.cli.help import ARGUMENTS
+from voicecli.cli.text_input import as_unicode
 from voicecli.config.file import AUTO
+
+argument_option = partial(typer.Option, rich_help_panel=ARGUMENTS)
+voice_option = partial(typer.Option, rich_help_panel="Voice")
+measurement_option = partial(typer.Option, rich_help_panel="Measurement")
+sound_option = partial(typer.Option, rich_help_panel="Sound")
+saving_option = partial(typer.Option, rich_help_panel="Saving")
+network_option = partial(typer.Option, rich_help_panel="Network")
+output_option = partial(typer.Option, rich_help_panel="Output")
 
 _MAX_BUFFER_MS = 60_000.0
 
@@ -26,6 +36,11 @@ def one_of(*known: str) -> Any:
         return value
 
     return check
+
+
+def unicode_value(value: str | None) -> str | None:
+    """Replace undecodable bytes of a value that goes into a request."""
+    return value and as_unicode(value)
 
 
 def buffer_ms(value: str) -> Any:
@@ -70,64 +85,59 @@ def _proxy_url(value: str | None) -> str | None:
 
 BaseUrl: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    voice_option(
         metavar="URL",
         autocompletion=completion.base_urls,
-        rich_help_panel=VOICE,
         help="OpenAI-compatible server, such as http://localhost:8880/v1, "
         "or `builtin` for the built-in voice.",
     ),
 ]
 ProfileName: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    voice_option(
         "--profile",
         metavar="NAME",
         autocompletion=completion.profiles,
-        rich_help_panel=VOICE,
         help="Profile from the configuration file.",
     ),
 ]
 Model: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="NAME", rich_help_panel=VOICE, help="Model to request.")
+    str | None, voice_option(metavar="NAME", callback=unicode_value, help="Model to request.")
 ]
 VoiceName: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    voice_option(
         "--voice",
         metavar="NAME",
+        callback=unicode_value,
         autocompletion=completion.voices,
-        rich_help_panel=VOICE,
         help="Voice; `voicecli voices` lists them.",
     ),
 ]
 Format: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    voice_option(
         "--format",
         metavar="NAME",
         callback=one_of(*completion.FORMATS),
         autocompletion=completion.formats,
-        rich_help_panel=VOICE,
         help="pcm, wav, opus, mp3, aac or flac.",
     ),
 ]
 SampleRate: TypeAlias = Annotated[
     int | None,
-    typer.Option(
+    voice_option(
         metavar="HZ",
         min=4000,
         max=384_000,
-        rich_help_panel=VOICE,
         help="Sample rate of raw PCM if the server does not report it.  [default: 24000]",
     ),
 ]
 Proxy: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    network_option(
         metavar="URL",
         callback=_proxy_url,
-        rich_help_panel=NETWORK,
         help="HTTP proxy, also for servers on this machine.  "
         "[default: from the environment, for other machines only]",
     ),
@@ -138,122 +148,89 @@ Timeout: TypeAlias = Annotated[
 ]
 Device: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    sound_option(
         metavar="NAME",
         autocompletion=completion.devices,
-        rich_help_panel=SOUND,
         help="Sound device: its number or part of its name; `null` plays silently, in real time.",
     ),
 ]
 Volume: TypeAlias = Annotated[
     float | None,
-    typer.Option(
-        metavar="FACTOR",
-        min=0.0,
-        max=4.0,
-        rich_help_panel=SOUND,
-        help="Volume factor; 1 leaves the sound unchanged.",
+    sound_option(
+        metavar="FACTOR", min=0.0, max=4.0, help="Volume factor; 1 leaves the sound unchanged."
     ),
 ]
 BufferMs: TypeAlias = Annotated[
     Any,
-    typer.Option(
+    sound_option(
         metavar="MS",
         parser=buffer_ms,
-        rich_help_panel=SOUND,
         help="Audio to buffer before playback starts or resumes; `auto` adapts to how "
         "the audio arrives, in this and earlier runs.  [default: auto]",
     ),
 ]
 PrerollMs: TypeAlias = Annotated[
     float | None,
-    typer.Option(
+    sound_option(
         metavar="MS",
         min=0.0,
         max=10_000.0,
-        rich_help_panel=SOUND,
         help="Silence to play first, for devices that wake up slowly.  [default: 0]",
     ),
 ]
 NoPlay: TypeAlias = Annotated[
     bool,
-    typer.Option(
-        "--no-play",
-        rich_help_panel=SOUND,
-        help="Do not play; with --save, write the file as fast as the audio arrives.",
+    sound_option(
+        "--no-play", help="Do not play; with --save, write the file as fast as the audio arrives."
     ),
 ]
 Save: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
+    saving_option(
         metavar="FILE",
         callback=_saved_file,
-        rich_help_panel=SAVING,
         help="Save the audio as .wav, .opus, .mp3, .flac, .aac or .pcm.",
     ),
 ]
 DebugAudio: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    saving_option(
         "--debug-audio",
         metavar="[DIR]",
-        rich_help_panel=SAVING,
         help="Save a WAV, the bytes as received and the metrics in DIR "
         "(default: the platform's data folder). Use --debug-audio=DIR if DIR does not exist.",
     ),
 ]
 EventLogFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
-        "--event-log",
-        metavar="FILE",
-        rich_help_panel=SAVING,
-        help="Append events to FILE, as JSON lines.",
-    ),
+    saving_option("--event-log", metavar="FILE", help="Append events to FILE, as JSON lines."),
 ]
 TraceFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
+    saving_option(
         "--trace",
         metavar="FILE",
-        rich_help_panel=SAVING,
         help="Record when each chunk arrived and its size in FILE, as JSON lines, "
         "for `bench --replay`.",
     ),
 ]
 TraceAudio: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--trace-audio", rich_help_panel=SAVING, help="With --trace: record the bytes as well."
-    ),
+    bool, saving_option("--trace-audio", help="With --trace: record the bytes as well.")
 ]
 FailOnUnderrun: TypeAlias = Annotated[
     bool,
-    typer.Option(
+    output_option(
         "--fail-on-underrun",
-        rich_help_panel=OUTPUT,
         help="Exit with 4 if the sound had gaps, even if everything was played.",
     ),
 ]
 Json: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--json",
-        rich_help_panel=OUTPUT,
-        help="Print all metrics as one JSON object on standard output.",
-    ),
+    bool, output_option("--json", help="Print all metrics as one JSON object on standard output.")
 ]
-Quiet: TypeAlias = Annotated[
-    bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="Print nothing but errors.")
-]
+Quiet: TypeAlias = Annotated[bool, output_option("--quiet", "-q", help="Print nothing but errors.")]
 Verbose: TypeAlias = Annotated[
     bool,
-    typer.Option(
-        "--verbose",
-        "-v",
-        rich_help_panel=OUTPUT,
-        help="Print which endpoint is used and why, and timings.",
-    ),
+    output_option("--verbose", "-v", help="Print which endpoint is used and why, and timings."),
 ]
 
 

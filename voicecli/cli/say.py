@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.help import ARGUMENTS, NETWORK, VOICE
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
@@ -20,7 +19,6 @@ from voicecli.cli.text_input import as_unicode, read_text
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
 from voicecli.playback.history import History, HistoryKey
-from voicecli.request import SpeechRequest
 from voicecli.sources.registry import SourceContext, source_for
 
 if TYPE_CHECKING:
@@ -49,11 +47,7 @@ def say(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=ARGUMENTS,
-            help="Read the text from FILE; `-` is stdin.",
-        ),
+        options.argument_option(metavar="FILE", help="Read the text from FILE; `-` is stdin."),
     ] = None,
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
@@ -62,23 +56,21 @@ def say(
     format: options.Format = None,
     speed: Annotated[
         float | None,
-        typer.Option(
-            metavar="FACTOR", min=0.25, max=4.0, rich_help_panel=VOICE, help="Speed; 1 is normal."
-        ),
+        options.voice_option(metavar="FACTOR", min=0.25, max=4.0, help="Speed; 1 is normal."),
     ] = None,
     instructions: Annotated[
         str | None,
-        typer.Option(
-            metavar="TEXT", rich_help_panel=VOICE, help="How to speak, for models that support it."
+        options.voice_option(
+            metavar="TEXT",
+            callback=options.unicode_value,
+            help="How to speak, for models that support it.",
         ),
     ] = None,
     sample_rate: options.SampleRate = None,
     extra: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="KEY=JSON",
-            rich_help_panel=VOICE,
-            help="Extra field for the request, such as stream=true; repeatable.",
+        options.voice_option(
+            metavar="KEY=JSON", help="Extra field for the request, such as stream=true; repeatable."
         ),
     ] = None,
     device: options.Device = None,
@@ -90,20 +82,18 @@ def say(
     no_play: options.NoPlay = False,
     timeout: Annotated[
         float | None,
-        typer.Option(
+        options.network_option(
             metavar="S",
             min=0.001,
-            rich_help_panel=NETWORK,
             help="Longest wait for the first byte, and for each one after it.  [default: 60]",
         ),
     ] = None,
     retries: Annotated[
         int | None,
-        typer.Option(
+        options.network_option(
             metavar="N",
             min=0,
             max=20,
-            rich_help_panel=NETWORK,
             help="Retries after a failure, before any sound is heard.  [default: 2]",
         ),
     ] = None,
@@ -139,7 +129,8 @@ def say(
         )
         endpoint = resolve_endpoint(choice, os.environ, config)
     _print_endpoint(endpoint, records)
-    request = _request(speech_text, endpoint)
+    wanted_format = "pcm" if endpoint.is_builtin else endpoint.response_format
+    request = endpoint.request(speech_text, wanted_format or DEFAULT_FORMAT)
     settings = playback_settings(
         config,
         PlaybackFlags(device, volume, buffer_ms, preroll_ms, timeout, retries),
@@ -147,11 +138,8 @@ def say(
         keeps_audio=records.keeps_audio,
         no_play=no_play,
     )
-    shared = SourceContext(
-        pcm_rate_hz=sample_rate or config.sample_rate_hz,
-        connect_timeout_s=config.connect_timeout_s,
-        proxy=proxy,
-    )
+    pcm_rate_hz = sample_rate or config.sample_rate_hz
+    shared = SourceContext(pcm_rate_hz, config.connect_timeout_s, proxy=proxy)
 
     def make_sources(session: Session) -> list[Source]:
         shared.spawn = session.spawn
@@ -165,7 +153,7 @@ def say(
             request=request,
             history=History(HistoryKey(endpoint.label, request.model, request.response_format)),
         )
-    raise typer.Exit(status)
+        raise typer.Exit(status)
 
 
 def _print_endpoint(endpoint: Endpoint, records: Records) -> None:
@@ -193,16 +181,3 @@ def _extra(pairs: list[str]) -> dict[str, Any]:
 def _reject_constant(constant: str) -> Any:
     """Reject NaN and the infinities, which Python accepts and JSON does not have."""
     raise ValueError(constant)
-
-
-def _request(text: str, endpoint: Endpoint) -> SpeechRequest:
-    wanted = endpoint.response_format or DEFAULT_FORMAT
-    return SpeechRequest(
-        text=text,
-        voice=as_unicode(endpoint.voice),
-        model=as_unicode(endpoint.model),
-        response_format="pcm" if endpoint.is_builtin else wanted,
-        speed=endpoint.speed,
-        instructions=endpoint.instructions and as_unicode(endpoint.instructions),
-        extra_body=endpoint.extra_body,
-    )

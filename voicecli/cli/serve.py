@@ -76,9 +76,21 @@ def serve(
             metavar="N",
             min=1,
             max=_MAX_CONCURRENCY,
-            help="Requests answered at once; further ones get 429.",
+            help="Sentences synthesized at once.",
         ),
     ] = 4,
+    queue: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Further requests that may be open; more get status 429."
+        ),
+    ] = 64,
+    queue_s: Annotated[
+        float,
+        typer.Option(
+            metavar="S", min=0.0, help="Longest wait for the first sentence, then status 429."
+        ),
+    ] = 30.0,
     grace: Annotated[
         int,
         typer.Option(metavar="S", min=0, help="How long responses may take to finish on shutdown."),
@@ -194,6 +206,8 @@ def serve(
         api_key=key,
         cors_origins=tuple(cors or ()),
         max_concurrency=max_concurrency,
+        queue=queue,
+        queue_s=queue_s,
         faults=faults,
     )
     with bind(host, port, has_key=key is not None) as listening:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from voicecli.codecs.formats import RATES_HZ, codec_for_media_type
@@ -48,10 +49,8 @@ class MediaType:
 
     def _number(self, param: str, allowed: range) -> int | None:
         text = self.params.get(param, "")
-        # isdecimal() accepts digits of every script, and int() any number of them.
-        if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004
-            return None
-        return int(text) if int(text) in allowed else None
+        is_number = re.fullmatch("[0-9]{1,9}", text) is not None
+        return int(text) if is_number and int(text) in allowed else None
 
 
 def parse_media_type(text: str) -> MediaType:

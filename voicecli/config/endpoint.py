@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 from voicecli.config.file import Config, Profile, suggest
 from voicecli.config.urls import OPENAI_HOST, OPENAI_URL, check_url, is_loopback, is_openai
 from voicecli.errors import ConfigError
+from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
@@ -101,6 +102,18 @@ class Endpoint:
             return BUILTIN
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    def request(self, text: str, response_format: str) -> SpeechRequest:
+        """Make a request with the parameters of this endpoint."""
+        return SpeechRequest(
+            text=text,
+            voice=self.voice,
+            model=self.model,
+            response_format=response_format,
+            speed=self.speed,
+            instructions=self.instructions,
+            extra_body=self.extra_body,
+        )
 
 
 class _Candidate(NamedTuple):

@@ -9,6 +9,7 @@ without its last chunk); events have an error event.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -24,11 +25,12 @@ from voicecli.server.schema import MAX_BODY_BYTES, parse
 from voicecli.server.speech import RATE_HZ, content_type, synthesize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from starlette.types import Receive, Scope, Send
 
     from voicecli.codecs.encoding import Encoded
+    from voicecli.server.concurrency import ConcurrencyLimit
     from voicecli.server.fault_injection import FaultPlan
     from voicecli.server.middleware import RequestRecord
     from voicecli.server.schema import SpeechBody
@@ -41,9 +43,6 @@ BODY_TIMEOUT_S = 30.0
 STALL_TIMEOUT_S = 60.0
 """How long a client may leave the response unread: it occupies one of few slots."""
 
-RETRY_AFTER_S = 1
-"""When a rejected client should retry: most sentences take less."""
-
 
 class SpeechEndpoint:
     """The endpoint as an ASGI application.
@@ -51,7 +50,7 @@ class SpeechEndpoint:
     Args:
         model: parses and validates the request body.
         voices: the voices loaded so far.
-        limiter: limits how many requests are answered at once.
+        limit: limits how many requests are open, and synthesize at once.
         faults: the faults to inject into each response.
         log: called with a line for the server's operator.
     """
@@ -60,13 +59,13 @@ class SpeechEndpoint:
         self,
         model: type[SpeechBody],
         voices: VoiceCache,
-        limiter: anyio.CapacityLimiter,
+        limit: ConcurrencyLimit,
         faults: FaultPlan,
         log: Callable[[str], None],
     ) -> None:
         self._model = model
         self._voices = voices
-        self._limiter = limiter
+        self._limit = limit
         self._faults = faults
         self._log = log
 
@@ -81,43 +80,43 @@ class SpeechEndpoint:
         except ClientDisconnect:
             return
         record: RequestRecord = scope[REQUEST_RECORD]
-        self._acquire_slot()
-        try:
+        with self._limit.admit():
             async with anyio.create_task_group() as group:
                 group.start_soon(_cancel_on_disconnect, receive, group.cancel_scope, record)
                 # Errors are answered in there: the task group would wrap them.
                 await self._answer(body, scope, receive, send)
                 record.is_complete = True
                 group.cancel_scope.cancel()
-        finally:
-            self._limiter.release()
-
-    def _acquire_slot(self) -> None:
-        try:
-            self._limiter.acquire_nowait()
-        except anyio.WouldBlock:
-            message = f"all {self._limiter.total_tokens} slots are busy; retry in {RETRY_AFTER_S} s"
-            headers = {"Retry-After": str(RETRY_AFTER_S)}
-            raise ApiError(429, message, code="rate_limit_exceeded", headers=headers) from None
 
     async def _answer(self, body: SpeechBody, scope: Scope, receive: Receive, send: Send) -> None:
-        chunks = synthesize(body.request(), self._voices)
+        sentences = synthesize(body.request(), self._voices)
         response = _AudioResponse(body, self._faults, send, scope[REQUEST_RECORD])
         try:
             await anyio.sleep(self._faults.ttfb_s)
-            while (chunk := await anyio.to_thread.run_sync(next, chunks, None)) is not None:
-                if not await response.send(chunk):
-                    return
-            await response.end()
-        except VoiceError as error:
+            await self._send_sentences(sentences, response)
+        except (ApiError, VoiceError) as error:
+            api_error = error if isinstance(error, ApiError) else self._api_error(error)
             if response.has_started:
-                await response.fail(self._api_error(error))
+                await response.fail(api_error)
             else:
-                await self._api_error(error).response()(scope, receive, send)
+                await api_error.response()(scope, receive, send)
         except TimeoutError:
             response.record.notes.append(f"client read nothing for {STALL_TIMEOUT_S:g} s")
         finally:
-            chunks.close()
+            sentences.close()
+
+    async def _send_sentences(
+        self, sentences: Iterator[Iterator[Encoded]], response: _AudioResponse
+    ) -> None:
+        is_first = True
+        while chunks := await self._limit.run(
+            partial(next, sentences, None), due_at=response.played_at, is_first=is_first
+        ):
+            is_first = False
+            while chunk := await anyio.to_thread.run_sync(next, chunks, None):
+                if not await response.send(chunk):
+                    return
+        await response.end()
 
     def _api_error(self, error: VoiceError) -> ApiError:
         """Return the error for the client; one that its text did not cause is also logged."""
@@ -140,12 +139,18 @@ class _AudioResponse:
         self._schedule = FaultSchedule(faults, RATE_HZ)
         self._send = send
         self._frames = 0
+        self._created_at = time.monotonic()
         self._started_at: float | None = None
 
     @property
     def has_started(self) -> bool:
         """Whether status and headers were sent."""
         return self._started_at is not None
+
+    @property
+    def played_at(self) -> float:
+        """When a client that plays at once will have played the audio sent so far."""
+        return (self._started_at or self._created_at) + self._frames / RATE_HZ
 
     async def send(self, chunk: Encoded) -> bool:
         """Send a chunk when it is due; False if the rest must not be sent.

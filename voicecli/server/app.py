@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -13,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from voicecli.server.answer import SpeechEndpoint
+from voicecli.server.concurrency import ConcurrencyLimit
 from voicecli.server.errors import ApiError, routing_error
 from voicecli.server.fault_injection import FaultPlan
 from voicecli.server.middleware import AccessMiddleware
@@ -36,13 +36,17 @@ class AppOptions:
 
     - ``api_key``: the key that clients must send, None for none.
     - ``cors_origins``: the origins whose web pages may use the server; ``*`` for all.
-    - ``max_concurrency``: how many requests are answered at once; others get 429.
+    - ``max_concurrency``: how many requests synthesize at once.
+    - ``queue``: how many further requests may be open; more get 429.
+    - ``queue_s``: how long a request may wait for its first sentence before it gets 429.
     - ``faults``: the faults to inject into each response.
     """
 
     api_key: str | None = None
     cors_origins: tuple[str, ...] = ()
     max_concurrency: int = 4
+    queue: int = 64
+    queue_s: float = 30.0
     faults: FaultPlan = field(default_factory=FaultPlan)
 
 
@@ -66,13 +70,12 @@ def make_app(
         on_error: called with unexpected exceptions.
     """
     model = speech_model(catalogue)
-    limiter = anyio.CapacityLimiter(options.max_concurrency)
-    endpoint = SpeechEndpoint(model, voices, limiter, options.faults, log)
+    limit = ConcurrencyLimit(options.max_concurrency, options.queue, options.queue_s)
+    endpoint = SpeechEndpoint(model, voices, limit, options.faults, log)
     document = openapi(model, has_key=options.api_key is not None)
 
     def health() -> JsonObject:
-        busy = limiter.borrowed_tokens
-        return {"status": "ok", "busy": busy, "max_concurrency": options.max_concurrency}
+        return {"status": "ok", "busy": limit.open, "max_concurrency": limit.slots}
 
     app = Starlette(
         routes=[

@@ -12,31 +12,36 @@ from voicecli.request import SpeechRequest
 from voicecli.sources.builtin import FORMAT, BuiltinSource
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
+    from voicecli.audio.pcm import Samples
+    from voicecli.codecs.encoding import Encoder
     from voicecli.sources.voicecache import VoiceCache
 
 RATE_HZ = FORMAT.rate_hz
 """Frames per second of what `synthesize` yields, whatever the format."""
 
+CHUNK_S = 0.5
+"""Longest chunk: the first one is encoded and sent before the rest of its sentence."""
 
-def synthesize(request: SpeechRequest, voices: VoiceCache) -> Generator[Encoded]:
-    """Yield the encoded file in chunks, the first one after the first sentence.
+_MAX_SENTENCE_S = 600.0
+"""Longer than any input of the voice's network can be, so that each is one item."""
 
-    A chunk holds at most half a second of audio. Nothing is synthesized ahead of
-    the caller; closing the generator skips the rest.
+
+def synthesize(request: SpeechRequest, voices: VoiceCache) -> Generator[Iterator[Encoded]]:
+    """Yield each sentence, once it is synthesized, as an iterator over its encoded chunks.
+
+    A chunk holds at most `CHUNK_S` of audio. The last item is the end of the file.
+    Nothing is synthesized ahead of the caller; closing the generator skips the rest.
 
     Raises:
         VoiceError: the voice cannot be loaded, fails, or finds nothing to say.
     """
     encoder = make_encoder(request.response_format, RATE_HZ, FORMAT.channels)
-    with BuiltinSource(request, voices).open() as response:
-        for block in response:
-            samples = np.frombuffer(block, "<i2").reshape(-1, FORMAT.channels)
-            if (chunk := _joined(encoder.feed(samples))).data:
-                yield chunk
-    if (chunk := _joined(encoder.flush())).data:
-        yield chunk
+    with BuiltinSource(request, voices, chunk_s=_MAX_SENTENCE_S).open() as response:
+        for sentence in response:
+            yield _encode(encoder, np.frombuffer(sentence, "<i2").reshape(-1, FORMAT.channels))
+    yield (chunk for chunk in [_joined(encoder.flush())] if chunk.data)
 
 
 def warm_up(voices: VoiceCache, voice: str) -> None:
@@ -46,8 +51,16 @@ def warm_up(voices: VoiceCache, voice: str) -> None:
         VoiceError: something cannot be loaded.
     """
     for name in CODECS:
-        for _ in synthesize(SpeechRequest("Hello.", voice, "", name), voices):
-            pass
+        for chunks in synthesize(SpeechRequest("Hello.", voice, "", name), voices):
+            for _ in chunks:
+                pass
+
+
+def _encode(encoder: Encoder, samples: Samples) -> Iterator[Encoded]:
+    step = FORMAT.frames(CHUNK_S)
+    for start in range(0, samples.shape[0], step):
+        if (chunk := _joined(encoder.feed(samples[start : start + step]))).data:
+            yield chunk
 
 
 def content_type(response_format: str) -> str:

@@ -51,20 +51,26 @@ _MIN_SPEED, _MAX_SPEED = 0.25, 4.0
 class BuiltinSource:
     """Speaks one request with the built-in voice, as 24 kHz mono s16le PCM.
 
-    Chunks are whole frames, at most `CHUNK_S` long. The noise in the voice is seeded,
-    so the same request gives the same bytes. Only ``request.text``, ``voice`` and
-    ``speed`` count. ``spawn`` lends a thread for loading.
+    Chunks are whole frames of one sentence, at most ``chunk_s`` long. The noise in the
+    voice is seeded, so the same request gives the same bytes. Only ``request.text``,
+    ``voice`` and ``speed`` count. ``spawn`` lends a thread for loading.
     """
 
     label = "builtin"
     sends_request = False
 
     def __init__(
-        self, request: SpeechRequest, voices: VoiceCache, spawn: Spawn | None = None
+        self,
+        request: SpeechRequest,
+        voices: VoiceCache,
+        spawn: Spawn | None = None,
+        *,
+        chunk_s: float = CHUNK_S,
     ) -> None:
         self._request = request
         self._voices = voices
         self._spawn = spawn
+        self._chunk_bytes = FORMAT.frames(chunk_s) * FORMAT.bytes_per_frame
         self._voice: Voice | None = None
         self._cancelled = False  # written by any thread, read by the iterating one
 
@@ -102,7 +108,8 @@ class BuiltinSource:
         is_first = True
         for phonemes in self._until_cancelled(phrases(voice, self._request.text)):
             speed = self._request.speed or 1.0
-            yield from self._until_cancelled(_speak(voice, phonemes, speed, is_first=is_first))
+            chunks = _speak(voice, phonemes, speed, self._chunk_bytes, is_first=is_first)
+            yield from self._until_cancelled(chunks)
             is_first = False
         if is_first and not self._cancelled:
             raise NothingToSay(
@@ -122,16 +129,17 @@ class BuiltinSource:
             yield step
 
 
-def _speak(voice: Voice, phonemes: str, speed: float, *, is_first: bool) -> Iterator[bytes]:
+def _speak(
+    voice: Voice, phonemes: str, speed: float, chunk_bytes: int, *, is_first: bool
+) -> Iterator[bytes]:
     import numpy as np  # noqa: PLC0415  loaded with the voice
 
     samples = voice.from_ids(voice.ids(phonemes), speed, np.random.default_rng(0))
     if is_first:
         samples = samples[_leading_silence(samples) :]
     data = to_int16(samples).astype("<i2", copy=False).tobytes()
-    step = FORMAT.frames(CHUNK_S) * FORMAT.bytes_per_frame
-    for start in range(0, len(data), step):
-        yield data[start : start + step]
+    for start in range(0, len(data), chunk_bytes):
+        yield data[start : start + chunk_bytes]
 
 
 def _leading_silence(samples: Samples) -> int:

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codecs import heaac
-from tests.codecs.encoders import adts, adts_frames, id3v2, sweep
-from tests.codecs.streams import by, cut, decode_until_fault, joined
+from tests.codecs import he_aac_streams
+from tests.codecs.feeding import by, cut, decode_until_fault, joined
+from tests.codecs.ffmpeg_streams import adts, sweep
+from tests.codecs.mpeg_frames import adts_frames, id3v2
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.decoding.aac import AacDecoder, single_block_packets
 from voicecli.codecs.decoding.libav import MAX_LOST_RUN
@@ -292,9 +293,9 @@ def test_a_stream_of_undecodable_frames_gives_no_silence():
 @pytest.mark.parametrize(
     ("data", "rate_hz", "level"),
     [
-        (heaac.MONO, 48_000, 1.0),  # as two: parametric stereo may begin with any frame
-        (heaac.STEREO, 44_100, 0.25),
-        (heaac.PARAMETRIC, 48_000, 0.25),
+        (he_aac_streams.MONO, 48_000, 1.0),  # as two: parametric stereo may begin with any frame
+        (he_aac_streams.STEREO, 44_100, 0.25),
+        (he_aac_streams.PARAMETRIC, 48_000, 0.25),
     ],
 )
 @pytest.mark.parametrize("size", [1, 1000])
@@ -313,7 +314,7 @@ def test_high_efficiency_doubles_the_rate(data, rate_hz, level, size):
 
 @pytest.mark.parametrize("lost", [0, 4])
 def test_a_damaged_frame_of_high_efficiency_leaves_as_much_silence(lost):
-    frames = adts_frames(heaac.MONO)
+    frames = adts_frames(he_aac_streams.MONO)
     frames[lost] = frames[lost][:7] + b"\xff" * (len(frames[lost]) - 7)
     got = decoded(*frames)
     assert len(got) == (len(frames) - 1) * 2 * BLOCK
@@ -321,18 +322,20 @@ def test_a_damaged_frame_of_high_efficiency_leaves_as_much_silence(lost):
 
 def test_high_efficiency_may_follow_plain_aac_without_a_word():
     plain = adts(5 * BLOCK)
-    blocks, fault = decode_until_fault(AacDecoder(), [plain, heaac.MONO])
+    blocks, fault = decode_until_fault(AacDecoder(), [plain, he_aac_streams.MONO])
     assert fault is None
     frames = {
         rate_hz: sum(b.frames for b in blocks if b.rate_hz == rate_hz)
         for rate_hz in (24_000, 48_000)
     }
     assert frames[24_000] == 5 * BLOCK
-    assert frames[48_000] == len(adts_frames(heaac.MONO)) * 2 * BLOCK  # its priming is played
+    assert (
+        frames[48_000] == len(adts_frames(he_aac_streams.MONO)) * 2 * BLOCK
+    )  # its priming is played
 
 
 def test_a_frame_that_decodes_to_no_numbers_spoils_none_behind_it():
-    got, alone = decoded(heaac.POISONED, heaac.MONO), decoded(heaac.MONO)
+    got, alone = decoded(he_aac_streams.POISONED, he_aac_streams.MONO), decoded(he_aac_streams.MONO)
     assert len(got) == 2 * BLOCK + 2 * BLOCK + len(alone)  # silence, priming, sound
     assert not got[: 2 * BLOCK].any()
     assert np.array_equal(got[4 * BLOCK :], alone)

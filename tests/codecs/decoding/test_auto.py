@@ -8,7 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from tests.codecs.streams import by, decode, decode_until_fault, joined, noise, samples_of, wav
+from tests.codecs.containers import wav
+from tests.codecs.feeding import by, decode, decode_until_fault, joined
+from tests.codecs.samples import samples_of
+from tests.codecs.signals import noise
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs import (
     CODECS,

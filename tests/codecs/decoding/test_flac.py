@@ -8,8 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.encoders import ID3V1, ape, encode, flac, id3v2, integers, sweep
-from tests.codecs.streams import by, cut, decode_until_fault, joined, noise
+from tests.codecs.feeding import by, cut, decode_until_fault, joined
+from tests.codecs.ffmpeg_streams import encode, flac, integers, sweep
+from tests.codecs.mpeg_frames import ID3V1, ape, id3v2
+from tests.codecs.signals import noise
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.decoding.flac import FlacDecoder
 from voicecli.codecs.decoding.flacheader import StreamInfo, crc8, crc16, flac_frame_header

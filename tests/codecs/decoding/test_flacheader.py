@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.codecs.encoders import flac
+from tests.codecs.ffmpeg_streams import flac
 from voicecli.codecs.decoding.flacheader import StreamInfo, crc8, crc16, flac_frame_header
 
 INFO = StreamInfo(bytes(34), 24000, 1, 16, None)

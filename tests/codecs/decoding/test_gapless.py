@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.codecs.streams import joined
+from tests.codecs.feeding import joined
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.gapless import GaplessTrimmer
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.codecs.encoders import silent_mp3_frame, with_info_tag
+from tests.codecs.mpeg_frames import silent_mp3_frame, with_info_tag
 from voicecli.codecs.decoding.infotag import InfoTag, info_tag
 from voicecli.codecs.decoding.mpeg import mp3_header
 from voicecli.codecs.decoding.mpegsync import Frame

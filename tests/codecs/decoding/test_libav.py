@@ -4,8 +4,9 @@ import av
 import numpy as np
 import pytest
 
-from tests.codecs import heaac
-from tests.codecs.encoders import adts, adts_frames, flac, mp3_frames, raw_mp3
+from tests.codecs import he_aac_streams
+from tests.codecs.ffmpeg_streams import adts, flac, raw_mp3
+from tests.codecs.mpeg_frames import adts_frames, mp3_frames
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.libav import (
     MAX_LOST_RUN,
@@ -64,9 +65,9 @@ def test_the_run_of_losses_has_its_bound():
 
 def test_what_is_no_number_is_damage_and_gone_with_its_packet():
     good, poisoned, following = (
-        heaac.POISONED[:128],
-        heaac.POISONED[128:],
-        adts_frames(heaac.MONO)[4],
+        he_aac_streams.POISONED[:128],
+        he_aac_streams.POISONED[128:],
+        adts_frames(he_aac_streams.MONO)[4],
     )
     decoder = LibavPacketDecoder("aac")
     (before,) = decoder.decode(good)

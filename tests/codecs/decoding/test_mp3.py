@@ -5,18 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.encoders import (
-    ID3V1,
-    ape,
-    id3v2,
-    mp3,
-    mp3_frames,
-    raw_mp3,
-    silent_mp3_frame,
-    sweep,
-    with_info_tag,
-)
-from tests.codecs.streams import by, cut, decode_until_fault, joined
+from tests.codecs.feeding import by, cut, decode_until_fault, joined
+from tests.codecs.ffmpeg_streams import mp3, raw_mp3, sweep
+from tests.codecs.mpeg_frames import ID3V1, ape, id3v2, mp3_frames, silent_mp3_frame, with_info_tag
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.decoding.libav import MAX_LOST_RUN
 from voicecli.codecs.decoding.mp3 import Mp3Decoder

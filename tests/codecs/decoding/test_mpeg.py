@@ -3,7 +3,8 @@ from __future__ import annotations
 import av
 import pytest
 
-from tests.codecs.encoders import adts, adts_frames, mp3, mp3_frames
+from tests.codecs.ffmpeg_streams import adts, mp3
+from tests.codecs.mpeg_frames import adts_frames, mp3_frames
 from voicecli.codecs.decoding.mpeg import adts_header, mp3_header
 
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)

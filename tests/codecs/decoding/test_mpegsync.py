@@ -4,18 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.encoders import (
-    ID3V1,
-    adts,
-    adts_frames,
-    ape,
-    id3v2,
-    mp3,
-    mp3_frames,
-    raw_mp3,
-    silent_mp3_frame,
-)
-from tests.codecs.streams import by, cut
+from tests.codecs.feeding import by, cut
+from tests.codecs.ffmpeg_streams import adts, mp3, raw_mp3
+from tests.codecs.mpeg_frames import ID3V1, adts_frames, ape, id3v2, mp3_frames, silent_mp3_frame
 from voicecli.codecs.decoding.mpeg import ADTS, MP3
 from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES, FrameReader
 from voicecli.errors import CorruptStream, TruncatedStream

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.codecs.streams import CONTINUED, FIRST, LAST, by, cut, lace, page
+from tests.codecs.containers import CONTINUED, FIRST, LAST, lace, page
+from tests.codecs.feeding import by, cut
 from voicecli.codecs.decoding.ogg import OggDemuxer, codec_of
 
 HEAD = page([b"head"], flags=FIRST)
@@ -189,12 +190,6 @@ def test_a_damaged_page_is_counted_and_the_next_found(at, size):
     found = pages_of(by(size, b"".join(pages)))
     assert [page.granule for page in found] == [0, 1, 2, 4, 5]
     assert [page.lost for page in found] == [0, 0, 0, 1, 0]
-
-
-def test_damaged_pages_are_counted():
-    demuxer = OggDemuxer()
-    demuxer.feed(HEAD + spoil(PLAIN[1], 30) + PLAIN[2])
-    assert demuxer.damaged_pages == 1
 
 
 @pytest.mark.parametrize("size", [1, 7, 4096])

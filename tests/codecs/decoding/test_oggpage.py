@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.codecs.streams import CONTINUED, FIRST, LAST, crc, page
+from tests.codecs.containers import CONTINUED, FIRST, LAST, crc, page
 from voicecli.codecs.decoding.oggpage import HEADER, header_bytes, page_checksum, read_header
 
 PAGE = bytearray(page([b"ab", bytes(255), b"c"], serial=9, sequence=3, granule=960, flags=LAST))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.codecs.streams import CONTINUED, page
+from tests.codecs.containers import CONTINUED, page
 from voicecli.codecs.decoding.oggpage import read_header
 from voicecli.codecs.decoding.oggstream import LogicalStream
 

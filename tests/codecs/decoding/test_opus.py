@@ -10,21 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.streams import (
-    CONTINUED,
-    FIRST,
-    LAST,
-    OPUS_TAGS,
-    by,
-    decode,
-    decode_until_fault,
-    encoded,
-    joined,
-    opus_head,
-    opus_packets,
-    opus_pages,
-    page,
-)
+from tests.codecs.containers import CONTINUED, FIRST, LAST, OPUS_TAGS, opus_head, opus_pages, page
+from tests.codecs.feeding import by, decode, decode_until_fault, joined
+from tests.codecs.samples import encoded, opus_packets
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs import libopus
 from voicecli.codecs.decoding.opus import OpusDecoder
@@ -608,7 +596,7 @@ def test_says_what_to_do_where_there_is_no_libopus():
         "from voicecli.codecs import AutoDecoder, make_decoder, preload\n"
         "from voicecli.codecs.encoding import make_encoder\n"
         "from voicecli.errors import UnsupportedFormat\n"
-        "from tests.codecs.streams import opus_head, opus_pages, page\n"
+        "from tests.codecs.containers import opus_head, page\n"
         "for call in (lambda: preload('opus'), lambda: make_encoder('opus', 24000, 1),\n"
         "             lambda: AutoDecoder().feed(page([opus_head()], flags=2))):\n"
         "    try:\n"

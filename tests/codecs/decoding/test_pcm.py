@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.codecs.streams import by, decode, joined, noise
+from tests.codecs.feeding import by, decode, joined
+from tests.codecs.signals import noise
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.decoding.pcm import PcmDecoder
 from voicecli.errors import TruncatedStream

@@ -9,16 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.streams import (
-    FIRST,
-    by,
-    encoded,
-    noise,
-    opus_packets,
-    opus_pages,
-    page,
-    wav,
-)
+from tests.codecs.containers import FIRST, opus_pages, page, wav
+from tests.codecs.feeding import by
+from tests.codecs.samples import encoded, opus_packets
+from tests.codecs.signals import noise
 from voicecli.codecs import CODECS
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.errors import BadResponse, UnsupportedFormat

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.codecs.encoders import ID3V1, ape, id3v2
+from tests.codecs.mpeg_frames import ID3V1, ape, id3v2
 from voicecli.codecs.decoding.tags import tag_bytes
 
 

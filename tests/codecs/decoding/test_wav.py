@@ -10,19 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.streams import (
-    by,
-    chunk,
-    cut,
-    decode,
-    decode_until_fault,
-    extensible,
-    fmt,
-    joined,
-    noise,
-    riff,
-    wav,
-)
+from tests.codecs.containers import chunk, extensible, fmt, riff, wav
+from tests.codecs.feeding import by, cut, decode, decode_until_fault, joined
+from tests.codecs.signals import noise
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs.decoding.wav import WavDecoder, find_header
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat

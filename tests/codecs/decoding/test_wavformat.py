@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.codecs.streams import fmt
+from tests.codecs.containers import fmt
 from voicecli.codecs.decoding.wavformat import WavFormat
 from voicecli.errors import CorruptStream
 

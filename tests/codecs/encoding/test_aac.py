@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.codecs.encoders import adts_frames
-from tests.codecs.encoding.sounds import decoded, encoded, floats, sound
+from tests.codecs.encoding.roundtrip import decoded, encoded, floats, sound
+from tests.codecs.mpeg_frames import adts_frames
 from voicecli.codecs.decoding.libav import LibavPacketDecoder
 from voicecli.codecs.decoding.mpeg import ADTS, ADTS_RATES_HZ, adts_header
 from voicecli.codecs.decoding.mpegsync import FrameReader

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.codecs.encoders import silent_mp3_frame
+from tests.codecs.mpeg_frames import silent_mp3_frame
 from voicecli.codecs.decoding.libav import LibavPacketDecoder
 from voicecli.codecs.decoding.mpeg import mp3_header
 from voicecli.codecs.encoding.ancillary import with_ancillary

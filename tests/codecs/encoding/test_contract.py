@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codecs.encoding.sounds import (
+from tests.codecs.encoding.roundtrip import (
     CODECS,
     LOSSLESS,
     LOSSY,
@@ -25,7 +25,7 @@ from tests.codecs.encoding.sounds import (
     sound,
     split,
 )
-from tests.codecs.streams import cut, decode, joined
+from tests.codecs.feeding import cut, decode, joined
 from voicecli.audio.pcm import to_int16
 from voicecli.codecs import make_decoder
 from voicecli.codecs.encoding import make_encoder

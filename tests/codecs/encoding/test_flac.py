@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from tests.codecs.encoding.sounds import chunks_of, decoded, encoded, encoder_for, sound
+from tests.codecs.encoding.roundtrip import chunks_of, decoded, encoded, encoder_for, sound
 from voicecli.codecs.decoding.flacheader import StreamInfo
 from voicecli.codecs.encoding import flac
 from voicecli.codecs.encoding.flac import FlacEncoder

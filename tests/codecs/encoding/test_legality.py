@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.codecs.encoding.sounds import encoded, sound
+from tests.codecs.encoding.roundtrip import encoded, sound
 
 SHAPES = [(24_000, 1), (44_100, 2), (8_000, 1), (96_000, 2)]
 COMPLAINT = re.compile(

@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from tests.codecs.encoders import mp3_frames
-from tests.codecs.encoding.sounds import MP3_DELAY, decoded, encoded, mp3_block, sound
+from tests.codecs.encoding.roundtrip import MP3_DELAY, decoded, encoded, mp3_block, sound
+from tests.codecs.mpeg_frames import mp3_frames
 from voicecli.codecs.decoding.mp3 import InfoTag, info_tag
 from voicecli.codecs.decoding.mpeg import MP3
 from voicecli.codecs.decoding.mpegsync import FrameReader

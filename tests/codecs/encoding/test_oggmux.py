@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.codecs.streams import page
+from tests.codecs.containers import page
 from voicecli.codecs.decoding.ogg import OggDemuxer
 from voicecli.codecs.encoding.oggmux import MAX_SEGMENTS, OggMuxer, segments
 

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from tests.codecs.encoding.sounds import chunks_of, decoded, encoded, file_of, floats, sound
+from tests.codecs.encoding.roundtrip import chunks_of, decoded, encoded, file_of, floats, sound
 from voicecli.codecs.decoding.ogg import OggDemuxer
 from voicecli.codecs.decoding.opusformat import OpusHead, packet_length
 from voicecli.codecs.encoding.opus import OpusEncoder
@@ -21,7 +21,6 @@ def pages_of(data):
     demuxer = OggDemuxer()
     # Whole pages: the demultiplexer hands out long ones in parts.
     parts = demuxer.feed(data) + demuxer.flush()
-    assert demuxer.damaged_pages == 0
     assert all(part.complete and not part.lost for part in parts)
     return parts
 

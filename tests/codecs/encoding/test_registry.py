@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.codecs.encoding.sounds import CODECS, sound
+from tests.codecs.encoding.roundtrip import CODECS, sound
 from voicecli.codecs import CODECS as DECODERS
 from voicecli.codecs.encoding import Encoded, make_encoder
 from voicecli.errors import ConfigError, UnsupportedFormat

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from tests.codecs.encoding.sounds import encoded, sound
-from tests.codecs.streams import wav
+from tests.codecs.containers import wav
+from tests.codecs.encoding.roundtrip import encoded, sound
 from voicecli.codecs.encoding import wav as module
 from voicecli.codecs.encoding.pcm import PcmEncoder
 from voicecli.codecs.encoding.wav import WavEncoder

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from voicecli.cli import completion, options
-from voicecli.cli.bench.components import COMPONENTS, MEASUREMENT, Json, Runs, Warmup
-from voicecli.cli.help import OUTPUT, SOUND, VOICE, Command, Group
+from voicecli.cli.bench.components import COMPONENTS, Json, Runs, Warmup
+from voicecli.cli.help import Command, Group
 
 ALL = "all"
 DEFAULT_FORMAT = "opus"
@@ -42,12 +42,11 @@ def bench(
     ctx: typer.Context,
     formats: Annotated[
         list[str],
-        typer.Option(
+        options.voice_option(
             "--format",
             metavar="NAME",
             callback=options.one_of(*completion.FORMATS, ALL),
             autocompletion=completion.formats,
-            rich_help_panel=VOICE,
             help=f"pcm, wav, opus, mp3, aac, flac or `{ALL}`; repeatable.  "
             f"[default: {DEFAULT_FORMAT}]",
             show_default=False,
@@ -55,25 +54,20 @@ def bench(
     ] = [DEFAULT_FORMAT],  # noqa: B006  typer copies it
     base_url: Annotated[
         list[str] | None,
-        typer.Option(
+        options.voice_option(
             metavar="URL",
             autocompletion=completion.base_urls,
-            rich_help_panel=VOICE,
             help="OpenAI-compatible server, or `builtin`; repeatable, to compare servers.",
         ),
     ] = None,
     profile: options.ProfileName = None,
     model: options.Model = None,
     voice: options.VoiceName = None,
-    text: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", rich_help_panel=VOICE, help="Text to speak."),
-    ] = None,
+    text: Annotated[str | None, options.voice_option(metavar="TEXT", help="Text to speak.")] = None,
     texts: Annotated[
         Path | None,
-        typer.Option(
+        options.voice_option(
             metavar="FILE",
-            rich_help_panel=VOICE,
             help="File with one text per line, spoken in turn; `-` is standard input.",
         ),
     ] = None,
@@ -81,119 +75,94 @@ def bench(
     warmup: Warmup = 1,
     concurrency: Annotated[
         int,
-        typer.Option(
-            metavar="N",
-            min=1,
-            max=_MAX_CONCURRENCY,
-            rich_help_panel=MEASUREMENT,
-            help="Simultaneous requests in each run.",
+        options.measurement_option(
+            metavar="N", min=1, max=_MAX_CONCURRENCY, help="Simultaneous requests in each run."
         ),
     ] = 1,
     cold: Annotated[
         bool,
-        typer.Option(
-            "--cold",
-            rich_help_panel=MEASUREMENT,
-            help="Start a new process for each run, to measure the wait at the prompt.",
+        options.measurement_option(
+            "--cold", help="Start a new process for each run, to measure the wait at the prompt."
         ),
     ] = False,
     baseline: Annotated[
         bool,
-        typer.Option(
+        options.measurement_option(
             "--baseline",
-            rich_help_panel=MEASUREMENT,
             help="Also measure the usual way: fetch the whole file, decode it, then play.",
         ),
     ] = False,
     network: Annotated[
         str | None,
-        typer.Option(
+        options.measurement_option(
             metavar="PROFILE",
             autocompletion=completion.networks,
-            rich_help_panel=MEASUREMENT,
             help="Emulate a network: wifi, lte, 3g, train, satellite, or for example "
             "latency=80,jitter=20,down=2000,stall=5000/400.",
         ),
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(
+        options.sound_option(
             metavar="NAME",
             autocompletion=completion.devices,
-            rich_help_panel=SOUND,
             help="Sound device, or `default`; `null` plays silently, in real time.  "
             "[default: default, or null if there is none]",
         ),
     ] = None,
     simulate: Annotated[
         bool,
-        typer.Option(
-            "--simulate",
-            rich_help_panel=SOUND,
-            help="Simulate an ideal device, without waiting for playback.",
+        options.sound_option(
+            "--simulate", help="Simulate an ideal device, without waiting for playback."
         ),
     ] = False,
     buffer_ms: Annotated[
         Any,
-        typer.Option(
+        options.sound_option(
             metavar="MS",
             parser=options.buffer_ms,
-            rich_help_panel=SOUND,
             help="As for `voicecli say`, but without learning from earlier runs.  [default: auto]",
         ),
     ] = None,
     volume: options.Volume = None,
     record: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR",
-            rich_help_panel=MEASUREMENT,
-            help="Record a trace of each answer, with its audio, in DIR.",
+        options.measurement_option(
+            metavar="DIR", help="Record a trace of each answer, with its audio, in DIR."
         ),
     ] = None,
     replay: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=MEASUREMENT,
-            help="Replay a trace instead of asking a server; repeatable.",
+        options.measurement_option(
+            metavar="FILE", help="Replay a trace instead of asking a server; repeatable."
         ),
     ] = None,
     fail_if: Annotated[
         list[str] | None,
-        typer.Option(
+        options.output_option(
             metavar="LIMIT",
-            rich_help_panel=OUTPUT,
             help='Exit with 8 if this is true, such as "ttfa_p95>400ms" or "gaps>0"; repeatable.',
         ),
     ] = None,
     compare: Annotated[
         Path | None,
-        typer.Option(
+        options.output_option(
             metavar="FILE",
-            rich_help_panel=OUTPUT,
             help="Compare with an earlier --json; exit with 8 if anything became worse.",
         ),
     ] = None,
     report: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", rich_help_panel=OUTPUT, help="Write an HTML page with figures."
-        ),
+        Path | None, options.output_option(metavar="FILE", help="Write an HTML page with figures.")
     ] = None,
     json_: Json = False,
     csv: Annotated[
-        bool,
-        typer.Option("--csv", rich_help_panel=OUTPUT, help="Print one line per metric, as CSV."),
+        bool, options.output_option("--csv", help="Print one line per metric, as CSV.")
     ] = False,
     quiet: options.Quiet = False,
     verbose: Annotated[
         bool,
-        typer.Option(
-            "--verbose",
-            "-v",
-            rich_help_panel=OUTPUT,
-            help="Print a second table, with further metrics.",
+        options.output_option(
+            "--verbose", "-v", help="Print a second table, with further metrics."
         ),
     ] = False,
 ) -> None:

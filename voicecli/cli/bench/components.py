@@ -6,14 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, NamedTuple, TypeAlias
 
-import typer
-
 from voicecli.cli import completion, options
 from voicecli.cli.bench.rounds import Benchmark, run_benchmark
-from voicecli.cli.help import OUTPUT
 from voicecli.playback.output import NULL_DEVICE
-
-MEASUREMENT = "Measurement"
 
 _MAX_SECONDS = 600.0
 _MAX_FRAME_MS = 10_000
@@ -44,54 +39,35 @@ POLICY_EXAMPLES = """Examples:
 
 Formats: TypeAlias = Annotated[
     list[str],
-    typer.Option(
+    options.measurement_option(
         "--format",
         metavar="NAME",
         callback=options.one_of(*completion.FORMATS),
         autocompletion=completion.formats,
-        rich_help_panel=MEASUREMENT,
         help="pcm, wav, opus, mp3, aac or flac; repeatable.  [default: all]",
         show_default=False,
     ),
 ]
 FramesMs: TypeAlias = Annotated[
     list[int],
-    typer.Option(
+    options.measurement_option(
         "--frame-ms",
         metavar="MS",
         min=1,
         max=_MAX_FRAME_MS,
-        rich_help_panel=MEASUREMENT,
         help="Length of the pushed frames; repeatable.",
     ),
 ]
 Seconds: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        metavar="S", min=0.1, max=_MAX_SECONDS, rich_help_panel=MEASUREMENT, help="Audio per run."
-    ),
+    float, options.measurement_option(metavar="S", min=0.1, max=_MAX_SECONDS, help="Audio per run.")
 ]
 Runs: TypeAlias = Annotated[
-    int,
-    typer.Option(
-        metavar="N",
-        min=1,
-        rich_help_panel=MEASUREMENT,
-        help="Runs of each case, in turn.",
-    ),
+    int, options.measurement_option(metavar="N", min=1, help="Runs of each case, in turn.")
 ]
 Warmup: TypeAlias = Annotated[
-    int,
-    typer.Option(
-        metavar="N",
-        min=0,
-        rich_help_panel=MEASUREMENT,
-        help="Runs before that, not counted.",
-    ),
+    int, options.measurement_option(metavar="N", min=0, help="Runs before that, not counted.")
 ]
-Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON object.")
-]
+Json: TypeAlias = Annotated[bool, options.output_option("--json", help="Print one JSON object.")]
 
 
 def encode(
@@ -99,10 +75,9 @@ def encode(
     frame_ms: FramesMs = [10, 20, 60, 500],  # noqa: B006
     mode: Annotated[
         list[str],
-        typer.Option(
+        options.measurement_option(
             metavar="NAME",
             callback=options.one_of(*_MODES),
-            rich_help_panel=MEASUREMENT,
             help="inline (on the event loop) or threaded; repeatable.  [default: both]",
             show_default=False,
         ),
@@ -110,11 +85,8 @@ def encode(
     seconds: Seconds = 2.0,
     pace: Annotated[
         float,
-        typer.Option(
-            metavar="FACTOR",
-            min=0.1,
-            rich_help_panel=MEASUREMENT,
-            help="Push at this many times real time.",
+        options.measurement_option(
+            metavar="FACTOR", min=0.1, help="Push at this many times real time."
         ),
     ] = 10.0,
     runs: Runs = 3,
@@ -139,21 +111,17 @@ def decode(
     formats: Formats = list(completion.FORMATS),  # noqa: B006
     chunk: Annotated[
         list[int],
-        typer.Option(
-            metavar="BYTES",
-            min=1,
-            rich_help_panel=MEASUREMENT,
-            help="Size of the pushed chunks; repeatable.",
+        options.measurement_option(
+            metavar="BYTES", min=1, help="Size of the pushed chunks; repeatable."
         ),
     ] = [1 << 10, 1 << 12, 1 << 16],  # noqa: B006
     seconds: Seconds = 10.0,
     rate: Annotated[
         int | None,
-        typer.Option(
+        options.measurement_option(
             metavar="HZ",
             min=4000,
             max=384_000,
-            rich_help_panel=MEASUREMENT,
             help="Resample to this rate.  [default: the stream's own, 24000]",
         ),
     ] = None,
@@ -178,21 +146,16 @@ def decode(
 def source(
     queue_ms: Annotated[
         list[int],
-        typer.Option(
-            metavar="MS",
-            min=0,
-            max=600_000,
-            rich_help_panel=MEASUREMENT,
-            help="Length of the queue; repeatable.",
+        options.measurement_option(
+            metavar="MS", min=0, max=600_000, help="Length of the queue; repeatable."
         ),
     ] = [0, 100, 1000],  # noqa: B006
     frame_ms: FramesMs = [20],  # noqa: B006
     producer: Annotated[
         list[str],
-        typer.Option(
+        options.measurement_option(
             metavar="NAME",
             callback=options.one_of(*_PRODUCERS),
-            rich_help_panel=MEASUREMENT,
             help="fast, or real-time (with jitter); repeatable.  [default: both]",
             show_default=False,
         ),
@@ -200,10 +163,9 @@ def source(
     seconds: Seconds = 2.0,
     device: Annotated[
         str,
-        typer.Option(
+        options.measurement_option(
             metavar="NAME",
             autocompletion=completion.devices,
-            rich_help_panel=MEASUREMENT,
             help="Sound device, or `default`; `null` plays silently, in real time.",
         ),
     ] = NULL_DEVICE,
@@ -227,20 +189,15 @@ def source(
 def policy(
     server: Annotated[
         list[str] | None,
-        typer.Option(
+        options.measurement_option(
             metavar="NAME",
-            rich_help_panel=MEASUREMENT,
             help="Kind of server, as in the first column; repeatable.  [default: all]",
         ),
     ] = None,
     traces: Annotated[
-        int,
-        typer.Option(metavar="N", min=1, rich_help_panel=MEASUREMENT, help="Answers per kind."),
+        int, options.measurement_option(metavar="N", min=1, help="Answers per kind.")
     ] = 200,
-    seed: Annotated[
-        int,
-        typer.Option(metavar="N", rich_help_panel=MEASUREMENT, help="Seed of the answers."),
-    ] = 1,
+    seed: Annotated[int, options.measurement_option(metavar="N", help="Seed of the answers.")] = 1,
     json_: Json = False,
     quiet: options.Quiet = False,
 ) -> None:

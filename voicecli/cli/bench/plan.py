@@ -23,7 +23,6 @@ from voicecli.clock import SystemClock
 from voicecli.config.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import SaveError, SourceError
 from voicecli.playback.output import NULL_DEVICE, Output, OutputSettings
-from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
@@ -189,7 +188,7 @@ class Plan:
                     server.number,
                     server.label,
                     method,
-                    _request(server.endpoint, name),
+                    server.endpoint.request("", name),
                     [self._runner(server, method) for _ in range(self._options.concurrency)],
                 )
 
@@ -239,22 +238,10 @@ class Plan:
         spoken = texts[: self._options.runs + self._options.warmups]
         return {
             server.number: answers.reference(
-                self._simulated(server), _request(server.endpoint, "pcm"), spoken
+                self._simulated(server), server.endpoint.request("", "pcm"), spoken
             )
             for server in servers
         }
-
-
-def _request(endpoint: Endpoint, name: str) -> SpeechRequest:
-    return SpeechRequest(
-        text="",
-        voice=endpoint.voice,
-        model=endpoint.model,
-        response_format=name,
-        speed=endpoint.speed,
-        instructions=endpoint.instructions,
-        extra_body=endpoint.extra_body,
-    )
 
 
 def _environment(server: Server) -> dict[str, str]:

@@ -31,27 +31,13 @@ class PushDecoder(ABC):
         return self._latest.format if self._latest is not None else None
 
     def feed(self, data: bytes) -> list[Pcm]:
-        """Take bytes of any length; return the blocks that became decodable.
-
-        Raises:
-            CorruptStream: the stream is too damaged to go on.
-            UnsupportedFormat: the stream is not in this decoder's format.
-            ValueError: called after `flush`.
-        """
+        """Take bytes as `Decoder.feed`; raise ValueError after `flush`."""
         if self._ended:
             raise ValueError("feed() after flush(): a decoder decodes one stream")
         return self._collect(self._push(data))
 
     def flush(self) -> list[Pcm]:
-        """End the stream; return the remaining blocks.
-
-        If there are both blocks and a fault, the blocks are returned and a second
-        call raises the fault.
-
-        Raises:
-            TruncatedStream: the format knows that something is missing.
-            CorruptStream: nothing in the stream could be decoded.
-        """
+        """End the stream as `Decoder.flush`; return nothing if it has ended already."""
         blocks: Iterable[Pcm] = () if self._ended else self._finish()
         self._ended = True
         return self._collect(blocks)

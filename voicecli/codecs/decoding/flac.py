@@ -192,17 +192,15 @@ class FlacDecoder(ReadingDecoder):
         libav ignores bytes after a whole frame. A frame it rejects at the end of the
         bytes was cut, unless it decodes when its CRC is not checked.
         """
-        blocks: list[Pcm] = []
         fault = CorruptStream("a FLAC frame contains no audio")
         try:
-            blocks = codec.decode(packet)
+            if blocks := codec.decode(packet):
+                return blocks
         except CorruptStream as rejection:
             fault = rejection
-        if not blocks:
-            if sure or not self._all_in or _decodes_unchecked(packet, info):
-                raise fault
-            raise TruncatedStream("the FLAC stream ends inside a frame")
-        return blocks
+        if sure or not self._all_in or _decodes_unchecked(packet, info):
+            raise fault
+        raise TruncatedStream("the FLAC stream ends inside a frame")
 
 
 def _find_boundary(buffer: bytes, start: int, end: int, *, last: bool) -> re.Match[bytes] | None:

@@ -170,12 +170,9 @@ class Concealer:
             self._template = blocks[0]
             # SBR doubles the rate, and with it the frames of each packet.
             self._scale = max(1, sum(block.frames for block in blocks) // frames)
-        yield from self._silence()
-        yield from blocks
-
-    def _silence(self) -> Iterator[Pcm]:
         if self._owed_frames and self._template is not None:
             like = self._template.samples
             silence = np.zeros((self._owed_frames * self._scale, like.shape[1]), like.dtype)
             self._owed_frames = 0
             yield Pcm(silence, self._template.rate_hz)
+        yield from blocks

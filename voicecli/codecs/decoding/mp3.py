@@ -57,25 +57,23 @@ class Mp3Decoder(PushDecoder):
         self._short: TruncatedStream | None = None
 
     def _push(self, data: bytes) -> Iterator[Pcm]:
-        try:
-            for frame in self._reader.feed(data):
-                yield from self._decode(frame)
-        except DecodeError:
-            yield from self._trimmer.finish(cut=True)
-            raise
+        yield from self._decode_all(self._reader.feed(data))
 
     def _finish(self) -> Iterator[Pcm]:
-        try:
-            for frame in self._reader.finish():
-                yield from self._decode(frame)
-        except TruncatedStream:
-            yield from self._trimmer.finish(cut=True)
-            raise
+        yield from self._decode_all(self._reader.finish())
         yield from self._end_file()
         if self._short is not None:
             raise self._short
         if not self._concealer.decoded_any:
             raise CorruptStream("the stream contains no MP3 audio")
+
+    def _decode_all(self, frames: Iterator[Frame]) -> Iterator[Pcm]:
+        try:
+            for frame in frames:
+                yield from self._decode(frame)
+        except DecodeError:
+            yield from self._trimmer.finish(cut=True)
+            raise
 
     def _decode(self, frame: Frame) -> Iterator[Pcm]:
         tag = info_tag(frame)

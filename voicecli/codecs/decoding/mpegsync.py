@@ -33,15 +33,14 @@ class Frame:
     after_tag: bool
 
 
-class _Tag(NamedTuple):
+class _Skip(NamedTuple):
+    """Bytes to skip: a tag, or garbage."""
+
     size_bytes: int
+    is_tag: bool = False
 
 
-class _Garbage(NamedTuple):
-    size_bytes: int
-
-
-_Piece: TypeAlias = "FrameHeader | _Tag | _Garbage | None"
+_Piece: TypeAlias = FrameHeader | _Skip | None
 
 _LANDMARK = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX")
 _LONGEST_LANDMARK = 8
@@ -93,7 +92,7 @@ class FrameReader:
         while self._skip_tag() and (piece := self._look(final=final)) is not None:
             if isinstance(piece, FrameHeader):
                 yield self._take(piece)
-            elif isinstance(piece, _Tag):
+            elif piece.is_tag:
                 self._tag_left_bytes = piece.size_bytes
                 self._synced, self._after_tag, self._last = True, True, None
             else:
@@ -127,39 +126,39 @@ class FrameReader:
         """
         ahead = len(self._buffer) - self._at
         if self._synced and self._buffer.startswith(b"TAG", self._at):
-            return _Tag(ID3V1_BYTES)  # anywhere else three letters are too weak a sign
+            return _Skip(ID3V1_BYTES, is_tag=True)  # elsewhere three letters are a weak sign
         mark = _LANDMARK.search(self._buffer, self._at)
         if mark is None:
             return self._look_without_mark(ahead, final=final)
         if mark.start() > self._at:
-            return _Garbage(mark.start() - self._at)
+            return _Skip(mark.start() - self._at)
         if mark[0][0] != _SYNC_BYTE:
             size_bytes = tag_bytes(self._buffer, self._at)
             if size_bytes:
-                return _Tag(size_bytes)
-            return None if size_bytes is None and not final else _Garbage(1)
+                return _Skip(size_bytes, is_tag=True)
+            return None if size_bytes is None and not final else _Skip(1)
         return self._look_at_header(ahead, final=final)
 
     def _look_without_mark(self, ahead: int, *, final: bool) -> _Piece:
         if final:
             cut = self._synced and self._buffer[self._at :] == b"\xff"
-            return None if cut or not ahead else _Garbage(ahead)
+            return None if cut or not ahead else _Skip(ahead)
         # A landmark, or "TAG", may begin in the last bytes.
         surplus = ahead - (_LONGEST_LANDMARK - 1)
-        return _Garbage(surplus) if surplus > 0 else None
+        return _Skip(surplus) if surplus > 0 else None
 
     def _look_at_header(self, ahead: int, *, final: bool) -> _Piece:
         if ahead < self._syntax.header_bytes:
-            return _Garbage(1) if final and not self._synced else None
+            return _Skip(1) if final and not self._synced else None
         header = self._syntax.header(self._buffer, self._at)
         if header is None:
-            return _Garbage(1)
+            return _Skip(1)
         if self._synced and (self._last is None or self._last.identity == header.identity):
             return header if ahead >= header.frame_bytes else None
         followed = self._is_followed(header, final=final)
         if followed is None:
             return None
-        return header if followed else _Garbage(1)
+        return header if followed else _Skip(1)
 
     def _is_followed(self, header: FrameHeader, *, final: bool) -> bool | None:
         """Tell whether a frame of the same stream, a tag or the end follows; None if undecided."""

@@ -78,7 +78,6 @@ class OggDemuxer:
     """
 
     def __init__(self) -> None:
-        self.damaged_pages = 0
         self.orphaned_pages = 0
         """Whole pages of a stream whose first page was missing, after another stream's."""
         self._buffer = bytearray()
@@ -245,7 +244,6 @@ class OggDemuxer:
 
     def _drop_page(self) -> None:
         """Give up the page at the front; resume the search after its capture pattern."""
-        self.damaged_pages += self._page is not None
         self._page = None
         self._needed = 0
         self._skip(len(CAPTURE))

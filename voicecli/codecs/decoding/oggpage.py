@@ -75,7 +75,7 @@ class PageHeader(NamedTuple):
         return page_checksum(raw) == self.checksum
 
 
-def header_bytes(start: bytearray) -> int:
+def header_bytes(start: bytes | bytearray) -> int:
     """Return the size of the header that begins here, as far as it is known.
 
     Lacing values are included once their number is known.

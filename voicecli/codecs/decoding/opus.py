@@ -40,7 +40,7 @@ class OpusDecoder(PushDecoder):
         self._rate_hz = rate_hz
         self._demuxer = OggDemuxer()
         self._link: OpusLink | None = None
-        self._other_codec: str | None = None  # where a link of the chain was expected
+        self._unsupported: UnsupportedFormat | None = None  # where a link was expected
         self._rejected = 0
         self._decoded = 0
         self._link_cut = False  # a link of the chain had no end
@@ -57,8 +57,8 @@ class OpusDecoder(PushDecoder):
 
     def _check_whole(self) -> None:
         """Raise what is wrong with the stream as a whole."""
-        if self._other_codec is not None:
-            raise self._unsupported(self._other_codec)
+        if self._unsupported is not None:
+            raise self._unsupported
         if self._link is None:
             raise CorruptStream("there is no Ogg Opus in the stream")
         if self._rejected and not self._decoded:
@@ -70,9 +70,6 @@ class OpusDecoder(PushDecoder):
         if self._cut_in_first_page:
             raise TruncatedStream("the Opus stream ends inside the first page of its next part")
 
-    def _unsupported(self, codec: str) -> UnsupportedFormat:
-        return UnsupportedFormat(f"{codec} in Ogg is not supported, only Opus")
-
     def _process(self, pages: list[Page]) -> Iterator[Pcm]:
         """Route pages to the current link, and render them, also before a fault."""
         try:
@@ -83,8 +80,8 @@ class OpusDecoder(PushDecoder):
                     self._link.add(page)
                     if page.last:
                         yield from self._render()  # its trimming must not affect what follows
-                elif self._other_codec is not None:
-                    raise self._unsupported(self._other_codec)
+                elif self._unsupported is not None:
+                    raise self._unsupported
         except DecodeError:
             yield from self._render()
             raise
@@ -101,10 +98,11 @@ class OpusDecoder(PushDecoder):
         packet = page.packets[0] if page.packets else b""
         codec = codec_of(packet)
         if codec != "Opus":
-            if self._link is None or self._link.ended:
-                self._other_codec = self._other_codec or codec or "an unknown codec"
+            if self._unsupported is None and (self._link is None or self._link.ended):
+                name = codec or "an unknown codec"
+                self._unsupported = UnsupportedFormat(f"{name} in Ogg is not supported, only Opus")
             return
-        self._other_codec = None
+        self._unsupported = None
         yield from self._render()
         self._leave_link()
         self._link = OpusLink(page.serial, OpusHead.parse(packet), self._rate_hz)

@@ -16,15 +16,8 @@ OPUS_HEAD = struct.Struct("<8sBBHIhB")
 TICK = 120  # 2.5 ms at 48 kHz: every Opus frame is a multiple of it
 _MAX_PACKET = 5_760  # 120 ms: the longest packet (RFC 6716 section 3.2.5)
 
-
-def _frame_ticks() -> bytes:
-    """Tabulate the frame length by TOC byte, in ticks (RFC 6716 section 3.1, table 2)."""
-    silk, hybrid, celt = (4, 8, 16, 24), (4, 8), (1, 2, 4, 8)
-    by_config = silk * 3 + hybrid * 2 + celt * 4
-    return bytes(by_config[toc >> 3] for toc in range(256))
-
-
-_FRAME_TICKS = _frame_ticks()
+_FRAME_TICKS = (4, 8, 16, 24) * 3 + (4, 8) * 2 + (1, 2, 4, 8) * 4
+"""Frame lengths of SILK, hybrid and CELT by config number (RFC 6716 section 3.1, table 2)."""
 
 
 def packet_length(packet: bytes) -> int:
@@ -43,7 +36,7 @@ def packet_length(packet: bytes) -> int:
         count = packet[1] & 0x3F
     else:
         return 0
-    length = _FRAME_TICKS[toc] * count * TICK
+    length = _FRAME_TICKS[toc >> 3] * count * TICK
     return length if length <= _MAX_PACKET else 0
 
 

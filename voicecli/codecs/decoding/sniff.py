@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from voicecli.codecs.decoding.magic import MAGICS
 from voicecli.codecs.decoding.mpeg import ADTS, MP3
 from voicecli.codecs.decoding.ogg import codec_of
+from voicecli.codecs.decoding.oggpage import header_bytes
 from voicecli.codecs.decoding.tags import tag_bytes
 from voicecli.codecs.media_type import parse_media_type
 from voicecli.codecs.text_response import MAX_TEXT_BYTES, explain, readable
@@ -39,8 +40,7 @@ _MIN_MAGIC_BYTES = 4
 _MAX_ID3_BYTES = 1 << 16
 """Longest tag that is read to its end to see which codec follows; longer ones hold a cover."""
 
-_OGG_HEADER_BYTES, _OGG_MAGIC_BYTES = 27, 8
-_MAX_OGG_HEADER = _OGG_HEADER_BYTES + 255 + _OGG_MAGIC_BYTES
+_OGG_MAGIC_BYTES = 8
 
 
 class Sniffer:
@@ -120,10 +120,8 @@ class Sniffer:
         """Recognise Ogg, whose first packet names the codec."""
         if not self.seen.startswith(b"OggS"):
             return None, b"OggS".startswith(self.seen)
-        body_at = _MAX_OGG_HEADER
-        if len(self.seen) >= _OGG_HEADER_BYTES:
-            body_at = _OGG_HEADER_BYTES + self.seen[_OGG_HEADER_BYTES - 1]
-        if len(self.seen) < min(body_at + _OGG_MAGIC_BYTES, _MAX_OGG_HEADER) and not final:
+        body_at = header_bytes(self.seen)
+        if len(self.seen) < body_at + _OGG_MAGIC_BYTES and not final:
             return None, True
         codec = codec_of(self.seen[body_at:])
         if codec in (None, "Opus", "Skeleton"):  # a skeleton does not name the other streams
@@ -145,7 +143,10 @@ class Sniffer:
             if matches:
                 return name, False
             is_open |= matches is None
-        self._refuse_older_layers()
+        sync = int.from_bytes(self.seen[:2], "big")
+        is_older_layer = sync >> 5 == 0x7FF and sync >> 1 & 3 > 1  # noqa: PLR2004  bit fields
+        if self._fallback == "mp3" and is_older_layer:
+            raise UnsupportedFormat("MPEG audio of layer I or II is not supported, only MP3")
         return None, is_open
 
     def _after_id3(self, id3_bytes: int, *, final: bool) -> tuple[str | None, bool]:
@@ -174,12 +175,6 @@ class Sniffer:
             return None
         following = syntax.header(behind, 0)
         return following is not None and following.identity == header.identity
-
-    def _refuse_older_layers(self) -> None:
-        """Refuse MPEG audio of layer I or II if the claim is MPEG audio."""
-        sync = int.from_bytes(self.seen[:2], "big")
-        if self._fallback == "mp3" and sync >> 5 == 0x7FF and sync >> 1 & 3 > 1:  # noqa: PLR2004
-            raise UnsupportedFormat("MPEG audio of layer I or II is not supported, only MP3")
 
     def _by_text(self, *, final: bool) -> tuple[str | None, bool]:
         """Raise text, which is never audio, once there is enough of it to explain."""

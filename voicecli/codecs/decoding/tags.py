@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 ID3V1_BYTES = 128
-MAX_TAG_HEADER_BYTES = 32
 _ID3V2_HEADER_BYTES = 10
-_APE_HEADER_BYTES = 32
+MAX_TAG_HEADER_BYTES = _APE_HEADER_BYTES = 32
 
 
 def tag_bytes(data: bytes | bytearray, at: int = 0) -> int | None:

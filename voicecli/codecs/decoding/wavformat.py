@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from voicecli.audio.pcm import Pcm, clip_floats
 from voicecli.codecs.decoding.base import MAX_MAGNITUDE
 from voicecli.codecs.formats import RATES_HZ
 from voicecli.errors import CorruptStream, UnsupportedFormat
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _FMT = struct.Struct("<HHIIHH")
 _PCM, _IEEE_FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
@@ -37,6 +34,16 @@ _UNSUPPORTED_TAGS = {
     0x704F: "Opus",
     0xF1AC: "FLAC",
 }
+
+_DTYPES: dict[tuple[bool, int], np.dtype[Any]] = {
+    (False, 1): np.dtype("u1"),
+    (False, 2): np.dtype("<i2"),
+    (False, 3): np.dtype("u1"),  # three of them
+    (False, 4): np.dtype("<i4"),
+    (True, 4): np.dtype("<f4"),
+    (True, 8): np.dtype("<f8"),
+}
+"""Supported samples by whether they are floats and by size."""
 
 _MAX_CHANNELS = 64
 
@@ -80,7 +87,7 @@ class WavFormat(NamedTuple):
         if size * 8 < bits:
             size = (bits + 7) // 8  # some writers get the block size wrong; the bits prevail
         layout = cls(rate_hz, channels, tag == _IEEE_FLOAT, size)
-        if (layout.is_float, size) not in _CONVERSIONS:
+        if (layout.is_float, size) not in _DTYPES:
             kind = "float" if layout.is_float else "integer"
             raise UnsupportedFormat(f"WAV with {bits}-bit {kind} samples is not supported")
         return layout
@@ -91,50 +98,18 @@ class WavFormat(NamedTuple):
         8 and 16 bits become int16, exactly; 24-bit, 32-bit and float become float32.
         16-bit and float32 samples are views of ``data`` if they are aligned.
         """
-        convert = _CONVERSIONS[self.is_float, self.bytes_per_sample]
-        flat = convert(data, at, size_bytes // self.bytes_per_sample)
+        dtype = _DTYPES[self.is_float, self.bytes_per_sample]
+        flat: Any = np.frombuffer(data, dtype, size_bytes // dtype.itemsize, at)
+        if self.is_float:
+            with np.errstate(over="ignore", invalid="ignore"):
+                flat = clip_floats(flat.astype(np.float32, copy=False), MAX_MAGNITUDE)
+        elif self.bytes_per_sample == 1:  # unsigned, with silence at 128
+            flat = (flat.astype(np.int16) - 128) << 8
+        elif dtype != np.int16:
+            if self.bytes_per_sample == 3:  # noqa: PLR2004  as the upper bytes of int32
+                wide = np.zeros((len(flat) // 3, 4), np.uint8)
+                wide[:, 1:] = flat.reshape(-1, 3)
+                flat = wide.view("<i4").ravel()
+            flat = flat.astype(np.float32) * np.float32(2.0**-31)  # 24 bits fit its significand
+        flat = np.require(flat, requirements="A")  # a copy if the view is not aligned
         return Pcm(flat.reshape(-1, self.channels), self.rate_hz)
-
-
-def _view(data: bytes, dtype: str, offset: int, count: int) -> Any:
-    array = np.frombuffer(data, dtype, count, offset)
-    return array if array.flags.aligned else array.copy()
-
-
-def _from_uint8(data: bytes, offset: int, count: int) -> Any:
-    """Unsigned, with silence at 128, as is every WAV of up to 8 bits."""
-    return (np.frombuffer(data, np.uint8, count, offset).astype(np.int16) - 128) << 8
-
-
-def _from_int16(data: bytes, offset: int, count: int) -> Any:
-    return _view(data, "<i2", offset, count)
-
-
-def _from_int24(data: bytes, offset: int, count: int) -> Any:
-    """Use the upper bytes of int32; 24 bits fit the significand of float32, so it is exact."""
-    wide = np.zeros((count, 4), np.uint8)
-    wide[:, 1:] = np.frombuffer(data, np.uint8, count * 3, offset).reshape(count, 3)
-    return wide.view("<i4").reshape(count).astype(np.float32) * np.float32(2.0**-31)
-
-
-def _from_int32(data: bytes, offset: int, count: int) -> Any:
-    return _view(data, "<i4", offset, count).astype(np.float32) * np.float32(2.0**-31)
-
-
-def _from_float32(data: bytes, offset: int, count: int) -> Any:
-    return clip_floats(_view(data, "<f4", offset, count), MAX_MAGNITUDE)
-
-
-def _from_float64(data: bytes, offset: int, count: int) -> Any:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return clip_floats(_view(data, "<f8", offset, count).astype(np.float32), MAX_MAGNITUDE)
-
-
-_CONVERSIONS: dict[tuple[bool, int], Callable[[bytes, int, int], Any]] = {
-    (False, 1): _from_uint8,
-    (False, 2): _from_int16,
-    (False, 3): _from_int24,
-    (False, 4): _from_int32,
-    (True, 4): _from_float32,
-    (True, 8): _from_float64,
-}

@@ -16,8 +16,7 @@ from voicecli.codecs.decoding.mpeg import AAC_BLOCK_FRAMES, ADTS_RATES_HZ
 from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, padding_marker
 from voicecli.codecs.encoding.encoder import Chunk
 from voicecli.codecs.encoding.libav import LibavPacketEncoder
-from voicecli.codecs.encoding.lossy import LossyEncoder, codec_rate_hz
-from voicecli.errors import ConfigError
+from voicecli.codecs.encoding.lossy import LossyEncoder, check_setting, codec_rate_hz
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +54,11 @@ class AacEncoder(LossyEncoder):
             block_frames=AAC_BLOCK_FRAMES,
             delay_frames=AAC_BLOCK_FRAMES,
         )
-        bitrate_bps = _checked_bps(bitrate_bps, rate_hz, channels)
+        max_bps = _MAX_BLOCK_BITS * rate_hz // AAC_BLOCK_FRAMES * channels
+        if bitrate_bps is None:
+            bitrate_bps = min(_DEFAULT_BPS_PER_CHANNEL * channels, max_bps)
+        name = f"the bitrate of AAC at {rate_hz} Hz"
+        check_setting(name, bitrate_bps, _MIN_BPS, max_bps, "bit/s")
         self._codec = LibavPacketEncoder("aac", "fltp", rate_hz, channels, bitrate_bps=bitrate_bps)
         self._fixed = (
             0xFFF1 << 40  # sync, MPEG-4, no CRC
@@ -82,15 +85,3 @@ class AacEncoder(LossyEncoder):
         header = self._fixed | _HEADER_BYTES + len(packet) << 13
         data = header.to_bytes(_HEADER_BYTES, "big") + packet
         return Chunk(data, (self._packets - 1) * AAC_BLOCK_FRAMES)
-
-
-def _checked_bps(bitrate_bps: int | None, rate_hz: int, channels: int) -> int:
-    max_bps = _MAX_BLOCK_BITS * rate_hz // AAC_BLOCK_FRAMES * channels
-    if bitrate_bps is None:
-        return min(_DEFAULT_BPS_PER_CHANNEL * channels, max_bps)
-    if not _MIN_BPS <= bitrate_bps <= max_bps:
-        raise ConfigError(
-            f"AAC cannot encode {bitrate_bps} bit/s at {rate_hz} Hz",
-            remedy=f"choose a bitrate from {_MIN_BPS} to {max_bps} bit/s",
-        )
-    return bitrate_bps

@@ -51,11 +51,7 @@ class PushEncoder(ABC):
         return self._rate_hz
 
     def feed(self, samples: Samples) -> list[Encoded]:
-        """Take any number of frames; return the chunks that they completed.
-
-        Raises:
-            ValueError: another shape or type, or called after `flush`.
-        """
+        """Take frames as `Encoder.feed`."""
         if self._ended:
             raise ValueError("feed() after flush(): an encoder makes one file")
         if samples.ndim != 2 or samples.shape[1] != self._channels:  # noqa: PLR2004  (frames, channels)
@@ -70,11 +66,7 @@ class PushEncoder(ABC):
         return [self._encoded(chunk) for chunk in self._push(samples)]
 
     def flush(self) -> list[Encoded]:
-        """End the audio; return the rest of the file.
-
-        Raises:
-            ValueError: called a second time.
-        """
+        """End the audio as `Encoder.flush`."""
         if self._ended:
             raise ValueError("flush() after flush(): an encoder makes one file")
         self._ended = True
@@ -85,11 +77,7 @@ class PushEncoder(ABC):
         return chunks
 
     def header_patch(self) -> bytes | None:
-        """Return the file's first bytes again, now that its length is known; None for no change.
-
-        Raises:
-            ValueError: called before `flush`.
-        """
+        """Return the file's first bytes as `Encoder.header_patch`."""
         if not self._ended:
             raise ValueError("header_patch() before flush(): the length is not known yet")
         return self._patch()

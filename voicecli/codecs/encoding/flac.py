@@ -76,9 +76,8 @@ class FlacEncoder(PushEncoder):
             yield from self._encode(block)
 
     def _finish(self) -> Iterator[Chunk]:
-        remainder = self._blocks.remainder()
-        if remainder.shape[0]:
-            yield from self._encode(remainder)
+        if self._blocks.remainder.shape[0]:
+            yield from self._encode(self._blocks.remainder)
         for packet in self._codec.finish():  # a short block waits for the end
             yield self._chunk(packet)
 

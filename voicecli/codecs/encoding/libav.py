@@ -49,7 +49,6 @@ class LibavPacketEncoder:
         context.open()
         self._context = context
         self._format = sample_format
-        self._planar = context.format.is_planar
         self._rate_hz = rate_hz
         self._position = 0
 
@@ -65,7 +64,8 @@ class LibavPacketEncoder:
 
     def encode(self, block: Samples) -> Iterator[bytes]:
         """Yield the packets that this block of shape (frames, channels) completes."""
-        planes = np.ascontiguousarray(block.T) if self._planar else block.reshape(1, -1)
+        is_planar = self._context.format.is_planar
+        planes = np.ascontiguousarray(block.T if is_planar else block.reshape(1, -1))
         frame: Any = av.AudioFrame.from_ndarray(planes, format=self._format, layout=self._layout)
         frame.sample_rate = self._rate_hz
         frame.pts, frame.time_base = self._position, self._time_base

@@ -29,12 +29,21 @@ def codec_rate_hz(sample_rate_hz: int, rates_hz: Sequence[int]) -> int:
     Raises:
         ConfigError: an implausible rate.
     """
-    if not MIN_RATE_HZ <= sample_rate_hz <= MAX_RATE_HZ:
-        raise ConfigError(
-            f"cannot encode samples at {sample_rate_hz} Hz",
-            remedy=f"the rate is in Hz, from {MIN_RATE_HZ} to {MAX_RATE_HZ}",
-        )
+    check_setting("the sample rate", sample_rate_hz, MIN_RATE_HZ, MAX_RATE_HZ, "Hz")
     return min((rate for rate in rates_hz if rate >= sample_rate_hz), default=max(rates_hz))
+
+
+def check_setting(name: str, value: int, low: int, high: int, unit: str) -> int:
+    """Return ``value`` if it is within ``low`` and ``high``.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not low <= value <= high:
+        raise ConfigError(
+            f"{name} cannot be {value} {unit}", remedy=f"choose one from {low} to {high} {unit}"
+        )
+    return value
 
 
 class LossyEncoder(PushEncoder):

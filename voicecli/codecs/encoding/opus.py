@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.opusformat import GRANULE_HZ, OPUS_HEAD
 from voicecli.codecs.encoding.encoder import Chunk
-from voicecli.codecs.encoding.lossy import LossyEncoder, codec_rate_hz
+from voicecli.codecs.encoding.lossy import LossyEncoder, check_setting, codec_rate_hz
 from voicecli.codecs.encoding.oggmux import MAX_SEGMENTS, OggMuxer, segments
 from voicecli.codecs.encoding.opuspackets import OpusPacketEncoder
 from voicecli.codecs.formats import OPUS_RATES_HZ
 from voicecli.codecs.libopus import version
-from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +64,13 @@ class OpusEncoder(LossyEncoder):
         serial: int | None = None,
     ) -> None:
         rate_hz = codec_rate_hz(sample_rate_hz, OPUS_RATES_HZ)
-        self._codec = OpusPacketEncoder(rate_hz, channels, _checked_bps(bitrate_bps, channels))
+        if bitrate_bps is None:
+            bitrate_bps = _DEFAULT_BPS_PER_CHANNEL * channels
+        check_setting("the bitrate of Opus", bitrate_bps, _MIN_BPS, _MAX_BPS, "bit/s")
+        if page_ms is None:
+            page_ms = DEFAULT_PAGE_MS
+        check_setting("the length of an Ogg page", page_ms, _PACKET_MS, _MAX_PAGE_MS, "ms")
+        self._codec = OpusPacketEncoder(rate_hz, channels, bitrate_bps)
         super().__init__(
             sample_rate_hz,
             channels,
@@ -73,14 +78,13 @@ class OpusEncoder(LossyEncoder):
             block_frames=rate_hz * _PACKET_MS // 1000,
             delay_frames=self._codec.lookahead_frames,
         )
-        self._packets_per_page = _checked_page_ms(page_ms) // _PACKET_MS
+        self._packets_per_page = page_ms // _PACKET_MS
         self._granules_per_frame = GRANULE_HZ // rate_hz
         self._pre_skip = self._delay_frames * self._granules_per_frame
         self._muxer = OggMuxer(secrets.randbits(32) if serial is None else serial)
         self._head_pages = self._make_head_pages()
         self._page: list[bytes] = []
         self._page_segments = 0
-        self._pages = 0
         self._packets = 0
 
     def _header(self) -> bytes:
@@ -101,7 +105,7 @@ class OpusEncoder(LossyEncoder):
         self._page.append(packet)
         self._page_segments += segments(packet)
         self._packets += 1
-        full = len(self._page) >= (self._packets_per_page if self._pages else 1)
+        full = self._packets == 1 or len(self._page) >= self._packets_per_page
         if full and self._packets != self._total_blocks:  # the last page must have a packet
             yield self._close_page()
 
@@ -112,7 +116,6 @@ class OpusEncoder(LossyEncoder):
     def _close_page(self) -> Chunk:
         position = self._packets * self._blocks.size
         page = self._muxer.page(self._page, position * self._granules_per_frame)
-        self._pages += 1
         self._page = []
         self._page_segments = 0
         return Chunk(page, position - self._delay_frames)
@@ -122,25 +125,3 @@ def _comment(text: str) -> bytes:
     """Format a string as in comments: its length, then UTF-8."""
     encoded = text.encode()
     return _U32.pack(len(encoded)) + encoded
-
-
-def _checked_bps(bitrate_bps: int | None, channels: int) -> int:
-    if bitrate_bps is None:
-        return _DEFAULT_BPS_PER_CHANNEL * channels
-    if not _MIN_BPS <= bitrate_bps <= _MAX_BPS:
-        raise ConfigError(
-            f"Opus cannot encode {bitrate_bps} bit/s",
-            remedy=f"choose a bitrate from {_MIN_BPS} to {_MAX_BPS} bit/s",
-        )
-    return bitrate_bps
-
-
-def _checked_page_ms(page_ms: int | None) -> int:
-    if page_ms is None:
-        return DEFAULT_PAGE_MS
-    if not _PACKET_MS <= page_ms <= _MAX_PAGE_MS:
-        raise ConfigError(
-            f"an Ogg page cannot last {page_ms} ms",
-            remedy=f"choose a page length from {_PACKET_MS} to {_MAX_PAGE_MS} ms",
-        )
-    return page_ms

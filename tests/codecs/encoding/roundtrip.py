@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.codecs.streams import by, decode, joined
+from tests.codecs.feeding import by, decode, joined
 from voicecli.codecs import make_decoder
 from voicecli.codecs.encoding import make_encoder
 from voicecli.codecs.encoding.opus import OpusEncoder

@@ -1,4 +1,4 @@
-"""Encoded streams for the decoders of mp3, aac and flac: from FFmpeg's encoders, and by hand."""
+"""MP3, AAC and FLAC streams from FFmpeg's encoders and muxers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from fractions import Fraction
 
 import av
 import numpy as np
+
+from tests.codecs.mpeg_frames import id3_bytes
 
 SAMPLE_TYPES = {"s16": np.int16, "s32": np.int32}
 
@@ -100,81 +102,3 @@ def flac(frames, rate_hz=24000, channels=1, *, sample_type="s16", pipe=False):
     """A FLAC stream; through a pipe its STREAMINFO does not know the total."""
     samples = integers(sweep(frames, rate_hz, channels), sample_type)
     return encode("flac", "flac", samples, rate_hz, sample_type=sample_type, pipe=pipe)
-
-
-# --- tags
-
-
-def id3v2(payload=b"\0" * 40, *, flags=0):
-    """An ID3v2.4 tag around ``payload``."""
-    length = len(payload)
-    sizes = bytes(length >> shift & 0x7F for shift in (21, 14, 7, 0))
-    footer = b"3DI\4\0" + bytes([flags]) + sizes if flags & 0x10 else b""
-    return b"ID3\4\0" + bytes([flags]) + sizes + payload + footer
-
-
-def id3_bytes(data):
-    """Length of the ID3v2 tag in front of ``data``."""
-    if data[:3] != b"ID3":
-        return 0
-    return 10 + (data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9])
-
-
-ID3V1 = b"TAG" + b"\0" * 125
-
-
-def ape(items=b"\xff\xfb" * 30, *, header=True):
-    """An APEv2 tag, or the APEv1 kind without header, whose items look like frames."""
-    length = (len(items) + 32).to_bytes(4, "little")
-
-    def block(flags):
-        return b"APETAGEX" + b"\xd0\7\0\0" + length + b"\1\0\0\0" + flags + bytes(8)
-
-    return (block(b"\0\0\0\xa0") if header else b"") + items + block(b"\0\0\0\x80")
-
-
-# --- frames by hand
-
-
-def mp3_frames(data):
-    """The MP3 frames of a file, its tags left out."""
-    from voicecli.codecs.decoding.mpeg import mp3_header
-
-    at, frames = id3_bytes(data), []
-    while at < len(data):
-        size = mp3_header(data, at).frame_bytes
-        frames.append(data[at : at + size])
-        at += size
-    return frames
-
-
-def adts_frames(data):
-    """The ADTS frames of a stream."""
-    from voicecli.codecs.decoding.mpeg import adts_header
-
-    at, frames = 0, []
-    while at < len(data):
-        size = adts_header(data, at).frame_bytes
-        frames.append(data[at : at + size])
-        at += size
-    return frames
-
-
-def silent_mp3_frame(head=b"\xff\xfb\x90\xc4"):
-    """A Layer III frame of zeros behind ``head``: no bits for any granule, hence silence."""
-    from voicecli.codecs.decoding.mpeg import mp3_header
-
-    return head + bytes(mp3_header(head).frame_bytes - 4)
-
-
-def with_info_tag(frame, at, *, mp3_frames=None, lame=None, magic=b"Xing", toc=True):
-    """``frame`` with an info tag at ``at``; ``lame`` is (writer, delay, padding)."""
-    flags = (mp3_frames is not None) | (4 if toc else 0)
-    tag = magic + flags.to_bytes(4, "big")
-    if mp3_frames is not None:
-        tag += mp3_frames.to_bytes(4, "big")
-    tag += bytes(100 if toc else 0)
-    if lame is not None:
-        writer, delay, padding = lame
-        tag += writer.ljust(21, b"\0") + (delay << 12 | padding).to_bytes(3, "big")
-    return frame[:at] + tag + frame[at + len(tag) :]

@@ -1,0 +1,52 @@
+"""Feeds streams to decoders, in pieces of any size, and collects what comes out."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from voicecli.audio.pcm import Pcm
+
+
+def decode(decoder, pieces: Iterable[bytes]) -> list[Pcm]:
+    """All blocks of a stream fed piece by piece, flush included."""
+    blocks = [block for piece in pieces for block in decoder.feed(piece)]
+    return blocks + decoder.flush()
+
+
+def decode_until_fault(decoder, pieces: Iterable[bytes]) -> tuple[list[Pcm], Exception | None]:
+    """All blocks up to the first fault, and the fault; a fault owed is collected."""
+    blocks: list[Pcm] = []
+    try:
+        for piece in pieces:
+            blocks += decoder.feed(piece)
+        blocks += decoder.flush()
+        blocks += decoder.flush()
+    except Exception as fault:  # noqa: BLE001  the tests judge it
+        return blocks, fault
+    return blocks, None
+
+
+def joined(blocks: Sequence[Pcm]) -> NDArray:
+    """The samples of all blocks in a row, of shape (frames, channels)."""
+    if not blocks:
+        return np.zeros((0, 1), np.int16)
+    return np.concatenate([block.samples for block in blocks])
+
+
+def cut(data: bytes, at: Iterable[int]) -> list[bytes]:
+    """``data`` cut at the positions, in any order; pieces may be empty."""
+    points = [0, *sorted(min(point, len(data)) for point in at), len(data)]
+    return [data[a:b] for a, b in itertools.pairwise(points)]
+
+
+def by(size: int, data: bytes) -> list[bytes]:
+    """``data`` in pieces of ``size`` bytes."""
+    return [data[at : at + size] for at in range(0, len(data), size)]
