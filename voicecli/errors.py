@@ -110,9 +110,15 @@ class SourceTimeout(SourceError):
 
 
 class BadResponse(SourceError):
-    """The server answered with something other than audio."""
+    """The server answered with something other than audio.
+
+    ``status`` and ``refusal``, the beginning of the body, are set if the server refused the
+    request as such (400, 413, 422). The body is not clean: for programs, not for terminals.
+    """
 
     code = "bad_response"
+    status: int | None = None
+    refusal: bytes | None = None
 
 
 class NothingToSay(SourceError):

@@ -90,7 +90,7 @@ class SinkReport:
     needed_s: float | None = None
 
     @classmethod
-    def until(
+    def until(  # noqa: PLR0913  one report
         cls,
         now: float,
         *,

@@ -56,7 +56,8 @@ class Timeline:
     def push(self, frames: int, now: float, *, is_awaited: bool = False) -> None:
         """Book ``frames`` handed over at ``now``; a gap before them becomes an underrun.
 
-        With ``is_awaited`` it becomes a text wait instead. A device cannot be silent for less than a frame, so half of one is not a gap.
+        With ``is_awaited`` it becomes a text wait instead. A device cannot be silent for
+        less than a frame, so half of one is not a gap.
         """
         heard_at = max(now + self._delay_s, self._ends_at)
         if self.first_sound_at is None:

@@ -30,15 +30,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """Limits on waiting, in seconds, and on retries. None means no limit.
+    """Limits on waiting, in seconds, on retries and on requests at once. None means no limit.
 
-    ``longest_wait_s`` is the longest Retry-After of a server that is waited for.
+    ``longest_wait_s`` is the longest Retry-After of a server that is waited for. ``ahead``
+    is how many requests may be made ahead of the one whose sound is decoded.
     """
 
     first_byte_s: float | None = 60.0
     stall_s: float | None = 60.0
     retries: int = 2
     longest_wait_s: float = 60.0
+    ahead: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,15 +32,13 @@ if TYPE_CHECKING:
     from voicecli.session.fetcher import FetchLimits
     from voicecli.session.items import Item
     from voicecli.session.messages import Mailbox
+    from voicecli.session.pace import Pace
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observers
     from voicecli.threads import Spawn
 
 CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
 """Received bytes of one utterance that may wait for the decoder; beyond it its socket fills."""
-
-DEFAULT_AHEAD = 2
-"""Utterances that are fetched ahead of the one that is rendered."""
 
 
 class _Fetch:
@@ -70,11 +68,11 @@ class Prefetcher:
     """Fetches utterances, each on its own thread and connection, and passes them on in order.
 
     `run` belongs to the source thread, `take` to the decoder thread, `check_deadline` to the
-    session's; `cancel`, `cancel_one` and `close` to any. ``ahead`` utterances are fetched
-    beside the one that is rendered, fewer once the server has refused a request with 429.
+    session's; `cancel`, `cancel_one` and `close` to any. ``limits.ahead`` utterances are
+    fetched beside the one that is rendered, fewer once a server has refused one with 429.
     ``mailbox`` gets the first bytes, and the first error in the order of the text; what
-    arrived before it is still passed on, nothing behind it is. ``on_sent`` is as for `Fetcher`, ``on_bytes`` gets
-    each utterance's number and bytes.
+    arrived before it is still passed on, nothing behind it is. ``on_sent`` is as for
+    `Fetcher`, ``on_bytes`` gets each utterance's number and bytes.
     """
 
     def __init__(
@@ -87,7 +85,7 @@ class Prefetcher:
         *,
         on_sent: Callable[[], None] | None = None,
         on_bytes: Callable[[int, bytes], None] | None = None,
-        ahead: int = DEFAULT_AHEAD,
+        pace: Pace | None = None,
     ) -> None:
         self._limits = limits
         self._clock = clock
@@ -96,7 +94,8 @@ class Prefetcher:
         self._spawn = spawn
         self._on_sent = on_sent
         self._on_bytes = on_bytes
-        self._most = 1 + ahead
+        self._pace = pace
+        self._most = 1 + limits.ahead
         self._changed = threading.Condition()
         # Under the lock:
         self._fetches: deque[_Fetch] = deque()  # the first is rendered
@@ -241,10 +240,12 @@ class Prefetcher:
     def _drain(self, fetch: _Fetch, utterance: Utterance) -> None:
         if utterance is not fetch.utterance:
             fetch.replace(self._fetcher_for(utterance))
+        began_at, first_at = self._clock.now(), None
         with closing(fetch.fetcher.fetch(utterance.source)) as items:
             for item in items:
                 weight = 1
                 if isinstance(item, bytes):
+                    first_at = self._clock.now() if first_at is None else first_at
                     fetch.has_sound_of = utterance
                     weight = len(item)
                     self._report_bytes()
@@ -252,6 +253,9 @@ class Prefetcher:
                         self._on_bytes(utterance.number, item)
                 if not fetch.items.put(item, weight):
                     return  # the reader wants no more
+        if self._pace is not None and utterance.segment is not None and first_at is not None:
+            length, now = len(utterance.segment.text), self._clock.now()
+            self._pace.fetched(length, first_at - began_at, now - began_at)
 
     def _report_bytes(self) -> None:
         with self._changed:

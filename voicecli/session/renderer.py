@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.session.items import Item
-    from voicecli.session.seams import SeamPauses
     from voicecli.sources.base import SourceInfo
     from voicecli.telemetry.observers import Observers
 
@@ -73,7 +72,7 @@ class Renderer:
     `run` and `drain` belong to the decoder thread, `abort` to any, and the attributes may be
     read from any. ``fail`` gets a decoding error at once, so that the source can
     be stopped while the rest still plays. ``on_pcm`` gets each block as it is played.
-    ``pauses`` says how much silence is kept between the segments of a text.
+    ``seams`` joins the segments of a text.
     """
 
     def __init__(  # noqa: PLR0913  everything around the decoder thread
@@ -86,7 +85,7 @@ class Renderer:
         fail: Callable[[VoiceError], None],
         volume: float = 1.0,
         on_pcm: Callable[[Pcm], None] | None = None,
-        pauses: SeamPauses | None = None,
+        seams: Seams | None = None,
         make_decoder: MakeDecoder | None = None,
     ) -> None:
         self._chunks = chunks
@@ -99,7 +98,7 @@ class Renderer:
         self._make_decoder = make_decoder
         self._decoder: StreamDecoder | None = None
         self._converter: SampleConverter | None = None
-        self._seams = Seams(observers, clock, pauses)
+        self._seams = seams or Seams(observers, clock)
         self._cpu_s = 0.0
         self._aborted = False
         self.name: str | None = None

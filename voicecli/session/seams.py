@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import Pcm
     from voicecli.clock import Clock
     from voicecli.playback.seam import SeamJoiner
+    from voicecli.session.pace import Pace
     from voicecli.telemetry.observers import Observers
     from voicecli.text.segment import Segment
 
@@ -29,10 +30,17 @@ class Seams:
     Blocks of sound without a text pass through untouched. One thread at a time.
     """
 
-    def __init__(self, observers: Observers, clock: Clock, pauses: SeamPauses | None) -> None:
+    def __init__(
+        self,
+        observers: Observers,
+        clock: Clock,
+        pauses: SeamPauses | None = None,
+        pace: Pace | None = None,
+    ) -> None:
         self._observers = observers
         self._clock = clock
         self._pauses = pauses or SeamPauses()
+        self._pace = pace
         self._joiner: SeamJoiner | None = None
         self._segment: Segment | None = None
         self._is_placed = False
@@ -63,6 +71,8 @@ class Seams:
         if self._joiner is None:
             return [block]
         blocks = self._joiner.add(block)
+        if self._pace is not None:
+            self._pace.decoded(sum(block.duration_s for block in blocks))
         self._report_start()
         return blocks
 
@@ -75,6 +85,8 @@ class Seams:
         starts_s, ends_s = self._joiner.sound
         event = SegmentEnded(self._clock.now(), self._segment, starts_s, ends_s)
         self._observers.notify(event)
+        if self._pace is not None:
+            self._pace.ended(self._segment)
         self._segment = None
         return blocks
 

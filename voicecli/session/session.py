@@ -30,6 +30,7 @@ from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.prefetch import Prefetcher
 from voicecli.session.recording_thread import RecordingThread
 from voicecli.session.renderer import Renderer
+from voicecli.session.seams import Seams
 from voicecli.session.settings import SessionResult, SessionSettings
 from voicecli.session.thread_group import ThreadGroup
 from voicecli.telemetry import events
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from voicecli.playback.history import History
     from voicecli.playback.output import Output
     from voicecli.recording.saver import Saver
+    from voicecli.session.pace import Pace
     from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer
@@ -64,7 +66,8 @@ class Session:
     `run` blocks until the last frame was heard. `cancel` may be called from any
     thread and from a signal handler. Sessions share nothing but the ``output``
     they are given: any number may run in a process, one after another or at once.
-    A run that was heard to its end is added to ``history``.
+    A run that was heard to its end is added to ``history``. ``pace`` measures the segments
+    of a text.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Session:
         observers: Iterable[Observer] = (),
         saver: Saver | None = None,
         clock: Clock | None = None,
+        pace: Pace | None = None,
     ) -> None:
         settings = settings or SessionSettings()
         self._output = output
@@ -97,7 +101,7 @@ class Session:
             self.spawn,
             on_sent=self._sent.set,
             on_bytes=self._recording.raw if self._recording else None,
-            ahead=settings.ahead,
+            pace=pace,
         )
         self._renderer = Renderer(
             self._fetches,
@@ -107,7 +111,7 @@ class Session:
             fail=self._mailbox.fail,
             volume=settings.volume,
             on_pcm=self._recording.pcm if self._recording else None,
-            pauses=settings.pauses,
+            seams=Seams(self._observers, self._clock, settings.pauses, pace),
         )
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
@@ -130,10 +134,15 @@ class Session:
         """Start a thread that the session joins; for sources and sinks that need one."""
         return self._threads.spawn(work, name)
 
-    def sound_ahead_s(self) -> float:
-        """Return the seconds of sound that are buffered and not heard yet; any thread."""
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be asked for; any thread."""
+        return self._is_lost or self._cancel_asked
+
+    def heard_s(self) -> float:
+        """Return the seconds of sound that were heard so far; any thread."""
         sink = self._renderer.sink
-        return sink.snapshot().buffered_s if sink is not None else 0.0
+        return sink.snapshot().heard_s if sink is not None else 0.0
 
     def cancel_utterance(self, number: int) -> None:
         """Stop the request of one utterance and drop its sound; any thread."""

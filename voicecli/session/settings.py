@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from voicecli.session.fetcher import FetchLimits
-from voicecli.session.prefetch import DEFAULT_AHEAD
 from voicecli.session.seams import SeamPauses
 
 if TYPE_CHECKING:
@@ -21,15 +20,13 @@ class SessionSettings:
     """How a session fetches and decodes.
 
     ``volume`` is a factor. ``expected_format`` is what will probably have to be
-    decoded: its decoder is loaded while the server thinks. ``ahead`` is how many
-    utterances are fetched beside the one that is rendered, ``pauses`` how much silence is
-    kept between them.
+    decoded: its decoder is loaded while the server thinks. ``pauses`` is how
+    much silence is kept between the segments of a text.
     """
 
     limits: FetchLimits = field(default_factory=FetchLimits)
     volume: float = 1.0
     expected_format: str | None = None
-    ahead: int = DEFAULT_AHEAD
     pauses: SeamPauses = field(default_factory=SeamPauses)
 
 

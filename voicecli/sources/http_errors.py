@@ -43,7 +43,9 @@ def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> Sou
             f"the server has no /audio/speech there {details}", remedy=CHECK_BASE_URL
         )
     remedy = _SHORTEN if status == 413 else _CHECK_VOICE  # noqa: PLR2004  RFC 9110
-    return BadResponse(f"the server refuses the request {details}", remedy=remedy)
+    fault = BadResponse(f"the server refuses the request {details}", remedy=remedy)
+    fault.status, fault.refusal = status, body
+    return fault
 
 
 def _unauthorized(status: int, details: str) -> SourceError:
