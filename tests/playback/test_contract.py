@@ -38,6 +38,10 @@ KINDS = {
 }
 
 
+AWAIT = object()
+"""A piece that says: the next one will come, but not yet."""
+
+
 class Rig:
     """One kind of sink on a device of its own, and an ear."""
 
@@ -65,6 +69,8 @@ class Rig:
         for piece in pieces:
             if isinstance(piece, float):
                 self.clock.sleep(piece)
+            elif piece is AWAIT:
+                self.sink.await_input()
             else:
                 self.sink.write(piece)
         self.sink.end_input()
@@ -96,7 +102,8 @@ class Rig:
         if heard.frames:
             assert report.first_sound_at == pytest.approx(heard.first_at, abs=FRAME_S)
             assert report.last_sound_at == pytest.approx(heard.last_at, abs=FRAME_S)
-        told = [(u.at_s * RATE_HZ, u.silence_s) for u in report.underruns]
+        gaps = (*report.underruns, *report.text_waits)
+        told = sorted((gap.at_s * RATE_HZ, gap.silence_s) for gap in gaps)
         assert unmatched(told, heard.gaps) == unmatched(heard.gaps, told) == []
         return report
 
@@ -207,6 +214,51 @@ def test_what_was_learned_is_waited_for_though_nothing_arrives_then(rig, clock):
     assert report.arrived_at == said_at
     assert 0 <= report.first_sound_at - said_at - WAIT_S <= rig.slack_s
     assert said_at <= report.released_at <= report.first_sound_at
+
+
+def test_a_wait_for_text_is_no_underrun(rig):
+    rig.make()
+    rig.say(seconds(0.5), AWAIT, 1.5, seconds(0.5, start_s=0.5))
+    report = rig.check_all_heard(seconds(1.0))
+    assert report.underruns == ()
+    (wait,) = report.text_waits
+    assert wait.at_s == pytest.approx(0.5, abs=FRAME_S)
+    assert wait.silence_s == pytest.approx(1.0, abs=rig.slack_s + BLOCK_S)
+    assert report.device_underflows == 0
+
+
+def test_text_that_comes_in_time_makes_no_gap(rig):
+    rig.make()
+    rig.say(seconds(0.5), AWAIT, 0.1, seconds(0.5, start_s=0.5))
+    report = rig.check_all_heard(seconds(1.0))
+    assert (report.underruns, report.text_waits) == ((), ())
+
+
+def test_awaiting_text_releases_the_threshold(rig, clock):
+    rig.make(BufferPolicy.fixed(5.0))
+    said_at = clock.now()
+    rig.say(seconds(0.3), AWAIT, 1.0, seconds(0.3, start_s=0.3))
+    report = rig.check_all_heard(seconds(0.6))
+    assert report.first_sound_at - said_at <= rig.slack_s
+    assert len(report.text_waits) == 1
+
+
+def test_after_a_wait_for_text_the_policy_starts_anew(rig):
+    rig.make(BufferPolicy(start_s=0.1, resume_s=0.4))
+    half = [seconds(0.1, start_s=0.5), 0.05, seconds(0.4, start_s=0.6)]
+    rig.say(seconds(0.5), AWAIT, 1.5, *half)
+    report = rig.check_all_heard(seconds(1.0))
+    assert report.underruns == ()
+    # It does not wait for the refill of a pause, only for what a start takes.
+    assert report.text_waits[0].silence_s <= 1.0 + rig.slack_s + BLOCK_S
+
+
+def test_an_underrun_after_a_wait_for_text_is_an_underrun(rig):
+    rig.make()
+    rig.say(seconds(0.5), AWAIT, 1.5, seconds(0.5, start_s=0.5), 1.5, seconds(0.5, start_s=1.0))
+    report = rig.check_all_heard(seconds(1.5))
+    assert [round(gap.at_s, 1) for gap in report.text_waits] == [0.5]
+    assert [round(gap.at_s, 1) for gap in report.underruns] == [1.0]
 
 
 def test_end_of_input_ends_the_wait(rig, clock):
