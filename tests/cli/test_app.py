@@ -8,13 +8,13 @@ import sys
 import threading
 
 import pytest
-from voicecli.streams.scheduling import shared_executor
 
 from voicecli import __main__ as main_module
 from voicecli import __version__
 from voicecli.cli import app as module
 from voicecli.cli.environment import Environment
 from voicecli.errors import SaveError
+from voicecli.streams.scheduling import shared_executor
 
 
 @pytest.fixture

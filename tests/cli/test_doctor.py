@@ -50,12 +50,20 @@ def test_a_machine_without_sound_is_6_with_a_remedy(tmp_path):
     assert "test stream" not in result.stdout
 
 
+@pytest.fixture
+def voice(monkeypatch):
+    """A built-in voice that loads at once."""
+    monkeypatch.setattr(VoiceCache, "load", lambda self, name: None)
+
+
+@pytest.mark.usefixtures("voice")
 def test_the_null_device_skips_the_sound_checks(cli):
     result = cli.run("doctor", "--device", "null", "--json")
     assert result.exit_code == 0
     assert result.json["checks"][-1]["message"] == "not needed (--device null)"
 
 
+@pytest.mark.usefixtures("voice")
 def test_the_device_of_the_configuration_file_is_checked(cli):
     cli.configure("device = 'null'")
     assert cli.run("doctor").exit_code == 0
@@ -70,6 +78,7 @@ def test_a_broken_configuration_does_not_end_the_checks(cli):
     assert "libopus" in result.stdout
 
 
+@pytest.mark.usefixtures("voice")
 def test_a_device_is_tested_if_there_is_one(cli, monkeypatch):
     monkeypatch.setattr(doctor, "check_devices", lambda: ([Finding("devices", "ok", "1")], True))
     monkeypatch.setattr(doctor, "check_stream", lambda wanted: Finding("test stream", "ok", wanted))

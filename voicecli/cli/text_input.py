@@ -8,16 +8,14 @@ a megabyte of noise takes hours to speak and costs what the server charges.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import typer
 
 from voicecli.sanitize import without_escapes
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STDIN = "-"
 
@@ -40,12 +38,13 @@ def read_text(words: list[str], file: Path | None) -> str:
     """
     if file is not None and words:
         raise typer.BadParameter("give the text or --file, not both")
-    if file is not None and str(file) != STDIN:
-        text = _decode(_read_file(file), str(file))
-    elif words and words != [STDIN]:
+    is_piped = not words and sys.stdin is not None and not sys.stdin.isatty()
+    if file is not None:
+        text = read_file(str(file))
+    elif is_piped or words == [STDIN]:
+        text = read_file(STDIN)
+    elif words:
         text = as_unicode(" ".join(words))
-    elif words or file is not None or not (sys.stdin is None or sys.stdin.isatty()):
-        text = _decode(_read_stdin(), STDIN)
     else:
         raise typer.BadParameter('nothing to say: give a text, as in voicecli say "Hello."')
     text = _CONTROLS.sub("", without_escapes(text)).strip()
@@ -59,27 +58,21 @@ def as_unicode(argument: str) -> str:
     return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _read_file(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}") from error
+def read_file(path: str) -> str:
+    """Read a text file, or standard input if ``path`` is ``-``: UTF-8, or by its mark.
 
-
-def _read_stdin() -> bytes:
-    if sys.stdin is None:
+    Raises:
+        typer.BadParameter: it cannot be read, is too long, or has a NUL, so is binary.
+    """
+    name = "standard input" if path == STDIN else path
+    if path == STDIN and sys.stdin is None:
         raise typer.BadParameter("cannot read standard input: it is closed")
     try:
-        return sys.stdin.buffer.read(_MAX_BYTES + 1)
+        with contextlib.ExitStack() as stack:
+            file = sys.stdin.buffer if path == STDIN else stack.enter_context(Path(path).open("rb"))
+            data = file.read(_MAX_BYTES + 1)
     except OSError as error:
-        reason = error.strerror or error
-        raise typer.BadParameter(f"cannot read standard input: {reason}") from error
-
-
-def _decode(data: bytes, path: str) -> str:
-    """Decode as UTF-8 or by the byte order mark; a NUL marks binary data."""
-    name = "standard input" if path == STDIN else path
+        raise typer.BadParameter(f"cannot read {name}: {error.strerror or error}") from error
     if len(data) > _MAX_BYTES:
         raise typer.BadParameter(f"{name} is longer than {_MAX_BYTES >> 20} MB")
     for mark, encoding in _MARKS:

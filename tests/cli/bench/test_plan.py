@@ -52,7 +52,7 @@ def test_texts_from_standard_input(bench, server, monkeypatch):
     assert bench(*argv, stdin=b"one\ntwo\n").exit_code == 0
     assert server.speech_requests[-1].json["input"] == "two"
     result = bench(*argv, stdin=None)
-    assert (result.exit_code, "no text" in result.stderr) == (2, True)
+    assert (result.exit_code, "it is closed" in result.stderr) == (2, True)
 
 
 def test_concurrent_requests(bench):

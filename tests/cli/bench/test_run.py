@@ -52,7 +52,7 @@ def test_a_regression_decides_the_status(bench, server, tmp_path):
     argv = ("--simulate", "--runs", "5", "--warmup", "0", "--format", "wav")
     old = tmp_path / "old.json"
     old.write_text(bench(*argv, "--json").stdout)
-    server.reply = Reply(ttfb_s=0.2)
+    server.reply = Reply(ttfb_s=0.1)
     result = bench(*argv, "--compare", str(old))
     assert result.exit_code == 8
     assert "ttfa_ms" in result.stdout

@@ -159,18 +159,12 @@ def _figures(text: str) -> dict[str, float]:
             raise ValueError(f"{clean(key, 30)!r} is not one of {', '.join(_FIELDS)}")
         if names[0] in found:
             raise ValueError(f"{key} is given twice")
-        values = value.split("/")
-        if len(values) != len(names):
-            raise ValueError(f"{key} takes {_COUNTS[len(names)]}")
-        found.update(zip(names, (_number(key, figure) for figure in values), strict=True))
+        try:
+            found.update(zip(names, map(float, value.split("/")), strict=True))
+        except ValueError:
+            form = next(part for part in _EXAMPLE.split(",") if part.startswith(key))
+            raise ValueError(f"{clean(item, 30)!r} must be of the form {form}") from None
     return found
-
-
-def _number(key: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{key} must be a number, not {clean(text, 30)!r}") from None
 
 
 _FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -181,5 +175,3 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "stall": ("stall_every_ms", "stall_ms"),
 }
 """The fields of `Network` behind each key of the text."""
-
-_COUNTS = {1: "one figure", 2: "two figures, as in 5000/400"}

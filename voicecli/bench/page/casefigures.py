@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
@@ -13,7 +14,6 @@ from voicecli.bench.statistics import percentile
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 _EDGE_PX = 4
@@ -28,7 +28,6 @@ _BAR_PX = 20
 _DIGIT_PX = 13
 """Minimum width of a part with its number inside."""
 _DOT_PX = 6
-_BIN_PX = 4
 _SPREAD_PX = 12
 """How far a row's drawing may reach from its middle."""
 _LETTER_PX, _BOLD_PX = 6.6, 7.4
@@ -60,10 +59,7 @@ def waterfall(name: str, rows: Sequence[tuple[str, Mapping[str, float]]], descri
 
 
 def distribution(name: str, rows: Sequence[tuple[str, Sequence[float]]], description: str) -> str:
-    """Draw the measurements of each case, with a line at p50 and a dashed one at p95.
-
-    Each run is a dot, or part of a density if there are too many dots.
-    """
+    """Draw a dot for each measurement of a case, a line at p50 and a dashed one at p95."""
     drawing, axes = _rows(name, len(rows))
     axes.set_xlim(*_axis_limits([value for _, values in rows for value in values]))
     for index, (title, values) in enumerate(rows):
@@ -74,11 +70,11 @@ def distribution(name: str, rows: Sequence[tuple[str, Sequence[float]]], descrip
         ordered = sorted(values)
         p50, p95 = percentile(ordered, 50), percentile(ordered, 95)
         _head(drawing, axes, index, title, f"{milliseconds(p50)} · {milliseconds(p95)} ms")
-        has_dots = _values(drawing, axes, middle, title, ordered)
+        _dots(drawing, axes, middle, title, ordered)
         for at, line in ((p50, "solid"), (p95, (0, (2, 1.5)))):
             axes.plot(
                 [at, at], [middle - _SPREAD_PX - 2, middle + _SPREAD_PX + 2],
-                color=color("ink"), linewidth=1.6, linestyle=line, zorder=1.5 if has_dots else 3,
+                color=color("ink"), linewidth=1.6, linestyle=line, zorder=3,
             )  # fmt: skip
     return drawing.svg("How the time to first audio is distributed", description)
 
@@ -132,51 +128,23 @@ def _axis_limits(values: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _values(
+def _dots(
     drawing: Drawing, axes: Axes, middle: float, title: str, ordered: Sequence[float]
-) -> bool:
-    """Draw the values as dots, or as a density if there are too many; return True for dots."""
+) -> None:
+    """Draw each value as a dot, stacking those that would overlap; many of them overlap."""
     low, high = axes.get_xlim()
-    ms_per_px = (high - low) / _span_px()
-    columns = _columns(ordered, low, _DOT_PX * ms_per_px)
-    has_dots = max(map(len, columns.values())) * _DOT_PX <= 2 * _SPREAD_PX
-    if has_dots:
-        shape = _dots(axes, middle, columns)
-    else:
-        shape = _density(axes, middle, _columns(ordered, low, _BIN_PX * ms_per_px))
-    extent = f"{milliseconds(ordered[0])} to {milliseconds(ordered[-1])} ms"
-    drawing.tooltip(shape, f"{title}: {len(ordered)} runs, {extent}")
-    return has_dots
-
-
-def _columns(values: Sequence[float], low: float, width_ms: float) -> dict[float, Sequence[float]]:
-    """Group the values into columns of a width, by the column's middle."""
-    columns: dict[float, list[float]] = {}
-    for value in values:
-        place = int((value - low) / width_ms)
-        columns.setdefault(low + (place + 0.5) * width_ms, []).append(value)
-    return dict(columns)
-
-
-def _dots(axes: Axes, middle: float, columns: Mapping[float, Sequence[float]]) -> Artist:
-    """Draw each value as a dot, those of a column above one another."""
-    xs: list[float] = []
-    ys: list[float] = []
-    for values in columns.values():
-        xs += values
-        ys += [middle + (i - (len(values) - 1) / 2) * _DOT_PX for i in range(len(values))]
+    columns: defaultdict[int, list[float]] = defaultdict(list)
+    for value in ordered:
+        columns[int((value - low) / (high - low) * _span_px() / _DOT_PX)].append(value)
+    step_px = min(_DOT_PX, 2 * _SPREAD_PX / max(map(len, columns.values())))
+    ys = [
+        middle + (number - (len(column) - 1) / 2) * step_px
+        for column in columns.values()
+        for number in range(len(column))
+    ]
     (dots,) = axes.plot(
-        xs, ys, linestyle="none", marker="o", markersize=_DOT_PX - 0.5, markeredgewidth=0,
+        ordered, ys, linestyle="none", marker="o", markersize=_DOT_PX - 0.5, markeredgewidth=0,
         color=color("decoded"),
     )  # fmt: skip
-    return dots
-
-
-def _density(axes: Axes, middle: float, columns: Mapping[float, Sequence[float]]) -> Artist:
-    """Draw each column as high as it is full."""
-    largest = max(map(len, columns.values()))
-    reach = [_SPREAD_PX * len(values) / largest for values in columns.values()]
-    return axes.vlines(
-        list(columns), [middle - r for r in reach], [middle + r for r in reach],
-        color=color("decoded"), linewidth=_BIN_PX - 0.5,
-    )  # fmt: skip
+    extent = f"{milliseconds(ordered[0])} to {milliseconds(ordered[-1])} ms"
+    drawing.tooltip(dots, f"{title}: {len(ordered)} runs, {extent}")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -115,29 +117,16 @@ def _level(arrivals: Sequence[tuple[float, float]], heard: Curve) -> Curve:
     """Subtract heard from decoded, before and after every point of either."""
     times = [at for at, _ in arrivals]
     decoded_s = [0.0, *(decoded for _, decoded in arrivals)]
-    moments = sorted({0.0, *times, *(at for at, _ in heard)})
+    heard_at = [at for at, _ in heard]
+    heard_s = [position for _, position in heard]
     points: list[tuple[float, float]] = []
-    for at in moments:
-        if heard and at > heard[-1][0]:
+    for at in sorted({0.0, *times, *heard_at}):
+        if heard and at > heard_at[-1]:
             break
-        position_s = _position(heard, at)
+        position_s = float(np.interp(at, heard_at, heard_s)) if heard else 0.0
         before, after = bisect_left(times, at), bisect_right(times, at)
-        if before < after:
-            points.append((at, decoded_s[before] - position_s))
-        points.append((at, decoded_s[after] - position_s))
+        points += [(at, decoded_s[count] - position_s) for count in sorted({before, after})]
     return tuple(points)
-
-
-def _position(heard: Curve, at: float) -> float:
-    """Interpolate the position heard at a moment; constant before and after the sound."""
-    following = bisect_right(heard, at, key=lambda point: point[0])
-    if following == 0:
-        return 0.0
-    before_at, before_s = heard[following - 1]
-    if following == len(heard):
-        return before_s
-    after_at, after_s = heard[following]
-    return before_s + (after_s - before_s) * (at - before_at) / (after_at - before_at)
 
 
 def thinned(curve: Curve, columns: int = COLUMNS) -> Curve:

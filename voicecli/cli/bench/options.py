@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import typer
@@ -12,6 +11,7 @@ from voicecli.bench import comparison
 from voicecli.bench.limits import parse_limit
 from voicecli.bench.statistics import MIN_FOR_P99
 from voicecli.cli.output import print_message
+from voicecli.cli.text_input import read_file
 from voicecli.errors import ConfigError, DeviceError
 from voicecli.playback.output import NULL_DEVICE
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 DEFAULT_TEXT = "The quick brown fox jumps over the lazy dog."
 DEFAULT_DEVICE = "default"
-STDIN = "-"
-_MAX_TEXT_BYTES = 1 << 20
 
 
 class BenchOptions(NamedTuple):
@@ -69,20 +67,14 @@ class BenchOptions(NamedTuple):
                 raise typer.BadParameter(f"{_flag(one)} and {_flag(other)} cannot be combined")
 
 
+_NOT_FOR_REPLAY = ("base_urls", "text", "texts", "cold", "baseline", "network", "record", "device")
 _CONFLICTS = (
     ("json", "csv"),
     ("text", "texts"),
     ("simulate", "cold"),
     ("simulate", "device"),
     ("record", "cold"),
-    ("replay", "base_urls"),
-    ("replay", "text"),
-    ("replay", "texts"),
-    ("replay", "cold"),
-    ("replay", "baseline"),
-    ("replay", "network"),
-    ("replay", "record"),
-    ("replay", "device"),
+    *(("replay", name) for name in _NOT_FOR_REPLAY),
 )
 """Pairs of fields of `BenchOptions` that cannot be combined."""
 
@@ -133,21 +125,11 @@ def read_texts(options: BenchOptions) -> tuple[str, ...]:
     if options.texts is None:
         lines = [DEFAULT_TEXT if options.text is None else options.text]
     else:
-        lines = _read(options.texts).decode("utf-8-sig", errors="replace").splitlines()
+        lines = read_file(str(options.texts)).splitlines()
     texts = tuple(line.strip() for line in lines if line.strip())
     if not texts:
         raise typer.BadParameter("there is no text to speak")
     return texts
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if str(path) == STDIN:
-            return b"" if sys.stdin is None else sys.stdin.buffer.read(_MAX_TEXT_BYTES)
-        with path.open("rb") as file:
-            return file.read(_MAX_TEXT_BYTES)
-    except OSError as error:
-        raise typer.BadParameter(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def choose_device(options: BenchOptions, config: Config) -> str:
