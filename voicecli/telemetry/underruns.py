@@ -26,6 +26,9 @@ NEEDED_AHEAD_S = 0.15
 
 _INSIDE_S = 0.001
 
+_SAME_PLACE_S = 0.03
+"""Gaps this close are the same: the sink counts whole blocks."""
+
 
 def cause(gap: Underrun, arrivals: Arrivals, received_at: Sequence[float]) -> str:
     """Return why there was a gap. ``received_at`` are the times of all chunks, in order."""
@@ -42,7 +45,13 @@ def underruns(
 ) -> dict[str, Any]:
     """Return all gaps, counted in the three ways, as JSON has them."""
     gaps = report.underruns if report else ()
-    implied = arrivals.starvation(report.first_sound_at if report else None)
+    waits_s = [wait.at_s for wait in report.text_waits] if report else []
+    implied = [
+        (at_s, length_s)
+        for at_s, length_s in arrivals.starvation(report.first_sound_at if report else None)
+        # Sound that is late because its text was is not the network's fault.
+        if not any(abs(at_s - wait_s) <= _SAME_PLACE_S for wait_s in waits_s)
+    ]
     lengths_s = [length_s for _, length_s in implied]
     return {
         "network": {
@@ -64,6 +73,18 @@ def underruns(
                 _event(at_s, None, MACHINE) for at_s in (report.underflows_at_s if report else ())
             ],
         },
+    }
+
+
+def text_waits(report: SinkReport | None) -> dict[str, Any]:
+    """Return the waits for text that had not been written yet, as JSON has them."""
+    waits = report.text_waits if report else ()
+    return {
+        "count": len(waits),
+        "total_ms": milliseconds(sum(wait.silence_s for wait in waits)),
+        "events": [
+            {"at_s": round(wait.at_s, 4), "ms": milliseconds(wait.silence_s)} for wait in waits
+        ],
     }
 
 
