@@ -9,7 +9,7 @@ from tests.session.fakes import FakeClock
 from voicecli.clock import Deadline, SystemClock, VirtualClock
 
 
-def test_the_machines_clocks():
+def test_the_system_clocks():
     clock = SystemClock()
     before = time.monotonic(), time.time()
     now, wall = clock.now(), clock.wall()
@@ -18,7 +18,7 @@ def test_the_machines_clocks():
     assert before[1] <= wall <= after[1]
 
 
-def test_a_wait_tells_whether_somebody_called():
+def test_a_wait_returns_whether_it_was_notified():
     clock, condition = SystemClock(), threading.Condition()
 
     def call():
@@ -33,7 +33,7 @@ def test_a_wait_tells_whether_somebody_called():
     caller.join()
 
 
-def test_a_deadline_runs_out():
+def test_a_deadline_expires():
     clock = FakeClock()
     deadline = Deadline(clock, 2.0)
     assert (deadline.remaining_s, deadline.expired) == (2.0, False)
@@ -46,19 +46,19 @@ def test_a_deadline_runs_out():
 
 
 @pytest.mark.parametrize("timeout_s", [0.0, -1.0])
-def test_a_deadline_may_be_over_from_the_start(timeout_s):
+def test_a_deadline_may_expire_at_once(timeout_s):
     deadline = Deadline(FakeClock(), timeout_s)
     assert (deadline.remaining_s, deadline.expired) == (0.0, True)
 
 
-def test_no_deadline_never_runs_out():
+def test_a_deadline_without_limit_never_expires():
     clock = FakeClock()
     deadline = Deadline(clock, None)
     clock.advance(1e9)
     assert (deadline.remaining_s, deadline.expired) == (None, False)
 
 
-def test_virtual_time_passes_only_by_being_waited_for():
+def test_virtual_time_passes_only_by_waits():
     clock, condition = VirtualClock(), threading.Condition()
     assert (clock.now(), clock.wall()) == (0.0, 0.0)
     with condition:
@@ -69,6 +69,6 @@ def test_virtual_time_passes_only_by_being_waited_for():
     assert (clock.now(), clock.wall()) == (4.0, 4.0), "it never goes back"
 
 
-def test_virtual_time_has_nobody_who_could_wake_a_sleeper():
+def test_a_virtual_wait_needs_a_timeout():
     with pytest.raises(AssertionError):
         VirtualClock().wait(threading.Condition(), None)

@@ -7,12 +7,12 @@ import pytest
 from voicecli.request import SpeechRequest
 
 
-def test_an_utterance_says_only_what_was_asked():
+def test_optional_fields_are_left_out():
     request = SpeechRequest("Hello.", "alloy", "tts-1", "opus")
     assert (request.speed, request.instructions, dict(request.extra_body)) == (None, None, {})
 
 
-def test_an_utterance_cannot_change_on_its_way():
+def test_a_request_is_immutable():
     request = SpeechRequest("Hello.", "alloy", "tts-1", "opus")
     with pytest.raises(dataclasses.FrozenInstanceError):
         request.text = "Bye."

@@ -1,24 +1,24 @@
 """Speak streamed text-to-speech: heard before the server has finished.
 
-The parts that a program needs are here by name and loaded when they are first
-touched, so that ``import voicecli`` costs nothing::
+The public names below are loaded on first use, so ``import voicecli`` costs nothing::
 
-    from voicecli import BuiltinSource, Session, SpeechRequest, VoiceCache
+    from voicecli import BuiltinSource, Output, Session, SpeechRequest, VoiceCache
 
     request = SpeechRequest("Hello.", voice="heart", model="hibari", response_format="pcm")
-    result = Session().run([BuiltinSource(request, VoiceCache())])
+    result = Session(Output()).run([BuiltinSource(request, VoiceCache())])
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from voicecli._lazy import lazy_names
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.codecs.decoding.auto import AutoDecoder, make_decoder
     from voicecli.errors import VoiceError
-    from voicecli.playback.output import OutputSettings
+    from voicecli.playback.output import Output, OutputSettings
     from voicecli.recording.saver import Saver
     from voicecli.request import SpeechRequest
     from voicecli.session import Session, SessionResult, SessionSettings
@@ -37,6 +37,7 @@ __all__ = [
     "BuiltinSource",
     "FileSource",
     "OpenAISource",
+    "Output",
     "OutputSettings",
     "Pcm",
     "Recorder",
@@ -52,35 +53,26 @@ __all__ = [
     "make_decoder",
 ]
 
-_HOMES = {
-    "AudioFormat": "audio.pcm",
-    "AutoDecoder": "codecs.decoding.auto",
-    "BuiltinSource": "sources.builtin",
-    "FileSource": "sources.file",
-    "OpenAISource": "sources.openai",
-    "Pcm": "audio.pcm",
-    "Recorder": "telemetry.metrics",
-    "Saver": "recording.saver",
-    "Session": "session",
-    "SessionResult": "session",
-    "SessionSettings": "session",
-    "OutputSettings": "playback.output",
-    "SpeechClient": "sources.client",
-    "SpeechRequest": "request",
-    "VoiceCache": "sources.voicecache",
-    "VoiceError": "errors",
-    "make_decoder": "codecs.decoding.auto",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"voicecli.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "AudioFormat": "audio.pcm",
+        "AutoDecoder": "codecs.decoding.auto",
+        "BuiltinSource": "sources.builtin",
+        "FileSource": "sources.file",
+        "OpenAISource": "sources.openai",
+        "Output": "playback.output",
+        "OutputSettings": "playback.output",
+        "Pcm": "audio.pcm",
+        "Recorder": "telemetry.metrics",
+        "Saver": "recording.saver",
+        "Session": "session",
+        "SessionResult": "session",
+        "SessionSettings": "session",
+        "SpeechClient": "sources.client",
+        "SpeechRequest": "request",
+        "VoiceCache": "sources.voicecache",
+        "VoiceError": "errors",
+        "make_decoder": "codecs.decoding.auto",
+    },
+)

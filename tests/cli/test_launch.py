@@ -13,7 +13,7 @@ from voicecli.cli.launch import process_started_at
 ROOT = Path(__file__).parent.parent
 TOLERANCE_S = 0.060
 
-TELL = """
+SCRIPT = """
 import time
 sum(range(100_000))
 from voicecli.cli.launch import process_started_at
@@ -21,19 +21,19 @@ print(process_started_at(), time.monotonic())
 """
 
 
-def test_a_child_knows_when_it_was_started():
+def test_a_child_knows_its_start():
     before = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, "-c", TELL], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as child:
         after = time.monotonic()  # Popen returns when the child runs its program
         result, _ = child.communicate(timeout=60)
-    started, spoke = (float(number) for number in result.split())
+    started, printed = (float(number) for number in result.split())
     assert before - TOLERANCE_S <= started <= after + TOLERANCE_S
-    assert started < spoke
+    assert started < printed
 
 
-def test_it_is_the_same_whenever_it_is_asked():
+def test_the_result_does_not_change():
     assert process_started_at() == pytest.approx(process_started_at(), abs=0.010)
 
 
@@ -51,29 +51,29 @@ class Machine:
 
 
 @pytest.mark.parametrize("comm", ["python3", "a) b (c", ") S 1 2"])
-def test_start_ticks_are_found_whatever_the_program_is_called(monkeypatch, comm):
+def test_the_program_name_does_not_matter(monkeypatch, comm):
     Machine(monkeypatch, comm=comm)
     # 150.00 to 150.01 s after boot; the monotonic clock is 50 s behind.
     assert process_started_at() == pytest.approx(100.005)
 
 
-def test_cpu_time_narrows_it(monkeypatch):
+def test_cpu_time_narrows_the_range(monkeypatch):
     Machine(monkeypatch, cpu_s=9.996)
     assert process_started_at() == pytest.approx((100.0 + 100.004) / 2)
 
 
-def test_cpu_time_of_several_threads_cannot_mislead_it(monkeypatch):
+def test_cpu_time_of_several_threads_is_ignored(monkeypatch):
     Machine(monkeypatch, cpu_s=40.0)
     assert process_started_at() == pytest.approx(100.0)
 
 
 @pytest.mark.parametrize("stat", ["", "4242 (python3) S 1", "4242 (python3) " + "x " * 30])
-def test_without_a_sensible_proc_it_is_when_the_module_was_loaded(monkeypatch, stat):
+def test_with_an_invalid_proc_it_is_the_time_of_the_import(monkeypatch, stat):
     Machine(monkeypatch).stat = stat
     assert process_started_at() == launch._LOADED_AT
 
 
-def test_without_proc_it_is_when_the_module_was_loaded(monkeypatch):
+def test_without_proc_it_is_the_time_of_the_import(monkeypatch):
     def missing(*_, **__):
         raise FileNotFoundError
 

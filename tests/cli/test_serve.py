@@ -19,7 +19,7 @@ def serve(cli, monkeypatch):
     """Run the command with a fake event loop; returns the result and the loop's arguments."""
     given = {}
 
-    def fake_serve(application, listening, *, grace_s, on_ready, on_stop):
+    def fake_serve(application, listening, *, grace_s, on_ready, on_stop, log):
         given.update(app=application, grace_s=grace_s, port=listening.getsockname()[1])
         on_ready()
         on_stop()

@@ -19,7 +19,7 @@ FIRST, LAST, CONTINUED = 2, 4, 1
 
 
 def chunk(name: bytes, body: bytes, size: int | None = None) -> bytes:
-    """A RIFF chunk, padded to even length; ``size`` overrides what it says."""
+    """A RIFF chunk, padded to even length; ``size`` overrides its size field."""
     claimed = len(body) if size is None else size
     return name + struct.pack("<I", claimed) + body + b"\0" * (len(body) & 1)
 
@@ -83,7 +83,7 @@ def crc(data: bytes) -> int:
 
 
 def lace(packets: Sequence[bytes], *, open_end: bool = False) -> bytes:
-    """Lacing values of packets; with ``open_end`` the last goes on (its length is 255 n)."""
+    """Lacing values of packets; with ``open_end`` the last continues (its length is 255 n)."""
     values = bytearray()
     for packet in packets:
         values += b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255])

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def decode(decoder, pieces: Iterable[bytes]) -> list[Pcm]:
-    """All blocks of a stream fed piece by piece, flush included."""
+    """Decode a stream piece by piece; return all blocks, flush included."""
     blocks = [block for piece in pieces for block in decoder.feed(piece)]
     return blocks + decoder.flush()
 
 
 def decode_until_fault(decoder, pieces: Iterable[bytes]) -> tuple[list[Pcm], Exception | None]:
-    """All blocks up to the first fault, and the fault; a fault owed is collected."""
+    """Return all blocks up to the first fault, and the fault."""
     blocks: list[Pcm] = []
     try:
         for piece in pieces:
@@ -35,18 +35,18 @@ def decode_until_fault(decoder, pieces: Iterable[bytes]) -> tuple[list[Pcm], Exc
 
 
 def joined(blocks: Sequence[Pcm]) -> NDArray:
-    """The samples of all blocks in a row, of shape (frames, channels)."""
+    """Concatenate the samples of all blocks."""
     if not blocks:
         return np.zeros((0, 1), np.int16)
     return np.concatenate([block.samples for block in blocks])
 
 
-def cut(data: bytes, at: Iterable[int]) -> list[bytes]:
-    """``data`` cut at the positions, in any order; pieces may be empty."""
+def split_at(data: bytes, at: Iterable[int]) -> list[bytes]:
+    """Split ``data`` at the positions, in any order; pieces may be empty."""
     points = [0, *sorted(min(point, len(data)) for point in at), len(data)]
     return [data[a:b] for a, b in itertools.pairwise(points)]
 
 
-def by(size: int, data: bytes) -> list[bytes]:
-    """``data`` in pieces of ``size`` bytes."""
+def in_pieces(size: int, data: bytes) -> list[bytes]:
+    """Split ``data`` into pieces of ``size`` bytes."""
     return [data[at : at + size] for at in range(0, len(data), size)]

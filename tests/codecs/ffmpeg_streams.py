@@ -15,7 +15,7 @@ SAMPLE_TYPES = {"s16": np.int16, "s32": np.int32}
 
 
 def sweep(frames, rate_hz=24000, channels=1, seed=0):
-    """A rising tone with a little noise, float64 of shape (frames, channels): it aligns one way."""
+    """Make a rising tone with a little noise, float64 of shape (frames, channels)."""
     t = np.arange(frames) / rate_hz
     noise = np.random.default_rng(seed).standard_normal(frames)
     wave = 0.4 * np.sin(2 * np.pi * (300 + 200 * t) * t) + 0.02 * noise
@@ -23,14 +23,14 @@ def sweep(frames, rate_hz=24000, channels=1, seed=0):
 
 
 def integers(samples, sample_type="s16"):
-    """Full-scale samples as int16, or as 24-bit values on the left of int32."""
+    """Convert full-scale samples to int16, or to 24 bits at the top of int32."""
     if sample_type == "s16":
         return np.rint(samples * 32767).astype(np.int16)
     return np.rint(samples * (2**23 - 1)).astype(np.int32) << 8
 
 
 class _Pipe(io.RawIOBase):
-    """Where a muxer cannot go back and fill in what it learned at the end."""
+    """A file that cannot seek, so that a muxer cannot update its header."""
 
     def __init__(self):
         super().__init__()
@@ -55,7 +55,7 @@ def encode(
     quality=None,
     pipe=False,
 ):
-    """``samples`` (integers of shape (frames, channels)) through libav's encoder and muxer."""
+    """Encode integers of shape (frames, channels) with libav's encoder and muxer."""
     target = _Pipe() if pipe else io.BytesIO()
     layout = "mono" if samples.shape[1] == 1 else "stereo"
     with av.open(target, "w", format=container) as out:

@@ -12,7 +12,7 @@ def id3v2(payload=b"\0" * 40, *, flags=0):
 
 
 def id3_bytes(data):
-    """Length of the ID3v2 tag in front of ``data``."""
+    """Return the size of the ID3v2 tag at the start of ``data``."""
     if data[:3] != b"ID3":
         return 0
     return 10 + (data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9])
@@ -56,7 +56,7 @@ def adts_frames(data):
 
 
 def silent_mp3_frame(head=b"\xff\xfb\x90\xc4"):
-    """A Layer III frame of zeros behind ``head``: no bits for any granule, hence silence."""
+    """A Layer III frame of zeros after ``head``: no bits for any granule, hence silence."""
     from voicecli.codecs.decoding.mpeg import mp3_header
 
     return head + bytes(mp3_header(head).frame_bytes - 4)

@@ -1,4 +1,4 @@
-"""Streams of every codec and what must come of them, for the contract tests."""
+"""Streams of every codec and the expected results, for the contract tests."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def encoded(codec: str, frames: int, channels: int = 1, rate_hz: int = 48_000) -
 
 @dataclass(frozen=True)
 class Sample:
-    """A whole stream of one codec and what must come of it.
+    """A whole stream of one codec and the expected result.
 
-    ``exact`` holds the samples where the codec loses none.
+    ``exact`` holds the samples if the codec is lossless.
     """
 
     codec: str
@@ -80,7 +80,7 @@ class Sample:
 
 
 def samples_of(codec: str) -> list[Sample]:
-    """Streams of one codec for the contract suite: mono, stereo, two laid end to end."""
+    """Streams of one codec for the contract suite: mono, stereo, two concatenated."""
     return _SAMPLES[codec]()
 
 
@@ -116,7 +116,7 @@ _SAMPLES: dict[str, Callable[[], list[Sample]]] = {
     "wav": _wav,
     "opus": lambda: _compressed("opus", 6_000),
     "mp3": lambda: _compressed("mp3", 6_000),
-    # ADTS tells no padding, so these are whole blocks (FFmpeg primes with exactly one).
+    # ADTS does not state padding, so these are whole blocks (FFmpeg primes with exactly one).
     "aac": lambda: _compressed("aac", 6 * 1024),
     "flac": lambda: _compressed("flac", 20_000),
 }

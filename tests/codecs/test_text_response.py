@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from tests.codecs.feeding import by
+from tests.codecs.feeding import in_pieces
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.text_response import explain, readable
 from voicecli.errors import BadResponse
@@ -41,7 +41,7 @@ def test_a_text_opening_counts_whatever_follows(name):
     body, sentence = RESPONSES[name]
     for declared, size in product((None, "pcm", "mp3"), (1, 7, 1 << 20)):
         sniffer = Sniffer(declared)
-        for piece in by(size, body):
+        for piece in in_pieces(size, body):
             assert sniffer.feed(piece) is None
         with pytest.raises(BadResponse, match=sentence):
             sniffer.finish()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -71,7 +72,12 @@ def test_serves_until_a_signal_and_restores_the_handlers():
 
     previous = signal.getsignal(signal.SIGTERM)
     finished = listen.serve(
-        app, bound, grace_s=5, on_ready=ready, on_stop=lambda: order.append("stop")
+        app,
+        bound,
+        grace_s=5,
+        on_ready=ready,
+        on_stop=lambda: order.append("stop"),
+        log=log.lines.append,
     )
     client.join()
     assert finished
@@ -81,3 +87,18 @@ def test_serves_until_a_signal_and_restores_the_handlers():
     assert signal.getsignal(signal.SIGTERM) == previous
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(url, timeout=1)
+
+
+def test_an_error_outside_of_requests_is_one_line():
+    bound = listen.bind("127.0.0.1", 0, has_key=False)
+    lines = []
+
+    def fail():
+        error = OSError(24, "Too many open files")
+        context = {"message": "socket.accept() out of system resource", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    app, _ = app_of()
+    listen.serve(app, bound, grace_s=5, on_ready=fail, on_stop=lambda: None, log=lines.append)
+    assert lines == ["error: [Errno 24] Too many open files"]

@@ -10,13 +10,13 @@ PATIENCE_S = 20.0
 
 
 class Worker:
-    """Does one thing on a thread; `is_stuck` once it waits on the handoff's condition."""
+    """Does one thing on a thread; `is_stuck` once it waits on the channel's condition."""
 
-    def __init__(self, handoff, work):
-        self._handoff = handoff
+    def __init__(self, channel, work):
+        self._channel = channel
         self._results = []
         self._waiting = threading.Event()
-        condition = handoff._changed
+        condition = channel._changed
         wait = condition.wait
 
         def watched(timeout=None):
@@ -24,7 +24,7 @@ class Worker:
             return wait(timeout)
 
         condition.wait = watched
-        self._thread = threading.Thread(target=lambda: self._results.append(work()))
+        self._thread = threading.Thread(target=lambda: self._results.append(work()), daemon=True)
         self._thread.start()
 
     def is_stuck(self):
@@ -37,113 +37,113 @@ class Worker:
 
 
 def test_items_come_in_order_and_all_at_once():
-    handoff = Channel(10)
+    channel = Channel(10)
     for item in "abc":
-        assert handoff.put(item)
-    assert handoff.take() == ["a", "b", "c"]
+        assert channel.put(item)
+    assert channel.take() == ["a", "b", "c"]
 
 
 def test_take_waits_for_an_item():
-    handoff = Channel(10)
-    worker = Worker(handoff, handoff.take)
+    channel = Channel(10)
+    worker = Worker(channel, channel.take)
     assert worker.is_stuck()
-    handoff.put("a")
+    channel.put("a")
     assert worker.result() == ["a"]
 
 
-def test_put_waits_for_less_where_it_is_told_to():
-    handoff = Channel(10)
-    handoff.put("a", 3)
-    worker = Worker(handoff, lambda: handoff.put("b", 3, capacity=5))
+def test_put_waits_earlier_for_a_lower_capacity():
+    channel = Channel(10)
+    channel.put("a", 3)
+    worker = Worker(channel, lambda: channel.put("b", 3, capacity=5))
     assert worker.is_stuck()
-    assert handoff.put("c", 3), "the others' capacity is as it was"
-    assert handoff.take() == ["a", "c"]
+    assert channel.put("c", 3), "the capacity of others is unchanged"
+    assert channel.take() == ["a", "c"]
     assert worker.result() is True
 
 
 def test_put_waits_for_room():
-    handoff = Channel(10)
-    handoff.put("a", 8)
-    worker = Worker(handoff, lambda: handoff.put("b", 3))
+    channel = Channel(10)
+    channel.put("a", 8)
+    worker = Worker(channel, lambda: channel.put("b", 3))
     assert worker.is_stuck()
-    assert handoff.take() == ["a"]
+    assert channel.take() == ["a"]
     assert worker.result() is True
-    assert handoff.take() == ["b"]
+    assert channel.take() == ["b"]
 
 
 @pytest.mark.parametrize(("weight", "fits"), [(2, True), (3, False)])
-def test_an_offer_is_taken_or_not_at_once(weight, fits):
-    handoff = Channel(10)
-    handoff.put("a", 8)
-    assert handoff.offer("b", weight) is fits
-    assert handoff.take() == (["a", "b"] if fits else ["a"])
-    assert handoff.offer("c", 10), "taking made room"
+def test_an_offer_returns_at_once(weight, fits):
+    channel = Channel(10)
+    channel.put("a", 8)
+    assert channel.offer("b", weight) is fits
+    assert channel.take() == (["a", "b"] if fits else ["a"])
+    assert channel.offer("c", 10), "taking made room"
 
 
-def test_what_is_heavier_than_everything_passes_alone():
-    handoff = Channel(10)
-    assert handoff.put("whale", 99)
-    assert not handoff.offer("minnow", 1)
-    assert handoff.take() == ["whale"]
-    assert handoff.offer("whale", 99)
+def test_an_item_above_the_capacity_passes_alone():
+    channel = Channel(10)
+    assert channel.put("heavy", 99)
+    assert not channel.offer("light", 1)
+    assert channel.take() == ["heavy"]
+    assert channel.offer("heavy", 99)
 
 
-def test_after_the_end_what_is_queued_is_still_taken():
-    handoff = Channel(10)
-    handoff.put("a")
-    handoff.end()
-    assert not handoff.put("b")
-    assert not handoff.offer("b")
-    assert handoff.take() == ["a"]
-    assert handoff.take() == []
-    assert handoff.take() == []
+def test_after_the_end_queued_items_can_be_taken():
+    channel = Channel(10)
+    channel.put("a")
+    channel.end()
+    assert not channel.put("b")
+    assert not channel.offer("b")
+    assert channel.take() == ["a"]
+    assert channel.take() == []
+    assert channel.take() == []
 
 
 def test_closing_drops_what_is_queued():
-    handoff = Channel(10)
-    handoff.put("a")
-    handoff.close()
-    assert not handoff.put("b")
-    assert not handoff.offer("b")
-    assert handoff.take() == []
-    handoff.close()
-    handoff.end()
-    assert handoff.take() == []
+    channel = Channel(10)
+    channel.put("a")
+    channel.close()
+    assert not channel.put("b")
+    assert not channel.offer("b")
+    assert channel.take() == []
+    channel.close()
+    channel.end()
+    assert channel.take() == []
 
 
-@pytest.mark.parametrize("over", ["end", "close"])
-def test_being_over_wakes_who_waits_for_an_item(over):
-    handoff = Channel(10)
-    worker = Worker(handoff, handoff.take)
+@pytest.mark.parametrize("how", ["end", "close"])
+def test_the_end_wakes_a_waiting_take(how):
+    channel = Channel(10)
+    worker = Worker(channel, channel.take)
     assert worker.is_stuck()
-    getattr(handoff, over)()
+    getattr(channel, how)()
     assert worker.result() == []
 
 
-@pytest.mark.parametrize(("over", "left"), [("end", ["a"]), ("close", [])])
-def test_being_over_wakes_who_waits_for_room(over, left):
-    handoff = Channel(10)
-    handoff.put("a", 10)
-    worker = Worker(handoff, lambda: handoff.put("b", 1))
+@pytest.mark.parametrize(("how", "left"), [("end", ["a"]), ("close", [])])
+def test_the_end_wakes_a_waiting_put(how, left):
+    channel = Channel(10)
+    channel.put("a", 10)
+    worker = Worker(channel, lambda: channel.put("b", 1))
     assert worker.is_stuck()
-    getattr(handoff, over)()
+    getattr(channel, how)()
     assert worker.result() is False
-    assert handoff.take() == left
+    assert channel.take() == left
 
 
-def test_two_threads_pass_everything_through_a_narrow_gap():
-    handoff = Channel(3)
+def test_everything_passes_through_a_small_capacity():
+    channel = Channel(3)
     sent = [bytes([n]) * (1 + n % 5) for n in range(200)]
 
     def produce():
         for item in sent:
-            handoff.put(item, len(item))
-        handoff.end()
+            channel.put(item, len(item))
+        channel.end()
 
     producer = threading.Thread(target=produce)
     producer.start()
     got = []
-    while items := handoff.take():
+    while items := channel.take():
         got += items
     producer.join()
     assert got == sent

@@ -27,33 +27,33 @@ def spawn(work, name):
     return thread
 
 
-def test_writes_what_it_is_given_in_order():
+def test_everything_is_written_in_order():
     saver = RecordingSaver()
-    keeper = RecordingThread(saver, heard)
-    keeper.raw(0, b"ab")
-    keeper.pcm(block())
-    keeper.raw(0, b"c")
-    keeper.start(spawn)
-    assert keeper.finish(50, "pcm") == SaveReport(["a.wav"], None)
+    recording = RecordingThread(saver, heard)
+    recording.raw(0, b"ab")
+    recording.pcm(block())
+    recording.raw(0, b"c")
+    recording.start(spawn)
+    assert recording.finish(50, "pcm") == SaveReport(["a.wav"], None)
     assert (saver.received, saver.frames) == (b"abc", 100)
     assert saver.finished == [(50, "pcm")]
 
 
-def test_a_format_that_was_never_found_out_is_bin():
+def test_an_unknown_format_is_bin():
     saver = RecordingSaver()
-    keeper = RecordingThread(saver, heard)
-    keeper.start(spawn)
-    keeper.finish(None, None)
+    recording = RecordingThread(saver, heard)
+    recording.start(spawn)
+    recording.finish(None, None)
     assert saver.finished == [(None, "bin")]
 
 
-def test_what_never_began_leaves_nothing():
+def test_without_a_start_nothing_is_left():
     saver = RecordingSaver()
     assert RecordingThread(saver, heard).finish(None, None) == SaveReport()
     assert saver.finished == []
 
 
-def test_nobody_waits_for_the_disk():
+def test_a_slow_disk_is_not_waited_for():
     writing, written = threading.Event(), threading.Event()
 
     def slowly():
@@ -61,62 +61,62 @@ def test_nobody_waits_for_the_disk():
         seen(written)
 
     saver = RecordingSaver(before_each=slowly)
-    keeper = RecordingThread(saver, heard)
-    keeper.start(spawn)
-    keeper.pcm(block())
+    recording = RecordingThread(saver, heard)
+    recording.start(spawn)
+    recording.pcm(block())
     seen(writing)
     for _ in range(1000):
-        keeper.pcm(block())
+        recording.pcm(block())
     written.set()
-    keeper.finish(None, "pcm")
+    recording.finish(None, "pcm")
     assert saver.frames == 100_100
 
 
-def test_where_nothing_is_heard_a_slow_disk_is_waited_for(monkeypatch):
+def test_if_nothing_is_heard_a_slow_disk_is_waited_for(monkeypatch):
     monkeypatch.setattr(module, "BACKLOG_BYTES", 250)
     monkeypatch.setattr(module, "PACED_BYTES", 250)
     saver = RecordingSaver()
-    keeper = RecordingThread(saver, lambda: True)
-    changed = keeper._queue._changed
+    recording = RecordingThread(saver, lambda: True)
+    changed = recording._queue._changed
     wait = changed.wait
 
     def write_once_waited_for(timeout=None):
-        if keeper.thread is None:
-            keeper.thread = threading.current_thread()  # its own waiting starts no other
-            keeper.start(spawn)
+        if recording.thread is None:
+            recording.thread = threading.current_thread()  # its own waiting starts no other
+            recording.start(spawn)
         return wait(timeout)
 
     monkeypatch.setattr(changed, "wait", write_once_waited_for)
     for _ in range(50):
-        keeper.raw(0, b"a" * 100)
-        keeper.pcm(block(100))
-    assert keeper.finish(None, "pcm") == SaveReport(["a.wav"], None)
+        recording.raw(0, b"a" * 100)
+        recording.pcm(block(100))
+    assert recording.finish(None, "pcm") == SaveReport(["a.wav"], None)
     assert (saver.frames, len(saver.received)) == (5000, 5000)
 
 
-def test_who_waits_for_a_disk_that_hangs_is_let_go(monkeypatch):
+def test_finish_releases_a_thread_that_waits_for_the_disk(monkeypatch):
     monkeypatch.setattr(module, "PACED_BYTES", 100)
-    keeper = RecordingThread(RecordingSaver(), lambda: True)
-    keeper.raw(0, b"a" * 100)
-    waiting = threading.Thread(target=keeper.raw, args=[0, b"b"])
+    recording = RecordingThread(RecordingSaver(), lambda: True)
+    recording.raw(0, b"a" * 100)
+    waiting = threading.Thread(target=recording.raw, args=[0, b"b"])
     waiting.start()
-    keeper.finish(None, None)
+    recording.finish(None, None)
     waiting.join(20)
     assert not waiting.is_alive()
 
 
 @pytest.mark.parametrize("rest", [[b"d"], [b"d" * 500, b"e"]])
-def test_a_disk_too_slow_is_given_up_without_a_hole(monkeypatch, rest):
+def test_a_disk_that_is_too_slow_is_given_up(monkeypatch, rest):
     monkeypatch.setattr(module, "BACKLOG_BYTES", 250)
     saver = RecordingSaver()
-    keeper = RecordingThread(saver, heard)
-    keeper.raw(0, b"a" * 100)
-    keeper.pcm(block(50))
-    keeper.pcm(block(100))  # does not fit
+    recording = RecordingThread(saver, heard)
+    recording.raw(0, b"a" * 100)
+    recording.pcm(block(50))
+    recording.pcm(block(100))  # does not fit
     for data in rest:
-        keeper.raw(0, data)  # would, but what is written must be what was said
-    keeper.start(spawn)
-    report = keeper.finish(None, "pcm")
+        recording.raw(0, data)  # would fit, but a recording has no gaps
+    recording.start(spawn)
+    report = recording.finish(None, "pcm")
     assert (saver.received, saver.frames) == (b"a" * 100, 50)
     assert isinstance(report.error, SaveError)
     assert "too slow" in report.error.message
@@ -131,8 +131,8 @@ def test_the_savers_own_error_comes_first(monkeypatch):
         def finish(self, *_):
             return SaveReport([], full)
 
-    keeper = RecordingThread(Failing(), heard)
-    keeper.raw(0, b"a")
-    keeper.raw(0, b"b")
-    keeper.start(spawn)
-    assert keeper.finish(None, None) == SaveReport([], full)
+    recording = RecordingThread(Failing(), heard)
+    recording.raw(0, b"a")
+    recording.raw(0, b"b")
+    recording.start(spawn)
+    assert recording.finish(None, None) == SaveReport([], full)

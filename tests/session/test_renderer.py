@@ -99,7 +99,7 @@ def block(frames, value=0, rate_hz=FORMAT.rate_hz):
     return Pcm(np.full((frames, 1), value, np.int16), rate_hz)
 
 
-def test_plays_what_comes_to_its_end():
+def test_everything_is_played():
     rig = Rig().run(START, sound(0.5, 1), sound(0.5, 2), StreamEnd(), START, sound(0.5, 3))
     assert rig.sink.samples == [1] * 4000 + [2] * 4000 + [3] * 4000
     assert rig.events == ["draining"]
@@ -111,30 +111,30 @@ def test_plays_what_comes_to_its_end():
     assert [event.name for event in rig.watcher.all(events.Recognised)] == ["pcm"]
 
 
-def test_what_the_source_says_of_its_samples_reaches_the_decoder():
+def test_the_source_info_reaches_the_decoder():
     info = SourceInfo(None, "audio/pcm", 16_000, 2)
     rig = Rig(sink_format=AudioFormat(16_000, 2)).run(StreamStart(info), sound(0.5), StreamEnd())
     assert rig.renderer.first_format == AudioFormat(16_000, 2)
 
 
-def test_what_is_decoded_is_no_pcm(decoder):
+def test_decoded_audio_is_not_pcm(decoder):
     decoder([[block(100)], []])
     rig = Rig().run(START, b"mp3", StreamEnd())
     assert (rig.is_pcm, rig.renderer.name) == (False, "scripted")
 
 
-def test_samples_are_conformed_to_the_sink():
+def test_samples_are_converted_for_the_sink():
     rig = Rig(sink_format=AudioFormat(FORMAT.rate_hz, 2), volume=0.5)
     rig.run(START, sound(0.25, 1000), StreamEnd())
     assert rig.sink.blocks[0].tolist() == [[500, 500]] * 2000
 
 
-def test_what_the_resampler_holds_is_played_too():
+def test_the_end_of_the_resampler_is_played():
     rig = Rig(sink_format=AudioFormat(16_000, 1)).run(START, sound(0.5), StreamEnd())
     assert rig.sink.written == 8000
 
 
-def test_nothing_at_all_opens_nothing():
+def test_without_items_no_sink_is_opened():
     rig = Rig().run()
     assert (rig.renderer.sink, rig.events) == (None, [])
 
@@ -148,7 +148,7 @@ def test_the_sink_is_started_before_it_is_written_to():
 # Faults
 
 
-def test_a_fault_after_good_blocks_is_told_and_they_are_heard(decoder):
+def test_blocks_before_an_error_are_heard(decoder):
     fault = CorruptStream("damaged")
     decoder([[block(4000)], fault])
     rig = Rig()
@@ -156,10 +156,10 @@ def test_a_fault_after_good_blocks_is_told_and_they_are_heard(decoder):
     assert rig.events == [fault, "draining"]
     assert rig.sink.written == 4000
     assert rig.sink.report().heard_frames == 4000
-    assert not rig.chunks.put(b"more"), "whoever brings more is turned away"
+    assert not rig.chunks.put(b"more"), "the channel is closed"
 
 
-def test_a_fault_that_flush_keeps_back_is_told(decoder):
+def test_an_error_held_back_by_flush_is_reported(decoder):
     fault = TruncatedStream("half a page")
     decoder([[block(100)], [block(50)], fault])
     rig = Rig().run(START, b"x", StreamEnd())
@@ -167,7 +167,7 @@ def test_a_fault_that_flush_keeps_back_is_told(decoder):
     assert rig.sink.written == 150
 
 
-def test_a_fault_before_any_block_opens_nothing(decoder):
+def test_an_error_before_any_block_opens_no_sink(decoder):
     fault = CorruptStream("garbage")
     decoder([fault])
     rig = Rig().run(START, b"x", StreamEnd())
@@ -175,14 +175,14 @@ def test_a_fault_before_any_block_opens_nothing(decoder):
     assert rig.renderer.sink is None
 
 
-def test_a_stream_without_its_end_is_flushed_and_not_blamed(decoder):
+def test_a_stream_without_an_end_is_flushed_without_an_error(decoder):
     decoder([[block(100)], [block(50)], TruncatedStream("as was to be expected")])
     rig = Rig().run(START, b"x")
-    assert rig.events == ["draining"], "the source's fault has been told by the source"
+    assert rig.events == ["draining"], "the source has reported the error"
     assert rig.sink.written == 150
 
 
-def test_a_device_that_fails_in_the_last_blocks_of_a_broken_stream_is_told(decoder):
+def test_a_device_error_in_the_last_blocks_of_a_broken_stream_is_raised(decoder):
     decoder([[block(100)], [block(50)]])
     with pytest.raises(DeviceError):
         Rig(breaks_after=100).run(START, b"x")
@@ -206,13 +206,13 @@ def test_a_device_that_cannot_be_opened_ends_it():
     assert rig.renderer.first_format == FORMAT
 
 
-def test_a_device_that_stops_playing_is_a_fault():
+def test_a_device_that_stops_playing_is_an_error():
     with pytest.raises(DeviceError, match="to the end"):
         Rig(plays_out=False).run(START, sound(0.5), StreamEnd())
 
 
 @pytest.mark.parametrize("items", [[b"bytes"], [StreamEnd()]])
-def test_a_stream_begins_with_its_start(items):
+def test_a_stream_must_begin_with_its_start(items):
     with pytest.raises(AssertionError):
         Rig().run(*items)
 
@@ -220,16 +220,16 @@ def test_a_stream_begins_with_its_start(items):
 # Portions
 
 
-def test_crumbs_are_joined_and_a_backlog_is_not_decoded_in_one_go(decoder):
+def test_small_chunks_are_joined_up_to_a_limit(decoder):
     fed = decoder([[]] * 20, [[]] * 20)
-    crumbs = [bytes([n]) * 1000 for n in range(40)]
-    rig = Rig().run(START, *crumbs, b"L" * 50_000, b"s", StreamEnd(), START, b"t", StreamEnd())
-    assert b"".join(fed) == b"".join(crumbs) + b"L" * 50_000 + b"st"
+    chunks = [bytes([n]) * 1000 for n in range(40)]
+    rig = Rig().run(START, *chunks, b"L" * 50_000, b"s", StreamEnd(), START, b"t", StreamEnd())
+    assert b"".join(fed) == b"".join(chunks) + b"L" * 50_000 + b"st"
     assert [len(data) for data in fed] == [16_000, 16_000, 8_000, 50_000, 1, 1]
     assert rig.events == []
 
 
-def test_a_chunk_on_its_own_is_not_copied(decoder):
+def test_a_single_chunk_is_not_copied(decoder):
     fed = decoder([[], []])
     chunk = bytes(1000)
     Rig().run(START, chunk, StreamEnd())
@@ -239,7 +239,7 @@ def test_a_chunk_on_its_own_is_not_copied(decoder):
 # CPU time
 
 
-def test_cpu_time_is_counted_also_where_no_block_came_of_it(decoder, monkeypatch):
+def test_cpu_time_without_a_block_is_counted(decoder, monkeypatch):
     ticks = iter(range(100))
     monkeypatch.setattr("time.thread_time", lambda: float(next(ticks)))
     decoder([[], [block(10), block(10)], [block(10)], []])
@@ -272,14 +272,14 @@ def test_aborted_while_the_sink_opens_it_stays_silent():
     assert rig.clock.now() == 1000.0, "it waited for nothing"
 
 
-def test_aborted_it_decodes_no_further(decoder):
+def test_aborted_it_stops_decoding(decoder):
     fed = decoder([[block(10)], [block(10)]])
     rig = Rig()
     rig.renderer._on_pcm = lambda _: rig.renderer.abort()
     rig.run(START, bytes(20_000), bytes(20_000), bytes(20_000))
     assert len(fed) == 1
     rig.renderer.abort()
-    assert rig.sink.aborts == 2, "every asking is passed on; sinks take it as often as it comes"
+    assert rig.sink.aborts == 2, "every call is passed on"
 
 
 def test_aborted_while_it_drains_it_returns():
@@ -294,7 +294,7 @@ def test_aborted_while_it_drains_it_returns():
     assert rig.sink.report().heard_frames == FORMAT.rate_hz
 
 
-def test_foreseen_faults_other_than_the_decoders_are_told_too(decoder):
+def test_any_voice_error_is_reported(decoder):
     fault = NetworkError("the decoder fetches its tables")
     decoder([fault])
     assert Rig().run(START, b"x").events == [fault]

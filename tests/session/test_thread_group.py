@@ -9,7 +9,7 @@ from tests.session.fakes import PATIENCE_S, seen
 from voicecli.session.thread_group import ThreadGroup
 
 
-def test_everyone_is_joined_and_whoever_they_started():
+def test_threads_and_their_threads_are_joined():
     group, ended = ThreadGroup(on_exception=pytest.fail), []
 
     def parent():
@@ -24,7 +24,7 @@ def test_everyone_is_joined_and_whoever_they_started():
 
 
 @pytest.mark.parametrize("fault", [ValueError("x"), KeyboardInterrupt(), SystemExit(3)])
-def test_no_fault_ends_with_its_thread(fault):
+def test_exceptions_are_reported(fault):
     faults = []
     group = ThreadGroup(faults.append)
 
@@ -36,8 +36,8 @@ def test_no_fault_ends_with_its_thread(fault):
     assert faults == [fault]
 
 
-def test_who_does_not_end_is_left_behind_and_named_to_whoever_looks_for_it(caplog):
-    """Not on a terminal: who pressed Ctrl-C knows, and need not know our threads."""
+def test_a_thread_that_does_not_end_is_left_behind_and_logged(caplog):
+    """At INFO: a user who pressed Ctrl-C need not know about threads."""
     caplog.set_level(logging.INFO)
     group, gate = ThreadGroup(on_exception=pytest.fail), threading.Event()
     stuck = [group.spawn(lambda: seen(gate), f"voicecli-{n}") for n in range(2)]
@@ -49,7 +49,7 @@ def test_who_does_not_end_is_left_behind_and_named_to_whoever_looks_for_it(caplo
         thread.join()
 
 
-def test_one_may_be_left_to_its_owner(caplog):
+def test_one_thread_can_be_excluded(caplog):
     group, gate = ThreadGroup(on_exception=pytest.fail), threading.Event()
     kept = group.spawn(lambda: seen(gate), "voicecli-kept")
     group.spawn(lambda: None, "voicecli-other")

@@ -197,7 +197,7 @@ def test_a_proxy_of_the_environment_may_be_the_one_at_fault(
 ):
     proxies(**named)
     fault = fault_of(BEFORE_THE_BODY[name][0], url)
-    assert ("the proxy for it" in fault.message) is is_suspected
+    assert ("or its proxy" in fault.message) is is_suspected
     assert ("HTTPS_PROXY" in fault.remedy) is is_suspected
 
 

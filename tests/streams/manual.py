@@ -1,4 +1,4 @@
-"""An executor and a loop that go on when the test says so."""
+"""An executor and an event loop that advance only when the test says so."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 import threading
 
 
-class Executor:
-    """Stands in for the shared one in ``module``: keeps what is submitted until it is run."""
+class ManualExecutor:
+    """Replaces the shared executor in ``module``; keeps submitted tasks until they are run."""
 
     def __init__(self, monkeypatch, module):
         self.tasks = []
@@ -19,13 +19,21 @@ class Executor:
         self.tasks.append(lambda: work(*args))
 
     def run_one(self):
-        """As another thread would, which the test waits for."""
+        """Run the oldest task on another thread, and wait for it."""
         thread = threading.Thread(target=self.tasks.pop(0))
         thread.start()
         thread.join()
 
+    async def run_until(self, task):
+        """Run tasks as they are submitted until the asyncio ``task`` is done."""
+        while not task.done():
+            await settle()
+            if self.tasks:
+                self.run_one()
+        return task.result()
+
 
 async def settle():
-    """Let every task go on as far as it can."""
+    """Let every asyncio task continue as far as it can without waiting for time."""
     for _ in range(10):
         await asyncio.sleep(0)

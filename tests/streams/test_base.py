@@ -5,19 +5,19 @@ import asyncio
 import pytest
 
 from tests.streams.manual import settle
-from voicecli.streams.base import Stage, State
+from voicecli.streams.base import CodecStream, State, Waiters
 
 
-class Letters(Stage[str]):
-    """Gives what it is told to have made."""
+class LetterStream(CodecStream[str]):
+    """Yields the letters it was made with."""
 
     def __init__(self, made=""):
         super().__init__()
         self._made.extend(made)
-        self.waiting = ["input"]
+        self.input = ["input"]
 
     def _drop(self):
-        self.waiting.clear()
+        self.input.clear()
 
     async def __anext__(self):
         while not self._made:
@@ -27,11 +27,11 @@ class Letters(Stage[str]):
         return self._made.popleft()
 
 
-def test_a_fault_comes_after_what_was_made_and_once():
+def test_a_fault_comes_after_the_output_and_once():
     async def main():
-        letters = Letters("ab")
+        letters = LetterStream("ab")
         letters._break(ZeroDivisionError())
-        assert letters.waiting == []
+        assert letters.input == []
         assert [await anext(letters), await anext(letters)] == ["a", "b"]
         with pytest.raises(ZeroDivisionError):
             await anext(letters)
@@ -40,55 +40,45 @@ def test_a_fault_comes_after_what_was_made_and_once():
     asyncio.run(main())
 
 
-def test_closing_drops_everything_the_fault_too():
+def test_closing_drops_input_output_and_fault():
     async def main():
-        async with Letters("ab") as letters:
+        async with LetterStream("ab") as letters:
             letters._break(ZeroDivisionError())
         assert [letter async for letter in letters] == []
+        assert letters.input == []
 
     asyncio.run(main())
 
 
-def test_a_stream_whose_loop_is_gone_is_closed_on_another_without_waiting():
-    letters = Letters("ab")
-
-    async def leave():
-        letters._is_away, letters._home = True, asyncio.get_running_loop()
-
-    asyncio.run(leave())
-    asyncio.run(asyncio.wait_for(letters.aclose(), 10))
-    assert not letters._made
-
-
-def test_closing_drops_the_input():
-    letters = Letters()
-    asyncio.run(letters.aclose())
-    assert letters.waiting == []
-
-
-def test_a_new_state_wakes_who_waits():
+def test_every_waiting_task_is_woken_and_none_that_waits_later():
     async def main():
-        letters = Letters()
-        consumer = asyncio.create_task(anext(letters, "ended"))
+        waiters = Waiters()
+        waiters.wake()  # not remembered
+        first = [asyncio.create_task(waiters.wait()) for _ in range(2)]
         await settle()
-        assert not consumer.done()
-        letters._turn_to(State.FINISHED)
-        assert await consumer == "ended"
+        waiters.wake()
+        waiters.wake()
+        later = asyncio.create_task(waiters.wait())
+        await settle()
+        assert all(task.done() for task in first)
+        assert not later.done()
+        waiters.wake()
+        await later
+        assert not waiters
 
     asyncio.run(main())
 
 
-def test_closing_waits_for_a_task_that_is_away():
+def test_a_task_that_gives_up_leaves_the_others_waiting():
     async def main():
-        letters = Letters()
-        letters._is_away = True
-        closing = asyncio.create_task(letters.aclose())
+        waiters = Waiters()
+        leaving, staying = (asyncio.create_task(waiters.wait()) for _ in range(2))
         await settle()
-        letters._news.wake()
-        await settle()
-        assert not closing.done()
-        letters._is_away = False
-        letters._news.wake()
-        await closing
+        leaving.cancel()
+        waiters.wake()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        await staying
+        assert not waiters
 
     asyncio.run(main())

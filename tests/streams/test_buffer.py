@@ -7,13 +7,14 @@ import av
 import pytest
 
 from tests.codecs.samples import encoded
-from voicecli.streams.buffer import BufferFull, StreamBuffer, StreamClosed
+from voicecli.streams.base import BufferFull, StreamClosed
+from voicecli.streams.buffer import StreamBuffer
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 
 
 def in_thread(work):
-    """Run ``work`` on a thread; a function that joins it and returns what came of it."""
+    """Run ``work`` on a thread; a function that joins it and returns its outcome."""
     outcome = []
 
     def body():
@@ -26,7 +27,7 @@ def in_thread(work):
     thread.start()
 
     def join():
-        thread.join(PATIENCE_S)
+        thread.join(TIMEOUT_S)
         assert not thread.is_alive()
         return outcome[0]
 
@@ -57,7 +58,7 @@ def test_the_writers_memory_may_be_reused():
     assert buffer.read(3) == b"abc"
 
 
-def test_after_the_end_what_is_there_is_read_then_nothing():
+def test_after_the_end_reads_return_the_rest_then_nothing():
     buffer = StreamBuffer()
     buffer.write(b"abc")
     buffer.end_input()
@@ -95,7 +96,7 @@ def test_a_waiting_read_ends_with_the_input(end):
     assert join() == b""
 
 
-def test_a_write_waits_for_room_and_never_more_than_the_bound_is_held():
+def test_a_write_waits_for_room_and_the_bound_is_never_exceeded():
     buffer = StreamBuffer(max_bytes=4)
     join = in_thread(lambda: buffer.write(b"0123456789"))
     got = b""
@@ -107,7 +108,7 @@ def test_a_write_waits_for_room_and_never_more_than_the_bound_is_held():
 
 
 @pytest.mark.parametrize("end", ["end_input", "close"])
-def test_a_waiting_write_is_turned_away(end):
+def test_a_waiting_write_is_rejected_when_the_buffer_closes(end):
     buffer = StreamBuffer(max_bytes=2)
     join = in_thread(lambda: buffer.write(b"abc"))
     wait_for_waiter(buffer)
@@ -127,7 +128,7 @@ def test_write_nowait_takes_all_or_nothing():
     assert buffer.readall() == b"abcd"
 
 
-def test_close_drops_what_waits_and_may_be_repeated():
+def test_close_drops_the_contents_and_is_idempotent():
     buffer = StreamBuffer()
     buffer.write(b"abc")
     buffer.close()
@@ -139,12 +140,12 @@ def test_close_drops_what_waits_and_may_be_repeated():
         buffer.write(b"d")
 
 
-def test_it_holds_at_least_a_byte():
+def test_a_buffer_of_no_bytes_is_rejected():
     with pytest.raises(ValueError):
         StreamBuffer(0)
 
 
-def test_it_is_a_file_to_whoever_reads_files():
+def test_it_reads_like_a_file():
     buffer = StreamBuffer()
     assert buffer.readable()
     assert buffer.writable()
@@ -155,7 +156,7 @@ def test_it_is_a_file_to_whoever_reads_files():
     assert io.BufferedReader(buffer).readlines() == [b"line one\n", b"line two\n"]
 
 
-def test_a_decoder_that_pulls_decodes_from_it():
+def test_a_decoder_that_reads_files_decodes_from_it():
     data, buffer = encoded("mp3", 6_000), StreamBuffer(max_bytes=512)
 
     def feed():

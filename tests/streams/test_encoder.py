@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from tests.codecs.signals import noise, tone
-from tests.streams.foreign import Foreign
-from tests.streams.manual import Executor, settle
+from tests.streams.frames import ForeignFrame, collect
+from tests.streams.manual import ManualExecutor, settle
 from voicecli.codecs import CODECS
 from voicecli.errors import ConfigError, UnsupportedFormat
 from voicecli.streams import encoder as module
-from voicecli.streams.buffer import BufferFull, StreamClosed
+from voicecli.streams.base import BufferFull, StreamClosed
 from voicecli.streams.encoder import AudioStreamEncoder
 from voicecli.streams.frame import AudioFrame
 from voicecli.streams.framedecoder import decode_stream
@@ -25,7 +25,7 @@ RATE_HZ = 24_000
 
 @pytest.fixture
 def executor(monkeypatch):
-    return Executor(monkeypatch, module)
+    return ManualExecutor(monkeypatch, module)
 
 
 @pytest.fixture
@@ -65,15 +65,10 @@ def bytes_of(chunks):
     return b"".join(chunk.data for chunk in chunks)
 
 
-async def gathered(encoder, chunks):
-    async for chunk in encoder:
-        chunks.append(chunk)
-
-
 @pytest.mark.parametrize("threaded", [True, False])
 @pytest.mark.parametrize("size", [240, 1_001, 1 << 20])
 @pytest.mark.parametrize("codec", CODECS)
-def test_every_codec_comes_back_whole(codec, size, threaded):
+def test_every_codec_decodes_to_what_was_encoded(codec, size, threaded):
     samples = tone(30_000, rate_hz=RATE_HZ)
     chunks = asyncio.run(encode(codec, samples, size, threaded=threaded))
     assert sum(chunk.frames for chunk in chunks) == 30_000
@@ -91,7 +86,7 @@ def test_every_codec_comes_back_whole(codec, size, threaded):
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("codec", CODECS)
-def test_where_it_is_encoded_changes_no_byte(codec, channels, one_serial):
+def test_both_modes_encode_the_same_bytes(codec, channels, one_serial):
     samples = noise(20_000, channels)
     here, away = (
         bytes_of(asyncio.run(encode(codec, samples, 700, threaded=threaded)))
@@ -110,7 +105,7 @@ def test_settings_reach_the_codec(one_serial):
     assert len(small) * 5 < len(large)
 
 
-def test_encoding_is_never_twice_at_once_and_elsewhere(monkeypatch):
+def test_encoding_is_elsewhere_and_never_twice_at_once(monkeypatch):
     alone, threads = threading.Lock(), set()
 
     def watched(feed, samples):
@@ -154,40 +149,37 @@ def test_pushes_of_one_callback_are_one_task(executor):
     asyncio.run(main())
 
 
-def test_a_long_frame_is_encoded_a_stretch_at_a_time_and_told_a_slice_at_a_time(executor):
+def test_a_long_frame_is_encoded_in_batches_and_reported_in_slices(executor):
     samples = noise(RATE_HZ)
 
     async def main():
         encoder = AudioStreamEncoder("pcm", RATE_HZ, 1)
         chunks = []
-        task = asyncio.create_task(gathered(encoder, chunks))
+        task = asyncio.create_task(collect(encoder, chunks))
         encoder.push(AudioFrame.from_numpy(samples, RATE_HZ))
         encoder.flush()
-        while not task.done():
-            await settle()
-            if executor.tasks:
-                executor.run_one()
-        assert executor.count == 5  # of 240 ms and what is left
-        assert len(chunks) == 17  # of 60 ms and what is left of each stretch's
+        await executor.run_until(task)
+        assert executor.count == 5  # of 240 ms, and the rest
+        assert len(chunks) == 17  # of 60 ms, and the rest of each batch
         return chunks
 
     assert bytes_of(asyncio.run(main())) == samples.astype("<i2").tobytes()
 
 
-def test_chunks_come_while_the_rest_is_still_encoded(monkeypatch):
+def test_chunks_are_reported_while_the_rest_is_encoded(monkeypatch):
     """The first page of a long frame does not wait for its end."""
-    told = []
+    reports = []
 
     async def main():
         encoder = AudioStreamEncoder("opus", RATE_HZ, 1)
         encoder._encode(
-            [noise(5_760)], False, lambda callback, *args: told.append((callback.__name__, args))
+            [noise(5_760)], False, lambda callback, *args: reports.append((callback.__name__, args))
         )
 
     asyncio.run(main())
-    names = [name for name, _ in told]
-    assert names == ["_accept", "_accept", "_back"]
-    _, first_page = told[0][1]
+    names = [name for name, _ in reports]
+    assert names == ["_accept", "_accept", "_come_back"]
+    _, first_page = reports[0][1]
     assert first_page[0].data.startswith(b"OggS")
 
 
@@ -195,7 +187,7 @@ def test_chunks_come_while_the_rest_is_still_encoded(monkeypatch):
 
 
 @pytest.mark.parametrize("threaded", [True, False])
-def test_what_waits_is_bounded_whether_encoded_or_not(executor, threaded):
+def test_the_bound_covers_frames_and_chunks(executor, threaded):
     async def main():
         encoder = AudioStreamEncoder("pcm", RATE_HZ, 1, max_queued_s=0.1, threaded=threaded)
         encoder.push(frame(2_000))
@@ -214,7 +206,7 @@ def test_what_waits_is_bounded_whether_encoded_or_not(executor, threaded):
     asyncio.run(main())
 
 
-def test_queued_duration_is_what_waits_to_be_encoded(executor):
+def test_queued_duration_covers_what_waits_to_be_encoded(executor):
     async def main():
         encoder = AudioStreamEncoder("flac", RATE_HZ, 1)
         encoder.push(frame(2_400))
@@ -227,7 +219,7 @@ def test_queued_duration_is_what_waits_to_be_encoded(executor):
     asyncio.run(main())
 
 
-def test_one_frame_beyond_the_bound_is_taken_where_nothing_waits():
+def test_a_frame_beyond_the_bound_is_taken_if_nothing_else_waits():
     samples = noise(48_000)
     chunks = asyncio.run(encode("wav", samples, 48_000, max_queued_s=0.01))
     assert bytes_of(chunks)[44:] == samples.astype("<i2").tobytes()
@@ -254,7 +246,7 @@ def test_push_async_waits_for_the_consumer(threaded):
     assert bytes_of(asyncio.run(main()))[44:] == samples.astype("<i2").tobytes()
 
 
-def test_what_the_codec_holds_back_blocks_nobody():
+def test_what_the_codec_holds_back_does_not_count():
     """Less room than a page lasts: the page would never fill if it counted."""
     chunks = asyncio.run(encode("opus", noise(48_000), 240, page_ms=1_000, max_queued_s=0.02))
     assert sum(chunk.frames for chunk in chunks) == 48_000
@@ -265,24 +257,24 @@ def test_what_the_codec_holds_back_blocks_nobody():
 
 @pytest.mark.parametrize("threaded", [True, False])
 @pytest.mark.parametrize("codec", CODECS)
-def test_no_sound_is_a_legal_file_too(codec, threaded):
+def test_no_audio_becomes_a_valid_file(codec, threaded):
     chunks = asyncio.run(encode(codec, noise(0), 1, threaded=threaded))
     assert sum(chunk.frames for chunk in chunks) == 0
     assert (codec == "pcm") == (bytes_of(chunks) == b"")
 
 
-def test_an_empty_frame_is_nothing():
+def test_an_empty_frame_changes_nothing():
     async def main():
         encoder = AudioStreamEncoder("wav", RATE_HZ, 1)
         encoder.push(frame(0))
         encoder.push(frame(10))
-        encoder.end_input()  # as others call it
+        encoder.end_input()  # LiveKit's name
         return [chunk async for chunk in encoder]
 
     assert len(bytes_of(asyncio.run(main()))) == 44 + 20
 
 
-def test_pushing_after_the_end_is_refused():
+def test_a_push_after_the_end_is_rejected():
     async def main():
         encoder = AudioStreamEncoder("pcm", RATE_HZ, 1)
         encoder.flush()
@@ -297,7 +289,7 @@ def test_pushing_after_the_end_is_refused():
     asyncio.run(main())
 
 
-def test_a_deliberate_close_is_silent():
+def test_aclose_ends_the_iteration_silently():
     async def main():
         encoder = AudioStreamEncoder("pcm", RATE_HZ, 1)
         encoder.push(frame(48_000))
@@ -312,7 +304,7 @@ def test_a_deliberate_close_is_silent():
     asyncio.run(main())
 
 
-def test_closing_at_once_sends_nothing_away(executor):
+def test_closing_at_once_starts_no_task(executor):
     async def main():
         async with AudioStreamEncoder("pcm", RATE_HZ, 1) as encoder:
             encoder.push(frame(48_000))
@@ -322,7 +314,7 @@ def test_closing_at_once_sends_nothing_away(executor):
     asyncio.run(main())
 
 
-def test_closing_waits_for_what_is_under_way(executor):
+def test_closing_waits_for_a_task_under_way(executor):
     async def main():
         encoder = AudioStreamEncoder("pcm", RATE_HZ, 1)
         encoder.push(frame(48_000))
@@ -338,7 +330,7 @@ def test_closing_waits_for_what_is_under_way(executor):
     asyncio.run(main())
 
 
-def test_closing_wakes_both_ends():
+def test_aclose_wakes_both_ends():
     async def main():
         encoder = AudioStreamEncoder("flac", RATE_HZ, 1, max_queued_s=0.01)
         idle = AudioStreamEncoder("pcm", RATE_HZ, 1)
@@ -361,7 +353,7 @@ def test_closing_wakes_both_ends():
 
 @pytest.mark.parametrize("threaded", [True, False])
 @pytest.mark.parametrize("step", ["feed", "flush"])
-def test_a_fault_of_the_codec_is_raised_once_after_what_was_good(threaded, step):
+def test_a_fault_of_the_codec_is_raised_once_after_the_good_chunks(threaded, step):
     def broken(*_):
         raise ZeroDivisionError
 
@@ -374,10 +366,10 @@ def test_a_fault_of_the_codec_is_raised_once_after_what_was_good(threaded, step)
         if step == "flush":
             encoder.flush()
         with pytest.raises(ZeroDivisionError):
-            await gathered(encoder, chunks)
-        await gathered(encoder, chunks)
+            await collect(encoder, chunks)
+        await collect(encoder, chunks)
         assert encoder.queued_duration == 0
-        encoder.push(frame(240))  # dropped: the iteration has told it
+        encoder.push(frame(240))  # dropped: the iteration has raised the fault
         await encoder.push_async(frame(240))
         encoder.flush()
         return chunks
@@ -394,19 +386,19 @@ def test_a_fault_of_the_codec_is_raised_once_after_what_was_good(threaded, step)
         (("pcm", RATE_HZ, 1), {"bitrate": 1}),
     ],
 )
-def test_what_makes_no_sense_is_refused_at_once(args, settings):
+def test_impossible_settings_are_rejected_at_once(args, settings):
     with pytest.raises((UnsupportedFormat, ConfigError)):
         AudioStreamEncoder(*args, **settings)
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(48_000, 1), (RATE_HZ, 2)])
-def test_another_shape_of_frame_is_refused(rate_hz, channels):
+def test_a_frame_of_another_shape_is_rejected(rate_hz, channels):
     encoder = AudioStreamEncoder("pcm", RATE_HZ, 1)
     with pytest.raises(ValueError, match="24000 Hz, 1 channels; the frame has"):
         encoder.push(AudioFrame.create(rate_hz, channels, 10))
 
 
-def test_without_a_loop_threads_are_refused_and_nothing_is_queued():
+def test_a_threaded_push_without_a_loop_is_rejected_and_queues_nothing():
     encoder = AudioStreamEncoder("pcm", RATE_HZ, 1)
     with pytest.raises(RuntimeError):
         encoder.push(frame(10))
@@ -421,7 +413,7 @@ def test_without_a_loop_threads_are_refused_and_nothing_is_queued():
     assert len(bytes_of(asyncio.run(main()))) == 40
 
 
-def test_without_threads_no_loop_is_needed():
+def test_pushing_without_threads_needs_no_loop():
     encoder = AudioStreamEncoder("pcm", RATE_HZ, 1, threaded=False)
     encoder.push(frame(12_000))
     encoder.flush()
@@ -432,7 +424,7 @@ def test_without_threads_no_loop_is_needed():
     assert len(bytes_of(asyncio.run(main()))) == 24_000
 
 
-def test_another_thread_is_refused_also_while_a_stretch_is_away(executor):
+def test_a_push_on_another_thread_is_rejected_even_while_a_batch_is_away(executor):
     async def main():
         encoder = AudioStreamEncoder("pcm", RATE_HZ, 1)
         encoder.push(frame(10))
@@ -444,7 +436,7 @@ def test_another_thread_is_refused_also_while_a_stretch_is_away(executor):
     asyncio.run(main())
 
 
-def test_where_no_thread_is_to_be_had_the_iteration_says_so(monkeypatch):
+def test_the_iteration_raises_if_no_thread_can_be_started(monkeypatch):
     class Exhausted:
         def submit(self, *_):
             raise RuntimeError("can't start new thread")
@@ -460,11 +452,11 @@ def test_where_no_thread_is_to_be_had_the_iteration_says_so(monkeypatch):
     asyncio.run(main())
 
 
-def test_frames_of_another_library_are_encoded_as_they_are():
+def test_frames_of_another_library_are_encoded():
     async def main():
         encoder = AudioStreamEncoder("pcm", RATE_HZ, 2)
         samples = noise(30, 2)
-        encoder.push(Foreign(bytearray(samples.tobytes()), RATE_HZ, 2, 20))
+        encoder.push(ForeignFrame(bytearray(samples.tobytes()), RATE_HZ, 2, 20))
         encoder.flush()
         return bytes_of([chunk async for chunk in encoder]), samples[:20].tobytes()
 
@@ -472,7 +464,7 @@ def test_frames_of_another_library_are_encoded_as_they_are():
     assert got == expected
 
 
-def test_an_abandoned_loop_is_no_trouble(executor, capfd):
+def test_a_task_that_outlives_its_loop_is_silent(executor, capfd):
     async def main():
         encoder = AudioStreamEncoder("pcm", RATE_HZ, 1)
         encoder.push(frame(10_000))
@@ -483,7 +475,7 @@ def test_an_abandoned_loop_is_no_trouble(executor, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_interpreter_exits_though_an_encoder_was_abandoned():
+def test_the_interpreter_exits_if_an_encoder_was_abandoned():
     code = """
 import asyncio
 from voicecli.streams import AudioFrame, AudioStreamEncoder

@@ -9,14 +9,14 @@ import sys
 import numpy as np
 import pytest
 
-from tests.streams.foreign import Foreign
+from tests.streams.frames import ForeignFrame
 from tests.streams.loops import SkewedClock, virtual_time
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import BufferPolicy
 from voicecli.streams import source as module
-from voicecli.streams.buffer import StreamClosed
+from voicecli.streams.base import StreamClosed
 from voicecli.streams.frame import AudioFrame
 from voicecli.streams.intake import DEVICE_LEAD_MS, LEAD_MS, STRAIGHT_MS
 from voicecli.streams.source import AudioSource
@@ -491,7 +491,9 @@ def test_a_frame_of_another_shape_is_refused(scene, frame):
 def test_frames_of_another_library_are_played_as_they_are(scene):
     async def main(clock, source_of):
         async with source_of() as source:
-            await source.capture_frame(Foreign(bytearray(2 * RATE_HZ), RATE_HZ, 1, RATE_HZ // 2))
+            await source.capture_frame(
+                ForeignFrame(bytearray(2 * RATE_HZ), RATE_HZ, 1, RATE_HZ // 2)
+            )
             return source.queued_duration
 
     assert scene.run(main) == 0.5

@@ -33,7 +33,7 @@ class Log:
         return [json.loads(line) for line in text.splitlines()]
 
 
-def test_each_event_as_it_is_written():
+def test_the_line_of_each_event():
     log = Log()
     observe = log.observer
     observe(events.Requested(1000.0, "http://127.0.0.1/v1"))
@@ -64,7 +64,7 @@ def test_each_event_as_it_is_written():
     assert "cut — off" in log.file.getvalue(), "people read it too"
 
 
-def test_what_never_sounded_does_not_end():
+def test_playback_that_never_started_does_not_end():
     log = Log()
     log.observer(events.PlaybackEnded(1000.0, SinkReport(heard_frames=100)))
     assert log.lines == []
@@ -87,7 +87,7 @@ def test_a_run_in_order():
     ]
 
 
-def test_a_run_that_breaks_off_tells_the_error_among_them():
+def test_a_run_that_breaks_off_has_its_error():
     names = names_of(ScriptedSource([sound(0.5), cut_off()]))
     assert sorted(names) == sorted(
         ["TTS_REQUEST", "TTS_FIRST_AUDIO", "TTS_PLAYBACK_START", "TTS_PLAYBACK_END", "TTS_ERROR"]
@@ -96,11 +96,11 @@ def test_a_run_that_breaks_off_tells_the_error_among_them():
     assert names[-1] == "TTS_PLAYBACK_END"
 
 
-def test_a_run_that_never_sounds():
+def test_a_run_without_sound():
     assert names_of(ScriptedSource([cut_off()])) == ["TTS_REQUEST", "TTS_ERROR"]
 
 
-def test_headers_are_no_audio():
+def test_headers_are_not_audio():
     """Kokoro sends 129 bytes of Ogg headers long before the first sample."""
     waiting = b"RIFF\xff\xff\xff\xffWAVE"
     assert "TTS_FIRST_AUDIO" not in names_of(ScriptedSource([waiting, cut_off()]))
@@ -120,7 +120,7 @@ def test_a_full_disk_is_a_save_error(fault, why):
         observe(events.Requested(1000.0, "x"))
 
 
-def test_a_full_disk_disturbs_nothing(caplog):
+def test_a_full_disk_does_not_disturb_the_session(caplog):
     class Full(io.StringIO):
         def write(self, text):
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -134,7 +134,7 @@ def test_a_full_disk_disturbs_nothing(caplog):
     assert record.exc_info is None
 
 
-def test_threads_do_not_mix_their_lines():
+def test_lines_of_several_threads_are_not_mixed():
     log = Log()
     threads = [
         threading.Thread(

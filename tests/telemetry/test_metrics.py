@@ -69,7 +69,7 @@ def block(seconds, value=1000, format=FORMAT):
     return Pcm(np.full((frames, format.channels), value, np.int16), format.rate_hz)
 
 
-def test_before_anything_happened():
+def test_metrics_of_nothing():
     metrics = Recorder("run1").result()
     check_shape(metrics)
     numbers = {"audio_s": 0.0, "spoken_s": 0.0, "bytes": 0, "chunks": 0, "retries": 0,
@@ -86,7 +86,7 @@ def test_before_anything_happened():
     assert set(metrics["buffer"].values()) == {None}
 
 
-def test_every_number_of_a_run_told_by_hand():
+def test_every_number_of_a_run():
     """Times in binary fractions, so that the figures are exact."""
     recorder = Recorder("run1", launched_at=99.75)
     recorder(events.Requested(100.0, "http://127.0.0.1:8880/v1"))
@@ -188,7 +188,7 @@ def test_every_number_of_a_run_told_by_hand():
     }
 
 
-def test_the_arrival_curve_adds_up_what_was_decoded():
+def test_the_arrival_curve_accumulates_decoded_audio():
     recorder = Recorder("id")
     assert recorder.arrival_curve() == ()
     recorder(events.Requested(10.0, "x"))
@@ -219,7 +219,7 @@ def test_several_requests_count_from_the_first():
     assert (metrics["format"], metrics["rate_hz"], metrics["channels"]) == ("mp3", 8000, 1)
 
 
-def test_without_audio_there_is_no_factor_of_real_time():
+def test_without_audio_there_is_no_rtf():
     recorder = Recorder("run1")
     recorder(events.Requested(10.0, "x"))
     recorder(events.ReceivedAll(12.0))
@@ -227,7 +227,7 @@ def test_without_audio_there_is_no_factor_of_real_time():
     assert (metrics["generation_ms"], metrics["rtf"]) == (2000.0, None)
 
 
-def test_speech_that_was_never_heard_is_never_audible():
+def test_unheard_speech_has_no_audible_start():
     recorder = Recorder("run1")
     recorder(events.Requested(10.0, "x"))
     recorder(events.Decoded(11.0, block(0.5), 0.0))
@@ -243,7 +243,7 @@ def test_speech_that_was_never_heard_is_never_audible():
     [(12.0, 12.0625, 62.5), (12.0, 11.0, 0.0), (None, 12.0, None), (12.0, None, None)],
     ids=["stopped", "was silent already", "not asked", "never sounded"],
 )
-def test_stopping_is_measured_to_the_silence(asked_at, silent_at, stop_ms):
+def test_stop_ms_ends_with_the_sound(asked_at, silent_at, stop_ms):
     recorder = Recorder("run1")
     recorder(events.Requested(10.0, "x"))
     started = None if silent_at is None else 10.5
@@ -255,11 +255,11 @@ def test_stopping_is_measured_to_the_silence(asked_at, silent_at, stop_ms):
     assert metrics["ok"] is (asked_at is None)
 
 
-def test_stopping_before_there_was_a_sink_took_no_time_to_measure():
+def test_stop_ms_needs_a_sink():
     assert Recorder("run1").result(interrupted=True, interrupted_at=1.0)["stop_ms"] is None
 
 
-def test_an_error_is_told_with_its_exit_status():
+def test_an_error_has_its_exit_status():
     recorder = Recorder("run1")
     recorder(events.Failed(1.0, BadResponse("no audio", remedy="try another model")))
     metrics = recorder.result()
@@ -273,10 +273,10 @@ def test_an_error_is_told_with_its_exit_status():
 # With a session
 
 
-HOLE = {"at_s": 0.5, "ms": 500.0, "cause": "network"}
+GAP = {"at_s": 0.5, "ms": 500.0, "cause": "network"}
 
 
-def test_a_scripted_run_measures_as_computed_by_hand(monkeypatch):
+def test_metrics_of_a_session():
     """The source moves the clock, and only once what it sent has reached the sink."""
     clock = FakeClock()
     output = FakeOutput(policy=BufferPolicy.fixed(0.25))
@@ -318,14 +318,14 @@ def test_a_scripted_run_measures_as_computed_by_hand(monkeypatch):
         "ttfa_audible_ms": 770.0,
         "leading_silence_ms": 20.0,
         "generation_ms": 2000.0,
-        # 0.75 s to the first sound, 2 s of it, and the hole of 0.5 s
+        # 0.75 s to the first sound, 2 s of it, and the gap of 0.5 s
         "playback_ms": 3250.0,
         "rtf": 1.0,
         "rebuffers": 1,
         "needed_prebuffer_ms": 500.0,
         "underruns": {
-            "network": {"count": 1, "total_ms": 500.0, "worst_ms": 500.0, "events": [HOLE]},
-            "sink": {"count": 1, "total_ms": 500.0, "events": [HOLE]},
+            "network": {"count": 1, "total_ms": 500.0, "worst_ms": 500.0, "events": [GAP]},
+            "sink": {"count": 1, "total_ms": 500.0, "events": [GAP]},
             "device": {"count": 0, "events": []},
         },
     }
@@ -366,7 +366,7 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_every_ending_is_valid_json_of_the_same_shape(ending):
+def test_every_ending_has_the_same_keys(ending):
     recorder, result = ENDINGS[ending]()
     metrics = recorder.result(
         interrupted=result.interrupted_at is not None,
@@ -378,7 +378,7 @@ def test_every_ending_is_valid_json_of_the_same_shape(ending):
     assert (metrics["error"] is None) is (result.error is None)
 
 
-def test_an_interrupted_run_says_how_far_it_came():
+def test_metrics_of_an_interrupted_run():
     recorder, result = stopped()
     metrics = recorder.result(
         interrupted=True, interrupted_at=result.interrupted_at, spoken_s=result.spoken_s

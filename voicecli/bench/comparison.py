@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from voicecli.bench.report import SCHEMA, number
 from voicecli.bench.statistics import Interval, shift
@@ -21,23 +21,18 @@ MIN_CHANGE = 0.05
 """Relative change below which a difference does not matter, however certain it is."""
 
 
-class _Compared(NamedTuple):
-    """A metric of which less is better; ``min_change`` is the smallest that matters."""
+_METRICS = {
+    "launch_to_sound_ms": 5.0,
+    "ttfb_ms": 5.0,
+    "ttfa_ms": 5.0,
+    "ttfa_audible_ms": 5.0,
+    "rtf": 0.01,
+    "needed_prebuffer_ms": 20.0,
+    "gaps": 0.5,
+    "missing_ms": 40.0,
+}
+"""What is compared, and the smallest change that matters; less is better in each."""
 
-    metric: str
-    min_change: float
-
-
-_METRICS = (
-    _Compared("launch_to_sound_ms", 5.0),
-    _Compared("ttfb_ms", 5.0),
-    _Compared("ttfa_ms", 5.0),
-    _Compared("ttfa_audible_ms", 5.0),
-    _Compared("rtf", 0.01),
-    _Compared("needed_prebuffer_ms", 20.0),
-    _Compared("gaps", 0.5),
-    _Compared("missing_ms", 40.0),
-)
 _SETTINGS = ("texts", "device", "simulate", "network", "concurrency", "buffer_ms")
 
 
@@ -102,20 +97,14 @@ def compare(before: Mapping[str, Any], outcomes: Sequence[Outcome]) -> list[Diff
         old = earlier.get(tuple(outcome.case.labels[key] for key in _KEY))
         if old is None:
             continue
-        for metric, min_change in _METRICS:
-            old_values, old_summary = old["values"].get(metric), old["metrics"].get(metric)
-            summary = outcome.summary(metric)
-            if old_values and old_summary and summary:
-                change = shift(old_values, outcome.readings[metric])
+        for metric, min_change in _METRICS.items():
+            values, median = old["values"].get(metric), old["metrics"].get(metric)
+            now = outcome.summary(metric)
+            if values and median and now:
+                change = shift(values, outcome.readings[metric])
+                medians = median["p50"], now.p50
                 differences.append(
-                    Difference(
-                        outcome.case.name,
-                        metric,
-                        old_summary["p50"],
-                        summary.p50,
-                        *change,
-                        min_change,
-                    )
+                    Difference(outcome.case.name, metric, *medians, *change, min_change)
                 )
     return differences
 

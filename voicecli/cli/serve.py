@@ -265,7 +265,9 @@ def _serve(
         if not quiet:
             print_message("finishing responses in progress (again to exit at once)")
 
-    return listen.serve(app, listening, grace_s=grace_s, on_ready=on_ready, on_stop=on_stop)
+    return listen.serve(
+        app, listening, grace_s=grace_s, on_ready=on_ready, on_stop=on_stop, log=print_message
+    )
 
 
 def _key(variable: str | None) -> str | None:

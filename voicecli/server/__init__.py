@@ -6,14 +6,15 @@ A request passes these modules, in this order::
     protocol         HTTP/1.1: timeouts, and errors for bytes that are not HTTP
     middleware       the key, the Host header, the access log, unexpected exceptions
     app              the routes
-    schema           the request's body: validation and OpenAPI
+    schema           validation of the request's body
+    concurrency      the queue
     speech           text to encoded chunks, on a worker thread
     events           the chunks as server-sent events, if requested
     fault_injection  when each chunk is sent, and what goes wrong, if requested
     answer           the response, for as long as the client is connected
 
-`catalogue` lists the voices and models, `errors` defines error responses. The
-event loop never synthesizes: it asks a worker thread for the next chunk after the
-previous one was sent. A client that reads slowly slows its own speech down, and
-nothing is synthesized for a client that left.
+`catalogue` lists the voices and models, `errors` defines error responses, `openapi`
+describes the API. The event loop never synthesizes: it asks a worker thread for the
+next sentence after the previous one was sent. A client that reads slowly slows its own
+speech down, and nothing is synthesized for a client that left.
 """

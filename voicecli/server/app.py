@@ -16,7 +16,8 @@ from voicecli.server.concurrency import ConcurrencyLimit
 from voicecli.server.errors import ApiError, routing_error
 from voicecli.server.fault_injection import FaultPlan
 from voicecli.server.middleware import AccessMiddleware
-from voicecli.server.schema import openapi, speech_model
+from voicecli.server.openapi import openapi
+from voicecli.server.schema import speech_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from voicecli.server.catalogue import Catalogue
-    from voicecli.server.schema import JsonObject
+    from voicecli.server.openapi import JsonObject
     from voicecli.sources.voicecache import VoiceCache
 
 

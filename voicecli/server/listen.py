@@ -77,11 +77,13 @@ def serve(
     grace_s: int,
     on_ready: Callable[[], None],
     on_stop: Callable[[], None],
+    log: Callable[[str], None],
 ) -> bool:
     """Serve until a signal; return whether every response in progress could finish.
 
-    Main thread only: it handles the signals. ``on_ready`` is called once
-    connections are accepted, ``on_stop`` when they no longer are. Closes the socket.
+    Main thread only: it handles the signals. ``on_ready`` is called once connections
+    are accepted, ``on_stop`` when they no longer are, ``log`` with a line for each
+    error outside of requests, such as too many open files. Closes the socket.
     """
     config = uvicorn.Config(
         app,
@@ -96,7 +98,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=grace_s,
     )
-    server = _Server(config, on_ready, on_stop)
+    server = _Server(config, on_ready, on_stop, log)
     asyncio.run(server.serve(sockets=[listening]))
     return not server.was_cut_short
 
@@ -105,14 +107,20 @@ class _Server(uvicorn.Server):
     """uvicorn's server with our signal handling."""
 
     def __init__(
-        self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        on_ready: Callable[[], None],
+        on_stop: Callable[[], None],
+        log: Callable[[str], None],
     ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
         self._on_stop = on_stop
+        self._log = log
         self.was_cut_short = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._log_error)
         await super().startup(sockets)
         self._on_ready()
 
@@ -134,6 +142,9 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def _log_error(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._log(f"error: {clean(str(context.get('exception') or context['message']))}")
 
     def _stop(self, _number: int, _frame: Any) -> None:
         if self.should_exit:

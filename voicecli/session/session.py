@@ -81,9 +81,8 @@ class Session:
         clock: Clock | None = None,
         pace: Pace | None = None,
     ) -> None:
-        settings = settings or SessionSettings()
         self._output = output
-        self._settings = settings
+        self._settings = settings = settings or SessionSettings()
         self._history = history
         self._clock = clock or SystemClock()
         self._mailbox = messages.Mailbox()

@@ -1,29 +1,31 @@
 """Audio streams for voice agents: decode, encode and play at the device's pace, in asyncio.
 
-The names and shapes are those that users of LiveKit know; each is loaded when
-it is first touched. What surprises who comes from there:
+The names and shapes are those of LiveKit's classes. Each is loaded on first use.
+The differences from LiveKit:
 
 - Damage, an early end and a stream without sound are raised by the iteration,
-  which does not end as if all were well.
-- What waits is bounded: `AudioStreamDecoder.push` raises `BufferFull` beyond 8 MiB,
-  where ``await push_async()`` waits.
-- Nothing is accepted after an end: `StreamClosed`, where LiveKit does nothing.
-- `AudioSource` plays where it is told to, as `AudioSource.open` does on a sound
-  device; of its own it plays nothing. `clear_queue` leaves what the device has
-  (``lead_ms``), `aclose` silences that as well.
-- Frames of LiveKit's are taken as they are. ``rtc.AudioSource`` takes none but its
-  own: see `voicecli.streams.frame`.
-- MP4 and WebM are refused by name.
+  instead of ending it as if all were well.
+- Queues are bounded: `AudioStreamDecoder.push` raises `BufferFull` beyond 8 MiB,
+  ``await push_async()`` waits.
+- A push after the end raises `StreamClosed`, where LiveKit ignores it.
+- `AudioSource` plays on a sound device if made by `AudioSource.open`; otherwise on
+  the given sink, or silently. `clear_queue` keeps what the device already has
+  (``lead_ms``); `aclose` silences that as well.
+- LiveKit's frames are accepted. ``rtc.AudioSource`` accepts only its own: see
+  `voicecli.streams.frame`.
+- MP4 and WebM are rejected by name.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from voicecli._lazy import lazy_names
 
 if TYPE_CHECKING:
     from voicecli.codecs.encoding import Encoded
-    from voicecli.streams.buffer import BufferFull, StreamBuffer, StreamClosed
+    from voicecli.streams.base import BufferFull, StreamClosed
+    from voicecli.streams.buffer import StreamBuffer
     from voicecli.streams.decoder import AudioStreamDecoder
     from voicecli.streams.encoder import AudioStreamEncoder
     from voicecli.streams.frame import AudioFrame
@@ -42,27 +44,17 @@ __all__ = [
     "decode_stream",
 ]
 
-_HOMES = {
-    "AudioFrame": "frame",
-    "AudioSource": "source",
-    "AudioStreamDecoder": "decoder",
-    "AudioStreamEncoder": "encoder",
-    "BufferFull": "buffer",
-    "Encoded": "encoder",
-    "StreamBuffer": "buffer",
-    "StreamClosed": "buffer",
-    "decode_stream": "framedecoder",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"voicecli.streams.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "AudioFrame": "frame",
+        "AudioSource": "source",
+        "AudioStreamDecoder": "decoder",
+        "AudioStreamEncoder": "encoder",
+        "BufferFull": "base",
+        "Encoded": "encoder",
+        "StreamBuffer": "buffer",
+        "StreamClosed": "base",
+        "decode_stream": "framedecoder",
+    },
+)

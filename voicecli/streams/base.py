@@ -1,16 +1,15 @@
-"""What a decoder's and an encoder's stream have in common: two ends, and how each stops.
+"""What the stream decoder and the stream encoder have in common.
 
-Everything here belongs to one event loop's thread.
+Everything here belongs to the thread of one event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
-
-from voicecli.streams.waiting import Waiters
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -20,48 +19,81 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
+class BufferFull(BufferError):
+    """More was pushed than the bound allows: wait for room, or push less at a time."""
+
+
+class StreamClosed(RuntimeError):
+    """Something was pushed after the end of the input, or after a close."""
+
+
+class Waiters:
+    """Tasks of one event loop that wait for the next `wake`.
+
+    Unlike an `asyncio.Event` it remembers nothing, and it may move to another loop.
+    """
+
+    def __init__(self) -> None:
+        self._futures: list[asyncio.Future[None]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._futures)
+
+    def wake(self) -> None:
+        """Wake every task that waits now."""
+        for future in self._futures:
+            if not future.done():
+                future.set_result(None)
+
+    async def wait(self) -> None:
+        """Wait for the next `wake`."""
+        future = asyncio.get_running_loop().create_future()
+        self._futures.append(future)
+        try:
+            await future
+        finally:
+            self._futures.remove(future)
+
+
 class State(Enum):
-    """Where a stream stands; each can only become one further down, except by `aclose`."""
+    """Progress of a stream. It only moves down this list, except by `aclose`."""
 
     OPEN = auto()  # input may be pushed
-    ENDED = auto()  # all input was pushed
-    BROKEN = auto()  # a fault was found; it may still have to be told
-    FINISHED = auto()  # all output was made
+    ENDED = auto()  # all input has been pushed
+    BROKEN = auto()  # a fault was found; the iteration may still have to raise it
+    FINISHED = auto()  # all output has been made
     CLOSED = auto()  # closed on purpose
 
 
-class Stage(ABC, Generic[Item]):
-    """A stream with a producer and a consumer, and at most one task of it on the executor.
+class CodecStream(ABC, Generic[Item]):
+    """A stream with a producer, a consumer, and at most one task on the shared executor.
 
-    A subclass puts what it makes into ``_made``, and calls `_break` with the
-    first fault. The consumer gets the former, then the latter, once.
+    A subclass appends its output to ``_made`` and calls `_break` with the first
+    fault. The consumer gets all output, then the fault, once.
     """
 
     def __init__(self) -> None:
         self._state = State.OPEN
-        self._is_over = False  # nothing more is made
         self._made: deque[Item] = deque()
         self._is_away = False  # a task has the codec, or is about to
-        self._home: AbstractEventLoop | None = None  # the loop that a task reports to
+        self._loop: AbstractEventLoop | None = None  # the loop it last used
         self._fault: Exception | None = None
-        self._news = Waiters()  # the consumer
+        self._news = Waiters()  # the consumer, and `aclose`
         self._room = Waiters()  # the producer
 
     def _turn_to(self, state: State) -> None:
         self._state = state
-        self._is_over = state not in (State.OPEN, State.ENDED)
         self._news.wake()
-        if self._room.waiting:
-            self._room.wake()
+        self._room.wake()
 
     def _break(self, fault: Exception) -> None:
-        """Note what went wrong; nothing is made any more."""
+        """Drop the input and keep ``fault`` for the consumer."""
         self._drop()
         self._fault = fault
         self._turn_to(State.BROKEN)
 
     def _raise_end(self) -> NoReturn:
-        """End the iteration: with the fault, where there is one and it was not told yet."""
+        """End the iteration, with the fault if it was not raised yet."""
         fault, self._fault = self._fault, None
         raise fault or StopAsyncIteration
 
@@ -76,16 +108,16 @@ class Stage(ABC, Generic[Item]):
     async def __anext__(self) -> Item: ...
 
     async def aclose(self) -> None:
-        """Drop everything and end the iteration, silently; waits for a task under way.
+        """Drop everything and end the iteration silently; wait for a task under way.
 
-        Idempotent. Never needed for the interpreter to exit. On another loop, after the
-        stream's own was closed, it waits for nothing: the task has nobody to report to.
+        Idempotent, and optional: a stream that was not closed does not keep the
+        interpreter from exiting. If the stream's loop was closed, nothing is waited for.
         """
         self._turn_to(State.CLOSED)
         self._fault = None
         self._drop()
         self._made.clear()
-        while self._is_away and not (self._home and self._home.is_closed()):
+        while self._is_away and not (self._loop and self._loop.is_closed()):
             await self._news.wait()
 
     async def __aenter__(self) -> Self:

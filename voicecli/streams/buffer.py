@@ -1,4 +1,4 @@
-"""Bytes from whoever receives them to a decoder that wants to pull."""
+"""A pipe from a thread that receives bytes to a decoder that reads a file."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from voicecli.streams.base import BufferFull, StreamClosed
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 MAX_BYTES = 1 << 20
 
 
-class BufferFull(BufferError):
-    """More was pushed than the bound allows: wait for room, or push less at a time."""
-
-
-class StreamClosed(RuntimeError):
-    """Something was pushed after ``end_input`` or ``close``."""
-
-
 class StreamBuffer(io.RawIOBase):
-    """A bounded pipe of bytes between threads, a raw binary stream at its reading end.
+    """A bounded pipe of bytes between threads; its reading end is a raw binary stream.
 
-    Whoever reads it sees a file that cannot seek: ``av.open(buffer)``,
-    ``io.BufferedReader(buffer)``. Reads are short: they wait for the first
-    byte only, and return what is there. Between two threads of a pipeline, not
-    for an event loop's own, except with `write_nowait`.
+    It reads like a file that cannot seek: ``av.open(buffer)``,
+    ``io.BufferedReader(buffer)``. Reads are short: they wait only for the first
+    byte and return what is available. On an event loop's thread, use `write_nowait`.
 
     All methods may be called from any thread. At most ``max_bytes`` are held.
 
@@ -42,7 +35,7 @@ class StreamBuffer(io.RawIOBase):
         self._chunks: deque[memoryview] = deque()
         self._size = 0
         self._ended = False
-        if max_bytes < 1:  # last: the base class closes what was half made
+        if max_bytes < 1:  # last: the base class calls close() on a rejected instance
             raise ValueError("a buffer holds at least one byte")
 
     @property
@@ -51,11 +44,11 @@ class StreamBuffer(io.RawIOBase):
         return self._size
 
     def readable(self) -> bool:
-        """True: this is what it is for."""
+        """Return True."""
         return True
 
     def writable(self) -> bool:
-        """True."""
+        """Return True."""
         return True
 
     # The writer's end.
@@ -66,7 +59,7 @@ class StreamBuffer(io.RawIOBase):
         Raises:
             StreamClosed: `end_input` or `close` was called, before or meanwhile.
         """
-        # Its own copy, unless it is immutable anyway: the caller may reuse the memory.
+        # A copy unless it is immutable: the caller may reuse the memory.
         rest = memoryview(bytes(data))
         length = len(rest)
         with self._changed:
@@ -81,7 +74,7 @@ class StreamBuffer(io.RawIOBase):
                 self._changed.wait()
 
     def write_nowait(self, data: Buffer, /) -> None:
-        """Append all of ``data``, or nothing.
+        """Append all of ``data``, or nothing, without waiting.
 
         Raises:
             BufferFull: there is not enough room now; nothing was written.
@@ -92,13 +85,13 @@ class StreamBuffer(io.RawIOBase):
             self._check_open()
             if self._size + len(chunk) > self._max_bytes:
                 raise BufferFull(
-                    f"{len(chunk)} bytes do not fit: {self._size} of {self._max_bytes} are taken"
+                    f"{len(chunk)} bytes do not fit: {self._size} of {self._max_bytes} are in use"
                 )
             self._append(chunk)
 
     def _check_open(self) -> None:
         if self._ended or self.closed:
-            raise StreamClosed("the buffer takes nothing any more")
+            raise StreamClosed("write after end_input() or close()")
 
     def _append(self, chunk: memoryview) -> None:
         if chunk:
@@ -107,7 +100,7 @@ class StreamBuffer(io.RawIOBase):
             self._changed.notify_all()
 
     def end_input(self) -> None:
-        """Say that nothing follows: what is there can be read, then reads return nothing."""
+        """End the input: reads return what is left, then b""."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -115,16 +108,16 @@ class StreamBuffer(io.RawIOBase):
     # The reader's end.
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Between one and ``size`` bytes, waiting for the first; b"" at the end.
+        """Read between one and ``size`` bytes, waiting for the first; b"" at the end.
 
-        With no size, everything up to the end. After `close`, b"".
+        Without a size, read everything up to the end. After `close`, return b"".
         """
         if size is None or size < 0:
             return b"".join(iter(lambda: self._take(self._max_bytes), b""))
         return self._take(size)
 
     def readall(self) -> bytes:
-        """Everything up to the end of the input."""
+        """Read everything up to the end of the input."""
         return self.read()
 
     def readinto(self, target: Buffer, /) -> int:
@@ -135,7 +128,7 @@ class StreamBuffer(io.RawIOBase):
         return len(data)
 
     def _take(self, size: int) -> bytes:
-        """Up to ``size`` bytes of the first chunk, waiting for there to be one."""
+        """Remove up to ``size`` bytes of the first chunk, waiting for one."""
         with self._changed:
             while not self._chunks and not self._ended and not self.closed:
                 self._changed.wait()
@@ -151,10 +144,10 @@ class StreamBuffer(io.RawIOBase):
             self._changed.notify_all()
             return taken
 
-    # Either end, or a third.
+    # Either end.
 
     def close(self) -> None:
-        """Drop what waits and turn both ends away: reads return b"". Idempotent."""
+        """Drop the contents: reads return b"", writes raise `StreamClosed`. Idempotent."""
         if self.closed:
             return
         with self._changed:

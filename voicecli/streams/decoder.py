@@ -1,48 +1,52 @@
-"""An async stream decoder: push bytes, iterate frames, nothing in between to look after.
+"""An async stream decoder: push bytes from one task, iterate frames in another.
 
-The consumer drives it. Bytes wait until ``__anext__`` asks for a frame, then a
-small slice of them is decoded on the spot, on the event loop, or, where more
-waits than takes a moment, on a thread shared by all streams, ahead of the
-consumer as far as a bound. So a stream at the pace of speech never leaves the
-loop, a file pushed whole does not stall it, and a producer that outruns the
-consumer meets a bound. Of one that pushes in each pass of the loop, bytes gather
-for a millisecond at most (`voicecli.streams.doorbell`).
+The consumer drives it. Bytes wait until ``__anext__`` needs a frame. If no more
+than a slice of them waits, it is decoded at once, on the event loop. If more
+waits, a batch goes to the thread pool that all streams share, and further batches
+follow until enough has been decoded ahead of the consumer. Raw PCM and WAV are so
+cheap that they never leave the loop.
 
-Everything here belongs to the loop's thread. A task on the executor has the
-`FrameDecoder` to itself while ``_is_away``, touches nothing else, and reports by
-``call_soon_threadsafe``: there is no lock, and a stream's decoding is never
-concurrent with itself.
+Waking the consumer costs ten times as much as a push. For cheap codecs the wake-up
+is therefore put off until a slice has gathered, by a millisecond at most.
+
+Everything here belongs to the loop's thread. While ``_is_away``, a task on the
+executor has the `FrameDecoder` to itself and touches nothing else; it reports back
+by ``call_soon_threadsafe``. There is no lock.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from time import perf_counter, thread_time
+from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING
 
-from voicecli.streams.backlog import JOINED_BYTES, Backlog, Turn
-from voicecli.streams.base import Stage, State
-from voicecli.streams.buffer import BufferFull, StreamClosed
-from voicecli.streams.doorbell import Doorbell
-from voicecli.streams.executor import pass_budget, shared_executor
+from voicecli.streams.base import BufferFull, CodecStream, State, StreamClosed
 from voicecli.streams.frame import AudioFrame
-from voicecli.streams.framedecoder import FrameDecoder
-from voicecli.streams.ration import MOST_TURN_BYTES, TASK_S, TURN_S, Ration
+from voicecli.streams.framedecoder import VIEWS, FrameDecoder, slice_bytes
+from voicecli.streams.scheduling import call_in, pass_budget, shared_executor
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from typing_extensions import Buffer
-
-    from voicecli.streams.executor import PassBudget
-
-# An enumeration's member takes longer to look up than a queue to add to.
-_OPEN, _ENDED = State.OPEN, State.ENDED
 
 MAX_QUEUED_BYTES = 8 << 20
 MAX_AHEAD_S = 2.0
 
+LEAST_SLICE_BYTES = 1 << 8
+BATCH_SLICES = 8
+BATCH_S = 0.004
+"""A batch ends after the slice that passes this time, or after `BATCH_SLICES`."""
 
-class AudioStreamDecoder(Stage[AudioFrame]):
+SLOW_S, QUICK_S = 0.001, 0.000_25
+"""A slice that takes longer is halved, a shorter one doubled, up to the codec's size."""
+
+GATHER_S = 0.001
+_NEVER = 1 << 62
+
+
+class AudioStreamDecoder(CodecStream[AudioFrame]):
     """Decodes a stream of any of the six formats as it arrives.
 
     ::
@@ -55,24 +59,24 @@ class AudioStreamDecoder(Stage[AudioFrame]):
     A frame lasts a second at most. All methods belong to one event loop's thread;
     from another, use ``loop.call_soon_threadsafe(decoder.push, data)``.
 
-    Iteration ends after the last frame, or raises, after every frame that was
-    good: `CorruptStream` or `TruncatedStream` where the bytes are damaged or end
-    too early, `UnsupportedFormat` or `BadResponse` where they are no such audio,
-    or none. After a deliberate `aclose` it just ends. A fault is raised once.
+    Iteration ends after the last frame. Faults are raised after every good frame,
+    once: `CorruptStream` or `TruncatedStream` for damaged or incomplete audio,
+    `UnsupportedFormat` or `BadResponse` for anything else. After `aclose` iteration
+    just ends.
 
     Args:
         sample_rate: of the frames, in Hz; None keeps the stream's own.
         num_channels: of the frames; None keeps the stream's own.
         format: a media type, a name, or None to go by the bytes alone; see
-            `voicecli.streams.framedecoder.FrameDecoder`, which also tells about pcm.
-        max_queued_bytes: bytes that may wait to be decoded. One chunk that is
-            larger is taken when nothing else waits.
-        max_ahead_s: seconds of audio decoded before they are asked for, where a
-            backlog is decoded on another thread; one slice more may be.
+            `voicecli.streams.framedecoder.FrameDecoder`, also for raw PCM.
+        max_queued_bytes: bytes that may wait to be decoded. A larger chunk is
+            taken if nothing else waits.
+        max_ahead_s: seconds of audio decoded before the consumer asks for it, if a
+            backlog is decoded on another thread; one batch more may be.
 
     Raises:
-        UnsupportedFormat: ``format`` is a name that is none of the six.
-        ValueError: a rate or channels below 1.
+        UnsupportedFormat: ``format`` is a name, but not one of the six.
+        ValueError: a rate or channel count below 1.
     """
 
     def __init__(
@@ -89,191 +93,227 @@ class AudioStreamDecoder(Stage[AudioFrame]):
             sample_rate=sample_rate, num_channels=num_channels, format=format
         )
         self._max_queued_bytes = max_queued_bytes
-        self._most_flood_bytes = max(1, max_queued_bytes // 2)
         self._max_ahead_s = max_ahead_s
-        self._ration = Ration()
-        self._budget: PassBudget | None = None
-        with suppress(RuntimeError):  # made where no loop runs yet
-            self._budget = pass_budget(asyncio.get_running_loop())
-        self._backlog = Backlog()
-        self._ahead_s = 0.0
+        self._chunks: deque[bytes | memoryview] = deque()
+        self._queued_bytes = 0  # those of a batch under way included
+        self._slice = slice_bytes(None)
         self._has_begun = False  # a frame has been made
-        self._bell = Doorbell(self._backlog, self._news)
+        self._wakes_at = _NEVER  # queued bytes at which a push wakes the consumer
 
     @property
     def queued_bytes(self) -> int:
         """Bytes pushed and not decoded yet."""
-        return self._backlog.size
+        return self._queued_bytes
 
     # The producer's end.
 
     def push(self, data: Buffer) -> None:
-        """Queue bytes, cut anywhere; takes a microsecond whatever their number.
+        """Queue bytes, cut anywhere; takes about a microsecond.
 
-        What is pushed after a fault was found is dropped: the iteration tells it.
+        After a fault was found, bytes are dropped: the iteration raises the fault.
 
         Raises:
             BufferFull: more than ``max_queued_bytes`` would wait; nothing was queued.
             StreamClosed: after `end_input` or `aclose`.
-            RuntimeError: on another thread than that of the loop on which it is iterated.
+            RuntimeError: called outside the thread of the loop that iterates.
         """
-        chunk = data if type(data) is bytes else bytes(data)
-        if self._state is not _OPEN:
+        chunk = bytes(data)
+        if self._state is not State.OPEN:
             if self._state is State.BROKEN:
                 return
             raise StreamClosed("push() after end_input() or aclose()")
-        backlog = self._backlog
-        size = backlog.size + len(chunk)
-        if size > self._max_queued_bytes and backlog.size:
-            with suppress(RuntimeError):  # no loop runs yet, so nobody waits
-                self._bell.ring()  # however little there is, no more can come
+        queued = self._queued_bytes + len(chunk)
+        if queued > self._max_queued_bytes and self._queued_bytes:
             raise BufferFull(
-                f"{backlog.size} bytes wait to be decoded, and {len(chunk)} more would "
-                f"pass {self._max_queued_bytes}: await push_async(), or iterate faster"
+                f"{self._queued_bytes} bytes wait to be decoded, and {len(chunk)} more would "
+                f"exceed {self._max_queued_bytes}: await push_async(), or iterate faster"
             )
-        if size >= self._bell.rings_at:
-            try:
-                self._bell.ring()
-            except RuntimeError:
-                raise RuntimeError(
-                    "push() on another thread than the event loop's: "
-                    "use loop.call_soon_threadsafe(decoder.push, data)"
-                ) from None
-        if chunk:  # as `Backlog.add` does; a call more would cost a third of all this
-            backlog.chunks.append(chunk)
-            backlog.size = size
+        if queued >= self._wakes_at:
+            self._wake_consumer()
+        if chunk:
+            self._chunks.append(chunk)
+            self._queued_bytes = queued
 
     async def push_async(self, data: Buffer) -> None:
-        """Queue bytes as `push` does, waiting until there is room. One producer at a time.
+        """Queue bytes as `push` does, but wait for room. One producer at a time.
 
         Raises:
             StreamClosed: after `end_input` or `aclose`, or when closed meanwhile.
         """
         size = memoryview(data).nbytes
         while self._state is State.OPEN and not self._has_room(size):
-            self._bell.ring()
             await self._room.wait()
         self.push(data)
 
     def _has_room(self, size: int) -> bool:
-        waiting = self._backlog.size
-        return not waiting or waiting + size <= self._max_queued_bytes
+        return not self._queued_bytes or self._queued_bytes + size <= self._max_queued_bytes
 
     def end_input(self) -> None:
-        """Say that all bytes were pushed. Idempotent."""
+        """Declare that all bytes were pushed. Idempotent."""
         if self._state is State.OPEN:
             self._turn_to(State.ENDED)
 
     def _drop(self) -> None:
-        self._backlog.clear()
+        self._chunks.clear()
+        self._queued_bytes = 0
+
+    def _wake_consumer(self) -> None:
+        """Wake the consumer, which waits for bytes.
+
+        Raises:
+            RuntimeError: it waits on another loop than the one that runs here.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if self._news and loop is not self._loop:
+            raise RuntimeError(
+                "push() outside the thread of the event loop: "
+                "use loop.call_soon_threadsafe(decoder.push, data)"
+            )
+        self._wakes_at = _NEVER
+        self._news.wake()
 
     # The consumer's end.
 
     async def __anext__(self) -> AudioFrame:
         while not self._made:
-            if self._is_over:
+            if self._state not in (State.OPEN, State.ENDED):
                 self._raise_end()
             elif self._is_away:
                 await self._news.wait()
-            elif self._backlog.size >= self._bell.wanted or self._state is _ENDED:
-                if not self._decode_some():
-                    await asyncio.sleep(0)
-            else:
-                # The first frame waits for no more than there is.
-                much = min(self._ration.flood_bytes, self._most_flood_bytes)
-                if self._backlog.is_fine and much > JOINED_BYTES:
-                    much = JOINED_BYTES
-                await self._bell.wait(much if self._has_begun else 1)
+            elif not self._queued_bytes and self._state is State.OPEN:
+                await self._wait_for_bytes()
+            elif self._has_backlog():
+                self._decode_away()
+            elif not self._decode_here():
+                await asyncio.sleep(0)
         frame = self._made.popleft()
-        if not self._ration.is_threadless:
-            self._ahead_s -= frame.duration
-            self._decode_ahead()
+        if not self._is_away and self._has_backlog() and not self._is_far_ahead():
+            self._decode_away()
         return frame
 
-    def _decode_some(self) -> bool:
-        """Decode a slice here if that is all, or has to be; else send one to the executor.
-
-        False where this pass of the loop has no time left for it.
-        """
-        ration, backlog = self._ration, self._backlog
-        if not ration.is_threadless and self._has_backlog():
-            self._send_away()
-            return True
-        budget = self._budget
-        if budget is None:
-            budget = self._budget = pass_budget(asyncio.get_running_loop())
-        if budget.left_s <= 0:
-            # Of this loop: a stream made on one that was closed would wait for ever.
-            self._budget = pass_budget(asyncio.get_running_loop())
-            return False
-        size = ration.turn_bytes
-        if ration.codec is None and backlog.chunks and backlog.chunks[0].startswith(b"RIFF"):
-            size = MOST_TURN_BYTES  # it is WAV or nothing
-        turn = backlog.take(size, ration.piece_bytes, ended=self._state is _ENDED)
-        # What costs something tells the ration how much. By the clock on the wall, whoever
-        # was kept waiting by others once would pass for dear ever after, and be sent away.
-        is_costly = ration.codec is not None and not ration.is_relaxed
-        frames = turn.run(self._decoder, TURN_S, thread_time if is_costly else perf_counter)
-        budget.spend(turn.spent_s)
-        self._accept(turn, frames)
-        return True
+    async def _wait_for_bytes(self) -> None:
+        """Wait for the next push; for a batch if the producer pushes in every pass."""
+        self._loop = asyncio.get_running_loop()
+        if self._has_begun:
+            await asyncio.sleep(0)
+        if self._state is not State.OPEN:
+            return
+        if not self._queued_bytes:
+            self._wakes_at = 1
+            await self._news.wait()
+        elif self._queued_bytes < self._slice * BATCH_SLICES:
+            self._wakes_at = self._slice * BATCH_SLICES
+            timer = self._loop.call_later(GATHER_S, self._news.wake)
+            try:
+                await self._news.wait()
+            finally:
+                timer.cancel()
 
     def _has_backlog(self) -> bool:
-        """Whether more waits than is decoded on the loop at a time.
+        """Whether so much waits that it is decoded on another thread.
 
-        The very first frame is made on the spot whatever waits: a task that
-        makes much tells of it at its end only.
+        The first frame is always made here: a batch delivers its frames at its end.
         """
-        ration = self._ration
-        if ration.is_threadless or not self._has_begun:
+        is_movable = self._has_begun and self._decoder.codec not in VIEWS
+        return is_movable and self._queued_bytes > self._slice
+
+    def _is_far_ahead(self) -> bool:
+        return sum(frame.duration for frame in self._made) >= self._max_ahead_s
+
+    def _decode_here(self) -> bool:
+        """Decode a slice on the loop; return False if this pass has no time left."""
+        budget = pass_budget()
+        if budget.left_s <= 0:
             return False
-        return self._backlog.size > ration.turn_bytes
+        if self._decoder.codec is None and self._chunks and self._chunks[0][:4] == b"RIFF":
+            self._slice = slice_bytes("wav")  # WAV or nothing
+        piece = self._take_slice()
+        began = perf_counter()
+        frames = self._decoder.feed(piece) if piece else []
+        is_last = self._state is State.ENDED and not self._chunks
+        if is_last:
+            frames += self._decoder.flush()
+        spent_s = perf_counter() - began
+        budget.spend(spent_s)
+        self._accept(frames, len(piece), spent_s, is_last=is_last)
+        return True
 
-    def _accept(self, turn: Turn, frames: list[AudioFrame]) -> None:
-        """Take over what a turn made of its pieces; on the loop's thread."""
-        ration, decoder = self._ration, self._decoder
-        self._backlog.settle(turn)
-        if decoder.codec is None or not decoder.is_plain or turn.spent_s > TURN_S:
-            ration.learn(turn.size, turn.spent_s, decoder.codec)
-        elif not ration.is_relaxed:
-            ration.relax(turn.size, turn.spent_s, decoder.codec)
-        if frames:
-            self._made += frames
-            self._has_begun = True
-            if not ration.is_threadless:
-                self._ahead_s += sum(frame.duration for frame in frames)
-        if decoder.fault is not None:
-            self._break(decoder.fault)
-        elif turn.flushed:
-            self._turn_to(State.FINISHED)
-        elif self._room.waiting:
-            self._room.wake()
-
-    # Decoding on the executor.
-
-    def _decode_ahead(self) -> None:
-        if self._is_away or self._ahead_s >= self._max_ahead_s:
-            return
-        if not self._is_over and self._has_backlog():
-            self._send_away()
-
-    def _send_away(self) -> None:
-        ration = self._ration
-        ended = self._state is State.ENDED
-        turn = self._backlog.take(ration.task_bytes, ration.piece_bytes, ended=ended)
-        self._home = asyncio.get_running_loop()
-        shared_executor().submit(self._decode_away, turn, self._home)
+    def _decode_away(self) -> None:
+        """Decode a batch of slices on the executor."""
+        pieces: list[bytes] = []
+        while self._chunks and len(pieces) < BATCH_SLICES:
+            pieces.append(self._take_slice())
+        is_last = self._state is State.ENDED and not self._chunks
+        self._loop = asyncio.get_running_loop()
+        shared_executor().submit(self._run_batch, pieces, is_last, self._loop)
         self._is_away = True
 
-    def _decode_away(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
-        """On an executor's thread, which has the `FrameDecoder` and the turn to itself."""
-        frames = turn.run(self._decoder, TASK_S, thread_time)
-        with suppress(RuntimeError):  # the loop was closed, and with it whoever waited
-            loop.call_soon_threadsafe(self._back, turn, frames)
+    def _run_batch(self, pieces: list[bytes], is_last: bool, loop: AbstractEventLoop) -> None:  # noqa: FBT001  submit passes by position
+        """Decode pieces until all are done or `BATCH_S` has passed; on the executor."""
+        began, size, done = perf_counter(), 0, 0
+        frames: list[AudioFrame] = []
+        for piece in pieces:
+            frames += self._decoder.feed(piece)
+            size += len(piece)
+            done += 1
+            spent_s = perf_counter() - began
+            if spent_s > BATCH_S:
+                break
+        is_last = is_last and done == len(pieces)
+        if is_last:
+            frames += self._decoder.flush()
+        call_in(loop, self._come_back, frames, size, spent_s / done, pieces[done:], is_last)
 
-    def _back(self, turn: Turn, frames: list[AudioFrame]) -> None:
+    def _come_back(
+        self,
+        frames: list[AudioFrame],
+        size: int,
+        slice_s: float,
+        undone: list[bytes],
+        is_last: bool,  # noqa: FBT001  call_soon passes by position
+    ) -> None:
+        """Take over a batch, and start the next one if the consumer is not far behind."""
         self._is_away = False
         if self._state is not State.CLOSED:
-            self._accept(turn, frames)
-            self._decode_ahead()
+            self._chunks.extendleft(reversed(undone))
+            self._accept(frames, size, slice_s, is_last=is_last)
+            if self._has_backlog() and not self._is_far_ahead():
+                self._decode_away()
         self._news.wake()
+
+    def _take_slice(self) -> bytes:
+        """Remove a slice from the front of the queue; join short chunks."""
+        parts: list[bytes | memoryview] = []
+        room = self._slice
+        while room and self._chunks:
+            chunk = self._chunks.popleft()
+            if len(chunk) > room:
+                view = memoryview(chunk)
+                chunk = view[:room]
+                self._chunks.appendleft(view[room:])
+            parts.append(chunk)
+            room -= len(chunk)
+        return b"".join(parts)
+
+    def _accept(
+        self, frames: list[AudioFrame], size: int, slice_s: float, *, is_last: bool
+    ) -> None:
+        """Take over what ``size`` bytes became; a slice of them took ``slice_s``."""
+        self._queued_bytes -= size
+        self._made += frames
+        if not self._has_begun:
+            self._has_begun = bool(frames)
+            self._slice = slice_bytes(self._decoder.codec)  # the set-up took time as well
+        elif slice_s > SLOW_S:  # a few bytes can expand to 30,000 times as many samples
+            self._slice = max(self._slice // 2, LEAST_SLICE_BYTES)
+        elif slice_s < QUICK_S:
+            self._slice = min(self._slice * 2, slice_bytes(self._decoder.codec))
+        if self._decoder.fault is not None:
+            self._break(self._decoder.fault)
+        elif is_last:
+            self._turn_to(State.FINISHED)
+        elif self._room:
+            self._room.wake()

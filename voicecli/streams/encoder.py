@@ -1,48 +1,46 @@
-"""An async stream encoder: push frames, iterate the bytes of a legal file.
+"""An async stream encoder: push frames, iterate the bytes of a valid file.
 
-`push` only queues, whatever the frame's length: encoding 60 ms of Opus takes
-half a millisecond, which a loop with two hundred streams does not have. When
-the callback that pushed is over, what it left goes to the threads that all
-streams share, a stretch at a time, and chunks come back as they are made, so
-that the first page leaves at once. While a stretch is away nothing is handed
-over, only queued.
+`push` only queues, whatever the frame's length: encoding 60 ms of Opus takes half
+a millisecond, more than a loop with two hundred streams can spare. After the
+callback that pushed, the queue goes to the threads that all streams share, a
+batch at a time. Chunks come back as they are made, so the first page leaves at
+once. While a batch is away, frames are only queued.
 
-Everything here belongs to the loop's thread. A task on the executor has the
-pure encoder to itself while ``_is_away`` and reports by ``call_soon_threadsafe``.
+Everything here belongs to the loop's thread. While ``_is_away``, a task on the
+executor has the pure encoder to itself; it reports back by ``call_soon_threadsafe``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from voicecli.codecs.encoding import Encoded, make_encoder
-from voicecli.streams.base import Stage, State
-from voicecli.streams.buffer import BufferFull, StreamClosed
-from voicecli.streams.executor import shared_executor
-from voicecli.streams.frame import as_frame
-from voicecli.streams.framequeue import FrameQueue
+from voicecli.streams.base import BufferFull, CodecStream, State, StreamClosed
+from voicecli.streams.frame import as_frame, take
+from voicecli.streams.scheduling import call_in, shared_executor
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
     from voicecli.audio.pcm import Samples
     from voicecli.streams.frame import FrameLike
 
+    _Report: TypeAlias = Callable[..., None]
+
 MAX_QUEUED_S = 10.0
 
 _SLICE_S = 0.06
-"""Audio encoded in one call: chunks are reported after each."""
+"""Audio encoded in one call; its chunks are reported after it."""
 
-_TASK_S = 0.24
-"""Audio encoded before a thread looks for other streams' work: some milliseconds of it."""
+_BATCH_S = 0.24
+"""Audio encoded before a thread turns to other streams: a few milliseconds of work."""
 
 
-class AudioStreamEncoder(Stage[Encoded]):
+class AudioStreamEncoder(CodecStream[Encoded]):
     """Encodes a stream of frames to opus, mp3, pcm, wav, aac or flac.
 
     ::
@@ -53,10 +51,10 @@ class AudioStreamEncoder(Stage[Encoded]):
                 await socket.send(chunk.data)
 
     Iteration gives `voicecli.codecs.encoding.Encoded` chunks: ``data``, whose
-    concatenation is one legal file with its headers in the first chunk, and
-    ``frames``, how many samples per channel each stands for. It ends after
-    `flush` with the last chunk, and silently after `aclose`. What the codec
-    itself fails with is raised after the chunks that were good, once.
+    concatenation is one valid file with its headers in the first chunk, and
+    ``frames``, the samples per channel that it encodes. It ends after `flush` with
+    the last chunk, and silently after `aclose`. A failure of the codec is raised
+    after the good chunks, once.
 
     All methods belong to one event loop's thread.
 
@@ -67,13 +65,12 @@ class AudioStreamEncoder(Stage[Encoded]):
         bitrate: in bit/s; None for a sensible one for speech.
         page_ms: length of an Ogg page after the first; None for 100.
         threaded: False encodes within `push`, on the loop.
-        max_queued_s: seconds of audio that may wait, to be encoded or, as
-            chunks, to be iterated. A frame of any length is taken when nothing
-            else waits.
+        max_queued_s: seconds of audio that may wait to be encoded or, as chunks, to
+            be iterated. A frame of any length is taken if nothing else waits.
 
     Raises:
         UnsupportedFormat: no such codec, or not on this machine.
-        ConfigError: a setting that the codec does not take.
+        ConfigError: a setting that the codec does not support.
     """
 
     def __init__(
@@ -96,21 +93,22 @@ class AudioStreamEncoder(Stage[Encoded]):
         self._threaded = threaded
         self._max_waiting = round(max_queued_s * sample_rate)
         self._slice = max(1, round(_SLICE_S * sample_rate))
-        stretch = max(1, round(_TASK_S * sample_rate)) if threaded else sys.maxsize
-        self._queue = FrameQueue(stretch)
-        self._unread = 0  # frames that the chunks made stand for
+        self._batch = max(1, round(_BATCH_S * sample_rate)) if threaded else sys.maxsize
+        self._queue: deque[Samples] = deque()
+        self._queued = 0  # samples per channel to be encoded, those of a batch away included
+        self._unread = 0  # samples per channel in the chunks made
 
     @property
     def queued_duration(self) -> float:
         """Seconds of audio that wait to be encoded."""
-        return self._queue.size / self._sample_rate
+        return self._queued / self._sample_rate
 
     # The producer's end.
 
     def push(self, frame: FrameLike) -> None:
         """Queue a frame of any length; its memory must not be written to afterwards.
 
-        What is pushed after a fault was found is dropped: the iteration tells it.
+        After a fault was found, frames are dropped: the iteration raises the fault.
 
         Raises:
             ValueError: the frame has another rate or other channels.
@@ -133,15 +131,16 @@ class AudioStreamEncoder(Stage[Encoded]):
                 f"{self._waiting / self._sample_rate:.1f} s of audio wait to be encoded or "
                 "iterated: await push_async(), or iterate faster"
             )
-        own = as_frame(frame)
+        samples = as_frame(frame).to_numpy()
         if self._threaded:
-            self._send_away_soon()
-        self._queue.add(own)
+            self._encode_away_soon()
+        self._queue.append(samples)
+        self._queued += len(samples)
         if not self._threaded:
             self._encode(*self._take(), _call)
 
     async def push_async(self, frame: FrameLike) -> None:
-        """Queue a frame as `push` does, waiting until there is room. One producer at a time.
+        """Queue a frame as `push` does, but wait for room. One producer at a time.
 
         Raises:
             ValueError: as `push`.
@@ -153,14 +152,13 @@ class AudioStreamEncoder(Stage[Encoded]):
 
     @property
     def _waiting(self) -> int:
-        return self._queue.size + self._unread
+        return self._queued + self._unread
 
     def _has_room(self, frames: int) -> bool:
-        waiting = self._waiting
-        return not waiting or waiting + frames <= self._max_waiting
+        return not self._waiting or self._waiting + frames <= self._max_waiting
 
     def flush(self) -> None:
-        """Say that all frames were pushed; the rest of the file follows. Idempotent.
+        """Declare that all frames were pushed; the rest of the file follows. Idempotent.
 
         Raises:
             RuntimeError: no event loop runs, and ``threaded``.
@@ -168,7 +166,7 @@ class AudioStreamEncoder(Stage[Encoded]):
         if self._state is not State.OPEN:
             return
         if self._threaded:
-            self._send_away_soon()
+            self._encode_away_soon()
         self._state = State.ENDED
         if not self._threaded:
             self._encode(*self._take(), _call)
@@ -177,12 +175,13 @@ class AudioStreamEncoder(Stage[Encoded]):
 
     def _drop(self) -> None:
         self._queue.clear()
+        self._queued = 0
 
     # The consumer's end.
 
     async def __anext__(self) -> Encoded:
         while not self._made:
-            if self._is_over:
+            if self._state not in (State.OPEN, State.ENDED):
                 self._raise_end()
             await self._news.wait()
         chunk = self._made.popleft()
@@ -192,34 +191,35 @@ class AudioStreamEncoder(Stage[Encoded]):
 
     # Encoding, on the executor or here.
 
-    def _send_away_soon(self) -> None:
-        """When this callback is over: waking a thread takes longer than all else in `push`."""
-        loop = asyncio.get_running_loop()  # asked for always: from another thread it raises
+    def _encode_away_soon(self) -> None:
+        """Encode after this callback: waking a thread costs more than the rest of `push`."""
+        loop = asyncio.get_running_loop()  # raises on another thread, also while away
         if not self._is_away:
-            loop.call_soon(self._send_away)
-            self._is_away, self._home = True, loop
+            loop.call_soon(self._encode_away)
+            self._is_away, self._loop = True, loop
 
-    def _send_away(self) -> None:
+    def _encode_away(self) -> None:
         if self._state is State.CLOSED:
             self._is_away = False
             self._news.wake()
             return
-        tell = partial(_call_in, asyncio.get_running_loop())
+        report = partial(call_in, asyncio.get_running_loop())
         try:
-            shared_executor().submit(self._encode, *self._take(), tell)
-        except RuntimeError as fault:  # no thread is to be had; this is nobody's call to raise from
+            shared_executor().submit(self._encode, *self._take(), report)
+        except RuntimeError as fault:  # the system has no more threads
             self._is_away = False
             self._break(fault)
 
     def _take(self) -> tuple[list[Samples], bool]:
-        """The next stretch, and whether the end follows it."""
-        return self._queue.take(), self._state is State.ENDED and self._queue.is_empty
+        """Remove the next batch from the queue; also return whether the end follows it."""
+        pieces = take(self._queue, self._batch)
+        return pieces, self._state is State.ENDED and not self._queue
 
-    def _encode(self, pieces: list[Samples], is_last: bool, tell: _Tell) -> None:  # noqa: FBT001  submit passes by position
-        """Encode a stretch; on any thread, which has the pure encoder to itself.
+    def _encode(self, pieces: list[Samples], is_last: bool, report: _Report) -> None:  # noqa: FBT001  submit passes by position
+        """Encode a batch, on any thread, which has the pure encoder to itself.
 
-        What a slice made is told when the next one begins, and what the last one
-        made together with the end: the loop is woken as seldom as can be.
+        The chunks of a slice are reported when the next slice begins, and those of
+        the last one together with the end, to wake the loop as seldom as possible.
         """
         made: list[Encoded] = []
         done, fault = 0, None
@@ -227,7 +227,7 @@ class AudioStreamEncoder(Stage[Encoded]):
             for samples in pieces:
                 for start in range(0, samples.shape[0], self._slice):
                     if made:
-                        tell(self._accept, done, made)
+                        report(self._accept, done, made)
                         done = 0
                     piece = samples[start : start + self._slice]
                     made = self._encoder.feed(piece)
@@ -236,25 +236,25 @@ class AudioStreamEncoder(Stage[Encoded]):
                 made = made + self._encoder.flush()
         except Exception as error:  # noqa: BLE001  raised by the iteration
             fault = error
-        tell(self._back, done, made, is_last, fault)
+        report(self._come_back, done, made, is_last, fault)
 
     def _accept(self, frames: int, chunks: list[Encoded]) -> None:
-        """Take over what ``frames`` more, fed to the codec, became."""
+        """Take over the chunks made of ``frames`` samples per channel."""
         if self._state is not State.CLOSED:
-            self._queue.settle(frames)
+            self._queued -= frames
             self._made.extend(chunks)
             self._unread += sum(chunk.frames for chunk in chunks)
             self._room.wake()
         self._news.wake()
 
-    def _back(
+    def _come_back(
         self,
         frames: int,
         chunks: list[Encoded],
         is_last: bool,  # noqa: FBT001  call_soon passes by position
         fault: Exception | None,
     ) -> None:
-        """Take over the last of a stretch, and go on with the next."""
+        """Take over the last chunks of a batch, and continue with the next batch."""
         self._is_away = False
         self._accept(frames, chunks)
         if self._state is State.CLOSED:
@@ -263,18 +263,10 @@ class AudioStreamEncoder(Stage[Encoded]):
             self._break(fault)
         elif is_last:
             self._turn_to(State.FINISHED)
-        elif not self._queue.is_empty or self._state is State.ENDED:
+        elif self._queue or self._state is State.ENDED:
             self._is_away = True
-            self._send_away()
-
-
-_Tell: TypeAlias = "Callable[..., None]"
+            self._encode_away()
 
 
 def _call(callback: Callable[..., None], *args: object) -> None:
     callback(*args)
-
-
-def _call_in(loop: AbstractEventLoop, callback: Callable[..., None], *args: object) -> None:
-    with suppress(RuntimeError):  # the loop was closed, and with it whoever waited
-        loop.call_soon_threadsafe(callback, *args)

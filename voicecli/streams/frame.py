@@ -1,11 +1,10 @@
 """A stretch of PCM in the shape that voice agents pass around.
 
-The names are LiveKit's on purpose, so that frames from here fit where theirs
-did; the rest of this package says ``rate_hz`` and counts frames where these
-names count "samples per channel". Streams here take LiveKit's frames as they are.
-LiveKit's ``rtc.AudioSource`` alone takes none but its own, which are made by
-``rtc.AudioFrame(frame.data, frame.sample_rate, frame.num_channels,
-frame.samples_per_channel)``.
+The names are LiveKit's, so that frames from here fit where theirs did: a frame is
+an `AudioFrame` here, and what the rest of this package calls frames are "samples
+per channel". Streams here accept LiveKit's frames. LiveKit's ``rtc.AudioSource``
+accepts only its own, made by ``rtc.AudioFrame(frame.data, frame.sample_rate,
+frame.num_channels, frame.samples_per_channel)``.
 """
 
 from __future__ import annotations
@@ -14,25 +13,29 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from voicecli.audio.pcm import Pcm, clip_floats, to_int16
+from voicecli.audio.pcm import clip_floats, to_int16
 from voicecli.audio.riff import wav_header
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from numpy.typing import NDArray
     from typing_extensions import Buffer
+
+    from voicecli.audio.pcm import Samples
 
 _SAMPLE_BYTES = 2
 
 _MAX_CHANNELS = 64
-"""An array that is wider has its channels first, as neural networks put them."""
+"""A wider array has its channels first, as neural networks lay them out."""
 
 
 class FrameLike(Protocol):
-    """What is taken where a frame is wanted: one of ours, or LiveKit's ``rtc.AudioFrame``."""
+    """What streams accept as a frame: one of ours, or LiveKit's ``rtc.AudioFrame``."""
 
     @property
     def data(self) -> memoryview:
-        """int16 samples, channels interleaved; there may be more than the length says."""
+        """int16 samples, channels interleaved; may hold more than the length covers."""
 
     @property
     def sample_rate(self) -> int:
@@ -48,10 +51,10 @@ class FrameLike(Protocol):
 
 
 class AudioFrame:
-    """Interleaved int16 PCM that knows its rate, channels and length.
+    """Interleaved int16 PCM with its rate, channels and length.
 
-    A frame is a view: it keeps the memory it was made from alive and copies
-    nothing. It does not change, provided that nobody writes to that memory.
+    A frame is a view: it copies nothing and keeps the memory it was made from
+    alive. It must not change, so nobody may write to that memory.
 
     Args:
         data: int16 samples in native byte order, channels interleaved, as any
@@ -61,11 +64,11 @@ class AudioFrame:
         num_channels: channels.
         samples_per_channel: the length; None takes all of ``data``. A shorter
             length takes the beginning.
-        userdata: notes for whoever gets the frame; None for none yet.
+        userdata: notes for the receiver of the frame; None for none yet.
 
     Raises:
-        ValueError: a rate or channels below 1, half a sample, or less data than
-            the length needs.
+        ValueError: a rate or channel count below 1, a partial sample, or less
+            data than the length needs.
     """
 
     __slots__ = ("_data", "_num_channels", "_sample_rate", "_samples_per_channel", "_userdata")
@@ -80,27 +83,28 @@ class AudioFrame:
         userdata: dict[str, Any] | None = None,
     ) -> None:
         if sample_rate < 1 or num_channels < 1:
-            raise ValueError(f"no such audio: {sample_rate} Hz, {num_channels} channels")
+            raise ValueError(f"impossible audio: {sample_rate} Hz, {num_channels} channels")
         view = memoryview(data)
-        octets = view.cast("B") if view.nbytes else memoryview(b"")  # no casting nothing in 2-D
-        frame_bytes = num_channels * _SAMPLE_BYTES
+        if view.ndim != 1 or view.format != "h":
+            if view.nbytes % _SAMPLE_BYTES:
+                raise ValueError(f"{view.nbytes} bytes are not a whole number of samples")
+            view = view.cast("B").cast("h") if view.nbytes else memoryview(b"").cast("h")
         if samples_per_channel is None:
-            samples_per_channel, odd_bytes = divmod(len(octets), frame_bytes)
-            if odd_bytes:
-                raise ValueError(f"{len(octets)} bytes are no whole number of frames")
-        size = samples_per_channel * frame_bytes
-        if not 0 <= size <= len(octets):
-            raise ValueError(f"{samples_per_channel} samples per channel need {size} bytes")
-        self._data = octets[:size].cast("h")
+            samples_per_channel, odd = divmod(len(view), num_channels)
+            if odd:
+                raise ValueError(f"{len(view)} samples are not a whole number of frames")
+        size = samples_per_channel * num_channels
+        if not 0 <= size <= len(view):
+            raise ValueError(f"{samples_per_channel} samples per channel need {size} samples")
+        self._data = view[:size]
         self._sample_rate = sample_rate
         self._num_channels = num_channels
         self._samples_per_channel = samples_per_channel
-        if userdata is not None:
-            self._userdata = userdata
+        self._userdata = {} if userdata is None else userdata
 
     @classmethod
     def create(cls, sample_rate: int, num_channels: int, samples_per_channel: int) -> AudioFrame:
-        """Silence, in memory that may be written to until the frame is handed on.
+        """Make a frame of silence, writable until it is passed on.
 
         Raises:
             ValueError: as the constructor.
@@ -110,11 +114,10 @@ class AudioFrame:
 
     @classmethod
     def from_numpy(cls, samples: NDArray[Any], sample_rate: int) -> AudioFrame:
-        """Samples of shape (frames, channels), or (frames,) for mono, as a frame.
+        """Make a frame of samples of shape (frames, channels), or (frames,) for mono.
 
-        int16 is taken as it is, a view where it is C-contiguous; floats, full
-        scale ±1.0, are scaled by 32768, rounded and clipped, and what is no number
-        is silence.
+        C-contiguous int16 becomes a view. Floats (full scale ±1.0) are scaled by
+        32768, rounded and clipped; NaN becomes silence.
 
         Raises:
             ValueError: another shape, more than 64 channels, another type, or a
@@ -157,20 +160,16 @@ class AudioFrame:
 
     @property
     def userdata(self) -> dict[str, Any]:
-        """Notes for whoever gets the frame; nothing here reads them, or hands them on."""
-        try:
-            return self._userdata
-        except AttributeError:  # most frames never have any
-            self._userdata = {}
-            return self._userdata
+        """Notes for the receiver of the frame; streams neither read nor forward them."""
+        return self._userdata
 
     def to_wav_bytes(self) -> bytes:
-        """The frame as a WAV file of 16-bit PCM."""
+        """Return the frame as a WAV file of 16-bit PCM."""
         data = self.to_numpy().astype("<i2", copy=False).tobytes()
         return wav_header(self._sample_rate, self._num_channels, len(data)) + data
 
     def to_numpy(self) -> NDArray[np.int16]:
-        """The samples as int16 of shape (samples_per_channel, num_channels); a view."""
+        """Return the samples, int16 of shape (samples_per_channel, num_channels); a view."""
         return np.frombuffer(self._data, np.int16).reshape(-1, self._num_channels)
 
     def __repr__(self) -> str:
@@ -180,29 +179,18 @@ class AudioFrame:
         )
 
 
-def frames_of(samples: memoryview, rate_hz: int, channels: int) -> list[AudioFrame]:
-    """Interleaved int16 (format ``h``) as frames of a second, the last one shorter; views.
-
-    Such samples leave nothing to check, which is most of what the constructor does.
-    """
-    frames = []
-    step = rate_hz * channels
-    for at in range(0, len(samples), step):
-        frame = AudioFrame.__new__(AudioFrame)
-        data = samples[at : at + step]
-        frame._data = data  # noqa: SLF001  its own maker
-        frame._sample_rate = rate_hz  # noqa: SLF001
-        frame._num_channels = channels  # noqa: SLF001
-        frame._samples_per_channel = len(data) // channels  # noqa: SLF001
-        frames.append(frame)
-    return frames
+def frames_of(samples: Samples, rate_hz: int) -> list[AudioFrame]:
+    """Cut int16 samples of shape (frames, channels) into frames of a second; views."""
+    channels = samples.shape[1]
+    flat, step = samples.reshape(-1).data, rate_hz * channels
+    return [AudioFrame(flat[at : at + step], rate_hz, channels) for at in range(0, len(flat), step)]
 
 
 def as_frame(frame: FrameLike) -> AudioFrame:
-    """The frame itself, or a view of another library's as one of ours.
+    """Return the frame itself, or another library's as a view.
 
     Raises:
-        ValueError: it says less data, or other numbers, than a frame can have.
+        ValueError: it has less data than its length needs, or other impossible numbers.
     """
     if isinstance(frame, AudioFrame):
         return frame
@@ -210,6 +198,14 @@ def as_frame(frame: FrameLike) -> AudioFrame:
     return AudioFrame(frame.data, *shape)
 
 
-def pcm_of(frame: AudioFrame) -> Pcm:
-    """The frame as the rest of the package has it; a view."""
-    return Pcm(frame.to_numpy(), frame.sample_rate)
+def take(queue: deque[Samples], count: int) -> list[Samples]:
+    """Remove up to ``count`` frames from the front of a queue of sample arrays; no copy."""
+    taken: list[Samples] = []
+    while count > 0 and queue:
+        samples = queue.popleft()
+        if len(samples) > count:
+            queue.appendleft(samples[count:])
+            samples = samples[:count]
+        taken.append(samples)
+        count -= len(samples)
+    return taken

@@ -11,12 +11,12 @@ from voicecli.clock import SystemClock
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import BufferPolicy
 from voicecli.playback.stall import STUCK_S, StallDetector
-from voicecli.streams.buffer import StreamClosed
+from voicecli.streams.base import StreamClosed
 from voicecli.streams.device import daemon_thread, open_device
-from voicecli.streams.executor import shared_executor
 from voicecli.streams.frame import as_frame
 from voicecli.streams.intake import LEAD_MS, Intake, device_queue_ms, queue_and_lead_ms
 from voicecli.streams.pump import Pump
+from voicecli.streams.scheduling import shared_executor
 
 if TYPE_CHECKING:
     from types import TracebackType

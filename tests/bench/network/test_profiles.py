@@ -128,18 +128,3 @@ class TestFigures:
     def test_invalid_networks_are_rejected(self, figures):
         with pytest.raises(ValueError, match=r"must be|needs both"):
             Network("x", **figures)
-
-    @pytest.mark.parametrize(
-        ("network", "text"),
-        [
-            (Network("x"), "0 ms"),
-            (Network("x", 150, 0, 1600, 768), "150 ms, 1600/768 kbit/s"),
-            (Network("x", 2.5, 8, down_kbit_s=500), "2.5 ms, jitter 8 ms, 500/any kbit/s"),
-            (
-                Network("x", up_kbit_s=9, stall_every_ms=12_500, stall_ms=400),
-                "0 ms, any/9 kbit/s, stalls of 400 ms every 12.5 s",
-            ),
-        ],
-    )
-    def test_figures_are_formatted_in_a_line(self, network, text):
-        assert str(network) == text

@@ -167,7 +167,7 @@ class TestBandwidth:
         (last,) = link.send(STARTS_AT_S + 60, 1250)
         assert last.at_s == pytest.approx(STARTS_AT_S + 60.01)
 
-    @pytest.mark.parametrize("network", [Network("x"), *PROFILES.values()], ids=str)
+    @pytest.mark.parametrize("network", [Network("x"), *PROFILES.values()], ids=lambda n: n.name)
     def test_the_window_keeps_the_link_busy(self, network):
         """The link never idles because one connection may have too little in flight."""
         link = shaper(network)

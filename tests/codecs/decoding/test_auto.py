@@ -1,4 +1,4 @@
-"""Names, media types, suffixes, and the decoder that finds out for itself."""
+"""Decoders by name, and the one that recognises the format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.containers import wav
-from tests.codecs.feeding import by, decode, decode_until_fault, joined
+from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
 from tests.codecs.samples import samples_of
 from tests.codecs.signals import noise
 from voicecli.audio.pcm import AudioFormat
@@ -26,14 +26,14 @@ NAMES = ["pcm", "wav", "opus", "mp3", "aac", "flac"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_format_has_its_decoder(name):
+def test_every_format_has_a_decoder(name):
     preload(name)
     assert type(make_decoder(name)).__name__ == f"{name.capitalize()}Decoder"
 
 
 @pytest.mark.parametrize("name", CODECS)
-def test_what_is_preloaded_can_be_heard_without_another_import(name):
-    # It loads while the server thinks; later, it would delay the first sound.
+def test_preloading_imports_everything_that_decoding_needs(name):
+    # Loading happens while the server works; later it would delay the first sound.
     code = f"""
 import sys
 from voicecli.codecs import preload
@@ -45,13 +45,13 @@ assert "numpy" in sys.modules
 
 
 @pytest.mark.parametrize("call", [make_decoder, preload])
-def test_other_names_are_refused_with_the_choice(call):
+def test_unknown_names_are_refused_with_the_choice(call):
     with pytest.raises(UnsupportedFormat, match="'ogg'") as raised:
         call("ogg")
     assert "pcm, wav, opus, mp3, aac, flac" in raised.value.remedy
 
 
-def test_rates_are_for_those_that_cannot_tell():
+def test_a_requested_rate_applies_to_pcm_and_opus_only():
     pcm = make_decoder("pcm", rate_hz=16_000, channels=2)
     pcm.feed(bytes(4))
     assert pcm.format == AudioFormat(16_000, 2)
@@ -65,7 +65,7 @@ def test_rates_are_for_those_that_cannot_tell():
     assert sound.format == AudioFormat(24_000, 1)
 
 
-def test_nothing_heavy_is_loaded_before_it_is_needed():
+def test_nothing_heavy_is_imported_before_it_is_needed():
     code = (
         "import sys; from voicecli.codecs import AutoDecoder; AutoDecoder('opus')\n"
         "heavy = {'numpy', 'av', 'opuslib'} & set(sys.modules); assert not heavy, heavy"
@@ -78,11 +78,11 @@ def test_nothing_heavy_is_loaded_before_it_is_needed():
 
 @pytest.mark.parametrize("size", [1, 1 << 20])
 @pytest.mark.parametrize("codec", NAMES[1:])
-def test_finds_out_and_says_so(codec, size):
+def test_the_format_is_recognised_and_named(codec, size):
     sample = samples_of(codec)[0]
     decoder = AutoDecoder("pcm", "audio/mpeg")
     assert (decoder.name, decoder.format) == (None, None)
-    blocks = decode(decoder, by(size, sample.data))
+    blocks = decode(decoder, in_pieces(size, sample.data))
     assert decoder.name == codec
     assert decoder.format == AudioFormat(
         sample.rate_hz, sample.channels, blocks[-1].format.sample_type
@@ -102,42 +102,42 @@ def test_finds_out_and_says_so(codec, size):
         ("text/html;rate=8000", {"rate_hz": 16_000}, (16_000, 1)),
     ],
 )
-def test_the_rate_of_raw_samples(content_type, arguments, expected):
+def test_raw_samples_have_the_claimed_rate_or_the_requested_one(content_type, arguments, expected):
     decoder = AutoDecoder("pcm", content_type, **arguments)
     decoder.feed(noise(50).tobytes())
     assert decoder.name == "pcm"
     assert (decoder.format.rate_hz, decoder.format.channels) == expected
 
 
-def test_opus_comes_at_the_rate_asked_for():
+def test_opus_is_decoded_at_the_requested_rate():
     sample = samples_of("opus")[0]
     blocks = decode(AutoDecoder(opus_rate_hz=24_000, rate_hz=8_000), [sample.data])
     assert {block.rate_hz for block in blocks} == {24_000}
     assert len(joined(blocks)) == sample.frames // 2
 
 
-def test_samples_with_the_high_byte_first_are_refused():
+def test_big_endian_samples_are_refused():
     decoder = AutoDecoder(None, "audio/l16;rate=24000;endianness=big-endian")
     for call in (lambda: decoder.feed(bytes(50)), decoder.flush):
         with pytest.raises(UnsupportedFormat, match="big-endian"):
             call()
 
 
-def test_no_sample_is_lost_to_the_decision():
+def test_recognition_loses_no_sample():
     sound = noise(500)
     for size in (1, 3, 1000):
-        blocks = decode(AutoDecoder("pcm"), by(size, sound.tobytes()))
+        blocks = decode(AutoDecoder("pcm"), in_pieces(size, sound.tobytes()))
         assert np.array_equal(joined(blocks), sound)
 
 
-def test_a_body_decided_only_by_its_end_is_decoded():
+def test_a_body_recognised_only_at_its_end_is_decoded():
     sound = np.frombuffer(b"abcd", "<i2").reshape(-1, 1)
     decoder = AutoDecoder("pcm")
     assert decoder.feed(b"abcd") == []
     assert np.array_equal(joined(decoder.flush()), sound)
 
 
-def test_a_body_decided_by_its_end_and_cut_tells_both():
+def test_a_truncated_body_recognised_at_its_end_gives_blocks_and_fault():
     decoder = AutoDecoder("pcm")
     assert decoder.feed(b"abc") == []
     (block,) = decoder.flush()
@@ -157,16 +157,16 @@ def test_a_body_decided_by_its_end_and_cut_tells_both():
         (b"OggS" + bytes(400), CorruptStream),
     ],
 )
-def test_faults_are_told_again(body, error):
+def test_faults_are_raised_again(body, error):
     decoder = AutoDecoder("wav")
-    blocks, fault = decode_until_fault(decoder, by(100, body))
+    blocks, fault = decode_until_fault(decoder, in_pieces(100, body))
     assert blocks == []
     assert isinstance(fault, error)
     with pytest.raises(error):
         decoder.flush()
 
 
-def test_feeding_on_after_a_fault_raises_it_again():
+def test_feeding_after_a_fault_raises_it_again():
     decoder = AutoDecoder("wav")
     for _ in range(2):
         with pytest.raises(UnsupportedFormat, match="CAF"):
@@ -174,20 +174,20 @@ def test_feeding_on_after_a_fault_raises_it_again():
 
 
 @pytest.mark.parametrize("codec", NAMES[1:])
-def test_a_file_without_a_frame_is_no_answer(codec):
+def test_a_file_without_audio_is_a_bad_response(codec):
     encoder = make_encoder(codec, 24_000, 1)
     header = b"".join(chunk.data for chunk in encoder.flush())
     patch = encoder.header_patch() or b""
     empty = patch + header[len(patch) :]
     assert decode(make_decoder(codec), [empty]) == []
-    for pieces in ([empty], by(1, empty)):
+    for pieces in ([empty], in_pieces(1, empty)):
         blocks, fault = decode_until_fault(AutoDecoder(codec), pieces)
         assert blocks == []
         assert isinstance(fault, BadResponse)
         assert fault.message == f"received a {codec} stream without audio"
 
 
-def test_the_fault_behind_good_blocks_can_be_asked_for():
+def test_a_fault_after_good_blocks_is_known_before_it_is_raised():
     decoder = AutoDecoder()
     assert decoder.fault is None
     assert decoder.feed(wav(noise(10)) + wav(noise(10)).replace(b"fmt ", b"LIST"))
@@ -199,10 +199,10 @@ def test_the_fault_behind_good_blocks_can_be_asked_for():
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_after_the_end_nothing_is_left_and_nothing_is_wrong(codec):
-    """However short it was: what was recognised only at the end as well."""
+def test_nothing_is_left_after_the_end(codec):
+    """Also after a stream so short that it is recognised only at its end."""
     data = bytes(2) if codec == "pcm" else samples_of(codec)[0].data
-    for pieces in ([data], by(7, data)):
+    for pieces in ([data], in_pieces(7, data)):
         decoder = AutoDecoder(codec)
         assert sum(block.frames for block in decode(decoder, pieces)) > 0
         assert decoder.flush() == []

@@ -13,7 +13,7 @@ def block(value=1.0):
 
 
 class Echo(PushDecoder):
-    """A block for each byte, a fault for each ``!``, and whatever `ends` says."""
+    """Decodes each byte to a block and each ``!`` to a fault, and ends with ``ends``."""
 
     def __init__(self, ends=()):
         super().__init__()
@@ -32,7 +32,7 @@ class Echo(PushDecoder):
             yield end
 
 
-def test_blocks_before_a_fault_come_before_the_fault():
+def test_blocks_before_a_fault_are_returned_first():
     decoder = Echo()
     assert decoder.fault is None
     assert len(decoder.feed(b"ab!c")) == 2
@@ -49,27 +49,27 @@ def test_a_fault_alone_is_raised_at_once_and_again():
             decoder.feed(data)
 
 
-def test_flush_gives_blocks_then_the_fault():
+def test_flush_returns_blocks_then_raises_the_fault():
     decoder = Echo([block(), TruncatedStream("cut")])
     assert len(decoder.flush()) == 1
     with pytest.raises(TruncatedStream):
         decoder.flush()
 
 
-def test_a_second_flush_without_fault_gives_nothing():
+def test_a_second_flush_without_fault_returns_nothing():
     decoder = Echo([block()])
     assert len(decoder.flush()) == 1
     assert decoder.flush() == []
 
 
-def test_feeding_a_finished_decoder_is_misuse():
+def test_feeding_a_finished_decoder_raises_value_error():
     decoder = Echo()
     decoder.flush()
     with pytest.raises(ValueError, match="flush"):
         decoder.feed(b"a")
 
 
-def test_format_is_that_of_the_latest_block():
+def test_the_format_is_that_of_the_latest_block():
     decoder = Echo()
     assert decoder.format is None
     decoder.feed(b"a!")

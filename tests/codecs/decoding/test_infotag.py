@@ -23,20 +23,20 @@ def tag_of(frame):
         (b"\xff\xe3\xc8\xc4", 13),  # MPEG-2.5 mono
     ],
 )
-def test_where_the_tag_stands(head, at, crc):
+def test_the_tag_is_found_behind_the_side_information(head, at, crc):
     if crc:
         head = bytes([head[0], head[1] & 0xFE, *head[2:]])
     frame = silent_mp3_frame(head)
     lame = (b"LAME3.100", 576, 1000)
-    told = InfoTag(42, 576, 1000)
+    expected = InfoTag(42, 576, 1000)
     assert tag_of(frame) is None
-    assert tag_of(with_info_tag(frame, at, mp3_frames=42, lame=lame)) == told
-    assert tag_of(with_info_tag(frame, at, mp3_frames=42, lame=lame, magic=b"Info")) == told
+    assert tag_of(with_info_tag(frame, at, mp3_frames=42, lame=lame)) == expected
+    assert tag_of(with_info_tag(frame, at, mp3_frames=42, lame=lame, magic=b"Info")) == expected
     counted_crc = tag_of(with_info_tag(frame, at + 2, mp3_frames=42, lame=lame))
-    assert counted_crc == (told if crc else None)
+    assert counted_crc == (expected if crc else None)
 
 
-def test_what_a_tag_may_leave_out():
+def test_fields_of_the_tag_are_optional():
     frame = silent_mp3_frame()
     assert tag_of(with_info_tag(frame, 21)) == InfoTag(None)
     assert tag_of(with_info_tag(frame, 21, mp3_frames=0)) == InfoTag(None)

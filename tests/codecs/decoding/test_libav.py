@@ -23,7 +23,7 @@ def block(value=1.0, frames=4):
 
 
 class Scripted(LibavPacketDecoder):
-    """Refuses b"bad", knows nothing of b"none", else gives as many frames as it is long."""
+    """Rejects b"bad", decodes b"none" to nothing, and other packets to a frame per byte."""
 
     def __init__(self):
         super().__init__("aac")
@@ -41,11 +41,11 @@ def conceal(*packets, frames=4):
     return [(float(b.samples[0, 0]), b.frames) for b in blocks]
 
 
-def test_a_loss_is_silence_at_once():
+def test_a_lost_packet_becomes_silence_at_once():
     assert conceal(b"good", b"bad", b"good") == [(1, 4), (0, 4), (1, 4)]
 
 
-def test_losses_before_the_first_block_wait_for_its_shape():
+def test_silence_before_the_first_block_waits_for_its_shape():
     assert conceal(b"bad", b"bad", b"good") == [(0, 8), (1, 4)]
     assert conceal(b"bad", b"none", b"bad") == []
 
@@ -54,7 +54,7 @@ def test_a_doubled_rate_doubles_the_silence():
     assert conceal(b"eightfold", b"bad", frames=4)[1] == (0, 8)
 
 
-def test_the_run_of_losses_has_its_bound():
+def test_a_run_of_lost_packets_is_limited():
     assert len(conceal(b"good", *[b"bad"] * MAX_LOST_RUN, b"good", b"bad")) == MAX_LOST_RUN + 3
     with pytest.raises(CorruptStream):
         conceal(b"good", *[b"bad"] * (MAX_LOST_RUN + 1))
@@ -63,7 +63,7 @@ def test_the_run_of_losses_has_its_bound():
 # --- libav
 
 
-def test_what_is_no_number_is_damage_and_gone_with_its_packet():
+def test_nan_is_damage_and_does_not_affect_the_next_packet():
     good, poisoned, following = (
         he_aac_streams.POISONED[:128],
         he_aac_streams.POISONED[128:],
@@ -78,7 +78,7 @@ def test_what_is_no_number_is_damage_and_gone_with_its_packet():
     assert np.isfinite(behind.samples).all()
 
 
-def test_a_decoder_started_over_keeps_its_settings():
+def test_a_restarted_decoder_keeps_its_settings():
     data = flac(9000, sample_type="s32")
     decoder = LibavPacketDecoder("flac", extradata=data[8:42], options={"err_detect": "explode"})
     fresh = decoder._new_context()
@@ -86,7 +86,7 @@ def test_a_decoder_started_over_keeps_its_settings():
     assert fresh.options == {"err_detect": "explode"}
 
 
-def test_mono_is_handed_on_without_a_copy_and_stays_valid():
+def test_mono_is_not_copied_and_stays_valid():
     decoder = LibavPacketDecoder("mp3float")
     blocks = [b for frame in mp3_frames(raw_mp3(24000)) for b in decoder.decode(frame)]
     assert all(b.samples.base is not None for b in blocks)
@@ -107,7 +107,7 @@ def test_planes_are_interleaved():
         assert ours.samples.flags.c_contiguous
 
 
-def test_reset_forgets_what_came_before():
+def test_reset_forgets_earlier_packets():
     frames = mp3_frames(raw_mp3(24000))
     fresh, used = LibavPacketDecoder("mp3float"), LibavPacketDecoder("mp3float")
     used.reset()
@@ -119,7 +119,7 @@ def test_reset_forgets_what_came_before():
         assert np.array_equal(a.samples, b.samples)
 
 
-def test_damage_decodes_to_the_same_every_time_whatever_lies_behind_it_in_memory():
+def test_damaged_packets_do_not_read_past_their_end():
     head, rng = mp3_frames(raw_mp3(24000))[5][:4], np.random.default_rng(3)
     size = len(mp3_frames(raw_mp3(24000))[5])
     packets = [head + rng.bytes(size - 4) for _ in range(300)]
@@ -137,19 +137,19 @@ def test_damage_decodes_to_the_same_every_time_whatever_lies_behind_it_in_memory
     assert attempt(b"\0") == attempt(b"\xff") == attempt(b"\x55")
 
 
-def test_refusals_are_corrupt_streams():
+def test_rejected_packets_are_corrupt_streams():
     with pytest.raises(CorruptStream):
         LibavPacketDecoder("flac", extradata=flac(5000)[8:42]).decode(b"\xff\xf8junk" * 9)
 
 
-def test_more_channels_than_libav_keeps_planes_for_are_refused():
+def test_too_many_channels_are_refused():
     wide = av.AudioFrame(format="fltp", layout="hexadecagonal", samples=8)
     with pytest.raises(CorruptStream, match="16 channels"):
         _to_pcm(wide)
 
 
 @pytest.mark.parametrize("rate_hz", [0, 1, 999, 768_001])
-def test_rates_that_nothing_has_are_refused(rate_hz):
+def test_implausible_rates_are_refused(rate_hz):
     frame = av.AudioFrame(format="s16", layout="mono", samples=8)
     frame.sample_rate = rate_hz
     with pytest.raises(CorruptStream, match=f"{rate_hz} Hz"):
@@ -158,7 +158,7 @@ def test_rates_that_nothing_has_are_refused(rate_hz):
     assert _to_pcm(frame).rate_hz == 1_000
 
 
-def test_libavs_log_stays_as_the_process_has_it(capfd):
+def test_the_log_of_libav_is_left_alone(capfd):
     level = av.logging.get_level()
     with pytest.raises(CorruptStream):
         LibavPacketDecoder("mp3float").decode(b"junk" * 99)
@@ -178,6 +178,6 @@ def test_libavs_log_stays_as_the_process_has_it(capfd):
         ((3e38, 3e38), False),
     ],
 )
-def test_what_is_beyond_every_sound_is_damage(values, is_sound):
+def test_implausible_samples_are_damage(values, is_sound):
     samples = np.array(values, np.float32).reshape(-1, 1)
     assert _is_plausible(Pcm(samples, 24_000)) is is_sound

@@ -12,7 +12,7 @@ RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rate_hz", RATES)
-def test_mp3_headers_tell_what_the_encoder_was_told(rate_hz, channels):
+def test_mp3_headers_hold_the_encoders_settings(rate_hz, channels):
     for frame in mp3_frames(mp3(3000, rate_hz, channels)):
         header = mp3_header(frame)
         assert (header.rate_hz, header.channels) == (rate_hz, channels)
@@ -47,16 +47,16 @@ def test_padding_adds_one_byte():
         b"\xff\xfd\x90\xc4",  # Layer II
         b"\xff\xf9\x90\xc4",  # reserved layer
         b"\xff\xfb\x00\xc4",  # free format
-        b"\xff\xfb\xf0\xc4",  # bad bit rate
+        b"\xff\xfb\xf0\xc4",  # invalid bitrate
         b"\xff\xfb\x9c\xc4",  # reserved rate
         b"\xff\xfb\x90\xc6",  # reserved emphasis
     ],
 )
-def test_what_is_no_mp3_header(head):
+def test_invalid_mp3_headers_are_rejected(head):
     assert mp3_header(head) is None
 
 
-def test_channel_mode_and_bit_rate_may_change_within_a_stream_but_not_the_rate():
+def test_channel_mode_and_bitrate_may_change_within_a_stream_but_not_the_rate():
     identities = {mp3_header(head).identity for head in (b"\xff\xfb\x90\xc4", b"\xff\xfa\xa2\x04")}
     assert len(identities) == 1
     assert mp3_header(b"\xff\xfb\x94\xc4").identity not in identities
@@ -64,7 +64,7 @@ def test_channel_mode_and_bit_rate_may_change_within_a_stream_but_not_the_rate()
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rate_hz", RATES)
-def test_adts_headers_tell_what_the_encoder_was_told(rate_hz, channels):
+def test_adts_headers_hold_the_encoders_settings(rate_hz, channels):
     data = adts(3000, rate_hz, channels)
     frames = adts_frames(data)
     assert b"".join(frames) == data
@@ -75,7 +75,7 @@ def test_adts_headers_tell_what_the_encoder_was_told(rate_hz, channels):
 
 
 def adts_head(**fields):
-    """Seven bytes of an ADTS header of 24 kHz mono, with some fields changed."""
+    """Make an ADTS header of 24 kHz mono, with some fields changed."""
     widths = {
         "sync": (12, 0xFFF), "id": (1, 0), "layer": (2, 0), "no_crc": (1, 1), "profile": (2, 1),
         "rate": (4, 6), "private": (1, 0), "channels": (3, 1), "copy": (4, 0), "length": (13, 200),
@@ -87,7 +87,7 @@ def adts_head(**fields):
     return word.to_bytes(7, "big")
 
 
-def test_adts_fields():
+def test_adts_fields_are_parsed():
     header = adts_header(b"junk" + adts_head(no_crc=0, blocks=2, channels=7), 4)
     assert (header.header_bytes, header.frames, header.channels) == (9, 3072, 8)
     assert (header.frame_bytes, header.rate_hz) == (200, 24000)
@@ -104,9 +104,9 @@ def test_adts_identity_is_profile_rate_and_channels():
     "fields",
     [{"sync": 0xFFE}, {"layer": 1}, {"rate": 13}, {"length": 7}, {"no_crc": 0, "length": 9}],
 )
-def test_what_is_no_adts_header(fields):
+def test_invalid_adts_headers_are_rejected(fields):
     assert adts_header(adts_head(**fields)) is None
 
 
-def test_half_an_adts_header_is_none():
+def test_a_partial_adts_header_is_rejected():
     assert adts_header(adts_head()[:6]) is None

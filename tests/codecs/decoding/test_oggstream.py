@@ -17,7 +17,7 @@ def stream():
 
 
 def joined(stream, packets, **settings):
-    """What the packets of a page are once it was joined to the stream."""
+    """Return the packets of a page after it has begun."""
     packets = list(packets)
     stream.begin_page(header(packets, **settings), packets)
     return packets
@@ -30,7 +30,7 @@ def test_only_the_next_page_is_expected(stream):
     assert not stream.expects(header([b"a"], sequence=5))
 
 
-def test_pages_that_are_missing_are_counted_until_told(stream):
+def test_missing_pages_are_counted_until_reported(stream):
     joined(stream, [b"a"], sequence=5)
     assert stream.lost == 0
     joined(stream, [b"a"], sequence=8)
@@ -45,26 +45,26 @@ def test_numbers_wrap_around_and_may_go_back(expected, sequence, lost):
     assert (stream.lost, stream.next_sequence) == (lost, sequence + 1)
 
 
-def test_a_packet_goes_on_over_pages(stream):
+def test_a_packet_continues_over_pages(stream):
     stream.hold_tail(header([bytes(255)], open_end=True), b"one ")
     stream.hold_tail(header([bytes(255)], flags=CONTINUED, open_end=True), b"two ")
     assert joined(stream, [b"three", b"x"], sequence=5, flags=CONTINUED) == [b"one two three", b"x"]
     assert joined(stream, [b"no more"], sequence=6, flags=CONTINUED) == []
 
 
-def test_what_is_kept_begins_anew_behind_a_packet(stream):
+def test_a_new_partial_packet_replaces_the_old(stream):
     stream.hold_tail(header([bytes(255)], open_end=True), b"old ")
     stream.hold_tail(header([b"end", bytes(255)], flags=CONTINUED, open_end=True), b"new ")
     assert joined(stream, [b"end"], sequence=5, flags=CONTINUED) == [b"new end"]
 
 
-def test_what_nobody_began_is_not_kept(stream):
+def test_a_continuation_without_a_beginning_is_dropped(stream):
     stream.hold_tail(header([bytes(255)], flags=CONTINUED, open_end=True), b"middle")
     assert joined(stream, [b"end"], sequence=5, flags=CONTINUED) == []
 
 
 @pytest.mark.parametrize("settings", [{"sequence": 5}, {"sequence": 6, "flags": CONTINUED}])
-def test_a_packet_that_is_not_continued_or_misses_a_page_is_forgotten(stream, settings):
+def test_a_partial_packet_is_dropped_if_not_continued_or_a_page_is_missing(stream, settings):
     stream.hold_tail(header([bytes(255)], open_end=True), b"half")
     whole = [] if "flags" in settings else [b"a"]
     assert joined(stream, [b"a"], **settings) == whole
@@ -72,7 +72,7 @@ def test_a_packet_that_is_not_continued_or_misses_a_page_is_forgotten(stream, se
     assert joined(stream, [b"b"], sequence=following, flags=CONTINUED) == []
 
 
-def test_a_packet_without_end_is_cut(stream):
+def test_an_endless_packet_is_cut(stream):
     stream.hold_tail(header([bytes(255)], open_end=True), bytes(60_000))
     stream.hold_tail(header([bytes(255)], flags=CONTINUED, open_end=True), bytes(60_000))
     (packet,) = joined(stream, [b"end"], sequence=5, flags=CONTINUED)
@@ -80,7 +80,7 @@ def test_a_packet_without_end_is_cut(stream):
 
 
 @pytest.mark.parametrize("is_short", [False, True])
-def test_a_bad_page_ends_what_was_open(stream, is_short):
+def test_a_damaged_page_drops_the_partial_packet(stream, is_short):
     stream.hold_tail(header([bytes(255)], open_end=True), b"half")
     stream.mark_damaged(packets_missing=is_short)
     assert stream.lost == int(is_short)

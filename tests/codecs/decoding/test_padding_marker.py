@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,45 +14,45 @@ from voicecli.codecs.decoding.padding_marker import (
 )
 
 READERS = {
-    "mp3": (mp3_padding, lambda mark: bytes(40) + mark),
-    "adts": (adts_padding, lambda mark: bytes(7) + DATA_ELEMENT + mark + bytes(40)),
+    "mp3": (mp3_padding, lambda marker: bytes(40) + marker),
+    "adts": (adts_padding, lambda marker: bytes(7) + DATA_ELEMENT + marker + bytes(40)),
 }
 codecs = st.sampled_from(sorted(READERS))
 
 
-def read(codec, mark, frames=1_024):
+def read(codec, marker, frames=1_024):
     padding, put = READERS[codec]
-    data = put(mark)
+    data = put(marker)
     return padding(Frame(FrameHeader(24_000, 1, frames, len(data), 7, 0), data, after_tag=False))
 
 
 @given(codec=codecs, padding=st.integers(0, 0xFFFF), frames=st.integers(1, 4_096))
-def test_a_mark_tells_what_is_less_than_the_frame(codec, padding, frames):
-    mark = padding_marker(padding)
-    assert len(mark) == MARKER_BYTES
-    assert read(codec, mark, frames) == (padding if padding < frames else None)
+def test_a_marker_states_padding_shorter_than_the_frame(codec, padding, frames):
+    marker = padding_marker(padding)
+    assert len(marker) == MARKER_BYTES
+    assert read(codec, marker, frames) == (padding if padding < frames else None)
 
 
 @given(codec=codecs, padding=st.integers(0, 1_023), bit=st.integers(0, 8 * MARKER_BYTES - 1))
-def test_one_wrong_bit_makes_it_none(codec, padding, bit):
+def test_one_wrong_bit_makes_a_marker_invalid(codec, padding, bit):
     word = int.from_bytes(padding_marker(padding), "big") ^ 1 << bit
     assert read(codec, word.to_bytes(MARKER_BYTES, "big")) is None
 
 
 @given(codec=codecs, data=st.binary(max_size=MARKER_BYTES))
-def test_other_bytes_are_none(codec, data):
+def test_other_bytes_are_not_a_marker(codec, data):
     assert read(codec, data) is None
 
 
-@pytest.mark.parametrize("size", range(MARKER_BYTES))
-def test_half_a_mark_is_none(size):
-    assert read("mp3", padding_marker(5)[:size]) is None
+def test_a_partial_marker_is_ignored():
     header = FrameHeader(24_000, 1, 1_024, 99, 7, 0)
-    data = bytes(7) + DATA_ELEMENT + padding_marker(5)[:size]
-    assert adts_padding(Frame(header, data, after_tag=False)) is None
+    for size in range(MARKER_BYTES):
+        assert read("mp3", padding_marker(5)[:size]) is None
+        data = bytes(7) + DATA_ELEMENT + padding_marker(5)[:size]
+        assert adts_padding(Frame(header, data, after_tag=False)) is None
 
 
-def test_an_adts_mark_stands_behind_the_crc():
+def test_an_adts_marker_follows_the_crc():
     data = bytes(9) + DATA_ELEMENT + padding_marker(5)
     header = FrameHeader(24_000, 1, 1_024, len(data), 9, 0)
     assert adts_padding(Frame(header, data, after_tag=False)) == 5

@@ -15,7 +15,7 @@ from voicecli.errors import ConfigError
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rate_hz", ADTS_RATES_HZ)
-def test_every_frame_tells_rate_channels_and_length(rate_hz, channels):
+def test_every_frame_states_rate_channels_and_length(rate_hz, channels):
     data, _ = encoded("aac", sound(5_000, rate_hz, channels), rate_hz)
     frames = adts_frames(data)
     assert len(frames) == 1 + 5  # the priming, then 5000 in blocks of 1024
@@ -28,20 +28,20 @@ def test_every_frame_tells_rate_channels_and_length(rate_hz, channels):
 
 
 @pytest.mark.parametrize(("frames", "packets"), [(0, 1), (1, 2), (1_024, 2), (1_025, 3)])
-def test_no_block_more_than_the_sound_needs(frames, packets):
+def test_there_are_no_more_blocks_than_the_audio_needs(frames, packets):
     data, _ = encoded("aac", sound(frames))
     assert len(adts_frames(data)) == packets
 
 
 @pytest.mark.parametrize(("frames", "padding"), [(0, 0), (1, 1_023), (1_024, 0), (1_025, 1_023)])
-def test_the_last_frame_and_no_other_is_marked(frames, padding):
+def test_only_the_last_frame_is_marked(frames, padding):
     data, _ = encoded("aac", sound(frames))
     marks = [adts_padding(frame) for frame in FrameReader(ADTS).feed(data)]
     assert marks == [None] * (len(marks) - 1) + [padding]
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_who_does_not_know_the_mark_hears_the_same_and_silence_behind_it(channels):
+def test_other_decoders_hear_the_same_and_silence_after_it(channels):
     data, _ = encoded("aac", sound(2_048 + 200, channels=channels))
     *before, last = adts_frames(data)
     bare = framed(last, last[7 + MARKER_BYTES + len(DATA_ELEMENT) :])
@@ -59,7 +59,7 @@ def test_who_does_not_know_the_mark_hears_the_same_and_silence_behind_it(channel
 
 
 def framed(like, payload):
-    """``payload`` behind the ADTS header of another frame."""
+    """Put ``payload`` after the ADTS header of another frame."""
     word = int.from_bytes(like[:7], "big") & ~(0x1FFF << 13)
     return (word | 7 + len(payload) << 13).to_bytes(7, "big") + payload
 
@@ -77,6 +77,6 @@ def test_the_bitrate_is_kept():
 def test_bitrates_out_of_range_are_refused(rate_hz, channels, most_bps):
     AacEncoder(rate_hz, channels, bitrate_bps=most_bps)
     for bitrate_bps in (7_999, most_bps + 1):
-        with pytest.raises(ConfigError, match=str(bitrate_bps)) as refusal:
+        with pytest.raises(ConfigError, match=str(bitrate_bps)) as error:
             AacEncoder(rate_hz, channels, bitrate_bps=bitrate_bps)
-        assert str(most_bps) in refusal.value.remedy
+        assert str(most_bps) in error.value.remedy

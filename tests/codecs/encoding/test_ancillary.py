@@ -1,4 +1,4 @@
-"""Ancillary data in frames of LAME's: decoders give the same samples with and without."""
+"""Ancillary data in LAME's frames does not change the decoded samples."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHAPES = [
 
 
 def lame_frames(rate_hz, channels, bitrate_bps):
-    """Frames of noise without a bit reservoir."""
+    """Encode noise to frames without a bit reservoir."""
     encoder = LibavPacketEncoder(
         "libmp3lame", "fltp", rate_hz, channels, bitrate_bps=bitrate_bps,
         options={"reservoir": "0"},
@@ -39,7 +39,7 @@ def samples_of(frames):
 
 
 @pytest.mark.parametrize(("rate_hz", "channels", "bitrate_bps"), SHAPES)
-def test_every_frame_can_bear_some_and_sounds_the_same(rate_hz, channels, bitrate_bps):
+def test_ancillary_data_does_not_change_the_audio(rate_hz, channels, bitrate_bps):
     frames = lame_frames(rate_hz, channels, bitrate_bps)
     bearing = [with_ancillary(frame, DATA) for frame in frames]
     for frame, other in zip(frames, bearing, strict=True):
@@ -53,7 +53,7 @@ def test_every_frame_can_bear_some_and_sounds_the_same(rate_hz, channels, bitrat
     assert sum(map(len, bearing)) > sum(map(len, frames))
 
 
-def test_a_frame_with_room_stays_as_long_as_it_is():
+def test_a_frame_with_room_keeps_its_length():
     for head in (
         b"\xff\xfb\x90\xc4",
         b"\xff\xfb\x90\x04",
@@ -73,14 +73,14 @@ def test_a_frame_with_room_stays_as_long_as_it_is():
         (b"\xff\xf3\xc4\x04", 17),  # MPEG-2 stereo
     ],
 )
-def test_room_begins_where_every_channel_of_every_granule_ends(head, side):
+def test_room_begins_after_every_channel_of_every_granule(head, side):
     frame = silent_mp3_frame(head)
     header = mp3_header(head)
     assert header.side_info_bytes == side
     parts = (2 if header.frames == 1152 else 1) * header.channels
     width = (59, 63)[header.frames == 576]
     for sound_bits in (0, 1, 8, 9):
-        # Each part of the side information opens with its length in bits (12 of them).
+        # Each part of the side information begins with its length in bits (12 bits).
         lengths = sum(sound_bits << width * at + width - 12 for at in range(parts))
         filled = head + lengths.to_bytes(side, "big") + frame[4 + side :]
         room = len(frame) - 4 - side - -(-parts * sound_bits // 8)
@@ -88,7 +88,7 @@ def test_room_begins_where_every_channel_of_every_granule_ends(head, side):
         assert len(with_ancillary(filled, bytes(room + 1))) > len(frame)
 
 
-def test_where_no_bitrate_has_room_there_is_none():
+def test_without_room_at_any_bitrate_there_is_none():
     frame = silent_mp3_frame(b"\xff\xfb\xe0\xc4")  # 320 kbit/s
     assert with_ancillary(frame, bytes(len(frame) - 4 - 17)) is not None
     assert with_ancillary(frame, bytes(len(frame) - 4 - 16)) is None

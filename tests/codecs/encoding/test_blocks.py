@@ -31,9 +31,9 @@ def test_blocks_and_the_remainder_are_the_input(size, lengths, channels):
 def test_padding_is_silence_up_to_the_requested_blocks(size, frames, extra):
     blocks = Blocks(size, 1, np.int16)
     got = [block.copy() for block in blocks.push(np.ones((frames, 1), np.int16))]
-    due = -(-frames // size) + extra
-    got += [block.copy() for block in blocks.pad(due)]
-    assert len(got) == due
+    expected = -(-frames // size) + extra
+    got += [block.copy() for block in blocks.pad(expected)]
+    assert len(got) == expected
     assert sum(int(block.sum()) for block in got) == frames
     assert len(blocks.remainder) == 0
-    assert list(blocks.pad(due)) == []
+    assert list(blocks.pad(expected)) == []

@@ -1,4 +1,4 @@
-"""What `voicecli.codecs.encoding.base` promises, held against every encoder there is."""
+"""The contract of `voicecli.codecs.encoding.base`, checked for every encoder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.codecs.encoding.roundtrip import (
     sound,
     split,
 )
-from tests.codecs.feeding import cut, decode, joined
+from tests.codecs.feeding import decode, joined, split_at
 from voicecli.audio.pcm import to_int16
 from voicecli.codecs import make_decoder
 from voicecli.codecs.encoding import make_encoder
@@ -42,7 +42,7 @@ odd_rates_hz = st.integers(3_000, 100_000)
 cuts = st.lists(st.integers(0, 6_000), max_size=8)
 
 
-# --- there and back
+# --- round trips
 
 
 @settings(max_examples=25)
@@ -55,9 +55,11 @@ cuts = st.lists(st.integers(0, 6_000), max_size=8)
     size=st.integers(1, 3_000),
 )
 @pytest.mark.parametrize("codec", CODECS)
-def test_as_many_frames_come_back_as_went_in(codec, frames, rate_hz, channels, dtype, points, size):
+def test_decoding_returns_as_many_frames_as_were_encoded(
+    codec, frames, rate_hz, channels, dtype, points, size
+):
     if codec == "opus" and rate_hz not in OPUS_RATES_HZ:
-        rate_hz = 24_000  # the others come back at another rate: below
+        rate_hz = 24_000  # other rates are resampled: tested below
     samples = sound(frames, rate_hz, channels, dtype)
     encoder = encoder_for(codec, rate_hz, channels)
     chunks = chunks_of(encoder, split(samples, points))
@@ -74,7 +76,7 @@ def test_as_many_frames_come_back_as_went_in(codec, frames, rate_hz, channels, d
 @settings(max_examples=15)
 @given(frames=frame_counts, rate_hz=odd_rates_hz, channels=st.integers(1, 2), points=cuts)
 @pytest.mark.parametrize("codec", LOSSY)
-def test_a_rate_the_codec_lacks_comes_back_at_its_own(codec, frames, rate_hz, channels, points):
+def test_a_rate_the_codec_lacks_is_resampled(codec, frames, rate_hz, channels, points):
     encoder = make_encoder(codec, rate_hz, channels)
     chunks = chunks_of(encoder, split(sound(frames, rate_hz, channels), points))
     assert sum(chunk.frames for chunk in chunks) == frames
@@ -88,42 +90,42 @@ def test_a_rate_the_codec_lacks_comes_back_at_its_own(codec, frames, rate_hz, ch
 @settings(max_examples=10)
 @given(lengths=st.lists(frame_counts, min_size=2, max_size=4), points=cuts)
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "pcm"])
-def test_streams_laid_end_to_end_are_each_as_long_as_they_were(codec, lengths, points):
+def test_concatenated_streams_keep_their_lengths(codec, lengths, points):
     pieces = [encoded(codec, sound(frames)) for frames in lengths]
     alone = np.concatenate([decoded(codec, stream) for stream, _ in pieces])
     assert len(alone) == sum(lengths)
     for which in (0, 1):
         whole = b"".join(piece[which] for piece in pieces)
-        blocks = decode(make_decoder(codec, rate_hz=24_000), cut(whole, points))
+        blocks = decode(make_decoder(codec, rate_hz=24_000), split_at(whole, points))
         assert np.array_equal(joined(blocks), alone)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000])
 @pytest.mark.parametrize("codec", LOSSY)
-def test_the_sound_comes_back_where_it_was(codec, rate_hz, channels):
+def test_decoded_audio_keeps_its_position(codec, rate_hz, channels):
     frames = rate_hz // 2
-    # Below some 40 kbit/s Opus codes speech by SILK; see `test_opus` for what that does.
+    # Below about 40 kbit/s Opus uses SILK for speech, see `test_opus`.
     bitrate_bps = 64_000 if codec == "opus" else None
     encoder = make_encoder(codec, rate_hz, channels, bitrate_bps=bitrate_bps)
     data = file_of(chunks_of(encoder, [sound(frames, rate_hz, channels)]))
     got = floats(decoded(codec, data, encoder.rate_hz, channels))
-    due = floats(sound(encoder.rate_hz // 2, encoder.rate_hz, channels))
-    assert lag(due[:, 0], got[:, 0]) == 0
-    # Behind the last frame there is silence, before it the sound itself.
-    edge = slice(len(due) - 400, len(due))
+    expected = floats(sound(encoder.rate_hz // 2, encoder.rate_hz, channels))
+    assert lag(expected[:, 0], got[:, 0]) == 0
+    # The audio is intact up to its last frame.
+    edge = slice(len(expected) - 400, len(expected))
     for part in (slice(0, 400), slice(2_000, 2_400), edge):
-        wrong = np.sqrt(np.mean((got[part] - due[part]) ** 2))
-        assert wrong < 0.25 * np.sqrt(np.mean(due[2_000:2_400] ** 2))
+        wrong = np.sqrt(np.mean((got[part] - expected[part]) ** 2))
+        assert wrong < 0.25 * np.sqrt(np.mean(expected[2_000:2_400] ** 2))
 
 
-# --- how it is cut
+# --- splits
 
 
 @settings(max_examples=12)
 @given(frames=frame_counts, points=cuts, data=st.data())
 @pytest.mark.parametrize("codec", CODECS)
-def test_no_cutting_of_the_samples_changes_a_byte(codec, frames, points, data):
+def test_any_split_of_the_samples_gives_the_same_bytes(codec, frames, points, data):
     shapes = SHAPES + (RESAMPLED if codec in LOSSY else [])
     rate_hz, channels = data.draw(st.sampled_from(shapes))
     samples = sound(frames, rate_hz, channels)
@@ -133,7 +135,7 @@ def test_no_cutting_of_the_samples_changes_a_byte(codec, frames, points, data):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_int16_and_float_of_the_same_sound_give_the_same_bytes(codec):
+def test_int16_and_float_of_the_same_audio_give_the_same_bytes(codec):
     samples = sound(3_000)
     as_floats = (samples / np.float32(32768)).astype(np.float32)
     mixed = [samples[:1_000], as_floats[1_000:2_000], samples[2_000:]]
@@ -143,7 +145,7 @@ def test_int16_and_float_of_the_same_sound_give_the_same_bytes(codec):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_samples_may_be_any_view_and_are_not_kept(codec):
+def test_samples_may_be_any_view_and_are_not_retained(codec):
     samples = sound(3_000, channels=2)
     whole, _ = encoded(codec, samples)
     encoder = encoder_for(codec, 24_000, 2)
@@ -159,26 +161,26 @@ def test_samples_may_be_any_view_and_are_not_kept(codec):
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize(("rate_hz", "channels"), SHAPES)
-def test_a_chunk_stands_for_what_it_lets_a_decoder_play(codec, rate_hz, channels):
+def test_a_chunk_counts_the_frames_it_lets_a_decoder_play(codec, rate_hz, channels):
     encoder = encoder_for(codec, rate_hz, channels)
     decoder = make_decoder(codec, rate_hz=rate_hz, channels=channels)
-    told = heard = behind = 0
+    counted = decoded_frames = playable = 0
     for piece in np.split(sound(30_000, rate_hz, channels), 100):
         for chunk in encoder.feed(piece):
-            # A FLAC frame ends where the next begins, which has to come first.
-            behind = told if codec == "flac" else told + chunk.frames
-            told += chunk.frames
-            heard += sum(block.frames for block in decoder.feed(chunk.data))
-            assert heard == behind
-    assert told > 20_000
-    assert told + sum(chunk.frames for chunk in encoder.flush()) == 30_000
+            # The end of a FLAC frame is known only once the next begins.
+            playable = counted if codec == "flac" else counted + chunk.frames
+            counted += chunk.frames
+            decoded_frames += sum(block.frames for block in decoder.feed(chunk.data))
+            assert decoded_frames == playable
+    assert counted > 20_000
+    assert counted + sum(chunk.frames for chunk in encoder.flush()) == 30_000
 
 
 # --- headers
 
 
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "pcm"])
-def test_headers_open_the_first_chunk_which_holds_sound(codec):
+def test_the_first_chunk_holds_headers_and_audio(codec):
     samples = sound(12_000)
     encoder = encoder_for(codec, 24_000, 1)
     first = next(
@@ -197,7 +199,7 @@ def test_headers_open_the_first_chunk_which_holds_sound(codec):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_no_sound_at_all_is_legal(codec):
+def test_a_stream_without_samples_is_valid(codec):
     encoder = encoder_for(codec, 24_000, 1)
     assert encoder.feed(np.zeros((0, 1), np.float32)) == []
     chunks = encoder.flush()
@@ -209,7 +211,7 @@ def test_no_sound_at_all_is_legal(codec):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_patch_takes_the_place_of_the_header_and_no_more(codec):
+def test_a_patch_has_the_length_of_the_header(codec):
     stream, file = encoded(codec, sound(5_000))
     assert len(file) == len(stream)
     differing = [at for at, (a, b) in enumerate(zip(stream, file, strict=True)) if a != b]
@@ -218,12 +220,12 @@ def test_a_patch_takes_the_place_of_the_header_and_no_more(codec):
     assert max(differing, default=-1) < header_bytes
 
 
-# --- what is fed
+# --- input
 
 
 @pytest.mark.parametrize("rate_hz", [24_000, 96_000])
 @pytest.mark.parametrize("codec", CODECS)
-def test_what_is_no_number_is_silence_and_what_is_too_loud_is_clipped(codec, rate_hz):
+def test_nan_becomes_silence_and_loud_samples_are_clipped(codec, rate_hz):
     samples = sound(4_000, rate_hz, dtype=np.float32)
     wild, tame = samples.copy(), samples.copy()
     for at, bad, good in ((700, np.nan, 0), (900, np.inf, 1), (1_900, -np.inf, -1), (3_000, 7, 1)):
@@ -259,7 +261,7 @@ def test_an_encoder_makes_one_file(codec):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_nothing_piles_up(codec):
+def test_memory_does_not_grow(codec):
     encoder = encoder_for(codec, 24_000, 1)
     piece = sound(480)
     held = []
@@ -271,4 +273,4 @@ def test_nothing_piles_up(codec):
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    assert held[-1] < held[0] + 20_000  # an Ogg page more or less
+    assert held[-1] < held[0] + 20_000  # one Ogg page more or less

@@ -1,4 +1,4 @@
-"""Files judged by others: ffprobe and opusinfo find nothing to say, FFmpeg hears the length."""
+"""Files are valid to other tools: ffprobe, opusinfo and FFmpeg."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.codecs.encoding.roundtrip import encoded, sound
 
 SHAPES = [(24_000, 1), (44_100, 2), (8_000, 1), (96_000, 2)]
-COMPLAINT = re.compile(
+WARNING = re.compile(
     "warning|error|invalid|missing|corrupt|negative|unknown|bad|not ", re.IGNORECASE
 )
 
@@ -28,12 +28,12 @@ def probed(path):
 
 @pytest.mark.parametrize("frames", [0, 1, 30_001])
 @pytest.mark.parametrize(("rate_hz", "channels"), SHAPES)
-def test_opusinfo_finds_nothing_to_say(tmp_path, rate_hz, channels, frames):
+def test_opusinfo_reports_nothing(tmp_path, rate_hz, channels, frames):
     path = tmp_path / "sound.opus"
     path.write_bytes(encoded("opus", sound(frames, rate_hz, channels), rate_hz)[0])
     shown = run("opusinfo", str(path))
     assert shown.stderr == ""
-    assert not COMPLAINT.findall(shown.stdout)
+    assert not WARNING.findall(shown.stdout)
     assert "Pre-skip: 312" in shown.stdout
     assert f"Original sample rate: {rate_hz} Hz" in shown.stdout
     minutes, seconds = re.search(r"Playback length: (\d+)m:([\d.]+)s", shown.stdout).groups()
@@ -42,13 +42,15 @@ def test_opusinfo_finds_nothing_to_say(tmp_path, rate_hz, channels, frames):
 
 @pytest.mark.parametrize(("rate_hz", "channels"), SHAPES)
 @pytest.mark.parametrize("codec", ["opus", "flac", "wav", "mp3", "aac"])
-def test_ffprobe_finds_nothing_to_say_of_a_file(tmp_path, codec, rate_hz, channels):
+def test_ffprobe_reports_nothing_about_a_file(tmp_path, codec, rate_hz, channels):
     path = tmp_path / f"sound.{codec}"
     path.write_bytes(encoded(codec, sound(2 * rate_hz, rate_hz, channels), rate_hz)[1])
-    stream, said = probed(path)
-    if codec == "aac":  # no file of ADTS tells its length
-        said = "".join(line for line in said.splitlines() if "Estimating duration" not in line)
-    assert said == ""
+    stream, messages = probed(path)
+    if codec == "aac":  # ADTS files do not state their length
+        messages = "".join(
+            line for line in messages.splitlines() if "Estimating duration" not in line
+        )
+    assert messages == ""
     assert stream["codec_name"] == {"wav": "pcm_s16le"}.get(codec, codec)
     assert stream["channels"] == channels
     # Opus is 48 kHz by definition, MP3 ends there.
@@ -59,7 +61,7 @@ def test_ffprobe_finds_nothing_to_say_of_a_file(tmp_path, codec, rate_hz, channe
 
 
 @pytest.mark.parametrize("codec", ["opus", "flac"])
-def test_ffprobe_finds_nothing_to_say_of_a_stream(tmp_path, codec):
+def test_ffprobe_reports_nothing_about_a_stream(tmp_path, codec):
     path = tmp_path / f"sound.{codec}"
     path.write_bytes(encoded(codec, sound(48_000))[0])
     assert probed(path)[1] == ""
@@ -70,22 +72,20 @@ def test_ffprobe_finds_nothing_to_say_of_a_stream(tmp_path, codec):
     [(24_000, 1, None), (48_000, 2, None), (8_000, 1, 40_000), (44_100, 1, 48_000)],
 )
 @pytest.mark.parametrize("codec", ["mp3", "aac"])
-def test_ffmpeg_does_not_mind_the_mark_in_the_last_frame(
-    tmp_path, codec, rate_hz, channels, bitrate_bps
-):
-    path, heard = tmp_path / f"sound.{codec}", tmp_path / "heard.raw"
+def test_ffmpeg_ignores_the_padding_marker(tmp_path, codec, rate_hz, channels, bitrate_bps):
+    path, raw = tmp_path / f"sound.{codec}", tmp_path / "decoded.raw"
     samples = sound(30_001, rate_hz, channels)
     path.write_bytes(encoded(codec, samples, rate_hz, bitrate_bps=bitrate_bps)[0])
-    said = run("ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", str(heard))
-    assert said.stderr == ""
-    surplus = heard.stat().st_size // (2 * channels) - 30_001
-    # FFmpeg plays the silence behind it, and of AAC the priming before it.
+    shown = run("ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", str(raw))
+    assert shown.stderr == ""
+    surplus = raw.stat().st_size // (2 * channels) - 30_001
+    # FFmpeg also plays the silence after it, and the priming of AAC before it.
     assert 0 <= surplus < (2_048 if codec == "aac" else 1_152)
 
 
 @pytest.mark.parametrize("codec", ["opus", "flac", "wav", "mp3"])
-def test_ffmpeg_hears_as_many_frames_as_went_in(tmp_path, codec):
-    path, heard = tmp_path / f"sound.{codec}", tmp_path / "heard.raw"
+def test_ffmpeg_decodes_as_many_frames_as_were_encoded(tmp_path, codec):
+    path, raw = tmp_path / f"sound.{codec}", tmp_path / "decoded.raw"
     path.write_bytes(encoded(codec, sound(30_001, 48_000), 48_000)[1])
-    run("ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", str(heard))
-    assert heard.stat().st_size == 2 * 30_001
+    run("ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", str(raw))
+    assert raw.stat().st_size == 2 * 30_001

@@ -33,7 +33,7 @@ def tag_of(data):
 
 
 def crc16_arc(data):
-    """LAME's CRC-16, bit by bit."""
+    """Compute LAME's CRC-16, bit by bit."""
     crc = 0
     for byte in data:
         crc ^= byte
@@ -49,14 +49,14 @@ def ffmpeg_frames(data):
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(("rate_hz", "bitrates"), BITRATES)
-def test_frames_have_the_bitrate_that_was_asked_for(rate_hz, bitrates, channels):
+def test_frames_have_the_requested_bitrate(rate_hz, bitrates, channels):
     for bitrate_bps in bitrates:
         data, _ = encoded(
             "mp3", sound(rate_hz, rate_hz, channels), rate_hz, bitrate_bps=bitrate_bps
         )
         _, *frames = mp3_frames(data)
         block_s = mp3_block(rate_hz) / rate_hz
-        # The last may have been given more, for its mark.
+        # The last may be larger, for its marker.
         bps = 8 * sum(map(len, frames[:-1])) / ((len(frames) - 1) * block_s)
         assert bps == pytest.approx(bitrate_bps, rel=0.01)
         assert tag_of(data) is not None
@@ -64,14 +64,14 @@ def test_frames_have_the_bitrate_that_was_asked_for(rate_hz, bitrates, channels)
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-def test_the_tag_of_a_stream_tells_the_delay_and_no_count(rate_hz, channels):
+def test_the_tag_of_a_stream_states_the_delay_but_no_count(rate_hz, channels):
     data, _ = encoded("mp3", sound(5_000, rate_hz, channels), rate_hz)
     assert tag_of(data) == InfoTag(None, 576, 0)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-def test_the_tag_of_a_file_tells_all(rate_hz, channels):
+def test_the_tag_of_a_file_states_everything(rate_hz, channels):
     _, file = encoded("mp3", sound(5_000, rate_hz, channels), rate_hz)
     count, block = len(mp3_frames(file)) - 1, mp3_block(rate_hz)
     assert count == -(-(5_000 + MP3_DELAY) // block)
@@ -83,13 +83,13 @@ def test_the_tag_of_a_file_tells_all(rate_hz, channels):
 
 
 @pytest.mark.parametrize("frames", [5_000, 24_000])
-def test_ffmpeg_hears_as_many_frames_as_our_decoder(frames):
+def test_ffmpeg_decodes_as_many_frames_as_our_decoder(frames):
     stream, file = encoded("mp3", sound(frames))
     assert ffmpeg_frames(stream) == -(-(frames + MP3_DELAY) // 576) * 576 - MP3_DELAY
     assert ffmpeg_frames(file) == frames
 
 
-def test_the_frame_of_a_tag_is_the_streams_or_the_next_with_room():
+def test_the_tag_frame_has_the_streams_bitrate_or_the_next_with_room():
     data, _ = encoded("mp3", sound(5_000), bitrate_bps=64_000)
     tag, *frames = mp3_frames(data)
     assert len(tag) == len(frames[0]) == 192
@@ -100,7 +100,7 @@ def test_the_frame_of_a_tag_is_the_streams_or_the_next_with_room():
 
 
 @pytest.mark.parametrize("frames", [0, 1, 47, 48, 5_000, 24_000])
-def test_the_last_frame_and_no_other_is_marked(frames):
+def test_only_the_last_frame_is_marked(frames):
     for data in encoded("mp3", sound(frames)):
         _, *marks = [mp3_padding(frame) for frame in FrameReader(MP3).feed(data)]
         assert marks == [None] * (len(marks) - 1) + [(-frames - MP3_DELAY) % 576]
@@ -111,20 +111,20 @@ def test_the_last_frame_and_no_other_is_marked(frames):
     ("rate_hz", "bitrate_bps"),
     [(8_000, 64_000), (8_000, 8_000), (24_000, 160_000), (48_000, 32_000), (48_000, 320_000)],
 )
-def test_a_stream_is_exact_at_any_bitrate_even_of_noise(rate_hz, bitrate_bps, channels):
+def test_a_stream_of_noise_is_exact_at_any_bitrate(rate_hz, bitrate_bps, channels):
     noise = np.random.default_rng(1).uniform(-1, 1, (12_000, channels)).astype(np.float32)
     for frames in range(9_000, 12_000, 101):
         stream, file = encoded("mp3", noise[:frames], rate_hz, bitrate_bps=bitrate_bps)
         assert len(decoded("mp3", stream)) == len(decoded("mp3", file)) == frames
 
 
-def test_frames_stand_alone():
-    """No frame's data begins in one before it (``main_data_begin``, 8 bits in MPEG-2)."""
+def test_frames_do_not_use_the_bit_reservoir():
+    """No frame's data begins in an earlier one (``main_data_begin``, 8 bits in MPEG-2)."""
     data, _ = encoded("mp3", sound(24_000))
     assert {frame[4] for frame in mp3_frames(data)} == {0}
 
 
-def test_a_count_of_bytes_beyond_32_bits_is_unknown():
+def test_a_byte_count_beyond_32_bits_is_left_open():
     data, _ = encoded("mp3", sound(1_000))
     _, like, *_ = mp3_frames(data)
     tag = info_frame(like, "Lavc", 576, 600, Counts(1 << 24, 1 << 33))
@@ -136,16 +136,16 @@ def test_a_count_of_bytes_beyond_32_bits_is_unknown():
     ("rate_hz", "bitrate_bps"),
     [(24_000, 64_001), (8_000, 80_000), (24_000, 320_000), (48_000, 8_000)],
 )
-def test_bitrates_that_mpeg_lacks_are_refused_with_those_it_has(rate_hz, bitrate_bps):
-    with pytest.raises(ConfigError, match=str(bitrate_bps)) as refusal:
+def test_bitrates_that_mpeg_lacks_are_refused_with_the_choice(rate_hz, bitrate_bps):
+    with pytest.raises(ConfigError, match=str(bitrate_bps)) as error:
         Mp3Encoder(rate_hz, 1, bitrate_bps=bitrate_bps)
-    assert "64" in refusal.value.remedy
+    assert "64" in error.value.remedy
 
 
 @pytest.mark.parametrize(
     ("rate_hz", "channels", "kbps"), [(24_000, 1, 64), (24_000, 2, 128), (8_000, 2, 64)]
 )
-def test_the_bitrate_is_64_a_channel_where_there_is_such(rate_hz, channels, kbps):
+def test_the_default_bitrate_is_64_kbps_per_channel(rate_hz, channels, kbps):
     data, _ = encoded("mp3", sound(9_000, rate_hz, channels), rate_hz)
     asked, _ = encoded("mp3", sound(9_000, rate_hz, channels), rate_hz, bitrate_bps=1000 * kbps)
     assert data == asked

@@ -14,11 +14,11 @@ from voicecli.codecs.encoding.oggmux import MAX_SEGMENTS, OggMuxer, segments
 @pytest.mark.parametrize(
     ("size", "count"), [(0, 1), (1, 1), (254, 1), (255, 2), (510, 3), (1276, 6)]
 )
-def test_a_packet_takes_a_segment_for_each_255_bytes_and_one(size, count):
+def test_a_packet_takes_a_segment_per_255_bytes_and_one_more(size, count):
     assert segments(bytes(size)) == count
 
 
-def test_a_page_is_laid_out_as_the_rfc_draws_it():
+def test_a_page_has_the_layout_of_the_rfc():
     muxer = OggMuxer(0xDEADBEEF)
     packets = [b"one", bytes(300), b"", b"\xff" * 255]
     assert muxer.page(packets[:1], 0, first=True) == page(
@@ -33,7 +33,7 @@ def test_a_page_is_laid_out_as_the_rfc_draws_it():
 
 
 @given(pages=st.lists(st.lists(st.binary(max_size=600), min_size=1, max_size=9), min_size=1))
-def test_a_demultiplexer_gets_the_packets_back(pages):
+def test_a_demultiplexer_returns_the_same_packets(pages):
     muxer, demuxer = OggMuxer(5), OggDemuxer()
     data = b"".join(
         muxer.page(packets, number, first=number == 0, last=number == len(pages) - 1)
@@ -54,4 +54,4 @@ def test_a_page_holds_at_most_255_segments_and_at_least_one():
         with pytest.raises(ValueError, match="segments"):
             muxer.page(packets, 0)
     assert len(full) == 27 + 255 * 2
-    assert muxer.page([b"x"], 0)[18] == 1  # what was refused took no number
+    assert muxer.page([b"x"], 0)[18] == 1  # refused pages took no number

@@ -1,4 +1,4 @@
-"""Ogg Opus page by page, as RFC 7845 wants it."""
+"""Ogg Opus page by page, as RFC 7845 requires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRE_SKIP = 312
 
 def pages_of(data):
     demuxer = OggDemuxer()
-    # Whole pages: the demultiplexer hands out long ones in parts.
+    # The demultiplexer emits long pages in parts.
     parts = demuxer.feed(data) + demuxer.flush()
     assert all(part.complete and not part.lost for part in parts)
     return parts
@@ -32,7 +32,7 @@ def noise(frames, rate_hz=48_000, channels=2):
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rate_hz", [8_000, 12_000, 16_000, 24_000, 48_000, 44_100])
-def test_headers_tell_what_the_packets_are(rate_hz, channels):
+def test_headers_describe_the_packets(rate_hz, channels):
     data, _ = encoded("opus", sound(3_000, rate_hz, channels), rate_hz)
     head, tags, *rest = pages_of(data)
     assert head.first
@@ -47,7 +47,7 @@ def test_headers_tell_what_the_packets_are(rate_hz, channels):
 
 
 @pytest.mark.parametrize(("page_ms", "packets"), [(None, 5), (20, 1), (59, 2), (60, 3), (200, 10)])
-def test_pages_hold_what_was_asked_for_and_the_first_leaves_at_once(page_ms, packets):
+def test_pages_have_the_requested_length_and_the_first_leaves_at_once(page_ms, packets):
     data, _ = encoded("opus", sound(48_000), page_ms=page_ms)
     sizes = [len(page.packets) for page in pages_of(data)[2:]]
     assert sizes[0] == 1
@@ -56,7 +56,7 @@ def test_pages_hold_what_was_asked_for_and_the_first_leaves_at_once(page_ms, pac
     assert sum(sizes) == 101  # 2 s, and the encoder's delay
 
 
-def test_the_first_page_comes_with_its_first_packet():
+def test_the_first_page_leaves_with_its_first_packet():
     encoder = OpusEncoder(24_000, 1)
     assert encoder.feed(sound(479)) == []
     (first,) = encoder.feed(sound(1))
@@ -65,7 +65,7 @@ def test_the_first_page_comes_with_its_first_packet():
 
 
 @pytest.mark.parametrize("frames", [0, 1, 323, 324, 325, 480, 2_724, 2_725, 24_000])
-def test_granules_count_packets_and_the_last_the_length(frames):
+def test_granules_count_packets_and_the_last_states_the_length(frames):
     data, _ = encoded("opus", sound(frames))
     audio = pages_of(data)[2:]
     position = 0
@@ -83,12 +83,12 @@ def test_granules_count_packets_and_the_last_the_length(frames):
 
 
 def late_us(samples, rate_hz):
-    """By how much the rising tone is late: the slope of its phase over 250 to 3000 Hz."""
+    """Return the delay of the rising tone: the slope of its phase over 250 to 3000 Hz."""
     window = np.hanning(len(samples))
     got = np.fft.rfft(floats(samples)[:, 0] * window)
-    due = np.fft.rfft(floats(sound(len(samples), rate_hz))[:, 0] * window)
+    expected = np.fft.rfft(floats(sound(len(samples), rate_hz))[:, 0] * window)
     hz = np.fft.rfftfreq(len(samples), 1 / rate_hz)
-    cross = (got * due.conj())[(hz > 250) & (hz < 3_000)]
+    cross = (got * expected.conj())[(hz > 250) & (hz < 3_000)]
     hz = hz[(hz > 250) & (hz < 3_000)]
     weight = np.abs(cross)
     return -1e6 * np.sum(weight * np.angle(cross) * hz) / np.sum(weight * hz**2) / (2 * np.pi)
@@ -97,13 +97,13 @@ def late_us(samples, rate_hz):
 @pytest.mark.parametrize(
     ("bitrate_bps", "early_us"), [(12_000, 47), (24_000, 47), (40_000, 0), (64_000, 0)]
 )
-def test_silk_is_early_by_a_part_of_a_frame_and_celt_is_not(bitrate_bps, early_us):
-    """libopus evens out the delays of SILK's resamplers in whole frames of SILK's own rate.
+def test_silk_is_early_by_a_fraction_of_a_frame_and_celt_is_not(bitrate_bps, early_us):
+    """libopus compensates the delays of SILK's resamplers in whole frames of SILK's rate.
 
-    (``delay_matrix_enc`` and ``delay_matrix_dec`` in silk/resampler.c.) What is left
-    of it is the same in opusenc and opusdec, and at every rate that is decoded: no
-    matter of pre-skip, whose 312 are whole frames at all of Opus's rates. RFC 7845 §4.2
-    has one pre-skip for both modes, which may change within a stream.
+    (``delay_matrix_enc`` and ``delay_matrix_dec`` in silk/resampler.c.) The remainder
+    is the same in opusenc and opusdec, and at every decoded rate. It is not a matter of
+    pre-skip, whose 312 are whole frames at all of Opus's rates: RFC 7845 §4.2 has one
+    pre-skip for both modes, which may change within a stream.
     """
     data, _ = encoded("opus", sound(48_000), bitrate_bps=bitrate_bps)
     for rate_hz in (24_000, 48_000):
@@ -112,7 +112,7 @@ def test_silk_is_early_by_a_part_of_a_frame_and_celt_is_not(bitrate_bps, early_u
 
 
 @pytest.mark.parametrize("page_ms", [20, 100, 1_000])
-def test_a_page_that_is_full_before_its_time_is_closed(page_ms):
+def test_a_full_page_is_closed_early(page_ms):
     encoder = OpusEncoder(48_000, 2, bitrate_bps=510_000, page_ms=page_ms, serial=7)
     data = file_of(chunks_of(encoder, [noise(120_000)]))
     pages = OggDemuxer().feed(data)
@@ -123,12 +123,12 @@ def test_a_page_that_is_full_before_its_time_is_closed(page_ms):
     assert len(decoded("opus", data, 48_000, 2)) == 120_000
 
 
-def test_serial_numbers_are_the_callers_or_differ():
+def test_serial_numbers_differ_by_default():
     serials = {pages_of(file_of(OpusEncoder(24_000, 1).flush()))[0].serial for _ in range(4)}
     assert len(serials) > 1
 
 
-def test_more_bits_make_it_better_and_longer():
+def test_more_bits_improve_the_audio_and_enlarge_the_file():
     samples = noise(48_000, channels=1) * np.float32(0.3)
     sizes, wrongs = [], []
     for bitrate_bps in (24_000, 64_000, 256_000):
@@ -152,7 +152,7 @@ def test_page_lengths_out_of_range_are_refused(page_ms):
         OpusEncoder(24_000, 1, page_ms=page_ms)
 
 
-def test_libopus_refusals_are_told():
+def test_rejections_by_libopus_are_reported():
     with pytest.raises(ValueError, match="44100"):
         OpusPacketEncoder(44_100, 1, 32_000)
     with pytest.raises(ValueError, match="3 channels"):
@@ -163,7 +163,7 @@ def test_libopus_refusals_are_told():
         OpusPacketEncoder(48_000, 1, 32_000).encode(np.zeros((961, 1), np.float32))
 
 
-def test_no_packet_is_longer_than_the_longest():
+def test_no_packet_exceeds_the_maximum():
     encoder = OpusPacketEncoder(48_000, 2, 510_000)
     sizes = [len(encoder.encode(block)) for block in np.split(noise(9_600), 10)]
     assert 1_200 < max(sizes) <= MAX_PACKET_BYTES

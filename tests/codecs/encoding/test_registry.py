@@ -11,20 +11,20 @@ from voicecli.codecs.encoding import Encoded, make_encoder
 from voicecli.errors import ConfigError, UnsupportedFormat
 
 
-def test_there_is_an_encoder_for_all_that_can_be_decoded():
+def test_every_format_has_an_encoder():
     assert set(CODECS) == set(DECODERS)
     for codec in DECODERS:
         assert make_encoder(codec, 24_000, 1).rate_hz == 24_000
 
 
-def test_an_unknown_format_is_refused_with_those_there_are():
-    with pytest.raises(UnsupportedFormat, match="vorbis") as refusal:
+def test_an_unknown_format_is_refused_with_the_choice():
+    with pytest.raises(UnsupportedFormat, match="vorbis") as error:
         make_encoder("vorbis", 24_000, 1)
-    assert all(codec in refusal.value.remedy for codec in CODECS)
+    assert all(codec in error.value.remedy for codec in CODECS)
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_numbers_of_channels_that_a_format_lacks_are_refused(codec):
+def test_unsupported_numbers_of_channels_are_refused(codec):
     most = 8 if codec == "pcm" else 2
     for channels in (-1, 0, most + 1):
         with pytest.raises(ConfigError, match=f"{channels} channels"):
@@ -34,7 +34,7 @@ def test_numbers_of_channels_that_a_format_lacks_are_refused(codec):
 
 
 @pytest.mark.parametrize("codec", ["pcm", "wav", "flac"])
-def test_a_bitrate_where_there_is_none_to_choose_is_refused(codec):
+def test_a_bitrate_is_refused_for_lossless_formats(codec):
     with pytest.raises(ConfigError, match="bitrate"):
         make_encoder(codec, 24_000, 1, bitrate_bps=64_000)
 
@@ -47,7 +47,7 @@ def test_pages_are_for_opus_only(codec):
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("rate_hz", [0, -24_000])
-def test_what_is_no_rate_is_refused(codec, rate_hz):
+def test_an_invalid_rate_is_refused(codec, rate_hz):
     with pytest.raises(ConfigError, match=str(rate_hz)):
         make_encoder(codec, rate_hz, 1)
 
@@ -61,7 +61,7 @@ def test_settings_reach_the_encoder():
     assert size(page_ms=1_000) < size() < size(page_ms=20)
 
 
-def test_what_is_not_encoded_with_is_not_loaded():
+def test_only_the_libraries_of_the_format_are_imported():
     code = (
         "import sys; from voicecli.codecs.encoding import make_encoder\n"
         "assert 'numpy' not in sys.modules\n"

@@ -15,7 +15,7 @@ from voicecli.errors import ConfigError
 @pytest.mark.parametrize("frames", [0, 1, 1_000])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rate_hz", [1_000, 24_000, 768_000])
-def test_a_file_is_canonical_and_a_stream_but_for_its_sizes(rate_hz, channels, frames):
+def test_a_stream_differs_from_a_file_only_in_its_sizes(rate_hz, channels, frames):
     samples = sound(frames, rate_hz, channels)
     stream, file = encoded("wav", samples, rate_hz)
     assert file == wav(samples, rate_hz)
@@ -23,7 +23,7 @@ def test_a_file_is_canonical_and_a_stream_but_for_its_sizes(rate_hz, channels, f
     assert stream[8:40] + stream[44:] == file[8:40] + file[44:]
 
 
-def test_a_file_that_has_outgrown_its_sizes_keeps_those_of_a_stream(monkeypatch):
+def test_a_file_beyond_32_bits_keeps_placeholder_sizes(monkeypatch):
     encoder = WavEncoder(24_000, 1)
     encoder.feed(sound(1_000))
     encoder.flush()
@@ -33,12 +33,12 @@ def test_a_file_that_has_outgrown_its_sizes_keeps_those_of_a_stream(monkeypatch)
 
 
 @pytest.mark.parametrize("rate_hz", [-1, 0, 999, 768_001])
-def test_what_is_no_rate_is_refused(rate_hz):
+def test_an_invalid_rate_is_refused(rate_hz):
     with pytest.raises(ConfigError, match=str(rate_hz)):
         WavEncoder(rate_hz, 1)
 
 
-def test_pcm_takes_any_rate_there_may_be():
+def test_pcm_accepts_any_positive_rate():
     assert PcmEncoder(1, 1).rate_hz == 1
     with pytest.raises(ConfigError, match="0 Hz"):
         PcmEncoder(0, 1)

@@ -43,7 +43,7 @@ def read(tmp_path):
 
 
 @pytest.fixture
-def refused(read):
+def rejected(read):
     def why(*lines):
         with pytest.raises(ConfigError) as raised:
             read(*lines)
@@ -61,7 +61,7 @@ def scratch(tmp_path_factory):
 
 
 @given(trace=traces())
-def test_any_trace_that_is_written_is_read_as_it_was(trace, scratch):
+def test_reading_inverts_writing(trace, scratch):
     written = text_of_trace(trace)
     scratch.write_text(written, encoding="utf-8")
     back = reader.read_trace(scratch)
@@ -70,9 +70,7 @@ def test_any_trace_that_is_written_is_read_as_it_was(trace, scratch):
 
 
 @given(trace=traces(), at=st.floats(0, 1), junk=st.binary(max_size=6), data=st.data())
-def test_a_file_that_is_damaged_anywhere_is_a_trace_or_a_foreseen_error(
-    trace, at, junk, data, scratch
-):
+def test_a_damaged_file_is_a_trace_or_a_config_error(trace, at, junk, data, scratch):
     written = text_of_trace(trace).encode()
     place = int(at * len(written))
     length = data.draw(st.integers(0, len(junk)))
@@ -82,7 +80,7 @@ def test_a_file_that_is_damaged_anywhere_is_a_trace_or_a_foreseen_error(
 
 
 @given(trace=traces(), at=st.floats(0, 1))
-def test_a_file_that_ends_anywhere_has_what_was_whole(trace, at, scratch):
+def test_a_truncated_file_has_its_complete_lines(trace, at, scratch):
     written = text_of_trace(trace).encode()
     kept = written[: int(at * len(written))]
     scratch.write_bytes(kept)
@@ -96,7 +94,7 @@ def test_a_file_that_ends_anywhere_has_what_was_whole(trace, at, scratch):
     assert (back.end is None) == (lines < 2 + len(trace.lines) or trace.end is None)
 
 
-def test_a_trace_by_hand(read):
+def test_every_kind_of_line(read):
     trace = read(
         HEADER, {"ms": 0, "event": "connected", "more": [1]}, ANSWERED, {"ms": 2, "bytes": 3},
         {"ms": 2.5, "decoded_frames": 1, "rate_hz": 8000}, {"ms": 4, "event": "received_all"}, END,
@@ -147,8 +145,8 @@ def test_a_trace_by_hand(read):
         ({"end": "whole"}, '"ms" is not a number'),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_with_its_line(refused, line, why):
-    assert refused(HEADER, ANSWERED, line, END).startswith(f"line 3: {why}")
+def test_an_invalid_line_is_reported_with_its_number(rejected, line, why):
+    assert rejected(HEADER, ANSWERED, line, END).startswith(f"line 3: {why}")
 
 
 @pytest.mark.parametrize(
@@ -164,8 +162,8 @@ def test_what_is_wrong_is_told_with_its_line(refused, line, why):
         ({"audio": None}, '"audio" is neither true nor false'),
     ],
 )
-def test_a_header_that_is_none(refused, change, why):
-    assert refused(HEADER | change, END) == f"line 1: {why}"
+def test_an_invalid_header(rejected, change, why):
+    assert rejected(HEADER | change, END) == f"line 1: {why}"
 
 
 @pytest.mark.parametrize(
@@ -178,46 +176,46 @@ def test_a_header_that_is_none(refused, change, why):
         ({"audio": "AAA="}, '"audio" is 2 bytes, not 1'),
     ],
 )
-def test_audio_that_is_none(refused, audio, why):
-    assert refused(WITH_AUDIO, ANSWERED, {"ms": 2, "bytes": 1} | audio) == f"line 3: {why}"
+def test_invalid_audio(rejected, audio, why):
+    assert rejected(WITH_AUDIO, ANSWERED, {"ms": 2, "bytes": 1} | audio) == f"line 3: {why}"
 
 
-def test_the_order_of_lines(refused, read):
+def test_the_order_of_lines(rejected, read):
     chunk, all_ = {"ms": 2, "bytes": 1}, {"ms": 3, "event": "received_all"}
-    assert refused(HEADER, chunk) == "line 2: comes before the answer"
-    assert refused(HEADER, all_) == "line 2: comes before the answer"
+    assert rejected(HEADER, chunk) == "line 2: comes before the answer"
+    assert rejected(HEADER, all_) == "line 2: comes before the answer"
     late = chunk | {"ms": 3}
-    assert refused(HEADER, ANSWERED, all_, late) == "line 4: comes after all was received"
-    assert refused(HEADER, END, ANSWERED) == "line 3: follows the end"
+    assert rejected(HEADER, ANSWERED, all_, late) == "line 4: comes after all was received"
+    assert rejected(HEADER, END, ANSWERED) == "line 3: follows the end"
     decoded = {"ms": 1, "decoded_frames": 1, "rate_hz": 8000}
     assert len(read(HEADER, ANSWERED, chunk, decoded).lines) == 3, "each thread has its times"
-    assert refused(HEADER, decoded, decoded | {"ms": 0.5}) == 'line 3: "ms" goes back to 0.5'
+    assert rejected(HEADER, decoded, decoded | {"ms": 0.5}) == 'line 3: "ms" goes back to 0.5'
 
 
-def test_sizes_are_bounded(refused, monkeypatch):
+def test_sizes_are_bounded(rejected, monkeypatch):
     monkeypatch.setattr(reader, "MOST_LINE_BYTES", 400)
     long = HEADER | {"more": "x" * 400}
-    assert refused(long) == "line 1: is too long"
-    assert refused(HEADER, ANSWERED | {"more": "x" * 400}, END) == "line 2: is too long"
+    assert rejected(long) == "line 1: is too long"
+    assert rejected(HEADER, ANSWERED | {"more": "x" * 400}, END) == "line 2: is too long"
     monkeypatch.setattr(reader, "MOST_BYTES", 250)
-    assert refused(HEADER, ANSWERED, ANSWERED, ANSWERED) == "line 4: the file is too long"
+    assert rejected(HEADER, ANSWERED, ANSWERED, ANSWERED) == "line 4: the file is too long"
     monkeypatch.setattr(reader, "MOST_LINES", 2)
-    assert refused(HEADER, ANSWERED, ANSWERED) == "line 3: there are too many lines"
+    assert rejected(HEADER, ANSWERED, ANSWERED) == "line 3: there are too many lines"
 
 
-def test_an_endless_file_is_refused():
+def test_an_endless_file_is_rejected():
     with pytest.raises(ConfigError, match="line 1: is too long"):
         reader.read_trace(Path("/dev/zero"))
 
 
-def test_what_cannot_be_read(tmp_path):
+def test_a_file_that_cannot_be_read(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot read .*none: No such file"):
         reader.read_trace(tmp_path / "none")
     with pytest.raises(ConfigError, match="Is a directory"):
         reader.read_trace(tmp_path)
 
 
-def test_what_a_terminal_would_obey_is_gone(read):
+def test_control_characters_are_removed(read):
     trace = read(
         HEADER | {"endpoint": "\x1b[2Jhere"},
         {"ms": 1, "end": "failed", "error": {"code": "network", "message": "\x1b]0;x\x07cut"}},
@@ -237,17 +235,17 @@ def test_a_trace_cut_short(read):
     assert error.message == "the trace was cut short after 3 bytes"
 
 
-def test_a_trace_of_which_only_the_end_is_missing_is_whole(read):
+def test_a_trace_without_an_end_can_be_complete(read):
     trace = read(HEADER, ANSWERED, {"ms": 2, "event": "received_all"})
     assert trace.missing() is None
 
 
-def test_a_trace_of_nothing(read):
+def test_an_empty_trace(read):
     trace = read(HEADER)
     assert (trace.lines, trace.size, trace.ends_ms) == ((), 0, 0.0)
 
 
-def test_a_trace_that_was_interrupted(read):
+def test_an_interrupted_trace(read):
     trace = read(HEADER, ANSWERED, {"ms": 2, "bytes": 3}, {"ms": 7, "end": "interrupted"})
     assert (trace.is_interrupted, trace.ends_ms) == (True, 7.0)
     assert "interrupted after 3 bytes" in trace.missing().message
@@ -263,13 +261,13 @@ def test_a_trace_that_was_interrupted(read):
         ("of the future", SourceError),
     ],
 )
-def test_a_trace_that_failed(read, code, kind):
+def test_a_failed_trace(read, code, kind):
     error = {"code": code, "message": "no", "remedy": "yes"}
     missing = read(HEADER, ANSWERED, {"ms": 7, "end": "failed", "error": error}).missing()
     assert (type(missing), missing.message, missing.remedy) == (kind, "no", "yes")
 
 
-def test_lines_by_their_time(read):
+def test_lines_by_time(read):
     trace = read(
         HEADER, ANSWERED, {"ms": 2, "bytes": 3}, {"ms": 3, "bytes": 4},
         {"ms": 2, "decoded_frames": 1, "rate_hz": 8000},

@@ -52,7 +52,7 @@ def block(frames, value=0):
     return Pcm(np.full((frames, 1), value, np.int16), FORMAT.rate_hz)
 
 
-def test_each_line_as_it_is_written():
+def test_the_line_of_each_event():
     written = Written()
     written.clock.advance(0.25)
     writer = written.begin()
@@ -88,20 +88,20 @@ def test_the_text_is_not_written():
     assert REQUEST.text not in Recorded(ScriptedSource([sound(0.1)]), with_audio=True).text
 
 
-def test_what_was_asked_for_may_be_unknown():
+def test_the_request_may_be_unknown():
     header = Written(request=None)
     header.begin()
     assert [header.lines[0][key] for key in ("model", "voice", "format")] == [None] * 3
 
 
-def test_audio_is_added_where_it_is_wanted():
+def test_audio_can_be_included():
     written = Written(with_audio=True)
     written.begin()(events.Received(1000.5, b"\0\xff"))
     assert written.lines[0]["audio"] is True
     assert written.lines[1] == {"ms": 500.0, "bytes": 2, "audio": "AP8="}
 
 
-def test_the_onset_is_told_once_with_the_block_that_has_it():
+def test_the_onset_is_written_once_with_its_block():
     written = Written()
     writer = written.begin()
     for value in (0, 0, 1000, 1000):
@@ -110,7 +110,7 @@ def test_the_onset_is_told_once_with_the_block_that_has_it():
     assert onsets == [None, None, 30.0, None]
 
 
-def test_what_a_terminal_would_obey_is_not_written():
+def test_control_characters_are_removed():
     written = Written()
     writer = written.begin()
     writer(events.Answered(1000.0, SourceInfo("\x1b[1mopus", "\x1b[2Jaudio/ogg")))
@@ -121,15 +121,15 @@ def test_what_a_terminal_would_obey_is_not_written():
     assert end["error"] == {"code": "network", "message": "cut", "remedy": "mend"}
 
 
-def test_a_failure_has_its_own_time_and_ends_the_trace_with_the_run():
+def test_a_failure_ends_the_trace_at_its_own_time():
     written = Written()
     writer = written.begin()
     writer(events.Failed(1000.5, NetworkError("cut")))
     writer(events.Decoded(1000.6, block(8), 0.0))
     writer(events.StateChanged(1009.0, State.DRAINING, State.FAILED))
     assert written.lines[-2]["decoded_frames"] == 8
-    told = {"code": "network", "message": "cut"}
-    assert written.lines[-1] == {"ms": 500.0, "end": "failed", "error": told}
+    error = {"code": "network", "message": "cut"}
+    assert written.lines[-1] == {"ms": 500.0, "end": "failed", "error": error}
 
 
 def test_an_interruption():
@@ -138,7 +138,7 @@ def test_an_interruption():
     assert written.lines[-1] == {"ms": 1500.0, "end": "interrupted"}
 
 
-def test_threads_that_are_late_write_nothing_after_the_end():
+def test_nothing_is_written_after_the_end():
     written = Written()
     writer = written.begin()
     writer(events.StateChanged(1001.5, State.PLAYING, State.CANCELLED))
@@ -147,14 +147,14 @@ def test_threads_that_are_late_write_nothing_after_the_end():
     assert [set(line) for line in written.lines[1:]] == [{"ms", "end"}]
 
 
-def test_what_ended_before_it_began_is_nothing():
+def test_a_run_without_a_request_leaves_nothing():
     written = Written()
     written.writer(events.StateChanged(1000.0, State.CONNECTING, State.CANCELLED))
     written.begin()(events.Received(1000.6, b"abc"))
     assert written.lines == []
 
 
-def test_a_time_before_the_request_is_its_own():
+def test_a_time_before_the_request_counts_as_zero():
     written = Written()
     written.begin()(events.Connected(999.0))
     assert written.file.getvalue().endswith('{"ms": 0.0, "event": "connected"}\n')
@@ -173,7 +173,7 @@ def test_a_full_disk_is_a_save_error(fault, why):
         TraceWriter(Full(), "run1", FakeClock())(events.Requested(1000.0, "x"))
 
 
-def test_a_full_disk_disturbs_nothing(caplog):
+def test_a_full_disk_does_not_disturb_the_session(caplog):
     class Full(io.StringIO):
         def write(self, text):
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -186,7 +186,7 @@ def test_a_full_disk_disturbs_nothing(caplog):
     assert record.exc_info is None
 
 
-def test_threads_do_not_mix_their_lines():
+def test_lines_of_several_threads_are_not_mixed():
     written = Written()
     writer = written.begin()
     works = [
@@ -210,7 +210,7 @@ def read(recorded, tmp_path):
     return read_trace(path)
 
 
-def test_a_session_s_trace_can_be_read(tmp_path):
+def test_the_trace_of_a_session_can_be_read(tmp_path):
     clock = FakeClock()
     source = ScriptedSource([0.1, OPENED, 0.2, sound(0.5), 0.3, sound(0.25)], clock=clock)
     recorded = Recorded(source, clock=clock, with_audio=True)
@@ -223,13 +223,13 @@ def test_a_session_s_trace_can_be_read(tmp_path):
 
 
 @pytest.mark.parametrize("steps", [[sound(0.5), cut_off()], [cut_off(), OPENED]])
-def test_a_session_that_failed(steps, tmp_path):
+def test_the_trace_of_a_failed_session(steps, tmp_path):
     trace = read(Recorded(ScriptedSource(steps)), tmp_path)
     assert trace.end.how == "failed"
     assert type(trace.missing()) is NetworkError
 
 
-def test_a_session_that_was_cancelled(tmp_path):
+def test_the_trace_of_a_cancelled_session(tmp_path):
     step = UntilCancelled()
     clock, file = FakeClock(), io.StringIO()
     session = Session(
@@ -243,7 +243,7 @@ def test_a_session_that_was_cancelled(tmp_path):
     assert read_trace(tmp_path / "trace").is_interrupted
 
 
-def test_a_session_whose_source_cannot_be_asked_leaves_nothing():
+def test_a_source_that_cannot_be_prepared_leaves_nothing():
     def warms():
         raise DeviceError("no")
 

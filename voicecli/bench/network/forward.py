@@ -77,12 +77,19 @@ class ClientConnection:
             self._writer.transport.abort()
 
     async def _serve(self) -> None:
-        while (request := await self._next_request()) is not None:
+        while True:
             try:
+                request = await self._receive()
+                if not isinstance(request, h11.Request):
+                    return
                 target = parse_target(request)
                 server = await self._connect(target)
+            except h11.RemoteProtocolError as error:
+                message = f"not an HTTP request: {clean(str(error), 200)}"
+                await self._answer_error(error.error_status_hint, message)
+                return
             except ProxyError as error:
-                await self._answer_error(error)
+                await self._answer_error(error.status, error.message)
                 return
             if request.method == b"CONNECT":
                 await self._tunnel(server)
@@ -94,15 +101,6 @@ class ClientConnection:
 
     # -- the client ------------------------------------------------------------
 
-    async def _next_request(self) -> h11.Request | None:
-        try:
-            event = await self._receive()
-        except h11.RemoteProtocolError as error:
-            message = f"not an HTTP request: {clean(str(error), 200)}"
-            await self._answer_error(ProxyError(error.error_status_hint, message))
-            return None
-        return event if isinstance(event, h11.Request) else None
-
     async def _receive(self) -> h11.Event | None:
         return await _next_event(self._client_http, partial(self._reader.read, _READ_BYTES))
 
@@ -110,17 +108,17 @@ class ClientConnection:
         self._writer.write(self._client_http.send(event) or b"")
         await self._writer.drain()
 
-    async def _answer_error(self, error: ProxyError) -> None:
+    async def _answer_error(self, status: int, message: str) -> None:
         """Answer on the proxy's own behalf, in the shape of the OpenAI API's errors."""
-        body = json.dumps({"error": {"message": error.message}}).encode()
+        body = json.dumps({"error": {"message": message}}).encode()
         headers = [
             (b"Content-Type", b"application/json"),
             (b"Content-Length", b"%d" % len(body)),
             (b"Connection", b"close"),
         ]
         # Clients read nothing but the status line of an answer to CONNECT.
-        reason = error.message.encode("ascii", errors="replace")
-        await self._send(h11.Response(status_code=error.status, headers=headers, reason=reason))
+        reason = message.encode("ascii", errors="replace")
+        await self._send(h11.Response(status_code=status, headers=headers, reason=reason))
         await self._send(h11.Data(data=body))
         await self._send(h11.EndOfMessage())
 

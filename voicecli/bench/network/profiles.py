@@ -66,18 +66,6 @@ class Network:
             _check("stall's time between two", self.stall_every_ms, 1, _MAX_BETWEEN_MS, "ms")
             _check("stall's length", self.stall_ms, 1, _MAX_MS, "ms")
 
-    def __str__(self) -> str:
-        """Format the figures in one line, such as ``150 ms, 1600/768 kbit/s``."""
-        parts = [f"{self.latency_ms:g} ms"]
-        if self.jitter_ms:
-            parts.append(f"jitter {self.jitter_ms:g} ms")
-        if self.down_kbit_s or self.up_kbit_s:
-            down, up = (f"{x:g}" if x else "any" for x in (self.down_kbit_s, self.up_kbit_s))
-            parts.append(f"{down}/{up} kbit/s")
-        if self.stall_every_ms:
-            parts.append(f"stalls of {self.stall_ms:g} ms every {self.stall_every_ms / 1e3:g} s")
-        return ", ".join(parts)
-
 
 def _check(key: str, value: float, low: float, high: float, unit: str) -> None:
     if not math.isfinite(value) or not low <= value <= high:

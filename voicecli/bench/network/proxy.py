@@ -40,7 +40,7 @@ class ShapingProxy:
     """
 
     def __init__(self, network: Network, *, seed: int = 0) -> None:
-        self.network = network
+        self._network = network
         self._seed = seed
         self._thread = threading.Thread(target=self._run, name="shaping-proxy", daemon=True)
         self._listening: Future[tuple[asyncio.AbstractEventLoop, int]] = Future()
@@ -83,7 +83,7 @@ class ShapingProxy:
             self._listening.set_exception(error)  # `__enter__` raises it
 
     async def _serve(self) -> None:
-        link = Link(self.network, seed=self._seed)
+        link = Link(self._network, seed=self._seed)
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.create_task(ClientConnection(link, reader, writer).run())

@@ -53,16 +53,6 @@ class _Picture:
     parts: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A run whose curves are drawn."""
-
-    title: str
-    which: str
-    run: SpeechRun
-    curves: Curves
-
-
 def render(
     cases: Sequence[PageCase],
     *,
@@ -133,7 +123,7 @@ def _figures(cases: Sequence[PageCase]) -> dict[str, Any]:
         return {
             "waterfall": _waterfall(cases),
             "distribution": _distribution(cases),
-            **_runs([shown for case in cases for shown in _representatives(case)]),
+            **_runs([run for case in cases for run in _representatives(case)]),
         }
 
 
@@ -161,29 +151,28 @@ def _distribution(cases: Sequence[PageCase]) -> _Picture:
     return _Picture(_markup(drawn), words)
 
 
-def _representatives(case: PageCase) -> Iterator[_Shown]:
+def _representatives(case: PageCase) -> Iterator[tuple[str, str, SpeechRun]]:
     """Yield the median run, and the one with the most silence if that is another."""
     median, worst = median_run(case.runs), worst_run(case.runs)
     if median is not None:
-        yield _Shown(case.title, "Median run, by time to first audio", median, Curves.of(median))
+        yield case.title, "Median run, by time to first audio", median
     if worst is not None and (median is None or silence_ms(worst) > silence_ms(median)):
-        yield _Shown(case.title, "Run with the most silence", worst, Curves.of(worst))
+        yield case.title, "Run with the most silence", worst
 
 
-def _runs(shown: Sequence[_Shown]) -> dict[str, Any]:
-    shared = runfigures.Limits.shared([each.curves for each in shown])
+def _runs(shown: Sequence[tuple[str, str, SpeechRun]]) -> dict[str, Any]:
+    all_curves = [Curves.of(run) for _, _, run in shown]
+    shared = runfigures.Limits.shared(all_curves)
     runs = []
-    for number, each in enumerate(shown, start=1):
-        curves, limits = each.curves.thinned(), shared or runfigures.Limits.around([each.curves])
-        arrival, level = captions.arrival(each.curves), captions.level(each.run, each.curves)
-        pictures = [
-            _Picture(_markup(figure(f"{name}-{number}", curves, limits, words)), [words])
-            for name, figure, words in (
-                ("arrival", runfigures.arrival, arrival),
-                ("level", runfigures.level, level),
-            )
-        ]
-        runs.append({"title": each.title, "which": each.which, "pictures": pictures})
+    for number, ((title, which, run), curves) in enumerate(zip(shown, all_curves, strict=True)):
+        thin, limits = curves.thinned(), shared or runfigures.Limits.around([curves])
+        arrival, level = captions.arrival(curves), captions.level(run, curves)
+        svgs = (
+            runfigures.arrival(f"arrival-{number}", thin, limits, arrival),
+            runfigures.level(f"level-{number}", thin, limits, level),
+        )
+        pictures = [_Picture(_markup(svgs[0]), [arrival]), _Picture(_markup(svgs[1]), [level])]
+        runs.append({"title": title, "which": which, "pictures": pictures})
     return {"runs": runs, "axes_are_shared": shared is not None}
 
 

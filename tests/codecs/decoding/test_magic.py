@@ -1,0 +1,52 @@
+"""Formats that are recognised but not supported."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from tests.codecs.containers import FIRST, page
+from tests.codecs.feeding import in_pieces
+from voicecli.codecs.decoding.sniff import Sniffer
+from voicecli.errors import UnsupportedFormat
+
+UNSUPPORTED = {
+    "MP4": b"\0\0\0\x20ftypM4A \0\0\0\0",
+    "WebM": b"\x1a\x45\xdf\xa3\x01\0\0\0",
+    "AIFF ": b"FORM\0\0\0\0AIFFCOMM",
+    "AIFF-C": b"FORM\0\0\0\0AIFCCOMM",
+    "CAF": b"caff\0\x01\0\0desc",
+    "AU": b".snd\0\0\0\x18\xff\xff\xff\xff",
+    "AVI": b"RIFF\0\0\0\0AVI LIST",
+    "RF64": b"RF64\xff\xff\xff\xffWAVEds64",
+    "RIFX": b"RIFX\0\0\0\0WAVEfmt ",
+    "gzip": b"\x1f\x8b\x08\0\0\0\0\0",
+    "AMR": b"#!AMR\n",
+    "ADIF": b"ADIF\0\0\0\0",
+    "ASF": b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9",
+    "PNG": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "JPEG": b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1",
+    "a JPEG": b"\xff\xd8\xff\xe1\x01\xf2Exif\0\0MM",
+    "GIF": b"GIF87a\x10\0\x10\0",
+    "a GIF": b"GIF89a\x10\0\x10\0",
+    "WebP": b"RIFF\0\0\0\0WEBPVP8 ",
+    "PDF": b"%PDF-1.7\n",
+    "ZIP": b"PK\x03\x04\x14\0\0\0",
+    "Vorbis": page([b"\x01vorbis" + bytes(23)], flags=FIRST),
+    "FLAC": page([b"\x7fFLAC\1\0" + bytes(43)], flags=FIRST),
+    "Speex": page([b"Speex   1.2" + bytes(69)], flags=FIRST),
+}
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_unsupported_formats_are_named(name):
+    for declared, size in product((None, "pcm", "mp3"), (1, 7, 1 << 20)):
+        with pytest.raises(UnsupportedFormat, match=name):
+            feed_all(Sniffer(declared), in_pieces(size, UNSUPPORTED[name]))
+
+
+def feed_all(sniffer, pieces):
+    for piece in pieces:
+        assert sniffer.feed(piece) is None
+    sniffer.finish()

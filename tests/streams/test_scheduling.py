@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+from voicecli.streams import scheduling
+from voicecli.streams.scheduling import PASS_S, call_in, pass_budget, shared_executor
+
+
+def test_the_process_has_one_pool_of_a_few_threads():
+    pool = shared_executor()
+    assert shared_executor() is pool
+    busy = threading.Barrier(2, timeout=10) if os.cpu_count() > 1 else None
+    names = [
+        pool.submit(lambda: (busy and busy.wait(), threading.current_thread().name)[1])
+        for _ in range(2)
+    ]
+    assert all(name.result().startswith("voicecli-streams") for name in names)
+    assert pool._max_workers <= scheduling.MAX_THREADS
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_makes_its_own_pool():
+    pool = shared_executor()
+    pool.submit(int).result()
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover  the child's coverage is not collected
+        fresh = shared_executor()
+        works = fresh is not pool and fresh.submit(lambda: True).result(timeout=10)
+        os.write(write, b"1" if works else b"0")
+        os._exit(0)
+    os.close(write)
+    answer = os.read(read, 1)
+    os.close(read)
+    os.waitpid(child, 0)
+    assert answer == b"1"
+    assert shared_executor() is pool
+
+
+def test_a_child_forked_while_the_lock_was_held_gets_a_pool(monkeypatch):
+    monkeypatch.setattr(scheduling, "_executor", shared_executor())
+    monkeypatch.setattr(scheduling, "_lock", scheduling._lock)
+    with scheduling._lock:
+        scheduling._forget_executor()
+        assert shared_executor() is not None
+
+
+def test_a_callback_for_a_closed_loop_is_dropped():
+    loop = asyncio.new_event_loop()
+    loop.close()
+    call_in(loop, pytest.fail, "called")
+
+
+def test_streams_of_one_loop_share_a_budget_that_every_pass_renews():
+    async def main():
+        budget = pass_budget()
+        for _ in range(2):
+            budget.spend(PASS_S * 0.6)
+            assert pass_budget().left_s > 0
+            budget.spend(PASS_S * 0.6)
+            assert pass_budget().left_s <= 0
+            await asyncio.sleep(0)
+            assert pass_budget().left_s == PASS_S
+
+    asyncio.run(main())
+
+
+def test_a_loop_closed_within_a_pass_leaves_its_budget_to_no_other():
+    async def spend():
+        pass_budget().spend(1)
+
+    async def look():
+        return pass_budget().left_s
+
+    asyncio.run(spend())
+    assert asyncio.run(look()) == PASS_S

@@ -1,0 +1,97 @@
+"""How streams share the time of an event loop, and the threads beside it.
+
+Handing work to a thread and back costs about 100 µs, and a thread that runs Python
+can keep the loop waiting for 5 ms. Work shorter than that is done on the loop,
+within the `PassBudget` of all its streams; the rest goes to `shared_executor`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
+MAX_THREADS = 4
+
+PASS_S = 0.002
+"""Time that all streams of a loop may spend on it before it looks at timers and sockets."""
+
+_lock = threading.Lock()
+_executor: ThreadPoolExecutor | None = None
+
+
+def shared_executor() -> ThreadPoolExecutor:
+    """Return the thread pool of this process, made on first use. Callable from any thread.
+
+    The interpreter joins its threads at exit. Every task that this package submits
+    ends within milliseconds, even if its stream was abandoned. A forked child
+    makes its own pool.
+    """
+    global _executor  # noqa: PLW0603  one pool is the point
+    with _lock:
+        if _executor is None:
+            threads = min(MAX_THREADS, os.cpu_count() or 1)
+            _executor = ThreadPoolExecutor(threads, thread_name_prefix="voicecli-streams")
+        return _executor
+
+
+def _forget_executor() -> None:
+    """Start afresh in a forked child: it has no pool threads, and the lock may be held."""
+    global _executor, _lock
+    _executor, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_executor)
+
+
+def call_in(loop: AbstractEventLoop, callback: Callable[..., None], *args: Any) -> None:
+    """Call ``callback(*args)`` on the thread of ``loop``, unless the loop was closed."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(callback, *args)
+
+
+class PassBudget:
+    """Time that all streams of one event loop may spend in one pass over its ready callbacks.
+
+    Timers and sockets wait for the pass to end. A stream that finds the budget
+    spent waits for the next pass: ``await asyncio.sleep(0)``.
+    """
+
+    __slots__ = ("_is_renewing", "left_s")
+
+    def __init__(self) -> None:
+        self.left_s = PASS_S
+        """Seconds left in this pass; zero or less if the budget is spent."""
+        self._is_renewing = False
+
+    def spend(self, seconds: float) -> None:
+        """Take ``seconds`` from the budget of this pass."""
+        self.left_s -= seconds
+        if self.left_s < PASS_S / 2 and not self._is_renewing:
+            self._is_renewing = True
+            asyncio.get_running_loop().call_soon(self._renew)  # at the start of the next pass
+
+    def _renew(self) -> None:
+        self.left_s = PASS_S
+        self._is_renewing = False
+
+
+_budgets: weakref.WeakKeyDictionary[AbstractEventLoop, PassBudget] = weakref.WeakKeyDictionary()
+
+
+def pass_budget() -> PassBudget:
+    """Return the budget that all streams of the running loop share."""
+    loop = asyncio.get_running_loop()
+    budget = _budgets.get(loop)
+    if budget is None:
+        budget = _budgets[loop] = PassBudget()
+    return budget
