@@ -80,7 +80,7 @@ def _advance(stack: list[Quote], text: str, begin: int, at: int) -> None:
 
 
 def _opens(mark: str, before: str, after: str) -> bool:
-    if mark in "\"»":
+    if mark in '"»':
         return not (before.isalnum() or before in ".,;:!?…)" or after.isspace())
     if mark == "(":
         return before not in ":;="
