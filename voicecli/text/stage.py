@@ -10,7 +10,7 @@ from voicecli.text.fragment import Fragment, TextDecoder
 from voicecli.text.lexicon import Lexicon, Replacer
 from voicecli.text.markdown import CodeBlocks, MarkdownReader
 from voicecli.text.script import ScriptReader
-from voicecli.text.segmenter import PAUSE_MS, Segmenter
+from voicecli.text.segmenter import PAUSE_MS, ROUNDING_S, Segmenter
 from voicecli.text.think import ThinkFilter
 
 if TYPE_CHECKING:
@@ -59,14 +59,13 @@ class TextStage:
 
     def __init__(self, options: TextOptions | None = None) -> None:
         options = options or TextOptions()
-        self._pause_s = options.pause_ms / 1e3
+        self._pause_s = options.pause_ms / 1e3 - ROUNDING_S
         self._written: float | None = None
         self._decoder = TextDecoder()
         self._stages: list[ScriptReader | ThinkFilter | MarkdownReader | Replacer] = []
         if options.script:
             self._stages.append(ScriptReader())
-        if not options.think:
-            self._stages.append(ThinkFilter())
+        self._stages.append(ThinkFilter(keep=options.think))
         if options.markdown is not Markdown.OFF:
             is_auto = options.markdown is Markdown.AUTO
             self._stages.append(MarkdownReader(auto=is_auto, code=options.code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voicecli.text.fragment import Break, Fragment
@@ -21,9 +22,13 @@ class ThinkFilter:
 
     A tag opens at the beginning of a line only, after white space, so that prose about
     the tag is spoken. Tags do not nest. What is never closed is left out to the end.
+
+    Args:
+        keep: leave out the tags only.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep: bool = False) -> None:
+        self._keep = keep
         self._held: list[Fragment] = []  # what may be the beginning of a tag
         self._thinks = False
         self._at_line_start = True
@@ -74,7 +79,8 @@ class ThinkFilter:
     def _close_tag(self, tag: str) -> None:
         """Begin or end thinking if ``tag`` is complete."""
         if _OPEN.fullmatch(tag) and not self._thinks:
-            self._thinks, self._held = True, []
+            self._thinks, self._held = not self._keep, []
+            self._begins = Break.PARAGRAPH
         elif _CLOSE.fullmatch(tag):
             # Without an opening tag, which some servers swallow, there is nothing to leave out.
             self._thinks, self._held = False, []
@@ -88,10 +94,11 @@ class ThinkFilter:
             self._at_line_start = is_blank and ("\n" in text or self._at_line_start)
         if not text or self._thinks:
             return []
+        if not self._begins:
+            return [fragment.part(begin, end)]
+        begin = end - len(text.lstrip())
+        if begin == end:
+            return []
         part = fragment.part(begin, end)
-        if self._begins and text.strip():
-            part = Fragment(
-                part.text, part.span, max(part.begins, self._begins), part.pause_ms, part.voice
-            )
-            self._begins = Break.NONE
-        return [part]
+        begins, self._begins = max(part.begins, self._begins), Break.NONE
+        return [replace(part, begins=begins)]

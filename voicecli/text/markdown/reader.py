@@ -19,6 +19,7 @@ from voicecli.text.markdown.detect import looks_like_markdown
 from voicecli.text.markdown.inline import open_mark, spoken_inline
 from voicecli.text.markdown.lines import Kind, Next
 from voicecli.text.markdown.plain import Piece, may_go_on, spoken_plain
+from voicecli.text.segment import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -187,8 +188,8 @@ class MarkdownReader:
                 continue
             cut = max(0, heard - start - begin) if heard > start else 0
             found += self._emit_pieces([Piece(text[cut:], start + begin + cut, start + stop)])
-        self._at, self._in_block, self._begins = end, False, following
-        return found
+        self._at, self._in_block = end, False
+        return [*found, self._end(following)]
 
     # Within a paragraph.
 
@@ -215,11 +216,8 @@ class MarkdownReader:
             return None
         if line_break.how is Next.CONTINUES:
             return self._emit_plain(line_break.resume)
-        self._end_paragraph(line_break.resume)
-        return []
-
-    def _end_paragraph(self, resume: int) -> None:
-        self._at, self._in_paragraph, self._begins = resume, False, Break.PARAGRAPH
+        self._at, self._in_paragraph = line_break.resume, False
+        return [self._end(Break.PARAGRAPH)]
 
     def _line_break(self, at: int, *, final: bool) -> _LineBreak | None:
         """Return what the line break at ``at`` is; None if that depends on text to come."""
@@ -320,6 +318,13 @@ class MarkdownReader:
             self._is_first_line = False
         self._at = end
         return self._emit_pieces(pieces)
+
+    def _end(self, following: Break) -> Fragment:
+        """Return the end of a block, so that its last sentence need not wait for the next."""
+        self._begins = following
+        span = self._map.span(self._at - 1, self._at)
+        voice = self._head.voice if self._head else None
+        return Fragment("", Span(span.end, span.end), following, voice=voice)
 
     def _emit_pieces(self, pieces: list[Piece]) -> list[Fragment]:
         found = []
