@@ -40,17 +40,25 @@ _OPENERS = re.compile(r"[\s\"'“‘«„‚»(\[{¿¡*_–—-]*")
 _WORD = re.compile(rf"\S{{1,{_NEXT_WORD}}}")
 _LIST_LINE = re.compile(r"(?:[-*+•‣◦▪·–—]|\(?\d{1,3}[.)]|\(?[A-Za-z]\))\s")
 _LIST_START = re.compile(r"[-*+•‣◦▪·–—(0-9A-Za-z]\S{0,4}")
-_LAST_TOKEN = re.compile(r"[^\s\"'“”‘’«»„‚(\[{]*\Z")
+_LAST_TOKEN = re.compile(r"[^\s\"“”«»„‚(\[{]*\Z")
+_APOSTROPHES = str.maketrans("", "", "'’")
+_HYPHENATED_INITIALS = re.compile(r"\w\.[-‐]\w")
+_AT_THE_END = frozenset({"etc", "usw", "ecc"})
+"""Abbreviations that seldom stand before a capital within a sentence."""
+_UNITS = frozenset({"кг", "км", "см", "мм", "мл", "га"})
+"""Words that sentencex takes for abbreviations, and that are written without a full stop."""
+
 _QUOTE_MARKS = str.maketrans(dict.fromkeys("\"'“”‘’«»„‚()[]{}*_", " "))
 _ABBREVIATIONS = {  # that sentencex lacks; without their last full stop, lower case
     "en": frozenset({"vs", "approx", "dept", "est", "min", "max", "viz", "cf", "resp"}),
     "de": frozenset({"bzw", "ca", "evtl", "ggf", "inkl", "zzgl", "u.a", "z.b", "d.h", "str"}),
-    "fr": frozenset({"m", "mm", "mme", "mlle", "mgr", "dr", "pr", "me", "cf", "env", "art"}),
+    "fr": frozenset({"m", "mm", "mme", "mlle", "mgr", "dr", "pr", "me", "cf", "env", "art", "h"}),
     "es": frozenset({"sr", "sra", "srta", "dr", "dra", "ud", "uds", "pág", "núm", "aprox"}),
     "it": frozenset({"sig", "sig.ra", "dott", "prof", "ing", "avv", "pag", "ecc"}),
     "nl": frozenset({"dhr", "mevr", "mw", "bijv", "ca", "nr", "blz", "o.a", "d.w.z"}),
     "pt": frozenset({"sr", "sra", "dr", "dra", "prof", "pág", "av"}),
-    "ru": frozenset({"г", "гг", "ул", "им", "т.е", "т.к", "т.н", "напр", "стр", "руб", "тыс"}),
+    "ar": frozenset({"د", "أ"}),
+    "ru": frozenset({"г", "гг", "ул", "им", "т.е", "т.к", "т.н", "напр", "стр", "рис", "руб", "тыс"}),
 }  # fmt: skip
 _MONTHS_AND_NOUNS = re.compile(r"(?:Jh|Jahrhundert|Klasse|Stock|Etage|Kapitel|Mal|Platz)\w*")
 
@@ -103,10 +111,10 @@ class _Candidate(NamedTuple):
         """Decide whether a paragraph, or an item of a list, begins after the line."""
         place = self._after_space(self.start)
         end = len(self.text[self.begin : self.start].rstrip()) + self.begin
-        if place == len(self.text):
-            return None if self.final else Undecided(end)
         if self.text.count("\n", self.start, place) > 1:
             return Boundary(end, place, Break.PARAGRAPH)
+        if place == len(self.text):
+            return None if self.final else Undecided(end)
         if _LIST_LINE.match(self.text, place):
             return Boundary(end, place)
         start = _LIST_START.match(self.text, place)
@@ -128,10 +136,10 @@ class _Candidate(NamedTuple):
             if len(text) < limit and not self.final:
                 return undecided
         place = self._after_space(end)
-        if place == len(text):
-            return undecided
         if text.count("\n", end, place) > 1:
             return Boundary(end, place, Break.PARAGRAPH)
+        if place == len(text):
+            return undecided
         if self._is_wide(end):
             # 「…」と: the quotation goes on as part of the sentence.
             return None if end > self.stop and text[end] in "とっ" else Boundary(end, place)
@@ -165,8 +173,8 @@ class _Candidate(NamedTuple):
             return True
         if text[first].islower() and not text[first + 1 : first + 2].isupper():
             return self._is_without_capitals() and not self._is_ambiguous()
-        if text[self.stop - 1] != ".":
-            return not text[first].isalpha() or self._asked(text[first])
+        if text[self.stop - 1] == "!":
+            return not text[first].isalpha() or self._asked(text[first])  # Yahoo!
         if text[self.start : self.stop] != ".":
             return True
         return self._full_stop_ends(first)
@@ -177,8 +185,10 @@ class _Candidate(NamedTuple):
             token.isdecimal() or len(token) == 1
         ):
             return False  # the number of a list's item
-        if self._is_known_abbreviation(token):
+        if self._is_known_abbreviation(token) or _HYPHENATED_INITIALS.fullmatch(token):
             return False
+        if token.lower() in _AT_THE_END and self.text[first].isupper():
+            return True
         if not self._is_ambiguous() and self.text[first].isalpha():
             return True
         word = _WORD.match(self.text, first)
@@ -193,7 +203,7 @@ class _Candidate(NamedTuple):
     def _token(self) -> str:
         """The word before the terminators."""
         match = _LAST_TOKEN.search(self.text, max(self.begin, self.start - _BEFORE), self.start)
-        return match[0] if match else ""
+        return match[0].strip("'‘’") if match else ""
 
     @property
     def _language(self) -> str:
@@ -206,9 +216,11 @@ class _Candidate(NamedTuple):
 
     def _is_ambiguous(self) -> bool:
         """Whether the word before may be an abbreviation, an initial or a number."""
-        token = self._token
-        if len(token) < 2 or "." in token or not token.isalpha():
+        token = self._token.translate(_APOSTROPHES)
+        if len(token) < 2 or "." in token or not token.isalpha():  # noqa: PLR2004  an initial
             return True
+        if token != self._token or token in _UNITS:
+            return False
         return self._is_known_abbreviation(token) or not self._asked("Xq")
 
     def _is_without_capitals(self) -> bool:

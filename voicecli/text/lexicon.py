@@ -119,12 +119,7 @@ class Replacer:
         found: list[Fragment] = []
         for fragment in fragments:
             head = self._head
-            if (
-                head is None
-                or fragment.begins
-                or fragment.pause_ms
-                or fragment.voice != head.voice
-            ):
+            if head is None or fragment.begins or fragment.pause_ms or fragment.voice != head.voice:
                 found += self._replace(final=True)
                 self._text, self._at, self._map = "", 0, SourceMap()
                 self._head = fragment.part(0, 0)

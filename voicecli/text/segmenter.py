@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PAUSE_MS = 400
 """A writer who sends nothing for this long has paused."""
 
+ROUNDING_S = 1e-6
+"""A pause may be so much shorter: a clock's differences are rounded."""
+
 LONG_FIRST_SENTENCE = 120
 """Characters of the first sentence after which its first clause is spoken at once."""
 
@@ -45,7 +48,7 @@ class Segmenter:
 
     def __init__(self, language: str | None = None, *, pause_ms: int = PAUSE_MS) -> None:
         self._language = language
-        self._pause_s = pause_ms / 1e3
+        self._pause_s = pause_ms / 1e3 - ROUNDING_S
         self._decoder = TextDecoder()
         self._written: float | None = None
         self._text = ""
@@ -86,7 +89,8 @@ class Segmenter:
             return self._sentences(final=True)
         probe = text + _AFTER_FULL_STOP
         boundary = find_boundary(probe, self._begin, final=False, language=self._language)
-        if isinstance(boundary, Boundary) and boundary.end == len(text):
+        is_open_number = text == self._text and text[-2:-1].isdecimal()
+        if isinstance(boundary, Boundary) and boundary.end == len(text) and not is_open_number:
             return self._sentences(final=True)
         if self._number == 0:
             cut = clause.first_clause(self._text + " ", self._begin, len(text) + 1, final=True)

@@ -1,0 +1,40 @@
+"""Whether a text is Markdown, by marks that prose does not have."""
+
+from __future__ import annotations
+
+import re
+
+_TAGS = (
+    "a|abbr|b|blockquote|br|center|code|dd|del|details|div|dl|dt|em|font|h[1-6]|hr|i|img|ins|kbd"
+    "|li|mark|ol|p|pre|q|s|samp|small|span|strong|sub|summary|sup|table|tbody|td|th|thead|tr|u|ul"
+)
+_EVIDENCE = re.compile(
+    rf"""^[ ]{{0,3}}(?:`{{3,}}|~{{3,}})            # a fence
+      | ^[ ]{{0,3}}\#{{1,6}}[ \t]+\S               # a heading
+      | ^[ ]{{0,3}}>[ \t]?\S                       # a quotation
+      | ^[ ]{{0,3}}[-*+][ \t]+(?![-–—])\S          # an item of a list
+      | ^[ ]{{0,3}}(?:=|-){{3,}}[ \t]*$            # under a heading, or a rule
+      | ^[ ]{{0,3}}(?:\*[ \t]*){{3,}}$             # a rule
+      | ^[ ]{{0,3}}\|.*\|[ \t]*$                   # a row of a table
+      | ^[ ]{{0,3}}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$  # under its head
+      | \*\*(?=\S)[^*\n]+(?<=\S)\*\*               # strong
+      | (?<![\w*])\*(?=[^\s*])[^*\n]*(?<=\S)\*(?![\w*])  # emphasis
+      | (?<!\w)_(?=[^\s])[^\n]*?(?<=\S)_(?!\w)
+      | ~~(?=\S)[^~\n]+(?<=\S)~~                   # struck out
+      | (?<!`)(`+)(?!`)[^`\n]+\1(?!`)              # code
+      | !?\[[^\]\n]*\]\([^)\s]*(?:[ ]"[^"\n]*")?\)  # a link or an image
+      | ^[ ]{{0,3}}\[[^\]\n]+\]:[ \t]+\S           # where links lead
+      | <(?:https?|mailto):[^\s>]+>
+      | </?(?:{_TAGS})(?:\s[^<>\n]*)?/?>           # HTML
+    """,
+    re.VERBOSE | re.MULTILINE | re.IGNORECASE,
+)
+
+
+def looks_like_markdown(text: str) -> bool:
+    """Return whether ``text`` has marks of Markdown that would be heard if it were prose.
+
+    ``3 * 4``, ``C#``, ``a_b``, ``#1``, ``x < y`` and numbered lines are none: they sound
+    the same either way.
+    """
+    return _EVIDENCE.search(text) is not None

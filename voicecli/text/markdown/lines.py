@@ -1,0 +1,148 @@
+"""What a line is, as far as its beginning says: the decisions that block structure needs."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+
+from voicecli.text.markdown.blocks import parsed
+
+MAX_LINE = 300
+"""Characters of a line that are looked at to find out what it is."""
+
+_PLAIN_STARTS = "\"'“”‘’«»„‚(¿¡$€£¥@%/…—–"
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_DELIMITER_ROW = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+_DEFINITION = re.compile(r"\[[^\]\n]{0,200}(?:\](?P<after>.)?)?", re.DOTALL)
+
+
+class Kind(Enum):
+    """What a line begins, or that more of it is needed to know."""
+
+    OPEN = auto()
+    PARAGRAPH = auto()
+    BLOCK = auto()
+
+
+class Next(Enum):
+    """How a line goes on from the paragraph above it."""
+
+    CONTINUES = auto()
+    UNDERLINES = auto()
+    ENDS = auto()
+
+
+def kind_of_line(text: str, at: int, *, final: bool) -> Kind:
+    """Return what begins at ``at``, the beginning of a line that is not blank."""
+    rest = text[at : at + MAX_LINE]
+    inner = rest.lstrip(" \t")
+    if not inner:
+        return Kind.PARAGRAPH if final or len(rest) == MAX_LINE else Kind.OPEN
+    indent = rest[: len(rest) - len(inner)]
+    if len(indent) > 3 or "\t" in indent:  # noqa: PLR2004  CommonMark 4.4
+        return Kind.BLOCK
+    first = inner[0]
+    if first.isalpha() or first in _PLAIN_STARTS:
+        return Kind.PARAGRAPH
+    is_cut = len(rest) < MAX_LINE and not final
+    return _kind_of_mark(first, inner, is_cut=is_cut)
+
+
+def _kind_of_mark(first: str, inner: str, *, is_cut: bool) -> Kind:
+    """Return what a line begins whose first character may be a mark; ``is_cut``: more may come."""
+    if first == "[":
+        return _kind_of_bracket(inner, is_cut=is_cut)
+    run = re.match(r"\d{1,10}" if first.isdecimal() else re.escape(first) + "+", inner)
+    if run is None:
+        return Kind.PARAGRAPH
+    after = inner[run.end() : run.end() + 2]
+    is_number = first.isdecimal()
+    if is_cut and (not after or (is_number and len(after) == 1 and after in ".)")):
+        return Kind.OPEN
+    if is_number:
+        is_item = after[:1] in (".", ")") and after[1:2] in ("", " ", "\t", "\n")
+        return Kind.BLOCK if is_item and len(run[0]) < 10 else Kind.PARAGRAPH  # noqa: PLR2004
+    spaced = after[:1] in ("", " ", "\t", "\n")
+    blocks = {
+        ">": True, "|": True, "<": True, "=": spaced, "#": spaced and len(run[0]) < 7,  # noqa: PLR2004
+        "`": len(run[0]) > 2, "~": len(run[0]) > 2, "*": spaced, "_": spaced,  # noqa: PLR2004
+        "-": spaced or after[:1] == "|", "+": spaced,
+    }  # fmt: skip
+    return Kind.BLOCK if blocks.get(first, False) else Kind.PARAGRAPH
+
+
+def _kind_of_bracket(inner: str, *, is_cut: bool) -> Kind:
+    match = _DEFINITION.match(inner)
+    assert match is not None
+    if match["after"] == ":":
+        return Kind.BLOCK
+    return Kind.OPEN if match.end() == len(inner) and is_cut else Kind.PARAGRAPH
+
+
+def starts_plainly(text: str, at: int) -> bool:
+    """Whether the line that has its first character at ``at`` goes on a paragraph above it."""
+    return text[at].isalpha() or text[at] in _PLAIN_STARTS
+
+
+def next_line(line: str) -> Next:
+    """Return how ``line`` goes on from a paragraph above it."""
+    tokens = parsed(f"x\n{line}\n")
+    if tokens[0].type == "heading_open":
+        return Next.UNDERLINES
+    lines = tokens[0].map or [0, 1]
+    return Next.CONTINUES if tokens[0].type == "paragraph_open" and lines[1] > 1 else Next.ENDS
+
+
+def is_table_head(head: str, below: str) -> bool:
+    """Whether ``head``, with ``below`` under it, begins a table."""
+    return bool(_DELIMITER_ROW.fullmatch(below)) and "-" in below and _is_table(f"{head}\n{below}")
+
+
+def _is_table(source: str) -> bool:
+    tokens = parsed(source)
+    return bool(tokens) and tokens[0].type == "table_open"
+
+
+def end_of_fence(text: str, at: int, *, final: bool) -> int | None:
+    """Return where the code between fences that begins at ``at`` ends; None if it goes on.
+
+    Returns ``at`` if none begins there.
+    """
+    fence = _FENCE.match(text, at)
+    if not fence:
+        return at
+    mark = fence[1]
+    if "`" in mark and "`" in text[fence.end() : _end_of_line(text, fence.end())]:
+        return at
+    closing = re.compile(rf"^ {{0,3}}{re.escape(mark)}{mark[0]}*[ \t]*\n", re.MULTILINE)
+    found = closing.search(text, min(len(text), _end_of_line(text, at) + 1))
+    if found:
+        return found.end()
+    return len(text) if final else None
+
+
+def _end_of_line(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return end if end >= 0 else len(text)
+
+
+def complete_blocks(source: str) -> tuple[int, bool]:
+    """Return how much of ``source`` no further lines can change, and whether it is one list's.
+
+    The last block, and the last item of a list, may still go on: 0 if there is no other.
+    """
+    tokens = parsed(source)
+    starts = [token.map[0] for token in tokens if token.level == 0 and token.map]
+    if len(starts) > 1:
+        return _offset(source, starts[-1]), False
+    items = [t.map[0] for t in tokens if t.level == 1 and t.type == "list_item_open" and t.map]
+    if len(items) > 1:
+        return _offset(source, items[-1]), True
+    return 0, False
+
+
+def _offset(source: str, line: int) -> int:
+    at = 0
+    for _ in range(line):
+        at = source.index("\n", at) + 1
+    return at

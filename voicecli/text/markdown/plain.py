@@ -1,0 +1,75 @@
+"""What is not spoken as written in any text: addresses of pages, emoji."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_EMOJI = (
+    "\U0001f000-\U0001faff\U000e0020-\U000e007f\u2600-\u27bf\u2b50\u2b55\u231a\u231b"
+    "\u23e9-\u23fa\ufe0f\u20e3"
+)
+_URL = r"(?<![\w@])(?:https?://|www\.)[^\s<>\"`|]+"
+_MARKS = re.compile(rf"(?P<url>{_URL})|[{_EMOJI}](?:\u200d[{_EMOJI}])*", re.IGNORECASE)
+_MARKDOWN_MARKS = re.compile(
+    rf"(?P<url>{_URL})|[{_EMOJI}](?:\u200d[{_EMOJI}])*"
+    r"|(?<!\w)\[(?P<label>[^\[\]]+)\]\[[^\[\]]*\]|\[\^[^\]\s]+\]:?",
+    re.IGNORECASE,
+)
+_UNFINISHED = re.compile(
+    rf"(?<![\w@])(?:https?:?/?|htt?|h|ww?w?)\Z|[{_EMOJI}](?:\u200d[{_EMOJI}]?)*\Z", re.IGNORECASE
+)
+_HOST = re.compile(r"(?:https?://)?(?:[^/?#@]*@)?(?:www\.)?([^/?#:]+)", re.IGNORECASE)
+_AFTER_URL = ".,;:!?'*_~"
+
+
+class Piece(NamedTuple):
+    """Text as spoken, and where it is in the text it was made from."""
+
+    text: str
+    begin: int
+    end: int
+
+
+def spoken_plain(
+    text: str, begin: int = 0, end: int | None = None, *, markdown: bool = False
+) -> list[Piece]:
+    """Return ``text[begin:end]`` with emoji left out and addresses shortened to their hosts.
+
+    With ``markdown``, links to definitions elsewhere speak their text, and references to
+    footnotes are silent.
+    """
+    found: list[Piece] = []
+    at, end = begin, len(text) if end is None else end
+    for match in (_MARKDOWN_MARKS if markdown else _MARKS).finditer(text, begin, end):
+        if match.start() > at:
+            found.append(Piece(text[at : match.start()], at, match.start()))
+        at = match.end()
+        if match["url"]:
+            at = match.start() + len(_without_punctuation(match["url"]))
+            host = _HOST.match(text, match.start(), at)
+            spoken = host[1] if host else text[match.start() : at]
+            found.append(Piece(spoken, match.start(), at))
+        elif markdown and match["label"]:
+            found.append(Piece(match["label"], match.start("label"), match.end("label")))
+    if at < end:
+        found.append(Piece(text[at:end], at, end))
+    return found
+
+
+def may_go_on(text: str, begin: int) -> int | None:
+    """Return where an address or an emoji may have begun that ``text`` breaks off within."""
+    match = _UNFINISHED.search(text, max(begin, len(text) - 200))
+    return match.start() if match else None
+
+
+def _without_punctuation(url: str) -> str:
+    """Return an address without what ends the sentence or the bracket around it."""
+    while url:
+        if url[-1] in _AFTER_URL or (url[-1] == ")" and url.count(")") > url.count("(")):
+            url = url[:-1]
+        elif url[-1] == "]" and "[" not in url:
+            url = url[:-1]
+        else:
+            break
+    return url
