@@ -30,7 +30,7 @@ INLINE = [
     # Emphasis (CommonMark 6.2)
     ("*foo bar*", "foo bar"),
     ("a * foo bar*", "a * foo bar*"),
-    ("a*\"foo\"*", 'a*"foo"*'),
+    ('a*"foo"*', 'a*"foo"*'),
     ("foo*bar*", "foobar"),
     ("_foo bar_", "foo bar"),
     ("foo_bar_baz", "foo_bar_baz"),

@@ -10,7 +10,7 @@ from voicecli.session.utterance import Utterance
 from voicecli.text.grouping import Grouper, Grouping, Situation, split_segment
 from voicecli.text.limits import InputLimit
 from voicecli.text.segment import Segment
-from voicecli.text.stages import TextSettings, TextStage
+from voicecli.text.stage import TextOptions, TextStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _TOO_LARGE = 413
 
-_POLL_S = 0.1
+_POLL_S = 0.05
 """How often a wait for text looks whether the run is over."""
 
 _SETTLE_S = 0.02
@@ -49,7 +49,7 @@ class Planner:
         pace: Pace,
         clock: Clock,
         *,
-        settings: TextSettings | None = None,
+        options: TextOptions | None = None,
         grouping: Grouping = Grouping.AUTO,
         limit: InputLimit | None = None,
         on_limit: Callable[[InputLimit], None] | None = None,
@@ -59,7 +59,7 @@ class Planner:
         self._make_source = make_source
         self._pace = pace
         self._clock = clock
-        self._stage = TextStage(settings or TextSettings())
+        self._stage = TextStage(options)
         self._limit = limit or InputLimit()
         self._on_limit = on_limit
         self._prepare = prepare
@@ -107,7 +107,7 @@ class Planner:
             found = [sentence for piece in pieces for sentence in self._stage.feed(piece, now)]
             if reader.has_ended:
                 self.is_complete = True
-                found += self._stage.finish(now)
+                found += self._stage.finish()
             elif not pieces:
                 found = self._stage.tick(now)
             self._grouper.add(found)
