@@ -69,7 +69,9 @@ def until(condition):
 
 def test_a_slow_answer_keeps_its_place_before_a_fast_one():
     rig, slow = Rig(), threading.Event()
-    rig.start([utterance(0, [lambda: seen(slow), b"a"]), utterance(1, [b"b"]), utterance(2, [b"c"])])
+    rig.start(
+        [utterance(0, [lambda: seen(slow), b"a"]), utterance(1, [b"b"]), utterance(2, [b"c"])]
+    )
     until(lambda: len(rig.watcher.all(Requested)) == 3)
     slow.set()
     assert rig.take_all() == [0, b"a", 1, b"b", 2, b"c"]
@@ -105,7 +107,11 @@ def test_utterances_are_taken_only_when_they_may_leave():
 def test_an_error_ahead_is_reported_when_its_turn_comes():
     rig, go = Rig(), threading.Event()
     fault = NetworkError("cut")
-    sources = [utterance(0, [lambda: seen(go), b"a"]), utterance(1, [b"b", fault]), utterance(2, [b"c"])]
+    sources = [
+        utterance(0, [lambda: seen(go), b"a"]),
+        utterance(1, [b"b", fault]),
+        utterance(2, [b"c"]),
+    ]
     rig.start(sources)
     until(lambda: len(rig.watcher.all(Requested)) >= 2)
     time.sleep(0.02)

@@ -42,7 +42,7 @@ class Planner:
     first request needs, while its text is still being written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  text, source, pace and how they meet
         self,
         pieces: str | Iterable[str | bytes],
         make_source: Callable[[Segment], Source],

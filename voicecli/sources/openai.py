@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import RequestEvents
-    from voicecli.sources.client import Connection, SpeechClient
+    from voicecli.sources.client import Client, Connection
 
 _UNSUPPORTED_CODINGS = {"br", "compress", "x-gzip", "zstd"}
 """Compressions that httpx2 leaves as they are, at least without further packages."""
@@ -42,7 +42,7 @@ class OpenAISource:
     sends_request = True
 
     def __init__(
-        self, client: SpeechClient, request: SpeechRequest, *, pcm_rate_hz: int | None = None
+        self, client: Client, request: SpeechRequest, *, pcm_rate_hz: int | None = None
     ) -> None:
         self._client = client
         self._request = request
