@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
+from pathlib import Path
 
 import openai
 import pytest
@@ -142,11 +142,11 @@ def test_it_speaks_through_a_client_of_the_callers(server):
 
 
 def test_a_request_of_a_given_client_can_be_stopped(server):
-    server.reply = Reply(ttfb_s=FOREVER)
+    server.reply = Reply(chunk_bytes=1000, stall_at_s=0.1, stall_for_s=FOREVER)
     with openai.OpenAI(base_url=server.url, api_key="sk-x") as client:
         engine = Engine(client=client, output=Output(SILENT))
         playback = engine.say("Hello.")
-        while not server.requests:
+        while not playback.heard_s:
             time.sleep(0.005)
         playback.stop()
         assert playback.wait(20).state is State.CANCELLED
@@ -160,7 +160,7 @@ def test_an_async_client_is_refused(server):
 
 def test_many_texts_leave_no_thread_and_no_descriptor_behind(engine):
     engine.say("Warm up.").wait(20)
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = len([*Path("/proc/self/fd").iterdir()])
     for _ in range(50):
         assert engine.say("One sentence. And another.").wait(20).error is None
     playbacks = [engine.say(f"Text {n}. It has two sentences.") for n in range(20)]
@@ -168,4 +168,4 @@ def test_many_texts_leave_no_thread_and_no_descriptor_behind(engine):
     engine._threads.join(5)
     assert [t.name for t in threading.enumerate() if t.name.startswith("voicecli")] == []
     # Connections are kept: at most one for each request that was under way at once.
-    assert len(os.listdir("/proc/self/fd")) <= descriptors + 20 * 3
+    assert len([*Path("/proc/self/fd").iterdir()]) <= descriptors + 20 * 3

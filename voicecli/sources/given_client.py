@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class GivenClient:
     """The part of `SpeechClient` that a source needs, over a synchronous ``openai`` client.
 
-    Any number of requests may be under way. The caller closes the client.
+    Any number of requests may be under way. The caller closes the client. A request that is
+    cancelled before the server has answered ends at the client's own timeout: only an answer
+    has a connection that can be interrupted.
     """
 
     def __init__(self, client: Any) -> None:
