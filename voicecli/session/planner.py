@@ -111,7 +111,7 @@ class Planner:
             elif not pieces:
                 found = self._stage.tick(now)
             self._grouper.add(found)
-            self.sentences += len(found)
+            self.sentences += sum(not sentence.continues for sentence in found)
             if not pieces:
                 return
             timeout_s = _SETTLE_S if not self._pace.is_measured and timeout_s else 0.0

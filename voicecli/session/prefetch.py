@@ -23,7 +23,7 @@ from voicecli.session.fetcher import Fetcher
 from voicecli.session.items import AwaitText, UtteranceStart
 from voicecli.session.messages import FirstBytes
 from voicecli.session.utterance import Utterance
-from voicecli.telemetry.events import ReceivedAll
+from voicecli.telemetry.events import ReceivedAll, RequestsReduced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -212,9 +212,14 @@ class Prefetcher:
 
     def _ask_for_less(self, error: VoiceError) -> None:
         """Lower the number of requests at once after the server refused one of several."""
-        if isinstance(error, RateLimited):
-            with self._changed:
-                self._most = max(1, min(self._most, len(self._fetches) - 1))
+        if not isinstance(error, RateLimited):
+            return
+        with self._changed:
+            before = self._most
+            self._most = max(1, min(before, len(self._fetches) - 1))
+            is_less = self._most < before
+        if is_less:
+            self._observers.notify(RequestsReduced(self._clock.now(), self._most))
 
     def _work(self, fetch: _Fetch) -> None:
         """Fetch one utterance, or what is to be spoken in its place [fetch thread]."""

@@ -133,6 +133,10 @@ class Session:
         """Start a thread that the session joins; for sources and sinks that need one."""
         return self._threads.spawn(work, name)
 
+    def preload(self) -> None:
+        """Load decoders and the device now, since no request is about to leave; any thread."""
+        self._sent.set()
+
     @property
     def is_over(self) -> bool:
         """Whether nothing more will be asked for; any thread."""

@@ -70,6 +70,14 @@ class Retrying:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestsReduced:
+    """A server refused one request of several; from now on ``at_once`` are made [source]."""
+
+    at: float
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """Bytes arrived [source]."""
 
@@ -180,6 +188,7 @@ Event: TypeAlias = (
     | RequestSent
     | Answered
     | Retrying
+    | RequestsReduced
     | Received
     | ReceivedAll
     | Recognised

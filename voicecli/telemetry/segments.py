@@ -14,6 +14,7 @@ from voicecli.telemetry.events import (
     SegmentPlaced,
 )
 from voicecli.telemetry.underruns import milliseconds
+from voicecli.text.timing import timed_sentences
 
 if TYPE_CHECKING:
     from voicecli.playback.base import SinkReport
@@ -86,19 +87,20 @@ class SegmentTable:
         A sentence within a segment counts by its share of the characters.
         """
         heard = known = 0
-        for record in self.records.values():
-            segment = record.segment
-            if segment is None or record.starts_s is None:
+        was_heard = False
+        for record in sorted(self.records.values(), key=lambda record: record.number):
+            if record.segment is None or record.starts_s is None:
                 continue
-            ends_s = record.ends_s if record.ends_s is not None else record.starts_s
-            length_s, length = max(ends_s - record.starts_s, 1e-9), len(segment.text)
-            read = 0
-            for sentence in segment.sentences:
-                known += 1
-                read += len(sentence.text) + 1
-                share = min(1.0, read / max(length, 1))
-                # What is left unsaid in the last 50 ms of a sentence nobody misses.
-                heard += record.has_ended and record.starts_s + share * length_s <= spoken_s + 0.05
+            ends_s = record.starts_s if record.ends_s is None else record.ends_s
+            for sentence in timed_sentences(record.segment, record.starts_s, ends_s):
+                # Nobody misses what is left unsaid in the last 50 ms of a sentence.
+                is_heard = record.has_ended and sentence.ends_s <= spoken_s + 0.05
+                if sentence.continues and known:  # it was heard if its last part was
+                    heard -= was_heard
+                else:
+                    known += 1
+                heard += is_heard
+                was_heard = is_heard
         return heard, known
 
 
