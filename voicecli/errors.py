@@ -4,6 +4,7 @@
 
     VoiceError
     ├── ConfigError               3   a setting is missing, unknown or contradictory
+    ├── TextError                 2   the text to speak is empty, binary or cannot be read
     ├── SourceError               4   the audio could not be fetched
     │   ├── AuthError             3   the server rejected the key
     │   ├── RateLimited           4   429; carries ``retry_after_s``
@@ -65,6 +66,13 @@ class ConfigError(VoiceError):
 
     code = "config"
     exit_status = ExitStatus.CONFIG
+
+
+class TextError(VoiceError):
+    """The text to speak is empty, is binary or cannot be read."""
+
+    code = "text"
+    exit_status = ExitStatus.USAGE
 
 
 class SourceError(VoiceError):

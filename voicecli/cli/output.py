@@ -121,9 +121,14 @@ def tolerate_locale() -> None:
         stream.reconfigure(errors="replace")
 
 
-def summarise(metrics: dict[str, Any]) -> str:
-    """Describe in one line how a run went, from its metrics."""
+def summarise(metrics: dict[str, Any], sentences: tuple[int, int | None] = (0, None)) -> str:
+    """Describe in one line how a run went, from its metrics.
+
+    ``sentences`` is how many were heard, and how many there are if that is known.
+    """
     parts = [_spoken(metrics)]
+    if metrics["interrupted"] and metrics["segments"]:
+        parts.append(_sentences(*sentences))
     if metrics["ttfa_ms"] is not None:
         launch_ms = metrics["launch_to_request_ms"] or 0.0
         parts.append(f"first sound after {launch_ms + metrics['ttfa_ms']:.0f} ms")
@@ -131,6 +136,8 @@ def summarise(metrics: dict[str, Any]) -> str:
         parts.append(f"RTF {metrics['rtf']:.2f}")
     if metrics["ttfa_ms"] is not None:
         parts.append(_underruns(metrics["underruns"]["sink"]))
+    if metrics["waits"]["text"]["count"]:
+        parts.append(f"waited {metrics['waits']['text']['total_ms'] / 1e3:.1f} s for the text")
     if metrics["saved"]:
         parts.append("saved " + ", ".join(metrics["saved"]))
     return " · ".join(parts)
@@ -145,6 +152,12 @@ def _spoken(metrics: dict[str, Any]) -> str:
     if audio_s - spoken_s > 0.05:  # noqa: PLR2004  half of the last digit shown
         return f"{verb} {spoken_s:.1f} of {audio_s:.1f} s{form}"
     return f"{verb} {audio_s:.1f} s{form}"
+
+
+def _sentences(heard: int, known: int | None) -> str:
+    if known is None:
+        return f"spoken {heard} sentence{'' if heard == 1 else 's'}"
+    return f"spoken {heard} of {known} sentence{'' if known == 1 else 's'}"
 
 
 def _underruns(sink: dict[str, Any]) -> str:

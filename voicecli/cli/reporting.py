@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from voicecli.cli.records import LineFile, Records
+    from voicecli.cli.subtitle_track import SubtitleTrack
     from voicecli.errors import VoiceError
     from voicecli.recording.saver import Saver
     from voicecli.session import SessionResult
@@ -26,8 +27,13 @@ def report(
     saver: Saver | None,
     files: Iterable[LineFile],
     records: Records,
+    *,
+    track: SubtitleTrack | None = None,
+    sentences: int | None = None,
 ) -> ExitStatus:
     """Report to people and machines, and return the exit status.
+
+    ``sentences`` is how many the text has, None if that is not known.
 
     If the run itself had no error, a file that could not be written, or gaps under
     ``--fail-on-underrun``, is its error.
@@ -42,19 +48,35 @@ def report(
     metrics["clip"], unmeasured = _measure(result.saves.saved)
     metrics["no_device"] = result.no_device.message if result.no_device else None
     save_error = result.saves.error or unmeasured
+    if track is not None:
+        save_error = _write_subtitles(track, result, metrics) or save_error
     if saver is not None:
         save_error = saver.write_metrics(metrics) or save_error
     save_error = save_error or next((file.error for file in files if file.error), None)
     late_error = save_error or (_gaps(metrics) if records.fail_on_underrun else None)
     if late_error is not None and metrics["error"] is None:
         metrics["ok"], metrics["error"] = False, describe(late_error)
-    _print_result(result, late_error, metrics, records)
+    heard = recorder.segments.spoken_sentences(result.spoken_s)[0]
+    _print_result(result, late_error, metrics, records, sentences=(heard, sentences))
     if records.json:
         print_json(metrics)
     if interrupted:
         return ExitStatus.INTERRUPTED
     first = result.error or late_error
     return first.exit_status if first else ExitStatus.OK
+
+
+def _write_subtitles(
+    track: SubtitleTrack, result: SessionResult, metrics: dict[str, Any]
+) -> SaveError | None:
+    """Write the subtitles, and add them to what was saved."""
+    try:
+        path = track.write(result.spoken_s)
+    except SaveError as error:
+        return error
+    if path is not None:
+        metrics["saved"] = [*metrics["saved"], path]
+    return None
 
 
 def _gaps(metrics: dict[str, Any]) -> UnderrunError | None:
@@ -86,13 +108,16 @@ def _print_result(
     late_error: VoiceError | None,
     metrics: dict[str, Any],
     records: Records,
+    *,
+    sentences: tuple[int, int | None] = (0, None),
 ) -> None:
     if result.no_device and not records.quiet:
         print_message(f"no sound: {result.no_device.message}")
     if not records.quiet and (metrics["audio_s"] or result.error is None):
-        print_message(summarise(metrics))
+        print_message(summarise(metrics, sentences))
     if records.verbose:
-        for line in [*_timings(metrics), *_underruns(metrics["underruns"]), *_bar(metrics)]:
+        lines = [*_timings(metrics), *_segments(metrics["segments"])]
+        for line in [*lines, *_underruns(metrics["underruns"]), *_bar(metrics)]:
             print_message(line)
     if result.error is not None and result.interrupted_at is None:
         print_error(result.error)
@@ -105,6 +130,23 @@ def _timings(metrics: dict[str, Any]) -> Iterator[str]:
     parts = [f"{name} {metrics[f'{name}_ms']:.0f} ms" for name in names if metrics[f"{name}_ms"]]
     if parts:
         yield ", ".join(parts)
+
+
+def _segments(segments: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for every segment of a text that took more than one request."""
+    for segment in segments if len(segments) > 1 else ():
+        parts = [f"{segment['chars']} characters"]
+        if segment["sentences"] > 1:
+            parts[0] += f" in {segment['sentences']} sentences"
+        if segment["ttfb_ms"] is not None:
+            parts.append(f"first byte {segment['ttfb_ms']:.0f} ms")
+        if segment["attempts"] > 1:
+            parts.append(f"{segment['attempts']} attempts")
+        if segment["at_s"] is not None:
+            parts.append(f"heard at {segment['at_s']:.2f} s")
+        if segment["seam_ms"] is not None:
+            parts.append(f"seam {segment['seam_ms']:.0f} ms")
+        yield f"segment {segment['number'] + 1}: {', '.join(parts)}"
 
 
 def _underruns(underruns: dict[str, Any]) -> Iterator[str]:

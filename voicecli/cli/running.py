@@ -18,7 +18,7 @@ from voicecli.errors import ExitStatus
 from voicecli.playback.output import Output
 from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
-from voicecli.telemetry.events import Progressed, Retrying
+from voicecli.telemetry.events import Progressed, RequestsReduced, Retrying
 from voicecli.telemetry.metrics import Recorder, describe
 
 if TYPE_CHECKING:
@@ -28,27 +28,31 @@ if TYPE_CHECKING:
 
     from voicecli.cli.records import Records
     from voicecli.cli.settings import PlaybackSettings
+    from voicecli.cli.speech import Speech
+    from voicecli.clock import Clock
     from voicecli.playback.history import History
     from voicecli.request import SpeechRequest
+    from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
     from voicecli.telemetry.events import Event
     from voicecli.telemetry.observers import Observer
 
-    MakeSources = Callable[[Session], Iterable[Source]]
+    MakeUtterances = Callable[[Session, Clock], Iterable[Utterance | Source]]
 
 
 def run_session(
     settings: PlaybackSettings,
     records: Records,
-    make_sources: MakeSources,
+    make_utterances: MakeUtterances,
     *,
     request: SpeechRequest | None = None,
     history: History | None = None,
+    speech: Speech | None = None,
 ) -> ExitStatus:
     """Run one session to its end, report how it went, and return the exit status.
 
     ``request`` is what a trace says was requested. ``history`` is what past runs
-    like this one needed; this run is added to it.
+    like this one needed; this run is added to it. ``speech`` is the text, if there is one.
     """
     clock = SystemClock()
     run_id = new_run_id()
@@ -72,6 +76,12 @@ def run_session(
             observers.append(progress)
         if records.verbose:
             observers.append(_print_retries)
+        track = None
+        if records.subtitles is not None:
+            from voicecli.cli.subtitle_track import SubtitleTrack  # noqa: PLC0415  rarely needed
+
+            track = SubtitleTrack(records.subtitles)
+            observers.append(track)
         session = Session(
             Output(settings.output),
             settings.session,
@@ -79,15 +89,24 @@ def run_session(
             observers=observers,
             saver=saver,
             clock=clock,
+            pace=speech.pace if speech else None,
         )
         stack.enter_context(_cancelling(session))
         with failing_as_json(records, recorder):
-            result = session.run(make_sources(session))
+            result = session.run(make_utterances(session, clock))
         for file in files:
             file.close()
         from voicecli.cli.reporting import report  # noqa: PLC0415  after the sound
 
-        return report(result, recorder, saver, files, records)
+        return report(
+            result,
+            recorder,
+            saver,
+            files,
+            records,
+            track=track,
+            sentences=speech.sentences if speech else None,
+        )
 
 
 def _open(
@@ -164,6 +183,11 @@ def _enable_garbage_collector(event: Event) -> None:
 
 
 def _print_retries(event: Event) -> None:
-    """Print retries as they happen, for ``-v``."""
+    """Print retries as they happen, for ``-v``, and that fewer requests are made at once."""
     if isinstance(event, Retrying):
         print_message(f"{event.error.message}; trying again in {event.wait_s:.1f} s")
+    elif isinstance(event, RequestsReduced):
+        plural = "" if event.at_once == 1 else "s"
+        print_message(
+            f"the server allows fewer: {event.at_once} request{plural} at once from now on"
+        )

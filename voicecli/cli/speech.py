@@ -1,0 +1,188 @@
+"""What `say` speaks: the requests of a text, each at the endpoint of its voice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.errors import NothingToSay
+from voicecli.session.limit_file import LimitFile
+from voicecli.session.pace import Pace
+from voicecli.session.planner import Planner
+from voicecli.sources.registry import SourceContext, source_for
+from voicecli.text.grouping import Grouping
+from voicecli.text.limits import InputLimit, LimitOrigin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from voicecli.cli.text_input import TextInput
+    from voicecli.clock import Clock
+    from voicecli.config.file import Config
+    from voicecli.request import SpeechRequest
+    from voicecli.session import Session
+    from voicecli.session.utterance import Utterance
+    from voicecli.sources.base import Source
+    from voicecli.text.segment import Segment
+    from voicecli.text.stage import TextOptions
+
+DEFAULT_FORMAT = "pcm"
+"""Needs no decoding. Servers that do not support it answer in another format."""
+
+
+class VoiceEndpoints:
+    """Finds the endpoint of each voice that a script names.
+
+    A voice ``PROFILE/NAME`` is a voice of that profile: of its server, with its model,
+    format and key. ``PROFILE/`` is the profile's own voice. Any other name is a voice of
+    the ``default`` endpoint. ``notify`` gets each further endpoint once.
+    """
+
+    def __init__(
+        self,
+        default: Endpoint,
+        choice: EndpointChoice,
+        env: Mapping[str, str],
+        config: Config,
+        *,
+        notify: Callable[[Endpoint], None],
+    ) -> None:
+        self.default = default
+        self._choice = choice
+        self._env = dict(env)
+        self._config = config
+        self._notify = notify
+        self._known: dict[str, Endpoint] = {}
+        self._notified = {default.label}
+
+    def of(self, voice: str | None) -> Endpoint:
+        """Return the endpoint of a voice, None for the default one.
+
+        Raises:
+            ConfigError: the profile lacks something, such as its key.
+        """
+        if voice is None:
+            return self.default
+        if voice not in self._known:
+            self._known[voice] = self._find(voice)
+        return self._known[voice]
+
+    def _find(self, voice: str) -> Endpoint:
+        profile, slash, name = voice.partition("/")
+        if not slash or profile not in self._config.profiles:
+            return replace(self.default, voice=voice)
+        has_url = self._config.profiles[profile].base_url is not None
+        choice = EndpointChoice(
+            base_url=None if has_url else self._choice.base_url,
+            profile=profile,
+            voice=name or None,
+            speed=self._choice.speed,
+            instructions=self._choice.instructions,
+        )
+        endpoint = resolve_endpoint(choice, self._env, self._config)
+        if endpoint.label not in self._notified:
+            self._notified.add(endpoint.label)
+            self._notify(endpoint)
+        return endpoint
+
+
+class Reading(NamedTuple):
+    """How a text becomes requests."""
+
+    options: TextOptions
+    grouping: Grouping = Grouping.AUTO
+
+
+class Speech:
+    """One text on its way to a session; used once.
+
+    ``format`` is what is asked for if an endpoint has no format of its own.
+    """
+
+    def __init__(
+        self,
+        text: TextInput,
+        reading: Reading,
+        endpoints: VoiceEndpoints,
+        shared: SourceContext,
+        *,
+        format: str | None = None,
+        limits: LimitFile | None = None,
+    ) -> None:
+        self._text = text
+        self._reading = reading
+        self._endpoints = endpoints
+        self._shared = shared
+        self._format = format or DEFAULT_FORMAT
+        self._limits = limits or LimitFile()
+        self._planner: Planner | None = None
+        self._used: set[tuple[str, str]] = set()
+        self.pace = Pace()
+
+    @property
+    def sentences(self) -> int | None:
+        """How many sentences the text has; None as long as more may follow."""
+        if self._planner is None or not self._planner.is_complete:
+            return None
+        return self._planner.sentences
+
+    def request(self, text: str = "", voice: str | None = None) -> SpeechRequest:
+        """Return the request for a text in a voice."""
+        endpoint = self._endpoints.of(voice)
+        wanted = "pcm" if endpoint.is_builtin else endpoint.response_format
+        return endpoint.request(text, wanted or self._format)
+
+    def utterances(self, session: Session, clock: Clock) -> Iterator[Utterance]:
+        """Yield the utterances for a session to run.
+
+        Raises:
+            VoiceError: the text cannot be read, or has nothing to speak.
+        """
+        self._shared.spawn = session.spawn
+
+        def is_over() -> bool:
+            return session.is_over
+
+        self._planner = planner = Planner(
+            self._text.pieces(is_over),
+            self._source,
+            self.pace,
+            clock,
+            options=self._reading.options,
+            grouping=self._reading.grouping,
+            limit=self._limit(),
+            on_limit=self._remember,
+            prepare=lambda: self._prepare(session),
+        )
+        yield from planner.utterances(session.spawn, session.heard_s, is_over)
+        if not planner.sentences and not is_over():
+            raise NothingToSay("nothing in the text can be spoken")
+
+    def _source(self, segment: Segment) -> Source:
+        endpoint = self._endpoints.of(segment.voice)
+        request = self.request(segment.text, segment.voice)
+        self._used.add((endpoint.label, request.model))
+        return source_for(endpoint, request, self._shared)
+
+    def _prepare(self, session: Session) -> None:
+        """Load what the first request needs, and the rest too if nothing is to be sent soon."""
+        source = source_for(self._endpoints.default, self.request(), self._shared)
+        if not source.sends_request:
+            session.preload()
+        if not self._reading.options.script:  # whose voices may be elsewhere
+            source.prepare()
+        if self._text.is_growing:
+            session.preload()
+
+    def _limit(self) -> InputLimit:
+        endpoint = self._endpoints.default
+        if endpoint.max_input_chars is not None:
+            return InputLimit(endpoint.max_input_chars, LimitOrigin.CONFIGURED)
+        return self._limits.get(endpoint.label, endpoint.model) or InputLimit()
+
+    def _remember(self, limit: InputLimit) -> None:
+        """Keep what a refusal taught, if it is clear whose it was."""
+        if len(self._used) == 1:
+            ((label, model),) = self._used
+            self._limits.put(label, model, limit)
