@@ -38,6 +38,7 @@ DESIGNED = {
 ADDED = {
     "run_id", "content_type", "rate_hz", "channels", "spoken_s", "retries", "request_sent_ms",
     "response_ms", "leading_silence_ms", "connected_ms", "waterfall_ms",
+    "segments", "waits",
 }  # fmt: skip
 
 
@@ -57,6 +58,8 @@ def check_shape(metrics):
         assert sum(metrics["waterfall_ms"].values()) == pytest.approx(
             metrics["ttfa_audible_ms"], abs=0.2
         )
+    assert set(metrics["waits"]) == {"text"}
+    assert set(metrics["waits"]["text"]) == {"count", "total_ms", "events"}
     assert set(metrics["buffer"]) == {"start_ms", "min_ms", "mean_ms"}
     if metrics["error"] is not None:
         assert set(metrics["error"]) - {"remedy"} == {"code", "message", "exit"}
@@ -75,7 +78,9 @@ def test_metrics_of_nothing():
     numbers = {"audio_s": 0.0, "spoken_s": 0.0, "bytes": 0, "chunks": 0, "retries": 0,
                "decode_ms": 0.0, "rebuffers": 0}  # fmt: skip
     known = {"schema": SCHEMA, "run_id": "run1", "ok": True, "interrupted": False, **numbers}
-    nested = {"underruns", "buffer"}
+    nested = {"underruns", "buffer", "waits", "segments"}
+    assert metrics["waits"] == {"text": {"count": 0, "total_ms": 0.0, "events": []}}
+    assert metrics["segments"] == []
     assert {key: metrics[key] for key in known} == known
     assert {metrics[key] for key in set(metrics) - set(known) - nested} == {None}
     assert metrics["underruns"] == {
@@ -181,6 +186,8 @@ def test_every_number_of_a_run():
                 "events": [{"at_s": 1.5, "ms": None, "cause": "machine"}],
             },
         },
+        "waits": {"text": {"count": 0, "total_ms": 0.0, "events": []}},
+        "segments": [],
         "rebuffers": 2,
         # The last block came 1.25 s after the first, with 0.5 s of audio before it.
         "needed_prebuffer_ms": 750.0,

@@ -10,7 +10,7 @@ import io
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.errors import SaveError, VoiceError
 from voicecli.sanitize import clean, mask_controls
@@ -121,23 +121,34 @@ def tolerate_locale() -> None:
         stream.reconfigure(errors="replace")
 
 
-def summarise(metrics: dict[str, Any], sentences: tuple[int, int | None] = (0, None)) -> str:
-    """Describe in one line how a run went, from its metrics.
+class AboutText(NamedTuple):
+    """What the metrics do not say of the text: sentences heard, and in all if that is known.
 
-    ``sentences`` is how many were heard, and how many there are if that is known.
+    ``first_sound_ms`` counts from the text's first piece, if that came during the run.
     """
+
+    heard: int = 0
+    known: int | None = None
+    first_sound_ms: float | None = None
+
+
+def summarise(metrics: dict[str, Any], text: AboutText | None = None) -> str:
+    """Describe in one line how a run went, from its metrics."""
+    waits, text = metrics["waits"]["text"], text or AboutText()
     parts = [_spoken(metrics)]
     if metrics["interrupted"] and metrics["segments"]:
-        parts.append(_sentences(*sentences))
-    if metrics["ttfa_ms"] is not None:
+        parts.append(_sentences(text))
+    if text.first_sound_ms is not None:
+        parts.append(f"first sound {text.first_sound_ms:.0f} ms after the text began")
+    elif metrics["ttfa_ms"] is not None:
         launch_ms = metrics["launch_to_request_ms"] or 0.0
         parts.append(f"first sound after {launch_ms + metrics['ttfa_ms']:.0f} ms")
-    if metrics["rtf"] is not None:
+    if metrics["rtf"] is not None and not waits["count"]:  # it would be the writer's speed
         parts.append(f"RTF {metrics['rtf']:.2f}")
     if metrics["ttfa_ms"] is not None:
         parts.append(_underruns(metrics["underruns"]["sink"]))
-    if metrics["waits"]["text"]["count"]:
-        parts.append(f"waited {metrics['waits']['text']['total_ms'] / 1e3:.1f} s for the text")
+    if waits["count"]:
+        parts.append(f"waited {waits['total_ms'] / 1e3:.1f} s for the text")
     if metrics["saved"]:
         parts.append("saved " + ", ".join(metrics["saved"]))
     return " · ".join(parts)
@@ -154,10 +165,10 @@ def _spoken(metrics: dict[str, Any]) -> str:
     return f"{verb} {audio_s:.1f} s{form}"
 
 
-def _sentences(heard: int, known: int | None) -> str:
-    if known is None:
-        return f"spoken {heard} sentence{'' if heard == 1 else 's'}"
-    return f"spoken {heard} of {known} sentence{'' if known == 1 else 's'}"
+def _sentences(text: AboutText) -> str:
+    if text.known is None:
+        return f"spoken {text.heard} sentence{'' if text.heard == 1 else 's'}"
+    return f"spoken {text.heard} of {text.known} sentence{'' if text.known == 1 else 's'}"
 
 
 def _underruns(sink: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli import waterfall
-from voicecli.cli.output import print_error, print_json, print_message, summarise
+from voicecli.cli.output import AboutText, print_error, print_json, print_message, summarise
 from voicecli.errors import ExitStatus, SaveError, UnderrunError
 from voicecli.telemetry.metrics import describe
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from voicecli.cli.records import LineFile, Records
+    from voicecli.cli.speech import Speech
     from voicecli.cli.subtitle_track import SubtitleTrack
     from voicecli.errors import VoiceError
     from voicecli.recording.saver import Saver
@@ -29,11 +30,11 @@ def report(
     records: Records,
     *,
     track: SubtitleTrack | None = None,
-    sentences: int | None = None,
+    speech: Speech | None = None,
 ) -> ExitStatus:
     """Report to people and machines, and return the exit status.
 
-    ``sentences`` is how many the text has, None if that is not known.
+    ``track`` makes the subtitles, ``speech`` is the text, if there is one.
 
     If the run itself had no error, a file that could not be written, or gaps under
     ``--fail-on-underrun``, is its error.
@@ -56,14 +57,20 @@ def report(
     late_error = save_error or (_gaps(metrics) if records.fail_on_underrun else None)
     if late_error is not None and metrics["error"] is None:
         metrics["ok"], metrics["error"] = False, describe(late_error)
-    heard = recorder.segments.spoken_sentences(result.spoken_s)[0]
-    _print_result(result, late_error, metrics, records, sentences=(heard, sentences))
+    _print_result(result, late_error, metrics, records, _about_text(result, recorder, speech))
     if records.json:
         print_json(metrics)
     if interrupted:
         return ExitStatus.INTERRUPTED
     first = result.error or late_error
     return first.exit_status if first else ExitStatus.OK
+
+
+def _about_text(result: SessionResult, recorder: Recorder, speech: Speech | None) -> AboutText:
+    heard, _ = recorder.segments.spoken_sentences(result.spoken_s)
+    first_at, began_at = result.report.first_sound_at, speech.began_at if speech else None
+    late_ms = None if first_at is None or began_at is None else (first_at - began_at) * 1e3
+    return AboutText(heard, speech.sentences if speech else None, late_ms)
 
 
 def _write_subtitles(
@@ -108,13 +115,12 @@ def _print_result(
     late_error: VoiceError | None,
     metrics: dict[str, Any],
     records: Records,
-    *,
-    sentences: tuple[int, int | None] = (0, None),
+    text: AboutText,
 ) -> None:
     if result.no_device and not records.quiet:
         print_message(f"no sound: {result.no_device.message}")
     if not records.quiet and (metrics["audio_s"] or result.error is None):
-        print_message(summarise(metrics, sentences))
+        print_message(summarise(metrics, text))
     if records.verbose:
         lines = [*_timings(metrics), *_segments(metrics["segments"])]
         for line in [*lines, *_underruns(metrics["underruns"]), *_bar(metrics)]:

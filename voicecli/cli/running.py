@@ -98,15 +98,7 @@ def run_session(
             file.close()
         from voicecli.cli.reporting import report  # noqa: PLC0415  after the sound
 
-        return report(
-            result,
-            recorder,
-            saver,
-            files,
-            records,
-            track=track,
-            sentences=speech.sentences if speech else None,
-        )
+        return report(result, recorder, saver, files, records, track=track, speech=speech)
 
 
 def _open(

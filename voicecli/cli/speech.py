@@ -119,6 +119,8 @@ class Speech:
         self._planner: Planner | None = None
         self._used: set[tuple[str, str]] = set()
         self.pace = Pace()
+        self.began_at: float | None = None
+        """When the text began to arrive (clock seconds), if that was during the run."""
 
     @property
     def sentences(self) -> int | None:
@@ -145,7 +147,7 @@ class Speech:
             return session.is_over
 
         self._planner = planner = Planner(
-            self._text.pieces(is_over),
+            self._pieces(is_over, clock),
             self._source,
             self.pace,
             clock,
@@ -158,6 +160,13 @@ class Speech:
         yield from planner.utterances(session.spawn, session.heard_s, is_over)
         if not planner.sentences and not is_over():
             raise NothingToSay("nothing in the text can be spoken")
+
+    def _pieces(self, is_over: Callable[[], bool], clock: Clock) -> Iterator[str]:
+        is_waiting = not self._text.has_begun
+        for piece in self._text.pieces(is_over):
+            if is_waiting and self._text.has_begun:
+                is_waiting, self.began_at = False, clock.now()
+            yield piece
 
     def _source(self, segment: Segment) -> Source:
         endpoint = self._endpoints.of(segment.voice)

@@ -46,6 +46,10 @@ class TextInput(Protocol):
     def is_growing(self) -> bool:
         """Whether it may still be being written."""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of it has been read."""
+
     def pieces(self, is_over: Callable[[], bool]) -> Iterator[str]:
         """Yield the pieces as they arrive, until the end of the text or ``is_over``.
 
@@ -61,6 +65,7 @@ class GivenText:
     """A text that is there as a whole."""
 
     is_growing = False
+    has_begun = True
 
     def __init__(self, text: str) -> None:
         self.text = plain_text(text)
@@ -96,6 +101,11 @@ class ReadText:
     def is_growing(self) -> bool:
         """Whether it may still be being written."""
         return not self._has_ended
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of it has been read."""
+        return self._has_text
 
     def peek(self) -> None:
         """Read what is there already, up to the first text, so that mistakes show early.

@@ -92,7 +92,7 @@ Code: TypeAlias = Annotated[
     ),
 ]
 Think: TypeAlias = Annotated[
-    bool, text_option("--think", help="Speak what is between <think> and </think> too.")
+    bool, text_option("--think", help="Speak a model's thinking too, between its `think` tags.")
 ]
 LexiconFile: TypeAlias = Annotated[
     Path | None,
