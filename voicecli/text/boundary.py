@@ -12,7 +12,6 @@ is complete. That is why the same text gives the same sentences however it arriv
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import sentencex
@@ -20,6 +19,7 @@ import sentencex
 from voicecli.text import quotes
 from voicecli.text.fragment import Break
 from voicecli.text.language import guess_language
+from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import NO_SPACE_SCRIPTS
 
 QUOTE_WAIT = 120
@@ -32,17 +32,17 @@ _BEFORE = 60
 """Characters before a full stop that sentencex sees."""
 
 _WIDE = "。！？｡．؟۔।॥።፧։။។"
-_TERMINATORS = re.compile(rf"[.!?…\u037e{_WIDE}]+|\n")
-_GREEK_TERMINATORS = re.compile(rf"[.!?;…\u037e{_WIDE}]+|\n")
-_NO_SPACE = re.compile(rf"[{NO_SPACE_SCRIPTS}]")
-_SPACE = re.compile(r"\s*")
-_OPENERS = re.compile(r"[\s\"'“‘«„‚»(\[{¿¡*_–—-]*")
-_WORD = re.compile(rf"\S{{1,{_NEXT_WORD}}}")
-_LIST_LINE = re.compile(r"(?:[-*+•‣◦▪·–—]|\(?\d{1,3}[.)]|\(?[A-Za-z]\))\s")
-_LIST_START = re.compile(r"[-*+•‣◦▪·–—(0-9A-Za-z]\S{0,4}")
-_LAST_TOKEN = re.compile(r"[^\s\"“”«»„‚(\[{]*\Z")
+_TERMINATORS = lazy_pattern(rf"[.!?…\u037e{_WIDE}]+|\n")
+_GREEK_TERMINATORS = lazy_pattern(rf"[.!?;…\u037e{_WIDE}]+|\n")
+_NO_SPACE = lazy_pattern(rf"[{NO_SPACE_SCRIPTS}]")
+_SPACE = lazy_pattern(r"\s*")
+_OPENERS = lazy_pattern(r"[\s\"'“‘«„‚»(\[{¿¡*_–—-]*")
+_WORD = lazy_pattern(rf"\S{{1,{_NEXT_WORD}}}")
+_LIST_LINE = lazy_pattern(r"(?:[-*+•‣◦▪·–—]|\(?\d{1,3}[.)]|\(?[A-Za-z]\))\s")
+_LIST_START = lazy_pattern(r"[-*+•‣◦▪·–—(0-9A-Za-z]\S{0,4}")
+_LAST_TOKEN = lazy_pattern(r"[^\s\"“”«»„‚(\[{]*\Z")
 _APOSTROPHES = str.maketrans("", "", "'’")
-_HYPHENATED_INITIALS = re.compile(r"\w\.[-‐]\w")
+_HYPHENATED_INITIALS = lazy_pattern(r"\w\.[-‐]\w")
 _AT_THE_END = frozenset({"etc", "usw", "ecc"})
 """Abbreviations that seldom stand before a capital within a sentence."""
 _UNITS = frozenset({"кг", "км", "см", "мм", "мл", "га"})
@@ -60,7 +60,7 @@ _ABBREVIATIONS = {  # that sentencex lacks; without their last full stop, lower 
     "ar": frozenset({"د", "أ"}),
     "ru": frozenset({"г", "гг", "ул", "им", "т.е", "т.к", "т.н", "напр", "стр", "рис", "руб", "тыс"}),
 }  # fmt: skip
-_MONTHS_AND_NOUNS = re.compile(r"(?:Jh|Jahrhundert|Klasse|Stock|Etage|Kapitel|Mal|Platz)\w*")
+_MONTHS_AND_NOUNS = lazy_pattern(r"(?:Jh|Jahrhundert|Klasse|Stock|Etage|Kapitel|Mal|Platz)\w*")
 
 
 class Boundary(NamedTuple):

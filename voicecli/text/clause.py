@@ -7,6 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from voicecli.text import quotes
+from voicecli.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,13 +18,13 @@ MIN_CLAUSE = 12
 SHORT_QUOTE = 40
 """A quotation shorter than this is not cut."""
 
-_MARK = re.compile(
+_MARK = lazy_pattern(
     r"""[,;:][\"'”’»)\]]*(?=\s)   # not 1,000 or 10:30 or https://
       | [—–](?=\s)|(?<=\w)—(?=\w)
       | [，、；：،؛]+[”’」』）]*""",
     re.VERBOSE,
 )
-_SPACE = re.compile(r"\s+")
+_SPACE = lazy_pattern(r"\s+")
 
 
 def first_clause(text: str, begin: int, end: int, *, final: bool) -> int | None:

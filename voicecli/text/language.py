@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from voicecli.text.patterns import lazy_pattern
 
 _SCRIPTS = (
     ("ja", "\u3040-\u30ff\u31f0-\u31ff"),
@@ -18,8 +18,8 @@ _SCRIPTS = (
     ("am", "\u1200-\u137f"),
     ("th", "\u0e00-\u0e7f"),
 )
-_PATTERNS = tuple((code, re.compile(f"[{characters}]")) for code, characters in _SCRIPTS)
-_ANY = re.compile("[" + "".join(characters for _, characters in _SCRIPTS) + "]")
+_PATTERNS = tuple((code, lazy_pattern(f"[{characters}]")) for code, characters in _SCRIPTS)
+_ANY = lazy_pattern("[" + "".join(characters for _, characters in _SCRIPTS) + "]")
 
 
 def guess_language(text: str) -> str:
@@ -27,7 +27,7 @@ def guess_language(text: str) -> str:
 
     Kana anywhere makes it Japanese: sentences often begin with a Chinese character.
     """
-    if not (first := _ANY.search(text)):
+    if text.isascii() or not (first := _ANY.search(text)):
         return "en"
     for code, pattern in _PATTERNS:
         if pattern.match(first[0]):

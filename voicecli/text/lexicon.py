@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import ConfigError
 from voicecli.text.fragment import Fragment, SourceMap
+from voicecli.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,9 +34,9 @@ _WORDS_SEEN = 4
 _MAX_WORD = 64
 """A word longer than this is not waited for: it ends here, as far as the lexicon goes."""
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", re.IGNORECASE)
-_WORD = re.compile(rf"\s*\S{{1,{_MAX_WORD}}}")
-_MATCHES_SPACE = re.compile(r" |\\[sWDn]|(?<!\\)\.|\[\^")
+_LANGUAGE = lazy_pattern(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", re.IGNORECASE)
+_WORD = lazy_pattern(rf"\s*\S{{1,{_MAX_WORD}}}")
+_MATCHES_SPACE = lazy_pattern(r" |\\[sWDn]|(?<!\\)\.|\[\^")
 
 
 @dataclass(frozen=True, slots=True)

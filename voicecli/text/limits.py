@@ -23,6 +23,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from voicecli.text.patterns import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,7 +43,7 @@ _MAX_BODY = 200_000
 _N = r"(\d{1,3}(?:,\d{3})+|\d{1,7})"
 _UNIT = r"\s*(char\w*|tokens?|letters)?"
 _SHAPES = tuple(
-    re.compile(shape, re.IGNORECASE)
+    lazy_pattern(shape, re.IGNORECASE)
     for shape in (
         rf"max_length\\*[\"']?\s*[:=]\s*{_N}()",  # pydantic's ctx
         rf"at most {_N}{_UNIT}",  # pydantic's message
@@ -53,11 +55,11 @@ _SHAPES = tuple(
         rf"\d+\s*(?:/|>)\s*{_N}{_UNIT}",
     )
 )
-_IS_ABOUT_LENGTH = re.compile(
+_IS_ABOUT_LENGTH = lazy_pattern(
     r"too[ _]long|max|at most|limit|exceed|longer|more than|less than|fewer|up to|length|\d\s*/\s*\d",
     re.IGNORECASE,
 )
-_IS_QUOTED_INPUT = re.compile(r"""(?P<key>["']input["']\s*:\s*)(?P<quote>["'])""")
+_IS_QUOTED_INPUT = lazy_pattern(r"""(?P<key>["']input["']\s*:\s*)(?P<quote>["'])""")
 
 
 class LimitOrigin(Enum):

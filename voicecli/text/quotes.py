@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from voicecli.text.patterns import lazy_pattern
+
 _CLOSERS = {
     '"': '"', "“": "”", "„": "“”", "‘": "’", "‚": "‘’", "«": "»", "»": "«", "‹": "›",
     "「": "」", "『": "』", "《": "》", "(": ")", "（": "）", "[": "]", "【": "】",
 }  # fmt: skip
-_MARK = re.compile("[" + re.escape("".join(_CLOSERS) + "".join(_CLOSERS.values())) + "]")
+_MARK = lazy_pattern("[" + re.escape("".join(_CLOSERS) + "".join(_CLOSERS.values())) + "]")
 _STRAY_CLOSERS = frozenset("\"'”’“»›)]}」』》）】*_")
-_FOOTNOTE = re.compile(r"\[\d{0,3}(?:\]|$)")
-_SPACED_CLOSER = re.compile(r"[ \u00a0\u202f]?»")
+_FOOTNOTE = lazy_pattern(r"\[\d{0,3}(?:\]|$)")
+_SPACED_CLOSER = lazy_pattern(r"[ \u00a0\u202f]?»")
 
 
 class Quote(NamedTuple):

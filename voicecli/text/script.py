@@ -18,6 +18,7 @@ import re
 from typing import TYPE_CHECKING
 
 from voicecli.text.fragment import Break, Fragment
+from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import Span
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ MAX_PAUSE_MS = 60_000
 _MAX_VOICE = 100
 _MAX_PAUSE_TEXT = 12
 
-_VOICE = re.compile(rf"[ \t]*([\w./+()@-]{{1,{_MAX_VOICE}}}):(?=\s|$)[ \t]*")
-_MAYBE_VOICE = re.compile(rf"[ \t]*(?:[\w./+()@-]{{1,{_MAX_VOICE}}}:?)?[ \t]*")
-_PAUSE = re.compile(r"\[\s*(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s)\s*\]", re.IGNORECASE)
-_MAYBE_PAUSE = re.compile(r"\[[\d\s.msMS]*")
+_VOICE = lazy_pattern(rf"[ \t]*([\w./+()@-]{{1,{_MAX_VOICE}}}):(?=\s|$)[ \t]*")
+_MAYBE_VOICE = lazy_pattern(rf"[ \t]*(?:[\w./+()@-]{{1,{_MAX_VOICE}}}:?)?[ \t]*")
+_PAUSE = lazy_pattern(r"\[\s*(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s)\s*\]", re.IGNORECASE)
+_MAYBE_PAUSE = lazy_pattern(r"\[[\d\s.msMS]*")
 
 
 def pause_ms(text: str) -> int | None:

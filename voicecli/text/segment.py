@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 NO_SPACE_SCRIPTS = "\u2e80-\u2fff\u3000-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
 """Chinese and Japanese characters, as the inside of a regular expression's set."""
 
-_NO_SPACE = re.compile(rf"[{NO_SPACE_SCRIPTS}]")
+_NO_SPACE = lazy_pattern(rf"[{NO_SPACE_SCRIPTS}]")
 
 
 class Span(NamedTuple):
@@ -101,4 +102,4 @@ def separator(before: str, sentence: Sentence) -> str:
         return ""
     if sentence.begins_paragraph:
         return "\n\n"
-    return "" if _NO_SPACE.match(before[-1]) else " "
+    return "" if not before.isascii() and _NO_SPACE.match(before[-1]) else " "

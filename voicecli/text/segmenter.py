@@ -6,12 +6,12 @@ of the writer, which the caller's clock reports, releases sentences earlier.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from voicecli.text import clause
 from voicecli.text.boundary import Boundary, Undecided, find_boundary
 from voicecli.text.fragment import Break, Fragment, SourceMap, TextDecoder
+from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import NO_SPACE_SCRIPTS, Sentence
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ LONG_FIRST_SENTENCE = 120
 MAX_SENTENCE = 1000
 """Characters after which any sentence is cut, so that text without full stops is bounded."""
 
-_SPACE_BETWEEN_WIDE = re.compile(rf"(?<=[{NO_SPACE_SCRIPTS}])\s*\n\s*(?=[{NO_SPACE_SCRIPTS}])")
+_SPACE_BETWEEN_WIDE = lazy_pattern(rf"(?<=[{NO_SPACE_SCRIPTS}])\s*\n\s*(?=[{NO_SPACE_SCRIPTS}])")
 _AFTER_FULL_STOP = " Xq xq"
 """Text that lets the boundary before it be decided."""
 
@@ -148,10 +148,13 @@ class Segmenter:
         text = self._text[self._begin : end]
         if not any(character.isalnum() for character in text):
             return []
+        length = len(text.rstrip())
+        if not text.isascii() and "\n" in text:
+            text = _SPACE_BETWEEN_WIDE.sub("", text)
         sentence = Sentence(
             self._number,
-            " ".join(_SPACE_BETWEEN_WIDE.sub("", text).split()),
-            self._map.span(self._begin, self._begin + len(text.rstrip())),
+            " ".join(text.split()),
+            self._map.span(self._begin, self._begin + length),
             self._voice,
             self._pause_ms,
             self._begins is Break.PARAGRAPH,

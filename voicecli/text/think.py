@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voicecli.text.fragment import Break, Fragment
+from voicecli.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NAMES = ("think", "thinking", "thought", "reasoning")
-_OPEN = re.compile(rf"<({'|'.join(_NAMES)})>", re.IGNORECASE)
-_CLOSE = re.compile(rf"</({'|'.join(_NAMES)})>", re.IGNORECASE)
+_OPEN = lazy_pattern(rf"<({'|'.join(_NAMES)})>", re.IGNORECASE)
+_CLOSE = lazy_pattern(rf"</({'|'.join(_NAMES)})>", re.IGNORECASE)
 _TAGS = [tag for name in _NAMES for tag in (f"<{name}>", f"</{name}>")]
 
 

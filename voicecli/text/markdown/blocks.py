@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from voicecli.text.fragment import Break
 from voicecli.text.markdown.inline import parser, spoken_inline
 from voicecli.text.markdown.plain import Piece, spoken_plain
+from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import NO_SPACE_SCRIPTS
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ _LANGUAGES = {
     "xml": "XML", "yaml": "YAML", "yml": "YAML", "zsh": "shell",
 }  # fmt: skip
 _NO_NAME = frozenset({"", "text", "txt", "plain", "plaintext", "output", "none"})
-_SILENT_HTML = re.compile(
+_SILENT_HTML = lazy_pattern(
     r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>", re.DOTALL | re.IGNORECASE
 )
-_TASK = re.compile(r"\[([ xX])\]\s+")
-_WIDE = re.compile(rf"[{NO_SPACE_SCRIPTS}]")
+_TASK = lazy_pattern(r"\[([ xX])\]\s+")
+_WIDE = lazy_pattern(rf"[{NO_SPACE_SCRIPTS}]")
 
 
 class CodeBlocks(StrEnum):

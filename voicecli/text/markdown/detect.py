@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from voicecli.text.patterns import lazy_pattern
+
 _TAGS = (
     "a|abbr|b|blockquote|br|center|code|dd|del|details|div|dl|dt|em|font|h[1-6]|hr|i|img|ins|kbd"
     "|li|mark|ol|p|pre|q|s|samp|small|span|strong|sub|summary|sup|table|tbody|td|th|thead|tr|u|ul"
 )
-_EVIDENCE = re.compile(
+_EVIDENCE = lazy_pattern(
     rf"""^[ ]{{0,3}}(?:`{{3,}}|~{{3,}})            # a fence
       | ^[ ]{{0,3}}\#{{1,6}}[ \t]+\S               # a heading
       | ^[ ]{{0,3}}>[ \t]?\S                       # a quotation

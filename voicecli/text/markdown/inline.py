@@ -7,17 +7,18 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from voicecli.text.markdown.plain import Piece, spoken_plain
+from voicecli.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-_LINK_END = re.compile(
+_LINK_END = lazy_pattern(
     r"""\]\(\s*(?:<[^>\n]*>|(?:[^()\s\\]|\\.|\((?:[^()\\]|\\.)*\))*)
         (?:\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\)))?\s*\)""",
     re.VERBOSE,
 )
-_OPEN = re.compile(
+_OPEN = lazy_pattern(
     r"""\*+(?=[^\s*])(?!\*)|\*+\Z          # may open emphasis
       | (?<!\w)_+(?=[^\s_])|(?<!\w)_+\Z
       | ~~(?=\S)|~+\Z
@@ -26,11 +27,11 @@ _OPEN = re.compile(
       | <(?=[A-Za-z/!?])[^>]*\Z""",
     re.VERBOSE,
 )
-_PRODUCT = re.compile(r"(?<=\d)\*(?=\w)|(?<=\w)\*(?=\d)")
+_PRODUCT = lazy_pattern(r"(?<=\d)\*(?=\w)|(?<=\w)\*(?=\d)")
 _TIMES = "\ue000"
 """Stands for an asterisk between digits, which CommonMark could take for emphasis."""
 
-_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_BREAK_TAG = lazy_pattern(r"<br\s*/?>", re.IGNORECASE)
 
 
 @cache

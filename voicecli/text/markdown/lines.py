@@ -6,14 +6,15 @@ import re
 from enum import Enum, auto
 
 from voicecli.text.markdown.blocks import parsed
+from voicecli.text.patterns import lazy_pattern
 
 MAX_LINE = 300
 """Characters of a line that are looked at to find out what it is."""
 
 _PLAIN_STARTS = "\"'“”‘’«»„‚(¿¡$€£¥@%/…—–"
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_DELIMITER_ROW = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
-_DEFINITION = re.compile(r"\[[^\]\n]{0,200}(?:\](?P<after>.)?)?", re.DOTALL)
+_FENCE = lazy_pattern(r" {0,3}(`{3,}|~{3,})")
+_DELIMITER_ROW = lazy_pattern(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+_DEFINITION = lazy_pattern(r"\[[^\]\n]{0,200}(?:\](?P<after>.)?)?", re.DOTALL)
 
 
 class Kind(Enum):

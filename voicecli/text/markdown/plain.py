@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from voicecli.text.patterns import lazy_pattern
+
 _EMOJI = (
     "\U0001f000-\U0001faff\U000e0020-\U000e007f\u2600-\u27bf\u2b50\u2b55\u231a\u231b"
     "\u23e9-\u23fa\ufe0f\u20e3"
 )
 _URL = r"(?<![\w@])(?:https?://|www\.)[^\s<>\"`|]+"
-_MARKS = re.compile(rf"(?P<url>{_URL})|[{_EMOJI}](?:\u200d[{_EMOJI}])*", re.IGNORECASE)
-_MARKDOWN_MARKS = re.compile(
+_MARKS = lazy_pattern(rf"(?P<url>{_URL})|[{_EMOJI}](?:\u200d[{_EMOJI}])*", re.IGNORECASE)
+_MARKDOWN_MARKS = lazy_pattern(
     rf"(?P<url>{_URL})|[{_EMOJI}](?:\u200d[{_EMOJI}])*"
     r"|(?<!\w)\[(?P<label>[^\[\]]+)\]\[[^\[\]]*\]|\[\^[^\]\s]+\]:?",
     re.IGNORECASE,
 )
-_UNFINISHED = re.compile(
+_UNFINISHED = lazy_pattern(
     rf"(?<![\w@])(?:https?:?/?|htt?|h|ww?w?)\Z|[{_EMOJI}](?:\u200d[{_EMOJI}]?)*\Z", re.IGNORECASE
 )
-_HOST = re.compile(r"(?:https?://)?(?:[^/?#@]*@)?(?:www\.)?([^/?#:]+)", re.IGNORECASE)
+_HOST = lazy_pattern(r"(?:https?://)?(?:[^/?#@]*@)?(?:www\.)?([^/?#:]+)", re.IGNORECASE)
 _AFTER_URL = ".,;:!?'*_~"
 
 
@@ -41,6 +43,8 @@ def spoken_plain(
     """
     found: list[Piece] = []
     at, end = begin, len(text) if end is None else end
+    if not markdown and text.isascii() and not _may_have_address(text):
+        return [Piece(text[begin:end], begin, end)] if begin < end else []
     for match in (_MARKDOWN_MARKS if markdown else _MARKS).finditer(text, begin, end):
         if match.start() > at:
             found.append(Piece(text[at : match.start()], at, match.start()))
@@ -63,10 +67,18 @@ def may_go_on(text: str, begin: int) -> int | None:
     return match.start() if match else None
 
 
+def _may_have_address(text: str) -> bool:
+    return "://" in text or "www." in text.lower()
+
+
 def _without_punctuation(url: str) -> str:
     """Return an address without what ends the sentence or the bracket around it."""
     while url:
-        if url[-1] in _AFTER_URL or (url[-1] == ")" and url.count(")") > url.count("(")) or (url[-1] == "]" and "[" not in url):
+        if (
+            url[-1] in _AFTER_URL
+            or (url[-1] == ")" and url.count(")") > url.count("("))
+            or (url[-1] == "]" and "[" not in url)
+        ):
             url = url[:-1]
         else:
             break

@@ -19,6 +19,7 @@ from voicecli.text.markdown.detect import looks_like_markdown
 from voicecli.text.markdown.inline import open_mark, spoken_inline
 from voicecli.text.markdown.lines import Kind, Next
 from voicecli.text.markdown.plain import Piece, may_go_on, spoken_plain
+from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import Span
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ MAX_BLOCK = 16_384
 """Longest block, or item of a list, that is waited for."""
 
 _MAY_END = frozenset("#>-*+0123456789")
-_SPECIAL = re.compile(r"[*_~`[<&\\|\n]|!(?=\[|\Z)|(?<![\w@])(?:https?://|www\.)", re.IGNORECASE)
-_URL_END = re.compile(r"[\s<>\"`|]")
-_BLANK_LINES = re.compile(r"(?:[ \t\r]*\n)+")
-_WORD_END = re.compile(r"(?<=\S)\s|\n")
-_CANDIDATE = re.compile(r"\n[ \t]*(?:[^\W\d_])?")
+_SPECIAL = lazy_pattern(r"[*_~`[<&\\|\n]|!(?=\[|\Z)|(?<![\w@])(?:https?://|www\.)", re.IGNORECASE)
+_URL_END = lazy_pattern(r"[\s<>\"`|]")
+_BLANK_LINES = lazy_pattern(r"(?:[ \t\r]*\n)+")
+_WORD_END = lazy_pattern(r"(?<=\S)\s|\n")
+_CANDIDATE = lazy_pattern(r"\n[ \t]*(?:[^\W\d_])?")
 
 
 class _LineBreak(NamedTuple):
