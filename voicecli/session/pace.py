@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from statistics import median
 from typing import TYPE_CHECKING
 
 from voicecli.text.grouping import Estimate
@@ -86,10 +85,17 @@ class Pace:
         with self._lock:
             prior = self._prior
             return Estimate(
-                median(self._first_bytes_s) if self._first_bytes_s else prior.first_byte_s,
+                _median(self._first_bytes_s) if self._first_bytes_s else prior.first_byte_s,
                 _per_character(self._fetches) or prior.per_character_s,
                 _per_character(self._sounds) or prior.speech_per_character_s,
             )
+
+
+def _median(values: list[float]) -> float:
+    """Return the middle value; the module statistics takes milliseconds to import."""
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _per_character(measured: list[tuple[int, float]]) -> float:
