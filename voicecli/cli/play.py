@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,7 +71,7 @@ def play(
         no_play=no_play,
     )
     # The program at the other end of a pipe may take as long as it likes.
-    session = replace(settings.session, limits=FetchLimits(None, None, retries=0))
+    session = settings.session._replace(limits=FetchLimits(None, None, retries=0))
 
     def make_sources(_: Session, __: Clock) -> list[Source]:
         rate_hz = sample_rate or config.sample_rate_hz

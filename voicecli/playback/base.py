@@ -27,7 +27,7 @@ A frame is one sample of every channel. Positions and lengths are in frames of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +47,7 @@ class Underrun:
     began_at: float | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class SinkSnapshot:
+class SinkSnapshot(NamedTuple):
     """The state of a sink at one moment.
 
     ``buffered_s`` is all that has still to be heard, including the device's own
@@ -61,8 +60,7 @@ class SinkSnapshot:
     heard_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class SinkReport:
+class SinkReport(NamedTuple):
     """What a sink did; final once it was drained or aborted.
 
     ``first_sound_at`` and ``last_sound_at`` are clock seconds at which the

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from voicecli.errors import DeviceError
 from voicecli.playback.policy import AdaptivePolicy
@@ -24,8 +23,7 @@ PREPARE_TIMEOUT_S = 30.0
 """Longest wait for the device, which may mean starting a sound server."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSettings:
+class OutputSettings(NamedTuple):
     """Where sound goes.
 
     ``output`` is a sound device, a sink that only takes the time (``null``), or
@@ -33,7 +31,7 @@ class OutputSettings:
     discard the sound rather than fail.
     """
 
-    policy: Policy = field(default_factory=AdaptivePolicy)
+    policy: Policy = AdaptivePolicy()
     output: Literal["device", "null", "discard"] = "device"
     device: str | None = None
     preroll_s: float = 0.0

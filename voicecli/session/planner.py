@@ -29,6 +29,9 @@ _POLL_S = 0.05
 _SETTLE_S = 0.02
 """How long the first request waits to see whether the text is complete."""
 
+_AT_ONCE_S = 0.2
+"""Text that is still being read after this long is not there at once: nothing settles."""
+
 _ENOUGH_SENTENCES = 64
 """Sentences waiting for a request beyond which no text is read."""
 
@@ -64,6 +67,7 @@ class Planner:
         self._on_limit = on_limit
         self._prepare = prepare
         self._grouper = Grouper(grouping, limit=self._limit.characters)
+        self._began_at: float | None = None  # when the first text was read
         self.sentences = 0
         """Sentences found so far."""
         self.is_complete = False
@@ -114,7 +118,8 @@ class Planner:
             self.sentences += sum(not sentence.continues for sentence in found)
             if not pieces:
                 return
-            timeout_s = _SETTLE_S if not self._pace.is_measured and timeout_s else 0.0
+            self._began_at = now if self._began_at is None else self._began_at
+            timeout_s = _SETTLE_S if timeout_s and now - self._began_at < _AT_ONCE_S else 0.0
 
     def _utterance(self, segment: Segment) -> Utterance:
         def split(error: VoiceError) -> Sequence[Utterance]:

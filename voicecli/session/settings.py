@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.session.fetcher import FetchLimits
 from voicecli.session.seams import SeamPauses
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from voicecli.telemetry.lifecycle import State
 
 
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
+class SessionSettings(NamedTuple):
     """How a session fetches and decodes.
 
     ``volume`` is a factor. ``expected_format`` is what will probably have to be
@@ -24,14 +22,13 @@ class SessionSettings:
     much silence is kept between the segments of a text.
     """
 
-    limits: FetchLimits = field(default_factory=FetchLimits)
+    limits: FetchLimits = FetchLimits()
     volume: float = 1.0
     expected_format: str | None = None
     pauses: SeamPauses = field(default_factory=SeamPauses)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionResult:
+class SessionResult(NamedTuple):
     """How a run ended.
 
     ``spoken_s`` is seconds of audio heard, or taken if nothing was to be heard;
