@@ -207,7 +207,9 @@ def story(rng: random.Random, *, longest: int = 140) -> str:
 def _sentence(rng: random.Random, number: int, length: int) -> str:
     text = f"Line {number}"
     while len(text) < length - 9:
-        text += " " + rng.choice(("tide", "of", "moonlight", "and", "water", "pulls", "the", "coast"))
+        text += " " + rng.choice(
+            ("tide", "of", "moonlight", "and", "water", "pulls", "the", "coast")
+        )
     return text + " is so."
 
 

@@ -115,9 +115,7 @@ def players(url: str) -> list[Player]:
     voicecli = [sys.executable, "-m", "voicecli", "say", "--json"]
     theirs = [str(make_environment()), str(Path(__file__).with_name("realtimetts_player.py")), url]
     ours = [
-        Player(
-            f"voicecli {kind}", [*voicecli, "--base-url", url, "--format", kind], FIRST_SOUND_S
-        )
+        Player(f"voicecli {kind}", [*voicecli, "--base-url", url, "--format", kind], FIRST_SOUND_S)
         for kind in ("pcm", "mp3", "opus")
     ]
     return [

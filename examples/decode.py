@@ -19,7 +19,11 @@ def main() -> int:
     try:
         while chunk := os.read(sys.stdin.fileno(), 4096):
             seconds += sum(block.duration_s for block in decoder.feed(chunk))
+            while decoder.pending:  # a call returns only so much
+                seconds += sum(block.duration_s for block in decoder.feed(b""))
         seconds += sum(block.duration_s for block in decoder.flush())
+        while decoder.pending:
+            seconds += sum(block.duration_s for block in decoder.flush())
     except VoiceError as error:
         print(f"after {seconds:.3f} s: {error.message}", file=sys.stderr)
         return error.exit_status

@@ -6,21 +6,18 @@ stage that needs a thread is given a `Spawn`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import threading
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-class Joinable(Protocol):
-    """A thread that was started."""
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait until it has ended, or for ``timeout`` seconds."""
+Spawn: TypeAlias = "Callable[[Callable[[], None], str], threading.Thread]"
+"""Starts a thread: ``spawn(work, name)``. ``work`` must not raise."""
 
 
-class Spawn(Protocol):
-    """Starts a thread: ``spawn(work, name)``. ``work`` must not raise."""
-
-    def __call__(self, work: Callable[[], None], name: str, /) -> Joinable:
-        """Start the thread."""
+def spawn_daemon(work: Callable[[], None], name: str) -> threading.Thread:
+    """Start a daemon thread, which does not keep the interpreter from exiting."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread

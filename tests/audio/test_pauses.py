@@ -41,10 +41,7 @@ def test_short_silence_and_silence_at_the_end_are_none(parts):
 def test_they_do_not_depend_on_how_the_sound_is_cut(cuts):
     whole = sound(0.5, 0.3, 0.4, 0.2, 0.1)
     edges = sorted({0, *(cut for cut in cuts if cut < whole.frames), whole.frames})
-    blocks = [
-        Pcm(whole.samples[begin:end], whole.rate_hz)
-        for begin, end in pairwise(edges)
-    ]
+    blocks = [Pcm(whole.samples[begin:end], whole.rate_hz) for begin, end in pairwise(edges)]
     assert pauses(*blocks) == pauses(whole)
 
 

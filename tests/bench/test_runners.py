@@ -10,7 +10,8 @@ from tests.session.fakes import Watcher
 from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
 from voicecli.bench import runners as module
-from voicecli.bench.runners import Cold, Live, ReportedError, Simulated, Sources, say_flags
+from voicecli.bench.runners import Cold, Live, ReportedError, Simulated, say_flags
+from voicecli.bench.whole_file import WholeFile
 from voicecli.config.endpoint import KEYLESS, Endpoint
 from voicecli.errors import BadResponse, ExitStatus, NetworkError, VoiceError
 from voicecli.playback.output import Output, OutputSettings
@@ -18,7 +19,7 @@ from voicecli.playback.policy import BufferPolicy
 from voicecli.request import SpeechRequest
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
-from voicecli.sources.registry import SourceContext
+from voicecli.sources.registry import SourceContext, source_for
 from voicecli.telemetry.events import Received
 
 POLICY = BufferPolicy.fixed(0.0)
@@ -44,8 +45,14 @@ def make(server, tmp_path):
             env = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
             env["HOME"] = str(tmp_path)
             return Cold(["--base-url", server.url, "--device", "null", "--buffer-ms", "0"], env)
-        sources = Sources(endpoint, shared, whole_file)
-        return Live(sources, OUTPUT, SETTINGS) if kind is Live else Simulated(sources, POLICY)
+
+        def make_source(request):
+            source = source_for(endpoint, request, shared)
+            return WholeFile(source) if whole_file else source
+
+        if kind is Live:
+            return Live(make_source, OUTPUT, SETTINGS)
+        return Simulated(make_source, POLICY)
 
     yield make_runner
     shared.close()

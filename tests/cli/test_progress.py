@@ -52,7 +52,7 @@ def on_a_terminal(cli, *argv, term="xterm-256color"):
 
 
 class TestOnATerminal:
-    def test_a_line_is_drawn_and_taken_away(self, tmp_path, server):
+    def test_the_line_is_drawn_and_removed(self, tmp_path, server):
         argv = ("say", "--device", "null", "--base-url", server.url, "Hello.")
         shown, status = on_a_terminal(Cli(tmp_path), *argv)
         assert status == 0
@@ -64,20 +64,20 @@ class TestOnATerminal:
         assert "spoke 0.5 s of pcm" in rest
         assert "ahead" not in rest
 
-    def test_a_wait_for_the_server_is_told_and_taken_away(self, tmp_path, server):
+    def test_a_wait_for_the_server_is_shown_and_removed(self, tmp_path, server):
         server.reply = Reply(ttfb_s=1.6, headers={"X-Sample-Rate": "48000"})
         argv = ("say", "--device", "null", "--base-url", server.url, "Hello.")
         shown, status = on_a_terminal(Cli(tmp_path), *argv)
         assert status == 0
         before, _, after = shown.partition(f"waiting for {server.url}  1 s")
         assert before.endswith("\r\x1b[2K")
-        assert "\r\x1b[2K" in after.partition("s spoken")[0], "it gives way to the other line"
+        assert "\r\x1b[2K" in after.partition("s spoken")[0], "the other line replaces it"
 
     def test_quiet_draws_nothing(self, tmp_path, server):
         argv = ("say", "-q", "--device", "null", "--base-url", server.url, "Hello.")
         assert on_a_terminal(Cli(tmp_path), *argv) == ("", 0)
 
-    def test_a_terminal_that_cannot_redraw_gets_the_summary_only(self, tmp_path, server):
+    def test_a_dumb_terminal_gets_only_the_summary(self, tmp_path, server):
         argv = ("say", "--device", "null", "--base-url", server.url, "Hello.")
         shown, status = on_a_terminal(Cli(tmp_path), *argv, term="dumb")
         assert status == 0
@@ -95,7 +95,7 @@ class TestOnATerminal:
         (False, None, "xterm", False),
     ],
 )
-def test_it_is_for_those_who_see_it(monkeypatch, quiet, terminal, term, wanted):
+def test_it_needs_a_terminal(monkeypatch, quiet, terminal, term, wanted):
     stderr = None if terminal is None else SimpleNamespace(isatty=lambda: terminal)
     monkeypatch.setenv("TERM", term)
     with monkeypatch.context() as patch:
@@ -117,14 +117,14 @@ class TestLine:
         monkeypatch.setenv("COLUMNS", "120")
 
     @pytest.mark.parametrize("final", [State.CANCELLED, State.FAILED, State.DONE])
-    def test_a_wait_that_is_over_leaves_its_line_to_what_is_told(self, capsys, final):
+    def test_the_wait_is_removed_at_the_end(self, capsys, final):
         line = ProgressLine()
         line(events.Requested(0.0, "http://x"))
         line(events.Waited(1.5))
         line(events.StateChanged(1.6, State.CONNECTING, final))
         assert capsys.readouterr().err.endswith("\r\x1b[2K")
 
-    def test_what_it_says(self, capsys):
+    def test_the_text_of_the_line(self, capsys):
         line = ProgressLine()
         line(events.Progressed(0.0, snapshot()))
         text = capsys.readouterr().err
@@ -138,7 +138,7 @@ class TestLine:
             (events.Failed(0.0, NetworkError("cut")), "the stream broke"),
         ],
     )
-    def test_what_goes_wrong_is_noted(self, capsys, event, says):
+    def test_problems_are_noted(self, capsys, event, says):
         line = ProgressLine()
         line(events.Progressed(0.0, snapshot()))
         line(event)
@@ -146,7 +146,7 @@ class TestLine:
         line.close()
         assert says in capsys.readouterr().err
 
-    def test_a_note_goes_with_its_cause(self, capsys):
+    def test_a_note_disappears_with_its_cause(self, capsys):
         line = ProgressLine()
         line(events.StateChanged(0.0, State.PLAYING, State.REBUFFERING))
         line(events.StateChanged(0.0, State.REBUFFERING, State.PLAYING))
@@ -156,7 +156,7 @@ class TestLine:
         assert "s ahead" in shown
         assert "waiting" not in shown
 
-    def test_a_short_wait_is_none(self, capsys):
+    def test_a_short_wait_is_not_shown(self, capsys):
         line = ProgressLine()
         line(events.Waited(0.0))
         line(events.Requested(10.0, "http://server.test/v1"))
@@ -164,7 +164,7 @@ class TestLine:
         line.close()
         assert capsys.readouterr().err == ""
 
-    def test_a_wait_is_counted_from_the_first_try(self, capsys):
+    def test_a_wait_counts_from_the_first_attempt(self, capsys):
         line = ProgressLine()
         line(events.Requested(10.0, "http://server.test/v1\x1b[2J"))
         line(events.Waited(12.4))
@@ -180,7 +180,7 @@ class TestLine:
         line.close()
         assert capsys.readouterr().err == "\r\x1b[2K"
 
-    def test_nothing_is_drawn_or_loaded_before_something_plays(self):
+    def test_rich_is_not_loaded_before_sound(self):
         script = (
             "import sys\n"
             "from types import SimpleNamespace\n"
@@ -199,12 +199,12 @@ class TestLine:
         )
         assert done.stdout == "False True\n"
 
-    def test_what_does_not_play_yet_is_not_drawn(self):
+    def test_nothing_is_drawn_before_sound(self):
         line = ProgressLine()
         line(events.Progressed(0.0, snapshot(playing=False)))
         assert line._live is None
 
-    def test_the_end_takes_it_away_once(self):
+    def test_the_end_removes_the_line(self):
         line = ProgressLine()
         line(events.Progressed(0.0, snapshot()))
         line(events.PlaybackEnded(0.0, SinkReport()))

@@ -26,8 +26,8 @@ def say(cli, server):
     return run
 
 
-class TestTold:
-    def test_underruns_are_narrated(self, say, server):
+class TestVerbose:
+    def test_underruns_are_printed(self, say, server):
         server.reply = Reply(
             headers={"X-Sample-Rate": "48000"}, stall_at_s=0.2, stall_for_s=0.5, chunk_bytes=960
         )
@@ -37,7 +37,7 @@ class TestTold:
         assert "underrun at 0." in result.stderr
         assert "of silence" in result.stderr
 
-    def test_the_bar_is_drawn_with_v(self, say):
+    def test_the_waterfall_is_drawn(self, say):
         result = say("-v")
         assert "ms to the first audible sound" in result.stderr
         parts = result.json["waterfall_ms"]
@@ -52,14 +52,14 @@ STALLED = Reply(
 
 
 class TestUnderruns:
-    def test_are_no_error_unless_wanted(self, say, server):
+    def test_are_not_an_error_by_default(self, say, server):
         server.reply = STALLED
         result = say("-v")
         assert (result.exit_code, result.json["ok"]) == (0, True)
         assert "caused by the network" in result.stderr
         assert "underruns: network 1, sink 1, device 0" in result.stderr
 
-    def test_are_the_error_where_wanted(self, say, server):
+    def test_are_an_error_with_the_flag(self, say, server):
         server.reply = STALLED
         result = say("--fail-on-underrun")
         assert result.exit_code == 4
@@ -67,15 +67,15 @@ class TestUnderruns:
         assert result.json["error"]["exit"] == 4
         assert "error: the sound had gaps: 1 of" in result.stderr
 
-    def test_without_any_all_is_well(self, say):
+    def test_without_any_the_status_is_0(self, say):
         assert say("--fail-on-underrun").exit_code == 0
 
-    def test_a_graver_error_is_told_first(self, say, server):
+    def test_another_error_comes_first(self, say, server):
         server.reply = Reply(cut_at=0.5, headers={"X-Sample-Rate": "48000"})
         result = say("--fail-on-underrun")
         assert result.json["error"]["code"] == "network"
 
-    def test_those_that_the_device_flags_count(self):
+    def test_those_flagged_by_the_device_count(self):
         nothing = {"count": 0, "total_ms": 0.0, "events": []}
         flagged = {"count": 1, "events": [{"at_s": 1.5, "ms": None, "cause": "machine"}]}
         counts = {"sink": nothing, "device": flagged}
@@ -111,7 +111,7 @@ class TestEnds:
 
         return run
 
-    def test_well(self, report_run):
+    def test_success(self, report_run):
         status, err, metrics = report_run()
         assert (status, metrics["ok"], metrics["clip"]) == (ExitStatus.OK, True, None)
         assert "error" not in err
@@ -119,7 +119,7 @@ class TestEnds:
     def test_without_json_nothing_is_printed(self, report_run):
         assert report_run(flags={"json": False})[2] is None
 
-    def test_quietly(self, report_run):
+    def test_quiet_prints_nothing(self, report_run):
         assert report_run(flags={"quiet": True}, no_device=DeviceError("none"))[1] == ""
 
     def test_without_a_device(self, report_run):
@@ -127,12 +127,12 @@ class TestEnds:
         assert (status, metrics["no_device"]) == (ExitStatus.OK, "no sound device")
         assert "no sound: no sound device" in err
 
-    def test_interrupted_it_is_no_error(self, report_run):
+    def test_an_interruption_is_not_an_error(self, report_run):
         status, err, metrics = report_run(interrupted_at=2.0, error=NetworkError("cut"))
         assert (status, metrics["interrupted"]) == (ExitStatus.INTERRUPTED, True)
         assert "cut" not in err
 
-    def test_the_first_wav_that_was_saved_is_measured(self, report_run, tmp_path):
+    def test_the_first_saved_wav_is_measured(self, report_run, tmp_path):
         wav = tmp_path / "a.wav"
         with wave.open(str(wav), "wb") as file:
             file.setparams((1, 2, 24_000, 0, "NONE", ""))
@@ -147,12 +147,12 @@ class TestEnds:
         assert metrics["error"]["exit"] == 7
         assert "a.wav" in err
 
-    def test_metrics_that_could_not_be_written_are_an_error(self, report_run):
+    def test_metrics_that_cannot_be_written_are_an_error(self, report_run):
         status, err, metrics = report_run(saver=FullDisk())
         assert (status, metrics["error"]["message"]) == (ExitStatus.SAVE, "no room for metrics")
         assert "no room for metrics" in err
 
-    def test_a_log_that_could_not_be_written_is_an_error(self, report_run, tmp_path):
+    def test_a_log_that_cannot_be_written_is_an_error(self, report_run, tmp_path):
         files = [LineFile(tmp_path / "fine"), LineFile(tmp_path / "missing" / "log")]
         status, _, metrics = report_run(files=files)
         assert status == ExitStatus.SAVE
@@ -160,7 +160,7 @@ class TestEnds:
         for file in files:
             file.close()
 
-    def test_what_came_first_is_the_status_and_both_are_told(self, report_run):
+    def test_the_first_error_is_the_status_and_both_are_printed(self, report_run):
         status, err, metrics = report_run(
             error=NetworkError("cut"), save_error=SaveError("disk full")
         )

@@ -64,7 +64,7 @@ def signalled(server, number):
 
 class TestSignals:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-    def test_the_first_ends_the_speech_and_is_reported(self, say, server, handlers, number):
+    def test_the_first_ends_the_run_and_is_reported(self, say, server, handlers, number):
         server.reply = Reply(ttfb_s=FOREVER)
         with signalled(server, number):
             result = say()
@@ -76,7 +76,7 @@ class TestSignals:
         assert "error" not in result.stderr
         assert not handlers()  # the second must find them, whenever it comes
 
-    def test_the_second_leaves_at_once(self, say, server, handlers, monkeypatch):
+    def test_the_second_exits_at_once(self, say, server, handlers, monkeypatch):
         left = []
         monkeypatch.setattr(os, "_exit", left.append)
         server.reply = Reply(ttfb_s=FOREVER)
@@ -86,7 +86,7 @@ class TestSignals:
         os.kill(os.getpid(), signal.SIGINT)
         assert left == [130]
 
-    def test_the_second_gives_a_terminal_its_cursor_back(self, monkeypatch, handlers):
+    def test_the_second_restores_the_cursor(self, monkeypatch, handlers):
         written, left = [], []
         terminal = SimpleNamespace(isatty=lambda: True)
         monkeypatch.setattr(os, "_exit", left.append)
@@ -101,12 +101,12 @@ class TestSignals:
         assert left == [130]
         assert written == [(2, b"\x1b[?25h\n")]
 
-    def test_what_nohup_wished_stands(self, say, handlers):
+    def test_an_ignored_sighup_stays_ignored(self, say, handlers):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         assert say().exit_code == 0
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
-    def test_a_run_without_them_leaves_none_of_its_handlers(self, say, handlers):
+    def test_handlers_are_restored(self, say, handlers):
         assert say().exit_code == 0
         assert handlers()
 
@@ -124,8 +124,8 @@ class TestSignals:
         assert "Traceback" not in done.stderr
 
 
-class TestDefects:
-    def test_one_in_the_session_is_1_with_one_object(self, say, server, monkeypatch):
+class TestBugs:
+    def test_a_bug_in_the_session_is_exit_1_with_one_object(self, say, server, monkeypatch):
         from voicecli.codecs.decoding import auto
 
         def broken(_):
@@ -147,7 +147,7 @@ class TestDefects:
             raise SourceError("no")
         assert capsys.readouterr().out == ""
 
-    def test_what_was_known_by_then_is_in_the_object(self, capsys):
+    def test_known_metrics_are_in_the_object(self, capsys):
         recorder = running.Recorder("abc", None)
         recorder(events.Requested(1.0, "http://here/v1"))
         with pytest.raises(SourceError), failing_as_json(Records(json=True), recorder):
@@ -158,7 +158,7 @@ class TestDefects:
 
 
 class TestRun:
-    def test_what_it_leaves_behind_bears_its_id(self, say, tmp_path):
+    def test_its_files_have_its_id(self, say, tmp_path):
         folder, log, trace = (tmp_path / name for name in ("kept", "log", "trace"))
         result = say(f"--debug-audio={folder}", "--event-log", str(log), "--trace", str(trace))
         run_id = result.json["run_id"]
@@ -167,13 +167,13 @@ class TestRun:
         assert result.json["saved"]
         assert all(run_id in path and path.startswith(str(folder)) for path in result.json["saved"])
 
-    def test_retries_are_told_where_more_is_to_be_told(self, say, server):
+    def test_retries_are_printed_with_v(self, say, server):
         server.queued.append(Reply(status=503, body=b"busy", headers={"Retry-After": "0"}))
         assert "trying again in" in say("-v").stderr
         server.queued.append(Reply(status=503, body=b"busy", headers={"Retry-After": "0"}))
         assert "trying again" not in say().stderr
 
-    def test_a_line_of_progress_is_taken_away_whatever_happens(self, say, monkeypatch):
+    def test_the_progress_line_is_always_removed(self, say, monkeypatch):
         lines = []
 
         class Seen(ProgressLine):
@@ -194,7 +194,7 @@ class TestRun:
     def test_run_ids_differ(self):
         assert len({running.new_run_id() for _ in range(100)}) == 100
 
-    def test_the_collector_works_again_once_something_sounds(self):
+    def test_the_garbage_collector_is_enabled_once_there_is_sound(self):
         script = (
             "import gc, sys\n"
             "gc.disable()\n"
@@ -212,7 +212,7 @@ class TestRun:
         assert done.stdout == "False\nTrue True\n"
 
 
-def test_a_reader_of_the_json_that_left_does_not_change_the_status(tmp_path, server):
+def test_a_closed_pipe_does_not_change_the_status(tmp_path, server):
     """What ``voicecli say --json | head -0`` does, of a run that fails otherwise."""
     server.reply = Reply(status=401, body=b"no key")
     cli = Cli(tmp_path)
@@ -234,7 +234,7 @@ class TestLearning:
         history = HistoryFile(cli.home / "cache" / "voicecli" / "arrivals.jsonl")
         return history.all_runs
 
-    def test_a_whole_run_is_remembered_under_what_was_asked(self, say, server, runs):
+    def test_a_complete_run_is_remembered(self, say, server, runs):
         assert say("--model", "m").exit_code == 0
         assert say("--model", "m", "--buffer-ms", "auto").exit_code == 0
         ((kind, needed_s),) = runs().items()
@@ -252,7 +252,7 @@ class TestLearning:
             assert say().exit_code == 130
         assert runs() == {}
 
-    def test_a_run_that_nobody_heard_is_not(self, say, runs):
+    def test_a_run_without_sound_is_not(self, say, runs):
         assert say("--no-play").exit_code == 0
         assert runs() == {}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 
 import pytest
 
 from tests.server.asgi_client import get, post, run
-from voicecli.server import app, listen, parent_watch, speech
+from voicecli.server import app, listen, memory, parent_watch, speech
 from voicecli.server.fault_injection import FaultPlan
 
 SERVE = ("serve", "--port", "0")
@@ -30,6 +31,7 @@ def serve(cli, monkeypatch):
         return cli.run(*SERVE, *arguments), given
 
     monkeypatch.setattr(listen, "serve", fake_serve)
+    monkeypatch.setattr(memory, "limit_heaps", lambda: None)  # of this process
     yield run_command
     gc.unfreeze()
 
@@ -104,6 +106,14 @@ def test_options_set_the_limits(serve, app_settings):
 def test_origins_are_allowed_by_option(serve, app_settings):
     serve("--no-warm", "--cors", "https://a.example", "--cors", "http://localhost:3000")
     assert app_settings["options"].cors_origins == ("https://a.example", "http://localhost:3000")
+
+
+def test_a_sentence_per_processor_is_synthesized_at_once_by_default(
+    serve, app_settings, monkeypatch
+):
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    serve("--no-warm")
+    assert app_settings["options"].max_concurrency == 3
 
 
 @pytest.mark.parametrize("origin", ["a.example", "https://a.example/", "", "https://u@a", "**"])

@@ -8,17 +8,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from voicecli.audio.pcm import Pcm
 
 
+def feed_all(decoder, data: bytes) -> Iterator[Pcm]:
+    """Feed ``data``; yield all blocks, step by step, and raise the fault after them."""
+    yield from decoder.feed(data)
+    while decoder.pending:
+        yield from decoder.feed(b"")
+
+
+def flush_all(decoder) -> Iterator[Pcm]:
+    """Flush; yield all blocks, step by step, and raise the fault after them."""
+    yield from decoder.flush()
+    while decoder.pending:
+        yield from decoder.flush()
+
+
 def decode(decoder, pieces: Iterable[bytes]) -> list[Pcm]:
     """Decode a stream piece by piece; return all blocks, flush included."""
-    blocks = [block for piece in pieces for block in decoder.feed(piece)]
-    return blocks + decoder.flush()
+    blocks = [block for piece in pieces for block in feed_all(decoder, piece)]
+    return [*blocks, *flush_all(decoder)]
 
 
 def decode_until_fault(decoder, pieces: Iterable[bytes]) -> tuple[list[Pcm], Exception | None]:
@@ -26,9 +40,8 @@ def decode_until_fault(decoder, pieces: Iterable[bytes]) -> tuple[list[Pcm], Exc
     blocks: list[Pcm] = []
     try:
         for piece in pieces:
-            blocks += decoder.feed(piece)
-        blocks += decoder.flush()
-        blocks += decoder.flush()
+            blocks.extend(feed_all(decoder, piece))
+        blocks.extend(flush_all(decoder))
     except Exception as fault:  # noqa: BLE001  the tests judge it
         return blocks, fault
     return blocks, None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +14,7 @@ from tests.support.cli import Cli
 from tests.support.recorder import Recorder
 from tests.support.sound_server import SoundServer
 from tests.support.speech_server import Reply, SpeechServer, clips_of
-from tests.support.tones import read_wav, tone
+from tests.support.tones import encode, read_wav, tone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,3 +47,39 @@ def test_a_lost_sound_server_exits_with_6_at_once(
     assert done.json["spoken_s"] < CLIP_S / 2
     samples, _ = read_wav((home / "out.wav").read_bytes())
     assert len(samples)
+
+
+SPEAK_FOR_EACH_LINE = """
+import json, os, sys
+from voicecli import FileSource, Output, Session
+
+output = Output()
+for line in sys.stdin:
+    os.environ.update(json.loads(line))
+    result = Session(output).run([FileSource(sys.argv[1])])
+    print(result.error.code if result.error else "ok", flush=True)
+"""
+
+
+def test_a_program_speaks_again_once_the_sound_server_is_back(home: Path) -> None:
+    clip, alsa = home / "clip.wav", home / "alsa.conf"
+    clip.write_bytes(encode(tone(0.2), "wav"))
+    with subprocess.Popen(
+        [sys.executable, "-c", SPEAK_FOR_EACH_LINE, str(clip)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as program:  # fmt: skip
+
+        def speak(env: dict[str, str]) -> str:
+            program.stdin.write(json.dumps(env | {"ALSA_CONFIG_PATH": str(alsa)}) + "\n")
+            program.stdin.flush()
+            return program.stdout.readline().strip()
+
+        with SoundServer() as first:
+            alsa.write_text((first.folder / "alsa.conf").read_text())
+            gone = first.environment(os.environ)
+            assert speak(gone) == "ok"
+        assert speak(gone) == "device"
+        with SoundServer() as second:
+            assert speak(second.environment(os.environ)) == "ok"
+        program.stdin.close()
+        assert program.wait(20) == 0

@@ -32,8 +32,11 @@ PARAGRAPHS = (("Line 1 is short.", "Line 12 is short too."), ("Line 23 follows."
 TEXT = "\n\n".join(" ".join(sentences) for sentences in PARAGRAPHS)
 SENTENCES = [sentence for sentences in PARAGRAPHS for sentence in sentences]
 MIN_GAP_S = 0.005
-EDGE_S = 0.012
-"""By how much a lossy format, a fade and the sound server's resampler blur an edge."""
+EDGE_S = {"pcm": 0.012, "mp3": 0.012, "opus": 0.032}
+"""By how much a format, a fade and the sound server's resampler blur the ends of a silence.
+
+The seam takes all above −50 dBFS for speech, the recorder all above −34 dBFS.
+"""
 
 
 def say(
@@ -61,9 +64,7 @@ def test_segments_follow_each_other_without_a_gap_and_in_order(
     speech.reply = Reply(ttfb_s=0.1, pace=4, headers=rate)
 
     def worst_gap_s() -> float:
-        metrics, sound = say(
-            timed_cli, sound_server, speech, kind, "--segment", "sentence"
-        )
+        metrics, sound = say(timed_cli, sound_server, speech, kind, "--segment", "sentence")
         check_order(sound)
         assert len(metrics["segments"]) == len(SENTENCES)
         return max((gap.length_s for gap in sound.gaps), default=0.0)
@@ -79,9 +80,7 @@ def test_silence_at_seams_is_kept_up_to_what_is_natural(
     speech.reply = Reply(ttfb_s=0.05)
 
     def error_s() -> float:
-        metrics, sound = say(
-            timed_cli, sound_server, speech, kind, "--segment", "sentence"
-        )
+        metrics, sound = say(timed_cli, sound_server, speech, kind, "--segment", "sentence")
         check_order(sound)
         assert [row["number"] for row in metrics["segments"]] == [0, 1, 2, 3]
         assert len(sound.gaps) == 3, sound.gaps
@@ -90,7 +89,7 @@ def test_silence_at_seams_is_kept_up_to_what_is_natural(
             abs(gap.length_s - wanted) for gap, wanted in zip(sound.gaps, intended_s, strict=True)
         )
 
-    assert best_of(3, error_s, good_enough=EDGE_S) <= EDGE_S
+    assert best_of(3, error_s, good_enough=EDGE_S[kind]) <= EDGE_S[kind]
 
 
 @pytest.mark.parametrize("kind", KINDS)

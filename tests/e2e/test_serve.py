@@ -136,6 +136,13 @@ def test_the_voices_command_lists_the_voices(silent_cli, served) -> None:
     assert {"heart", "alloy"} <= {voice["id"] for voice in json.loads(done.stdout)}
 
 
+def test_a_client_set_up_for_kokoro_works(silent_cli, served) -> None:
+    voice = ("--model", "kokoro", "--voice", "af_bella(2)+af_sky")
+    for endpoint in (("--base-url", served.url), ()):
+        done = silent_cli.run("say", "--no-play", *endpoint, *voice, "Hi.")
+        assert done.exit_code == 0, done
+
+
 def test_the_access_log_has_no_text_key_or_query(served) -> None:
     secret = {"Authorization": "Bearer sesame"}
     body = {"input": "Xyzzy.", "response_format": "aac"}

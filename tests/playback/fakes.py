@@ -1,10 +1,10 @@
-"""A PortAudio of our own: streams that take frames by a virtual clock, and what they let hear.
+"""A fake PortAudio: streams that take frames by a virtual clock, and record what is heard.
 
-`FakePortAudio` stands where the ``sounddevice`` module does. Its streams behave
+`FakePortAudio` replaces the ``sounddevice`` module. Its streams behave
 as measured on ALSA: the device's buffer is 1.25 × latency, a blocking write
 waits for room, ``stop`` after blocking writes drops what the device still
 holds, the callback asks ``latency`` ahead, block by block or in bursts. Every
-frame that a listener would hear is kept with its time, apart from any ledger of
+frame that a listener would hear is kept with its time, apart from any count of
 ours: `Recording` is what the sinks' reports are held against.
 """
 
@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
+
+from tests.playback.recording import Recording
 
 RATE_HZ = 8000
 
@@ -41,7 +43,7 @@ class Device:
     dies_at_s: float | None = None  # from then on takes nothing
     breaks_at_s: float | None = None  # from then on fails
     late_blocks: dict[int, float] = field(default_factory=dict)  # callback: xrun before block n
-    hiccup: tuple[float, float] | None = None  # writes: from then on, for so long, takes nothing
+    hiccup: tuple[float, float] | None = None  # writes: (time, seconds) in which it takes nothing
 
 
 class FakePortAudio:
@@ -248,7 +250,7 @@ class WritingStream(_Stream):
                 self.clock.wait(self._alone, None)
         self._hiccup()
         too_much = self._held() + frames - self.capacity
-        if too_much > 0:  # room comes in whole periods
+        if too_much > 0:  # room comes in wgap periods
             periods = -(-too_much // self.period)
             at = self.clock.now() + periods * self.period / self.real_rate_hz
             self.clock.sleep_until(at)
@@ -261,39 +263,6 @@ class WritingStream(_Stream):
             self.ends_at += pause_s
             self.blocks = [(at + pause_s, s) for at, s in self.blocks if at > self.clock.now()]
             self.clock.sleep(pause_s)
-
-
-class Recording:
-    """What a listener heard: every frame that is not silent, and when."""
-
-    def __init__(self, blocks, rate_hz, channels):
-        self.rate_hz = rate_hz
-        empty = np.zeros((0, channels))
-        samples = np.concatenate([empty, *(s for _, s in blocks)])
-        times = np.concatenate(
-            [np.zeros(0), *(at + np.arange(s.shape[0]) / rate_hz for at, s in blocks)]
-        )
-        sounding = samples.any(axis=1)
-        self.samples = samples[sounding]
-        self.times = times[sounding]
-
-    @property
-    def frames(self):
-        return len(self.samples)
-
-    @property
-    def first_at(self):
-        return self.times[0]
-
-    @property
-    def last_at(self):
-        return self.times[-1] + 1 / self.rate_hz
-
-    @property
-    def gaps(self):
-        """(frames before it, seconds) of every hole in the sound."""
-        steps = np.diff(self.times) - 1 / self.rate_hz
-        return [(int(i) + 1, float(steps[i])) for i in np.flatnonzero(steps > 0.5 / self.rate_hz)]
 
 
 def ramp(frames, *, start=0, channels=1):

@@ -26,7 +26,7 @@ def arrivals(*blocks):
         ([(0.0, 0.5), (1.0, 0.5), (1.125, 5.0)], 0.5),
         # half of real time: block n comes at n and is needed at n / 2
         ([(float(n), 0.5) for n in range(5)], 2.0),
-        # the hole grows with every block that is late
+        # the gap grows with every block that is late
         ([(0.0, 1.0), (1.5, 1.0), (4.0, 1.0)], 2.0),
     ],
 )
@@ -34,7 +34,7 @@ def test_needed_prebuffer(blocks, needed_s):
     assert arrivals(*blocks).needed_prebuffer_s == needed_s
 
 
-def test_nothing_needs_nothing():
+def test_without_arrivals_nothing_is_needed():
     assert Arrivals().needed_prebuffer_s is None
     assert Arrivals().audio_s == 0.0
     assert Arrivals().starvation(5.0) == []
@@ -45,26 +45,26 @@ def test_audio_is_summed():
 
 
 @pytest.mark.parametrize(
-    ("started_at", "holes"),
+    ("started_at", "gaps"),
     [
         (None, []),
         (0.0, [(1.0, 0.5), (2.0, 1.5)]),
         (
             0.25,
             [(1.0, 0.25), (2.0, 1.5)],
-        ),  # the same arrivals need 2.0 s to be heard without a hole
+        ),  # the same arrivals need 2.0 s to be heard without a gap
         (1.0, [(2.0, 1.0)]),
         (1.75, [(2.0, 0.25)]),
         (2.0, []),
         (9.0, []),
     ],
 )
-def test_starvation_of_a_perfect_player(started_at, holes):
+def test_starvation_of_a_perfect_player(started_at, gaps):
     blocks = [(0.0, 1.0), (1.5, 1.0), (4.0, 1.0)]
-    assert arrivals(*blocks).starvation(started_at) == holes
+    assert arrivals(*blocks).starvation(started_at) == gaps
 
 
-def test_waiting_for_the_first_block_is_no_hole():
+def test_the_wait_for_the_first_block_is_not_a_gap():
     assert arrivals((5.0, 1.0), (5.5, 1.0)).starvation(2.0) == []
 
 
@@ -75,25 +75,25 @@ steps = st.tuples(st.integers(0, 64), st.integers(1, 64))
     st.lists(st.tuples(st.floats(0, 5), st.floats(0.001, 2)), min_size=1, max_size=20),
     st.floats(0, 1e6),
 )
-def test_progress_is_the_same_in_a_handful_of_numbers(steps, began_at):
-    whole, at, progress = Arrivals(), began_at, None
+def test_progress_agrees_with_arrivals(steps, began_at):
+    wgap, at, progress = Arrivals(), began_at, None
     for pause_s, duration_s in steps:
         at += pause_s
-        whole.add(at, duration_s)
+        wgap.add(at, duration_s)
         progress = progress.after(at, duration_s) if progress else Progress.begin(at, duration_s)
-        assert progress.needed_s == pytest.approx(whole.needed_prebuffer_s)
-        assert progress.audio_s == pytest.approx(whole.audio_s)
+        assert progress.needed_s == pytest.approx(wgap.needed_prebuffer_s)
+        assert progress.audio_s == pytest.approx(wgap.audio_s)
         assert (progress.first_at, progress.latest_at) == (began_at + steps[0][0], at)
 
 
-def test_rate_counts_what_came_after_the_first_arrival():
+def test_the_rate_excludes_the_first_arrival():
     progress = Progress.begin(5.0, 10.0)
     assert progress.rate == float("inf")
     assert progress.after(7.0, 3.0).rate == 1.5
 
 
 @given(st.lists(steps, min_size=1, max_size=30))
-def test_the_needed_prebuffer_is_the_least_that_has_no_hole(pieces):
+def test_the_needed_prebuffer_is_the_least_without_a_gap(pieces):
     """Sixty-fourths of a second, so that sums are exact."""
     made, at = Arrivals(), 100.0
     for wait, length in pieces:

@@ -57,7 +57,7 @@ def test_the_end_of_input_releases_the_threshold():
     assert rig.writer.due_at(1.001) == inf
 
 
-def test_pieces_follow_one_another_as_soon_as_there_are_frames():
+def test_pieces_follow_one_another():
     rig = Rig()
     rig.arrive(30)
     assert rig.put(1.0) == list(range(1, 21))
@@ -67,7 +67,7 @@ def test_pieces_follow_one_another_as_soon_as_there_are_frames():
     assert rig.gate.released_at == 1.0
 
 
-def test_a_device_that_ran_dry_waits_for_a_refill_and_a_hole_is_booked():
+def test_a_starved_device_waits_for_a_refill_and_the_gap_is_counted():
     rig = Rig(resume=40)
     rig.arrive(20)
     rig.put(1.0)
@@ -95,7 +95,7 @@ def test_each_further_pause_refills_more():
     rig.arrive(40)
     rig.put(1.2)
     rig.put(1.21)
-    rig.writer.due_at(1.3)  # the second hole, after one that is booked
+    rig.writer.due_at(1.3)  # the second gap, after one that is booked
     rig.arrive(79)
     assert rig.writer.due_at(1.4) == inf
     rig.arrive(1)
@@ -112,7 +112,7 @@ def test_the_end_of_input_ends_a_pause():
     assert rig.put(1.06) == list(range(21, 26))
 
 
-def test_a_writer_that_was_late_itself_makes_no_pause_of_it():
+def test_a_late_writer_makes_no_pause():
     rig = Rig(resume=1000)
     rig.arrive(40)
     rig.put(1.0)
@@ -120,7 +120,7 @@ def test_a_writer_that_was_late_itself_makes_no_pause_of_it():
     assert not rig.writer.rebuffering
 
 
-def test_an_end_makes_no_pause():
+def test_the_end_of_input_makes_no_pause():
     rig = Rig(resume=1000)
     rig.arrive(20)
     rig.put(1.0)
@@ -129,7 +129,7 @@ def test_an_end_makes_no_pause():
     assert not rig.writer.rebuffering
 
 
-def test_underflows_that_the_device_flags_are_told_by_their_place_but_the_first():
+def test_underflows_have_their_position_and_the_first_is_ignored():
     rig = Rig()
     rig.arrive(60)
     rig.put(1.0, underflowed=True)  # silence was in front of it
@@ -138,12 +138,12 @@ def test_underflows_that_the_device_flags_are_told_by_their_place_but_the_first(
     assert rig.writer.report(2.0).underflows_at_s == (0.04,)
 
 
-def test_levels_are_taken_with_every_piece_and_at_a_hole_until_the_end_of_input():
+def test_levels_are_sampled_until_the_end_of_input():
     rig = Rig(resume=30)
     rig.arrive(50)
     for at in (1.0, 1.02, 1.04):
         rig.put(at)
-    rig.writer.due_at(1.06)  # a hole
+    rig.writer.due_at(1.06)  # a gap
     rig.arrive(30)
     rig.writer.input_ended = True
     rig.put(1.07)
@@ -152,10 +152,10 @@ def test_levels_are_taken_with_every_piece_and_at_a_hole_until_the_end_of_input(
     assert report.mean_buffered_s == pytest.approx((0.05 + 0.03 + 0.01 + 0.0) / 4)
 
 
-def test_the_books_follow_a_device_that_holds_something_else():
+def test_the_timeline_follows_the_device():
     rig = Rig()
     rig.arrive(20)
-    rig.put(1.0, held=25)  # within the grain
+    rig.put(1.0, held=25)  # within the tolerance
     assert rig.timeline.ends_at == pytest.approx(1.02)
     rig.arrive(20)
     rig.put(1.01, held=60)

@@ -46,7 +46,7 @@ class SlowReference:
     def __init__(self, start, resume, preroll):
         self.start, self.resume, self.preroll = start, resume, preroll
         self.waiting, self.taken = [], 0
-        self.state, self.ended, self.hole = "before", False, 0
+        self.state, self.ended, self.gap = "before", False, 0
         self.underruns = []
 
     def may(self, threshold):
@@ -57,8 +57,8 @@ class SlowReference:
             self.preroll -= frames
         elif self.state == "before" and self.may(self.start):
             self.state = "playing"
-        elif self.state == "hole" and self.may(self.resume):
-            self.underruns.append((self.taken, self.hole))
+        elif self.state == "gap" and self.may(self.resume):
+            self.underruns.append((self.taken, self.gap))
             self.state = "playing"
         return [self.frame() for _ in range(frames)]
 
@@ -67,9 +67,9 @@ class SlowReference:
             self.taken += 1
             return self.waiting.pop(0)
         if self.state == "playing" and not self.ended:
-            self.state, self.hole = "hole", 0
-        if self.state == "hole":
-            self.hole += 1
+            self.state, self.gap = "gap", 0
+        if self.state == "gap":
+            self.gap += 1
         return 0
 
 
@@ -84,9 +84,7 @@ steps = st.lists(
 
 @settings(max_examples=200)
 @given(steps, st.integers(0, 60), st.integers(0, 60), st.sampled_from([0, 0, 25]))
-def test_any_arrivals_in_any_blocks_play_once_in_order_and_are_booked(
-    steps, start, resume, preroll
-):
+def test_any_arrivals_in_any_blocks_play_once_and_in_order(steps, start, resume, preroll):
     player, reference = Player(start, resume, preroll), SlowReference(start, resume, preroll)
     heard = []
 
@@ -135,7 +133,7 @@ def test_silence_until_the_threshold():
     assert player.renderer.first_sound_at == pytest.approx(10.010)
 
 
-def test_preroll_fills_up_its_last_block():
+def test_the_preroll_ends_with_a_block():
     player = Player(preroll=15)
     player.write(10)
     assert player.play(10) == [0] * 10
@@ -144,7 +142,7 @@ def test_preroll_fills_up_its_last_block():
     assert player.renderer.underruns == []
 
 
-def test_hole_is_counted_from_its_first_silent_frame_and_once():
+def test_a_gap_is_counted_once_from_its_first_silent_frame():
     player = Player(resume=20)
     player.write(15)
     assert player.play(10) == list(range(1, 11))
@@ -159,7 +157,7 @@ def test_hole_is_counted_from_its_first_silent_frame_and_once():
     assert player.renderer.underruns == [Underrun(0.015, 0.015)]
 
 
-def test_end_inside_a_block_is_no_hole():
+def test_an_end_inside_a_block_is_not_a_gap():
     player = Player()
     player.write(15)
     player.renderer.input_ended = True
@@ -172,7 +170,7 @@ def test_end_inside_a_block_is_no_hole():
     assert player.renderer.underruns == []
 
 
-def test_end_at_the_end_of_a_block_is_seen_in_the_next():
+def test_an_end_between_blocks_is_noticed_in_the_next():
     player = Player()
     player.write(10)
     player.renderer.input_ended = True
@@ -183,7 +181,7 @@ def test_end_at_the_end_of_a_block_is_seen_in_the_next():
     assert player.renderer.sounds_until == pytest.approx(10.010)
 
 
-def test_hole_that_turns_out_to_be_the_end_never_was_one():
+def test_a_gap_that_turns_out_to_be_the_end_is_not_counted():
     player = Player()
     player.write(5)
     player.play(10)
@@ -195,7 +193,7 @@ def test_hole_that_turns_out_to_be_the_end_never_was_one():
     assert player.renderer.underruns == []
 
 
-def test_frames_that_come_with_the_end_while_a_block_is_filled_are_no_afterthought():
+def test_frames_that_arrive_with_the_end_during_a_block_are_played():
     """The producer writes its last frames and ends just after the ring was found empty."""
     player = Player()
     player.write(5)
@@ -212,10 +210,10 @@ def test_frames_that_come_with_the_end_while_a_block_is_filled_are_no_afterthoug
     assert player.play(10) == [1, 2, 3, 4, 5, 0, 0, 0, 0, 0]
     assert not player.renderer.finished
     assert player.play(10) == list(range(6, 16))
-    assert player.renderer.underruns == [Underrun(0.005, 0.005)]  # heard, so told
+    assert player.renderer.underruns == [Underrun(0.005, 0.005)]  # heard, so counted
 
 
-def test_levels_are_taken_between_the_first_sound_and_the_end_of_input():
+def test_levels_are_sampled_between_first_sound_and_end_of_input():
     player = Player(start=20)
     player.write(10)
     player.play(10)
@@ -228,7 +226,7 @@ def test_levels_are_taken_between_the_first_sound_and_the_end_of_input():
     assert (levels.first_s, levels.least_s, levels.mean_s) == pytest.approx((0.04, 0.03, 0.035))
 
 
-def test_position_follows_the_device_inside_a_block():
+def test_the_position_moves_inside_a_block():
     player = Player()
     player.write(30)
     player.play(10)
@@ -238,7 +236,7 @@ def test_position_follows_the_device_inside_a_block():
     assert {at: renderer.position(at) for at in looks} == looks
 
 
-def test_position_stays_where_the_hole_was_until_sound_goes_on():
+def test_the_position_stands_still_during_a_gap():
     player = Player(resume=10)
     player.write(15)
     player.play(10)
@@ -251,7 +249,7 @@ def test_position_stays_where_the_hole_was_until_sound_goes_on():
     assert {at: renderer.position(at) for at in looks} == looks
 
 
-def test_late_device_moves_positions_along():
+def test_a_late_device_delays_the_position():
     player = Player()
     player.write(20)
     player.play(10)
@@ -261,7 +259,7 @@ def test_late_device_moves_positions_along():
     assert player.renderer.underruns == []
 
 
-def test_filling_takes_memory_for_views_only():
+def test_filling_allocates_only_views():
     import tracemalloc
 
     player = Player()

@@ -15,14 +15,14 @@ def test_time_passes_only_by_waiting(clock):
     assert clock.now() == before + 3600.0
 
 
-def test_wait_that_nobody_ends_times_out(clock):
+def test_a_wait_times_out(clock):
     condition, before = threading.Condition(), clock.now()
     with condition:
         assert not clock.wait(condition, 2.5)
     assert clock.now() == before + 2.5
 
 
-def test_threads_wake_when_notified_and_at_that_moment(clock):
+def test_a_notified_thread_wakes_at_once(clock):
     condition, box, log = threading.Condition(), [], []
 
     def consume():
@@ -41,7 +41,7 @@ def test_threads_wake_when_notified_and_at_that_moment(clock):
     assert log == [(before + 1.5, "parcel")]
 
 
-def test_events_come_in_order_of_their_moments(clock):
+def test_events_come_in_order_of_time(clock):
     before, log = clock.now(), []
     clock.after(2.0, lambda: log.append("b"))
     clock.after(1.0, lambda: log.append("a"))
@@ -50,13 +50,13 @@ def test_events_come_in_order_of_their_moments(clock):
     assert log == ["a", "b"]
 
 
-def test_what_can_never_happen_raises(clock):
+def test_a_wait_that_can_never_end_raises(clock):
     condition = threading.Condition()
     with condition, pytest.raises(Stuck):
         clock.wait(condition, None)
 
 
-def test_errors_of_threads_reach_who_joins_them(clock):
+def test_errors_of_threads_are_raised_by_join(clock):
     def fail():
         raise RuntimeError("lost")
 
@@ -65,7 +65,7 @@ def test_errors_of_threads_reach_who_joins_them(clock):
     assert clock.running() == 0
 
 
-def test_join_gives_up_in_time(clock):
+def test_join_times_out(clock):
     thread, before = clock.spawn(lambda: clock.sleep(50.0)), clock.now()
     thread.join(2.0)
     assert clock.now() == pytest.approx(before + 2.0)

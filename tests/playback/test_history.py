@@ -28,13 +28,13 @@ def history(tmp_path):
     return HistoryFile(tmp_path / "cache" / "arrivals.jsonl")
 
 
-def test_nothing_is_known_at_first(history):
+def test_a_new_history_is_empty(history):
     assert history.runs(KEY) == ()
     assert history.all_runs() == {}
     assert not history.delete()
 
 
-def test_runs_are_remembered_by_kind_and_in_order(history):
+def test_runs_are_kept_by_key_and_in_order(history):
     history.add(KEY, 0.25)
     history.add(OTHER, 0.5)
     history.add(KEY, 0.125)
@@ -44,14 +44,14 @@ def test_runs_are_remembered_by_kind_and_in_order(history):
     assert set(history.all_runs()) == {KEY, OTHER}
 
 
-def test_the_file_holds_nothing_but_numbers_and_names_and_is_nobody_else_s(history):
+def test_the_file_is_private_and_has_only_numbers_and_names(history):
     history.add(KEY, 0.0415)
     (line,) = history.path.read_text().splitlines()
     assert json.loads(line) == {**KEY._asdict(), "needed_ms": 41.5}
     assert stat.S_IMODE(history.path.stat().st_mode) == 0o600
 
 
-def test_what_was_forgotten_is_gone(history):
+def test_deleting_forgets_everything(history):
     history.add(KEY, 0.25)
     assert history.delete()
     assert history.runs(KEY) == ()
@@ -71,21 +71,21 @@ def test_the_file_stays_short_and_keeps_the_newest(history):
     assert list(history.path.parent.iterdir()) == [history.path]
 
 
-def test_one_kind_does_not_drive_out_another(history):
+def test_one_key_does_not_displace_another(history):
     history.add(OTHER, 0.5)
     for _ in range(1500):
         history.add(KEY, 0.25)
     assert history.runs(OTHER) == (0.5,)
 
 
-def test_names_of_any_length_and_any_characters_are_kept_so_far(history):
+def test_names_may_have_any_length_and_characters(history):
     key = HistoryKey("x" * 10_000, "m\n\udcff", "\u00e9")
     history.add(key, 0.25)
     assert history.runs(key) == (0.25,)
     assert history.path.stat().st_size < 1000
 
 
-SENSELESS = [
+INVALID = [
     b"\xff\xfe\x00garbage\n",
     b"{}\n",
     b"[1, 2]\n",
@@ -102,8 +102,8 @@ SENSELESS = [
 ]
 
 
-@pytest.mark.parametrize("line", SENSELESS)
-def test_lines_without_sense_are_passed_over(history, line):
+@pytest.mark.parametrize("line", INVALID)
+def test_invalid_lines_are_skipped(history, line):
     history.add(KEY, 0.25)
     with history.path.open("ab") as file:
         file.write(line)
@@ -111,7 +111,7 @@ def test_lines_without_sense_are_passed_over(history, line):
     assert history.all_runs() == {KEY: (0.25, 0.5)}
 
 
-def test_a_line_cut_short_spoils_only_itself_and_the_next(history):
+def test_a_truncated_line_spoils_only_itself_and_the_next(history):
     history.add(KEY, 0.25)
     with history.path.open("ab") as file:
         file.write(b'{"endpoint": "e", "mod')
@@ -131,7 +131,7 @@ def test_a_file_of_garbage_is_rebuilt(history):
     assert history.runs(KEY)[-1] == 0.5
 
 
-def test_of_a_file_that_grew_too_long_the_end_counts(history):
+def test_only_the_end_of_an_overlong_file_counts(history):
     line = json.dumps(KEY._asdict() | {"needed_ms": 250.0}).encode() + b"\n"
     history.path.parent.mkdir(parents=True)
     history.path.write_bytes(line * (3 * MOST_BYTES // len(line)))
@@ -140,7 +140,7 @@ def test_of_a_file_that_grew_too_long_the_end_counts(history):
 
 @settings(max_examples=50)
 @given(st.binary(max_size=300))
-def test_no_content_breaks_it(tmp_path_factory, content):
+def test_any_content_is_tolerated(tmp_path_factory, content):
     history = HistoryFile(tmp_path_factory.mktemp("cache") / "arrivals.jsonl")
     history.path.write_bytes(content + b"\n")
     history.all_runs()
@@ -148,14 +148,14 @@ def test_no_content_breaks_it(tmp_path_factory, content):
     assert history.runs(KEY) == (0.25,)
 
 
-def test_a_place_that_cannot_be_used_is_no_fault(tmp_path):
+def test_a_path_that_cannot_be_used_is_ignored(tmp_path):
     (tmp_path / "file").write_text("in the way")
     history = HistoryFile(tmp_path / "file" / "arrivals.jsonl")
     history.add(KEY, 0.25)
     assert history.runs(KEY) == ()
 
 
-def test_rewriting_that_fails_leaves_the_file_and_nothing_beside_it(history, monkeypatch):
+def test_a_failed_rewrite_leaves_the_file_alone(history, monkeypatch):
     monkeypatch.setattr(history_module, "MOST_BYTES", 10)
 
     def refuse(*_):
@@ -185,14 +185,14 @@ def test_many_processes_may_add_at_once(history):
         assert runs == tuple(i / 8 for i in range(100 - MOST_RUNS, 100))
 
 
-def test_the_platform_has_a_place_for_it(monkeypatch, tmp_path):
+def test_the_default_path_is_in_the_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     assert HistoryFile().path == history_path()
     assert tmp_path in history_path().parents
 
 
-def test_a_history_reads_the_file_once_and_knows_what_it_adds(history):
+def test_a_history_reads_the_file_once(history):
     history.add(KEY, 0.25)
     runs = History(KEY, history)
     assert runs.recent() == (0.25,)

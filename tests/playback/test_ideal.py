@@ -19,7 +19,7 @@ def test_frames_wait_for_the_policy_and_are_heard_at_once():
     assert player.timeline.ends_at == pytest.approx(5.9)
 
 
-def test_what_was_due_meanwhile_is_made_up_for():
+def test_frames_that_became_due_are_released_late():
     player = IdealPlayer(RATE_HZ, AdaptivePolicy().with_history([0.3] * 5))
     player.arrive(1000, 5.0)
     player.catch_up(5.2)
@@ -38,7 +38,7 @@ def test_the_end_releases_now_and_not_before():
     assert player.timeline.ends_at == pytest.approx(6.2)
 
 
-def test_levels_are_told_before_and_after_each_arrival_until_the_end():
+def test_levels_are_reported_around_each_arrival():
     levels = []
     player = IdealPlayer(RATE_HZ, BufferPolicy.fixed(0.5), levels.append)
     player.arrive(500, 1.0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from voicecli.playback.levels import BufferLevels
 
 
-def test_nothing_is_known_of_no_samples():
+def test_levels_without_samples():
     levels = BufferLevels()
     assert (levels.first_s, levels.least_s, levels.mean_s) == (None, None, None)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from weakref import WeakSet
 
 import pytest
 
@@ -35,6 +36,7 @@ class Known:
 def portaudio(monkeypatch, clock):
     fake = FakePortAudio(clock, [Device("first"), Device("second")], default=1)
     monkeypatch.setattr(device_module, "_portaudio", lambda: fake)
+    monkeypatch.setattr(device_module, "_streams", WeakSet())  # without those of other tests
     return fake
 
 
@@ -71,7 +73,7 @@ def test_pcm_at_a_rate_that_the_device_refuses_goes_through_the_callback(portaud
     assert sink.format == AudioFormat(48_000, 1)
 
 
-def test_opening_prepares_if_nobody_has(portaudio, open_sink):
+def test_opening_prepares_if_need_be(portaudio, open_sink):
     sink = open_sink(make(device="first"), is_pcm=False)
     assert portaudio.streams[0].device.name == "first"
     sink.close()
@@ -157,7 +159,7 @@ def test_a_sound_system_that_does_not_answer_is_an_error(portaudio, open_sink, m
     preparer.join()
 
 
-def test_a_bug_in_preparing_leaves_nobody_waiting(portaudio, open_sink, monkeypatch):
+def test_a_bug_in_preparing_blocks_nothing(portaudio, open_sink, monkeypatch):
     output = make()
     with monkeypatch.context() as patch:
         patch.setattr(device_module, "find_output_device", lambda _: 1 / 0)

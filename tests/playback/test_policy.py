@@ -41,7 +41,7 @@ def test_sound_starts_at_its_threshold(buffered_s, at):
 
 
 @pytest.mark.parametrize(("buffered_s", "after_s"), [(0.1, inf), (0.499, inf), (0.5, 0.0)])
-def test_sound_resumes_at_a_threshold_of_its_own(buffered_s, after_s):
+def test_sound_resumes_at_its_own_threshold(buffered_s, after_s):
     assert FIXED.resumes_after(buffered_s, 0, input_ended=False) == after_s
 
 
@@ -49,13 +49,13 @@ def test_a_fixed_threshold_does_not_grow():
     assert FIXED.resumes_after(0.5, 5, input_ended=False) == 0
 
 
-def test_sound_waits_for_its_time_once_there_is_enough():
+def test_sound_waits_for_its_time():
     thresholds = FIXED._replace(not_before=12.5)
     assert thresholds.starts_at(0.1, input_ended=False) == 12.5
     assert thresholds.starts_at(0.09, input_ended=False) == inf
 
 
-def test_a_pause_lasts_and_every_further_one_refills_twice_as_much():
+def test_each_pause_refills_twice_as_much():
     thresholds = Thresholds(0.1, 0.4, pause_s=0.12, most_s=1.0)
     enough = [0.4, 0.8, 1.0, 1.0]
     for pauses, refill_s in enumerate(enough):
@@ -63,20 +63,20 @@ def test_a_pause_lasts_and_every_further_one_refills_twice_as_much():
         assert thresholds.resumes_after(refill_s - 0.01, pauses, input_ended=False) == inf
 
 
-def test_end_of_input_releases_at_once_what_there_is():
+def test_the_end_of_input_releases_what_is_buffered():
     thresholds = Thresholds(0.1, 0.4, not_before=99.0, pause_s=0.12, most_s=1.0)
     assert thresholds.starts_at(0.001, input_ended=True) == -inf
     assert thresholds.resumes_after(0.001, 3, input_ended=True) == 0.0
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_nothing_is_never_sound(ended):
+def test_an_empty_buffer_never_starts(ended):
     thresholds = Thresholds(0.0, 0.0)
     assert thresholds.starts_at(0.0, input_ended=ended) == inf
     assert thresholds.resumes_after(0.0, 0, input_ended=ended) == inf
 
 
-def test_fixed_is_the_same_for_both_and_learns_nothing():
+def test_a_fixed_policy_ignores_history():
     policy = BufferPolicy.fixed(0.3)
     assert policy == BufferPolicy(0.3, 0.3)
     assert policy.with_history([1.0]) == policy
@@ -91,16 +91,16 @@ def test_thresholds_fit_into_the_capacity(start_s, resume_s):
     assert ADAPTIVE.capacity_s >= 2 * max(ADAPTIVE.start_s, ADAPTIVE.most_refill_s)
 
 
-def test_before_the_first_arrival_nothing_is_waited_for():
+def test_before_the_first_arrival_there_is_no_wait():
     assert ADAPTIVE.thresholds(None, 0.05).starts_at(1.0, input_ended=False) == -inf
 
 
-def test_a_fast_server_is_heard_at_once():
+def test_a_fast_server_is_not_waited_for():
     assert wait_of(ADAPTIVE, (10.0, 0.1)) == 0
     assert wait_of(ADAPTIVE, (10.0, 0.1), (10.05, 0.1)) == 0
 
 
-def test_where_nothing_is_known_a_server_hardly_faster_than_the_sound_is_waited_for():
+def test_an_unknown_slow_server_is_waited_for():
     steady = [(10.0 + i * 0.1, 0.1) for i in range(5)]
     assert wait_of(ADAPTIVE, *steady) == pytest.approx(ADAPTIVE.unsure_s)
     assert wait_of(ADAPTIVE.with_history([0.0]), *steady) == pytest.approx(
@@ -109,26 +109,26 @@ def test_where_nothing_is_known_a_server_hardly_faster_than_the_sound_is_waited_
     assert wait_of(ADAPTIVE.with_history([0.0] * 3), *steady) == 0
 
 
-def test_who_was_late_once_will_be_late_again():
+def test_lateness_lengthens_the_wait():
     late = [(10.0, 0.1), (10.3, 0.1)]
     known = ADAPTIVE.with_history([0.0] * 3)
     assert wait_of(known, *late) == pytest.approx(0.2 * ADAPTIVE.safety)
 
 
-def test_what_was_needed_before_is_waited_for_and_what_lay_within_the_grain_is_not():
+def test_past_needs_are_waited_for_unless_they_are_jitter():
     assert wait_of(ADAPTIVE.with_history([0.2] * 5), (10.0, 1.0)) == pytest.approx(
         0.2 * ADAPTIVE.safety + JITTER_S
     )
     assert wait_of(ADAPTIVE.with_history([JITTER_S] * 5), (10.0, 1.0)) == 0
 
 
-def test_a_device_that_asks_ahead_is_waited_for_as_well():
+def test_the_wait_includes_what_the_device_asks_ahead():
     known = ADAPTIVE.with_history([0.2] * 5)
     apart = wait_of(known, (10.0, 1.0), ahead_s=0.05) - wait_of(known, (10.0, 1.0))
     assert apart == pytest.approx(0.05)
 
 
-def test_what_a_device_takes_ahead_has_to_be_there_and_a_piece_more():
+def test_the_start_threshold_covers_what_the_device_takes():
     def start_s(ahead_s):
         return ADAPTIVE.thresholds(progress((5.0, 0.1), (5.1, 0.4)), ahead_s).start_s
 
@@ -137,11 +137,11 @@ def test_what_a_device_takes_ahead_has_to_be_there_and_a_piece_more():
     assert start_s(0.001) == ADAPTIVE.start_s
 
 
-def test_a_single_freak_among_many_runs_counts_for_nothing():
+def test_an_outlier_among_many_runs_is_ignored():
     assert wait_of(ADAPTIVE.with_history([0.0] * 30 + [5.0]), (10.0, 1.0)) == 0
 
 
-def test_worse_times_are_forgotten():
+def test_old_runs_lose_their_weight():
     worse = ADAPTIVE.with_history([0.5] * 10)
     better = ADAPTIVE.with_history([0.5] * 10 + [0.0] * 30)
     assert wait_of(worse, (10.0, 1.0)) > 0.5
@@ -152,7 +152,7 @@ def test_worse_times_are_forgotten():
     st.lists(st.floats(0, 100), max_size=40),
     st.lists(st.tuples(st.floats(0, 10), st.floats(0.001, 2)), min_size=1, max_size=20),
 )
-def test_nobody_waits_longer_than_the_most(history, steps):
+def test_the_wait_is_bounded(history, steps):
     at, arrivals = 1000.0, []
     for pause_s, duration_s in steps:
         at += pause_s
@@ -165,17 +165,17 @@ def test_nobody_waits_longer_than_the_most(history, steps):
     ("values", "quantile", "expected"),
     [([], 0.9, 0.0), ([3.0], 0.9, 3.0), ([1.0, 2.0, 3.0, 4.0], 0.5, 3.0), ([1, 9], 1.0, 9)],
 )
-def test_quantile_of_the_recent(values, quantile, expected):
+def test_quantiles_weigh_recent_values(values, quantile, expected):
     assert recent_quantile(values, quantile, half_life=8.0) == expected
 
 
-def test_quantile_is_reached_also_where_rounding_is_against_it():
+def test_quantiles_tolerate_rounding():
     values = [0.1 * i for i in range(1000)]
     assert recent_quantile(values, 1.0, half_life=1e9) == pytest.approx(99.9)
     assert recent_quantile(values, 1.1, half_life=8.0) == pytest.approx(99.9)
 
 
-def test_gate_replaces_its_thresholds_with_every_arrival():
+def test_a_gate_updates_its_thresholds_with_every_arrival():
     gate = Gate(ADAPTIVE, ahead_s=0.05)
     before = gate.thresholds
     assert gate.first_at is None

@@ -52,7 +52,7 @@ def make_device(**changes):
     return OutputDevice(**{**given, **changes})
 
 
-def test_lists_what_can_play_and_marks_the_default(portaudio):
+def test_output_devices_are_listed(portaudio):
     assert list_output_devices() == [
         OutputDevice(1, "HDA Intel: ALC257 (hw:0,0)", "ALSA", 2, 44_100, is_default=False),
         OutputDevice(2, "pulse", "ALSA", 32, 48_000, is_default=True),
@@ -61,11 +61,11 @@ def test_lists_what_can_play_and_marks_the_default(portaudio):
     ]
 
 
-def test_no_preference_is_the_default_device(portaudio):
+def test_without_a_preference_it_is_the_default_device(portaudio):
     assert find_output_device(None).name == "pulse"
 
 
-def test_missing_default_is_the_first_that_can_play(portaudio):
+def test_without_a_default_it_is_the_first_output_device(portaudio):
     portaudio.default.device = (-1, -1)
     assert find_output_device(None).index == 1
 
@@ -79,28 +79,28 @@ def test_missing_default_is_the_first_that_can_play(portaudio):
         ("PULSE", 2),
         ("intel", 1),
         ("hw:0,0", 1),
-        ("usb audio", 3),  # a whole name wins over a part of another
+        ("usb audio", 3),  # a wgap name wins over a part of another
         ("audio 2", 4),
     ],
 )
-def test_device_is_chosen_by_number_or_part_of_its_name(portaudio, wanted, index):
+def test_a_device_is_chosen_by_number_or_part_of_its_name(portaudio, wanted, index):
     assert find_output_device(wanted).index == index
 
 
 @pytest.mark.parametrize("wanted", ["0", "7", "-1", "gramophone", "²"])
-def test_device_that_is_not_there_is_told_with_a_remedy(portaudio, wanted):
+def test_an_unknown_device_is_an_error_with_a_remedy(portaudio, wanted):
     with pytest.raises(DeviceError, match="no sound device matches") as caught:
         find_output_device(wanted)
     assert "voicecli devices" in caught.value.remedy
 
 
-def test_name_that_fits_several_is_told_with_their_numbers(portaudio):
+def test_an_ambiguous_name_is_an_error_with_the_numbers(portaudio):
     with pytest.raises(DeviceError, match=r"3 \(USB Audio\), 4 \(USB Audio 2\)") as caught:
         find_output_device("usb")
     assert "number" in caught.value.remedy
 
 
-def test_two_devices_of_one_name_are_told_apart_by_number(portaudio):
+def test_devices_of_one_name_are_distinguished_by_number(portaudio):
     portaudio.devices[4].name = "usb audio"
     with pytest.raises(DeviceError, match="matches several"):
         find_output_device("USB Audio")
@@ -108,7 +108,7 @@ def test_two_devices_of_one_name_are_told_apart_by_number(portaudio):
 
 
 @pytest.mark.parametrize("wanted", [None, "pulse"])
-def test_no_device_at_all_names_both_ways_out(portaudio, wanted):
+def test_without_any_device_the_error_has_two_remedies(portaudio, wanted):
     del portaudio.devices[1:]
     with pytest.raises(DeviceError, match="there is no sound device") as caught:
         find_output_device(wanted)
@@ -116,7 +116,7 @@ def test_no_device_at_all_names_both_ways_out(portaudio, wanted):
     assert "--device null" in caught.value.remedy
 
 
-def test_portaudio_that_cannot_list_is_a_device_error(portaudio):
+def test_an_error_while_listing_is_a_device_error(portaudio):
     portaudio.broken = True
     with pytest.raises(
         DeviceError, match=r"cannot list devices: Error querying devices: Internal PortAudio error$"
@@ -150,7 +150,7 @@ class _Finder:
         return self.outcome.__spec__
 
 
-def test_missing_library_is_a_device_error_that_names_the_package(fresh_import):
+def test_a_missing_library_is_a_device_error_with_the_package(fresh_import):
     finder = _Finder(OSError("PortAudio library not found"))
     fresh_import.setattr(sys, "meta_path", [finder, *sys.meta_path])
     for _ in range(2):  # a failure is not remembered: the package may be installed meanwhile
@@ -161,7 +161,7 @@ def test_missing_library_is_a_device_error_that_names_the_package(fresh_import):
     assert finder.asked == 2
 
 
-def test_library_is_loaded_once(fresh_import):
+def test_the_library_is_loaded_once(fresh_import):
     module = type(sys)("sounddevice")
     fresh_import.setitem(sys.modules, "sounddevice", module)
     assert device_module._portaudio() is module
@@ -175,7 +175,7 @@ class _Asound:
         self.snd_lib_error_set_handler = self.handlers.append
 
 
-def test_alsa_is_given_a_handler_in_c_that_says_nothing(monkeypatch):
+def test_alsa_gets_a_silent_handler(monkeypatch):
     asound, real = _Asound(), ctypes.CDLL
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", lambda name: real(None) if name is None else asound)
@@ -184,7 +184,7 @@ def test_alsa_is_given_a_handler_in_c_that_says_nothing(monkeypatch):
     assert handler.value == ctypes.cast(real(None).getpid, ctypes.c_void_p).value
 
 
-def test_machine_without_alsa_has_nothing_to_quieten(monkeypatch):
+def test_without_alsa_nothing_is_silenced(monkeypatch):
     asked = []
 
     def absent(name):
@@ -197,13 +197,13 @@ def test_machine_without_alsa_has_nothing_to_quieten(monkeypatch):
     assert asked == ["libasound.so.2"]
 
 
-def test_other_systems_are_not_asked_for_alsa(monkeypatch):
+def test_alsa_is_only_loaded_on_linux(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(ctypes, "CDLL", None)
     device_module._quieten_alsa()
 
 
-def test_channels_give_way_before_the_rate_does():
+def test_other_channels_are_tried_before_other_rates():
     assert candidate_formats(MONO, make_device(default_rate_hz=44_100)) == [
         AudioFormat(24_000, 1),
         AudioFormat(24_000, 2),
@@ -218,7 +218,7 @@ def test_channels_give_way_before_the_rate_does():
     ("channels", "most", "tried"),
     [(1, 2, [1, 2]), (1, 1, [1]), (2, 2, [2, 1]), (2, 1, [1]), (6, 8, [6, 2, 1]), (6, 4, [2, 1])],
 )
-def test_channels_stay_within_what_the_device_has(channels, most, tried):
+def test_channels_are_limited_by_the_device(channels, most, tried):
     wanted = AudioFormat(48_000, channels, "float32")
     formats = candidate_formats(wanted, make_device(max_channels=most))
     assert list(dict.fromkeys(f.channels for f in formats)) == tried
@@ -226,7 +226,7 @@ def test_channels_stay_within_what_the_device_has(channels, most, tried):
     assert formats == list(dict.fromkeys(formats))
 
 
-def test_willing_device_is_opened_as_wanted(portaudio):
+def test_a_device_is_opened_in_the_wanted_format(portaudio):
     opened = open_output(find_output_device(None), MONO, callback=None)
     assert portaudio.tried == [(24_000, 1, "int16")]
     assert opened.format == MONO
@@ -237,7 +237,7 @@ def test_willing_device_is_opened_as_wanted(portaudio):
     assert not opened.stream.wanted["prime_output_buffers_using_stream_callback"]
 
 
-def test_stream_that_asks_is_opened_with_its_callback(portaudio):
+def test_a_stream_can_have_a_callback(portaudio):
     def callback(*_):
         return None
 
@@ -253,7 +253,7 @@ def test_only_alsa_plays_the_first_write_at_once(portaudio, host_api, at_write):
     assert opened.starts_at_write is at_write
 
 
-def test_refused_formats_are_passed_over(portaudio):
+def test_formats_that_the_device_rejects_are_skipped(portaudio):
     portaudio.devices[2].rates_hz = (44_100,)
     portaudio.devices[2].channel_counts = (2,)
     opened = open_output(find_output_device(None), MONO, callback=None)
@@ -261,14 +261,14 @@ def test_refused_formats_are_passed_over(portaudio):
     assert portaudio.tried[:3] == [(24_000, 1, "int16"), (24_000, 2, "int16"), (48_000, 1, "int16")]
 
 
-def test_formats_that_the_caller_turns_down_are_not_tried(portaudio):
+def test_formats_that_the_caller_rejects_are_not_tried(portaudio):
     portaudio.devices[2].channel_counts = (2,)
     with pytest.raises(DeviceError, match="Invalid channels"):
         open_output(find_output_device(None), MONO, callback=None, accept=lambda f: f.channels == 1)
     assert {channels for _, channels, _ in portaudio.tried} == {1}
 
 
-def test_device_that_takes_nothing_is_told_with_its_first_reason(portaudio):
+def test_a_device_that_takes_no_format_reports_the_first_reason(portaudio):
     portaudio.devices[2].rates_hz = (44_100,)
     portaudio.devices[2].channel_counts = ()
     with pytest.raises(
@@ -279,19 +279,19 @@ def test_device_that_takes_nothing_is_told_with_its_first_reason(portaudio):
     assert isinstance(caught.value.__cause__, PortAudioError)
 
 
-def test_caller_that_wants_no_format_is_told_so(portaudio):
+def test_no_acceptable_format_is_an_error(portaudio):
     with pytest.raises(DeviceError, match="none of our formats"):
         open_output(find_output_device(None), MONO, callback=None, accept=lambda _: False)
     assert portaudio.tried == []
 
 
-def test_faults_of_an_open_stream_are_device_errors_without_the_librarys_numbers(portaudio):
+def test_stream_errors_are_device_errors_without_numbers(portaudio):
     with pytest.raises(DeviceError) as caught, stream_faults():
         raise PortAudioError("Stream is stopped [PaErrorCode -9983]")
     assert caught.value.message == "the sound device failed: Stream is stopped"
     assert device_fault(PortAudioError("Gone")).message == "the sound device failed: Gone"
 
 
-def test_defects_pass_as_they_are(portaudio):
+def test_other_exceptions_pass(portaudio):
     with pytest.raises(ZeroDivisionError), stream_faults():
         raise ZeroDivisionError

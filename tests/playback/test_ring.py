@@ -49,7 +49,6 @@ class RingAgainstDeque(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "ring"))
     @invariant()
     def counters_agree(self):
-        assert self.ring.capacity == self.capacity
         assert self.ring.written == self.written
         assert self.ring.read == self.read
         assert self.ring.readable == len(self.model)
@@ -59,12 +58,12 @@ RingAgainstDeque.TestCase.settings = settings(max_examples=60, stateful_step_cou
 test_ring_does_what_a_deque_does = RingAgainstDeque.TestCase
 
 
-def test_ring_that_holds_nothing_is_refused():
+def test_an_empty_capacity_is_an_error():
     with pytest.raises(ValueError, match="at least one frame"):
         Ring(0, MONO)
 
 
-def test_reader_gets_a_copy():
+def test_the_reader_gets_a_copy():
     ring = Ring(4, MONO)
     samples = ramp(4)
     ring.write(samples)
@@ -86,7 +85,7 @@ class _Watched(np.ndarray):
         return np.asarray(self)[key]
 
 
-def test_frames_are_copied_before_the_other_side_is_told():
+def test_frames_are_copied_before_the_counter_moves():
     ring = Ring(5, MONO)
     frames = ring._frames = ring._frames.view(_Watched)
     frames.ring, frames.seen = ring, []
@@ -94,13 +93,13 @@ def test_frames_are_copied_before_the_other_side_is_told():
     ring.write(ramp(3))
     ring.read_into(out[:3])
     assert frames.seen == [0, 0]
-    ring.write(ramp(4, start=3))  # round the corner: two copies, told once
+    ring.write(ramp(4, start=3))  # wraps around: two copies, one change of the counter
     ring.read_into(out[:4])
     assert frames.seen == [0, 0, 3, 3, 3, 3]
     assert np.array_equal(out[:4], ramp(4, start=3))
 
 
-def test_writing_and_reading_at_once_loses_and_invents_nothing():
+def test_concurrent_writing_and_reading_keeps_every_frame():
     """Two real threads; a short switch interval makes them meet in the middle of things."""
     total, ring = 200_000, Ring(997, MONO)
     source = (np.arange(total) % 65_521 - 32_760).astype(np.int16)[:, None]

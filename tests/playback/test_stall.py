@@ -12,14 +12,14 @@ def time():
     return VirtualClock()
 
 
-def test_a_device_that_moves_is_waited_for_as_long_as_it_takes(time):
+def test_a_device_that_makes_progress_is_waited_for(time):
     patience = StallDetector(time, "playing")
     for heard in range(100):
         assert patience.remaining_s(heard) == pytest.approx(STUCK_S)
         time.advance_to(heard * (STUCK_S - 0.1))
 
 
-def test_one_that_stands_still_is_told_when_its_time_is_over(time):
+def test_a_device_without_progress_is_an_error(time):
     patience = StallDetector(time, "taking audio")
     patience.remaining_s(7)
     time.advance_to(STUCK_S - 1)
@@ -29,7 +29,7 @@ def test_one_that_stands_still_is_told_when_its_time_is_over(time):
         patience.remaining_s(7)
 
 
-def test_it_begins_with_the_first_look(time):
+def test_time_counts_from_the_first_call(time):
     patience = StallDetector(time, "playing")
     time.advance_to(100.0)
     assert patience.remaining_s(0) == STUCK_S

@@ -11,7 +11,7 @@ RATE_HZ = 1000  # a frame is a millisecond
 
 
 def slow_reference(pushes, delay_ms, preroll_ms):
-    """Play frame by frame, in whole milliseconds: when each one is heard."""
+    """Play frame by frame, in wgap milliseconds: when each one is heard."""
     heard, free_at = [], None
     if preroll_ms:
         free_at = pushes[0][0] + delay_ms + preroll_ms
@@ -28,7 +28,7 @@ pushes = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 50)), min_size=1,
 
 @settings(max_examples=100)
 @given(pushes, st.sampled_from([0, 20]), st.sampled_from([0, 30]))
-def test_ledger_is_that_of_playing_frame_by_frame(steps, delay_ms, preroll_ms):
+def test_the_timeline_agrees_with_playing_frame_by_frame(steps, delay_ms, preroll_ms):
     arrivals, now = [], 5
     for pause, frames in steps:
         now += pause
@@ -46,14 +46,14 @@ def test_ledger_is_that_of_playing_frame_by_frame(steps, delay_ms, preroll_ms):
             assert timeline.position(look / 1e3) == pytest.approx(position, abs=1)
     assert timeline.first_sound_at == pytest.approx(heard[0] / 1e3)
     assert timeline.ends_at == pytest.approx((heard[-1] + 1) / 1e3)
-    holes = [
+    gaps = [
         (i / RATE_HZ, (heard[i] - heard[i - 1] - 1) / 1e3)
         for i in range(1, len(heard))
         if heard[i] > heard[i - 1] + 1
     ]
-    told = [(u.at_s, u.silence_s) for u in timeline.underruns]
-    assert len(told) == len(holes)
-    for got, expected in zip(told, holes, strict=True):
+    reported = [(u.at_s, u.silence_s) for u in timeline.underruns]
+    assert len(reported) == len(gaps)
+    for got, expected in zip(reported, gaps, strict=True):
         assert got == pytest.approx(expected)
 
 
@@ -75,7 +75,7 @@ def test_silence_in_front_moves_the_first_frame():
     assert timeline.underruns == []
 
 
-def test_piece_at_the_very_end_of_the_one_before_leaves_no_hole():
+def test_piece_at_the_very_end_of_the_one_before_leaves_no_gap():
     timeline = Timeline(RATE_HZ)
     timeline.push(500, 1.0)
     timeline.push(500, 1.5)
@@ -83,7 +83,7 @@ def test_piece_at_the_very_end_of_the_one_before_leaves_no_hole():
     assert timeline.ends_at == 2.0
 
 
-def test_less_than_half_a_frame_is_no_hole():
+def test_less_than_half_a_frame_is_no_gap():
     timeline = Timeline(RATE_HZ)
     timeline.push(500, 1.0)
     timeline.push(500, 1.5004)
@@ -102,7 +102,7 @@ def test_delayed_device_has_to_be_fed_a_delay_before_its_sound_ends():
     assert timeline.underruns == [Underrun(0.5, 0.25)]
 
 
-def test_right_after_a_hole_what_was_heard_before_stays_heard():
+def test_right_after_a_gap_what_was_heard_before_stays_heard():
     timeline = Timeline(RATE_HZ, delay_s=0.25)
     timeline.push(500, 1.0)
     timeline.push(500, 1.6)  # heard from 1.85 on; the first piece ends at 1.75
@@ -121,7 +121,7 @@ def test_device_that_differs_from_the_books_is_followed(off_ms):
 
 
 @pytest.mark.parametrize("off_ms", [-40, 0, 40])
-def test_grain_of_what_devices_tell_is_left_alone(off_ms):
+def test_small_differences_are_ignored(off_ms):
     timeline = Timeline(RATE_HZ)
     timeline.push(500, 1.0)
     timeline.correct(400 + off_ms, 1.1, tolerance_s=0.05)

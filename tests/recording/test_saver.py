@@ -198,11 +198,14 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # coverage writes files
 """
 
 
+def run_script(script, *arguments):
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 def test_a_full_disk_is_reported_and_what_fits_is_saved(tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)], check=True, capture_output=True, text=True
-    )
-    assert json.loads(run.stdout) == [3, f"cannot save {tmp_path / 'a.wav'}: File too large"]
+    output = run_script(FULL, tmp_path)
+    assert json.loads(output) == [3, f"cannot save {tmp_path / 'a.wav'}: File too large"]
     assert len(read(tmp_path / "a.wav")[1]) == 2000
     (received,) = tmp_path.glob("debug/*/*/*.bin")
     assert received.stat().st_size == 1000
@@ -216,10 +219,7 @@ def test_a_disk_that_fills_with_the_last_frames_still_gets_the_file(tmp_path):
         "assert saver.error is None\n"
         "report = saver",
     )
-    run = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True
-    )
-    assert "File too large" in run.stdout
+    assert "File too large" in run_script(script, tmp_path)
     assert len(read(tmp_path / "a.wav")[1]) >= 2460
 
 
@@ -227,8 +227,7 @@ def test_recordings_are_in_the_platforms_data_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     folder = recordings_dir()
-    assert folder.name == "recordings"
-    assert folder.parent.name == "voicecli"
+    assert folder.parts[-2:] == ("voicecli", "recordings")
     assert folder.is_relative_to(tmp_path)
 
 
@@ -237,8 +236,7 @@ def test_importing_does_not_import_numpy():
         "import sys, voicecli.recording.saver, voicecli.recording.loudness\n"
         "print({'numpy', 'av', 'pydub'} & set(sys.modules))"
     )
-    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-    assert run.stdout.strip() == "set()"
+    assert run_script(script).strip() == "set()"
 
 
 def decoded(path):
@@ -288,17 +286,15 @@ def test_audio_that_cannot_be_encoded_is_a_save_error(tmp_path):
     saver.pcm(pcm(10, rate_hz=500))
     report = saver.finish()
     assert report.saved == []
-    assert "a.mp3: cannot encode samples at 500 Hz" in report.error.message
+    assert "a.mp3: " in report.error.message
+    assert "500 Hz" in report.error.message
     assert report.error.remedy
     assert files(tmp_path) == []
 
 
 def test_a_full_disk_at_the_end_of_an_encoded_file_still_gets_the_file(tmp_path):
     script = FULL.replace('"a.wav"', '"a.pcm"')
-    run = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True
-    )
-    saved, message = json.loads(run.stdout)
+    saved, message = json.loads(run_script(script, tmp_path))
     assert saved == 3
     assert "File too large" in message
     assert 0 < (tmp_path / "a.pcm").stat().st_size <= 5000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 
 from tests.server.asgi_client import Client, post, run
@@ -171,3 +173,19 @@ def test_a_client_that_reads_nothing_loses_its_slot(monkeypatch):
 
     assert not run(ask).complete
     assert "client read nothing" in log.access[0]
+
+
+def test_a_response_cut_at_shutdown_during_synthesis_is_not_a_bug():
+    gate = Gate(0)
+    app, log = app_of(FakeVoice(gate))
+
+    async def ask():
+        task = asyncio.create_task(post(app, PCM))
+        await anyio.to_thread.run_sync(gate.is_waiting.wait)
+        task.cancel()  # as uvicorn does after the grace period
+        await asyncio.wait([task])
+        gate.open()
+
+    run(ask)
+    assert log.errors == []
+    assert log.access[0].endswith("stopped")

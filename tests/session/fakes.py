@@ -1,7 +1,7 @@
 """Sources, sinks, clocks and watchers that do what a test says, when it says so.
 
 Sessions run on real threads, so nothing here sleeps or relies on an order that
-threads happen to take: whoever must come second waits for whoever must come first.
+threads happen to take: what must come second waits for what must come first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RATE_HZ = 8000
 FORMAT = AudioFormat(RATE_HZ, 1)
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 """How long a test waits for what must happen; reached only by a failing one."""
 
 
@@ -37,14 +37,14 @@ def sound(seconds: float, value: int = 1000) -> bytes:
 
 def seen(event: threading.Event) -> None:
     """Wait for an event that has to come."""
-    assert event.wait(PATIENCE_S), "it never happened"
+    assert event.wait(TIMEOUT_S), "it never happened"
 
 
 class FakeClock:
     """Time that passes only by `advance`, and by waiting on it.
 
     A wait of some seconds takes them off the clock and is over. With ``holds`` it
-    lasts until somebody notifies or advances instead: time stands still.
+    lasts until it is notified or the clock advances: time stands still.
     """
 
     def __init__(self, now: float = 1000.0, *, holds: bool = False) -> None:
@@ -75,7 +75,7 @@ class FakeClock:
             with self._lock:
                 self._conditions.append(condition)
             self.waited_on.set()
-            assert condition.wait(PATIENCE_S), "nobody woke it"
+            assert condition.wait(TIMEOUT_S), "it was never notified"
             return True
         assert timeout_s is not None, "a wait without end"
         with self._lock:
@@ -95,7 +95,7 @@ class ScriptedSource:
     """A source that follows a script: one list of steps for each attempt.
 
     Steps: bytes are yielded, an exception is raised, a number advances the clock by
-    so many seconds, a callable is called, `UntilCancelled` waits for that. Those
+    that many seconds, a callable is called, `UntilCancelled` waits for that. Those
     before ``OPENED``, if it is there, happen while opening, after the request was sent.
     """
 
@@ -188,7 +188,7 @@ class Watcher:
 
     def wait_for(self, met: Callable[[], bool]) -> None:
         with self._news:
-            happened = self._news.wait_for(met, PATIENCE_S)
+            happened = self._news.wait_for(met, TIMEOUT_S)
             assert happened, f"so far: {sorted({type(event).__name__ for event in self.events})}"
 
     def wait_for_state(self, state: str, times: int = 1) -> None:
@@ -241,7 +241,7 @@ class Run:
 
     def result(self):
         """What `run` returned; raises what it raised."""
-        self._thread.join(PATIENCE_S)
+        self._thread.join(TIMEOUT_S)
         assert not self._thread.is_alive(), "the session hangs"
         if self._fault:
             raise self._fault[0]

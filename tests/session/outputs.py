@@ -15,7 +15,7 @@ from voicecli.playback.policy import BufferPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 class WatchedSink(NullSink):
@@ -44,9 +44,9 @@ class WatchedSink(NullSink):
             self._news.notify_all()
 
     def wait_for(self, frames: int) -> None:
-        """Until so many frames were written."""
+        """Wait until this many frames were written."""
         with self._news:
-            assert self._news.wait_for(lambda: self.written >= frames, PATIENCE_S)
+            assert self._news.wait_for(lambda: self.written >= frames, TIMEOUT_S)
 
     def drain(self, deadline) -> bool:
         return super().drain(deadline) and self._plays_out

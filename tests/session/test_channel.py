@@ -6,7 +6,7 @@ import pytest
 
 from voicecli.session.channel import Channel
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 class Worker:
@@ -28,11 +28,11 @@ class Worker:
         self._thread.start()
 
     def is_stuck(self):
-        return self._waiting.wait(PATIENCE_S)
+        return self._waiting.wait(TIMEOUT_S)
 
     def result(self):
-        self._thread.join(PATIENCE_S)
-        assert not self._thread.is_alive(), "nobody woke it"
+        self._thread.join(TIMEOUT_S)
+        assert not self._thread.is_alive(), "it was never notified"
         return self._results[0]
 
 

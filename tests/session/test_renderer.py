@@ -73,12 +73,18 @@ def decoder(monkeypatch):
 
             def __init__(self, **_):
                 self._steps = left.pop(0)
+                self._ended = False
+
+            @property
+            def pending(self):
+                return self._ended and bool(self._steps)
 
             def feed(self, data):
                 fed.append(data)
                 return self._next()
 
             def flush(self):
+                self._ended = True
                 return self._next() if self._steps else []
 
             def _next(self):

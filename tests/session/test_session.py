@@ -123,9 +123,9 @@ def test_an_underrun_is_reported_once():
     watcher.wait_for_state("draining")
     clock.advance(10.0)
     result = run.result()
-    holes = [event.underrun for event in watcher.all(events.UnderrunEnded)]
-    assert [(hole.at_s, hole.silence_s) for hole in holes] == [(0.5, 1.5), (1.0, 1.5)]
-    assert result.report.underruns == tuple(holes)
+    gaps = [event.underrun for event in watcher.all(events.UnderrunEnded)]
+    assert [(gap.at_s, gap.silence_s) for gap in gaps] == [(0.5, 1.5), (1.0, 1.5)]
+    assert result.report.underruns == tuple(gaps)
     assert result.spoken_s == 1.25
 
 

@@ -42,7 +42,7 @@ def buffering(clock):
 
 
 def playing(clock):
-    waiting = UntilCancelled(cut_off())  # being cancelled is no fault of the source
+    waiting = UntilCancelled(cut_off())  # being cancelled is not an error of the source
 
     def reached(watcher):
         watcher.wait_for_state("playing")

@@ -172,18 +172,18 @@ def test_a_retry_that_succeeds_is_not_an_error():
 def test_the_first_error_is_kept():
     clock = FakeClock(holds=True)
     session, watcher = watched(clock)
-    told = threading.Event()
+    reported = threading.Event()
     first, second = NetworkError("first"), ConfigError("second")
 
     def later():
-        seen(told)
+        seen(reported)
         raise second
 
     run = Run(session, [ScriptedSource([sound(0.5), first])])
     watcher.wait_for_event(events.Failed)
     watcher.wait_for_state("draining")
     helper = session.spawn(later, "voicecli-later")
-    told.set()
+    reported.set()
     helper.join()
     clock.holds = False
     clock.advance(1.0)

@@ -53,7 +53,7 @@ def test_a_slow_disk_does_not_hold_up_the_sound():
 
 @pytest.mark.parametrize("kind", ["discard", "no device"])
 def test_if_nothing_is_heard_the_disk_sets_the_pace(monkeypatch, kind):
-    # Room for all that arrives before it shows that there is no device, not for all there is.
+    # Room for what arrives before it turns out that there is no device, not for everything.
     monkeypatch.setattr(recording_thread, "BACKLOG_BYTES", 100_000)
     monkeypatch.setattr(recording_thread, "PACED_BYTES", 8000)
     output = null_output(output="discard")

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tests.session.fakes import PATIENCE_S, seen
+from tests.session.fakes import TIMEOUT_S, seen
 from voicecli.session.thread_group import ThreadGroup
 
 
@@ -18,7 +18,7 @@ def test_threads_and_their_threads_are_joined():
 
     thread = group.spawn(parent, "voicecli-parent")
     assert (thread.name, thread.daemon) == ("voicecli-parent", True)
-    group.join(PATIENCE_S)
+    group.join(TIMEOUT_S)
     assert sorted(ended) == ["child", "parent"]
     assert not thread.is_alive()
 
@@ -32,7 +32,7 @@ def test_exceptions_are_reported(fault):
         raise fault
 
     group.spawn(work, "voicecli-work")
-    group.join(PATIENCE_S)
+    group.join(TIMEOUT_S)
     assert faults == [fault]
 
 
@@ -53,7 +53,7 @@ def test_one_thread_can_be_excluded(caplog):
     group, gate = ThreadGroup(on_exception=pytest.fail), threading.Event()
     kept = group.spawn(lambda: seen(gate), "voicecli-kept")
     group.spawn(lambda: None, "voicecli-other")
-    group.join(PATIENCE_S, except_for=kept)
+    group.join(TIMEOUT_S, except_for=kept)
     assert kept.is_alive()
     assert not caplog.records
     gate.set()

@@ -17,11 +17,6 @@ from voicecli.sources.voicecache import VoiceCache
 HEART = "heart"
 
 
-@pytest.fixture(scope="module")
-def voices():
-    return VoiceCache()
-
-
 def request(text, voice=HEART, speed=None):
     return SpeechRequest(text=text, voice=voice, model="hibari", response_format="pcm", speed=speed)
 

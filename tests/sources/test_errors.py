@@ -133,24 +133,27 @@ def test_a_bug_of_ours_passes_through(error):
 @pytest.mark.parametrize("name", ["hung up", "proxy", "sdk's own", "coding", "scheme"])
 def test_what_a_library_says_is_cleaned_and_cut(name):
     error = BEFORE_THE_BODY[name][0]
-    said = "\x1b]0;title\x07\x1b[2Jword " * 400
-    fault = fault_of(caused(type(error)(said)) if not isinstance(error, openai.APIConnectionError)
-                     else of_sdk(type(error.__cause__)(said)), LABEL)  # fmt: skip
+    message = "\x1b]0;title\x07\x1b[2Jword " * 400
+    if isinstance(error, openai.APIConnectionError):
+        fault = fault_of(of_sdk(type(error.__cause__)(message)), LABEL)
+    else:
+        fault = fault_of(type(error)(message), LABEL)
     assert fault.message.isprintable()
     assert "word" in fault.message
     assert len(fault.message) < 600
 
 
 @pytest.mark.parametrize(
-    ("url", "said", "remedy"),
+    ("url", "message", "remedy"),
     [
         ("https://host/v1", "[SSL: WRONG_VERSION_NUMBER] wrong version number", "use http://"),
         ("https://host/v1", "certificate verify failed: self-signed", "SSL_CERT_FILE"),
         ("http://host/v1", "certificate verify failed: unable to get issuer", "use https://"),
     ],
 )
-def test_the_remedy_for_tls_depends_on_who_uses_it(url, said, remedy):
-    assert remedy in fault_of(of_sdk(httpx2.ConnectError("x"), ssl.SSLError(1, said)), url).remedy
+def test_the_remedy_for_tls_depends_on_who_uses_it(url, message, remedy):
+    error = of_sdk(httpx2.ConnectError("x"), ssl.SSLError(1, message))
+    assert remedy in fault_of(error, url).remedy
 
 
 def test_a_server_that_hung_up_is_not_called_unreachable():
@@ -202,7 +205,7 @@ def test_a_proxy_of_the_environment_may_be_the_one_at_fault(
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "is_retryable"),
+    ("error", "message", "is_retryable"),
     [
         (httpx2.ConnectTimeout("x"), "{} did not accept the connection in time", True),
         (caused(httpx2.ConnectError("x"), socket.gaierror(-2, "not known")),
@@ -216,9 +219,9 @@ def test_a_proxy_of_the_environment_may_be_the_one_at_fault(
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("user", ["", "user@", "user:pass@word@"])
-def test_a_proxy_is_named_without_its_user(error, said, is_retryable, user):
+def test_a_proxy_is_named_without_its_user(error, message, is_retryable, user):
     fault = fault_of_proxy(error, f"https://{user}proxy.test:3128/path@here")
-    assert fault.message == said.format("the proxy https://proxy.test:3128")
+    assert fault.message == message.format("the proxy https://proxy.test:3128")
     assert fault.retryable is is_retryable
     assert fault.remedy == "start the proxy, or check --proxy"
     assert fault.exit_status == NetworkError.exit_status

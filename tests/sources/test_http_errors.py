@@ -120,7 +120,7 @@ def test_retry_after_as_a_date():
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"", ""),
         (b"plain words", "plain words"),
@@ -149,15 +149,15 @@ def test_retry_after_as_a_date():
         (b"\xff\xfe bad utf-8", "\ufffd\ufffd bad utf-8"),
     ],
 )  # fmt: skip
-def test_the_message_in_an_error_body(body, said):
-    assert server_message(body) == said
+def test_the_message_in_an_error_body(body, message):
+    assert server_message(body) == message
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda t: json.dumps(t).encode()))
 def test_any_message_is_short_and_printable(body):
-    said = server_message(body)
-    assert len(said) <= 300
-    assert not said or said.isprintable()
+    message = server_message(body)
+    assert len(message) <= 300
+    assert not message or message.isprintable()
 
 
 @given(st.integers(300, 999), st.binary(max_size=50))

@@ -32,7 +32,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        with contextlib.suppress(ConnectionError):  # the client may have heard enough
+        with contextlib.suppress(ConnectionError):  # the client may have stopped
             self.wfile.write(body)
 
 
@@ -119,6 +119,18 @@ def test_a_huge_answer_is_an_error(monkeypatch, coding):
         get(server.url + "/a", None, timeout_s=5)
 
 
+def test_an_endless_answer_is_an_error(monkeypatch):
+    monkeypatch.setattr(module, "MAX_BYTES", 100_000)
+
+    def talk(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(bytes(65536))
+
+    with listening(talk) as (address, _), pytest.raises(BadResponse, match="more than"):
+        get(f"http://{address}/", None, timeout_s=20)
+
+
 @pytest.mark.parametrize(
     "beginning",
     [b"", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\n\r\n"],
@@ -200,8 +212,8 @@ def test_other_hosts_go_through_the_proxy(monkeypatch):
 
 @pytest.mark.parametrize("status", [200, 401])
 def test_an_echoed_key_is_hidden(status):
-    said = {"/": (status, {"X-Echo": "Bearer sk-0123456789"}, b"bad key sk-0123456789")}
-    with serving(said) as server:
+    answers = {"/": (status, {"X-Echo": "Bearer sk-0123456789"}, b"bad key sk-0123456789")}
+    with serving(answers) as server:
         answer = get(f"{server.url}/", "sk-0123456789", timeout_s=20)
     assert answer.body == b"bad key (the key)"
     assert answer.headers["x-echo"] == "Bearer (the key)"

@@ -5,7 +5,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voicecli.sources.phrases import phrases, pieces, plain_digits, short_runs
-from voicecli.sources.voicecache import VoiceCache
 
 
 class Reader:
@@ -68,8 +67,8 @@ def test_no_run_is_too_long_to_read_and_nothing_is_lost(text):
     assert max(map(len, short.split(" "))) <= 32
 
 
-def test_every_digit_of_unicode_can_be_read():
-    voice = VoiceCache().load("heart")
+def test_every_digit_of_unicode_can_be_read(voices):
+    voice = voices.load("heart")
     digits = [chr(code) for code in range(0x110000) if chr(code).isdigit()]
     assert all(voice.g2p(plain_digits(f"{digit}a")) for digit in digits)
 

@@ -86,6 +86,15 @@ def test_a_command_line_may_name_it(monkeypatch):
     assert found.api_key == KEYLESS
 
 
+@pytest.mark.usefixtures("plugin")
+def test_a_broken_entry_point_is_a_configuration_error(shared, tmp_path):
+    (tmp_path / "parrot.py").write_text("import no_such_package\n")
+    with pytest.raises(
+        ConfigError, match=r"parrot:make_source cannot be loaded: .*no_such_package"
+    ):
+        source_for(endpoint("parrot://polly"), REQUEST, shared)
+
+
 def test_an_unknown_scheme_is_a_configuration_error(shared):
     with pytest.raises(ConfigError, match="adds a source for parrot:// URLs"):
         source_for(endpoint("parrot://polly"), REQUEST, shared)

@@ -167,9 +167,9 @@ class TestProxyOfTheEnvironment:
 class TestGivenProxy:
     """What `voicecli bench --network` needs; the proxy itself is tested in tests/bench."""
 
-    @pytest.mark.parametrize("said", [{}, {"HTTP_PROXY": "http://127.0.0.1:1"}, {"NO_PROXY": "*"}])
-    def test_it_overrides_the_environment(self, server, monkeypatch, said):
-        for name, value in said.items():
+    @pytest.mark.parametrize("env", [{}, {"HTTP_PROXY": "http://127.0.0.1:1"}, {"NO_PROXY": "*"}])
+    def test_it_overrides_the_environment(self, server, monkeypatch, env):
+        for name, value in env.items():
             monkeypatch.setenv(name, value)
         limits = {"proxy": server.url.removesuffix("/v1")}
         for host in ("127.0.0.1:9", "localhost:9", "speech.example"):
@@ -244,13 +244,15 @@ class TestGivenProxy:
             read("http://speech.example/v1", limits={"proxy": "http://127.0.0.1:1"})
 
 
-def test_a_connection_made_after_cancelling_is_not_used(server):
-    """The moment between the check and the socket, which a thread may fall into."""
+def test_a_connection_made_after_cancelling_is_not_used(server, monkeypatch):
+    """Cancelled while it connects, when there is no socket to interrupt."""
+    connect = socket.create_connection
 
-    class Cancelling(Notes):
-        def connected(self):
-            speech.cancel()
+    def late(*args, **kwargs):
+        speech.cancel()
+        return connect(*args, **kwargs)
 
+    monkeypatch.setattr(socket, "create_connection", late)
     with source(server.url) as speech, pytest.raises(NetworkError):
-        speech.open(Cancelling())
+        speech.open()
     assert server.speech_requests == []

@@ -92,8 +92,8 @@ def test_the_lent_thread_loads_the_tables_and_is_joined():
     assert len(started) == 1
 
 
-def test_voices_of_one_accent_share_their_tables():
-    first = VoiceCache().load(HEART)
+def test_voices_of_one_accent_share_their_tables(voices):
+    first = voices.load(HEART)
     cache = VoiceCache()
     cache._tables[False] = first.g2p
     assert cache.load(HEART).g2p is first.g2p

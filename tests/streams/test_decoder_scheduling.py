@@ -119,6 +119,7 @@ def test_streams_share_the_time_of_one_pass(monkeypatch):
             await asyncio.sleep(0)
 
     async def main():
+        scheduling.pass_budget.spend(1)  # renewed to the new size
         counting = asyncio.create_task(count_passes())
         frames = await asyncio.gather(*(decode([wav(noise(100))], **OWN) for _ in range(5)))
         counting.cancel()

@@ -138,7 +138,10 @@ class Cli:
 
     @contextlib.contextmanager
     def start(
-        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | int | None = None
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | int | None = None,
     ) -> Iterator[Running]:
         """Start a run, which ends with the block at the latest.
 

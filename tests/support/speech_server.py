@@ -388,7 +388,7 @@ def main() -> None:
     clips = clips_of(samples, rate_hz=given.rate, page_ms=given.page_ms)
     with SpeechServer(clips, reply=reply, port=given.port) as server:
         if given.spoken:
-            from tests.support.spoken_tones import SpokenTones  # noqa: PLC0415  it imports this
+            from tests.support.spoken_tones import SpokenTones
 
             server.speak = SpokenTones(rate_hz=given.rate)
         sys.stdout.write(json.dumps({"url": server.url}) + "\n")

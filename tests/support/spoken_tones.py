@@ -78,7 +78,7 @@ REFUSALS: dict[str, Callable[[int, int], Reply]] = {
             }
         },
     ),
-    "fastapi": lambda sent, most: error(  # noqa: ARG005  it quotes the input instead
+    "fastapi": lambda sent, most: error(
         422,
         {
             "detail": [

@@ -66,7 +66,7 @@ def test_one_that_fails_on_two_threads_at_once_is_dropped_once(caplog):
     assert left.events == [FIRST, FIRST, SECOND]
 
 
-def test_nobody_is_called_once_cleared():
+def test_cleared_observers_are_not_called():
     watcher = Watcher()
     observers = Observers([watcher])
     observers.clear()

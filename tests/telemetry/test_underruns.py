@@ -34,9 +34,7 @@ def test_cause_of_a_hole(gap, received_at, why):
 
 
 def test_the_three_counts_are_kept_apart():
-    report = SinkReport(
-        first_sound_at=10.1, underruns=(GAP,), device_underflows=1, underflows_at_s=(0.25,)
-    )
+    report = SinkReport(first_sound_at=10.1, underruns=(GAP,), underflows_at_s=(0.25,))
     counts = underruns(report, LATE, [10.0, 11.99])
     assert counts == {
         "network": {

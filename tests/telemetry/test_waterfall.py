@@ -35,7 +35,7 @@ def test_events_that_did_not_happen_take_no_time():
 
 @pytest.mark.parametrize(
     ("t0", "report", "silence_ms"),
-    [(None, REPORT, 0.0), (0.5, None, 0.0), (0.5, SinkReport(), 0.0), (0.5, REPORT, None)],
+    [(None, REPORT, 0.0), (0.5, SinkReport(), 0.0), (0.5, REPORT, None)],
 )
 def test_without_audible_sound_there_is_no_waterfall(t0, report, silence_ms):
     assert waterfall(t0, TIMES, report, silence_ms) is None

@@ -205,7 +205,9 @@ def test_each_sentence_knows_its_place_in_the_source():
     assert places["Here's how tides work :"] == "Here's how **tides** work 🌊:"
     assert places["The Moon's pull."] == "The Moon's pull"
     assert places["1. High tide – the bulge faces you."].startswith("1. **High tide**")
-    assert places["code, 2 lines, Python."] == ANSWER[ANSWER.index("```") : ANSWER.rindex("```") + 3]
+    assert (
+        places["code, 2 lines, Python."] == ANSWER[ANSWER.index("```") : ANSWER.rindex("```") + 3]
+    )
     assert places["Fundy, 16 m."] == "Fundy | 16 m"
 
 

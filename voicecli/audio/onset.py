@@ -25,16 +25,12 @@ class OnsetDetector:
         self._power = 0.0
         self._frames = 0
         self._silent_s = 0.0
-        self._found = False
-
-    @property
-    def onset_ms(self) -> float | None:
-        """Silence before the speech, in ms; None if there was only silence."""
-        return round(self._silent_s * 1e3, 1) if self._found else None
+        self.onset_ms: float | None = None
+        """Silence before the speech, in ms; None while there was only silence."""
 
     def feed(self, pcm: Pcm) -> None:
         """Examine one block."""
-        if self._found:
+        if self.onset_ms is not None:
             return
         import numpy as np  # noqa: PLC0415  metrics load before numpy may
 
@@ -50,7 +46,7 @@ class OnsetDetector:
             if self._frames < window:
                 return
             if self._power > THRESHOLD_RMS**2 * window:
-                self._found = True
+                self.onset_ms = round(self._silent_s * 1e3, 1)
                 return
             self._silent_s += window / pcm.rate_hz
             self._power, self._frames = 0.0, 0

@@ -136,7 +136,6 @@ class Listener:
             connect_timeout_s=config.connect_timeout_s,
             read_timeout_s=config.timeout_s,
         )
-        self._request = endpoint.request("", endpoint.response_format or "")
         self._policy: Policy = (
             AdaptivePolicy()
             if config.buffer_ms == AUTO
@@ -145,7 +144,7 @@ class Listener:
         self._report = report
         self._clock = clock or SystemClock()
         # Now rather than during an answer, where it would count against the server.
-        source_for(endpoint, self._request, self._shared).prepare()
+        source_for(endpoint, endpoint.request("", ""), self._shared).prepare()
 
     def request(
         self,
@@ -162,13 +161,8 @@ class Listener:
         default to the endpoint's; ``name`` is the name of the events, by default the
         format. Errors are reported, not raised.
         """
-        request = replace(
-            self._request,
-            text=text,
-            response_format=response_format,
-            voice=voice or self._request.voice,
-            model=model or self._request.model,
-        )
+        request = self._endpoint.request(text, response_format)
+        request = replace(request, voice=voice or request.voice, model=model or request.model)
         source = source_for(self._endpoint, request, self._shared)
         recorder, error = Recorder(run_id=""), None
         started_at = self._clock.now()

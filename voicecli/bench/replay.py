@@ -87,7 +87,6 @@ class _Replay:
             self._interrupt()
         spoken_s = self._playback.conclude()
         metrics = self._recorder.result(
-            interrupted=trace.is_interrupted,
             interrupted_at=self._ends_at if trace.is_interrupted else None,
             spoken_s=spoken_s,
         )
@@ -165,6 +164,8 @@ class _Replay:
 
 class _BlockDecoder:
     """Returns stand-ins for the blocks of a trace without audio; see `StreamDecoder`."""
+
+    pending = False
 
     def __init__(self, trace: Trace) -> None:
         names = (line.format for line in trace.lines if isinstance(line, Recognised))

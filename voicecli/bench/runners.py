@@ -12,24 +12,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from voicecli.bench.simulate import simulate
 from voicecli.bench.speech import SpeechRun
-from voicecli.bench.whole_file import WholeFile
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus, VoiceError
 from voicecli.session import Session, SessionSettings
-from voicecli.sources.registry import SourceContext, source_for
 from voicecli.telemetry.metrics import Recorder
 from voicecli.telemetry.trace import read_trace
 from voicecli.telemetry.trace.lines import Decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from voicecli.config.endpoint import Endpoint
     from voicecli.playback.output import Output
     from voicecli.playback.policy import Policy
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer
+
+    MakeSource = Callable[[SpeechRequest], Source]
 
 
 class Runner(Protocol):
@@ -47,30 +46,13 @@ class Runner(Protocol):
 
 
 @dataclass(slots=True)
-class Sources:
-    """Makes the sources of a runner; whoever made ``shared`` closes it.
-
-    ``whole_file`` wraps each source in a `WholeFile`.
-    """
-
-    endpoint: Endpoint
-    shared: SourceContext
-    whole_file: bool = False
-
-    def make(self, request: SpeechRequest) -> Source:
-        """Return a source of one request's speech."""
-        source = source_for(self.endpoint, request, self.shared)
-        return WholeFile(source) if self.whole_file else source
-
-
-@dataclass(slots=True)
 class Live:
     """Through a session, at the pace of sound, on a device or on none.
 
     Later requests reuse the connection, as in a program that stays.
     """
 
-    sources: Sources
+    make_source: MakeSource
     output: Output
     settings: SessionSettings
     _session: Session | None = None
@@ -80,7 +62,7 @@ class Live:
         recorder = Recorder(run_id="")
         session = Session(self.output, self.settings, observers=[recorder, *observers])
         self._session = session
-        result = session.run([self.sources.make(request)])
+        result = session.run([self.make_source(request)])
         if result.error is not None:
             raise result.error
         return SpeechRun.of(recorder, spoken_s=result.spoken_s)
@@ -95,13 +77,13 @@ class Live:
 class Simulated:
     """On an ideal device that takes no time: as fast as the server answers."""
 
-    sources: Sources
+    make_source: MakeSource
     policy: Policy
     _source: Source | None = None
 
     def run(self, request: SpeechRequest, observers: Sequence[Observer]) -> SpeechRun:
         """Run a request; see `Runner`."""
-        self._source = self.sources.make(request)
+        self._source = self.make_source(request)
         clock = SystemClock()
         return simulate(self._source, clock=clock, policy=self.policy, observers=observers)
 

@@ -107,8 +107,8 @@ class ProgressLine:
         if self._live is None:
             self._waiting.clear()
             from rich.console import Console  # noqa: PLC0415  not before the first sound
-            from rich.live import Live  # noqa: PLC0415  likewise
-            from rich.text import Text  # noqa: PLC0415  likewise
+            from rich.live import Live  # noqa: PLC0415
+            from rich.text import Text  # noqa: PLC0415
 
             console = Console(stderr=True, highlight=False)
             self._live = Live(console=console, auto_refresh=False, transient=True)

@@ -1,14 +1,16 @@
-"""What a run leaves behind: saved audio, event log and trace, and who reads its report."""
+"""What a run leaves behind: saved audio, event log, trace and report."""
 
 from __future__ import annotations
 
 import io
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import SaveError
-from voicecli.recording.saver import Saver, recordings_dir
+
+if TYPE_CHECKING:
+    from voicecli.recording.saver import Saver
 
 
 class Records(NamedTuple):
@@ -43,6 +45,8 @@ class Records(NamedTuple):
         """Make the saver for a run, None if no audio is kept."""
         if not self.keeps_audio:
             return None
+        from voicecli.recording.saver import Saver, recordings_dir  # noqa: PLC0415  rarely needed
+
         folder = None
         if self.debug_audio is not None:
             folder = Path(self.debug_audio).expanduser() if self.debug_audio else recordings_dir()

@@ -40,11 +40,7 @@ def report(
     ``--fail-on-underrun``, is its error.
     """
     interrupted = result.interrupted_at is not None
-    metrics = recorder.result(
-        interrupted=interrupted,
-        interrupted_at=result.interrupted_at,
-        spoken_s=result.spoken_s,
-    )
+    metrics = recorder.result(interrupted_at=result.interrupted_at, spoken_s=result.spoken_s)
     metrics["saved"] = result.saves.saved
     metrics["clip"], unmeasured = _measure(result.saves.saved)
     metrics["no_device"] = result.no_device.message if result.no_device else None

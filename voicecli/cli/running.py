@@ -62,8 +62,7 @@ def run_session(
     with contextlib.ExitStack() as stack:
         observers: list[Observer] = [recorder, _enable_garbage_collector]
         if records.event_log is not None:
-            lines = _open(records.event_log, files, stack)
-            observers.append(EventLog(lines, run_id, clock))
+            observers.append(EventLog(_open(records.event_log, files, stack), run_id, clock))
         if records.trace is not None:
             from voicecli.telemetry.trace import TraceWriter  # noqa: PLC0415  rarely needed
 
@@ -71,9 +70,7 @@ def run_session(
             with_audio = records.trace_audio
             observers.append(TraceWriter(lines, run_id, clock, request, with_audio=with_audio))
         if wants_progress(quiet=records.quiet):
-            progress = ProgressLine()
-            stack.callback(progress.close)
-            observers.append(progress)
+            observers.append(stack.enter_context(contextlib.closing(ProgressLine())))
         if records.verbose:
             observers.append(_print_retries)
         track = None

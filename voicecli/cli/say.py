@@ -28,7 +28,7 @@ EXAMPLES = """Examples:
   llm "Tell me a story" | voicecli say
   voicecli say --base-url http://localhost:8880/v1 --voice af_bella --format opus "Hi."
   voicecli say --file chapter.txt --save chapter.wav --no-play
-  voicecli say --say "heart:Who is there?" --say "michael:It is me."
+  voicecli say --say "heart:Who is there?" --say "emma:It is me."
   voicecli say -- "- text that begins with a dash"
 """
 

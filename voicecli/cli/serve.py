@@ -71,14 +71,14 @@ def serve(
         ),
     ] = None,
     max_concurrency: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
             min=1,
             max=_MAX_CONCURRENCY,
-            help="Sentences synthesized at once.",
+            help="Sentences synthesized at once.  [default: one per processor]",
         ),
-    ] = 4,
+    ] = None,
     queue: Annotated[
         int,
         typer.Option(
@@ -205,7 +205,7 @@ def serve(
     app_options = AppOptions(
         api_key=key,
         cors_origins=tuple(cors or ()),
-        max_concurrency=max_concurrency,
+        max_concurrency=max_concurrency or min(os.cpu_count() or 1, _MAX_CONCURRENCY),
         queue=queue,
         queue_s=queue_s,
         faults=faults,
@@ -233,11 +233,12 @@ def _serve(
     json_: bool,
     quiet: bool,
 ) -> bool:
-    from voicecli.server import catalogue, listen, speech  # noqa: PLC0415  starlette, numpy
+    from voicecli.server import catalogue, listen, memory, speech  # noqa: PLC0415  numpy
     from voicecli.server.app import make_app  # noqa: PLC0415
     from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415
     from voicecli.sources.voicenames import DEFAULT_VOICE  # noqa: PLC0415
 
+    memory.limit_heaps()
     installed = catalogue.installed(strict=strict)
     voices = VoiceCache()
     if warm_up:

@@ -77,8 +77,6 @@ class SinkReport(NamedTuple):
     heard_frames: int = 0
     underruns: tuple[Underrun, ...] = ()
     text_waits: tuple[Underrun, ...] = ()
-    device_underflows: int = 0
-    rebuffers: int = 0
     start_buffered_s: float | None = None
     min_buffered_s: float | None = None
     mean_buffered_s: float | None = None
@@ -99,7 +97,7 @@ class SinkReport(NamedTuple):
         text_waits: Sequence[Underrun] = (),
         levels: BufferLevels,
         underflows_at_s: Sequence[float] = (),
-        gate: Gate | None = None,
+        gate: Gate,
     ) -> SinkReport:
         """Make the report as of ``now``, without sound that comes later.
 
@@ -113,15 +111,13 @@ class SinkReport(NamedTuple):
             heard_frames=heard_frames,
             underruns=tuple(underruns),
             text_waits=tuple(text_waits),
-            device_underflows=len(underflows_at_s),
-            rebuffers=len(underruns),
             start_buffered_s=levels.first_s,
             min_buffered_s=levels.least_s,
             mean_buffered_s=levels.mean_s,
-            arrived_at=gate.first_at if gate else None,
-            released_at=gate.released_at if gate else None,
+            arrived_at=gate.first_at,
+            released_at=gate.released_at,
             underflows_at_s=tuple(underflows_at_s),
-            needed_s=gate.needed_s if gate else None,
+            needed_s=gate.needed_s,
         )
 
 

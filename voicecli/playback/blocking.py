@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from voicecli.playback.base import SinkReport
     from voicecli.playback.policy import Policy
     from voicecli.playback.portaudio import OutputDevice
-    from voicecli.threads import Joinable, Spawn
+    from voicecli.threads import Spawn
 
 BLOCK_S = 0.02
 """Length of one write, and so the longest that an abort waits for the writer thread."""
@@ -61,7 +61,7 @@ class BlockingSink:
         self._spawn = spawn
         self._preroll_s = preroll_s
         self._changed = threading.Condition()
-        self._thread: Joinable | None = None
+        self._thread: threading.Thread | None = None
         self._aborted = False
         self._closed = False
         self._finished = False

@@ -23,7 +23,7 @@ _GAPS_AHEAD = 4
 
 
 class CallbackRenderer:
-    """Fills the device's blocks from a ring, with silence where there is nothing.
+    """Fills the device's blocks from a ring, and with silence if it is empty.
 
     The producer sets ``input_ended`` after its last write to the ring. It is read
     here before the ring is, so an empty ring afterwards really is the end.

@@ -78,7 +78,7 @@ def history_path() -> Path:
 
 
 class HistoryFile:
-    """The file of all runs, at ``path`` or where the platform keeps caches."""
+    """The file of all runs, at ``path`` or in the platform's cache folder."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path

@@ -44,7 +44,7 @@ class NullSink:
 
     @property
     def format(self) -> AudioFormat:
-        """The format that was asked for."""
+        """The wanted format."""
         return self._format
 
     def start(self) -> None:
@@ -149,7 +149,7 @@ class DiscardSink:
 
     @property
     def format(self) -> AudioFormat:
-        """The format that was asked for."""
+        """The wanted format."""
         return self._format
 
     def start(self) -> None:

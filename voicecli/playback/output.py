@@ -58,7 +58,6 @@ class Output:
         self._prepare_timeout_s = prepare_timeout_s
         self._lock = threading.Lock()
         self._device: OutputDevice | None = None
-        self._fault: DeviceError | None = None
         self._is_stale = False
         self.no_device: DeviceError | None = None
 
@@ -80,14 +79,12 @@ class Output:
         """
         if history is not None:
             history.recent()  # reads the file now rather than when the first samples wait
-        with self._lock:
-            self._fault = None
-            try:
+        try:
+            with self._lock:
                 self._load()
-            except DeviceError as error:
-                self._fault, self._is_stale = error, True
-                if not self._settings.optional:
-                    raise
+        except DeviceError:
+            if not self._settings.optional:  # else `open` will find out again
+                raise
 
     def open(
         self,
@@ -141,7 +138,11 @@ class Output:
             portaudio.refresh()
             self._device, self._is_stale = None, False
         if self._device is None:
-            self._device = portaudio.find_output_device(self._settings.device)
+            try:
+                self._device = portaudio.find_output_device(self._settings.device)
+            except DeviceError:
+                self._is_stale = True
+                raise
 
     def _await_device(self) -> None:
         """Wait for `prepare`, or do its work if it was not called."""
@@ -149,8 +150,6 @@ class Output:
             limit_s = self._prepare_timeout_s
             raise DeviceError(f"the sound system has not answered for {limit_s:g} s")
         try:
-            if self._fault is not None:
-                raise self._fault
             self._load()
         finally:
             self._lock.release()

@@ -21,7 +21,6 @@ from voicecli.playback.arrivals import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Self
 
 CAPACITY_S = 30.0
 """Seconds of audio that are buffered before backpressure reaches the socket."""
@@ -72,6 +71,7 @@ class Policy(Protocol):
     @property
     def capacity_s(self) -> float:
         """Seconds of audio a sink must have room for; no threshold may be above it."""
+        return CAPACITY_S
 
     def thresholds(self, progress: Progress | None, ahead_s: float) -> Thresholds:
         """Return the thresholds after the arrivals so far; None means before the first.
@@ -79,12 +79,13 @@ class Policy(Protocol):
         ``ahead_s`` is how long before it is heard a device asks for a frame.
         """
 
-    def with_history(self, history: Sequence[float]) -> Policy:
+    def with_history(self, history: Sequence[float]) -> Policy:  # noqa: ARG002  not all learn
         """Return the policy for this ``needed_prebuffer`` of past runs, in seconds, newest last."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
-class BufferPolicy:
+class BufferPolicy(Policy):
     """Fixed thresholds, in seconds of buffered audio.
 
     A larger ``start_s`` delays the first sound and avoids gaps. ``resume_s`` is refilled
@@ -108,13 +109,9 @@ class BufferPolicy:
         """Return the fixed thresholds."""
         return Thresholds(self.start_s, self.resume_s)
 
-    def with_history(self, history: Sequence[float]) -> Self:  # noqa: ARG002
-        """Return the policy itself: the thresholds are fixed."""
-        return self
-
 
 @dataclass(frozen=True, slots=True)
-class AdaptivePolicy:
+class AdaptivePolicy(Policy):
     """Starts with little audio if that is safe, and waits if this run or past runs say so.
 
     ``history`` is the ``needed_prebuffer`` of past runs of the same kind, in
@@ -142,11 +139,6 @@ class AdaptivePolicy:
     most_refill_s: float = 3.2
     pause_s: float = 0.12
     chunk_s: float = 0.024
-
-    @property
-    def capacity_s(self) -> float:
-        """Seconds of audio a sink must have room for."""
-        return CAPACITY_S
 
     def with_history(self, history: Sequence[float]) -> AdaptivePolicy:
         """Return the policy for this ``needed_prebuffer`` of past runs, in seconds, newest last."""
@@ -198,7 +190,7 @@ JITTER_S = 0.02
 
 
 def recent_quantile(values: Sequence[float], quantile: float, half_life: float) -> float:
-    """The quantile of values of which the last weigh most; 0 without any.
+    """Return a quantile of values of which the last weigh most; 0 without any.
 
     It is the least value that has at least ``quantile`` of all weight at or below it.
     """
@@ -214,13 +206,13 @@ def recent_quantile(values: Sequence[float], quantile: float, half_life: float) 
 
 
 class Gate:
-    """A policy at work for one sink.
+    """Applies a policy to one sink.
 
-    `arrived` and `await_input` are the producer's. ``thresholds`` and ``is_awaiting`` are
-    replaced in one step, and may be read from any thread, the audio callback's included.
-    ``first_at`` is when the first audio arrived. ``needed_s`` is the least delay of the start
-    that plays what arrived; both are None before. ``released_at`` is set by whoever feeds
-    the device, when the first frame goes there.
+    The producer calls `arrived` and `await_input`. ``thresholds`` and ``is_awaiting`` are
+    replaced in one step and may be read from any thread, including the audio callback.
+    ``first_at`` is when the first audio arrived; ``needed_s`` is the least delay of the
+    start that plays what arrived without a gap; both are None before. ``released_at`` is
+    set by the thread that feeds the device, when it takes the first frame.
     """
 
     __slots__ = (

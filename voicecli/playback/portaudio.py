@@ -11,6 +11,7 @@ import ctypes
 import ctypes.util
 import functools
 import sys
+import threading
 import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -72,8 +73,11 @@ def _portaudio() -> Any:
     return sounddevice
 
 
+_lock = threading.Lock()
+"""Held while streams are opened, and while PortAudio is initialised again."""
+
 _streams: weakref.WeakSet[Any] = weakref.WeakSet()
-"""Streams that were opened and may still be open, by any thread."""
+"""Streams that were opened and may still be open."""
 
 
 def refresh() -> None:
@@ -83,10 +87,10 @@ def refresh() -> None:
     would close it under the thread that uses it.
     """
     portaudio = _portaudio()
-    if all(stream.closed for stream in list(_streams)):
-        with suppress(portaudio.PortAudioError):
-            portaudio._terminate()  # noqa: SLF001  sounddevice has no public name for it
-        with stream_faults():
+    with _lock, stream_faults():
+        if all(stream.closed for stream in _streams):
+            with suppress(portaudio.PortAudioError):  # if the last `_initialize` failed
+                portaudio._terminate()  # noqa: SLF001  sounddevice has no public name for it
             portaudio._initialize()  # noqa: SLF001
 
 
@@ -220,19 +224,20 @@ def open_output(
         if not accept(format):
             continue
         try:
-            stream = portaudio.RawOutputStream(
-                device=device.index,
-                samplerate=format.rate_hz,
-                channels=format.channels,
-                dtype=format.sample_type,
-                latency=WRITING_LATENCY_S if callback is None else CALLBACK_LATENCY_S,
-                callback=callback,
-                prime_output_buffers_using_stream_callback=callback is not None,
-            )
+            with _lock:
+                stream = portaudio.RawOutputStream(
+                    device=device.index,
+                    samplerate=format.rate_hz,
+                    channels=format.channels,
+                    dtype=format.sample_type,
+                    latency=WRITING_LATENCY_S if callback is None else CALLBACK_LATENCY_S,
+                    callback=callback,
+                    prime_output_buffers_using_stream_callback=callback is not None,
+                )
+                _streams.add(stream)
         except portaudio.PortAudioError as error:
             failure = failure or error
             continue
-        _streams.add(stream)
         return OpenStream(stream, format, float(stream.latency), device.host_api == "ALSA")
     raise DeviceError(
         f"the sound device {device.name!r} cannot be opened: {_reason(failure)}",

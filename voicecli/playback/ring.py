@@ -34,11 +34,6 @@ class Ring:
         self._read = 0
 
     @property
-    def capacity(self) -> int:
-        """Frames that fit."""
-        return self._capacity
-
-    @property
     def written(self) -> int:
         """Frames written since the beginning; any thread."""
         return self._written

@@ -9,6 +9,7 @@ without its last chunk); events have an error event.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ BODY_TIMEOUT_S = 30.0
 """How long a client may take to send the request body."""
 
 STALL_TIMEOUT_S = 60.0
-"""How long a client may leave the response unread: it occupies one of few slots."""
+"""How long a client may leave the response unread: few requests can be open at once."""
 
 
 class SpeechEndpoint:
@@ -73,7 +74,7 @@ class SpeechEndpoint:
         """Answer one request.
 
         Raises:
-            ApiError: the request is invalid, or every slot is busy.
+            ApiError: the request is invalid, or too many are open.
         """
         try:
             body = parse(self._model, await _read_body(Request(scope, receive)))
@@ -103,7 +104,8 @@ class SpeechEndpoint:
         except TimeoutError:
             response.record.notes.append(f"client read nothing for {STALL_TIMEOUT_S:g} s")
         finally:
-            sentences.close()
+            with suppress(ValueError):  # after a cut at shutdown, its thread may still run
+                sentences.close()
 
     async def _send_sentences(
         self, sentences: Iterator[Iterator[Encoded]], response: _AudioResponse

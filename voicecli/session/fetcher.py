@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import SourceTimeout, VoiceError
 from voicecli.session.items import StreamEnd, StreamStart
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from voicecli.telemetry.observers import Observers
 
 
-@dataclass(frozen=True, slots=True)
-class FetchLimits:
+class FetchLimits(NamedTuple):
     """Limits on waiting, in seconds, on retries and on requests at once. None means no limit.
 
     ``longest_wait_s`` is the longest Retry-After of a server that is waited for. ``ahead``
@@ -43,8 +41,7 @@ class FetchLimits:
     ahead: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Silence:
+class _Silence(NamedTuple):
     """A wait for bytes that is under way, in which attempt; ``is_first`` before any came."""
 
     source: Source

@@ -13,22 +13,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class _Signal:
+    """A message without content."""
+
+
+class Cancelled(_Signal):
     """The session is to stop now; from any thread or a signal handler."""
 
 
-@dataclass(frozen=True, slots=True)
-class FirstBytes:
+class FirstBytes(_Signal):
     """The first bytes arrived; from the source thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draining:
+class Draining(_Signal):
     """The sink has all samples; from the decoder thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(_Signal):
     """The sink has played all samples; from the decoder thread."""
 
 

@@ -61,7 +61,6 @@ class Playback:
         """The figures of the run so far, complete once it has ended."""
         result = self._result
         return self._recorder.result(
-            interrupted=result is not None and result.interrupted_at is not None,
             interrupted_at=result.interrupted_at if result is not None else None,
             spoken_s=result.spoken_s if result is not None else self.heard_s,
         )

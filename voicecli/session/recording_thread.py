@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voicecli.errors import SaveError
-from voicecli.recording.saver import SaveReport
 from voicecli.session.channel import Channel
 
 if TYPE_CHECKING:
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from voicecli.audio.pcm import Pcm
-    from voicecli.recording.saver import Saver
+    from voicecli.recording.saver import Saver, SaveReport
 
 BACKLOG_BYTES = 64 * 1024 * 1024
 """What may wait for the disk: minutes of speech. Beyond this, saving is given up."""
@@ -72,6 +71,8 @@ class RecordingThread:
 
     def finish(self, heard_frames: int | None, raw_format: str | None) -> SaveReport:
         """End the queue, wait until it is written, and finish the files."""
+        from voicecli.recording.saver import SaveReport  # noqa: PLC0415  after the sound
+
         self._queue.end()
         if self.thread is None:
             return SaveReport()

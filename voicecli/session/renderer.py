@@ -55,12 +55,19 @@ class StreamDecoder(Protocol):
     def name(self) -> str | None:
         """The format's name, None until it is known."""
 
+    @property
+    def pending(self) -> bool:
+        """Whether another call has more to return, or an error to raise."""
+
     def feed(self, data: bytes) -> list[Pcm]:
         """Take bytes and return the blocks that became decodable."""
 
     def flush(self) -> list[Pcm]:
         """End the stream and return the remaining blocks."""
 
+
+Decode: TypeAlias = "Callable[[], list[Pcm]]"
+"""A call to a decoder's ``feed`` or ``flush``."""
 
 MakeDecoder: TypeAlias = "Callable[[SourceInfo], StreamDecoder]"
 """Makes a decoder for each stream, from what its source knows about it."""
@@ -158,7 +165,8 @@ class Renderer:
         match item:
             case bytes():
                 assert self._decoder is not None, "bytes before the start of a stream"
-                self._play(partial(self._decoder.feed, item))
+                feed = self._decoder.feed
+                self._play_steps(partial(feed, item), partial(feed, b""))
             case StreamStart(info):
                 self._make_decoder = self._make_decoder or _load_decoder()
                 self._decoder = self._make_decoder(info)
@@ -182,11 +190,16 @@ class Renderer:
 
     def _finish_stream(self) -> None:
         assert self._decoder is not None, "an end before the start of a stream"
-        self._play(self._decoder.flush)
-        self._play(self._decoder.flush)  # raises an error that the first call held back
+        self._play_steps(self._decoder.flush, self._decoder.flush)
         self._decoder = None
 
-    def _play(self, decode: Callable[[], list[Pcm]]) -> None:
+    def _play_steps(self, first: Decode, more: Decode) -> None:
+        """Play what the decoder returns, which takes several calls if it is much."""
+        self._play(first)
+        while self._decoder is not None and self._decoder.pending and not self._aborted:
+            self._play(more)
+
+    def _play(self, decode: Decode) -> None:
         started_s = time.thread_time()
         blocks = decode()
         self._cpu_s += time.thread_time() - started_s

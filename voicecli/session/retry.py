@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from voicecli.errors import RateLimited, SourceError, VoiceError
 
@@ -11,23 +10,20 @@ _FIRST_WAIT_S = 0.5
 """Wait before the first retry; each later one is twice as long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """Make the same request again after ``wait_s`` seconds."""
 
     wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(NamedTuple):
     """The fault is final."""
 
 
 Decision: TypeAlias = Retry | GiveUp
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """Decides what follows a fault, by these rules; the first that matches counts.
 
     ==================================  ===========================================

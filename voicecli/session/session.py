@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 from voicecli.clock import SystemClock
 from voicecli.errors import DeviceError, UnsupportedFormat
 from voicecli.playback.base import SinkReport
-from voicecli.recording.saver import SaveReport
 from voicecli.session import messages
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.prefetch import Prefetcher
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from voicecli.errors import VoiceError
     from voicecli.playback.history import History
     from voicecli.playback.output import Output
-    from voicecli.recording.saver import Saver
+    from voicecli.recording.saver import Saver, SaveReport
     from voicecli.session.pace import Pace
     from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
@@ -300,6 +299,8 @@ class Session:
 
     def _finish_saving(self, spoken_s: float) -> SaveReport:
         if self._recording is None:
+            from voicecli.recording.saver import SaveReport  # noqa: PLC0415  after the sound
+
             return SaveReport()
         # A recording of an interrupted run is cut at what was heard.
         heard_frames, format = None, self._renderer.first_format

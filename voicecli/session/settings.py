@@ -25,7 +25,7 @@ class SessionSettings(NamedTuple):
     limits: FetchLimits = FetchLimits()
     volume: float = 1.0
     expected_format: str | None = None
-    pauses: SeamPauses = field(default_factory=SeamPauses)
+    pauses: SeamPauses = SeamPauses()
 
 
 class SessionResult(NamedTuple):

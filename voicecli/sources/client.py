@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from voicecli.config.urls import is_openai
@@ -96,9 +97,14 @@ class SpeechClient:
     ) -> None:
         self.base_url = base_url
         self.api_key = api_key
-        self._connect_timeout_s = connect_timeout_s
-        self._read_timeout_s = read_timeout_s
-        self._proxy = proxy
+        self._make_transport = partial(
+            Transport,
+            base_url,
+            api_key,
+            connect_timeout_s=connect_timeout_s,
+            read_timeout_s=read_timeout_s,
+            proxy=proxy,
+        )
         self._lock = threading.Lock()
         self._connections: list[Connection] = []
         self._free: list[Connection] = []
@@ -153,14 +159,7 @@ class SpeechClient:
                 return {**headers}
 
         self._trust = self._trust or trusted_certificates(self.base_url)
-        transport = Transport(
-            self.base_url,
-            self.api_key,
-            trust=self._trust,
-            connect_timeout_s=self._connect_timeout_s,
-            read_timeout_s=self._read_timeout_s,
-            proxy=self._proxy,
-        )
+        transport = self._make_transport(trust=self._trust)
         client = Client(
             base_url=self.base_url,
             api_key=self.api_key,

@@ -4,8 +4,7 @@ They are recognised by class name along the chain of causes, so that nothing her
 imports the SDK. Both it and its transport (httpx2) raise: the SDK before the headers,
 httpx2 after them. HTTP statuses are mapped in `voicecli.sources.http_errors`.
 
-Everything that a server or a library said is cleaned and cut before it becomes part
-of a message.
+Text from a server or a library is cleaned and cut before it becomes part of a message.
 """
 
 from __future__ import annotations
@@ -118,8 +117,8 @@ class _Case(NamedTuple):
     def reason(self) -> str:
         """The innermost cause's message; the operating system's without its number."""
         innermost = self.chain[-1]
-        said = getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__
-        return clean(said, limit=300)
+        message = getattr(innermost, "strerror", None) or str(innermost)
+        return clean(message or type(innermost).__name__, limit=300)
 
 
 def fault_of(error: Exception, label: str, received: int | None = None) -> VoiceError:

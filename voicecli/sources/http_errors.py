@@ -1,6 +1,6 @@
 """HTTP error statuses, and what their bodies say, mapped to our errors.
 
-Everything that a server said is cleaned and cut before it becomes part of a message.
+Text from a server is cleaned and cut before it becomes part of a message.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _PROXY_LOGIN = "put user:password@ before the host of --proxy or HTTP_PROXY"
 
 def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
     """Return our error for an HTTP status other than success, with the server's own words."""
-    said = server_message(body)
-    details = f"({status})" + (f": {said}" if said else "")
+    message = server_message(body)
+    details = f"({status})" + (f": {message}" if message else "")
     if status >= 500:  # noqa: PLR2004  RFC 9110
         return BadResponse(
             f"the server failed {details}", remedy="its log may say why", retryable=True
@@ -38,7 +38,7 @@ def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> Sou
         )
     if status in {401, 403, 407}:
         return _unauthorized(status, details)
-    if status in {404, 405} and not _names_model_or_voice(said):
+    if status in {404, 405} and not _names_model_or_voice(message):
         return BadResponse(
             f"the server has no /audio/speech there {details}", remedy=CHECK_BASE_URL
         )
@@ -55,9 +55,9 @@ def _unauthorized(status: int, details: str) -> SourceError:
     return AuthError(f"the server refuses the key {details}", remedy=_CHECK_KEY)
 
 
-def _names_model_or_voice(said: str) -> bool:
+def _names_model_or_voice(message: str) -> bool:
     """Return whether a 404 is about a model or a voice rather than the address."""
-    return any(word in said.lower() for word in ("model", "voice"))
+    return any(word in message.lower() for word in ("model", "voice"))
 
 
 def _rate_limited(details: str, headers: Mapping[str, str], body: bytes) -> SourceError:
@@ -113,8 +113,8 @@ def _message(value: Any, depth: int = 0) -> str:
         return "; ".join(filter(None, (_message(item, depth + 1) for item in value[:3])))
     if isinstance(value, dict):
         for key in ("message", "msg", "detail", "error", "error_description"):
-            if said := _message(value.get(key), depth + 1):
-                return _field(value.get("loc")) + said
+            if message := _message(value.get(key), depth + 1):
+                return _field(value.get("loc")) + message
         return json.dumps(value) if value and depth == 0 else ""
     return ""
 

@@ -101,7 +101,13 @@ def _plugin(
     from importlib.metadata import entry_points  # noqa: PLC0415  reads every package's metadata
 
     for entry_point in entry_points(group=SOURCE_ENTRY_POINTS, name=scheme):
-        source: Source = entry_point.load()(endpoint, request, shared)
+        try:
+            make_source = entry_point.load()
+        except Exception as error:
+            raise ConfigError(
+                f"{entry_point.value} cannot be loaded: {clean(str(error))}"
+            ) from error
+        source: Source = make_source(endpoint, request, shared)
         return source
     raise ConfigError(
         f"no installed package adds a source for {clean(scheme, 20)}:// URLs",

@@ -225,8 +225,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
 
     def _decode_here(self) -> bool:
         """Decode a slice on the loop; return False if this pass has no time left."""
-        budget = pass_budget()
-        if budget.left_s <= 0:
+        if pass_budget.is_spent():
             return False
         if self._decoder.codec is None and self._chunks and self._chunks[0][:4] == b"RIFF":
             self._slice = slice_bytes("wav")  # WAV or nothing
@@ -237,7 +236,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         if is_last:
             frames += self._decoder.flush()
         spent_s = perf_counter() - began
-        budget.spend(spent_s)
+        pass_budget.spend(spent_s)
         self._accept(frames, len(piece), spent_s, is_last=is_last)
         return True
 

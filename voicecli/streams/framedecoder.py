@@ -118,15 +118,21 @@ class FrameDecoder:
         if self.fault is not None:
             return frames
         try:
-            blocks = self._decoder.flush() if data is None else self._decoder.feed(data)
-            for pcm in join_blocks(blocks) if len(blocks) > 1 else blocks:
-                frames += self._convert(pcm)
+            for blocks in self._steps(data):
+                for pcm in join_blocks(blocks) if len(blocks) > 1 else blocks:
+                    frames += self._convert(pcm)
         except Exception as fault:  # noqa: BLE001  raised by the iteration, foreseen or not
             self.fault = fault
         else:
             self.fault = self._decoder.fault
         self.codec = self._decoder.name
         return frames if self.fault is None else frames + self._flush_converter()
+
+    def _steps(self, data: bytes | None) -> Iterator[list[Pcm]]:
+        decoder = self._decoder
+        yield decoder.flush() if data is None else decoder.feed(data)
+        while decoder.pending and decoder.fault is None:
+            yield decoder.flush() if data is None else decoder.feed(b"")
 
     def _convert(self, pcm: Pcm) -> list[AudioFrame]:
         rate_hz, channels = pcm.rate_hz, pcm.channels

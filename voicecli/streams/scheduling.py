@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -59,39 +58,33 @@ def call_in(loop: AbstractEventLoop, callback: Callable[..., None], *args: Any) 
         loop.call_soon_threadsafe(callback, *args)
 
 
-class PassBudget:
-    """Time that all streams of one event loop may spend in one pass over its ready callbacks.
+class PassBudget(threading.local):
+    """Time that all streams on this thread may spend in one pass of its event loop.
 
-    Timers and sockets wait for the pass to end. A stream that finds the budget
-    spent waits for the next pass: ``await asyncio.sleep(0)``.
+    A pass runs every callback that is ready; timers and sockets wait for its end.
+    A stream that finds the budget spent waits for the next pass: ``await asyncio.sleep(0)``.
     """
 
-    __slots__ = ("_is_renewing", "left_s")
+    _left_s = PASS_S
+    _renewed_by: AbstractEventLoop | None = None  # the loop that will renew it
 
-    def __init__(self) -> None:
-        self.left_s = PASS_S
-        """Seconds left in this pass; zero or less if the budget is spent."""
-        self._is_renewing = False
+    def is_spent(self) -> bool:
+        """Return whether this pass has no time left."""
+        return self._left_s <= 0 and self._renewed_by is asyncio.get_running_loop()
 
     def spend(self, seconds: float) -> None:
         """Take ``seconds`` from the budget of this pass."""
-        self.left_s -= seconds
-        if self.left_s < PASS_S / 2 and not self._is_renewing:
-            self._is_renewing = True
-            asyncio.get_running_loop().call_soon(self._renew)  # at the start of the next pass
+        loop = asyncio.get_running_loop()
+        if self._renewed_by is not None and self._renewed_by is not loop:
+            self._renew()  # that loop was closed first
+        self._left_s -= seconds
+        if self._left_s < PASS_S / 2 and self._renewed_by is None:
+            self._renewed_by = loop
+            loop.call_soon(self._renew)  # runs at the start of the next pass
 
     def _renew(self) -> None:
-        self.left_s = PASS_S
-        self._is_renewing = False
+        self._left_s = PASS_S
+        self._renewed_by = None
 
 
-_budgets: weakref.WeakKeyDictionary[AbstractEventLoop, PassBudget] = weakref.WeakKeyDictionary()
-
-
-def pass_budget() -> PassBudget:
-    """Return the budget that all streams of the running loop share."""
-    loop = asyncio.get_running_loop()
-    budget = _budgets.get(loop)
-    if budget is None:
-        budget = _budgets[loop] = PassBudget()
-    return budget
+pass_budget = PassBudget()

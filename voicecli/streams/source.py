@@ -1,10 +1,14 @@
-"""A paced audio source: hand it frames as fast as you like, it plays them as they are due."""
+"""A paced audio source: it takes frames at any speed and plays them in real time.
+
+`AudioSource` keeps LiveKit's name; here it is where frames go, not where bytes
+come from.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from voicecli.audio.pcm import AudioFormat
 from voicecli.clock import SystemClock
@@ -12,13 +16,13 @@ from voicecli.playback.null import NullSink
 from voicecli.playback.policy import BufferPolicy
 from voicecli.playback.stall import STUCK_S, StallDetector
 from voicecli.streams.base import StreamClosed
-from voicecli.streams.device import daemon_thread, open_device
 from voicecli.streams.frame import as_frame
-from voicecli.streams.intake import LEAD_MS, Intake, device_queue_ms, queue_and_lead_ms
-from voicecli.streams.pump import Pump
+from voicecli.streams.player import Player, open_device_sink
 from voicecli.streams.scheduling import shared_executor
+from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
+    import threading
     from types import TracebackType
     from typing import Self
 
@@ -26,18 +30,29 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.streams.frame import FrameLike
-    from voicecli.streams.intake import OnFull
-    from voicecli.threads import Joinable, Spawn
+    from voicecli.threads import Spawn
+
+OnFull = Literal["wait", "drop_oldest", "drop_newest"]
+"""What to do with a frame that does not fit; see `AudioSource`."""
+
+LEAD_MS = 200
+"""Audio with the sink, including what a sound device takes ahead of need."""
+
+DEVICE_LEAD_MS = 150
+"""The least lead on a sound device, which takes 125 ms at once and stutters on less."""
+
+UNQUEUED_MS = 200
+"""What a sink may hold if the source queues nothing, so that nothing grows without bound."""
 
 CUSHION_MS = 60
 """Three frames of 20 ms: the last of them starts the sound, and when it is 15 ms early, one
-that is 15 ms late still comes 10 ms before it is needed."""
+that is 15 ms late still arrives 10 ms before it is needed."""
 
-_LEAST_SLEEP_S = 0.001
+_MIN_SLEEP_S = 0.001
 
 
 class AudioSource:
-    """Frames to a sink at the device's pace, through a queue of bounded length.
+    """Plays frames on a sink in real time, through a queue of bounded length.
 
     ::
 
@@ -46,34 +61,33 @@ class AudioSource:
                 await source.capture_frame(frame)  # returns when it is queued
             await source.wait_for_playout()  # returns when it was heard
 
-    The queue is all that was captured and has not been heard, by the clock of
-    the device that plays it; it never holds more than ``queue_size_ms``. A
-    producer that is faster than sound is held to the device's pace, one in real
-    time passes through: its jitter, at most, is added to the latency, once.
+    The queue holds everything captured and not heard yet, by the clock of the
+    device; never more than ``queue_size_ms``. A producer faster than real time is
+    slowed to the device's pace. One in real time is not; its jitter is added to the
+    latency at most once.
 
-    All methods belong to one event loop's thread. One daemon thread feeds the
-    sink, so that a stall of the loop makes no hole while anything is queued.
+    All methods belong to one event loop's thread. A daemon thread feeds the sink,
+    so a stall of the loop causes no gap while anything is queued.
 
     Args:
-        sample_rate: of the frames to come, in Hz; the sink's own may differ.
-        num_channels: of the frames to come.
-        queue_size_ms: audio that may be queued. 0 queues nothing: frames, of
-            10 ms or whatever they last, go straight to the sink, and only one
-            that has `STRAIGHT_MS` unheard counts as full.
-        on_full: what becomes of a frame that does not fit. ``wait``: as much as
-            fits is queued, and `capture_frame` returns when the rest is.
-            ``drop_oldest``: queued frames give way. ``drop_newest``: it is dropped.
-        sink: any sink of `voicecli.playback`, not yet started; the source starts
-            and closes it. The threshold of its policy is a cushion against the
-            jitter of a producer in real time. None plays nothing, at the pace
-            of real sound and without a threshold.
-        lead_ms: audio handed to the sink before it is due. It can no longer be
-            dropped or cleared, and it is what a late thread is bridged with.
+        sample_rate: of the frames, in Hz; the sink's own may differ.
+        num_channels: of the frames.
+        queue_size_ms: audio that may be queued. 0 queues nothing: frames go straight
+            to the sink, which counts as full while `UNQUEUED_MS` are unheard.
+        on_full: what to do with a frame that does not fit. ``wait``: queue as much
+            as fits and let `capture_frame` wait for the rest. ``drop_oldest``: drop
+            queued frames. ``drop_newest``: drop the new one.
+        sink: any sink of `voicecli.playback`, not started; the source starts and
+            closes it. The threshold of its policy is a cushion against the jitter
+            of a producer in real time. None plays silently, in real time and
+            without a threshold.
+        lead_ms: audio handed to the sink ahead of need. It can no longer be dropped
+            or cleared, and it bridges delays of the thread.
         clock: the clock of the sink.
         spawn: starts the thread.
 
     Raises:
-        ValueError: no such audio, a negative size, or another ``on_full``.
+        ValueError: impossible audio, a negative size, or another ``on_full``.
     """
 
     def __init__(
@@ -86,26 +100,35 @@ class AudioSource:
         sink: Sink | None = None,
         lead_ms: int = LEAD_MS,
         clock: Clock | None = None,
-        spawn: Spawn = daemon_thread,
+        spawn: Spawn = spawn_daemon,
     ) -> None:
         if sample_rate < 1 or num_channels < 1:
-            raise ValueError(f"no such audio: {sample_rate} Hz, {num_channels} channels")
-        queue_size_ms, lead_ms = queue_and_lead_ms(queue_size_ms, lead_ms, on_full)
+            raise ValueError(f"impossible audio: {sample_rate} Hz, {num_channels} channels")
+        if queue_size_ms < 0 or lead_ms < 1:
+            raise ValueError("a queue cannot be shorter than 0 ms, nor its lead than 1 ms")
+        if on_full not in get_args(OnFull):
+            raise ValueError(f"on_full is one of {get_args(OnFull)}, not {on_full!r}")
+        if queue_size_ms == 0:
+            queue_size_ms = lead_ms = UNQUEUED_MS
+        elif on_full == "drop_oldest":  # only what the sink does not have can be dropped
+            lead_ms = min(lead_ms, queue_size_ms // 2)
         format = AudioFormat(sample_rate, num_channels)
         self._clock = clock or SystemClock()
         self._format = format
-        self._waits = on_full == "wait"
+        self._on_full = on_full
+        self._limit = max(1, format.frames(queue_size_ms / 1000))  # frames unheard at once
         sink = sink or NullSink(format, BufferPolicy.fixed(0.0), self._clock)
-        self._pump = Pump(sink, format, lead_ms / 1000, self._clock)
-        self._intake = Intake(self._pump, max(1, format.frames(queue_size_ms / 1000)), on_full)
+        lead_s = min(lead_ms, queue_size_ms) / 1000
+        self._player = Player(sink, format, lead_s, self._clock)
         self._spawn = spawn
-        self._thread: Joinable | None = None
+        self._thread: threading.Thread | None = None
         self._closed = False
         self._order = asyncio.Lock()
         self._wake = asyncio.Event()
         self._clears = 0
-        # Whoever forgets to close gets the thread and the device back all the same.
-        weakref.finalize(self, self._pump.abandon)
+        self._drops = self._dropped = 0
+        # A source that was never closed still gives the thread and the device back.
+        weakref.finalize(self, self._player.abandon)
 
     @classmethod
     async def open(
@@ -118,18 +141,18 @@ class AudioSource:
         device: str | None = None,
         cushion_ms: int = CUSHION_MS,
     ) -> Self:
-        """A source over a sound device, which is looked for and opened on another thread.
+        """Make a source on a sound device, which is opened on another thread.
 
         Args:
             sample_rate: as the constructor.
             num_channels: as the constructor.
-            queue_size_ms: as the constructor; on a device no less than
-                `DEVICE_LEAD_MS`, or twice that where the oldest are dropped.
+            queue_size_ms: as the constructor; if not 0, at least `DEVICE_LEAD_MS`, or
+                twice that if the oldest frames are dropped.
             on_full: as the constructor.
-            device: its index or a part of its name; None means the default one.
-            cushion_ms: audio that is there before sound begins, or goes on after
-                a hole; a producer in real time may be late by so much. An end,
-                told by `wait_for_playout`, does not wait for it.
+            device: its index or a part of its name; None means the default device.
+            cushion_ms: audio buffered before sound starts or resumes after a gap; a
+                producer in real time may be late by this much. `wait_for_playout`
+                plays the end without it.
 
         Raises:
             DeviceError: there is no such device, or it cannot be opened.
@@ -139,9 +162,11 @@ class AudioSource:
         loop = asyncio.get_running_loop()
         policy = BufferPolicy.fixed(cushion_ms / 1000)
         sink = await loop.run_in_executor(
-            shared_executor(), open_device, format, device, policy, clock
+            shared_executor(), open_device_sink, format, device, policy, clock
         )
-        queue_size_ms = device_queue_ms(queue_size_ms, on_full)
+        if queue_size_ms > 0:
+            leads = 2 if on_full == "drop_oldest" else 1
+            queue_size_ms = max(queue_size_ms, leads * DEVICE_LEAD_MS)
         return cls(
             sample_rate, num_channels, queue_size_ms, on_full=on_full, sink=sink, clock=clock
         )
@@ -158,36 +183,36 @@ class AudioSource:
 
     @property
     def queued_duration(self) -> float:
-        """Seconds of audio captured and not heard yet, those with the sink included."""
-        return self._format.duration_s(self._pump.unheard)
+        """Seconds of audio captured and not heard yet, including the sink's."""
+        return self._format.duration_s(self._player.unheard)
 
     @property
     def drops(self) -> int:
-        """Captured frames that were dropped, wholly or the part not yet with the sink."""
-        return self._intake.drops
+        """Captured frames dropped, wholly or the part that the sink did not have yet."""
+        return self._drops
 
     @property
     def dropped_duration(self) -> float:
-        """Seconds of audio in them."""
-        return self._format.duration_s(self._intake.dropped)
+        """Seconds of audio dropped."""
+        return self._format.duration_s(self._dropped)
 
     @property
     def underruns(self) -> int:
-        """Times that the sound broke off, by the sink's own count, and went on.
+        """Gaps in the sound, by the sink's own count.
 
-        A silence after `wait_for_playout` or `clear_queue` is meant, and not counted.
+        A silence after `wait_for_playout` or `clear_queue` is intended, and not counted.
         """
-        return self._pump.underruns
+        return self._player.underruns
 
     async def capture_frame(self, frame: FrameLike) -> None:
-        """Queue a frame: at once where it fits, else as ``on_full`` says.
+        """Queue a frame: at once if it fits, else as ``on_full`` says.
 
-        Calls are served in order. One that is cancelled while it waits has
+        Calls are served in order. A call that is cancelled while it waits has
         queued the beginning of its frame.
 
         Raises:
-            ValueError: another rate or number of channels, or, where frames may
-                be dropped, a frame that is longer than the queue.
+            ValueError: another rate or channel count, or, if frames may be dropped,
+                a frame longer than the queue.
             DeviceError: the device failed, or has stopped playing.
             StreamClosed: the source is closed.
         """
@@ -199,68 +224,93 @@ class AudioSource:
             samples = samples.copy()  # the caller may reuse the memory
         async with self._order:
             self._check()
-            if self._waits:
+            if self._on_full == "wait":
                 await self._add_all(samples)
             else:
-                self._intake.add_or_drop(samples)
-                self._play()
+                self._add_or_drop(samples)
 
     async def _add_all(self, samples: Samples) -> None:
         stall, clears = StallDetector(self._clock, "playing"), self._clears
         while True:
-            samples, due = self._intake.add(samples)
-            self._play()
+            unheard = self._player.unheard
+            room = max(0, self._limit - unheard)
+            self._add(samples[:room])
+            samples, unheard = samples[room:], unheard + len(samples[:room])
             if not len(samples):
                 return
-            await self._sleep(self._format.duration_s(due))
+            # A rest as long as the queue goes in by halves, so that it never runs empty.
+            wanted = min(len(samples), max(1, self._limit // 2))
+            await self._sleep(self._format.duration_s(unheard + wanted - self._limit))
             self._check()
-            stall.remaining_s(self._pump.heard)
+            stall.remaining_s(self._player.heard)
             if self._clears != clears:
                 return
 
-    def _play(self) -> None:
-        """Start the thread with the first frames."""
-        if self._thread is None and self._pump.accepted:
-            self._thread = self._spawn(self._pump.run, "voicecli-source")
+    def _add_or_drop(self, samples: Samples) -> None:
+        if len(samples) > self._limit:
+            raise ValueError("a frame longer than the queue would always be dropped")
+        room = self._limit - self._player.unheard
+        while room < len(samples) and self._on_full == "drop_oldest":
+            dropped = self._player.drop_oldest()
+            if not dropped:
+                break
+            self._count_drop(dropped)
+            room += dropped
+        if len(samples) <= room:
+            self._add(samples)
+        else:
+            self._count_drop(len(samples))
+
+    def _count_drop(self, frames: int) -> None:
+        self._drops += 1
+        self._dropped += frames
+
+    def _add(self, samples: Samples) -> None:
+        """Queue samples; the first ones start the thread."""
+        if not len(samples):
+            return
+        self._player.add(samples)
+        if self._thread is None:
+            self._thread = self._spawn(self._player.run, "voicecli-source")
 
     def clear_queue(self) -> None:
-        """Drop what is queued, and what a waiting `capture_frame` still holds.
+        """Drop what is queued, and the rest of a waiting `capture_frame`.
 
-        What is with the sink, ``lead_ms`` at most, is still heard.
+        What the sink has, ``lead_ms`` at most, is still heard.
         """
         self._clears += 1
-        self._pump.clear()
+        self._player.clear()
         self._wake.set()
 
     async def wait_for_playout(self) -> None:
-        """Wait until all that was captured so far has been heard, by the device's clock.
+        """Wait until everything captured so far has been heard, by the device's clock.
 
         Raises:
             DeviceError: the device failed, or has played nothing for five seconds.
             StreamClosed: the source was closed meanwhile.
         """
         self._check()
-        until = self._pump.accepted
+        until = self._player.accepted
         if self._thread is not None:
-            self._pump.release()
+            self._player.release()
         stall = StallDetector(self._clock, "playing")
-        while left := self._pump.left_before(until):
-            stall.remaining_s(self._pump.heard)
+        while left := self._player.left_before(until):
+            stall.remaining_s(self._player.heard)
             await self._sleep(self._format.duration_s(left))
             self._check()
-        self._pump.pause()
+        self._player.pause()
 
     def _check(self) -> None:
         if self._closed:
             raise StreamClosed("the source is closed")
-        if self._pump.fault is not None:
-            raise self._pump.fault
+        if self._player.fault is not None:
+            raise self._player.fault
 
     async def _sleep(self, duration_s: float) -> None:
-        """Sleep so long, or until something else happened that matters."""
+        """Sleep until the time has passed, or the source was cleared or closed."""
         self._wake.clear()
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(max(duration_s, _LEAST_SLEEP_S), self._wake.set)
+        timer = loop.call_later(max(duration_s, _MIN_SLEEP_S), self._wake.set)
         try:
             await self._wake.wait()
         finally:
@@ -269,16 +319,16 @@ class AudioSource:
     async def aclose(self) -> None:
         """Silence at once, and give the device back. Idempotent.
 
-        ``await wait_for_playout()`` first for what is queued to be heard.
+        To hear what is queued, ``await wait_for_playout()`` first.
         """
         self._closed = True
         self._wake.set()
-        self._pump.close(was_run=self._thread is not None)
+        self._player.close(was_run=self._thread is not None)
         stuck_after = self._clock.now() + STUCK_S
-        while self._thread is not None and not self._pump.finished:
+        while self._thread is not None and not self._player.finished:
             if self._clock.now() >= stuck_after:
                 return  # a device that hangs keeps its daemon thread
-            await asyncio.sleep(_LEAST_SLEEP_S)
+            await asyncio.sleep(_MIN_SLEEP_S)
 
     async def __aenter__(self) -> Self:
         return self

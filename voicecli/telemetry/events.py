@@ -8,7 +8,7 @@ observer must ignore what it does not know.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
@@ -19,19 +19,25 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """An event that has a time and nothing else.
+class Event:
+    """Base of all events."""
 
-    Its subclasses are not decorated again: making a frozen dataclass takes most
-    of a millisecond, and all of these are made before the first request.
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment(Event):
+    """An event that has only a time.
+
+    Its subclasses are not dataclasses of their own: making one takes most of a
+    millisecond, and all of these are made before the first request.
     """
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Requested:
+class Requested(Event):
     """A request is about to be handed to its source [source]. The first one's time is t0."""
 
     at: float
@@ -52,7 +58,7 @@ class RequestSent(_Moment):
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Event):
     """The source knows what kind of answer it gets [source]."""
 
     at: float
@@ -60,7 +66,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Retrying:
+class Retrying(Event):
     """An attempt failed and will be repeated after ``wait_s`` seconds [source]."""
 
     at: float
@@ -70,7 +76,7 @@ class Retrying:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestsReduced:
+class RequestsReduced(Event):
     """A server refused one request of several; from now on ``at_once`` are made [source]."""
 
     at: float
@@ -78,7 +84,7 @@ class RequestsReduced:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class Received(Event):
     """Bytes arrived [source]."""
 
     at: float
@@ -93,7 +99,7 @@ class ReceivedAll(_Moment):
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognised(Event):
     """The bytes turned out to be ``name``, decoded to ``format`` [decoder]."""
 
     at: float
@@ -102,7 +108,7 @@ class Recognised:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Event):
     """A block was decoded, in ``cpu_s`` seconds of CPU time [decoder]."""
 
     at: float
@@ -112,7 +118,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentPlaced:
+class SegmentPlaced(Event):
     """A segment's speech begins at ``starts_s`` of the joined sound [decoder]."""
 
     at: float
@@ -121,7 +127,7 @@ class SegmentPlaced:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentEnded:
+class SegmentEnded(Event):
     """All of a segment was decoded; its speech ends at ``ends_s`` of the joined sound [decoder]."""
 
     at: float
@@ -131,7 +137,7 @@ class SegmentEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class StateChanged:
+class StateChanged(Event):
     """The session moved from one state to another [session]."""
 
     at: float
@@ -146,8 +152,8 @@ class Waited(_Moment):
 
 
 @dataclass(frozen=True, slots=True)
-class Progressed:
-    """How playback stands; reported about ten times a second [session]."""
+class Progressed(Event):
+    """The state of playback; reported about ten times a second [session]."""
 
     at: float
     snapshot: SinkSnapshot
@@ -160,14 +166,14 @@ class PlaybackStarted(_Moment):
 
 
 @dataclass(frozen=True, slots=True)
-class UnderrunEnded:
+class UnderrunEnded(Event):
     """Sound resumed after a gap [session]."""
 
     underrun: Underrun
 
 
 @dataclass(frozen=True, slots=True)
-class PlaybackEnded:
+class PlaybackEnded(Event):
     """The last sample was heard, or the sound was cut off, at ``at`` [session]."""
 
     at: float
@@ -175,31 +181,8 @@ class PlaybackEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Event):
     """The session's first error [session]."""
 
     at: float
     error: VoiceError
-
-
-Event: TypeAlias = (
-    Requested
-    | Connected
-    | RequestSent
-    | Answered
-    | Retrying
-    | RequestsReduced
-    | Received
-    | ReceivedAll
-    | Recognised
-    | Decoded
-    | SegmentPlaced
-    | SegmentEnded
-    | StateChanged
-    | Waited
-    | Progressed
-    | PlaybackStarted
-    | UnderrunEnded
-    | PlaybackEnded
-    | Failed
-)

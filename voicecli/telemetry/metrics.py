@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.audio.onset import OnsetDetector
 from voicecli.playback.arrivals import Arrivals
+from voicecli.playback.base import SinkReport
 from voicecli.telemetry.events import (
     Answered,
     Connected,
@@ -30,7 +31,6 @@ from voicecli.telemetry.waterfall import waterfall
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat
     from voicecli.errors import VoiceError
-    from voicecli.playback.base import SinkReport
     from voicecli.telemetry.events import Event
 
 SCHEMA = "voicecli.metrics/1"
@@ -59,7 +59,7 @@ class Recorder:
         self._decode_s = 0.0
         self._onset = OnsetDetector()
         self._arrivals = Arrivals()
-        self._report: SinkReport | None = None
+        self._report = SinkReport()
         self._error: VoiceError | None = None
         self.segments = SegmentTable()
 
@@ -102,7 +102,7 @@ class Recorder:
     @property
     def ttfa_ms(self) -> float | None:
         """Time to first audio, by the device's clock."""
-        return self._since_t0(self._report.first_sound_at if self._report else None)
+        return self._since_t0(self._report.first_sound_at)
 
     @property
     def audio_s(self) -> float:
@@ -119,13 +119,10 @@ class Recorder:
         return tuple(curve)
 
     def result(
-        self,
-        *,
-        interrupted: bool = False,
-        interrupted_at: float | None = None,
-        spoken_s: float = 0.0,
+        self, *, interrupted_at: float | None = None, spoken_s: float = 0.0
     ) -> dict[str, Any]:
         """Return the JSON object, without ``saved`` and other keys that the caller adds."""
+        interrupted = interrupted_at is not None
         times = {name: self._since_t0(at) for name, at in self._times.items()}
         keys = (
             "connected_ms",
@@ -160,7 +157,7 @@ class Recorder:
             "ttfa_audible_ms": audible,
             "leading_silence_ms": onset_ms,
             "waterfall_ms": waterfall(self._t0, self._times, self._report, onset_ms),
-            "playback_ms": self._since_t0(self._report.last_sound_at if self._report else None),
+            "playback_ms": self._since_t0(self._report.last_sound_at),
             "rtf": self._rtf(),
             "decode_ms": round(self._decode_s * 1e3, 1),
             "stop_ms": self._stop_ms(interrupted_at),
@@ -174,12 +171,12 @@ class Recorder:
             "underruns": underruns(report, arrivals, self._received_at),
             "waits": {"text": text_waits(report)},
             "segments": self.segments.to_json(report),
-            "rebuffers": report.rebuffers if report else 0,
+            "rebuffers": len(report.underruns),
             "needed_prebuffer_ms": milliseconds(arrivals.needed_prebuffer_s),
             "buffer": {
-                "start_ms": milliseconds(report.start_buffered_s if report else None),
-                "min_ms": milliseconds(report.min_buffered_s if report else None),
-                "mean_ms": milliseconds(report.mean_buffered_s if report else None),
+                "start_ms": milliseconds(report.start_buffered_s),
+                "min_ms": milliseconds(report.min_buffered_s),
+                "mean_ms": milliseconds(report.mean_buffered_s),
             },
         }
 
@@ -198,7 +195,7 @@ class Recorder:
         return round((last - self._t0) / self.audio_s, 4)
 
     def _stop_ms(self, interrupted_at: float | None) -> float | None:
-        if interrupted_at is None or self._report is None or self._report.last_sound_at is None:
+        if interrupted_at is None or self._report.last_sound_at is None:
             return None
         return milliseconds(max(0.0, self._report.last_sound_at - interrupted_at))
 

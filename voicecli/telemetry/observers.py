@@ -1,31 +1,26 @@
-"""Observers watch a session from the side and never change what it does."""
+"""Observers watch a session from the side and never change what it does.
+
+An observer is any callable that takes an event. It is called on the thread where the
+event happens, so it must guard what it shares between threads. Events of one thread
+come in order. It must be quick: the source and decoder threads are on the audio's path.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 from voicecli.errors import VoiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from voicecli.telemetry.events import Event
 
+Observer: TypeAlias = "Callable[[Event], None]"
+
 _log = logging.getLogger(__name__)
-
-
-class Observer(Protocol):
-    """Any callable that takes an event; see `voicecli.telemetry.events`.
-
-    It is called on the thread where the event happens, so it must guard what it
-    shares between threads. Events of one thread come in order. It must be quick:
-    the source and decoder threads are on the audio's path.
-    """
-
-    def __call__(self, event: Event, /) -> None:
-        """Take note of an event."""
 
 
 class Observers:

@@ -71,7 +71,7 @@ class SegmentTable:
                 record.segment, record.starts_s, record.ends_s = segment, starts_s, ends_s
                 record.has_ended = True
 
-    def to_json(self, report: SinkReport | None) -> list[dict[str, Any]]:
+    def to_json(self, report: SinkReport) -> list[dict[str, Any]]:
         """Return the segments of a text in order, as JSON has them."""
         rows, before_s = [], 0.0
         for record in sorted(self.records.values(), key=lambda record: record.number):
@@ -104,7 +104,7 @@ class SegmentTable:
         return heard, known
 
 
-def _row(record: SegmentRecord, before_s: float, report: SinkReport | None) -> dict[str, Any]:
+def _row(record: SegmentRecord, before_s: float, report: SinkReport) -> dict[str, Any]:
     assert record.segment is not None
     first_at = record.first_byte_at
     return {
@@ -120,9 +120,9 @@ def _row(record: SegmentRecord, before_s: float, report: SinkReport | None) -> d
     }
 
 
-def _seam_ms(record: SegmentRecord, before_s: float, report: SinkReport | None) -> float | None:
+def _seam_ms(record: SegmentRecord, before_s: float, report: SinkReport) -> float | None:
     """Return the silence before a segment beyond what was intended; None for the first."""
-    if not record.number or report is None or record.starts_s is None:
+    if not record.number or record.starts_s is None:
         return None
     late_s = sum(
         gap.silence_s

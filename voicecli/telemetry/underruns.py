@@ -41,14 +41,14 @@ def cause(gap: Underrun, arrivals: Arrivals, received_at: Sequence[float]) -> st
 
 
 def underruns(
-    report: SinkReport | None, arrivals: Arrivals, received_at: Sequence[float]
+    report: SinkReport, arrivals: Arrivals, received_at: Sequence[float]
 ) -> dict[str, Any]:
     """Return all gaps, counted in the three ways, as JSON has them."""
-    gaps = report.underruns if report else ()
-    waits_s = [wait.at_s for wait in report.text_waits] if report else []
+    gaps = report.underruns
+    waits_s = [wait.at_s for wait in report.text_waits]
     implied = [
         (at_s, length_s)
-        for at_s, length_s in arrivals.starvation(report.first_sound_at if report else None)
+        for at_s, length_s in arrivals.starvation(report.first_sound_at)
         # Sound that is late because its text was is not the network's fault.
         if not any(abs(at_s - wait_s) <= _SAME_PLACE_S for wait_s in waits_s)
     ]
@@ -68,17 +68,15 @@ def underruns(
             ],
         },
         "device": {
-            "count": report.device_underflows if report else 0,
-            "events": [
-                _event(at_s, None, MACHINE) for at_s in (report.underflows_at_s if report else ())
-            ],
+            "count": len(report.underflows_at_s),
+            "events": [_event(at_s, None, MACHINE) for at_s in report.underflows_at_s],
         },
     }
 
 
-def text_waits(report: SinkReport | None) -> dict[str, Any]:
+def text_waits(report: SinkReport) -> dict[str, Any]:
     """Return the waits for text that had not been written yet, as JSON has them."""
-    waits = report.text_waits if report else ()
+    waits = report.text_waits
     return {
         "count": len(waits),
         "total_ms": milliseconds(sum(wait.silence_s for wait in waits)),

@@ -16,7 +16,7 @@ PARTS = ("connect", "request", "first_byte", "first_frame", "prebuffer", "device
 def waterfall(
     t0: float | None,
     times: Mapping[str, float],
-    report: SinkReport | None,
+    report: SinkReport,
     silence_ms: float | None,
 ) -> dict[str, float] | None:
     """Divide the wait into its parts, in ms; None if nothing was audible.
@@ -26,7 +26,7 @@ def waterfall(
     did not happen, or came after the next one, takes no time. ``device`` is what the
     device takes from opening to the first sample heard, including a preroll.
     """
-    if t0 is None or report is None or report.first_sound_at is None or silence_ms is None:
+    if t0 is None or report.first_sound_at is None or silence_ms is None:
         return None
     first_sound_at = report.first_sound_at
     frame_at = times.get("first_frame_ms")

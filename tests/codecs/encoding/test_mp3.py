@@ -14,7 +14,7 @@ from voicecli.codecs.decoding.mp3 import InfoTag, info_tag
 from voicecli.codecs.decoding.mpeg import MP3
 from voicecli.codecs.decoding.mpegsync import FrameReader
 from voicecli.codecs.decoding.padding_marker import mp3_padding
-from voicecli.codecs.encoding.infotag import Counts, info_frame
+from voicecli.codecs.encoding.infotag import info_frame
 from voicecli.codecs.encoding.mp3 import RATES_HZ, Mp3Encoder
 from voicecli.errors import ConfigError
 
@@ -127,7 +127,7 @@ def test_frames_do_not_use_the_bit_reservoir():
 def test_a_byte_count_beyond_32_bits_is_left_open():
     data, _ = encoded("mp3", sound(1_000))
     _, like, *_ = mp3_frames(data)
-    tag = info_frame(like, "Lavc", 576, 600, Counts(1 << 24, 1 << 33))
+    tag = info_frame(like, "Lavc", 576, 600, (1 << 24, 1 << 33))
     at = tag.index(b"Info")
     assert tag[at + 12 : at + 16] == b"\xff\xff\xff\xff"
 

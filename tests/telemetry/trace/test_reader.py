@@ -47,9 +47,9 @@ def rejected(read):
     def why(*lines):
         with pytest.raises(ConfigError) as raised:
             read(*lines)
-        path, _, said = raised.value.message.partition(", ")
+        path, _, problem = raised.value.message.partition(", ")
         assert path.endswith("trace.jsonl")
-        return said
+        return problem
 
     return why
 

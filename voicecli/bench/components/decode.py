@@ -1,4 +1,4 @@
-"""How fast `AudioStreamDecoder` decodes, what a push costs, when the first frame comes."""
+"""How fast `AudioStreamDecoder` decodes, what a push costs, when the first frame arrives."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LEGEND = (
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
-    """What all cases have in common: the clip's length and rate, and the rate wanted.
+    """What all cases share: the clip's length and rate, and the output rate.
 
     ``to_rate_hz`` None keeps the stream's own.
     """
@@ -50,7 +50,7 @@ class DecodeSettings:
 def cases(
     codecs: Sequence[str], chunks_bytes: Sequence[int], settings: DecodeSettings
 ) -> list[Case]:
-    """All combinations."""
+    """Return the cases: all combinations."""
     return [_case(codec, size, settings) for codec in codecs for size in chunks_bytes]
 
 

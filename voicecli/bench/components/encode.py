@@ -1,4 +1,4 @@
-"""What pushing into `AudioStreamEncoder` costs, and when its pages come."""
+"""What a push to `AudioStreamEncoder` costs, and when its pages arrive."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ LEGEND = (
 
 @dataclass(frozen=True, slots=True)
 class EncodeSettings:
-    """What all cases have in common: the sound's length, its rate, and how fast it comes.
+    """What all cases share: the sound's length, its rate, and the producer's pace.
 
-    ``pace`` is that of the producer, in times real time.
+    ``pace`` is in multiples of real time.
     """
 
     duration_s: float = 2.0
@@ -58,7 +58,7 @@ def cases(
     modes: Sequence[str],
     settings: EncodeSettings,
 ) -> list[Case]:
-    """All combinations, those to be compared beside each other."""
+    """Return the cases: all combinations, those to be compared side by side."""
     return [
         _case(codec, frame_ms, mode, settings)
         for codec in codecs
@@ -94,7 +94,7 @@ async def _measure(codec: str, frame_ms: int, mode: str, settings: EncodeSetting
 
 
 class _Run:
-    """One stream: a producer that keeps time, a consumer, and what they noted."""
+    """One stream: a paced producer, a consumer, and their measurements."""
 
     def __init__(self) -> None:
         self._push_us: list[float] = []
@@ -106,7 +106,7 @@ class _Run:
     async def produce(
         self, encoder: AudioStreamEncoder, frames: Sequence[AudioFrame], every_s: float
     ) -> None:
-        """Push a frame ``every_s`` seconds, and flush."""
+        """Push a frame ``every_s`` seconds, then flush."""
         self._began = time.perf_counter()
         for number, frame in enumerate(frames):
             due_s = self._began + number * every_s - time.perf_counter()
@@ -121,13 +121,13 @@ class _Run:
         encoder.flush()
 
     async def consume(self, encoder: AudioStreamEncoder) -> None:
-        """Take pages, and note when each came."""
+        """Take pages, and note when each arrived."""
         async for page in encoder:
             self._pages_at.append(time.perf_counter())
             self._bytes += len(page.data)
 
     def readings(self) -> Readings:
-        """By metric."""
+        """Return the measurements by metric."""
         pages = self._pages_at
         return {
             "push_us": self._push_us,

@@ -1,8 +1,8 @@
 """When sound starts and how often it pauses, by policy and by kind of server; simulated.
 
-Arrival traces are made up from a seed and played by `IdealPlayer` in no time.
-Every policy hears the same traces, so that the table shows the frontier between
-an early first sound and few gaps, and where each policy stands on it.
+Arrival traces are generated from a seed and played by `IdealPlayer` in no time.
+Every policy plays the same traces, so that the table shows the trade-off between
+an early first sound and few gaps, and where each policy stands.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 RATE_HZ = 48_000
 PAST_RUNS = 5
-"""Runs that a policy has learned from where it is said to have learned."""
+"""Past runs that a "learned" policy has learned from."""
 
 Trace: TypeAlias = "Sequence[tuple[float, float]]"
-"""When how much audio became playable: (seconds, seconds of audio), in order."""
+"""Arrivals in order: (time, duration of the audio), both in seconds."""
 
 
 class Rehearsal(NamedTuple):
     """What a trace sounded like, in seconds.
 
-    ``first_s`` is the first sound, after the first arrival; ``gaps_s`` how long
-    the gaps were; ``resumed_from_s`` the position after the last of them, 0
-    without any; ``ends_at`` when the last sound was over.
+    ``first_s`` is the delay of the first sound after the first arrival, ``gaps_s`` the
+    lengths of the gaps, ``resumed_from_s`` the position after the last gap (0 if there
+    is none), and ``ends_at`` when the sound ended.
     """
 
     first_s: float
@@ -51,19 +51,19 @@ def rehearse(trace: Trace, policy: Policy, *, ends_at: float | None = None) -> R
     for at, duration_s in trace:
         player.arrive(round(duration_s * RATE_HZ), at)
     player.end(trace[-1][0] if ends_at is None else ends_at)
-    heard, holes = player.timeline, player.timeline.underruns
+    heard, gaps = player.timeline, player.timeline.underruns
     assert heard.first_sound_at is not None, "a trace holds audio"
     assert heard.ends_at is not None
     return Rehearsal(
         first_s=heard.first_sound_at - trace[0][0],
-        gaps_s=tuple(hole.silence_s for hole in holes),
-        resumed_from_s=holes[-1].at_s if holes else 0.0,
+        gaps_s=tuple(gap.silence_s for gap in gaps),
+        resumed_from_s=gaps[-1].at_s if gaps else 0.0,
         ends_at=heard.ends_at,
     )
 
 
 def needed_s(trace: Trace) -> float:
-    """The least delay of the start that plays a trace without a gap."""
+    """Return the least delay of the start that plays a trace without a gap."""
     arrivals = Arrivals()
     for at, duration_s in trace:
         arrivals.add(at, duration_s)
@@ -81,7 +81,7 @@ def paced(
     late_s: float = 0.0,
     duration_s: float = 6.0,
 ) -> list[tuple[float, float]]:
-    """Chunks at ``rate`` times real time, each late by up to ``late_s``, none overtaking."""
+    """Send chunks at ``rate`` times real time, each late by up to ``late_s``, in order."""
     at, trace = 0.0, []
     for i in range(max(1, round(duration_s / chunk_s))):
         at = max(at, i * chunk_s / rate + rng.uniform(0.0, late_s))
@@ -90,7 +90,7 @@ def paced(
 
 
 def stalling(rng: random.Random) -> list[tuple[float, float]]:
-    """At half as fast again as real time, with one to three stalls of up to 1.2 s."""
+    """Send at 1.5 times real time, with one to three stalls of up to 1.2 s."""
     stalls = [(rng.uniform(0.3, 5.0), rng.uniform(0.2, 1.2)) for _ in range(rng.randint(1, 3))]
     return [
         (at + sum(for_s for from_, for_s in stalls if at >= from_), chunk_s)
@@ -99,7 +99,7 @@ def stalling(rng: random.Random) -> list[tuple[float, float]]:
 
 
 def bursting(rng: random.Random) -> list[tuple[float, float]]:
-    """A sentence at a time, each once it is made: 0.5 to 2.5 s of audio in 0.3 to 0.9 of that."""
+    """Send whole sentences of 0.5 to 2.5 s, each generated in 0.3 to 0.9 of its length."""
     at, trace = 0.0, []
     for _ in range(5):
         duration_s = rng.uniform(0.5, 2.5)
@@ -109,7 +109,7 @@ def bursting(rng: random.Random) -> list[tuple[float, float]]:
 
 
 def warming_up(rng: random.Random) -> list[tuple[float, float]]:
-    """The first second at 0.5 to 0.9 times real time, all else twice as fast as it."""
+    """Send the first second at 0.5 to 0.9 times real time, the rest at twice real time."""
     chunk_s, at, trace = 0.0213, 0.0, []
     slow = rng.uniform(0.5, 0.9)
     for i in range(round(6.0 / chunk_s)):
@@ -127,7 +127,7 @@ SERVERS: Mapping[str, Callable[[random.Random], Trace]] = {
     "warming up": warming_up,
     "too slow": lambda rng: paced(rng, rate=0.9, late_s=0.05),
 }
-"""Kinds of servers, by name: each makes one trace from a seed's numbers."""
+"""Kinds of servers by name: each generates one trace from random numbers."""
 
 
 # -- policies ----------------------------------------------------------------
@@ -135,7 +135,7 @@ SERVERS: Mapping[str, Callable[[random.Random], Trace]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A policy as the table names it; ``past_runs`` of the same server are learned from."""
+    """A policy and its name in the table; it learns from ``past_runs`` of the same server."""
 
     name: str
     policy: Policy
@@ -151,7 +151,7 @@ RULES = (
 
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
-    """``traces`` are played in a run, from ``seed`` on."""
+    """How many ``traces`` a run plays, and the ``seed`` that generates them."""
 
     traces: int = 200
     seed: int = 1
@@ -175,7 +175,7 @@ LEGEND = (
 
 
 def cases(servers: Iterable[str], settings: PolicySettings) -> list[Case]:
-    """Every rule against every kind of server, over the same traces."""
+    """Return the cases: every rule against every kind of server, over the same traces."""
     return [
         Case({"server": server, "buffer": rule.name}, partial(_measure, server, rule, settings))
         for server in servers

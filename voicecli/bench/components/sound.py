@@ -1,4 +1,4 @@
-"""Something to encode and to decode that costs what speech costs."""
+"""Synthetic sound that costs as much to encode and decode as speech."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 _PITCH_HZ = 120.0
 _SYLLABLES_HZ = 4.0
 _FORMANTS = ((500.0, 80.0), (1500.0, 120.0), (2500.0, 200.0))
-"""Centre and width, in Hz, of an open vowel's (Peterson and Barney, JASA 24, 1952, rounded)."""
+"""Centre and width in Hz, of an open vowel (Peterson and Barney, JASA 24, 1952, rounded)."""
 
 _PEAK = 0.5
 
 
 @functools.cache
 def speech_like(duration_s: float, rate_hz: int) -> Samples:
-    """A buzzing vowel in syllables with breath between; int16 of shape (frames, 1).
+    """Synthesise a vowel in syllables over noise; int16 of shape (frames, 1).
 
-    The same samples every time. Harmonics of a voice that wavers, weighed by
-    three formants and swelling four times a second, over noise: encoders work
-    on it as they do on speech, where they hardly work at all on a pure tone.
+    The same samples every time. The harmonics of a wavering voice, weighted by three
+    formants and swelling four times a second, keep an encoder as busy as speech does;
+    a pure tone would not.
     """
     t = np.arange(round(duration_s * rate_hz)) / rate_hz
     phase = 2 * np.pi * (_PITCH_HZ * t + 2 * np.sin(2 * np.pi * 0.7 * t))
@@ -49,7 +49,7 @@ def _formant_gain(frequency_hz: float) -> float:
 
 @functools.cache
 def clip(codec: str, duration_s: float, rate_hz: int) -> bytes:
-    """The same as one stream of ``codec``, as this package encodes it, mono."""
+    """Encode `speech_like` with this package's encoder to one mono stream of ``codec``."""
     encoder = make_encoder(codec, rate_hz, 1)
     chunks = encoder.feed(speech_like(duration_s, rate_hz)) + encoder.flush()
     return b"".join(chunk.data for chunk in chunks)

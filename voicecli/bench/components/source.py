@@ -1,4 +1,4 @@
-"""How long producers wait in `AudioSource`, and whether it plays at the pace of sound."""
+"""How long producers wait in `AudioSource`, and whether it plays in real time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COLUMNS = (
 )
 LEGEND = (
     "wait: in capture_frame; queued: after it; late: the end, against the sound\n"
-    "real-time: a frame when it is due, each up to 15 ms early or late"
+    "real-time: each frame when it is due, up to 15 ms early or late"
 )
 
 _JITTER_S = 0.015
@@ -43,10 +43,10 @@ _JITTER_S = 0.015
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """What all cases have in common: the sound's length and rate, and what plays it.
+    """What all cases share: the sound's length and rate, and the device.
 
-    ``device`` is a device's index or a part of its name, or "default"; "null"
-    plays nothing, at the pace of sound.
+    ``device`` is a device's index or part of its name, or "default"; "null" plays
+    nothing, in real time.
     """
 
     duration_s: float = 2.0
@@ -60,7 +60,7 @@ def cases(
     producers: Sequence[str],
     settings: SourceSettings,
 ) -> list[Case]:
-    """All combinations."""
+    """Return the cases: all combinations."""
     return [
         _case(queue_ms, frame_ms, producer, settings)
         for queue_ms in queues_ms

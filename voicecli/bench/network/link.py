@@ -112,7 +112,7 @@ class Connection:
     """A connection to a server over the link, made by `Link.connect`.
 
     What the server sends reaches `receive` as it was, delayed by the link: bytes, a clean
-    end, or a reset.
+    end, or a reset. ``is_open`` says whether the server may still send.
     """
 
     def __init__(
@@ -121,15 +121,10 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._read_bytes = link.down.shaper.chunk_bytes
-        self._is_open = True
+        self.is_open = True
         self._up = Pipe(link.up)
         self._down = Pipe(link.down)
         self._tasks = [asyncio.create_task(work) for work in (self._carry_up(), self._carry_down())]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the server may still send."""
-        return self._is_open
 
     async def send(self, data: bytes) -> None:
         """Send bytes to the server; wait while the link is full."""
@@ -167,7 +162,7 @@ class Connection:
                 await self._down.put(data)
         except OSError as caught:
             error = caught
-        self._is_open = False
+        self.is_open = False
         await self._down.end(error)
 
 

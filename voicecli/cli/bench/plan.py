@@ -12,8 +12,9 @@ from voicecli.bench.answers import COLD, REPLAYED, STREAMED, WHOLE_FILE, Observe
 from voicecli.bench.case import Case, Measured
 from voicecli.bench.local_server import LocalServer
 from voicecli.bench.replay import replay
-from voicecli.bench.runners import Cold, Live, ReportedError, Simulated, Sources
+from voicecli.bench.runners import Cold, Live, ReportedError, Simulated
 from voicecli.bench.speech import readings
+from voicecli.bench.whole_file import WholeFile
 from voicecli.cli.bench.options import DEFAULT_DEVICE
 from voicecli.cli.output import print_message
 from voicecli.cli.records import LineFile
@@ -26,11 +27,11 @@ from voicecli.playback.output import NULL_DEVICE, Output, OutputSettings
 from voicecli.sanitize import clean
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
-from voicecli.sources.registry import SourceContext
+from voicecli.sources.registry import SourceContext, source_for
 from voicecli.telemetry.trace import TraceWriter, read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from voicecli.bench.runners import Runner
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from voicecli.cli.bench.options import BenchOptions
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
+    from voicecli.request import SpeechRequest
+    from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer
 
 
@@ -197,16 +200,16 @@ class Plan:
             return Cold(self._say_arguments(server), _environment(server))
         if self._options.simulate:
             return self._simulated(server, whole_file=method == WHOLE_FILE)
-        sources = self._sources(server, None, whole_file=method == WHOLE_FILE)
-        return Live(sources, self._output, self._settings)
+        make_source = self._sources(server, None, whole_file=method == WHOLE_FILE)
+        return Live(make_source, self._output, self._settings)
 
     def _simulated(self, server: Server, *, whole_file: bool = False) -> Runner:
-        sources = self._sources(server, self._config.timeout_s, whole_file=whole_file)
-        return Simulated(sources, self._output.policy)
+        make_source = self._sources(server, self._config.timeout_s, whole_file=whole_file)
+        return Simulated(make_source, self._output.policy)
 
     def _sources(
         self, server: Server, read_timeout_s: float | None, *, whole_file: bool
-    ) -> Sources:
+    ) -> Callable[[SpeechRequest], Source]:
         shared = SourceContext(
             pcm_rate_hz=self._config.sample_rate_hz,
             connect_timeout_s=self._config.connect_timeout_s,
@@ -214,7 +217,12 @@ class Plan:
             proxy=self._proxy_url,
         )
         self._stack.callback(shared.close)
-        return Sources(server.endpoint, shared, whole_file)
+
+        def make_source(request: SpeechRequest) -> Source:
+            source = source_for(server.endpoint, request, shared)
+            return WholeFile(source) if whole_file else source
+
+        return make_source
 
     def _say_arguments(self, server: Server) -> list[str]:
         """Return the flags of ``voicecli say`` for the endpoint and the sound."""

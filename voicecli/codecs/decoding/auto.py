@@ -7,6 +7,7 @@ the server works.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ def preload(name: str) -> None:
         importlib.import_module("voicecli.codecs.libopus")
 
 
+@functools.cache
 def _decoder_class(name: str) -> Callable[..., Decoder]:
     if name not in CODECS:
         raise UnsupportedFormat(
@@ -105,34 +107,37 @@ class AutoDecoder(PushDecoder):
                 return
             decoder = self._make(self.name)
             data, self._sniffer.seen = self._sniffer.seen, b""
-        yield from decoder.feed(data)
-        if decoder.fault is not None:
-            raise decoder.fault
+        yield from _feed_all(decoder, data)
 
     def _finish(self) -> Iterator[Pcm]:
         decoder = self._decoder
         if decoder is None:
             self.name = self._sniffer.finish()
             decoder = self._make(self.name)
-            yield from decoder.feed(self._sniffer.seen)
+            yield from _feed_all(decoder, self._sniffer.seen)
         yield from decoder.flush()
+        while decoder.pending:
+            yield from decoder.flush()
         if self.format is None:
             raise BadResponse(f"received a {self.name} stream without audio")
-        if decoder.fault is not None:
-            raise decoder.fault
 
     def _make(self, name: str) -> Decoder:
         """Make the decoder and keep it."""
-        is_pcm = name == "pcm"
-        rate_hz, channels = self._pcm_layout() if is_pcm else (self._opus_rate_hz, None)
+        rate_hz: int | None = self._opus_rate_hz
+        channels: int | None = None
+        if name == "pcm":
+            claim = self._sniffer.media_type
+            if claim is not None and claim.codec != "pcm":
+                claim = None  # it is not about these samples
+            if claim is not None and claim.is_big_endian:
+                raise UnsupportedFormat("big-endian PCM is not supported, only little-endian")
+            rate_hz = (claim and claim.rate_hz) or self._rate_hz
+            channels = (claim and claim.channels) or self._channels
         self._decoder = make_decoder(name, rate_hz=rate_hz, channels=channels)
         return self._decoder
 
-    def _pcm_layout(self) -> tuple[int | None, int | None]:
-        """Return rate and channels of raw samples, by the content type or as requested."""
-        claim = self._sniffer.media_type
-        if claim is None or claim.codec != "pcm":  # a type of another codec: not about these
-            return self._rate_hz, self._channels
-        if claim.is_big_endian:
-            raise UnsupportedFormat("big-endian PCM is not supported, only little-endian")
-        return claim.rate_hz or self._rate_hz, claim.channels or self._channels
+
+def _feed_all(decoder: Decoder, data: bytes) -> Iterator[Pcm]:
+    yield from decoder.feed(data)
+    while decoder.pending:
+        yield from decoder.feed(b"")

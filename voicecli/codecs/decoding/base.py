@@ -6,8 +6,10 @@ a time drives it::
     for chunk in source:
         for pcm in decoder.feed(chunk):
             sink.write(pcm)
-    for pcm in decoder.flush():
-        sink.write(pcm)
+        while decoder.pending:
+            for pcm in decoder.feed(b""):
+                sink.write(pcm)
+    (and the same with ``flush()`` for both calls)
 
 Every implementation guarantees, and ``tests/codecs/test_contract.py`` checks:
 
@@ -23,7 +25,8 @@ Every implementation guarantees, and ``tests/codecs/test_contract.py`` checks:
   returns the samples, sets ``fault``, and the next call raises it.
 - After any other exception, or after ``flush``, the decoder cannot be used again.
 - Memory is bounded whatever the bytes say: a length field is a claim, not a size, and
-  a rate outside `voicecli.codecs.formats.RATES_HZ` counts as damage.
+  a rate outside `voicecli.codecs.formats.RATES_HZ` counts as damage. A call returns at
+  most about 8 MiB of samples; while ``pending`` is true, further calls return the rest.
 """
 
 from __future__ import annotations
@@ -50,6 +53,13 @@ class Decoder(Protocol):
     def fault(self) -> DecodeError | SourceError | None:
         """What the next call will raise: found by a call that had samples to return first."""
 
+    @property
+    def pending(self) -> bool:
+        """Whether another call has more to return, or a fault to raise.
+
+        Call ``feed(b"")``, or ``flush`` at the end, until it is false.
+        """
+
     def feed(self, data: bytes) -> list[Pcm]:
         """Take bytes of any length; return the blocks that became decodable.
 
@@ -59,10 +69,10 @@ class Decoder(Protocol):
         """
 
     def flush(self) -> list[Pcm]:
-        """End the stream; return the remaining blocks. Called once.
+        """End the stream; return the remaining blocks.
 
-        If there are both blocks and a fault, the blocks are returned and a second
-        call of ``flush`` raises the fault.
+        If there are both blocks and a fault, the blocks are returned and the next
+        call raises the fault.
 
         Raises:
             TruncatedStream: the format knows that something is missing.

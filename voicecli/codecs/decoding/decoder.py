@@ -1,27 +1,34 @@
-"""What all decoders share: blocks are returned before a fault is raised."""
+"""What all decoders share: output in bounded steps, and blocks before a fault."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import TYPE_CHECKING
 
 from voicecli.errors import DecodeError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from voicecli.audio.pcm import AudioFormat, Pcm
+
+
+MAX_STEP_BYTES = 8 << 20
+"""Bytes of samples after which a call returns: a few input bytes can expand 30,000-fold."""
 
 
 class PushDecoder(ABC):
     """Implements `voicecli.codecs.decoding.base.Decoder` over two generators.
 
-    A subclass yields blocks from `_push` and `_finish` and raises where it must.
+    A subclass yields blocks of bounded size from `_push` and `_finish` and raises
+    where it must. Generators that have more to yield wait for the next call.
     """
 
     def __init__(self) -> None:
         self._latest: Pcm | None = None
         self._ended = False
+        self._generators: deque[Iterator[Pcm]] = deque()
         self.fault: DecodeError | SourceError | None = None
         """What the next call will raise: found by a call that had blocks to return first."""
 
@@ -30,31 +37,46 @@ class PushDecoder(ABC):
         """Format of the latest block, or None before the first."""
         return self._latest.format if self._latest is not None else None
 
+    @property
+    def pending(self) -> bool:
+        """Whether another call has more to return, or a fault to raise."""
+        return bool(self._generators) or self.fault is not None
+
     def feed(self, data: bytes) -> list[Pcm]:
         """Take bytes as `Decoder.feed`; raise ValueError after `flush`."""
         if self._ended:
             raise ValueError("feed() after flush(): a decoder decodes one stream")
-        return self._collect(self._push(data))
+        if data:
+            self._generators.append(self._push(data))
+        return self._step()
 
     def flush(self) -> list[Pcm]:
-        """End the stream as `Decoder.flush`; return nothing if it has ended already."""
-        blocks: Iterable[Pcm] = () if self._ended else self._finish()
-        self._ended = True
-        return self._collect(blocks)
+        """End the stream as `Decoder.flush`; return nothing once all has been returned."""
+        if not self._ended:
+            self._ended = True
+            self._generators.append(self._finish())
+        return self._step()
 
-    def _collect(self, blocks: Iterable[Pcm]) -> list[Pcm]:
+    def _step(self) -> list[Pcm]:
         if self.fault is not None:
             raise self.fault
-        collected: list[Pcm] = []
+        blocks: list[Pcm] = []
+        size_bytes = 0
         try:
-            for pcm in blocks:
-                self._latest = pcm
-                collected.append(pcm)
+            while self._generators:
+                for pcm in self._generators[0]:
+                    self._latest = pcm
+                    blocks.append(pcm)
+                    size_bytes += pcm.samples.nbytes
+                    if size_bytes >= MAX_STEP_BYTES:
+                        return blocks
+                self._generators.popleft()
         except (DecodeError, SourceError) as fault:
+            self._generators.clear()
             self.fault = fault
-            if not collected:
+            if not blocks:
                 raise
-        return collected
+        return blocks
 
     @abstractmethod
     def _push(self, data: bytes) -> Iterator[Pcm]:

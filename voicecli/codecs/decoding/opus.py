@@ -78,8 +78,9 @@ class OpusDecoder(PushDecoder):
                     yield from self._begin(page)
                 elif self._link is not None and page.serial == self._link.serial:
                     self._link.add(page)
-                    if page.last:
-                        yield from self._render()  # its trimming must not affect what follows
+                    # The trimming of a last page must not affect what follows.
+                    if page.last or self._link.queued_frames > self._rate_hz:
+                        yield from self._render()
                 elif self._unsupported is not None:
                     raise self._unsupported
         except DecodeError:

@@ -32,9 +32,8 @@ _MAX_CONCEALED = 5 * GRANULE_HZ
 class OpusLink:
     """Header, position and decoder of one logical stream.
 
-    `add` queues the packets of a page; `render` decodes the queue to one block, so that
-    a chunk with many packets becomes one block. ``rejected`` and ``decoded`` count
-    packets.
+    `add` queues the packets of a page; `render` decodes the queue, of ``queued_frames``,
+    to one block. ``rejected`` and ``decoded`` count packets.
     """
 
     def __init__(self, serial: int, head: OpusHead, rate_hz: int) -> None:
@@ -55,7 +54,7 @@ class OpusLink:
         self._conceal_budget = _MAX_CONCEALED
         # For `render`: (packet or None for a gap, frames at the decoder's rate).
         self._queue: list[tuple[bytes | None, int]] = []
-        self._queued_frames = 0
+        self.queued_frames = 0
         self._cut_frames = 0
 
     def add(self, page: Page) -> None:
@@ -77,7 +76,7 @@ class OpusLink:
             else:
                 self.rejected += 1
         self._page_length += total
-        self._queued_frames += total // self._step
+        self.queued_frames += total // self._step
         self._conceal_budget = min(_MAX_CONCEALED, self._conceal_budget + total)
         if page.last and page.granule is not None:
             self._trim_end(page.granule, before)
@@ -97,7 +96,7 @@ class OpusLink:
         if gap:
             self._conceal_budget -= gap
             self._queue.append((None, gap // self._step))
-            self._queued_frames += gap // self._step
+            self.queued_frames += gap // self._step
             self._granule = resumes_at
 
     def _trim_end(self, granule: int, before: int) -> None:
@@ -117,7 +116,7 @@ class OpusLink:
         """Decode the queue to frames by channels; None if nothing is to be heard."""
         if not self._queue:
             return None
-        block = np.empty((self._queued_frames, self._channels), np.int16)
+        block = np.empty((self.queued_frames, self._channels), np.int16)
         address = block.ctypes.data
         for index, (packet, frames) in enumerate(self._queue):
             try:
@@ -130,11 +129,11 @@ class OpusLink:
                 self.rejected += 1
                 self._packets.conceal(address, frames)
             address += frames * block.strides[0]
-        skipped = min(self._skip_frames, self._queued_frames)
+        skipped = min(self._skip_frames, self.queued_frames)
         self._skip_frames -= skipped
-        heard = block[skipped : max(skipped, self._queued_frames - self._cut_frames)]
+        heard = block[skipped : max(skipped, self.queued_frames - self._cut_frames)]
         self._queue = []
-        self._queued_frames = self._cut_frames = 0
+        self.queued_frames = self._cut_frames = 0
         return heard if len(heard) else None
 
     def _bridge_gap(self, index: int, address: int, frames: int) -> None:

@@ -111,5 +111,6 @@ class WavFormat(NamedTuple):
                 wide[:, 1:] = flat.reshape(-1, 3)
                 flat = wide.view("<i4").ravel()
             flat = flat.astype(np.float32) * np.float32(2.0**-31)  # 24 bits fit its significand
-        flat = np.require(flat, requirements="A")  # a copy if the view is not aligned
+        if not flat.flags.aligned:
+            flat = flat.copy()
         return Pcm(flat.reshape(-1, self.channels), self.rate_hz)

@@ -39,16 +39,12 @@ class PushEncoder(ABC):
     def __init__(self, sample_rate_hz: int, channels: int, rate_hz: int | None = None) -> None:
         self._sample_rate_hz = sample_rate_hz
         self._channels = channels
-        self._rate_hz = sample_rate_hz if rate_hz is None else rate_hz
+        self.rate_hz = sample_rate_hz if rate_hz is None else rate_hz
+        """Rate of the encoded audio."""
         self._fed_frames = 0
         self._counted_frames = 0
         self._opened = False
         self._ended = False
-
-    @property
-    def rate_hz(self) -> int:
-        """Rate of the encoded audio."""
-        return self._rate_hz
 
     def feed(self, samples: Samples) -> list[Encoded]:
         """Take frames as `Encoder.feed`."""
@@ -83,7 +79,7 @@ class PushEncoder(ABC):
         return self._patch()
 
     def _encoded(self, chunk: Chunk) -> Encoded:
-        playable = chunk.position * self._sample_rate_hz // self._rate_hz
+        playable = chunk.position * self._sample_rate_hz // self.rate_hz
         frames = max(0, min(playable, self._fed_frames) - self._counted_frames)
         self._counted_frames += frames
         data = chunk.data

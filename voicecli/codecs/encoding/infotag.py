@@ -26,8 +26,6 @@ is played, and delays the audio by a frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from voicecli.codecs.decoding.flacheader import crc16
 from voicecli.codecs.decoding.infotag import HAS_BYTES, HAS_FRAMES, HAS_QUALITY, HAS_TABLE
 from voicecli.codecs.decoding.mpeg import mp3_header
@@ -42,23 +40,19 @@ _CONSTANT_BITRATE = 1
 _NO_CRC, _PADDED, _MODE_EXTENSION = 1 << 16, 1 << 9, 3 << 4
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What is known only at the end: MP3 frames and their bytes, without the info frame."""
-
-    mp3_frames: int
-    data_bytes: int
-
-
 def info_frame(
-    like: bytes, writer: str, delay_frames: int, padding_frames: int, counts: Counts | None = None
+    like: bytes,
+    writer: str,
+    delay_frames: int,
+    padding_frames: int,
+    counts: tuple[int, int] | None = None,
 ) -> bytes:
     """Make a frame with an info tag for a stream of constant bitrate.
 
     ``like`` is a frame of the stream; it alone determines the length, so that one tag
     can overwrite another. ``writer`` begins with "LAME", "Lavf" or "Lavc", because no
-    other's delays are trusted. ``counts`` is None in a stream, and ``padding_frames``
-    then the least that there will be, 0 if unknown.
+    other's delays are trusted. ``counts`` are the MP3 frames and their bytes, without
+    this one; None in a stream, where ``padding_frames`` is the least that there will be.
     """
     shape = mp3_header(like)
     assert shape is not None
@@ -72,9 +66,10 @@ def info_frame(
         data_bytes = UNKNOWN_BYTES
         tag = b"Info" + _word(HAS_BYTES) + _word(data_bytes)
     else:
-        data_bytes = min(header.frame_bytes + counts.data_bytes, UNKNOWN_BYTES)
+        mp3_frames, data_bytes = counts
+        data_bytes = min(header.frame_bytes + data_bytes, UNKNOWN_BYTES)
         flags = HAS_FRAMES | HAS_BYTES | HAS_TABLE | HAS_QUALITY
-        tag = b"Info" + _word(flags) + _word(counts.mp3_frames) + _word(data_bytes)
+        tag = b"Info" + _word(flags) + _word(mp3_frames) + _word(data_bytes)
         tag += _SEEK_TABLE + _word(0)
     tag += writer.encode().ljust(9, b"\0")[:9]
     tag += bytes((_CONSTANT_BITRATE,)) + bytes(11)

@@ -24,7 +24,7 @@ from voicecli.codecs.decoding.mpeg import MPEG1_KBPS, MPEG2_KBPS, MPEG_RATES_HZ
 from voicecli.codecs.decoding.padding_marker import padding_marker
 from voicecli.codecs.encoding.ancillary import with_ancillary
 from voicecli.codecs.encoding.encoder import Chunk
-from voicecli.codecs.encoding.infotag import Counts, info_frame
+from voicecli.codecs.encoding.infotag import info_frame
 from voicecli.codecs.encoding.libav import LibavPacketEncoder
 from voicecli.codecs.encoding.lossy import LossyEncoder, codec_rate_hz
 from voicecli.errors import ConfigError
@@ -106,7 +106,7 @@ class Mp3Encoder(LossyEncoder):
 
     def _patch(self) -> bytes | None:
         padding_frames = self._padding_frames + self._silent_frames + DECODER_DELAY_FRAMES
-        counts = Counts(self._packets, self._data_bytes)
+        counts = self._packets, self._data_bytes
         return info_frame(self._first, self._writer, ENCODER_DELAY_FRAMES, padding_frames, counts)
 
 

@@ -89,14 +89,14 @@ class TraceWriter:
     def _header(self, at: float, label: str) -> Header:
         started_s = self._clock.wall() - (self._clock.now() - at)
         started = datetime.fromtimestamp(started_s, UTC).isoformat(timespec="milliseconds")
-        asked = self._request
+        request = self._request
         return Header(
             run_id=self._run_id,
             started=started.replace("+00:00", "Z"),
             endpoint=clean(label),
-            model=clean(asked.model) if asked else None,
-            voice=clean(asked.voice) if asked else None,
-            format=clean(asked.response_format) if asked else None,
+            model=clean(request.model) if request else None,
+            voice=clean(request.voice) if request else None,
+            format=clean(request.response_format) if request else None,
             has_audio=self._with_audio,
         )
 

@@ -1,4 +1,4 @@
-"""A source at a real sound server, by the ear of the recorder."""
+"""`AudioSource` on a real sound server, as recorded there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.sound
 CLIP_S = 1.5
 
 ATTEMPTS = 4
-"""Where other processes take the machine for 50 ms at a time, no player of any kind is gapless."""
+"""Other processes may take the machine for 50 ms, which no player survives without a gap."""
 
 PLAY = """
 import asyncio, sys
@@ -40,7 +40,7 @@ asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "paced"))
 
 
 def played(sound_server, sound, *arguments):
-    """What was heard of ``sound``, and what the source counted."""
+    """Play ``sound``; return what was recorded, and the counts of the source."""
     with Recorder(sound_server) as recorder:
         done = subprocess.run(
             [sys.executable, "-c", PLAY, *map(str, arguments)],
@@ -58,7 +58,7 @@ def played(sound_server, sound, *arguments):
     ("queue_size_ms", "frame_ms", "pace"),
     [(1000, 20, "fast"), (300, 100, "fast"), (1000, 10, "paced"), (0, 10, "paced")],
 )
-def test_all_of_it_is_heard_and_nothing_between(sound_server, queue_size_ms, frame_ms, pace):
+def test_everything_is_heard_without_a_gap(sound_server, queue_size_ms, frame_ms, pace):
     sound = noise(CLIP_S)
     for _ in range(ATTEMPTS):
         heard, counts = played(sound_server, sound, queue_size_ms, frame_ms, pace)

@@ -1,13 +1,13 @@
-"""The queue of an `AudioSource`, and the thread that hands it to the sink just in time.
+"""The queue of an `AudioSource`, and the thread that feeds its sink just in time.
 
-What a sink has been given it will play, so the queue keeps all but a short
-*lead*: that can still be dropped or cleared, and the lead is what the sound
-lives on while the program does something else. The thread is there so that a
-stalled event loop makes no hole.
+A sink plays whatever it was given, so the queue keeps everything but a short
+*lead*. What is queued can still be dropped or cleared; the lead bridges the time
+while the program does something else. The thread makes sure that a stalled event
+loop causes no gap.
 
-All lengths are counted, never timed: what is unheard is what was handed over
-less the sink's own ``position()``. So nothing accumulates, whatever sleeps late
-and however the device's crystal and the computer's differ.
+Lengths are counted, never timed: frames not heard yet are the frames handed over
+minus the sink's own ``position()``. So errors do not accumulate, however late a
+sleep ends and however the clocks of device and computer differ.
 """
 
 from __future__ import annotations
@@ -20,24 +20,48 @@ import numpy as np
 
 from voicecli.audio.convert import SampleConverter
 from voicecli.audio.pcm import AudioFormat, Pcm
+from voicecli.streams.frame import take
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
+    from voicecli.playback.policy import BufferPolicy
 
 _STEP_S = 0.02
-_STEPS = 4
-_LEAST_WAIT_S = 0.001
+_STEPS_IN_LEAD = 4
+_MIN_WAIT_S = 0.001
 _SILENCE_S = 0.01
+_PREROLL_S = 0.01
 
 
-class Pump:
-    """Frames of ``format`` (int16), queued here and played by ``sink`` in its own.
+def open_device_sink(
+    format: AudioFormat, device: str | None, policy: BufferPolicy, clock: Clock
+) -> Sink:
+    """Open a sink on a sound device, not started; takes some 50 ms the first time.
 
-    `run` belongs to one thread, which alone starts, writes to and closes the
-    sink. Everything else may be called from any thread; frame counts are in
-    frames of ``format`` unless they say otherwise.
+    Args:
+        format: wanted; the device's may differ.
+        device: its index or a part of its name; None means the default device.
+        policy: when sound starts and resumes.
+        clock: the clock of the sink.
+
+    Raises:
+        DeviceError: there is no such device, or it cannot be opened.
+    """
+    from voicecli.playback.callback import CallbackSink  # noqa: PLC0415  loads PortAudio
+    from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
+
+    # A preroll starts the device before the first frame, which would otherwise wait for more.
+    return CallbackSink(find_output_device(device), format, policy, clock, preroll_s=_PREROLL_S)
+
+
+class Player:
+    """Queues int16 frames of ``format`` and plays them on ``sink``, in the sink's format.
+
+    `run` belongs to one thread, which alone starts, writes to and closes the sink.
+    Everything else may be called from any thread. Counts are frames of ``format``
+    unless noted.
     """
 
     def __init__(self, sink: Sink, format: AudioFormat, lead_s: float, clock: Clock) -> None:
@@ -46,15 +70,15 @@ class Pump:
         self._lead_s = lead_s
         self._lead = max(1, format.frames(lead_s))
         self._clock = clock
-        self._changed = threading.Condition()  # guards what follows
+        self._converter = SampleConverter(sink.format)
+        self._changed = threading.Condition()  # guards the following
         self._queue: deque[Samples] = deque()
         self._queued = 0
         self._accepted = 0
         self._sink_frames = 0  # handed to the sink, in its own frames
-        self._converter = SampleConverter(sink.format)
         self._fed_at = clock.now()
         self._release_due = False
-        self._pauses: set[int] = set()  # of sink frames: where silence is meant
+        self._pauses: set[int] = set()  # sink frames after which silence is intended
         self._closing = False
         self.fault: Exception | None = None
         self.finished = False
@@ -63,17 +87,17 @@ class Pump:
 
     @property
     def accepted(self) -> int:
-        """Frames added since the beginning."""
+        """Frames added so far."""
         return self._accepted
 
     @property
     def heard(self) -> int:
-        """Frames heard, in the sink's own; it stands still where the device does."""
+        """Frames heard, in the sink's own; constant if the device is stuck."""
         return self._sink.position()
 
     @property
     def unheard(self) -> int:
-        """Frames that have been added, were not dropped, and have not been heard."""
+        """Frames added, not dropped and not heard yet."""
         with self._changed:
             return self._queued + self._in_sink()
 
@@ -82,17 +106,17 @@ class Pump:
         return -(-ahead * self._format.rate_hz // self._sink.format.rate_hz)
 
     def left_before(self, accepted: int) -> int:
-        """Frames still to be heard before ``accepted`` frames have been, or were dropped.
+        """Return the frames to be heard before ``accepted`` frames were heard or dropped.
 
-        At least one while `release` has yet to be carried out for them.
+        At least one while a `release` for them is pending.
         """
         with self._changed:
             left = accepted - (self._accepted - self._queued - self._in_sink())
-            # Frames added since push out what the resampler holds of those before.
+            # Frames added later push the rest out of the resampler.
             return max(left, int(self._release_due and accepted == self._accepted))
 
     def add(self, samples: Samples) -> None:
-        """Queue frames of shape (frames, channels)."""
+        """Queue samples of shape (frames, channels)."""
         with self._changed:
             self._queue.append(samples)
             self._queued += len(samples)
@@ -100,40 +124,40 @@ class Pump:
             self._changed.notify_all()
 
     def drop_oldest(self) -> int:
-        """Drop what is left of the piece added first; its frames, 0 if all are with the sink."""
+        """Drop what is left of the oldest queued piece; return its frames, 0 if none is left."""
         with self._changed:
             dropped = len(self._queue.popleft()) if self._queue else 0
             self._queued -= dropped
             return dropped
 
     def clear(self) -> None:
-        """Drop all that is not with the sink yet; a silence after it is meant."""
+        """Drop everything that the sink does not have yet; silence after it is intended."""
         with self._changed:
             self._queue.clear()
             self._queued = 0
             self._pauses.add(self._sink_frames)
 
     def release(self) -> None:
-        """See to it that what was added is heard though nothing follows.
+        """Let everything added be heard even if nothing follows.
 
-        Empties the resampler, and follows with silence where the sink would
-        otherwise wait for more before it plays.
+        Empties the resampler, then adds silence if the sink would otherwise wait
+        for more before it plays.
         """
         with self._changed:
             self._release_due = True
             self._changed.notify_all()
 
     def pause(self) -> None:
-        """Say that silence after what has been handed over is meant."""
+        """Declare that silence after the frames handed over is intended."""
         with self._changed:
             self._pauses.add(self._sink_frames)
 
     @property
     def underruns(self) -> int:
-        """Holes in the sound, by the sink's ledger, less the silences that were meant."""
+        """Gaps in the sound by the sink's report, without the intended silences."""
         rate_hz = self._sink.format.rate_hz
-        holes = self._sink.report().underruns
-        return sum(round(hole.at_s * rate_hz) not in self._pauses for hole in holes)
+        gaps = self._sink.report().underruns
+        return sum(round(gap.at_s * rate_hz) not in self._pauses for gap in gaps)
 
     def abandon(self) -> None:
         """Let `run` end, which silences and closes the sink. Idempotent."""
@@ -142,22 +166,22 @@ class Pump:
             self._changed.notify_all()
 
     def close(self, *, was_run: bool) -> None:
-        """Silence at once, let `run` end, or do its closing where it never ran. Idempotent."""
+        """Silence at once and let `run` end; close the sink if it never ran. Idempotent."""
         self.abandon()
         self._sink.abort()
         if not was_run:
             self._sink.close()
 
-    # The pump's own thread.
+    # The player's own thread.
 
     def run(self) -> None:
-        """Feed the sink until closed; a fault ends it and is kept for whoever adds next."""
+        """Feed the sink until closed. A fault ends it and is kept in `fault`."""
         try:
             self._sink.start()
             while (pieces := self._await_due()) is not None:
                 for piece in pieces:
                     self._sink.write(piece)
-        except Exception as fault:  # noqa: BLE001  told to whoever adds next, foreseen or not
+        except Exception as fault:  # noqa: BLE001  raised by the source, foreseen or not
             self.fault = fault
         finally:
             self._sink.abort()
@@ -165,16 +189,16 @@ class Pump:
             self.finished = True
 
     def _await_due(self) -> list[Samples] | None:
-        """What to write next, in the sink's format, once it is due; None when closing."""
+        """Wait until samples are due; return them in the sink's format, None when closing."""
         with self._changed:
             while not self._closing:
                 is_flowing = self._is_flowing()
                 room = self._room(is_flowing=is_flowing)
                 pieces: list[Samples] = []
                 if self._queue and room > 0:
-                    pieces = self._convert(self._take(room))
+                    pieces = self._take(room)
                 elif self._release_due and not self._queue:
-                    pieces = self._rest(is_flowing=is_flowing)
+                    pieces = self._flush(is_flowing=is_flowing)
                 if pieces:
                     self._sink_frames += sum(map(len, pieces))
                     self._fed_at = self._clock.now()
@@ -183,18 +207,18 @@ class Pump:
             return None
 
     def _is_flowing(self) -> bool:
-        """Whether the sink plays; if not, it waits for more to begin or go on with."""
+        """Whether the sink plays, and does not wait for more to start or resume."""
         snapshot = self._sink.snapshot()
         return snapshot.playing and not snapshot.rebuffering
 
     def _room(self, *, is_flowing: bool) -> int:
-        """Frames that the sink should get now; below 0: by so much it has more than enough."""
+        """Return the frames that the sink should get now; if negative, its excess."""
         lead, in_sink = self._lead, self._in_sink()
-        step = min(self._format.frames(_STEP_S), lead // _STEPS)
+        step = min(self._format.frames(_STEP_S), lead // _STEPS_IN_LEAD)
         if in_sink <= lead - step:
             return lead - in_sink
         if not is_flowing and self._clock.now() >= self._fed_at + self._lead_s:
-            return lead  # it has waited for its whole lead, so it wants more than that
+            return lead  # it has waited for a whole lead, so it needs more than that to start
         return min(-1, lead - step - in_sink)
 
     def _until_due_s(self, room: int) -> float | None:
@@ -202,31 +226,18 @@ class Pump:
             return _SILENCE_S
         if not self._queue:
             return None
-        return max(self._format.duration_s(-room), _LEAST_WAIT_S)
+        return max(self._format.duration_s(-room), _MIN_WAIT_S)
 
     def _take(self, frames: int) -> list[Samples]:
-        taken: list[Samples] = []
-        while self._queue and frames > 0:
-            samples = self._queue.popleft()
-            if len(samples) > frames:
-                self._queue.appendleft(samples[frames:])
-                samples = samples[:frames]
-            taken.append(samples)
-            frames -= len(samples)
-            self._queued -= len(samples)
-        return taken
+        """Remove frames from the queue; return them in the sink's format."""
+        taken = take(self._queue, frames)
+        self._queued -= sum(map(len, taken))
+        pcm = (Pcm(samples, self._format.rate_hz) for samples in taken)
+        converted = (samples for block in pcm for samples in self._converter.convert(block))
+        return [samples for samples in converted if len(samples)]
 
-    def _convert(self, pieces: list[Samples]) -> list[Samples]:
-        rate_hz = self._format.rate_hz
-        return [
-            samples
-            for piece in pieces
-            for samples in self._converter.convert(Pcm(piece, rate_hz))
-            if len(samples)
-        ]
-
-    def _rest(self, *, is_flowing: bool) -> list[Samples]:
-        """What the resampler holds; then silence for as long as the sink waits for more."""
+    def _flush(self, *, is_flowing: bool) -> list[Samples]:
+        """Return the rest of the resampler, then silence while the sink waits for more."""
         rest = [samples for samples in self._converter.flush() if len(samples)]
         if rest:
             return rest
@@ -234,5 +245,4 @@ class Pump:
             self._release_due = False
             return []
         format = self._sink.format
-        silence = np.zeros((format.frames(_SILENCE_S), format.channels), format.sample_type)
-        return [silence]
+        return [np.zeros((format.frames(_SILENCE_S), format.channels), format.sample_type)]
