@@ -30,6 +30,7 @@ MAX_SENTENCE = 1000
 """Characters after which any sentence is cut, so that text without full stops is bounded."""
 
 _SPACE_BETWEEN_WIDE = re.compile(rf"(?<=[{NO_SPACE_SCRIPTS}])\s*\n\s*(?=[{NO_SPACE_SCRIPTS}])")
+_SPACE = re.compile(r"\s*")
 _AFTER_FULL_STOP = " Xq xq"
 """Text that lets the boundary before it be decided."""
 
@@ -163,11 +164,11 @@ class Segmenter:
 
     def _skip_space(self) -> None:
         """Pass white space; more than one line of it is the end of a paragraph."""
-        text = self._text[self._begin :]
-        rest = text.lstrip()
-        self._newlines += text.count("\n", 0, len(text) - len(rest))
-        self._begin += len(text) - len(rest)
-        if rest:
+        space = _SPACE.match(self._text, self._begin)
+        assert space is not None
+        self._newlines += space[0].count("\n")
+        self._begin = space.end()
+        if self._begin < len(self._text):
             if self._newlines > 1:
                 self._begins, self._continues = Break.PARAGRAPH, False
             self._newlines = 0

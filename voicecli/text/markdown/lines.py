@@ -103,27 +103,26 @@ def _is_table(source: str) -> bool:
     return bool(tokens) and tokens[0].type == "table_open"
 
 
-def end_of_fence(text: str, at: int, *, final: bool) -> int | None:
-    """Return where the code between fences that begins at ``at`` ends; None if it goes on.
-
-    Returns ``at`` if none begins there.
-    """
+def is_fence(text: str, at: int) -> bool:
+    """Whether the line that begins at ``at`` opens code between fences."""
     fence = _FENCE.match(text, at)
     if not fence:
-        return at
-    mark = fence[1]
-    if "`" in mark and "`" in text[fence.end() : _end_of_line(text, fence.end())]:
-        return at
-    closing = re.compile(rf"^ {{0,3}}{re.escape(mark)}{mark[0]}*[ \t]*\n", re.MULTILINE)
-    found = closing.search(text, min(len(text), _end_of_line(text, at) + 1))
-    if found:
-        return found.end()
-    return len(text) if final else None
-
-
-def _end_of_line(text: str, at: int) -> int:
+        return False
     end = text.find("\n", at)
-    return end if end >= 0 else len(text)
+    return "`" not in fence[1] or "`" not in text[fence.end() : end if end >= 0 else len(text)]
+
+
+def end_of_fence(text: str, at: int, begin: int) -> int | None:
+    """Return where the code between fences that begins at ``at`` ends; None if it goes on.
+
+    ``begin`` is the beginning of a line; the ones before are known not to be the end.
+    """
+    fence = _FENCE.match(text, at)
+    assert fence is not None
+    closing = re.compile(rf"^ {{0,3}}{re.escape(fence[1])}{fence[1][0]}*[ \t]*\n", re.MULTILINE)
+    first = text.find("\n", at) + 1
+    found = closing.search(text, max(begin, first)) if first else None
+    return found.end() if found else None
 
 
 def complete_blocks(source: str) -> tuple[int, bool]:
