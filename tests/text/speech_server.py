@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from voicecli.text.grouping import Estimate, Grouper, Grouping, Situation
 from voicecli.text.segment import Segment, Sentence, Span
+
+if TYPE_CHECKING:
+    import random
 
 SPEECH_S = 0.065
 """Seconds of speech a character: about 15 characters a second."""

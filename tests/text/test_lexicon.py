@@ -84,8 +84,7 @@ def test_replaced_text_keeps_its_place_in_the_source():
 
 
 def test_a_word_that_cannot_be_one_of_the_lexicon_is_not_held_back():
-    stage = Replacer(Lexicon({"kubectl": "x"}))
-    (decoder := TextDecoder())
+    stage, decoder = Replacer(Lexicon({"kubectl": "x"})), TextDecoder()
     assert "".join(f.text for f in stage.feed(decoder.feed("The t"))) == "The t"
     assert "".join(f.text for f in stage.feed(decoder.feed(" kub"))) == " "
     assert "".join(f.text for f in stage.feed(decoder.feed("es"))) == "kubes"

@@ -20,7 +20,7 @@ SHORT_QUOTE = 40
 _MARK = re.compile(
     r"""[,;:][\"'”’»)\]]*(?=\s)   # not 1,000 or 10:30 or https://
       | [—–](?=\s)|(?<=\w)—(?=\w)
-      | [，、；：،؛]+[”’」』）]*""",  # noqa: RUF001
+      | [，、；：،؛]+[”’」』）]*""",
     re.VERBOSE,
 )
 _SPACE = re.compile(r"\s+")

@@ -16,8 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.text import clause
-from voicecli.text.limits import DEFAULT_CHARACTERS
-from voicecli.text.segment import Segment, Sentence, Span, separator
+from voicecli.text.segment import DEFAULT_CHARACTERS, Segment, Sentence, Span, separator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -87,9 +86,9 @@ class Situation:
 
 
 class Take(NamedTuple):
-    """Put the first ``count`` sentences into one request now."""
+    """Put so many of the waiting ``sentences`` into one request now."""
 
-    count: int
+    sentences: int
 
 
 class Wait(NamedTuple):
@@ -116,28 +115,27 @@ def decide(
         while following < len(lengths) and sentences[following].continues:
             following += 1
         return Take(following)
-    if mode is Grouping.AUTO:
-        return _decide_freely(lengths, ended, limit, situation, across=across)
+    if mode is Grouping.AUTO and not across:
+        return _decide_freely(lengths, limit, situation, ended=ended)
     return Take(len(lengths)) if ended else Wait(None)
 
 
 def _decide_freely(
-    lengths: list[int], ended: bool, limit: int, situation: Situation, *, across: bool
+    lengths: list[int], limit: int, situation: Situation, *, ended: bool
 ) -> Take | Wait:
-    if across:
-        return Take(len(lengths))
+    """Return how many sentences `Grouping.AUTO` takes, of ``lengths`` one, two, … of them."""
     if situation.in_hand_s is None:
         enough = (count for count, length in enumerate(lengths, 1) if length >= MIN_REQUEST)
         return Take(next(enough, len(lengths)))
     planned_s = situation.in_hand_s * _SAFE_SHARE
     most = min(limit, MAX_AUTO)
     estimate = situation.estimate
-    count = sum(n <= most and estimate.arrival_s(n) <= planned_s for n in lengths)
-    if count == len(lengths) and not ended:
+    in_time = sum(n <= most and estimate.arrival_s(n) <= planned_s for n in lengths)
+    if in_time == len(lengths) and not ended:
         spare_s = planned_s - estimate.arrival_s(lengths[-1])
         if spare_s >= _LEAST_WAIT_S:
             return Wait(spare_s)
-    return Take(max(1, count))
+    return Take(max(1, in_time))
 
 
 def _is_short(sentences: Sequence[Sentence], situation: Situation) -> bool:
@@ -188,10 +186,10 @@ class Grouper:
     def next(self, situation: Situation) -> Segment | Wait:
         """Return the next segment, or how long to wait for more text."""
         self._split_first()
-        decision = decide(tuple(self._waiting), self.mode, self.limit, situation)
+        decision = decide(self._waiting, self.mode, self.limit, situation)
         if isinstance(decision, Wait):
             return decision
-        taken = tuple(self._waiting.popleft() for _ in range(decision.count))
+        taken = tuple(self._waiting.popleft() for _ in range(decision.sentences))
         self._number += 1
         return Segment(self._number - 1, taken)
 

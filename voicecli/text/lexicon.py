@@ -1,9 +1,11 @@
-"""Words that are to be spoken otherwise, from a table such as a TOML file holds::
+r"""Words that are to be spoken otherwise.
+
+The table has the shape that a TOML file gives it::
 
     [lexicon]
     kubectl = "cube control"          # a word or phrase, in any case
     US = "U S"                        # with capitals: in this case only
-    '/(\\d+) km\\/h/' = '\\1 kilometres an hour'   # a regular expression
+    '/(\d+) km\/h/' = '\1 kilometres an hour'   # a regular expression
 
     [lexicon.de]                      # for German; wins over the ones above
     "z. B." = "zum Beispiel"

@@ -23,11 +23,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from voicecli.text.segment import DEFAULT_CHARACTERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-DEFAULT_CHARACTERS = 4096
-"""What OpenAI's speech models take."""
 
 _CHARACTERS_PER_TOKEN = 2
 """Cautious: English has about 4 characters a token, other languages fewer."""
@@ -54,7 +53,8 @@ _SHAPES = tuple(
     )
 )
 _IS_ABOUT_LENGTH = re.compile(
-    r"too[ _]long|max|at most|limit|exceed|longer|more than|less than|fewer|up to|length|\d\s*/\s*\d",
+    r"too[ _]long|max|at most|limit|exceed|longer|more than|less than|fewer|up to|length"
+    r"|\d\s*/\s*\d",
     re.IGNORECASE,
 )
 _IS_QUOTED_INPUT = re.compile(r"""(?P<key>["']input["']\s*:\s*)(?P<quote>["'])""")
@@ -131,12 +131,8 @@ def _texts(value: object, depth: int) -> Iterator[str]:
     if isinstance(value, bytes | bytearray):
         value = bytes(value[:_MAX_BODY]).decode("utf-8", errors="replace")
     if isinstance(value, str):
-        try:
-            parsed = json.loads(value)
-        except (ValueError, RecursionError):
-            yield value[:_MAX_BODY]
-        else:
-            yield from _texts(parsed, depth + 1) if not isinstance(parsed, str) else [parsed]
+        parsed = _parsed(value)
+        yield from [parsed] if isinstance(parsed, str) else _texts(parsed, depth + 1)
     elif isinstance(value, list):
         for item in value[:10]:
             yield from _texts(item, depth + 1)
@@ -146,6 +142,14 @@ def _texts(value: object, depth: int) -> Iterator[str]:
             yield f"max_length={context['max_length']}"
         for key in ("message", "msg", "detail", "error", "errors"):
             yield from _texts(value.get(key), depth + 1)
+
+
+def _parsed(text: str) -> object:
+    """Return what ``text`` holds as JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text[:_MAX_BODY]
 
 
 def _without_input(text: str) -> str:

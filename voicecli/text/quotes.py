@@ -34,9 +34,9 @@ def open_quotes(text: str, begin: int, end: int) -> list[Quote]:
 
 
 def closing(text: str, begin: int, place: int, end: int) -> int | None:
-    """Return where all that is open at ``place`` has closed, after the mark; None if not by ``end``.
+    """Return where all that is open at ``place`` has closed: after the last mark.
 
-    ``begin`` is where the sentence begins.
+    None if that is not before ``end``. ``begin`` is where the sentence begins.
     """
     stack = open_quotes(text, begin, place)
     if not stack:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 NO_SPACE_SCRIPTS = "\u2e80-\u2fff\u3000-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
 """Chinese and Japanese characters, as the inside of a regular expression's set."""
 
+DEFAULT_CHARACTERS = 4096
+"""Longest text of one request if nothing else is known: what OpenAI's speech models take."""
+
 _NO_SPACE = re.compile(rf"[{NO_SPACE_SCRIPTS}]")
 
 

@@ -213,10 +213,11 @@ class _Blocks:
         source, pieces, at = token.content, [], 0
         for tag in [*_SILENT_HTML.finditer(source), None]:
             end = tag.start() if tag else len(source)
-            for piece in spoken_plain(source[at:end]):
-                pieces.append(Piece(piece.text, begin + at + piece.begin, begin + at + piece.end))
+            pieces += spoken_plain(source, at, end)
             at = tag.end() if tag else end
-        return pieces if any(piece.text.strip() for piece in pieces) else []
+        if not any(piece.text.strip() for piece in pieces):
+            return []
+        return [Piece(text, begin + first, begin + last) for text, first, last in pieces]
 
 
 def _full_stop(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from typing import NamedTuple
 
 from voicecli.text.markdown.blocks import parsed
 
@@ -125,19 +126,27 @@ def end_of_fence(text: str, at: int, begin: int) -> int | None:
     return found.end() if found else None
 
 
-def complete_blocks(source: str) -> tuple[int, bool]:
-    """Return how much of ``source`` no further lines can change, and whether it is one list's.
+class Complete(NamedTuple):
+    """How much of a source no further lines can change, and what the rest is part of."""
 
-    The last block, and the last item of a list, may still go on: 0 if there is no other.
+    length: int
+    is_list: bool = False
+    is_table: bool = False
+
+
+def complete_blocks(source: str) -> Complete:
+    """Return how much of ``source`` no further lines can change.
+
+    The last block, and the last item of a list, may still go on.
     """
     tokens = parsed(source)
     starts = [token.map[0] for token in tokens if token.level == 0 and token.map]
     if len(starts) > 1:
-        return _offset(source, starts[-1]), False
+        return Complete(_offset(source, starts[-1]))
     items = [t.map[0] for t in tokens if t.level == 1 and t.type == "list_item_open" and t.map]
     if len(items) > 1:
-        return _offset(source, items[-1]), True
-    return 0, False
+        return Complete(_offset(source, items[-1]), is_list=True)
+    return Complete(0, is_table=bool(tokens) and tokens[0].type == "table_open")
 
 
 def _offset(source: str, line: int) -> int:

@@ -66,10 +66,10 @@ def may_go_on(text: str, begin: int) -> int | None:
 def _without_punctuation(url: str) -> str:
     """Return an address without what ends the sentence or the bracket around it."""
     while url:
-        if url[-1] in _AFTER_URL or (url[-1] == ")" and url.count(")") > url.count("(")):
-            url = url[:-1]
-        elif url[-1] == "]" and "[" not in url:
-            url = url[:-1]
-        else:
+        closes = (url[-1] == ")" and url.count(")") > url.count("(")) or (
+            url[-1] == "]" and "[" not in url
+        )
+        if not closes and url[-1] not in _AFTER_URL:
             break
+        url = url[:-1]
     return url

@@ -120,13 +120,21 @@ class MarkdownReader:
             return self._take_blocks(end or len(window.text), Break.PARAGRAPH)
         for place in self._candidates():
             window.checked = place
-            length, is_list = lines.complete_blocks(window.text[window.at : place])
-            if length:
-                following = Break.SENTENCE if is_list else Break.PARAGRAPH
-                return self._take_blocks(window.at + length, following)
+            if not (window.in_table and self._is_row(place)):
+                complete = lines.complete_blocks(window.text[window.at : place])
+                window.in_table = complete.is_table
+                if complete.length:
+                    following = Break.SENTENCE if complete.is_list else Break.PARAGRAPH
+                    return self._take_blocks(window.at + complete.length, following)
             if place - window.at > MAX_BLOCK:
                 return self._take_blocks(place, Break.PARAGRAPH)
         return self._take_blocks(len(window.text), Break.PARAGRAPH) if final else None
+
+    def _is_row(self, place: int) -> bool:
+        """Whether the line that ends at ``place`` can only be a row of the table it is in."""
+        text = self._window.text
+        line = text[text.rfind("\n", 0, place - 1) + 1 : place]
+        return line.startswith("|") and line.endswith("\n")
 
     def _candidates(self) -> Iterator[int]:
         """Yield the places where a block can turn out to be complete.

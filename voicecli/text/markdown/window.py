@@ -34,6 +34,7 @@ class Window:
         may_be_table: the paragraph may still turn out to be the head of a table.
         heard_to: in a table that began as a paragraph, what is before has been passed on.
         checked: in a block, places before it have been looked at.
+        in_table: the block is a table.
         begins: what the next fragment begins.
         is_markdown: something in the text looked like Markdown.
         voice: the voice of all of it.
@@ -48,7 +49,7 @@ class Window:
         self.text = ""
         self.at = self.heard_to = self.paragraph = self.checked = 0
         self.place = Place.BETWEEN
-        self.may_be_table = False
+        self.may_be_table = self.in_table = False
         self.begins = Break.NONE
         self.voice = voice
         self._map = SourceMap()
@@ -79,6 +80,7 @@ class Window:
     def begin_block(self) -> None:
         """Begin another block here."""
         self.place, self.checked, self.heard_to = Place.BLOCK, self.at, self.at
+        self.in_table = False
 
     def paragraph_is_table(self) -> None:
         """Go back to the beginning of the paragraph, which is a table."""
