@@ -34,7 +34,7 @@ class Server:
     @property
     def estimate(self) -> Estimate:
         per_character = SPEECH_S / self.speed if self.speed else self.per_character_s
-        return Estimate(self.first_byte_s, per_character, SPEECH_S)
+        return Estimate(self.first_byte_s, per_character, SPEECH_S, streams=self.speed is not None)
 
     def answer(self, characters: int, now: float, rng: random.Random) -> float:
         """Return when the first sound of a request made now is there."""

@@ -27,10 +27,10 @@ SHORT_TEXT = 240
 MIN_REQUEST = 20
 """The first request takes another sentence if it has fewer characters ("Sure!")."""
 
-MAX_AUTO = 1200
+MAX_AUTO = 800
 """Longest request that is chosen freely: more sounds no better, and is longer to repeat."""
 
-_SAFE_SHARE = 0.65
+_SAFE_SHARE = 0.5
 """Share of the time until the sound runs out that is planned with."""
 
 _LEAST_WAIT_S = 0.25
@@ -54,15 +54,23 @@ class Estimate:
         first_byte_s: seconds until the first byte of a short text.
         per_character_s: seconds a character, until the last byte.
         speech_per_character_s: seconds of speech a character.
+        streams: the first byte does not wait for the last, and the rest comes faster than
+            it is heard.
     """
 
     first_byte_s: float = 1.0
     per_character_s: float = 0.035
     speech_per_character_s: float = 0.065
+    streams: bool = False
 
     def arrival_s(self, characters: int) -> float:
-        """Return the seconds until the whole answer to a request has arrived."""
-        return self.first_byte_s + self.per_character_s * characters
+        """Return the seconds until so much of an answer has arrived that it can be heard.
+
+        That is all of it, or half of it if the server streams: the first byte would do,
+        but a server that falls behind should be noticed before the sound runs out.
+        """
+        share = 0.5 if self.streams else 1.0
+        return self.first_byte_s + share * self.per_character_s * characters
 
     def speech_s(self, characters: int) -> float:
         """Return the seconds that a text is heard for."""

@@ -66,8 +66,8 @@ def open_mark(source: str, before: str = " ") -> int | None:
         if token.type == "text":
             for piece in walk.found[begin:]:
                 literal[piece.begin : piece.end] = walk.source[piece.begin : piece.end]
-    match = _OPEN.search("".join(literal))
-    return match.start() if match else None
+    match = _OPEN.search(before + "".join(literal), 1)
+    return match.start() - 1 if match else None
 
 
 class _Walk:
