@@ -75,12 +75,13 @@ class _Walk:
 
     def __init__(self, source: str, before: str) -> None:
         kind = " " if before.isspace() else "x" if before.isalnum() else "."
+        context = f"x{1 if before.isdecimal() else kind}"
+        source = _PRODUCT.sub(_TIMES, context + source)
         self.found: list[Piece] = []
-        source = _PRODUCT.sub(_TIMES, source)
-        self.source = source
+        self.source = source[len(context) :]
         self._at = 0
-        self._context = 2  # characters at the beginning that only say what is before
-        (inline,) = parser().parseInline(f"x{kind}{source}")
+        self._context = len(context)  # characters at the beginning that only say what is before
+        (inline,) = parser().parseInline(source)
         self.tokens: list[Token] = inline.children or []
 
     def take(self, token: Token) -> None:

@@ -120,7 +120,7 @@ class MarkdownReader:
             return self._take_blocks(end or len(window.text), Break.PARAGRAPH)
         for place in self._candidates():
             window.checked = place
-            if not (window.in_table and self._is_row(place)):
+            if not self._goes_on(place):
                 complete = lines.complete_blocks(window.text[window.at : place])
                 window.in_table = complete.is_table
                 if complete.length:
@@ -130,11 +130,21 @@ class MarkdownReader:
                 return self._take_blocks(place, Break.PARAGRAPH)
         return self._take_blocks(len(window.text), Break.PARAGRAPH) if final else None
 
-    def _is_row(self, place: int) -> bool:
-        """Whether the line that ends at ``place`` can only be a row of the table it is in."""
-        text = self._window.text
-        line = text[text.rfind("\n", 0, place - 1) + 1 : place]
-        return line.startswith("|") and line.endswith("\n")
+    def _goes_on(self, place: int) -> bool:
+        """Whether the line that ends at ``place`` can only be more of the same block or item.
+
+        Parsing the block again would show it too, and take long in a long block.
+        """
+        window = self._window
+        line = window.text[window.text.rfind("\n", 0, place - 1) + 1 : place]
+        first = window.text[window.at : window.at + lines.MAX_LINE].lstrip()[:1]
+        if not line.endswith("\n"):
+            return False
+        if window.in_table or first == ">":
+            return line.startswith("|" if window.in_table else ">")
+        inner = line.lstrip()[:1]
+        is_indented = line.startswith("  ") and not (inner in _MAY_BE_OVER or inner.isdecimal())
+        return is_indented and first in _MAY_BE_OVER
 
     def _candidates(self) -> Iterator[int]:
         """Yield the places where a block can turn out to be complete.
