@@ -119,7 +119,7 @@ def test_the_same_is_spoken_however_the_text_is_split(text, data):
         ({"x" * 501: "x"}, "1 to 500 characters, not 501"),
         ({"/(/": "x"}, r"/\(/ = 'x': missing \)"),
         ({"/a/": r"\1"}, r"invalid group reference 1"),
-        ({"/a*/": "x"}, "matches where nothing is"),
+        ({"/a*/": "x"}, "matches the empty string"),
         ({"german words": {"a": "b"}}, "not a language code"),
         ({"de": {"a": 5}}, "lexicon.de: 'a' must be a string, not a number"),
         ({"de": {"/(/": "x"}}, r"/\(/"),

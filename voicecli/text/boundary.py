@@ -1,7 +1,8 @@
-"""Where a sentence ends, decided from as little of the text after it as needed.
+"""Find sentence boundaries with as little lookahead as possible.
 
-Each decision reads a window that depends on the text alone, and is made when the window
-is complete. That is why the same text gives the same sentences however it arrives.
+Each decision depends on a window of text whose end is determined by the text itself, and
+is made only once that window is complete. This is why the same text always gives the same
+sentences, however it was split on arrival.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from voicecli.text.fullstop import FullStop
 from voicecli.text.segment import NO_SPACE_SCRIPTS
 
 QUOTE_WAIT = 120
-"""A sentence does not end within a quotation that closes this many characters after it opened."""
+"""No sentence ends inside a quotation that closes within this many characters."""
 
 _LIST_MARK = 5
-"""Characters that tell whether a line is an item of a list."""
+"""Length of text needed to recognise the marker of a list item."""
 
 _WIDE = "。！？｡．؟۔।॥።፧։។"
-"""Marks that need no space after them."""
+"""Sentence terminators that need no space after them."""
 
 _TERMINATORS = re.compile(rf"[.!?…\u037e{_WIDE}]+|\n")
 _GREEK_TERMINATORS = re.compile(rf"[.!?;…\u037e{_WIDE}]+|\n")
@@ -41,7 +42,7 @@ class Boundary(NamedTuple):
 
 
 class Undecided(NamedTuple):
-    """No end before ``position``; whether there is one at it depends on text yet to come."""
+    """No boundary before ``position``; whether there is one at it depends on later text."""
 
     position: int
 
@@ -51,8 +52,8 @@ def find_boundary(
 ) -> Boundary | Undecided:
     """Return where the sentence that begins at ``begin`` ends.
 
-    ``final`` means that no text follows: the end of the text then ends the sentence.
-    ``language`` is a code such as ``de``; None guesses it by the script.
+    If ``final`` is true, no more text follows and the end of the text ends the sentence.
+    ``language`` is a code such as ``de``; None guesses it from the script.
     """
     terminators = _GREEK_TERMINATORS if language == "el" else _TERMINATORS
     for match in terminators.finditer(text, begin):
@@ -106,7 +107,7 @@ class _Candidate(NamedTuple):
     def _ends_within(self, end: int, opened: int) -> bool | None:
         """Whether a sentence may end within a quotation that opened at ``opened``.
 
-        It may if the quotation is long; None if that is not certain yet.
+        It may if the quotation is long. None if that is not known yet.
         """
         limit = opened + QUOTE_WAIT
         if quotes.closing(self.text, self.begin, end, min(limit, len(self.text))):
@@ -114,16 +115,16 @@ class _Candidate(NamedTuple):
         return True if len(self.text) >= limit or self.final else None
 
     def _ends_before(self, end: int, place: int) -> bool | None:
-        """Whether a sentence begins at ``place``; None if that needs more text."""
+        """Whether a sentence begins at ``place``; None if more text is needed to tell."""
         if self._is_wide(end):
-            # 「…」と: the quotation goes on as part of the sentence.
+            # The particle after 「…」 makes the quotation part of a longer sentence.
             return end == self.stop or self.text[end] not in "とっ"
         if place == end:
             return False
         openers = _OPENERS.match(self.text, place)
         first = openers.end() if openers else place
         letter, second = self.text[first : first + 1], self.text[first + 1 : first + 2]
-        # One letter is enough if it is a capital.
+        # A single capital letter is enough; anything else needs a second character.
         if not second and not self.final and (not letter.isalpha() or letter.islower()):
             return None
         mark = FullStop(self.text, self.begin, self.start, self.stop, self.language)

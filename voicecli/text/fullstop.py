@@ -1,9 +1,9 @@
-"""Whether a full stop ends a sentence, or an abbreviation, an initial or a number.
+"""Decide whether a full stop ends a sentence or belongs to an abbreviation or number.
 
-sentencex knows the abbreviations of each language and which words may follow them. It
-looks at whole texts, and more text may change its mind about what was before: two
-numbers become a list, a second quotation mark makes a quotation. So it is asked about
-one full stop at a time, with the words around it and nothing else.
+sentencex knows the abbreviations of each language and the words that may follow them. It
+is made for complete texts: later text can change its earlier results, for example when a
+second number turns the first into a list marker. So we ask it about one full stop at a
+time and show it only the words around that one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import sentencex
 from voicecli.text.language import guess_language
 
 _NEXT_WORD = 24
-"""Characters of the word after a full stop that are waited for, where they matter."""
+"""Length of the next word to wait for if the decision depends on it, in characters."""
 
 _BEFORE = 60
-"""Characters before a full stop that sentencex sees."""
+"""Context before a full stop that sentencex sees, in characters."""
 
 _WORD = re.compile(rf"\S{{1,{_NEXT_WORD}}}")
 _LAST_TOKEN = re.compile(r"[^\s\"“”«»„‚(\[{]*\Z")
@@ -40,16 +40,16 @@ _ABBREVIATIONS = {
         {"г", "гг", "ул", "им", "т.е", "т.к", "т.н", "напр", "стр", "рис", "руб", "тыс"}
     ),
 }
-"""Abbreviations that sentencex lacks, or forgets: lower case, without the last full stop."""
+"""Abbreviations that sentencex misses: lower case, without the final full stop."""
 
 _LAST_OF_SENTENCE = frozenset({"etc", "usw", "ecc"})
-"""Abbreviations that seldom stand before a capital within a sentence."""
+"""Abbreviations that end the sentence if a capital letter follows."""
 
 _NOT_ABBREVIATED = frozenset({"кг", "км", "см", "мм", "мл", "га"})
-"""Words that sentencex takes for abbreviations, but that are written without a full stop."""
+"""Units that sentencex treats as abbreviations but that are written without a full stop."""
 
 _AFTER_ORDINAL = re.compile(r"(?:Jh|Jahrhundert|Klasse|Stock|Etage|Kapitel|Mal|Platz)\w*")
-"""German nouns that often follow an ordinal, which is written as a number and a full stop."""
+"""German nouns that follow ordinals, which are written as a number and a full stop."""
 
 
 class FullStop(NamedTuple):
@@ -63,14 +63,14 @@ class FullStop(NamedTuple):
 
     @property
     def token(self) -> str:
-        """The word before the mark, with full stops that are in it."""
+        """The word before the mark, including full stops inside it."""
         match = _LAST_TOKEN.search(self.text, max(self.begin, self.start - _BEFORE), self.start)
         return match[0].strip("'‘’") if match else ""
 
     def ends(self, first: int, *, final: bool) -> bool | None:
         """Whether it ends the sentence, if the next word begins at ``first``.
 
-        None if that depends on more of the word than there is.
+        None if more of that word is needed to tell.
         """
         token, capital = self.token, self.text[first].isupper()
         if self._is_item(token) or self._is_known(token) or _HYPHENATED_INITIALS.fullmatch(token):
@@ -88,9 +88,9 @@ class FullStop(NamedTuple):
         return self.ends_before(word[0])
 
     def ends_before(self, word: str) -> bool:
-        """Whether sentencex ends a sentence here, if ``word`` follows."""
+        """Whether sentencex ends a sentence here if ``word`` follows."""
         head = self.text[max(self.begin, self.start - _BEFORE) : self.stop]
-        head = "Xq " + head.translate(_QUOTE_MARKS)  # a number at the beginning would be a list's
+        head = "Xq " + head.translate(_QUOTE_MARKS)  # a leading number would be a list marker
         window = f"{head} {word.translate(_QUOTE_MARKS).strip()}"
         found = sentencex.get_sentence_boundaries(self._code, window)
         return any(len(head) <= boundary["end_index"] <= len(head) + 1 for boundary in found[:-1])

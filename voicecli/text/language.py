@@ -1,4 +1,4 @@
-"""The language of a text, guessed by its script."""
+"""Guess the language of a text from its script."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _SCRIPTS = (
     (0x1200, 0x1380, "am"), (0x1F00, 0x2000, "el"), (0x3040, 0x3100, "ja"),
     (0x31F0, 0x3200, "ja"), (0x3400, 0xA000, "zh"), (0xAC00, 0xD7B0, "ko"),
 )  # fmt: skip
-"""First code point, end, language; in order."""
+"""First code point, end (exclusive) and language, sorted."""
 
 _FIRSTS = tuple(first for first, _, _ in _SCRIPTS)
 
 
 def guess_language(text: str) -> str:
-    """Return the language code of the script that ``text`` uses first, ``en`` for Latin.
+    """Return a language code for the first script in ``text``, ``en`` for Latin.
 
-    Kana anywhere makes it Japanese: sentences often begin with a Chinese character.
+    Any kana means Japanese, because sentences often begin with a Chinese character.
     """
     if text.isascii():
         return "en"
@@ -28,7 +28,7 @@ def guess_language(text: str) -> str:
 
 
 def _language_of(character: str) -> str:
-    """Return the language of a character's script; empty for Latin and marks."""
+    """Return the language of a character's script, or "" for Latin, digits and punctuation."""
     point = ord(character)
     index = bisect_right(_FIRSTS, point) - 1
     return _SCRIPTS[index][2] if index >= 0 and point < _SCRIPTS[index][1] else ""

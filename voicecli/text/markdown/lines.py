@@ -1,4 +1,4 @@
-"""What a line is, as far as its beginning says: the decisions that block structure needs."""
+"""Classify lines: the decisions about block structure that streaming needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from voicecli.text.markdown.blocks import parsed
 
 MAX_LINE = 300
-"""Characters of a line that are looked at to find out what it is."""
+"""Number of characters of a line that are examined to classify it."""
 
 _PLAIN_STARTS = "\"'“”‘’«»„‚(¿¡$€£¥@%/…—–"
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
@@ -18,7 +18,7 @@ _DEFINITION = re.compile(r"\[[^\]\n]{0,200}(?:\](?P<after>.)?)?", re.DOTALL)
 
 
 class Kind(Enum):
-    """What a line begins, or that more of it is needed to know."""
+    """What a line begins; `OPEN` means that more of it is needed to tell."""
 
     OPEN = auto()
     PARAGRAPH = auto()
@@ -26,7 +26,7 @@ class Kind(Enum):
 
 
 class Next(Enum):
-    """How a line goes on from the paragraph above it."""
+    """How a line relates to the paragraph above it."""
 
     CONTINUES = auto()
     UNDERLINES = auto()
@@ -34,7 +34,7 @@ class Next(Enum):
 
 
 def kind_of_line(text: str, at: int, *, final: bool) -> Kind:
-    """Return what begins at ``at``, the beginning of a line that is not blank."""
+    """Return what begins at ``at``, the start of a line that is not blank."""
     rest = text[at : at + MAX_LINE]
     inner = rest.lstrip(" \t")
     if not inner:
@@ -50,7 +50,7 @@ def kind_of_line(text: str, at: int, *, final: bool) -> Kind:
 
 
 def _kind_of_mark(first: str, inner: str, *, is_cut: bool) -> Kind:
-    """Return what a line begins whose first character may be a mark; ``is_cut``: more may come."""
+    """Classify a line whose first character may be a mark; ``is_cut`` if it is incomplete."""
     if first == "[":
         return _kind_of_bracket(inner, is_cut=is_cut)
     run = re.match(r"\d{1,10}" if first.isdecimal() else re.escape(first) + "+", inner)
@@ -81,12 +81,12 @@ def _kind_of_bracket(inner: str, *, is_cut: bool) -> Kind:
 
 
 def starts_plainly(text: str, at: int) -> bool:
-    """Whether the line that has its first character at ``at`` goes on a paragraph above it."""
+    """Whether a line with its first character at ``at`` must continue a paragraph above."""
     return text[at].isalpha() or text[at] in _PLAIN_STARTS
 
 
 def next_line(line: str) -> Next:
-    """Return how ``line`` goes on from a paragraph above it."""
+    """Return how ``line`` relates to a paragraph above it."""
     tokens = parsed(f"x\n{line}\n")
     if tokens[0].type == "heading_open":
         return Next.UNDERLINES
@@ -95,7 +95,7 @@ def next_line(line: str) -> Next:
 
 
 def is_table_head(head: str, below: str) -> bool:
-    """Whether ``head``, with ``below`` under it, begins a table."""
+    """Whether ``head`` followed by the line ``below`` begins a table."""
     return bool(_DELIMITER_ROW.fullmatch(below)) and "-" in below and _is_table(f"{head}\n{below}")
 
 
@@ -105,7 +105,7 @@ def _is_table(source: str) -> bool:
 
 
 def is_fence(text: str, at: int) -> bool:
-    """Whether the line that begins at ``at`` opens code between fences."""
+    """Whether the line at ``at`` opens a fenced code block."""
     fence = _FENCE.match(text, at)
     if not fence:
         return False
@@ -114,9 +114,9 @@ def is_fence(text: str, at: int) -> bool:
 
 
 def end_of_fence(text: str, at: int, begin: int) -> int | None:
-    """Return where the code between fences that begins at ``at`` ends; None if it goes on.
+    """Return the end of the fenced code block at ``at``, or None if it is still open.
 
-    ``begin`` is the beginning of a line; the ones before are known not to be the end.
+    ``begin`` is the start of a line; the lines before it have been checked already.
     """
     fence = _FENCE.match(text, at)
     assert fence is not None
@@ -127,7 +127,7 @@ def end_of_fence(text: str, at: int, begin: int) -> int | None:
 
 
 class Complete(NamedTuple):
-    """How much of a source no further lines can change, and what the rest is part of."""
+    """The length of the blocks that later lines cannot change, and what the rest is."""
 
     length: int
     is_list: bool = False
@@ -135,9 +135,9 @@ class Complete(NamedTuple):
 
 
 def complete_blocks(source: str) -> Complete:
-    """Return how much of ``source`` no further lines can change.
+    """Return how much of ``source`` later lines cannot change.
 
-    The last block, and the last item of a list, may still go on.
+    The last block, or the last item of the last list, may still continue.
     """
     tokens = parsed(source)
     starts = [token.map[0] for token in tokens if token.level == 0 and token.map]

@@ -1,7 +1,7 @@
-"""A paragraph that arrives in pieces, passed on word by word.
+"""Read a paragraph that arrives in pieces, and pass it on word by word.
 
-Text passes at once up to the first character that may be markup. From there on it waits
-until the markup has closed, the paragraph has ended, or it has waited long enough.
+Text is passed on immediately up to the first character that may be markup. From there on
+it is held until the markup closes, the paragraph ends, or `MAX_OPEN` is reached.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from voicecli.text.markdown.window import Window
 
 MAX_OPEN = 400
-"""Characters that markup may hold back; then it is taken literally."""
+"""Longest text held back by unclosed markup, which is then taken literally."""
 
 _SPECIAL = re.compile(r"[*_~`[<&\\|\n]|!(?=\[|\Z)|(?<![\w@])(?:https?://|www\.)", re.IGNORECASE)
 _URL_END = re.compile(r"[\s<>\"`|]")
@@ -28,22 +28,22 @@ _WORD_END = re.compile(r"(?<=\S)\s|\n")
 
 
 class _LineBreak(NamedTuple):
-    """What follows a line break, and where that begins."""
+    """How a line break continues, and where reading resumes."""
 
     how: Next
     resume: int
 
 
 class ParagraphReader:
-    """Reads the paragraph that a window is in."""
+    """Reads the paragraph at the current position of a window."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
 
     def step(self, *, final: bool) -> list[Fragment] | None:
-        """Return what the next bit of the paragraph sounds like; None if more text is needed.
+        """Return the next part of the paragraph, or None if more text is needed.
 
-        ``final`` means that no text follows.
+        ``final`` means that no more text follows.
         """
         window = self._window
         special = _SPECIAL.search(window.text, window.at)
@@ -64,7 +64,7 @@ class ParagraphReader:
         return None if is_open else self._at_mark(final=final)
 
     def flush(self) -> list[Fragment]:
-        """Return the rest that has arrived, unless something in it is open."""
+        """Return the rest of the text so far, unless markup is open in it."""
         window = self._window
         rest = window.text[window.at :].rstrip()
         if "\n" in rest or open_mark(rest, window.before) is not None:
@@ -80,7 +80,7 @@ class ParagraphReader:
         return [self._window.end_block(line_break.resume, Break.PARAGRAPH)]
 
     def _line_break(self, at: int, *, final: bool) -> _LineBreak | None:
-        """Return what the line break at ``at`` is; None if that depends on text to come."""
+        """Classify the line break at ``at``; None if more text is needed."""
         text, first = self._window.text, at + 1
         while first < len(text) and text[first] in " \t\r":
             first += 1
@@ -98,7 +98,7 @@ class ParagraphReader:
         return _LineBreak(how, resume[how])
 
     def _at_pipe(self, *, final: bool) -> list[Fragment] | None:
-        """Pass on a pipe, unless the line below shows that it is in the head of a table."""
+        """Pass on a pipe, unless the next line shows that this is a table."""
         window = self._window
         if window.may_be_table:
             head = window.line(window.paragraph, final=final)
@@ -115,7 +115,7 @@ class ParagraphReader:
         return self._pass_plain(window.at + 1)
 
     def _at_address(self, begin: int, *, final: bool) -> list[Fragment] | None:
-        """Pass on an address once it has ended."""
+        """Pass on a URL once it is complete."""
         window = self._window
         limit = min(len(window.text), window.at + MAX_OPEN)
         end = _URL_END.search(window.text, begin, limit)
@@ -124,7 +124,7 @@ class ParagraphReader:
         return self._pass_plain(end.start() if end else limit)
 
     def _at_mark(self, *, final: bool) -> list[Fragment] | None:
-        """Pass on text from a mark to the first word after which nothing is open."""
+        """Pass on text up to the first word after which no markup is open."""
         window = self._window
         start = place = window.at
         limit = start + 2 * MAX_OPEN
@@ -144,7 +144,7 @@ class ParagraphReader:
         return None
 
     def _is_markdown(self, source: str) -> bool:
-        """Whether the text is Markdown, at the latest since ``source``."""
+        """Whether the text is known to be Markdown, now that ``source`` has arrived."""
         self._window.is_markdown = self._window.is_markdown or looks_like_markdown(source)
         return self._window.is_markdown
 

@@ -1,4 +1,4 @@
-"""What is not spoken as written in any text: addresses of pages, emoji."""
+"""Spoken text of plain text: short URLs, no emoji."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AFTER_URL = ".,;:!?'*_~"
 
 
 class Piece(NamedTuple):
-    """Text as spoken, and where it is in the text it was made from."""
+    """A piece of spoken text and its position in the text it was made from."""
 
     text: str
     begin: int
@@ -34,10 +34,9 @@ class Piece(NamedTuple):
 def spoken_plain(
     text: str, begin: int = 0, end: int | None = None, *, markdown: bool = False
 ) -> list[Piece]:
-    """Return ``text[begin:end]`` with emoji left out and addresses shortened to their hosts.
+    """Return ``text[begin:end]`` without emoji and with URLs shortened to their hosts.
 
-    With ``markdown``, links to definitions elsewhere speak their text, and references to
-    footnotes are silent.
+    With ``markdown``, reference links speak their text and footnote references are silent.
     """
     found: list[Piece] = []
     at, end = begin, len(text) if end is None else end
@@ -58,13 +57,13 @@ def spoken_plain(
 
 
 def may_go_on(text: str, begin: int) -> int | None:
-    """Return where an address or an emoji may have begun that ``text`` breaks off within."""
+    """Return the start of a URL or emoji that may be incomplete at the end of ``text``."""
     match = _UNFINISHED.search(text, max(begin, len(text) - 200))
     return match.start() if match else None
 
 
 def _without_punctuation(url: str) -> str:
-    """Return an address without what ends the sentence or the bracket around it."""
+    """Return ``url`` without trailing punctuation that belongs to the sentence."""
     while url:
         closes = (url[-1] == ")" and url.count(")") > url.count("(")) or (
             url[-1] == "]" and "[" not in url

@@ -1,9 +1,9 @@
-"""Markdown that arrives in pieces, spoken as soon as its meaning is certain.
+"""Read Markdown that arrives in pieces, and speak it as early as possible.
 
-Paragraphs pass word by word. Headings, lists, quotations, tables and code wait until the
-next block shows that they are complete, items of a list for the next item. Every decision
-looks at text up to a place that the text itself determines, so that the same is spoken
-however it is split.
+Paragraphs are passed on word by word. Headings, quotations, tables and code are held until
+the next block shows that they are complete, list items until the next item. Each decision
+depends on text up to a point determined by the text itself, so the result does not depend
+on how the text is split.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MAX_BLOCK = 16_384
-"""Longest block, or item of a list, that is waited for. Code is waited for to its end."""
+"""Longest block or list item to wait for. Fenced code is always read to its end."""
 
 _MAY_BE_OVER = frozenset("#>-*+0123456789")
-"""First characters of blocks that may be over if the writer pauses after a line."""
+"""First characters of blocks that may be complete if the writer pauses after a line."""
 
 _BLANK_LINES = re.compile(r"(?:[ \t\r]*\n)+")
 _CANDIDATE = re.compile(r"\n[ \t]*(?:[^\W\d_])?")
 
 
 class MarkdownReader:
-    """The stage that reads Markdown: fragments in, fragments out.
+    """The stage that turns Markdown into spoken text.
 
     Args:
-        auto: take the text for prose until something in it looks like Markdown.
-        code: what is done with code blocks.
+        auto: read the text as prose until something looks like Markdown.
+        code: what to do with code blocks.
     """
 
     def __init__(self, *, auto: bool = True, code: CodeBlocks = CodeBlocks.NAME) -> None:
@@ -47,7 +47,7 @@ class MarkdownReader:
         self._paragraph = ParagraphReader(self._window)
 
     def feed(self, fragments: Iterable[Fragment]) -> list[Fragment]:
-        """Return what is certain of the text so far."""
+        """Return the text that later text cannot change."""
         found: list[Fragment] = []
         for fragment in fragments:
             if fragment.begins or fragment.pause_ms or fragment.voice != self._window.voice:
@@ -59,7 +59,7 @@ class MarkdownReader:
         return found + self._read(final=False)
 
     def flush(self) -> list[Fragment]:
-        """Return what can be spoken if the writer pauses, and nothing that may be half a mark."""
+        """Return the text to release when the writer pauses: nothing with open markup."""
         window = self._window
         if window.place is Place.PARAGRAPH:
             return self._paragraph.flush()
@@ -70,7 +70,7 @@ class MarkdownReader:
         return []
 
     def finish(self) -> list[Fragment]:
-        """Return the rest: no text follows."""
+        """Return the rest; no more text follows."""
         return self._read(final=True)
 
     def _read(self, *, final: bool) -> list[Fragment]:
@@ -90,7 +90,7 @@ class MarkdownReader:
         return found
 
     def _between_step(self, *, final: bool) -> list[Fragment] | None:
-        """Find out what begins here."""
+        """Find out what kind of block begins here."""
         window = self._window
         if blank := _BLANK_LINES.match(window.text, window.at):
             window.at, window.begins = blank.end(), Break.PARAGRAPH
@@ -110,7 +110,7 @@ class MarkdownReader:
         return []
 
     def _block_step(self, *, final: bool) -> list[Fragment] | None:
-        """Take the block that begins here, or an item of it, if it is complete."""
+        """Emit the block that begins here, or its first item, if it is complete."""
         window = self._window
         if lines.is_fence(window.text, window.at):
             end = lines.end_of_fence(window.text, window.at, window.checked)
@@ -131,9 +131,9 @@ class MarkdownReader:
         return self._take_blocks(len(window.text), Break.PARAGRAPH) if final else None
 
     def _goes_on(self, place: int) -> bool:
-        """Whether the line that ends at ``place`` can only be more of the same block or item.
+        """Whether the line that ends at ``place`` must belong to the current block or item.
 
-        Parsing the block again would show it too, and take long in a long block.
+        This saves parsing a long block again for every line.
         """
         window = self._window
         line = window.text[window.text.rfind("\n", 0, place - 1) + 1 : place]
@@ -147,9 +147,9 @@ class MarkdownReader:
         return is_indented and first in _MAY_BE_OVER
 
     def _candidates(self) -> Iterator[int]:
-        """Yield the places where a block can turn out to be complete.
+        """Yield the positions at which a block can turn out to be complete.
 
-        They are the end of a line, and the first letter of the next.
+        These are line ends and the first letters of lines.
         """
         window = self._window
         for match in _CANDIDATE.finditer(window.text, max(window.at, window.checked - 1)):
@@ -159,7 +159,7 @@ class MarkdownReader:
                     yield place
 
     def _take_blocks(self, end: int, following: Break) -> list[Fragment]:
-        """Return what the text from here to ``end`` sounds like, which is whole blocks."""
+        """Emit the whole blocks from here to ``end``."""
         window = self._window
         start, heard = window.at, window.heard_to
         window.begins = window.begins or Break.PARAGRAPH

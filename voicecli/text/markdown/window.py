@@ -1,4 +1,4 @@
-"""The text that a reader has not passed on yet, and the way out of it."""
+"""The part of the text that a reader has not passed on yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Place(Enum):
-    """Where in a document a reader is."""
+    """The kind of text at the current position."""
 
     BETWEEN = auto()
     PARAGRAPH = auto()
@@ -24,20 +24,20 @@ class Place(Enum):
 
 
 class Window:
-    """Text that arrives at the end and leaves at the beginning.
+    """A text buffer: text is appended at the end and passed on at the start.
 
     Attributes:
-        text: what is kept. Positions count its characters.
-        at: what is before has been passed on.
-        place: what the text at ``at`` is in.
-        paragraph: where the paragraph began; less than 0 if that is not kept.
-        may_be_table: the paragraph may still turn out to be the head of a table.
-        heard_to: in a table that began as a paragraph, what is before has been passed on.
-        checked: in a block, places before it have been looked at.
-        in_table: the block is a table.
-        begins: what the next fragment begins.
-        is_markdown: something in the text looked like Markdown.
-        voice: the voice of all of it.
+        text: the buffered text; all positions are offsets into it.
+        at: the current position; text before it has been passed on.
+        place: the kind of text at ``at``.
+        paragraph: start of the current paragraph; negative if no longer buffered.
+        may_be_table: whether the paragraph may still turn out to be a table header.
+        heard_to: end of the text already passed on in a table that began as a paragraph.
+        checked: in a block, positions up to this one have been examined.
+        in_table: whether the current block is a table.
+        begins: the break before the next fragment.
+        is_markdown: whether something in the text looked like Markdown.
+        voice: the voice of the buffered text.
     """
 
     def __init__(self, *, is_markdown: bool) -> None:
@@ -45,7 +45,7 @@ class Window:
         self.reset(None)
 
     def reset(self, voice: str | None) -> None:
-        """Begin another text."""
+        """Discard everything and start a new text."""
         self.text = ""
         self.at = self.heard_to = self.paragraph = self.checked = 0
         self.place = Place.BETWEEN
@@ -61,11 +61,11 @@ class Window:
 
     @property
     def before(self) -> str:
-        """The character before ``at`` in the same paragraph, else a space."""
+        """The character before ``at`` in the same paragraph, or a space."""
         return self.text[self.at - 1] if self.at > self.paragraph else " "
 
     def line(self, begin: int, *, final: bool) -> str | None:
-        """Return the line at ``begin``, at most `MAX_LINE` of it; None if it is incomplete."""
+        """Return up to `MAX_LINE` characters of the line at ``begin``; None if it is incomplete."""
         end = self.text.find("\n", begin, begin + MAX_LINE)
         if end < 0:
             if len(self.text) - begin < MAX_LINE and not final:
@@ -83,14 +83,14 @@ class Window:
         self.in_table = False
 
     def paragraph_is_table(self) -> None:
-        """Go back to the beginning of the paragraph, which is a table."""
+        """Return to the start of the paragraph, which turned out to be a table."""
         heard = self.text[self.paragraph : self.at].rstrip()
         self.at = self.paragraph
         self.begin_block()
         self.heard_to = self.at + len(heard)
 
     def pass_on(self, pieces: Iterable[Piece], end: int) -> list[Fragment]:
-        """Return ``pieces`` of the text from here to ``end``, and go on there."""
+        """Advance to ``end`` and return ``pieces`` as fragments."""
         if "\n" in self.text[self.at : end] or end - self.paragraph >= MAX_LINE:
             self.may_be_table = False
         self.at = end
@@ -106,16 +106,16 @@ class Window:
         return found
 
     def end_block(self, end: int, following: Break) -> Fragment:
-        """Go on at ``end``, after a block.
+        """Advance to ``end``, the end of a block.
 
-        Returns the break, so that the last sentence need not wait for the next block.
+        Returns a break, so that the last sentence need not wait for the next block.
         """
         self.at, self.place, self.begins = end, Place.BETWEEN, following
         place = self._map.span(end - 1, end).end
         return Fragment("", Span(place, place), following, voice=self.voice)
 
     def trim(self) -> None:
-        """Forget what was passed on, but for what may become the head of a table."""
+        """Drop text that was passed on, unless it may be part of a table header."""
         keep = self.at
         if self.place is Place.PARAGRAPH:
             keep = max(0, self.paragraph if self.may_be_table else self.at - 2)
