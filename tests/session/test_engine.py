@@ -45,6 +45,12 @@ def test_a_text_is_spoken_and_its_result_returned(engine, server):
     assert [segment["chars"] for segment in playback.metrics["segments"]] == [12]
 
 
+def test_a_sound_of_some_milliseconds_is_spoken(server):
+    server.clips = clips_of(tone(0.004), formats=["pcm"])
+    with Engine(base_url=server.url, output=Output(SILENT)) as engine:
+        assert engine.say("Hm.").wait(20).spoken_s == pytest.approx(0.008)  # 48 kHz as 24
+
+
 def test_text_is_spoken_while_it_is_written(engine, server):
     asked, written = threading.Event(), []
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from voicecli.text.grouping import Estimate, Grouper, Grouping, Situation
 from voicecli.text.segment import Segment, Sentence, Span
+
+if TYPE_CHECKING:
+    import random
 
 SPEECH_S = 0.065
 """Seconds of speech a character: about 15 characters a second."""
@@ -31,7 +34,7 @@ class Server:
     @property
     def estimate(self) -> Estimate:
         per_character = SPEECH_S / self.speed if self.speed else self.per_character_s
-        return Estimate(self.first_byte_s, per_character, SPEECH_S)
+        return Estimate(self.first_byte_s, per_character, SPEECH_S, streams=self.speed is not None)
 
     def answer(self, characters: int, now: float, rng: random.Random) -> float:
         """Return when the first sound of a request made now is there."""

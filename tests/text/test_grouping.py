@@ -83,7 +83,7 @@ def test_a_first_sentence_of_one_word_takes_the_next_one_with_it():
 
 
 @pytest.mark.parametrize(
-    ("in_hand_s", "count"), [(0.0, 1), (1.0, 1), (3.0, 1), (5.0, 3), (8.0, 5), (12.0, 7)]
+    ("in_hand_s", "count"), [(0.0, 1), (1.0, 1), (3.0, 1), (5.0, 2), (8.0, 3), (12.0, 5)]
 )
 def test_a_request_grows_with_the_sound_in_hand(in_hand_s, count):
     assert decide(sentences(*[60] * 20), Grouping.AUTO, 4096, situation(in_hand_s)) == Take(count)
@@ -103,7 +103,7 @@ def test_a_request_never_crosses_a_paragraph_a_voice_or_a_pause():
 def test_more_text_is_waited_for_while_there_is_sound_in_hand():
     waiting = decide(sentences(60), Grouping.AUTO, 4096, situation(10.0, complete=False))
     assert isinstance(waiting, Wait)
-    assert waiting.seconds == pytest.approx(10 * 0.65 - FAST.arrival_s(60))
+    assert waiting.seconds == pytest.approx(10 * 0.5 - FAST.arrival_s(60))
     late = decide(sentences(60), Grouping.AUTO, 4096, situation(2.0, complete=False))
     assert late == Take(1)
 
@@ -145,9 +145,7 @@ def test_no_request_is_longer_than_the_limit_and_nothing_is_lost(mode, data):
     words = st.lists(st.text("abc,", min_size=1, max_size=30), min_size=1, max_size=30)
     texts = data.draw(st.lists(words.map(" ".join), max_size=10))
     grouper = Grouper(mode, limit=limit)
-    grouper.add(
-        Sentence(n, text, Span(n * 1000, n * 1000 + len(text))) for n, text in enumerate(texts)
-    )
+    grouper.add(Sentence(n, text, Span(0, len(text))) for n, text in enumerate(texts))
     found = []
     while grouper.waiting:
         segment = grouper.next(situation(data.draw(st.none() | st.floats(0, 30))))
@@ -188,19 +186,19 @@ def test_a_refused_segment_is_spoken_in_parts_that_keep_its_number():
 @pytest.mark.parametrize("serial", [False, True], ids=["", "one at a time"])
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_text_of_60_sentences_is_heard_without_a_gap_in_few_requests(name, serial):
-    for seed in range(60):
+    for seed in range(30):
         rng = random.Random(seed)
         server = replace(SERVERS[name], serial=serial)
         heard = listen(story(rng), server, rng)
         assert max(heard.gaps[3:]) == 0
-        assert len(heard.segments) <= 60 / 3 + 2
+        assert len(heard.segments) <= 60 / 3
         assert heard.first_sound_s < 2 * server.first_byte_s + 140 * server.per_character_s * 1.6
 
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_wrong_estimate_costs_requests_but_hardly_gaps(name):
     late = 0
-    for seed in range(40):
+    for seed in range(20):
         rng = random.Random(seed)
         server = replace(SERVERS[name])
         right = server.estimate
@@ -208,7 +206,7 @@ def test_a_wrong_estimate_costs_requests_but_hardly_gaps(name):
             right.first_byte_s * 0.7, right.per_character_s * 0.7, right.speech_per_character_s
         )
         late += any(listen(story(rng), server, rng, estimate=wrong).gaps[3:])
-    assert late <= 2
+    assert late <= 1
 
 
 def test_a_writer_slower_than_speech_is_never_waited_for_longer_than_needed():

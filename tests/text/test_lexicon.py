@@ -84,8 +84,7 @@ def test_replaced_text_keeps_its_place_in_the_source():
 
 
 def test_a_word_that_cannot_be_one_of_the_lexicon_is_not_held_back():
-    stage = Replacer(Lexicon({"kubectl": "x"}))
-    (decoder := TextDecoder())
+    stage, decoder = Replacer(Lexicon({"kubectl": "x"})), TextDecoder()
     assert "".join(f.text for f in stage.feed(decoder.feed("The t"))) == "The t"
     assert "".join(f.text for f in stage.feed(decoder.feed(" kub"))) == " "
     assert "".join(f.text for f in stage.feed(decoder.feed("es"))) == "kubes"
@@ -120,7 +119,7 @@ def test_the_same_is_spoken_however_the_text_is_split(text, data):
         ({"x" * 501: "x"}, "1 to 500 characters, not 501"),
         ({"/(/": "x"}, r"/\(/ = 'x': missing \)"),
         ({"/a/": r"\1"}, r"invalid group reference 1"),
-        ({"/a*/": "x"}, "matches where nothing is"),
+        ({"/a*/": "x"}, "matches the empty string"),
         ({"german words": {"a": "b"}}, "not a language code"),
         ({"de": {"a": 5}}, "lexicon.de: 'a' must be a string, not a number"),
         ({"de": {"/(/": "x"}}, r"/\(/"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +11,10 @@ from hypothesis import strategies as st
 from tests.text.pieces import cut_anywhere
 from voicecli.text.fragment import TextDecoder
 from voicecli.text.script import ScriptReader, pause_ms
-from voicecli.text.segment import Sentence
 from voicecli.text.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from voicecli.text.segment import Sentence
 
 
 def read(pieces: list[bytes]) -> list[Sentence]:

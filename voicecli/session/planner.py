@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from voicecli.errors import BadResponse
@@ -32,8 +33,11 @@ _SETTLE_S = 0.02
 _AT_ONCE_S = 0.2
 """Text that is still being read after this long is not there at once: nothing settles."""
 
-_ENOUGH_SENTENCES = 64
-"""Sentences waiting for a request beyond which no text is read."""
+_AHEAD_SENTENCES = 64
+"""Sentences that are read ahead, though no request needs them, to know how many there are."""
+
+_SLICE = 1024
+"""Characters that are read at once: the first request leaves before a long text is read."""
 
 
 class Planner:
@@ -67,7 +71,9 @@ class Planner:
         self._on_limit = on_limit
         self._prepare = prepare
         self._grouper = Grouper(grouping, limit=self._limit.characters)
+        self._unread: deque[str | bytes] = deque()
         self._began_at: float | None = None  # when the first text was read
+        self._has_asked = False
         self.sentences = 0
         """Sentences found so far."""
         self.is_complete = False
@@ -94,6 +100,7 @@ class Planner:
                 decided = self._grouper.next(situation)
                 if isinstance(decided, Segment):
                     self._pace.requested(decided)
+                    self._has_asked = True
                     yield self._utterance(decided)
                 elif self.is_complete:
                     return
@@ -105,21 +112,29 @@ class Planner:
 
     def _read(self, reader: TextReader, timeout_s: float) -> None:
         """Take the text that is there, waiting for it at most ``timeout_s``."""
-        while not self.is_complete and self._grouper.waiting < _ENOUGH_SENTENCES:
-            pieces = reader.take(timeout_s)
-            now = self._clock.now()
-            found = [sentence for piece in pieces for sentence in self._stage.feed(piece, now)]
-            if reader.has_ended:
+        while not (self.is_complete or self._has_enough):
+            if not self._unread:
+                self._unread.extend(_sliced(reader.take(timeout_s)))
+            has_text, now = bool(self._unread), self._clock.now()
+            if has_text:
+                found = self._stage.feed(self._unread.popleft(), now)
+            elif reader.has_ended:
                 self.is_complete = True
-                found += self._stage.finish()
-            elif not pieces:
+                found = self._stage.finish()
+            else:
                 found = self._stage.tick(now)
             self._grouper.add(found)
             self.sentences += sum(not sentence.continues for sentence in found)
-            if not pieces:
+            if not has_text:
                 return
             self._began_at = now if self._began_at is None else self._began_at
             timeout_s = _SETTLE_S if timeout_s and now - self._began_at < _AT_ONCE_S else 0.0
+
+    @property
+    def _has_enough(self) -> bool:
+        """Whether no text need be read for the next request, and for the display."""
+        is_first = not self._has_asked
+        return self._grouper.has_enough and (is_first or self._grouper.waiting >= _AHEAD_SENTENCES)
 
     def _utterance(self, segment: Segment) -> Utterance:
         def split(error: VoiceError) -> Sequence[Utterance]:
@@ -142,3 +157,9 @@ class Planner:
         if self._on_limit is not None:
             self._on_limit(limit)
         return [self._utterance(part) for part in split_segment(segment, limit.characters)]
+
+
+def _sliced(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
+    for piece in pieces:
+        for at in range(0, len(piece), _SLICE):
+            yield piece[at : at + _SLICE]

@@ -203,6 +203,9 @@ class Renderer:
         started_s = time.thread_time()
         blocks = decode()
         self._cpu_s += time.thread_time() - started_s
+        if blocks and self.sink is None:  # whose sound may be held back beyond its stream
+            assert self._decoder is not None
+            self.name = self._decoder.name or "pcm"
         for block in blocks:
             self._write(self._seams.add(block))
 
@@ -223,9 +226,8 @@ class Renderer:
     def _open(self, format: AudioFormat) -> None:
         from voicecli.audio.convert import SampleConverter  # noqa: PLC0415  numpy comes with it
 
-        assert self._decoder is not None
+        assert self.name is not None
         self.first_format = format
-        self.name = self._decoder.name or "pcm"
         self._observers.notify(Recognised(self._clock.now(), self.name, format))
         sink = self._open_sink(format, is_pcm=self.name == "pcm")
         self._converter = SampleConverter(sink.format, self._volume)

@@ -1,1 +1,1 @@
-"""Text to speak: from whatever a writer sends, piece by piece, to what one request takes."""
+"""The text stage: turn text that arrives in pieces into segments, one request each."""

@@ -1,4 +1,4 @@
-"""Clauses: where a sentence can be cut if it has to be."""
+"""Find places to cut a sentence that is too long to wait for or to send."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MIN_CLAUSE = 12
-"""Shortest first clause, in characters: less is over before what follows can be there."""
+"""Shortest first clause, in characters. A shorter one would end before the rest arrives."""
 
 SHORT_QUOTE = 40
-"""A quotation shorter than this is not cut."""
+"""Quotations shorter than this many characters are never cut."""
 
 _MARK = lazy_pattern(
     r"""[,;:][\"'”’»)\]]*(?=\s)   # not 1,000 or 10:30 or https://
@@ -28,11 +28,11 @@ _SPACE = lazy_pattern(r"\s+")
 
 
 def first_clause(text: str, begin: int, end: int, *, final: bool) -> int | None:
-    """Return where the first clause of ``text[begin:end]`` ends; None if none does yet.
+    """Return where the first clause of ``text[begin:end]`` ends, or None if none does yet.
 
     A clause has `MIN_CLAUSE` characters or more. It does not end within a number, an
     abbreviation, a URL or a quotation of fewer than `SHORT_QUOTE` characters. ``final``
-    means that nothing follows ``end`` in the sentence, so that open quotations stay open.
+    means that the sentence ends at ``end``, so a quotation still open there never closes.
     """
     for mark in _MARK.finditer(text, begin, end):
         cut = mark.end()
@@ -52,7 +52,7 @@ def first_clause(text: str, begin: int, end: int, *, final: bool) -> int | None:
 def last_cut(text: str, begin: int, limit: int) -> int:
     """Return the best place to cut ``text[begin:limit]``: a clause, a word, or ``limit``.
 
-    The place is after ``begin``, even if that is within a word.
+    The result is always greater than ``begin``, even if that cuts a word.
     """
     cut = 0
     for mark in _MARK.finditer(text, begin, limit):
@@ -70,7 +70,7 @@ def last_cut(text: str, begin: int, limit: int) -> int:
 
 
 def parts(text: str, limit: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of ``text`` of at most ``limit`` characters, cut at clauses, else words."""
+    """Yield ranges of at most ``limit`` characters, cut at clauses or else between words."""
     begin, length = 0, len(text)
     while length - begin > limit:
         cut = last_cut(text, begin, begin + limit + 1)

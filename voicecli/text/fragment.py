@@ -1,4 +1,4 @@
-"""Fragments: text on its way to the segmenter, with its place in the source."""
+"""Fragments: pieces of text that remember where they come from in the source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SURROGATE = lazy_pattern("[\ud800-\udfff]")
 
 
 class Break(IntEnum):
-    """What a fragment begins; each includes the ones before it."""
+    """What begins with a fragment, weakest first."""
 
     NONE = 0
     SENTENCE = 1
@@ -23,12 +23,13 @@ class Break(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A piece of text as spoken.
+    """A piece of text as it is to be spoken, passed from one stage to the next.
 
-    If ``text`` is as long as ``span``, each of its characters is one of the source;
-    otherwise it replaces the whole span. ``begins`` separates it from the text before,
-    ``pause_ms`` asks for silence before it and begins a sentence, and so does another
-    ``voice`` (None: the voice of the settings). A fragment without text may carry them.
+    If ``text`` and ``span`` have the same length, each character stands for one character
+    of the source; otherwise the text replaces the whole span. ``begins`` marks the start
+    of a sentence or paragraph. ``pause_ms`` requests silence before the fragment. A pause
+    and a change of ``voice`` (None: the configured voice) also start a new sentence. The
+    text may be empty.
     """
 
     text: str
@@ -43,9 +44,9 @@ class Fragment:
         return len(self.text) == self.span.end - self.span.start
 
     def part(self, begin: int, end: int) -> Fragment:
-        """Return the part of the text from ``begin`` to ``end``, with its span.
+        """Return the part from ``begin`` to ``end``, with its span.
 
-        Only the part from 0 keeps the break and the pause.
+        Only a part that starts at 0 keeps the break and the pause.
         """
         span = self.span
         if self.is_verbatim:
@@ -56,10 +57,9 @@ class Fragment:
 
 
 class TextDecoder:
-    """Text and UTF-8 split at any byte, as fragments that count characters.
+    """Decode strings and UTF-8 bytes, split anywhere, into fragments.
 
-    Bytes that are not UTF-8 and lone surrogates become U+FFFD; a byte order mark at the
-    beginning is dropped.
+    Invalid bytes and lone surrogates become U+FFFD. A leading byte order mark is dropped.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class TextDecoder:
         self._position = 0
 
     def feed(self, data: str | bytes) -> list[Fragment]:
-        """Return the text of ``data``: at most one fragment."""
+        """Return the text of ``data``, at most one fragment."""
         if isinstance(data, str):
             text = self._decoder.decode(b"", final=True) + _SURROGATE.sub("\ufffd", data)
         else:
@@ -75,7 +75,7 @@ class TextDecoder:
         return self._fragments(text)
 
     def finish(self) -> list[Fragment]:
-        """Return what an incomplete character at the end stands for."""
+        """Return U+FFFD if the input ended in the middle of a character."""
         return self._fragments(self._decoder.decode(b"", final=True))
 
     def _fragments(self, text: str) -> list[Fragment]:
@@ -86,14 +86,14 @@ class TextDecoder:
 
 
 class SourceMap:
-    """Where the characters of a text that fragments added up to come from."""
+    """Map the characters of an assembled text to spans of the source."""
 
     def __init__(self) -> None:
         self._begins: list[int] = []
-        self._pieces: list[tuple[int, Span]] = []  # the end in the text, the span
+        self._pieces: list[tuple[int, Span]] = []  # end in the text, span in the source
 
     def append(self, begin: int, length: int, span: Span) -> None:
-        """Say that ``length`` characters from ``begin`` on, the end so far, are ``span``."""
+        """Record that the next ``length`` characters, from ``begin``, come from ``span``."""
         if not length:
             return
         verbatim = length == span.end - span.start
@@ -107,11 +107,11 @@ class SourceMap:
         self._pieces.append((begin + length, span))
 
     def span(self, begin: int, end: int) -> Span:
-        """Return the span of the characters from ``begin`` to ``end``, at least one."""
+        """Return the span of the characters from ``begin`` to ``end``; the range is not empty."""
         return Span(self._place(begin).start, self._place(end - 1).end)
 
     def shift(self, begin: int) -> None:
-        """Forget the text before ``begin``, which becomes 0."""
+        """Drop the text before ``begin``, which becomes position 0."""
         first = bisect_right(self._begins, begin) - 1
         if first < 0:
             return

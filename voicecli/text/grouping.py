@@ -1,11 +1,11 @@
-"""How many sentences go into one request.
+"""Decide how many sentences go into one request.
 
-Small requests sound sooner; large ones sound better, since tone and rhythm carry over,
-and cost fewer round trips. So the first one is the first sentence, and each later one as
-many whole sentences of a paragraph as will have arrived before the sound asked for so far
-has been heard, as far as is known of the endpoint.
+Small requests start sooner. Large requests sound better, because tone and rhythm carry
+over, and need fewer round trips. So the first request is the first sentence. Each later
+one takes as many whole sentences of one paragraph as should arrive before the sound
+requested so far runs out, judging by the endpoint's history.
 
-`decide` is a pure function; `Grouper` holds the sentences that wait and numbers segments.
+`decide` is a pure function. `Grouper` queues sentences and numbers the segments.
 """
 
 from __future__ import annotations
@@ -16,30 +16,29 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.text import clause
-from voicecli.text.limits import DEFAULT_CHARACTERS
-from voicecli.text.segment import Segment, Sentence, Span, separator
+from voicecli.text.segment import DEFAULT_CHARACTERS, Segment, Sentence, Span, separator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 SHORT_TEXT = 240
-"""A text of up to so many characters that is there at once is one request."""
+"""A text of at most this many characters that is complete from the start is one request."""
 
 MIN_REQUEST = 20
-"""The first request takes another sentence if it has fewer characters ("Sure!")."""
+"""Shortest first request, in characters, if more text is available ("Sure!" is too short)."""
 
-MAX_AUTO = 1200
-"""Longest request that is chosen freely: more sounds no better, and is longer to repeat."""
+MAX_AUTO = 800
+"""Longest request in auto mode: more does not sound better and costs more to repeat."""
 
-_SAFE_SHARE = 0.65
-"""Share of the time until the sound runs out that is planned with."""
+_SAFE_SHARE = 0.5
+"""Share of the remaining sound that a request may use up before it arrives."""
 
 _LEAST_WAIT_S = 0.25
-"""Waiting for more text is not worth less than this."""
+"""Shortest wait for more text that is worthwhile, in seconds."""
 
 
 class Grouping(StrEnum):
-    """What a request holds."""
+    """What one request contains."""
 
     AUTO = "auto"
     SENTENCE = "sentence"
@@ -49,36 +48,44 @@ class Grouping(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What an endpoint's history says of its speed; the default is a slow one.
+    """How fast an endpoint is, from its history; the defaults are slow.
 
     Args:
-        first_byte_s: seconds until the first byte of a short text.
-        per_character_s: seconds a character, until the last byte.
-        speech_per_character_s: seconds of speech a character.
+        first_byte_s: seconds until the first byte for a short text.
+        per_character_s: further seconds per character until the last byte.
+        speech_per_character_s: seconds of speech per character.
+        streams: whether audio arrives while the server is still generating, faster than
+            it is played.
     """
 
     first_byte_s: float = 1.0
     per_character_s: float = 0.035
     speech_per_character_s: float = 0.065
+    streams: bool = False
 
     def arrival_s(self, characters: int) -> float:
-        """Return the seconds until the whole answer to a request has arrived."""
-        return self.first_byte_s + self.per_character_s * characters
+        """Return the seconds until enough of a response has arrived to play it safely.
+
+        That is all of it, or half of it if the server streams. The first byte would be
+        enough if the server never slowed down.
+        """
+        share = 0.5 if self.streams else 1.0
+        return self.first_byte_s + share * self.per_character_s * characters
 
     def speech_s(self, characters: int) -> float:
-        """Return the seconds that a text is heard for."""
+        """Return the duration of the speech in seconds."""
         return self.speech_per_character_s * characters
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a decision depends on besides the text.
+    """What a decision depends on, apart from the text.
 
     Args:
-        in_hand_s: seconds until all sound asked for so far will have been heard, with the
-            time until its first byte; None before the first request.
-        complete: no more text will come.
-        estimate: what is known of the endpoint.
+        in_hand_s: seconds until all sound requested so far will have been played,
+            including the wait for the first byte; None before the first request.
+        complete: whether all of the text has arrived.
+        estimate: how fast the endpoint is.
     """
 
     in_hand_s: float | None
@@ -87,13 +94,13 @@ class Situation:
 
 
 class Take(NamedTuple):
-    """Put the first ``count`` sentences into one request now."""
+    """Send the first ``sentences`` sentences of the queue as one request now."""
 
-    count: int
+    sentences: int
 
 
 class Wait(NamedTuple):
-    """Ask again when more text is there, or after ``seconds`` (None: only then)."""
+    """Ask again when more text has arrived or after ``seconds``; None means no timeout."""
 
     seconds: float | None
 
@@ -101,10 +108,10 @@ class Wait(NamedTuple):
 def decide(
     sentences: Sequence[Sentence], mode: Grouping, limit: int, situation: Situation
 ) -> Take | Wait:
-    """Return how many of the waiting ``sentences`` the next request takes.
+    """Return how many of the queued ``sentences`` the next request takes.
 
-    ``limit`` is the most characters of one request; no sentence is longer. A request never
-    holds two voices, or a pause in it that the writer asked for.
+    ``limit`` is the longest request in characters; the first sentence must not exceed it.
+    A request never contains two voices or an explicit pause.
     """
     if not sentences:
         return Wait(None)
@@ -116,32 +123,31 @@ def decide(
         while following < len(lengths) and sentences[following].continues:
             following += 1
         return Take(following)
-    if mode is Grouping.AUTO:
-        return _decide_freely(lengths, ended, limit, situation, across=across)
+    if mode is Grouping.AUTO and not across:
+        return _decide_freely(lengths, limit, situation, ended=ended)
     return Take(len(lengths)) if ended else Wait(None)
 
 
 def _decide_freely(
-    lengths: list[int], ended: bool, limit: int, situation: Situation, *, across: bool
+    lengths: list[int], limit: int, situation: Situation, *, ended: bool
 ) -> Take | Wait:
-    if across:
-        return Take(len(lengths))
+    """Return how many sentences `Grouping.AUTO` takes; ``lengths`` are of one, two, …."""
     if situation.in_hand_s is None:
         enough = (count for count, length in enumerate(lengths, 1) if length >= MIN_REQUEST)
         return Take(next(enough, len(lengths)))
     planned_s = situation.in_hand_s * _SAFE_SHARE
     most = min(limit, MAX_AUTO)
     estimate = situation.estimate
-    count = sum(n <= most and estimate.arrival_s(n) <= planned_s for n in lengths)
-    if count == len(lengths) and not ended:
+    in_time = sum(n <= most and estimate.arrival_s(n) <= planned_s for n in lengths)
+    if in_time == len(lengths) and not ended:
         spare_s = planned_s - estimate.arrival_s(lengths[-1])
         if spare_s >= _LEAST_WAIT_S:
             return Wait(spare_s)
-    return Take(max(1, count))
+    return Take(max(1, in_time))
 
 
 def _is_short(sentences: Sequence[Sentence], situation: Situation) -> bool:
-    """Whether this is the whole of a text that was there at once, and short."""
+    """Whether this is a short text that was complete before the first request."""
     if situation.in_hand_s is not None or not situation.complete:
         return False
     lengths = list(_lengths(sentences, SHORT_TEXT, across=True))
@@ -149,7 +155,7 @@ def _is_short(sentences: Sequence[Sentence], situation: Situation) -> bool:
 
 
 def _lengths(sentences: Sequence[Sentence], limit: int, *, across: bool) -> Iterator[int]:
-    """Yield the length of one sentence, two, … as long as they may share a request."""
+    """Yield the length of the first sentence, of the first two, … that may share a request."""
     text = ""
     for count, sentence in enumerate(sentences):
         if count and (
@@ -165,9 +171,9 @@ def _lengths(sentences: Sequence[Sentence], limit: int, *, across: bool) -> Iter
 
 
 class Grouper:
-    """Sentences in, segments out, each as large as `decide` says.
+    """Queue sentences and group them into segments as `decide` says.
 
-    ``limit`` may be lowered at any time, when a server has refused a text for its length.
+    ``mode`` and ``limit`` may be changed at any time, e.g. after a server refused a text.
     """
 
     def __init__(self, mode: Grouping = Grouping.AUTO, *, limit: int = DEFAULT_CHARACTERS) -> None:
@@ -178,20 +184,29 @@ class Grouper:
 
     @property
     def waiting(self) -> int:
-        """How many sentences are not in any segment yet."""
+        """The number of queued sentences."""
         return len(self._waiting)
 
+    @property
+    def has_enough(self) -> bool:
+        """Whether more text would not change what `next` returns."""
+        if self.mode in {Grouping.PARAGRAPH, Grouping.WHOLE}:
+            needed = self.limit
+        else:
+            needed = MAX_AUTO if self._number else SHORT_TEXT
+        return sum(len(sentence.text) for sentence in self._waiting) > needed
+
     def add(self, sentences: Iterable[Sentence]) -> None:
-        """Append sentences."""
+        """Queue more sentences."""
         self._waiting.extend(sentences)
 
     def next(self, situation: Situation) -> Segment | Wait:
-        """Return the next segment, or how long to wait for more text."""
+        """Return the next segment, or how long to wait before asking again."""
         self._split_first()
-        decision = decide(tuple(self._waiting), self.mode, self.limit, situation)
+        decision = decide(self._waiting, self.mode, self.limit, situation)
         if isinstance(decision, Wait):
             return decision
-        taken = tuple(self._waiting.popleft() for _ in range(decision.count))
+        taken = tuple(self._waiting.popleft() for _ in range(decision.sentences))
         self._number += 1
         return Segment(self._number - 1, taken)
 
@@ -201,10 +216,10 @@ class Grouper:
 
 
 def split(sentence: Sentence, limit: int) -> list[Sentence]:
-    """Return ``sentence`` in parts of at most ``limit`` characters: clauses, else words.
+    """Split ``sentence`` into parts of at most ``limit`` characters, at clauses or words.
 
-    The parts keep its number. Their spans add up to that of the sentence; where it was not
-    spoken as written they are approximate.
+    The parts keep the number of the sentence. Their spans are approximate if the text
+    differs from the source.
     """
     found = []
     span, length = sentence.span, len(sentence.text)
@@ -226,7 +241,7 @@ def split(sentence: Sentence, limit: int) -> list[Sentence]:
 
 
 def split_segment(segment: Segment, limit: int) -> list[Segment]:
-    """Return ``segment``, which was refused, in parts of at most ``limit`` characters."""
+    """Split a refused ``segment`` into parts of at most ``limit`` characters."""
     grouper = Grouper(Grouping.WHOLE, limit=limit)
     grouper.add(segment.sentences)
     situation = Situation(None, complete=True, estimate=Estimate())

@@ -1,35 +1,34 @@
-"""The language of a text, guessed by its script."""
+"""Guess the language of a text from its script."""
 
 from __future__ import annotations
 
-from voicecli.text.patterns import lazy_pattern
+from bisect import bisect_right
 
 _SCRIPTS = (
-    ("ja", "\u3040-\u30ff\u31f0-\u31ff"),
-    ("ko", "\u1100-\u11ff\uac00-\ud7af"),
-    ("zh", "\u3400-\u4dbf\u4e00-\u9fff"),
-    ("ru", "\u0400-\u052f"),
-    ("el", "\u0370-\u03ff\u1f00-\u1fff"),
-    ("ar", "\u0600-\u06ff\u0750-\u077f"),
-    ("he", "\u0590-\u05ff"),
-    ("hi", "\u0900-\u097f"),
-    ("bn", "\u0980-\u09ff"),
-    ("hy", "\u0530-\u058f"),
-    ("am", "\u1200-\u137f"),
-    ("th", "\u0e00-\u0e7f"),
-)
-_PATTERNS = tuple((code, lazy_pattern(f"[{characters}]")) for code, characters in _SCRIPTS)
-_ANY = lazy_pattern("[" + "".join(characters for _, characters in _SCRIPTS) + "]")
+    (0x0370, 0x0400, "el"), (0x0400, 0x0530, "ru"), (0x0531, 0x0590, "hy"),
+    (0x0590, 0x0600, "he"), (0x0600, 0x0780, "ar"), (0x0900, 0x0980, "hi"),
+    (0x0980, 0x0A00, "bn"), (0x0E00, 0x0E80, "th"), (0x1100, 0x1200, "ko"),
+    (0x1200, 0x1380, "am"), (0x1F00, 0x2000, "el"), (0x3040, 0x3100, "ja"),
+    (0x31F0, 0x3200, "ja"), (0x3400, 0xA000, "zh"), (0xAC00, 0xD7B0, "ko"),
+)  # fmt: skip
+"""First code point, end (exclusive) and language, sorted."""
+
+_FIRSTS = tuple(first for first, _, _ in _SCRIPTS)
 
 
 def guess_language(text: str) -> str:
-    """Return the language code of the script that ``text`` uses first, ``en`` for Latin.
+    """Return a language code for the first script in ``text``, ``en`` for Latin.
 
-    Kana anywhere makes it Japanese: sentences often begin with a Chinese character.
+    Any kana means Japanese, because sentences often begin with a Chinese character.
     """
-    if text.isascii() or not (first := _ANY.search(text)):
+    if text.isascii():
         return "en"
-    for code, pattern in _PATTERNS:
-        if pattern.match(first[0]):
-            return "ja" if code == "zh" and _PATTERNS[0][1].search(text) else code
-    raise AssertionError("the pattern of all scripts is made of theirs")
+    found = next(filter(None, map(_language_of, text)), "en")
+    return "ja" if found == "zh" and "ja" in map(_language_of, text) else found
+
+
+def _language_of(character: str) -> str:
+    """Return the language of a character's script, or "" for Latin, digits and punctuation."""
+    point = ord(character)
+    index = bisect_right(_FIRSTS, point) - 1
+    return _SCRIPTS[index][2] if index >= 0 and point < _SCRIPTS[index][1] else ""

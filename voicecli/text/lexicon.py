@@ -1,16 +1,18 @@
-"""Words that are to be spoken otherwise, from a table such as a TOML file holds::
+r"""Pronunciation lexicon: replace words before they are spoken.
+
+The table as TOML::
 
     [lexicon]
-    kubectl = "cube control"          # a word or phrase, in any case
-    US = "U S"                        # with capitals: in this case only
-    '/(\\d+) km\\/h/' = '\\1 kilometres an hour'   # a regular expression
+    kubectl = "cube control"          # a word or phrase; lower case matches any case
+    US = "U S"                        # with capitals, the case must match
+    '/(\d+) km\/h/' = '\1 kilometres an hour'   # a regular expression
 
-    [lexicon.de]                      # for German; wins over the ones above
+    [lexicon.de]                      # German only; overrides the entries above
     "z. B." = "zum Beispiel"
 
-Replaced text keeps the span of what it replaces. Text may arrive in any pieces: a word
-or phrase is replaced as soon as it is complete, a regular expression sees whole words.
-If it can match white space it sees four of them, from the one on in which it begins.
+A replacement keeps the span of the text it replaces. Text may arrive in any pieces. Words
+and phrases are replaced as soon as they are complete. A regular expression sees complete
+words only: one word, or four if the expression can match white space.
 """
 
 from __future__ import annotations
@@ -29,10 +31,10 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 5000
 _MAX_KEY = 500
 _WORDS_SEEN = 4
-"""Words that a regular expression with white space in it sees."""
+"""Number of words visible to a regular expression that can match white space."""
 
 _MAX_WORD = 64
-"""A word longer than this is not waited for: it ends here, as far as the lexicon goes."""
+"""Longer words are matched in pieces of this many characters."""
 
 _LANGUAGE = lazy_pattern(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", re.IGNORECASE)
 _WORD = lazy_pattern(rf"\s*\S{{1,{_MAX_WORD}}}")
@@ -41,12 +43,12 @@ _MATCHES_SPACE = lazy_pattern(r" |\\[sWDn]|(?<!\\)\.|\[\^")
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What is looked for, and what it becomes."""
+    """A pattern and its replacement."""
 
     key: str  # a word or phrase in lower case, or a regular expression
     pattern: re.Pattern[str]
     template: str
-    words: int = 0  # that a regular expression sees
+    words: int = 0  # visible to a regular expression; 0 for a word or phrase
 
     @property
     def is_pattern(self) -> bool:
@@ -54,15 +56,15 @@ class _Entry:
 
 
 class Lexicon:
-    """What is to be spoken otherwise in one language; see the module for the table.
+    """The lexicon for one language; the module docstring describes the table.
 
     Args:
-        table: strings by word, phrase or ``/regular expression/``, and tables of such by
-            language code.
-        language: code of the text's language; None leaves the tables of languages out.
+        table: replacements by word, phrase or ``/regular expression/``; nested tables
+            apply to the language code that is their key.
+        language: code of the text's language; None ignores the nested tables.
 
     Raises:
-        ConfigError: an entry is not of these kinds, or a regular expression is wrong.
+        ConfigError: an entry has the wrong type or a regular expression is invalid.
     """
 
     def __init__(self, table: Mapping[str, object], language: str | None = None) -> None:
@@ -76,21 +78,21 @@ class Lexicon:
                 _check_strings(key, value)
             else:
                 raise ConfigError(f"lexicon: {key!r} must be a string, not {_kind(value)}")
-        for code in codes:  # the most specific last
+        for code in codes:  # most specific last
             for key, value in table.items():
                 if isinstance(value, dict) and key.lower() == code:
                     chosen = value | {k: v for k, v in chosen.items() if k not in value}
         if len(chosen) > MAX_ENTRIES:
             raise ConfigError(f"lexicon: {len(chosen)} entries are more than {MAX_ENTRIES}")
         entries = [_entry(key, value) for key, value in chosen.items()]
-        # Of two words or phrases at one place the longer wins, and then the regular expressions.
+        # At the same position the longest word or phrase wins, before regular expressions.
         self.entries = sorted(entries, key=lambda entry: -len(entry.key))
 
     def __bool__(self) -> bool:
         return bool(self.entries)
 
     def apply(self, text: str) -> str:
-        """Return a whole text as it is to be spoken."""
+        """Return ``text`` with all replacements made."""
         from voicecli.text.segment import Span  # noqa: PLC0415  only here
 
         stage = Replacer(self)
@@ -99,7 +101,7 @@ class Lexicon:
 
 
 class Replacer:
-    """The stage that replaces: fragments in, fragments out."""
+    """The stage that applies a lexicon to fragments."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._is_empty = not lexicon
@@ -109,12 +111,12 @@ class Replacer:
             if not entry.is_pattern:
                 self._literals.setdefault(entry.key[0], []).append(entry)
         self._text = ""
-        self._at = 0  # what is before is passed on, and stays for patterns that look back
+        self._at = 0  # text before this was passed on; some is kept for lookbehind
         self._map = SourceMap()
         self._head: Fragment | None = None
 
     def feed(self, fragments: Iterable[Fragment]) -> list[Fragment]:
-        """Return the text that is certain, replaced."""
+        """Return the text that later text cannot change."""
         if self._is_empty:
             return list(fragments)
         found: list[Fragment] = []
@@ -131,7 +133,7 @@ class Replacer:
         return found + self._replace(final=False)
 
     def finish(self) -> list[Fragment]:
-        """Return the rest, replaced: no text follows."""
+        """Return the rest; no more text follows."""
         return self._replace(final=True)
 
     def _replace(self, *, final: bool) -> list[Fragment]:
@@ -156,10 +158,10 @@ class Replacer:
         return found
 
     def _match(self, at: int, *, final: bool) -> tuple[str, re.Match[str]] | bool:
-        """Return the template and the match at ``at``; else whether it is certain there is none."""
+        """Return template and match at ``at``; True if there is none, False if undecided."""
         first = self._text[at].lower()[:1]
         for entry in self._literals.get(first, ()):
-            # With the character after it, which must not be part of the word.
+            # One more character, which must not continue the word.
             rest = self._text[at : at + len(entry.key) + 1]
             if final or len(rest) > len(entry.key):
                 if match := entry.pattern.match(self._text, at):
@@ -167,7 +169,7 @@ class Replacer:
             elif entry.key.startswith(rest.lower()) and self._may_begin(at, first):
                 return False
         if self._text[at].isspace():
-            return True  # no match of a regular expression begins there
+            return True  # regular expressions do not match there
         for entry in self._patterns:
             end = self._window(at, entry.words)
             if end is None and not final:
@@ -182,7 +184,7 @@ class Replacer:
         return at == 0 or not (first.isalnum() and self._text[at - 1].isalnum())
 
     def _window(self, at: int, words: int) -> int | None:
-        """Return where the ``words``th word ends, from the one that ``at`` is in; None if open."""
+        """Return the end of the ``words`` words from ``at``, or None if the last is incomplete."""
         end = at
         for _ in range(words):
             word = _WORD.match(self._text, end)
@@ -197,7 +199,7 @@ class Replacer:
         span = self._map.span(begin, end)
         if span.end - span.start == end - begin:
             return [self._fragment(self._text[begin:end], begin, end)]
-        # Text that another stage put together: a fragment for each run of it.
+        # Another stage has already replaced some of this text: keep the span of each character.
         return [self._fragment(self._text[at], at, at + 1) for at in range(begin, end)]
 
     def _fragment(self, text: str, begin: int, end: int) -> Fragment:
@@ -225,15 +227,15 @@ def _pattern_entry(key: str, value: str) -> _Entry:
         raise ConfigError(f"lexicon: {key} = {value!r}: {error}") from error
     if pattern.match(""):
         raise ConfigError(
-            f"lexicon: {key} matches where nothing is",
-            remedy="let the regular expression need at least one character",
+            f"lexicon: {key} matches the empty string",
+            remedy="make the regular expression match at least one character",
         )
     words = _WORDS_SEEN if _MATCHES_SPACE.search(pattern.pattern) else 1
     return _Entry(pattern.pattern, pattern, value, words)
 
 
 def _codes(language: str | None) -> list[str]:
-    """Return the codes that a language goes by: ``pt-BR`` is also ``pt``; specific last."""
+    """Return the codes that apply to a language, e.g. ``pt`` and ``pt-br`` for ``pt-BR``."""
     if not language:
         return []
     parts = language.lower().replace("_", "-").split("-")
@@ -251,7 +253,7 @@ def _check_strings(key: str, value: dict[object, object]) -> None:
     for word, spoken in value.items():
         if not isinstance(word, str) or not isinstance(spoken, str):
             raise ConfigError(f"lexicon.{key}: {word!r} must be a string, not {_kind(spoken)}")
-        _entry(word, spoken)  # so that a mistake shows whatever the language is
+        _entry(word, spoken)  # report mistakes whatever the language
 
 
 def _kind(value: object) -> str:

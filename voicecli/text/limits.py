@@ -1,8 +1,8 @@
-"""How much text one request takes: configured, else learned from a refusal, else a default.
+"""Find out how much text one request may contain.
 
-A server that refuses a text for its length nearly always says how long it may be, in one
-of these shapes (the text that was sent may be quoted beside it, so numbers in it are not
-trusted):
+The limit is configured, learned from a refusal, or the default. A server that refuses a
+text for its length nearly always names the limit, in one of these shapes. The refused text
+may be quoted in the message; numbers in it are ignored.
 
 - OpenAI: ``Invalid 'input': string too long. Expected a string with maximum length 4096,
   but got a string with length 5000 instead.``; pydantic's list of errors as a Python
@@ -24,18 +24,16 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from voicecli.text.patterns import lazy_pattern
+from voicecli.text.segment import DEFAULT_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEFAULT_CHARACTERS = 4096
-"""What OpenAI's speech models take."""
-
 _CHARACTERS_PER_TOKEN = 2
-"""Cautious: English has about 4 characters a token, other languages fewer."""
+"""A cautious value: English has about 4 characters per token, other languages fewer."""
 
 _MIN_CHARACTERS = 20
-"""Less is not a limit that can be spoken within, but a number that means something else."""
+"""Smaller numbers are not credible limits; they mean something else."""
 
 _MAX_DEPTH = 6
 _MAX_BODY = 200_000
@@ -43,7 +41,7 @@ _MAX_BODY = 200_000
 _N = r"(\d{1,3}(?:,\d{3})+|\d{1,7})"
 _UNIT = r"\s*(char\w*|tokens?|letters)?"
 _SHAPES = tuple(
-    lazy_pattern(shape, re.IGNORECASE)
+    re.compile(shape, re.IGNORECASE)
     for shape in (
         rf"max_length\\*[\"']?\s*[:=]\s*{_N}()",  # pydantic's ctx
         rf"at most {_N}{_UNIT}",  # pydantic's message
@@ -56,14 +54,15 @@ _SHAPES = tuple(
     )
 )
 _IS_ABOUT_LENGTH = lazy_pattern(
-    r"too[ _]long|max|at most|limit|exceed|longer|more than|less than|fewer|up to|length|\d\s*/\s*\d",
+    r"too[ _]long|max|at most|limit|exceed|longer|more than|less than|fewer|up to|length"
+    r"|\d\s*/\s*\d",
     re.IGNORECASE,
 )
 _IS_QUOTED_INPUT = lazy_pattern(r"""(?P<key>["']input["']\s*:\s*)(?P<quote>["'])""")
 
 
 class LimitOrigin(Enum):
-    """Where a limit comes from."""
+    """The origin of a limit."""
 
     DEFAULT = "default"
     CONFIGURED = "configured"
@@ -78,22 +77,22 @@ class InputLimit:
     origin: LimitOrigin = LimitOrigin.DEFAULT
 
     def after_refusal(self, body: object, sent: int) -> InputLimit | None:
-        """Return the limit that a refusal teaches; None if it is not about length.
+        """Return the limit learned from a refusal, or None if it is not about length.
 
-        Ask about statuses 400, 413 and 422 only: a 429 names limits of another kind.
+        Use it for statuses 400, 413 and 422 only: a 429 names limits of another kind.
 
         Args:
-            body: the body of the answer: text, bytes, or JSON already parsed.
-            sent: characters of the input that was refused.
+            body: the response body: text, bytes or parsed JSON.
+            sent: length of the refused input in characters.
         """
         if found := limit_in(body, sent):
             return replace(self, characters=found, origin=LimitOrigin.LEARNED)
         return None
 
     def halved(self, sent: int) -> InputLimit | None:
-        """Return the limit to try after a refusal for length without a number (413).
+        """Return the limit to try next after a refusal that names no number, such as a bare 413.
 
-        None if there is no point in trying less.
+        None if less is not worth trying.
         """
         half = min(sent, self.characters) // 2
         if half < _MIN_CHARACTERS:
@@ -102,10 +101,10 @@ class InputLimit:
 
 
 def limit_in(body: object, sent: int) -> int | None:
-    """Return the greatest number of characters that a refusal of ``sent`` characters allows.
+    """Return the limit in characters that a refusal of ``sent`` characters names.
 
-    None if the refusal names none that is less than ``sent``. A limit in tokens becomes a
-    cautious number of characters, at least a fifth less than what was sent.
+    None if it names no limit below ``sent``. A limit in tokens is converted to a cautious
+    number of characters, at most four fifths of ``sent``.
     """
     for text in _texts(body, 0):
         if found := _limit_in_text(_without_input(text), sent):
@@ -127,18 +126,14 @@ def _limit_in_text(text: str, sent: int) -> int | None:
 
 
 def _texts(value: object, depth: int) -> Iterator[str]:
-    """Yield the texts of an answer that may name a limit, the most precise first."""
+    """Yield the texts in a response that may name a limit, most precise first."""
     if depth > _MAX_DEPTH:
         return
     if isinstance(value, bytes | bytearray):
         value = bytes(value[:_MAX_BODY]).decode("utf-8", errors="replace")
     if isinstance(value, str):
-        try:
-            parsed = json.loads(value)
-        except (ValueError, RecursionError):
-            yield value[:_MAX_BODY]
-        else:
-            yield from _texts(parsed, depth + 1) if not isinstance(parsed, str) else [parsed]
+        parsed = _parsed(value)
+        yield from [parsed] if isinstance(parsed, str) else _texts(parsed, depth + 1)
     elif isinstance(value, list):
         for item in value[:10]:
             yield from _texts(item, depth + 1)
@@ -150,14 +145,22 @@ def _texts(value: object, depth: int) -> Iterator[str]:
             yield from _texts(value.get(key), depth + 1)
 
 
+def _parsed(text: str) -> object:
+    """Return ``text`` parsed as JSON, or the text itself if it is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text[:_MAX_BODY]
+
+
 def _without_input(text: str) -> str:
-    """Return ``text`` without the input that pydantic quotes, whose numbers mean nothing."""
+    """Return ``text`` without the input that pydantic quotes in it."""
     if not (quoted := _IS_QUOTED_INPUT.search(text)):
         return text
     begin = quoted.end()
     end = text.rfind(f"{quoted['quote']}, 'ctx'")
     if end < begin:
         end = text.rfind(f'{quoted["quote"]}, "ctx"')
-    if end < begin:  # nothing but the input, cut off or at the end
+    if end < begin:  # the quoted input is cut off or comes last
         return text[: quoted.start()]
     return text[: quoted.start()] + text[end:]

@@ -1,4 +1,4 @@
-"""Quotations and brackets: which are open at a place, and where they close."""
+"""Track quotations and brackets: which are open at a position, and where they close."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _SPACED_CLOSER = lazy_pattern(r"[ \u00a0\u202f]?»")
 
 
 class Quote(NamedTuple):
-    """An opening mark and where it is."""
+    """An opening mark and its position."""
 
     mark: str
     position: int
 
 
 def open_quotes(text: str, begin: int, end: int) -> list[Quote]:
-    """Return the quotations and brackets that open in ``text[begin:end]`` and do not close there.
+    """Return the quotations and brackets in ``text[begin:end]`` that are still open at the end.
 
-    Apostrophes, inch marks, emoticons and closing marks on their own are none.
+    Apostrophes, inch marks, emoticons and unmatched closing marks do not count.
     """
     stack: list[Quote] = []
     for match in _MARK.finditer(text, begin, end):
@@ -36,9 +36,10 @@ def open_quotes(text: str, begin: int, end: int) -> list[Quote]:
 
 
 def closing(text: str, begin: int, place: int, end: int) -> int | None:
-    """Return where all that is open at ``place`` has closed, after the mark; None if not by ``end``.
+    """Return where everything that is open at ``place`` has been closed, or None.
 
-    ``begin`` is where the sentence begins.
+    The result is the position after the last closing mark, at most ``end``. ``begin`` is
+    where the sentence begins.
     """
     stack = open_quotes(text, begin, place)
     if not stack:
@@ -51,7 +52,7 @@ def closing(text: str, begin: int, place: int, end: int) -> int | None:
 
 
 def after_closers(text: str, stack: list[Quote], place: int) -> int:
-    """Return the end of the closing marks and footnote numbers at ``place``; pops ``stack``."""
+    """Return the end of the closing marks and footnotes at ``place``, popping ``stack``."""
     while place < len(text):
         mark = text[place]
         if stack and mark in _CLOSERS[stack[-1].mark]:
@@ -70,7 +71,7 @@ def after_closers(text: str, stack: list[Quote], place: int) -> int:
 
 
 def _advance(stack: list[Quote], text: str, begin: int, at: int) -> None:
-    """Change ``stack`` by the mark at ``at``."""
+    """Update ``stack`` with the mark at ``at``."""
     mark = text[at]
     before = text[at - 1] if at > begin else " "
     after = text[at + 1] if at + 1 < len(text) else " "

@@ -1,4 +1,4 @@
-"""Scripts: ``VOICE: line`` for several voices, ``[500ms]`` for a pause.
+"""Read scripts: ``VOICE: line`` for several voices, ``[500ms]`` for a pause.
 
 ::
 
@@ -6,10 +6,10 @@
     kokoro/af_bella: Is anybody there?
     This line is hers too.
 
-A line without a voice belongs to the one before; before the first voice, to the voice of
-the settings. A voice has no spaces, and white space or the end of the line follows its
-colon. Pauses may stand anywhere, as ``ms`` or ``s``, up to a minute. One at the very end
-is not heard.
+A line without a voice continues the line before; before the first voice, the configured
+voice speaks. The name of a voice contains no spaces, and its colon is followed by white
+space or the end of the line. Pauses may appear anywhere, in ``ms`` or ``s``, up to one
+minute. A pause at the very end is ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_PAUSE_MS = 60_000
-"""Longest pause; longer ones are cut to it."""
+"""Longest pause; longer ones are shortened to it."""
 
 _MAX_VOICE = 100
 _MAX_PAUSE_TEXT = 12
@@ -37,7 +37,7 @@ _MAYBE_PAUSE = lazy_pattern(r"\[[\d\s.msMS]*")
 
 
 def pause_ms(text: str) -> int | None:
-    """Return the milliseconds of a pause such as ``[500ms]`` or ``[1.5 s]``; None if it is none."""
+    """Return the duration of a pause such as ``[500ms]`` or ``[1.5 s]``, or None."""
     match = _PAUSE.fullmatch(text)
     return _milliseconds(match) if match else None
 
@@ -48,18 +48,18 @@ def _milliseconds(match: re.Match[str]) -> int:
 
 
 class ScriptReader:
-    """The stage that reads scripts: fragments in, fragments with voices and pauses out."""
+    """The stage that turns a script into fragments with voices and pauses."""
 
     def __init__(self) -> None:
         self._text = ""
-        self._start = 0  # of the text in the source
+        self._start = 0  # position of the text in the source
         self._at_line_start = True
         self._voice: str | None = None
         self._pause_ms = 0
         self._begins = Break.NONE
 
     def feed(self, fragments: Iterable[Fragment]) -> list[Fragment]:
-        """Return what is certain of the text so far, which is verbatim."""
+        """Return the text that later text cannot change. The input must be verbatim."""
         for fragment in fragments:
             if not self._text:
                 self._start = fragment.span.start
@@ -67,7 +67,7 @@ class ScriptReader:
         return self._read(final=False)
 
     def finish(self) -> list[Fragment]:
-        """Return the rest: no text follows."""
+        """Return the rest; no more text follows."""
         return self._read(final=True)
 
     def _read(self, *, final: bool) -> list[Fragment]:
@@ -100,7 +100,7 @@ class ScriptReader:
         return found
 
     def _voice_at(self, at: int, *, final: bool) -> int | None:
-        """Return where the line's text begins, after its voice if it has one; None if open."""
+        """Return where the line's text begins, after its voice if any; None if not known yet."""
         maybe = _MAYBE_VOICE.match(self._text, at)
         assert maybe is not None
         if maybe.end() == len(self._text) and not final and len(maybe[0]) <= 2 * _MAX_VOICE:
@@ -112,7 +112,7 @@ class ScriptReader:
         return voice.end()
 
     def _end_of_plain(self, at: int) -> int:
-        """Return where the text that begins at ``at`` ends: at a bracket, or after a line."""
+        """Return the end of the plain text at ``at``: a bracket, or the end of the line."""
         ends = [len(self._text)]
         if (bracket := self._text.find("[", at + 1)) >= 0:
             ends.append(bracket)
@@ -124,7 +124,7 @@ class ScriptReader:
         text = self._text[begin:end]
         span = Span(self._start + begin, self._start + end)
         if not text.strip():
-            # White space alone must not use up a pause: what follows it does.
+            # Keep the pause for the text that follows the white space.
             held = self._pause_ms or self._begins
             return [] if held else [Fragment(text, span, voice=self._voice)]
         fragment = Fragment(text, span, self._begins, self._pause_ms, self._voice)

@@ -1,4 +1,4 @@
-"""What is spoken: sentences, and the segments that one request each speaks."""
+"""Sentences, and segments: the sentences that are spoken by one request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NO_SPACE_SCRIPTS = "\u2e80-\u2fff\u3000-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
-"""Chinese and Japanese characters, as the inside of a regular expression's set."""
+"""Characters of Chinese and Japanese, for use inside a regular expression set."""
+
+DEFAULT_CHARACTERS = 4096
+"""Default limit of one request: that of OpenAI's speech models."""
 
 _NO_SPACE = lazy_pattern(rf"[{NO_SPACE_SCRIPTS}]")
 
@@ -19,7 +22,7 @@ _NO_SPACE = lazy_pattern(rf"[{NO_SPACE_SCRIPTS}]")
 class Span(NamedTuple):
     """A range of characters in the source text, ``end`` excluded.
 
-    Bytes fed to a segmenter count as the characters that they decode to.
+    Input in bytes is counted in decoded characters.
     """
 
     start: int
@@ -28,11 +31,11 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence, or one clause of a sentence that is too long to wait for.
+    """A sentence, or a clause of a sentence that was too long to wait for.
 
-    ``text`` has single spaces for runs of white space. ``pause_ms`` is silence that
-    the writer asked for before it; 0 leaves the pause to the player. ``continues``
-    is True for a clause that goes on in the middle of a sentence.
+    White space in ``text`` is collapsed to single spaces. ``pause_ms`` is explicitly
+    requested silence before the sentence; 0 leaves the pause to the player.
+    ``continues`` is true for a clause that continues the sentence before.
     """
 
     number: int
@@ -46,11 +49,10 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Whole sentences that one request speaks, at least one.
+    """One or more whole sentences that one request speaks.
 
-    Numbers count from 0; ``part`` counts the pieces of a segment that a server refused for
-    its length. ``pause_ms``, ``begins_paragraph`` and ``continues`` are those
-    of the first sentence; ``voice`` is that of all, None for the voice of the settings.
+    Numbers count from 0. ``part`` numbers the parts of a segment that was split because
+    the server refused it for its length.
     """
 
     number: int
@@ -64,32 +66,32 @@ class Segment:
 
     @property
     def span(self) -> Span:
-        """The range of the source text that it speaks."""
+        """The range of the source text."""
         return Span(self.sentences[0].span.start, self.sentences[-1].span.end)
 
     @property
     def voice(self) -> str | None:
-        """The voice, None for that of the settings; may name a profile: ``kokoro/af_bella``."""
+        """The voice of all sentences, e.g. ``kokoro/af_bella``; None: the configured voice."""
         return self.sentences[0].voice
 
     @property
     def pause_ms(self) -> int:
-        """Silence that the writer asked for before it, in milliseconds."""
+        """Explicitly requested silence before the segment, in milliseconds."""
         return self.sentences[0].pause_ms
 
     @property
     def begins_paragraph(self) -> bool:
-        """Whether it is the first of a paragraph."""
+        """Whether the segment is the first of a paragraph."""
         return self.sentences[0].begins_paragraph
 
     @property
     def continues(self) -> bool:
-        """Whether it goes on in the middle of a sentence."""
+        """Whether the segment starts in the middle of a sentence."""
         return self.sentences[0].continues
 
 
 def joined(sentences: Iterable[Sentence]) -> str:
-    """Return the text of several sentences: paragraphs apart, no space in Chinese or Japanese."""
+    """Join sentences into one text, with blank lines between paragraphs."""
     text = ""
     for sentence in sentences:
         text += separator(text, sentence) + sentence.text
@@ -97,7 +99,7 @@ def joined(sentences: Iterable[Sentence]) -> str:
 
 
 def separator(before: str, sentence: Sentence) -> str:
-    """Return what stands between ``before`` and ``sentence`` in one request."""
+    """Return the separator between ``before`` and ``sentence``; none after Chinese or Japanese."""
     if not before:
         return ""
     if sentence.begins_paragraph:

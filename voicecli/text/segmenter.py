@@ -1,7 +1,7 @@
-"""Text in pieces of any size in, sentences out as soon as they are certain.
+"""Split text that arrives in pieces into sentences, as early as possible.
 
-The same text gives the same sentences however it is split: see `boundary`. Only a pause
-of the writer, which the caller's clock reports, releases sentences earlier.
+The same text gives the same sentences, however it is split on arrival (see `boundary`).
+Only a pause of the writer can release text earlier.
 """
 
 from __future__ import annotations
@@ -18,32 +18,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PAUSE_MS = 400
-"""A writer who sends nothing for this long has paused."""
+"""Silence of the writer that counts as a pause, in milliseconds."""
 
 ROUNDING_S = 1e-6
-"""A pause may be so much shorter: a clock's differences are rounded."""
+"""Tolerance when comparing times, for floating-point rounding."""
 
 LONG_FIRST_SENTENCE = 120
-"""Characters of the first sentence after which its first clause is spoken at once."""
+"""If the first sentence is longer than this, its first clause is emitted on its own."""
 
 MAX_SENTENCE = 1000
-"""Characters after which any sentence is cut, so that text without full stops is bounded."""
+"""Longest sentence in characters; longer text without a boundary is cut."""
 
 _SPACE_BETWEEN_WIDE = lazy_pattern(rf"(?<=[{NO_SPACE_SCRIPTS}])\s*\n\s*(?=[{NO_SPACE_SCRIPTS}])")
+_SPACE = lazy_pattern(r"\s*")
 _AFTER_FULL_STOP = " Xq xq"
-"""Text that lets the boundary before it be decided."""
+"""Sample text that makes the boundary before it decidable."""
 
 
 class Segmenter:
-    """Cuts text into sentences.
+    """An incremental sentence segmenter.
 
-    Feed it in order and call `finish` once. Times are seconds of any one clock. Nothing
-    here blocks or raises; a piece without a letter or a digit is not spoken.
+    Call `feed` for each piece of text, `tick` while none arrives, and `finish` once. Times
+    are in seconds, from any clock. No method blocks or raises. Text without letters or
+    digits is dropped.
 
     Args:
-        language: code such as ``de``; None guesses it for each sentence by its script.
-        pause_ms: silence of the writer after which the first clause is spoken, and a
-            sentence that seems complete.
+        language: code such as ``de``; None guesses it for each sentence from the script.
+        pause_ms: silence of the writer after which a sentence that looks complete, or the
+            first clause of the first sentence, is emitted.
     """
 
     def __init__(self, language: str | None = None, *, pause_ms: int = PAUSE_MS) -> None:
@@ -58,15 +60,15 @@ class Segmenter:
         self._pause_ms = 0
         self._begins = Break.PARAGRAPH
         self._continues = False
-        self._newlines = 0  # passed since the last sentence
+        self._newlines = 0  # skipped since the last sentence
         self._number = 0
 
     def feed(self, data: str | bytes, now: float = 0.0) -> list[Sentence]:
-        """Return the sentences that ``data``, text or UTF-8 cut anywhere, makes certain."""
+        """Add text, or UTF-8 cut at any byte, and return the sentences that are now certain."""
         return self.feed_fragments(self._decoder.feed(data), now)
 
     def feed_fragments(self, fragments: Iterable[Fragment], now: float = 0.0) -> list[Sentence]:
-        """Return the sentences that text from another stage makes certain."""
+        """Add text from another stage and return the sentences that are now certain."""
         self._written = now
         found: list[Sentence] = []
         for fragment in fragments:
@@ -81,7 +83,7 @@ class Segmenter:
         return found + self._sentences(final=False)
 
     def tick(self, now: float) -> list[Sentence]:
-        """Return what a pause of the writer makes worth speaking, if there is one."""
+        """Return the text to release if the writer has paused, else nothing."""
         if self._written is None or now - self._written < self._pause_s:
             return []
         text = self._text.rstrip()
@@ -99,7 +101,7 @@ class Segmenter:
         return []
 
     def finish(self) -> list[Sentence]:
-        """Return the rest: no text follows."""
+        """Return the remaining sentences; no more text follows."""
         found = self.feed_fragments(self._decoder.finish(), self._written or 0.0)
         found += self._sentences(final=True)
         self._text, self._begin = "", 0
@@ -126,7 +128,7 @@ class Segmenter:
         return found
 
     def _early_cut(self, boundary: Boundary | Undecided) -> int | None:
-        """Where to cut before ``boundary``, if the sentence is too long to wait for it."""
+        """Return where to cut a sentence that is too long to wait for its ``boundary``."""
         ended = isinstance(boundary, Boundary)
         end = boundary.end if isinstance(boundary, Boundary) else boundary.position
         if end - self._begin > LONG_FIRST_SENTENCE and self._number == 0:
@@ -138,7 +140,7 @@ class Segmenter:
         return None
 
     def _cut(self, end: int) -> list[Sentence]:
-        """Take the text up to ``end``, which is within a sentence."""
+        """Emit the text up to ``end``, in the middle of a sentence."""
         found = self._take(end)
         self._begin, self._continues = end, self._continues or bool(found)
         self._skip_space()
@@ -148,13 +150,10 @@ class Segmenter:
         text = self._text[self._begin : end]
         if not any(character.isalnum() for character in text):
             return []
-        length = len(text.rstrip())
-        if not text.isascii() and "\n" in text:
-            text = _SPACE_BETWEEN_WIDE.sub("", text)
         sentence = Sentence(
             self._number,
-            " ".join(text.split()),
-            self._map.span(self._begin, self._begin + length),
+            " ".join(_SPACE_BETWEEN_WIDE.sub("", text).split()),
+            self._map.span(self._begin, self._begin + len(text.rstrip())),
             self._voice,
             self._pause_ms,
             self._begins is Break.PARAGRAPH,
@@ -165,18 +164,18 @@ class Segmenter:
         return [sentence]
 
     def _skip_space(self) -> None:
-        """Pass white space; more than one line of it is the end of a paragraph."""
-        text = self._text[self._begin :]
-        rest = text.lstrip()
-        self._newlines += text.count("\n", 0, len(text) - len(rest))
-        self._begin += len(text) - len(rest)
-        if rest:
+        """Skip white space; a blank line begins a paragraph."""
+        space = _SPACE.match(self._text, self._begin)
+        assert space is not None
+        self._newlines += space[0].count("\n")
+        self._begin = space.end()
+        if self._begin < len(self._text):
             if self._newlines > 1:
                 self._begins, self._continues = Break.PARAGRAPH, False
             self._newlines = 0
 
     def _trim(self) -> None:
-        """Forget text that was taken."""
+        """Drop text that was emitted."""
         if self._begin:
             self._map.shift(self._begin)
             self._text, self._begin = self._text[self._begin :], 0

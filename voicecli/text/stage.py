@@ -1,4 +1,4 @@
-"""The whole way from what a writer sends to sentences, with every stage that is wanted."""
+"""The whole text stage: from incoming text to sentences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Markdown(StrEnum):
-    """Whether a text is Markdown; `AUTO` decides when something in it looks like it."""
+    """Whether text is read as Markdown; `AUTO` waits for something that looks like it."""
 
     AUTO = "auto"
     ON = "on"
@@ -29,16 +29,16 @@ class Markdown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
-    """How a text is read.
+    """How text is read.
 
     Args:
-        language: code such as ``de``; None guesses it by the script.
-        pause_ms: silence of the writer after which what is there is spoken.
-        markdown: whether it is Markdown.
-        code: what is done with code blocks, if it is.
-        think: speak what stands between ``<think>`` and ``</think>`` too.
-        script: read ``VOICE: line`` and ``[500ms]``.
-        lexicon: what is to be spoken otherwise.
+        language: code such as ``de``; None guesses it from the script.
+        pause_ms: silence of the writer after which text is released early.
+        markdown: whether to read Markdown.
+        code: what to do with Markdown code blocks.
+        think: speak the text between ``<think>`` and ``</think>`` as well.
+        script: interpret ``VOICE: line`` and ``[500ms]``.
+        lexicon: replacements to apply.
     """
 
     language: str | None = None
@@ -51,10 +51,11 @@ class TextOptions:
 
 
 class TextStage:
-    """Text in pieces of any size in, sentences out as soon as they are certain.
+    """Turns text that arrives in pieces into sentences, as early as possible.
 
-    Feed it in order and call `finish` once. Times are seconds of any one clock. Nothing
-    here blocks, raises or keeps text longer than needed.
+    Call `feed` for each piece of text, `tick` while none arrives, and `finish` once. Times
+    are in seconds, from any clock. No method blocks or raises. Feed long texts in pieces
+    of a few kilobytes to get the first sentence without processing all of it.
     """
 
     def __init__(self, options: TextOptions | None = None) -> None:
@@ -74,14 +75,14 @@ class TextStage:
         self._segmenter = Segmenter(options.language, pause_ms=options.pause_ms)
 
     def feed(self, data: str | bytes, now: float = 0.0) -> list[Sentence]:
-        """Return the sentences that ``data``, text or UTF-8 cut anywhere, makes certain."""
+        """Add text, or UTF-8 cut at any byte, and return the sentences that are now certain."""
         self._written = now
         return self._segmenter.feed_fragments(self._through(self._decoder.feed(data)), now)
 
     def tick(self, now: float) -> list[Sentence]:
-        """Return what a pause of the writer makes worth speaking, if there is one.
+        """Return the sentences to release if the writer has paused, else nothing.
 
-        Call it every 50 ms or so while nothing arrives.
+        Call it about every 50 ms while no text arrives.
         """
         if self._written is None or now - self._written < self._pause_s:
             return []
@@ -93,7 +94,7 @@ class TextStage:
         return found + self._segmenter.tick(now)
 
     def finish(self) -> list[Sentence]:
-        """Return the rest: no text follows."""
+        """Return the remaining sentences; no more text follows."""
         found = self._segmenter.feed_fragments(self._through(self._decoder.finish()))
         for number, stage in enumerate(self._stages):
             rest = self._through(stage.finish(), number + 1)
@@ -101,7 +102,7 @@ class TextStage:
         return found + self._segmenter.finish()
 
     def _through(self, fragments: Sequence[Fragment], first: int = 0) -> Sequence[Fragment]:
-        """Pass fragments through the stages from ``first`` on."""
+        """Pass fragments through the stages, starting with number ``first``."""
         for stage in self._stages[first:]:
             fragments = stage.feed(fragments)
         return fragments

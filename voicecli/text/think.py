@@ -1,4 +1,4 @@
-"""What a language model thinks before it answers: text between ``<think>`` and ``</think>``."""
+"""Skip the reasoning of language models: text between ``<think>`` and ``</think>``."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ _TAGS = [tag for name in _NAMES for tag in (f"<{name}>", f"</{name}>")]
 
 
 class ThinkFilter:
-    """The stage that leaves out what is thought: fragments in, fragments out.
+    """The stage that removes reasoning from fragments.
 
-    A tag opens at the beginning of a line only, after white space, so that prose about
-    the tag is spoken. Tags do not nest. What is never closed is left out to the end.
+    Tags count only at the start of a line, so prose about the tag is still spoken. They
+    do not nest. If a tag is never closed, the rest of the text is removed.
 
     Args:
-        keep: leave out the tags only.
+        keep: remove the tags only, not the text between them.
     """
 
     def __init__(self, *, keep: bool = False) -> None:
         self._keep = keep
-        self._held: list[Fragment] = []  # what may be the beginning of a tag
+        self._held: list[Fragment] = []  # possible start of a tag
         self._thinks = False
         self._at_line_start = True
         self._begins = Break.NONE
 
     def feed(self, fragments: Iterable[Fragment]) -> list[Fragment]:
-        """Return what is certain to be spoken."""
+        """Return the text that is certain to be spoken."""
         found: list[Fragment] = []
         for fragment in fragments:
             found += self._one(fragment)
         return found
 
     def finish(self) -> list[Fragment]:
-        """Return what seemed to be a tag, and was none."""
+        """Return held text that turned out not to be a tag."""
         held, self._held = self._held, []
         return [] if self._thinks else held
 
     def _one(self, fragment: Fragment) -> list[Fragment]:
-        """Go through a fragment character by character where a tag may be."""
+        """Process one fragment, character by character where a tag may be."""
         found: list[Fragment] = []
         text, at = fragment.text, 0
         if not text:
@@ -78,12 +78,12 @@ class ThinkFilter:
         return found
 
     def _close_tag(self, tag: str) -> None:
-        """Begin or end thinking if ``tag`` is complete."""
+        """Start or stop skipping if ``tag`` is complete."""
         if _OPEN.fullmatch(tag) and not self._thinks:
             self._thinks, self._held = not self._keep, []
             self._begins = Break.PARAGRAPH
         elif _CLOSE.fullmatch(tag):
-            # Without an opening tag, which some servers swallow, there is nothing to leave out.
+            # Some servers drop the opening tag; the text before was already spoken.
             self._thinks, self._held = False, []
             self._begins, self._at_line_start = Break.PARAGRAPH, True
 

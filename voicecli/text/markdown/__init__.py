@@ -1,4 +1,4 @@
-"""Markdown as it is spoken: block by block, and within a paragraph word by word."""
+"""Turn Markdown into spoken text while it arrives."""
 
 from voicecli.text.markdown.blocks import CodeBlocks
 from voicecli.text.markdown.detect import looks_like_markdown

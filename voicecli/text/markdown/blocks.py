@@ -1,4 +1,4 @@
-"""Headings, lists, quotations, tables and code, as they are spoken."""
+"""Spoken text of Markdown blocks: headings, lists, quotations, tables and code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 MAX_COLUMNS = 6
-"""A table with more columns is named, not read."""
+"""Tables with more columns are described instead of read."""
 
 _LANGUAGES = {
     "bash": "Bash", "c": "C", "c++": "C++", "cpp": "C++", "cs": "C#", "csharp": "C#",
@@ -38,7 +38,7 @@ _WIDE = lazy_pattern(rf"[{NO_SPACE_SCRIPTS}]")
 
 
 class CodeBlocks(StrEnum):
-    """What is done with code blocks."""
+    """What to do with code blocks."""
 
     NAME = "name"
     READ = "read"
@@ -46,24 +46,24 @@ class CodeBlocks(StrEnum):
 
 
 class BlockPiece(NamedTuple):
-    """A piece of text, and what it begins."""
+    """A piece of text, and the break before it."""
 
     piece: Piece
     begins: Break = Break.NONE
 
 
 def parsed(source: str) -> list[Token]:
-    """Return the blocks of ``source``, as tokens."""
+    """Return the block tokens of ``source``."""
     return parser().parse(source)
 
 
 def spoken_blocks(source: str, code: CodeBlocks = CodeBlocks.NAME) -> Iterator[BlockPiece]:
-    """Yield what is spoken of ``source``, which holds whole blocks."""
+    """Yield the spoken text of ``source``, which must contain whole blocks."""
     yield from _Blocks(source, code).spoken(parsed(source))
 
 
 class _Blocks:
-    """Goes through the tokens of whole blocks."""
+    """Renders the tokens of whole blocks as speech."""
 
     def __init__(self, source: str, code: CodeBlocks) -> None:
         self._source = source
@@ -71,8 +71,8 @@ class _Blocks:
         self._lines = [0]
         for match in re.finditer(r"\n", source):
             self._lines.append(match.end())
-        self._marker: Piece | None = None  # the number of a list's item, to be spoken
-        self._depth = 0  # of lists within lists
+        self._marker: Piece | None = None  # number of a list item, still to be spoken
+        self._depth = 0  # of nested lists
         self._begins = Break.PARAGRAPH
 
     def spoken(self, tokens: Sequence[Token]) -> Iterator[BlockPiece]:
@@ -110,9 +110,9 @@ class _Blocks:
             self._marker = Piece(text, at, at + len(text))
 
     def _began(self, pieces: list[Piece], *, ends: bool = False) -> Iterator[BlockPiece]:
-        """Yield the pieces of one block, the first with what it begins.
+        """Yield the pieces of one block, the first with the break before it.
 
-        ``ends`` closes it with a full stop, which makes a pause, if it has none of its own.
+        With ``ends``, add a full stop if there is none, so that the voice makes a pause.
         """
         if self._marker and any(piece.text.strip() for piece in pieces):
             pieces = [self._marker, *pieces]
@@ -141,7 +141,7 @@ class _Blocks:
         return pieces
 
     def _place(self, token: Token, at: int) -> int:
-        """Return where the character ``at`` of a token's content is in the source."""
+        """Return the position in the source of character ``at`` of a token's content."""
         before = token.content[:at]
         number = before.count("\n")
         column = at - (before.rfind("\n") + 1)
@@ -179,7 +179,7 @@ class _Blocks:
             self._begins = Break.SENTENCE
 
     def _cell(self, token: Token, row: list[list[Piece]]) -> list[Piece]:
-        """Return a cell's pieces; cells are looked for one after another in their line."""
+        """Return the pieces of a cell, which comes after the cells already in ``row``."""
         begin = self._lines[token.map[0]] if token.map else 0
         last = next((cell[-1].end for cell in reversed(row) if cell), begin)
         at = self._source.find(token.content, max(begin, last))
@@ -214,14 +214,15 @@ class _Blocks:
         source, pieces, at = token.content, [], 0
         for tag in [*_SILENT_HTML.finditer(source), None]:
             end = tag.start() if tag else len(source)
-            for piece in spoken_plain(source[at:end]):
-                pieces.append(Piece(piece.text, begin + at + piece.begin, begin + at + piece.end))
+            pieces += spoken_plain(source, at, end)
             at = tag.end() if tag else end
-        return pieces if any(piece.text.strip() for piece in pieces) else []
+        if not any(piece.text.strip() for piece in pieces):
+            return []
+        return [Piece(text, begin + first, begin + last) for text, first, last in pieces]
 
 
 def _full_stop(text: str) -> str:
-    """Return the full stop that ``text`` lacks, if it does."""
+    """Return a full stop if ``text`` needs one at the end, else an empty string."""
     last = text.rstrip().rstrip("\"'”’»)]}*_")[-1:]
     if not last or last in ".!?…:;,。！？：；、，":
         return ""

@@ -1,4 +1,4 @@
-"""Whether a text is Markdown, by marks that prose does not have."""
+"""Recognise Markdown by marks that plain prose does not contain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EVIDENCE = lazy_pattern(
     rf"""^[ ]{{0,3}}(?:`{{3,}}|~{{3,}})            # a fence
       | ^[ ]{{0,3}}\#{{1,6}}[ \t]+\S               # a heading
       | ^[ ]{{0,3}}>[ \t]?\S                       # a quotation
-      | ^[ ]{{0,3}}[-*+][ \t]+(?![-–—])\S          # an item of a list
+      | ^[ ]{{0,3}}[-*+][ \t]+(?![-–—])\S          # a list item
       | ^[ ]{{0,3}}(?:=|-){{3,}}[ \t]*$            # under a heading, or a rule
       | ^[ ]{{0,3}}(?:\*[ \t]*){{3,}}$             # a rule
       | ^[ ]{{0,3}}\|.*\|[ \t]*$                   # a row of a table
@@ -25,7 +25,7 @@ _EVIDENCE = lazy_pattern(
       | ~~(?=\S)[^~\n]+(?<=\S)~~                   # struck out
       | (?<!`)(`+)(?!`)[^`\n]+\1(?!`)              # code
       | !?\[[^\]\n]*\]\([^)\s]*(?:[ ]"[^"\n]*")?\)  # a link or an image
-      | ^[ ]{{0,3}}\[[^\]\n]+\]:[ \t]+\S           # where links lead
+      | ^[ ]{{0,3}}\[[^\]\n]+\]:[ \t]+\S           # a link definition
       | <(?:https?|mailto):[^\s>]+>
       | </?(?:{_TAGS})(?:\s[^<>\n]*)?/?>           # HTML
     """,
@@ -34,9 +34,9 @@ _EVIDENCE = lazy_pattern(
 
 
 def looks_like_markdown(text: str) -> bool:
-    """Return whether ``text`` has marks of Markdown that would be heard if it were prose.
+    """Return whether ``text`` contains Markdown that would be heard if read as prose.
 
-    ``3 * 4``, ``C#``, ``a_b``, ``#1``, ``x < y`` and numbered lines are none: they sound
-    the same either way.
+    ``3 * 4``, ``C#``, ``a_b``, ``#1``, ``x < y`` and numbered lines do not count: they
+    sound the same either way.
     """
     return _EVIDENCE.search(text) is not None

@@ -1,4 +1,4 @@
-"""The inside of a paragraph: emphasis, code, links, images and HTML tags."""
+"""Spoken text of inline Markdown: emphasis, code, links, images and HTML tags."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ _OPEN = lazy_pattern(
 )
 _PRODUCT = lazy_pattern(r"(?<=\d)\*(?=\w)|(?<=\w)\*(?=\d)")
 _TIMES = "\ue000"
-"""Stands for an asterisk between digits, which CommonMark could take for emphasis."""
+"""Replaces an asterisk next to a digit, so that products are not parsed as emphasis."""
 
 _BREAK_TAG = lazy_pattern(r"<br\s*/?>", re.IGNORECASE)
 
 
 @cache
 def parser() -> MarkdownIt:
-    """Return the parser: CommonMark with the tables and strikethrough of GitHub."""
+    """Return the parser: CommonMark plus the tables and strikethrough of GFM."""
     from markdown_it import MarkdownIt  # noqa: PLC0415  only for texts that have markup
 
     markdown = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    return markdown.disable("text_join")  # keeps escapes apart, which are not markup
+    return markdown.disable("text_join")  # keep escaped characters apart from text
 
 
 def spoken_inline(source: str, before: str = " ") -> list[Piece]:
-    """Return what is spoken of ``source``, the inside of a paragraph or a part of it.
+    """Return the spoken text of ``source``, all or part of the content of a block.
 
-    ``before`` is the character before it, which says whether emphasis can begin.
+    ``before`` is the character before ``source``; emphasis rules depend on it.
     """
     walk = _Walk(source, before)
     for token in walk.tokens:
@@ -55,9 +55,9 @@ def spoken_inline(source: str, before: str = " ") -> list[Piece]:
 
 
 def open_mark(source: str, before: str = " ") -> int | None:
-    """Return where the first mark of ``source`` is that more text may give a meaning.
+    """Return the position of the first mark that later text could turn into markup.
 
-    None if whatever follows leaves the meaning of ``source`` as it is.
+    None if later text cannot change the meaning of ``source``.
     """
     walk = _Walk(source, before)
     literal = ["\0"] * len(source)
@@ -67,25 +67,26 @@ def open_mark(source: str, before: str = " ") -> int | None:
         if token.type == "text":
             for piece in walk.found[begin:]:
                 literal[piece.begin : piece.end] = walk.source[piece.begin : piece.end]
-    match = _OPEN.search("".join(literal))
-    return match.start() if match else None
+    match = _OPEN.search(before + "".join(literal), 1)
+    return match.start() - 1 if match else None
 
 
 class _Walk:
-    """Goes through the tokens of a text and finds the place of each in it."""
+    """Visits inline tokens and finds the position of each in the source."""
 
     def __init__(self, source: str, before: str) -> None:
         kind = " " if before.isspace() else "x" if before.isalnum() else "."
+        context = f"x{1 if before.isdecimal() else kind}"
+        source = _PRODUCT.sub(_TIMES, context + source)
         self.found: list[Piece] = []
-        source = _PRODUCT.sub(_TIMES, source)
-        self.source = source
+        self.source = source[len(context) :]
         self._at = 0
-        self._context = 2  # characters at the beginning that only say what is before
-        (inline,) = parser().parseInline(f"x{kind}{source}")
+        self._context = len(context)  # leading characters that only provide context
+        (inline,) = parser().parseInline(source)
         self.tokens: list[Token] = inline.children or []
 
     def take(self, token: Token) -> None:
-        """Speak a token, or pass it."""
+        """Add the spoken text of a token, if any."""
         if token.type == "text":
             self._text(token.content)
         elif token.type == "text_special":
@@ -138,6 +139,6 @@ class _Walk:
         self._at = min(len(self.source), self._find(mark) + len(mark))
 
     def _find(self, text: str) -> int:
-        """Return where ``text`` is, from here on; here if it is not spelled like that."""
+        """Return the next position of ``text``, or the current one if it is not found."""
         found = self.source.find(text, self._at)
         return found if found >= 0 else self._at

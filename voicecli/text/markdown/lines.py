@@ -1,15 +1,16 @@
-"""What a line is, as far as its beginning says: the decisions that block structure needs."""
+"""Classify lines: the decisions about block structure that streaming needs."""
 
 from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from typing import NamedTuple
 
 from voicecli.text.markdown.blocks import parsed
 from voicecli.text.patterns import lazy_pattern
 
 MAX_LINE = 300
-"""Characters of a line that are looked at to find out what it is."""
+"""Number of characters of a line that are examined to classify it."""
 
 _PLAIN_STARTS = "\"'“”‘’«»„‚(¿¡$€£¥@%/…—–"
 _FENCE = lazy_pattern(r" {0,3}(`{3,}|~{3,})")
@@ -18,7 +19,7 @@ _DEFINITION = lazy_pattern(r"\[[^\]\n]{0,200}(?:\](?P<after>.)?)?", re.DOTALL)
 
 
 class Kind(Enum):
-    """What a line begins, or that more of it is needed to know."""
+    """What a line begins; `OPEN` means that more of it is needed to tell."""
 
     OPEN = auto()
     PARAGRAPH = auto()
@@ -26,7 +27,7 @@ class Kind(Enum):
 
 
 class Next(Enum):
-    """How a line goes on from the paragraph above it."""
+    """How a line relates to the paragraph above it."""
 
     CONTINUES = auto()
     UNDERLINES = auto()
@@ -34,7 +35,7 @@ class Next(Enum):
 
 
 def kind_of_line(text: str, at: int, *, final: bool) -> Kind:
-    """Return what begins at ``at``, the beginning of a line that is not blank."""
+    """Return what begins at ``at``, the start of a line that is not blank."""
     rest = text[at : at + MAX_LINE]
     inner = rest.lstrip(" \t")
     if not inner:
@@ -50,7 +51,7 @@ def kind_of_line(text: str, at: int, *, final: bool) -> Kind:
 
 
 def _kind_of_mark(first: str, inner: str, *, is_cut: bool) -> Kind:
-    """Return what a line begins whose first character may be a mark; ``is_cut``: more may come."""
+    """Classify a line whose first character may be a mark; ``is_cut`` if it is incomplete."""
     if first == "[":
         return _kind_of_bracket(inner, is_cut=is_cut)
     run = re.match(r"\d{1,10}" if first.isdecimal() else re.escape(first) + "+", inner)
@@ -81,12 +82,12 @@ def _kind_of_bracket(inner: str, *, is_cut: bool) -> Kind:
 
 
 def starts_plainly(text: str, at: int) -> bool:
-    """Whether the line that has its first character at ``at`` goes on a paragraph above it."""
+    """Whether a line with its first character at ``at`` must continue a paragraph above."""
     return text[at].isalpha() or text[at] in _PLAIN_STARTS
 
 
 def next_line(line: str) -> Next:
-    """Return how ``line`` goes on from a paragraph above it."""
+    """Return how ``line`` relates to a paragraph above it."""
     tokens = parsed(f"x\n{line}\n")
     if tokens[0].type == "heading_open":
         return Next.UNDERLINES
@@ -95,7 +96,7 @@ def next_line(line: str) -> Next:
 
 
 def is_table_head(head: str, below: str) -> bool:
-    """Whether ``head``, with ``below`` under it, begins a table."""
+    """Whether ``head`` followed by the line ``below`` begins a table."""
     return bool(_DELIMITER_ROW.fullmatch(below)) and "-" in below and _is_table(f"{head}\n{below}")
 
 
@@ -104,42 +105,49 @@ def _is_table(source: str) -> bool:
     return bool(tokens) and tokens[0].type == "table_open"
 
 
-def end_of_fence(text: str, at: int, *, final: bool) -> int | None:
-    """Return where the code between fences that begins at ``at`` ends; None if it goes on.
-
-    Returns ``at`` if none begins there.
-    """
+def is_fence(text: str, at: int) -> bool:
+    """Whether the line at ``at`` opens a fenced code block."""
     fence = _FENCE.match(text, at)
     if not fence:
-        return at
-    mark = fence[1]
-    if "`" in mark and "`" in text[fence.end() : _end_of_line(text, fence.end())]:
-        return at
-    closing = re.compile(rf"^ {{0,3}}{re.escape(mark)}{mark[0]}*[ \t]*\n", re.MULTILINE)
-    found = closing.search(text, min(len(text), _end_of_line(text, at) + 1))
-    if found:
-        return found.end()
-    return len(text) if final else None
-
-
-def _end_of_line(text: str, at: int) -> int:
+        return False
     end = text.find("\n", at)
-    return end if end >= 0 else len(text)
+    return "`" not in fence[1] or "`" not in text[fence.end() : end if end >= 0 else len(text)]
 
 
-def complete_blocks(source: str) -> tuple[int, bool]:
-    """Return how much of ``source`` no further lines can change, and whether it is one list's.
+def end_of_fence(text: str, at: int, begin: int) -> int | None:
+    """Return the end of the fenced code block at ``at``, or None if it is still open.
 
-    The last block, and the last item of a list, may still go on: 0 if there is no other.
+    ``begin`` is the start of a line; the lines before it have been checked already.
+    """
+    fence = _FENCE.match(text, at)
+    assert fence is not None
+    closing = re.compile(rf"^ {{0,3}}{re.escape(fence[1])}{fence[1][0]}*[ \t]*\n", re.MULTILINE)
+    first = text.find("\n", at) + 1
+    found = closing.search(text, max(begin, first)) if first else None
+    return found.end() if found else None
+
+
+class Complete(NamedTuple):
+    """The length of the blocks that later lines cannot change, and what the rest is."""
+
+    length: int
+    is_list: bool = False
+    is_table: bool = False
+
+
+def complete_blocks(source: str) -> Complete:
+    """Return how much of ``source`` later lines cannot change.
+
+    The last block, or the last item of the last list, may still continue.
     """
     tokens = parsed(source)
     starts = [token.map[0] for token in tokens if token.level == 0 and token.map]
     if len(starts) > 1:
-        return _offset(source, starts[-1]), False
+        return Complete(_offset(source, starts[-1]))
     items = [t.map[0] for t in tokens if t.level == 1 and t.type == "list_item_open" and t.map]
     if len(items) > 1:
-        return _offset(source, items[-1]), True
-    return 0, False
+        return Complete(_offset(source, items[-1]), is_list=True)
+    return Complete(0, is_table=bool(tokens) and tokens[0].type == "table_open")
 
 
 def _offset(source: str, line: int) -> int:

@@ -1,4 +1,4 @@
-"""What is not spoken as written in any text: addresses of pages, emoji."""
+"""Spoken text of plain text: short URLs, no emoji."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AFTER_URL = ".,;:!?'*_~"
 
 
 class Piece(NamedTuple):
-    """Text as spoken, and where it is in the text it was made from."""
+    """A piece of spoken text and its position in the text it was made from."""
 
     text: str
     begin: int
@@ -36,15 +36,12 @@ class Piece(NamedTuple):
 def spoken_plain(
     text: str, begin: int = 0, end: int | None = None, *, markdown: bool = False
 ) -> list[Piece]:
-    """Return ``text[begin:end]`` with emoji left out and addresses shortened to their hosts.
+    """Return ``text[begin:end]`` without emoji and with URLs shortened to their hosts.
 
-    With ``markdown``, links to definitions elsewhere speak their text, and references to
-    footnotes are silent.
+    With ``markdown``, reference links speak their text and footnote references are silent.
     """
     found: list[Piece] = []
     at, end = begin, len(text) if end is None else end
-    if not markdown and text.isascii() and not _may_have_address(text):
-        return [Piece(text[begin:end], begin, end)] if begin < end else []
     for match in (_MARKDOWN_MARKS if markdown else _MARKS).finditer(text, begin, end):
         if match.start() > at:
             found.append(Piece(text[at : match.start()], at, match.start()))
@@ -62,24 +59,18 @@ def spoken_plain(
 
 
 def may_go_on(text: str, begin: int) -> int | None:
-    """Return where an address or an emoji may have begun that ``text`` breaks off within."""
+    """Return the start of a URL or emoji that may be incomplete at the end of ``text``."""
     match = _UNFINISHED.search(text, max(begin, len(text) - 200))
     return match.start() if match else None
 
 
-def _may_have_address(text: str) -> bool:
-    return "://" in text or "www." in text.lower()
-
-
 def _without_punctuation(url: str) -> str:
-    """Return an address without what ends the sentence or the bracket around it."""
+    """Return ``url`` without trailing punctuation that belongs to the sentence."""
     while url:
-        if (
-            url[-1] in _AFTER_URL
-            or (url[-1] == ")" and url.count(")") > url.count("("))
-            or (url[-1] == "]" and "[" not in url)
-        ):
-            url = url[:-1]
-        else:
+        closes = (url[-1] == ")" and url.count(")") > url.count("(")) or (
+            url[-1] == "]" and "[" not in url
+        )
+        if not closes and url[-1] not in _AFTER_URL:
             break
+        url = url[:-1]
     return url

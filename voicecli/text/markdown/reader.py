@@ -1,353 +1,178 @@
-"""Markdown that arrives in pieces, spoken as soon as its meaning is certain.
+"""Read Markdown that arrives in pieces, and speak it as early as possible.
 
-Text of a paragraph passes at once up to the first character that may be markup; from
-there on it waits until the markup has closed. Headings, lists, quotations, tables and
-code wait until the next block shows that they are complete, items of a list for the next
-item. Every decision looks at text up to a place that the text itself determines, so that
-the same is spoken however it is split.
+Paragraphs are passed on word by word. Headings, quotations, tables and code are held until
+the next block shows that they are complete, list items until the next item. Each decision
+depends on text up to a point determined by the text itself, so the result does not depend
+on how the text is split.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from voicecli.text.fragment import Break, Fragment, SourceMap
+from voicecli.text.fragment import Break, Fragment
 from voicecli.text.markdown import lines
 from voicecli.text.markdown.blocks import CodeBlocks, spoken_blocks
 from voicecli.text.markdown.detect import looks_like_markdown
-from voicecli.text.markdown.inline import open_mark, spoken_inline
-from voicecli.text.markdown.lines import Kind, Next
-from voicecli.text.markdown.plain import Piece, may_go_on, spoken_plain
+from voicecli.text.markdown.lines import Kind
+from voicecli.text.markdown.paragraph import ParagraphReader
+from voicecli.text.markdown.plain import Piece
+from voicecli.text.markdown.window import Place, Window
 from voicecli.text.patterns import lazy_pattern
-from voicecli.text.segment import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-MAX_OPEN = 400
-"""Characters that markup within a paragraph may hold back; then it is taken literally."""
-
 MAX_BLOCK = 16_384
-"""Longest block, or item of a list, that is waited for."""
+"""Longest block or list item to wait for. Fenced code is always read to its end."""
 
-_MAY_END = frozenset("#>-*+0123456789")
-_SPECIAL = lazy_pattern(r"[*_~`[<&\\|\n]|!(?=\[|\Z)|(?<![\w@])(?:https?://|www\.)", re.IGNORECASE)
-_URL_END = lazy_pattern(r"[\s<>\"`|]")
+_MAY_BE_OVER = frozenset("#>-*+0123456789")
+"""First characters of blocks that may be complete if the writer pauses after a line."""
+
 _BLANK_LINES = lazy_pattern(r"(?:[ \t\r]*\n)+")
-_WORD_END = lazy_pattern(r"(?<=\S)\s|\n")
 _CANDIDATE = lazy_pattern(r"\n[ \t]*(?:[^\W\d_])?")
 
 
-class _LineBreak(NamedTuple):
-    """What a line break within a paragraph is: what follows it, and where that begins."""
-
-    how: Next
-    resume: int
-
-
 class MarkdownReader:
-    """The stage that reads Markdown: fragments in, fragments out.
+    """The stage that turns Markdown into spoken text.
 
     Args:
-        auto: take the text for prose until something in it looks like Markdown.
-        code: what is done with code blocks.
+        auto: read the text as prose until something looks like Markdown.
+        code: what to do with code blocks.
     """
 
     def __init__(self, *, auto: bool = True, code: CodeBlocks = CodeBlocks.NAME) -> None:
-        self._auto = auto
-        self._certain = not auto
         self._code = code
-        self._head: Fragment | None = None
-        self._begin_text()
+        self._window = Window(is_markdown=not auto)
+        self._paragraph = ParagraphReader(self._window)
 
     def feed(self, fragments: Iterable[Fragment]) -> list[Fragment]:
-        """Return what is certain of the text so far."""
+        """Return the text that later text cannot change."""
         found: list[Fragment] = []
         for fragment in fragments:
-            head = self._head
-            if head is None or fragment.begins or fragment.pause_ms or fragment.voice != head.voice:
+            if fragment.begins or fragment.pause_ms or fragment.voice != self._window.voice:
                 found += self._read(final=True)
-                self._begin_text()
-                self._head = fragment.part(0, 0)
+                self._window.reset(fragment.voice)
                 if fragment.begins or fragment.pause_ms:
-                    found.append(self._head)
-            self._map.append(len(self._text), len(fragment.text), fragment.span)
-            self._text += fragment.text
+                    found.append(fragment.part(0, 0))
+            self._window.append(fragment)
         return found + self._read(final=False)
 
     def flush(self) -> list[Fragment]:
-        """Return what can be spoken if the writer pauses: a paragraph without open markup."""
-        rest = self._text[self._at :].rstrip()
-        if self._in_block:
-            # A table or a fence may go on; a heading, a quotation or an item may as well be over.
-            is_line = self._text.endswith("\n") and rest[:1] in _MAY_END
-            return self._take_blocks(len(self._text), Break.SENTENCE) if is_line else []
-        if not self._in_paragraph or "\n" in rest or open_mark(rest, self._before) is not None:
-            return []
-        end = self._at + len(rest)
-        return self._emit(self._spoken(self._at, end), end)
+        """Return the text to release when the writer pauses: nothing with open markup."""
+        window = self._window
+        if window.place is Place.PARAGRAPH:
+            return self._paragraph.flush()
+        if window.place is Place.BLOCK:
+            rest = window.text[window.at :]
+            if rest.endswith("\n") and rest.lstrip()[:1] in _MAY_BE_OVER:
+                return self._take_blocks(len(window.text), Break.SENTENCE)
+        return []
 
     def finish(self) -> list[Fragment]:
-        """Return the rest: no text follows."""
+        """Return the rest; no more text follows."""
         return self._read(final=True)
-
-    def _begin_text(self) -> None:
-        self._text = ""
-        self._map = SourceMap()
-        self._at = 0  # what is before has been passed on
-        self._spoken_to = 0  # and in a table that began as a paragraph, so has this
-        self._paragraph = 0  # where the paragraph began
-        self._is_first_line = True
-        self._in_paragraph = False
-        self._in_block = False
-        self._checked = 0  # places before it have been looked at
-        self._begins = Break.NONE
 
     def _read(self, *, final: bool) -> list[Fragment]:
         found: list[Fragment] = []
-        while self._at < len(self._text):
-            if self._in_paragraph:
-                step = self._paragraph_step(final=final)
-            elif self._in_block:
+        window = self._window
+        while window.at < len(window.text):
+            if window.place is Place.PARAGRAPH:
+                step = self._paragraph.step(final=final)
+            elif window.place is Place.BLOCK:
                 step = self._block_step(final=final)
             else:
-                step = self._begin_step(final=final)
+                step = self._between_step(final=final)
             if step is None:
                 break
             found += step
-        self._trim()
+        window.trim()
         return found
 
-    # At the beginning of a block.
-
-    def _begin_step(self, *, final: bool) -> list[Fragment] | None:
-        if blank := _BLANK_LINES.match(self._text, self._at):
-            self._at, self._begins = blank.end(), Break.PARAGRAPH
+    def _between_step(self, *, final: bool) -> list[Fragment] | None:
+        """Find out what kind of block begins here."""
+        window = self._window
+        if blank := _BLANK_LINES.match(window.text, window.at):
+            window.at, window.begins = blank.end(), Break.PARAGRAPH
             return []
-        kind = lines.kind_of_line(self._text, self._at, final=final)
+        kind = lines.kind_of_line(window.text, window.at, final=final)
         if kind is Kind.OPEN:
             return None
-        if kind is Kind.BLOCK and not self._certain:
-            line = self._line(self._at, final=final)
+        if kind is Kind.BLOCK and not window.is_markdown:
+            line = window.line(window.at, final=final)
             if line is None:
                 return None
-            self._certain = looks_like_markdown(line)
-        if kind is Kind.BLOCK and self._certain:
-            self._in_block, self._checked, self._spoken_to = True, self._at, self._at
+            window.is_markdown = looks_like_markdown(line)
+        if kind is Kind.BLOCK and window.is_markdown:
+            window.begin_block()
         else:
-            self._in_paragraph, self._paragraph, self._is_first_line = True, self._at, True
+            window.begin_paragraph()
         return []
 
-    def _line(self, at: int, *, final: bool) -> str | None:
-        """Return the line that begins at ``at``, cut to what is looked at; None if incomplete."""
-        end = self._text.find("\n", at, at + lines.MAX_LINE)
-        if end < 0:
-            if len(self._text) - at < lines.MAX_LINE and not final:
-                return None
-            end = min(len(self._text), at + lines.MAX_LINE)
-        return self._text[at:end]
-
-    # Within headings, lists, quotations, tables and code.
-
     def _block_step(self, *, final: bool) -> list[Fragment] | None:
-        end = lines.end_of_fence(self._text, self._at, final=final)
-        if end is None:
-            return None
-        if end > self._at:
-            return self._take_blocks(end, Break.PARAGRAPH)
+        """Emit the block that begins here, or its first item, if it is complete."""
+        window = self._window
+        if lines.is_fence(window.text, window.at):
+            end = lines.end_of_fence(window.text, window.at, window.checked)
+            if end is None and not final:
+                window.checked = window.text.rindex("\n") + 1 if "\n" in window.text else window.at
+                return None
+            return self._take_blocks(end or len(window.text), Break.PARAGRAPH)
         for place in self._candidates():
-            self._checked = place
-            length, is_list = lines.complete_blocks(self._text[self._at : place])
-            if length:
-                return self._take_blocks(
-                    self._at + length, Break.SENTENCE if is_list else Break.PARAGRAPH
-                )
-            if place - self._at > MAX_BLOCK:
+            window.checked = place
+            if not self._goes_on(place):
+                complete = lines.complete_blocks(window.text[window.at : place])
+                window.in_table = complete.is_table
+                if complete.length:
+                    following = Break.SENTENCE if complete.is_list else Break.PARAGRAPH
+                    return self._take_blocks(window.at + complete.length, following)
+            if place - window.at > MAX_BLOCK:
                 return self._take_blocks(place, Break.PARAGRAPH)
-        return self._take_blocks(len(self._text), Break.PARAGRAPH) if final else None
+        return self._take_blocks(len(window.text), Break.PARAGRAPH) if final else None
+
+    def _goes_on(self, place: int) -> bool:
+        """Whether the line that ends at ``place`` must belong to the current block or item.
+
+        This saves parsing a long block again for every line.
+        """
+        window = self._window
+        line = window.text[window.text.rfind("\n", 0, place - 1) + 1 : place]
+        first = window.text[window.at : window.at + lines.MAX_LINE].lstrip()[:1]
+        if not line.endswith("\n"):
+            return False
+        if window.in_table or first == ">":
+            return line.startswith("|" if window.in_table else ">")
+        inner = line.lstrip()[:1]
+        is_indented = line.startswith("  ") and not (inner in _MAY_BE_OVER or inner.isdecimal())
+        return is_indented and first in _MAY_BE_OVER
 
     def _candidates(self) -> Iterator[int]:
-        """Yield the places where a block can turn out to be complete: the first letter of a line,
-        and the end of one.
+        """Yield the positions at which a block can turn out to be complete.
+
+        These are line ends and the first letters of lines.
         """
-        for match in _CANDIDATE.finditer(self._text, max(self._at, self._checked - 1)):
+        window = self._window
+        for match in _CANDIDATE.finditer(window.text, max(window.at, window.checked - 1)):
             for place in (match.start() + 1, match.end()):
-                is_open = place == len(self._text) and self._text[place - 1] in " \t"
-                if place > self._checked and not is_open:
+                is_open = place == len(window.text) and window.text[place - 1] in " \t"
+                if place > window.checked and not is_open:
                     yield place
 
     def _take_blocks(self, end: int, following: Break) -> list[Fragment]:
-        start, heard = self._at, self._spoken_to
-        first = True
+        """Emit the whole blocks from here to ``end``."""
+        window = self._window
+        start, heard = window.at, window.heard_to
+        window.begins = window.begins or Break.PARAGRAPH
+        is_first = True
         found: list[Fragment] = []
-        for (text, begin, stop), begins in spoken_blocks(self._text[start:end], self._code):
-            self._begins = (self._begins or Break.PARAGRAPH) if first else begins or self._begins
-            first = False
+        for (text, begin, stop), begins in spoken_blocks(window.text[start:end], self._code):
+            if not is_first:
+                window.begins = begins or window.begins
+            is_first = False
             if heard > start + begin and start + stop <= heard:
-                self._begins = Break.NONE
+                window.begins = Break.NONE
                 continue
             cut = max(0, heard - start - begin) if heard > start else 0
-            found += self._emit_pieces([Piece(text[cut:], start + begin + cut, start + stop)])
-        self._at, self._in_block = end, False
-        return [*found, self._end(following)]
-
-    # Within a paragraph.
-
-    def _paragraph_step(self, *, final: bool) -> list[Fragment] | None:
-        special = _SPECIAL.search(self._text, self._at)
-        if special is None:
-            end = len(self._text)
-            if not final and (maybe := may_go_on(self._text, self._at)) is not None:
-                end = maybe
-            return self._emit_plain(end) if end > self._at else None
-        if special.start() > self._at:
-            return self._emit_plain(special.start())
-        if special[0] == "\n":
-            return self._line_break_step(final=final)
-        if special[0] == "|":
-            return self._pipe_step(final=final)
-        if special[0] == "!" and special.end() == len(self._text) and not final:
-            return None
-        return self._mark_step(special, final=final)
-
-    def _line_break_step(self, *, final: bool) -> list[Fragment] | None:
-        line_break = self._line_break(self._at, final=final)
-        if line_break is None:
-            return None
-        if line_break.how is Next.CONTINUES:
-            return self._emit_plain(line_break.resume)
-        self._at, self._in_paragraph = line_break.resume, False
-        return [self._end(Break.PARAGRAPH)]
-
-    def _line_break(self, at: int, *, final: bool) -> _LineBreak | None:
-        """Return what the line break at ``at`` is; None if that depends on text to come."""
-        text, first = self._text, at + 1
-        while first < len(text) and text[first] in " \t\r":
-            first += 1
-        if first == len(text):
-            return _LineBreak(Next.ENDS, first) if final else None
-        if text[first] == "\n":
-            return _LineBreak(Next.ENDS, at + 1)
-        if lines.starts_plainly(text, first):
-            return _LineBreak(Next.CONTINUES, first)
-        line = self._line(at + 1, final=final)
-        if line is None:
-            return None
-        if not self._certain:
-            if not looks_like_markdown(line):
-                return _LineBreak(Next.CONTINUES, first)
-            self._certain = True
-        how = lines.next_line(line)
-        if how is Next.UNDERLINES:
-            return _LineBreak(how, at + 1 + len(line))
-        return _LineBreak(how, first if how is Next.CONTINUES else at + 1)
-
-    def _pipe_step(self, *, final: bool) -> list[Fragment] | None:
-        """A table's first line may begin like a paragraph: the line below tells."""
-        if self._may_be_table:
-            head = self._line(self._paragraph, final=final)
-            if head is None:
-                return None
-            below_at = self._paragraph + len(head) + 1
-            below = self._line(below_at, final=final) if below_at <= len(self._text) else ""
-            if below is None:
-                return None
-            if lines.is_table_head(head, below):
-                self._in_paragraph, self._in_block, self._certain = False, True, True
-                heard = self._text[self._paragraph : self._at].rstrip()
-                self._spoken_to, self._at = self._paragraph + len(heard), self._paragraph
-                self._checked = self._at
-                return []
-        return self._emit_plain(self._at + 1)
-
-    def _mark_step(self, special: re.Match[str], *, final: bool) -> list[Fragment] | None:
-        """Pass on text from a mark to the first word after which nothing is open."""
-        start = self._at
-        if len(special[0]) > 1:  # an address
-            end = _URL_END.search(self._text, special.end())
-            if end is None and not final and len(self._text) - start < MAX_OPEN:
-                return None
-            stop = end.start() if end else min(len(self._text), start + MAX_OPEN)
-            return self._emit(spoken_plain(self._text, start, stop), stop)
-        place = start
-        while word := _WORD_END.search(self._text, place + 1):
-            place = word.start()
-            if self._text[place] == "\n":
-                line_break = self._line_break(place, final=final)
-                if line_break is None:
-                    return None
-                if line_break.how is not Next.CONTINUES:
-                    return self._emit(self._spoken(start, place), place)
-            is_open = open_mark(self._text[start:place], self._before) is not None
-            if not is_open or place - start > MAX_OPEN:
-                return self._emit(self._spoken(start, place), place)
-        if len(self._text) - start > 2 * MAX_OPEN:
-            return self._emit(self._spoken(start, start + 2 * MAX_OPEN), start + 2 * MAX_OPEN)
-        if final:
-            return self._emit(self._spoken(start, len(self._text)), len(self._text))
-        return None
-
-    def _spoken(self, begin: int, end: int) -> list[Piece]:
-        """Return what is spoken of a part of a paragraph."""
-        source = self._text[begin:end]
-        if not self._certain:
-            self._certain = looks_like_markdown(source)
-        if not self._certain:
-            return spoken_plain(self._text, begin, end)
-        pieces = spoken_inline(source, self._before)
-        return [Piece(text, begin + first, begin + last) for text, first, last in pieces]
-
-    @property
-    def _may_be_table(self) -> bool:
-        """Whether the paragraph may still turn out to be the head of a table."""
-        return self._is_first_line and self._at - self._paragraph < lines.MAX_LINE
-
-    @property
-    def _before(self) -> str:
-        """The character before what is not passed on yet."""
-        return self._text[self._at - 1] if self._at > self._paragraph else " "
-
-    # Passing on.
-
-    def _emit_plain(self, end: int) -> list[Fragment]:
-        return self._emit(spoken_plain(self._text, self._at, end), end)
-
-    def _emit(self, pieces: list[Piece], end: int) -> list[Fragment]:
-        """Return pieces of the text from here to ``end``, and go on there."""
-        if "\n" in self._text[self._at : end]:
-            self._is_first_line = False
-        self._at = end
-        return self._emit_pieces(pieces)
-
-    def _end(self, following: Break) -> Fragment:
-        """Return the end of a block, so that its last sentence need not wait for the next."""
-        self._begins = following
-        span = self._map.span(self._at - 1, self._at)
-        voice = self._head.voice if self._head else None
-        return Fragment("", Span(span.end, span.end), following, voice=voice)
-
-    def _emit_pieces(self, pieces: list[Piece]) -> list[Fragment]:
-        found = []
-        for text, begin, end in pieces:
-            if not text or (self._begins and not text.strip()):
-                continue
-            span = self._map.span(begin, max(begin + 1, end))
-            if end <= begin:
-                span = span._replace(end=span.start)
-            voice = self._head.voice if self._head else None
-            found.append(Fragment(text, span, self._begins, voice=voice))
-            self._begins = Break.NONE
-        return found
-
-    def _trim(self) -> None:
-        """Forget text that was passed on, but for what may become the head of a table."""
-        keep = self._at
-        if self._in_paragraph:
-            keep = max(0, self._paragraph if self._may_be_table else self._at - 2)
-        self._text = self._text[keep:]
-        self._map.shift(keep)
-        self._at -= keep
-        self._paragraph -= keep
-        self._spoken_to -= keep
-        self._checked -= keep
+            piece = Piece(text[cut:], start + begin + cut, start + stop)
+            found += window.pass_on([piece], start)
+        return [*found, window.end_block(end, following)]
