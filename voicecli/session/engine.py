@@ -22,6 +22,7 @@ from voicecli.session.thread_group import ThreadGroup
 from voicecli.sources.registry import SourceContext, source_for
 from voicecli.telemetry.metrics import Recorder
 from voicecli.text.grouping import Grouping
+from voicecli.text.limits import InputLimit, LimitOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -92,6 +93,8 @@ class Engine:
         self._threads = ThreadGroup(lambda _: None)  # a playback keeps its own errors
         self._playbacks: set[Playback] = set()  # under the lock, as is the estimate
         self._estimate: Estimate | None = None
+        most = self.endpoint.max_input_chars
+        self._limit = InputLimit(most, LimitOrigin.CONFIGURED) if most else InputLimit()
 
     def say(
         self,
@@ -120,7 +123,7 @@ class Engine:
         )
         pieces, on_stop = _pieces(text)
         with self._lock:
-            pace = Pace(self._estimate)
+            pace, limit = Pace(self._estimate), self._limit
         recorder = Recorder(run_id="")
         key = HistoryKey(endpoint.label, endpoint.model, self._format)
         session = Session(
@@ -138,6 +141,8 @@ class Engine:
             SystemClock(),
             options=self._text,
             grouping=self._grouping,
+            limit=limit,
+            on_limit=self._learn_limit,
         )
         playback = Playback(session, planner, recorder, on_stop=on_stop)
 
@@ -167,6 +172,10 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _learn_limit(self, limit: InputLimit) -> None:
+        with self._lock:
+            self._limit = limit
 
     def _source(self, endpoint: Endpoint, segment: Segment) -> Source:
         if segment.voice is not None:

@@ -36,6 +36,9 @@ _AT_ONCE_S = 0.2
 _AHEAD_SENTENCES = 64
 """Sentences that are read ahead, though no request needs them, to know how many there are."""
 
+_AHEAD_CHARACTERS = 8192
+"""The same in characters, whichever is less."""
+
 _SLICE = 1024
 """Characters that are read at once: the first request leaves before a long text is read."""
 
@@ -93,7 +96,7 @@ class Planner:
             self._prepare()
         try:
             while not is_over():
-                self._read(reader, _SETTLE_S if not self.sentences else 0.0)
+                self._read(reader, _SETTLE_S if not self.sentences else 0.0, is_over)
                 situation = Situation(
                     self._pace.in_hand_s(heard_s()), self.is_complete, self._pace.estimate()
                 )
@@ -106,13 +109,13 @@ class Planner:
                     return
                 else:
                     wait_s = _POLL_S if decided.seconds is None else decided.seconds
-                    self._read(reader, min(wait_s, _POLL_S))
+                    self._read(reader, min(wait_s, _POLL_S), is_over)
         finally:
             reader.close()
 
-    def _read(self, reader: TextReader, timeout_s: float) -> None:
+    def _read(self, reader: TextReader, timeout_s: float, is_over: Callable[[], bool]) -> None:
         """Take the text that is there, waiting for it at most ``timeout_s``."""
-        while not (self.is_complete or self._has_enough):
+        while not (self.is_complete or self._has_enough or is_over()):
             if not self._unread:
                 self._unread.extend(_sliced(reader.take(timeout_s)))
             has_text, now = bool(self._unread), self._clock.now()
@@ -133,8 +136,9 @@ class Planner:
     @property
     def _has_enough(self) -> bool:
         """Whether no text need be read for the next request, and for the display."""
-        is_first = not self._has_asked
-        return self._grouper.has_enough and (is_first or self._grouper.waiting >= _AHEAD_SENTENCES)
+        grouper = self._grouper
+        is_ahead = grouper.waiting >= _AHEAD_SENTENCES or grouper.characters >= _AHEAD_CHARACTERS
+        return grouper.has_enough and (is_ahead or not self._has_asked)
 
     def _utterance(self, segment: Segment) -> Utterance:
         def split(error: VoiceError) -> Sequence[Utterance]:

@@ -194,7 +194,12 @@ class Grouper:
             needed = self.limit
         else:
             needed = MAX_AUTO if self._number else SHORT_TEXT
-        return sum(len(sentence.text) for sentence in self._waiting) > needed
+        return self.characters > needed
+
+    @property
+    def characters(self) -> int:
+        """How many characters are not in any segment yet."""
+        return sum(len(sentence.text) for sentence in self._waiting)
 
     def add(self, sentences: Iterable[Sentence]) -> None:
         """Queue more sentences."""
