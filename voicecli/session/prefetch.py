@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from voicecli.telemetry.observers import Observers
     from voicecli.threads import Spawn
 
+_HEAD_START_S = 0.25
+"""Longest wait of the second request until the first has left."""
+
 CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
 """Received bytes of one utterance that may wait for the decoder; beyond it its socket fills."""
 
@@ -103,6 +106,7 @@ class Prefetcher:
         self._waited = False  # `take` has said that it waits for text
         self._ended = False  # no utterance follows
         self._failed = False
+        self._first_has_left = False
         self._has_bytes = False
         self._received_all = False
         self._last_error: VoiceError | None = None  # of the text itself, behind all utterances
@@ -196,6 +200,10 @@ class Prefetcher:
             self._changed.notify_all()
         self._spawn(lambda: self._work(fetch), f"voicecli-fetch-{utterance.number}")
         with self._changed:
+            # What comes later must not hold up the first sound.
+            self._changed.wait_for(
+                lambda: self._first_has_left or fetch.has_ended or self._ended, _HEAD_START_S
+            )
             while len(self._fetches) >= self._most and not self._ended:
                 self._changed.wait()
             return not (self._ended or self._failed)
@@ -206,9 +214,17 @@ class Prefetcher:
             self._clock,
             self._observers,
             segment=utterance.number,
-            on_sent=self._on_sent,
+            on_sent=self._note_sent if utterance.source.sends_request else self._on_sent,
             on_retry=self._ask_for_less,
         )
+
+    def _note_sent(self) -> None:
+        """Let the other requests leave after the first."""
+        with self._changed:
+            self._first_has_left = True
+            self._changed.notify_all()
+        if self._on_sent is not None:
+            self._on_sent()
 
     def _ask_for_less(self, error: VoiceError) -> None:
         """Lower the number of requests at once after the server refused one of several."""
@@ -265,6 +281,9 @@ class Prefetcher:
     def _report_bytes(self) -> None:
         with self._changed:
             is_first, self._has_bytes = not self._has_bytes, True
+            if is_first:
+                self._first_has_left = True
+                self._changed.notify_all()
         if is_first:
             self._mailbox.put(FirstBytes())
 
@@ -277,7 +296,9 @@ class Prefetcher:
             if is_first:
                 self._report(error)
         fetch.items.end()
-        fetch.has_ended = True
+        with self._changed:
+            fetch.has_ended = True
+            self._changed.notify_all()
         self._report_all_received()
 
     def _report_all_received(self) -> None:
