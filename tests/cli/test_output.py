@@ -163,6 +163,8 @@ class TestSummary:
             ({"format": None}, "spoke 2.0 s ·"),
             ({"launch_to_request_ms": None}, "first sound after 200 ms"),
             ({"saved": ["a.wav", "b.opus"]}, "saved a.wav, b.opus"),
+            ({"saved": ["a"] * 4}, "saved a, a, a, a"),
+            ({"saved": ["a"] * 9}, "saved a, a, a, a, 5 more"),
             ({"underruns": {"sink": {"count": 1, "total_ms": 85.4}}}, "1 underrun (85 ms)"),
             ({"underruns": {"sink": {"count": 2, "total_ms": 85.4}}}, "2 underruns (85 ms)"),
         ],

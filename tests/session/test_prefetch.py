@@ -15,7 +15,7 @@ from voicecli.session.messages import Failed, FirstBytes, Mailbox
 from voicecli.session.prefetch import Prefetcher
 from voicecli.session.thread_group import ThreadGroup
 from voicecli.session.utterance import Utterance
-from voicecli.telemetry.events import ReceivedAll, Requested
+from voicecli.telemetry.events import ReceivedAll, Requested, RequestsReduced
 from voicecli.telemetry.observers import Observers
 from voicecli.text.segment import Segment, Sentence, Span
 
@@ -172,7 +172,20 @@ def test_429_lowers_the_number_of_requests_at_once():
     until(lambda: len(rig.watcher.all(Requested)) >= 3)
     go.set()
     assert [item for item in rig.take_all() if isinstance(item, int)] == list(range(8))
-    assert rig.fetches._most < 3
+    (reduced,) = rig.watcher.all(RequestsReduced)
+    assert reduced.at_once < 3
+
+
+def test_later_requests_leave_after_the_first():
+    """The first sound must not wait for what comes after it."""
+    rig, go = Rig(ahead=2), threading.Event()
+    local = ScriptedSource([lambda: seen(go), b"a"], sends_request=False)
+    first = Utterance(local, utterance(0).segment)
+    rig.start([first, *(utterance(n, [b"x"]) for n in range(1, 4))])
+    until(lambda: rig.watcher.all(Requested))
+    assert [event.segment for event in rig.watcher.all(Requested)] == [0]
+    go.set()
+    assert [item for item in rig.take_all() if isinstance(item, int)] == list(range(4))
 
 
 def test_it_says_that_it_waits_for_text():

@@ -121,6 +121,9 @@ def tolerate_locale() -> None:
         stream.reconfigure(errors="replace")
 
 
+_MOST_LISTED = 4
+
+
 class AboutText(NamedTuple):
     """What the metrics do not say of the text: sentences heard, and in all if that is known.
 
@@ -150,8 +153,14 @@ def summarise(metrics: dict[str, Any], text: AboutText | None = None) -> str:
     if waits["count"]:
         parts.append(f"waited {waits['total_ms'] / 1e3:.1f} s for the text")
     if metrics["saved"]:
-        parts.append("saved " + ", ".join(metrics["saved"]))
+        parts.append("saved " + _listed(metrics["saved"]))
     return " · ".join(parts)
+
+
+def _listed(paths: list[str]) -> str:
+    """Name the first few: with --debug-audio each answer to a long text is a file."""
+    more = [f"{len(paths) - _MOST_LISTED} more"] if len(paths) > _MOST_LISTED else []
+    return ", ".join([*paths[:_MOST_LISTED], *more])
 
 
 def _spoken(metrics: dict[str, Any]) -> str:

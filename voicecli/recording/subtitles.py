@@ -10,20 +10,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli.audio.pauses import Pause
 from voicecli.recording.partfile import save_errors
 from voicecli.text.timing import TimedSentence, timed_sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from voicecli.audio.pauses import Pause
     from voicecli.text.segment import Segment
 
 SUFFIXES = (".srt", ".vtt")
 
-REACH_S = 0.6
-"""How far from where it is expected the end of a sentence is looked for."""
+REACH_S = 1.5
+"""How far from where it is expected the end of a sentence is looked for, in sound."""
+
+_REWARD, _LONG_PAUSE_S = 4.0, 0.8
+"""What a second of silence counts, in squared deviations, and how much of it counts."""
 
 _TOLERANCE_S = 0.002
 """A gap this close to a sentence's edge is at the edge: positions are rounded to frames."""
@@ -60,8 +63,8 @@ def cues(
 ) -> list[Cue]:
     """Return the cues of what was heard; ``spoken_s`` is how much of the sound was."""
     found: list[Cue] = []
-    for segment, starts_s, ends_s in segments:
-        for sentence in _at_pauses(timed_sentences(segment, starts_s, ends_s), pauses):
+    for segment in segments:
+        for sentence in _at_pauses(segment, pauses):
             if sentence.starts_s >= spoken_s:
                 break
             begin = _heard_s(sentence.starts_s + _TOLERANCE_S, gaps) - _TOLERANCE_S
@@ -71,46 +74,89 @@ def cues(
     return found
 
 
-def _at_pauses(sentences: Sequence[TimedSentence], pauses: Sequence[Pause]) -> list[TimedSentence]:
-    """Move the edges between the sentences of a segment to pauses in the sound."""
-    placed = list(sentences)
-    for number in range(1, len(placed)):
-        before, after = placed[number - 1], placed[number]
-        edge_s = after.starts_s
-        last_s = placed[-1].ends_s
-        near = [
-            pause
-            for pause in pauses
-            if pause.starts_s - REACH_S <= edge_s <= pause.ends_s + REACH_S
-            and before.starts_s < pause.starts_s
-            and pause.ends_s < last_s
-        ]
-        if not near:
-            continue
-        # A long pause ends a sentence rather than a clause.
-        pause = max(near, key=lambda pause: pause.length_s - _distance_s(pause, edge_s) / 2)
-        placed[number - 1] = before._replace(ends_s=pause.starts_s)
-        placed[number] = after._replace(starts_s=pause.ends_s)
-        placed[number + 1 :] = _shifted(placed[number:], last_s)
-    return placed
+def _at_pauses(segment: PlacedSegment, pauses: Sequence[Pause]) -> list[TimedSentence]:
+    """Place the sentences of a segment, with the edges between them at pauses in the sound."""
+    texts = timed_sentences(*segment)
+    begins_s = [segment.starts_s]
+    ends_s: list[float] = []
+    for edge in _edges(segment, [len(text.text) + 1 for text in texts], pauses):
+        ends_s.append(edge.starts_s)
+        begins_s.append(edge.ends_s)
+    ends_s.append(segment.ends_s)
+    return [
+        text._replace(starts_s=begin_s, ends_s=end_s)
+        for text, begin_s, end_s in zip(texts, begins_s, ends_s, strict=True)
+    ]
 
 
-def _distance_s(pause: Pause, at_s: float) -> float:
-    return max(0.0, pause.starts_s - at_s, at_s - pause.ends_s)
+class _Path(NamedTuple):
+    """The best choice of edges so far: its cost, and how much sound precedes the last."""
+
+    cost: float
+    voiced_s: float
+    edges: tuple[Pause, ...]
 
 
-def _shifted(sentences: Sequence[TimedSentence], last_s: float) -> list[TimedSentence]:
-    """Divide the time from the start of the first sentence anew, and return the others."""
-    begin_s = sentences[0].starts_s
-    lengths = [len(sentence.text) + 1 for sentence in sentences]
-    scale = max(0.0, last_s - begin_s) / sum(lengths)
-    moved: list[TimedSentence] = []
-    at_s = begin_s
-    for sentence, length in zip(sentences, lengths, strict=True):
-        until_s = at_s + length * scale
-        moved.append(sentence._replace(starts_s=at_s, ends_s=until_s))
-        at_s = until_s
-    return moved[1:]
+def _edges(
+    segment: PlacedSegment, lengths: Sequence[int], pauses: Sequence[Pause]
+) -> tuple[Pause, ...]:
+    """Return where sentences of these lengths end and begin, by dynamic programming.
+
+    The time of a sentence that is not silent should be in proportion to its length, and a
+    long pause ends a sentence rather than a clause.
+    """
+    inside = [p for p in pauses if p.starts_s > segment.starts_s and p.ends_s < segment.ends_s]
+    silent_s = sum(pause.length_s for pause in inside)
+    pace_s = max(0.0, segment.ends_s - segment.starts_s - silent_s) / sum(lengths)
+    paths = [_Path(0.0, 0.0, ())]
+    for number, length in enumerate(lengths[:-1], 1):
+        expected_s = pace_s * sum(lengths[:number])
+        following: list[_Path] = []
+        for voiced_s, edge in _candidates(segment.starts_s, expected_s, inside):
+            reward = _REWARD * min(edge.length_s, _LONG_PAUSE_S)
+            steps = [
+                path._replace(
+                    cost=path.cost + _misfit(voiced_s - path.voiced_s, pace_s * length) - reward,
+                    edges=(*path.edges, edge),
+                    voiced_s=voiced_s,
+                )
+                for path in paths
+                if not path.edges or edge.starts_s >= path.edges[-1].ends_s
+            ]
+            following += [min(steps)] if steps else []
+        paths = following or [_with_empty_edge(path) for path in paths]
+    total_s = pace_s * sum(lengths)
+    return min(
+        path._replace(cost=path.cost + _misfit(total_s - path.voiced_s, pace_s * lengths[-1]))
+        for path in paths
+    ).edges
+
+
+def _with_empty_edge(path: _Path) -> _Path:
+    """Let a sentence for which there is no time end where the one before does."""
+    at_s = path.edges[-1].ends_s
+    return path._replace(edges=(*path.edges, Pause(at_s, at_s)))
+
+
+def _candidates(
+    begin_s: float, expected_s: float, pauses: Sequence[Pause]
+) -> Iterator[tuple[float, Pause]]:
+    """Yield the pauses around ``expected_s`` seconds of sound, and the place itself."""
+    silent_s = 0.0
+    place_s = begin_s + expected_s
+    for pause in pauses:
+        voiced_s = pause.starts_s - begin_s - silent_s
+        if abs(voiced_s - expected_s) <= REACH_S:
+            yield voiced_s, pause
+        silent_s += pause.length_s
+        if voiced_s < expected_s:
+            place_s = begin_s + expected_s + silent_s
+    yield expected_s, Pause(place_s, place_s)
+
+
+def _misfit(voiced_s: float, expected_s: float) -> float:
+    """Return how badly a sentence of ``voiced_s`` fits its length: squared deviations."""
+    return ((voiced_s - expected_s) / (0.25 * expected_s + 0.15)) ** 2
 
 
 def _heard_s(position_s: float, gaps: Sequence[Gap]) -> float:
