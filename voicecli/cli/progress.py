@@ -25,6 +25,7 @@ from voicecli.telemetry.lifecycle import FINAL
 from voicecli.text.timing import SPEECH_PER_CHARACTER_S, TimedSentence, timed_sentences
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -50,12 +51,14 @@ _KEPT_SEGMENTS = 32
 class ProgressLine:
     """An observer that draws one line on standard error, while speech is awaited and plays.
 
-    It shows how much was spoken, how much is ahead, and the sentence that is heard.
+    It shows how much was spoken, how much is ahead, and the sentence that is heard, or what
+    is awaited: the server, or the text if ``is_written`` says that it is still being written.
     rich is imported when sound has started, which it must not delay. All drawing is
     done on the session's thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_written: Callable[[], bool] = lambda: False) -> None:
+        self._is_written = is_written
         self._live: Any = None
         self._one_line: Any = None  # makes what rich draws on one line, whatever is in it
         self._note = ""
@@ -89,6 +92,8 @@ class ProgressLine:
                 self.close()
 
     def _draw_wait(self, at: float) -> None:
+        if self._first_request is None and not self._is_written():
+            return
         self._waits_since = at if self._waits_since is None else self._waits_since
         since, label = self._first_request or (self._waits_since, "the text")
         if at - since < QUIET_S:

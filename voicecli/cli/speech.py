@@ -122,6 +122,10 @@ class Speech:
         self.began_at: float | None = None
         """When the text began to arrive (clock seconds), if that was during the run."""
 
+    def is_written(self) -> bool:
+        """Whether the text is still being written, as far as is known; any thread."""
+        return self._text.is_growing
+
     @property
     def sentences(self) -> int | None:
         """How many sentences the text has; None as long as more may follow."""
