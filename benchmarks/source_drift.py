@@ -1,31 +1,30 @@
-"""Ten minutes of an `AudioSource` in real time: does the latency it adds creep?
+"""Ten minutes of an `AudioSource` in real time: does its latency drift?
 
     .venv/bin/python benchmarks/source_drift.py [--minutes 10] [--device NAME] [--json]
     .venv/bin/python benchmarks/source_drift.py --minutes 0.2        # for CI
 
-A producer in real time hands over frames of 20 ms, each up to 15 ms early or late,
-to three sources at once, of which the first has the cushion that `AudioSource.open`
-gives by default: one that waits when it is full, and two that drop, which
-are given twice as much as can be heard so that they have to. By the clock of the
-sink (the null sink's, or that of a sound device with ``--device``) are measured
+Three sources run at once. One waits when it is full; it has the default cushion of
+`AudioSource.open`, and gets frames of 20 ms in real time, each up to 15 ms early or late.
+The two others drop frames when they are full, and get twice as much as can be played.
+By the clock of the sink (a null sink, or a sound device with ``--device``) it measures
 
-- the latency: from a frame's place in the producer's schedule to its first sample
-  heard; its slope over the run, least squares, in ms a minute;
-- the excess: that latency less what it was in the beginning, or less the lateness
-  of the latest frame so far where that is more, which no player can undo without
-  dropping sound. It tells a creep of the source's from a machine that took the
-  producer's time away; its slope and its worst;
-- how long `capture_frame` kept the producer: p50, p99, max;
-- drops and underruns, and for the sources that drop, whether what was heard and
-  what was dropped add up to what was captured.
+- the latency: from a frame's place in the producer's schedule until its first sample is
+  heard; its slope over the run, by least squares, in ms per minute;
+- the excess: that latency minus the initial one, or minus the lateness of the latest
+  frame so far if that is more, because no player can make up for it without dropping
+  sound. It separates a drift of the source from a machine that held up the producer;
+  its slope and its maximum;
+- how long `capture_frame` blocked the producer: p50, p99, max;
+- drops and underruns, and whether played and dropped frames of the dropping sources add
+  up to the captured ones.
 
-The exit status is 1 where the excess passes 5 ms or, in a run of five minutes or
-more, the latency or the excess rises by 1 ms a minute or more; where the waiting
-source dropped anything; or where the counts of the others do not add up.
+The exit status is 1 if the excess exceeds 5 ms; if, in a run of five minutes or more,
+latency or excess rises by 1 ms per minute or more; if the waiting source dropped
+anything; or if the counts of the others do not add up.
 
-A thread that only sleeps tells how long the machine stood still. Sound that comes
-late because of that stays late, in every player that drops nothing: where it was
-more than the jitter, the latencies judge the machine, and the status is 2.
+A thread that only sleeps measures how long the machine stood still. A player that drops
+nothing stays late after that. If it was longer than the jitter, the run says more about
+the machine than about the source, and the exit status is 2.
 """
 
 from __future__ import annotations
@@ -61,11 +60,11 @@ MAX_EXCESS_MS = 5.0
 NAP_S = 0.002
 LONG_S = 300.0
 SETTLED_S = 2.0
-TOLERANCE_S = 0.02  # how late the last wait may have ended
+TOLERANCE_S = 0.02  # how late the last wait may end
 
 
 class Watchdog:
-    """A thread that only sleeps: what it oversleeps, the machine was away."""
+    """A thread that only sleeps; it oversleeps when the machine stands still."""
 
     def __init__(self) -> None:
         self.worst_ms = 0.0
@@ -81,12 +80,12 @@ class Watchdog:
 
 
 def frame() -> AudioFrame:
-    """One frame of silence."""
+    """Return one frame of silence."""
     return AudioFrame.create(RATE_HZ, 1, round(FRAME_S * RATE_HZ))
 
 
 async def in_real_time(source: AudioSource, seconds: float) -> dict[str, float]:
-    """A jittered producer at the pace of sound, and the latency that its frames meet."""
+    """Produce frames in real time with jitter; return the latency of the frames."""
     loop = asyncio.get_running_loop()
     jitter, piece = random.Random(1), frame()
     at_s, latency_ms, excess_ms, waited_ms = array("d"), array("d"), array("d"), array("d")
@@ -122,13 +121,13 @@ async def in_real_time(source: AudioSource, seconds: float) -> dict[str, float]:
 
 
 def slope_per_min(at_s: array[float], values: array[float]) -> float:
-    """Rise a minute, by least squares, once the first frames have shown the jitter."""
+    """Fit the rise per minute by least squares, after the first `SETTLED_S` seconds."""
     settled = round(SETTLED_S / FRAME_S)
     return float(np.polyfit(at_s[settled:], values[settled:], 1)[0]) * 60
 
 
 async def at_double_speed(source: AudioSource, seconds: float) -> dict[str, float]:
-    """A producer twice as fast as sound, and whether the counts add up."""
+    """Produce frames at twice real time; return the counts, which must add up."""
     loop = asyncio.get_running_loop()
     began, piece = loop.time(), frame()
     captured = round(2 * seconds / FRAME_S)
@@ -148,7 +147,7 @@ async def at_double_speed(source: AudioSource, seconds: float) -> dict[str, floa
 
 
 async def measure(seconds: float, device: str | None) -> dict[str, dict[str, float]]:
-    """All three at once; the dropping ones on null sinks, whose sound has no latency."""
+    """Run all three sources at once; the dropping ones on null sinks, without latency."""
     clock = SystemClock()
     paced = NullSink(AudioFormat(RATE_HZ, 1), BufferPolicy.fixed(CUSHION_MS / 1e3), clock)
     waiting = (
@@ -170,12 +169,12 @@ async def measure(seconds: float, device: str | None) -> dict[str, dict[str, flo
 
 
 def miscounts(results: dict[str, dict[str, float]]) -> list[str]:
-    """Drops and counts that are wrong, in words; they are the source's on any machine."""
+    """Describe drops and counts that are wrong, whatever the machine did."""
     found = []
     if results["wait"]["drops"]:
         found.append(f"{results['wait']['drops']:.0f} frames were dropped while waiting")
     for name in ("drop_oldest", "drop_newest"):
-        # Underruns were heard as silence, which nobody captured.
+        # Underruns were heard as silence that was never captured.
         loose_s = abs(results[name]["unaccounted_s"])
         if not results[name]["underruns"] and loose_s > TOLERANCE_S:
             found.append(f"{name}: {loose_s * 1e3:.0f} ms neither heard nor counted as dropped")
@@ -183,10 +182,10 @@ def miscounts(results: dict[str, dict[str, float]]) -> list[str]:
 
 
 def creeps(wait: dict[str, float], seconds: float) -> list[str]:
-    """Latencies beyond their limits, in words."""
+    """Describe latencies beyond their limits."""
     found = []
     if wait["excess_max_ms"] >= MAX_EXCESS_MS:
-        found.append(f"{wait['excess_max_ms']:.1f} ms were added that no frame was late by")
+        found.append(f"{wait['excess_max_ms']:.1f} ms of latency that no late frame explains")
     if seconds >= LONG_S:
         found += [
             f"{name} is {wait[name]:.2f}"
@@ -197,10 +196,10 @@ def creeps(wait: dict[str, float], seconds: float) -> list[str]:
 
 
 def main() -> int:
-    """Measure, print, judge."""
+    """Measure, print and judge."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--device", help="a sound device; without, a sink that is none")
+    parser.add_argument("--device", help="a sound device; a null sink by default")
     parser.add_argument("--json", action="store_true")
     settings = parser.parse_args()
     seconds = settings.minutes * 60

@@ -19,7 +19,7 @@ def main() -> int:
     try:
         while chunk := os.read(sys.stdin.fileno(), 4096):
             seconds += sum(block.duration_s for block in decoder.feed(chunk))
-            while decoder.pending:  # a call returns only so much
+            while decoder.pending:  # a call returns a bounded amount
                 seconds += sum(block.duration_s for block in decoder.feed(b""))
         seconds += sum(block.duration_s for block in decoder.flush())
         while decoder.pending:

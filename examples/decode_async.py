@@ -2,8 +2,8 @@
 
     curl -sN https://example.com/speech.mp3 | python examples/decode_async.py
 
-One task pushes bytes as they come, with backpressure, another takes frames. The
-loop is never blocked, and no thread is made for the decoder.
+One task pushes bytes as they arrive, with backpressure; another takes frames. The
+loop is never blocked, and the decoder has no thread of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from voicecli.streams import AudioStreamDecoder
 
 
 async def receive(decoder: AudioStreamDecoder) -> None:
-    """Any source of bytes: here a pipe, with an HTTP client ``response.aiter_bytes()``."""
+    """Push bytes from any source: here a pipe; HTTP clients have ``response.aiter_bytes()``."""
     while chunk := await asyncio.to_thread(os.read, sys.stdin.fileno(), 4096):
         await decoder.push_async(chunk)
     decoder.end_input()
@@ -31,7 +31,7 @@ async def main() -> int:
             async for frame in decoder:
                 seconds += frame.duration
                 frames += 1
-        except VoiceError as error:  # every frame that was good has come by now
+        except VoiceError as error:  # all good frames have arrived by now
             print(f"after {seconds:.3f} s: {error.message}", file=sys.stderr)
             return error.exit_status
         finally:

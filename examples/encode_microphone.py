@@ -1,10 +1,11 @@
-"""Encode what a microphone hears to an Ogg Opus file while it is heard.
+"""Encode the sound of a microphone to an Ogg Opus file in real time.
 
     python examples/encode_microphone.py out.opus [seconds]
 
-The microphone here is a tone in frames of 20 ms, each when it is due; yours may be
-a LiveKit track, a websocket or PortAudio. `push` costs the loop some microseconds,
-whatever the codec; pages leave as soon as they are full, the first after 20 ms.
+The microphone here is a tone in frames of 20 ms, each yielded when it is due; yours
+may be a LiveKit track, a websocket or PortAudio. `push` takes the loop a few
+microseconds, whatever the codec. Pages leave as soon as they are full, the first
+after 20 ms.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SIZE = RATE_HZ * FRAME_MS // 1000
 
 
 async def microphone(seconds: float) -> AsyncIterator[AudioFrame]:
-    """Frames in real time, as any source of live sound gives them."""
+    """Yield frames in real time, like any source of live sound."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     for number in range(round(seconds * 1000 / FRAME_MS)):
@@ -47,7 +48,7 @@ async def main() -> int:
     path = Path(sys.argv[1])
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 3.0  # noqa: PLR2004  arguments
     encoded, pages, size = 0.0, 0, 0
-    with path.open("wb") as file:  # noqa: ASYNC230  a page is soon written
+    with path.open("wb") as file:  # noqa: ASYNC230  a page is written quickly
         async with AudioStreamEncoder("opus", RATE_HZ, 1) as encoder:
             listening = asyncio.create_task(listen(encoder, seconds))
             async for page in encoder:

@@ -1,4 +1,4 @@
-"""Speak through `voicecli serve` with the OpenAI SDK, played while it arrives.
+"""Speak through `voicecli serve` with the OpenAI SDK; play the audio as it arrives.
 
     python examples/serve_openai_sdk.py ["text"] [pcm|wav|opus|mp3|aac|flac]
 

@@ -4,10 +4,10 @@
     python examples/websocket_gateway.py [--port 8765] [--device NAME | --device null]
 
 A client sends binary messages of raw PCM (24 kHz, mono, 16 bits, little-endian),
-as fast as it likes: where more than a second is queued, the gateway reads no
-further, and TCP holds the client back. Two text messages are understood:
-``clear`` drops what is queued (someone interrupts), and ``end`` is answered, once
-all has been heard, with what was counted.
+as fast as it likes: when more than a second is queued, the gateway stops reading,
+and TCP slows the client down. There are two text messages: ``clear`` drops what is
+queued (for interruptions), and ``end`` is answered with the counts once everything
+has been heard.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ QUEUE_MS = 1_000
 
 async def open_source(device: str | None) -> AudioSource:
     if device == "null":
-        return AudioSource(RATE_HZ, 1, QUEUE_MS)  # plays nothing, at the pace of sound
+        return AudioSource(RATE_HZ, 1, QUEUE_MS)  # plays nothing, in real time
     return await AudioSource.open(RATE_HZ, 1, QUEUE_MS, device=device)
 
 
 async def play(connection: ServerConnection, device: str | None) -> None:
-    """One connection, one source: they may come and go at will."""
+    """Play one connection through a source of its own."""
     async with await open_source(device) as source:
         received_s = 0.0
         async for message in connection:
@@ -49,7 +49,7 @@ async def play(connection: ServerConnection, device: str | None) -> None:
 
 
 async def main() -> None:
-    parser = argparse.ArgumentParser(description="Play what a websocket brings.")
+    parser = argparse.ArgumentParser(description="Play the audio from a websocket.")
     parser.add_argument("--port", type=int, default=8765)
     parser.add_argument("--device")
     settings = parser.parse_args()

@@ -3,10 +3,12 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
+from voicecli.cli import records
 from voicecli.cli.records import LineFile, Records
 
 
@@ -69,6 +71,40 @@ def test_nothing_is_written_after_an_error(tmp_path):
         signal.signal(signal.SIGXFSZ, previous)
     assert path.read_text() == "one\ntw"
     assert "too large" in file.error.message
+
+
+def test_a_pipe_without_a_reader_is_an_error_at_once(tmp_path):
+    path = tmp_path / "log"
+    os.mkfifo(path)
+    with LineFile(path) as file:
+        file.write("one\n")
+    assert file.error.message == f"cannot write {path}: nothing reads from this pipe"
+
+
+def test_a_pipe_whose_reader_does_not_read_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "READER_S", 0.05)
+    path = tmp_path / "log"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with LineFile(path) as file:
+        while file.error is None:
+            file.write("x" * 1000)
+    os.close(reader)
+    assert file.error.message == f"cannot write {path}: nothing reads from this pipe"
+
+
+def test_a_slow_reader_of_a_pipe_gets_everything(tmp_path):
+    path = tmp_path / "log"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    with LineFile(path) as file, os.fdopen(reader, "rb") as slow:
+        writing = threading.Thread(target=file.write, args=("x" * 1_000_000,))
+        writing.start()
+        received = slow.read(1_000_000)
+        writing.join(10)
+    assert file.error is None
+    assert received == b"x" * 1_000_000
 
 
 def test_closing_is_idempotent(tmp_path):

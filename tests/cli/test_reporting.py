@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import wave
 
 import pytest
 
@@ -131,21 +130,6 @@ class TestEnds:
         status, err, metrics = report_run(interrupted_at=2.0, error=NetworkError("cut"))
         assert (status, metrics["interrupted"]) == (ExitStatus.INTERRUPTED, True)
         assert "cut" not in err
-
-    def test_the_first_saved_wav_is_measured(self, report_run, tmp_path):
-        wav = tmp_path / "a.wav"
-        with wave.open(str(wav), "wb") as file:
-            file.setparams((1, 2, 24_000, 0, "NONE", ""))
-            file.writeframes(bytes(2 * 2400))
-        clip = report_run(saved=[str(tmp_path / "a.opus"), str(wav)])[2]["clip"]
-        assert (clip["path"], clip["duration_s"]) == (str(wav), pytest.approx(0.1))
-
-    def test_a_clip_that_cannot_be_measured_is_an_error(self, report_run, tmp_path):
-        (tmp_path / "a.wav").write_bytes(b"no wave")
-        status, err, metrics = report_run(saved=[str(tmp_path / "a.wav")])
-        assert (status, metrics["ok"]) == (ExitStatus.SAVE, False)
-        assert metrics["error"]["exit"] == 7
-        assert "a.wav" in err
 
     def test_metrics_that_cannot_be_written_are_an_error(self, report_run):
         status, err, metrics = report_run(saver=FullDisk())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import threading
 from itertools import pairwise
@@ -100,6 +101,14 @@ class TestWhileItIsWritten:
         argv = {"argument": [text], "file": ["--file", str(path)], "pipe": []}[how]
         assert say(*argv, stdin=text.encode()).exit_code == 0
         assert inputs(server) == ["Hello there. How are you?\n\nFine."]
+
+    def test_the_builtin_voice_takes_the_same_way(self, cli):
+        text = "The tide is coming in. Boats rise slowly.\n\nThen they float."
+        argv = ("say", "--no-play", "--base-url", "builtin", "--segment", "sentence", "--json")
+        result = cli.run(*argv, stdin=text.encode())
+        assert result.exit_code == 0, result.stderr
+        assert [segment["chars"] for segment in result.json["segments"]] == [22, 18, 16]
+        assert result.json["endpoint"] == "builtin"
 
     def test_ctrl_c_while_the_writer_is_silent(self, say, server):
         ended = threading.Event()
@@ -420,6 +429,24 @@ class TestRecords:
             f"2\n00:00:00,100 --> 00:00:00,200\n{LONG[1]}\n\n"
             f"3\n00:00:00,200 --> 00:00:00,300\n{LONG[2]}\n"
         )
+
+    def test_subtitles_count_waits_for_the_writer(self, say, server, tmp_path):
+        path = tmp_path / "out.srt"
+
+        def work(write):
+            write(b"The tide is coming in. Boats r")
+            until(lambda: server.speech_requests and server.speech_requests[0].finished.is_set())
+            threading.Event().wait(3 * CLIP_S)
+            write(b"ise slowly.")
+
+        with writer(work) as stdin:
+            result = say("--json", "--subtitles", str(path), stdin=stdin)
+        assert result.exit_code == 0, result.stderr
+        wait_ms = result.json["waits"]["text"]["total_ms"]
+        second = re.findall(r"00:00:0(\d),(\d+) -->", path.read_text())[1]
+        begins_ms = int("".join(second))
+        assert wait_ms > 0
+        assert begins_ms == pytest.approx(CLIP_S * 1e3 + wait_ms, abs=2)
 
     def test_subtitles_of_an_interrupted_text_end_with_it(self, say, server, tmp_path):
         path = tmp_path / "out.vtt"

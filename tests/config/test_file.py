@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,51 @@ def test_import_is_cheap():
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, env=env
     )
     assert run.stdout.strip() == "set()"
+
+
+NOT_A_FILE = "it is not a regular file"
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.mkfifo, NOT_A_FILE),
+        (lambda path: path.symlink_to("/dev/zero"), NOT_A_FILE),
+        (lambda path: path.mkdir(), "Is a directory"),
+    ],
+    ids=["pipe", "device", "folder"],
+)
+def test_anything_but_a_regular_file_is_an_error_at_once(tmp_path, make, reason):
+    path = tmp_path / "config.toml"
+    make(path)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert caught.value.message == f"cannot read {path}: {reason}"
+
+
+def huge(path):
+    path.touch()
+    os.truncate(path, 1 << 30)
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (huge, "too large"),
+        (lambda path: path.write_text("volume" + ".a" * 20_000 + " = 1"), "too large"),
+        (lambda path: path.write_text("volume" + ".a" * 1900 + " = 1"), "too deeply"),
+        (lambda path: path.write_text("volume = " + "[" * 100_000), "too deeply"),
+        (lambda path: path.write_text("volume = " + "{a = " * 40_000), "too deeply"),
+    ],
+    ids=["1 GB", "20,000 dots", "many dots", "lists", "tables"],
+)
+def test_an_excessive_file_is_an_error_within_bounded_memory(tmp_path, write, reason):
+    path = tmp_path / "config.toml"
+    write(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match=reason):
+            load_config(path)
+        assert tracemalloc.get_traced_memory()[1] < 30e6
+    finally:
+        tracemalloc.stop()

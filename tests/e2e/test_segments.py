@@ -6,6 +6,8 @@ Each sentence is a tone of its own pitch (`tests.support.spoken_tones`).
 from __future__ import annotations
 
 import os
+import re
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -16,8 +18,10 @@ from tests.support.recorder import Recorder
 from tests.support.speech_server import Reply
 from tests.support.spoken_tones import SpokenTones, pitch_hz, pitches
 from tests.support.timing import best_of
+from tests.support.tones import read_wav
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
     from tests.support.cli import Cli
@@ -125,3 +129,40 @@ def test_a_wait_for_the_writer_is_no_underrun(
     assert waits["count"] == len(sound.gaps) == 1
     assert waits["total_ms"] / 1e3 == pytest.approx(sound.gaps[0].length_s, abs=0.030)
     assert "text" in done.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("after_s", [0.4, 1.25, 2.7], ids=["in the first", "behind a seam", "later"])
+def test_ctrl_c_silences_ends_every_request_and_tells_how_much_was_spoken(
+    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, home: Path,
+    kind: str, after_s: float,
+) -> None:  # fmt: skip
+    speech.speak = SpokenTones()
+    speech.reply = Reply(ttfb_s=0.1, pace=2, chunk_bytes=2048)
+    lengths_s = [0.065 * len(sentence) for sentence in SENTENCES]
+
+    def silent_after_s() -> float:
+        speech.requests.clear()
+        with (
+            Recorder(sound_server) as recorder,
+            timed_cli.start(
+                "say", "--save", "out.wav", "--segment", "sentence",
+                "--base-url", speech.url, "--format", kind, TEXT,
+            ) as running,
+        ):  # fmt: skip
+            recorder.wait_for_sound(unless=running.exited)
+            time.sleep(after_s)  # until a moment in the sound
+            sent = running.signal(signal.SIGINT)
+            done = running.finish(10.0)
+            sound = recorder.finish(tail_s=0.2).sound(min_gap_s=MIN_GAP_S)
+        assert done.exit_code == 130, done
+        assert all(request.finished.wait(1.0) for request in speech.requests)
+        samples, rate_hz = read_wav((home / "out.wav").read_bytes())
+        assert len(samples) / rate_hz == pytest.approx(sound.audible_s, abs=0.06)
+        heard = sum(sound.audible_s > sum(lengths_s[: n + 1]) for n in range(len(SENTENCES)))
+        told = re.search(r"spoken (\d+) of (\d+) sentences", done.stderr)
+        assert told is not None, done.stderr
+        assert (int(told[1]), int(told[2])) == (heard, len(SENTENCES))
+        return sound.end - sent
+
+    assert best_of(3, silent_after_s, good_enough=0.05) <= 0.05

@@ -25,14 +25,14 @@ def run(data):
 
 
 @pytest.mark.parametrize("codec", ["opus", "mp3", "flac"])
-def test_it_tells_how_long_a_stream_was(codec):
+def test_it_reports_the_length_of_a_stream(codec):
     done = run(encoded(codec, 48_000))
     assert done.stderr == b""
     assert done.stdout.startswith(b"1.000 s in ")
     assert done.returncode == 0
 
 
-def test_it_tells_what_was_wrong_and_how_much_came_before():
+def test_it_reports_the_fault_and_the_length_before_it():
     done = run(wav(noise(24_000))[:-24_000])
-    assert done.stderr.startswith(b"after 0.500 s: the WAV data ended 24000 bytes short")
+    assert done.stderr.startswith(b"after 0.500 s: the WAV data ends 24000 bytes short")
     assert done.returncode == 5

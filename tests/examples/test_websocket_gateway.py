@@ -52,7 +52,7 @@ def ended(connection):
     return json.loads(connection.recv(timeout=20))
 
 
-def test_frames_are_paced_and_the_end_is_told_when_it_was_heard():
+def test_frames_are_paced_and_the_end_is_reported_once_it_was_heard():
     with gateway("--device", "null") as address, connect(address) as connection:
         began = time.monotonic()
         send(connection, np.zeros(RATE_HZ, np.int16))

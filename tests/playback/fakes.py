@@ -250,7 +250,7 @@ class WritingStream(_Stream):
                 self.clock.wait(self._alone, None)
         self._hiccup()
         too_much = self._held() + frames - self.capacity
-        if too_much > 0:  # room comes in wgap periods
+        if too_much > 0:  # room appears in whole periods
             periods = -(-too_much // self.period)
             at = self.clock.now() + periods * self.period / self.real_rate_hz
             self.clock.sleep_until(at)

@@ -76,13 +76,13 @@ steps = st.tuples(st.integers(0, 64), st.integers(1, 64))
     st.floats(0, 1e6),
 )
 def test_progress_agrees_with_arrivals(steps, began_at):
-    wgap, at, progress = Arrivals(), began_at, None
+    arrived, at, progress = Arrivals(), began_at, None
     for pause_s, duration_s in steps:
         at += pause_s
-        wgap.add(at, duration_s)
+        arrived.add(at, duration_s)
         progress = progress.after(at, duration_s) if progress else Progress.begin(at, duration_s)
-        assert progress.needed_s == pytest.approx(wgap.needed_prebuffer_s)
-        assert progress.audio_s == pytest.approx(wgap.audio_s)
+        assert progress.needed_s == pytest.approx(arrived.needed_prebuffer_s)
+        assert progress.audio_s == pytest.approx(arrived.audio_s)
         assert (progress.first_at, progress.latest_at) == (began_at + steps[0][0], at)
 
 

@@ -33,7 +33,7 @@ class Player:
         assert self.ring.write(ramp(frames, start=self.ring.written)) == frames
 
     def play(self, frames):
-        """One block, as numbers."""
+        """Play one block, and return its frames as numbers."""
         out = np.full((frames, 1), -1, np.int16)
         self.renderer.fill(out, self.dac_at)
         self.frames_out += frames
@@ -41,7 +41,7 @@ class Player:
 
 
 class SlowReference:
-    """The same contract, frame by frame, from the words of `voicecli.playback.base`."""
+    """The contract of `voicecli.playback.base`, implemented frame by frame."""
 
     def __init__(self, start, resume, preroll):
         self.start, self.resume, self.preroll = start, resume, preroll
@@ -154,7 +154,9 @@ def test_a_gap_is_counted_once_from_its_first_silent_frame():
     player.write(1)
     assert player.play(10) == list(range(16, 26))
     assert not player.renderer.rebuffering
-    assert player.renderer.underruns == [Underrun(0.015, 0.015)]
+    (underrun,) = player.renderer.underruns
+    assert underrun == Underrun(0.015, 0.015)
+    assert underrun.began_at == pytest.approx(10.015)
 
 
 def test_an_end_inside_a_block_is_not_a_gap():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -153,6 +154,16 @@ def test_a_path_that_cannot_be_used_is_ignored(tmp_path):
     history = HistoryFile(tmp_path / "file" / "arrivals.jsonl")
     history.add(KEY, 0.25)
     assert history.runs(KEY) == ()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_path_that_is_not_a_regular_file_is_ignored_at_once(tmp_path, make):
+    path = tmp_path / "arrivals.jsonl"
+    make(path)
+    file = HistoryFile(path)
+    assert file.runs(KEY) == ()
+    file.add(KEY, 0.1)
+    assert file.runs(KEY) == ()
 
 
 def test_a_failed_rewrite_leaves_the_file_alone(history, monkeypatch):

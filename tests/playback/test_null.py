@@ -88,7 +88,7 @@ def test_it_takes_the_time_of_the_sound(sink, clock):
     assert not snapshot.rebuffering
 
 
-def test_discard_takes_all_at_once_and_lets_none_be_heard(clock):
+def test_discard_takes_everything_at_once_and_plays_nothing(clock):
     sink, began_at = DiscardSink(FORMAT), clock.now()
     sink.start()
     for _ in range(10):

@@ -185,6 +185,39 @@ def test_after_an_error_the_devices_are_listed_anew(portaudio, open_sink):
     assert portaudio.calls == ["terminate", "initialize"] * 2
 
 
+@pytest.mark.parametrize("is_pcm", [True, False])
+def test_after_a_device_could_not_be_opened_the_devices_are_listed_anew(
+    portaudio, open_sink, is_pcm
+):
+    portaudio.devices[1].rates_hz = ()
+    output = make(optional=True)
+    open_sink(output, is_pcm=is_pcm)
+    assert output.no_device is not None
+    portaudio.devices[1].rates_hz = None
+    sink = open_sink(output, is_pcm=is_pcm)
+    assert portaudio.calls == ["terminate", "initialize"]
+    assert (output.no_device, sink.format) == (None, FORMAT)
+    sink.close()
+
+
+def test_a_refreshed_device_may_have_another_index(portaudio, open_sink):
+    output = make(device="second")
+    open_sink(output, is_pcm=False).close()
+    portaudio.devices.reverse()
+    output.refresh()
+    open_sink(output, is_pcm=False).close()
+    assert [stream.device.name for stream in portaudio.streams] == ["second", "second"]
+
+
+def test_an_optional_device_that_comes_back_is_heard_again(portaudio, open_sink):
+    output = make(device="third", optional=True)
+    open_sink(output, is_pcm=False)
+    assert output.is_silent
+    portaudio.devices.append(Device("third"))
+    open_sink(output, is_pcm=False).close()
+    assert not output.is_silent
+
+
 @pytest.mark.parametrize(("output", "kind"), [("null", NullSink), ("discard", DiscardSink)])
 def test_no_device_is_touched_if_none_is_wanted(monkeypatch, open_sink, output, kind):
     monkeypatch.delattr(device_module, "_portaudio")

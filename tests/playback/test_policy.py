@@ -122,6 +122,10 @@ def test_past_needs_are_waited_for_unless_they_are_jitter():
     assert wait_of(ADAPTIVE.with_history([JITTER_S] * 5), (10.0, 1.0)) == 0
 
 
+def test_what_was_learned_is_no_longer_than_the_longest_wait():
+    assert ADAPTIVE.with_history([5.0] * 5).learned_s == ADAPTIVE.most_wait_s
+
+
 def test_the_wait_includes_what_the_device_asks_ahead():
     known = ADAPTIVE.with_history([0.2] * 5)
     apart = wait_of(known, (10.0, 1.0), ahead_s=0.05) - wait_of(known, (10.0, 1.0))

@@ -79,7 +79,7 @@ def test_without_a_default_it_is_the_first_output_device(portaudio):
         ("PULSE", 2),
         ("intel", 1),
         ("hw:0,0", 1),
-        ("usb audio", 3),  # a wgap name wins over a part of another
+        ("usb audio", 3),  # a whole name wins over part of another
         ("audio 2", 4),
     ],
 )

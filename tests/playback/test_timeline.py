@@ -11,7 +11,7 @@ RATE_HZ = 1000  # a frame is a millisecond
 
 
 def slow_reference(pushes, delay_ms, preroll_ms):
-    """Play frame by frame, in wgap milliseconds: when each one is heard."""
+    """Play frame by frame, in whole milliseconds; return when each is heard."""
     heard, free_at = [], None
     if preroll_ms:
         free_at = pushes[0][0] + delay_ms + preroll_ms
@@ -83,7 +83,7 @@ def test_piece_at_the_very_end_of_the_one_before_leaves_no_gap():
     assert timeline.ends_at == 2.0
 
 
-def test_less_than_half_a_frame_is_no_gap():
+def test_less_than_half_a_frame_is_not_a_gap():
     timeline = Timeline(RATE_HZ)
     timeline.push(500, 1.0)
     timeline.push(500, 1.5004)

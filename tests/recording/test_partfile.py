@@ -52,7 +52,7 @@ def test_discarding_after_finishing_does_nothing(tmp_path):
     assert names(tmp_path) == ["a.wav"]
 
 
-def test_discarding_a_deleted_file_is_no_error(tmp_path):
+def test_discarding_a_deleted_file_is_not_an_error(tmp_path):
     file = PartFile(tmp_path / "a.wav")
     next(tmp_path.iterdir()).unlink()
     file.discard()

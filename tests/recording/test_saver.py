@@ -112,7 +112,7 @@ def test_a_folder_named_latest_is_left_alone(tmp_path):
     assert files(tmp_path) == [f"{STEM}.wav"]
 
 
-def test_file_system_without_links_is_no_error(tmp_path, monkeypatch):
+def test_a_file_system_without_links_is_not_an_error(tmp_path, monkeypatch):
     def refuse(*args):
         raise NotImplementedError
 
@@ -253,8 +253,7 @@ def test_recordings_are_in_the_platforms_data_folder(monkeypatch, tmp_path):
 
 def test_importing_does_not_import_numpy():
     script = (
-        "import sys, voicecli.recording.saver, voicecli.recording.loudness\n"
-        "print({'numpy', 'av', 'pydub'} & set(sys.modules))"
+        "import sys, voicecli.recording.saver\nprint({'numpy', 'av', 'pydub'} & set(sys.modules))"
     )
     assert run_script(script).strip() == "set()"
 
@@ -318,3 +317,17 @@ def test_a_full_disk_at_the_end_of_an_encoded_file_still_gets_the_file(tmp_path)
     assert saved == 3
     assert "File too large" in message
     assert 0 < (tmp_path / "a.pcm").stat().st_size <= 5000
+
+
+def test_the_first_wav_is_measured(tmp_path):
+    saver = Saver(tmp_path / "a.wav", tmp_path, run_id="5f0c2a", started_wall_s=0.0)
+    saver.pcm(Pcm(np.full((2400, 1), 16384, np.int16), 24_000))
+    clip = saver.finish().clip
+    assert clip["path"] == str(tmp_path / "a.wav")
+    assert (clip["duration_s"], clip["peak_dbfs"]) == (pytest.approx(0.1), -6.02)
+
+
+def test_other_formats_are_not_measured(tmp_path):
+    saver = Saver(tmp_path / "a.pcm", None, run_id="5f0c2a", started_wall_s=0.0)
+    saver.pcm(Pcm(np.full((2400, 1), 16384, np.int16), 24_000))
+    assert saver.finish().clip is None

@@ -177,3 +177,16 @@ def test_a_disk_without_room_for_the_header_leaves_nothing(tmp_path, monkeypatch
     with pytest.raises(SaveError, match="No space left on device"):
         WavWriter(tmp_path / "a.wav", 24_000, 1)
     assert names(tmp_path) == []
+
+
+def test_a_shortened_file_is_measured_as_it_is(tmp_path):
+    writer = WavWriter(tmp_path / "a.wav", 8000, 2)
+    loud, quiet = (np.full((20_000, 2), level, np.int16) for level in (16384, 2000))
+    writer.write(quiet)
+    writer.write(loud)
+    assert writer.measure()["peak_dbfs"] == pytest.approx(-6.02, abs=0.01)
+    writer.truncate_to(19_000)
+    measured = writer.measure()
+    writer.finish()
+    assert measured["duration_s"] == pytest.approx(19_000 / 8000)
+    assert measured["peak_dbfs"] == measured["loudness_dbfs"] == pytest.approx(-24.29, abs=0.01)

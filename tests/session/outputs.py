@@ -77,6 +77,7 @@ class FakeOutput(Output):
         self.prepare_fault: BaseException | None = None
         self.open_fault: BaseException | None = None
         self.prepared = 0
+        self.refreshed = 0
         self.opened = threading.Event()
         self.sink: WatchedSink | None = None
         self.is_pcm: bool | None = None
@@ -84,6 +85,10 @@ class FakeOutput(Output):
     def prepare(self, history=None) -> None:
         self.prepared += 1
         super().prepare(history)
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+        super().refresh()
 
     def _load(self) -> None:
         self.before_preparing()

@@ -7,7 +7,7 @@ import pytest
 from tests.session.fakes import ScriptedSource, UntilCancelled, cut_off, seen
 from tests.session.fetching import Rig
 from voicecli.errors import NetworkError, RateLimited, SourceTimeout
-from voicecli.session.fetcher import StreamEnd
+from voicecli.session.items import StreamEnd
 from voicecli.telemetry.events import ReceivedAll
 
 OPENED = ScriptedSource.OPENED
@@ -112,14 +112,14 @@ def test_without_limits_it_waits_for_ever():
     assert looked == [None, None]
 
 
-def test_time_that_the_consumer_takes_is_no_silence_of_the_source():
+def test_time_that_the_consumer_takes_does_not_count_as_silence():
     rig = Rig(first_byte_s=1.0, stall_s=1.0)
     for _ in rig.fetcher.items([ScriptedSource([b"a", b"b"])]):
         rig.clock.advance(1000.0)
         assert rig.fetcher.check_deadline() is None
 
 
-def test_a_wait_before_a_retry_is_no_silence_of_the_source():
+def test_a_wait_before_a_retry_does_not_count_as_silence():
     rig = Rig(retries=1, holds=True, first_byte_s=1.0)
     thread = rig.in_thread(ScriptedSource([RateLimited("429", retry_after_s=30.0), OPENED], [b"a"]))
     seen(rig.clock.waited_on)

@@ -4,105 +4,13 @@ import threading
 
 import pytest
 
-from tests.session.fakes import FORMAT, FakeClock, Watcher, seen, sound
-from tests.session.outputs import WatchedSink
-from voicecli.audio.pcm import AudioFormat, Pcm
-from voicecli.codecs.decoding import auto
+from tests.session.fakes import FORMAT, seen, sound
+from tests.session.rendering import START, Rig, block
+from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import CorruptStream, DeviceError, NetworkError, TruncatedStream
-from voicecli.playback.policy import BufferPolicy
-from voicecli.session.channel import Channel
 from voicecli.session.items import StreamEnd, StreamStart
-from voicecli.session.renderer import Renderer
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry import events
-from voicecli.telemetry.observers import Observers
-
-START = StreamStart(SourceInfo("pcm", None, FORMAT.rate_hz, 1))
-
-
-class Rig:
-    """A renderer fed beforehand, so that its `run` can be called without a thread."""
-
-    def __init__(self, *, sink_format=FORMAT, volume=1.0, **sink):
-        self.clock = FakeClock()
-        self.watcher = Watcher()
-        self.chunks = Channel(1 << 30)
-        self.events = []
-        self.kept = []
-        self.is_pcm = None
-        self.sink = WatchedSink(sink_format, BufferPolicy.fixed(0.0), self.clock, **sink)
-        self.open_fault = None
-        self.renderer = Renderer(
-            self.chunks,
-            self._open,
-            self.clock,
-            Observers([self.watcher]),
-            volume=volume,
-            on_pcm=self.kept.append,
-            fail=self.events.append,
-        )
-
-    def _open(self, format, *, is_pcm):
-        self.opened = format
-        self.is_pcm = is_pcm
-        if self.open_fault:
-            raise self.open_fault
-        return self.sink
-
-    def run(self, *items):
-        for item in items:
-            self.chunks.put(item)
-        self.chunks.end()
-        self.renderer.run()
-        if self.renderer.sink is not None:
-            self.events.append("draining")
-        self.renderer.drain()
-        return self
-
-
-@pytest.fixture
-def decoder(monkeypatch):
-    """Decoders that follow a script: what each `feed` and `flush` returns or raises."""
-
-    def script(*streams):
-        left = [list(steps) for steps in streams]
-        fed = []
-
-        class Scripted:
-            name = "scripted"
-
-            def __init__(self, **_):
-                self._steps = left.pop(0)
-                self._ended = False
-
-            @property
-            def pending(self):
-                return self._ended and bool(self._steps)
-
-            def feed(self, data):
-                fed.append(data)
-                return self._next()
-
-            def flush(self):
-                self._ended = True
-                return self._next() if self._steps else []
-
-            def _next(self):
-                step = self._steps.pop(0)
-                if isinstance(step, Exception):
-                    raise step
-                return step
-
-        monkeypatch.setattr(auto, "AutoDecoder", Scripted)
-        return fed
-
-    return script
-
-
-def block(frames, value=0, rate_hz=FORMAT.rate_hz):
-    import numpy as np
-
-    return Pcm(np.full((frames, 1), value, np.int16), rate_hz)
 
 
 def test_everything_is_played():
@@ -158,11 +66,11 @@ def test_blocks_before_an_error_are_heard(decoder):
     fault = CorruptStream("damaged")
     decoder([[block(4000)], fault])
     rig = Rig()
-    rig.run(START, bytes(20_000), bytes(20_000), StreamEnd(), START)
+    rig.run(START, bytes(20_000), bytes(20_000), StreamEnd(), START, ends=False)
     assert rig.events == [fault, "draining"]
     assert rig.sink.written == 4000
     assert rig.sink.report().heard_frames == 4000
-    assert not rig.chunks.put(b"more"), "the channel is closed"
+    assert not rig.chunks.offer(b"more"), "the channel is closed"
 
 
 def test_an_error_held_back_by_flush_is_reported(decoder):
@@ -210,6 +118,11 @@ def test_a_device_that_cannot_be_opened_ends_it():
         rig.run(START, sound(0.5), StreamEnd())
     assert rig.renderer.sink is None
     assert rig.renderer.first_format == FORMAT
+
+
+def test_a_device_may_take_as_long_as_the_buffered_audio_lasts():
+    rig = Rig().run(START, sound(20.0), StreamEnd())
+    assert rig.sink.report().heard_frames == 20 * FORMAT.rate_hz
 
 
 def test_a_device_that_stops_playing_is_an_error():

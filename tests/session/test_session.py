@@ -238,3 +238,33 @@ def test_the_volume_reaches_the_sink():
     session.run([ScriptedSource([sound(0.25, 1000)])])
     assert set(output.sink.samples) == {500}
     assert np.concatenate(output.sink.blocks).dtype == np.int16
+
+
+class Runs:
+    """Stands in for `History`."""
+
+    def __init__(self):
+        self.added = []
+
+    def recent(self):
+        return (0.25,)
+
+    def add(self, needed_s):
+        self.added.append(needed_s)
+
+
+@pytest.mark.parametrize(
+    ("steps", "output", "added"),
+    [
+        ([sound(0.5)], "null", [0.0]),
+        ([sound(0.5), cut_off()], "null", []),
+        ([sound(0.5)], "discard", []),
+        ([], "null", []),
+    ],
+    ids=["complete", "failed", "not heard", "empty"],
+)
+def test_only_a_run_that_was_heard_to_its_end_is_remembered(steps, output, added):
+    history = Runs()
+    session, _ = watched(output=null_output(output=output), history=history)
+    session.run([ScriptedSource(steps)])
+    assert history.added == added

@@ -27,7 +27,8 @@ from voicecli.telemetry.lifecycle import State
 OPENED = ScriptedSource.OPENED
 
 
-def test_samples_and_bytes_are_kept():
+def test_samples_and_bytes_are_kept(caplog):
+    caplog.set_level("INFO")
     saver = RecordingSaver()
     session, _ = watched(saver=saver)
     data = sound(0.5) + sound(0.25)
@@ -36,6 +37,7 @@ def test_samples_and_bytes_are_kept():
     assert saver.received == data
     assert saver.finished == [(None, "pcm")]
     assert result.saves == SaveReport(["a.wav"], None)
+    assert not caplog.records, "the saving thread was waited for before its end"
 
 
 def test_a_slow_disk_does_not_hold_up_the_sound():

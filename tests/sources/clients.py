@@ -1,4 +1,4 @@
-"""A request to a server of the test's own, and what came of it."""
+"""Requests to a server of the test's own, and their outcomes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Notes:
 
 @contextlib.contextmanager
 def listening(talk):
-    """Raw TCP: ``talk(connection)`` once for every connection, after its request's head came."""
+    """Raw TCP: ``talk(connection)`` for every connection, after its request's headers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         heads = []
 

@@ -70,7 +70,7 @@ class TestKey:
         assert "Incorrect API key" in fault.message
         assert KEY not in str(fault) + fault.message
 
-    def test_a_dummy_key_is_no_secret(self, server):
+    def test_a_dummy_key_is_not_a_secret(self, server):
         server.reply = error(400, {"detail": "ask the voicecli people"})
         assert "voicecli people" in fails(server.url, BadResponse, KEYLESS).message
 

@@ -187,7 +187,7 @@ def reset(connection):
     ids=["nothing", "short", "short 404", "half a chunk", "ssh", "endless header"],
 )
 @pytest.mark.parametrize("last", [lambda connection: None, reset], ids=["closed", "reset"])
-def test_an_answer_that_breaks_off_or_is_no_http_is_a_network_error(answer, last):
+def test_an_answer_that_breaks_off_or_is_not_http_is_a_network_error(answer, last):
     def talk(connection):
         connection.sendall(answer)
         last(connection)
@@ -229,7 +229,7 @@ def test_a_key_echoed_in_place_of_http_is_hidden():
 
 
 @pytest.mark.parametrize("key", [None, "voice", KEYLESS])
-def test_what_is_no_secret_stays(key):
+def test_what_is_not_a_secret_stays(key):
     with serving({"/": (200, {}, b"a voice of voicecli")}) as server:
         assert get(f"{server.url}/", key, timeout_s=20).body == b"a voice of voicecli"
 

@@ -4,6 +4,8 @@ import contextlib
 import gzip
 import json
 import socket
+import threading
+import zlib
 
 import pytest
 
@@ -132,6 +134,32 @@ class TestAnswer:
         server.reply = Reply(body=b"no gzip", headers={"Content-Encoding": "gzip"})
         assert "compressed" in fails(server.url, BadResponse).message
 
+    @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
+    def test_a_compressed_answer_that_ends_early_is_an_error(self, server, framing):
+        cut = gzip.compress(AUDIO)[:-9]
+        server.reply = Reply(body=cut, framing=framing, headers={"Content-Encoding": "gzip"})
+        assert "ended early" in fails(server.url, NetworkError).message
+
+    @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "raw deflate"])
+    def test_a_compressed_answer_is_decompressed(self, server, coding):
+        body = gzip.compress(AUDIO[:5000]) + gzip.compress(AUDIO[5000:])
+        if coding == "deflate":
+            body = zlib.compress(AUDIO)
+        elif coding == "raw deflate":
+            body = zlib.compress(AUDIO)[2:-4]
+        headers = {"Content-Encoding": coding.split()[-1]}
+        server.reply = Reply(body=body, headers=headers, chunk_bytes=13)
+        assert read(server.url) == AUDIO
+
+    @pytest.mark.parametrize("prefix", [b"", b"data: "])
+    def test_an_error_behind_samples_is_an_error(self, server, prefix):
+        message = f"out of memory, key {KEY}"
+        body = AUDIO + prefix + json.dumps({"error": message}).encode()
+        server.reply = Reply(body=body, content_type="audio/pcm")
+        fault = fails(server.url, BadResponse)
+        assert "out of memory" in fault.message
+        assert KEY not in fault.message
+
     @pytest.mark.parametrize("framing", ["chunked", "length"])
     @pytest.mark.parametrize("reset", [False, True])
     def test_a_cut_connection_is_an_error_after_the_bytes(self, server, framing, reset):
@@ -154,6 +182,23 @@ class TestEvents:
             assert response.info.of_audio == ("pcm", None, 24_000, None)
             assert b"".join(response) == AUDIO
         assert server.speech_requests[0].json["stream_format"] == "sse"
+
+    def test_the_connection_s_end_is_not_waited_for(self):
+        body = sse(AUDIO).body
+        closed = threading.Event()
+
+        def talk(connection):
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+            connection.sendall(head + body)
+            connection.settimeout(10)
+            with contextlib.suppress(OSError):
+                while connection.recv(65536):
+                    pass
+                closed.set()
+
+        with listening(talk) as (address, _):
+            assert read(f"http://{address}/v1", limits={"read_timeout_s": 5}) == AUDIO
+            assert closed.wait(5)
 
     def test_a_stream_that_stops_before_its_last_event_is_an_error(self, server):
         whole = sse(AUDIO)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from voicecli.errors import BadResponse, NetworkError
 from voicecli.sources import sse as module
-from voicecli.sources.sse import SpeechEvents
+from voicecli.sources.sse import SpeechEvents, audio_before_error, audio_of_events
 
 DONE = b'data: {"type": "speech.audio.done"}\n\n'
 
@@ -42,14 +43,14 @@ STREAM = (
 )
 
 
-@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
 @given(cuts=st.lists(st.integers(0, 4096), max_size=12))
 def test_any_split_gives_the_same_audio(ending, cuts):
     data = STREAM.replace(b"\n", ending)
     assert decoded(*pieces(data, cuts)) == [b"first", b"second"]
 
 
-@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
 def test_byte_by_byte(ending):
     data = STREAM.replace(b"\n", ending)
     assert decoded(*(data[i : i + 1] for i in range(len(data)))) == [b"first", b"second"]
@@ -138,3 +139,55 @@ def test_an_endless_event_is_an_error(monkeypatch, lines):
 def test_an_event_of_the_greatest_length_is_taken(monkeypatch):
     monkeypatch.setattr(module, "MAX_EVENT_BYTES", len(delta(b"x" * 100)))
     assert decoded(delta(b"x" * 100), DONE) == [b"x" * 100]
+
+
+def read_all(chunks):
+    for _ in chunks:
+        pass
+
+
+@pytest.mark.parametrize("line", [b"data:\n", b"data\n", b"data:\r"])
+def test_an_event_of_endless_empty_lines_is_an_error(monkeypatch, line):
+    monkeypatch.setattr(module, "MAX_EVENT_BYTES", 10_000)
+    with pytest.raises(BadResponse, match="too long"):
+        read_all(audio_of_events(itertools.repeat(line * 100)))
+
+
+def test_nothing_is_kept_of_lines_without_data():
+    events = SpeechEvents()
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            assert list(events.feed(b": ping\n\n" * 1000)) == []
+        assert tracemalloc.get_traced_memory()[0] < 1e5
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_follows_the_last_event_is_not_waited_for():
+    def stream():
+        yield delta(b"one") + DONE
+        raise AssertionError("read on after the last event")
+
+    assert list(audio_of_events(stream())) == [b"one"]
+
+
+@pytest.mark.parametrize("line", [b"", b"data: ", b"data:", b"event: error\ndata: "])
+@pytest.mark.parametrize(
+    "error", [b'{"error": {"message": "no memory"}}', b'{"type": "error", "message": "no memory"}']
+)
+@given(cuts=st.lists(st.integers(0, 4096), max_size=6))
+def test_an_error_behind_samples_is_not_audio(line, error, cuts):
+    samples = bytes(range(256)) + b"data: {" * 3  # which is none
+    got = []
+    audio = audio_before_error(iter(pieces(samples + line + error, cuts)))
+    with pytest.raises(BadResponse, match="no memory"):
+        read_all(map(got.append, audio))
+    assert b"".join(got) == samples
+
+
+@given(data=st.binary(max_size=200) | st.just(b'{"error": "no voice"}'), size=st.integers(1, 50))
+def test_other_bytes_pass_unchanged(data, size):
+    """Among them an answer that is an error as a whole, which the decoder reports."""
+    chunks = (data[i : i + size] for i in range(0, len(data), size))
+    assert b"".join(audio_before_error(chunks)) == data

@@ -4,17 +4,14 @@ import contextlib
 import gzip
 import json
 import socket
-import ssl
 import threading
 
 import pytest
-import trustme
 
 from tests.sources.clients import AUDIO, KEY, Notes, fails, listening, read, source
 from tests.support.speech_server import FOREVER, Reply, SpeechServer
 from voicecli.errors import BadResponse, NetworkError
 from voicecli.sources import transport as module
-from voicecli.sources.transport import trusted_certificates
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -84,6 +81,29 @@ class TestRedirects:
         assert [r.headers["authorization"] for r in server.speech_requests] == [f"Bearer {KEY}"] * 2
         assert notes.events == ["connected", "sent"]
 
+    @pytest.mark.parametrize("status", [307, 308])
+    def test_an_endless_body_is_not_read(self, server, status):
+        sent = []
+
+        def talk(connection):
+            location = f"Location: {server.url}/audio/speech\r\n\r\n"
+            connection.sendall(f"HTTP/1.1 {status} No\r\n{location}".encode())
+            while len(sent) < 5000:
+                connection.sendall(b"x" * 65536)
+                sent.append(None)
+
+        with listening(talk) as (address, _):
+            assert read(f"http://{address}/v1") == AUDIO
+        assert len(sent) < 1000
+
+    def test_a_body_that_never_comes_is_not_waited_for(self, server, monkeypatch):
+        monkeypatch.setattr(module, "ERROR_BODY_S", 0.1)
+        location = {"Location": "/v2/audio/speech"}
+        late = Reply(status=307, body=b"x", headers=location, stall_for_s=FOREVER)
+        server.queued.append(late)
+        server.reply = Reply(body=AUDIO, ttfb_s=0.3)  # the answer itself may take its time
+        assert read(server.url) == AUDIO
+
     @pytest.mark.parametrize("status", [301, 302, 303])
     def test_redirects_that_would_lose_the_text_are_errors(self, server, status):
         server.reply = Reply(status=status, body=b"", headers={"Location": "http://new.example/v1"})
@@ -113,27 +133,6 @@ class TestRedirects:
             fault = fails(server.url, NetworkError)
         assert "securely" in fault.message
         assert heads == []
-
-
-class TestTrust:
-    def test_plain_http_trusts_no_certificate(self):
-        context = trusted_certificates("http://speech.example/v1")
-        assert context.verify_mode is ssl.CERT_REQUIRED
-        assert context.check_hostname
-        assert context.get_ca_certs() == []
-
-    @pytest.mark.parametrize("host", ["speech.example", "localhost"])
-    def test_https_is_verified(self, host):
-        context = trusted_certificates(f"https://{host}/v1")
-        assert context.verify_mode is ssl.CERT_REQUIRED
-        assert context.check_hostname
-
-    @pytest.mark.parametrize("host", ["speech.example", "localhost"])
-    def test_https_trusts_the_file_that_the_environment_names(self, host, tmp_path, monkeypatch):
-        path = tmp_path / "ca.pem"
-        trustme.CA().cert_pem.write_to_path(path)
-        monkeypatch.setenv("SSL_CERT_FILE", str(path))
-        assert len(trusted_certificates(f"https://{host}/v1").get_ca_certs()) == 1
 
 
 class TestProxyOfTheEnvironment:

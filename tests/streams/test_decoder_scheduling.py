@@ -105,6 +105,7 @@ def test_the_first_frame_of_a_whole_file_needs_no_thread(codec, executor):
 def test_streams_share_the_time_of_one_pass(monkeypatch):
     spent, passes = [], 0
     monkeypatch.setattr(scheduling, "PASS_S", 1e-9)  # one slice spends it
+    monkeypatch.setattr(module, "pass_budget", scheduling.PassBudget())
 
     def spend(self, seconds, spend=scheduling.PassBudget.spend):
         spent.append(passes)
@@ -119,7 +120,7 @@ def test_streams_share_the_time_of_one_pass(monkeypatch):
             await asyncio.sleep(0)
 
     async def main():
-        scheduling.pass_budget.spend(1)  # renewed to the new size
+        module.pass_budget.spend(1)  # renewed to the new size
         counting = asyncio.create_task(count_passes())
         frames = await asyncio.gather(*(decode([wav(noise(100))], **OWN) for _ in range(5)))
         counting.cancel()
@@ -293,7 +294,7 @@ def test_decoding_ahead_is_bounded(executor):
 
 
 def test_a_batch_that_takes_too_long_is_cut_short(monkeypatch, executor, feeds):
-    monkeypatch.setattr(module, "BATCH_S", 0.0)  # every slice is too long
+    monkeypatch.setattr(module, "BATCH_S", 1e-9)  # every slice is too long
     data = encoded("flac", 480_000)
 
     async def main():

@@ -172,9 +172,8 @@ def test_chunks_are_reported_while_the_rest_is_encoded(monkeypatch):
 
     async def main():
         encoder = AudioStreamEncoder("opus", RATE_HZ, 1)
-        encoder._encode(
-            [noise(5_760)], False, lambda callback, *args: reports.append((callback.__name__, args))
-        )
+        encoder._report = lambda callback, *args: reports.append((callback.__name__, args))
+        encoder._encode([noise(5_760)], is_last=False)
 
     asyncio.run(main())
     names = [name for name, _ in reports]
@@ -238,7 +237,7 @@ def test_push_async_waits_for_the_consumer(threaded):
             assert not producer.done()
             chunks = []
             async for chunk in encoder:
-                assert encoder._waiting <= 2_400
+                assert encoder._queued + encoder._unread <= 2_400
                 chunks.append(chunk)
             await producer
             return chunks

@@ -152,7 +152,7 @@ def test_left_before_counts_up_to_a_number_of_accepted_frames(clock):
     clock.sleep(0.15)
     assert player.left_before(until) == 0
     assert player.unheard == 300
-    assert player.heard == 200
+    assert sink.position() == 200
 
 
 def test_a_sink_that_wants_more_than_its_lead_gets_it(clock):

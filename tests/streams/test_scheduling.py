@@ -41,14 +41,6 @@ def test_a_forked_child_makes_its_own_pool():
     assert shared_executor() is pool
 
 
-def test_a_child_forked_while_the_lock_was_held_gets_a_pool(monkeypatch):
-    monkeypatch.setattr(scheduling, "_executor", shared_executor())
-    monkeypatch.setattr(scheduling, "_lock", scheduling._lock)
-    with scheduling._lock:
-        scheduling._forget_executor()
-        assert shared_executor() is not None
-
-
 def test_a_callback_for_a_closed_loop_is_dropped():
     loop = asyncio.new_event_loop()
     loop.close()

@@ -29,7 +29,7 @@ GAP = Underrun(1.0, 0.8, 11.2)
         (Underrun(1.0, 0.8), [10.0], MACHINE),
     ],
 )
-def test_cause_of_a_hole(gap, received_at, why):
+def test_the_cause_of_a_gap(gap, received_at, why):
     assert cause(gap, LATE, received_at) == why
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import select
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,8 +15,12 @@ if TYPE_CHECKING:
     from voicecli.recording.saver import Saver
 
 
+READER_S = 1.0
+"""How long the reader of a pipe may take to make room."""
+
+
 class Records(NamedTuple):
-    """What a run is to leave behind, as the flags have it.
+    """What a run is to leave behind, by its flags.
 
     ``debug_audio`` is a folder; "" means the platform's.
     """
@@ -58,15 +64,16 @@ class LineFile(io.TextIOBase):
 
     What one call writes is in the file, in one piece, when the call returns, so
     several runs may append to one file. ``truncate`` empties it first. After an
-    error nothing more is written. `write` may be called from any thread, one at
-    a time.
+    error nothing more is written. A pipe must have a reader, which is waited for if
+    it is slow, but never for longer than `READER_S`. `write` may be called from any
+    thread, one at a time.
     """
 
     def __init__(self, path: Path, *, truncate: bool = False) -> None:
         self._path = path
         self._descriptor: int | None = None
         self.error: SaveError | None = None
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
         if truncate:
             flags |= os.O_TRUNC
         try:
@@ -79,10 +86,19 @@ class LineFile(io.TextIOBase):
         data = text.encode("utf-8", errors="backslashreplace")
         try:
             while data and self._descriptor is not None and self.error is None:
-                data = data[os.write(self._descriptor, data) :]
+                data = data[self._write_some(self._descriptor, data) :]
         except OSError as error:
             self._fail(error)
         return len(text)
+
+    @staticmethod
+    def _write_some(descriptor: int, data: bytes) -> int:
+        if not select.select([], [descriptor], [], READER_S)[1]:
+            raise OSError(errno.ENXIO, "no reader")
+        try:
+            return os.write(descriptor, data)
+        except BlockingIOError:  # a pipe whose room another writer took
+            return 0
 
     def close(self) -> None:
         """Close the file; idempotent."""
@@ -92,4 +108,5 @@ class LineFile(io.TextIOBase):
         super().close()
 
     def _fail(self, error: OSError) -> None:
-        self.error = SaveError(f"cannot write {self._path}: {error.strerror or error}")
+        reason = "nothing reads from this pipe" if error.errno == errno.ENXIO else error.strerror
+        self.error = SaveError(f"cannot write {self._path}: {reason or error}")

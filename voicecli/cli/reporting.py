@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli import waterfall
@@ -42,9 +41,9 @@ def report(
     interrupted = result.interrupted_at is not None
     metrics = recorder.result(interrupted_at=result.interrupted_at, spoken_s=result.spoken_s)
     metrics["saved"] = result.saves.saved
-    metrics["clip"], unmeasured = _measure(result.saves.saved)
+    metrics["clip"] = result.saves.clip
     metrics["no_device"] = result.no_device.message if result.no_device else None
-    save_error = result.saves.error or unmeasured
+    save_error = result.saves.error
     if track is not None:
         save_error = _write_subtitles(track, result, metrics) or save_error
     if saver is not None:
@@ -91,19 +90,6 @@ def _gaps(metrics: dict[str, Any]) -> UnderrunError | None:
         f"the sound had gaps: {sink['count']} of {sink['total_ms']:.0f} ms in all, "
         f"and {device['count']} that the device flagged"
     )
-
-
-def _measure(saved: list[str]) -> tuple[dict[str, Any] | None, SaveError | None]:
-    """Measure the first WAV that was saved, if any."""
-    wav = next((path for path in saved if path.endswith(".wav")), None)
-    if wav is None:
-        return None, None
-    from voicecli.recording.loudness import measure_clip  # noqa: PLC0415  pydub, after the sound
-
-    try:
-        return {"path": wav, **measure_clip(Path(wav))}, None
-    except SaveError as error:
-        return None, error
 
 
 def _print_result(

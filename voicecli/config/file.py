@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from voicecli.config import values
+from voicecli.config.regularfile import open_regular
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
 
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONFIG_VARIABLE = "VOICECLI_CONFIG"
+
+MAX_BYTES = 256 * 1024
+
+_MAX_DOTS = 2000
+"""Bounds the length of a dotted key, whose square tomllib takes in memory."""
 
 AUTO: Literal["auto"] = "auto"
 """The value of ``buffer_ms`` that adapts the buffer to how the audio arrives."""
@@ -122,22 +128,28 @@ def load_config(path: Path) -> Config:
     """Read one configuration file, or return the defaults if it does not exist.
 
     Raises:
-        ConfigError: the file cannot be read, is not TOML, or contains an unknown
-            key or a value of the wrong type or range.
+        ConfigError: the file cannot be read, is not a regular file of a sane size, is
+            not TOML, or contains an unknown key or a value of the wrong type or range.
     """
     try:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return Config(path=path)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    if len(content) > MAX_BYTES or content.count(b".") > _MAX_DOTS:
+        raise ConfigError(
+            f"{path} is too large for a configuration", remedy=f"{CONFIG_VARIABLE} names another"
+        )
     import tomllib  # noqa: PLC0415  most machines have no file to parse
 
     try:
-        table = tomllib.loads(content.decode("utf-8-sig"))
+        return _parse(tomllib.loads(content.decode("utf-8-sig")), path)
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply") from error
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are both ValueErrors
         raise ConfigError(f"{path} is not valid TOML: {clean(str(error))}") from error
-    return _parse(table, path)
 
 
 def suggest(word: str, known: list[str]) -> str:

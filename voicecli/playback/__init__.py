@@ -1,1 +1,1 @@
-"""Sinks that make sound of samples, and the policy that decides when sound starts."""
+"""Sinks that play samples, and the policy that decides when sound starts."""

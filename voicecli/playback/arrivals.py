@@ -45,7 +45,7 @@ class Progress(NamedTuple):
 
 
 class Arrivals:
-    """When how much audio became playable.
+    """Records when audio became playable, and how much.
 
     One thread adds; the results are read when it has finished.
     """

@@ -22,6 +22,8 @@ from contextlib import suppress
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli.config.regularfile import open_regular
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -105,7 +107,7 @@ class HistoryFile:
         data = (json.dumps(line) + "\n").encode("ascii")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
             descriptor = os.open(self.path, flags, 0o600)
             try:
                 os.write(descriptor, data)
@@ -132,7 +134,7 @@ class HistoryFile:
     def _lines(self) -> Iterator[tuple[bytes, HistoryKey, float]]:
         """Yield the valid lines, oldest first; of an overlong file only those at its end."""
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 begin = max(0, file.seek(0, os.SEEK_END) - 2 * MOST_BYTES)
                 file.seek(begin)
                 lines = file.read(2 * MOST_BYTES).splitlines(keepends=True)

@@ -105,6 +105,9 @@ class EncodedWriter:
         """
         self._part.finish(self._size_bytes)  # without a chunk that failed midway
 
+    def measure(self) -> dict[str, float | None] | None:
+        """Return None: only the samples of a WAV are what a player will play."""
+
     def _encode_oldest(self) -> None:
         samples = self._held.popleft()
         self._held_frames -= samples.shape[0]

@@ -1,70 +1,99 @@
-"""Loudness and silence of a saved clip, by pydub.
+"""Loudness and silence of a clip, measured while it is written.
 
-pydub works on whole clips in memory, as finished recordings are. It runs ffmpeg for
-every format but WAV; WAVs are read here with the standard library, so it never does.
+pydub would measure whole clips only, which is gigabytes for hours of speech.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-import wave
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from voicecli.errors import SaveError
+import numpy as np
+
+from voicecli.audio.pcm import INT16_FULL_SCALE
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from numpy.typing import NDArray
+
+    from voicecli.audio.pcm import Samples
 
 SILENCE_DBFS = -40.0
 """A window whose RMS is below this is silent; the onset in the metrics has the same limit."""
 
 WINDOW_MS = 10
 
-
-def measure_clip(path: Path) -> dict[str, float | None]:
-    """Measure a 16-bit WAV file.
-
-    Returns ``duration_s``, ``peak_dbfs``, ``loudness_dbfs`` (RMS of the whole clip,
-    unweighted), ``leading_silence_ms`` and ``trailing_silence_ms`` in steps of
-    `WINDOW_MS`. 0 dBFS is the magnitude 32768. The level of digital silence is None,
-    as JSON has no infinity. A silent clip is all leading and all trailing silence.
-
-    Raises:
-        SaveError: the file cannot be read, or is not a 16-bit PCM WAV.
-    """
-    segment_class, leading_silence_ms = _import_pydub()
-    try:
-        with wave.open(str(path), "rb") as file:
-            if file.getsampwidth() != 2:  # noqa: PLR2004  bytes per sample
-                raise SaveError(f"cannot measure {path}: its samples are not 16-bit")
-            rate_hz, frames = file.getframerate(), file.getnframes()
-            segment = segment_class(
-                data=file.readframes(frames),
-                sample_width=2,
-                frame_rate=rate_hz,
-                channels=file.getnchannels(),
-            )
-    except (OSError, EOFError, wave.Error) as error:
-        raise SaveError(f"cannot measure {path}: {error}") from error
-    silence = {"silence_threshold": SILENCE_DBFS, "chunk_size": WINDOW_MS}
-    return {
-        "duration_s": frames / rate_hz,
-        "peak_dbfs": _finite(segment.max_dBFS),
-        "loudness_dbfs": _finite(segment.dBFS),
-        "leading_silence_ms": float(leading_silence_ms(segment, **silence)),
-        "trailing_silence_ms": float(leading_silence_ms(segment.reverse(), **silence)),
-    }
+_SILENT_POWER = (INT16_FULL_SCALE * 10 ** (SILENCE_DBFS / 20)) ** 2
 
 
-def _import_pydub() -> tuple[Any, Any]:
-    """Import pydub without its warning that ffmpeg is missing."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pydub import AudioSegment  # noqa: PLC0415  only after a clip was saved
-        from pydub.silence import detect_leading_silence  # noqa: PLC0415
-    return AudioSegment, detect_leading_silence
+class LoudnessMeter:
+    """Measures int16 blocks of shape (frames, channels); its memory does not grow."""
+
+    def __init__(self, rate_hz: int, channels: int) -> None:
+        self._rate_hz = rate_hz
+        self._channels = channels
+        self._frames = 0
+        self._peak = 0
+        self._energy = 0.0
+        self._rest = np.zeros(0)  # energies of the frames of a window that is not complete
+        self._windows = 0
+        self._loud: tuple[int, int] | None = None  # the first and the last loud window
+
+    def feed(self, block: Samples) -> None:
+        """Measure the next block."""
+        if not block.size:
+            return
+        self._frames += block.shape[0]
+        self._peak = max(self._peak, int(block.max()), -int(block.min()))
+        energies = np.square(block.astype(np.float64)).sum(axis=1)
+        self._energy += float(energies.sum())
+        energies = np.concatenate([self._rest, energies])
+        begin = self._begin_of(self._windows)
+        complete = (self._frames * 1000) // (self._rate_hz * WINDOW_MS) - self._windows
+        edges = [self._begin_of(self._windows + i) - begin for i in range(complete + 1)]
+        self._take_windows(energies, edges)
+        self._rest = energies[edges[-1] :].copy()
+
+    def result(self) -> dict[str, float | None]:
+        """Return what was measured.
+
+        That is ``duration_s``, ``peak_dbfs``, ``loudness_dbfs`` (RMS of the whole clip,
+        unweighted), ``leading_silence_ms`` and ``trailing_silence_ms``, both counted in
+        windows of `WINDOW_MS` from the start. 0 dBFS is the magnitude 32768. The level
+        of digital silence is None, as JSON has no infinity. A silent clip is all leading
+        and all trailing silence.
+        """
+        if self._rest.size:
+            self._take_windows(self._rest, [0, self._rest.size])
+            self._rest = self._rest[:0]
+        duration_ms = round(1000 * self._frames / self._rate_hz)
+        leading_ms = trailing_ms = duration_ms
+        if self._loud is not None:
+            first, last = self._loud
+            leading_ms = first * WINDOW_MS
+            trailing_ms = max(0, duration_ms - (last + 1) * WINDOW_MS)
+        power = self._energy / max(1, self._frames * self._channels)
+        return {
+            "duration_s": self._frames / self._rate_hz,
+            "peak_dbfs": _dbfs(self._peak),
+            "loudness_dbfs": _dbfs(math.sqrt(power)),
+            "leading_silence_ms": float(leading_ms),
+            "trailing_silence_ms": float(trailing_ms),
+        }
+
+    def _begin_of(self, window: int) -> int:
+        return window * WINDOW_MS * self._rate_hz // 1000
+
+    def _take_windows(self, energies: NDArray[np.float64], edges: list[int]) -> None:
+        if len(edges) < 2:  # noqa: PLR2004  the two edges of a window
+            return
+        powers = np.add.reduceat(energies[: edges[-1]], edges[:-1])
+        powers /= np.diff(edges) * self._channels
+        loud = np.flatnonzero(powers >= _SILENT_POWER) + self._windows
+        if loud.size:
+            first = int(loud[0]) if self._loud is None else self._loud[0]
+            self._loud = first, int(loud[-1])
+        self._windows += len(edges) - 1
 
 
-def _finite(level_dbfs: float) -> float | None:
-    return round(level_dbfs, 2) if math.isfinite(level_dbfs) else None
+def _dbfs(magnitude: float) -> float | None:
+    return round(20 * math.log10(magnitude / INT16_FULL_SCALE), 2) if magnitude else None

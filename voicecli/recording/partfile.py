@@ -48,7 +48,7 @@ class PartFile:
             if self._target.exists() and not stat.S_ISREG(self._target.stat().st_mode):
                 raise SaveError(f"cannot save {path}: it exists and is not a regular file")
             # O_EXCL does not follow a link that someone planted.
-            self._file = os.open(self._hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            self._file = os.open(self._hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
 
     def write_at(self, data: bytes, offset: int) -> None:
         """Write all of ``data`` at ``offset``.
@@ -60,6 +60,15 @@ class PartFile:
             while data:  # a nearly full disk writes a part, then fails
                 written = os.pwrite(self._descriptor, data, offset)
                 data, offset = data[written:], offset + written
+
+    def read_at(self, size_bytes: int, offset: int) -> bytes:
+        """Read what was written.
+
+        Raises:
+            SaveError: it cannot be read.
+        """
+        with save_errors(self.path):
+            return os.pread(self._descriptor, size_bytes, offset)
 
     def truncate(self, size_bytes: int) -> None:
         """Set the size of the file.

@@ -40,10 +40,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SaveReport:
-    """The result of saving: the paths written, audio first, and the first error, if any."""
+    """The result of saving: the paths written, audio first, and the first error, if any.
+
+    ``clip`` has the path, loudness and silence of the first WAV, if there is one.
+    """
 
     saved: list[str] = field(default_factory=list)
     error: SaveError | None = None
+    clip: dict[str, str | float | None] | None = field(default=None, compare=False)
 
 
 def recordings_dir() -> Path:
@@ -104,7 +108,9 @@ class Saver:
                     received.finish(self._recording.received_path(number, raw_format))
             if self._recording.wav.is_in_place:
                 self._recording.link_latest()
-        return SaveReport([str(file.path) for file in files if file.is_in_place], self.error)
+        clip = next((file.clip for file in self._audio_files if file.clip), None)
+        saved = [str(file.path) for file in files if file.is_in_place]
+        return SaveReport(saved, self.error, clip)
 
     def write_metrics(self, metrics: Mapping[str, object]) -> SaveError | None:
         """Write the run's metrics to the debug folder; return the first error of all."""
@@ -130,6 +136,8 @@ class _AudioFile:
         self.path = path
         self.is_in_place = False
         self.has_failed = False
+        self.clip: dict[str, str | float | None] | None = None
+        """The path and the measurements of a WAV that is in place."""
         self._make_folder = make_folder
         self._open_file: tuple[WavWriter | EncodedWriter, SampleConverter] | None = None
 
@@ -154,6 +162,8 @@ class _AudioFile:
         finally:
             writer.finish()
             self.is_in_place = True
+            if (measured := writer.measure()) is not None:
+                self.clip = {"path": str(self.path), **measured}
 
     def _open(self, block: Pcm) -> tuple[WavWriter | EncodedWriter, SampleConverter]:
         # Imported here because they bring numpy, which may load while the server works.

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from voicecli.audio.pcm import to_int16
 from voicecli.audio.riff import HEADER_BYTES, MAX_DATA_BYTES, wav_header
 from voicecli.errors import SaveError
+from voicecli.recording.loudness import LoudnessMeter
 from voicecli.recording.partfile import PartFile
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class WavWriter:
         self.rate_hz = rate_hz
         self.frames = 0
         """Frames that the header describes."""
+        self._meter = LoudnessMeter(rate_hz, channels)
         self._channels = channels
         self._frame_bytes = channels * _SAMPLE_BYTES
         self._part = PartFile(path)
@@ -54,12 +58,14 @@ class WavWriter:
         Raises:
             SaveError: for example, the disk is full, or the file reaches 4 GiB.
         """
-        data = to_int16(samples).astype("<i2", copy=False).tobytes()
+        samples = to_int16(samples)
+        data = samples.astype("<i2", copy=False).tobytes()
         if self._size_bytes - HEADER_BYTES + len(data) > MAX_DATA_BYTES:
             raise SaveError(f"cannot save {self._part.path}: a WAV file is limited to 4 GiB")
         self._part.write_at(data, self._size_bytes)
         self.frames += len(data) // self._frame_bytes
         self._write_header()
+        self._meter.feed(samples)
 
     def truncate_to(self, frames: int) -> None:
         """Shorten the file to ``frames`` frames, for example after an interrupt.
@@ -72,6 +78,15 @@ class WavWriter:
         self.frames = max(0, frames)
         self._write_header()  # before the data: never describe audio that is not there
         self._part.truncate(self._size_bytes)
+        self._meter = LoudnessMeter(self.rate_hz, self._channels)
+        block_bytes = self.rate_hz * self._frame_bytes
+        for offset in range(HEADER_BYTES, self._size_bytes, block_bytes):
+            data = self._part.read_at(min(block_bytes, self._size_bytes - offset), offset)
+            self._meter.feed(np.frombuffer(data, "<i2").reshape(-1, self._channels))
+
+    def measure(self) -> dict[str, float | None]:
+        """Return the file's loudness and silence, as `LoudnessMeter.result`."""
+        return self._meter.result()
 
     def end(self) -> None:
         """Do nothing: the file is complete after every block."""

@@ -80,4 +80,4 @@ class RecordingThread:
         if self.thread.is_alive():  # it may still be writing, so the files cannot be finished
             return SaveReport([], SaveError("the disk does not answer; the recording is lost"))
         report = self._saver.finish(heard_frames, raw_format or "bin")
-        return SaveReport(report.saved, report.error or self._error)
+        return SaveReport(report.saved, report.error or self._error, report.clip)

@@ -145,7 +145,7 @@ def _speak(
 def _leading_silence(samples: Samples) -> int:
     """Return the frames of silence before speech, in whole windows of 10 ms.
 
-    The network begins every sentence with some 0.3 s below −80 dBFS. Between sentences
+    The network begins every sentence with about 0.3 s below −80 dBFS. Between sentences
     that is the pause; before the first it only delays the sound. The threshold lies
     well below the softest consonant, and one window before speech is kept.
     """

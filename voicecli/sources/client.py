@@ -1,6 +1,6 @@
 """The SDK's clients for one endpoint, and the connections they keep between requests.
 
-The only module that names ``openai``. Importing that takes some 100 ms, half of the
+The only module that names ``openai``. Importing that takes about 100 ms, half of the
 time between the return key and the request, so it happens on first use, on the
 thread that makes the request, and without what speech does not need.
 

@@ -77,6 +77,9 @@ _RULES: Mapping[str, _Rule] = {
     "ConnectionRefusedError": _Rule(
         NetworkError, "nothing listens at {where} (connection refused)", _CHECK_PORT
     ),
+    "SSLEOFError": _Rule(
+        NetworkError, "{where} closed the connection", _CHECK_NETWORK, retryable=True
+    ),
     "SSLError": _Rule(NetworkError, "{where} could not be reached securely: {reason}", _TRUST_IT),
     "ProxyError": _Rule(NetworkError, "the proxy for {where} refuses: {reason}", _CHECK_PROXY),
     "TooManyRedirects": _Rule(BadResponse, "{where} redirects endlessly", CHECK_BASE_URL),

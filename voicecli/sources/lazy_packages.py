@@ -1,6 +1,6 @@
 """Import a package without running its ``__init__`` until one of its names is used.
 
-``import openai`` executes ``openai.types``, and with it some 400 modules of types for
+``import openai`` executes ``openai.types``, and with it about 400 modules of types for
 chat, responses, evaluations and grading, none of which speech needs: 90 of the 190 ms
 before the request can leave. Once deferred, these packages exist, their submodules can
 be imported as usual, and their ``__init__`` runs when a name is used that no submodule

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import BadResponse, NetworkError
 from voicecli.sources.base import Response, SourceInfo
+from voicecli.sources.compression import decompressed
 from voicecli.sources.errors import fault_of
-from voicecli.sources.sse import SpeechEvents
+from voicecli.sources.sse import audio_before_error, audio_of_events
 from voicecli.sources.transport import without_key
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import RequestEvents
     from voicecli.sources.client import Client, Connection
-
-_UNSUPPORTED_CODINGS = {"br", "compress", "x-gzip", "zstd"}
-"""Compressions that httpx2 leaves as they are, at least without further packages."""
 
 _RATES_HZ = range(4000, 384_001)
 _CHANNELS = range(1, 9)
@@ -128,32 +126,27 @@ class OpenAISource:
         content_type = content_type.lower()
         chunks = self._received(answer)
         if content_type.startswith("text/event-stream"):
-            yield from self._audio_of_events(chunks)
+            yield from self._reporting_errors(audio_of_events(chunks))
         elif content_type.startswith("text/") or "json" in content_type:
             for chunk in chunks:  # an error message, which the decoder will report
                 yield without_key(chunk, self._client.api_key)
+        elif self._request.response_format == "pcm":
+            yield from filter(None, self._reporting_errors(audio_before_error(chunks)))
         else:
             yield from chunks
 
-    def _audio_of_events(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        events = SpeechEvents()
+    def _reporting_errors(self, audio: Iterator[bytes]) -> Iterator[bytes]:
         try:
-            for chunk in chunks:
-                yield from events.feed(chunk)
-            events.flush()
-        except BadResponse as error:
+            yield from audio
+        except BadResponse as error:  # it may repeat the key
             raise self._fault(error) from error
 
     def _received(self, answer: Any) -> Iterator[bytes]:
-        """Yield the body as it arrives: without a size, ``iter_bytes`` holds nothing back."""
-        # Nothing downstream would undo these, and the bytes would be played as sound.
-        codings = answer.headers.get("content-encoding", "").lower().split(",")
-        if unsupported := _UNSUPPORTED_CODINGS.intersection(map(str.strip, codings)):
-            names = " and ".join(sorted(unsupported))
-            raise BadResponse(f"the server compressed its answer with {names}, against the request")
+        """Yield the body as it arrives: without a size, ``iter_raw`` holds nothing back."""
+        http = answer.http_response
         received = 0
         try:
-            for chunk in answer.iter_bytes():
+            for chunk in decompressed(http.iter_raw(), http.headers.get("content-encoding", "")):
                 received += len(chunk)
                 yield chunk
         except Exception as error:

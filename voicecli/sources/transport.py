@@ -1,8 +1,8 @@
 """HTTP that reports when a request has left and that another thread can interrupt.
 
 The SDK sends through the ``httpx2.Client`` of a `Transport`. httpcore2's trace hook
-tells when the request is on its way and shows the socket; a response hook reads an
-error's body within bounds, before the SDK would read all of it.
+tells when the request is on its way and shows the socket; a response hook reads the
+bodies of errors and redirects within bounds, before the SDK would read all of them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from voicecli.sources.http_errors import fault_of_status
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
 
     from voicecli.sources.base import RequestEvents
 
 MAX_ERROR_BYTES = 64 * 1024
-"""Upper bound on bytes read of an error's body."""
+"""Upper bound on bytes read of the body of an error or a redirect."""
 
 ERROR_BODY_S = 3.0
-"""How long to wait for an error's body once the status is known."""
+"""How long to wait for such a body once the status is known."""
 
 HIDDEN_KEY = "(the key)"
 """Replaces the key wherever a server repeats it."""
@@ -109,22 +110,18 @@ class Transport:
         request.extensions["trace"] = self._trace
 
     def _on_response(self, response: Any) -> None:
-        """Raise our error for an error status of a speech request."""
-        status = response.status_code
-        if response.is_success or response.request.method == "GET":
-            return
-        if status in _REPEATING_REDIRECTS and response.has_redirect_location:
-            return
-        body = bytearray()
-        give_up_at = time.monotonic() + ERROR_BODY_S
-        response.request.extensions["timeout"]["read"] = ERROR_BODY_S
-        with contextlib.suppress(Exception):  # of a broken body, what arrived has to do
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) >= MAX_ERROR_BYTES or time.monotonic() > give_up_at:
-                    break
-        shown = without_key(bytes(body[:MAX_ERROR_BYTES]), self._api_key)
-        raise fault_of_status(status, response.headers, shown)
+        """Raise our error for an error status of a speech request; bound a redirect's body."""
+        status, request = response.status_code, response.request
+        is_followed = request.method == "GET" or status in _REPEATING_REDIRECTS
+        if response.has_redirect_location and is_followed:
+            import httpx2  # noqa: PLC0415  loaded by now
+
+            _first_bytes(request, response.stream)
+            response.stream.close()
+            response.stream = httpx2.ByteStream(b"")  # httpx2 would read all of it
+        elif not response.is_success and request.method != "GET":
+            body = _first_bytes(request, response.iter_bytes())
+            raise fault_of_status(status, response.headers, without_key(body, self._api_key))
 
     def _trace(self, event: str, details: dict[str, Any]) -> None:
         """Remember the sockets and report progress; httpcore2's trace hook.
@@ -134,7 +131,10 @@ class Transport:
         """
         events = self._call.events
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self._remember(details["return_value"].get_extra_info("socket"))
+            opened = details["return_value"].get_extra_info("socket")
+            if hasattr(opened, "suppress_ragged_eofs"):  # RFC 8446, 6.1: an end that TLS did not
+                opened.suppress_ragged_eofs = False  # announce may be a cut
+            self._remember(opened)
             if events is not None:
                 events.connected()
         elif event.endswith("send_request_body.started"):
@@ -153,6 +153,21 @@ class Transport:
         self._sockets.append(opened)
         if self._call.cancelled.is_set():
             self.interrupt()  # the first call came before there was a socket
+
+
+def _first_bytes(request: Any, chunks: Iterable[bytes]) -> bytes:
+    """Read a body within bounds of size and time; of a broken one, what arrived has to do."""
+    body = bytearray()
+    give_up_at = time.monotonic() + ERROR_BODY_S
+    timeouts = request.extensions["timeout"]  # a redirected request shares them
+    usual_s, timeouts["read"] = timeouts["read"], ERROR_BODY_S
+    with contextlib.suppress(Exception):
+        for chunk in chunks:
+            body += chunk
+            if len(body) >= MAX_ERROR_BYTES or time.monotonic() > give_up_at:
+                break
+    timeouts["read"] = usual_s
+    return bytes(body[:MAX_ERROR_BYTES])
 
 
 def trusted_certificates(base_url: str) -> ssl.SSLContext:

@@ -1,18 +1,13 @@
 """Audio streams for voice agents: decode, encode and play at the device's pace, in asyncio.
 
-The names and shapes are those of LiveKit's classes. Each is loaded on first use.
-The differences from LiveKit:
+The names and shapes are those of LiveKit's classes, with these differences:
 
-- Damage, an early end and a stream without sound are raised by the iteration,
-  instead of ending it as if all were well.
+- Damage, an early end and a stream without sound are raised by the iteration.
 - Queues are bounded: `AudioStreamDecoder.push` raises `BufferFull` beyond 8 MiB,
-  ``await push_async()`` waits.
-- A push after the end raises `StreamClosed`, where LiveKit ignores it.
-- `AudioSource` plays on a sound device if made by `AudioSource.open`; otherwise on
-  the given sink, or silently. `clear_queue` keeps what the device already has
-  (``lead_ms``); `aclose` silences that as well.
-- LiveKit's frames are accepted. ``rtc.AudioSource`` accepts only its own: see
-  `voicecli.streams.frame`.
+  ``await push_async()`` waits. A push after the end raises `StreamClosed`.
+- `AudioSource.open` plays on a sound device; a plain `AudioSource` on the given sink,
+  or silently. `clear_queue` keeps what the device already has (``lead_ms``).
+- LiveKit's frames are accepted; for the reverse see `voicecli.streams.frame`.
 - MP4 and WebM are rejected by name.
 """
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from types import TracebackType
     from typing import Self
 
 Item = TypeVar("Item")
@@ -55,6 +54,20 @@ class Waiters:
             self._futures.remove(future)
 
 
+class AsyncClosing(ABC):
+    """An async context manager that closes itself at the end."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close it. Idempotent."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+
 class State(Enum):
     """Progress of a stream. It only moves down this list, except by `aclose`."""
 
@@ -65,7 +78,7 @@ class State(Enum):
     CLOSED = auto()  # closed on purpose
 
 
-class CodecStream(ABC, Generic[Item]):
+class CodecStream(AsyncClosing, Generic[Item]):
     """A stream with a producer, a consumer, and at most one task on the shared executor.
 
     A subclass appends its output to ``_made`` and calls `_break` with the first
@@ -119,14 +132,3 @@ class CodecStream(ABC, Generic[Item]):
         self._made.clear()
         while self._is_away and not (self._loop and self._loop.is_closed()):
             await self._news.wait()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()

@@ -20,7 +20,8 @@ class StreamBuffer(io.RawIOBase):
 
     It reads like a file that cannot seek: ``av.open(buffer)``,
     ``io.BufferedReader(buffer)``. Reads are short: they wait only for the first
-    byte and return what is available. On an event loop's thread, use `write_nowait`.
+    byte and return what is available, b"" at the end and after `close`. On an event
+    loop's thread, use `write_nowait`.
 
     All methods may be called from any thread. At most ``max_bytes`` are held.
 
@@ -50,8 +51,6 @@ class StreamBuffer(io.RawIOBase):
     def writable(self) -> bool:
         """Return True."""
         return True
-
-    # The writer's end.
 
     def write(self, data: Buffer, /) -> int:
         """Append all of ``data``, waiting while the buffer is full; return its length.
@@ -105,23 +104,8 @@ class StreamBuffer(io.RawIOBase):
             self._ended = True
             self._changed.notify_all()
 
-    # The reader's end.
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read between one and ``size`` bytes, waiting for the first; b"" at the end.
-
-        Without a size, read everything up to the end. After `close`, return b"".
-        """
-        if size is None or size < 0:
-            return b"".join(iter(lambda: self._take(self._max_bytes), b""))
-        return self._take(size)
-
-    def readall(self) -> bytes:
-        """Read everything up to the end of the input."""
-        return self.read()
-
     def readinto(self, target: Buffer, /) -> int:
-        """Read between one byte and ``len(target)`` into ``target``; 0 at the end."""
+        """Read between one byte and ``len(target)`` into ``target``; return 0 at the end."""
         view = memoryview(target).cast("B")
         data = self._take(len(view))
         view[: len(data)] = data
@@ -143,8 +127,6 @@ class StreamBuffer(io.RawIOBase):
             self._size -= len(taken)
             self._changed.notify_all()
             return taken
-
-    # Either end.
 
     def close(self) -> None:
         """Drop the contents: reads return b"", writes raise `StreamClosed`. Idempotent."""

@@ -1,17 +1,15 @@
 """An async stream decoder: push bytes from one task, iterate frames in another.
 
-The consumer drives it. Bytes wait until ``__anext__`` needs a frame. If no more
-than a slice of them waits, it is decoded at once, on the event loop. If more
-waits, a batch goes to the thread pool that all streams share, and further batches
-follow until enough has been decoded ahead of the consumer. Raw PCM and WAV are so
-cheap that they never leave the loop.
+The consumer drives it. Bytes wait until ``__anext__`` needs a frame. If no more than
+a slice of them waits, it is decoded at once, on the event loop. If more waits, a
+batch goes to the thread pool that all streams share, and more batches follow until
+enough has been decoded ahead. Raw PCM and WAV are so cheap that they stay on the loop.
 
-Waking the consumer costs ten times as much as a push. For cheap codecs the wake-up
-is therefore put off until a slice has gathered, by a millisecond at most.
+Waking the consumer costs ten times as much as a push. If the producer pushes in every
+pass of the loop, bytes therefore gather for a batch, or for a millisecond.
 
 Everything here belongs to the loop's thread. While ``_is_away``, a task on the
-executor has the `FrameDecoder` to itself and touches nothing else; it reports back
-by ``call_soon_threadsafe``. There is no lock.
+executor has the `FrameDecoder` to itself; it reports by ``call_soon_threadsafe``.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.streams.base import BufferFull, CodecStream, State, StreamClosed
 from voicecli.streams.frame import AudioFrame
@@ -34,16 +32,25 @@ if TYPE_CHECKING:
 MAX_QUEUED_BYTES = 8 << 20
 MAX_AHEAD_S = 2.0
 
-LEAST_SLICE_BYTES = 1 << 8
 BATCH_SLICES = 8
 BATCH_S = 0.004
-"""A batch ends after the slice that passes this time, or after `BATCH_SLICES`."""
+"""A batch ends after `BATCH_SLICES`, or after the slice that passes this time."""
 
 SLOW_S, QUICK_S = 0.001, 0.000_25
-"""A slice that takes longer is halved, a shorter one doubled, up to the codec's size."""
+MIN_SLICE_BYTES = 1 << 8
+"""A slice that takes longer than `SLOW_S` is halved, down to this; a quick one is doubled,
+up to the codec's size. A few bytes can expand to 30,000 times as many samples."""
 
 GATHER_S = 0.001
 _NEVER = 1 << 62
+
+
+class _Decoded(NamedTuple):
+    frames: list[AudioFrame]
+    done: list[bytes]
+    undone: list[bytes]
+    spent_s: float
+    is_last: bool  # the decoder was flushed as well
 
 
 class AudioStreamDecoder(CodecStream[AudioFrame]):
@@ -59,20 +66,18 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
     A frame lasts a second at most. All methods belong to one event loop's thread;
     from another, use ``loop.call_soon_threadsafe(decoder.push, data)``.
 
-    Iteration ends after the last frame. Faults are raised after every good frame,
-    once: `CorruptStream` or `TruncatedStream` for damaged or incomplete audio,
-    `UnsupportedFormat` or `BadResponse` for anything else. After `aclose` iteration
-    just ends.
+    Iteration raises faults after every good frame, once: `CorruptStream` or
+    `TruncatedStream` for damaged or incomplete audio, `UnsupportedFormat` or
+    `BadResponse` for anything else. After `aclose` it just ends.
 
     Args:
         sample_rate: of the frames, in Hz; None keeps the stream's own.
         num_channels: of the frames; None keeps the stream's own.
         format: a media type, a name, or None to go by the bytes alone; see
             `voicecli.streams.framedecoder.FrameDecoder`, also for raw PCM.
-        max_queued_bytes: bytes that may wait to be decoded. A larger chunk is
-            taken if nothing else waits.
-        max_ahead_s: seconds of audio decoded before the consumer asks for it, if a
-            backlog is decoded on another thread; one batch more may be.
+        max_queued_bytes: bytes that may wait. A larger chunk is taken if none do.
+        max_ahead_s: seconds of audio decoded ahead of the consumer, if a backlog is
+            decoded on another thread; one batch more may be.
 
     Raises:
         UnsupportedFormat: ``format`` is a name, but not one of the six.
@@ -95,15 +100,11 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         self._max_queued_bytes = max_queued_bytes
         self._max_ahead_s = max_ahead_s
         self._chunks: deque[bytes | memoryview] = deque()
-        self._queued_bytes = 0  # those of a batch under way included
+        self.queued_bytes = 0
+        """Bytes pushed and not decoded yet."""
         self._slice = slice_bytes(None)
         self._has_begun = False  # a frame has been made
         self._wakes_at = _NEVER  # queued bytes at which a push wakes the consumer
-
-    @property
-    def queued_bytes(self) -> int:
-        """Bytes pushed and not decoded yet."""
-        return self._queued_bytes
 
     # The producer's end.
 
@@ -122,17 +123,17 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
             if self._state is State.BROKEN:
                 return
             raise StreamClosed("push() after end_input() or aclose()")
-        queued = self._queued_bytes + len(chunk)
-        if queued > self._max_queued_bytes and self._queued_bytes:
+        queued = self.queued_bytes + len(chunk)
+        if queued > self._max_queued_bytes and self.queued_bytes:
             raise BufferFull(
-                f"{self._queued_bytes} bytes wait to be decoded, and {len(chunk)} more would "
+                f"{self.queued_bytes} bytes wait to be decoded, and {len(chunk)} more would "
                 f"exceed {self._max_queued_bytes}: await push_async(), or iterate faster"
             )
         if queued >= self._wakes_at:
             self._wake_consumer()
         if chunk:
             self._chunks.append(chunk)
-            self._queued_bytes = queued
+            self.queued_bytes = queued
 
     async def push_async(self, data: Buffer) -> None:
         """Queue bytes as `push` does, but wait for room. One producer at a time.
@@ -140,13 +141,10 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         Raises:
             StreamClosed: after `end_input` or `aclose`, or when closed meanwhile.
         """
-        size = memoryview(data).nbytes
-        while self._state is State.OPEN and not self._has_room(size):
+        room = self._max_queued_bytes - memoryview(data).nbytes
+        while self._state is State.OPEN and self.queued_bytes > max(0, room):
             await self._room.wait()
         self.push(data)
-
-    def _has_room(self, size: int) -> bool:
-        return not self._queued_bytes or self._queued_bytes + size <= self._max_queued_bytes
 
     def end_input(self) -> None:
         """Declare that all bytes were pushed. Idempotent."""
@@ -155,14 +153,10 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
 
     def _drop(self) -> None:
         self._chunks.clear()
-        self._queued_bytes = 0
+        self.queued_bytes = 0
 
     def _wake_consumer(self) -> None:
-        """Wake the consumer, which waits for bytes.
-
-        Raises:
-            RuntimeError: it waits on another loop than the one that runs here.
-        """
+        """Wake the consumer; raise RuntimeError if it waits on another loop than this."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -183,15 +177,14 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
                 self._raise_end()
             elif self._is_away:
                 await self._news.wait()
-            elif not self._queued_bytes and self._state is State.OPEN:
+            elif not self.queued_bytes and self._state is State.OPEN:
                 await self._wait_for_bytes()
             elif self._has_backlog():
                 self._decode_away()
             elif not self._decode_here():
                 await asyncio.sleep(0)
         frame = self._made.popleft()
-        if not self._is_away and self._has_backlog() and not self._is_far_ahead():
-            self._decode_away()
+        self._decode_ahead()
         return frame
 
     async def _wait_for_bytes(self) -> None:
@@ -201,10 +194,10 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
             await asyncio.sleep(0)
         if self._state is not State.OPEN:
             return
-        if not self._queued_bytes:
+        if not self.queued_bytes:
             self._wakes_at = 1
             await self._news.wait()
-        elif self._queued_bytes < self._slice * BATCH_SLICES:
+        elif self.queued_bytes < self._slice * BATCH_SLICES:
             self._wakes_at = self._slice * BATCH_SLICES
             timer = self._loop.call_later(GATHER_S, self._news.wake)
             try:
@@ -213,15 +206,21 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
                 timer.cancel()
 
     def _has_backlog(self) -> bool:
-        """Whether so much waits that it is decoded on another thread.
+        """Return whether so much waits that it is decoded on another thread.
 
         The first frame is always made here: a batch delivers its frames at its end.
         """
         is_movable = self._has_begun and self._decoder.codec not in VIEWS
-        return is_movable and self._queued_bytes > self._slice
+        return is_movable and self.queued_bytes > self._slice
 
-    def _is_far_ahead(self) -> bool:
-        return sum(frame.duration for frame in self._made) >= self._max_ahead_s
+    def _decode_ahead(self) -> None:
+        """Decode a backlog on another thread, but not too far ahead of the consumer."""
+        if self._is_away or not self._has_backlog():
+            return
+        if sum(frame.duration for frame in self._made) < self._max_ahead_s:
+            self._decode_away()
+
+    # Decoding.
 
     def _decode_here(self) -> bool:
         """Decode a slice on the loop; return False if this pass has no time left."""
@@ -229,90 +228,73 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
             return False
         if self._decoder.codec is None and self._chunks and self._chunks[0][:4] == b"RIFF":
             self._slice = slice_bytes("wav")  # WAV or nothing
-        piece = self._take_slice()
-        began = perf_counter()
-        frames = self._decoder.feed(piece) if piece else []
-        is_last = self._state is State.ENDED and not self._chunks
-        if is_last:
-            frames += self._decoder.flush()
-        spent_s = perf_counter() - began
-        pass_budget.spend(spent_s)
-        self._accept(frames, len(piece), spent_s, is_last=is_last)
+        decoded = self._decode(*self._take(1))
+        pass_budget.spend(decoded.spent_s)
+        self._accept(decoded)
         return True
 
     def _decode_away(self) -> None:
-        """Decode a batch of slices on the executor."""
-        pieces: list[bytes] = []
-        while self._chunks and len(pieces) < BATCH_SLICES:
-            pieces.append(self._take_slice())
-        is_last = self._state is State.ENDED and not self._chunks
         self._loop = asyncio.get_running_loop()
-        shared_executor().submit(self._run_batch, pieces, is_last, self._loop)
+        shared_executor().submit(self._run_task, *self._take(BATCH_SLICES), self._loop)
         self._is_away = True
 
-    def _run_batch(self, pieces: list[bytes], is_last: bool, loop: AbstractEventLoop) -> None:  # noqa: FBT001  submit passes by position
-        """Decode pieces until all are done or `BATCH_S` has passed; on the executor."""
-        began, size, done = perf_counter(), 0, 0
+    def _run_task(self, pieces: list[bytes], is_last: bool, loop: AbstractEventLoop) -> None:  # noqa: FBT001  submit passes by position
+        """Decode a batch on a thread of the executor."""
+        call_in(loop, self._come_back, self._decode(pieces, is_last))
+
+    def _come_back(self, decoded: _Decoded) -> None:
+        self._is_away = False
+        if self._state is not State.CLOSED:
+            self._accept(decoded)
+            self._decode_ahead()
+        self._news.wake()
+
+    def _take(self, slices: int) -> tuple[list[bytes], bool]:
+        """Remove up to ``slices`` from the queue; also return whether they are the last."""
+        pieces: list[bytes] = []
+        while self._chunks and len(pieces) < slices:
+            parts: list[bytes | memoryview] = []
+            room = self._slice
+            while self._chunks and room:
+                chunk = self._chunks.popleft()
+                if len(chunk) > room:
+                    view = memoryview(chunk)
+                    chunk = view[:room]
+                    self._chunks.appendleft(view[room:])
+                parts.append(chunk)
+                room -= len(chunk)
+            pieces.append(b"".join(parts))
+        return pieces, self._state is State.ENDED and not self._chunks
+
+    def _decode(self, pieces: list[bytes], is_last: bool) -> _Decoded:  # noqa: FBT001  as `_take` returns it
+        """Decode pieces until all are done or `BATCH_S` has passed; on any thread."""
+        began, spent_s, done = perf_counter(), 0.0, 0
         frames: list[AudioFrame] = []
-        for piece in pieces:
-            frames += self._decoder.feed(piece)
-            size += len(piece)
+        while done < len(pieces) and spent_s < BATCH_S:
+            frames += self._decoder.feed(pieces[done])
             done += 1
             spent_s = perf_counter() - began
-            if spent_s > BATCH_S:
-                break
         is_last = is_last and done == len(pieces)
         if is_last:
             frames += self._decoder.flush()
-        call_in(loop, self._come_back, frames, size, spent_s / done, pieces[done:], is_last)
+            spent_s = perf_counter() - began
+        return _Decoded(frames, pieces[:done], pieces[done:], spent_s, is_last)
 
-    def _come_back(
-        self,
-        frames: list[AudioFrame],
-        size: int,
-        slice_s: float,
-        undone: list[bytes],
-        is_last: bool,  # noqa: FBT001  call_soon passes by position
-    ) -> None:
-        """Take over a batch, and start the next one if the consumer is not far behind."""
-        self._is_away = False
-        if self._state is not State.CLOSED:
-            self._chunks.extendleft(reversed(undone))
-            self._accept(frames, size, slice_s, is_last=is_last)
-            if self._has_backlog() and not self._is_far_ahead():
-                self._decode_away()
-        self._news.wake()
-
-    def _take_slice(self) -> bytes:
-        """Remove a slice from the front of the queue; join short chunks."""
-        parts: list[bytes | memoryview] = []
-        room = self._slice
-        while room and self._chunks:
-            chunk = self._chunks.popleft()
-            if len(chunk) > room:
-                view = memoryview(chunk)
-                chunk = view[:room]
-                self._chunks.appendleft(view[room:])
-            parts.append(chunk)
-            room -= len(chunk)
-        return b"".join(parts)
-
-    def _accept(
-        self, frames: list[AudioFrame], size: int, slice_s: float, *, is_last: bool
-    ) -> None:
-        """Take over what ``size`` bytes became; a slice of them took ``slice_s``."""
-        self._queued_bytes -= size
-        self._made += frames
-        if not self._has_begun:
-            self._has_begun = bool(frames)
-            self._slice = slice_bytes(self._decoder.codec)  # the set-up took time as well
-        elif slice_s > SLOW_S:  # a few bytes can expand to 30,000 times as many samples
-            self._slice = max(self._slice // 2, LEAST_SLICE_BYTES)
-        elif slice_s < QUICK_S:
+    def _accept(self, decoded: _Decoded) -> None:
+        """Take over what was decoded; on the loop's thread."""
+        self._chunks.extendleft(reversed(decoded.undone))
+        self.queued_bytes -= sum(map(len, decoded.done))
+        self._made += decoded.frames
+        if not self._has_begun:  # the time includes the set-up of the decoder
+            self._has_begun = bool(decoded.frames)
+            self._slice = slice_bytes(self._decoder.codec)
+        elif decoded.spent_s > SLOW_S * len(decoded.done):
+            self._slice = max(self._slice // 2, MIN_SLICE_BYTES)
+        elif decoded.spent_s < QUICK_S * len(decoded.done):
             self._slice = min(self._slice * 2, slice_bytes(self._decoder.codec))
         if self._decoder.fault is not None:
             self._break(self._decoder.fault)
-        elif is_last:
+        elif decoded.is_last:
             self._turn_to(State.FINISHED)
-        elif self._room:
+        else:
             self._room.wake()

@@ -1,13 +1,12 @@
 """An async stream encoder: push frames, iterate the bytes of a valid file.
 
-`push` only queues, whatever the frame's length: encoding 60 ms of Opus takes half
-a millisecond, more than a loop with two hundred streams can spare. After the
-callback that pushed, the queue goes to the threads that all streams share, a
-batch at a time. Chunks come back as they are made, so the first page leaves at
-once. While a batch is away, frames are only queued.
+`push` only queues: encoding 60 ms of Opus takes half a millisecond, more than a
+loop with two hundred streams can spare. After the callback that pushed, the queue
+goes to the threads that all streams share, a batch at a time. Chunks come back as
+they are made, so the first page leaves at once.
 
 Everything here belongs to the loop's thread. While ``_is_away``, a task on the
-executor has the pure encoder to itself; it reports back by ``call_soon_threadsafe``.
+executor has the pure encoder to itself; it reports by ``call_soon_threadsafe``.
 """
 
 from __future__ import annotations
@@ -15,8 +14,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from voicecli.codecs.encoding import Encoded, make_encoder
 from voicecli.streams.base import BufferFull, CodecStream, State, StreamClosed
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
     from voicecli.audio.pcm import Samples
     from voicecli.streams.frame import FrameLike
-
-    _Report: TypeAlias = Callable[..., None]
 
 MAX_QUEUED_S = 10.0
 
@@ -50,13 +46,10 @@ class AudioStreamEncoder(CodecStream[Encoded]):
             async for chunk in encoder:
                 await socket.send(chunk.data)
 
-    Iteration gives `voicecli.codecs.encoding.Encoded` chunks: ``data``, whose
-    concatenation is one valid file with its headers in the first chunk, and
-    ``frames``, the samples per channel that it encodes. It ends after `flush` with
-    the last chunk, and silently after `aclose`. A failure of the codec is raised
-    after the good chunks, once.
-
-    All methods belong to one event loop's thread.
+    Iteration gives `voicecli.codecs.encoding.Encoded` chunks: ``data``, together one
+    valid file with its headers in the first chunk, and ``frames``, the samples per
+    channel that it encodes. It ends after `flush` or `aclose`. A failure of the codec
+    is raised after the good chunks, once. All methods belong to one event loop's thread.
 
     Args:
         codec: the name of one of the six formats.
@@ -96,6 +89,7 @@ class AudioStreamEncoder(CodecStream[Encoded]):
         self._batch = max(1, round(_BATCH_S * sample_rate)) if threaded else sys.maxsize
         self._queue: deque[Samples] = deque()
         self._queued = 0  # samples per channel to be encoded, those of a batch away included
+        self._is_flushed = False
         self._unread = 0  # samples per channel in the chunks made
 
     @property
@@ -127,9 +121,10 @@ class AudioStreamEncoder(CodecStream[Encoded]):
                 return
             raise StreamClosed("push() after flush() or aclose()")
         if not self._has_room(frame.samples_per_channel):
+            waiting_s = (self._queued + self._unread) / self._sample_rate
             raise BufferFull(
-                f"{self._waiting / self._sample_rate:.1f} s of audio wait to be encoded or "
-                "iterated: await push_async(), or iterate faster"
+                f"{waiting_s:.1f} s of audio wait to be encoded or iterated: "
+                "await push_async(), or iterate faster"
             )
         samples = as_frame(frame).to_numpy()
         if self._threaded:
@@ -137,25 +132,20 @@ class AudioStreamEncoder(CodecStream[Encoded]):
         self._queue.append(samples)
         self._queued += len(samples)
         if not self._threaded:
-            self._encode(*self._take(), _call)
+            self._encode(*self._take())
 
     async def push_async(self, frame: FrameLike) -> None:
         """Queue a frame as `push` does, but wait for room. One producer at a time.
 
-        Raises:
-            ValueError: as `push`.
-            StreamClosed: as `push`, or when closed meanwhile.
+        Raises as `push`, and `StreamClosed` also when closed meanwhile.
         """
         while self._state is State.OPEN and not self._has_room(frame.samples_per_channel):
             await self._room.wait()
         self.push(frame)
 
-    @property
-    def _waiting(self) -> int:
-        return self._queued + self._unread
-
     def _has_room(self, frames: int) -> bool:
-        return not self._waiting or self._waiting + frames <= self._max_waiting
+        waiting = self._queued + self._unread
+        return not waiting or waiting + frames <= self._max_waiting
 
     def flush(self) -> None:
         """Declare that all frames were pushed; the rest of the file follows. Idempotent.
@@ -169,7 +159,7 @@ class AudioStreamEncoder(CodecStream[Encoded]):
             self._encode_away_soon()
         self._state = State.ENDED
         if not self._threaded:
-            self._encode(*self._take(), _call)
+            self._encode(*self._take())
 
     end_input = flush
 
@@ -203,9 +193,8 @@ class AudioStreamEncoder(CodecStream[Encoded]):
             self._is_away = False
             self._news.wake()
             return
-        report = partial(call_in, asyncio.get_running_loop())
         try:
-            shared_executor().submit(self._encode, *self._take(), report)
+            shared_executor().submit(self._encode, *self._take())
         except RuntimeError as fault:  # the system has no more threads
             self._is_away = False
             self._break(fault)
@@ -215,11 +204,11 @@ class AudioStreamEncoder(CodecStream[Encoded]):
         pieces = take(self._queue, self._batch)
         return pieces, self._state is State.ENDED and not self._queue
 
-    def _encode(self, pieces: list[Samples], is_last: bool, report: _Report) -> None:  # noqa: FBT001  submit passes by position
+    def _encode(self, pieces: list[Samples], is_last: bool) -> None:  # noqa: FBT001  submit passes by position
         """Encode a batch, on any thread, which has the pure encoder to itself.
 
-        The chunks of a slice are reported when the next slice begins, and those of
-        the last one together with the end, to wake the loop as seldom as possible.
+        The chunks of a slice are reported when the next slice begins, and the last
+        ones together with the end, to wake the loop as seldom as possible.
         """
         made: list[Encoded] = []
         done, fault = 0, None
@@ -227,16 +216,24 @@ class AudioStreamEncoder(CodecStream[Encoded]):
             for samples in pieces:
                 for start in range(0, samples.shape[0], self._slice):
                     if made:
-                        report(self._accept, done, made)
+                        self._report(self._accept, done, made)
                         done = 0
                     piece = samples[start : start + self._slice]
                     made = self._encoder.feed(piece)
                     done += piece.shape[0]
             if is_last:
                 made = made + self._encoder.flush()
+                self._is_flushed = True
         except Exception as error:  # noqa: BLE001  raised by the iteration
             fault = error
-        report(self._come_back, done, made, is_last, fault)
+        self._report(self._come_back, done, made, fault)
+
+    def _report(self, callback: Callable[..., None], *args: object) -> None:
+        if self._threaded:
+            assert self._loop is not None, "a task is away"
+            call_in(self._loop, callback, *args)
+        else:
+            callback(*args)
 
     def _accept(self, frames: int, chunks: list[Encoded]) -> None:
         """Take over the chunks made of ``frames`` samples per channel."""
@@ -247,13 +244,7 @@ class AudioStreamEncoder(CodecStream[Encoded]):
             self._room.wake()
         self._news.wake()
 
-    def _come_back(
-        self,
-        frames: int,
-        chunks: list[Encoded],
-        is_last: bool,  # noqa: FBT001  call_soon passes by position
-        fault: Exception | None,
-    ) -> None:
+    def _come_back(self, frames: int, chunks: list[Encoded], fault: Exception | None) -> None:
         """Take over the last chunks of a batch, and continue with the next batch."""
         self._is_away = False
         self._accept(frames, chunks)
@@ -261,12 +252,8 @@ class AudioStreamEncoder(CodecStream[Encoded]):
             return
         if fault is not None:
             self._break(fault)
-        elif is_last:
+        elif self._is_flushed:
             self._turn_to(State.FINISHED)
         elif self._queue or self._state is State.ENDED:
             self._is_away = True
             self._encode_away()
-
-
-def _call(callback: Callable[..., None], *args: object) -> None:
-    callback(*args)

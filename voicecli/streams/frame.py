@@ -53,8 +53,8 @@ class FrameLike(Protocol):
 class AudioFrame:
     """Interleaved int16 PCM with its rate, channels and length.
 
-    A frame is a view: it copies nothing and keeps the memory it was made from
-    alive. It must not change, so nobody may write to that memory.
+    A frame is a view: it copies nothing and keeps the memory it was made from alive.
+    Neither the frame nor that memory may change.
 
     Args:
         data: int16 samples in native byte order, channels interleaved, as any
@@ -64,14 +64,18 @@ class AudioFrame:
         num_channels: channels.
         samples_per_channel: the length; None takes all of ``data``. A shorter
             length takes the beginning.
-        userdata: notes for the receiver of the frame; None for none yet.
+        userdata: notes for the receiver of the frame; streams do not forward them.
+
+    Attributes:
+        data: the samples as a memoryview of format ``h``.
+        userdata: a dictionary, empty unless it was given.
 
     Raises:
         ValueError: a rate or channel count below 1, a partial sample, or less
             data than the length needs.
     """
 
-    __slots__ = ("_data", "_num_channels", "_sample_rate", "_samples_per_channel", "_userdata")
+    __slots__ = ("data", "num_channels", "sample_rate", "samples_per_channel", "userdata")
 
     def __init__(
         self,
@@ -96,19 +100,15 @@ class AudioFrame:
         size = samples_per_channel * num_channels
         if not 0 <= size <= len(view):
             raise ValueError(f"{samples_per_channel} samples per channel need {size} samples")
-        self._data = view[:size]
-        self._sample_rate = sample_rate
-        self._num_channels = num_channels
-        self._samples_per_channel = samples_per_channel
-        self._userdata = {} if userdata is None else userdata
+        self.data = view[:size]
+        self.sample_rate = sample_rate
+        self.num_channels = num_channels
+        self.samples_per_channel = samples_per_channel
+        self.userdata = {} if userdata is None else userdata
 
     @classmethod
     def create(cls, sample_rate: int, num_channels: int, samples_per_channel: int) -> AudioFrame:
-        """Make a frame of silence, writable until it is passed on.
-
-        Raises:
-            ValueError: as the constructor.
-        """
+        """Make a frame of silence, writable until it is passed on; raises as the constructor."""
         size = max(0, samples_per_channel * num_channels * _SAMPLE_BYTES)
         return cls(bytearray(size), sample_rate, num_channels, samples_per_channel)
 
@@ -134,48 +134,23 @@ class AudioFrame:
         return cls(packed.data, sample_rate, channels, samples.shape[0])
 
     @property
-    def data(self) -> memoryview:
-        """The samples, int16 (format ``h``), channels interleaved."""
-        return self._data
-
-    @property
-    def sample_rate(self) -> int:
-        """Samples per channel per second, in Hz."""
-        return self._sample_rate
-
-    @property
-    def num_channels(self) -> int:
-        """Channels."""
-        return self._num_channels
-
-    @property
-    def samples_per_channel(self) -> int:
-        """Length in samples per channel."""
-        return self._samples_per_channel
-
-    @property
     def duration(self) -> float:
         """Length in seconds."""
-        return self._samples_per_channel / self._sample_rate
-
-    @property
-    def userdata(self) -> dict[str, Any]:
-        """Notes for the receiver of the frame; streams neither read nor forward them."""
-        return self._userdata
+        return self.samples_per_channel / self.sample_rate
 
     def to_wav_bytes(self) -> bytes:
         """Return the frame as a WAV file of 16-bit PCM."""
         data = self.to_numpy().astype("<i2", copy=False).tobytes()
-        return wav_header(self._sample_rate, self._num_channels, len(data)) + data
+        return wav_header(self.sample_rate, self.num_channels, len(data)) + data
 
     def to_numpy(self) -> NDArray[np.int16]:
         """Return the samples, int16 of shape (samples_per_channel, num_channels); a view."""
-        return np.frombuffer(self._data, np.int16).reshape(-1, self._num_channels)
+        return np.frombuffer(self.data, np.int16).reshape(-1, self.num_channels)
 
     def __repr__(self) -> str:
         return (
-            f"AudioFrame(sample_rate={self._sample_rate}, num_channels={self._num_channels}, "
-            f"samples_per_channel={self._samples_per_channel})"
+            f"AudioFrame(sample_rate={self.sample_rate}, num_channels={self.num_channels}, "
+            f"samples_per_channel={self.samples_per_channel})"
         )
 
 

@@ -1,7 +1,7 @@
 """Bytes to `AudioFrame`: the pure core of the async decoder and of `decode_stream`.
 
-A frame is an `AudioFrame` here. Everything that decoding needs is imported with
-this module, so that the first stream of a process does not stall an event loop.
+All that decoding needs is imported with this module, so that the first stream of
+a process does not stall an event loop. A frame is an `AudioFrame` here.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def slice_bytes(codec: str | None) -> int:
 class FrameDecoder:
     """Decodes the bytes of one stream, of a known format or not, to frames of a wanted shape.
 
-    Pure, and driven by one thread at a time. `feed` and `flush` do not raise:
-    they return every good frame, and from then on `fault` is set.
+    One thread at a time. `feed` and `flush` do not raise: they return every good
+    frame, and from then on `fault` is set.
 
     Args:
         sample_rate: of the frames, in Hz; None keeps the stream's own, which may
@@ -117,22 +117,19 @@ class FrameDecoder:
         frames: list[AudioFrame] = []
         if self.fault is not None:
             return frames
+        decoder = self._decoder
         try:
-            for blocks in self._steps(data):
-                for pcm in join_blocks(blocks) if len(blocks) > 1 else blocks:
-                    frames += self._convert(pcm)
+            blocks = decoder.flush() if data is None else decoder.feed(data)
+            while decoder.pending and decoder.fault is None:
+                blocks += decoder.flush() if data is None else decoder.feed(b"")
+            for pcm in join_blocks(blocks) if len(blocks) > 1 else blocks:
+                frames += self._convert(pcm)
         except Exception as fault:  # noqa: BLE001  raised by the iteration, foreseen or not
             self.fault = fault
         else:
-            self.fault = self._decoder.fault
-        self.codec = self._decoder.name
+            self.fault = decoder.fault
+        self.codec = decoder.name
         return frames if self.fault is None else frames + self._flush_converter()
-
-    def _steps(self, data: bytes | None) -> Iterator[list[Pcm]]:
-        decoder = self._decoder
-        yield decoder.flush() if data is None else decoder.feed(data)
-        while decoder.pending and decoder.fault is None:
-            yield decoder.flush() if data is None else decoder.feed(b"")
 
     def _convert(self, pcm: Pcm) -> list[AudioFrame]:
         rate_hz, channels = pcm.rate_hz, pcm.channels
@@ -158,19 +155,15 @@ class FrameDecoder:
 def join_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:
     """Join adjacent blocks of the same format.
 
-    Conversion and framing cost some 20 µs a block of any length, and a codec's
+    Conversion and framing cost about 20 µs a block of any length, and a codec's
     blocks can be as short as 20 ms.
     """
-    for (rate_hz, _, _), group in groupby(blocks, _format_of):
+    for format, group in groupby(blocks, lambda block: block.format):
         run = list(group)
         if len(run) == 1:
             yield run[0]
         else:
-            yield Pcm(np.concatenate([block.samples for block in run]), rate_hz)
-
-
-def _format_of(block: Pcm) -> tuple[int, int, np.dtype[np.generic]]:
-    return block.rate_hz, block.samples.shape[1], block.samples.dtype
+            yield Pcm(np.concatenate([block.samples for block in run]), format.rate_hz)
 
 
 def decode_stream(
@@ -182,11 +175,7 @@ def decode_stream(
 ) -> Iterator[AudioFrame]:
     """Decode an iterable of bytes, of any sizes, lazily and on the caller's thread.
 
-    Args:
-        chunks: the stream; pulled from only as frames are asked for.
-        sample_rate: as `FrameDecoder`.
-        num_channels: as `FrameDecoder`.
-        format: as `FrameDecoder`.
+    The settings are those of `FrameDecoder`.
 
     Raises:
         UnsupportedFormat: at once, if ``format`` names nothing; from the iteration,

@@ -1,9 +1,7 @@
 """The queue of an `AudioSource`, and the thread that feeds its sink just in time.
 
-A sink plays whatever it was given, so the queue keeps everything but a short
-*lead*. What is queued can still be dropped or cleared; the lead bridges the time
-while the program does something else. The thread makes sure that a stalled event
-loop causes no gap.
+A sink plays whatever it was given, so the queue, which can be dropped or cleared,
+keeps everything but a short *lead*. The thread bridges stalls of the event loop.
 
 Lengths are counted, never timed: frames not heard yet are the frames handed over
 minus the sink's own ``position()``. So errors do not accumulate, however late a
@@ -38,13 +36,10 @@ _PREROLL_S = 0.01
 def open_device_sink(
     format: AudioFormat, device: str | None, policy: BufferPolicy, clock: Clock
 ) -> Sink:
-    """Open a sink on a sound device, not started; takes some 50 ms the first time.
+    """Open a sink on a sound device, not started; takes about 50 ms the first time.
 
-    Args:
-        format: wanted; the device's may differ.
-        device: its index or a part of its name; None means the default device.
-        policy: when sound starts and resumes.
-        clock: the clock of the sink.
+    ``device`` is its index or a part of its name; None means the default device. The
+    format of the sink may differ from ``format``.
 
     Raises:
         DeviceError: there is no such device, or it cannot be opened.
@@ -74,7 +69,7 @@ class Player:
         self._changed = threading.Condition()  # guards the following
         self._queue: deque[Samples] = deque()
         self._queued = 0
-        self._accepted = 0
+        self.accepted = 0  # frames added so far
         self._sink_frames = 0  # handed to the sink, in its own frames
         self._fed_at = clock.now()
         self._release_due = False
@@ -84,16 +79,6 @@ class Player:
         self.finished = False
 
     # Any thread.
-
-    @property
-    def accepted(self) -> int:
-        """Frames added so far."""
-        return self._accepted
-
-    @property
-    def heard(self) -> int:
-        """Frames heard, in the sink's own; constant if the device is stuck."""
-        return self._sink.position()
 
     @property
     def unheard(self) -> int:
@@ -111,16 +96,16 @@ class Player:
         At least one while a `release` for them is pending.
         """
         with self._changed:
-            left = accepted - (self._accepted - self._queued - self._in_sink())
+            left = accepted - (self.accepted - self._queued - self._in_sink())
             # Frames added later push the rest out of the resampler.
-            return max(left, int(self._release_due and accepted == self._accepted))
+            return max(left, int(self._release_due and accepted == self.accepted))
 
     def add(self, samples: Samples) -> None:
         """Queue samples of shape (frames, channels)."""
         with self._changed:
             self._queue.append(samples)
             self._queued += len(samples)
-            self._accepted += len(samples)
+            self.accepted += len(samples)
             self._changed.notify_all()
 
     def drop_oldest(self) -> int:
@@ -224,9 +209,7 @@ class Player:
     def _until_due_s(self, room: int) -> float | None:
         if self._release_due:
             return _SILENCE_S
-        if not self._queue:
-            return None
-        return max(self._format.duration_s(-room), _MIN_WAIT_S)
+        return max(self._format.duration_s(-room), _MIN_WAIT_S) if self._queue else None
 
     def _take(self, frames: int) -> list[Samples]:
         """Remove frames from the queue; return them in the sink's format."""

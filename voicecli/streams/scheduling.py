@@ -23,33 +23,31 @@ MAX_THREADS = 4
 PASS_S = 0.002
 """Time that all streams of a loop may spend on it before it looks at timers and sockets."""
 
-_lock = threading.Lock()
-_executor: ThreadPoolExecutor | None = None
+
+def _make_executor() -> ThreadPoolExecutor:
+    threads = min(MAX_THREADS, os.cpu_count() or 1)
+    return ThreadPoolExecutor(threads, thread_name_prefix="voicecli-streams")
+
+
+_executor = _make_executor()
 
 
 def shared_executor() -> ThreadPoolExecutor:
-    """Return the thread pool of this process, made on first use. Callable from any thread.
+    """Return the thread pool of this process. Callable from any thread.
 
     The interpreter joins its threads at exit. Every task that this package submits
-    ends within milliseconds, even if its stream was abandoned. A forked child
-    makes its own pool.
+    ends within milliseconds, even if its stream was abandoned.
     """
+    return _executor
+
+
+def _renew_executor() -> None:
+    """Replace the pool in a forked child, which has none of its threads."""
     global _executor  # noqa: PLW0603  one pool is the point
-    with _lock:
-        if _executor is None:
-            threads = min(MAX_THREADS, os.cpu_count() or 1)
-            _executor = ThreadPoolExecutor(threads, thread_name_prefix="voicecli-streams")
-        return _executor
+    _executor = _make_executor()
 
 
-def _forget_executor() -> None:
-    """Start afresh in a forked child: it has no pool threads, and the lock may be held."""
-    global _executor, _lock
-    _executor, _lock = None, threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_executor)
+os.register_at_fork(after_in_child=_renew_executor)
 
 
 def call_in(loop: AbstractEventLoop, callback: Callable[..., None], *args: Any) -> None:

@@ -1,13 +1,13 @@
 """A paced audio source: it takes frames at any speed and plays them in real time.
 
-`AudioSource` keeps LiveKit's name; here it is where frames go, not where bytes
-come from.
+The name is LiveKit's: `AudioSource` is where frames go, not where bytes come from.
 """
 
 from __future__ import annotations
 
 import asyncio
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, get_args
 
 from voicecli.audio.pcm import AudioFormat
@@ -15,7 +15,7 @@ from voicecli.clock import SystemClock
 from voicecli.playback.null import NullSink
 from voicecli.playback.policy import BufferPolicy
 from voicecli.playback.stall import STUCK_S, StallDetector
-from voicecli.streams.base import StreamClosed
+from voicecli.streams.base import AsyncClosing, StreamClosed
 from voicecli.streams.frame import as_frame
 from voicecli.streams.player import Player, open_device_sink
 from voicecli.streams.scheduling import shared_executor
@@ -23,7 +23,6 @@ from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
     import threading
-    from types import TracebackType
     from typing import Self
 
     from voicecli.audio.pcm import Samples
@@ -33,25 +32,23 @@ if TYPE_CHECKING:
     from voicecli.threads import Spawn
 
 OnFull = Literal["wait", "drop_oldest", "drop_newest"]
-"""What to do with a frame that does not fit; see `AudioSource`."""
 
 LEAD_MS = 200
-"""Audio with the sink, including what a sound device takes ahead of need."""
+"""Audio handed to the sink ahead of need."""
 
 DEVICE_LEAD_MS = 150
 """The least lead on a sound device, which takes 125 ms at once and stutters on less."""
 
 UNQUEUED_MS = 200
-"""What a sink may hold if the source queues nothing, so that nothing grows without bound."""
+"""What a sink may hold if the source queues nothing."""
 
 CUSHION_MS = 60
-"""Three frames of 20 ms: the last of them starts the sound, and when it is 15 ms early, one
-that is 15 ms late still arrives 10 ms before it is needed."""
+"""Three frames of 20 ms: enough if each may come 15 ms early or late."""
 
 _MIN_SLEEP_S = 0.001
 
 
-class AudioSource:
+class AudioSource(AsyncClosing):
     """Plays frames on a sink in real time, through a queue of bounded length.
 
     ::
@@ -61,10 +58,9 @@ class AudioSource:
                 await source.capture_frame(frame)  # returns when it is queued
             await source.wait_for_playout()  # returns when it was heard
 
-    The queue holds everything captured and not heard yet, by the clock of the
-    device; never more than ``queue_size_ms``. A producer faster than real time is
-    slowed to the device's pace. One in real time is not; its jitter is added to the
-    latency at most once.
+    The queue holds what was captured and not heard yet, by the clock of the device:
+    at most ``queue_size_ms``. A producer faster than real time is slowed to the pace
+    of the device; the jitter of one in real time adds to the latency once.
 
     All methods belong to one event loop's thread. A daemon thread feeds the sink,
     so a stall of the loop causes no gap while anything is queued.
@@ -78,13 +74,14 @@ class AudioSource:
             as fits and let `capture_frame` wait for the rest. ``drop_oldest``: drop
             queued frames. ``drop_newest``: drop the new one.
         sink: any sink of `voicecli.playback`, not started; the source starts and
-            closes it. The threshold of its policy is a cushion against the jitter
-            of a producer in real time. None plays silently, in real time and
-            without a threshold.
-        lead_ms: audio handed to the sink ahead of need. It can no longer be dropped
-            or cleared, and it bridges delays of the thread.
+            closes it. The threshold of its policy is a cushion against jitter. None
+            plays silently, in real time, without a threshold.
+        lead_ms: audio handed to the sink ahead of need, which can no longer be dropped.
         clock: the clock of the sink.
         spawn: starts the thread.
+
+    Attributes:
+        drops: captured frames dropped, wholly or the part that the sink did not have yet.
 
     Raises:
         ValueError: impossible audio, a negative size, or another ``on_full``.
@@ -104,10 +101,9 @@ class AudioSource:
     ) -> None:
         if sample_rate < 1 or num_channels < 1:
             raise ValueError(f"impossible audio: {sample_rate} Hz, {num_channels} channels")
-        if queue_size_ms < 0 or lead_ms < 1:
-            raise ValueError("a queue cannot be shorter than 0 ms, nor its lead than 1 ms")
-        if on_full not in get_args(OnFull):
-            raise ValueError(f"on_full is one of {get_args(OnFull)}, not {on_full!r}")
+        if queue_size_ms < 0 or lead_ms < 1 or on_full not in get_args(OnFull):
+            settings = f"{queue_size_ms=}, {lead_ms=}, {on_full=}"
+            raise ValueError(f"impossible queue: {settings}")
         if queue_size_ms == 0:
             queue_size_ms = lead_ms = UNQUEUED_MS
         elif on_full == "drop_oldest":  # only what the sink does not have can be dropped
@@ -115,18 +111,20 @@ class AudioSource:
         format = AudioFormat(sample_rate, num_channels)
         self._clock = clock or SystemClock()
         self._format = format
+        self.sample_rate = sample_rate
+        self.num_channels = num_channels
         self._on_full = on_full
         self._limit = max(1, format.frames(queue_size_ms / 1000))  # frames unheard at once
-        sink = sink or NullSink(format, BufferPolicy.fixed(0.0), self._clock)
+        self._sink = sink or NullSink(format, BufferPolicy.fixed(0.0), self._clock)
         lead_s = min(lead_ms, queue_size_ms) / 1000
-        self._player = Player(sink, format, lead_s, self._clock)
+        self._player = Player(self._sink, format, lead_s, self._clock)
         self._spawn = spawn
         self._thread: threading.Thread | None = None
         self._closed = False
         self._order = asyncio.Lock()
         self._wake = asyncio.Event()
         self._clears = 0
-        self._drops = self._dropped = 0
+        self.drops = self._dropped = 0
         # A source that was never closed still gives the thread and the device back.
         weakref.finalize(self, self._player.abandon)
 
@@ -150,9 +148,8 @@ class AudioSource:
                 twice that if the oldest frames are dropped.
             on_full: as the constructor.
             device: its index or a part of its name; None means the default device.
-            cushion_ms: audio buffered before sound starts or resumes after a gap; a
-                producer in real time may be late by this much. `wait_for_playout`
-                plays the end without it.
+            cushion_ms: audio buffered before sound starts or resumes after a gap: how
+                late a producer in real time may be.
 
         Raises:
             DeviceError: there is no such device, or it cannot be opened.
@@ -172,24 +169,9 @@ class AudioSource:
         )
 
     @property
-    def sample_rate(self) -> int:
-        """Rate of the frames that it takes, in Hz."""
-        return self._format.rate_hz
-
-    @property
-    def num_channels(self) -> int:
-        """Channels of the frames that it takes."""
-        return self._format.channels
-
-    @property
     def queued_duration(self) -> float:
         """Seconds of audio captured and not heard yet, including the sink's."""
         return self._format.duration_s(self._player.unheard)
-
-    @property
-    def drops(self) -> int:
-        """Captured frames dropped, wholly or the part that the sink did not have yet."""
-        return self._drops
 
     @property
     def dropped_duration(self) -> float:
@@ -198,10 +180,7 @@ class AudioSource:
 
     @property
     def underruns(self) -> int:
-        """Gaps in the sound, by the sink's own count.
-
-        A silence after `wait_for_playout` or `clear_queue` is intended, and not counted.
-        """
+        """Gaps in the sound, except after `wait_for_playout` and `clear_queue`."""
         return self._player.underruns
 
     async def capture_frame(self, frame: FrameLike) -> None:
@@ -242,7 +221,7 @@ class AudioSource:
             wanted = min(len(samples), max(1, self._limit // 2))
             await self._sleep(self._format.duration_s(unheard + wanted - self._limit))
             self._check()
-            stall.remaining_s(self._player.heard)
+            stall.remaining_s(self._sink.position())
             if self._clears != clears:
                 return
 
@@ -254,23 +233,20 @@ class AudioSource:
             dropped = self._player.drop_oldest()
             if not dropped:
                 break
-            self._count_drop(dropped)
+            self.drops += 1
+            self._dropped += dropped
             room += dropped
         if len(samples) <= room:
             self._add(samples)
         else:
-            self._count_drop(len(samples))
-
-    def _count_drop(self, frames: int) -> None:
-        self._drops += 1
-        self._dropped += frames
+            self.drops += 1
+            self._dropped += len(samples)
 
     def _add(self, samples: Samples) -> None:
         """Queue samples; the first ones start the thread."""
-        if not len(samples):
-            return
-        self._player.add(samples)
-        if self._thread is None:
+        if len(samples):
+            self._player.add(samples)
+        if len(samples) and self._thread is None:
             self._thread = self._spawn(self._player.run, "voicecli-source")
 
     def clear_queue(self) -> None:
@@ -295,7 +271,7 @@ class AudioSource:
             self._player.release()
         stall = StallDetector(self._clock, "playing")
         while left := self._player.left_before(until):
-            stall.remaining_s(self._player.heard)
+            stall.remaining_s(self._sink.position())
             await self._sleep(self._format.duration_s(left))
             self._check()
         self._player.pause()
@@ -307,36 +283,19 @@ class AudioSource:
             raise self._player.fault
 
     async def _sleep(self, duration_s: float) -> None:
-        """Sleep until the time has passed, or the source was cleared or closed."""
+        """Sleep, or less if the source is cleared or closed."""
         self._wake.clear()
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(max(duration_s, _MIN_SLEEP_S), self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(duration_s, _MIN_SLEEP_S)):
+                await self._wake.wait()
 
     async def aclose(self) -> None:
-        """Silence at once, and give the device back. Idempotent.
-
-        To hear what is queued, ``await wait_for_playout()`` first.
-        """
+        """Silence at once, and give the device back. Idempotent."""
         self._closed = True
         self._wake.set()
         self._player.close(was_run=self._thread is not None)
         stuck_after = self._clock.now() + STUCK_S
         while self._thread is not None and not self._player.finished:
             if self._clock.now() >= stuck_after:
-                return  # a device that hangs keeps its daemon thread
+                return  # a stuck device keeps its daemon thread
             await asyncio.sleep(_MIN_SLEEP_S)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()

@@ -38,7 +38,7 @@ class EventLog:
         self._has_audio = False
 
     def __call__(self, event: Event, /) -> None:
-        """Write the event, if it is one of those that the log has.
+        """Write the event, if the log records its kind.
 
         Raises:
             SaveError: the file cannot be written to.

@@ -201,7 +201,7 @@ class Recorder:
 
 
 def describe(error: VoiceError) -> dict[str, Any]:
-    """Return an error as JSON has it."""
+    """Return an error as a JSON object."""
     described: dict[str, Any] = {
         "code": error.code,
         "message": error.message,

@@ -43,7 +43,7 @@ def cause(gap: Underrun, arrivals: Arrivals, received_at: Sequence[float]) -> st
 def underruns(
     report: SinkReport, arrivals: Arrivals, received_at: Sequence[float]
 ) -> dict[str, Any]:
-    """Return all gaps, counted in the three ways, as JSON has them."""
+    """Return all gaps, counted in the three ways, as a JSON object."""
     gaps = report.underruns
     waits_s = [wait.at_s for wait in report.text_waits]
     implied = [
@@ -91,5 +91,5 @@ def _event(at_s: float, length_s: float | None, cause: str) -> dict[str, Any]:
 
 
 def milliseconds(seconds: float | None) -> float | None:
-    """Convert seconds to ms, rounded to a tenth, as JSON has them."""
+    """Convert seconds to ms, rounded to a tenth."""
     return None if seconds is None else round(seconds * 1e3, 1)

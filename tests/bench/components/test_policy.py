@@ -1,4 +1,4 @@
-"""Thousands of answers, played in no time: what a policy promises holds for all of them."""
+"""Thousands of simulated answers: a policy keeps its promises for all of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ traces = st.lists(st.tuples(st.floats(0, 1.5), st.floats(0.002, 1.0)), min_size=
 
 
 def made(count, *, seed=7):
-    """So many traces of every kind of server, each with a few earlier ones of its kind."""
+    """Yield ``count`` traces of every kind of server, each with a few past runs."""
     for name, make in SERVERS.items():
         rng = random.Random(f"{name}{seed}")
         for number in range(count):
@@ -45,13 +45,13 @@ def check(trace, policy):
     heard = rehearse(trace, policy)
     first_at, ends_at = trace[0][0], trace[-1][0]
     audio_s = sum(round(duration_s * RATE_HZ) for _, duration_s in trace) / RATE_HZ
-    # No pause but the last is shorter than a pause is; that one the end may cut short.
+    # Pauses have their least length; only the end of input may cut the last one short.
     for gap_s in heard.gaps_s[:-1]:
         assert gap_s >= policy.pause_s - FRAME_S
     if heard.gaps_s and heard.gaps_s[-1] < policy.pause_s - FRAME_S:
         resumed_at = heard.ends_at - (audio_s - heard.resumed_from_s)
         assert resumed_at == pytest.approx(ends_at, abs=2 * FRAME_S)
-    # The start waits neither for more than the most nor beyond the end of input.
+    # The start waits neither longer than the longest wait nor beyond the end of input.
     enough_at, so_far_s = ends_at, 0.0
     for at, duration_s in trace:
         so_far_s += duration_s
@@ -60,8 +60,8 @@ def check(trace, policy):
             break
     latest_s = max(enough_at - first_at, policy.most_wait_s)
     assert heard.first_s <= min(latest_s, ends_at - first_at) + 2 * FRAME_S
-    # Nothing is dropped: all of it was heard, pauses are all that was added. Where sound
-    # comes as the last of it ends, less than a frame may be between them, and is no gap.
+    # All audio was heard, and only pauses were added. If audio arrives just as the last of
+    # it ends, less than a frame may lie between them, which is not a gap.
     assert heard.ends_at - first_at == pytest.approx(
         heard.first_s + audio_s + sum(heard.gaps_s), abs=FRAME_S
     )
@@ -90,7 +90,7 @@ def test_promises_hold_for_answers_that_were_recorded(name):
 
 
 @given(traces)
-def test_who_knows_what_is_needed_plays_without_a_gap(trace):
+def test_a_policy_that_knows_what_is_needed_plays_without_a_gap(trace):
     known = AUTO.with_history([needed_s(trace)] * 20)
     if known.learned_s < known.most_wait_s and needed_s(trace) > JITTER_S:
         assert rehearse(trace, known).gaps_s == ()
@@ -98,7 +98,6 @@ def test_who_knows_what_is_needed_plays_without_a_gap(trace):
 
 @given(traces)
 def test_perfect_knowledge_starts_hardly_earlier(trace):
-    """What it costs not to know: the safety and the grain, but no more than the most."""
     least_s = needed_s(trace)
     heard = rehearse(trace, AUTO.with_history([least_s] * 20))
     enough_s = next(
@@ -109,7 +108,7 @@ def test_perfect_knowledge_starts_hardly_earlier(trace):
     assert heard.first_s <= max(enough_s, least_s * AUTO.safety + JITTER_S) + 2 * FRAME_S
 
 
-def test_jitter_on_the_first_run_makes_at_most_three_gaps_and_none_of_them_a_click():
+def test_jitter_on_the_first_run_makes_at_most_three_gaps_of_which_none_is_a_click():
     rng = random.Random(5)
     for chunk_s in (0.0107, 0.0213, 0.085):
         for _ in range(200):
@@ -135,13 +134,13 @@ def test_jitter_after_five_runs_makes_hardly_a_gap_and_starts_early():
 
 
 @pytest.mark.parametrize("name", ["fast", "steady"])
-def test_a_steady_server_once_known_is_heard_as_with_60_ms(name):
+def test_a_known_steady_server_is_heard_as_early_as_with_60_ms(name):
     trace = SERVERS[name](random.Random(1))
     fixed = rehearse(trace, BufferPolicy.fixed(0.06))
     assert rehearse(trace, AUTO.with_history([0.0] * 3)) == fixed
 
 
-def test_the_frontier_has_every_rule_against_every_server_over_the_same_answers():
+def test_the_table_has_every_rule_against_every_server_over_the_same_answers():
     made_cases = cases(["fast", "jittery"], PolicySettings(traces=3))
     assert [tuple(case.labels.values()) for case in made_cases] == [
         (server, rule.name) for server in ("fast", "jittery") for rule in RULES
@@ -149,12 +148,12 @@ def test_the_frontier_has_every_rule_against_every_server_over_the_same_answers(
     readings = [case.measure() for case in made_cases]
     assert [case.measure() for case in made_cases] == readings
     assert all(len(each["first_ms"]) == len(each["gaps"]) == 3 for each in readings)
-    # More buffer, later sound: the same traces were played.
+    # A larger buffer starts later, as the same traces were played.
     fixed = [sum(each["first_ms"]) for each in readings[5:8]]
     assert fixed == sorted(fixed)
 
 
-def test_an_end_that_comes_later_than_the_last_audio_keeps_the_wait():
+def test_an_end_later_than_the_last_audio_keeps_the_wait():
     trace = [(0.0, 0.03)]
     assert rehearse(trace, AUTO).first_s == 0
     assert rehearse(trace, AUTO, ends_at=0.5).first_s == 0.5

@@ -29,7 +29,7 @@ class TestRequest:
             first, headers = self.send(client, server, request(server.address))
             client.close()
         assert first == "POST /v1/x HTTP/1.1"
-        assert headers == {"host": server.address, "content-length": "16", "via": "1.1 voicecli"}
+        assert headers == {"host": server.address, "content-length": "16"}
         assert server.received[0].endswith(b"\r\n\r\nend-of-request-1")
 
     @pytest.mark.parametrize(
@@ -42,28 +42,13 @@ class TestRequest:
             client.close()
         assert first == f"POST {expected} HTTP/1.1"
 
-    def test_end_to_end_headers_are_kept(self, client):
+    def test_headers_are_kept(self, client):
         with answering(OK) as server:
             sent = request(server.address, "Authorization: Bearer sk-1234", "X-Odd-CASE: a,  b")
             self.send(client, server, sent)
             client.close()
         assert b"\r\nAuthorization: Bearer sk-1234\r\n" in server.received[0]
         assert b"\r\nX-Odd-CASE: a,  b\r\n" in server.received[0]
-
-    def test_hop_by_hop_headers_are_dropped(self, client):
-        with answering(OK) as server:
-            own = [
-                "Connection: x-mine, Keep-Alive",
-                "X-Mine: 1",
-                "Keep-Alive: timeout=5",
-                "Proxy-Connection: keep-alive",
-                "Proxy-Authorization: Basic c2VjcmV0",
-                "TE: trailers",
-                "Upgrade: h2c",
-            ]
-            _, headers = self.send(client, server, request(server.address, *own))
-            client.close()
-        assert set(headers) == {"host", "content-length", "via"}
 
     def test_the_host_header_is_the_server_s_own(self, client):
         with answering(OK) as server:
@@ -111,83 +96,38 @@ class TestRequest:
 
 
 class TestAnswer:
-    def send(self, client, answer, **kwargs):
-        with answering(answer) as server:
-            client.sendall(request(server.address, "Connection: close", **kwargs))
-            out = read_to_end(client)
-            client.close()
-        return out
-
-    def test_the_answer_is_unchanged(self, client):
-        answer = (
-            b"HTTP/1.1 418 Short and Stout\r\nX-Sample-Rate: 22050\r\nContent-Length: 3\r\n\r\ntea"
-        )
-        first, headers = head_of(out := self.send(client, answer))
-        assert first == "HTTP/1.1 418 Short and Stout"
-        assert headers == {
-            "x-sample-rate": "22050",
-            "content-length": "3",
-            "via": "1.1 voicecli",
-            "connection": "close",  # as the client asked
-        }
-        assert out.endswith(b"\r\n\r\ntea")
-
-    def test_hop_by_hop_headers_are_dropped(self, client):
-        own = b"Connection: X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nProxy-Authenticate: Basic\r\n"
-        _, headers = head_of(self.send(client, OK.replace(b"\r\n\r\n", b"\r\n" + own + b"\r\n")))
-        assert set(headers) == {"content-length", "via", "connection"}
-
-    @pytest.mark.parametrize("length", [b"", b"Content-Length: 99\r\n"])
-    def test_a_chunked_body(self, client, length):
-        head = b"HTTP/1.1 200 OK\r\n" + length + b"Transfer-Encoding: chunked\r\n\r\n"
-        out = self.send(client, head + b"3\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: 1\r\n\r\n")
-        _, headers = head_of(out)
-        assert headers["transfer-encoding"] == "chunked"
-        assert "content-length" not in headers
-        assert out.endswith(b"\r\n0\r\n\r\n")
-        assert b"".join(out.partition(b"\r\n\r\n")[2].split(b"\r\n")[1::2]) == b"abcde"
-
-    def test_a_body_ended_by_closing_the_connection(self, client):
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 418 Short and Stout\r\nX-Odd-CASE: a,  b\r\nContent-Length: 3\r\n\r\ntea",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: 1\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\n\r\nall there is",
+            b"220 mail.example ESMTP\r\n",
+        ],
+    )
+    def test_the_answer_passes_unread(self, client, answer):
         def talk(connection, receive):
             receive(b"end-of-request-1")
-            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nall there is")
+            connection.sendall(answer)
 
         with Server(talk) as server:
             client.sendall(request(server.address))
-            out = read(client, b"\r\n0\r\n\r\n")  # a clean end, like the server's
+            assert read_to_end(client) == answer
             client.close()
-        assert head_of(out)[1]["transfer-encoding"] == "chunked"
-        assert b"all there is" in out
-
-    def test_an_http_1_0_client_gets_no_chunks(self, client):
-        answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
-        out = self.send(client, answer, version="1.0")
-        assert "transfer-encoding" not in head_of(out)[1]
-        assert out.endswith(b"\r\n\r\nabc")
-
-    def test_head_requests(self, client):
-        with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n") as server:
-            client.sendall(request(server.address).replace(b"POST", b"HEAD", 1))
-            out = read(client, b"\r\n\r\n")
-            client.close()
-        assert out.endswith(b"\r\n\r\n")
-        assert head_of(out)[1]["content-length"] == "1000"
 
     def test_the_answer_may_come_before_the_request_is_complete(self, client):
         def talk(connection, receive):
             receive(b"\r\n\r\n")
             connection.sendall(b"HTTP/1.1 413 Too Long\r\nContent-Length: 4\r\n\r\nlong")
+            connection.shutdown(socket.SHUT_WR)
             receive(b"never")
 
         with Server(talk) as server:
             sent = request(server.address, body=bytes(3_000_000))
-            client.sendall(sent[:1_000_000])
-            assert read(client, b"long").startswith(b"HTTP/1.1 413 Too Long")
-            assert client.recv(10) == b""
-            with socket.create_connection(client.getpeername()) as other:
-                other.sendall(b"nonsense\r\n\r\n")
-                read_to_end(other)  # by then the proxy has finished its work
+            client.sendall(sent[:100_000])
+            assert read_to_end(client).startswith(b"HTTP/1.1 413 Too Long")
+            wait_until(lambda: server.ended == [0])
             # Bytes still in flight do not reset the connection, which would lose the answer.
-            for at in range(1_000_000, 3_000_000, 50_000):
+            for at in range(100_000, 3_000_000, 50_000):
                 client.sendall(sent[at : at + 50_000])
             client.close()

@@ -7,18 +7,15 @@ from voicecli.bench.network.rewriting import (
     ProxyError,
     Target,
     forwarded_request,
-    forwarded_response,
     parse_target,
 )
 
 TARGET = Target("x.example", 80, b"x.example", b"/v1")
 
 
-def request(target="http://x.example/v1", *, method="POST", version="1.1", **headers):
+def request(target="http://x.example/v1", *, method="POST", **headers):
     given = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return h11.Request(
-        method=method, target=target, headers=[("Host", "other"), *given], http_version=version
-    )
+    return h11.Request(method=method, target=target, headers=[("Host", "other"), *given])
 
 
 class TestTarget:
@@ -70,13 +67,14 @@ class TestTarget:
 
 
 class TestHeaders:
-    def test_end_to_end_headers_of_a_request_are_kept(self):
+    def test_headers_for_the_server_are_kept(self):
         forwarded = forwarded_request(
             request(
                 Authorization="Bearer sk-1",
-                X_Mine="1",
-                Connection="x-mine, close",
+                Connection="close",
+                Upgrade="h2c",
                 Proxy_Authorization="Basic x",
+                Proxy_Connection="keep-alive",
                 Content_Length="3",
             ),
             TARGET,
@@ -85,38 +83,12 @@ class TestHeaders:
         assert forwarded.headers.raw_items() == [
             (b"Host", b"x.example"),
             (b"Authorization", b"Bearer sk-1"),
+            (b"Connection", b"close"),
             (b"Content-Length", b"3"),
-            (b"Via", b"1.1 voicecli"),
         ]
 
     def test_a_chunked_request_stays_chunked_without_a_length(self):
         forwarded = forwarded_request(
-            request(Content_Length="3", Transfer_Encoding="chunked", version="1.0"), TARGET
+            request(Content_Length="3", Transfer_Encoding="chunked"), TARGET
         )
-        assert forwarded.headers.raw_items()[1:] == [
-            (b"Via", b"1.0 voicecli"),
-            (b"Transfer-Encoding", b"chunked"),
-        ]
-
-    @pytest.mark.parametrize(
-        ("kind", "status"), [(h11.Response, 200), (h11.InformationalResponse, 103)]
-    )
-    def test_end_to_end_headers_of_a_response_are_kept(self, kind, status):
-        headers = [
-            ("X-Sample-Rate", "24000"),
-            ("Connection", "X-Mine"),
-            ("X-Mine", "1"),
-            ("Keep-Alive", "timeout=5"),
-        ]
-        forwarded = forwarded_response(kind(status_code=status, headers=headers, reason=b"So"))
-        assert type(forwarded) is kind
-        assert (forwarded.status_code, forwarded.reason) == (status, b"So")
-        assert forwarded.headers.raw_items() == [
-            (b"X-Sample-Rate", b"24000"),
-            (b"Via", b"1.1 voicecli"),
-        ]
-
-    def test_framing_headers_of_a_chunked_response_are_dropped(self):
-        headers = [("Transfer-Encoding", "chunked"), ("Content-Length", "9"), ("Trailer", "X")]
-        forwarded = forwarded_response(h11.Response(status_code=200, headers=headers))
-        assert forwarded.headers.raw_items() == [(b"Via", b"1.1 voicecli")]
+        assert forwarded.headers.raw_items()[1:] == [(b"Transfer-Encoding", b"chunked")]

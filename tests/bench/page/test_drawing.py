@@ -14,7 +14,7 @@ from voicecli.bench.page.drawing import COLORS, FONT_PX, WIDTH_PX, Drawing, colo
 
 
 def settings():
-    """Return matplotlib's settings without the backend, which reading would choose."""
+    """Return matplotlib's settings without the backend, which would be chosen by reading it."""
     return {key: mpl.rcParams[key] for key in mpl.rcParams if key != "backend"}
 
 

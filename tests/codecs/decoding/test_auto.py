@@ -192,10 +192,10 @@ def test_a_fault_after_good_blocks_is_known_before_it_is_raised():
     assert decoder.fault is None
     assert decoder.feed(wav(noise(10)) + wav(noise(10)).replace(b"fmt ", b"LIST"))
     assert isinstance(decoder.fault, CorruptStream)
-    stranger = AutoDecoder()
+    decoder = AutoDecoder()
     with pytest.raises(BadResponse):
-        stranger.feed(b'{"error": {"message": "' + b"no credit " * 2_000)
-    assert isinstance(stranger.fault, BadResponse)
+        decoder.feed(b'{"error": {"message": "' + b"no credit " * 2_000)
+    assert isinstance(decoder.fault, BadResponse)
 
 
 @pytest.mark.parametrize("codec", CODECS)

@@ -1,12 +1,13 @@
-"""One client's connection to an HTTP forward proxy: forwarded requests, or a tunnel.
+"""One client's connection to an HTTP forward proxy: rewritten requests, or a tunnel.
 
 There are two kinds of requests to a proxy (RFC 9112, 3.2). For https the client sends
 ``CONNECT host:port`` and then speaks TLS with the server, so the proxy sees only how many
 bytes pass. For http it puts the whole URL into the request line, which becomes the plain
 path on the way to the server.
 
-A failure of the server's connection becomes the same failure of the client's: a cut is a
-cut and a reset a reset, never a clean end. End-to-end headers are forwarded unchanged.
+This proxy stands for a stretch of network, so it changes nothing else. What a server
+sends reaches the client unread, and a failure of the server's connection becomes the
+same failure of the client's: a cut is a cut and a reset a reset, never a clean end.
 """
 
 from __future__ import annotations
@@ -17,21 +18,15 @@ import json
 import os
 import socket
 import struct
-from functools import partial
 from typing import TYPE_CHECKING
 
 import h11
 
-from voicecli.bench.network.rewriting import (
-    ProxyError,
-    forwarded_request,
-    forwarded_response,
-    parse_target,
-)
+from voicecli.bench.network.rewriting import ProxyError, forwarded_request, parse_target
 from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
     from voicecli.bench.network.link import Connection, Link
     from voicecli.bench.network.rewriting import Target
@@ -48,8 +43,7 @@ _RESET = struct.pack("ii", 1, 0)
 class ClientConnection:
     """A client's connection, and the one to a server behind it; `run` serves it to its end.
 
-    Consecutive requests to the same server share a connection for as long as the server
-    keeps it open.
+    Consecutive requests to the same server share a connection to it.
     """
 
     def __init__(
@@ -58,17 +52,15 @@ class ClientConnection:
         self._link = link
         self._reader = reader
         self._writer = writer
-        self._client_http = h11.Connection(h11.SERVER, _MAX_HEAD_BYTES)
-        self._server_http = h11.Connection(h11.CLIENT, _MAX_HEAD_BYTES)
+        self._http = h11.Connection(h11.SERVER, _MAX_HEAD_BYTES)  # of one request
         self._server: Connection | None = None
-        self._origin: tuple[str, int] | None = None
 
     async def run(self) -> None:
         """Serve requests until either side ends; failures of either side are not raised."""
         try:
             await self._serve()
             await self._hang_up()
-        except h11.ProtocolError:  # either side ended early or does not speak HTTP
+        except h11.ProtocolError:  # a request's body ended early
             await self._hang_up()
         except OSError:
             self._reset()
@@ -77,38 +69,42 @@ class ClientConnection:
             self._writer.transport.abort()
 
     async def _serve(self) -> None:
-        while True:
-            try:
-                request = await self._receive()
-                if not isinstance(request, h11.Request):
-                    return
+        try:
+            request = await self._next_request()
+            while request is not None:
                 target = parse_target(request)
                 server = await self._connect(target)
-            except h11.RemoteProtocolError as error:
-                message = f"not an HTTP request: {clean(str(error), 200)}"
-                await self._answer_error(error.error_status_hint, message)
-                return
-            except ProxyError as error:
-                await self._answer_error(error.status, error.message)
-                return
-            if request.method == b"CONNECT":
-                await self._tunnel(server)
-                return
-            await self._forward(server, request, target)
-            if not _is_done(self._client_http):
-                return
-            self._client_http.start_next_cycle()
+                if request.method == b"CONNECT":
+                    await self._tunnel(server)
+                    return
+                request = await self._forward(server, request, target)
+        except ProxyError as error:
+            self._answer_error(error.status, error.message)
 
     # -- the client ------------------------------------------------------------
 
-    async def _receive(self) -> h11.Event | None:
-        return await _next_event(self._client_http, partial(self._reader.read, _READ_BYTES))
+    async def _next_request(self) -> h11.Request | None:
+        """Return the head of the next request; None if the client hung up.
 
-    async def _send(self, event: h11.Event) -> None:
-        self._writer.write(self._client_http.send(event) or b"")
-        await self._writer.drain()
+        Raises:
+            ProxyError: it is not HTTP.
+        """
+        try:
+            event = await self._next_event()
+        except h11.RemoteProtocolError as error:
+            message = f"not an HTTP request: {clean(str(error), 200)}"
+            raise ProxyError(error.error_status_hint, message) from None
+        return event if isinstance(event, h11.Request) else None
 
-    async def _answer_error(self, status: int, message: str) -> None:
+    async def _next_event(self) -> h11.Event:
+        while not isinstance(event := self._http.next_event(), h11.Event):
+            self._http.receive_data(await self._reader.read(_READ_BYTES))
+        return event
+
+    def _write(self, event: h11.Event) -> None:
+        self._writer.write(self._http.send(event) or b"")
+
+    def _answer_error(self, status: int, message: str) -> None:
         """Answer on the proxy's own behalf, in the shape of the OpenAI API's errors."""
         body = json.dumps({"error": {"message": message}}).encode()
         headers = [
@@ -118,9 +114,9 @@ class ClientConnection:
         ]
         # Clients read nothing but the status line of an answer to CONNECT.
         reason = message.encode("ascii", errors="replace")
-        await self._send(h11.Response(status_code=status, headers=headers, reason=reason))
-        await self._send(h11.Data(data=body))
-        await self._send(h11.EndOfMessage())
+        self._write(h11.Response(status_code=status, headers=headers, reason=reason))
+        self._write(h11.Data(data=body))
+        self._write(h11.EndOfMessage())
 
     async def _hang_up(self) -> None:
         """End our side, then let the client end its own.
@@ -144,106 +140,81 @@ class ClientConnection:
     # -- the server ------------------------------------------------------------
 
     async def _connect(self, target: Target) -> Connection:
-        """Connect to a server, or keep the present connection if it is the same one."""
-        origin = target.host, target.port
-        if (
-            self._server is not None
-            and self._server.is_open
-            and _is_done(self._server_http)
-            and origin == self._origin
-        ):
-            self._server_http.start_next_cycle()
-            return self._server
         self._close_server()
         try:
-            self._server = await self._link.connect(*origin)
+            self._server = await self._link.connect(target.host, target.port)
         except OSError as error:
             address = f"{target.host}:{target.port}"
             raise ProxyError(502, f"no connection to {address}: {_reason(error)}") from None
-        self._server_http = h11.Connection(h11.CLIENT, _MAX_HEAD_BYTES)
-        self._origin = origin
         return self._server
 
     def _close_server(self) -> None:
         if self._server is not None:
             self._server.close()
 
-    async def _forward(self, server: Connection, request: h11.Request, target: Target) -> None:
-        """Forward one request and its response."""
-        await server.send(self._server_http.send(forwarded_request(request, target)) or b"")
+    async def _forward(
+        self, server: Connection, request: h11.Request, target: Target
+    ) -> h11.Request | None:
+        """Forward requests and what the server sends until either side ends.
+
+        Returns a request that is for another server, if it ends with one.
+        """
         with _ungrouped():
             async with asyncio.TaskGroup() as group:
-                sending = group.create_task(self._forward_body(server))
-                await self._forward_response(server)
-                sending.cancel()  # it still watches, or the server did not want the whole body
+                sending = group.create_task(self._forward_requests(server, request, target))
+                receiving = group.create_task(self._downstream(server))
+                sending.add_done_callback(lambda _: receiving.cancel())
+                receiving.add_done_callback(lambda _: sending.cancel())
+        return None if sending.cancelled() else sending.result()
 
-    async def _forward_body(self, server: Connection) -> None:
-        """Forward the rest of the request, then watch the client.
+    async def _forward_requests(
+        self, server: Connection, request: h11.Request, target: Target
+    ) -> h11.Request | None:
+        origin = (target.host, target.port)
+        while (target.host, target.port) == origin and request.method != b"CONNECT":
+            await self._forward_request(server, forwarded_request(request, target))
+            following = await self._next_request()
+            if following is None:
+                return None
+            request, target = following, parse_target(following)
+        return request
 
-        Raises:
-            ConnectionAbortedError: the client hung up, so the response is not wanted.
-        """
-        while (event := await self._receive()) is not None:  # None: another request is waiting
-            if isinstance(event, h11.ConnectionClosed):
-                raise ConnectionAbortedError("the client hung up")
-            if isinstance(event, h11.EndOfMessage):
-                event = h11.EndOfMessage()
-            await server.send(self._server_http.send(event) or b"")
+    async def _forward_request(self, server: Connection, request: h11.Request) -> None:
+        """Send one request as it arrives, and get ready for the next."""
+        http = h11.Connection(h11.CLIENT)
+        await server.send(http.send(request) or b"")
+        while isinstance(event := await self._next_event(), h11.Data):
+            await server.send(http.send(event) or b"")
+        await server.send(http.send(h11.EndOfMessage()) or b"")
+        data, _ = self._http.trailing_data  # of the next request
+        self._http = h11.Connection(h11.SERVER, _MAX_HEAD_BYTES)
+        if data:
+            self._http.receive_data(data)
 
-    async def _forward_response(self, server: Connection) -> None:
-        """Forward the response as it arrives.
-
-        Raises:
-            RemoteProtocolError: it ended early.
-            OSError: either connection was reset.
-        """
-        while True:
-            event = await _next_event(self._server_http, server.receive)
-            assert event is not None, "h11 pauses a client only for another protocol"
-            if isinstance(event, h11.EndOfMessage):
-                await self._send(h11.EndOfMessage())
-                return
-            if isinstance(event, h11.Response | h11.InformationalResponse):
-                event = forwarded_response(event)
-            await self._send(event)
+    async def _downstream(self, server: Connection) -> None:
+        while data := await server.receive():
+            self._writer.write(data)
+            await self._writer.drain()
 
     async def _tunnel(self, server: Connection) -> None:
         """Pass bytes unread both ways until both sides have ended."""
 
         async def upstream() -> None:
-            data, _ = self._client_http.trailing_data  # sent right behind the request
+            data, _ = self._http.trailing_data  # sent right behind the request
             while data or (data := await self._reader.read(_READ_BYTES)):
                 await server.send(data)
                 data = b""
             await server.end()
 
         async def downstream() -> None:
-            while data := await server.receive():
-                self._writer.write(data)
-                await self._writer.drain()
+            await self._downstream(server)
             self._writer.write_eof()
 
-        await self._send(h11.Response(status_code=200, headers=[], reason=b"Connected"))
+        self._write(h11.Response(status_code=200, headers=[], reason=b"Connected"))
         with _ungrouped():
             async with asyncio.TaskGroup() as group:
                 group.create_task(upstream())
                 group.create_task(downstream())
-
-
-def _is_done(http: h11.Connection) -> bool:
-    """Return whether the connection is ready for another request."""
-    return http.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
-
-
-async def _next_event(
-    http: h11.Connection, read: Callable[[], Awaitable[bytes]]
-) -> h11.Event | None:
-    """Read until the next event is complete; None if the message before it is still open."""
-    while (event := http.next_event()) is not h11.PAUSED:
-        if isinstance(event, h11.Event):
-            return event
-        http.receive_data(await read())
-    return None
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Rewrite HTTP messages that a proxy forwards: their target and their headers. Pure."""
+"""Read where a request to a proxy goes, and rewrite it for that server. Pure."""
 
 from __future__ import annotations
 
@@ -9,19 +9,8 @@ import h11
 
 _HTTP_PORT = 80
 
-_HOP_BY_HOP = {
-    b"connection",
-    b"keep-alive",
-    b"proxy-authenticate",
-    b"proxy-authorization",
-    b"proxy-connection",
-    b"te",
-    b"trailer",
-    b"transfer-encoding",
-    b"upgrade",
-}
-"""Headers for one connection only (RFC 9110, 7.6.1), besides those that ``Connection``
-names. Trailers are dropped, as 6.5.1 allows."""
+_REPLACED = {b"host", b"upgrade"}
+_OWN_PREFIX = b"proxy-"
 
 
 class Target(NamedTuple):
@@ -70,38 +59,18 @@ def parse_target(request: h11.Request) -> Target:
 
 
 def forwarded_request(request: h11.Request, target: Target) -> h11.Request:
-    """Rewrite a request for the server, in origin form (RFC 9112, 3.2.1)."""
-    headers = [
-        (b"Host", target.authority),
-        *(header for header in _end_to_end(request) if header[0].lower() != b"host"),
+    """Rewrite a request for the server, in origin form (RFC 9112, 3.2.1).
+
+    Headers for the proxy itself are dropped; so is a length besides chunked coding, which
+    would be wrong (RFC 9112, 6.3).
+    """
+    dropped = set(_REPLACED)
+    if any(name == b"transfer-encoding" for name, _ in request.headers):
+        dropped.add(b"content-length")
+    kept = [
+        (name, value)
+        for name, value in request.headers.raw_items()
+        if name.lower() not in dropped and not name.lower().startswith(_OWN_PREFIX)
     ]
-    if _is_chunked(request):
-        headers.append((b"Transfer-Encoding", b"chunked"))
+    headers = [(b"Host", target.authority), *kept]
     return h11.Request(method=request.method, target=target.path, headers=headers)
-
-
-def forwarded_response(
-    response: h11.Response | h11.InformationalResponse,
-) -> h11.Response | h11.InformationalResponse:
-    """Rewrite a response for the client; h11 adds the headers that frame its body."""
-    return type(response)(
-        status_code=response.status_code, headers=_end_to_end(response), reason=response.reason
-    )
-
-
-def _end_to_end(
-    message: h11.Request | h11.Response | h11.InformationalResponse,
-) -> list[tuple[bytes, bytes]]:
-    """Return the headers for the other end, and the proxy's ``Via`` (RFC 9110, 7.6.3)."""
-    dropped = set(_HOP_BY_HOP)
-    for name, value in message.headers:
-        if name == b"connection":
-            dropped.update(option.strip().lower() for option in value.split(b","))
-    if _is_chunked(message):
-        dropped.add(b"content-length")  # it would be wrong (RFC 9112, 6.3)
-    kept = [item for item in message.headers.raw_items() if item[0].lower() not in dropped]
-    return [*kept, (b"Via", message.http_version + b" voicecli")]
-
-
-def _is_chunked(message: h11.Request | h11.Response | h11.InformationalResponse) -> bool:
-    return any(name == b"transfer-encoding" for name, _ in message.headers)

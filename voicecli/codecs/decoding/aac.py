@@ -39,7 +39,7 @@ _NAME_WITHIN_BYTES = 8 + len(DATA_ELEMENT) + MARKER_BYTES  # the first frame may
 class AacDecoder(PushDecoder):
     """AAC-LC and HE-AAC in ADTS to float32; a `Decoder`.
 
-    Streams laid end to end are told apart by a change of rate, channels or profile,
+    Streams laid end to end are distinguished by a change of rate, channels or profile,
     by the padding marker of our encoder, and by the name of FFmpeg's; at other seams
     the second stream's priming is played. ID3 tags do not count as seams: HLS puts
     one before each segment. Damaged frames become silence of their length; frames

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class PcmDecoder(PushDecoder):
     """Signed 16-bit little-endian samples, interleaved, without a header.
 
-    The bytes do not tell rate or channels: both come from the request or the
+    The bytes do not state rate or channels: both come from the request or the
     content type. OpenAI's ``pcm`` is 24 kHz mono. Blocks are read-only views of the
     chunks fed; a chunk that begins inside a frame is copied once.
 

@@ -65,7 +65,7 @@ class TraceWriter:
         self._has_begun = self._has_ended = False
 
     def __call__(self, event: events.Event, /) -> None:
-        """Write the event, if a trace has it.
+        """Write the event, if traces record its kind.
 
         Raises:
             SaveError: the file cannot be written to.
