@@ -132,7 +132,7 @@ def test_a_wait_for_the_writer_is_no_underrun(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("after_s", [0.4, 1.25, 2.7], ids=["in the first", "behind a seam", "later"])
+@pytest.mark.parametrize("after_s", [0.4, 1.25, 2.7], ids=["first", "behind a seam", "later"])
 def test_ctrl_c_silences_ends_every_request_and_tells_how_much_was_spoken(
     timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, home: Path,
     kind: str, after_s: float,
