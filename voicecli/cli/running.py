@@ -70,7 +70,8 @@ def run_session(
             with_audio = records.trace_audio
             observers.append(TraceWriter(lines, run_id, clock, request, with_audio=with_audio))
         if wants_progress(quiet=records.quiet):
-            observers.append(stack.enter_context(contextlib.closing(ProgressLine())))
+            line = ProgressLine(speech.is_written) if speech else ProgressLine()
+            observers.append(stack.enter_context(contextlib.closing(line)))
         if records.verbose:
             observers.append(_print_retries)
         track = None
