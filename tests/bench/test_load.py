@@ -115,6 +115,6 @@ def test_varying_parts_of_a_message_are_replaced(message, shown):
 
 def test_a_failure_is_shown_as_its_text_and_keeps_its_cause():
     fault = NetworkError("gone")
-    failure = Failure.of(fault)
+    failure = Failure(fault.code, fault.message, fault)
     assert repr(failure) == str(failure) == "network: gone"
     assert failure.__cause__ is fault

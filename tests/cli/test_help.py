@@ -87,6 +87,13 @@ def test_every_option_has_help():
             assert param.help, (name, param.name)
 
 
+@pytest.mark.parametrize("argv", [(), ("bench",), ("config",)])
+def test_summaries_of_commands_are_not_cut(cli, argv):
+    _, _, commands = cli.run(*argv, "--help").stdout.partition("Commands:\n")
+    assert commands
+    assert "..." not in commands.partition("\n\n")[0]
+
+
 def test_without_arguments_it_prints_help(cli):
     result = cli.run()
     assert "Usage: voicecli [OPTIONS] COMMAND [ARGS]..." in result.stdout + result.stderr

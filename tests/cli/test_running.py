@@ -173,6 +173,11 @@ class TestRun:
         server.queued.append(Reply(status=503, body=b"busy", headers={"Retry-After": "0"}))
         assert "trying again" not in say().stderr
 
+    def test_an_answer_without_length_is_noted_with_v(self, say, server):
+        server.reply = Reply(framing="close")
+        assert "the server gave no length" in say("-v").stderr
+        assert "no length" not in say().stderr
+
     def test_the_progress_line_is_always_removed(self, say, monkeypatch):
         lines = []
 

@@ -128,6 +128,20 @@ class TestRequest:
         assert say("--json", "Hello.").json["rate_hz"] == 16_000
         assert say("--json", "--sample-rate", "8000", "Hello.").json["rate_hz"] == 8000
 
+    @pytest.mark.parametrize(
+        ("content_type", "headers"),
+        [("audio/pcm;rate=48000", {}), ("audio/pcm", {"X-Sample-Rate": "48000"})],
+    )
+    def test_the_flag_overrides_the_rate_that_the_server_states(
+        self, cli, server, say, content_type, headers
+    ):
+        server.reply = Reply(content_type=content_type, headers=headers)
+        result = say("--json", "--sample-rate", "24000", "Hello.")
+        assert result.json["rate_hz"] == 24_000
+        assert result.stderr.count("although the server states 48000 Hz") == 1
+        cli.configure("sample_rate = 16000")  # is for servers that state none
+        assert say("--json", "Hello.").json["rate_hz"] == 48_000
+
     def test_the_key_is_sent(self, cli, say, server):
         cli.env["VOICECLI_API_KEY"] = "sk-of-that-server"
         say("Hello.")

@@ -266,11 +266,11 @@ class WritingStream(_Stream):
 
 
 def ramp(frames, *, start=0, channels=1):
-    """Frames that tell their index, none of them silent."""
+    """Make frames whose values are their numbers, none of them silent."""
     values = np.arange(start, start + frames) % 30_000 + 1
     return np.repeat(values.astype(np.int16)[:, None], channels, axis=1)
 
 
 def seconds(duration_s, *, start_s=0.0, channels=1):
-    """`ramp` by seconds at `RATE_HZ`."""
+    """Make a `ramp` of this many seconds at `RATE_HZ`."""
     return ramp(round(duration_s * RATE_HZ), start=round(start_s * RATE_HZ), channels=channels)

@@ -85,7 +85,7 @@ class Rig:
 
     @property
     def slack_s(self):
-        """How much later than at once frames may be heard on this device."""
+        """The delay with which frames may be heard on this device."""
         if self.device is None:
             return FRAME_S
         return (1 + self.device.burst / 4) * self.stream.latency + BLOCK_S
@@ -114,7 +114,7 @@ class Rig:
 
 
 def unmatched(gaps, others):
-    """The gaps that the others do not have; short ones may be within the tolerance."""
+    """Return the gaps that the others lack; short ones may be within the tolerance."""
     tolerance_s = 2 * FRAME_S
     return [
         (at, silence_s)

@@ -18,7 +18,7 @@ PIECE = 20
 
 
 class Rig:
-    """An writer with all around it, and a device that takes pieces of 20 ms at once."""
+    """A writer with everything around it, and a device that takes pieces of 20 ms at once."""
 
     def __init__(self, start=0, resume=0, policy=None):
         self.ring = Ring(10_000, AudioFormat(RATE_HZ, 1))
@@ -30,7 +30,7 @@ class Rig:
         assert self.ring.write(ramp(frames, start=self.ring.written)) == frames
 
     def put(self, now, *, underflowed=False, held=None):
-        """One piece at ``now``, as numbers."""
+        """Write one piece at ``now``; return its frames as numbers."""
         assert self.writer.due_at(now) <= now
         block = np.full((PIECE, 1), -1, np.int16)
         count = self.writer.take(block, now)

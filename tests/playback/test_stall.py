@@ -13,26 +13,26 @@ def time():
 
 
 def test_a_device_that_makes_progress_is_waited_for(time):
-    patience = StallDetector(time, "playing")
+    detector = StallDetector(time, "playing")
     for heard in range(100):
-        assert patience.remaining_s(heard) == pytest.approx(STUCK_S)
+        assert detector.remaining_s(heard) == pytest.approx(STUCK_S)
         time.advance_to(heard * (STUCK_S - 0.1))
 
 
 def test_a_device_without_progress_is_an_error(time):
-    patience = StallDetector(time, "taking audio")
-    patience.remaining_s(7)
+    detector = StallDetector(time, "taking audio")
+    detector.remaining_s(7)
     time.advance_to(STUCK_S - 1)
-    assert patience.remaining_s(7) == pytest.approx(1)
+    assert detector.remaining_s(7) == pytest.approx(1)
     time.advance_to(STUCK_S)
     with pytest.raises(DeviceError, match="has stopped taking audio"):
-        patience.remaining_s(7)
+        detector.remaining_s(7)
 
 
 def test_time_counts_from_the_first_call(time):
-    patience = StallDetector(time, "playing")
+    detector = StallDetector(time, "playing")
     time.advance_to(100.0)
-    assert patience.remaining_s(0) == STUCK_S
+    assert detector.remaining_s(0) == STUCK_S
 
 
 def test_grace_comes_on_top(time):
@@ -40,9 +40,9 @@ def test_grace_comes_on_top(time):
 
 
 def test_a_device_that_moves_again_is_forgiven(time):
-    patience = StallDetector(time, "playing")
-    patience.remaining_s(1)
+    detector = StallDetector(time, "playing")
+    detector.remaining_s(1)
     time.advance_to(STUCK_S - 1)
-    patience.remaining_s(2)
+    detector.remaining_s(2)
     time.advance_to(STUCK_S + 1)
-    assert patience.remaining_s(2) == pytest.approx(STUCK_S - 2)
+    assert detector.remaining_s(2) == pytest.approx(STUCK_S - 2)

@@ -19,7 +19,7 @@ TIMEOUT_S = 20.0
 
 
 class WatchedSink(NullSink):
-    """A `NullSink` that tells what it was given, and can fail like a device.
+    """A `NullSink` that records what it was given, and can fail like a device.
 
     ``breaks_after`` is the frame count at which ``write`` raises `DeviceError`.
     """

@@ -28,7 +28,7 @@ def asks_to_wait(seconds):
         (RETRYABLE, 2, Retry(1.0)),
         (RETRYABLE, 3, Retry(2.0)),
         (RETRYABLE, 4, GiveUp()),
-        # the server's wish counts more, up to a limit
+        # what the server asks for takes precedence, up to a limit
         (asks_to_wait(7.0), 1, Retry(7.0)),
         (asks_to_wait(7.0), 3, Retry(7.0)),
         (asks_to_wait(7.0), 4, GiveUp()),

@@ -26,12 +26,12 @@ def client(url, key=KEY, **limits):
 
 
 @contextlib.contextmanager
-def source(url, key=KEY, *, pcm_rate_hz=None, limits=None, **fields):
+def source(url, key=KEY, *, pcm_rate_hz=None, overrides_rate=False, limits=None, **fields):
     request = SpeechRequest(**{
         "text": "Hello.", "voice": "alloy", "model": "tts-1", "response_format": "pcm", **fields
     })  # fmt: skip
     with client(url, key, **(limits or {})) as made:
-        yield OpenAISource(made, request, pcm_rate_hz=pcm_rate_hz)
+        yield OpenAISource(made, request, pcm_rate_hz=pcm_rate_hz, overrides_rate=overrides_rate)
 
 
 def read(url, *args, **fields):

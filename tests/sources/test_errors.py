@@ -225,3 +225,12 @@ def test_a_proxy_is_named_without_its_user(error, message, is_retryable, user):
     assert fault.retryable is is_retryable
     assert fault.remedy == "start the proxy, or check --proxy"
     assert fault.exit_status == NetworkError.exit_status
+
+
+@pytest.mark.parametrize(("scheme", "hints"), [("http", True), ("https", False)])
+def test_a_reset_by_a_plain_server_may_mean_that_it_speaks_https(scheme, hints):
+    error = httpx2.ReadError("broken")
+    error.__cause__ = ConnectionResetError(104, "Connection reset by peer")
+    fault = fault_of(error, f"{scheme}://speech.example/v1")
+    assert "check the network" in fault.remedy
+    assert ("https://" in fault.remedy) is hints

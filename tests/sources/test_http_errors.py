@@ -13,15 +13,15 @@ from voicecli.sources.http_errors import fault_of_status, server_message
 
 STATUSES = {
     301: (BadResponse, False, "--base-url"),
-    304: (BadResponse, False, "voices"),
-    400: (BadResponse, False, "voices"),
+    304: (BadResponse, False, None),
+    400: (BadResponse, False, None),
     401: (AuthError, False, "key"),
     403: (AuthError, False, "key"),
     404: (BadResponse, False, "/v1"),
     405: (BadResponse, False, "/v1"),
     407: (NetworkError, False, "--proxy"),
     413: (BadResponse, False, "in parts"),
-    422: (BadResponse, False, "voices"),
+    422: (BadResponse, False, None),
     429: (RateLimited, True, "--retries"),
     500: (BadResponse, True, "log"),
     503: (BadResponse, True, "log"),
@@ -29,13 +29,62 @@ STATUSES = {
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_every_status_has_an_error_and_a_remedy(status):
+def test_every_status_has_an_error_and_a_remedy_or_none_that_misleads(status):
     kind, retryable, remedy = STATUSES[status]
     fault = fault_of_status(status, {}, b"")
     assert type(fault) is kind
     assert fault.retryable is retryable
-    assert remedy in fault.remedy
+    assert (remedy in fault.remedy) if remedy else (fault.remedy is None)
     assert f"({status})" in fault.message
+
+
+def in_detail(message):
+    return json.dumps({"detail": message}).encode()
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(
+    ("body", "remedy"),
+    [
+        (in_detail("Input too long: 5000 characters, the model takes 4096"), "in parts"),
+        (in_detail("input: String should have at most 4096 characters"), "in parts"),
+        (in_detail("This model's maximum context length is 2000 tokens"), "in parts"),
+        (in_detail("Unsupported format: opus. The model has mp3 and wav."), "--format"),
+        (in_detail([{"loc": ["body", "response_format"], "msg": "not 'mp3'"}]), "--format"),
+        (in_detail("output format opus is not available"), "--format"),
+        (in_detail([{"loc": ["body", "speed"], "msg": "Input should be less than 2"}]), "--speed"),
+        (in_detail("speed is not supported by this model"), "--speed"),
+        (in_detail("the model takes no instructions"), "--instructions"),
+        (in_detail("Voice 'alloy' not found"), "`voicecli voices`"),
+        (b'{"error": {"code": "model_not_found", "message": "no such model"}}', "--model"),
+        (b"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head>",
+         "https://"),
+        (b"Client sent an HTTP request to an HTTPS server.\n", "https://"),
+        (b"<title>400 Bad Request</title><p>You're speaking plain HTTP to an SSL-enabled port.",
+         "https://"),
+        (in_detail("the request has an encoding that is not UTF-8"), None),
+        (in_detail("you exceeded your quota"), None),
+    ],
+)  # fmt: skip
+def test_a_remedy_fits_the_reason_or_is_left_out(status, body, remedy):
+    fault = fault_of_status(status, {}, body)
+    assert (remedy in fault.remedy) if remedy else (fault.remedy is None)
+
+
+def test_the_title_of_a_page_is_shown():
+    page = b"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head>"
+    fault = fault_of_status(400, {}, page)
+    assert "The plain HTTP request was sent to HTTPS port" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(401, "refuses requests without a key"), (403, "refuses the request")]
+)
+def test_a_key_that_was_not_sent_is_not_refused(status, message):
+    fault = fault_of_status(status, {}, b"", has_key=False)
+    assert type(fault) is AuthError
+    assert message in fault.message
+    assert "VOICECLI_API_KEY" in fault.remedy
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 405, 422, 429, 500])

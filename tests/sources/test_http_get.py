@@ -100,6 +100,21 @@ def test_redirect_to_another_scheme_is_not_followed(location):
         get(server.url + "/a", None, timeout_s=5)
 
 
+def test_the_endless_body_of_a_redirect_is_not_read():
+    sent = []
+
+    def talk(connection):
+        location = f"Location: {server.url}/ok\r\n\r\n".encode()
+        connection.sendall(b"HTTP/1.1 302 Found\r\n" + location)
+        while len(sent) < 5000:
+            connection.sendall(b"x" * 65536)
+            sent.append(None)
+
+    with serving({"/ok": (200, {}, b"here")}) as server, listening(talk) as (address, _):
+        assert get(f"http://{address}/", None, timeout_s=10).body == b"here"
+    assert len(sent) < 1000
+
+
 def test_endless_redirects_end():
     with (
         serving({"/a": (302, {"Location": "/a"}, b"")}) as server,

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import zlib
+from dataclasses import replace
 
 import pytest
 
@@ -89,7 +90,41 @@ class TestAnswer:
             headers={"X-Sample-Rate": "22050", "X-Channels": "2"},
         )
         with source(server.url, pcm_rate_hz=8000) as speech, speech.open() as response:
-            assert response.info == ("pcm", "audio/pcm", 22050, 2)
+            assert response.info[:4] == ("pcm", "audio/pcm", 22050, 2)
+            assert response.info.has_known_end
+
+    @pytest.mark.parametrize(
+        ("content_type", "shown", "headers"),
+        [
+            ("audio/pcm", "audio/pcm", {"X-Sample-Rate": "22050"}),
+            ("audio/pcm; rate=22050;channels=1", "audio/pcm;channels=1", {}),
+            ('audio/L16;Rate="22050"', "audio/L16", {"X-Sample-Rate": "8000"}),
+        ],
+    )
+    def test_an_overriding_rate_wins_with_a_warning(self, server, content_type, shown, headers):
+        server.reply = Reply(body=AUDIO, content_type=content_type, headers=headers)
+        given = {"pcm_rate_hz": 16_000, "overrides_rate": True}
+        with source(server.url, **given) as speech, speech.open() as response:
+            assert (response.info.rate_hz, response.info.content_type) == (16_000, shown)
+            (warning,) = response.info.warnings
+        assert "16000 Hz, although the server states 22050 Hz" in warning
+
+    def test_an_overriding_rate_that_the_server_states_too_is_not_warned_of(self, server):
+        server.reply = Reply(body=AUDIO, content_type="audio/pcm;rate=16000")
+        given = {"pcm_rate_hz": 16_000, "overrides_rate": True}
+        with source(server.url, **given) as speech, speech.open() as response:
+            assert (response.info.rate_hz, response.info.warnings) == (16_000, ())
+
+    @pytest.mark.parametrize(("framing", "known"), [("close", False), ("length", True)])
+    def test_an_answer_without_length_has_no_known_end(self, server, framing, known):
+        server.reply = Reply(body=AUDIO, framing=framing)
+        with source(server.url) as speech, speech.open() as response:
+            assert response.info.has_known_end is known
+
+    def test_an_event_stream_without_length_has_a_known_end(self, server):
+        server.reply = replace(sse(AUDIO), framing="close")
+        with source(server.url) as speech, speech.open() as response:
+            assert response.info.has_known_end
 
     @pytest.mark.parametrize(
         "nonsense", ["", "fast", "-1", "0", "3999", "999999999", "44100.5", "0x5000", "1e5"]
@@ -179,7 +214,7 @@ class TestEvents:
         wanted = {"pcm_rate_hz": 24_000, "extra_body": {"stream_format": "sse"}}
         with source(server.url, **wanted) as speech, speech.open() as response:
             assert response.info.content_type.startswith("text/event-stream")
-            assert response.info.of_audio == ("pcm", None, 24_000, None)
+            assert response.info.of_audio[:4] == ("pcm", None, 24_000, None)
             assert b"".join(response) == AUDIO
         assert server.speech_requests[0].json["stream_format"] == "sse"
 

@@ -94,3 +94,9 @@ class TestEndOverTls:
             fault = fails(url, NetworkError)
         assert fault.message == f"{url} closed the connection"
         assert fault.retryable
+
+    def test_a_plain_request_has_the_remedy(self, tmp_path, monkeypatch):
+        given = {"tmp_path": tmp_path, "monkeypatch": monkeypatch}
+        with answering_over_tls(b"", closes=False, **given) as url:
+            fault = fails(url.replace("https:", "http:"), NetworkError)
+        assert "use https://" in fault.remedy

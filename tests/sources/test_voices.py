@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.speech_server import VOICE_SHAPES, SpeechServer
+from voicecli.config.endpoint import KEYLESS
 from voicecli.errors import AuthError, BadResponse, RateLimited, SourceError
 from voicecli.sources import voices as module
 from voicecli.sources.http_get import Answer
@@ -37,6 +38,9 @@ def test_shapes_in_the_wild(shape):
         ({"voices": {"alloy": {}, "heart": {"language": "en"}}}, ["alloy", "heart"]),
         ({"alloy": {"gender": "f"}, "heart": {}}, ["alloy", "heart"]),
         ({"voices": {"alloy": "Alloy, warm", "heart": "Heart"}}, ["alloy", "heart"]),
+        ({"voices": {"alloy": None, "heart": None}}, ["alloy", "heart"]),
+        ([{"id": "alloy", "name": None}, {"id": None, "name": "heart"}], ["alloy", "heart"]),
+        ({"voices": None, "message": None}, []),
         ({"voices": {"en": ["alloy"], "de": ["heart"]}}, ["alloy", "heart"]),
         ({"en-US": [{"name": "alloy"}], "de-DE": ["heart"]}, ["alloy", "heart"]),
         ({"data": {"voices": ["alloy", "heart"]}}, ["alloy", "heart"]),
@@ -108,8 +112,10 @@ def test_asks_the_server_with_the_key(server):
 
 def test_an_unreadable_list_is_an_error(server):
     server.voices = {"voices": []}
-    with pytest.raises(BadResponse, match="no list of voices"):
+    with pytest.raises(BadResponse, match="no list of voices") as caught:
         server_voices(server.url, None, timeout_s=5)
+    assert "/v1" in caught.value.remedy
+    assert "--voice" in caught.value.remedy
 
 
 def test_a_server_without_a_list_is_an_error_with_the_usual_reason(server):
@@ -134,8 +140,15 @@ def test_a_server_without_a_list_is_an_error_with_the_usual_reason(server):
 def test_refusals_are_mapped(monkeypatch, status, body, kind):
     answer = Answer(status, {"retry-after": "3"}, body)
     monkeypatch.setattr(module, "get", lambda *args, **settings: answer)
-    with pytest.raises(kind):
+    with pytest.raises(kind) as caught:
         server_voices("http://localhost/v1", None, timeout_s=5)
+    assert status == 304 or caught.value.remedy
+
+
+def test_a_server_that_requires_a_key_says_so(monkeypatch):
+    monkeypatch.setattr(module, "get", lambda *args, **settings: Answer(401, {}, b""))
+    with pytest.raises(AuthError, match="refuses requests without a key"):
+        server_voices("http://localhost/v1", KEYLESS, timeout_s=5)
 
 
 def test_openai_s_voices_are_the_documented_ones():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voicecli.bench.statistics import Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from voicecli.errors import VoiceError
 
@@ -46,6 +48,12 @@ class Case:
     def name(self) -> str:
         """The title, or all labels if there is none."""
         return self.title or " ".join(map(str, self.labels.values()))
+
+
+def combinations(measure: Callable[..., Readings], **labels: Iterable[str | int]) -> list[Case]:
+    """Return a case for each combination of the labels, which ``measure`` gets by name."""
+    combined = (dict(zip(labels, values, strict=True)) for values in product(*labels.values()))
+    return [Case(chosen, partial(measure, **chosen)) for chosen in combined]
 
 
 @dataclass(slots=True)

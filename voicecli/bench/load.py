@@ -30,7 +30,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from voicecli.bench.simulate import simulate
 from voicecli.clock import SystemClock
@@ -44,7 +44,7 @@ from voicecli.sources.registry import SourceContext, source_for
 from voicecli.telemetry.metrics import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from voicecli.clock import Clock
     from voicecli.playback.policy import Policy
@@ -71,30 +71,17 @@ def _import_all() -> None:
 _import_all()
 
 
-class Report(Protocol):
-    """Takes one event, like Locust's ``environment.events.request.fire``."""
-
-    def __call__(self, **event: Any) -> object:
-        """Take ``request_type``, ``name``, ``response_time`` in ms and so on."""
-
-
 class Failure(Exception):
     """Why an event is a failure: our error's code and message.
 
     Locust keeps a row for every new text. So whatever differs from one failure to the
     next, such as the number of bytes before a cut, is replaced by "...". The error itself
-    is the ``__cause__``.
+    is the ``__cause__`` if there is one.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, cause: VoiceError | None = None) -> None:
         super().__init__(f"{code}: {_VARYING.sub('...', message)}")
-
-    @classmethod
-    def of(cls, error: VoiceError) -> Failure:
-        """Make the failure for one of our errors."""
-        failure = cls(error.code, error.message)
-        failure.__cause__ = error
-        return failure
+        self.__cause__ = cause
 
     def __repr__(self) -> str:
         """Return the text alone, as Locust shows it."""
@@ -104,6 +91,7 @@ class Failure(Exception):
 class Listener:
     """One listener with a connection of its own; for one thread or greenlet.
 
+    ``report`` takes each event, like Locust's ``environment.events.request.fire``.
     ``host`` is the server's URL, as for ``--base-url``; None leaves it to the environment
     and the configuration file. These also give the key, the timeouts and the buffer.
     Nothing is learned from one answer to the next: each is heard as by a new user.
@@ -117,7 +105,7 @@ class Listener:
     def __init__(
         self,
         host: str | None,
-        report: Report,
+        report: Callable[..., object],
         *,
         profile: str | None = None,
         env: Mapping[str, str] = os.environ,
@@ -183,7 +171,7 @@ def _events(
     name: str, metrics: Mapping[str, Any], error: VoiceError | None, took_ms: float
 ) -> Iterator[dict[str, Any]]:
     """Yield the events of one answer; ``metrics`` has the schema ``voicecli.metrics/1``."""
-    failure = Failure.of(error) if error else None
+    failure = Failure(error.code, error.message, error) if error else None
     ttfb_ms, ttfa_ms, rtf = metrics["ttfb_ms"], metrics["ttfa_ms"], metrics["rtf"]
     if ttfb_ms is not None:
         yield _event("TTFB", name, ttfb_ms)

@@ -50,7 +50,7 @@ Environment:
 
 COMMANDS: dict[str, str | None] = {
     "say": None,
-    "play": None,
+    "play": "Play a file or standard input.",
     "devices": None,
     "voices": "List the voices of an endpoint.",
     "doctor": "Check this machine.",

@@ -52,16 +52,16 @@ config_app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Show the configuration file, and the settings that result from it.",
+    help="Show the settings and where they come from.",
     epilog="Examples:\n  voicecli config path\n  voicecli config show\n  voicecli config forget\n",
 )
 
 
 @config_app.command(cls=Command, epilog=PATH_EXAMPLES)
 def path() -> None:
-    """Print the path of the configuration file, whether it exists or not.
+    """Print the path of the configuration file.
 
-    $VOICECLI_CONFIG overrides the platform's place.
+    The file need not exist. $VOICECLI_CONFIG overrides the platform's place.
     """
     print(config_path(os.environ))
 

@@ -180,7 +180,8 @@ def check_server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
         return Finding("endpoint", "ok", f"{message} (it does not list models)")
     if answer.status < 300:  # noqa: PLR2004  RFC 9110
         return Finding("endpoint", "ok", message)
-    fault = fault_of_status(answer.status, answer.headers, answer.body)
+    has_key = endpoint.key_variable is not None
+    fault = fault_of_status(answer.status, answer.headers, answer.body, has_key=has_key)
     if answer.status in (401, 403):
         return Finding.of_error("endpoint", fault)
     return Finding("endpoint", "warn", f"{message}, but {fault.message}", fault.remedy)

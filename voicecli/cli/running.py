@@ -18,7 +18,7 @@ from voicecli.errors import ExitStatus
 from voicecli.playback.output import Output
 from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
-from voicecli.telemetry.events import Progressed, RequestsReduced, Retrying
+from voicecli.telemetry.events import Answered, Progressed, RequestsReduced, Retrying
 from voicecli.telemetry.metrics import Recorder, describe
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ def run_session(
         if wants_progress(quiet=records.quiet):
             line = ProgressLine(speech.is_written) if speech else ProgressLine()
             observers.append(stack.enter_context(contextlib.closing(line)))
+        if not records.quiet:
+            observers.append(_AnswerWarnings())
         if records.verbose:
-            observers.append(_print_retries)
+            observers.append(_print_details)
         track = None
         if records.subtitles is not None:
             from voicecli.cli.subtitle_track import SubtitleTrack  # noqa: PLC0415  rarely needed
@@ -172,12 +174,26 @@ def _enable_garbage_collector(event: Event) -> None:
         gc.enable()
 
 
-def _print_retries(event: Event) -> None:
-    """Print retries as they happen, for ``-v``, and that fewer requests are made at once."""
-    if isinstance(event, Retrying):
-        print_message(f"{event.error.message}; trying again in {event.wait_s:.1f} s")
-    elif isinstance(event, RequestsReduced):
-        plural = "" if event.at_once == 1 else "s"
-        print_message(
-            f"the server allows fewer: {event.at_once} request{plural} at once from now on"
-        )
+class _AnswerWarnings:
+    """An observer that prints what a server's answers give reason to warn of, each once."""
+
+    def __init__(self) -> None:
+        self._printed: set[str] = set()
+
+    def __call__(self, event: Event, /) -> None:
+        if isinstance(event, Answered):
+            for warning in set(event.info.warnings) - self._printed:
+                self._printed.add(warning)
+                print_message(f"warning: {warning}")
+
+
+def _print_details(event: Event) -> None:
+    """Print retries, fewer requests at once and unbounded answers as they happen, for ``-v``."""
+    match event:
+        case Retrying(_, error, wait_s):
+            print_message(f"{error.message}; trying again in {wait_s:.1f} s")
+        case RequestsReduced(_, at_once):
+            plural = "" if at_once == 1 else "s"
+            print_message(f"the server allows fewer: {at_once} request{plural} at once from now on")
+        case Answered(_, info) if not info.has_known_end:
+            print_message("the server gave no length: a cut would not be noticed")

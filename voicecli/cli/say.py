@@ -166,7 +166,10 @@ def say(
                 lexicon=text_options.read_lexicon(config.lexicon, lexicon, lang),
             )
         shared = SourceContext(
-            sample_rate or config.sample_rate_hz, config.connect_timeout_s, proxy=proxy
+            sample_rate or config.sample_rate_hz,
+            config.connect_timeout_s,
+            proxy=proxy,
+            overrides_rate=sample_rate is not None,
         )
         stack.callback(shared.close)
         speech = Speech(spoken, reading, endpoints, shared, format=format)

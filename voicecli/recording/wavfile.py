@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicecli.audio.pcm import to_int16
-from voicecli.audio.riff import HEADER_BYTES, MAX_DATA_BYTES, wav_header
+from voicecli.audio.wavheader import HEADER_BYTES, MAX_DATA_BYTES, wav_header
 from voicecli.errors import SaveError
 from voicecli.recording.loudness import LoudnessMeter
 from voicecli.recording.partfile import PartFile

@@ -34,12 +34,15 @@ class SourceInfo(NamedTuple):
     None means unknown. ``requested`` is the format that was asked for,
     ``content_type`` the server's name for its answer. ``rate_hz`` and ``channels``
     matter to headerless PCM only; every other format carries them itself.
+    ``has_known_end`` is False if a cut could not be noticed. ``warnings`` are for people.
     """
 
     requested: str | None = None
     content_type: str | None = None
     rate_hz: int | None = None
     channels: int | None = None
+    has_known_end: bool = True
+    warnings: tuple[str, ...] = ()
 
     @property
     def of_audio(self) -> SourceInfo:

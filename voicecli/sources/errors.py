@@ -21,7 +21,7 @@ from voicecli.errors import (
     VoiceError,
 )
 from voicecli.sanitize import clean
-from voicecli.sources.http_errors import CHECK_BASE_URL
+from voicecli.sources.http_errors import CHECK_BASE_URL, USE_HTTPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,6 @@ _SET_TIMEOUT = "--timeout sets how long to wait"
 _SET_CONNECT_TIMEOUT = (
     "check that the server runs; connect_timeout_s in the configuration sets the limit"
 )
-_USE_HTTPS = "if the server speaks https, use https:// in --base-url"
 _USE_HTTP = "if the server speaks plain http, use http:// in --base-url"
 _TRUST_IT = "if it is your server, set SSL_CERT_FILE to a file with its certificate"
 _REINSTALL = "reinstall voicecli, or unset ALL_PROXY if it names a SOCKS proxy"
@@ -88,7 +87,7 @@ _RULES: Mapping[str, _Rule] = {
     "DecodingError": _BAD_CODING,
     "ImportError": _Rule(ConfigError, _MISSING, _REINSTALL),
     "LocalProtocolError": _Rule(ConfigError, _ILLEGAL, _COPY_KEY),
-    "RemoteProtocolError": _Rule(NetworkError, _NO_HTTP, _USE_HTTPS, retryable=True),
+    "RemoteProtocolError": _Rule(NetworkError, _NO_HTTP, USE_HTTPS, retryable=True),
     "TransportError": _UNREACHABLE,
     "APIConnectionError": _UNREACHABLE,
     "OSError": _UNREACHABLE,
@@ -164,7 +163,9 @@ def _apply(rule: _Rule, name: str, case: _Case) -> VoiceError:
     if name in ("gaierror", "ConnectionRefusedError") and _has_proxy(where):
         where, remedy = f"{where} or its proxy", _CHECK_PROXY
     elif name == "SSLError" and where.startswith("http:"):  # it redirects to https
-        remedy = _USE_HTTPS
+        remedy = USE_HTTPS
+    elif rule is _UNREACHABLE and where.startswith("http:") and "reset" in case.reason:
+        remedy = f"{_CHECK_NETWORK}; {USE_HTTPS}"  # how some servers refuse plain http
     elif name == "SSLError" and "WRONG_VERSION" in case.reason:
         remedy = _USE_HTTP
     message = rule.message.format(where=where, reason=case.reason, received=case.received)

@@ -6,6 +6,7 @@ Text from a server is cleaned and cut before it becomes part of a message.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import AuthError, BadResponse, NetworkError, RateLimited, SourceError
@@ -15,14 +16,35 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CHECK_BASE_URL = "--base-url usually ends in /v1"
+USE_HTTPS = "if the server speaks https, use https:// in --base-url"
 _CHECK_VOICE = "`voicecli voices` lists voices; choose with --voice and --model"
+_SET_KEY = "set VOICECLI_API_KEY, or api_key_env in the server's profile"
 _CHECK_KEY = "set the key's variable (`voicecli config show` names it)"
 _SHORTEN = "send the text in parts"
+_REFUSALS = (
+    (r"http request (was sent )?to (an )?https|plain http to an ssl", USE_HTTPS),
+    (r"too[ _](long|large)|(too many|maximum|exceed|at most)[^.]*(length|char|token)", _SHORTEN),
+    (
+        r"response_format|\b(unsupported|unknown|invalid|audio|output) format|\bformat\b.*support",
+        "choose a format that the server has with --format",
+    ),
+    (r"\bspeed\b", "choose a speed that the server has with --speed"),
+    (r"\binstructions?\b", "leave out --instructions"),
+    (r"voice|model|speaker", _CHECK_VOICE),
+)
+"""What a refusal is about, and the remedy for it; the first match counts."""
+
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _PROXY_LOGIN = "put user:password@ before the host of --proxy or HTTP_PROXY"
 
 
-def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
-    """Return our error for an HTTP status other than success, with the server's own words."""
+def fault_of_status(
+    status: int, headers: Mapping[str, str], body: bytes, *, has_key: bool = True
+) -> SourceError:
+    """Return our error for an HTTP status other than success, with the server's own words.
+
+    ``has_key`` is whether a key was sent that is more than a placeholder.
+    """
     message = server_message(body)
     details = f"({status})" + (f": {message}" if message else "")
     if status >= 500:  # noqa: PLR2004  RFC 9110
@@ -37,21 +59,33 @@ def fault_of_status(status: int, headers: Mapping[str, str], body: bytes) -> Sou
             remedy="put that address, up to /v1, into --base-url",
         )
     if status in {401, 403, 407}:
-        return _unauthorized(status, details)
+        return _unauthorized(status, details, has_key=has_key)
     if status in {404, 405} and not _names_model_or_voice(message):
         return BadResponse(
             f"the server has no /audio/speech there {details}", remedy=CHECK_BASE_URL
         )
-    remedy = _SHORTEN if status == 413 else _CHECK_VOICE  # noqa: PLR2004  RFC 9110
+    remedy = _SHORTEN if status == 413 else _remedy(body)  # noqa: PLR2004  RFC 9110
     fault = BadResponse(f"the server refuses the request {details}", remedy=remedy)
     fault.status, fault.refusal = status, body
     return fault
 
 
-def _unauthorized(status: int, details: str) -> SourceError:
+def _remedy(body: bytes) -> str | None:
+    """Return a remedy that fits the server's reason; None rather than one that does not."""
+    message = body.decode("utf-8", errors="replace")
+    for pattern, remedy in _REFUSALS:
+        if re.search(pattern, message, re.IGNORECASE):
+            return remedy
+    return None
+
+
+def _unauthorized(status: int, details: str, *, has_key: bool) -> SourceError:
     if status == 407:  # noqa: PLR2004  RFC 9110
         # Only from a proxy for plain http; one for https ends the connection.
         return NetworkError(f"the proxy refuses {details}", remedy=_PROXY_LOGIN)
+    if not has_key:
+        what = "requests without a key" if status == 401 else "the request"  # noqa: PLR2004  RFC 9110
+        return AuthError(f"the server refuses {what} {details}", remedy=_SET_KEY)
     return AuthError(f"the server refuses the key {details}", remedy=_CHECK_KEY)
 
 
@@ -94,13 +128,15 @@ def server_message(body: bytes) -> str:
     """Return the message in an error body, else its text, cleaned for a terminal.
 
     Reads ``{"error": {"message"}}`` (OpenAI), ``{"error": "…"}``, ``{"detail": …}``
-    (FastAPI, in all its shapes) and ``{"message"}``.
+    (FastAPI, in all its shapes), ``{"message"}``, and of HTML the title.
     """
     text = body.decode("utf-8", errors="replace").strip()
     try:
         found = _message(json.loads(text))
     except (ValueError, RecursionError):
-        found = "" if text.startswith("<") else text
+        found = text
+        if text.startswith("<"):
+            found = title[1] if (title := _TITLE.search(text)) else ""
     return clean(found, limit=300)
 
 

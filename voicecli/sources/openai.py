@@ -7,6 +7,7 @@ along with it. The audio is the body itself or, with ``stream_format=sse``, in e
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from voicecli.sources.sse import audio_before_error, audio_of_events
 from voicecli.sources.transport import without_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 
 _RATES_HZ = range(4000, 384_001)
 _CHANNELS = range(1, 9)
+_RATE = re.compile(r';\s*rate\s*=\s*"?(\w*)"?', re.IGNORECASE)
 
 
 class OpenAISource:
     """The bytes of one utterance, as they arrive from the server.
 
-    ``pcm_rate_hz`` is the rate of headerless PCM if the server does not report it.
+    ``pcm_rate_hz`` is the rate of headerless PCM if the server does not report it, or,
+    with ``overrides_rate``, whatever the server reports.
     Opening and iterating raise `AuthError`, `RateLimited`, `NetworkError`,
     `SourceTimeout` and `BadResponse`.
     """
@@ -40,11 +43,17 @@ class OpenAISource:
     sends_request = True
 
     def __init__(
-        self, client: Client, request: SpeechRequest, *, pcm_rate_hz: int | None = None
+        self,
+        client: Client,
+        request: SpeechRequest,
+        *,
+        pcm_rate_hz: int | None = None,
+        overrides_rate: bool = False,
     ) -> None:
         self._client = client
         self._request = request
         self._pcm_rate_hz = pcm_rate_hz
+        self._overrides_rate = overrides_rate
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._connection: Connection | None = None  # under the lock
@@ -55,7 +64,7 @@ class OpenAISource:
         return self._client.base_url
 
     def prepare(self) -> None:
-        """Import the SDK and make its client; some 200 ms the first time.
+        """Import the SDK and make its client; about 200 ms the first time.
 
         Raises:
             ConfigError: the environment names a proxy that cannot be used.
@@ -79,13 +88,7 @@ class OpenAISource:
         except Exception as error:
             self._leave(connection)
             raise self._fault(error) from error
-        headers = answer.headers
-        info = SourceInfo(
-            requested=self._request.response_format,
-            content_type=headers.get("content-type"),
-            rate_hz=_bounded(headers.get("x-sample-rate"), _RATES_HZ) or self._pcm_rate_hz,
-            channels=_bounded(headers.get("x-channels"), _CHANNELS),
-        )
+        info = self._info(answer.headers)
 
         def close() -> None:
             with contextlib.suppress(Exception):  # a broken connection is closed already
@@ -121,6 +124,29 @@ class OpenAISource:
         if request.extra_body:
             arguments["extra_body"] = dict(request.extra_body)
         return arguments
+
+    def _info(self, headers: Mapping[str, str]) -> SourceInfo:
+        """Return what the headers of an answer say."""
+        content_type = headers.get("content-type")
+        rate_hz = _bounded(headers.get("x-sample-rate"), _RATES_HZ)
+        warnings: tuple[str, ...] = ()
+        if self._overrides_rate and self._request.response_format == "pcm":
+            match = _RATE.search(content_type or "")
+            stated_hz = _bounded(match and match[1], _RATES_HZ) or rate_hz
+            if stated_hz not in (None, self._pcm_rate_hz):
+                rates = f"{self._pcm_rate_hz} Hz, although the server states {stated_hz} Hz"
+                warnings = (f"raw PCM is played at {rates}",)
+            rate_hz, content_type = None, content_type and _RATE.sub("", content_type)
+        framing = "content-length", "transfer-encoding", "content-encoding"
+        is_events = (content_type or "").lower().startswith("text/event-stream")
+        return SourceInfo(
+            requested=self._request.response_format,
+            content_type=content_type,
+            rate_hz=rate_hz or self._pcm_rate_hz,
+            channels=_bounded(headers.get("x-channels"), _CHANNELS),
+            has_known_end=is_events or any(name in headers for name in framing),
+            warnings=warnings,
+        )
 
     def _audio(self, answer: Any, content_type: str) -> Iterator[bytes]:
         content_type = content_type.lower()

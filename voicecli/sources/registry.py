@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 class SourceContext:
     """What sources share from request to request: settings, connections, loaded voices.
 
-    ``pcm_rate_hz`` is the rate of headerless PCM if the server does not report it, the
-    other settings are as for `SpeechClient`; ``spawn`` lends threads for loading. Any
+    ``pcm_rate_hz`` and ``overrides_rate`` are as for `OpenAISource`, the other settings
+    as for `SpeechClient`; ``spawn`` lends threads for loading. Any
     number of threads may make sources; `close` it when done.
     """
 
@@ -45,6 +45,7 @@ class SourceContext:
     read_timeout_s: float | None = None
     proxy: str | None = None
     spawn: Spawn | None = None
+    overrides_rate: bool = False
     _clients: dict[tuple[str, str], SpeechClient] = field(default_factory=dict)
     _voices: VoiceCache | None = None
 
@@ -91,7 +92,12 @@ def source_for(endpoint: Endpoint, request: SpeechRequest, shared: SourceContext
         from voicecli.sources.openai import OpenAISource  # noqa: PLC0415  only where used
 
         client = shared.client(endpoint)
-        return OpenAISource(client, request, pcm_rate_hz=shared.pcm_rate_hz)
+        return OpenAISource(
+            client,
+            request,
+            pcm_rate_hz=shared.pcm_rate_hz,
+            overrides_rate=shared.overrides_rate,
+        )
     return _plugin(scheme, endpoint, request, shared)
 
 

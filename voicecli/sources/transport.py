@@ -121,7 +121,8 @@ class Transport:
             response.stream = httpx2.ByteStream(b"")  # httpx2 would read all of it
         elif not response.is_success and request.method != "GET":
             body = _first_bytes(request, response.iter_bytes())
-            raise fault_of_status(status, response.headers, without_key(body, self._api_key))
+            shown = without_key(body, self._api_key)
+            raise fault_of_status(status, response.headers, shown, has_key=is_key(self._api_key))
 
     def _trace(self, event: str, details: dict[str, Any]) -> None:
         """Remember the sockets and report progress; httpcore2's trace hook.
@@ -184,6 +185,11 @@ def trusted_certificates(base_url: str) -> ssl.SSLContext:
     if urlsplit(base_url).scheme == "http":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx2.create_ssl_context()
+
+
+def is_key(api_key: str | None) -> bool:
+    """Return whether this is a key rather than none or its placeholder."""
+    return bool(api_key) and api_key != KEYLESS
 
 
 def without_key(data: bytes, api_key: str | None) -> bytes:

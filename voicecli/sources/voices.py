@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import BadResponse, SourceError
 from voicecli.sanitize import clean
-from voicecli.sources.http_errors import fault_of_status
+from voicecli.sources.http_errors import CHECK_BASE_URL, fault_of_status
 from voicecli.sources.http_get import get
+from voicecli.sources.transport import is_key
 from voicecli.sources.voicenames import OPENAI_VOICES
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_VOICES = 5000
 
+_NO_LIST = f"{CHECK_BASE_URL}; otherwise see the server's documentation for names for --voice"
 _MAX_NAME = 200
 _MAX_DEPTH = 3
 _ID_KEYS = ("id", "voice_id", "voice", "ShortName", "name")
@@ -86,17 +88,20 @@ def server_voices(base_url: str, api_key: str | None, *, timeout_s: float) -> li
     if answer.status in (404, 405):
         raise BadResponse(
             f"{base_url} does not list its voices ({answer.status})",
-            remedy="--base-url usually ends in /v1; otherwise see the server's documentation",
+            remedy=_NO_LIST,
         )
     if answer.status >= 300:  # noqa: PLR2004  RFC 9110: not a success, not a redirect that was followed
-        raise fault_of_status(answer.status, answer.headers, answer.body)
+        has_key = is_key(api_key)
+        raise fault_of_status(answer.status, answer.headers, answer.body, has_key=has_key)
     try:
         listed = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
-        raise BadResponse(f"{base_url} did not answer in JSON") from error
+        raise BadResponse(f"{base_url} did not answer in JSON", remedy=_NO_LIST) from error
     voices = parse_voices(listed)
     if not voices:
-        raise BadResponse(f"{base_url} sent no list of voices that voicecli can read")
+        raise BadResponse(
+            f"{base_url} sent no list of voices that voicecli can read", remedy=_NO_LIST
+        )
     return voices
 
 
@@ -124,7 +129,7 @@ def _found(listed: Any, language: str | None, depth: int) -> Iterator[VoiceInfo]
                 yield from _found(listed[key], language, depth + 1)
                 return
         for key, value in listed.items():
-            if key not in _NOT_VOICES:
+            if key not in _NOT_VOICES and key not in _LIST_KEYS:
                 yield from _keyed(key, value, language, depth)
 
 
@@ -134,7 +139,7 @@ def _keyed(key: str, value: Any, language: str | None, depth: int) -> Iterator[V
         yield from _found(value, key, depth + 1)
     elif isinstance(value, dict):
         yield from _one({**value, "id": key}, language)
-    elif isinstance(value, str) and depth:  # not at the top, where texts are messages
+    elif isinstance(value, str | None) and depth:  # not at the top, where texts are messages
         yield from _one({"id": key, "name": value}, language)
 
 

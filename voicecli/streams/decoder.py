@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from time import perf_counter
+from time import thread_time
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.streams.base import BufferFull, CodecStream, State, StreamClosed
@@ -47,9 +47,9 @@ _NEVER = 1 << 62
 
 class _Decoded(NamedTuple):
     frames: list[AudioFrame]
-    done: list[bytes]
-    undone: list[bytes]
-    spent_s: float
+    size: int  # bytes decoded
+    undone: list[bytes]  # pieces left because time was up
+    slice_s: float  # CPU time that a piece took; others may have kept the thread waiting
     is_last: bool  # the decoder was flushed as well
 
 
@@ -206,10 +206,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
                 timer.cancel()
 
     def _has_backlog(self) -> bool:
-        """Return whether so much waits that it is decoded on another thread.
-
-        The first frame is always made here: a batch delivers its frames at its end.
-        """
+        """Return whether so much waits, after the first frame, that a thread decodes it."""
         is_movable = self._has_begun and self._decoder.codec not in VIEWS
         return is_movable and self.queued_bytes > self._slice
 
@@ -229,7 +226,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         if self._decoder.codec is None and self._chunks and self._chunks[0][:4] == b"RIFF":
             self._slice = slice_bytes("wav")  # WAV or nothing
         decoded = self._decode(*self._take(1))
-        pass_budget.spend(decoded.spent_s)
+        pass_budget.spend(decoded.slice_s)
         self._accept(decoded)
         return True
 
@@ -268,29 +265,30 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
 
     def _decode(self, pieces: list[bytes], is_last: bool) -> _Decoded:  # noqa: FBT001  as `_take` returns it
         """Decode pieces until all are done or `BATCH_S` has passed; on any thread."""
-        began, spent_s, done = perf_counter(), 0.0, 0
+        began, spent_s, done, size = thread_time(), 0.0, 0, 0
         frames: list[AudioFrame] = []
         while done < len(pieces) and spent_s < BATCH_S:
             frames += self._decoder.feed(pieces[done])
+            size += len(pieces[done])
             done += 1
-            spent_s = perf_counter() - began
+            spent_s = thread_time() - began
         is_last = is_last and done == len(pieces)
         if is_last:
             frames += self._decoder.flush()
-            spent_s = perf_counter() - began
-        return _Decoded(frames, pieces[:done], pieces[done:], spent_s, is_last)
+            spent_s = thread_time() - began
+        return _Decoded(frames, size, pieces[done:], spent_s / max(1, done), is_last)
 
     def _accept(self, decoded: _Decoded) -> None:
         """Take over what was decoded; on the loop's thread."""
         self._chunks.extendleft(reversed(decoded.undone))
-        self.queued_bytes -= sum(map(len, decoded.done))
+        self.queued_bytes -= decoded.size
         self._made += decoded.frames
         if not self._has_begun:  # the time includes the set-up of the decoder
             self._has_begun = bool(decoded.frames)
             self._slice = slice_bytes(self._decoder.codec)
-        elif decoded.spent_s > SLOW_S * len(decoded.done):
+        elif decoded.slice_s > SLOW_S:
             self._slice = max(self._slice // 2, MIN_SLICE_BYTES)
-        elif decoded.spent_s < QUICK_S * len(decoded.done):
+        elif decoded.slice_s < QUICK_S:
             self._slice = min(self._slice * 2, slice_bytes(self._decoder.codec))
         if self._decoder.fault is not None:
             self._break(self._decoder.fault)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from voicecli.audio.pcm import clip_floats, to_int16
-from voicecli.audio.riff import wav_header
+from voicecli.audio.wavheader import wav_header
 
 if TYPE_CHECKING:
     from collections import deque

@@ -102,8 +102,7 @@ class AudioSource(AsyncClosing):
         if sample_rate < 1 or num_channels < 1:
             raise ValueError(f"impossible audio: {sample_rate} Hz, {num_channels} channels")
         if queue_size_ms < 0 or lead_ms < 1 or on_full not in get_args(OnFull):
-            settings = f"{queue_size_ms=}, {lead_ms=}, {on_full=}"
-            raise ValueError(f"impossible queue: {settings}")
+            raise ValueError(f"impossible queue: {queue_size_ms=}, {lead_ms=}, {on_full=}")
         if queue_size_ms == 0:
             queue_size_ms = lead_ms = UNQUEUED_MS
         elif on_full == "drop_oldest":  # only what the sink does not have can be dropped
@@ -125,7 +124,7 @@ class AudioSource(AsyncClosing):
         self._wake = asyncio.Event()
         self._clears = 0
         self.drops = self._dropped = 0
-        # A source that was never closed still gives the thread and the device back.
+        # A source that was never closed still releases the thread and the device.
         weakref.finalize(self, self._player.abandon)
 
     @classmethod
@@ -290,7 +289,7 @@ class AudioSource(AsyncClosing):
                 await self._wake.wait()
 
     async def aclose(self) -> None:
-        """Silence at once, and give the device back. Idempotent."""
+        """Silence at once, and release the device. Idempotent."""
         self._closed = True
         self._wake.set()
         self._player.close(was_run=self._thread is not None)

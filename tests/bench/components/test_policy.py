@@ -18,7 +18,7 @@ from voicecli.bench.components.policy import (
     cases,
     needed_s,
     paced,
-    rehearse,
+    play_trace,
 )
 from voicecli.playback.policy import JITTER_S, AdaptivePolicy, BufferPolicy
 
@@ -42,7 +42,7 @@ def made(count, *, seed=7):
 
 
 def check(trace, policy):
-    heard = rehearse(trace, policy)
+    heard = play_trace(trace, policy)
     first_at, ends_at = trace[0][0], trace[-1][0]
     audio_s = sum(round(duration_s * RATE_HZ) for _, duration_s in trace) / RATE_HZ
     # Pauses have their least length; only the end of input may cut the last one short.
@@ -93,13 +93,13 @@ def test_promises_hold_for_answers_that_were_recorded(name):
 def test_a_policy_that_knows_what_is_needed_plays_without_a_gap(trace):
     known = AUTO.with_history([needed_s(trace)] * 20)
     if known.learned_s < known.most_wait_s and needed_s(trace) > JITTER_S:
-        assert rehearse(trace, known).gaps_s == ()
+        assert play_trace(trace, known).gaps_s == ()
 
 
 @given(traces)
 def test_perfect_knowledge_starts_hardly_earlier(trace):
     least_s = needed_s(trace)
-    heard = rehearse(trace, AUTO.with_history([least_s] * 20))
+    heard = play_trace(trace, AUTO.with_history([least_s] * 20))
     enough_s = next(
         (at for i, (at, _) in enumerate(trace)
          if sum(d for _, d in trace[: i + 1]) >= AUTO.start_s + FRAME_S),
@@ -112,7 +112,7 @@ def test_jitter_on_the_first_run_makes_at_most_three_gaps_of_which_none_is_a_cli
     rng = random.Random(5)
     for chunk_s in (0.0107, 0.0213, 0.085):
         for _ in range(200):
-            gaps_s = rehearse(paced(rng, rate=1.15, late_s=0.2, chunk_s=chunk_s), AUTO).gaps_s
+            gaps_s = play_trace(paced(rng, rate=1.15, late_s=0.2, chunk_s=chunk_s), AUTO).gaps_s
             assert len(gaps_s) <= 3
             assert all(gap_s >= 0.1 for gap_s in gaps_s)
 
@@ -124,7 +124,7 @@ def test_jitter_after_five_runs_makes_hardly_a_gap_and_starts_early():
         in_ten = 0
         for _ in range(10):
             trace = SERVERS["jittery"](rng)
-            heard = rehearse(trace, AUTO.with_history(past))
+            heard = play_trace(trace, AUTO.with_history(past))
             in_ten += len(heard.gaps_s)
             firsts_s.append(heard.first_s)
             past.append(needed_s(trace))
@@ -136,14 +136,14 @@ def test_jitter_after_five_runs_makes_hardly_a_gap_and_starts_early():
 @pytest.mark.parametrize("name", ["fast", "steady"])
 def test_a_known_steady_server_is_heard_as_early_as_with_60_ms(name):
     trace = SERVERS[name](random.Random(1))
-    fixed = rehearse(trace, BufferPolicy.fixed(0.06))
-    assert rehearse(trace, AUTO.with_history([0.0] * 3)) == fixed
+    fixed = play_trace(trace, BufferPolicy.fixed(0.06))
+    assert play_trace(trace, AUTO.with_history([0.0] * 3)) == fixed
 
 
 def test_the_table_has_every_rule_against_every_server_over_the_same_answers():
     made_cases = cases(["fast", "jittery"], PolicySettings(traces=3))
     assert [tuple(case.labels.values()) for case in made_cases] == [
-        (server, rule.name) for server in ("fast", "jittery") for rule in RULES
+        (server, rule) for server in ("fast", "jittery") for rule in RULES
     ]
     readings = [case.measure() for case in made_cases]
     assert [case.measure() for case in made_cases] == readings
@@ -155,5 +155,5 @@ def test_the_table_has_every_rule_against_every_server_over_the_same_answers():
 
 def test_an_end_later_than_the_last_audio_keeps_the_wait():
     trace = [(0.0, 0.03)]
-    assert rehearse(trace, AUTO).first_s == 0
-    assert rehearse(trace, AUTO, ends_at=0.5).first_s == 0.5
+    assert play_trace(trace, AUTO).first_s == 0
+    assert play_trace(trace, AUTO, ends_at=0.5).first_s == 0.5

@@ -102,18 +102,6 @@ class TestLife:
         with pytest.raises(OSError, match="no port is free"), ShapingProxy(NOTHING):
             pass
 
-    def test_an_internal_error_of_the_proxy_is_not_hidden(self, monkeypatch):
-        errors = []
-        monkeypatch.setattr(threading, "excepthook", lambda args: errors.append(args.exc_type))
-
-        async def fail():
-            return 1 / 0
-
-        proxy = ShapingProxy(NOTHING)
-        proxy._stop.wait = fail
-        with proxy:
-            wait_until(lambda: errors == [ZeroDivisionError])
-
     def test_an_internal_error_ends_only_its_connection(self, server, monkeypatch, caplog):
         async def fail(self):
             return 1 / 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from voicecli.bench.case import Case
+from voicecli.bench.case import combinations
 from voicecli.bench.components.sound import clip
 from voicecli.bench.report import Column
 from voicecli.streams import AudioStreamDecoder
@@ -15,7 +15,7 @@ from voicecli.streams import AudioStreamDecoder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voicecli.bench.case import Readings
+    from voicecli.bench.case import Case, Readings
 
 CHUNKS_BYTES = (1 << 10, 1 << 12, 1 << 16)
 COLUMNS = (
@@ -51,19 +51,16 @@ def cases(
     codecs: Sequence[str], chunks_bytes: Sequence[int], settings: DecodeSettings
 ) -> list[Case]:
     """Return the cases: all combinations."""
-    return [_case(codec, size, settings) for codec in codecs for size in chunks_bytes]
+
+    def measure(**labels: Any) -> Readings:
+        return asyncio.run(_measure(settings, **labels))
+
+    return combinations(measure, codec=codecs, chunk_bytes=chunks_bytes)
 
 
-def _case(codec: str, chunk_bytes: int, settings: DecodeSettings) -> Case:
-    def measure() -> Readings:
-        data = clip(codec, settings.duration_s, settings.rate_hz)
-        chunks = [data[at : at + chunk_bytes] for at in range(0, len(data), chunk_bytes)]
-        return asyncio.run(_measure(codec, chunks, settings))
-
-    return Case({"codec": codec, "chunk_bytes": chunk_bytes}, measure)
-
-
-async def _measure(codec: str, chunks: Sequence[bytes], settings: DecodeSettings) -> Readings:
+async def _measure(settings: DecodeSettings, codec: str, chunk_bytes: int) -> Readings:
+    data = clip(codec, settings.duration_s, settings.rate_hz)
+    chunks = [data[at : at + chunk_bytes] for at in range(0, len(data), chunk_bytes)]
     name = f"audio/pcm;rate={settings.rate_hz}" if codec == "pcm" else codec
     push_us: list[float] = []
     first_at: float | None = None

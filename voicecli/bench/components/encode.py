@@ -6,9 +6,9 @@ import asyncio
 import time
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from voicecli.bench.case import Case
+from voicecli.bench.case import combinations
 from voicecli.bench.components.sound import speech_like
 from voicecli.bench.report import Column
 from voicecli.streams import AudioFrame, AudioStreamEncoder
@@ -16,7 +16,7 @@ from voicecli.streams import AudioFrame, AudioStreamEncoder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voicecli.bench.case import Readings
+    from voicecli.bench.case import Case, Readings
 
 FRAMES_MS = (10, 20, 60, 500)
 MODES = ("inline", "threaded")
@@ -59,81 +59,51 @@ def cases(
     settings: EncodeSettings,
 ) -> list[Case]:
     """Return the cases: all combinations, those to be compared side by side."""
-    return [
-        _case(codec, frame_ms, mode, settings)
-        for codec in codecs
-        for frame_ms in frames_ms
-        for mode in modes
-    ]
+
+    def measure(**labels: Any) -> Readings:
+        return asyncio.run(_measure(settings, **labels))
+
+    return combinations(measure, codec=codecs, frame_ms=frames_ms, mode=modes)
 
 
-def _case(codec: str, frame_ms: int, mode: str, settings: EncodeSettings) -> Case:
-    def measure() -> Readings:
-        return asyncio.run(_measure(codec, frame_ms, mode, settings))
-
-    return Case({"codec": codec, "frame_ms": frame_ms, "mode": mode}, measure)
-
-
-async def _measure(codec: str, frame_ms: int, mode: str, settings: EncodeSettings) -> Readings:
+async def _measure(settings: EncodeSettings, codec: str, frame_ms: int, mode: str) -> Readings:
     samples = speech_like(settings.duration_s, settings.rate_hz)
     size = settings.rate_hz * frame_ms // 1000
     frames = [
         AudioFrame.from_numpy(samples[at : at + size], settings.rate_hz)
         for at in range(0, len(samples), size)
     ]
-    run = _Run()
+    push_us: list[float] = []
+    loop_us: list[float] = []
+
+    async def produce() -> None:
+        for number, frame in enumerate(frames):
+            due_at = began + number * frame_ms / 1000 / settings.pace
+            if (early_s := due_at - time.perf_counter()) > 0:
+                await asyncio.sleep(early_s)
+            before = time.perf_counter()
+            encoder.push(frame)
+            pushed = time.perf_counter()
+            await asyncio.sleep(0)
+            push_us.append((pushed - before) * 1e6)
+            loop_us.append((time.perf_counter() - before) * 1e6)
+        encoder.flush()
+
     async with AudioStreamEncoder(
         *(codec, settings.rate_hz, 1),
         threaded=mode == "threaded",
         max_queued_s=settings.duration_s,  # whatever the pace, nothing is refused
     ) as encoder:
-        consuming = asyncio.create_task(run.consume(encoder))
-        await run.produce(encoder, frames, frame_ms / 1000 / settings.pace)
-        await consuming
-    return run.readings()
-
-
-class _Run:
-    """One stream: a paced producer, a consumer, and their measurements."""
-
-    def __init__(self) -> None:
-        self._push_us: list[float] = []
-        self._loop_us: list[float] = []
-        self._pages_at: list[float] = []
-        self._bytes = 0
-        self._began = 0.0
-
-    async def produce(
-        self, encoder: AudioStreamEncoder, frames: Sequence[AudioFrame], every_s: float
-    ) -> None:
-        """Push a frame ``every_s`` seconds, then flush."""
-        self._began = time.perf_counter()
-        for number, frame in enumerate(frames):
-            due_s = self._began + number * every_s - time.perf_counter()
-            if due_s > 0:
-                await asyncio.sleep(due_s)
-            before = time.perf_counter()
-            encoder.push(frame)
-            pushed = time.perf_counter()
-            await asyncio.sleep(0)
-            self._push_us.append((pushed - before) * 1e6)
-            self._loop_us.append((time.perf_counter() - before) * 1e6)
-        encoder.flush()
-
-    async def consume(self, encoder: AudioStreamEncoder) -> None:
-        """Take pages, and note when each arrived."""
-        async for page in encoder:
-            self._pages_at.append(time.perf_counter())
-            self._bytes += len(page.data)
-
-    def readings(self) -> Readings:
-        """Return the measurements by metric."""
-        pages = self._pages_at
-        return {
-            "push_us": self._push_us,
-            "loop_us": self._loop_us,
-            "first_page_ms": [(at - self._began) * 1e3 for at in pages[:1]],
-            "between_ms": [(later - at) * 1e3 for at, later in pairwise(pages)],
-            "pages": [len(pages)],
-            "bytes": [self._bytes],
-        }
+        began = time.perf_counter()
+        producing = asyncio.create_task(produce())
+        pages = [(time.perf_counter(), len(page.data)) async for page in encoder]
+        await producing
+    arrivals = [at for at, _ in pages]
+    return {
+        "push_us": push_us,
+        "loop_us": loop_us,
+        "first_page_ms": [(at - began) * 1e3 for at in arrivals[:1]],
+        "between_ms": [(later - at) * 1e3 for at, later in pairwise(arrivals)],
+        "pages": [len(pages)],
+        "bytes": [sum(size for _, size in pages)],
+    }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from voicecli.bench.case import Case, Readings
+from voicecli.bench.case import combinations
 from voicecli.bench.report import Column
 from voicecli.playback.arrivals import Arrivals
 from voicecli.playback.ideal import IdealPlayer
@@ -21,6 +21,7 @@ from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from voicecli.bench.case import Case, Readings
     from voicecli.playback.policy import Policy
 
 RATE_HZ = 48_000
@@ -31,7 +32,7 @@ Trace: TypeAlias = "Sequence[tuple[float, float]]"
 """Arrivals in order: (time, duration of the audio), both in seconds."""
 
 
-class Rehearsal(NamedTuple):
+class TracePlayback(NamedTuple):
     """What a trace sounded like, in seconds.
 
     ``first_s`` is the delay of the first sound after the first arrival, ``gaps_s`` the
@@ -45,7 +46,7 @@ class Rehearsal(NamedTuple):
     ends_at: float
 
 
-def rehearse(trace: Trace, policy: Policy, *, ends_at: float | None = None) -> Rehearsal:
+def play_trace(trace: Trace, policy: Policy, *, ends_at: float | None = None) -> TracePlayback:
     """Play a trace under a policy; the input ends with its last arrival or at ``ends_at``."""
     player = IdealPlayer(RATE_HZ, policy)
     for at, duration_s in trace:
@@ -54,7 +55,7 @@ def rehearse(trace: Trace, policy: Policy, *, ends_at: float | None = None) -> R
     heard, gaps = player.timeline, player.timeline.underruns
     assert heard.first_sound_at is not None, "a trace holds audio"
     assert heard.ends_at is not None
-    return Rehearsal(
+    return TracePlayback(
         first_s=heard.first_sound_at - trace[0][0],
         gaps_s=tuple(gap.silence_s for gap in gaps),
         resumed_from_s=gaps[-1].at_s if gaps else 0.0,
@@ -133,20 +134,18 @@ SERVERS: Mapping[str, Callable[[random.Random], Trace]] = {
 # -- policies ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """A policy and its name in the table; it learns from ``past_runs`` of the same server."""
+class _Rule(NamedTuple):
+    """A policy, and from how many runs of the same server it has learned."""
 
-    name: str
     policy: Policy
     past_runs: int = 0
 
 
-RULES = (
-    *(_Rule(f"{ms} ms", BufferPolicy.fixed(ms / 1e3)) for ms in (60, 300, 1000)),
-    _Rule("auto, first run", AdaptivePolicy()),
-    _Rule("auto, learned", AdaptivePolicy(), PAST_RUNS),
-)
+RULES: Mapping[str, _Rule] = {
+    **{f"{ms} ms": _Rule(BufferPolicy.fixed(ms / 1e3)) for ms in (60, 300, 1000)},
+    "auto, first run": _Rule(AdaptivePolicy()),
+    "auto, learned": _Rule(AdaptivePolicy(), PAST_RUNS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,21 +175,17 @@ LEGEND = (
 
 def cases(servers: Iterable[str], settings: PolicySettings) -> list[Case]:
     """Return the cases: every rule against every kind of server, over the same traces."""
-    return [
-        Case({"server": server, "buffer": rule.name}, partial(_measure, server, rule, settings))
-        for server in servers
-        for rule in RULES
-    ]
+    return combinations(partial(_measure, settings), server=servers, buffer=RULES)
 
 
-def _measure(server: str, rule: _Rule, settings: PolicySettings) -> Readings:
-    make = SERVERS[server]
+def _measure(settings: PolicySettings, server: str, buffer: str) -> Readings:
+    make, rule = SERVERS[server], RULES[buffer]
     first_ms, gaps, silence_ms, gap_ms = [], [], [], []
     for number in range(settings.traces):
         rng = random.Random(settings.seed * 1_000_003 + number)  # noqa: S311  repeatable, no secret
         trace = make(rng)
         past = [needed_s(make(rng)) for _ in range(rule.past_runs)]
-        heard = rehearse(trace, rule.policy.with_history(past))
+        heard = play_trace(trace, rule.policy.with_history(past))
         first_ms.append(heard.first_s * 1e3)
         gaps.append(float(len(heard.gaps_s)))
         silence_ms.append(sum(heard.gaps_s) * 1e3)

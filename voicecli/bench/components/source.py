@@ -6,9 +6,9 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from voicecli.bench.case import Case
+from voicecli.bench.case import combinations
 from voicecli.bench.components.sound import speech_like
 from voicecli.bench.report import Column
 from voicecli.streams import AudioFrame, AudioSource
@@ -16,7 +16,7 @@ from voicecli.streams import AudioFrame, AudioSource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voicecli.bench.case import Readings
+    from voicecli.bench.case import Case, Readings
 
 QUEUES_MS = (0, 100, 1000)
 PRODUCERS = ("fast", "real-time")
@@ -61,23 +61,15 @@ def cases(
     settings: SourceSettings,
 ) -> list[Case]:
     """Return the cases: all combinations."""
-    return [
-        _case(queue_ms, frame_ms, producer, settings)
-        for queue_ms in queues_ms
-        for frame_ms in frames_ms
-        for producer in producers
-    ]
 
+    def measure(**labels: Any) -> Readings:
+        return asyncio.run(_measure(settings, **labels))
 
-def _case(queue_ms: int, frame_ms: int, producer: str, settings: SourceSettings) -> Case:
-    def measure() -> Readings:
-        return asyncio.run(_measure(queue_ms, frame_ms, producer, settings))
-
-    return Case({"queue_ms": queue_ms, "frame_ms": frame_ms, "producer": producer}, measure)
+    return combinations(measure, queue_ms=queues_ms, frame_ms=frames_ms, producer=producers)
 
 
 async def _measure(
-    queue_ms: int, frame_ms: int, producer: str, settings: SourceSettings
+    settings: SourceSettings, queue_ms: int, frame_ms: int, producer: str
 ) -> Readings:
     samples = speech_like(settings.duration_s, settings.rate_hz)
     size = settings.rate_hz * frame_ms // 1000

@@ -19,7 +19,6 @@ from voicecli.bench.network.shaper import Shaper
 
 if TYPE_CHECKING:
     from voicecli.bench.network.profiles import Network
-    from voicecli.bench.network.shaper import Departure
 
 CONNECT_S = 10.0
 """How long a server may take to accept a connection, not counting the link's own delay."""
@@ -32,7 +31,7 @@ class Lane:
         self.shaper = shaper
         self._turn = asyncio.Lock()
 
-    async def enter(self, size: int) -> list[Departure]:
+    async def enter(self, size: int) -> float:
         """Put ``size`` bytes in once there is room; return when they come out."""
         async with self._turn:
             while True:
@@ -44,8 +43,7 @@ class Lane:
 
     async def cross(self) -> None:
         """Wait as long as an empty packet takes to cross."""
-        (packet,) = await self.enter(0)
-        await _sleep_until(packet.at_s)
+        await _sleep_until(await self.enter(0))
 
 
 class Pipe:
@@ -72,16 +70,13 @@ class Pipe:
                 self._not_full.clear()
                 await self._not_full.wait()
             self._held += len(chunk)
-            for departure in await self._lane.enter(len(chunk)):
-                self._chunks.append((departure.at_s, chunk[: departure.size]))
-                chunk = chunk[departure.size :]
+            self._chunks.append((await self._lane.enter(len(chunk)), chunk))
             self._not_empty.set()
 
     async def end(self, error: OSError | None = None) -> None:
         """Send the end behind all bytes: a clean one, or an error."""
         self._error = error
-        for departure in await self._lane.enter(0):
-            self._chunks.append((departure.at_s, b""))
+        self._chunks.append((await self._lane.enter(0), b""))
         self._not_empty.set()
 
     async def get(self) -> bytes:
@@ -112,7 +107,7 @@ class Connection:
     """A connection to a server over the link, made by `Link.connect`.
 
     What the server sends reaches `receive` as it was, delayed by the link: bytes, a clean
-    end, or a reset. ``is_open`` says whether the server may still send.
+    end, or a reset.
     """
 
     def __init__(
@@ -121,7 +116,6 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._read_bytes = link.down.shaper.chunk_bytes
-        self.is_open = True
         self._up = Pipe(link.up)
         self._down = Pipe(link.down)
         self._tasks = [asyncio.create_task(work) for work in (self._carry_up(), self._carry_down())]
@@ -162,7 +156,6 @@ class Connection:
                 await self._down.put(data)
         except OSError as caught:
             error = caught
-        self.is_open = False
         await self._down.end(error)
 
 

@@ -12,15 +12,16 @@ of the wait for the first byte. The sum is right in both cases.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
-from concurrent.futures import Future
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Self
+
+from anyio.from_thread import start_blocking_portal
 
 from voicecli.bench.network.forward import ClientConnection
 from voicecli.bench.network.link import Link
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from voicecli.bench.network.profiles import Network
@@ -42,15 +43,10 @@ class ShapingProxy:
     def __init__(self, network: Network, *, seed: int = 0) -> None:
         self._network = network
         self._seed = seed
-        self._thread = threading.Thread(target=self._run, name="shaping-proxy", daemon=True)
-        self._listening: Future[tuple[asyncio.AbstractEventLoop, int]] = Future()
-        self._stop = asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
-
-    @property
-    def url(self) -> str:
+        self._stack = ExitStack()
+        self.url = ""
         """The proxy's URL, inside the block."""
-        return f"http://{HOST}:{self._listening.result(0)[1]}"
 
     @property
     def connections(self) -> int:
@@ -58,8 +54,10 @@ class ShapingProxy:
         return len(self._connections)
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._listening.result()
+        with ExitStack() as stack:
+            portal = stack.enter_context(start_blocking_portal(name="shaping-proxy"))
+            self.url = stack.enter_context(portal.wrap_async_context_manager(self._serving()))
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -69,20 +67,10 @@ class ShapingProxy:
         traceback: TracebackType | None,
     ) -> None:
         """Drop all connections, and wait for the thread."""
-        loop, _ = self._listening.result()
-        with contextlib.suppress(RuntimeError):  # the loop has already ended
-            loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        self._stack.close()
 
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except Exception as error:
-            if self._listening.done():
-                raise
-            self._listening.set_exception(error)  # `__enter__` raises it
-
-    async def _serve(self) -> None:
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[str]:
         link = Link(self._network, seed=self._seed)
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -91,10 +79,8 @@ class ShapingProxy:
             task.add_done_callback(self._ended)
 
         server = await asyncio.start_server(accept, HOST, 0)
-        port: int = server.sockets[0].getsockname()[1]
-        self._listening.set_result((asyncio.get_running_loop(), port))
         try:
-            await self._stop.wait()
+            yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
         finally:
             # Not `wait_closed`: since Python 3.12.1 it also waits for the connections.
             server.close()

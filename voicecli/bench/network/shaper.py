@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from math import inf
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from voicecli.bench.network.profiles import Network
@@ -37,19 +37,11 @@ _BYTES_PER_KBIT = 125
 Direction = Literal["down", "up"]
 
 
-class Departure(NamedTuple):
-    """``size`` bytes come out at ``at_s``."""
-
-    at_s: float
-    size: int
-
-
 class Shaper:
     """One direction of a link, shared by everything that crosses it.
 
     A leaky bucket behind a bounded queue: bytes may be sent at ``room_at`` or later. They
-    come out in order, no earlier than the latency after they went in, in chunks of at
-    most `chunk_bytes`.
+    come out in order, no earlier than the latency after they went in.
 
     Args:
         network: the link's properties.
@@ -71,7 +63,7 @@ class Shaper:
         self._late_until = starts_at_s
         self._free_at = starts_at_s
         self._out_at = starts_at_s
-        self._queue: deque[Departure] = deque()
+        self._queue: deque[tuple[float, int]] = deque()
         self._queued = 0
 
     @property
@@ -91,46 +83,29 @@ class Shaper:
         return int(min(_MAX_WINDOW_BYTES, 2 * self.queue_bytes + in_flight))
 
     def room_at(self, at_s: float, size: int) -> float:
-        """Return when the queue has room for ``size`` bytes, ``at_s`` at the earliest.
-
-        Raises:
-            ValueError: never, as they are more than `queue_bytes`.
-        """
-        if size > self.queue_bytes:
-            raise ValueError(f"{size} bytes never fit into a queue of {self.queue_bytes}")
-        while self._queue and self._queue[0].at_s <= at_s:
-            self._queued -= self._queue.popleft().size
+        """Return when the queue has room for ``size`` bytes, ``at_s`` at the earliest."""
+        while self._queue and self._queue[0][0] <= at_s:
+            self._queued -= self._queue.popleft()[1]
         excess = self._queued + size - self.queue_bytes
-        for leaving in self._queue:
+        for leaves_at, leaving in self._queue:
             if excess <= 0:
                 break
-            at_s = leaving.at_s
-            excess -= leaving.size
+            at_s = leaves_at
+            excess -= leaving
         return at_s
 
-    def send(self, at_s: float, size: int) -> list[Departure]:
-        """Put ``size`` bytes in at ``at_s``; return when they come out, in order.
+    def send(self, at_s: float, size: int) -> float:
+        """Put in up to `chunk_bytes`, for which there is room; return when they come out.
 
         Zero bytes are an empty packet, which waits its turn like any other.
-
-        Raises:
-            ValueError: the queue has no room for them yet.
         """
-        if self.room_at(at_s, size) > at_s:
-            raise ValueError(f"no room for {size} bytes yet")
-        return [
-            self._send_chunk(at_s, min(self.chunk_bytes, size - done))
-            for done in range(0, max(1, size), self.chunk_bytes)
-        ]
-
-    def _send_chunk(self, at_s: float, size: int) -> Departure:
         work_s = size / self._bytes_per_s
         self._free_at = self._stalls.after_work(max(at_s, self._free_at), work_s)
-        self._queue.append(Departure(self._free_at, size))
+        self._queue.append((self._free_at, size))
         self._queued += size
         late_s = self._latency_s + self._jitter_at(self._free_at)
         self._out_at = max(self._out_at, self._free_at + late_s)
-        return Departure(self._out_at, size)
+        return self._out_at
 
     def _jitter_at(self, at_s: float) -> float:
         while self._late_until <= at_s:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from voicecli.cli import completion, options
-from voicecli.cli.bench.components import COMPONENTS, Json, Runs, Warmup
-from voicecli.cli.help import Command, Group
+from voicecli.cli.bench.components import Json, Runs, Warmup, components_app
+from voicecli.cli.help import Group
 
 ALL = "all"
 DEFAULT_FORMAT = "opus"
@@ -30,11 +30,7 @@ bench_app = typer.Typer(
     rich_markup_mode=None,
     epilog=EPILOG,
 )
-for _component in COMPONENTS:
-    _register = bench_app.command(
-        cls=Command, epilog=_component.examples, short_help=_component.summary
-    )
-    _register(_component.run)
+bench_app.add_typer(components_app)
 
 
 @bench_app.callback()

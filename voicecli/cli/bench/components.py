@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, NamedTuple, TypeAlias
+from functools import partial
+from typing import Annotated, TypeAlias
+
+import typer
 
 from voicecli.cli import completion, options
 from voicecli.cli.bench.rounds import Benchmark, run_benchmark
+from voicecli.cli.help import Command
 from voicecli.playback.output import NULL_DEVICE
 
 _MAX_SECONDS = 600.0
@@ -69,7 +72,11 @@ Warmup: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[bool, options.output_option("--json", help="Print one JSON object.")]
 
+components_app = typer.Typer()
+_command = partial(components_app.command, cls=Command)
 
+
+@_command(epilog=ENCODE_EXAMPLES, short_help="Measure the stream encoder.")
 def encode(
     formats: Formats = list(completion.FORMATS),  # noqa: B006  typer copies it
     frame_ms: FramesMs = [10, 20, 60, 500],  # noqa: B006
@@ -107,6 +114,7 @@ def encode(
     run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
+@_command(epilog=DECODE_EXAMPLES, short_help="Measure the stream decoder.")
 def decode(
     formats: Formats = list(completion.FORMATS),  # noqa: B006
     chunk: Annotated[
@@ -143,6 +151,7 @@ def decode(
     run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
+@_command(epilog=SOURCE_EXAMPLES, short_help="Measure the paced source.")
 def source(
     queue_ms: Annotated[
         list[int],
@@ -186,6 +195,7 @@ def source(
     run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
+@_command(epilog=POLICY_EXAMPLES, short_help="Compare --buffer-ms by simulation.")
 def policy(
     server: Annotated[
         list[str] | None,
@@ -213,20 +223,3 @@ def policy(
     cases = bench.cases(servers, settings)
     benchmark = Benchmark("policy", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
     run_benchmark(benchmark, runs=1, warmups=0, json_=json_, quiet=quiet)
-
-
-class Component(NamedTuple):
-    """A subcommand, its line in the list of subcommands, and its examples."""
-
-    run: Callable[..., None]
-    summary: str
-    examples: str
-
-
-COMPONENTS = (
-    Component(encode, "Measure the stream encoder.", ENCODE_EXAMPLES),
-    Component(decode, "Measure the stream decoder.", DECODE_EXAMPLES),
-    Component(source, "Measure the paced source.", SOURCE_EXAMPLES),
-    Component(policy, "Compare --buffer-ms by simulation.", POLICY_EXAMPLES),
-)
-"""The subcommands, in the order of the help."""

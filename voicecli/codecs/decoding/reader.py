@@ -76,9 +76,10 @@ class ReadingDecoder(PushDecoder):
         Raises:
             TruncatedStream: the stream ends first.
         """
-        yield from self._wait(size_bytes)
-        if self._ahead_bytes < size_bytes:
-            raise TruncatedStream(f"the {self._name} stream ends inside its header")
+        while self._ahead_bytes < size_bytes:
+            if self._all_in:
+                raise TruncatedStream(f"the {self._name} stream ends inside its header")
+            yield None
 
     def _skip(self, size_bytes: int) -> Reading[None]:
         """Skip bytes of a header without holding them: a cover picture may have megabytes."""

@@ -105,7 +105,7 @@ class WavFormat(NamedTuple):
                 flat = clip_floats(flat.astype(np.float32, copy=False), MAX_MAGNITUDE)
         elif self.bytes_per_sample == 1:  # unsigned, with silence at 128
             flat = (flat.astype(np.int16) - 128) << 8
-        elif dtype != np.int16:
+        elif self.bytes_per_sample != 2:  # noqa: PLR2004  16 bits are right as they are
             if self.bytes_per_sample == 3:  # noqa: PLR2004  as the upper bytes of int32
                 wide = np.zeros((len(flat) // 3, 4), np.uint8)
                 wide[:, 1:] = flat.reshape(-1, 3)

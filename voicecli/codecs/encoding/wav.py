@@ -6,7 +6,7 @@ it has outgrown their 32 bits; then the placeholders stay, which every player ac
 
 from __future__ import annotations
 
-from voicecli.audio.riff import MAX_DATA_BYTES, wav_header
+from voicecli.audio.wavheader import MAX_DATA_BYTES, wav_header
 from voicecli.codecs.encoding.pcm import PcmEncoder
 from voicecli.codecs.formats import RATES_HZ
 from voicecli.errors import ConfigError

@@ -5,7 +5,7 @@ import wave
 
 import pytest
 
-from voicecli.audio.riff import HEADER_BYTES, MAX_DATA_BYTES, wav_header
+from voicecli.audio.wavheader import HEADER_BYTES, MAX_DATA_BYTES, wav_header
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(8_000, 1), (48_000, 2), (768_000, 2)])
