@@ -191,12 +191,13 @@ class TestLine:
         line.close()
         assert "waiting for the server" in capsys.readouterr().err
 
-    def test_a_wait_for_the_first_text_is_shown(self, capsys):
-        line = ProgressLine()
-        line(events.Waited(10.0))
-        line(events.Waited(11.5))
-        line.close()
-        assert "waiting for the text  2 s" in capsys.readouterr().err
+    def test_a_wait_for_the_first_text_is_shown_if_there_is_a_writer(self, capsys):
+        for is_written in (True, False):
+            line = ProgressLine(lambda is_written=is_written: is_written)
+            line(events.Waited(10.0))
+            line(events.Waited(11.5))
+            line.close()
+            assert ("waiting for the text  2 s" in capsys.readouterr().err) is is_written
 
     def test_a_note_disappears_with_its_cause(self, capsys):
         line = ProgressLine()
