@@ -14,19 +14,18 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from voicecli.errors import RateLimited, SourceTimeout, VoiceError
-from voicecli.session.channel import Channel
 from voicecli.session.fetcher import Fetcher
 from voicecli.session.items import AwaitText, UtteranceStart
 from voicecli.session.messages import FirstBytes
 from voicecli.session.utterance import Utterance
+from voicecli.session.utterance_fetch import UtteranceFetch
 from voicecli.telemetry.events import ReceivedAll, RequestsReduced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from voicecli.clock import Clock
     from voicecli.session.fetcher import FetchLimits
@@ -39,32 +38,6 @@ if TYPE_CHECKING:
 
 _HEAD_START_S = 0.25
 """Longest wait of the second request until the first has left."""
-
-CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
-"""Received bytes of one utterance that may wait for the decoder; beyond it its socket fills."""
-
-
-class _Fetch:
-    """One utterance on its way: its fetcher, its channel, and what became of it."""
-
-    def __init__(self, utterance: Utterance, fetcher: Fetcher) -> None:
-        self.utterance = utterance
-        self.fetcher = fetcher
-        self.items: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
-        self.error: VoiceError | None = None
-        self.has_sound_of: Utterance | None = None
-        self.has_ended = False
-        self.is_cancelled = False
-
-    def replace(self, fetcher: Fetcher) -> None:
-        self.fetcher = fetcher
-        if self.is_cancelled:  # set before it is read, as `cancel` does the other way round
-            fetcher.cancel()
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
-        self.fetcher.cancel()
-        self.items.close()
 
 
 class Prefetcher:
@@ -101,7 +74,7 @@ class Prefetcher:
         self._most = 1 + limits.ahead
         self._changed = threading.Condition()
         # Under the lock:
-        self._fetches: deque[_Fetch] = deque()  # the first is rendered
+        self._fetches: deque[UtteranceFetch] = deque()  # the first is rendered
         self._is_rendering = False
         self._waited = False  # `take` has said that it waits for text
         self._ended = False  # no utterance follows
@@ -159,10 +132,10 @@ class Prefetcher:
         limits_s: list[float] = []
         for fetch in self._snapshot():
             try:
-                limit_s = fetch.fetcher.check_deadline()
+                limit_s = fetch.check_deadline()
             except SourceTimeout as error:
                 self._end(fetch, error)
-                fetch.fetcher.cancel()  # its thread may be slow to notice
+                fetch.cancel_request()  # its thread may be slow to notice
             else:
                 limits_s += [] if limit_s is None else [limit_s]
         return min(limits_s, default=None)
@@ -171,7 +144,7 @@ class Prefetcher:
         """Stop all requests soon; what has arrived is still passed on. Idempotent."""
         self._stop()
         for fetch in self._snapshot():
-            fetch.fetcher.cancel()
+            fetch.cancel_request()
 
     def cancel_one(self, number: int) -> None:
         """Stop the request of one utterance and drop its sound; its neighbours go on."""
@@ -185,13 +158,13 @@ class Prefetcher:
         for fetch in self._snapshot():
             fetch.cancel()
 
-    def _snapshot(self) -> list[_Fetch]:
+    def _snapshot(self) -> list[UtteranceFetch]:
         with self._changed:
             return list(self._fetches)
 
     def _start(self, utterance: Utterance) -> bool:
         """Start a fetch and wait for the next free slot; False once everything is over."""
-        fetch = _Fetch(utterance, self._fetcher_for(utterance))
+        fetch = UtteranceFetch(utterance, self._clock, self._pace)
         with self._changed:
             # An error ends the speech where it is reached; nothing is asked for behind it.
             if self._ended or self._failed or any(other.error for other in self._fetches):
@@ -237,46 +210,19 @@ class Prefetcher:
         if is_less:
             self._observers.notify(RequestsReduced(self._clock.now(), self._most))
 
-    def _work(self, fetch: _Fetch) -> None:
+    def _work(self, fetch: UtteranceFetch) -> None:
         """Fetch one utterance, or what is to be spoken in its place [fetch thread]."""
-        left = deque([fetch.utterance])
         try:
-            while left and not fetch.is_cancelled:
-                utterance = left.popleft()
-                parts: Sequence[Utterance] = ()
-                try:
-                    self._drain(fetch, utterance)
-                except VoiceError as error:
-                    has_sound = fetch.has_sound_of is utterance
-                    if utterance.split is not None and not has_sound:
-                        parts = utterance.split(error)
-                    if not parts:
-                        raise
-                left.extendleft(reversed(parts))
+            fetch.run(self._fetcher_for, self._take_bytes)
         except VoiceError as error:
             self._end(fetch, error)
         else:
             self._end(fetch, None)
 
-    def _drain(self, fetch: _Fetch, utterance: Utterance) -> None:
-        if utterance is not fetch.utterance:
-            fetch.replace(self._fetcher_for(utterance))
-        began_at, first_at = self._clock.now(), None
-        with closing(fetch.fetcher.fetch(utterance.source)) as items:
-            for item in items:
-                weight = 1
-                if isinstance(item, bytes):
-                    first_at = self._clock.now() if first_at is None else first_at
-                    fetch.has_sound_of = utterance
-                    weight = len(item)
-                    self._report_bytes()
-                    if self._on_bytes is not None:
-                        self._on_bytes(utterance.number, item)
-                if not fetch.items.put(item, weight):
-                    return  # the reader wants no more
-        if self._pace is not None and utterance.segment is not None and first_at is not None:
-            length, now = len(utterance.segment.text), self._clock.now()
-            self._pace.fetched(length, first_at - began_at, now - began_at)
+    def _take_bytes(self, number: int, data: bytes) -> None:
+        self._report_bytes()
+        if self._on_bytes is not None:
+            self._on_bytes(number, data)
 
     def _report_bytes(self) -> None:
         with self._changed:
@@ -287,7 +233,7 @@ class Prefetcher:
         if is_first:
             self._mailbox.put(FirstBytes())
 
-    def _end(self, fetch: _Fetch, error: VoiceError | None) -> None:
+    def _end(self, fetch: UtteranceFetch, error: VoiceError | None) -> None:
         """Note how a fetch ended; an error of the one that is rendered is reported at once."""
         if error is not None and not fetch.is_cancelled:
             with self._changed:
@@ -312,7 +258,7 @@ class Prefetcher:
         if self._on_sent is not None:
             self._on_sent()
 
-    def _report_error_of(self, fetch: _Fetch) -> None:
+    def _report_error_of(self, fetch: UtteranceFetch) -> None:
         if fetch.error is not None:
             self._report(fetch.error)
 
