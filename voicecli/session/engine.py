@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from voicecli.clock import SystemClock
@@ -125,11 +126,10 @@ class Engine:
         with self._lock:
             pace, limit = Pace(self._estimate), self._limit
         recorder = Recorder(run_id="")
-        key = HistoryKey(endpoint.label, endpoint.model, self._format)
         session = Session(
             self._output,
             self._settings,
-            history=History(key) if self._learns else None,
+            history=self._history_of(endpoint),
             observers=[recorder, *observers],
             saver=saver,
             pace=pace,
@@ -144,19 +144,25 @@ class Engine:
             limit=limit,
             on_limit=self._learn_limit,
         )
-        playback = Playback(session, planner, recorder, on_stop=on_stop)
+        return self._start(Playback(session, planner, recorder, on_stop=on_stop), pace)
 
-        def speak() -> None:
-            playback.run()
-            with self._lock:
-                self._playbacks.discard(playback)
-                if pace.is_measured:
-                    self._estimate = pace.estimate()
+    def _start(self, playback: Playback, pace: Pace) -> Playback:
 
         with self._lock:
             self._playbacks.add(playback)
-        self._threads.spawn(speak, "voicecli-playback")
+        self._threads.spawn(partial(self._run, playback, pace), "voicecli-playback")
         return playback
+
+    def _run(self, playback: Playback, pace: Pace) -> None:
+        playback.run()
+        with self._lock:
+            self._playbacks.discard(playback)
+            if pace.is_measured:
+                self._estimate = pace.estimate()
+
+    def _history_of(self, endpoint: Endpoint) -> History | None:
+        key = HistoryKey(endpoint.label, endpoint.model, self._format)
+        return History(key) if self._learns else None
 
     def close(self) -> None:
         """Stop everything that is spoken, and close the connections."""

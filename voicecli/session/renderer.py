@@ -8,7 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from voicecli.clock import Deadline
-from voicecli.errors import DecodeError, DeviceError, SourceError, VoiceError
+from voicecli.errors import (
+    DecodeError,
+    DeviceError,
+    SourceError,
+    UnsupportedFormat,
+    VoiceError,
+)
 from voicecli.session.items import AwaitText, StreamEnd, StreamStart, UtteranceStart
 from voicecli.session.seams import Seams
 from voicecli.telemetry.events import Decoded, Recognised
@@ -237,6 +243,15 @@ class Renderer:
             sink.abort()
         else:
             sink.start()
+
+
+def preload_decoder(name: str) -> None:
+    """Load what decoding the format ``name`` needs, if it is there; numpy comes with it."""
+    from voicecli.codecs.decoding.auto import preload  # noqa: PLC0415  numpy comes with it
+
+    # The answer may need another decoder, and then a missing one does not matter.
+    with suppress(UnsupportedFormat):
+        preload(name)
 
 
 def _load_decoder() -> MakeDecoder:

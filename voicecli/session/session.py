@@ -17,18 +17,17 @@ it, moves the state, keeps the first error and enforces the deadlines.
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from voicecli.clock import SystemClock
-from voicecli.errors import DeviceError, UnsupportedFormat
+from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport
 from voicecli.session import messages
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.prefetch import Prefetcher
 from voicecli.session.recording_thread import RecordingThread
-from voicecli.session.renderer import Renderer
+from voicecli.session.renderer import Renderer, preload_decoder
 from voicecli.session.seams import Seams
 from voicecli.session.settings import SessionResult, SessionSettings
 from voicecli.session.thread_group import ThreadGroup
@@ -49,14 +48,9 @@ if TYPE_CHECKING:
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer
 
-TICK_S = 0.1
-"""How often playback is checked while there are no messages."""
-
-_JOIN_S = 5.0
-"""How long all threads together may take to end once they were stopped."""
-
-_LEAVE_S = 1.0
-"""The same after `Session.cancel`: a thread that resolves a name or connects cannot be woken."""
+TICK_S = 0.1  # how often playback is checked while there are no messages
+_JOIN_S = 5.0  # how long all threads together may take to end once they were stopped
+_LEAVE_S = 1.0  # the same after `Session.cancel`: a thread that connects cannot be woken
 
 
 class Session:
@@ -147,18 +141,16 @@ class Session:
         return sink.snapshot().heard_s if sink is not None else 0.0
 
     def cancel_utterance(self, number: int) -> None:
-        """Stop the request of one utterance and drop its sound; any thread."""
+        """Stop one request and drop its sound; any thread."""
         self._fetches.cancel_one(number)
 
     def run(self, utterances: Iterable[Utterance | Source]) -> SessionResult:
         """Speak the utterances to the end; from the thread that made the session.
 
-        They are taken on another thread, one by one as requests may leave. A bare source
-        is sound without a text.
-
-        Failures outside the program are in the result, only bugs raise. In both
-        cases the threads have been joined and the files finished. A thread that
-        blocks in ``utterances`` cannot be woken, and is left behind after some seconds.
+        They are taken on another thread, one by one as requests may leave; while one of
+        them blocks, that thread cannot be woken, and is left behind. A bare source is sound
+        without a text. Failures outside the program are in the result, only bugs raise. In
+        both cases the threads have been joined and the files finished.
         """
         self._advance(State.CONNECTING)
         try:
@@ -184,16 +176,11 @@ class Session:
         if self._recording:
             self._recording.start(self.spawn)
 
-    # On the other threads.
-
+    # Other threads:
     def _render(self) -> None:
         self._sent.wait()  # the request must not wait for the decoder's imports
         if self._settings.expected_format and not self._is_lost:
-            from voicecli.codecs.decoding.auto import preload  # noqa: PLC0415  numpy comes with it
-
-            # The answer may need another decoder, and then a missing one does not matter.
-            with suppress(UnsupportedFormat):
-                preload(self._settings.expected_format)
+            preload_decoder(self._settings.expected_format)
         self._renderer.run()
         self._mailbox.put(messages.Draining())
         self._renderer.drain()
@@ -209,8 +196,7 @@ class Session:
         if not self._is_lost:
             self._output.prepare(self._history)
 
-    # On the session's own thread.
-
+    # The session's own thread:
     def _coordinate(self) -> None:
         while not self._lifecycle.is_final:
             limit_s = self._fetches.check_deadline()
@@ -279,7 +265,8 @@ class Session:
             report = sink.report()
             spoken_s = sink.format.duration_s(report.heard_frames)
             self._playback_events.conclude(report, self._clock.now())
-        self._learn(report)
+        if self._history is not None and self.state is State.DONE:
+            self._history.learn(report)
         return SessionResult(
             state=self.state,
             report=report,
@@ -290,22 +277,14 @@ class Session:
             spoken_s=spoken_s,
         )
 
-    def _learn(self, report: SinkReport) -> None:
-        if self._history is None or self.state is not State.DONE:
-            return
-        # What was not heard may have been slowed down by the disk, see `RecordingThread`.
-        if report.first_sound_at is not None and report.needed_s is not None:
-            self._history.add(report.needed_s)
-
     def _finish_saving(self, spoken_s: float) -> SaveReport:
         if self._recording is None:
             from voicecli.recording.saver import SaveReport  # noqa: PLC0415  after the sound
 
             return SaveReport()
-        # A recording of an interrupted run is cut at what was heard.
-        heard_frames, format = None, self._renderer.first_format
-        if self._interrupted_at is not None and format is not None:
-            heard_frames = format.frames(spoken_s)
+        format = self._renderer.first_format
+        is_cut = self._interrupted_at is not None and format is not None
+        heard_frames = format.frames(spoken_s) if is_cut and format else None
         return self._recording.finish(heard_frames, self._renderer.name)
 
     def _raise_late_exception(self) -> None:
