@@ -96,10 +96,10 @@ REFUSALS: dict[str, Callable[[int, int], Reply]] = {
         400,
         {
             "error": {
-                "message": f"input has {sent} characters, more than {most}",
+                "message": f"'input': String should have at most {most} characters",
                 "type": "invalid_request_error",
                 "param": "input",
-                "code": None,
+                "code": "string_above_max_length",
             }
         },
     ),
