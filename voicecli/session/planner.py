@@ -142,11 +142,11 @@ class Planner:
 
     def _utterance(self, segment: Segment) -> Utterance:
         def split(error: VoiceError) -> Sequence[Utterance]:
-            return self._split(segment, error)
+            return self.split(segment, error)
 
         return Utterance(self._make_source(segment), segment, split)
 
-    def _split(self, segment: Segment, error: VoiceError) -> Sequence[Utterance]:
+    def split(self, segment: Segment, error: VoiceError) -> Sequence[Utterance]:
         """Return a refused segment in parts, if it was refused for its length."""
         if not isinstance(error, BadResponse) or error.refusal is None:
             return []
