@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from voicecli.bench import local_server as module
-from voicecli.bench.local_server import LocalServer
+from voicecli.bench.local_server import local_server
 from voicecli.errors import NetworkError
 
 
 def test_the_server_answers_and_ends_with_the_block():
-    with LocalServer() as server:
+    with local_server() as server:
         with urllib.request.urlopen(f"{server.url}/models", timeout=20) as answer:
             assert json.load(answer)["data"]
-        process = server._process
+        process = server.process
     assert process.returncode == 0
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"{server.url}/models", timeout=20)
@@ -29,8 +29,8 @@ def test_the_server_answers_and_ends_with_the_block():
 
 def test_the_server_ends_if_its_parent_is_killed():
     script = (
-        "from voicecli.bench.local_server import LocalServer\n"
-        "with LocalServer() as server: print(server.url, server._process.pid, flush=True); input()"
+        "from voicecli.bench.local_server import local_server\n"
+        "with local_server() as server: print(server.url, server.process.pid, flush=True); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script],
@@ -59,8 +59,8 @@ def test_standard_input_stays_open_until_the_server_has_ended(monkeypatch):
         monkeypatch,
         'import time; print(\'{"url": "http://127.0.0.1:1/v1"}\', flush=True); time.sleep(60)',
     )
-    with LocalServer() as server:
-        process, stdin = server._process, server._process.stdin
+    with local_server() as server:
+        process, stdin = server.process, server.process.stdin
         communicate = process.communicate
 
         def watched(**settings):
@@ -85,7 +85,7 @@ def replace_server(monkeypatch, script):
 
 def test_a_server_that_does_not_start_says_why(monkeypatch):
     replace_server(monkeypatch, "import sys; sys.exit('first\\nno voice here')")
-    with pytest.raises(NetworkError, match="did not start: no voice here"), LocalServer():
+    with pytest.raises(NetworkError, match="did not start: no voice here"), local_server():
         pass
 
 
@@ -96,14 +96,14 @@ def test_a_server_that_ignores_sigterm_is_killed(monkeypatch):
         'print(\'{"url": "http://127.0.0.1:1/v1"}\', flush=True); time.sleep(60)',
     )
     monkeypatch.setattr(module, "_STOP_S", 0.1)
-    with LocalServer() as server:
+    with local_server() as server:
         assert server.url == "http://127.0.0.1:1/v1"
-    assert server._process.returncode == -9
+    assert server.process.returncode == -9
 
 
 def test_an_interrupt_while_the_server_starts_ends_it(monkeypatch):
     replace_server(monkeypatch, "import time; time.sleep(60)")
-    popen = module.subprocess.Popen
+    popen, started = module.subprocess.Popen, []
 
     class Interrupted:
         def readline(self):
@@ -113,19 +113,19 @@ def test_an_interrupt_while_the_server_starts_ends_it(monkeypatch):
         process = popen(*arguments, **settings)
         process.real, process.stdout = process.stdout, Interrupted()
         process.communicate = lambda timeout=None: (process.real.close(), process.wait(timeout))
+        started.append(process)
         return process
 
     monkeypatch.setattr(module.subprocess, "Popen", interrupted)
-    server = LocalServer()
-    with pytest.raises(KeyboardInterrupt), server:
+    with pytest.raises(KeyboardInterrupt), local_server():
         pass
-    assert server._process.returncode is not None
-    server._process.stderr.close()
+    assert started[0].returncode is not None
+    started[0].stderr.close()
 
 
 INTERRUPTED = """
 import subprocess, sys
-from voicecli.bench.local_server import LocalServer
+from voicecli.bench.local_server import local_server
 
 popen = subprocess.Popen
 
@@ -135,7 +135,7 @@ def interrupted(command, **settings):
     raise KeyboardInterrupt
 
 subprocess.Popen = interrupted
-LocalServer().__enter__()
+local_server().__enter__()
 """
 
 
@@ -152,5 +152,5 @@ def test_a_process_that_cannot_be_started(monkeypatch):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(module.subprocess, "Popen", none)
-    with pytest.raises(BlockingIOError), LocalServer():
+    with pytest.raises(BlockingIOError), local_server():
         pass

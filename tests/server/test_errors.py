@@ -5,7 +5,7 @@ import json
 import pytest
 from starlette.exceptions import HTTPException
 
-from voicecli.server.errors import ApiError, internal_error, routing_error
+from voicecli.server.errors import ApiError, routing_error
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,3 @@ def test_the_error_for_an_unknown_path_says_where_paths_are_listed():
     error = routing_error(HTTPException(404), "GET", "/nope")
     assert (error.status, error.code) == (404, "not_found")
     assert "/openapi.json" in error.message
-
-
-def test_an_internal_error_is_a_server_error():
-    assert internal_error().to_json()["error"]["type"] == "server_error"

@@ -77,7 +77,8 @@ def test_an_offer_returns_at_once(weight, fits):
     channel.put("a", 8)
     assert channel.offer("b", weight) is fits
     assert channel.take() == (["a", "b"] if fits else ["a"])
-    assert channel.offer("c", 10), "taking made room"
+    assert channel.offer("c", 8), "taking made room"
+    assert channel.offer("d", 2), "for all that was taken"
 
 
 def test_an_item_above_the_capacity_passes_alone():

@@ -144,7 +144,7 @@ def test_input_that_expands_beyond_measure_is_decoded_in_smaller_slices(monkeypa
         return feed(self, data)
 
     monkeypatch.setattr(FrameDecoder, "feed", slow)
-    monkeypatch.setattr(module, "thread_time", clock)
+    monkeypatch.setattr(module, "perf_counter", clock)
 
     async def main():
         decoder = AudioStreamDecoder(**OWN)

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from voicecli.streams import scheduling
-from voicecli.streams.scheduling import PASS_S, call_in, pass_budget, shared_executor
+from voicecli.streams.scheduling import PASS_S, PassBudget, call_in, shared_executor
 
 
 def test_the_process_has_one_pool_of_a_few_threads():
@@ -48,27 +48,31 @@ def test_a_callback_for_a_closed_loop_is_dropped():
 
 
 def test_every_pass_of_a_loop_renews_the_budget():
+    budget = PassBudget()
+
     async def main():
         for _ in range(2):
-            pass_budget.spend(PASS_S * 0.6)
-            assert not pass_budget.is_spent()
-            pass_budget.spend(PASS_S * 0.6)
-            assert pass_budget.is_spent()
+            budget.spend(PASS_S * 0.6)
+            assert not budget.is_spent()
+            budget.spend(PASS_S * 0.6)
+            assert budget.is_spent()
             await asyncio.sleep(0)
-            assert not pass_budget.is_spent()
+            assert not budget.is_spent()
 
     asyncio.run(main())
 
 
 def test_a_loop_closed_within_a_pass_leaves_the_next_a_full_budget():
+    budget = PassBudget()
+
     async def spend():
-        pass_budget.spend(1)
-        assert pass_budget.is_spent()
+        budget.spend(1)
+        assert budget.is_spent()
 
     async def look():
-        assert not pass_budget.is_spent()
-        pass_budget.spend(PASS_S * 0.9)
-        assert not pass_budget.is_spent()
+        assert not budget.is_spent()
+        budget.spend(PASS_S * 0.9)
+        assert not budget.is_spent()
 
     asyncio.run(spend())
     asyncio.run(look())

@@ -230,20 +230,15 @@ def _references(
 
 def columns(outcomes: Sequence[Outcome], wanted: Sequence[Column] = COLUMNS) -> list[Column]:
     """Choose the labels that differ and the numbers that exist, within 80 characters."""
-    labels = [column for column in LABELS if column.metric == "format" or _differ(outcomes, column)]
-    numbers = [column for column in wanted if any(_has(outcome, column) for outcome in outcomes)]
+    labels = [
+        column
+        for column in LABELS
+        if column.metric == "format" or len({o.case.labels[column.metric] for o in outcomes}) > 1
+    ]
+    numbers = [column for column in wanted if any(column.value(o) is not None for o in outcomes)]
     for dropped in _DROPPED_FIRST:
         width = max(map(len, table(outcomes, [*labels, *numbers]).splitlines()))
         if width <= TERMINAL:
             break
         numbers = [column for column in numbers if f"{column.metric} {column.statistic}" != dropped]
     return [*labels, *numbers]
-
-
-def _differ(outcomes: Sequence[Outcome], column: Column) -> bool:
-    return len({outcome.case.labels[column.metric] for outcome in outcomes}) > 1
-
-
-def _has(outcome: Outcome, column: Column) -> bool:
-    summary = outcome.summary(column.metric)
-    return summary is not None and getattr(summary, column.statistic or "n") is not None

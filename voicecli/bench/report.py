@@ -41,6 +41,13 @@ class Column(NamedTuple):
     metric: str
     statistic: str | None = None
 
+    def value(self, outcome: Outcome) -> Any:
+        """Return the label or the statistic of an outcome; None without measurements."""
+        if self.statistic is None:
+            return outcome.case.labels[self.metric]
+        summary = outcome.summary(self.metric)
+        return None if summary is None else getattr(summary, self.statistic)
+
 
 def table(outcomes: Sequence[Outcome], columns: Sequence[Column]) -> str:
     """Format a line for each outcome, numbers right-aligned and labels left-aligned.
@@ -73,10 +80,9 @@ def _aligned(cell: str, column: Column, width: int) -> str:
 
 
 def _cell(outcome: Outcome, column: Column) -> str:
+    value = column.value(outcome)
     if column.statistic is None:
-        return str(outcome.case.labels[column.metric])
-    summary = outcome.summary(column.metric)
-    value = None if summary is None else getattr(summary, column.statistic)
+        return str(value)
     if isinstance(value, Interval):
         return f"{number(value.low)}–{number(value.high)}"
     return _NOTHING if value is None else number(value)

@@ -57,8 +57,3 @@ def routing_error(error: HTTPException, method: str, path: str) -> ApiError:
         return ApiError(405, message, code=_CODES[405], headers={"Allow": allowed})
     message = f"nothing at {path}; /openapi.json lists the paths"
     return ApiError(error.status_code, message, code=_CODES.get(error.status_code))
-
-
-def internal_error() -> ApiError:
-    """Return the error for a bug in the server. It reveals no details to the client."""
-    return ApiError(500, "internal server error; see the server's output")

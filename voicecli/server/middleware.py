@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from voicecli.sanitize import clean
-from voicecli.server.errors import ApiError, internal_error
+from voicecli.server.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,8 @@ class AccessMiddleware:
             self._on_error(bug)
             record.notes.append("failed")
             if record.status is None:
-                await internal_error().response()(scope, receive, send_recorded)
+                hidden = ApiError(500, "internal server error; see the server's output")
+                await hidden.response()(scope, receive, send_recorded)
         except BaseException:
             record.notes.append("stopped")
             raise
@@ -124,13 +125,23 @@ class AccessMiddleware:
         headers = dict(scope["headers"])
         if self._key_digest is None:
             host = headers.get(b"host", b"").decode("latin-1")
-            return None if is_local_host(host) else _misdirected(host)
+            if is_local_host(host):
+                return None
+            message = (
+                "without a key (--api-key-env) the server answers to localhost and IP addresses, "
+                f"not to {clean(host, _MAX_SHOWN_NAME)!r}"
+            )
+            return ApiError(421, message, code="misdirected_request")
         if scope["path"] in OPEN_PATHS:
             return None
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
         # Digests have equal lengths, so the time of the comparison reveals nothing.
         is_valid = hmac.compare_digest(_digest(key.strip()), self._key_digest)
-        return None if is_valid and scheme.lower() == b"bearer" else _unauthorized()
+        if is_valid and scheme.lower() == b"bearer":
+            return None
+        message = "missing or wrong key; send 'Authorization: Bearer KEY'"
+        headers = {"WWW-Authenticate": "Bearer"}
+        return ApiError(401, message, code="invalid_api_key", headers=headers)
 
 
 def is_local_host(host: str) -> bool:
@@ -148,21 +159,3 @@ def is_local_host(host: str) -> bool:
 
 def _digest(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
-
-
-def _unauthorized() -> ApiError:
-    return ApiError(
-        401,
-        "missing or wrong key; send 'Authorization: Bearer KEY'",
-        code="invalid_api_key",
-        headers={"WWW-Authenticate": "Bearer"},
-    )
-
-
-def _misdirected(host: str) -> ApiError:
-    return ApiError(
-        421,
-        f"without a key (--api-key-env) the server answers to localhost and IP addresses, "
-        f"not to {clean(host, _MAX_SHOWN_NAME)!r}",
-        code="misdirected_request",
-    )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from time import thread_time
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.streams.base import BufferFull, CodecStream, State, StreamClosed
@@ -49,7 +49,7 @@ class _Decoded(NamedTuple):
     frames: list[AudioFrame]
     size: int  # bytes decoded
     undone: list[bytes]  # pieces left because time was up
-    slice_s: float  # CPU time that a piece took; others may have kept the thread waiting
+    slice_s: float  # time that a piece took; if it costs much, CPU time
     is_last: bool  # the decoder was flushed as well
 
 
@@ -265,17 +265,18 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
 
     def _decode(self, pieces: list[bytes], is_last: bool) -> _Decoded:  # noqa: FBT001  as `_take` returns it
         """Decode pieces until all are done or `BATCH_S` has passed; on any thread."""
-        began, spent_s, done, size = thread_time(), 0.0, 0, 0
+        clock = perf_counter if self._decoder.codec in (None, *VIEWS) else thread_time
+        began, spent_s, done, size = clock(), 0.0, 0, 0
         frames: list[AudioFrame] = []
         while done < len(pieces) and spent_s < BATCH_S:
             frames += self._decoder.feed(pieces[done])
             size += len(pieces[done])
             done += 1
-            spent_s = thread_time() - began
+            spent_s = clock() - began
         is_last = is_last and done == len(pieces)
         if is_last:
             frames += self._decoder.flush()
-            spent_s = thread_time() - began
+            spent_s = clock() - began
         return _Decoded(frames, size, pieces[done:], spent_s / max(1, done), is_last)
 
     def _accept(self, decoded: _Decoded) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_THREADS = 4
 
-PASS_S = 0.002
+PASS_S = 0.004
 """Time that all streams of a loop may spend on it before it looks at timers and sockets."""
 
 

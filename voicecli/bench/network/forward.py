@@ -53,7 +53,6 @@ class ClientConnection:
         self._reader = reader
         self._writer = writer
         self._http = h11.Connection(h11.SERVER, _MAX_HEAD_BYTES)  # of one request
-        self._server: Connection | None = None
 
     async def run(self) -> None:
         """Serve requests until either side ends; failures of either side are not raised."""
@@ -65,7 +64,6 @@ class ClientConnection:
         except OSError:
             self._reset()
         finally:
-            self._close_server()
             self._writer.transport.abort()
 
     async def _serve(self) -> None:
@@ -73,11 +71,11 @@ class ClientConnection:
             request = await self._next_request()
             while request is not None:
                 target = parse_target(request)
-                server = await self._connect(target)
-                if request.method == b"CONNECT":
-                    await self._tunnel(server)
-                    return
-                request = await self._forward(server, request, target)
+                with contextlib.closing(await self._connect(target)) as server:
+                    if request.method == b"CONNECT":
+                        await self._tunnel(server)
+                        return
+                    request = await self._forward(server, request, target)
         except ProxyError as error:
             self._answer_error(error.status, error.message)
 
@@ -124,7 +122,6 @@ class ClientConnection:
         Closing while the client still sends would reset the connection, and the client
         would lose what it has not read yet (RFC 9112, 9.6).
         """
-        self._close_server()
         with contextlib.suppress(OSError):
             async with asyncio.timeout(LINGER_S):
                 self._writer.write_eof()
@@ -140,17 +137,11 @@ class ClientConnection:
     # -- the server ------------------------------------------------------------
 
     async def _connect(self, target: Target) -> Connection:
-        self._close_server()
         try:
-            self._server = await self._link.connect(target.host, target.port)
+            return await self._link.connect(target.host, target.port)
         except OSError as error:
             address = f"{target.host}:{target.port}"
             raise ProxyError(502, f"no connection to {address}: {_reason(error)}") from None
-        return self._server
-
-    def _close_server(self) -> None:
-        if self._server is not None:
-            self._server.close()
 
     async def _forward(
         self, server: Connection, request: h11.Request, target: Target

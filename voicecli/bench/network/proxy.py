@@ -12,7 +12,7 @@ of the wait for the first byte. The sum is right in both cases.
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from anyio.from_thread import start_blocking_portal
@@ -73,10 +73,16 @@ class ShapingProxy:
     async def _serving(self) -> AsyncIterator[str]:
         link = Link(self._network, seed=self._seed)
 
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(ClientConnection(link, reader, writer).run())
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
             self._connections.add(task)
-            task.add_done_callback(self._ended)
+            try:
+                # At the end of the block; before 3.12, asyncio reports a cancelled task as a bug.
+                with suppress(asyncio.CancelledError):
+                    await ClientConnection(link, reader, writer).run()
+            finally:
+                self._connections.discard(task)
 
         server = await asyncio.start_server(accept, HOST, 0)
         try:
@@ -87,9 +93,3 @@ class ShapingProxy:
             for task in self._connections:
                 task.cancel()
             await asyncio.gather(*self._connections, return_exceptions=True)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._connections.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            context = {"message": "a connection of the shaping proxy failed", "exception": error}
-            task.get_loop().call_exception_handler(context)

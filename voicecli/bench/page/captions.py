@@ -49,22 +49,15 @@ def distribution(title: str, values_ms: Sequence[float]) -> str:
 
 def arrival(curves: Curves) -> str:
     """Say when the audio arrived, and when it was heard."""
-    return f"{_arrived(curves)} {_heard(curves)}"
-
-
-def _arrived(curves: Curves) -> str:
-    if not curves.decoded:
-        return "Nothing arrived."
-    _, decoded_s = curves.decoded[-1]
-    decoded_by_s = next(at for at, so_far_s in curves.decoded if so_far_s == decoded_s)
-    return f"{decoded_s:.2f} s of audio, all decoded after {decoded_by_s:.2f} s."
-
-
-def _heard(curves: Curves) -> str:
-    if not curves.heard:
-        return "Nothing was heard."
-    (first_s, _), (last_s, _) = curves.heard[0], curves.heard[-1]
-    return f"First sound after {milliseconds(first_s * 1e3)} ms, last after {last_s:.2f} s."
+    arrived, heard = "Nothing arrived.", "Nothing was heard."
+    if curves.decoded:
+        _, decoded_s = curves.decoded[-1]
+        decoded_by_s = next(at for at, so_far_s in curves.decoded if so_far_s == decoded_s)
+        arrived = f"{decoded_s:.2f} s of audio, all decoded after {decoded_by_s:.2f} s."
+    if curves.heard:
+        (first_s, _), (last_s, _) = curves.heard[0], curves.heard[-1]
+        heard = f"First sound after {milliseconds(first_s * 1e3)} ms, last after {last_s:.2f} s."
+    return f"{arrived} {heard}"
 
 
 def level(run: SpeechRun, curves: Curves) -> str:
@@ -79,7 +72,7 @@ def level(run: SpeechRun, curves: Curves) -> str:
         )
         if buffer[key] is not None
     ]
-    return " ".join(filter(None, (_sentence(", ".join(levels)), gaps(curves))))
+    return f"{', '.join(levels)}. {gaps(curves)}" if levels else gaps(curves)
 
 
 def gaps(curves: Curves) -> str:
@@ -93,7 +86,3 @@ def gaps(curves: Curves) -> str:
     more = len(curves.gaps) - len(listed)
     count = "1 gap" if len(curves.gaps) == 1 else f"{len(curves.gaps)} gaps"
     return f"{count}: {', '.join(listed)}{f', and {more} more' if more else ''}."
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from voicecli.cli import completion, options
-from voicecli.cli.bench.rounds import Benchmark, run_benchmark
+from voicecli.cli.bench.rounds import run_benchmark
 from voicecli.cli.help import Command
 from voicecli.playback.output import NULL_DEVICE
 
@@ -72,6 +71,13 @@ Warmup: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[bool, options.output_option("--json", help="Print one JSON object.")]
 
+
+def _choice(names: tuple[str, ...], help_: str) -> Any:
+    return options.measurement_option(
+        metavar="NAME", callback=options.one_of(*names), help=help_, show_default=False
+    )
+
+
 components_app = typer.Typer()
 _command = partial(components_app.command, cls=Command)
 
@@ -82,12 +88,7 @@ def encode(
     frame_ms: FramesMs = [10, 20, 60, 500],  # noqa: B006
     mode: Annotated[
         list[str],
-        options.measurement_option(
-            metavar="NAME",
-            callback=options.one_of(*_MODES),
-            help="inline (on the event loop) or threaded; repeatable.  [default: both]",
-            show_default=False,
-        ),
+        _choice(_MODES, "inline (on the event loop) or threaded; repeatable.  [default: both]"),
     ] = list(_MODES),  # noqa: B006
     seconds: Seconds = 2.0,
     pace: Annotated[
@@ -110,8 +111,7 @@ def encode(
 
     settings = bench.EncodeSettings(duration_s=seconds, pace=pace)
     cases = bench.cases(formats, frame_ms, mode, settings)
-    benchmark = Benchmark("encode", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
+    run_benchmark(bench, cases, settings, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
 @_command(epilog=DECODE_EXAMPLES, short_help="Measure the stream decoder.")
@@ -147,8 +147,7 @@ def decode(
 
     settings = bench.DecodeSettings(duration_s=seconds, to_rate_hz=rate)
     cases = bench.cases(formats, chunk, settings)
-    benchmark = Benchmark("decode", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
+    run_benchmark(bench, cases, settings, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
 @_command(epilog=SOURCE_EXAMPLES, short_help="Measure the paced source.")
@@ -162,12 +161,7 @@ def source(
     frame_ms: FramesMs = [20],  # noqa: B006
     producer: Annotated[
         list[str],
-        options.measurement_option(
-            metavar="NAME",
-            callback=options.one_of(*_PRODUCERS),
-            help="fast, or real-time (with jitter); repeatable.  [default: both]",
-            show_default=False,
-        ),
+        _choice(_PRODUCERS, "fast, or real-time (with jitter); repeatable.  [default: both]"),
     ] = list(_PRODUCERS),  # noqa: B006
     seconds: Seconds = 2.0,
     device: Annotated[
@@ -191,8 +185,7 @@ def source(
 
     settings = bench.SourceSettings(duration_s=seconds, device=device)
     cases = bench.cases(queue_ms, frame_ms, producer, settings)
-    benchmark = Benchmark("source", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
+    run_benchmark(bench, cases, settings, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
 @_command(epilog=POLICY_EXAMPLES, short_help="Compare --buffer-ms by simulation.")
@@ -221,5 +214,4 @@ def policy(
     servers = options.one_of(*bench.SERVERS)(server or list(bench.SERVERS))
     settings = bench.PolicySettings(traces=traces, seed=seed)
     cases = bench.cases(servers, settings)
-    benchmark = Benchmark("policy", cases, asdict(settings), bench.COLUMNS, bench.LEGEND)
-    run_benchmark(benchmark, runs=1, warmups=0, json_=json_, quiet=quiet)
+    run_benchmark(bench, cases, settings, runs=1, warmups=0, json_=json_, quiet=quiet)

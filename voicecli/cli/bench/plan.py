@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 from voicecli.bench import answers
 from voicecli.bench.answers import COLD, REPLAYED, STREAMED, WHOLE_FILE, ObserverFactory, Variant
 from voicecli.bench.case import Case, Measured
-from voicecli.bench.local_server import LocalServer
+from voicecli.bench.local_server import local_server
 from voicecli.bench.replay import replay
 from voicecli.bench.runners import Cold, Live, ReportedError, Simulated
 from voicecli.bench.speech import readings
@@ -63,15 +63,15 @@ def servers(options: BenchOptions, config: Config, stack: contextlib.ExitStack) 
         NetworkError: the local server did not start.
     """
     servers: list[Server] = []
-    local: LocalServer | None = None
+    local_url: str | None = None
     for number, base_url in enumerate(options.base_urls or (None,), 1):
         choice = EndpointChoice(base_url, options.profile, options.model, options.voice)
         endpoint = resolve_endpoint(choice, os.environ, config)
         for warning in () if options.quiet else endpoint.warnings:
             print_message(f"warning: {warning}")
         if is_local := endpoint.is_builtin:
-            local = local or stack.enter_context(LocalServer())
-            endpoint = replace(endpoint, base_url=local.url, api_key=KEYLESS)
+            local_url = local_url or stack.enter_context(local_server()).url
+            endpoint = replace(endpoint, base_url=local_url, api_key=KEYLESS)
         servers.append(Server(number, endpoint, BUILTIN if is_local else endpoint.label, is_local))
     return servers
 

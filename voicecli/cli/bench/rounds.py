@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,41 +18,39 @@ from voicecli.cli.progress import StatusLine, wants_progress
 from voicecli.errors import ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from types import ModuleType
 
     from voicecli.bench.case import Case
     from voicecli.bench.report import Column
 
 
-class Benchmark(NamedTuple):
-    """The cases to run, and how to print the results.
-
-    ``kind`` identifies the benchmark in JSON, next to its ``settings``. ``columns``
-    are those of the table, ``legend`` explains their titles.
-    """
-
-    kind: str
-    cases: Sequence[Case]
-    settings: Mapping[str, Any]
-    columns: Sequence[Column]
-    legend: str
-
-
 def run_benchmark(
-    benchmark: Benchmark, *, runs: int, warmups: int, json_: bool, quiet: bool
+    bench: ModuleType,
+    cases: Sequence[Case],
+    settings: Any,
+    *,
+    runs: int,
+    warmups: int,
+    json_: bool,
+    quiet: bool,
 ) -> None:
-    """Run the cases and print the results, those before an interrupt included.
+    """Run cases of a component and print the results, those before an interrupt included.
+
+    ``bench`` is the component's module in `voicecli.bench.components`; its name is the
+    ``kind`` in JSON. ``settings`` is a dataclass.
 
     Raises:
         typer.Exit: interrupted, or a run failed; with the status of the first failure.
     """
-    outcomes = [Outcome(case) for case in benchmark.cases]
+    outcomes = [Outcome(case) for case in cases]
     interrupted = run_cases(outcomes, runs, warmups, quiet=quiet)
     if json_:
-        settings = {**benchmark.settings, "runs": runs, "warmups": warmups}
-        print_json(report.as_json(benchmark.kind, settings, outcomes, interrupted=interrupted))
+        kind = bench.__name__.rpartition(".")[2]
+        shown = {**asdict(settings), "runs": runs, "warmups": warmups}
+        print_json(report.as_json(kind, shown, outcomes, interrupted=interrupted))
     else:
-        print_results(outcomes, benchmark.columns, benchmark.legend)
+        print_results(outcomes, bench.COLUMNS, bench.LEGEND)
     if status := exit_status(outcomes, interrupted=interrupted):
         raise typer.Exit(status)
 

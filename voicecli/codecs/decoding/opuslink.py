@@ -69,7 +69,6 @@ class OpusLink:
         total = sum(lengths)
         if lost and packets and page.granule is not None:
             self._fill_gap(page.granule - total)
-        before = self._page_length
         for packet, length in zip(packets, lengths, strict=True):
             if length:
                 self._queue.append((packet, length // self._step))
@@ -79,7 +78,7 @@ class OpusLink:
         self.queued_frames += total // self._step
         self._conceal_budget = min(_MAX_CONCEALED, self._conceal_budget + total)
         if page.last and page.granule is not None:
-            self._trim_end(page.granule, before)
+            self._trim_end(page.granule)
         if page.complete:
             if self._page_length:
                 computed = (self._granule or 0) + self._page_length
@@ -99,18 +98,17 @@ class OpusLink:
             self.queued_frames += gap // self._step
             self._granule = resumes_at
 
-    def _trim_end(self, granule: int, before: int) -> None:
+    def _trim_end(self, granule: int) -> None:
         """Cut what the last page's packets hold beyond the end it claims.
 
-        ``before`` is the length of the parts of this page emitted earlier.
+        Parts of the page that were rendered earlier cannot be cut any more.
         """
         claimed = granule - (self._granule or 0)
         if claimed < 0:
             return  # an end before the page's own beginning is invalid
-        keep = max(claimed, before)
-        if keep < self._page_length:
+        if claimed < self._page_length:
             # The instants before the end are kept: rounded up at the decoder's rate.
-            self._cut_frames = self._page_length // self._step - -(-keep // self._step)
+            self._cut_frames = self._page_length // self._step - -(-claimed // self._step)
 
     def render(self) -> NDArray[np.int16] | None:
         """Decode the queue to frames by channels; None if nothing is to be heard."""
