@@ -144,7 +144,7 @@ def say(
             )
             endpoint = resolve_endpoint(choice, os.environ, config)
             _print_endpoint(endpoint, records)
-            from voicecli.cli.speech import Speech, VoiceEndpoints  # noqa: PLC0415  not for --help
+            from voicecli.cli.speech import Reading, Speech, VoiceEndpoints  # noqa: PLC0415  not for --help
 
             endpoints = VoiceEndpoints(
                 endpoint,
@@ -155,8 +155,8 @@ def say(
             )
             for each in text_options.voices_of(lines or []):
                 endpoints.of(each)
-            reading = text_options.reading(
-                lang=lang,
+            reading = Reading(
+                language=lang,
                 pause_ms=pause_ms,
                 segment=segment,
                 markdown=markdown,

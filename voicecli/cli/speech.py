@@ -5,26 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli.clock import SystemClock
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.errors import NothingToSay
-from voicecli.session.limit_file import LimitFile
-from voicecli.session.pace import Pace
-from voicecli.session.planner import Planner
+from voicecli.session.utterance import Utterance
 from voicecli.sources.registry import SourceContext, source_for
-from voicecli.text.grouping import Grouping
-from voicecli.text.limits import InputLimit, LimitOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from voicecli.cli.short_text import ShortText
     from voicecli.cli.text_input import TextInput
     from voicecli.clock import Clock
     from voicecli.config.file import Config
+    from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest
     from voicecli.session import Session
-    from voicecli.session.utterance import Utterance
+    from voicecli.session.pace import Pace
+    from voicecli.session.planner import Planner
     from voicecli.sources.base import Source
-    from voicecli.text.segment import Segment
+    from voicecli.text.lexicon import Lexicon
+    from voicecli.text.limits import InputLimit
+    from voicecli.text.segment import Segment, Sentence
     from voicecli.text.stage import TextOptions
 
 DEFAULT_FORMAT = "pcm"
@@ -88,10 +90,33 @@ class VoiceEndpoints:
 
 
 class Reading(NamedTuple):
-    """How a text becomes requests."""
+    """How a text becomes requests, as the flags have it; ``lexicon`` is None for none."""
 
-    options: TextOptions
-    grouping: Grouping = Grouping.AUTO
+    language: str | None = None
+    pause_ms: int = 400
+    segment: str = "auto"
+    markdown: str = "auto"
+    code: str = "name"
+    think: bool = False
+    script: bool = False
+    lexicon: Lexicon | None = None
+
+    @property
+    def options(self) -> TextOptions:
+        """The options of the text stage, which is loaded for it."""
+        from voicecli.text.lexicon import Lexicon  # noqa: PLC0415  not for short texts
+        from voicecli.text.markdown import CodeBlocks  # noqa: PLC0415  likewise
+        from voicecli.text.stage import Markdown, TextOptions  # noqa: PLC0415  likewise
+
+        return TextOptions(
+            language=self.language,
+            pause_ms=self.pause_ms,
+            markdown=Markdown(self.markdown),
+            code=CodeBlocks(self.code),
+            think=self.think,
+            script=self.script,
+            lexicon=self.lexicon or Lexicon({}),
+        )
 
 
 class Speech:
@@ -108,17 +133,17 @@ class Speech:
         shared: SourceContext,
         *,
         format: str | None = None,
-        limits: LimitFile | None = None,
     ) -> None:
         self._text = text
         self._reading = reading
         self._endpoints = endpoints
         self._shared = shared
         self._format = format or DEFAULT_FORMAT
-        self._limits = limits or LimitFile()
         self._planner: Planner | None = None
         self._used: set[tuple[str, str]] = set()
-        self.pace = Pace()
+        self._short = self._short_text()
+        self.pace = None if self._short else _pace()
+        """What measures the segments; a single one needs nothing."""
         self.began_at: float | None = None
         """When the text began to arrive (clock seconds), if that was during the run."""
 
@@ -129,6 +154,8 @@ class Speech:
     @property
     def sentences(self) -> int | None:
         """How many sentences the text has; None as long as more may follow."""
+        if self._short is not None:
+            return sum(not sentence.continues for sentence in self._short.sentences)
         if self._planner is None or not self._planner.is_complete:
             return None
         return self._planner.sentences
@@ -146,24 +173,70 @@ class Speech:
             VoiceError: the text cannot be read, or has nothing to speak.
         """
         self._shared.spawn = session.spawn
+        if self._short is not None:
+            yield self._short_utterance(self._short)
+            return
 
         def is_over() -> bool:
             return session.is_over
 
-        self._planner = planner = Planner(
-            self._pieces(is_over, clock),
-            self._source,
-            self.pace,
-            clock,
-            options=self._reading.options,
-            grouping=self._reading.grouping,
-            limit=self._limit(),
-            on_limit=self._remember,
-            prepare=lambda: self._prepare(session),
+        self._planner = planner = self._make_planner(
+            self._pieces(is_over, clock), clock, prepare=lambda: self._prepare(session)
         )
         yield from planner.utterances(session.spawn, session.heard_s, is_over)
         if not planner.sentences and not is_over():
             raise NothingToSay("nothing in the text can be spoken")
+
+    def _make_planner(
+        self,
+        pieces: Iterable[str],
+        clock: Clock,
+        prepare: Callable[[], None] | None = None,
+    ) -> Planner:
+        from voicecli.session.planner import Planner  # noqa: PLC0415  not for short texts
+        from voicecli.text.grouping import Grouping  # noqa: PLC0415  likewise
+
+        return Planner(
+            pieces,
+            self._source,
+            self.pace or _pace(),
+            clock,
+            options=self._reading.options,
+            grouping=Grouping(self._reading.segment),
+            limit=self._limit(),
+            on_limit=self._remember,
+            prepare=prepare,
+        )
+
+    def _short_text(self) -> ShortText | None:
+        """Return the text as one segment if that is certain without the text stage."""
+        from voicecli.cli.text_input import GivenText  # noqa: PLC0415  loaded by now
+
+        most = self._endpoints.default.max_input_chars
+        is_usual = self._reading._replace(language=None, pause_ms=400) == Reading()
+        if not isinstance(self._text, GivenText) or not is_usual:
+            return None
+        from voicecli.cli.short_text import ShortText, is_short_and_plain  # noqa: PLC0415  ditto
+
+        text = self._text.text
+        if not is_short_and_plain(text) or (most is not None and len(text) > most):
+            return None
+        return ShortText(text, self._sentences_of)
+
+    def _sentences_of(self, text: str) -> Sequence[Sentence]:
+        from voicecli.text.stage import TextStage  # noqa: PLC0415  while the server thinks
+
+        stage = TextStage(self._reading.options)
+        return [*stage.feed(text), *stage.finish()]
+
+    def _short_utterance(self, segment: ShortText) -> Utterance:
+        def split(error: VoiceError) -> Sequence[Utterance]:
+            from voicecli.text.segment import Segment  # noqa: PLC0415  loaded by now
+
+            whole = Segment(segment.number, segment.sentences)
+            return self._make_planner((), SystemClock()).split(whole, error)
+
+        return Utterance(self._source(segment), segment, split)
 
     def _pieces(self, is_over: Callable[[], bool], clock: Clock) -> Iterator[str]:
         is_waiting = not self._text.has_begun
@@ -183,19 +256,30 @@ class Speech:
         source = source_for(self._endpoints.default, self.request(), self._shared)
         if not source.sends_request:
             session.preload()
-        if not self._reading.options.script:  # whose voices may be elsewhere
+        if not self._reading.script:  # whose voices may be elsewhere
             source.prepare()
         if self._text.is_growing:
             session.preload()
 
     def _limit(self) -> InputLimit:
+        from voicecli.session.limit_file import LimitFile  # noqa: PLC0415  not for short texts
+        from voicecli.text.limits import InputLimit, LimitOrigin  # noqa: PLC0415  likewise
+
         endpoint = self._endpoints.default
         if endpoint.max_input_chars is not None:
             return InputLimit(endpoint.max_input_chars, LimitOrigin.CONFIGURED)
-        return self._limits.get(endpoint.label, endpoint.model) or InputLimit()
+        return LimitFile().get(endpoint.label, endpoint.model) or InputLimit()
 
     def _remember(self, limit: InputLimit) -> None:
         """Keep what a refusal taught, if it is clear whose it was."""
+        from voicecli.session.limit_file import LimitFile  # noqa: PLC0415  rarely
+
         if len(self._used) == 1:
             ((label, model),) = self._used
-            self._limits.put(label, model, limit)
+            LimitFile().put(label, model, limit)
+
+
+def _pace() -> Pace:
+    from voicecli.session.pace import Pace  # noqa: PLC0415  not for short texts
+
+    return Pace()

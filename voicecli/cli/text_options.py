@@ -18,7 +18,6 @@ from voicecli.sanitize import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from voicecli.cli.speech import Reading
     from voicecli.text.lexicon import Lexicon
 
 text_option = partial(typer.Option, rich_help_panel="Text")
@@ -176,47 +175,17 @@ def _script_line(line: str) -> str:
     return f"{match[1]}: {' '.join(text.split())}"
 
 
-def reading(
-    *,
-    lang: str | None,
-    pause_ms: int,
-    segment: str,
-    markdown: str,
-    code: str,
-    think: bool,
-    script: bool,
-    lexicon: Lexicon,
-) -> Reading:
-    """Return how the text becomes requests."""
-    from voicecli.cli.speech import Reading  # noqa: PLC0415  not for --help
-    from voicecli.text.grouping import Grouping  # noqa: PLC0415  likewise
-    from voicecli.text.markdown import CodeBlocks  # noqa: PLC0415  likewise
-    from voicecli.text.stage import Markdown as When  # noqa: PLC0415  likewise
-    from voicecli.text.stage import TextOptions  # noqa: PLC0415  likewise
-
-    return Reading(
-        TextOptions(
-            language=lang,
-            pause_ms=pause_ms,
-            markdown=When(markdown),
-            code=CodeBlocks(code),
-            think=think,
-            script=script,
-            lexicon=lexicon,
-        ),
-        Grouping(segment),
-    )
-
-
 def read_lexicon(
     configured: Mapping[str, object], file: Path | None, language: str | None
-) -> Lexicon:
-    """Return the words to speak otherwise; those of the file win over the configuration's.
+) -> Lexicon | None:
+    """Return the words to speak otherwise, those of the file before the configuration's.
 
     Raises:
         ConfigError: the file cannot be read, or an entry is wrong.
     """
-    from voicecli.text.lexicon import Lexicon  # noqa: PLC0415  not for --help
+    if not configured and file is None:
+        return None
+    from voicecli.text.lexicon import Lexicon  # noqa: PLC0415  most people have none
 
     table = dict(configured)
     if file is not None:
