@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.telemetry.events import SegmentEnded, SegmentPlaced
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
 
 
-@dataclass(frozen=True, slots=True)
-class SeamPauses:
+class SeamPauses(NamedTuple):
     """Longest silence of the voice's own that is kept between two segments, in seconds."""
 
     sentence_s: float = 0.35

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
 
 
-@dataclass(frozen=True, slots=True)
-class Utterance:
+class Utterance(NamedTuple):
     """One request: its source, and the segment of the text that it speaks.
 
     ``segment`` is None for sound that has no text, such as a file. ``split`` is asked when
