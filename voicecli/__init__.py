@@ -2,10 +2,10 @@
 
 The public names below are loaded on first use, so ``import voicecli`` costs nothing::
 
-    from voicecli import BuiltinSource, Output, Session, SpeechRequest, VoiceCache
+    from voicecli import Engine
 
-    request = SpeechRequest("Hello.", voice="heart", model="hibari", response_format="pcm")
-    result = Session(Output()).run([BuiltinSource(request, VoiceCache())])
+    with Engine() as engine:  # the built-in voice, on the default device
+        engine.say("Hello.").wait()
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from voicecli.recording.saver import Saver
     from voicecli.request import SpeechRequest
     from voicecli.session import Session, SessionResult, SessionSettings
+    from voicecli.session.engine import Engine
+    from voicecli.session.playback import Playback
     from voicecli.sources.builtin import BuiltinSource
     from voicecli.sources.client import SpeechClient
     from voicecli.sources.file import FileSource
@@ -35,11 +37,13 @@ __all__ = [
     "AudioFormat",
     "AutoDecoder",
     "BuiltinSource",
+    "Engine",
     "FileSource",
     "OpenAISource",
     "Output",
     "OutputSettings",
     "Pcm",
+    "Playback",
     "Recorder",
     "Saver",
     "Session",
@@ -59,11 +63,13 @@ __getattr__, __dir__ = lazy_names(
         "AudioFormat": "audio.pcm",
         "AutoDecoder": "codecs.decoding.auto",
         "BuiltinSource": "sources.builtin",
+        "Engine": "session.engine",
         "FileSource": "sources.file",
         "OpenAISource": "sources.openai",
         "Output": "playback.output",
         "OutputSettings": "playback.output",
         "Pcm": "audio.pcm",
+        "Playback": "session.playback",
         "Recorder": "telemetry.metrics",
         "Saver": "recording.saver",
         "Session": "session",

@@ -4,6 +4,7 @@
 
     VoiceError
     ├── ConfigError               3   a setting is missing, unknown or contradictory
+    ├── TextError                 2   the text to speak is empty, binary or cannot be read
     ├── SourceError               4   the audio could not be fetched
     │   ├── AuthError             3   the server rejected the key
     │   ├── RateLimited           4   429; carries ``retry_after_s``
@@ -67,6 +68,13 @@ class ConfigError(VoiceError):
     exit_status = ExitStatus.CONFIG
 
 
+class TextError(VoiceError):
+    """The text to speak is empty, is binary or cannot be read."""
+
+    code = "text"
+    exit_status = ExitStatus.USAGE
+
+
 class SourceError(VoiceError):
     """The audio could not be fetched; ``retryable`` if the same request may succeed later."""
 
@@ -110,9 +118,15 @@ class SourceTimeout(SourceError):
 
 
 class BadResponse(SourceError):
-    """The server answered with something other than audio."""
+    """The server answered with something other than audio.
+
+    ``status`` and ``refusal``, the beginning of the body, are set if the server refused the
+    request as such (400, 413, 422). The body is not clean: for programs, not for terminals.
+    """
 
     code = "bad_response"
+    status: int | None = None
+    refusal: bytes | None = None
 
 
 class NothingToSay(SourceError):

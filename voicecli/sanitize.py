@@ -20,6 +20,13 @@ _ESCAPES = re.compile(
 )
 """Escape sequences of ECMA-48 §5, in 7-bit and 8-bit form, truncated ones included."""
 
+_SEVEN_BIT = (
+    r"\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?"
+)
+"""The same in 7-bit form only, and those of them that have not ended; seldom compiled."""
+
+_OPEN = r"(?:\x1b\[[0-?]*[ -/]*|\x1b[\]PX^_][^\x07\x1b\x9c]*\x1b?|\x1b[ -/]*)\Z"
+
 _LOOKAHEAD = 8
 """Multiple of the length limit that is examined at most."""
 
@@ -36,8 +43,14 @@ def mask_controls(text: str) -> str:
 
 
 def without_escapes(text: str) -> str:
-    """Remove terminal escape sequences."""
-    return _ESCAPES.sub("", text) if "\x1b" in text else text
+    """Remove terminal escape sequences in 7-bit form, which is how programs write them."""
+    return re.sub(_SEVEN_BIT, "", text) if "\x1b" in text else text
+
+
+def divide_at_open_escape(text: str) -> tuple[str, str]:
+    """Divide ``text`` before an escape sequence that may go on in more text."""
+    found = re.search(_OPEN, text) if "\x1b" in text else None
+    return (text[: found.start()], found[0]) if found else (text, "")
 
 
 def clean(text: str, limit: int = 300) -> str:

@@ -22,7 +22,7 @@ from voicecli.errors import (
     UnsupportedFormat,
     VoiceError,
 )
-from voicecli.session.fetcher import StreamStart
+from voicecli.session.items import StreamStart
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry import events
 from voicecli.telemetry.metrics import Recorder

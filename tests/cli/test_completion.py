@@ -48,7 +48,7 @@ def test_commands(offered):
 
 
 def test_options(offered):
-    assert offered("say", "--pre") == ["--preroll-ms"]
+    assert offered("say", "--pre") == ["--preroll-ms", "--prefetch"]
 
 
 @pytest.mark.parametrize("command", ["say", "play"])

@@ -31,6 +31,7 @@ def test_options_are_in_panels(cli):
     assert titles == [
         "Arguments:",
         "Voice:",
+        "Text:",
         "Sound:",
         "Saving:",
         "Network:",

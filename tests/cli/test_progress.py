@@ -16,6 +16,7 @@ from voicecli.errors import NetworkError
 from voicecli.playback.base import SinkReport, SinkSnapshot
 from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import State
+from voicecli.text.segment import Segment, Sentence, Span
 
 
 @pytest.fixture
@@ -103,6 +104,10 @@ def test_it_needs_a_terminal(monkeypatch, quiet, terminal, term, wanted):
         assert wants_progress(quiet=quiet) is wanted
 
 
+def sentence(text):
+    return Sentence(0, text, Span(0, len(text)))
+
+
 def snapshot(**fields):
     made = {"playing": True, "rebuffering": False, "buffered_s": 2.0, "heard_s": 1.5, **fields}
     return SinkSnapshot(**made)
@@ -145,6 +150,54 @@ class TestLine:
         line(events.Progressed(0.0, snapshot()))
         line.close()
         assert says in capsys.readouterr().err
+
+    def test_the_sentence_that_is_heard_is_shown(self, capsys):
+        line = ProgressLine()
+        segment = Segment(0, (sentence("The tide [is] coming in."), sentence("Boats rise.")))
+        line(events.Requested(0.0, "http://x", 0))
+        line(events.SegmentPlaced(0.1, segment, 0.2))
+        line(events.Progressed(0.5, snapshot(heard_s=0.5)))
+        assert "The tide [is] coming in." in capsys.readouterr().err
+        line(events.SegmentEnded(0.6, segment, 0.2, 3.0))
+        line(events.Progressed(2.9, snapshot(heard_s=2.9)))
+        line.close()
+        assert "Boats rise." in capsys.readouterr().err
+
+    def test_a_long_sentence_stays_on_its_line(self, capsys, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "60")
+        line = ProgressLine()
+        segment = Segment(0, (sentence("very " * 50 + "long.\x1b[2J\nReally"),))
+        line(events.SegmentPlaced(0.1, segment, 0.0))
+        line(events.Progressed(0.5, snapshot(heard_s=0.5)))
+        shown = capsys.readouterr().err
+        line.close()
+        assert "very very" in shown
+        assert "\x1b[2J" not in shown
+        assert max(len(part) for part in shown.splitlines()) < 100
+
+    def test_a_wait_for_the_writer_is_told_from_one_for_the_server(self, capsys):
+        line = ProgressLine()
+        segment = Segment(0, (sentence("The tide is coming in."),))
+        line(events.Requested(0.0, "http://x", 0))
+        line(events.SegmentPlaced(0.1, segment, 0.0))
+        line(events.StateChanged(0.1, State.PLAYING, State.REBUFFERING))
+        line(events.Progressed(0.5, snapshot(heard_s=0.5, buffered_s=0.0)))
+        assert "waiting for the server" in capsys.readouterr().err
+        line(events.SegmentEnded(0.6, segment, 0.0, 1.0))
+        line(events.Progressed(1.5, snapshot(heard_s=1.0, buffered_s=0.0)))
+        assert "waiting for the text" in capsys.readouterr().err
+        line(events.Requested(2.0, "http://x", 1))
+        line(events.Progressed(2.1, snapshot(heard_s=1.0, buffered_s=0.0)))
+        line.close()
+        assert "waiting for the server" in capsys.readouterr().err
+
+    def test_a_wait_for_the_first_text_is_shown_if_there_is_a_writer(self, capsys):
+        for is_written in (True, False):
+            line = ProgressLine(lambda is_written=is_written: is_written)
+            line(events.Waited(10.0))
+            line(events.Waited(11.5))
+            line.close()
+            assert ("waiting for the text  2 s" in capsys.readouterr().err) is is_written
 
     def test_a_note_disappears_with_its_cause(self, capsys):
         line = ProgressLine()

@@ -182,7 +182,7 @@ class TestRun:
         lines = []
 
         class Seen(ProgressLine):
-            def __init__(self):
+            def __init__(self, *_):
                 super().__init__()
                 lines.append(self)
 

@@ -6,6 +6,7 @@ from voicecli.cli.settings import PlaybackFlags, playback_settings
 from voicecli.config.file import Config
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.session.fetcher import FetchLimits
+from voicecli.session.seams import SeamPauses
 
 
 def settings(config=None, *, expected_format=None, keeps_audio=False, no_play=False, **flags):
@@ -50,6 +51,13 @@ def test_flags_override_the_file_even_with_zero():
     assert made.output.preroll_s == 0
     assert made.session.limits == FetchLimits(1.5, 1.5, retries=0)
     assert made.session.volume == 0
+
+
+def test_requests_ahead_and_pauses():
+    assert settings().session.pauses == SeamPauses(0.35, 0.7)
+    made = settings(ahead=0, pauses=SeamPauses(0.1, 0.2))
+    assert made.session.limits.ahead == 0
+    assert made.session.pauses == SeamPauses(0.1, 0.2)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ voice = "af_bella(2)+af_sky(1)"
 format = "opus"
 speed = 1
 instructions = "Cheerful."
+max_input_chars = 900
 extra = { stream = true, n = [1, 2.5], lang = { code = "a" } }
 
 [profiles.plain]
@@ -66,8 +67,15 @@ def test_every_key_is_read(load, monkeypatch):
         speed=1.0,
         instructions="Cheerful.",
         extra_body={"stream": True, "n": [1, 2.5], "lang": {"code": "a"}},
+        max_input_chars=900,
     )
     assert {"volume", "profiles.kokoro", "profiles.plain"} < config.in_file
+
+
+def test_the_lexicon_is_kept_as_it_is(load):
+    config = load("[lexicon]\nkubectl = 'cube control'\n[lexicon.de]\nApp = 'Anwendung'")
+    assert config.lexicon == {"kubectl": "cube control", "de": {"App": "Anwendung"}}
+    assert load("").lexicon == {}
 
 
 def test_buffer_ms_may_be_auto_and_is_by_default(load):
@@ -109,6 +117,8 @@ def test_empty_file_means_defaults(load, tmp_path):
         ("recordings = 3", "recordings"),
         ("default_profile = ' '", "default_profile"),
         ("profiles = 3", "profiles"),
+        ("lexicon = 3", "lexicon"),
+        ("[profiles.a]\nmax_input_chars = 3", "profiles.a.max_input_chars"),
         ("profiles.a = 3", "profiles.a"),
         ("[profiles.a]\nspeed = 9", "profiles.a.speed"),
         ("[profiles.a]\nmodel = 1", "profiles.a.model"),

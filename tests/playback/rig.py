@@ -34,6 +34,10 @@ KINDS = {
 }
 
 
+AWAIT = object()
+"""The next piece will come, but has not been asked for yet."""
+
+
 class Rig:
     """One kind of sink on a device of its own."""
 
@@ -56,11 +60,16 @@ class Rig:
         return self.sink
 
     def play(self, *pieces, deadline_s=60.0):
-        """Play pieces of samples, with pauses in seconds between them, to the end."""
+        """Play pieces of samples, with pauses in seconds between them, to the end.
+
+        `AWAIT` says that the next piece will come, but not yet.
+        """
         self.sink.start()
         for piece in pieces:
             if isinstance(piece, float):
                 self.clock.sleep(piece)
+            elif piece is AWAIT:
+                self.sink.await_input()
             else:
                 self.sink.write(piece)
         self.sink.end_input()
@@ -91,7 +100,8 @@ class Rig:
         if heard.frames:
             assert report.first_sound_at == pytest.approx(heard.first_at, abs=FRAME_S)
             assert report.last_sound_at == pytest.approx(heard.last_at, abs=FRAME_S)
-        reported = [(u.at_s * RATE_HZ, u.silence_s) for u in report.underruns]
+        gaps = (*report.underruns, *report.text_waits)
+        reported = sorted((gap.at_s * RATE_HZ, gap.silence_s) for gap in gaps)
         assert unmatched(reported, heard.gaps) == unmatched(heard.gaps, reported) == []
         return report
 

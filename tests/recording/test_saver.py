@@ -67,6 +67,26 @@ def test_debug_folder_gets_audio_bytes_metrics_and_a_link(tmp_path):
     assert len(read(folder / "latest.wav")[1]) == 100
 
 
+def test_the_answer_to_each_request_has_a_file_of_its_own(tmp_path):
+    saver = make_saver(None, tmp_path)
+    saver.pcm(pcm(10))
+    for number, data in ((0, b"a"), (1, b"c"), (0, b"b"), (2, b"e"), (1, b"d")):
+        saver.raw(data, number)
+    report = saver.finish(raw_format="wav")
+    stems = [f"{STEM}.received.wav", f"{STEM}.1.received.wav", f"{STEM}.2.received.wav"]
+    assert report.saved == [str(tmp_path / name) for name in (f"{STEM}.wav", *stems)]
+    assert [(tmp_path / name).read_bytes() for name in stems] == [b"ab", b"cd", b"e"]
+
+
+def test_many_answers_do_not_keep_many_files_open(tmp_path):
+    saver = make_saver(None, tmp_path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(200):
+        saver.raw(b"bytes", number)
+    assert len(list(Path("/proc/self/fd").iterdir())) < before + 40
+    assert len(saver.finish(raw_format="mp3").saved) == 200
+
+
 def test_a_received_wav_does_not_replace_the_decoded_one(tmp_path):
     saver = make_saver(None, tmp_path)
     saver.raw(b"RIFF as received")

@@ -211,7 +211,7 @@ class RecordingSaver:
         self._before_each()
         self.frames += block.frames
 
-    def raw(self, data: bytes) -> None:
+    def raw(self, data: bytes, number: int = 0) -> None:
         self._before_each()
         self.received += data
 

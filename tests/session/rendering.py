@@ -7,7 +7,7 @@ from tests.session.outputs import WatchedSink
 from voicecli.audio.pcm import Pcm
 from voicecli.playback.policy import BufferPolicy
 from voicecli.session.channel import Channel
-from voicecli.session.fetcher import StreamStart
+from voicecli.session.items import StreamStart
 from voicecli.session.renderer import Renderer
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry.observers import Observers
@@ -34,7 +34,6 @@ class Rig:
             Observers([self.watcher]),
             volume=volume,
             on_pcm=self.kept.append,
-            on_draining=lambda: self.events.append("draining"),
             fail=self.events.append,
         )
 
@@ -51,6 +50,9 @@ class Rig:
         if ends:
             self.chunks.end()
         self.renderer.run()
+        if self.renderer.sink is not None:
+            self.events.append("draining")
+        self.renderer.drain()
         return self
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.session.fakes import ScriptedSource
 from tests.session.fetching import Rig
 from voicecli.errors import ConfigError, NetworkError, RateLimited
-from voicecli.session.fetcher import StreamEnd, StreamStart
+from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry.events import (
     Answered,

@@ -7,7 +7,7 @@ import pytest
 from tests.session.fakes import ScriptedSource, UntilCancelled, cut_off, seen
 from tests.session.fetching import Rig
 from voicecli.errors import NetworkError, RateLimited, SourceTimeout
-from voicecli.session.fetcher import StreamEnd
+from voicecli.session.items import StreamEnd
 from voicecli.telemetry.events import ReceivedAll
 
 OPENED = ScriptedSource.OPENED

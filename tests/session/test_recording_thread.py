@@ -30,9 +30,9 @@ def spawn(work, name):
 def test_everything_is_written_in_order():
     saver = RecordingSaver()
     recording = RecordingThread(saver, heard)
-    recording.raw(b"ab")
+    recording.raw(0, b"ab")
     recording.pcm(block())
-    recording.raw(b"c")
+    recording.raw(0, b"c")
     recording.start(spawn)
     assert recording.finish(50, "pcm") == SaveReport(["a.wav"], None)
     assert (saver.received, saver.frames) == (b"abc", 100)
@@ -88,7 +88,7 @@ def test_if_nothing_is_heard_a_slow_disk_is_waited_for(monkeypatch):
 
     monkeypatch.setattr(changed, "wait", write_once_waited_for)
     for _ in range(50):
-        recording.raw(b"a" * 100)
+        recording.raw(0, b"a" * 100)
         recording.pcm(block(100))
     assert recording.finish(None, "pcm") == SaveReport(["a.wav"], None)
     assert (saver.frames, len(saver.received)) == (5000, 5000)
@@ -97,8 +97,8 @@ def test_if_nothing_is_heard_a_slow_disk_is_waited_for(monkeypatch):
 def test_finish_releases_a_thread_that_waits_for_the_disk(monkeypatch):
     monkeypatch.setattr(module, "PACED_BYTES", 100)
     recording = RecordingThread(RecordingSaver(), lambda: True)
-    recording.raw(b"a" * 100)
-    waiting = threading.Thread(target=recording.raw, args=[b"b"])
+    recording.raw(0, b"a" * 100)
+    waiting = threading.Thread(target=recording.raw, args=[0, b"b"])
     waiting.start()
     recording.finish(None, None)
     waiting.join(20)
@@ -110,11 +110,11 @@ def test_a_disk_that_is_too_slow_is_given_up(monkeypatch, rest):
     monkeypatch.setattr(module, "BACKLOG_BYTES", 250)
     saver = RecordingSaver()
     recording = RecordingThread(saver, heard)
-    recording.raw(b"a" * 100)
+    recording.raw(0, b"a" * 100)
     recording.pcm(block(50))
     recording.pcm(block(100))  # does not fit
     for data in rest:
-        recording.raw(data)  # would fit, but a recording has no gaps
+        recording.raw(0, data)  # would fit, but a recording has no gaps
     recording.start(spawn)
     report = recording.finish(None, "pcm")
     assert (saver.received, saver.frames) == (b"a" * 100, 50)
@@ -132,7 +132,7 @@ def test_the_savers_own_error_comes_first(monkeypatch):
             return SaveReport([], full)
 
     recording = RecordingThread(Failing(), heard)
-    recording.raw(b"a")
-    recording.raw(b"b")
+    recording.raw(0, b"a")
+    recording.raw(0, b"b")
     recording.start(spawn)
     assert recording.finish(None, None) == SaveReport([], full)

@@ -8,7 +8,7 @@ from tests.session.fakes import FORMAT, seen, sound
 from tests.session.rendering import START, Rig, block
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import CorruptStream, DeviceError, NetworkError, TruncatedStream
-from voicecli.session.fetcher import StreamEnd, StreamStart
+from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry import events
 

@@ -21,6 +21,7 @@ from voicecli.errors import (
     NetworkError,
 )
 from voicecli.playback.base import SinkReport
+from voicecli.playback.history import History
 from voicecli.playback.output import Output, OutputSettings
 from voicecli.recording.saver import SaveReport
 from voicecli.session import Session
@@ -251,6 +252,8 @@ class Runs:
 
     def add(self, needed_s):
         self.added.append(needed_s)
+
+    learn = History.learn
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,10 @@ from voicecli.errors import (
 from voicecli.recording.saver import SaveReport
 from voicecli.session import Session
 from voicecli.session.thread_group import ThreadGroup
+from voicecli.session.utterance import Utterance
 from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import State
+from voicecli.text.segment import Segment, Sentence, Span
 
 OPENED = ScriptedSource.OPENED
 
@@ -193,3 +195,20 @@ def test_a_cancelled_run_waits_less_for_stuck_threads(monkeypatch, is_cancelled)
         session.cancel()
     session.run([])
     assert limits == [1.0 if is_cancelled else 5.0]
+
+
+def test_one_segment_is_cancelled_while_its_neighbours_are_heard_to_the_end():
+    def utterance(number, *steps):
+        sentence = Sentence(number, f"Sentence {number}.", Span(0, 11))
+        return Utterance(ScriptedSource([*steps]), Segment(number, (sentence,)))
+
+    output, waiting = FakeOutput(), UntilCancelled()
+    session = Session(output)
+    middle = utterance(1, waiting)
+    run = Run(session, [utterance(0, sound(0.05, 1000)), middle, utterance(2, sound(0.05, 2000))])
+    seen(waiting.reached)
+    session.cancel_utterance(1)
+    result = run.result()
+    assert (result.state, result.error) == (State.DONE, None)
+    assert middle.source.cancelled.is_set()
+    assert output.sink.samples == [1000] * 400 + [2000] * 400

@@ -152,7 +152,7 @@ def test_a_timeout_does_not_wait_for_a_source_that_cannot_be_cancelled(monkeypat
     result = run.result()
     assert isinstance(result.error, SourceTimeout)
     assert result.spoken_s == 0.0
-    (left,) = [t for t in threading.enumerate() if t.name == "voicecli-source"]
+    (left,) = [t for t in threading.enumerate() if t.name == "voicecli-fetch-0"]
     released.set()
     left.join(20)
 

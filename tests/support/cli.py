@@ -138,21 +138,29 @@ class Cli:
 
     @contextlib.contextmanager
     def start(
-        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | int | None = None,
     ) -> Iterator[Running]:
-        """Start a run, which ends with the block at the latest."""
+        """Start a run, which ends with the block at the latest.
+
+        ``stdin`` is what it reads, or a descriptor, which is closed here.
+        """
         full = self.environment(**(env or {}))
         started = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-m", "voicecli", *arguments],
             env=full,
             cwd=self.home,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdin=_redirection(stdin),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         try:
-            if stdin is not None:
+            if isinstance(stdin, int):
+                os.close(stdin)
+            elif stdin is not None:
                 assert process.stdin is not None
                 with contextlib.suppress(BrokenPipeError):
                     process.stdin.write(stdin)
@@ -178,6 +186,13 @@ class Cli:
         """
         with self.start(*arguments, env=env, stdin=stdin) as running:
             return running.finish(timeout_s)
+
+
+def _redirection(stdin: bytes | int | None) -> int:
+    """Return what `subprocess` is to do about standard input."""
+    if stdin is None:
+        return subprocess.DEVNULL
+    return stdin if isinstance(stdin, int) else subprocess.PIPE
 
 
 def environment_without_sound(folder: Path) -> dict[str, str]:

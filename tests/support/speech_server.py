@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tests.support.tones import CONTENT_TYPES, FORMATS, encode, tone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Self
 
     from numpy.typing import NDArray
@@ -65,6 +65,7 @@ class Reply:
 
     - ``body``: bytes to send instead of the clip of the requested ``response_format``.
     - ``ttfb_s``: wait before the status line; `FOREVER` never answers.
+      ``ttfb_per_character_s`` is added to it for each character of the input.
     - ``pace``: speed at which audio is sent, in times real time; None is unlimited.
     - ``chunk_bytes``: size of each write (and HTTP chunk); None is a single write.
     - ``framing``: how the body ends: chunked coding, Content-Length, or closing.
@@ -80,6 +81,7 @@ class Reply:
     content_type: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     ttfb_s: float = 0.0
+    ttfb_per_character_s: float = 0.0
     pace: float | None = None
     chunk_bytes: int | None = 4096
     framing: Literal["chunked", "length", "close"] = "chunked"
@@ -158,7 +160,8 @@ class SpeechServer:
     """Serves on a free port of 127.0.0.1 while the ``with`` block runs.
 
     Speech requests are answered from ``queued``, or with ``reply`` if that is empty. Both,
-    and ``clips`` and ``voices``, may be changed between requests.
+    and ``clips`` and ``voices``, may be changed between requests. ``speak`` makes the clip
+    for the fields of a request instead, or another answer.
     """
 
     def __init__(
@@ -167,6 +170,7 @@ class SpeechServer:
         self.clips = dict(clips or {})
         self.reply = reply or Reply()
         self.queued: deque[Reply] = deque()
+        self.speak: Callable[[Mapping[str, Any]], Clip | Reply] | None = None
         self.voices: Any = VOICE_SHAPES["strings"]
         self.requests: list[RequestRecord] = []
         self.closing = threading.Event()
@@ -275,9 +279,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, request: RequestRecord, fields: dict[str, Any], reply: Reply) -> None:
         clip = self.server.owner.clips.get(fields.get("response_format", "mp3"))
+        if self.server.owner.speak is not None and reply.body is None:
+            spoken = self.server.owner.speak(fields)
+            if isinstance(spoken, Reply):
+                reply = spoken
+            else:
+                clip = spoken
         body = reply.body if reply.body is not None else clip.body if clip else b""
         content_type = reply.content_type or (clip.content_type if clip else "audio/pcm")
-        if not self._sleep_until(request.at + reply.ttfb_s):
+        thinking_s = reply.ttfb_per_character_s * len(str(fields.get("input", "")))
+        if not self._sleep_until(request.at + reply.ttfb_s + thinking_s):
             return
         self._send_head(reply, content_type, len(body))
         request.first_byte_at = time.monotonic()
@@ -355,6 +366,12 @@ def main() -> None:
     parser.add_argument(
         "--jitter", type=float, default=0.0, help="most seconds by which a write is late"
     )
+    parser.add_argument(
+        "--ttfb-per-character", type=float, default=0.0, help="seconds more for each character"
+    )
+    parser.add_argument(
+        "--spoken", action="store_true", help="a tone for each sentence, as long as if read aloud"
+    )
     parser.add_argument("--chunk", type=int, default=1024, help="bytes per write")
     parser.add_argument("--page-ms", type=int, default=20, help="length of an Ogg page in ms")
     parser.add_argument("--framing", choices=("chunked", "length", "close"), default="chunked")
@@ -362,6 +379,7 @@ def main() -> None:
     samples = tone(given.seconds, rate_hz=given.rate)
     reply = Reply(
         ttfb_s=given.ttfb,
+        ttfb_per_character_s=given.ttfb_per_character,
         pace=given.pace,
         jitter_s=given.jitter,
         chunk_bytes=given.chunk,
@@ -369,6 +387,10 @@ def main() -> None:
     )
     clips = clips_of(samples, rate_hz=given.rate, page_ms=given.page_ms)
     with SpeechServer(clips, reply=reply, port=given.port) as server:
+        if given.spoken:
+            from tests.support.spoken_tones import SpokenTones
+
+            server.speak = SpokenTones(rate_hz=given.rate)
         sys.stdout.write(json.dumps({"url": server.url}) + "\n")
         sys.stdout.flush()
         sys.stdin.read()

@@ -26,7 +26,9 @@ def test_metrics_of_nothing():
     numbers = {"audio_s": 0.0, "spoken_s": 0.0, "bytes": 0, "chunks": 0, "retries": 0,
                "decode_ms": 0.0, "rebuffers": 0}  # fmt: skip
     known = {"schema": SCHEMA, "run_id": "run1", "ok": True, "interrupted": False, **numbers}
-    nested = {"underruns", "buffer"}
+    nested = {"underruns", "buffer", "waits", "segments"}
+    assert metrics["waits"] == {"text": {"count": 0, "total_ms": 0.0, "events": []}}
+    assert metrics["segments"] == []
     assert {key: metrics[key] for key in known} == known
     assert {metrics[key] for key in set(metrics) - set(known) - nested} == {None}
     assert metrics["underruns"] == {
@@ -130,6 +132,8 @@ def test_every_number_of_a_run():
                 "events": [{"at_s": 1.5, "ms": None, "cause": "machine"}],
             },
         },
+        "waits": {"text": {"count": 0, "total_ms": 0.0, "events": []}},
+        "segments": [],
         "rebuffers": 2,
         # The last block came 1.25 s after the first, with 0.5 s of audio before it.
         "needed_prebuffer_ms": 750.0,

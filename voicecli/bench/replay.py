@@ -19,7 +19,7 @@ from voicecli.bench.speech import SpeechRun
 from voicecli.clock import VirtualClock
 from voicecli.codecs.formats import RATES_HZ
 from voicecli.errors import BadResponse, DeviceError, SourceError
-from voicecli.session.fetcher import StreamEnd, StreamStart
+from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry import events
 from voicecli.telemetry.observers import Observers
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from voicecli.errors import VoiceError
     from voicecli.playback.policy import Policy
-    from voicecli.session.fetcher import Item
+    from voicecli.session.items import Item
     from voicecli.telemetry.trace import Trace
     from voicecli.telemetry.trace.lines import Line
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from voicecli.bench.speech import SpeechRun
 from voicecli.errors import BadResponse, VoiceError
 from voicecli.playback.null import NullSink
-from voicecli.session.fetcher import Fetcher, FetchLimits, StreamEnd
+from voicecli.session.fetcher import Fetcher, FetchLimits
+from voicecli.session.items import StreamEnd
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.renderer import Renderer
 from voicecli.telemetry.events import Decoded, Failed, StateChanged
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.playback.policy import Policy
-    from voicecli.session.fetcher import Item
+    from voicecli.session.items import Item
     from voicecli.session.renderer import MakeDecoder
     from voicecli.sources.base import Source
     from voicecli.telemetry.events import Event
@@ -127,6 +128,7 @@ class SimulatedPlayback:
                 make_decoder=self._make_decoder,
             )
             self._renderer.run()
+            self._renderer.drain()
 
     def interrupt(self) -> None:
         """Stop the sound at the clock's time, even sound played ahead of it; idempotent."""

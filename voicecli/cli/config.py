@@ -16,6 +16,7 @@ from voicecli.errors import SaveError
 from voicecli.playback.history import HistoryFile
 from voicecli.playback.policy import AdaptivePolicy
 from voicecli.sanitize import clean
+from voicecli.session.limit_file import LimitFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,7 @@ _REQUEST = {
     "speed": "speed",
     "instructions": "instructions",
     "extra_body": "extra",
+    "max_input_chars": "max_input_chars",
 }
 """Field of `Endpoint` → its key in a profile."""
 
@@ -88,17 +90,25 @@ def show(
 
 @config_app.command(cls=Command, epilog=FORGET_EXAMPLES)
 def forget() -> None:
-    """Delete what earlier runs recorded about the timing of endpoints.
+    """Delete what earlier runs learned about endpoints.
 
-    It tells --buffer-ms auto how much to buffer: one number per run, stored with
-    the endpoint, the model and the format.
+    Their timing tells --buffer-ms auto how much to buffer: one number per run,
+    stored with the endpoint, the model and the format. What a server said of the
+    longest text it takes is one number per endpoint and model.
     """
-    history = HistoryFile()
-    try:
-        existed = history.delete()
-    except OSError as error:
-        raise SaveError(f"cannot delete {history.path}: {error.strerror or error}") from error
+    existed = False
+    for file in (HistoryFile(), LimitFile()):
+        try:
+            existed = file.delete() or existed
+        except OSError as error:
+            raise SaveError(f"cannot delete {file.path}: {error.strerror or error}") from error
     print_message("deleted" if existed else "there was nothing to delete")
+
+
+def _lexicon_size(config: Config) -> int:
+    """Return the number of entries of the file's lexicon, those of all languages."""
+    entries = config.lexicon.values()
+    return sum(len(entry) if isinstance(entry, dict) else 1 for entry in entries)
 
 
 def _exists(config: Config) -> bool:
@@ -109,6 +119,8 @@ def _file_rows(config: Config) -> Iterator[tuple[str, str, str]]:
     yield "file", str(config.path), "" if _exists(config) else "does not exist"
     if config.profiles:
         yield "profiles", ", ".join(sorted(config.profiles)), "file"
+    if config.lexicon:
+        yield "lexicon", f"{_lexicon_size(config)} entries", "file"
 
 
 def _endpoint_rows(endpoint: Endpoint) -> Iterator[tuple[str, str, str]]:
@@ -139,6 +151,9 @@ def _learned_rows() -> Iterator[tuple[str, str, str]]:
         plural = "" if known["runs"] == 1 else "s"
         buffer = f"buffers {known['wait_ms']:.0f} ms, from {known['runs']} run{plural}"
         yield "learned", kind, buffer
+    for limit in _limits():
+        kind = f"{limit['endpoint']} {limit['model']}"
+        yield "learned", kind, f"takes {limit['max_input_chars']} characters a request"
 
 
 def _learned() -> Iterator[dict[str, Any]]:
@@ -151,6 +166,14 @@ def _learned() -> Iterator[dict[str, Any]]:
             "needed_ms": [round(needed_s * 1e3, 1) for needed_s in runs],
             "wait_ms": round(wait_s * 1e3, 1),
         }
+
+
+def _limits() -> Iterator[dict[str, Any]]:
+    """Yield the longest text that endpoints were found to take."""
+    for endpoint, models in sorted(LimitFile().all().items()):
+        for model, limit in sorted(models.items()):
+            shown = {"endpoint": clean(endpoint), "model": clean(model)}
+            yield {**shown, "max_input_chars": limit}
 
 
 def _as_json(config: Config, endpoint: Endpoint) -> dict[str, Any]:
@@ -171,6 +194,8 @@ def _as_json(config: Config, endpoint: Endpoint) -> dict[str, Any]:
             for key, value, origin in _settings(config)
         },
         "learned": list(_learned()),
+        "limits": list(_limits()),
+        "lexicon": _lexicon_size(config),
         "warnings": list(endpoint.warnings),
     }
 

@@ -211,7 +211,7 @@ TraceFile: TypeAlias = Annotated[
         "--trace",
         metavar="FILE",
         help="Record when each chunk arrived and its size in FILE, as JSON lines, "
-        "for `bench --replay`.",
+        "for `bench --replay`. Requests are then made one after another.",
     ),
 ]
 TraceAudio: TypeAlias = Annotated[

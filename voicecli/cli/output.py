@@ -10,7 +10,7 @@ import io
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.errors import SaveError, VoiceError
 from voicecli.sanitize import clean, mask_controls
@@ -121,19 +121,46 @@ def tolerate_locale() -> None:
         stream.reconfigure(errors="replace")
 
 
-def summarise(metrics: dict[str, Any]) -> str:
+_MOST_LISTED = 4
+
+
+class AboutText(NamedTuple):
+    """What the metrics do not say of the text: sentences heard, and in all if that is known.
+
+    ``first_sound_ms`` counts from the text's first piece, if that came during the run.
+    """
+
+    heard: int = 0
+    known: int | None = None
+    first_sound_ms: float | None = None
+
+
+def summarise(metrics: dict[str, Any], text: AboutText | None = None) -> str:
     """Describe in one line how a run went, from its metrics."""
+    waits, text = metrics["waits"]["text"], text or AboutText()
     parts = [_spoken(metrics)]
-    if metrics["ttfa_ms"] is not None:
+    if metrics["interrupted"] and metrics["segments"]:
+        parts.append(_sentences(text))
+    if text.first_sound_ms is not None:
+        parts.append(f"first sound {text.first_sound_ms:.0f} ms after the text began")
+    elif metrics["ttfa_ms"] is not None:
         launch_ms = metrics["launch_to_request_ms"] or 0.0
         parts.append(f"first sound after {launch_ms + metrics['ttfa_ms']:.0f} ms")
-    if metrics["rtf"] is not None:
+    if metrics["rtf"] is not None and not waits["count"]:  # it would be the writer's speed
         parts.append(f"RTF {metrics['rtf']:.2f}")
     if metrics["ttfa_ms"] is not None:
         parts.append(_underruns(metrics["underruns"]["sink"]))
+    if waits["count"]:
+        parts.append(f"waited {waits['total_ms'] / 1e3:.1f} s for the text")
     if metrics["saved"]:
-        parts.append("saved " + ", ".join(metrics["saved"]))
+        parts.append("saved " + _listed(metrics["saved"]))
     return " · ".join(parts)
+
+
+def _listed(paths: list[str]) -> str:
+    """Name the first few: with --debug-audio each answer to a long text is a file."""
+    more = [f"{len(paths) - _MOST_LISTED} more"] if len(paths) > _MOST_LISTED else []
+    return ", ".join([*paths[:_MOST_LISTED], *more])
 
 
 def _spoken(metrics: dict[str, Any]) -> str:
@@ -145,6 +172,12 @@ def _spoken(metrics: dict[str, Any]) -> str:
     if audio_s - spoken_s > 0.05:  # noqa: PLR2004  half of the last digit shown
         return f"{verb} {spoken_s:.1f} of {audio_s:.1f} s{form}"
     return f"{verb} {audio_s:.1f} s{form}"
+
+
+def _sentences(text: AboutText) -> str:
+    if text.known is None:
+        return f"spoken {text.heard} sentence{'' if text.heard == 1 else 's'}"
+    return f"spoken {text.heard} of {text.known} sentence{'' if text.known == 1 else 's'}"
 
 
 def _underruns(sink: dict[str, Any]) -> str:

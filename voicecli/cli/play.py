@@ -19,6 +19,7 @@ from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.file import STDIN, FileSource
 
 if TYPE_CHECKING:
+    from voicecli.clock import Clock
     from voicecli.session import Session
     from voicecli.sources.base import Source
 
@@ -72,7 +73,7 @@ def play(
     # The program at the other end of a pipe may take as long as it likes.
     session = settings.session._replace(limits=FetchLimits(None, None, retries=0))
 
-    def make_sources(_: Session) -> list[Source]:
+    def make_sources(_: Session, __: Clock) -> list[Source]:
         rate_hz = sample_rate or config.sample_rate_hz
         return [FileSource(file, format=format or codec_for_suffix(file), rate_hz=rate_hz)]
 

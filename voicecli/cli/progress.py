@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from voicecli.sanitize import clean
@@ -15,17 +16,22 @@ from voicecli.telemetry.events import (
     Progressed,
     Requested,
     Retrying,
+    SegmentEnded,
+    SegmentPlaced,
     StateChanged,
     Waited,
 )
 from voicecli.telemetry.lifecycle import FINAL
+from voicecli.text.timing import SPEECH_PER_CHARACTER_S, TimedSentence, timed_sentences
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
     from voicecli.playback.base import SinkSnapshot
     from voicecli.telemetry.events import Event
+    from voicecli.text.segment import Segment
 
 
 def wants_progress(*, quiet: bool) -> bool:
@@ -38,23 +44,34 @@ def wants_progress(*, quiet: bool) -> bool:
 QUIET_S = 1.0
 """How long a server may be silent before the wait is shown."""
 
+_KEPT_SEGMENTS = 32
+"""Segments whose sentences are known; older ones have been heard."""
+
 
 class ProgressLine:
     """An observer that draws one line on standard error, while speech is awaited and plays.
 
+    It shows how much was spoken, how much is ahead, and the sentence that is heard, or what
+    is awaited: the server, or the text if ``is_written`` says that it is still being written.
     rich is imported when sound has started, which it must not delay. All drawing is
     done on the session's thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_written: Callable[[], bool] = lambda: False) -> None:
+        self._is_written = is_written
         self._live: Any = None
+        self._one_line: Any = None  # makes what rich draws on one line, whatever is in it
         self._note = ""
         self._waiting = StatusLine(wanted=True)
         self._first_request: tuple[float, str] | None = None
         self._attempts = 1
+        self._is_rebuffering = False
+        self._waits_since: float | None = None
+        self._text = SpokenText()
 
     def __call__(self, event: Event, /) -> None:
         """Draw what the event changes."""
+        self._text(event)
         match event:
             case Requested(at, label):
                 self._first_request = self._first_request or (at, clean(label))
@@ -67,30 +84,42 @@ class ProgressLine:
             case StateChanged(_, _, entered):
                 if entered in FINAL:
                     self.close()  # leave the line to the report
-                self._note = {"rebuffering": "waiting for the server"}.get(entered.value, "")
+                self._is_rebuffering = entered.value == "rebuffering"
+                self._note = ""
             case Failed():
                 self._note = "the stream broke; playing what arrived"
             case PlaybackEnded():
                 self.close()
 
     def _draw_wait(self, at: float) -> None:
-        if self._first_request is None or at - self._first_request[0] < QUIET_S:
+        if self._first_request is None and not self._is_written():
             return
-        since, label = self._first_request
+        self._waits_since = at if self._waits_since is None else self._waits_since
+        since, label = self._first_request or (self._waits_since, "the text")
+        if at - since < QUIET_S:
+            return
         tries = f"  try {self._attempts}" if self._attempts > 1 else ""
         self._waiting.show(f"waiting for {label}  {at - since:.0f} s{tries}")
 
     def _draw_progress(self, snapshot: SinkSnapshot) -> None:
-        text = f"{snapshot.heard_s:5.1f} s spoken  {snapshot.buffered_s:5.1f} s ahead  {self._note}"
+        note = self._note
+        if self._text.is_awaited and not snapshot.buffered_s:
+            note = "waiting for the text"
+        elif self._is_rebuffering:
+            note = "waiting for the server"
+        shown = note or clean(self._text.sentence_at(snapshot.heard_s), 500)
+        line = f"{snapshot.heard_s:5.1f} s spoken  {snapshot.buffered_s:5.1f} s ahead  {shown}"
         if self._live is None:
             self._waiting.clear()
             from rich.console import Console  # noqa: PLC0415  not before the first sound
             from rich.live import Live  # noqa: PLC0415
+            from rich.text import Text  # noqa: PLC0415
 
             console = Console(stderr=True, highlight=False)
             self._live = Live(console=console, auto_refresh=False, transient=True)
             self._live.start()
-        self._live.update(text, refresh=True)
+            self._one_line = partial(Text, no_wrap=True, overflow="ellipsis")
+        self._live.update(self._one_line(line), refresh=True)
 
     def close(self) -> None:
         """Remove the line; idempotent."""
@@ -98,6 +127,53 @@ class ProgressLine:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+
+class SpokenText:
+    """An observer that knows which sentence is heard at a position of the sound.
+
+    Its events come from several threads; it is read on the session's.
+    """
+
+    def __init__(self) -> None:
+        self._open: set[int] = set()
+        self._has_text = False
+        self._sentences: dict[int, list[TimedSentence]] = {}
+        self._rate_s = SPEECH_PER_CHARACTER_S
+
+    def __call__(self, event: Event, /) -> None:
+        """Take note of an event."""
+        match event:
+            case Requested(_, _, number):
+                self._open.add(number)
+            case SegmentPlaced(_, segment, starts_s):
+                self._place(segment, starts_s, starts_s + self._rate_s * len(segment.text))
+            case SegmentEnded(_, segment, starts_s, ends_s):
+                self._open.discard(segment.number)
+                if starts_s is not None and ends_s is not None:
+                    self._place(segment, starts_s, ends_s)
+                    self._rate_s = (ends_s - starts_s) / max(1, len(segment.text))
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether all that was asked for has arrived, so that only more text can help."""
+        return self._has_text and not self._open
+
+    def sentence_at(self, position_s: float) -> str:
+        """Return the sentence that is heard at a position; empty before the first."""
+        found = ""
+        for number in sorted(self._sentences, reverse=True):
+            for sentence in self._sentences[number]:
+                if sentence.starts_s <= position_s:
+                    found = sentence.text
+            if found:
+                break
+        return found
+
+    def _place(self, segment: Segment, starts_s: float, ends_s: float) -> None:
+        self._has_text = True
+        self._sentences[segment.number] = timed_sentences(segment, starts_s, ends_s)
+        self._sentences = dict(list(self._sentences.items())[-_KEPT_SEGMENTS:])
 
 
 class StatusLine:

@@ -34,6 +34,7 @@ class Records(NamedTuple):
     fail_on_underrun: bool = False
     trace: Path | None = None
     trace_audio: bool = False
+    subtitles: Path | None = None
 
     @property
     def keeps_audio(self) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli import waterfall
-from voicecli.cli.output import print_error, print_json, print_message, summarise
-from voicecli.errors import ExitStatus, UnderrunError
+from voicecli.cli.output import AboutText, print_error, print_json, print_message, summarise
+from voicecli.errors import ExitStatus, SaveError, UnderrunError
 from voicecli.telemetry.metrics import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from voicecli.cli.records import LineFile, Records
+    from voicecli.cli.speech import Speech
+    from voicecli.cli.subtitle_track import SubtitleTrack
     from voicecli.errors import VoiceError
     from voicecli.recording.saver import Saver
     from voicecli.session import SessionResult
@@ -25,8 +27,13 @@ def report(
     saver: Saver | None,
     files: Iterable[LineFile],
     records: Records,
+    *,
+    track: SubtitleTrack | None = None,
+    speech: Speech | None = None,
 ) -> ExitStatus:
     """Report to people and machines, and return the exit status.
+
+    ``track`` makes the subtitles, ``speech`` is the text, if there is one.
 
     If the run itself had no error, a file that could not be written, or gaps under
     ``--fail-on-underrun``, is its error.
@@ -37,19 +44,41 @@ def report(
     metrics["clip"] = result.saves.clip
     metrics["no_device"] = result.no_device.message if result.no_device else None
     save_error = result.saves.error
+    if track is not None:
+        save_error = _write_subtitles(track, result, metrics) or save_error
     if saver is not None:
         save_error = saver.write_metrics(metrics) or save_error
     save_error = save_error or next((file.error for file in files if file.error), None)
     late_error = save_error or (_gaps(metrics) if records.fail_on_underrun else None)
     if late_error is not None and metrics["error"] is None:
         metrics["ok"], metrics["error"] = False, describe(late_error)
-    _print_result(result, late_error, metrics, records)
+    _print_result(result, late_error, metrics, records, _about_text(result, recorder, speech))
     if records.json:
         print_json(metrics)
     if interrupted:
         return ExitStatus.INTERRUPTED
     first = result.error or late_error
     return first.exit_status if first else ExitStatus.OK
+
+
+def _about_text(result: SessionResult, recorder: Recorder, speech: Speech | None) -> AboutText:
+    heard, _ = recorder.segments.spoken_sentences(result.spoken_s)
+    first_at, began_at = result.report.first_sound_at, speech.began_at if speech else None
+    late_ms = None if first_at is None or began_at is None else (first_at - began_at) * 1e3
+    return AboutText(heard, speech.sentences if speech else None, late_ms)
+
+
+def _write_subtitles(
+    track: SubtitleTrack, result: SessionResult, metrics: dict[str, Any]
+) -> SaveError | None:
+    """Write the subtitles, and add them to what was saved."""
+    try:
+        path = track.write(result.spoken_s)
+    except SaveError as error:
+        return error
+    if path is not None:
+        metrics["saved"] = [*metrics["saved"], path]
+    return None
 
 
 def _gaps(metrics: dict[str, Any]) -> UnderrunError | None:
@@ -68,13 +97,15 @@ def _print_result(
     late_error: VoiceError | None,
     metrics: dict[str, Any],
     records: Records,
+    text: AboutText,
 ) -> None:
     if result.no_device and not records.quiet:
         print_message(f"no sound: {result.no_device.message}")
     if not records.quiet and (metrics["audio_s"] or result.error is None):
-        print_message(summarise(metrics))
+        print_message(summarise(metrics, text))
     if records.verbose:
-        for line in [*_timings(metrics), *_underruns(metrics["underruns"]), *_bar(metrics)]:
+        lines = [*_timings(metrics), *_segments(metrics["segments"])]
+        for line in [*lines, *_underruns(metrics["underruns"]), *_bar(metrics)]:
             print_message(line)
     if result.error is not None and result.interrupted_at is None:
         print_error(result.error)
@@ -87,6 +118,23 @@ def _timings(metrics: dict[str, Any]) -> Iterator[str]:
     parts = [f"{name} {metrics[f'{name}_ms']:.0f} ms" for name in names if metrics[f"{name}_ms"]]
     if parts:
         yield ", ".join(parts)
+
+
+def _segments(segments: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for every segment of a text that took more than one request."""
+    for segment in segments if len(segments) > 1 else ():
+        parts = [f"{segment['chars']} characters"]
+        if segment["sentences"] > 1:
+            parts[0] += f" in {segment['sentences']} sentences"
+        if segment["ttfb_ms"] is not None:
+            parts.append(f"first byte {segment['ttfb_ms']:.0f} ms")
+        if segment["attempts"] > 1:
+            parts.append(f"{segment['attempts']} attempts")
+        if segment["at_s"] is not None:
+            parts.append(f"heard at {segment['at_s']:.2f} s")
+        if segment["seam_ms"] is not None:
+            parts.append(f"seam {segment['seam_ms']:.0f} ms")
+        yield f"segment {segment['number'] + 1}: {', '.join(parts)}"
 
 
 def _underruns(underruns: dict[str, Any]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from voicecli.errors import ExitStatus
 from voicecli.playback.output import Output
 from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
-from voicecli.telemetry.events import Answered, Progressed, Retrying
+from voicecli.telemetry.events import Answered, Progressed, RequestsReduced, Retrying
 from voicecli.telemetry.metrics import Recorder, describe
 
 if TYPE_CHECKING:
@@ -28,27 +28,31 @@ if TYPE_CHECKING:
 
     from voicecli.cli.records import Records
     from voicecli.cli.settings import PlaybackSettings
+    from voicecli.cli.speech import Speech
+    from voicecli.clock import Clock
     from voicecli.playback.history import History
     from voicecli.request import SpeechRequest
+    from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
     from voicecli.telemetry.events import Event
     from voicecli.telemetry.observers import Observer
 
-    MakeSources = Callable[[Session], Iterable[Source]]
+    MakeUtterances = Callable[[Session, Clock], Iterable[Utterance | Source]]
 
 
 def run_session(
     settings: PlaybackSettings,
     records: Records,
-    make_sources: MakeSources,
+    make_utterances: MakeUtterances,
     *,
     request: SpeechRequest | None = None,
     history: History | None = None,
+    speech: Speech | None = None,
 ) -> ExitStatus:
     """Run one session to its end, report how it went, and return the exit status.
 
     ``request`` is what a trace says was requested. ``history`` is what past runs
-    like this one needed; this run is added to it.
+    like this one needed; this run is added to it. ``speech`` is the text, if there is one.
     """
     clock = SystemClock()
     run_id = new_run_id()
@@ -66,11 +70,18 @@ def run_session(
             with_audio = records.trace_audio
             observers.append(TraceWriter(lines, run_id, clock, request, with_audio=with_audio))
         if wants_progress(quiet=records.quiet):
-            observers.append(stack.enter_context(contextlib.closing(ProgressLine())))
+            line = ProgressLine(speech.is_written) if speech else ProgressLine()
+            observers.append(stack.enter_context(contextlib.closing(line)))
         if not records.quiet:
             observers.append(_AnswerWarnings())
         if records.verbose:
             observers.append(_print_details)
+        track = None
+        if records.subtitles is not None:
+            from voicecli.cli.subtitle_track import SubtitleTrack  # noqa: PLC0415  rarely needed
+
+            track = SubtitleTrack(records.subtitles)
+            observers.append(track)
         session = Session(
             Output(settings.output),
             settings.session,
@@ -78,15 +89,16 @@ def run_session(
             observers=observers,
             saver=saver,
             clock=clock,
+            pace=speech.pace if speech else None,
         )
         stack.enter_context(_cancelling(session))
         with failing_as_json(records, recorder):
-            result = session.run(make_sources(session))
+            result = session.run(make_utterances(session, clock))
         for file in files:
             file.close()
         from voicecli.cli.reporting import report  # noqa: PLC0415  after the sound
 
-        return report(result, recorder, saver, files, records)
+        return report(result, recorder, saver, files, records, track=track, speech=speech)
 
 
 def _open(
@@ -176,9 +188,12 @@ class _AnswerWarnings:
 
 
 def _print_details(event: Event) -> None:
-    """Print retries and unbounded answers as they happen, for ``-v``."""
+    """Print retries, fewer requests at once and unbounded answers as they happen, for ``-v``."""
     match event:
         case Retrying(_, error, wait_s):
             print_message(f"{error.message}; trying again in {wait_s:.1f} s")
+        case RequestsReduced(_, at_once):
+            plural = "" if at_once == 1 else "s"
+            print_message(f"the server allows fewer: {at_once} request{plural} at once from now on")
         case Answered(_, info) if not info.has_known_end:
             print_message("the server gave no length: a cut would not be noticed")

@@ -5,34 +5,30 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from voicecli.cli import options
+from voicecli.cli import options, text_options
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
-from voicecli.cli.text_input import as_unicode, read_text
+from voicecli.cli.text_input import as_unicode
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
 from voicecli.playback.history import History, HistoryKey
-from voicecli.sources.registry import SourceContext, source_for
-
-if TYPE_CHECKING:
-    from voicecli.session import Session
-    from voicecli.sources.base import Source
-
-DEFAULT_FORMAT = "pcm"
-"""Needs no decoding. Servers that do not support it answer in another format."""
+from voicecli.session.seams import SeamPauses
+from voicecli.sources.registry import SourceContext
 
 EXAMPLES = """Examples:
   voicecli say "Hello there."
   llm "Tell me a story" | voicecli say
   voicecli say --base-url http://localhost:8880/v1 --voice af_bella --format opus "Hi."
   voicecli say --file chapter.txt --save chapter.wav --no-play
+  voicecli say --say "heart:Who is there?" --say "emma:It is me."
   voicecli say -- "- text that begins with a dash"
 """
 
@@ -49,6 +45,8 @@ def say(
         Path | None,
         options.argument_option(metavar="FILE", help="Read the text from FILE; `-` is stdin."),
     ] = None,
+    script: text_options.Script = None,
+    lines: text_options.Lines = None,
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
     model: options.Model = None,
@@ -73,12 +71,22 @@ def say(
             metavar="KEY=JSON", help="Extra field for the request, such as stream=true; repeatable."
         ),
     ] = None,
+    lang: text_options.Language = None,
+    segment: text_options.Segment = "auto",
+    markdown: text_options.Markdown = "auto",
+    code: text_options.Code = "name",
+    think: text_options.Think = False,
+    lexicon: text_options.LexiconFile = None,
+    pause_ms: text_options.PauseMs = 400,
     device: options.Device = None,
     volume: options.Volume = None,
     buffer_ms: options.BufferMs = None,
     preroll_ms: options.PrerollMs = None,
+    sentence_pause_ms: text_options.SentencePauseMs = 350,
+    paragraph_pause_ms: text_options.ParagraphPauseMs = 700,
     save: options.Save = None,
     debug_audio: options.DebugAudio = None,
+    subtitles: text_options.Subtitles = None,
     no_play: options.NoPlay = False,
     timeout: Annotated[
         float | None,
@@ -97,6 +105,7 @@ def say(
             help="Retries after a failure, before any sound is heard.  [default: 2]",
         ),
     ] = None,
+    prefetch: text_options.Prefetch = 2,
     proxy: options.Proxy = None,
     fail_on_underrun: options.FailOnUnderrun = False,
     json_: options.Json = False,
@@ -106,7 +115,7 @@ def say(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Speak text.
+    """Speak text, also while it is still being written.
 
     The endpoint comes from --base-url, else $VOICECLI_BASE_URL, else the default
     profile of the configuration file, else $OPENAI_BASE_URL, else it is
@@ -114,46 +123,75 @@ def say(
     offline, without a key. The key comes from $VOICECLI_API_KEY or the variable
     that the profile names; for OpenAI, from $OPENAI_API_KEY.
     """
-    speech_text, extra_body = read_text(text or [], file), _extra(extra or [])
+    extra_body = _extra(extra or [])
     if trace_audio and trace is None:
         raise typer.BadParameter("--trace-audio requires --trace FILE")
+    is_script = script is not None or bool(lines)
     records = Records(
-        save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio
-    )
-    with failing_as_json(records):
-        config = find_config(os.environ)
-        if no_play:
-            check_folder(save)
-        choice = EndpointChoice(
-            base_url, profile, model, voice, format, speed, instructions, extra_body
+        save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio,
+        subtitles,
+    )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        spoken = text_options.choose_text(text or [], file, script, lines or [])
+        stack.callback(spoken.close)
+        with failing_as_json(records):
+            config = find_config(os.environ)
+            if no_play:
+                check_folder(save)
+                check_folder(subtitles)
+            choice = EndpointChoice(
+                base_url, profile, model, voice, format, speed, instructions, extra_body
+            )
+            endpoint = resolve_endpoint(choice, os.environ, config)
+            _print_endpoint(endpoint, records)
+            from voicecli.cli.speech import Reading, Speech, VoiceEndpoints  # noqa: PLC0415  not for --help
+
+            endpoints = VoiceEndpoints(
+                endpoint,
+                choice,
+                os.environ,
+                config,
+                notify=partial(_print_endpoint, records=records),
+            )
+            for each in text_options.voices_of(lines or []):
+                endpoints.of(each)
+            reading = Reading(
+                language=lang,
+                pause_ms=pause_ms,
+                segment=segment,
+                markdown=markdown,
+                code=code,
+                think=think,
+                script=is_script,
+                lexicon=text_options.read_lexicon(config.lexicon, lexicon, lang),
+            )
+        shared = SourceContext(
+            sample_rate or config.sample_rate_hz,
+            config.connect_timeout_s,
+            proxy=proxy,
+            overrides_rate=sample_rate is not None,
         )
-        endpoint = resolve_endpoint(choice, os.environ, config)
-    _print_endpoint(endpoint, records)
-    wanted_format = "pcm" if endpoint.is_builtin else endpoint.response_format
-    request = endpoint.request(speech_text, wanted_format or DEFAULT_FORMAT)
-    settings = playback_settings(
-        config,
-        PlaybackFlags(device, volume, buffer_ms, preroll_ms, timeout, retries),
-        expected_format=request.response_format,
-        keeps_audio=records.keeps_audio,
-        no_play=no_play,
-    )
-    pcm_rate_hz = sample_rate or config.sample_rate_hz
-    shared = SourceContext(
-        pcm_rate_hz, config.connect_timeout_s, proxy=proxy, overrides_rate=sample_rate is not None
-    )
-
-    def make_sources(session: Session) -> list[Source]:
-        shared.spawn = session.spawn
-        return [source_for(endpoint, request, shared)]
-
-    with contextlib.closing(shared):
+        stack.callback(shared.close)
+        speech = Speech(spoken, reading, endpoints, shared, format=format)
+        request = speech.request()
+        settings = playback_settings(
+            config,
+            PlaybackFlags(
+                device, volume, buffer_ms, preroll_ms, timeout, retries,
+                ahead=prefetch if trace is None else 0,
+                pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
+            ),
+            expected_format=request.response_format,
+            keeps_audio=records.keeps_audio,
+            no_play=no_play,
+        )  # fmt: skip
         status = run_session(
             settings,
             records.with_folder(config.recordings),
-            make_sources,
+            speech.utterances,
             request=request,
             history=History(HistoryKey(endpoint.label, request.model, request.response_format)),
+            speech=speech,
         )
         raise typer.Exit(status)
 

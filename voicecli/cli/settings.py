@@ -10,6 +10,7 @@ from voicecli.playback.output import NULL_DEVICE, OutputSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.session import SessionSettings
 from voicecli.session.fetcher import FetchLimits
+from voicecli.session.seams import SeamPauses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,8 @@ class PlaybackFlags(NamedTuple):
     preroll_ms: float | None = None
     timeout_s: float | None = None
     retries: int | None = None
+    ahead: int = 2
+    pauses: SeamPauses = SeamPauses()
 
 
 class PlaybackSettings(NamedTuple):
@@ -63,9 +66,11 @@ def playback_settings(
                 first_byte_s=wait_s,
                 stall_s=wait_s,
                 retries=config.retries if flags.retries is None else flags.retries,
+                ahead=flags.ahead,
             ),
             volume=_either(flags.volume, config.volume),
             expected_format=expected_format,
+            pauses=flags.pauses,
         ),
     )
 

@@ -1,37 +1,176 @@
-"""Read the text to speak from arguments, a file or a pipe.
+"""The text to speak, from arguments, a file or a pipe, in pieces as they arrive.
 
-Programs write for terminals and Windows editors add byte order marks, so escape
-sequences are removed and the mark selects the encoding. Binary data is rejected:
-a megabyte of noise takes hours to speak and costs what the server charges.
+Binary data is rejected: a megabyte of noise takes hours to speak and costs what the
+server charges.
 """
 
 from __future__ import annotations
 
-import codecs
-import contextlib
-import re
+import os
+import select
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from voicecli.sanitize import without_escapes
+from voicecli.cli.plain_text import PlainTextDecoder, plain_text
+from voicecli.errors import TextError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
 
 STDIN = "-"
 
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
-          (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
-"""Byte order marks and their encodings (Unicode 16, section 23.8)."""
+_READ_BYTES = 16 * 1024
+"""Most bytes read at once."""
 
-_MAX_BYTES = 16 << 20
-"""Upper bound on the text, about a week of speech; an endless pipe would fill the memory."""
+_POLL_S = 0.1
+"""How often a wait for the writer looks whether the run is over."""
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
-"""Characters of Unicode category Cc that are not white space."""
+_MAX_PEEK = 64 * 1024
+"""Characters of white space after which text is no longer looked for before the run."""
+
+_MAX_WHOLE = 16 << 20
+"""Upper bound on what is read as a whole: an endless pipe would fill the memory."""
+
+_EMPTY = "nothing to say: the text is empty"
 
 
-def read_text(words: list[str], file: Path | None) -> str:
-    """Return the text to speak, stripped.
+class TextInput(Protocol):
+    """A text to speak, in pieces; iterated once."""
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether it may still be being written."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of it has been read."""
+
+    def pieces(self, is_over: Callable[[], bool]) -> Iterator[str]:
+        """Yield the pieces as they arrive, until the end of the text or ``is_over``.
+
+        Raises:
+            TextError: it is empty, is binary or cannot be read.
+        """
+
+    def close(self) -> None:
+        """Close the file; idempotent."""
+
+
+class GivenText:
+    """A text that is there as a whole."""
+
+    is_growing = False
+    has_begun = True
+
+    def __init__(self, text: str) -> None:
+        self.text = plain_text(text)
+
+    def pieces(self, is_over: Callable[[], bool]) -> Iterator[str]:  # noqa: ARG002  never waits
+        """Yield the text."""
+        yield self.text
+
+    def close(self) -> None:
+        """Do nothing: no file is open."""
+
+
+class ReadText:
+    """The text of a file or a pipe, read as it is needed.
+
+    ``name`` is for messages, ``path`` what ``voicecli play`` would be given.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, path: str) -> None:
+        self._file = file
+        self._name = name
+        self._path = path
+        self._decoder = PlainTextDecoder()
+        self._head: list[str] = []
+        self._has_ended = False
+        self._has_text = False
+        try:
+            self._descriptor: int | None = file.fileno()
+        except (OSError, ValueError):  # not a file of the system's
+            self._descriptor = None
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether it may still be being written."""
+        return not self._has_ended
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of it has been read."""
+        return self._has_text
+
+    def peek(self) -> None:
+        """Read what is there already, up to the first text, so that mistakes show early.
+
+        Raises:
+            TextError: as for `pieces`.
+        """
+        length = 0
+        while not (self._has_ended or self._has_text) and length < _MAX_PEEK:
+            piece = self._read(0.0)
+            if piece is None:
+                return
+            self._head.append(piece)
+            length += len(piece)
+        if self._has_text and self._descriptor is not None and not self._has_ended:
+            # A short file ends here, and then nothing has to be waited for.
+            self._head.append(self._read(0.0) or "")
+
+    def pieces(self, is_over: Callable[[], bool]) -> Iterator[str]:
+        """Yield the pieces as they arrive; `TextInput` has the contract."""
+        yield from self._head
+        self._head = []
+        while not (self._has_ended or is_over()):
+            piece = self._read(_POLL_S)
+            if piece:
+                yield piece
+
+    def close(self) -> None:
+        """Close the file, unless it is standard input; idempotent."""
+        if self._path != STDIN:
+            self._file.close()
+
+    def _read(self, timeout_s: float) -> str | None:
+        """Return what is there, perhaps nothing of it text; None if nothing is."""
+        try:
+            data = self._bytes(timeout_s)
+        except OSError as error:
+            raise _unreadable(self._name, error) from error
+        if data is None:
+            return None
+        if data:
+            text = self._decoder.feed(data)
+        else:
+            self._has_ended = True
+            text = self._decoder.finish()
+        if self._decoder.is_binary:
+            raise TextError(f"{self._name} is not text; if it is audio: voicecli play {self._path}")
+        self._has_text = self._has_text or bool(text.strip())
+        if self._has_ended and not self._has_text:
+            raise TextError(_EMPTY)
+        return text
+
+    def _bytes(self, timeout_s: float) -> bytes | None:
+        if self._descriptor is None:
+            return self._file.read(_READ_BYTES)
+        if not select.select([self._descriptor], [], [], timeout_s)[0]:
+            return None
+        try:
+            return os.read(self._descriptor, _READ_BYTES)
+        except BlockingIOError:  # another process made it so, and something else was faster
+            return None
+
+
+def text_input(words: list[str], file: Path | None) -> TextInput:
+    """Return the text to speak: of the arguments, a file or standard input.
 
     Raises:
         typer.BadParameter: there is no text, more than one source, or binary data.
@@ -40,44 +179,72 @@ def read_text(words: list[str], file: Path | None) -> str:
         raise typer.BadParameter("give the text or --file, not both")
     is_piped = not words and sys.stdin is not None and not sys.stdin.isatty()
     if file is not None:
-        text = read_file(str(file))
-    elif is_piped or words == [STDIN]:
-        text = read_file(STDIN)
-    elif words:
-        text = as_unicode(" ".join(words))
-    else:
-        raise typer.BadParameter('nothing to say: give a text, as in voicecli say "Hello."')
-    text = _CONTROLS.sub("", without_escapes(text)).strip()
-    if not text:
-        raise typer.BadParameter("nothing to say: the text is empty")
-    return text
+        return open_text(str(file))
+    if is_piped or words == [STDIN]:
+        return open_text(STDIN)
+    if words:
+        return given_text(as_unicode(" ".join(words)))
+    raise typer.BadParameter('nothing to say: give a text, as in voicecli say "Hello."')
 
 
-def as_unicode(argument: str) -> str:
-    """Replace the bytes of an argument that the locale could not decode."""
-    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def read_file(path: str) -> str:
-    """Read a text file, or standard input if ``path`` is ``-``: UTF-8, or by its mark.
+def given_text(text: str) -> GivenText:
+    """Return a text that is there as a whole.
 
     Raises:
-        typer.BadParameter: it cannot be read, is too long, or has a NUL, so is binary.
+        typer.BadParameter: there is nothing in it.
+    """
+    given = GivenText(text)
+    if not given.text:
+        raise typer.BadParameter(_EMPTY)
+    return given
+
+
+def open_text(path: str) -> ReadText:
+    """Open a text file, or standard input if ``path`` is ``-``: UTF-8, or by its mark.
+
+    Raises:
+        typer.BadParameter: it cannot be read, or what is there already is not text.
     """
     name = "standard input" if path == STDIN else path
     if path == STDIN and sys.stdin is None:
         raise typer.BadParameter("cannot read standard input: it is closed")
     try:
-        with contextlib.ExitStack() as stack:
-            file = sys.stdin.buffer if path == STDIN else stack.enter_context(Path(path).open("rb"))
-            data = file.read(_MAX_BYTES + 1)
+        file: BinaryIO = sys.stdin.buffer if path == STDIN else Path(path).open("rb")  # noqa: SIM115  `ReadText` closes it
     except OSError as error:
-        raise typer.BadParameter(f"cannot read {name}: {error.strerror or error}") from error
-    if len(data) > _MAX_BYTES:
-        raise typer.BadParameter(f"{name} is longer than {_MAX_BYTES >> 20} MB")
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return data.removeprefix(mark).decode(encoding, errors="replace")
-    if b"\0" in data:
-        raise typer.BadParameter(f"{name} is not text; if it is audio: voicecli play {path}")
-    return data.decode("utf-8", errors="replace")
+        raise typer.BadParameter(_unreadable(name, error).message) from error
+    text = ReadText(file, name, path)
+    try:
+        text.peek()
+    except TextError as error:
+        text.close()
+        raise typer.BadParameter(error.message) from error
+    return text
+
+
+def read_file(path: str) -> str:
+    """Return a text file as a whole, decoded as for speech.
+
+    Raises:
+        typer.BadParameter: it cannot be read, is too long or is not text.
+    """
+    found: list[str] = []
+    length = 0
+    with closing(open_text(path)) as text:
+        try:
+            for piece in text.pieces(lambda: False):
+                found.append(piece)
+                length += len(piece)
+                if length > _MAX_WHOLE:
+                    raise typer.BadParameter(f"{path} is longer than {_MAX_WHOLE >> 20} MB")
+        except TextError as error:
+            raise typer.BadParameter(error.message) from error
+    return "".join(found)
+
+
+def _unreadable(name: str, error: OSError) -> TextError:
+    return TextError(f"cannot read {name}: {error.strerror or error}")
+
+
+def as_unicode(argument: str) -> str:
+    """Replace the bytes of an argument that the locale could not decode."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -68,6 +68,7 @@ class Endpoint:
         api_key: None for the built-in voice, `KEYLESS` if there is no key.
         key_variable: the variable that holds the key, None for `KEYLESS`.
         reason: why this endpoint was selected, one clause for ``-v``.
+        max_input_chars: how much text one request may have; None if the profile does not say.
         origins: where ``model``, ``voice`` and so on came from.
     """
 
@@ -82,6 +83,7 @@ class Endpoint:
     speed: float | None = None
     instructions: str | None = None
     extra_body: Mapping[str, object] = field(default_factory=dict)
+    max_input_chars: int | None = None
     warnings: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -155,6 +157,7 @@ def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Con
         reason=chosen.reason,
         profile=profile.name if profile else None,
         extra_body={**(profile.extra_body if profile else {}), **choice.extra_body},
+        max_input_chars=profile.max_input_chars if profile else None,
         warnings=tuple(warnings),
         origins=origins,
         **values,  # type: ignore[arg-type]  # each was checked when it was read

@@ -52,7 +52,8 @@ class Profile:
     ``base_url`` is as written, ``"builtin"`` for the built-in voice. A profile
     without it applies its other settings to whichever endpoint is selected.
     ``extra_body`` (key ``extra``) holds extra fields for the request body.
-    ``api_key_env`` names the environment variable with the key.
+    ``api_key_env`` names the environment variable with the key. ``max_input_chars`` is how
+    many characters one request may speak.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Profile:
     speed: float | None = None
     instructions: str | None = None
     extra_body: Mapping[str, object] = field(default_factory=dict)
+    max_input_chars: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Config:
         sample_rate_hz: rate of headerless PCM if the server does not report it.
         timeout_s: longest wait for the first byte, and longest stall after it.
         recordings: folder of ``--debug-audio``; None is the platform's data folder.
+        lexicon: what is to be spoken otherwise, as `voicecli.text.lexicon.Lexicon` takes it.
     """
 
     path: Path | None = None
@@ -94,6 +97,7 @@ class Config:
     retries: int = 2
     recordings: Path | None = None
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    lexicon: Mapping[str, object] = field(default_factory=dict)
 
 
 def config_path(env: Mapping[str, str]) -> Path:
@@ -184,6 +188,7 @@ _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "speed": ("speed", values.number(0.25, 4)),
     "instructions": ("instructions", values.text),
     "extra": ("extra_body", values.json_table),
+    "max_input_chars": ("max_input_chars", values.integer(20, 10_000_000)),
 }
 """Key in a profile's table → field of `Profile` and its check."""
 
@@ -192,6 +197,9 @@ def _parse(table: dict[str, Any], path: Path) -> Config:
     tables = table.pop("profiles", {})
     if not isinstance(tables, dict):
         raise ConfigError(f'"profiles" in {path} must be tables: [profiles.<name>]')
+    lexicon = table.pop("lexicon", {})
+    if not isinstance(lexicon, dict):
+        raise ConfigError(f'"lexicon" in {path} must be a table: [lexicon]')
     fields = _fields(table, _TOP_LEVEL, "", path)
     profiles = {name: _parse_profile(name, settings, path) for name, settings in tables.items()}
     default = fields.get("default_profile")
@@ -201,7 +209,7 @@ def _parse(table: dict[str, Any], path: Path) -> Config:
             remedy=suggest(default, sorted(profiles)),
         )
     in_file = frozenset(table) | {f"profiles.{name}" for name in profiles}
-    return Config(path=path, in_file=in_file, profiles=profiles, **fields)
+    return Config(path=path, in_file=in_file, profiles=profiles, lexicon=lexicon, **fields)
 
 
 def _parse_profile(name: str, settings: object, path: Path) -> Profile:
@@ -227,7 +235,7 @@ def _fields(
     for key, value in table.items():
         shown = clean(prefix + key)
         if key not in known:
-            keys = [*known] if prefix else [*known, "profiles"]
+            keys = [*known] if prefix else [*known, "profiles", "lexicon"]
             raise ConfigError(f'unknown key "{shown}" in {path}', remedy=suggest(key, keys))
         name, check = known[key]
         try:

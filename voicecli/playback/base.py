@@ -4,18 +4,20 @@ A sink is used once, in this order::
 
     sink.start()                 # frames of sink.format follow
     sink.write(samples) ...      # blocks while full: backpressure reaches the socket
+    sink.await_input()           # only between writes: more will come, but not yet
     sink.end_input()             # nothing follows: play what there is
     sink.drain(deadline)         # returns when the last frame has been heard
     sink.close()                 # releases the device; the report stays readable
 
-- ``start``, ``write`` and ``end_input`` belong to one thread, the producer.
+- ``start``, ``write``, ``await_input`` and ``end_input`` belong to one thread, the producer.
 - ``drain`` and ``close`` belong to one thread at a time; ``close`` without
   ``end_input`` aborts.
 - ``abort``, ``position``, ``snapshot`` and ``report`` may be called from any thread.
   ``abort`` is idempotent, silences the device within one block, and lets blocked
   calls of ``write`` and ``drain`` return.
 - Sound starts when the policy's thresholds allow it, or when the input ends.
-- Frames before the first sound and after the end of input are never underruns.
+- Frames before the first sound and after the end of input are never underruns. Silence that
+  begins between ``await_input`` and the next ``write`` is a text wait, not an underrun.
 - If the device fails, ``start``, ``write``, ``end_input`` or ``drain`` raises `DeviceError`.
 
 A frame is one sample of every channel. Positions and lengths are in frames of
@@ -74,6 +76,7 @@ class SinkReport(NamedTuple):
     last_sound_at: float | None = None
     heard_frames: int = 0
     underruns: tuple[Underrun, ...] = ()
+    text_waits: tuple[Underrun, ...] = ()
     start_buffered_s: float | None = None
     min_buffered_s: float | None = None
     mean_buffered_s: float | None = None
@@ -83,7 +86,7 @@ class SinkReport(NamedTuple):
     needed_s: float | None = None
 
     @classmethod
-    def until(
+    def until(  # noqa: PLR0913  one report
         cls,
         now: float,
         *,
@@ -91,6 +94,7 @@ class SinkReport(NamedTuple):
         first_sound_at: float | None,
         ends_at: float | None,
         underruns: Sequence[Underrun],
+        text_waits: Sequence[Underrun] = (),
         levels: BufferLevels,
         underflows_at_s: Sequence[float] = (),
         gate: Gate,
@@ -106,6 +110,7 @@ class SinkReport(NamedTuple):
             last_sound_at=None if ends_at is None else min(ends_at, now),
             heard_frames=heard_frames,
             underruns=tuple(underruns),
+            text_waits=tuple(text_waits),
             start_buffered_s=levels.first_s,
             min_buffered_s=levels.least_s,
             mean_buffered_s=levels.mean_s,
@@ -128,6 +133,9 @@ class Sink(Protocol):
 
     def write(self, samples: Samples) -> None:
         """Queue frames of shape (frames, channels); blocks while the buffer is full."""
+
+    def await_input(self) -> None:
+        """Let what is there play out; the next ``write`` may come much later."""
 
     def end_input(self) -> None:
         """End the input: a threshold that was not reached no longer holds the sound back."""

@@ -111,6 +111,12 @@ class BlockingSink:
                     return
                 self._clock.wait(self._changed, stall.remaining_s(self._ring.read))
 
+    def await_input(self) -> None:
+        """Let the ring run out: more will come, but not yet."""
+        with self._changed:
+            self._gate.await_input()
+            self._changed.notify_all()
+
     def end_input(self) -> None:
         """Release any threshold, and let the ring run empty."""
         with self._changed:

@@ -37,6 +37,7 @@ class BlockingWriter:
         self._is_first = True
         self.input_ended = False
         self.rebuffering = False
+        self._is_awaited = False  # the pause is a wait for text
 
     @property
     def buffered_s(self) -> float:
@@ -48,39 +49,39 @@ class BlockingWriter:
 
         Also notices that the device is starved, which begins a pause.
         """
-        buffered_s, ended, starved_at = (
-            self.buffered_s,
-            self.input_ended,
-            self._timeline.starved_at,
-        )
-        thresholds = self._gate.thresholds
+        buffered_s, starved_at = self.buffered_s, self._timeline.starved_at
+        thresholds, awaiting = self._gate.thresholds, self._gate.is_awaiting
+        released = self.input_ended or awaiting
         if starved_at is None:
-            return thresholds.starts_at(buffered_s, input_ended=ended)
+            return thresholds.starts_at(buffered_s, input_ended=released)
         # If frames are there, the writer itself was late, and a pause would make that worse.
-        if now >= starved_at and not (ended or self.rebuffering or buffered_s > 0):
-            self.rebuffering = True
-            self._levels.add(buffered_s)
+        if now >= starved_at and not (self.input_ended or self.rebuffering or buffered_s > 0):
+            self.rebuffering, self._is_awaited = True, awaiting
+            if not awaiting:
+                self._levels.add(buffered_s)
+        if self._is_awaited:
+            return max(starved_at, thresholds.starts_at(buffered_s, input_ended=released))
         if self.rebuffering:
             pauses = len(self._timeline.underruns)
-            return starved_at + thresholds.resumes_after(buffered_s, pauses, input_ended=ended)
+            return starved_at + thresholds.resumes_after(buffered_s, pauses, input_ended=released)
         return now if buffered_s > 0 else inf
 
     def take(self, block: Samples, now: float) -> int:
         """Fill ``block`` with frames to be written now, and return their count."""
-        if not self.input_ended:
+        if not (self.input_ended or self._gate.is_awaiting):
             self._levels.add(self.buffered_s)
-        self.rebuffering = False
-        self._is_first = self._timeline.ends_at is None
+        is_awaited, self._is_awaited, self.rebuffering = self._is_awaited, False, False
+        self._is_first = is_awaited or self._timeline.ends_at is None
         if self._gate.released_at is None:
             self._gate.released_at = now
         self._piece_at_s = self._ring.read / self._rate_hz
         count = self._ring.read_into(block)
-        self._timeline.push(count, now)
+        self._timeline.push(count, now, is_awaited=is_awaited)
         return count
 
     def wrote(self, held_frames: int, now: float, *, underflowed: bool, tolerance_s: float) -> None:
         """Note what the device reported after taking the piece; see `Timeline.correct`."""
-        # The stream runs empty before the first frame, by design.
+        # The stream runs empty before the first frame and while text is awaited, by design.
         if underflowed and not self._is_first:
             self._underflows_at_s.append(self._piece_at_s)
         self._timeline.correct(held_frames, now, tolerance_s)

@@ -121,6 +121,12 @@ class CallbackSink:
             if self._started and not self._aborted and not self._stream.active:
                 raise DeviceError("the sound device has gone away", remedy=DEVICE_LOST_REMEDY)
 
+    def await_input(self) -> None:
+        """Let the ring run out: more will come, but not yet."""
+        self._gate.await_input()
+        if self._ring.written and not self._started:
+            self._start_stream()
+
     def end_input(self) -> None:
         """Release any threshold, and let the ring run empty."""
         self._renderer.input_ended = True
@@ -194,6 +200,7 @@ class CallbackSink:
             first_sound_at=self._renderer.first_sound_at,
             ends_at=self._renderer.sounds_until,
             underruns=tuple(self._renderer.underruns),
+            text_waits=tuple(self._renderer.text_waits),
             levels=self._renderer.levels,
             underflows_at_s=self._underflows,
             gate=self._gate,

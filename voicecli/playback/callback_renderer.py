@@ -41,22 +41,26 @@ class CallbackRenderer:
         self._before_gaps: tuple[tuple[int, int, float], ...] = ()
         self._gap_frames = 0
         self._gap_at = 0.0
+        self._gap_is_awaited = False
         self.input_ended = False
         self.playing = False
         self.rebuffering = False
         self.first_sound_at: float | None = None
         self.finished = False
         self.underruns: list[Underrun] = []
+        self.text_waits: list[Underrun] = []
         self.levels = BufferLevels()
 
     def fill(self, out: Samples, dac_at: float) -> None:
         """Fill one block; its first frame will be heard at ``dac_at`` (clock seconds)."""
-        ended = self.input_ended
+        ended, awaiting = self.input_ended, self._gate.is_awaiting
         buffered_s = self._ring.readable / self._rate_hz
-        if not self._may_play(out.shape[0], buffered_s, dac_at, ended=ended):
+        if not self._may_play(out.shape[0], buffered_s, dac_at, released=ended or awaiting):
             out[:] = 0
+            if ended and self.rebuffering and not buffered_s:
+                self.finished = True  # it was the end, reported late: nothing was missing
             return
-        if not ended:
+        if not (ended or awaiting):
             self.levels.add(buffered_s)
         first = self._ring.read
         count = self._ring.read_into(out)
@@ -73,32 +77,36 @@ class CallbackRenderer:
             self._before_gaps = (*self._before_gaps[1 - _GAPS_AHEAD :], self._latest)
             self._gap_frames = out.shape[0] - count
             self._gap_at = dac_at + count / self._rate_hz
+            self._gap_is_awaited = awaiting
             self.rebuffering = True
 
-    def _may_play(self, frames: int, buffered_s: float, dac_at: float, *, ended: bool) -> bool:
+    def _may_play(self, frames: int, buffered_s: float, dac_at: float, *, released: bool) -> bool:
         """Return whether this block takes frames from the ring; if not, count the silence."""
         if self._preroll > 0:
             self._preroll -= frames
         elif not self.playing:
-            starts_at = self._gate.thresholds.starts_at(buffered_s, input_ended=ended)
-            self.playing = dac_at >= starts_at
+            self.playing = self._may_start(buffered_s, dac_at, released=released)
             return self.playing
         elif not self.rebuffering:
             return True
-        elif self._may_resume(buffered_s, ended=ended):
+        elif self._may_resume(buffered_s, dac_at, released=released):
             at_s, silence_s = self._ring.read / self._rate_hz, self._gap_frames / self._rate_hz
-            self.underruns.append(Underrun(at_s, silence_s, self._gap_at))
+            gaps = self.text_waits if self._gap_is_awaited else self.underruns
+            gaps.append(Underrun(at_s, silence_s, self._gap_at))
             self.rebuffering = False
             return True
-        elif ended:
-            self.finished = True  # it was the end, reported late: nothing was missing
         else:
             self._gap_frames += frames
         return False
 
-    def _may_resume(self, buffered_s: float, *, ended: bool) -> bool:
+    def _may_start(self, buffered_s: float, dac_at: float, *, released: bool) -> bool:
+        return dac_at >= self._gate.thresholds.starts_at(buffered_s, input_ended=released)
+
+    def _may_resume(self, buffered_s: float, dac_at: float, *, released: bool) -> bool:
+        if self._gap_is_awaited:
+            return self._may_start(buffered_s, dac_at, released=released)
         pauses = len(self.underruns)
-        after_s = self._gate.thresholds.resumes_after(buffered_s, pauses, input_ended=ended)
+        after_s = self._gate.thresholds.resumes_after(buffered_s, pauses, input_ended=released)
         return self._gap_frames >= after_s * self._rate_hz
 
     @property

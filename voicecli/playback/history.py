@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from voicecli.playback.base import SinkReport
+
 MOST_BYTES = 64 * 1024
 """Length at which the file is rewritten: about 500 runs."""
 
@@ -64,6 +66,14 @@ class History:
         if self._recent is None:
             self._recent = self._file.runs(self._key)
         return self._recent
+
+    def learn(self, report: SinkReport) -> None:
+        """Remember a run that was heard to its end.
+
+        What was not heard does not count: the disk may have slowed it down.
+        """
+        if report.first_sound_at is not None and report.needed_s is not None:
+            self.add(report.needed_s)
 
     def add(self, needed_s: float) -> None:
         """Remember a run."""

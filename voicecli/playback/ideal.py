@@ -29,6 +29,7 @@ class IdealPlayer:
         self._waiting_frames = 0
         self._waiting_since = 0.0
         self._input_ended = False
+        self._is_awaited = False  # the frames that wait end a wait for text
         self.gate = Gate(policy)
         self.timeline = Timeline(rate_hz)
 
@@ -40,9 +41,19 @@ class IdealPlayer:
     def arrive(self, frames: int, now: float) -> None:
         """Add frames that can be played from now on."""
         self.catch_up(now)
+        starved_at = self.timeline.starved_at
+        if self.gate.is_awaiting and starved_at is not None and now >= starved_at:
+            self._is_awaited = True
         self._waiting_frames += frames
         self._waiting_since = now
         self.gate.arrived(now, frames / self._rate_hz)
+        self.catch_up(now)
+
+    def await_input(self, now: float) -> None:
+        """Release everything: more will arrive, but not yet."""
+        self.catch_up(now)
+        self.gate.await_input()
+        self._waiting_since = now
         self.catch_up(now)
 
     def end(self, now: float) -> None:
@@ -64,18 +75,20 @@ class IdealPlayer:
             self.gate.released_at = at
         else:
             self._sample(at)
-        self.timeline.push(self._waiting_frames, at)
-        self._waiting_frames = 0
+        self.timeline.push(self._waiting_frames, at, is_awaited=self._is_awaited)
+        self._waiting_frames, self._is_awaited = 0, False
         self._sample(at)
 
     def _due_at(self, starved_at: float | None, now: float) -> float:
-        thresholds, ended = self.gate.thresholds, self._input_ended
+        thresholds, released = self.gate.thresholds, self._input_ended or self.gate.is_awaiting
         if starved_at is None:
-            return thresholds.starts_at(self.waiting_s, input_ended=ended)
+            return thresholds.starts_at(self.waiting_s, input_ended=released)
         if now < starved_at:
             return now
+        if self._is_awaited:
+            return max(starved_at, thresholds.starts_at(self.waiting_s, input_ended=released))
         pauses = len(self.timeline.underruns)
-        return starved_at + thresholds.resumes_after(self.waiting_s, pauses, input_ended=ended)
+        return starved_at + thresholds.resumes_after(self.waiting_s, pauses, input_ended=released)
 
     def _sample(self, at: float) -> None:
         if self._on_level is not None and not self._input_ended:

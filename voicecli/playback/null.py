@@ -70,6 +70,12 @@ class NullSink:
     def _buffered_s(self) -> float:
         return self._player.waiting_s + self._timeline.buffered_s(self._now())
 
+    def await_input(self) -> None:
+        """Let what is there play out: more will come, but not yet."""
+        with self._changed:
+            if not self._aborted:
+                self._player.await_input(self._clock.now())
+
     def end_input(self) -> None:
         """Release any threshold."""
         with self._changed:
@@ -152,6 +158,9 @@ class DiscardSink:
     def write(self, samples: Samples) -> None:
         """Count frames."""
         self._frames += samples.shape[0]
+
+    def await_input(self) -> None:
+        """Do nothing."""
 
     def end_input(self) -> None:
         """Do nothing."""

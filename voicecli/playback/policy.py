@@ -208,32 +208,47 @@ def recent_quantile(values: Sequence[float], quantile: float, half_life: float) 
 class Gate:
     """Applies a policy to one sink.
 
-    The producer calls `arrived`. ``thresholds`` is replaced in one step and may be read
-    from any thread, including the audio callback. ``released_at`` is set by the thread
-    that feeds the device, when it takes the first frame.
+    The producer calls `arrived` and `await_input`. ``thresholds`` and ``is_awaiting`` are
+    replaced in one step and may be read from any thread, including the audio callback.
+    ``first_at`` is when the first audio arrived; ``needed_s`` is the least delay of the
+    start that plays what arrived without a gap; both are None before. ``released_at`` is
+    set by the thread that feeds the device, when it takes the first frame.
     """
 
-    __slots__ = ("_ahead_s", "_policy", "_progress", "released_at", "thresholds")
+    __slots__ = (
+        "_ahead_s",
+        "_policy",
+        "_progress",
+        "first_at",
+        "is_awaiting",
+        "needed_s",
+        "released_at",
+        "thresholds",
+    )
 
     def __init__(self, policy: Policy, *, ahead_s: float = 0.0) -> None:
         self._policy = policy
         self._ahead_s = ahead_s
         self._progress: Progress | None = None
         self.released_at: float | None = None
+        self.first_at: float | None = None
+        self.needed_s: float | None = None
+        self.is_awaiting = False
         self.thresholds = policy.thresholds(None, ahead_s)
 
-    @property
-    def first_at(self) -> float | None:
-        """When the first audio arrived; None before it."""
-        return self._progress.first_at if self._progress else None
-
-    @property
-    def needed_s(self) -> float | None:
-        """The least delay of the start that plays what arrived; None before the first."""
-        return self._progress.needed_s if self._progress else None
-
     def arrived(self, at: float, duration_s: float) -> None:
-        """Note that ``duration_s`` seconds of audio are there to be played since ``at``."""
-        before = self._progress
-        self._progress = before.after(at, duration_s) if before else Progress.begin(at, duration_s)
-        self.thresholds = self._policy.thresholds(self._progress, self._ahead_s)
+        """Note that ``duration_s`` seconds of audio can be played since ``at``."""
+        before = None if self.is_awaiting else self._progress
+        progress = before.after(at, duration_s) if before else Progress.begin(at, duration_s)
+        self._progress = progress
+        self.first_at = progress.first_at if self.first_at is None else self.first_at
+        self.needed_s = max(progress.needed_s, self.needed_s or 0.0)
+        self.thresholds = self._policy.thresholds(progress, self._ahead_s)
+        self.is_awaiting = False
+
+    def await_input(self) -> None:
+        """Let all that is there play out: more will come, but has not been asked for yet.
+
+        What arrives next is judged like the first audio of a run.
+        """
+        self.is_awaiting = True

@@ -37,6 +37,7 @@ class Timeline:
         self._heard_at_least = 0
         self.first_sound_at: float | None = None
         self.underruns: list[Underrun] = []
+        self.text_waits: list[Underrun] = []
 
     @property
     def ends_at(self) -> float | None:
@@ -52,17 +53,19 @@ class Timeline:
         """Book silence before the first frame: it takes time but does not count as audio."""
         self._ends_at = max(now + self._delay_s, self._ends_at) + frames / self._rate_hz
 
-    def push(self, frames: int, now: float) -> None:
+    def push(self, frames: int, now: float, *, is_awaited: bool = False) -> None:
         """Book ``frames`` handed over at ``now``; a gap before them becomes an underrun.
 
-        A device cannot be silent for less than a frame, so half of one is not a gap.
+        With ``is_awaited`` it becomes a text wait instead. A device cannot be silent for
+        less than a frame, so half of one is not a gap.
         """
         heard_at = max(now + self._delay_s, self._ends_at)
         if self.first_sound_at is None:
             self.first_sound_at = heard_at
         elif heard_at - self._ends_at > 0.5 / self._rate_hz:
             at_s, silence_s = self._frames / self._rate_hz, heard_at - self._ends_at
-            self.underruns.append(Underrun(at_s, silence_s, self._ends_at))
+            gaps = self.text_waits if is_awaited else self.underruns
+            gaps.append(Underrun(at_s, silence_s, self._ends_at))
             while self._gaps and self._gaps[0][1] <= now:
                 self._heard_at_least, _ = self._gaps.pop(0)
             self._gaps.append((self._frames, self._ends_at))
@@ -100,6 +103,7 @@ class Timeline:
             first_sound_at=self.first_sound_at,
             ends_at=self.ends_at,
             underruns=self.underruns,
+            text_waits=self.text_waits,
             levels=levels,
             underflows_at_s=underflows_at_s,
             gate=gate,

@@ -7,6 +7,7 @@ The suffix of FILE selects the format: .wav (the default), .opus or .ogg, .mp3, 
       latest.wav -> 2026/11/2026-11-20T14-03-09_5f0c2a.wav
       2026/11/2026-11-20T14-03-09_5f0c2a.wav      the decoded audio
       2026/11/2026-11-20T14-03-09_5f0c2a.opus     the bytes as received
+      2026/11/2026-11-20T14-03-09_5f0c2a.1.opus   those of the second request, and so on
       2026/11/2026-11-20T14-03-09_5f0c2a.json     the run's metrics
 
 Saving never gets in the way of playback: a `Saver` collects errors instead of raising
@@ -82,11 +83,12 @@ class Saver:
             with self._collect_error(file):
                 file.write(block)
 
-    def raw(self, data: bytes) -> None:
-        """Append bytes as received."""
+    def raw(self, data: bytes, number: int = 0) -> None:
+        """Append bytes as received, of the answer to the utterance ``number``."""
         if self._recording:
-            with self._collect_error(self._recording.received):
-                self._recording.received.write(data)
+            received = self._recording.received(number)
+            with self._collect_error(received):
+                received.write(data)
 
     def finish(self, heard_frames: int | None = None, raw_format: str = "bin") -> SaveReport:
         """Put every file in place. Called once.
@@ -100,10 +102,10 @@ class Saver:
             with self._collect_error(file):
                 file.finish(heard_frames)
         if self._recording:
-            received = self._recording.received
-            files.append(received)
-            with self._collect_error(received):
-                received.finish(self._recording.received_path(raw_format))
+            for number, received in self._recording.all_received():
+                files.append(received)
+                with self._collect_error(received):
+                    received.finish(self._recording.received_path(number, raw_format))
             if self._recording.wav.is_in_place:
                 self._recording.link_latest()
         clip = next((file.clip for file in self._audio_files if file.clip), None)
@@ -215,13 +217,27 @@ class _ReceivedFile:
             while data:
                 data = data[self._file.write(data) :]
 
+    def close(self) -> None:
+        """Close the file, whose answer is complete, so that few are open."""
+        if self._file is not None:
+            self._file.close()
+
     def finish(self, path: Path) -> None:
         if self._file is None:
             return
         with save_errors(path):
-            self._file.close()
+            self.close()
             self.path = self.path.replace(path)
         self.is_in_place = True
+
+
+_MOST_OPEN = 32
+"""Answers that may be under way at once."""
+
+
+def _infix(number: int) -> str:
+    """Return what tells the answers to several requests apart; the first has nothing."""
+    return f"{number}." if number else ""
 
 
 class _Recording:
@@ -233,14 +249,27 @@ class _Recording:
         self._month = Path(time.strftime("%Y", started)) / time.strftime("%m", started)
         self._stem = f"{time.strftime('%Y-%m-%dT%H-%M-%S', started)}_{run_id}"
         self.wav = _AudioFile(self._path("wav"), make_folder=True)
-        self.received = _ReceivedFile(self._path("part"))
+        self._received: dict[int, _ReceivedFile] = {}
+
+    def received(self, number: int) -> _ReceivedFile:
+        """Return the file of an utterance's answer; those before it are complete."""
+        if number not in self._received:
+            self._received[number] = _ReceivedFile(self._path(f"{_infix(number)}part"))
+            if (earlier := self._received.get(number - _MOST_OPEN)) is not None:
+                earlier.close()
+        return self._received[number]
+
+    def all_received(self) -> list[tuple[int, _ReceivedFile]]:
+        """Return the files of all answers, in order."""
+        return sorted(self._received.items())
 
     def _path(self, extension: str) -> Path:
         return self._folder / self._month / f"{self._stem}.{extension}"
 
-    def received_path(self, raw_format: str) -> Path:
+    def received_path(self, number: int, raw_format: str) -> Path:
         """Return where the received bytes go; a WAV must not replace the decoded one."""
-        return self._path("received.wav" if raw_format == "wav" else raw_format)
+        extension = "received.wav" if raw_format == "wav" else raw_format
+        return self._path(f"{_infix(number)}{extension}")
 
     def write_metrics(self, metrics: Mapping[str, object]) -> None:
         path = self._path("json")

@@ -58,11 +58,19 @@ class Channel(Generic[T]):
         self._changed.notify_all()
         return True
 
-    def take(self) -> list[T]:
-        """Take all queued items, waiting for at least one; empty after the end."""
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is queued and nothing follows."""
         with self._changed:
-            while not (self._items or self._ended or self._closed):
-                self._changed.wait()
+            return self._closed or (self._ended and not self._items)
+
+    def take(self, timeout_s: float | None = None) -> list[T]:
+        """Take all queued items, waiting for at least one.
+
+        Empty after the end, and after ``timeout_s`` seconds; `is_over` tells which.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._ended or self._closed, timeout_s)
             taken = [item for item, _ in self._items]
             self._items.clear()
             self._weight = 0

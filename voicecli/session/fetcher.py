@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import SourceTimeout, VoiceError
+from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.session.retry import Retry, RetryPolicy
 from voicecli.telemetry.events import (
     Answered,
@@ -22,35 +22,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from voicecli.clock import Clock
-    from voicecli.sources.base import Source, SourceInfo
+    from voicecli.session.items import Item
+    from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observers
 
 
-@dataclass(frozen=True, slots=True)
-class StreamStart:
-    """The first item of each source: what it knows about its bytes."""
-
-    info: SourceInfo
-
-
-@dataclass(frozen=True, slots=True)
-class StreamEnd:
-    """The last item of a source whose bytes all arrived; without it, the stream is broken."""
-
-
-Item = StreamStart | bytes | StreamEnd
-
-
 class FetchLimits(NamedTuple):
-    """Limits on waiting, in seconds, and on retries. None means no limit.
+    """Limits on waiting, in seconds, on retries and on requests at once. None means no limit.
 
-    ``longest_wait_s`` is the longest Retry-After of a server that is waited for.
+    ``longest_wait_s`` is the longest Retry-After of a server that is waited for. ``ahead``
+    is how many requests may be made ahead of the one whose sound is decoded.
     """
 
     first_byte_s: float | None = 60.0
     stall_s: float | None = 60.0
     retries: int = 2
     longest_wait_s: float = 60.0
+    ahead: int = 2
 
 
 class _Silence(NamedTuple):
@@ -67,7 +55,8 @@ class Fetcher:
 
     One thread iterates `items`. `check_deadline` and `cancel` may be called from any.
     ``on_sent`` is called, perhaps more than once, when slow imports need not wait any
-    longer: a request has left, or none will.
+    longer: a request has left, or none will. ``on_retry`` gets the fault of each attempt
+    that will be repeated. ``segment`` is the number that its events carry.
     """
 
     def __init__(
@@ -76,13 +65,17 @@ class Fetcher:
         clock: Clock,
         observers: Observers,
         *,
+        segment: int = 0,
         on_sent: Callable[[], None] | None = None,
+        on_retry: Callable[[VoiceError], None] | None = None,
     ) -> None:
         self._limits = limits
+        self._segment = segment
         self._policy = RetryPolicy(limits.retries, limits.longest_wait_s)
         self._clock = clock
         self._observers = observers
         self._on_sent = on_sent
+        self._on_retry = on_retry
         self._changed = threading.Condition()
         self._cancelled = False
         self._source: Source | None = None
@@ -94,15 +87,10 @@ class Fetcher:
         Raises:
             VoiceError: a source failed, and the retry policy gave up.
         """
-        try:
-            for source in sources:
-                yield from self._fetch(source)
-                if self._cancelled:
-                    return
-        except VoiceError:
-            if not self._cancelled:  # a cancelled source may raise whatever it likes
-                raise
-            return
+        for source in sources:
+            yield from self.fetch(source)
+            if self._cancelled:
+                return
         self._observers.notify(ReceivedAll(self._clock.now()))
         self._release()  # there may have been no request at all
 
@@ -140,7 +128,12 @@ class Fetcher:
         if self._source is not None:
             self._source.cancel()
 
-    def _fetch(self, source: Source) -> Generator[Item, None, None]:
+    def fetch(self, source: Source) -> Generator[Item, None, None]:
+        """Yield what arrives from one source, and report it; ends early once cancelled.
+
+        Raises:
+            VoiceError: the source failed, and the retry policy gave up.
+        """
         # Set before the flag is read, as `cancel` sets the flag before it reads the source.
         self._source = source
         if self._cancelled:
@@ -157,26 +150,29 @@ class Fetcher:
                     has_audio = has_audio or isinstance(item, bytes)
                     yield item
             except VoiceError as error:
-                if self._cancelled:
-                    raise
+                if self._cancelled:  # a cancelled source may raise whatever it likes
+                    return
                 decision = self._policy.decide(error, attempt, has_audio=has_audio)
                 if not isinstance(decision, Retry):
                     raise
-                self._observers.notify(Retrying(self._clock.now(), error, decision.wait_s))
+                now = self._clock.now()
+                self._observers.notify(Retrying(now, error, decision.wait_s, self._segment))
+                if self._on_retry is not None:
+                    self._on_retry(error)
                 self._wait(decision.wait_s)
             else:
                 return
 
     def _attempt(self, source: Source, attempt: int) -> Generator[Item, None, None]:
         has_started = False
-        self._observers.notify(Requested(self._clock.now(), source.label))
+        self._observers.notify(Requested(self._clock.now(), source.label, self._segment))
         try:
             self._silence = _Silence(source, self._clock.now(), attempt, is_first=True)
             with source.open(self) as response:
                 self._observers.notify(Answered(self._clock.now(), response.info))
                 for chunk in response:
                     self._silence = None  # the consumer may take its time
-                    self._observers.notify(Received(self._clock.now(), chunk))
+                    self._observers.notify(Received(self._clock.now(), chunk, self._segment))
                     if not has_started:
                         has_started = True
                         yield StreamStart(response.info.of_audio)

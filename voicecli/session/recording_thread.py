@@ -27,7 +27,7 @@ SAVE_S = 30.0
 class RecordingThread:
     """Queues what a `Saver` is to write, and writes it on a thread of its own.
 
-    `pcm` is called by the decoder thread, `raw` by the source thread. They wait for
+    `pcm` is called by the decoder thread, `raw` by the fetch threads. They wait for
     the disk only if ``may_wait``, which is called each time, says that this
     disturbs no sound. ``thread`` is the saving thread, None before `start`.
     """
@@ -35,7 +35,7 @@ class RecordingThread:
     def __init__(self, saver: Saver, may_wait: Callable[[], bool]) -> None:
         self._saver = saver
         self._may_wait = may_wait
-        self._queue: Channel[Pcm | bytes] = Channel(BACKLOG_BYTES)
+        self._queue: Channel[Pcm | tuple[int, bytes]] = Channel(BACKLOG_BYTES)
         self._error: SaveError | None = None
         self.thread: threading.Thread | None = None
 
@@ -47,11 +47,11 @@ class RecordingThread:
         """Queue decoded samples."""
         self._put(block, block.samples.nbytes)
 
-    def raw(self, data: bytes) -> None:
-        """Queue bytes as they were received."""
-        self._put(data, len(data))
+    def raw(self, number: int, data: bytes) -> None:
+        """Queue bytes as they were received, of the utterance ``number``."""
+        self._put((number, data), len(data))
 
-    def _put(self, item: Pcm | bytes, weight: int) -> None:
+    def _put(self, item: Pcm | tuple[int, bytes], weight: int) -> None:
         if self._error is not None:
             return
         if self._may_wait():
@@ -63,8 +63,9 @@ class RecordingThread:
     def _write(self) -> None:
         while items := self._queue.take():
             for item in items:
-                if isinstance(item, bytes):
-                    self._saver.raw(item)
+                if isinstance(item, tuple):
+                    number, data = item
+                    self._saver.raw(data, number)
                 else:
                     self._saver.pcm(item)
 

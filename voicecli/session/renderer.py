@@ -8,18 +8,25 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from voicecli.clock import Deadline
-from voicecli.errors import DecodeError, DeviceError, SourceError, VoiceError
-from voicecli.session.fetcher import StreamEnd, StreamStart
+from voicecli.errors import (
+    DecodeError,
+    DeviceError,
+    SourceError,
+    UnsupportedFormat,
+    VoiceError,
+)
+from voicecli.session.items import AwaitText, StreamEnd, StreamStart, UtteranceStart
+from voicecli.session.seams import Seams
 from voicecli.telemetry.events import Decoded, Recognised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from voicecli.audio.convert import SampleConverter
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
-    from voicecli.session.fetcher import Item
+    from voicecli.session.items import Item
     from voicecli.sources.base import SourceInfo
     from voicecli.telemetry.observers import Observers
 
@@ -31,7 +38,7 @@ _JOINED_BYTES = 16 * 1024
 
 
 class Items(Protocol):
-    """What was fetched: a `Channel`, or something that fetches on demand."""
+    """What was fetched: a `Prefetcher`, or something that fetches on demand."""
 
     def take(self) -> list[Item]:
         """Return all that is there, waiting for at least one item; empty at the end."""
@@ -73,12 +80,12 @@ MakeDecoder: TypeAlias = "Callable[[SourceInfo], StreamDecoder]"
 
 
 class Renderer:
-    """Takes items from a `Channel`, decodes, converts, writes and drains.
+    """Takes items, decodes, joins segments, converts and writes to the sink.
 
-    `run` belongs to the decoder thread, `abort` to any, and the attributes may be
+    `run` and `drain` belong to the decoder thread, `abort` to any, and the attributes may be
     read from any. ``fail`` gets a decoding error at once, so that the source can
-    be stopped while the rest still plays. ``on_pcm`` gets each decoded block,
-    and ``on_draining`` is called when the sink has all samples.
+    be stopped while the rest still plays. ``on_pcm`` gets each block as it is played.
+    ``seams`` joins the segments of a text.
     """
 
     def __init__(  # noqa: PLR0913  everything around the decoder thread
@@ -91,7 +98,7 @@ class Renderer:
         fail: Callable[[VoiceError], None],
         volume: float = 1.0,
         on_pcm: Callable[[Pcm], None] | None = None,
-        on_draining: Callable[[], None] | None = None,
+        seams: Seams | None = None,
         make_decoder: MakeDecoder | None = None,
     ) -> None:
         self._chunks = chunks
@@ -100,11 +107,11 @@ class Renderer:
         self._observers = observers
         self._volume = volume
         self._on_pcm = on_pcm
-        self._on_draining = on_draining
         self._fail = fail
         self._make_decoder = make_decoder
         self._decoder: StreamDecoder | None = None
         self._converter: SampleConverter | None = None
+        self._seams = seams or Seams(observers, clock)
         self._cpu_s = 0.0
         self._aborted = False
         self.name: str | None = None
@@ -112,7 +119,7 @@ class Renderer:
         self.first_format: AudioFormat | None = None
 
     def run(self) -> None:
-        """Render everything; what was decoded before an error is played to its end.
+        """Render everything until the sink has all samples, those before an error included.
 
         Raises:
             DeviceError: the device failed, so that nothing more can be heard.
@@ -124,14 +131,23 @@ class Renderer:
         except VoiceError as error:
             self._fail(error)
             self._chunks.close()
+        if not self._aborted:
+            self._write(self._seams.flush())
         if self.sink is None:
             return
         assert self._converter is not None
         for samples in self._converter.flush():
             self.sink.write(samples)
         self.sink.end_input()
-        if self._on_draining:
-            self._on_draining()
+
+    def drain(self) -> None:
+        """Wait until everything was heard.
+
+        Raises:
+            DeviceError: the device failed, or did not play to the end.
+        """
+        if self.sink is None:
+            return
         left_s = self.sink.snapshot().buffered_s
         if not self.sink.drain(Deadline(self._clock, left_s + _DRAIN_SLACK_S)):
             raise DeviceError("the sound device did not play to the end")
@@ -143,23 +159,40 @@ class Renderer:
             self.sink.abort()
 
     def _render_all(self) -> None:
-        make_decoder = self._make_decoder or _load_decoder()
         while items := self._chunks.take():
             for item in _joined(items):
                 if self._aborted:
                     return
-                if isinstance(item, StreamStart):
-                    self._decoder = make_decoder(item.info)
-                elif isinstance(item, StreamEnd):
-                    self._finish_stream()
-                else:
-                    assert self._decoder is not None, "bytes before the start of a stream"
-                    feed = self._decoder.feed
-                    self._play_steps(partial(feed, item), partial(feed, b""))
-        if self._decoder is not None and not self._aborted:
-            # The stream broke off: the source has reported that error, which comes first.
+                self._render(item)
+        if not self._aborted:
+            self._finish_broken_stream()
+
+    def _render(self, item: Item) -> None:
+        match item:
+            case bytes():
+                assert self._decoder is not None, "bytes before the start of a stream"
+                feed = self._decoder.feed
+                self._play_steps(partial(feed, item), partial(feed, b""))
+            case StreamStart(info):
+                self._make_decoder = self._make_decoder or _load_decoder()
+                self._decoder = self._make_decoder(info)
+            case StreamEnd():
+                self._finish_stream()
+            case UtteranceStart(utterance):
+                self._finish_broken_stream()
+                if utterance.segment is not None:
+                    self._write(self._seams.begin(utterance.segment))
+            case AwaitText():
+                self._write(self._seams.end())
+                if self.sink is not None:
+                    self.sink.await_input()
+
+    def _finish_broken_stream(self) -> None:
+        """Play what a stream without an end still holds; its source has reported the error."""
+        if self._decoder is not None:
             with suppress(DecodeError, SourceError):
                 self._finish_stream()
+            self._decoder = None
 
     def _finish_stream(self) -> None:
         assert self._decoder is not None, "an end before the start of a stream"
@@ -176,8 +209,16 @@ class Renderer:
         started_s = time.thread_time()
         blocks = decode()
         self._cpu_s += time.thread_time() - started_s
+        if blocks and self.sink is None:  # whose sound may be held back beyond its stream
+            assert self._decoder is not None
+            self.name = self._decoder.name or "pcm"
         for block in blocks:
-            self._observers.notify(Decoded(self._clock.now(), block, self._cpu_s))
+            self._write(self._seams.add(block))
+
+    def _write(self, blocks: Iterable[Pcm]) -> None:
+        for block in blocks:
+            number = self._seams.number
+            self._observers.notify(Decoded(self._clock.now(), block, self._cpu_s, number))
             self._cpu_s = 0.0
             if self._on_pcm:
                 self._on_pcm(block)
@@ -191,9 +232,8 @@ class Renderer:
     def _open(self, format: AudioFormat) -> None:
         from voicecli.audio.convert import SampleConverter  # noqa: PLC0415  numpy comes with it
 
-        assert self._decoder is not None
+        assert self.name is not None
         self.first_format = format
-        self.name = self._decoder.name or "pcm"
         self._observers.notify(Recognised(self._clock.now(), self.name, format))
         sink = self._open_sink(format, is_pcm=self.name == "pcm")
         self._converter = SampleConverter(sink.format, self._volume)
@@ -203,6 +243,15 @@ class Renderer:
             sink.abort()
         else:
             sink.start()
+
+
+def preload_decoder(name: str) -> None:
+    """Load what decoding the format ``name`` needs, if it is there; numpy comes with it."""
+    from voicecli.codecs.decoding.auto import preload  # noqa: PLC0415  numpy comes with it
+
+    # The answer may need another decoder, and then a missing one does not matter.
+    with suppress(UnsupportedFormat):
+        preload(name)
 
 
 def _load_decoder() -> MakeDecoder:

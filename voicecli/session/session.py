@@ -2,11 +2,12 @@
 
 ::
 
-    source thread    Fetcher   request → bytes ─┐
-                                                ▼  Channel
-    decoder thread   Renderer  bytes → samples → sink
-    device thread    Output    loads PortAudio while the server thinks
-    saving thread    RecordingThread    samples → disk
+    source thread    Prefetcher   takes utterances, a few ahead of the sound
+    fetch threads    Fetcher      request → bytes ─┐  one for each utterance
+                                                   ▼  Channel
+    decoder thread   Renderer     bytes → samples → sink
+    device thread    Output       loads PortAudio while the server thinks
+    saving thread    RecordingThread   samples → disk
     (writer thread, PortAudio's callback: the sink's)
 
 They all report to a mailbox. The session's own thread, which calls `run`, reads
@@ -16,21 +17,19 @@ it, moves the state, keeps the first error and enforces the deadlines.
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from voicecli.clock import SystemClock
-from voicecli.errors import DeviceError, UnsupportedFormat
+from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport
 from voicecli.session import messages
-from voicecli.session.channel import Channel
-from voicecli.session.fetcher import Fetcher
 from voicecli.session.playback_events import PlaybackEvents
+from voicecli.session.prefetch import Prefetcher
 from voicecli.session.recording_thread import RecordingThread
-from voicecli.session.renderer import Renderer
+from voicecli.session.renderer import Renderer, preload_decoder
+from voicecli.session.seams import Seams
 from voicecli.session.settings import SessionResult, SessionSettings
-from voicecli.session.source_thread import SourceThread
 from voicecli.session.thread_group import ThreadGroup
 from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import Lifecycle, State
@@ -44,30 +43,24 @@ if TYPE_CHECKING:
     from voicecli.playback.history import History
     from voicecli.playback.output import Output
     from voicecli.recording.saver import Saver, SaveReport
-    from voicecli.session.fetcher import Item
+    from voicecli.session.pace import Pace
+    from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer
 
-CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
-"""Received bytes that may wait for the decoder; beyond it the socket fills."""
-
-TICK_S = 0.1
-"""How often playback is checked while there are no messages."""
-
-_JOIN_S = 5.0
-"""How long all threads together may take to end once they were stopped."""
-
-_LEAVE_S = 1.0
-"""The same after `Session.cancel`: a thread that resolves a name or connects cannot be woken."""
+TICK_S = 0.1  # how often playback is checked while there are no messages
+_JOIN_S = 5.0  # how long all threads together may take to end once they were stopped
+_LEAVE_S = 1.0  # the same after `Session.cancel`: a thread that connects cannot be woken
 
 
 class Session:
-    """Speaks sources, one after another, into one sink; used once.
+    """Speaks utterances, one after another, into one sink; used once.
 
     `run` blocks until the last frame was heard. `cancel` may be called from any
     thread and from a signal handler. Sessions share nothing but the ``output``
     they are given: any number may run in a process, one after another or at once.
-    A run that was heard to its end is added to ``history``.
+    A run that was heard to its end is added to ``history``. ``pace`` measures the segments
+    of a text.
     """
 
     def __init__(
@@ -79,6 +72,7 @@ class Session:
         observers: Iterable[Observer] = (),
         saver: Saver | None = None,
         clock: Clock | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._output = output
         self._settings = settings = settings or SessionSettings()
@@ -89,27 +83,27 @@ class Session:
         self._playback_events = PlaybackEvents(self._observers)
         self._lifecycle = Lifecycle()
         self._threads = ThreadGroup(self._mailbox.report_exception)
-        self._chunks: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
         self._recording = RecordingThread(saver, lambda: output.is_silent) if saver else None
         self._sent = threading.Event()
-        self._fetcher = Fetcher(
-            settings.limits, self._clock, self._observers, on_sent=self._sent.set
-        )
-        self._source = SourceThread(
-            self._fetcher,
-            self._chunks,
+        self._fetches = Prefetcher(
+            settings.limits,
+            self._clock,
+            self._observers,
             self._mailbox,
+            self.spawn,
+            on_sent=self._sent.set,
             on_bytes=self._recording.raw if self._recording else None,
+            pace=pace,
         )
         self._renderer = Renderer(
-            self._chunks,
+            self._fetches,
             partial(output.open, clock=self._clock, spawn=self.spawn, history=history),
             self._clock,
             self._observers,
+            fail=self._mailbox.fail,
             volume=settings.volume,
             on_pcm=self._recording.pcm if self._recording else None,
-            on_draining=lambda: self._mailbox.put(messages.Draining()),
-            fail=self._mailbox.fail,
+            seams=Seams(self._observers, self._clock, settings.pauses, pace),
         )
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
@@ -132,17 +126,36 @@ class Session:
         """Start a thread that the session joins; for sources and sinks that need one."""
         return self._threads.spawn(work, name)
 
-    def run(self, sources: Iterable[Source]) -> SessionResult:
-        """Speak the sources to the end; from the thread that made the session.
+    def preload(self) -> None:
+        """Load decoders and the device now, since no request is about to leave; any thread."""
+        self._sent.set()
 
-        Failures outside the program are in the result, only bugs raise. In both
-        cases the threads have been joined and the files finished. A thread that
-        blocks in ``sources`` cannot be woken, and is left behind after some seconds.
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be asked for; any thread."""
+        return self._is_lost or self._cancel_asked
+
+    def heard_s(self) -> float:
+        """Return the seconds of sound that were heard so far; any thread."""
+        sink = self._renderer.sink
+        return sink.snapshot().heard_s if sink is not None else 0.0
+
+    def cancel_utterance(self, number: int) -> None:
+        """Stop one request and drop its sound; any thread."""
+        self._fetches.cancel_one(number)
+
+    def run(self, utterances: Iterable[Utterance | Source]) -> SessionResult:
+        """Speak the utterances to the end; from the thread that made the session.
+
+        They are taken on another thread, one by one as requests may leave; while one of
+        them blocks, that thread cannot be woken, and is left behind. A bare source is sound
+        without a text. Failures outside the program are in the result, only bugs raise. In
+        both cases the threads have been joined and the files finished.
         """
         self._advance(State.CONNECTING)
         try:
             if not self._cancel_asked:
-                self._start(sources)
+                self._start(utterances)
             self._coordinate()
         except BaseException:
             self._renderer.abort()
@@ -156,24 +169,21 @@ class Session:
         self._raise_late_exception()
         return result
 
-    def _start(self, sources: Iterable[Source]) -> None:
-        self.spawn(lambda: self._source.run(sources), "voicecli-source")
+    def _start(self, utterances: Iterable[Utterance | Source]) -> None:
+        self.spawn(lambda: self._fetches.run(utterances), "voicecli-source")
         self.spawn(self._render, "voicecli-decoder")
         self.spawn(self._prepare_device, "voicecli-device")
         if self._recording:
             self._recording.start(self.spawn)
 
-    # On the other threads.
-
+    # Other threads:
     def _render(self) -> None:
         self._sent.wait()  # the request must not wait for the decoder's imports
         if self._settings.expected_format and not self._is_lost:
-            from voicecli.codecs.decoding.auto import preload  # noqa: PLC0415  numpy comes with it
-
-            # The answer may need another decoder, and then a missing one does not matter.
-            with suppress(UnsupportedFormat):
-                preload(self._settings.expected_format)
+            preload_decoder(self._settings.expected_format)
         self._renderer.run()
+        self._mailbox.put(messages.Draining())
+        self._renderer.drain()
         self._mailbox.put(messages.Rendered())
 
     @property
@@ -186,11 +196,10 @@ class Session:
         if not self._is_lost:
             self._output.prepare(self._history)
 
-    # On the session's own thread.
-
+    # The session's own thread:
     def _coordinate(self) -> None:
         while not self._lifecycle.is_final:
-            limit_s = self._source.check_deadline()
+            limit_s = self._fetches.check_deadline()
             self._handle(self._mailbox.get(min(TICK_S, limit_s or TICK_S)))
             self._check_playback()
 
@@ -209,8 +218,6 @@ class Session:
             case messages.Draining():
                 self._advance(State.DRAINING)
             case messages.Rendered():
-                if self.state is not State.DRAINING:  # there was nothing to play
-                    self._advance(State.DRAINING)
                 self._advance(State.DONE if self._error is None else State.FAILED)
 
     def _fail(self, failed: messages.Failed) -> None:
@@ -220,7 +227,7 @@ class Session:
         if self._error is None:
             self._error = failed.error
             self._observers.notify(events.Failed(self._clock.now(), failed.error))
-        self._fetcher.cancel()
+        self._fetches.cancel()
         self._sent.set()
         if failed.fatal:
             self._renderer.abort()
@@ -243,8 +250,7 @@ class Session:
         self._observers.notify(events.Progressed(self._clock.now(), snapshot))
 
     def _stop_threads(self) -> None:
-        self._fetcher.cancel()
-        self._chunks.close()
+        self._fetches.close()
         self._sent.set()
         is_cancelled = self.state is State.CANCELLED
         saving = self._recording.thread if self._recording else None
@@ -259,7 +265,8 @@ class Session:
             report = sink.report()
             spoken_s = sink.format.duration_s(report.heard_frames)
             self._playback_events.conclude(report, self._clock.now())
-        self._learn(report)
+        if self._history is not None and self.state is State.DONE:
+            self._history.learn(report)
         return SessionResult(
             state=self.state,
             report=report,
@@ -270,22 +277,14 @@ class Session:
             spoken_s=spoken_s,
         )
 
-    def _learn(self, report: SinkReport) -> None:
-        if self._history is None or self.state is not State.DONE:
-            return
-        # What was not heard may have been slowed down by the disk, see `RecordingThread`.
-        if report.first_sound_at is not None and report.needed_s is not None:
-            self._history.add(report.needed_s)
-
     def _finish_saving(self, spoken_s: float) -> SaveReport:
         if self._recording is None:
             from voicecli.recording.saver import SaveReport  # noqa: PLC0415  after the sound
 
             return SaveReport()
-        # A recording of an interrupted run is cut at what was heard.
-        heard_frames, format = None, self._renderer.first_format
-        if self._interrupted_at is not None and format is not None:
-            heard_frames = format.frames(spoken_s)
+        format = self._renderer.first_format
+        is_cut = self._interrupted_at is not None and format is not None
+        heard_frames = format.frames(spoken_s) if is_cut and format else None
         return self._recording.finish(heard_frames, self._renderer.name)
 
     def _raise_late_exception(self) -> None:

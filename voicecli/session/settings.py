@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.session.fetcher import FetchLimits
+from voicecli.session.seams import SeamPauses
 
 if TYPE_CHECKING:
     from voicecli.errors import DeviceError, VoiceError
@@ -17,12 +18,14 @@ class SessionSettings(NamedTuple):
     """How a session fetches and decodes.
 
     ``volume`` is a factor. ``expected_format`` is what will probably have to be
-    decoded: its decoder is loaded while the server thinks.
+    decoded: its decoder is loaded while the server thinks. ``pauses`` is how
+    much silence is kept between the segments of a text.
     """
 
     limits: FetchLimits = FetchLimits()
     volume: float = 1.0
     expected_format: str | None = None
+    pauses: SeamPauses = SeamPauses()
 
 
 class SessionResult(NamedTuple):

@@ -23,7 +23,8 @@ class ThreadGroup:
 
     def __init__(self, on_exception: Callable[[BaseException], None]) -> None:
         self._on_exception = on_exception
-        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []  # under the lock
 
     def spawn(self, work: Callable[[], None], name: str) -> threading.Thread:
         """Start a thread that `join` will join."""
@@ -36,16 +37,22 @@ class ThreadGroup:
 
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         thread.start()
-        self._threads.append(thread)  # only a thread that was started can be joined
+        with self._lock:  # a group may live long: those that have ended are forgotten
+            self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
         return thread
 
     def join(self, limit_s: float, *, except_for: threading.Thread | None = None) -> None:
         """Wait for every thread but one; leave behind those that outlast ``limit_s`` in all."""
         # Threads end in real time, whatever clock the session uses.
         deadline = Deadline(SystemClock(), limit_s)
-        for thread in self._threads:  # may grow: threads start others
-            if thread is except_for:
-                continue
-            thread.join(deadline.remaining_s)
-            if thread.is_alive():
-                _log.info("%s did not end and was left behind", thread.name)
+        joined = {except_for}
+        while waiting := [thread for thread in self._snapshot() if thread not in joined]:
+            for thread in waiting:  # they may start others meanwhile
+                thread.join(deadline.remaining_s)
+                if thread.is_alive():
+                    _log.info("%s did not end and was left behind", thread.name)
+            joined.update(waiting)
+
+    def _snapshot(self) -> list[threading.Thread]:
+        with self._lock:
+            return list(self._threads)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from voicecli.config.urls import is_openai
 from voicecli.sources.errors import fault_of
@@ -23,6 +23,8 @@ from voicecli.sources.transport import Transport, trusted_certificates
 
 if TYPE_CHECKING:
     import ssl
+
+    from voicecli.sources.base import RequestEvents
 
 _NOT_NEEDED = (
     "openai.types",
@@ -35,11 +37,45 @@ _NOT_NEEDED = (
 """Packages of the SDK that import hundreds of modules, of which speech needs a few."""
 
 
+class RequestTransport(Protocol):
+    """What a source needs of the transport that its request is sent through."""
+
+    def begin(self, events: RequestEvents | None, cancelled: threading.Event) -> None:
+        """Set whom to inform of the next request, and what says that it was cancelled."""
+
+    def interrupt(self) -> None:
+        """Make a blocked read return; any thread."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
 class Connection(NamedTuple):
     """The SDK's ``audio.speech`` and the transport that it alone sends through."""
 
     speech: Any
-    transport: Transport
+    transport: RequestTransport
+
+
+class Client(Protocol):
+    """One endpoint's connections: `SpeechClient`, or one over a client that was given."""
+
+    @property
+    def base_url(self) -> str:
+        """The endpoint's URL."""
+
+    @property
+    def api_key(self) -> str:
+        """Its key, to be kept out of messages."""
+
+    def prepare(self) -> None:
+        """Load what a request needs."""
+
+    def acquire(self) -> Connection:
+        """Return a connection for one request."""
+
+    def release(self, connection: Connection) -> None:
+        """Take a connection back."""
 
 
 class SpeechClient:

@@ -65,7 +65,9 @@ def fault_of_status(
             f"the server has no /audio/speech there {details}", remedy=CHECK_BASE_URL
         )
     remedy = _SHORTEN if status == 413 else _remedy(body)  # noqa: PLR2004  RFC 9110
-    return BadResponse(f"the server refuses the request {details}", remedy=remedy)
+    fault = BadResponse(f"the server refuses the request {details}", remedy=remedy)
+    fault.status, fault.refusal = status, body
+    return fault
 
 
 def _remedy(body: bytes) -> str | None:

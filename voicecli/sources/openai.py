@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import RequestEvents
-    from voicecli.sources.client import Connection, SpeechClient
+    from voicecli.sources.client import Client, Connection
 
 _RATES_HZ = range(4000, 384_001)
 _CHANNELS = range(1, 9)
@@ -44,7 +44,7 @@ class OpenAISource:
 
     def __init__(
         self,
-        client: SpeechClient,
+        client: Client,
         request: SpeechRequest,
         *,
         pcm_rate_hz: int | None = None,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from voicecli.playback.base import SinkReport, SinkSnapshot, Underrun
     from voicecli.sources.base import SourceInfo
     from voicecli.telemetry.lifecycle import State
+    from voicecli.text.segment import Segment
 
 
 class Event:
@@ -41,6 +42,7 @@ class Requested(Event):
 
     at: float
     label: str
+    segment: int = 0
 
 
 class Connected(_Moment):
@@ -70,6 +72,15 @@ class Retrying(Event):
     at: float
     error: VoiceError
     wait_s: float
+    segment: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestsReduced(Event):
+    """A server refused one request of several; from now on ``at_once`` are made [source]."""
+
+    at: float
+    at_once: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,7 @@ class Received(Event):
 
     at: float
     data: bytes
+    segment: int = 0
 
 
 class ReceivedAll(_Moment):
@@ -102,6 +114,26 @@ class Decoded(Event):
     at: float
     pcm: Pcm
     cpu_s: float
+    segment: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPlaced(Event):
+    """A segment's speech begins at ``starts_s`` of the joined sound [decoder]."""
+
+    at: float
+    segment: Segment
+    starts_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEnded(Event):
+    """All of a segment was decoded; its speech ends at ``ends_s`` of the joined sound [decoder]."""
+
+    at: float
+    segment: Segment
+    starts_s: float | None
+    ends_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from voicecli.telemetry.events import (
     RequestSent,
     Retrying,
 )
-from voicecli.telemetry.underruns import milliseconds, underruns
+from voicecli.telemetry.segments import SegmentTable
+from voicecli.telemetry.underruns import milliseconds, text_waits, underruns
 from voicecli.telemetry.waterfall import waterfall
 
 if TYPE_CHECKING:
@@ -60,9 +61,11 @@ class Recorder:
         self._arrivals = Arrivals()
         self._report = SinkReport()
         self._error: VoiceError | None = None
+        self.segments = SegmentTable()
 
     def __call__(self, event: Event, /) -> None:  # noqa: C901, PLR0912  one case an event
         """Take note of an event."""
+        self.segments(event)
         match event:
             case Decoded(at, pcm, cpu_s):
                 self._times.setdefault("first_frame_ms", at)
@@ -166,6 +169,8 @@ class Recorder:
         report, arrivals = self._report, self._arrivals
         return {
             "underruns": underruns(report, arrivals, self._received_at),
+            "waits": {"text": text_waits(report)},
+            "segments": self.segments.to_json(report),
             "rebuffers": len(report.underruns),
             "needed_prebuffer_ms": milliseconds(arrivals.needed_prebuffer_s),
             "buffer": {

@@ -26,6 +26,9 @@ NEEDED_AHEAD_S = 0.15
 
 _INSIDE_S = 0.001
 
+_SAME_PLACE_S = 0.03
+"""Gaps this close are the same: the sink counts whole blocks."""
+
 
 def cause(gap: Underrun, arrivals: Arrivals, received_at: Sequence[float]) -> str:
     """Return why there was a gap. ``received_at`` are the times of all chunks, in order."""
@@ -42,7 +45,13 @@ def underruns(
 ) -> dict[str, Any]:
     """Return all gaps, counted in the three ways, as a JSON object."""
     gaps = report.underruns
-    implied = arrivals.starvation(report.first_sound_at)
+    waits_s = [wait.at_s for wait in report.text_waits]
+    implied = [
+        (at_s, length_s)
+        for at_s, length_s in arrivals.starvation(report.first_sound_at)
+        # Sound that is late because its text was is not the network's fault.
+        if not any(abs(at_s - wait_s) <= _SAME_PLACE_S for wait_s in waits_s)
+    ]
     lengths_s = [length_s for _, length_s in implied]
     return {
         "network": {
@@ -62,6 +71,18 @@ def underruns(
             "count": len(report.underflows_at_s),
             "events": [_event(at_s, None, MACHINE) for at_s in report.underflows_at_s],
         },
+    }
+
+
+def text_waits(report: SinkReport) -> dict[str, Any]:
+    """Return the waits for text that had not been written yet, as JSON has them."""
+    waits = report.text_waits
+    return {
+        "count": len(waits),
+        "total_ms": milliseconds(sum(wait.silence_s for wait in waits)),
+        "events": [
+            {"at_s": round(wait.at_s, 4), "ms": milliseconds(wait.silence_s)} for wait in waits
+        ],
     }
 
 

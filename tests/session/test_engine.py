@@ -1,0 +1,177 @@
+"""An engine speaks any number of texts, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+
+import openai
+import pytest
+
+from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of, error
+from tests.support.tones import tone
+from voicecli import Engine, Output, OutputSettings
+from voicecli.errors import AuthError
+from voicecli.telemetry.lifecycle import State
+
+SILENT = OutputSettings(output="discard")
+PACED = OutputSettings(output="null")
+
+
+@pytest.fixture
+def server():
+    with SpeechServer(clips_of(tone(0.3), formats=["pcm"])) as running:
+        yield running
+
+
+@pytest.fixture
+def engine(server):
+    with Engine(base_url=server.url, output=Output(SILENT)) as made:
+        yield made
+
+
+def texts_of(server):
+    return [request.json["input"] for request in server.requests]
+
+
+def test_a_text_is_spoken_and_its_result_returned(engine, server):
+    playback = engine.say("Hello there.")
+    result = playback.wait(20)
+    assert (result.state, result.error) == (State.DONE, None)
+    assert texts_of(server) == ["Hello there."]
+    assert playback.done
+    assert [segment["chars"] for segment in playback.metrics["segments"]] == [12]
+
+
+def test_a_sound_of_some_milliseconds_is_spoken(server):
+    server.clips = clips_of(tone(0.004), formats=["pcm"])
+    with Engine(base_url=server.url, output=Output(SILENT)) as engine:
+        assert engine.say("Hm.").wait(20).spoken_s == pytest.approx(0.008)  # 48 kHz as 24
+
+
+def test_text_is_spoken_while_it_is_written(engine, server):
+    asked, written = threading.Event(), []
+
+    def text():
+        yield "The first sentence is here. The second "
+        written.append(asked.wait(20))  # the first request leaves before the text goes on
+        yield "comes later."
+
+    threading.Thread(target=lambda: wait_for_request(server, asked), name="test-watch").start()
+    assert engine.say(text()).wait(20).error is None
+    assert written == [True]
+    assert texts_of(server) == ["The first sentence is here.", "The second comes later."]
+
+
+def wait_for_request(server, asked):
+    while not server.requests:
+        time.sleep(0.005)
+    asked.set()
+
+
+def test_an_error_of_the_text_is_the_callers_own(engine):
+    def text():
+        yield "One. "
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        engine.say(text()).wait(20)
+
+
+def test_a_failure_of_the_server_is_in_the_result(server):
+    server.reply = error(401, {"error": {"message": "no"}})
+    with Engine(base_url=server.url, output=Output(SILENT)) as engine:
+        assert isinstance(engine.say("Hello.").wait(20).error, AuthError)
+
+
+def test_stopping_ends_it_at_once(server):
+    with Engine(base_url=server.url, output=Output(PACED)) as engine:
+        playback = engine.say("A sentence that is spoken. " * 50)
+        while not playback.heard_s:
+            time.sleep(0.005)
+        playback.stop()
+        result = playback.wait(20)
+    assert result.state is State.CANCELLED
+    heard, known = playback.sentences
+    assert heard < known <= 64
+
+
+def test_closing_stops_what_is_spoken(server):
+    engine = Engine(base_url=server.url, output=Output(PACED))
+    playback = engine.say("A sentence that is spoken. " * 50)
+    engine.close()
+    assert playback.wait(20).state is State.CANCELLED
+
+
+def test_it_is_awaited_and_takes_an_async_iterable(engine, server):
+    async def text():
+        for word in ["One", "sentence.", "And", "another", "one."]:
+            yield word + " "
+            await asyncio.sleep(0)
+
+    async def main():
+        return await engine.say(text())
+
+    assert asyncio.run(main()).error is None
+    assert " ".join(texts_of(server)) == "One sentence. And another one."
+
+
+def test_cancelling_the_task_that_awaits_it_stops_the_speech(server):
+    async def main():
+        with Engine(base_url=server.url, output=Output(PACED)) as engine:
+            playback = engine.say("A sentence that is spoken. " * 50)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(playback, 0.5)
+            return await asyncio.to_thread(playback.wait, 20)
+
+    assert asyncio.run(main()).state is State.CANCELLED
+
+
+def test_an_async_iterable_needs_a_running_loop(engine):
+    async def text():
+        yield "Hello."
+
+    with pytest.raises(RuntimeError, match="event loop"):
+        engine.say(text())
+
+
+def test_it_speaks_through_a_client_of_the_callers(server):
+    with openai.OpenAI(base_url=server.url, api_key="sk-mine-and-nobody-elses") as client:
+        with Engine(client=client, voice="nova", model="m", output=Output(SILENT)) as engine:
+            assert engine.say("Hello.").wait(20).error is None
+        assert client.is_closed() is False
+    (request,) = server.requests
+    assert (request.json["voice"], request.json["model"]) == ("nova", "m")
+    assert request.headers["authorization"] == "Bearer sk-mine-and-nobody-elses"
+
+
+def test_a_request_of_a_given_client_can_be_stopped(server):
+    server.reply = Reply(chunk_bytes=1000, stall_at_s=0.1, stall_for_s=FOREVER)
+    with openai.OpenAI(base_url=server.url, api_key="sk-x") as client:
+        engine = Engine(client=client, output=Output(SILENT))
+        playback = engine.say("Hello.")
+        while not playback.heard_s:
+            time.sleep(0.005)
+        playback.stop()
+        assert playback.wait(20).state is State.CANCELLED
+
+
+def test_an_async_client_is_refused(server):
+    client = openai.AsyncOpenAI(base_url=server.url, api_key="sk-x")
+    with pytest.raises(TypeError, match="synchronous"):
+        Engine(client=client)
+
+
+def test_many_texts_leave_no_thread_and_no_descriptor_behind(engine):
+    engine.say("Warm up.").wait(20)
+    descriptors = len([*Path("/proc/self/fd").iterdir()])
+    for _ in range(50):
+        assert engine.say("One sentence. And another.").wait(20).error is None
+    playbacks = [engine.say(f"Text {n}. It has two sentences.") for n in range(20)]
+    assert all(playback.wait(30).error is None for playback in playbacks)
+    engine._threads.join(5)
+    assert [t.name for t in threading.enumerate() if t.name.startswith("voicecli")] == []
+    # Connections are kept: at most one for each request that was under way at once.
+    assert len([*Path("/proc/self/fd").iterdir()]) <= descriptors + 20 * 3

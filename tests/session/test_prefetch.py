@@ -1,0 +1,236 @@
+"""Utterances are fetched ahead, and passed on in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.session.fakes import FakeClock, ScriptedSource, UntilCancelled, Watcher, seen
+from voicecli.errors import BadResponse, NetworkError, RateLimited
+from voicecli.session.fetcher import FetchLimits
+from voicecli.session.items import AwaitText, StreamEnd, StreamStart, UtteranceStart
+from voicecli.session.messages import Failed, FirstBytes, Mailbox
+from voicecli.session.prefetch import Prefetcher
+from voicecli.session.thread_group import ThreadGroup
+from voicecli.session.utterance import Utterance
+from voicecli.telemetry.events import ReceivedAll, Requested, RequestsReduced
+from voicecli.telemetry.observers import Observers
+from voicecli.text.segment import Segment, Sentence, Span
+
+
+def utterance(number, *attempts, split=None):
+    sentence = Sentence(number, f"Sentence {number}.", Span(0, 11))
+    return Utterance(ScriptedSource(*attempts), Segment(number, (sentence,)), split)
+
+
+class Rig:
+    def __init__(self, **limits):
+        self.clock = FakeClock()
+        self.watcher = Watcher()
+        self.mailbox = Mailbox()
+        self.threads = ThreadGroup(self.mailbox.report_exception)
+        self.fetches = Prefetcher(
+            FetchLimits(**limits),
+            self.clock,
+            Observers([self.watcher]),
+            self.mailbox,
+            self.threads.spawn,
+        )
+
+    def start(self, utterances):
+        self.threads.spawn(lambda: self.fetches.run(utterances), "voicecli-source")
+
+    def take_all(self):
+        """Collect what is passed on: the number of each utterance, then its bytes."""
+        taken = []
+        while items := self.fetches.take():
+            for item in items:
+                match item:
+                    case UtteranceStart(begun):
+                        taken.append(begun.number)
+                    case bytes():
+                        taken.append(item)
+        self.threads.join(5)
+        return taken
+
+    def messages(self):
+        return list(self.mailbox.drain())
+
+
+def until(condition):
+    """Wait for another thread; a failure of the test itself after a few seconds."""
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.001)
+
+
+def test_a_slow_answer_keeps_its_place_before_a_fast_one():
+    rig, slow = Rig(), threading.Event()
+    rig.start(
+        [utterance(0, [lambda: seen(slow), b"a"]), utterance(1, [b"b"]), utterance(2, [b"c"])]
+    )
+    until(lambda: len(rig.watcher.all(Requested)) == 3)
+    slow.set()
+    assert rig.take_all() == [0, b"a", 1, b"b", 2, b"c"]
+    assert len(rig.watcher.all(ReceivedAll)) == 1
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 2])
+def test_no_more_requests_are_made_than_may_be_ahead(ahead):
+    rig = Rig(ahead=ahead)
+    rig.start([utterance(n, [b"x"]) for n in range(6)])
+    until(lambda: len(rig.watcher.all(Requested)) == 1 + ahead)
+    time.sleep(0.02)  # another request would leave now
+    assert len(rig.watcher.all(Requested)) == 1 + ahead
+    assert [item for item in rig.take_all() if isinstance(item, int)] == list(range(6))
+
+
+def test_utterances_are_taken_only_when_they_may_leave():
+    taken, rig = [], Rig(ahead=1)
+
+    def lazily():
+        for number in range(5):
+            taken.append(number)
+            yield utterance(number, [b"x"])
+
+    rig.start(lazily())
+    until(lambda: len(rig.watcher.all(Requested)) == 2)
+    time.sleep(0.02)
+    assert taken == [0, 1]
+    rig.take_all()
+    assert taken == [0, 1, 2, 3, 4]
+
+
+def test_an_error_ahead_is_reported_when_its_turn_comes():
+    rig, go = Rig(), threading.Event()
+    fault = NetworkError("cut")
+    sources = [
+        utterance(0, [lambda: seen(go), b"a"]),
+        utterance(1, [b"b", fault]),
+        utterance(2, [b"c"]),
+    ]
+    rig.start(sources)
+    until(lambda: len(rig.watcher.all(Requested)) >= 2)
+    time.sleep(0.02)
+    assert [m for m in rig.messages() if isinstance(m, Failed)] == []
+    go.set()
+    assert rig.take_all() == [0, b"a", 1, b"b"]
+    assert [m.error for m in rig.messages() if isinstance(m, Failed)] == [fault]
+
+
+def test_one_utterance_is_cancelled_while_its_neighbours_go_on():
+    rig = Rig()
+    middle = utterance(1, [b"b", UntilCancelled()])
+    rig.start([utterance(0, [b"a"]), middle, utterance(2, [b"c"])])
+    until(lambda: len(rig.watcher.all(Requested)) == 3)
+    rig.fetches.cancel_one(1)
+    assert rig.take_all() == [0, b"a", 1, 2, b"c"]
+    assert middle.source.cancelled.is_set()
+    assert [m for m in rig.messages() if isinstance(m, Failed)] == []
+
+
+def test_closing_ends_everything_at_once():
+    rig = Rig()
+    rig.start([utterance(n, [b"x", UntilCancelled()]) for n in range(5)])
+    until(lambda: len(rig.watcher.all(Requested)) == 3)
+    rig.fetches.close()
+    rig.take_all()
+    assert [thread.name for thread in threading.enumerate() if "voicecli" in thread.name] == []
+
+
+def test_a_refusal_may_be_answered_by_parts_in_its_place():
+    refusal = BadResponse("too long")
+    parts = [utterance(0, [b"a1"]), utterance(0, [b"a2"])]
+    asked = []
+
+    def split(error):
+        asked.append(error)
+        return parts
+
+    rig = Rig(retries=0)
+    rig.start([utterance(0, [refusal], split=split), utterance(1, [b"b"])])
+    assert rig.take_all() == [0, b"a1", b"a2", 1, b"b"]
+    assert asked == [refusal]
+
+
+def test_a_refusal_without_parts_stands():
+    refusal = BadResponse("no such voice")
+    rig = Rig(retries=0)
+    rig.start([utterance(0, [refusal], split=lambda _: []), utterance(1, [b"b"])])
+    assert rig.take_all() == [0]
+    assert [m.error for m in rig.messages() if isinstance(m, Failed)] == [refusal]
+
+
+def test_429_lowers_the_number_of_requests_at_once():
+    rig = Rig(ahead=2, retries=3)
+    go, busy = threading.Event(), RateLimited("busy", retry_after_s=1.0)
+    first = utterance(0, [lambda: seen(go), b"a"])
+    rig.start([first, utterance(1, [busy], [b"b"]), *(utterance(n, [b"x"]) for n in range(2, 8))])
+    until(lambda: len(rig.watcher.all(Requested)) >= 3)
+    go.set()
+    assert [item for item in rig.take_all() if isinstance(item, int)] == list(range(8))
+    (reduced,) = rig.watcher.all(RequestsReduced)
+    assert reduced.at_once < 3
+
+
+def test_later_requests_leave_after_the_first():
+    """The first sound must not wait for what comes after it."""
+    rig, go = Rig(ahead=2), threading.Event()
+    local = ScriptedSource([lambda: seen(go), b"a"], sends_request=False)
+    first = Utterance(local, utterance(0).segment)
+    rig.start([first, *(utterance(n, [b"x"]) for n in range(1, 4))])
+    until(lambda: rig.watcher.all(Requested))
+    assert [event.segment for event in rig.watcher.all(Requested)] == [0]
+    go.set()
+    assert [item for item in rig.take_all() if isinstance(item, int)] == list(range(4))
+
+
+def test_it_says_that_it_waits_for_text():
+    rig, written = Rig(), threading.Event()
+
+    def text():
+        yield utterance(0, [b"a"])
+        seen(written)
+        yield utterance(1, [b"b"])
+
+    rig.start(text())
+    until(lambda: len(rig.watcher.all(Requested)) == 1)
+    taken = []
+    while not any(isinstance(item, AwaitText) for item in taken[3:]):
+        taken += rig.fetches.take()
+    written.set()
+    assert rig.take_all() == [1, b"b"]
+
+
+def test_the_first_bytes_are_reported_once():
+    rig = Rig()
+    rig.start([utterance(0, [b"a", b"b"]), utterance(1, [b"c"])])
+    rig.take_all()
+    assert rig.messages() == [FirstBytes()]
+
+
+def test_a_bare_source_is_sound_without_text():
+    rig = Rig()
+    rig.start([ScriptedSource([b"a"])])
+    items = []
+    while taken := rig.fetches.take():
+        items += [item for item in taken if not isinstance(item, AwaitText)]
+    begun, start, data, end = items
+    assert (begun.utterance.segment, data) == (None, b"a")
+    assert (type(start), type(end)) == (StreamStart, StreamEnd)
+
+
+def test_an_error_of_the_text_comes_after_what_was_asked_for():
+    fault = NetworkError("the text broke off")
+    rig = Rig()
+
+    def text():
+        yield utterance(0, [b"a"])
+        raise fault
+
+    rig.start(text())
+    assert rig.take_all() == [0, b"a"]
+    assert [m.error for m in rig.messages() if isinstance(m, Failed)] == [fault]

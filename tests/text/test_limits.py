@@ -1,0 +1,117 @@
+"""What one request takes, learned from refusals in the words of real servers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from voicecli.text.limits import DEFAULT_CHARACTERS, InputLimit, LimitOrigin, limit_in
+
+PYDANTIC = {
+    "type": "string_too_long",
+    "loc": ["body", "input"],
+    "msg": "String should have at most 4096 characters",
+    "input": "It was at most 300 characters. maximum length 200",
+    "ctx": {"max_length": 4096},
+}
+OPENAI = (
+    "Invalid 'input': string too long. Expected a string with maximum length 4096, "
+    "but got a string with length 5000 instead."
+)
+OPENAI_LITERAL = (
+    "[{'type': 'string_too_long', 'loc': ('body', 'input'), "
+    "'msg': 'String should have at most 4096 characters', "
+    "'input': 'There are at most 300 characters in it', 'ctx': {'max_length': 4096}}]"
+)
+
+
+def error(message: str, **fields: object) -> dict[str, object]:
+    return {"error": {"message": message, "type": "invalid_request_error", **fields}}
+
+
+@pytest.mark.parametrize(
+    ("body", "limit"),
+    [
+        (error(OPENAI, param="input", code="string_above_max_length"), 4096),
+        (error(OPENAI_LITERAL), 4096),
+        ({"detail": [PYDANTIC]}, 4096),
+        ({"detail": [{"type": "string_too_long", "msg": PYDANTIC["msg"]}]}, 4096),
+        ({"detail": {"error": "validation_error", "message": OPENAI}}, 4096),
+        ({"detail": {"error": "validation_error", "message": [PYDANTIC]}}, 4096),
+        ({"detail": "Input text exceeds maximum length of 3,000 characters"}, 3000),
+        ({"detail": "Text too long (4500 characters). Maximum is 1000 characters."}, 1000),
+        ({"detail": "Input text is too long. Maximum allowed length: 2000"}, 2000),
+        (error(f"litellm.BadRequestError: OpenAIException - {OPENAI}"), 4096),
+        (error(f"litellm.BadRequestError: OpenAIException - {json.dumps(error(OPENAI))}"), 4096),
+        (error("litellm.BadRequestError: OpenAIException - " + OPENAI_LITERAL), 4096),
+        (error(f"litellm.APIError: {json.dumps({'detail': [PYDANTIC]})}"), 4096),
+        (error("input has 5000 characters, more than 4096", param="input"), 4096),
+        ({"message": "`input` exceeds 4000 characters"}, 4000),
+        ({"error": "text length (5000) should be less than 200 characters"}, 200),
+        ({"error": "input must be fewer than 600 characters"}, 600),
+        ("The text may have up to 1500 characters", 1500),
+        ("4800/4096 characters: too long", 4096),
+    ],
+)
+@pytest.mark.parametrize("form", ["parsed", "text", "bytes"])
+def test_the_number_in_a_refusal_is_found(body, limit, form):
+    if form != "parsed" and not isinstance(body, str):
+        body = json.dumps(body)
+    if form == "bytes":
+        body = body.encode()
+    assert limit_in(body, 5000) == limit
+
+
+def test_a_limit_in_tokens_becomes_a_cautious_number_of_characters():
+    message = (
+        "Input of 2132 tokens is over the maximum input limit of 2000 tokens. "
+        "Please shorten your input."
+    )
+    assert limit_in(error(message), 8600) == 4000
+    assert limit_in(error(message), 2400) == 1920
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        error("The model `tts-9` does not exist", code="model_not_found"),
+        error("Rate limit reached: limit 3, used 3, requested 1. Please try again in 20s."),
+        {"detail": "Voice af_5000 not found"},
+        error(OPENAI.replace("4096", "9000")),  # not what was wrong with 5,000
+        {"detail": [{"type": "string_too_long", "input": "at most 4096 characters"}]},
+        "<html><body>413 Request Entity Too Large</body></html>",
+        b"\xff\xfe", "", None, 7, [], {}, {"error": None},
+    ],
+)  # fmt: skip
+def test_other_refusals_teach_nothing(body):
+    assert limit_in(body, 5000) is None
+
+
+def test_numbers_in_the_quoted_input_are_not_believed():
+    quoted = "'input': 'Say at most 100 characters', 'ctx': {'max_length': 4096}}]"
+    assert limit_in(error(f"[{{'type': 'string_too_long', {quoted}"), 5000) == 4096
+    cut = "{'type': 'string_too_long', 'input': 'at most 100 characters, he said"
+    assert limit_in(error(cut), 5000) is None
+
+
+def test_a_deeply_nested_answer_is_no_trap():
+    body: object = OPENAI
+    for _ in range(100):
+        body = {"error": body}
+    assert limit_in(body, 5000) is None
+    assert limit_in("[" * 100_000, 5000) is None
+
+
+def test_a_learned_limit_replaces_the_default_and_remembers_its_origin():
+    limit = InputLimit()
+    assert (limit.characters, limit.origin) == (DEFAULT_CHARACTERS, LimitOrigin.DEFAULT)
+    learned = limit.after_refusal(error("maximum length 1000"), 3000)
+    assert learned == InputLimit(1000, LimitOrigin.LEARNED)
+    assert limit.after_refusal(error("no such voice"), 3000) is None
+
+
+def test_a_refusal_without_a_number_halves_what_is_sent():
+    assert InputLimit().halved(3000) == InputLimit(1500, LimitOrigin.LEARNED)
+    assert InputLimit(100).halved(3000) == InputLimit(50, LimitOrigin.LEARNED)
+    assert InputLimit().halved(30) is None

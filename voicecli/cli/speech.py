@@ -1,0 +1,285 @@
+"""What `say` speaks: the requests of a text, each at the endpoint of its voice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli.clock import SystemClock
+from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.errors import NothingToSay
+from voicecli.session.utterance import Utterance
+from voicecli.sources.registry import SourceContext, source_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from voicecli.cli.short_text import ShortText
+    from voicecli.cli.text_input import TextInput
+    from voicecli.clock import Clock
+    from voicecli.config.file import Config
+    from voicecli.errors import VoiceError
+    from voicecli.request import SpeechRequest
+    from voicecli.session import Session
+    from voicecli.session.pace import Pace
+    from voicecli.session.planner import Planner
+    from voicecli.sources.base import Source
+    from voicecli.text.lexicon import Lexicon
+    from voicecli.text.limits import InputLimit
+    from voicecli.text.segment import Segment, Sentence
+    from voicecli.text.stage import TextOptions
+
+DEFAULT_FORMAT = "pcm"
+"""Needs no decoding. Servers that do not support it answer in another format."""
+
+
+class VoiceEndpoints:
+    """Finds the endpoint of each voice that a script names.
+
+    A voice ``PROFILE/NAME`` is a voice of that profile: of its server, with its model,
+    format and key. ``PROFILE/`` is the profile's own voice. Any other name is a voice of
+    the ``default`` endpoint. ``notify`` gets each further endpoint once.
+    """
+
+    def __init__(
+        self,
+        default: Endpoint,
+        choice: EndpointChoice,
+        env: Mapping[str, str],
+        config: Config,
+        *,
+        notify: Callable[[Endpoint], None],
+    ) -> None:
+        self.default = default
+        self._choice = choice
+        self._env = dict(env)
+        self._config = config
+        self._notify = notify
+        self._known: dict[str, Endpoint] = {}
+        self._notified = {default.label}
+
+    def of(self, voice: str | None) -> Endpoint:
+        """Return the endpoint of a voice, None for the default one.
+
+        Raises:
+            ConfigError: the profile lacks something, such as its key.
+        """
+        if voice is None:
+            return self.default
+        if voice not in self._known:
+            self._known[voice] = self._find(voice)
+        return self._known[voice]
+
+    def _find(self, voice: str) -> Endpoint:
+        profile, slash, name = voice.partition("/")
+        if not slash or profile not in self._config.profiles:
+            return replace(self.default, voice=voice)
+        has_url = self._config.profiles[profile].base_url is not None
+        choice = EndpointChoice(
+            base_url=None if has_url else self._choice.base_url,
+            profile=profile,
+            voice=name or None,
+            speed=self._choice.speed,
+            instructions=self._choice.instructions,
+        )
+        endpoint = resolve_endpoint(choice, self._env, self._config)
+        if endpoint.label not in self._notified:
+            self._notified.add(endpoint.label)
+            self._notify(endpoint)
+        return endpoint
+
+
+class Reading(NamedTuple):
+    """How a text becomes requests, as the flags have it; ``lexicon`` is None for none."""
+
+    language: str | None = None
+    pause_ms: int = 400
+    segment: str = "auto"
+    markdown: str = "auto"
+    code: str = "name"
+    think: bool = False
+    script: bool = False
+    lexicon: Lexicon | None = None
+
+    @property
+    def options(self) -> TextOptions:
+        """The options of the text stage, which is loaded for it."""
+        from voicecli.text.lexicon import Lexicon  # noqa: PLC0415  not for short texts
+        from voicecli.text.markdown import CodeBlocks  # noqa: PLC0415  likewise
+        from voicecli.text.stage import Markdown, TextOptions  # noqa: PLC0415  likewise
+
+        return TextOptions(
+            language=self.language,
+            pause_ms=self.pause_ms,
+            markdown=Markdown(self.markdown),
+            code=CodeBlocks(self.code),
+            think=self.think,
+            script=self.script,
+            lexicon=self.lexicon or Lexicon({}),
+        )
+
+
+class Speech:
+    """One text on its way to a session; used once.
+
+    ``format`` is what is asked for if an endpoint has no format of its own.
+    """
+
+    def __init__(
+        self,
+        text: TextInput,
+        reading: Reading,
+        endpoints: VoiceEndpoints,
+        shared: SourceContext,
+        *,
+        format: str | None = None,
+    ) -> None:
+        self._text = text
+        self._reading = reading
+        self._endpoints = endpoints
+        self._shared = shared
+        self._format = format or DEFAULT_FORMAT
+        self._planner: Planner | None = None
+        self._used: set[tuple[str, str]] = set()
+        self._short = self._short_text()
+        self.pace = None if self._short else _pace()
+        """What measures the segments; a single one needs nothing."""
+        self.began_at: float | None = None
+        """When the text began to arrive (clock seconds), if that was during the run."""
+
+    def is_written(self) -> bool:
+        """Whether the text is still being written, as far as is known; any thread."""
+        return self._text.is_growing
+
+    @property
+    def sentences(self) -> int | None:
+        """How many sentences the text has; None as long as more may follow."""
+        if self._short is not None:
+            return sum(not sentence.continues for sentence in self._short.sentences)
+        if self._planner is None or not self._planner.is_complete:
+            return None
+        return self._planner.sentences
+
+    def request(self, text: str = "", voice: str | None = None) -> SpeechRequest:
+        """Return the request for a text in a voice."""
+        endpoint = self._endpoints.of(voice)
+        wanted = "pcm" if endpoint.is_builtin else endpoint.response_format
+        return endpoint.request(text, wanted or self._format)
+
+    def utterances(self, session: Session, clock: Clock) -> Iterator[Utterance]:
+        """Yield the utterances for a session to run.
+
+        Raises:
+            VoiceError: the text cannot be read, or has nothing to speak.
+        """
+        self._shared.spawn = session.spawn
+        if self._short is not None:
+            yield self._short_utterance(self._short)
+            return
+
+        def is_over() -> bool:
+            return session.is_over
+
+        self._planner = planner = self._make_planner(
+            self._pieces(is_over, clock), clock, prepare=lambda: self._prepare(session)
+        )
+        yield from planner.utterances(session.spawn, session.heard_s, is_over)
+        if not planner.sentences and not is_over():
+            raise NothingToSay("nothing in the text can be spoken")
+
+    def _make_planner(
+        self,
+        pieces: Iterable[str],
+        clock: Clock,
+        prepare: Callable[[], None] | None = None,
+    ) -> Planner:
+        from voicecli.session.planner import Planner  # noqa: PLC0415  not for short texts
+        from voicecli.text.grouping import Grouping  # noqa: PLC0415  likewise
+
+        return Planner(
+            pieces,
+            self._source,
+            self.pace or _pace(),
+            clock,
+            options=self._reading.options,
+            grouping=Grouping(self._reading.segment),
+            limit=self._limit(),
+            on_limit=self._remember,
+            prepare=prepare,
+        )
+
+    def _short_text(self) -> ShortText | None:
+        """Return the text as one segment if that is certain without the text stage."""
+        from voicecli.cli.text_input import GivenText  # noqa: PLC0415  loaded by now
+
+        most = self._endpoints.default.max_input_chars
+        is_usual = self._reading._replace(language=None, pause_ms=400) == Reading()
+        if not isinstance(self._text, GivenText) or not is_usual:
+            return None
+        from voicecli.cli.short_text import ShortText, is_short_and_plain  # noqa: PLC0415  ditto
+
+        text = self._text.text
+        if not is_short_and_plain(text) or (most is not None and len(text) > most):
+            return None
+        return ShortText(text, self._sentences_of)
+
+    def _sentences_of(self, text: str) -> Sequence[Sentence]:
+        from voicecli.text.stage import TextStage  # noqa: PLC0415  while the server thinks
+
+        stage = TextStage(self._reading.options)
+        return [*stage.feed(text), *stage.finish()]
+
+    def _short_utterance(self, segment: ShortText) -> Utterance:
+        def split(error: VoiceError) -> Sequence[Utterance]:
+            from voicecli.text.segment import Segment  # noqa: PLC0415  loaded by now
+
+            whole = Segment(segment.number, segment.sentences)
+            return self._make_planner((), SystemClock()).split(whole, error)
+
+        return Utterance(self._source(segment), segment, split)
+
+    def _pieces(self, is_over: Callable[[], bool], clock: Clock) -> Iterator[str]:
+        is_waiting = not self._text.has_begun
+        for piece in self._text.pieces(is_over):
+            if is_waiting and self._text.has_begun:
+                is_waiting, self.began_at = False, clock.now()
+            yield piece
+
+    def _source(self, segment: Segment) -> Source:
+        endpoint = self._endpoints.of(segment.voice)
+        request = self.request(segment.text, segment.voice)
+        self._used.add((endpoint.label, request.model))
+        return source_for(endpoint, request, self._shared)
+
+    def _prepare(self, session: Session) -> None:
+        """Load what the first request needs, and the rest too if nothing is to be sent soon."""
+        source = source_for(self._endpoints.default, self.request(), self._shared)
+        if not source.sends_request:
+            session.preload()
+        if not self._reading.script:  # whose voices may be elsewhere
+            source.prepare()
+        if self._text.is_growing:
+            session.preload()
+
+    def _limit(self) -> InputLimit:
+        from voicecli.session.limit_file import LimitFile  # noqa: PLC0415  not for short texts
+        from voicecli.text.limits import InputLimit, LimitOrigin  # noqa: PLC0415  likewise
+
+        endpoint = self._endpoints.default
+        if endpoint.max_input_chars is not None:
+            return InputLimit(endpoint.max_input_chars, LimitOrigin.CONFIGURED)
+        return LimitFile().get(endpoint.label, endpoint.model) or InputLimit()
+
+    def _remember(self, limit: InputLimit) -> None:
+        """Keep what a refusal taught, if it is clear whose it was."""
+        from voicecli.session.limit_file import LimitFile  # noqa: PLC0415  rarely
+
+        if len(self._used) == 1:
+            ((label, model),) = self._used
+            LimitFile().put(label, model, limit)
+
+
+def _pace() -> Pace:
+    from voicecli.session.pace import Pace  # noqa: PLC0415  not for short texts
+
+    return Pace()

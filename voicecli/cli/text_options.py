@@ -1,0 +1,209 @@
+"""The options of `say` that are about the text: how it is read, cut, spoken and joined."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from voicecli.cli import options
+from voicecli.cli.text_input import GivenText, TextInput, as_unicode, given_text, open_text
+from voicecli.cli.text_input import text_input as text_of_words
+from voicecli.errors import ConfigError
+from voicecli.sanitize import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from voicecli.text.lexicon import Lexicon
+
+text_option = partial(typer.Option, rich_help_panel="Text")
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+_LINE = re.compile(r"([\w./+()@-]{1,100}):\s*(.*)", re.DOTALL)
+_SUBTITLES = (".srt", ".vtt")
+_MAX_PAUSE_MS = 60_000
+
+
+def _language(value: str | None) -> str | None:
+    if value is not None and not _LANGUAGE.fullmatch(value):
+        raise typer.BadParameter(f"{value!r} is not a language code, such as en or pt-BR")
+    return value
+
+
+def _subtitle_file(path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in _SUBTITLES:
+        raise typer.BadParameter(f"{str(path)!r} does not end in {' or '.join(_SUBTITLES)}")
+    return path
+
+
+Script: TypeAlias = Annotated[
+    Path | None,
+    options.argument_option(
+        metavar="FILE",
+        help="Read a script from FILE: `VOICE: line` and pauses such as [500ms]; `-` is stdin. "
+        "A voice may name a profile: kokoro/af_bella.",
+    ),
+]
+Lines: TypeAlias = Annotated[
+    list[str] | None,
+    options.argument_option(
+        "--say", metavar="VOICE:TEXT", help="One line of a script; repeatable, in order."
+    ),
+]
+Language: TypeAlias = Annotated[
+    str | None,
+    text_option(
+        "--lang",
+        metavar="CODE",
+        callback=_language,
+        help="Language of the text, such as de: where its sentences end, and which part of the "
+        "lexicon applies.  [default: by its script]",
+    ),
+]
+Segment: TypeAlias = Annotated[
+    str,
+    text_option(
+        metavar="HOW",
+        callback=options.one_of("auto", "sentence", "paragraph", "whole"),
+        help="What one request speaks: auto, sentence, paragraph or whole. `auto` starts with a "
+        "sentence, then takes as many as will arrive in time.",
+    ),
+]
+Markdown: TypeAlias = Annotated[
+    str,
+    text_option(
+        metavar="WHEN",
+        callback=options.one_of("auto", "on", "off"),
+        help="Whether to read the text as Markdown: auto, on or off. `auto` does if it looks "
+        "like it.",
+    ),
+]
+Code: TypeAlias = Annotated[
+    str,
+    text_option(
+        metavar="HOW",
+        callback=options.one_of("name", "read", "skip"),
+        help="What to do with code blocks of Markdown: name, read or skip them.",
+    ),
+]
+Think: TypeAlias = Annotated[
+    bool, text_option("--think", help="Speak a model's thinking too, between its `think` tags.")
+]
+LexiconFile: TypeAlias = Annotated[
+    Path | None,
+    text_option(
+        "--lexicon",
+        metavar="FILE",
+        help="TOML file of words to speak otherwise, added to [lexicon] of the configuration.",
+    ),
+]
+PauseMs: TypeAlias = Annotated[
+    int,
+    text_option(
+        metavar="MS",
+        min=50,
+        max=_MAX_PAUSE_MS,
+        help="Speak what is there once the writer has paused for this long.",
+    ),
+]
+SentencePauseMs: TypeAlias = Annotated[
+    int,
+    options.sound_option(
+        metavar="MS",
+        min=0,
+        max=_MAX_PAUSE_MS,
+        help="Longest silence to keep between the sentences of two requests.",
+    ),
+]
+ParagraphPauseMs: TypeAlias = Annotated[
+    int,
+    options.sound_option(
+        metavar="MS", min=0, max=_MAX_PAUSE_MS, help="The same between paragraphs."
+    ),
+]
+Prefetch: TypeAlias = Annotated[
+    int,
+    options.network_option(
+        metavar="N",
+        min=0,
+        max=16,
+        help="Requests to make ahead of the one that is heard. A server that refuses one with "
+        "429 gets fewer.",
+    ),
+]
+Subtitles: TypeAlias = Annotated[
+    Path | None,
+    options.saving_option(
+        metavar="FILE",
+        callback=_subtitle_file,
+        help="Write subtitles with the times at which sentences were heard, as .srt or .vtt.",
+    ),
+]
+
+
+def choose_text(
+    words: list[str], file: Path | None, script: Path | None, lines: list[str]
+) -> TextInput:
+    """Return the text to speak, from whichever of its places was given.
+
+    Raises:
+        typer.BadParameter: there is none or more than one, or it cannot be read.
+    """
+    if script is None and not lines:
+        return text_of_words(words, file)
+    if words or file is not None or (script is not None and lines):
+        raise typer.BadParameter("give only one of the text, --file, --script and --say")
+    if script is not None:
+        return open_text(str(script))
+    return given_text("\n".join(map(_script_line, lines)))
+
+
+def voices_of(lines: list[str]) -> list[str]:
+    """Return the voices of ``--say``."""
+    return [_script_line(line).partition(":")[0] for line in lines]
+
+
+def _script_line(line: str) -> str:
+    match = _LINE.fullmatch(as_unicode(line))
+    text = GivenText(match[2]).text if match else ""
+    if match is None or not text:
+        raise typer.BadParameter(f"--say {clean(line, 60)!r} does not have the form VOICE:TEXT")
+    return f"{match[1]}: {' '.join(text.split())}"
+
+
+def read_lexicon(
+    configured: Mapping[str, object], file: Path | None, language: str | None
+) -> Lexicon | None:
+    """Return the words to speak otherwise, those of the file before the configuration's.
+
+    Raises:
+        ConfigError: the file cannot be read, or an entry is wrong.
+    """
+    if not configured and file is None:
+        return None
+    from voicecli.text.lexicon import Lexicon  # noqa: PLC0415  most people have none
+
+    table = dict(configured)
+    if file is not None:
+        for key, value in _table(file).items():
+            known = table.get(key)
+            both = isinstance(known, dict) and isinstance(value, dict)
+            table[key] = {**known, **value} if both else value  # type: ignore[dict-item]  # both
+    return Lexicon(table, language)
+
+
+def _table(file: Path) -> dict[str, object]:
+    import tomllib  # noqa: PLC0415  only with --lexicon
+
+    try:
+        table: dict[str, object] = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror or error}") from error
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
+        raise ConfigError(f"{file} is not valid TOML: {clean(str(error))}") from error
+    inner = table.get("lexicon")
+    return inner if isinstance(inner, dict) else table

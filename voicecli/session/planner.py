@@ -1,0 +1,169 @@
+"""Text into utterances, as late as possible: what is known of text and pace decides each."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from voicecli.errors import BadResponse
+from voicecli.session.text_reader import TextReader
+from voicecli.session.utterance import Utterance
+from voicecli.text.grouping import Grouper, Grouping, Situation, split_segment
+from voicecli.text.limits import InputLimit
+from voicecli.text.segment import Segment
+from voicecli.text.stage import TextOptions, TextStage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from voicecli.clock import Clock
+    from voicecli.errors import VoiceError
+    from voicecli.session.pace import Pace
+    from voicecli.sources.base import Source
+    from voicecli.threads import Spawn
+
+_TOO_LARGE = 413
+
+_POLL_S = 0.05
+"""How often a wait for text looks whether the run is over."""
+
+_SETTLE_S = 0.02
+"""How long the first request waits to see whether the text is complete."""
+
+_AT_ONCE_S = 0.2
+"""Text that is still being read after this long is not there at once: nothing settles."""
+
+_AHEAD_SENTENCES = 64
+"""Sentences that are read ahead, though no request needs them, to know how many there are."""
+
+_AHEAD_CHARACTERS = 8192
+"""The same in characters, whichever is less."""
+
+_SLICE = 1024
+"""Characters that are read at once: the first request leaves before a long text is read."""
+
+
+class Planner:
+    """Yields an utterance whenever one may leave, made of the text that is there by then.
+
+    Iterate it once, on the source thread. ``make_source`` gets each segment;
+    ``heard_s`` returns the seconds that were heard so far; ``is_over`` whether the run has
+    ended; ``on_limit`` gets an input limit that a refusal taught; ``prepare`` loads what the
+    first request needs, while its text is still being written.
+    """
+
+    def __init__(  # noqa: PLR0913  text, source, pace and how they meet
+        self,
+        pieces: str | Iterable[str | bytes],
+        make_source: Callable[[Segment], Source],
+        pace: Pace,
+        clock: Clock,
+        *,
+        options: TextOptions | None = None,
+        grouping: Grouping = Grouping.AUTO,
+        limit: InputLimit | None = None,
+        on_limit: Callable[[InputLimit], None] | None = None,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        self._pieces = [pieces] if isinstance(pieces, str) else pieces
+        self._make_source = make_source
+        self._pace = pace
+        self._clock = clock
+        self._stage = TextStage(options)
+        self._limit = limit or InputLimit()
+        self._on_limit = on_limit
+        self._prepare = prepare
+        self._grouper = Grouper(grouping, limit=self._limit.characters)
+        self._unread: deque[str | bytes] = deque()
+        self._began_at: float | None = None  # when the first text was read
+        self._has_asked = False
+        self.sentences = 0
+        """Sentences found so far."""
+        self.is_complete = False
+        """Whether all text was read."""
+
+    def utterances(
+        self, spawn: Spawn, heard_s: Callable[[], float], is_over: Callable[[], bool]
+    ) -> Iterator[Utterance]:
+        """Yield utterances; blocks while the text is being written.
+
+        Raises:
+            Exception: what the iterable of text raised.
+        """
+        reader = TextReader(self._pieces)
+        reader.start(spawn)
+        if self._prepare is not None:
+            self._prepare()
+        try:
+            while not is_over():
+                self._read(reader, _SETTLE_S if not self.sentences else 0.0, is_over)
+                situation = Situation(
+                    self._pace.in_hand_s(heard_s()), self.is_complete, self._pace.estimate()
+                )
+                decided = self._grouper.next(situation)
+                if isinstance(decided, Segment):
+                    self._pace.requested(decided)
+                    self._has_asked = True
+                    yield self._utterance(decided)
+                elif self.is_complete:
+                    return
+                else:
+                    wait_s = _POLL_S if decided.seconds is None else decided.seconds
+                    self._read(reader, min(wait_s, _POLL_S), is_over)
+        finally:
+            reader.close()
+
+    def _read(self, reader: TextReader, timeout_s: float, is_over: Callable[[], bool]) -> None:
+        """Take the text that is there, waiting for it at most ``timeout_s``."""
+        while not (self.is_complete or self._has_enough or is_over()):
+            if not self._unread:
+                self._unread.extend(_sliced(reader.take(timeout_s)))
+            has_text, now = bool(self._unread), self._clock.now()
+            if has_text:
+                found = self._stage.feed(self._unread.popleft(), now)
+            elif reader.has_ended:
+                self.is_complete = True
+                found = self._stage.finish()
+            else:
+                found = self._stage.tick(now)
+            self._grouper.add(found)
+            self.sentences += sum(not sentence.continues for sentence in found)
+            if not has_text:
+                return
+            self._began_at = now if self._began_at is None else self._began_at
+            timeout_s = _SETTLE_S if timeout_s and now - self._began_at < _AT_ONCE_S else 0.0
+
+    @property
+    def _has_enough(self) -> bool:
+        """Whether no text need be read for the next request, and for the display."""
+        grouper = self._grouper
+        is_ahead = grouper.waiting >= _AHEAD_SENTENCES or grouper.characters >= _AHEAD_CHARACTERS
+        return grouper.has_enough and (is_ahead or not self._has_asked)
+
+    def _utterance(self, segment: Segment) -> Utterance:
+        def split(error: VoiceError) -> Sequence[Utterance]:
+            return self.split(segment, error)
+
+        return Utterance(self._make_source(segment), segment, split)
+
+    def split(self, segment: Segment, error: VoiceError) -> Sequence[Utterance]:
+        """Return a refused segment in parts, if it was refused for its length."""
+        if not isinstance(error, BadResponse) or error.refusal is None:
+            return []
+        length = len(segment.text)
+        limit = self._limit.after_refusal(error.refusal, length)
+        if limit is None and error.status == _TOO_LARGE:
+            limit = self._limit.halved(length)
+        if limit is None:
+            return []
+        self._limit = limit
+        self._grouper.limit = min(self._grouper.limit, limit.characters)
+        if self._on_limit is not None:
+            self._on_limit(limit)
+        return [self._utterance(part) for part in split_segment(segment, limit.characters)]
+
+
+def _sliced(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
+    for piece in pieces:
+        for at in range(0, len(piece), _SLICE):
+            yield piece[at : at + _SLICE]

@@ -1,0 +1,279 @@
+"""Fetches the segments of a text in order, a few ahead of the one that is rendered.
+
+::
+
+    source thread     takes utterances one by one, as slots become free
+    fetch threads     one for each request: Fetcher → the utterance's own Channel
+    decoder thread    `take`: everything of utterance 0, then of utterance 1, …
+
+Each utterance has its own channel, so that the next one arrives while this one is decoded,
+and can be cancelled alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from voicecli.errors import RateLimited, SourceTimeout, VoiceError
+from voicecli.session.fetcher import Fetcher
+from voicecli.session.items import AwaitText, UtteranceStart
+from voicecli.session.messages import FirstBytes
+from voicecli.session.utterance import Utterance
+from voicecli.session.utterance_fetch import UtteranceFetch
+from voicecli.telemetry.events import ReceivedAll, RequestsReduced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from voicecli.clock import Clock
+    from voicecli.session.fetcher import FetchLimits
+    from voicecli.session.items import Item
+    from voicecli.session.messages import Mailbox
+    from voicecli.session.pace import Pace
+    from voicecli.sources.base import Source
+    from voicecli.telemetry.observers import Observers
+    from voicecli.threads import Spawn
+
+_HEAD_START_S = 0.25
+"""Longest wait of the second request until the first has left."""
+
+
+class Prefetcher:
+    """Fetches utterances, each on its own thread and connection, and passes them on in order.
+
+    `run` belongs to the source thread, `take` to the decoder thread, `check_deadline` to the
+    session's; `cancel`, `cancel_one` and `close` to any. ``limits.ahead`` utterances are
+    fetched beside the one that is rendered, fewer once a server has refused one with 429.
+    ``mailbox`` gets the first bytes, and the first error in the order of the text; what
+    arrived before it is still passed on, nothing behind it is. ``on_sent`` is as for
+    `Fetcher`, ``on_bytes`` gets each utterance's number and bytes.
+    """
+
+    def __init__(
+        self,
+        limits: FetchLimits,
+        clock: Clock,
+        observers: Observers,
+        mailbox: Mailbox,
+        spawn: Spawn,
+        *,
+        on_sent: Callable[[], None] | None = None,
+        on_bytes: Callable[[int, bytes], None] | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._observers = observers
+        self._mailbox = mailbox
+        self._spawn = spawn
+        self._on_sent = on_sent
+        self._on_bytes = on_bytes
+        self._pace = pace
+        self._most = 1 + limits.ahead
+        self._changed = threading.Condition()
+        # Under the lock:
+        self._fetches: deque[UtteranceFetch] = deque()  # the first is rendered
+        self._is_rendering = False
+        self._waited = False  # `take` has said that it waits for text
+        self._ended = False  # no utterance follows
+        self._failed = False
+        self._first_has_left = False
+        self._has_bytes = False
+        self._received_all = False
+        self._last_error: VoiceError | None = None  # of the text itself, behind all utterances
+
+    def run(self, utterances: Iterable[Utterance | Source]) -> None:
+        """Start a fetch for each utterance, taking the next one when there is a free slot."""
+        try:
+            for each in utterances:
+                if not self._start(each if isinstance(each, Utterance) else Utterance(each)):
+                    break
+        except VoiceError as error:
+            self._last_error = error
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        self._report_all_received()
+
+    def take(self) -> list[Item]:
+        """Return what has arrived, waiting for at least one item; empty at the end."""
+        while True:
+            with self._changed:
+                if not self._is_rendering:
+                    if not self._fetches and not self._ended and not self._waited:
+                        self._waited = True
+                        return [AwaitText()]
+                    while not (self._fetches or self._ended):
+                        self._changed.wait()
+                    if not self._fetches:
+                        break
+                    self._is_rendering, self._waited = True, False
+                    return [UtteranceStart(self._fetches[0].utterance)]
+                fetch = self._fetches[0]
+            self._report_error_of(fetch)
+            if items := fetch.items.take():
+                return items
+            self._report_error_of(fetch)
+            with self._changed:
+                self._fetches.popleft()
+                self._is_rendering = False
+                self._changed.notify_all()
+        if self._last_error is not None and not self._failed:
+            self._report(self._last_error)
+        return []
+
+    def check_deadline(self) -> float | None:
+        """Give up fetches that have been silent for too long.
+
+        Returns the seconds until this should be called again, None for no need.
+        """
+        limits_s: list[float] = []
+        for fetch in self._snapshot():
+            try:
+                limit_s = fetch.check_deadline()
+            except SourceTimeout as error:
+                self._end(fetch, error)
+                fetch.cancel_request()  # its thread may be slow to notice
+            else:
+                limits_s += [] if limit_s is None else [limit_s]
+        return min(limits_s, default=None)
+
+    def cancel(self) -> None:
+        """Stop all requests soon; what has arrived is still passed on. Idempotent."""
+        self._stop()
+        for fetch in self._snapshot():
+            fetch.cancel_request()
+
+    def cancel_one(self, number: int) -> None:
+        """Stop the request of one utterance and drop its sound; its neighbours go on."""
+        for fetch in self._snapshot():
+            if fetch.utterance.number == number:
+                fetch.cancel()
+
+    def close(self) -> None:
+        """Stop everything and drop what has arrived."""
+        self.cancel()
+        for fetch in self._snapshot():
+            fetch.cancel()
+
+    def _snapshot(self) -> list[UtteranceFetch]:
+        with self._changed:
+            return list(self._fetches)
+
+    def _start(self, utterance: Utterance) -> bool:
+        """Start a fetch and wait for the next free slot; False once everything is over."""
+        fetch = UtteranceFetch(utterance, self._clock, self._pace)
+        with self._changed:
+            # An error ends the speech where it is reached; nothing is asked for behind it.
+            if self._ended or self._failed or any(other.error for other in self._fetches):
+                return False
+            self._fetches.append(fetch)
+            self._changed.notify_all()
+        self._spawn(lambda: self._work(fetch), f"voicecli-fetch-{utterance.number}")
+        with self._changed:
+            # What comes later must not hold up the first sound.
+            self._changed.wait_for(
+                lambda: self._first_has_left or fetch.has_ended or self._ended, _HEAD_START_S
+            )
+            while len(self._fetches) >= self._most and not self._ended:
+                self._changed.wait()
+            return not (self._ended or self._failed)
+
+    def _fetcher_for(self, utterance: Utterance) -> Fetcher:
+        return Fetcher(
+            self._limits,
+            self._clock,
+            self._observers,
+            segment=utterance.number,
+            on_sent=self._note_sent if utterance.source.sends_request else self._on_sent,
+            on_retry=self._ask_for_less,
+        )
+
+    def _note_sent(self) -> None:
+        """Let the other requests leave after the first."""
+        with self._changed:
+            self._first_has_left = True
+            self._changed.notify_all()
+        if self._on_sent is not None:
+            self._on_sent()
+
+    def _ask_for_less(self, error: VoiceError) -> None:
+        """Lower the number of requests at once after the server refused one of several."""
+        if not isinstance(error, RateLimited):
+            return
+        with self._changed:
+            before = self._most
+            self._most = max(1, min(before, len(self._fetches) - 1))
+            is_less = self._most < before
+        if is_less:
+            self._observers.notify(RequestsReduced(self._clock.now(), self._most))
+
+    def _work(self, fetch: UtteranceFetch) -> None:
+        """Fetch one utterance, or what is to be spoken in its place [fetch thread]."""
+        try:
+            fetch.run(self._fetcher_for, self._take_bytes)
+        except VoiceError as error:
+            self._end(fetch, error)
+        else:
+            self._end(fetch, None)
+
+    def _take_bytes(self, number: int, data: bytes) -> None:
+        self._report_bytes()
+        if self._on_bytes is not None:
+            self._on_bytes(number, data)
+
+    def _report_bytes(self) -> None:
+        with self._changed:
+            is_first, self._has_bytes = not self._has_bytes, True
+            if is_first:
+                self._first_has_left = True
+                self._changed.notify_all()
+        if is_first:
+            self._mailbox.put(FirstBytes())
+
+    def _end(self, fetch: UtteranceFetch, error: VoiceError | None) -> None:
+        """Note how a fetch ended; an error of the one that is rendered is reported at once."""
+        if error is not None and not fetch.is_cancelled:
+            with self._changed:
+                fetch.error = fetch.error or error
+                is_first = bool(self._fetches) and self._fetches[0] is fetch
+            if is_first:
+                self._report(error)
+        fetch.items.end()
+        with self._changed:
+            fetch.has_ended = True
+            self._changed.notify_all()
+        self._report_all_received()
+
+    def _report_all_received(self) -> None:
+        """Report once that the last answer has arrived, or that there was nothing to ask for."""
+        with self._changed:
+            is_all = self._ended and all(fetch.has_ended for fetch in self._fetches)
+            if not is_all or self._failed or self._received_all:
+                return
+            self._received_all = True
+        self._observers.notify(ReceivedAll(self._clock.now()))
+        if self._on_sent is not None:
+            self._on_sent()
+
+    def _report_error_of(self, fetch: UtteranceFetch) -> None:
+        if fetch.error is not None:
+            self._report(fetch.error)
+
+    def _report(self, error: VoiceError) -> None:
+        if self._stop():
+            self._mailbox.fail(error)
+
+    def _stop(self) -> bool:
+        """Let nothing follow what is rendered now; False if that was so already."""
+        with self._changed:
+            if self._failed:
+                return False
+            self._failed = self._ended = True
+            behind = [self._fetches.pop() for _ in range(len(self._fetches) - 1)]
+            self._changed.notify_all()
+        for fetch in behind:
+            fetch.cancel()
+        return True

@@ -1,0 +1,108 @@
+"""Segments into one sound: where each begins and ends, and the pauses between them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli.telemetry.events import SegmentEnded, SegmentPlaced
+
+if TYPE_CHECKING:
+    from voicecli.audio.pcm import Pcm
+    from voicecli.clock import Clock
+    from voicecli.playback.seam import SeamJoiner
+    from voicecli.session.pace import Pace
+    from voicecli.telemetry.observers import Observers
+    from voicecli.text.segment import Segment
+
+
+class SeamPauses(NamedTuple):
+    """Longest silence of the voice's own that is kept between two segments, in seconds."""
+
+    sentence_s: float = 0.35
+    paragraph_s: float = 0.7
+
+
+class Seams:
+    """Joins the blocks of segments, and reports where each segment is in the sound.
+
+    Blocks of sound without a text pass through untouched. One thread at a time.
+    """
+
+    def __init__(
+        self,
+        observers: Observers,
+        clock: Clock,
+        pauses: SeamPauses | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._observers = observers
+        self._clock = clock
+        self._pauses = pauses or SeamPauses()
+        self._pace = pace
+        self._joiner: SeamJoiner | None = None
+        self._segment: Segment | None = None
+        self._is_placed = False
+
+    @property
+    def number(self) -> int:
+        """The number of the segment that is being added, 0 without any."""
+        return self._segment.number if self._segment is not None else 0
+
+    def begin(self, segment: Segment) -> list[Pcm]:
+        """Begin a segment; return what was left of the one before."""
+        from voicecli.playback.seam import SeamJoiner  # noqa: PLC0415  numpy comes with it
+
+        if self._joiner is None:
+            self._joiner = SeamJoiner(self._pauses.sentence_s)
+        limit_s = self._pauses.sentence_s
+        if segment.begins_paragraph:
+            limit_s = self._pauses.paragraph_s
+        elif segment.continues:
+            limit_s = min(limit_s, _CLAUSE_S)
+        blocks = self.end()
+        blocks += self._joiner.begin(limit_s=limit_s, pause_s=segment.pause_ms / 1e3)
+        self._segment, self._is_placed = segment, False
+        return blocks
+
+    def add(self, block: Pcm) -> list[Pcm]:
+        """Return what can be played now."""
+        if self._joiner is None:
+            return [block]
+        blocks = self._joiner.add(block)
+        if self._pace is not None:
+            self._pace.decoded(sum(block.duration_s for block in blocks))
+        self._report_start()
+        return blocks
+
+    def end(self) -> list[Pcm]:
+        """End a segment without knowing yet whether another follows."""
+        if self._joiner is None or self._segment is None:
+            return []
+        blocks = self._joiner.pause()
+        self._report_start()
+        starts_s, ends_s = self._joiner.sound
+        event = SegmentEnded(self._clock.now(), self._segment, starts_s, ends_s)
+        self._observers.notify(event)
+        if self._pace is not None:
+            self._pace.ended(self._segment)
+        self._segment = None
+        return blocks
+
+    def flush(self) -> list[Pcm]:
+        """End the sound; return all that is still held."""
+        if self._joiner is None:
+            return []
+        blocks = self.end()
+        return blocks + self._joiner.flush()
+
+    def _report_start(self) -> None:
+        assert self._joiner is not None
+        if self._segment is None or self._is_placed or self._joiner.sound.starts_s is None:
+            return
+        self._is_placed = True
+        starts_s = self._joiner.sound.starts_s
+        self._observers.notify(SegmentPlaced(self._clock.now(), self._segment, starts_s))
+
+
+_CLAUSE_S = 0.2
+"""Longest silence kept where a segment goes on in the middle of a sentence."""

@@ -1,0 +1,108 @@
+"""One utterance on its way: its requests, its channel, and how it ended."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from voicecli.errors import VoiceError
+from voicecli.session.channel import Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from voicecli.clock import Clock
+    from voicecli.session.fetcher import Fetcher
+    from voicecli.session.items import Item
+    from voicecli.session.pace import Pace
+    from voicecli.session.utterance import Utterance
+
+CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
+"""Received bytes of one utterance that may wait for the decoder; beyond it its socket fills."""
+
+
+class UtteranceFetch:
+    """Fetches one utterance, or the parts that it is split into, into a channel of its own.
+
+    `run` belongs to the fetch thread, everything else to any. ``error`` and ``has_ended``
+    are set by the owner, under the owner's lock.
+    """
+
+    def __init__(self, utterance: Utterance, clock: Clock, pace: Pace | None) -> None:
+        self.utterance = utterance
+        self.items: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
+        self.error: VoiceError | None = None
+        self.has_ended = False
+        self.is_cancelled = False
+        self._clock = clock
+        self._pace = pace
+        self._fetcher: Fetcher | None = None
+        self._is_request_cancelled = False
+        self._has_sound = False  # of the request that is under way
+
+    def run(
+        self,
+        make_fetcher: Callable[[Utterance], Fetcher],
+        on_bytes: Callable[[int, bytes], None],
+    ) -> None:
+        """Fetch everything; ``on_bytes`` gets the utterance's number and its bytes.
+
+        Raises:
+            VoiceError: a request failed, and nothing else can be spoken in its place.
+        """
+        left = deque([self.utterance])
+        while left and not self.is_cancelled:
+            utterance = left.popleft()
+            fetcher = make_fetcher(utterance)
+            self._fetcher = fetcher
+            if self._is_request_cancelled:  # read after the fetcher was set, as it is cancelled
+                fetcher.cancel()
+            parts: Sequence[Utterance] = ()
+            self._has_sound = False
+            try:
+                self._drain(fetcher, utterance, on_bytes)
+            except VoiceError as error:
+                if utterance.split is not None and not self._has_sound:
+                    parts = utterance.split(error)
+                if not parts:
+                    raise
+            left.extendleft(reversed(parts))
+
+    def check_deadline(self) -> float | None:
+        """Return the seconds until this should be called again, None for no need.
+
+        Raises:
+            SourceTimeout: the source has been silent for too long.
+        """
+        return self._fetcher.check_deadline() if self._fetcher is not None else None
+
+    def cancel_request(self) -> None:
+        """Stop the request; what has arrived can still be taken."""
+        self._is_request_cancelled = True
+        if self._fetcher is not None:
+            self._fetcher.cancel()
+
+    def cancel(self) -> None:
+        """Stop the request and drop what has arrived."""
+        self.is_cancelled = True
+        self.cancel_request()
+        self.items.close()
+
+    def _drain(
+        self, fetcher: Fetcher, utterance: Utterance, on_bytes: Callable[[int, bytes], None]
+    ) -> None:
+        began_at, first_at = self._clock.now(), None
+        with closing(fetcher.fetch(utterance.source)) as items:
+            for item in items:
+                weight = 1
+                if isinstance(item, bytes):
+                    first_at = self._clock.now() if first_at is None else first_at
+                    weight = len(item)
+                    self._has_sound = True
+                    on_bytes(utterance.number, item)
+                if not self.items.put(item, weight):
+                    return  # the reader wants no more
+        if self._pace is not None and utterance.segment is not None and first_at is not None:
+            length, now = len(utterance.segment.text), self._clock.now()
+            self._pace.fetched(length, first_at - began_at, now - began_at)

@@ -1,0 +1,90 @@
+"""Track quotations and brackets: which are open at a position, and where they close."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from voicecli.text.patterns import lazy_pattern
+
+_CLOSERS = {
+    '"': '"', "“": "”", "„": "“”", "‘": "’", "‚": "‘’", "«": "»", "»": "«", "‹": "›",
+    "「": "」", "『": "』", "《": "》", "(": ")", "（": "）", "[": "]", "【": "】",
+}  # fmt: skip
+_MARK = lazy_pattern("[" + re.escape("".join(_CLOSERS) + "".join(_CLOSERS.values())) + "]")
+_STRAY_CLOSERS = frozenset("\"'”’“»›)]}」』》）】*_")
+_FOOTNOTE = lazy_pattern(r"\[\d{0,3}(?:\]|$)")
+_SPACED_CLOSER = lazy_pattern(r"[ \u00a0\u202f]?»")
+
+
+class Quote(NamedTuple):
+    """An opening mark and its position."""
+
+    mark: str
+    position: int
+
+
+def open_quotes(text: str, begin: int, end: int) -> list[Quote]:
+    """Return the quotations and brackets in ``text[begin:end]`` that are still open at the end.
+
+    Apostrophes, inch marks, emoticons and unmatched closing marks do not count.
+    """
+    stack: list[Quote] = []
+    for match in _MARK.finditer(text, begin, end):
+        _advance(stack, text, begin, match.start())
+    return stack
+
+
+def closing(text: str, begin: int, place: int, end: int) -> int | None:
+    """Return where everything that is open at ``place`` has been closed, or None.
+
+    The result is the position after the last closing mark, at most ``end``. ``begin`` is
+    where the sentence begins.
+    """
+    stack = open_quotes(text, begin, place)
+    if not stack:
+        return place
+    for match in _MARK.finditer(text, place, end):
+        _advance(stack, text, begin, match.start())
+        if not stack:
+            return match.end()
+    return None
+
+
+def after_closers(text: str, stack: list[Quote], place: int) -> int:
+    """Return the end of the closing marks and footnotes at ``place``, popping ``stack``."""
+    while place < len(text):
+        mark = text[place]
+        if stack and mark in _CLOSERS[stack[-1].mark]:
+            stack.pop()
+            place += 1
+        elif stack and stack[-1].mark == "«" and (spaced := _SPACED_CLOSER.match(text, place)):
+            stack.pop()
+            place = spaced.end()
+        elif footnote := _FOOTNOTE.match(text, place):
+            place = footnote.end()
+        elif mark in _STRAY_CLOSERS:
+            place += 1
+        else:
+            break
+    return place
+
+
+def _advance(stack: list[Quote], text: str, begin: int, at: int) -> None:
+    """Update ``stack`` with the mark at ``at``."""
+    mark = text[at]
+    before = text[at - 1] if at > begin else " "
+    after = text[at + 1] if at + 1 < len(text) else " "
+    if stack and mark in _CLOSERS[stack[-1].mark]:
+        if mark != "’" or not after.isalpha():
+            stack.pop()
+    elif mark in _CLOSERS and _opens(mark, before, after):
+        stack.append(Quote(mark, at))
+
+
+def _opens(mark: str, before: str, after: str) -> bool:
+    if mark in '"»':
+        return not (before.isalnum() or before in ".,;:!?…)" or after.isspace())
+    if mark == "(":
+        return before not in ":;="
+    return mark != "“" or not after.isspace()

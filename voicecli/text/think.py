@@ -1,0 +1,105 @@
+"""Skip the reasoning of language models: text between ``<think>`` and ``</think>``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from voicecli.text.fragment import Break, Fragment
+from voicecli.text.patterns import lazy_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NAMES = ("think", "thinking", "thought", "reasoning")
+_OPEN = lazy_pattern(rf"<({'|'.join(_NAMES)})>", re.IGNORECASE)
+_CLOSE = lazy_pattern(rf"</({'|'.join(_NAMES)})>", re.IGNORECASE)
+_TAGS = [tag for name in _NAMES for tag in (f"<{name}>", f"</{name}>")]
+
+
+class ThinkFilter:
+    """The stage that removes reasoning from fragments.
+
+    Tags count only at the start of a line, so prose about the tag is still spoken. They
+    do not nest. If a tag is never closed, the rest of the text is removed.
+
+    Args:
+        keep: remove the tags only, not the text between them.
+    """
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self._keep = keep
+        self._held: list[Fragment] = []  # possible start of a tag
+        self._thinks = False
+        self._at_line_start = True
+        self._begins = Break.NONE
+
+    def feed(self, fragments: Iterable[Fragment]) -> list[Fragment]:
+        """Return the text that is certain to be spoken."""
+        found: list[Fragment] = []
+        for fragment in fragments:
+            found += self._one(fragment)
+        return found
+
+    def finish(self) -> list[Fragment]:
+        """Return held text that turned out not to be a tag."""
+        held, self._held = self._held, []
+        return [] if self._thinks else held
+
+    def _one(self, fragment: Fragment) -> list[Fragment]:
+        """Process one fragment, character by character where a tag may be."""
+        found: list[Fragment] = []
+        text, at = fragment.text, 0
+        if not text:
+            return [fragment]
+        while at < len(text):
+            if not self._held:
+                mark = text.find("<", at)
+                end = mark if mark >= 0 else len(text)
+                found += self._pass(fragment, at, end)
+                at = end
+                if mark >= 0 and not (self._thinks or self._at_line_start):
+                    found += self._pass(fragment, at, at + 1)
+                    at += 1
+                elif mark >= 0:
+                    self._held = [fragment.part(at, at + 1)]
+                    at += 1
+                continue
+            tag = "".join(piece.text for piece in self._held) + text[at]
+            if any(known.startswith(tag.lower()) for known in _TAGS):
+                self._held.append(fragment.part(at, at + 1))
+                at += 1
+                self._close_tag(tag)
+            else:
+                held, self._held = self._held, []
+                found += [] if self._thinks else held
+                self._at_line_start = False
+        return found
+
+    def _close_tag(self, tag: str) -> None:
+        """Start or stop skipping if ``tag`` is complete."""
+        if _OPEN.fullmatch(tag) and not self._thinks:
+            self._thinks, self._held = not self._keep, []
+            self._begins = Break.PARAGRAPH
+        elif _CLOSE.fullmatch(tag):
+            # Some servers drop the opening tag; the text before was already spoken.
+            self._thinks, self._held = False, []
+            self._begins, self._at_line_start = Break.PARAGRAPH, True
+
+    def _pass(self, fragment: Fragment, begin: int, end: int) -> list[Fragment]:
+        text = fragment.text[begin:end]
+        if text:
+            line = text[text.rfind("\n") + 1 :]
+            is_blank = not line.strip()
+            self._at_line_start = is_blank and ("\n" in text or self._at_line_start)
+        if not text or self._thinks:
+            return []
+        if not self._begins:
+            return [fragment.part(begin, end)]
+        begin = end - len(text.lstrip())
+        if begin == end:
+            return []
+        part = fragment.part(begin, end)
+        begins, self._begins = max(part.begins, self._begins), Break.NONE
+        return [replace(part, begins=begins)]
