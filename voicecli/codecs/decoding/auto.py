@@ -11,15 +11,14 @@ import functools
 import importlib
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.formats import CODECS, OPUS_RATES_HZ
-from voicecli.errors import BadResponse, UnsupportedFormat
+from voicecli.errors import BadResponse, DecodeError, SourceError, UnsupportedFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from voicecli.audio.pcm import Pcm
+    from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.codecs.decoding.base import Decoder
 
 _PCM_RATE_HZ = 24_000
@@ -67,12 +66,12 @@ def make_decoder(name: str, *, rate_hz: int | None = None, channels: int | None 
     return decoder()
 
 
-class AutoDecoder(PushDecoder):
+class AutoDecoder:
     """Recognises the format by the first bytes, then decodes them all; a `Decoder`.
 
     Beyond the contract it raises `BadResponse`: from `feed` and `flush` for text, with
     a message that quotes it, and from `flush` for a stream that is empty or has a
-    beginning and an end but no audio.
+    beginning and an end but no audio. Once the format is known, it only passes on.
 
     Args:
         declared: the requested format, one of the six names, if any.
@@ -90,38 +89,76 @@ class AutoDecoder(PushDecoder):
         channels: int | None = None,
         opus_rate_hz: int = 48_000,
     ) -> None:
-        super().__init__()
         self._sniffer = Sniffer(declared, content_type)
         self._rate_hz = rate_hz
         self._channels = channels
         self._opus_rate_hz = opus_rate_hz
         self._decoder: Decoder | None = None
+        self._fault: DecodeError | SourceError | None = None  # of the stream as a whole
         self.name: str | None = None
         """Name of the codec, None until it is recognised."""
 
-    def _push(self, data: bytes) -> Iterator[Pcm]:
-        decoder = self._decoder
-        if decoder is None:
-            self.name = self._sniffer.feed(data)
+    @property
+    def format(self) -> AudioFormat | None:
+        """Format of the latest block, or None before the first."""
+        return self._decoder.format if self._decoder is not None else None
+
+    @property
+    def fault(self) -> DecodeError | SourceError | None:
+        """What the next call will raise: found by a call that had blocks to return first."""
+        return self._fault or (self._decoder.fault if self._decoder is not None else None)
+
+    @property
+    def pending(self) -> bool:
+        """Whether another call has more to return, or a fault to raise."""
+        if self._fault is not None:
+            return True
+        return self._decoder is not None and self._decoder.pending
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes as `Decoder.feed`."""
+        if self._decoder is None:
+            recognised = self._recognise(data)
+            if recognised is None:
+                return []
+            data = recognised
+        assert self._decoder is not None
+        return self._decoder.feed(data)
+
+    def flush(self) -> list[Pcm]:
+        """End the stream as `Decoder.flush`."""
+        blocks: list[Pcm] = []
+        if self._decoder is None:
+            data = self._recognise(None)
+            assert data is not None
+            assert self._decoder is not None
+            blocks = self._decoder.feed(data)
+        try:
+            blocks += self._decoder.flush()
+        except (DecodeError, SourceError):
+            if not blocks:  # otherwise the next call raises it
+                raise
+        if not self.pending and self.format is None:
+            self._fault = BadResponse(f"received a {self.name} stream without audio")
+            raise self._fault
+        return blocks
+
+    def _recognise(self, data: bytes | None) -> bytes | None:
+        """Choose the decoder, by more bytes or by those there were; return all it missed."""
+        if self._fault is not None:
+            raise self._fault
+        try:
+            self.name = self._sniffer.finish() if data is None else self._sniffer.feed(data)
             if self.name is None:
-                return
-            decoder = self._make(self.name)
-            data, self._sniffer.seen = self._sniffer.seen, b""
-        yield from _feed_all(decoder, data)
+                return None
+            self._make(self.name)
+        except (DecodeError, SourceError) as fault:
+            self._fault = fault
+            raise
+        seen, self._sniffer.seen = self._sniffer.seen, b""
+        return seen
 
-    def _finish(self) -> Iterator[Pcm]:
-        decoder = self._decoder
-        if decoder is None:
-            self.name = self._sniffer.finish()
-            decoder = self._make(self.name)
-            yield from _feed_all(decoder, self._sniffer.seen)
-        yield from decoder.flush()
-        while decoder.pending:
-            yield from decoder.flush()
-        if self.format is None:
-            raise BadResponse(f"received a {self.name} stream without audio")
-
-    def _make(self, name: str) -> Decoder:
+    def _make(self, name: str) -> None:
         """Make the decoder and keep it."""
         rate_hz: int | None = self._opus_rate_hz
         channels: int | None = None
@@ -134,10 +171,3 @@ class AutoDecoder(PushDecoder):
             rate_hz = (claim and claim.rate_hz) or self._rate_hz
             channels = (claim and claim.channels) or self._channels
         self._decoder = make_decoder(name, rate_hz=rate_hz, channels=channels)
-        return self._decoder
-
-
-def _feed_all(decoder: Decoder, data: bytes) -> Iterator[Pcm]:
-    yield from decoder.feed(data)
-    while decoder.pending:
-        yield from decoder.feed(b"")
