@@ -76,6 +76,8 @@ class Run:
     first_sound_s: float
     seams_s: list[float] | None
     in_order: bool | None
+    own: dict[str, Any] = field(default_factory=dict)
+    """What the player itself reports, to explain what is heard."""
 
 
 @dataclass
@@ -96,6 +98,14 @@ class Player:
         row: dict[str, Any] = {
             "player": self.name,
             "first_sound_ms": round(1e3 * first_s),
+            "runs": [
+                {
+                    "first_sound_ms": round(1e3 * run.first_sound_s),
+                    "seams_ms": [round(1e3 * seam) for seam in run.seams_s or [] if seam],
+                    **run.own,
+                }
+                for run in self.runs
+            ],
             "first_sound_limit_ms": None if self.limit_s is None else round(1e3 * self.limit_s),
             "seam_median_ms": round(1e3 * statistics.median(seams), 1) if seams else None,
             "seam_worst_ms": round(1e3 * max(seams), 1) if seams else None,
@@ -190,10 +200,25 @@ def measure(player: Player, cli: Cli, sound: SoundServer) -> None:
     heard = recording.sound(min_gap_s=MIN_GAP_S)
     assert writer.first_ended is not None
     first_sound_s = heard.onset - writer.first_ended
-    if not player.has_tones:
-        player.runs.append(Run(first_sound_s, None, None))
-        return
-    player.runs.append(Run(first_sound_s, seams(heard), is_in_order(heard)))
+    own = own_figures(json.loads(out)) if out.startswith("{") else {}
+    if player.has_tones:
+        run = Run(first_sound_s, seams(heard), is_in_order(heard), own)
+    else:
+        run = Run(first_sound_s, None, None, own)
+    player.runs.append(run)
+
+
+def own_figures(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return what the metrics of voicecli say of the first sound, and of silence."""
+    underruns = metrics["underruns"]
+    return {
+        "launch_to_request_ms": metrics["launch_to_request_ms"],
+        "ttfa_ms": metrics["ttfa_ms"],
+        "waterfall_ms": metrics["waterfall_ms"],
+        "underruns": [(event["cause"], event["ms"]) for event in underruns["sink"]["events"]],
+        "device_underruns": underruns["device"]["count"],
+        "waits_text_ms": metrics["waits"]["text"]["total_ms"],
+    }
 
 
 def seams(heard: Sound) -> list[float]:

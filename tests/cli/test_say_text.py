@@ -160,9 +160,11 @@ class TestWhileItIsWritten:
         thread = threading.Thread(target=interrupt)
         thread.start()
         with writer(work) as stdin:
-            assert say(stdin=stdin).exit_code == 130
+            result = say("--json", stdin=stdin)
+        assert result.exit_code == 130
         thread.join()
         assert sum(written) < 500_000
+        assert "voicecli-text" not in {thread.name for thread in threading.enumerate()}
 
     def test_binary_data_later_is_reported_after_what_was_spoken(self, say, server):
         def work(write):

@@ -138,7 +138,9 @@ def test_closing_ends_everything_at_once():
     until(lambda: len(rig.watcher.all(Requested)) == 3)
     rig.fetches.close()
     rig.take_all()
-    assert [thread.name for thread in threading.enumerate() if "voicecli" in thread.name] == []
+    assert [
+        thread.name for thread in threading.enumerate() if "voicecli-fetch" in thread.name
+    ] == []
 
 
 def test_a_refusal_may_be_answered_by_parts_in_its_place():

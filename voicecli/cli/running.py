@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from voicecli.cli.records import Records
     from voicecli.cli.settings import PlaybackSettings
     from voicecli.cli.speech import Speech
+    from voicecli.cli.subtitle_track import SubtitleTrack
     from voicecli.clock import Clock
     from voicecli.playback.history import History
     from voicecli.request import SpeechRequest
@@ -69,19 +70,9 @@ def run_session(
             lines = _open(records.trace, files, stack, truncate=True)
             with_audio = records.trace_audio
             observers.append(TraceWriter(lines, run_id, clock, request, with_audio=with_audio))
-        if wants_progress(quiet=records.quiet):
-            line = ProgressLine(speech.is_written) if speech else ProgressLine()
-            observers.append(stack.enter_context(contextlib.closing(line)))
-        if not records.quiet:
-            observers.append(_AnswerWarnings())
-        if records.verbose:
-            observers.append(_print_details)
-        track = None
-        if records.subtitles is not None:
-            from voicecli.cli.subtitle_track import SubtitleTrack  # noqa: PLC0415  rarely needed
-
-            track = SubtitleTrack(records.subtitles)
-            observers.append(track)
+        observers += _watching(records, stack, speech)
+        track = _subtitle_track(records)
+        observers += [track] if track else []
         session = Session(
             Output(settings.output),
             settings.session,
@@ -99,6 +90,29 @@ def run_session(
         from voicecli.cli.reporting import report  # noqa: PLC0415  after the sound
 
         return report(result, recorder, saver, files, records, track=track, speech=speech)
+
+
+def _subtitle_track(records: Records) -> SubtitleTrack | None:
+    if records.subtitles is None:
+        return None
+    from voicecli.cli.subtitle_track import SubtitleTrack  # noqa: PLC0415  rarely needed
+
+    return SubtitleTrack(records.subtitles)
+
+
+def _watching(
+    records: Records, stack: contextlib.ExitStack, speech: Speech | None
+) -> list[Observer]:
+    """Return the observers that print to people during the run."""
+    observers: list[Observer] = []
+    if wants_progress(quiet=records.quiet):
+        line = ProgressLine(speech.is_written) if speech else ProgressLine()
+        observers.append(stack.enter_context(contextlib.closing(line)))
+    if not records.quiet:
+        observers.append(_AnswerWarnings())
+    if records.verbose:
+        observers.append(_print_details)
+    return observers
 
 
 def _open(

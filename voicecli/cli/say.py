@@ -16,9 +16,11 @@ from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
+from voicecli.cli.speech import Reading, Speech, VoiceEndpoints
 from voicecli.cli.text_input import as_unicode
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
-from voicecli.config.file import find_config
+from voicecli.config.file import Config, find_config
+from voicecli.errors import ExitStatus
 from voicecli.playback.history import History, HistoryKey
 from voicecli.session.seams import SeamPauses
 from voicecli.sources.registry import SourceContext
@@ -123,10 +125,16 @@ def say(
     offline, without a key. The key comes from $VOICECLI_API_KEY or the variable
     that the profile names; for OpenAI, from $OPENAI_API_KEY.
     """
-    extra_body = _extra(extra or [])
     if trace_audio and trace is None:
         raise typer.BadParameter("--trace-audio requires --trace FILE")
-    is_script = script is not None or bool(lines)
+    choice = EndpointChoice(
+        base_url, profile, model, voice, format, speed, instructions, _extra(extra or [])
+    )
+    flags = PlaybackFlags(
+        device, volume, buffer_ms, preroll_ms, timeout, retries,
+        ahead=prefetch if trace is None else 0,
+        pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
+    )  # fmt: skip
     records = Records(
         save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio,
         subtitles,
@@ -139,32 +147,12 @@ def say(
             if no_play:
                 check_folder(save)
                 check_folder(subtitles)
-            choice = EndpointChoice(
-                base_url, profile, model, voice, format, speed, instructions, extra_body
-            )
-            endpoint = resolve_endpoint(choice, os.environ, config)
-            _print_endpoint(endpoint, records)
-            from voicecli.cli.speech import Reading, Speech, VoiceEndpoints  # noqa: PLC0415  not for --help
-
-            endpoints = VoiceEndpoints(
-                endpoint,
-                choice,
-                os.environ,
-                config,
-                notify=partial(_print_endpoint, records=records),
-            )
+            endpoints = _endpoints(choice, config, records)
             for each in text_options.voices_of(lines or []):
                 endpoints.of(each)
-            reading = Reading(
-                language=lang,
-                pause_ms=pause_ms,
-                segment=segment,
-                markdown=markdown,
-                code=code,
-                think=think,
-                script=is_script,
-                lexicon=text_options.read_lexicon(config.lexicon, lexicon, lang),
-            )
+            words = text_options.read_lexicon(config.lexicon, lexicon, lang)
+        is_script = script is not None or bool(lines)
+        reading = Reading(lang, pause_ms, segment, markdown, code, think, is_script, words)
         shared = SourceContext(
             sample_rate or config.sample_rate_hz,
             config.connect_timeout_s,
@@ -173,27 +161,36 @@ def say(
         )
         stack.callback(shared.close)
         speech = Speech(spoken, reading, endpoints, shared, format=format)
-        request = speech.request()
-        settings = playback_settings(
-            config,
-            PlaybackFlags(
-                device, volume, buffer_ms, preroll_ms, timeout, retries,
-                ahead=prefetch if trace is None else 0,
-                pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
-            ),
-            expected_format=request.response_format,
-            keeps_audio=records.keeps_audio,
-            no_play=no_play,
-        )  # fmt: skip
-        status = run_session(
-            settings,
-            records.with_folder(config.recordings),
-            speech.utterances,
-            request=request,
-            history=History(HistoryKey(endpoint.label, request.model, request.response_format)),
-            speech=speech,
-        )
-        raise typer.Exit(status)
+        raise typer.Exit(_speak(speech, flags, records, config, no_play=no_play))
+
+
+def _endpoints(choice: EndpointChoice, config: Config, records: Records) -> VoiceEndpoints:
+    """Select the endpoint, and say which it is."""
+    endpoint = resolve_endpoint(choice, os.environ, config)
+    _print_endpoint(endpoint, records)
+    notify = partial(_print_endpoint, records=records)
+    return VoiceEndpoints(endpoint, choice, os.environ, config, notify=notify)
+
+
+def _speak(
+    speech: Speech, flags: PlaybackFlags, records: Records, config: Config, *, no_play: bool
+) -> ExitStatus:
+    request = speech.request()
+    settings = playback_settings(
+        config,
+        flags,
+        expected_format=request.response_format,
+        keeps_audio=records.keeps_audio,
+        no_play=no_play,
+    )
+    return run_session(
+        settings,
+        records.with_folder(config.recordings),
+        speech.utterances,
+        request=request,
+        history=History(HistoryKey(speech.label, request.model, request.response_format)),
+        speech=speech,
+    )
 
 
 def _print_endpoint(endpoint: Endpoint, records: Records) -> None:

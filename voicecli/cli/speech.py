@@ -147,6 +147,11 @@ class Speech:
         self.began_at: float | None = None
         """When the text began to arrive (clock seconds), if that was during the run."""
 
+    @property
+    def label(self) -> str:
+        """The label of the endpoint that speaks all lines without a voice of their own."""
+        return self._endpoints.default.label
+
     def is_written(self) -> bool:
         """Whether the text is still being written, as far as is known; any thread."""
         return self._text.is_growing

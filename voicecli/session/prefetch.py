@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from voicecli.errors import RateLimited, SourceTimeout, VoiceError
@@ -92,6 +93,9 @@ class Prefetcher:
                     break
         except VoiceError as error:
             self._last_error = error
+        finally:
+            if isinstance(utterances, Generator):
+                utterances.close()  # lets the reader of its text go
         with self._changed:
             self._ended = True
             self._changed.notify_all()
