@@ -19,7 +19,9 @@ settings.register_profile("full", deadline=None, derandomize="CI" in os.environ)
 settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile(os.environ.get("VOICECLI_TEST_PROFILE", "full"))
 
-# A test run started by ``nohup`` would hand an ignored SIGHUP to every program it starts.
+# A test run in the background of a shell, or started by ``nohup``, would hand an ignored
+# SIGINT or SIGHUP to every program it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
