@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -26,11 +27,30 @@ if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+SLOW = (
+    "bench/",
+    "cli/bench/",
+    "cli/test_progress.py",
+    "cli/test_running.py",
+    "e2e/",
+    "examples/",
+    "session/test_engine.py",
+    "session/test_long_texts.py",
+    "session/test_mixed_formats.py",
+    "support_tests/",
+    "test_browser.py",
+)
+"""Tests that start other programs, or take seconds: ``scripts/test --quick`` leaves them out."""
+
+
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark every test that listens to the sound server as ``sound``, by its fixtures."""
+    """Mark tests as ``sound`` by their fixtures, and as ``slow`` by their place."""
+    root = Path(__file__).parent
     for item in items:
         if "sound_server" in getattr(item, "fixturenames", ()):
             item.add_marker("sound")
+        if item.path.relative_to(root).as_posix().startswith(SLOW):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
