@@ -80,6 +80,7 @@ class Prefetcher:
         self._waited = False  # `take` has said that it waits for text
         self._ended = False  # no utterance follows
         self._failed = False
+        self._is_cut = False  # an answer did not arrive to its end
         self._first_has_left = False
         self._has_bytes = False
         self._received_all = False
@@ -248,6 +249,7 @@ class Prefetcher:
         fetch.items.end()
         with self._changed:
             fetch.has_ended = True
+            self._is_cut = self._is_cut or error is not None or not fetch.is_whole
             self._changed.notify_all()
         self._report_all_received()
 
@@ -255,7 +257,7 @@ class Prefetcher:
         """Report once that the last answer has arrived, or that there was nothing to ask for."""
         with self._changed:
             is_all = self._ended and all(fetch.has_ended for fetch in self._fetches)
-            if not is_all or self._failed or self._received_all:
+            if not is_all or self._is_cut or self._received_all:
                 return
             self._received_all = True
         self._observers.notify(ReceivedAll(self._clock.now()))
@@ -277,6 +279,7 @@ class Prefetcher:
                 return False
             self._failed = self._ended = True
             behind = [self._fetches.pop() for _ in range(len(self._fetches) - 1)]
+            self._is_cut = self._is_cut or not all(fetch.has_ended for fetch in behind)
             self._changed.notify_all()
         for fetch in behind:
             fetch.cancel()

@@ -26,7 +26,7 @@ class UtteranceFetch:
     """Fetches one utterance, or the parts that it is split into, into a channel of its own.
 
     `run` belongs to the fetch thread, everything else to any. ``error`` and ``has_ended``
-    are set by the owner, under the owner's lock.
+    are set by the owner, under the owner's lock; ``is_whole`` says that everything arrived.
     """
 
     def __init__(self, utterance: Utterance, clock: Clock, pace: Pace | None) -> None:
@@ -38,6 +38,7 @@ class UtteranceFetch:
         self._clock = clock
         self._pace = pace
         self._fetcher: Fetcher | None = None
+        self.is_whole = False
         self._is_request_cancelled = False
         self._has_sound = False  # of the request that is under way
 
@@ -68,6 +69,7 @@ class UtteranceFetch:
                 if not parts:
                     raise
             left.extendleft(reversed(parts))
+        self.is_whole = not self._is_request_cancelled
 
     def check_deadline(self) -> float | None:
         """Return the seconds until this should be called again, None for no need.
