@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import typer.main
 
-from voicecli import __version__
+from voicecli import Output, OutputSettings, __version__
 from voicecli.cli.app import COMMANDS, EPILOG, make_app
 from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, load_config
 from voicecli.errors import ExitStatus
+from voicecli.session import engine
 from voicecli.telemetry.metrics import SCHEMA, Recorder
 
 ROOT = Path(__file__).parents[1]
@@ -121,25 +121,14 @@ class TestReadme:
         assert label(None, {}, Config()) == "builtin"
 
     def test_its_python_runs(self, monkeypatch):
-        """With a session that only records its sources."""
-        import voicecli
-
-        ran = []
-
-        class RecordingSession:
-            spawn = None
-
-            def __init__(self, output):
-                assert isinstance(output, voicecli.Output)
-
-            def run(self, sources):
-                ran.extend(sources)
-                return SimpleNamespace(spoken_s=0.0)
-
-        monkeypatch.setitem(voicecli.__dict__, "Session", RecordingSession)
+        """It speaks, with an output that lets nothing be heard."""
+        silent = Output(OutputSettings(output="discard"))
+        monkeypatch.setattr(engine, "Output", lambda: silent)
+        names = {}
         for block in code_blocks(README, "python"):
-            exec(block, {})
-        assert [source.label for source in ran] == ["builtin"]
+            exec(block, names)
+        assert names["result"].error is None
+        assert names["playback"].sentences == (2, 2)
 
     def test_its_metrics_exist(self):
         section = README[README.index("### What was heard") : README.index("### Exit status")]
