@@ -114,8 +114,8 @@ class SimulatedPlayback:
     def play(self, items: Generator[Item, None, None]) -> None:
         """Decode and play what a `Fetcher` yields; closes ``items``.
 
-        Each item is taken once the one before it was decoded. An error that they raise
-        is kept, as is one of the decoder; what came before it is played.
+        Each item is taken once the one before it was decoded. An error, of the
+        items or of the decoder, is kept; what came before it is played.
         """
         with closing(items):
             self._renderer = Renderer(

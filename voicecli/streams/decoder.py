@@ -206,7 +206,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
                 timer.cancel()
 
     def _has_backlog(self) -> bool:
-        """Return whether so much waits, after the first frame, that a thread decodes it."""
+        """Return whether the backlog is large enough, after the first frame, for the pool."""
         is_movable = self._has_begun and self._decoder.codec not in VIEWS
         return is_movable and self.queued_bytes > self._slice
 
