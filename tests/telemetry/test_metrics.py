@@ -24,11 +24,12 @@ def test_metrics_of_nothing():
     metrics = Recorder("run1").result()
     check_shape(metrics)
     numbers = {"audio_s": 0.0, "spoken_s": 0.0, "bytes": 0, "chunks": 0, "retries": 0,
-               "decode_ms": 0.0, "rebuffers": 0}  # fmt: skip
+               "decode_ms": 0.0, "rebuffers": 0, "segments_dropped": 0}  # fmt: skip
     known = {"schema": SCHEMA, "run_id": "run1", "ok": True, "interrupted": False, **numbers}
-    nested = {"underruns", "buffer", "waits", "segments"}
+    nested = {"underruns", "buffer", "waits", "segments", "sentences"}
     assert metrics["waits"] == {"text": {"count": 0, "total_ms": 0.0, "events": []}}
     assert metrics["segments"] == []
+    assert metrics["sentences"] == {"spoken": 0, "known": 0}
     assert {key: metrics[key] for key in known} == known
     assert {metrics[key] for key in set(metrics) - set(known) - nested} == {None}
     assert metrics["underruns"] == {
@@ -133,7 +134,9 @@ def test_every_number_of_a_run():
             },
         },
         "waits": {"text": {"count": 0, "total_ms": 0.0, "events": []}},
+        "sentences": {"spoken": 0, "known": 0},
         "segments": [],
+        "segments_dropped": 0,
         "rebuffers": 2,
         # The last block came 1.25 s after the first, with 0.5 s of audio before it.
         "needed_prebuffer_ms": 750.0,

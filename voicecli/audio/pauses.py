@@ -33,14 +33,15 @@ class Pause(NamedTuple):
 class PauseDetector:
     """Finds the pauses as audio streams by; edges are multiples of 10 ms.
 
-    A window at a change of the sample rate is cut short. One thread feeds.
+    ``at_s`` is where the first block begins. A window at a change of the sample rate is cut
+    short. One thread feeds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_s: float = 0.0) -> None:
         self.pauses: list[Pause] = []
         self._rate_hz = 0
         self._rest: NDArray[np.float32] | None = None  # powers of a window that is not whole
-        self._at_s = 0.0  # where the next window begins
+        self._at_s = at_s  # where the next window begins
         self._silent_since_s: float | None = None
 
     def feed(self, pcm: Pcm) -> None:
@@ -63,6 +64,10 @@ class PauseDetector:
                 self._run(self._at_s + begin * window / pcm.rate_hz, is_silent=bool(silent[begin]))
                 begin = int(edge)
         self._at_s += whole / pcm.rate_hz
+
+    def forget_before(self, at_s: float) -> None:
+        """Drop the pauses that begin before ``at_s``."""
+        self.pauses = [pause for pause in self.pauses if pause.starts_s >= at_s]
 
     def _run(self, at_s: float, *, is_silent: bool) -> None:
         """Note that silence, or sound, begins or goes on at ``at_s``."""

@@ -16,13 +16,11 @@ from voicecli.telemetry.events import (
     Progressed,
     Requested,
     Retrying,
-    SegmentEnded,
-    SegmentPlaced,
     StateChanged,
     Waited,
 )
 from voicecli.telemetry.lifecycle import FINAL
-from voicecli.text.timing import SPEECH_PER_CHARACTER_S, TimedSentence, timed_sentences
+from voicecli.telemetry.spoken_text import SpokenText
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
     from voicecli.playback.base import SinkSnapshot
     from voicecli.telemetry.events import Event
-    from voicecli.text.segment import Segment
 
 
 def wants_progress(*, quiet: bool) -> bool:
@@ -43,9 +40,6 @@ def wants_progress(*, quiet: bool) -> bool:
 
 QUIET_S = 1.0
 """How long a server may be silent before the wait is shown."""
-
-_KEPT_SEGMENTS = 32
-"""Segments whose sentences are known; older ones have been heard."""
 
 
 class ProgressLine:
@@ -127,53 +121,6 @@ class ProgressLine:
         if self._live is not None:
             self._live.stop()
             self._live = None
-
-
-class SpokenText:
-    """An observer that knows which sentence is heard at a position of the sound.
-
-    Its events come from several threads; it is read on the session's.
-    """
-
-    def __init__(self) -> None:
-        self._open: set[int] = set()
-        self._has_text = False
-        self._sentences: dict[int, list[TimedSentence]] = {}
-        self._rate_s = SPEECH_PER_CHARACTER_S
-
-    def __call__(self, event: Event, /) -> None:
-        """Take note of an event."""
-        match event:
-            case Requested(_, _, number):
-                self._open.add(number)
-            case SegmentPlaced(_, segment, starts_s):
-                self._place(segment, starts_s, starts_s + self._rate_s * len(segment.text))
-            case SegmentEnded(_, segment, starts_s, ends_s):
-                self._open.discard(segment.number)
-                if starts_s is not None and ends_s is not None:
-                    self._place(segment, starts_s, ends_s)
-                    self._rate_s = (ends_s - starts_s) / max(1, len(segment.text))
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether all that was asked for has arrived, so that only more text can help."""
-        return self._has_text and not self._open
-
-    def sentence_at(self, position_s: float) -> str:
-        """Return the sentence that is heard at a position; empty before the first."""
-        found = ""
-        for number in sorted(self._sentences, reverse=True):
-            for sentence in self._sentences[number]:
-                if sentence.starts_s <= position_s:
-                    found = sentence.text
-            if found:
-                break
-        return found
-
-    def _place(self, segment: Segment, starts_s: float, ends_s: float) -> None:
-        self._has_text = True
-        self._sentences[segment.number] = timed_sentences(segment, starts_s, ends_s)
-        self._sentences = dict(list(self._sentences.items())[-_KEPT_SEGMENTS:])
 
 
 class StatusLine:

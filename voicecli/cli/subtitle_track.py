@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
-from voicecli.audio.pauses import PauseDetector
+from voicecli.errors import SaveError
+from voicecli.playback.base import SinkReport
+from voicecli.playback.silences import Silences
 from voicecli.recording import subtitles
 from voicecli.telemetry.events import Decoded, PlaybackEnded, SegmentEnded, SegmentPlaced
-from voicecli.text.timing import SPEECH_PER_CHARACTER_S
+from voicecli.telemetry.sentences import SentenceTimes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from voicecli.playback.base import SinkReport
+    from voicecli.audio.alignment import Stretch
     from voicecli.telemetry.events import Event
+    from voicecli.text.segment import Segment
+
+_IN_MEMORY_BYTES = 1 << 20
+"""Text of this much speech stays in memory; the rest is in a temporary file."""
 
 
 class SubtitleTrack:
@@ -21,24 +30,26 @@ class SubtitleTrack:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pauses = PauseDetector()
-        self._segments: dict[int, subtitles.PlacedSegment] = {}
-        self._report: SinkReport | None = None
+        self._times = SentenceTimes()
+        self._current: Segment | None = None
+        self._spool = SpooledTemporaryFile(  # noqa: SIM115  `write` closes it
+            _IN_MEMORY_BYTES, "w+", encoding="utf-8"
+        )
+        self._error: OSError | None = None
+        self._report = SinkReport()
 
     def __call__(self, event: Event, /) -> None:
         """Take note of an event."""
         match event:
             case Decoded(_, pcm):
-                self._pauses.feed(pcm)
+                self._times.decoded(pcm)
             case SegmentPlaced(_, segment, starts_s):
-                # Replaced once the segment has ended, unless the run ends before.
-                ends_s = starts_s + SPEECH_PER_CHARACTER_S * len(segment.text)
-                placed = subtitles.PlacedSegment(segment, starts_s, ends_s)
-                self._segments[segment.number] = placed
-            case SegmentEnded(_, segment, starts_s, ends_s):
-                if starts_s is not None and ends_s is not None:
-                    placed = subtitles.PlacedSegment(segment, starts_s, ends_s)
-                    self._segments[segment.number] = placed
+                self._times.begin(segment, starts_s)
+                self._current = segment
+            case SegmentEnded(_, segment, _, ends_s, is_whole):
+                if ends_s is not None:
+                    self._keep(segment, self._times.end(ends_s, is_whole=is_whole))
+                self._current = None
             case PlaybackEnded(_, report):
                 self._report = report
 
@@ -48,12 +59,22 @@ class SubtitleTrack:
         Raises:
             SaveError: it cannot be written.
         """
-        report = self._report
-        silences = (*report.underruns, *report.text_waits) if report else ()
-        gaps = [subtitles.Gap(gap.at_s, gap.silence_s) for gap in silences]
-        segments = [self._segments[number] for number in sorted(self._segments)]
-        cues = subtitles.cues(segments, self._pauses.pauses, gaps, spoken_s)
-        if not cues:
-            return None
-        subtitles.write(self._path, cues)
-        return str(self._path)
+        if self._current is not None:
+            self._keep(self._current, self._times.so_far())
+        with self._spool:
+            if self._error is not None:
+                raise SaveError(f"cannot save {self._path}: {self._error.strerror}")
+            heard = subtitles.as_heard(self._kept(), Silences(self._report), spoken_s)
+            return str(self._path) if subtitles.write(self._path, heard) else None
+
+    def _keep(self, segment: Segment, times: Sequence[Stretch]) -> None:
+        try:
+            for sentence, (starts_s, ends_s) in zip(segment.sentences, times, strict=False):
+                self._spool.write(json.dumps([starts_s, ends_s, sentence.text]) + "\n")
+        except OSError as error:  # the folder for temporary files is full
+            self._error = self._error or error
+
+    def _kept(self) -> Iterator[subtitles.Cue]:
+        self._spool.seek(0)
+        for line in self._spool:
+            yield subtitles.Cue(*json.loads(line))

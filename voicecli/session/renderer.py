@@ -129,6 +129,7 @@ class Renderer:
         except DeviceError:
             raise
         except VoiceError as error:
+            self._seams.break_off()
             self._fail(error)
             self._chunks.close()
         if not self._aborted:
@@ -190,6 +191,7 @@ class Renderer:
     def _finish_broken_stream(self) -> None:
         """Play what a stream without an end still holds; its source has reported the error."""
         if self._decoder is not None:
+            self._seams.break_off()
             with suppress(DecodeError, SourceError):
                 self._finish_stream()
             self._decoder = None

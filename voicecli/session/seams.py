@@ -42,6 +42,7 @@ class Seams:
         self._joiner: SeamJoiner | None = None
         self._segment: Segment | None = None
         self._is_placed = False
+        self._is_whole = True
 
     @property
     def number(self) -> int:
@@ -61,8 +62,12 @@ class Seams:
             limit_s = min(limit_s, _CLAUSE_S)
         blocks = self.end()
         blocks += self._joiner.begin(limit_s=limit_s, pause_s=segment.pause_ms / 1e3)
-        self._segment, self._is_placed = segment, False
+        self._segment, self._is_placed, self._is_whole = segment, False, True
         return blocks
+
+    def break_off(self) -> None:
+        """Note that the sound of the segment that is being added is not whole."""
+        self._is_whole = False
 
     def add(self, block: Pcm) -> list[Pcm]:
         """Return what can be played now."""
@@ -81,7 +86,8 @@ class Seams:
         blocks = self._joiner.pause()
         self._report_start()
         starts_s, ends_s = self._joiner.sound
-        event = SegmentEnded(self._clock.now(), self._segment, starts_s, ends_s)
+        now, segment = self._clock.now(), self._segment
+        event = SegmentEnded(now, segment, starts_s, ends_s, self._is_whole)
         self._observers.notify(event)
         if self._pace is not None:
             self._pace.ended(self._segment)

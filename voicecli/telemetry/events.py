@@ -128,12 +128,16 @@ class SegmentPlaced(Event):
 
 @dataclass(frozen=True, slots=True)
 class SegmentEnded(Event):
-    """All of a segment was decoded; its speech ends at ``ends_s`` of the joined sound [decoder]."""
+    """All of a segment was decoded; its speech ends at ``ends_s`` of the joined sound [decoder].
+
+    ``is_whole`` is false if its sound broke off.
+    """
 
     at: float
     segment: Segment
     starts_s: float | None
     ends_s: float | None
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,16 +161,19 @@ class Recorder:
             "rtf": self._rtf(),
             "decode_ms": round(self._decode_s * 1e3, 1),
             "stop_ms": self._stop_ms(interrupted_at),
-            **self._playback(),
+            **self._playback(spoken_s),
         }
 
-    def _playback(self) -> dict[str, Any]:
+    def _playback(self, spoken_s: float) -> dict[str, Any]:
         """Return the keys that come from the sink and the arrivals."""
         report, arrivals = self._report, self._arrivals
+        spoken, known = self.segments.spoken_sentences(spoken_s)
         return {
             "underruns": underruns(report, arrivals, self._received_at),
             "waits": {"text": text_waits(report)},
+            "sentences": {"spoken": spoken, "known": known},
             "segments": self.segments.to_json(report),
+            "segments_dropped": self.segments.dropped,
             "rebuffers": len(report.underruns),
             "needed_prebuffer_ms": milliseconds(arrivals.needed_prebuffer_s),
             "buffer": {

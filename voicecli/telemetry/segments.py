@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from voicecli.audio.alignment import SpokenSegment, count_spoken
+from voicecli.playback.silences import Silences
 from voicecli.telemetry.events import (
     Decoded,
     Received,
@@ -13,13 +16,19 @@ from voicecli.telemetry.events import (
     SegmentEnded,
     SegmentPlaced,
 )
+from voicecli.telemetry.sentences import SentenceTimes
 from voicecli.telemetry.underruns import milliseconds
-from voicecli.text.timing import timed_sentences
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from voicecli.audio.alignment import Stretch
     from voicecli.playback.base import SinkReport
     from voicecli.telemetry.events import Event
     from voicecli.text.segment import Segment
+
+MOST_SEGMENTS = 10_000
+"""Segments that are kept, the newest ones: ten hours of speech, often twenty."""
 
 _SEAM_S = 0.002
 """A gap this close to a seam is at the seam: positions are rounded to frames."""
@@ -27,7 +36,10 @@ _SEAM_S = 0.002
 
 @dataclass(slots=True)
 class SegmentRecord:
-    """One segment; times are clock seconds, positions seconds of the joined sound."""
+    """One segment, without its text; times are clock seconds, positions seconds of the sound.
+
+    ``sentences`` counts clauses of a sentence too, ``sentence_ends_s`` has whole ones.
+    """
 
     number: int
     label: str
@@ -35,98 +47,130 @@ class SegmentRecord:
     attempts: int = 1
     first_byte_at: float | None = None
     audio_s: float = 0.0
-    segment: Segment | None = None
+    characters: int = 0
+    sentences: int = 0
+    continues: bool = False
     starts_s: float | None = None
     ends_s: float | None = None
-    has_ended: bool = False
+    sentence_ends_s: Sequence[float] = ()
 
 
 class SegmentTable:
-    """An observer that keeps a record of every segment; called from the session's threads."""
+    """An observer that keeps a record of every segment; called from the session's threads.
+
+    Of more than `MOST_SEGMENTS`, only the sentences of the oldest are still counted.
+    """
 
     def __init__(self) -> None:
         self.records: dict[int, SegmentRecord] = {}
+        self.dropped = 0
+        """How many segments are no longer kept."""
+        self._dropped_sentences = 0
+        self._times = SentenceTimes()
+        self._current: Segment | None = None  # placed and not ended
 
     def __call__(self, event: Event, /) -> None:
         """Take note of an event."""
         match event:
             case Requested(at, label, number):
-                if number in self.records:
-                    self.records[number].attempts += 1
-                else:
-                    self.records[number] = SegmentRecord(number, label, at)
+                self._request(at, label, number)
             case Retrying(_, _, _, number) if number in self.records:
                 self.records[number].first_byte_at = None
             case Received(at, _, number) if number in self.records:
                 record = self.records[number]
                 if record.first_byte_at is None:
                     record.first_byte_at = at
-            case Decoded(_, pcm, _, number) if number in self.records:
-                self.records[number].audio_s += pcm.duration_s
-            case SegmentPlaced(_, segment, starts_s) if segment.number in self.records:
-                record = self.records[segment.number]
-                record.segment, record.starts_s = segment, starts_s
-            case SegmentEnded(_, segment, starts_s, ends_s) if segment.number in self.records:
-                record = self.records[segment.number]
-                record.segment, record.starts_s, record.ends_s = segment, starts_s, ends_s
-                record.has_ended = True
+            case Decoded(_, pcm, _, number):
+                if number in self.records:
+                    self.records[number].audio_s += pcm.duration_s
+                self._times.decoded(pcm)
+            case SegmentPlaced(_, segment, starts_s):
+                self._place(segment, starts_s)
+                self._times.begin(segment, starts_s)
+                self._current = segment
+            case SegmentEnded(_, segment, starts_s, ends_s, is_whole):
+                self._place(segment, starts_s, ends_s)
+                if ends_s is not None and segment.number in self.records:
+                    found = self._times.end(ends_s, is_whole=is_whole)
+                    self.records[segment.number].sentence_ends_s = _whole_ends_s(segment, found)
+                self._current = None
+
+    def _request(self, at: float, label: str, number: int) -> None:
+        if number in self.records:
+            self.records[number].attempts += 1
+            return
+        self.records[number] = SegmentRecord(number, label, at)
+        if len(self.records) > MOST_SEGMENTS:
+            oldest = self.records.pop(next(iter(self.records)))
+            self.dropped += 1
+            is_rest = oldest.continues and self._dropped_sentences > 0
+            self._dropped_sentences += len(oldest.sentence_ends_s) - is_rest
+
+    def _place(self, segment: Segment, starts_s: float | None, ends_s: float | None = None) -> None:
+        if (record := self.records.get(segment.number)) is None:
+            return
+        record.characters, record.sentences = len(segment.text), len(segment.sentences)
+        record.continues = segment.continues
+        record.starts_s, record.ends_s = starts_s, ends_s
 
     def to_json(self, report: SinkReport) -> list[dict[str, Any]]:
         """Return the segments of a text in order, as JSON has them."""
         rows, before_s = [], 0.0
-        for record in sorted(self.records.values(), key=lambda record: record.number):
-            if record.segment is None:
-                continue
-            rows.append(_row(record, before_s, report))
-            before_s = record.ends_s if record.ends_s is not None else before_s
+        silences = Silences(report)
+        for record in self._in_order():
+            if record.characters:
+                rows.append(_row(record, before_s, silences))
+                before_s = record.ends_s if record.ends_s is not None else before_s
         return rows
 
-    def spoken_sentences(self, spoken_s: float) -> tuple[int, int]:
-        """Return how many sentences were heard, and how many are known of.
+    def spoken_sentences(self, heard_s: float) -> tuple[int, int]:
+        """Return how many sentences were heard in ``heard_s``, and how many are known of.
 
-        A sentence within a segment counts by its share of the characters.
+        Within a segment that is an estimate, which `voicecli.audio.alignment` makes.
         """
-        heard = known = 0
-        was_heard = False
-        for record in sorted(self.records.values(), key=lambda record: record.number):
-            if record.segment is None or record.starts_s is None:
-                continue
-            ends_s = record.starts_s if record.ends_s is None else record.ends_s
-            for sentence in timed_sentences(record.segment, record.starts_s, ends_s):
-                # Nobody misses what is left unsaid in the last 50 ms of a sentence.
-                is_heard = record.has_ended and sentence.ends_s <= spoken_s + 0.05
-                if sentence.continues and known:  # it was heard if its last part was
-                    heard -= was_heard
-                else:
-                    known += 1
-                heard += is_heard
-                was_heard = is_heard
-        return heard, known
+        return count_spoken(self._spoken_segments(), heard_s)
+
+    def _spoken_segments(self) -> Iterator[SpokenSegment]:
+        yield SpokenSegment([0.0] * self._dropped_sentences)
+        current, expected = self._current, self._times.so_far()
+        for record in self._in_order():
+            ends_s = record.sentence_ends_s
+            if current is not None and current.number == record.number:
+                ends_s = _whole_ends_s(current, expected)
+            if ends_s:
+                yield SpokenSegment(ends_s, record.continues)
+
+    def _in_order(self) -> list[SegmentRecord]:
+        return sorted(self.records.values(), key=lambda record: record.number)
 
 
-def _row(record: SegmentRecord, before_s: float, report: SinkReport) -> dict[str, Any]:
-    assert record.segment is not None
+def _whole_ends_s(segment: Segment, times: Sequence[Stretch]) -> Sequence[float]:
+    """Return the ends of a segment's sentences, without those of clauses before the last."""
+    ends_s = array("d")
+    for sentence, stretch in zip(segment.sentences, times, strict=False):
+        if sentence.continues and ends_s:
+            ends_s.pop()
+        ends_s.append(stretch.ends_s)
+    return ends_s
+
+
+def _row(record: SegmentRecord, before_s: float, silences: Silences) -> dict[str, Any]:
     first_at = record.first_byte_at
     return {
         "number": record.number,
-        "chars": len(record.segment.text),
-        "sentences": len(record.segment.sentences),
+        "chars": record.characters,
+        "sentences": record.sentences,
         "endpoint": record.label,
         "attempts": record.attempts,
         "ttfb_ms": milliseconds(None if first_at is None else first_at - record.requested_at),
         "audio_s": round(record.audio_s, 6),
         "at_s": None if record.starts_s is None else round(record.starts_s, 4),
-        "seam_ms": _seam_ms(record, before_s, report),
+        "seam_ms": _seam_ms(record, before_s, silences),
     }
 
 
-def _seam_ms(record: SegmentRecord, before_s: float, report: SinkReport) -> float | None:
+def _seam_ms(record: SegmentRecord, before_s: float, silences: Silences) -> float | None:
     """Return the silence before a segment beyond what was intended; None for the first."""
     if not record.number or record.starts_s is None:
         return None
-    late_s = sum(
-        gap.silence_s
-        for gap in (*report.underruns, *report.text_waits)
-        if before_s - _SEAM_S <= gap.at_s <= record.starts_s + _SEAM_S
-    )
-    return milliseconds(late_s)
+    return milliseconds(silences.between_s(before_s - _SEAM_S, record.starts_s + _SEAM_S))

@@ -16,7 +16,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.text import clause
-from voicecli.text.segment import DEFAULT_CHARACTERS, Segment, Sentence, Span, separator
+from voicecli.text.segment import (
+    DEFAULT_CHARACTERS,
+    SPEECH_PER_CHARACTER_S,
+    Segment,
+    Sentence,
+    Span,
+    separator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,7 +67,7 @@ class Estimate:
 
     first_byte_s: float = 1.0
     per_character_s: float = 0.035
-    speech_per_character_s: float = 0.065
+    speech_per_character_s: float = SPEECH_PER_CHARACTER_S
     streams: bool = False
 
     def arrival_s(self, characters: int) -> float:

@@ -16,6 +16,9 @@ NO_SPACE_SCRIPTS = "\u2e80-\u2fff\u3000-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\
 DEFAULT_CHARACTERS = 4096
 """Default limit of one request: that of OpenAI's speech models."""
 
+SPEECH_PER_CHARACTER_S = 0.065
+"""Seconds that a character is heard for, if nothing better is known."""
+
 _NO_SPACE = lazy_pattern(rf"[{NO_SPACE_SCRIPTS}]")
 
 

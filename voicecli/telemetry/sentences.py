@@ -1,0 +1,79 @@
+"""Where the sentences of the segment that is being decoded are in the sound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voicecli.audio.alignment import Stretch, align, align_so_far
+from voicecli.text.segment import SPEECH_PER_CHARACTER_S
+
+if TYPE_CHECKING:
+    from voicecli.audio.pauses import PauseDetector
+    from voicecli.audio.pcm import Pcm
+    from voicecli.text.segment import Segment
+
+_MIN_CHARACTERS = 20
+"""Shorter segments say nothing about the time that a character takes."""
+
+
+class SentenceTimes:
+    """Follows the sound of a text, segment after segment.
+
+    `decoded`, `begin` and `end` belong to the decoder thread, `so_far` to any. Nothing is
+    kept of a segment that has ended but how long its characters lasted.
+    """
+
+    def __init__(self) -> None:
+        self._detector: PauseDetector | None = None  # from the first segment on
+        self._decoded_s = 0.0
+        self._lengths: tuple[int, ...] = ()
+        self._starts_s: float | None = None
+        self._characters, self._speech_s = 0, 0.0  # of the segments that have ended
+
+    def decoded(self, pcm: Pcm) -> None:
+        """Take note of a block of the joined sound."""
+        if self._detector is not None:
+            self._detector.feed(pcm)
+        self._decoded_s += pcm.duration_s
+
+    def begin(self, segment: Segment, starts_s: float) -> None:
+        """Take note of where a segment's speech begins; its first block follows."""
+        if self._detector is None:
+            from voicecli.audio.pauses import PauseDetector  # noqa: PLC0415  only for texts
+
+            self._detector = PauseDetector(self._decoded_s)
+        self._lengths = tuple(len(sentence.text) for sentence in segment.sentences)
+        self._starts_s = starts_s
+
+    def end(self, ends_s: float, *, is_whole: bool) -> list[Stretch]:
+        """End the segment, and return where its sentences are.
+
+        If its sound did not arrive as a whole, that is where they would have been.
+        """
+        if self._starts_s is None or self._detector is None:
+            return []
+        characters = sum(self._lengths)
+        if is_whole and characters >= _MIN_CHARACTERS:
+            self._characters += characters
+            self._speech_s += max(0.0, ends_s - self._starts_s)
+        found = self._aligned(ends_s, is_whole=is_whole)
+        self._detector.forget_before(ends_s)
+        self._starts_s = None
+        return found
+
+    def so_far(self) -> list[Stretch]:
+        """Return where the sentences of the segment that is being decoded are expected."""
+        return self._aligned(self._decoded_s, is_whole=False)
+
+    def _aligned(self, ends_s: float, *, is_whole: bool) -> list[Stretch]:
+        starts_s, detector, lengths = self._starts_s, self._detector, self._lengths
+        if starts_s is None or detector is None:
+            return []
+        speech = Stretch(starts_s, ends_s)
+        if is_whole:
+            return align(lengths, speech, detector.pauses)
+        return align_so_far(lengths, speech, self._per_character_s, detector.pauses)
+
+    @property
+    def _per_character_s(self) -> float:
+        return self._speech_s / self._characters if self._characters else SPEECH_PER_CHARACTER_S
