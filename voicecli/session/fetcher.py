@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import SourceTimeout, VoiceError
 from voicecli.session.items import StreamEnd, StreamStart
-from voicecli.session.retry import Retry, RetryPolicy
+from voicecli.session.retry import Attempt, Retry, RetryPolicy
 from voicecli.telemetry.events import (
     Answered,
     Connected,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from voicecli.clock import Clock
     from voicecli.session.items import Item
+    from voicecli.session.retry import Decision
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observers
 
@@ -56,7 +57,8 @@ class Fetcher:
     One thread iterates `items`. `check_deadline` and `cancel` may be called from any.
     ``on_sent`` is called, perhaps more than once, when slow imports need not wait any
     longer: a request has left, or none will. ``on_retry`` gets the fault of each attempt
-    that will be repeated. ``segment`` is the number that its events carry.
+    that will be repeated. ``segment`` is the number that its events carry. ``was_reached``
+    and ``has_next`` are as for `Attempt`.
     """
 
     def __init__(
@@ -68,8 +70,12 @@ class Fetcher:
         segment: int = 0,
         on_sent: Callable[[], None] | None = None,
         on_retry: Callable[[VoiceError], None] | None = None,
+        was_reached: Callable[[], bool] | None = None,
+        has_next: bool = False,
     ) -> None:
         self._limits = limits
+        self._was_reached = was_reached
+        self._has_next = has_next
         self._segment = segment
         self._policy = RetryPolicy(limits.retries, limits.longest_wait_s)
         self._clock = clock
@@ -98,9 +104,9 @@ class Fetcher:
         """Return the seconds until this should be called again, None for no need.
 
         Raises:
-            SourceTimeout: the source has been silent for too long, and the retry policy
-                gave up. The caller reports it and cancels, without waiting for `items`
-                to end: the source may be slow to notice.
+            SourceTimeout: the source has been silent for too long. The caller reports it
+                and cancels, without waiting for `items` to end: the source may be slow to
+                notice.
         """
         silence = self._silence
         if silence is None or self._cancelled:
@@ -116,7 +122,7 @@ class Fetcher:
             f"{silence.source.label} {what} for {limit_s:g} s",
             remedy="--timeout sets how long to wait",
         )
-        decision = self._policy.decide(fault, silence.attempt, has_audio=not silence.is_first)
+        decision = self._decide(fault, silence.attempt, 0.0, has_audio=not silence.is_first)
         assert not isinstance(decision, Retry), "a silent source cannot be asked again"
         raise fault
 
@@ -141,21 +147,23 @@ class Fetcher:
         if not source.sends_request:
             self._release()
         source.prepare()
-        attempt = 0
+        number = 0
+        failed_at: float | None = None
         while not self._cancelled:
-            attempt += 1
+            number += 1
             has_audio = False
             try:
-                for item in self._attempt(source, attempt):
+                for item in self._attempt(source, number):
                     has_audio = has_audio or isinstance(item, bytes)
                     yield item
             except VoiceError as error:
                 if self._cancelled:  # a cancelled source may raise whatever it likes
                     return
-                decision = self._policy.decide(error, attempt, has_audio=has_audio)
+                now = self._clock.now()
+                failed_at = now if failed_at is None else failed_at
+                decision = self._decide(error, number, now - failed_at, has_audio=has_audio)
                 if not isinstance(decision, Retry):
                     raise
-                now = self._clock.now()
                 self._observers.notify(Retrying(now, error, decision.wait_s, self._segment))
                 if self._on_retry is not None:
                     self._on_retry(error)
@@ -163,11 +171,18 @@ class Fetcher:
             else:
                 return
 
-    def _attempt(self, source: Source, attempt: int) -> Generator[Item, None, None]:
+    def _decide(
+        self, fault: VoiceError, number: int, failing_s: float, *, has_audio: bool
+    ) -> Decision:
+        was_reached = self._was_reached is not None and self._was_reached()
+        attempt = Attempt(number, failing_s, has_audio, was_reached, self._has_next)
+        return self._policy.decide(fault, attempt)
+
+    def _attempt(self, source: Source, number: int) -> Generator[Item, None, None]:
         has_started = False
         self._observers.notify(Requested(self._clock.now(), source.label, self._segment))
         try:
-            self._silence = _Silence(source, self._clock.now(), attempt, is_first=True)
+            self._silence = _Silence(source, self._clock.now(), number, is_first=True)
             with source.open(self) as response:
                 self._observers.notify(Answered(self._clock.now(), response.info))
                 for chunk in response:
@@ -177,7 +192,7 @@ class Fetcher:
                         has_started = True
                         yield StreamStart(response.info.of_audio)
                     yield chunk
-                    self._silence = _Silence(source, self._clock.now(), attempt, is_first=False)
+                    self._silence = _Silence(source, self._clock.now(), number, is_first=False)
         finally:
             self._silence = None
         if self._cancelled:  # it ended because of that, not because it was complete

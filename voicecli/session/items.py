@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from voicecli.errors import VoiceError
     from voicecli.session.utterance import Utterance
     from voicecli.sources.base import SourceInfo
 
@@ -30,8 +31,15 @@ class StreamEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamBroken:
+    """The rest of the utterance could not be fetched, but can perhaps be asked for again."""
+
+    error: VoiceError
+
+
+@dataclass(frozen=True, slots=True)
 class AwaitText:
     """Nothing is left to play, because the text that follows has not been written yet."""
 
 
-Item: TypeAlias = UtteranceStart | StreamStart | bytes | StreamEnd | AwaitText
+Item: TypeAlias = UtteranceStart | StreamStart | bytes | StreamEnd | StreamBroken | AwaitText

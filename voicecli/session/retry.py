@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from voicecli.errors import RateLimited, SourceError, VoiceError
+from voicecli.errors import NetworkError, RateLimited, SourceError, SourceTimeout, VoiceError
 
 _FIRST_WAIT_S = 0.5
 """Wait before the first retry; each later one is twice as long."""
+
+_LONGEST_OUTAGE_WAIT_S = 2.0
+"""Longest wait between retries while a server that has answered before cannot be reached."""
 
 
 class Retry(NamedTuple):
@@ -17,10 +20,25 @@ class Retry(NamedTuple):
 
 
 class GiveUp(NamedTuple):
-    """The fault is final."""
+    """The fault is final for this endpoint."""
 
 
 Decision: TypeAlias = Retry | GiveUp
+
+
+class Attempt(NamedTuple):
+    """A failed attempt at a request: what decides what follows, apart from the fault.
+
+    ``number`` counts from 1. ``failing_s`` is how long ago the first attempt failed.
+    ``has_audio`` says that audio of the answer arrived, ``was_reached`` that the server
+    sent audio earlier in this run, ``has_next`` that another endpoint can be asked instead.
+    """
+
+    number: int
+    failing_s: float = 0.0
+    has_audio: bool = False
+    was_reached: bool = False
+    has_next: bool = False
 
 
 class RetryPolicy(NamedTuple):
@@ -29,6 +47,8 @@ class RetryPolicy(NamedTuple):
     ==================================  ===========================================
     audio of the answer had arrived     give up: the user may have heard it
     a fault that would recur            give up (``retryable`` of `SourceError`)
+    unreachable, and there is another   give up: the other one is asked at once
+    unreachable, but answered before    retry for ``outage_s``: it may be restarting
     ``retries`` are used up             give up
     the server asks for a wait (429)    retry then; give up above ``longest_wait_s``
     any other fault                     retry after 0.5 s, then twice as long
@@ -37,14 +57,20 @@ class RetryPolicy(NamedTuple):
 
     retries: int = 2
     longest_wait_s: float = 60.0
+    outage_s: float = 10.0
 
-    def decide(self, fault: VoiceError, attempts: int, *, has_audio: bool = False) -> Decision:
-        """Return what follows the fault of an attempt, of ``attempts`` so far."""
-        if has_audio or not (isinstance(fault, SourceError) and fault.retryable):
+    def decide(self, fault: VoiceError, attempt: Attempt) -> Decision:
+        """Return what follows the fault of an attempt."""
+        if attempt.has_audio or not (isinstance(fault, SourceError) and fault.retryable):
             return GiveUp()
-        if attempts > self.retries:
+        wait_s = _FIRST_WAIT_S * 2.0 ** (attempt.number - 1)
+        if isinstance(fault, NetworkError | SourceTimeout):
+            if attempt.has_next:
+                return GiveUp()
+            if self.retries and attempt.was_reached and attempt.failing_s < self.outage_s:
+                return Retry(min(wait_s, _LONGEST_OUTAGE_WAIT_S))
+        if attempt.number > self.retries:
             return GiveUp()
-        wait_s = _FIRST_WAIT_S * 2.0 ** (attempts - 1)
         if isinstance(fault, RateLimited) and fault.retry_after_s is not None:
             wait_s = fault.retry_after_s
         return Retry(wait_s) if wait_s <= self.longest_wait_s else GiveUp()

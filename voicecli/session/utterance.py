@@ -1,4 +1,4 @@
-"""What one request speaks, and the source of its sound."""
+"""What one request speaks, the source of its sound, and what to speak if it fails."""
 
 from __future__ import annotations
 
@@ -12,17 +12,29 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
 
 
+class Failure(NamedTuple):
+    """How an utterance failed.
+
+    ``sentences`` is how many of its sentences are in the sound as a whole; None if no sound
+    of it was kept.
+    """
+
+    error: VoiceError
+    sentences: int | None = None
+
+
 class Utterance(NamedTuple):
     """One request: its source, and the segment of the text that it speaks.
 
-    ``segment`` is None for sound that has no text, such as a file. ``split`` is asked when
-    the request was refused before any sound: it returns utterances to speak in its place,
-    or none if the refusal stands.
+    ``segment`` is None for sound that has no text, such as a file. ``replace`` is asked when
+    the request failed: it returns the utterances to speak in its place, or none if the
+    failure stands. ``has_next`` says that another endpoint can speak it.
     """
 
     source: Source
     segment: Segment | None = None
-    split: Callable[[VoiceError], Sequence[Utterance]] | None = None
+    replace: Callable[[Failure], Sequence[Utterance]] | None = None
+    has_next: bool = False
 
     @property
     def number(self) -> int:

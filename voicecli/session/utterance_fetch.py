@@ -8,29 +8,33 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import VoiceError
 from voicecli.session.channel import Channel
+from voicecli.session.utterance import Failure, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from voicecli.clock import Clock
+    from voicecli.errors import SourceTimeout
     from voicecli.session.fetcher import Fetcher
     from voicecli.session.items import Item
     from voicecli.session.pace import Pace
-    from voicecli.session.utterance import Utterance
 
 CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
 """Received bytes of one utterance that may wait for the decoder; beyond it its socket fills."""
 
 
 class UtteranceFetch:
-    """Fetches one utterance, or the parts that it is split into, into a channel of its own.
+    """Fetches one utterance, or what replaces it after a failure, into a channel of its own.
 
     `run` belongs to the fetch thread, everything else to any. ``error`` and ``has_ended``
     are set by the owner, under the owner's lock; ``is_whole`` says that everything arrived.
+    ``latest`` is the utterance whose items are in the channel last: it replaces the first one
+    if that failed before any of its sound was taken.
     """
 
     def __init__(self, utterance: Utterance, clock: Clock, pace: Pace | None) -> None:
         self.utterance = utterance
+        self.latest = utterance
         self.items: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
         self.error: VoiceError | None = None
         self.has_ended = False
@@ -41,35 +45,53 @@ class UtteranceFetch:
         self.is_whole = False
         self._is_request_cancelled = False
         self._has_sound = False  # of the request that is under way
+        self._fault: SourceTimeout | None = None  # of the request that is under way
 
     def run(
         self,
         make_fetcher: Callable[[Utterance], Fetcher],
         on_bytes: Callable[[int, bytes], None],
+        on_replaced: Callable[[Failure, Utterance, Utterance], None],
     ) -> None:
         """Fetch everything; ``on_bytes`` gets the utterance's number and its bytes.
+
+        ``on_replaced`` gets each failure, the utterance that failed and what is spoken instead.
 
         Raises:
             VoiceError: a request failed, and nothing else can be spoken in its place.
         """
         left = deque([self.utterance])
         while left and not self.is_cancelled:
-            utterance = left.popleft()
-            fetcher = make_fetcher(utterance)
-            self._fetcher = fetcher
-            if self._is_request_cancelled:  # read after the fetcher was set, as it is cancelled
-                fetcher.cancel()
-            parts: Sequence[Utterance] = ()
-            self._has_sound = False
+            utterance = self.latest = left.popleft()
             try:
-                self._drain(fetcher, utterance, on_bytes)
+                self._request(make_fetcher(utterance), utterance, on_bytes)
             except VoiceError as error:
-                if utterance.split is not None and not self._has_sound:
-                    parts = utterance.split(error)
+                failure = Failure(error)
+                parts = self._instead_of(utterance, failure)
                 if not parts:
                     raise
-            left.extendleft(reversed(parts))
+                on_replaced(failure, utterance, parts[0])
+                left.extendleft(reversed(parts))
         self.is_whole = not self._is_request_cancelled
+
+    def _request(
+        self, fetcher: Fetcher, utterance: Utterance, on_bytes: Callable[[int, bytes], None]
+    ) -> None:
+        self._fault, self._has_sound = None, False
+        self._fetcher = fetcher
+        if self._is_request_cancelled:  # read after the fetcher was set, as it is cancelled
+            fetcher.cancel()
+        self._drain(fetcher, utterance, on_bytes)
+        if self._fault is not None:
+            raise self._fault
+
+    def _instead_of(self, utterance: Utterance, failure: Failure) -> Sequence[Utterance]:
+        """Return what to speak in place of an utterance, as long as no sound of it was taken."""
+        if utterance.replace is None or self.is_cancelled or self._is_request_cancelled:
+            return ()
+        if self._has_sound and not self.items.clear_untouched():
+            return ()
+        return utterance.replace(failure)
 
     def check_deadline(self) -> float | None:
         """Return the seconds until this should be called again, None for no need.
@@ -78,6 +100,12 @@ class UtteranceFetch:
             SourceTimeout: the source has been silent for too long.
         """
         return self._fetcher.check_deadline() if self._fetcher is not None else None
+
+    def time_out(self, fault: SourceTimeout) -> None:
+        """Let the request that is under way fail, so that `run` may replace it."""
+        self._fault = fault
+        if self._fetcher is not None:
+            self._fetcher.cancel()
 
     def cancel_request(self) -> None:
         """Stop the request; what has arrived can still be taken."""
