@@ -13,6 +13,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    _hold_standard_streams()
     # Importing creates hundreds of thousands of objects and no garbage; scanning them
     # costs 30 ms. `voicecli.cli.running` turns the collector on again after the first sound.
     gc.disable()
@@ -23,6 +24,21 @@ def main() -> None:
     except KeyboardInterrupt:  # importing is half of the start-up time
         sys.exit(_INTERRUPTED)
     _leave(run(sys.argv[1:]))
+
+
+def _hold_standard_streams() -> None:
+    """Open what is closed of descriptors 0, 1 and 2, so that no socket gets their numbers.
+
+    A write to a standard output that was closed then fails, as it should. Standard input
+    stays None.
+    """
+    for number, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, flags), True)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _leave(status: int) -> NoReturn:

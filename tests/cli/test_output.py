@@ -91,10 +91,11 @@ class TestStandardOutput:
             output.print_json([1, float("nan")])
         assert capsys.readouterr().out == ""
 
-    @pytest.mark.parametrize("write", [lambda: output.print_json([]), output.flush])
-    def test_it_may_be_closed(self, monkeypatch, write):
+    def test_json_is_not_lost_silently_if_it_is_closed(self, monkeypatch):
         monkeypatch.setattr(sys, "stdout", None)
-        write()
+        output.flush()
+        with pytest.raises(SaveError, match="standard output: it is closed"):
+            output.print_json([])
 
     def test_a_reader_that_exited_is_not_an_error(self, monkeypatch):
         with broken_pipe(monkeypatch) as stream:

@@ -194,7 +194,7 @@ def test_a_cancelled_run_waits_less_for_stuck_threads(monkeypatch, is_cancelled)
     if is_cancelled:
         session.cancel()
     session.run([])
-    assert limits == [1.0 if is_cancelled else 5.0]
+    assert limits == [0.3 if is_cancelled else 5.0]
 
 
 def test_one_segment_is_cancelled_while_its_neighbours_are_heard_to_the_end():

@@ -6,6 +6,7 @@ Either stream may be closed, or a pipe whose reader has exited. Neither is an er
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -18,6 +19,9 @@ from voicecli.sanitize import clean, mask_controls
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import TextIO
+
+
+_CLOSED = "cannot write standard output: it is closed"
 
 
 def print_message(message: str) -> None:
@@ -66,10 +70,13 @@ def print_text(text: str) -> None:
     Raises:
         SaveError: standard output is a file that cannot be written.
     """
-    if sys.stdout is not None:
-        with _writing():
-            sys.stdout.write(text)
-            sys.stdout.flush()
+    if sys.stdout is None:
+        if text:
+            raise SaveError(_CLOSED)
+        return
+    with _writing():
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
@@ -97,6 +104,8 @@ def _writing() -> Iterator[None]:
         redirect_to_null(sys.stdout)
     except OSError as error:
         redirect_to_null(sys.stdout)
+        if error.errno == errno.EBADF:
+            raise SaveError(_CLOSED) from error
         raise SaveError(f"cannot write standard output: {error.strerror or error}") from error
 
 

@@ -53,12 +53,17 @@ def report(
     if late_error is not None and metrics["error"] is None:
         metrics["ok"], metrics["error"] = False, describe(late_error)
     _print_result(result, late_error, metrics, records, _about_text(result, recorder, speech))
-    if records.json:
-        print_json(metrics)
-    if interrupted:
-        return ExitStatus.INTERRUPTED
     first = result.error or late_error
-    return first.exit_status if first else ExitStatus.OK
+    status = first.exit_status if first else ExitStatus.OK
+    if interrupted:
+        status = ExitStatus.INTERRUPTED
+    if records.json:
+        try:
+            print_json(metrics)
+        except SaveError:
+            if status is ExitStatus.OK:  # else the first error decides
+                raise
+    return status
 
 
 def _about_text(result: SessionResult, recorder: Recorder, speech: Speech | None) -> AboutText:

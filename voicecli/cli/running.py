@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
-import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from voicecli.cli.launch import process_started_at
 from voicecli.cli.output import internal_error, print_json, print_message
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.cli.records import LineFile
+from voicecli.cli.signals import cancelling
 from voicecli.clock import SystemClock
-from voicecli.errors import ExitStatus
+from voicecli.errors import ExitStatus, SaveError
 from voicecli.playback.output import Output
 from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from voicecli.cli.subtitle_track import SubtitleTrack
     from voicecli.clock import Clock
     from voicecli.playback.history import History
+    from voicecli.recording.saver import Saver
     from voicecli.request import SpeechRequest
     from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
@@ -82,7 +82,7 @@ def run_session(
             clock=clock,
             pace=speech.pace if speech else None,
         )
-        stack.enter_context(_cancelling(session))
+        stack.enter_context(cancelling(session.cancel, lambda: _is_finishing(saver)))
         with failing_as_json(records, recorder):
             result = session.run(make_utterances(session, clock))
         for file in files:
@@ -90,6 +90,10 @@ def run_session(
         from voicecli.cli.reporting import report  # noqa: PLC0415  after the sound
 
         return report(result, recorder, saver, files, records, track=track, speech=speech)
+
+
+def _is_finishing(saver: Saver | None) -> bool:
+    return saver is not None and saver.is_finishing
 
 
 def _subtitle_track(records: Records) -> SubtitleTrack | None:
@@ -143,38 +147,9 @@ def failing_as_json(records: Records, recorder: Recorder | None = None) -> Itera
         if records.json:
             recorder = recorder or Recorder(new_run_id(), process_started_at())
             metrics = recorder.result() | {"saved": [], "clip": None, "no_device": None}
-            print_json(metrics | {"ok": False, "error": describe(internal_error(error))})
+            with contextlib.suppress(SaveError):  # the first error decides
+                print_json(metrics | {"ok": False, "error": describe(internal_error(error))})
         raise
-
-
-@contextlib.contextmanager
-def _cancelling(session: Session) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP end the session; a second signal exits at once.
-
-    After the first signal, the handlers stay until the process ends, because the
-    second may come while the report is written. An ignored SIGHUP (nohup) stays
-    ignored.
-    """
-    received: list[int] = []
-
-    def handle(number: int, _: Any) -> None:
-        if received:
-            if sys.stderr is not None and sys.stderr.isatty():
-                os.write(2, b"\x1b[?25h\n")  # the progress line had hidden the cursor
-            os._exit(ExitStatus.INTERRUPTED)
-        received.append(number)
-        session.cancel()
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    previous = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield
-    finally:
-        if not received:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
 
 def _enable_garbage_collector(event: Event) -> None:

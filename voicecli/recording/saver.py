@@ -76,6 +76,8 @@ class Saver:
             self._audio_files.append(self._recording.wav)
         self.error: SaveError | None = None
         """The first error so far."""
+        self.is_finishing = False
+        """Whether the files are being put in place; any thread."""
 
     def pcm(self, block: Pcm) -> None:
         """Append a decoded block, converted to the rate and channels of the first one."""

@@ -74,6 +74,7 @@ class RecordingThread:
         from voicecli.recording.saver import SaveReport  # noqa: PLC0415  after the sound
 
         self._queue.end()
+        self._saver.is_finishing = True
         if self.thread is None:
             return SaveReport()
         self.thread.join(SAVE_S)

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 TICK_S = 0.1  # how often playback is checked while there are no messages
 _JOIN_S = 5.0  # how long all threads together may take to end once they were stopped
-_LEAVE_S = 1.0  # the same after `Session.cancel`: a thread that connects cannot be woken
+_LEAVE_S = 0.3  # the same after `Session.cancel`: some threads cannot be woken
 
 
 class Session:
@@ -211,7 +211,7 @@ class Session:
                 self._fail(message)
             case messages.Cancelled():
                 self._interrupted_at = self._clock.now()
-                self._renderer.abort()
+                self.spawn(self._renderer.abort, "voicecli-abort")  # a sound server may hang
                 self._advance(State.CANCELLED)
             case messages.FirstBytes():
                 self._advance(State.BUFFERING)
@@ -256,7 +256,8 @@ class Session:
         saving = self._recording.thread if self._recording else None
         self._threads.join(_LEAVE_S if is_cancelled else _JOIN_S, except_for=saving)
         if self._renderer.sink is not None:
-            self._renderer.sink.close()
+            closing = self.spawn(self._renderer.sink.close, "voicecli-close")
+            closing.join(_LEAVE_S if is_cancelled else None)
 
     def _conclude(self) -> SessionResult:
         report, spoken_s = SinkReport(), 0.0
@@ -283,7 +284,7 @@ class Session:
 
             return SaveReport()
         format = self._renderer.first_format
-        is_cut = self._interrupted_at is not None and format is not None
+        is_cut = self._interrupted_at is not None
         heard_frames = format.frames(spoken_s) if is_cut and format else None
         return self._recording.finish(heard_frames, self._renderer.name)
 

@@ -1,0 +1,135 @@
+"""Ctrl-C, whatever hangs: the sound server, or the reader of standard output."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.recorder import Recorder
+from tests.support.sound_server import SoundServer
+from tests.support.speech_server import Reply
+from voicecli.cli import signals
+
+RATE = {"X-Sample-Rate": "48000"}
+
+
+@pytest.fixture
+def handlers():
+    """Whatever a block leaves behind, the next test finds its own signal handlers."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    kept = [signal.getsignal(number) for number in numbers]
+    yield
+    signal.set_wakeup_fd(-1)
+    for number, handler in zip(numbers, kept, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def exits(monkeypatch):
+    """The statuses of `os._exit`; waits for the first one."""
+    found, has_left = [], threading.Event()
+
+    def leave(status):
+        found.append(status)
+        has_left.set()
+
+    monkeypatch.setattr(os, "_exit", leave)
+    return lambda: found if has_left.wait(10) else None
+
+
+def test_the_first_signal_cancels_and_the_second_exits(handlers, exits):
+    cancelled = threading.Event()
+    with signals.cancelling(cancelled.set, lambda: False):
+        signal.raise_signal(signal.SIGTERM)
+        assert cancelled.wait(10)
+    signal.raise_signal(signal.SIGINT)  # also after the block
+    assert exits() == [130]
+
+
+def test_a_block_that_hangs_after_the_first_signal_is_left(handlers, exits, monkeypatch):
+    monkeypatch.setattr(signals, "LIMIT_S", 0.01)
+    with signals.cancelling(lambda: None, lambda: False):
+        signal.raise_signal(signal.SIGINT)
+        assert exits() == [130]
+
+
+def test_saving_has_more_time(handlers, exits, monkeypatch):
+    monkeypatch.setattr(signals, "LIMIT_S", 0.01)
+    monkeypatch.setattr(signals, "SAVING_LIMIT_S", 0.2)
+    asked = []
+    with signals.cancelling(lambda: None, lambda: not asked.append(1)):
+        signal.raise_signal(signal.SIGINT)
+        assert exits() == [130]
+    assert len(asked) >= 10
+
+
+def test_leaving_restores_the_cursor(handlers, exits, monkeypatch):
+    written = []
+    with signals.cancelling(lambda: None, lambda: False), monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: True, fileno=lambda: 2))
+        patch.setattr(os, "write", lambda *what: written.append(what))
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        assert exits() == [130]
+    assert written == [(2, b"\x1b[?25h\n")]
+
+
+def test_a_full_pipe_does_not_keep_ctrl_c(tmp_path, server):
+    """Nobody reads the report of ``--json``."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    while select.select([], [writer], [], 0)[1]:
+        os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    cli = Cli(tmp_path)
+    argv = ("say", "--json", "--device", "null", "--base-url", server.url, "Hello.")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "voicecli", *argv],
+        env=cli.environment(), stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert b"spoke" in child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        assert child.wait(2.0) == 130
+    finally:
+        child.kill()
+        child.communicate()
+        os.close(reader)
+        os.close(writer)
+
+
+@pytest.mark.sound
+@pytest.mark.parametrize("kind", ["pcm", "opus"])
+def test_a_sound_server_that_hangs_does_not_keep_ctrl_c(tmp_path, server, kind):
+    from tests.support.speech_server import clips_of
+    from tests.support.tones import tone
+
+    server.clips = clips_of(tone(8.0), formats=[kind])
+    server.reply = Reply(headers=RATE if kind == "pcm" else {})
+    argv = ("say", "--json", "--save", "a.wav", "--base-url", server.url, "--format", kind, "hi")
+    with (
+        SoundServer() as sound,
+        Recorder(sound) as recorder,
+        Cli(tmp_path, sound).start(*argv) as child,
+    ):
+        recorder.wait_for_sound(unless=child.exited)
+        daemon = sound._processes[0]
+        daemon.send_signal(signal.SIGSTOP)
+        try:
+            threading.Event().wait(0.5)  # until the child waits for it
+            sent = child.signal(signal.SIGINT)
+            done = child.finish(10.0)
+        finally:
+            daemon.send_signal(signal.SIGCONT)
+    assert done.exit_code == 130, done
+    assert done.ended - sent < 1.5
+    assert done.json["interrupted"] is True, done
+    assert (tmp_path / "a.wav").exists()

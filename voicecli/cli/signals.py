@@ -1,0 +1,95 @@
+"""Ctrl-C and other signals that end a run, whatever hangs in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from voicecli.errors import ExitStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LIMIT_S = 0.9
+"""How long a run may take to end after the first signal, unless it is saving."""
+
+SAVING_LIMIT_S = 30.0
+"""How long it may take in all if it is saving."""
+
+_SHOW_CURSOR = b"\x1b[?25h\n"
+"""Shows the cursor, which the progress line hides."""
+
+
+@contextlib.contextmanager
+def cancelling(cancel: Callable[[], None], is_saving: Callable[[], bool]) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and SIGHUP end the block; a second signal exits at once.
+
+    ``cancel`` asks for the end. ``is_saving`` returns whether files are being finished, which
+    is not cut short at once. Both are called on another thread.
+
+    A thread waits for them, because the main one may be stuck in a library that waits for
+    a sound server, or in a write to a pipe that nobody reads. It ends the process if the
+    block takes longer than `LIMIT_S` after the first signal. After that signal, the thread
+    and the handlers stay until the process ends. An ignored SIGHUP (nohup) stays ignored.
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    watcher = _Watcher(reader, cancel, is_saving)
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    previous = {number: signal.signal(number, _left_to_watcher) for number in numbers}
+    watcher.start()
+    try:
+        yield
+    finally:
+        watcher.is_over.set()
+        if not watcher.has_received.is_set():
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            os.close(writer)
+            watcher.join()
+
+
+def _left_to_watcher(*_: object) -> None:
+    """Do nothing: Python has written the signal's number to the pipe by now."""
+
+
+class _Watcher(threading.Thread):
+    """Reads the numbers of signals from a pipe until that is closed."""
+
+    def __init__(
+        self, reader: int, cancel: Callable[[], None], is_saving: Callable[[], bool]
+    ) -> None:
+        super().__init__(name="signal-watcher", daemon=True)
+        self._reader = reader
+        self._cancel = cancel
+        self._is_saving = is_saving
+        self.has_received = threading.Event()
+        self.is_over = threading.Event()
+
+    def run(self) -> None:
+        if not os.read(self._reader, 1):
+            os.close(self._reader)
+            return
+        self.has_received.set()
+        self._cancel()
+        waited_s = 0.0
+        while not self._has_second(LIMIT_S):
+            waited_s += LIMIT_S
+            limit_s = SAVING_LIMIT_S if self._is_saving() else LIMIT_S
+            if waited_s >= limit_s and not self.is_over.is_set():
+                break
+        if sys.stderr is not None and sys.stderr.isatty():
+            os.write(sys.stderr.fileno(), _SHOW_CURSOR)
+        os._exit(ExitStatus.INTERRUPTED)
+
+    def _has_second(self, timeout_s: float) -> bool:
+        return bool(select.select([self._reader], [], [], timeout_s)[0])
