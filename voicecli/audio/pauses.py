@@ -65,6 +65,12 @@ class PauseDetector:
                 begin = int(edge)
         self._at_s += whole / pcm.rate_hz
 
+    def so_far(self) -> list[Pause]:
+        """Return the pauses, with the one that lasts until now."""
+        if self._silent_since_s is None or self._at_s - self._silent_since_s < SHORTEST_S:
+            return list(self.pauses)
+        return [*self.pauses, Pause(self._silent_since_s, self._at_s)]
+
     def forget_before(self, at_s: float) -> None:
         """Drop the pauses that begin before ``at_s``."""
         self.pauses = [pause for pause in self.pauses if pause.starts_s >= at_s]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import BadResponse
 from voicecli.session.text_reader import TextReader
-from voicecli.session.utterance import Utterance
 from voicecli.text.grouping import Grouper, Grouping, Situation, split_segment
 from voicecli.text.limits import InputLimit
 from voicecli.text.segment import Segment
@@ -18,8 +17,9 @@ if TYPE_CHECKING:
 
     from voicecli.clock import Clock
     from voicecli.errors import VoiceError
+    from voicecli.session.fallback import Fallback
     from voicecli.session.pace import Pace
-    from voicecli.sources.base import Source
+    from voicecli.session.utterance import Utterance
     from voicecli.threads import Spawn
 
 _TOO_LARGE = 413
@@ -46,7 +46,7 @@ _SLICE = 1024
 class Planner:
     """Yields an utterance whenever one may leave, made of the text that is there by then.
 
-    Iterate it once, on the source thread. ``make_source`` gets each segment;
+    Iterate it once, on the source thread. ``fallback`` makes the utterance of each segment;
     ``heard_s`` returns the seconds that were heard so far; ``is_over`` whether the run has
     ended; ``on_limit`` gets an input limit that a refusal taught; ``prepare`` loads what the
     first request needs, while its text is still being written.
@@ -55,7 +55,7 @@ class Planner:
     def __init__(  # noqa: PLR0913  text, source, pace and how they meet
         self,
         pieces: str | Iterable[str | bytes],
-        make_source: Callable[[Segment], Source],
+        fallback: Fallback,
         pace: Pace,
         clock: Clock,
         *,
@@ -66,7 +66,7 @@ class Planner:
         prepare: Callable[[], None] | None = None,
     ) -> None:
         self._pieces = [pieces] if isinstance(pieces, str) else pieces
-        self._make_source = make_source
+        self._fallback = fallback
         self._pace = pace
         self._clock = clock
         self._stage = TextStage(options)
@@ -104,7 +104,7 @@ class Planner:
                 if isinstance(decided, Segment):
                     self._pace.requested(decided)
                     self._has_asked = True
-                    yield self._utterance(decided)
+                    yield self._fallback.utterance(decided, self.split)
                 elif self.is_complete:
                     return
                 else:
@@ -140,13 +140,7 @@ class Planner:
         is_ahead = grouper.waiting >= _AHEAD_SENTENCES or grouper.characters >= _AHEAD_CHARACTERS
         return grouper.has_enough and (is_ahead or not self._has_asked)
 
-    def _utterance(self, segment: Segment) -> Utterance:
-        def split(error: VoiceError) -> Sequence[Utterance]:
-            return self.split(segment, error)
-
-        return Utterance(self._make_source(segment), segment, split)
-
-    def split(self, segment: Segment, error: VoiceError) -> Sequence[Utterance]:
+    def split(self, segment: Segment, error: VoiceError) -> Sequence[Segment]:
         """Return a refused segment in parts, if it was refused for its length."""
         if not isinstance(error, BadResponse) or error.refusal is None:
             return []
@@ -160,7 +154,7 @@ class Planner:
         self._grouper.limit = min(self._grouper.limit, limit.characters)
         if self._on_limit is not None:
             self._on_limit(limit)
-        return [self._utterance(part) for part in split_segment(segment, limit.characters)]
+        return split_segment(segment, limit.characters)
 
 
 def _sliced(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:

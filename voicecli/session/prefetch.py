@@ -15,15 +15,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from voicecli.errors import RateLimited, SourceTimeout, VoiceError
 from voicecli.session.fetcher import Fetcher
-from voicecli.session.items import AwaitText, UtteranceStart
+from voicecli.session.items import AwaitText, StreamBroken, UtteranceStart
 from voicecli.session.messages import FirstBytes
-from voicecli.session.utterance import Utterance
+from voicecli.session.utterance import Failure, Utterance
 from voicecli.session.utterance_fetch import UtteranceFetch
-from voicecli.telemetry.events import ReceivedAll, RequestsReduced
+from voicecli.telemetry.events import ReceivedAll, Replaced, RequestsReduced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -120,6 +121,8 @@ class Prefetcher:
             self._report_error_of(fetch)
             if items := fetch.items.take():
                 return items
+            if fetch.error is not None and self._is_recoverable(fetch):
+                return [StreamBroken(fetch.error)]
             self._report_error_of(fetch)
             with self._changed:
                 self._fetches.popleft()
@@ -128,6 +131,34 @@ class Prefetcher:
         if self._last_error is not None and not self._failed:
             self._report(self._last_error)
         return []
+
+    def recover(self, failure: Failure) -> bool:
+        """Ask for the rest of the utterance that is rendered, in its place [decoder thread].
+
+        Everything that arrived of it has been rendered, or is of no use. False if it cannot
+        be recovered: then the failure is reported, and `take` goes on behind it.
+        """
+        fetch = self._fetches[0]
+        replace = fetch.latest.replace
+        with self._changed:
+            is_over = self._failed or fetch.is_cancelled
+        utterances = replace(failure) if replace is not None and not is_over else ()
+        fetch.cancel()
+        if not utterances:
+            fetch.is_given_up = True
+            self._end(fetch, failure.error)
+            self._report(failure.error)
+            return False
+        self._note_replaced(failure, fetch.latest, utterances[0])
+        fresh = [UtteranceFetch(each, self._clock, self._pace) for each in utterances]
+        with self._changed:
+            self._fetches.popleft()
+            self._fetches.extendleft(reversed(fresh))
+            self._is_rendering = False
+            self._changed.notify_all()
+        for each in fresh:
+            self._spawn(partial(self._work, each), f"voicecli-fetch-{each.utterance.number}")
+        return True
 
     def check_deadline(self) -> float | None:
         """Give up fetches that have been silent for too long.
@@ -139,6 +170,9 @@ class Prefetcher:
             try:
                 limit_s = fetch.check_deadline()
             except SourceTimeout as error:
+                if fetch.latest.replace is not None:
+                    fetch.time_out(error)
+                    continue
                 self._end(fetch, error)
                 fetch.cancel_request()  # its thread may be slow to notice
             else:
@@ -172,11 +206,14 @@ class Prefetcher:
         fetch = UtteranceFetch(utterance, self._clock, self._pace)
         with self._changed:
             # An error ends the speech where it is reached; nothing is asked for behind it.
-            if self._ended or self._failed or any(other.error for other in self._fetches):
+            is_lost = any(
+                other.error and not self._is_recoverable(other) for other in self._fetches
+            )
+            if self._ended or self._failed or is_lost:
                 return False
             self._fetches.append(fetch)
             self._changed.notify_all()
-        self._spawn(lambda: self._work(fetch), f"voicecli-fetch-{utterance.number}")
+        self._spawn(partial(self._work, fetch), f"voicecli-fetch-{utterance.number}")
         with self._changed:
             # What comes later must not hold up the first sound.
             self._changed.wait_for(
@@ -194,6 +231,8 @@ class Prefetcher:
             segment=utterance.number,
             on_sent=self._note_sent if utterance.source.sends_request else self._on_sent,
             on_retry=self._ask_for_less,
+            was_reached=lambda: self._has_bytes,
+            has_next=utterance.has_next,
         )
 
     def _note_sent(self) -> None:
@@ -218,11 +257,16 @@ class Prefetcher:
     def _work(self, fetch: UtteranceFetch) -> None:
         """Fetch one utterance, or what is to be spoken in its place [fetch thread]."""
         try:
-            fetch.run(self._fetcher_for, self._take_bytes)
+            fetch.run(self._fetcher_for, self._take_bytes, self._note_replaced)
         except VoiceError as error:
             self._end(fetch, error)
         else:
             self._end(fetch, None)
+
+    def _note_replaced(self, failure: Failure, failed: Utterance, instead: Utterance) -> None:
+        labels = failed.source.label, instead.source.label
+        now, number = self._clock.now(), failed.number
+        self._observers.notify(Replaced(now, number, failure.error, *labels, failure.sentences))
 
     def _take_bytes(self, number: int, data: bytes) -> None:
         self._report_bytes()
@@ -244,12 +288,13 @@ class Prefetcher:
             with self._changed:
                 fetch.error = fetch.error or error
                 is_first = bool(self._fetches) and self._fetches[0] is fetch
-            if is_first:
+            if is_first and not self._is_recoverable(fetch):
                 self._report(error)
         fetch.items.end()
         with self._changed:
             fetch.has_ended = True
-            self._is_cut = self._is_cut or error is not None or not fetch.is_whole
+            is_lost = error is not None or not fetch.is_whole
+            self._is_cut = self._is_cut or (is_lost and not self._is_recoverable(fetch))
             self._changed.notify_all()
         self._report_all_received()
 
@@ -265,8 +310,12 @@ class Prefetcher:
             self._on_sent()
 
     def _report_error_of(self, fetch: UtteranceFetch) -> None:
-        if fetch.error is not None:
+        if fetch.error is not None and not self._is_recoverable(fetch):
             self._report(fetch.error)
+
+    def _is_recoverable(self, fetch: UtteranceFetch) -> bool:
+        """Whether a fetch broke within its sound, and its rest has not been asked for yet."""
+        return not self._failed and fetch.is_recoverable
 
     def _report(self, error: VoiceError) -> None:
         if self._stop():

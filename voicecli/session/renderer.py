@@ -15,8 +15,15 @@ from voicecli.errors import (
     UnsupportedFormat,
     VoiceError,
 )
-from voicecli.session.items import AwaitText, StreamEnd, StreamStart, UtteranceStart
+from voicecli.session.items import (
+    AwaitText,
+    StreamBroken,
+    StreamEnd,
+    StreamStart,
+    UtteranceStart,
+)
 from voicecli.session.seams import Seams
+from voicecli.session.utterance import Failure
 from voicecli.telemetry.events import Decoded, Recognised
 
 if TYPE_CHECKING:
@@ -42,6 +49,9 @@ class Items(Protocol):
 
     def take(self) -> list[Item]:
         """Return all that is there, waiting for at least one item; empty at the end."""
+
+    def recover(self, failure: Failure) -> bool:
+        """Ask for the rest of the utterance that broke; False if that is not possible."""
 
     def close(self) -> None:
         """Stop: nothing more is wanted."""
@@ -164,7 +174,12 @@ class Renderer:
             for item in _joined(items):
                 if self._aborted:
                     return
-                self._render(item)
+                try:
+                    self._render(item)
+                except (DecodeError, SourceError) as error:
+                    if not self._recover(error):
+                        raise
+                    break  # what was taken with it belongs to the broken stream
         if not self._aborted:
             self._finish_broken_stream()
 
@@ -183,10 +198,21 @@ class Renderer:
                 self._finish_broken_stream()
                 if utterance.segment is not None:
                     self._write(self._seams.begin(utterance.segment))
+            case StreamBroken(error):
+                self._recover(error)
             case AwaitText():
                 self._write(self._seams.end())
                 if self.sink is not None:
                     self.sink.await_input()
+
+    def _recover(self, error: VoiceError) -> bool:
+        """Play what there is of a broken utterance, and ask for the sentences after it."""
+        self._finish_broken_stream()
+        sentences = self._seams.whole_sentences()
+        is_recovered = self._chunks.recover(Failure(error, sentences))
+        if is_recovered:
+            self._seams.cut_to(sentences)
+        return is_recovered
 
     def _finish_broken_stream(self) -> None:
         """Play what a stream without an end still holds; its source has reported the error."""

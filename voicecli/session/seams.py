@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.telemetry.events import SegmentEnded, SegmentPlaced
+from voicecli.telemetry.sentences import SentenceTimes
+from voicecli.text.segment import Segment
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import Pcm
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
     from voicecli.playback.seam import SeamJoiner
     from voicecli.session.pace import Pace
     from voicecli.telemetry.observers import Observers
-    from voicecli.text.segment import Segment
 
 
 class SeamPauses(NamedTuple):
@@ -40,6 +41,7 @@ class Seams:
         self._pauses = pauses or SeamPauses()
         self._pace = pace
         self._joiner: SeamJoiner | None = None
+        self._times = SentenceTimes()
         self._segment: Segment | None = None
         self._is_placed = False
         self._is_whole = True
@@ -61,7 +63,7 @@ class Seams:
         elif segment.continues:
             limit_s = min(limit_s, _CLAUSE_S)
         blocks = self.end()
-        blocks += self._joiner.begin(limit_s=limit_s, pause_s=segment.pause_ms / 1e3)
+        blocks += self._passed(self._joiner.begin(limit_s=limit_s, pause_s=segment.pause_ms / 1e3))
         self._segment, self._is_placed, self._is_whole = segment, False, True
         return blocks
 
@@ -77,7 +79,18 @@ class Seams:
         if self._pace is not None:
             self._pace.decoded(sum(block.duration_s for block in blocks))
         self._report_start()
-        return blocks
+        return self._passed(blocks)
+
+    def whole_sentences(self) -> int:
+        """Return how many sentences of a broken segment are in the sound, rather too few."""
+        return self._times.whole_so_far()
+
+    def cut_to(self, sentences: int) -> None:
+        """Let the segment end with its first ``sentences``: the others are asked for anew."""
+        if self._segment is not None:
+            number, part = self._segment.number, self._segment.part
+            self._segment = Segment(number, self._segment.sentences[:sentences], part)
+            self._is_whole = False
 
     def end(self) -> list[Pcm]:
         """End a segment without knowing yet whether another follows."""
@@ -89,10 +102,12 @@ class Seams:
         now, segment = self._clock.now(), self._segment
         event = SegmentEnded(now, segment, starts_s, ends_s, self._is_whole)
         self._observers.notify(event)
+        if ends_s is not None:
+            self._times.end(ends_s, is_whole=self._is_whole)
         if self._pace is not None:
             self._pace.ended(self._segment)
         self._segment = None
-        return blocks
+        return self._passed(blocks)
 
     def flush(self) -> list[Pcm]:
         """End the sound; return all that is still held."""
@@ -101,12 +116,18 @@ class Seams:
         blocks = self.end()
         return blocks + self._joiner.flush()
 
+    def _passed(self, blocks: list[Pcm]) -> list[Pcm]:
+        for block in blocks:
+            self._times.decoded(block)
+        return blocks
+
     def _report_start(self) -> None:
         assert self._joiner is not None
         if self._segment is None or self._is_placed or self._joiner.sound.starts_s is None:
             return
         self._is_placed = True
         starts_s = self._joiner.sound.starts_s
+        self._times.begin(self._segment, starts_s)
         self._observers.notify(SegmentPlaced(self._clock.now(), self._segment, starts_s))
 
 

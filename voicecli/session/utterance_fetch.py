@@ -26,8 +26,8 @@ CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
 class UtteranceFetch:
     """Fetches one utterance, or what replaces it after a failure, into a channel of its own.
 
-    `run` belongs to the fetch thread, everything else to any. ``error`` and ``has_ended``
-    are set by the owner, under the owner's lock; ``is_whole`` says that everything arrived.
+    `run` belongs to the fetch thread, everything else to any. ``error``, ``has_ended`` and
+    ``is_given_up`` are set by the owner, under the owner's lock; ``is_whole`` says that everything arrived.
     ``latest`` is the utterance whose items are in the channel last: it replaces the first one
     if that failed before any of its sound was taken.
     """
@@ -38,6 +38,7 @@ class UtteranceFetch:
         self.items: Channel[Item] = Channel(CHUNK_BACKLOG_BYTES)
         self.error: VoiceError | None = None
         self.has_ended = False
+        self.is_given_up = False
         self.is_cancelled = False
         self._clock = clock
         self._pace = pace
@@ -92,6 +93,12 @@ class UtteranceFetch:
         if self._has_sound and not self.items.clear_untouched():
             return ()
         return utterance.replace(failure)
+
+    @property
+    def is_recoverable(self) -> bool:
+        """Whether it broke within its sound, and its rest can perhaps be asked for again."""
+        may_replace = self.latest.replace is not None and not self.is_given_up
+        return self.error is not None and self._has_sound and may_replace
 
     def check_deadline(self) -> float | None:
         """Return the seconds until this should be called again, None for no need.

@@ -76,6 +76,23 @@ class Retrying(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced(Event):
+    """A segment, or the rest of it, is asked for anew after a failure [fetch, decoder].
+
+    ``failed`` and ``label`` are the labels of the endpoint that failed and of the one that is
+    asked; they may be the same. ``sentences`` is how many sentences of the segment were in
+    the sound as a whole; None if no sound of it was kept.
+    """
+
+    at: float
+    segment: int
+    error: VoiceError
+    failed: str
+    label: str
+    sentences: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RequestsReduced(Event):
     """A server refused one request of several; from now on ``at_once`` are made [source]."""
 

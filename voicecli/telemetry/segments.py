@@ -38,7 +38,8 @@ _SEAM_S = 0.002
 class SegmentRecord:
     """One segment, without its text; times are clock seconds, positions seconds of the sound.
 
-    ``sentences`` counts clauses of a sentence too, ``sentence_ends_s`` has whole ones.
+    ``sentences`` counts clauses of a sentence too, ``sentence_ends_s`` has whole ones. A
+    segment that broke off and was asked for again has several parts.
     """
 
     number: int
@@ -53,6 +54,8 @@ class SegmentRecord:
     starts_s: float | None = None
     ends_s: float | None = None
     sentence_ends_s: Sequence[float] = ()
+    part: int = 0
+    earlier: tuple[int, int, Sequence[float]] = (0, 0, ())  # what is known of earlier parts
 
 
 class SegmentTable:
@@ -91,8 +94,9 @@ class SegmentTable:
             case SegmentEnded(_, segment, starts_s, ends_s, is_whole):
                 self._place(segment, starts_s, ends_s)
                 if ends_s is not None and segment.number in self.records:
-                    found = self._times.end(ends_s, is_whole=is_whole)
-                    self.records[segment.number].sentence_ends_s = _whole_ends_s(segment, found)
+                    found = _whole_ends_s(segment, self._times.end(ends_s, is_whole=is_whole))
+                    record = self.records[segment.number]
+                    record.sentence_ends_s = [*record.earlier[2], *found]
                 self._current = None
 
     def _request(self, at: float, label: str, number: int) -> None:
@@ -136,7 +140,7 @@ class SegmentTable:
         for record in self._in_order():
             ends_s = record.sentence_ends_s
             if current is not None and current.number == record.number:
-                ends_s = _whole_ends_s(current, expected)
+                ends_s = [*record.earlier[2], *_whole_ends_s(current, expected)]
             if ends_s:
                 yield SpokenSegment(ends_s, record.continues)
 

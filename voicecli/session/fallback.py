@@ -1,0 +1,143 @@
+"""Who speaks each segment, and what is spoken after a failure: the next endpoint, or the rest.
+
+A segment that failed before its sound is asked of the next endpoint. One that broke off within
+its sound is asked for again from the first sentence that is not in the sound as a whole, of the
+same endpoint first. An endpoint that failed rests, so that later segments, and later runs, do
+not wait for it again.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from voicecli.errors import ConfigError, DecodeError, NothingToSay, SourceError
+from voicecli.session.utterance import Failure, Utterance
+from voicecli.text.segment import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from voicecli.errors import VoiceError
+    from voicecli.sources.base import Source
+
+    Split = Callable[[Segment, VoiceError], Sequence[Segment]]
+
+MOST_BREAKS = 20
+"""How often the parts of one segment may break off, each time a little further."""
+
+
+class Candidate(NamedTuple):
+    """An endpoint that can speak a segment; ``label`` is the endpoint's."""
+
+    label: str
+    make_source: Callable[[Segment], Source]
+
+
+class Rests(Protocol):
+    """Remembers which endpoints rest; see `voicecli.session.rest_file.RestFile`."""
+
+    def is_resting(self, label: str) -> bool:
+        """Whether the endpoint failed so recently that it should not be asked."""
+
+    def failed(self, label: str) -> None:
+        """Let an endpoint rest, for longer than the last time."""
+
+
+class Fallback:
+    """Makes the utterance of each segment, and of what replaces it after a failure; any thread.
+
+    Args:
+        candidates: returns the endpoints that can speak a segment, in order of preference.
+        rests: remembers which of them failed; unused if there is only one.
+        recovers: whether a segment that broke off within its sound is asked for again.
+    """
+
+    def __init__(
+        self,
+        candidates: Callable[[Segment], Sequence[Candidate]],
+        rests: Rests | None = None,
+        *,
+        recovers: bool = True,
+    ) -> None:
+        self._candidates = candidates
+        self._rests = rests or _RestsOfRun()
+        self._recovers = recovers
+
+    def utterance(self, segment: Segment, split: Split | None = None) -> Utterance:
+        """Return the utterance of a segment, spoken by the best endpoint.
+
+        ``split`` returns a segment in parts if it was refused for its length, else nothing.
+        """
+        return self._utterance(_Attempt(segment, split))
+
+    def _utterance(self, attempt: _Attempt) -> Utterance:
+        candidates = self._candidates(attempt.segment)
+        able = [number for number in range(len(candidates)) if number not in attempt.failed]
+        best = able[0]
+        if len(able) > 1:
+            rested = (n for n in able if not self._rests.is_resting(candidates[n].label))
+            best = next(rested, best)
+        return Utterance(
+            candidates[best].make_source(attempt.segment),
+            attempt.segment,
+            partial(self._replace, attempt, best),
+            has_next=len(able) > 1,
+        )
+
+    def _replace(self, attempt: _Attempt, asked: int, failure: Failure) -> Sequence[Utterance]:
+        """Return what to speak after the endpoint ``asked`` failed; empty for nothing."""
+        error, sentences = failure
+        is_ours = isinstance(error, SourceError | DecodeError | ConfigError)
+        if not is_ours or isinstance(error, NothingToSay):
+            return ()
+        if sentences is None:
+            parts = attempt.split(attempt.segment, error) if attempt.split else ()
+            if parts:
+                return [self._utterance(attempt._replace(segment=part)) for part in parts]
+            return self._by_next(attempt, asked)
+        if not self._recovers or attempt.breaks >= MOST_BREAKS:
+            return ()
+        is_stuck = attempt.breaks > 0 and not sentences
+        attempt = attempt.after(sentences)
+        return self._by_next(attempt, asked) if is_stuck else [self._utterance(attempt)]
+
+    def _by_next(self, attempt: _Attempt, asked: int) -> Sequence[Utterance]:
+        candidates = self._candidates(attempt.segment)
+        if len(candidates) > 1:
+            self._rests.failed(candidates[asked].label)
+        failed = attempt.failed | {asked}
+        if len(failed) == len(candidates):
+            return ()
+        return [self._utterance(attempt._replace(failed=failed))]
+
+
+class _Attempt(NamedTuple):
+    """A segment, or the rest of one, the endpoints that failed at it, and how often it broke."""
+
+    segment: Segment
+    split: Split | None
+    failed: frozenset[int] = frozenset()
+    breaks: int = 0
+
+    def after(self, sentences: int) -> _Attempt:
+        """Return the attempt at what follows the first ``sentences``."""
+        segment = self.segment
+        rest = Segment(segment.number, segment.sentences[sentences:], segment.part + 1)
+        return self._replace(segment=rest, breaks=self.breaks + 1)
+
+
+class _RestsOfRun:
+    """Remembers for one run that an endpoint failed."""
+
+    def __init__(self) -> None:
+        self._failed: set[str] = set()
+        self._lock = threading.Lock()
+
+    def is_resting(self, label: str) -> bool:
+        return label in self._failed
+
+    def failed(self, label: str) -> None:
+        with self._lock:
+            self._failed.add(label)
