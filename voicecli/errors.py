@@ -18,6 +18,7 @@
     │   └── TruncatedStream       5   ended before its own end
     ├── UnderrunError             4   everything was played, but with gaps
     ├── DeviceError               6   no usable sound device
+    │   └── DeviceBusy            6   another voice is heard, and this one was not to wait
     └── SaveError                 7   a file could not be written
 
 These are the only exceptions raised for faults of the outside world. Any other
@@ -172,6 +173,12 @@ class DeviceError(VoiceError):
 
     code = "device"
     exit_status = ExitStatus.DEVICE
+
+
+class DeviceBusy(DeviceError):
+    """Another voice is heard, and this one was neither to wait nor to interrupt it."""
+
+    code = "busy"
 
 
 class SaveError(VoiceError):

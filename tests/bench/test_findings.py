@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.bench.results import speech_run
@@ -39,6 +39,7 @@ def test_the_largest_burst_counts():
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 300)), min_size=1, max_size=30))
+@example([(0, 100), (21, 100), (200, 5), (1, 3)])  # the third block comes as the others end
 def test_the_needed_buffer_leaves_no_gap(steps):
     """One step less leaves some, unless it is already the minimum."""
     at_ms, blocks = 100.0, []
@@ -65,11 +66,12 @@ def same_arrival_fills_less(blocks, needed_ms):
 
 
 def gaps(blocks, buffer_ms):
-    player = IdealPlayer(8000, BufferPolicy.fixed(buffer_ms / 1e3))
+    """Count gaps longer than rounding errors; nothing is refilled, which would lengthen these."""
+    player = IdealPlayer(8000, BufferPolicy(start_s=buffer_ms / 1e3, resume_s=0.0))
     for at_ms, duration_s in blocks:
         player.arrive(round(duration_s * 8000), at_ms / 1e3)
     player.end(blocks[-1][0] / 1e3)
-    return sum(gap.silence_s > 0.001 for gap in player.timeline.underruns)
+    return sum(gap.silence_s > 0.0005 for gap in player.timeline.underruns)
 
 
 def test_jitter_of_the_machine_needs_no_buffer():

@@ -85,7 +85,10 @@ def test_a_killed_holder_frees_its_turn(turns, holder, folder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     assert turn.is_first()
-    assert sorted(path.name for path in (Path(folder) / "turns").iterdir()) == [turn.ticket.name, "lock"]
+    assert sorted(path.name for path in (Path(folder) / "turns").iterdir()) == [
+        turn.ticket.name,
+        "lock",
+    ]
 
 
 def test_an_interruption_comes_before_those_who_wait(turns):

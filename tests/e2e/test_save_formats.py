@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 
 import pytest
 
@@ -47,6 +48,7 @@ def test_an_interrupted_recording_ends_with_the_last_frame_heard(silent_cli, hom
 def wait_for(log, event, running) -> None:
     while not (log.exists() and event in log.read_text()):
         assert not running.exited()
+        time.sleep(0.005)
 
 
 def test_an_unknown_suffix_is_a_usage_error(silent_cli, home) -> None:

@@ -16,6 +16,7 @@ import fcntl
 import os
 import threading
 import time
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.control.runtime import RuntimeFolderError, make_subfolder
@@ -85,9 +86,17 @@ class Turn:
         self._next_to = ahead[-1].name if ahead else None
         return not ahead
 
-    def wait(self) -> bool:
-        """Wait until nobody is before this one; False if it was released meanwhile."""
+    @property
+    def is_released(self) -> bool:
+        """Whether it was given up."""
+        return self._released
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until nobody is before this one; False if it was released, or too long."""
+        ends_at = inf if timeout_s is None else time.monotonic() + timeout_s
         while not self._released and not self.is_first():
+            if time.monotonic() >= ends_at:
+                return False
             with self._changed:
                 self._changed.wait_for(lambda: self._released, POLL_S)
         return not self._released

@@ -83,6 +83,6 @@ def length(frames, from_hz, to_hz):
 
 def lag(reference, delayed):
     """Return the delay of ``delayed`` in frames, within ±200; both float, of one channel."""
-    stop = min(len(reference), len(delayed)) - 400
+    stop = min(len(reference), len(delayed), 10_000) - 400
     products = np.correlate(delayed[1_300 : stop + 200], reference[1_500:stop], "valid")
     return int(np.argmax(products)) - 200

@@ -1,0 +1,163 @@
+"""The control socket: who may use it, and what it does with lines of any kind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from voicecli.control.client import ask, speakers_folder
+from voicecli.control.protocol import MAX_LINE_BYTES, decode, encode
+from voicecli.control.runtime import RuntimeFolderError
+from voicecli.control.server import MAX_CLIENTS, ControlServer
+
+STRANGER = """
+import contextlib, socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.settimeout(5)
+connection.connect(sys.argv[1])
+answer = b""
+with contextlib.suppress(ConnectionError):
+    connection.sendall(b'{"schema": "voicecli.control/1", "command": "stop"}\\n')
+    answer = connection.recv(100)
+print("answer:", answer)
+"""
+
+
+@pytest.fixture
+def path(folder):
+    return str(Path(speakers_folder(folder)) / "1-test")
+
+
+@pytest.fixture
+def lines():
+    """What the server was asked."""
+    return []
+
+
+@pytest.fixture
+def server(path, lines):
+    def handle(line):
+        lines.append(line)
+        return encode({"ok": True})
+
+    with contextlib.closing(ControlServer(path, handle)) as running:
+        yield running
+
+
+@pytest.fixture
+def connect(path, server):
+    with contextlib.ExitStack() as stack:
+
+        def make():
+            connection = stack.enter_context(socket.socket(socket.AF_UNIX))
+            connection.settimeout(5)
+            connection.connect(path)
+            return connection
+
+        yield make
+
+
+def read_line(connection):
+    return connection.makefile("rb").readline()
+
+
+def test_it_answers(server, path, lines):
+    assert ask(path, "status", count=2)["ok"]
+    assert decode(lines[0])["count"] == 2
+
+
+def test_only_its_owner_may_see_it(server, path):
+    assert stat.S_IMODE(Path(path).parent.stat().st_mode) == 0o700
+
+
+def test_several_lines_at_once_and_lines_in_pieces(connect, lines):
+    connection = connect()
+    connection.sendall(b"one\ntwo\nthr")
+    reader = connection.makefile("rb")
+    assert [decode(reader.readline())["ok"] for _ in range(2)] == [True, True]
+    connection.sendall(b"ee\n\n")
+    assert decode(reader.readline())["ok"]
+    assert lines == [b"one", b"two", b"three"]
+
+
+def test_a_line_without_an_end_is_refused_and_the_connection_closed(connect, lines):
+    connection = connect()
+    connection.sendall(b"x" * (MAX_LINE_BYTES + 1))
+    answer = decode(read_line(connection))
+    assert answer["error"]["code"] == "too_long"
+    with contextlib.suppress(ConnectionResetError):
+        assert connection.recv(1) == b""
+    assert lines == []
+
+
+def test_a_silent_connection_holds_up_nobody(connect, path):
+    connect()
+    connect().sendall(b"half a line")
+    assert ask(path, "status")["ok"]
+
+
+def test_connections_are_limited(connect, path):
+    held = [connect() for _ in range(MAX_CLIENTS)]
+    for connection in held:
+        connection.sendall(b"line\n")
+        read_line(connection)
+    assert ask(path, "status") is None
+    held[0].close()
+    connection = connect()
+    connection.sendall(b"line\n")
+    assert decode(read_line(connection))["ok"]
+
+
+def test_closing_removes_the_socket_and_ends_the_thread(server, path):
+    server.close()
+    server.close()
+    assert not Path(path).exists()
+    assert not [t for t in threading.enumerate() if t.name == "voicecli-control"]
+
+
+def test_the_socket_of_a_dead_process_is_removed(path):
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+    assert ask(path, "status") is None
+    assert not Path(path).exists()
+
+
+def test_a_long_path_is_no_obstacle(tmp_path):
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    path = str(folder / "socket")
+    with contextlib.closing(ControlServer(path, lambda _: encode({"ok": True}))):
+        assert ask(path, "status")["ok"]
+
+
+def test_a_folder_that_is_missing_is_reported(tmp_path):
+    with pytest.raises(RuntimeFolderError, match="cannot listen"):
+        ControlServer(str(tmp_path / "missing" / "socket"), lambda _: b"")
+
+
+def test_garbage_is_survived(connect, path):
+    for seed in range(20):
+        connection = connect()
+        connection.sendall(bytes((seed * 37 + i * 101) % 256 for i in range(500)))
+        connection.close()
+    assert ask(path, "status")["ok"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_user_is_not_answered(server, path, lines):
+    """Even if the folders let them in."""
+    for folder in Path(path).parents[:3]:
+        folder.chmod(0o777)
+    Path(path).chmod(0o777)
+    command = [os.path.realpath(sys.executable), "-I", "-c", STRANGER, path]
+    done = subprocess.run(command, user=65534, capture_output=True, check=False, timeout=20)
+    assert done.stdout == b"answer: b''\n", done.stderr
+    assert lines == []

@@ -1,0 +1,108 @@
+"""Finds the processes that speak, and gives them commands.
+
+Imports the standard library only, and little of it, so that a key press is heard at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+
+from voicecli.control.protocol import MAX_LINE_BYTES, ProtocolError, decode, encode
+from voicecli.control.runtime import is_peer_ours, make_subfolder, socket_address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ANSWER_S = 1.0
+"""Longest wait for an answer; a process that is stopped gives none."""
+
+
+def speakers_folder(folder: str) -> str:
+    """Return the folder of the speakers' sockets, in the runtime folder ``folder``.
+
+    Raises:
+        RuntimeFolderError: it cannot be made.
+    """
+    return make_subfolder(folder, "speakers")
+
+
+def ask(path: str, command: str, **fields: Any) -> dict[str, Any] | None:
+    """Give one command to the speaker at ``path``, and return its answer; None if there is none.
+
+    The socket of a process that has ended is removed.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_S)
+        try:
+            with socket_address(path) as address:
+                connection.connect(address)
+            if not is_peer_ours(connection):
+                return None
+            connection.sendall(encode({"command": command, **fields}))
+            line = b""
+            while not line.endswith(b"\n") and len(line) <= MAX_LINE_BYTES:
+                data = connection.recv(MAX_LINE_BYTES)
+                if not data:
+                    break
+                line += data
+            return decode(line)
+        except ConnectionRefusedError:
+            _remove(path)
+        except (OSError, ProtocolError):
+            pass
+    return None
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def speakers(folder: str) -> dict[str, dict[str, Any]]:
+    """Return what every process that speaks or waits says of itself, by the path of its socket.
+
+    In the order in which they began. ``folder`` is the runtime folder.
+
+    Raises:
+        RuntimeFolderError: the folder cannot be read.
+    """
+    where = speakers_folder(folder)
+    found: dict[str, dict[str, Any]] = {}
+    for name in os.listdir(where):
+        if name.startswith("."):
+            continue
+        path = os.path.join(where, name)
+        answer = ask(path, "status")
+        speaker = answer.get("speaker") if answer else None
+        if isinstance(speaker, dict):
+            found[path] = speaker
+        elif os.path.exists(path):  # else it has ended meanwhile
+            pid = name.partition("-")[0]
+            found[path] = {"pid": int(pid) if pid.isdecimal() else None, "state": "not answering"}
+    return dict(sorted(found.items(), key=lambda item: _began_at(item[1])))
+
+
+def _began_at(speaker: dict[str, Any]) -> float:
+    value = speaker.get("began_at")
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def choose(found: dict[str, dict[str, Any]]) -> str | None:
+    """Return the socket of the speaker that a command without ``--all`` is meant for.
+
+    That is the one that is heard, the latest if several are. Otherwise it is the first that
+    has its turn, or waits for it.
+    """
+    heard = [path for path, speaker in found.items() if is_heard(speaker)]
+    if heard:
+        return heard[-1]
+    waiting = {path for path, speaker in found.items() if speaker.get("state") == "waiting"}
+    return next((path for path in found if path not in waiting), next(iter(found), None))
+
+
+def is_heard(speaker: dict[str, Any]) -> bool:
+    """Return whether a speaker makes the sound that is heard now, or has paused it."""
+    return speaker.get("state") in ("playing", "paused", "rebuffering", "draining")

@@ -1,0 +1,85 @@
+"""``voicecli stop``, ``pause`` and the other commands for what is being spoken.
+
+Imports the standard library only, and little of it: see `voicecli.control.client`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from voicecli.control.client import ask, choose, speakers
+from voicecli.control.protocol import COMMANDS, SCHEMA
+from voicecli.control.runtime import runtime_folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+SIMPLE_OPTIONS = ("--all", "--json")
+"""The options of all of these commands; anything else is left to the full command line."""
+
+
+def is_simple(argv: list[str]) -> bool:
+    """Return whether `run` does what this command line says."""
+    return argv[:1] in [[name] for name in COMMANDS] and set(argv[1:]) <= set(SIMPLE_OPTIONS)
+
+
+def run(
+    command: str, *, everyone: bool = False, as_json: bool = False, count: int = 1
+) -> list[dict[str, Any]]:
+    """Give a command to who is heard, or to ``everyone``, and print the result.
+
+    Returns what they say of themselves. Nobody being there is not an error.
+
+    Raises:
+        RuntimeFolderError: there can be no speakers here.
+    """
+    found = speakers(runtime_folder())
+    if command != "status":
+        chosen = choose(found)
+        paths = list(found) if everyone else [chosen] if chosen is not None else []
+        found = {path: _give(path, command, count) or found[path] for path in paths}
+    if as_json:
+        import json  # noqa: PLC0415  loaded by now
+
+        _print(json.dumps({"schema": SCHEMA, "command": command, "speakers": [*found.values()]}))
+    elif not found:
+        _print("voicecli: nothing is being spoken", sys.stderr)
+    elif command == "status":
+        for speaker in found.values():
+            _print(describe(speaker))
+    return [*found.values()]
+
+
+def _give(path: str, command: str, count: int) -> dict[str, Any] | None:
+    by = f"voicecli {command} (process {os.getpid()})"
+    answer = ask(path, command, count=count, by=by)
+    speaker = answer.get("speaker") if answer else None
+    return speaker if isinstance(speaker, dict) else None
+
+
+def describe(speaker: dict[str, Any]) -> str:
+    """Describe a speaker in one line for people."""
+    from voicecli.sanitize import clean  # noqa: PLC0415  compiles regular expressions
+
+    sentences = speaker.get("sentences") or {}
+    parts = [f"{speaker.get('state')}: {speaker.get('command')}, process {speaker.get('pid')}"]
+    if speaker.get("started_by"):
+        parts[0] += f" from {speaker['started_by']}"
+    if speaker.get("heard_s"):
+        parts.append(
+            f"{speaker['heard_s']:.1f} s heard, {speaker.get('buffered_s', 0):.1f} s ahead"
+        )
+    if sentences.get("known"):
+        of = "" if sentences.get("all") else " so far"
+        parts.append(f"{sentences.get('heard')} of {sentences['known']} sentences{of}")
+    if speaker.get("text"):
+        parts.append(str(speaker["text"]))
+    return clean(" · ".join(parts))
+
+
+def _print(line: str, file: Any = None) -> None:
+    with contextlib.suppress(OSError):  # a closed stream
+        print(line, file=file or sys.stdout, flush=True)

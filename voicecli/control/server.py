@@ -1,0 +1,158 @@
+"""The socket on which a process that speaks takes commands."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from voicecli.control.protocol import MAX_LINE_BYTES, ProtocolError, failure
+from voicecli.control.runtime import RuntimeFolderError, is_peer_ours, socket_address
+from voicecli.threads import spawn_daemon
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+MAX_CLIENTS = 16
+"""Connections at once; further ones are closed."""
+
+IDLE_S = 60.0
+"""How long a connection may be silent."""
+
+_CLOSE_S = 1.0
+
+
+class _Client:
+    """A connection, what has arrived on it of a line, and when it last said anything."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.received = b""
+        self.active_at = time.monotonic()
+
+
+class ControlServer:
+    """Answers lines on a Unix socket, on a thread of its own, until `close`.
+
+    ``handle`` returns the answer to a line, on that thread; it must be quick. The socket
+    appears under ``path`` once it is ready. Only processes of this user are answered.
+
+    Raises:
+        RuntimeFolderError: there can be no socket at ``path``.
+    """
+
+    def __init__(self, path: str, handle: Callable[[bytes], bytes]) -> None:
+        self._path = path
+        self._handle = handle
+        self._listener = _listen(path)
+        self._wake, self._woken = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._clients: dict[socket.socket, _Client] = {}
+        self._closing = False
+        self._thread: threading.Thread = spawn_daemon(self._serve, "voicecli-control")
+
+    def close(self) -> None:
+        """Remove the socket, and end the thread; idempotent."""
+        if self._closing:
+            return
+        self._closing = True
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+        self._wake.send(b"x")
+        self._thread.join(_CLOSE_S)
+        self._wake.close()
+
+    def _serve(self) -> None:
+        while not self._closing:
+            ready = self._selector.select(IDLE_S if self._clients else None)
+            for key, _ in ready:
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj is not self._woken:
+                    self._read(self._clients[key.fileobj])  # type: ignore[index]
+            self._drop_idle()
+        for client in [*self._clients.values()]:
+            self._drop(client)
+        self._selector.close()
+        self._listener.close()
+        self._woken.close()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:  # it has gone already, or no descriptor is left
+            return
+        if len(self._clients) >= MAX_CLIENTS or not is_peer_ours(connection):
+            connection.close()
+            return
+        connection.setblocking(False)
+        self._clients[connection] = _Client(connection)
+        self._selector.register(connection, selectors.EVENT_READ)
+
+    def _read(self, client: _Client) -> None:
+        try:
+            data = client.connection.recv(MAX_LINE_BYTES + 1)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(client)
+            return
+        client.active_at = time.monotonic()
+        *lines, client.received = (client.received + data).split(b"\n")
+        answers = [self._handle(line) for line in lines if line.strip()]
+        if len(client.received) > MAX_LINE_BYTES:
+            error = ProtocolError("too_long", f"a line has at most {MAX_LINE_BYTES} bytes")
+            answers.append(failure(error))
+            client.received = b""
+            self._answer(client, answers)
+            self._drop(client)
+            return
+        self._answer(client, answers)
+
+    def _answer(self, client: _Client, answers: list[bytes]) -> None:
+        """Send answers; one who does not read them is dropped."""
+        try:
+            client.connection.sendall(b"".join(answers))
+        except OSError:
+            self._drop(client)
+
+    def _drop_idle(self) -> None:
+        now = time.monotonic()
+        for client in [*self._clients.values()]:
+            if now - client.active_at > IDLE_S:
+                self._drop(client)
+
+    def _drop(self, client: _Client) -> None:
+        if self._clients.pop(client.connection, None) is not None:
+            self._selector.unregister(client.connection)
+            client.connection.close()
+
+
+def _listen(path: str) -> socket.socket:
+    """Return a socket that listens at ``path``; it appears there once it does.
+
+    A socket there that refuses connections is therefore of a process that has ended.
+    """
+    folder, name = os.path.split(path)
+    hidden = os.path.join(folder, f".{name}")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(hidden)
+        with socket_address(hidden) as address:
+            listener.bind(address)
+        listener.listen(MAX_CLIENTS)
+        listener.setblocking(False)
+        os.rename(hidden, path)
+    except OSError as error:
+        listener.close()
+        raise RuntimeFolderError(f"cannot listen at {path}: {error.strerror or error}") from error
+    return listener

@@ -1,0 +1,125 @@
+"""What a process that speaks tells of itself, and the commands it takes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voicecli.control.protocol import (
+    MAX_TEXT,
+    SCHEMA,
+    ProtocolError,
+    count_of,
+    decode,
+    encode,
+    failure,
+    text_of,
+)
+from voicecli.sanitize import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from voicecli.control.voice_turn import VoiceTurn
+    from voicecli.session.session import Session
+    from voicecli.telemetry.metrics import Recorder
+
+
+class Speaker:
+    """Answers status and takes commands for one run; any thread.
+
+    ``command`` is the subcommand's name, ``run_id`` that of the metrics; ``began_at`` is
+    wall time. ``turn`` is its turn, None if it takes none. ``sentences`` returns how many
+    the text has, None while it is written. ``stopped_by`` says who stopped the run.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        run_id: str,
+        began_at: float,
+        session: Session,
+        recorder: Recorder,
+        *,
+        turn: VoiceTurn | None = None,
+        sentences: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._about = {
+            "pid": os.getpid(),
+            "run_id": run_id,
+            "command": command,
+            "started_by": _name_of(os.getppid()),
+            "began_at": began_at,
+        }
+        self._session = session
+        self._recorder = recorder
+        self._turn = turn
+        self._sentences = sentences
+        self.stopped_by: str | None = None
+
+    def answer(self, line: bytes) -> bytes:
+        """Do what one line of a client says, and return the answer."""
+        try:
+            fields = decode(line)
+            self._obey(fields)
+        except ProtocolError as error:
+            return failure(error)
+        request_id = fields.get("id")
+        if isinstance(request_id, str):
+            request_id = request_id[:MAX_TEXT]
+        known = {"id": request_id} if isinstance(request_id, int | str) else {}
+        return encode({**known, "ok": True, "speaker": self.status()})
+
+    def stop(self, by: str) -> None:
+        """Stop the run, and remember who did."""
+        self.stopped_by = self.stopped_by or by
+        self._session.cancel()
+
+    def _obey(self, fields: dict[str, Any]) -> None:
+        control, times = self._session.control, range(count_of(fields))
+        match fields.get("command"):
+            case "status":
+                pass
+            case "stop":
+                self.stop(clean(text_of(fields, "by")) or "another process")
+            case "pause":
+                control.pause()
+            case "resume":
+                control.resume()
+            case "toggle":
+                (control.resume if control.status().paused else control.pause)()
+            case "skip":
+                for _ in times:
+                    control.skip()
+            case "back":
+                for _ in times:
+                    control.back()
+            case _:
+                raise ProtocolError("unknown_command", f"{SCHEMA} has no such command")
+
+    def status(self) -> dict[str, Any]:
+        """Return what is known now, as JSON has it."""
+        now = self._session.control.status()
+        state = "paused" if now.paused else self._session.state.value
+        if self._turn is not None and self._turn.is_waiting:
+            state = "waiting"
+        heard, known = self._recorder.segments.spoken_sentences(now.heard_s)
+        in_all = self._sentences()
+        return {
+            **self._about,
+            "state": state,
+            "endpoint": clean(self._recorder.label or "") or None,
+            "text": clean(now.text, MAX_TEXT),
+            "sentences": {"heard": heard, "known": in_all or known, "all": in_all is not None},
+            "heard_s": round(now.heard_s, 3),
+            "buffered_s": round(now.buffered_s, 3),
+        }
+
+
+def _name_of(pid: int) -> str | None:
+    """Return the name of a process, None if the system does not tell."""
+    try:
+        return clean(Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace"), 40)
+    except OSError:
+        return None
