@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from voicecli.playback.policy import Policy
     from voicecli.session.items import Item
     from voicecli.session.renderer import MakeDecoder
+    from voicecli.session.utterance import Failure
     from voicecli.sources.base import Source
     from voicecli.telemetry.events import Event
     from voicecli.telemetry.observers import Observer
@@ -224,6 +225,9 @@ class _PulledItems:
         except VoiceError as error:
             self._fail(error)
         return taken
+
+    def recover(self, failure: Failure) -> bool:  # noqa: ARG002  one answer is simulated
+        return False
 
     def close(self) -> None:
         self._items.close()

@@ -16,8 +16,9 @@ from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
-from voicecli.cli.speech import Reading, Speech, VoiceEndpoints
+from voicecli.cli.speech import Reading, Speech
 from voicecli.cli.text_input import as_unicode
+from voicecli.cli.voice_endpoints import VoiceEndpoints
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, find_config
 from voicecli.errors import ExitStatus

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.clock import SystemClock
-from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.config.cachefile import CacheFile
 from voicecli.errors import NothingToSay
-from voicecli.session.utterance import Utterance
+from voicecli.session.fallback import Candidate, Fallback
+from voicecli.session.rests import FILE_NAME, EndpointRests
 from voicecli.sources.registry import SourceContext, source_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from voicecli.cli.short_text import ShortText
     from voicecli.cli.text_input import TextInput
+    from voicecli.cli.voice_endpoints import VoiceEndpoints
     from voicecli.clock import Clock
-    from voicecli.config.file import Config
+    from voicecli.config.endpoint import Endpoint
     from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest
     from voicecli.session import Session
     from voicecli.session.pace import Pace
     from voicecli.session.planner import Planner
+    from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
     from voicecli.text.lexicon import Lexicon
     from voicecli.text.limits import InputLimit
@@ -31,62 +34,6 @@ if TYPE_CHECKING:
 
 DEFAULT_FORMAT = "pcm"
 """Needs no decoding. Servers that do not support it answer in another format."""
-
-
-class VoiceEndpoints:
-    """Finds the endpoint of each voice that a script names.
-
-    A voice ``PROFILE/NAME`` is a voice of that profile: of its server, with its model,
-    format and key. ``PROFILE/`` is the profile's own voice. Any other name is a voice of
-    the ``default`` endpoint. ``notify`` gets each further endpoint once.
-    """
-
-    def __init__(
-        self,
-        default: Endpoint,
-        choice: EndpointChoice,
-        env: Mapping[str, str],
-        config: Config,
-        *,
-        notify: Callable[[Endpoint], None],
-    ) -> None:
-        self.default = default
-        self._choice = choice
-        self._env = dict(env)
-        self._config = config
-        self._notify = notify
-        self._known: dict[str, Endpoint] = {}
-        self._notified = {default.label}
-
-    def of(self, voice: str | None) -> Endpoint:
-        """Return the endpoint of a voice, None for the default one.
-
-        Raises:
-            ConfigError: the profile lacks something, such as its key.
-        """
-        if voice is None:
-            return self.default
-        if voice not in self._known:
-            self._known[voice] = self._find(voice)
-        return self._known[voice]
-
-    def _find(self, voice: str) -> Endpoint:
-        profile, slash, name = voice.partition("/")
-        if not slash or profile not in self._config.profiles:
-            return replace(self.default, voice=voice)
-        has_url = self._config.profiles[profile].base_url is not None
-        choice = EndpointChoice(
-            base_url=None if has_url else self._choice.base_url,
-            profile=profile,
-            voice=name or None,
-            speed=self._choice.speed,
-            instructions=self._choice.instructions,
-        )
-        endpoint = resolve_endpoint(choice, self._env, self._config)
-        if endpoint.label not in self._notified:
-            self._notified.add(endpoint.label)
-            self._notify(endpoint)
-        return endpoint
 
 
 class Reading(NamedTuple):
@@ -122,7 +69,8 @@ class Reading(NamedTuple):
 class Speech:
     """One text on its way to a session; used once.
 
-    ``format`` is what is asked for if an endpoint has no format of its own.
+    ``format`` is what is asked for if an endpoint has no format of its own; ``recovers`` is
+    as for `Fallback`.
     """
 
     def __init__(
@@ -133,7 +81,10 @@ class Speech:
         shared: SourceContext,
         *,
         format: str | None = None,
+        recovers: bool = True,
     ) -> None:
+        rests = EndpointRests(SystemClock(), CacheFile(FILE_NAME))
+        self._fallback = Fallback(self._candidates, rests, recovers=recovers)
         self._text = text
         self._reading = reading
         self._endpoints = endpoints
@@ -168,8 +119,7 @@ class Speech:
     def request(self, text: str = "", voice: str | None = None) -> SpeechRequest:
         """Return the request for a text in a voice."""
         endpoint = self._endpoints.of(voice)
-        wanted = "pcm" if endpoint.is_builtin else endpoint.response_format
-        return endpoint.request(text, wanted or self._format)
+        return endpoint.request(text, endpoint.format_or(self._format))
 
     def utterances(self, session: Session, clock: Clock) -> Iterator[Utterance]:
         """Yield the utterances for a session to run.
@@ -203,7 +153,7 @@ class Speech:
 
         return Planner(
             pieces,
-            self._source,
+            self._fallback,
             self.pace or _pace(),
             clock,
             options=self._reading.options,
@@ -235,13 +185,10 @@ class Speech:
         return [*stage.feed(text), *stage.finish()]
 
     def _short_utterance(self, segment: ShortText) -> Utterance:
-        def split(error: VoiceError) -> Sequence[Utterance]:
-            from voicecli.text.segment import Segment  # noqa: PLC0415  loaded by now
-
-            whole = Segment(segment.number, segment.sentences)
+        def split(whole: Segment, error: VoiceError) -> Sequence[Segment]:
             return self._make_planner((), SystemClock()).split(whole, error)
 
-        return Utterance(self._source(segment), segment, split)
+        return self._fallback.utterance(segment, split)
 
     def _pieces(self, is_over: Callable[[], bool], clock: Clock) -> Iterator[str]:
         is_waiting = not self._text.has_begun
@@ -250,9 +197,12 @@ class Speech:
                 is_waiting, self.began_at = False, clock.now()
             yield piece
 
-    def _source(self, segment: Segment) -> Source:
-        endpoint = self._endpoints.of(segment.voice)
-        request = self.request(segment.text, segment.voice)
+    def _candidates(self, segment: Segment) -> Sequence[Candidate]:
+        endpoints = (self._endpoints.of(segment.voice), *self._endpoints.spare)
+        return [Candidate(each.label, partial(self._source, each)) for each in endpoints]
+
+    def _source(self, endpoint: Endpoint, segment: Segment) -> Source:
+        request = endpoint.request(segment.text, endpoint.format_or(self._format))
         self._used.add((endpoint.label, request.model))
         return source_for(endpoint, request, self._shared)
 

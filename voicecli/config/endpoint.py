@@ -69,6 +69,7 @@ class Endpoint:
         key_variable: the variable that holds the key, None for `KEYLESS`.
         reason: why this endpoint was selected, one clause for ``-v``.
         max_input_chars: how much text one request may have; None if the profile does not say.
+        fallback: names of the profiles to speak with if this one fails, in this order.
         origins: where ``model``, ``voice`` and so on came from.
     """
 
@@ -84,6 +85,7 @@ class Endpoint:
     instructions: str | None = None
     extra_body: Mapping[str, object] = field(default_factory=dict)
     max_input_chars: int | None = None
+    fallback: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -104,6 +106,10 @@ class Endpoint:
             return BUILTIN
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    def format_or(self, default: str) -> str:
+        """Return the format to ask for: the endpoint's own, else ``default``."""
+        return "pcm" if self.is_builtin else self.response_format or default
 
     def request(self, text: str, response_format: str) -> SpeechRequest:
         """Make a request with the parameters of this endpoint."""
@@ -158,6 +164,7 @@ def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Con
         profile=profile.name if profile else None,
         extra_body={**(profile.extra_body if profile else {}), **choice.extra_body},
         max_input_chars=profile.max_input_chars if profile else None,
+        fallback=profile.fallback if profile else (),
         warnings=tuple(warnings),
         origins=origins,
         **values,  # type: ignore[arg-type]  # each was checked when it was read

@@ -53,7 +53,8 @@ class Profile:
     without it applies its other settings to whichever endpoint is selected.
     ``extra_body`` (key ``extra``) holds extra fields for the request body.
     ``api_key_env`` names the environment variable with the key. ``max_input_chars`` is how
-    many characters one request may speak.
+    many characters one request may speak. ``fallback`` names the profiles to speak with if
+    this one fails; ``"builtin"`` is the built-in voice.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Profile:
     instructions: str | None = None
     extra_body: Mapping[str, object] = field(default_factory=dict)
     max_input_chars: int | None = None
+    fallback: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "instructions": ("instructions", values.text),
     "extra": ("extra_body", values.json_table),
     "max_input_chars": ("max_input_chars", values.integer(20, 10_000_000)),
+    "fallback": ("fallback", values.names),
 }
 """Key in a profile's table → field of `Profile` and its check."""
 

@@ -25,6 +25,13 @@ def text(value: object) -> str:
     return value
 
 
+def names(value: object) -> tuple[str, ...]:
+    """Accept a list of names."""
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        raise TypeError("a list of names")
+    return tuple(value)
+
+
 def number(low: float, high: float) -> Check[float]:
     """Accept a number from ``low`` to ``high``, both included."""
 

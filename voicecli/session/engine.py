@@ -10,13 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from voicecli.clock import SystemClock
+from voicecli.config.cachefile import CacheFile
 from voicecli.config.endpoint import KEYLESS, Endpoint
 from voicecli.playback.history import History, HistoryKey
 from voicecli.playback.output import Output
 from voicecli.session.async_text import AsyncText
+from voicecli.session.fallback import Candidate, Fallback
 from voicecli.session.pace import Pace
 from voicecli.session.planner import Planner
 from voicecli.session.playback import Playback
+from voicecli.session.rests import FILE_NAME, EndpointRests
 from voicecli.session.session import Session
 from voicecli.session.settings import SessionSettings
 from voicecli.session.thread_group import ThreadGroup
@@ -61,6 +64,8 @@ class Engine:
         text: how text is read (language, Markdown, lexicon).
         grouping: how much text a request holds.
         learns: whether past runs decide how early sound starts.
+        fallback: resolved endpoints to speak with, in this order, when one fails.
+        recovers: whether the rest of a segment that broke off is asked for again.
     """
 
     def __init__(  # noqa: PLR0913  one place for all that is kept
@@ -78,6 +83,8 @@ class Engine:
         text: TextOptions | None = None,
         grouping: Grouping = Grouping.AUTO,
         learns: bool = False,
+        fallback: Sequence[Endpoint] = (),
+        recovers: bool = True,
     ) -> None:
         self.endpoint = endpoint or _endpoint(base_url or _url_of(client), api_key, model, voice)
         if self.endpoint.is_builtin:
@@ -89,6 +96,9 @@ class Engine:
         self._text = text
         self._grouping = grouping
         self._learns = learns
+        self._spare = tuple(fallback)
+        self._recovers = recovers
+        self._rests = EndpointRests(SystemClock(), CacheFile(FILE_NAME) if learns else None)
         self._shared = SourceContext()
         self._lock = threading.Lock()
         self._threads = ThreadGroup(lambda _: None)  # a playback keeps its own errors
@@ -136,7 +146,7 @@ class Engine:
         )
         planner = Planner(
             pieces,
-            lambda segment: self._source(endpoint, segment),
+            self._fallback(endpoint),
             pace,
             SystemClock(),
             options=self._text,
@@ -183,11 +193,18 @@ class Engine:
         with self._lock:
             self._limit = limit
 
+    def _fallback(self, endpoint: Endpoint) -> Fallback:
+        endpoints = (endpoint, *self._spare)
+        candidates = [Candidate(each.label, partial(self._source, each)) for each in endpoints]
+        return Fallback(lambda _: candidates, self._rests, recovers=self._recovers)
+
     def _source(self, endpoint: Endpoint, segment: Segment) -> Source:
-        if segment.voice is not None:
+        is_first = endpoint.label == self.endpoint.label
+        format = self._format if is_first else endpoint.format_or(self._format)
+        if segment.voice is not None and is_first:
             endpoint = replace(endpoint, voice=segment.voice)
-        request = endpoint.request(segment.text, self._format)
-        if self._client is None:
+        request = endpoint.request(segment.text, format)
+        if self._client is None or not is_first:
             return source_for(endpoint, request, self._shared)
         from voicecli.sources.given_client import GivenClient  # noqa: PLC0415  only if given
         from voicecli.sources.openai import OpenAISource  # noqa: PLC0415  only if given

@@ -8,11 +8,12 @@ not wait for it again.
 
 from __future__ import annotations
 
-import threading
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli.clock import SystemClock
 from voicecli.errors import ConfigError, DecodeError, NothingToSay, SourceError
+from voicecli.session.rests import EndpointRests
 from voicecli.session.utterance import Failure, Utterance
 from voicecli.text.segment import Segment
 
@@ -35,16 +36,6 @@ class Candidate(NamedTuple):
     make_source: Callable[[Segment], Source]
 
 
-class Rests(Protocol):
-    """Remembers which endpoints rest; see `voicecli.session.rest_file.RestFile`."""
-
-    def is_resting(self, label: str) -> bool:
-        """Whether the endpoint failed so recently that it should not be asked."""
-
-    def failed(self, label: str) -> None:
-        """Let an endpoint rest, for longer than the last time."""
-
-
 class Fallback:
     """Makes the utterance of each segment, and of what replaces it after a failure; any thread.
 
@@ -57,12 +48,12 @@ class Fallback:
     def __init__(
         self,
         candidates: Callable[[Segment], Sequence[Candidate]],
-        rests: Rests | None = None,
+        rests: EndpointRests | None = None,
         *,
         recovers: bool = True,
     ) -> None:
         self._candidates = candidates
-        self._rests = rests or _RestsOfRun()
+        self._rests = rests or EndpointRests(SystemClock())
         self._recovers = recovers
 
     def utterance(self, segment: Segment, split: Split | None = None) -> Utterance:
@@ -126,18 +117,3 @@ class _Attempt(NamedTuple):
         segment = self.segment
         rest = Segment(segment.number, segment.sentences[sentences:], segment.part + 1)
         return self._replace(segment=rest, breaks=self.breaks + 1)
-
-
-class _RestsOfRun:
-    """Remembers for one run that an endpoint failed."""
-
-    def __init__(self) -> None:
-        self._failed: set[str] = set()
-        self._lock = threading.Lock()
-
-    def is_resting(self, label: str) -> bool:
-        return label in self._failed
-
-    def failed(self, label: str) -> None:
-        with self._lock:
-            self._failed.add(label)

@@ -18,19 +18,18 @@ from collections.abc import Generator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from voicecli.errors import RateLimited, SourceTimeout, VoiceError
-from voicecli.session.fetcher import Fetcher
+from voicecli.errors import SourceTimeout, VoiceError
 from voicecli.session.items import AwaitText, StreamBroken, UtteranceStart
-from voicecli.session.messages import FirstBytes
+from voicecli.session.requests import Requests
 from voicecli.session.utterance import Failure, Utterance
 from voicecli.session.utterance_fetch import UtteranceFetch
-from voicecli.telemetry.events import ReceivedAll, Replaced, RequestsReduced
+from voicecli.telemetry.events import ReceivedAll
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from voicecli.clock import Clock
-    from voicecli.session.fetcher import FetchLimits
+    from voicecli.session.fetcher import Fetcher, FetchLimits
     from voicecli.session.items import Item
     from voicecli.session.messages import Mailbox
     from voicecli.session.pace import Pace
@@ -38,19 +37,16 @@ if TYPE_CHECKING:
     from voicecli.telemetry.observers import Observers
     from voicecli.threads import Spawn
 
-_HEAD_START_S = 0.25
-"""Longest wait of the second request until the first has left."""
-
 
 class Prefetcher:
     """Fetches utterances, each on its own thread and connection, and passes them on in order.
 
     `run` belongs to the source thread, `take` to the decoder thread, `check_deadline` to the
-    session's; `cancel`, `cancel_one` and `close` to any. ``limits.ahead`` utterances are
-    fetched beside the one that is rendered, fewer once a server has refused one with 429.
+    session's; `cancel`, `cancel_one` and `close` to any. As many utterances as `Requests`
+    allows are fetched beside the one that is rendered.
     ``mailbox`` gets the first bytes, and the first error in the order of the text; what
-    arrived before it is still passed on, nothing behind it is. ``on_sent`` is as for
-    `Fetcher`, ``on_bytes`` gets each utterance's number and bytes.
+    arrived before it is still passed on, nothing behind it is. ``on_sent`` and
+    ``on_bytes`` are as for `Requests`.
     """
 
     def __init__(
@@ -65,15 +61,14 @@ class Prefetcher:
         on_bytes: Callable[[int, bytes], None] | None = None,
         pace: Pace | None = None,
     ) -> None:
-        self._limits = limits
+        self._requests = Requests(
+            limits, clock, observers, mailbox, on_sent=on_sent, on_bytes=on_bytes
+        )
         self._clock = clock
         self._observers = observers
         self._mailbox = mailbox
         self._spawn = spawn
-        self._on_sent = on_sent
-        self._on_bytes = on_bytes
         self._pace = pace
-        self._most = 1 + limits.ahead
         self._changed = threading.Condition()
         # Under the lock:
         self._fetches: deque[UtteranceFetch] = deque()  # the first is rendered
@@ -82,8 +77,6 @@ class Prefetcher:
         self._ended = False  # no utterance follows
         self._failed = False
         self._is_cut = False  # an answer did not arrive to its end
-        self._first_has_left = False
-        self._has_bytes = False
         self._received_all = False
         self._last_error: VoiceError | None = None  # of the text itself, behind all utterances
 
@@ -136,20 +129,22 @@ class Prefetcher:
         """Ask for the rest of the utterance that is rendered, in its place [decoder thread].
 
         Everything that arrived of it has been rendered, or is of no use. False if it cannot
-        be recovered: then the failure is reported, and `take` goes on behind it.
+        be recovered: then `take` reports why it broke off, if that is known.
         """
         fetch = self._fetches[0]
+        failure = failure._replace(error=fetch.error or failure.error)
         replace = fetch.latest.replace
         with self._changed:
             is_over = self._failed or fetch.is_cancelled
         utterances = replace(failure) if replace is not None and not is_over else ()
-        fetch.cancel()
         if not utterances:
-            fetch.is_given_up = True
-            self._end(fetch, failure.error)
-            self._report(failure.error)
+            with self._changed:
+                fetch.is_given_up = True
+                self._is_cut = self._is_cut or fetch.error is not None
             return False
-        self._note_replaced(failure, fetch.latest, utterances[0])
+        fetch.is_replaced = True
+        fetch.cancel()
+        self._requests.replaced(failure, fetch.latest, utterances[0])
         fresh = [UtteranceFetch(each, self._clock, self._pace) for each in utterances]
         with self._changed:
             self._fetches.popleft()
@@ -214,73 +209,24 @@ class Prefetcher:
             self._fetches.append(fetch)
             self._changed.notify_all()
         self._spawn(partial(self._work, fetch), f"voicecli-fetch-{utterance.number}")
+        self._requests.wait_for_first()
         with self._changed:
-            # What comes later must not hold up the first sound.
-            self._changed.wait_for(
-                lambda: self._first_has_left or fetch.has_ended or self._ended, _HEAD_START_S
-            )
-            while len(self._fetches) >= self._most and not self._ended:
+            while len(self._fetches) >= self._requests.most and not self._ended:
                 self._changed.wait()
             return not (self._ended or self._failed)
 
-    def _fetcher_for(self, utterance: Utterance) -> Fetcher:
-        return Fetcher(
-            self._limits,
-            self._clock,
-            self._observers,
-            segment=utterance.number,
-            on_sent=self._note_sent if utterance.source.sends_request else self._on_sent,
-            on_retry=self._ask_for_less,
-            was_reached=lambda: self._has_bytes,
-            has_next=utterance.has_next,
-        )
-
-    def _note_sent(self) -> None:
-        """Let the other requests leave after the first."""
-        with self._changed:
-            self._first_has_left = True
-            self._changed.notify_all()
-        if self._on_sent is not None:
-            self._on_sent()
-
-    def _ask_for_less(self, error: VoiceError) -> None:
-        """Lower the number of requests at once after the server refused one of several."""
-        if not isinstance(error, RateLimited):
-            return
-        with self._changed:
-            before = self._most
-            self._most = max(1, min(before, len(self._fetches) - 1))
-            is_less = self._most < before
-        if is_less:
-            self._observers.notify(RequestsReduced(self._clock.now(), self._most))
-
     def _work(self, fetch: UtteranceFetch) -> None:
         """Fetch one utterance, or what is to be spoken in its place [fetch thread]."""
+
+        def make_fetcher(utterance: Utterance) -> Fetcher:
+            return self._requests.fetcher(utterance, lambda: len(self._fetches))
+
+        error: VoiceError | None = None
         try:
-            fetch.run(self._fetcher_for, self._take_bytes, self._note_replaced)
-        except VoiceError as error:
-            self._end(fetch, error)
-        else:
-            self._end(fetch, None)
-
-    def _note_replaced(self, failure: Failure, failed: Utterance, instead: Utterance) -> None:
-        labels = failed.source.label, instead.source.label
-        now, number = self._clock.now(), failed.number
-        self._observers.notify(Replaced(now, number, failure.error, *labels, failure.sentences))
-
-    def _take_bytes(self, number: int, data: bytes) -> None:
-        self._report_bytes()
-        if self._on_bytes is not None:
-            self._on_bytes(number, data)
-
-    def _report_bytes(self) -> None:
-        with self._changed:
-            is_first, self._has_bytes = not self._has_bytes, True
-            if is_first:
-                self._first_has_left = True
-                self._changed.notify_all()
-        if is_first:
-            self._mailbox.put(FirstBytes())
+            fetch.run(make_fetcher, self._requests.received, self._requests.replaced)
+        except VoiceError as fault:
+            error = fault
+        self._end(fetch, error)
 
     def _end(self, fetch: UtteranceFetch, error: VoiceError | None) -> None:
         """Note how a fetch ended; an error of the one that is rendered is reported at once."""
@@ -293,7 +239,8 @@ class Prefetcher:
         fetch.items.end()
         with self._changed:
             fetch.has_ended = True
-            is_lost = error is not None or not fetch.is_whole
+            self._requests.stop_waiting()
+            is_lost = (error is not None or not fetch.is_whole) and not fetch.is_replaced
             self._is_cut = self._is_cut or (is_lost and not self._is_recoverable(fetch))
             self._changed.notify_all()
         self._report_all_received()
@@ -306,8 +253,7 @@ class Prefetcher:
                 return
             self._received_all = True
         self._observers.notify(ReceivedAll(self._clock.now()))
-        if self._on_sent is not None:
-            self._on_sent()
+        self._requests.release()
 
     def _report_error_of(self, fetch: UtteranceFetch) -> None:
         if fetch.error is not None and not self._is_recoverable(fetch):
@@ -327,6 +273,7 @@ class Prefetcher:
             if self._failed:
                 return False
             self._failed = self._ended = True
+            self._requests.stop_waiting()
             behind = [self._fetches.pop() for _ in range(len(self._fetches) - 1)]
             self._is_cut = self._is_cut or not all(fetch.has_ended for fetch in behind)
             self._changed.notify_all()

@@ -21,13 +21,14 @@ from voicecli.session.items import (
     StreamEnd,
     StreamStart,
     UtteranceStart,
+    joined,
 )
 from voicecli.session.seams import Seams
 from voicecli.session.utterance import Failure
 from voicecli.telemetry.events import Decoded, Recognised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from voicecli.audio.convert import SampleConverter
     from voicecli.audio.pcm import AudioFormat, Pcm
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
 _DRAIN_SLACK_S = 5.0
 """How much longer than the buffered audio a device may take to play it."""
-
-_JOINED_BYTES = 16 * 1024
-"""Small chunks are joined up to this size. Decoding more at once would delay the first sound."""
 
 
 class Items(Protocol):
@@ -171,7 +169,7 @@ class Renderer:
 
     def _render_all(self) -> None:
         while items := self._chunks.take():
-            for item in _joined(items):
+            for item in joined(items):
                 if self._aborted:
                     return
                 try:
@@ -292,20 +290,3 @@ def _load_decoder() -> MakeDecoder:
         rate_hz=info.rate_hz,
         channels=info.channels,
     )
-
-
-def _joined(items: list[Item]) -> Iterator[Item]:
-    """Yield the items with small chunks joined: decoding has a cost per call."""
-    chunks: list[bytes] = []
-    size = 0
-    for item in items:
-        if chunks and not (isinstance(item, bytes) and size + len(item) <= _JOINED_BYTES):
-            yield b"".join(chunks)
-            chunks, size = [], 0
-        if isinstance(item, bytes):
-            chunks.append(item)
-            size += len(item)
-        else:
-            yield item
-    if chunks:
-        yield b"".join(chunks)

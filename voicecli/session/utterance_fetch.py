@@ -26,10 +26,10 @@ CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
 class UtteranceFetch:
     """Fetches one utterance, or what replaces it after a failure, into a channel of its own.
 
-    `run` belongs to the fetch thread, everything else to any. ``error``, ``has_ended`` and
-    ``is_given_up`` are set by the owner, under the owner's lock; ``is_whole`` says that everything arrived.
-    ``latest`` is the utterance whose items are in the channel last: it replaces the first one
-    if that failed before any of its sound was taken.
+    `run` belongs to the fetch thread, everything else to any. ``error``, ``has_ended``,
+    ``is_given_up`` and ``is_replaced`` are set by the owner, under the owner's lock; ``is_whole`` says that
+    everything arrived. ``latest`` is the utterance whose items are in the channel last: it
+    replaces the first one if that failed before any of its sound was taken.
     """
 
     def __init__(self, utterance: Utterance, clock: Clock, pace: Pace | None) -> None:
@@ -39,6 +39,7 @@ class UtteranceFetch:
         self.error: VoiceError | None = None
         self.has_ended = False
         self.is_given_up = False
+        self.is_replaced = False
         self.is_cancelled = False
         self._clock = clock
         self._pace = pace

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 _MIN_CHARACTERS = 20
 """Shorter segments say nothing about the time that a character takes."""
 
-_SLACK, _UNKNOWN_SLACK = 1.05, 1.2
-"""How much slower than expected a voice is taken to be: as measured before, or never."""
-
 
 class SentenceTimes:
     """Follows the sound of a text, segment after segment.
@@ -71,17 +68,15 @@ class SentenceTimes:
     def whole_so_far(self) -> int:
         """Return how many sentences of a segment whose sound broke off are in it as a whole.
 
-        The last one never counts. The estimate is rather too low: a sentence counts if its
-        end has passed, also had the voice been slower than it is thought to be, and if the
-        voice has paused there.
+        The last one never counts. The estimate is rather too low: a sentence counts if its end
+        has passed, and the voice has paused there.
         """
         detector, starts_s = self._detector, self._starts_s
         if starts_s is None or detector is None:
             return 0
-        pace_s = self._per_character_s * (_SLACK if self._characters else _UNKNOWN_SLACK)
-        ends_s = expected_end_s(sum(self._lengths), starts_s, self._decoded_s, pace_s)
         pauses = [pause for pause in detector.so_far() if pause.starts_s > starts_s]
-        found = align(self._lengths, Stretch(starts_s, ends_s), pauses)
+        decoded = Stretch(starts_s, self._decoded_s)
+        found = align_so_far(self._lengths, decoded, self._per_character_s, pauses)
         edges = {pause.starts_s for pause in pauses}
         whole = 0
         for number, stretch in enumerate(found[:-1], 1):

@@ -1,43 +1,34 @@
-"""Which endpoints failed lately and rest, kept between runs.
-
-A small JSON file in the platform's cache folder, with the label of each endpoint, the time
-until which it rests, and for how long it does::
-
-    {"http://localhost:8880/v1": [1795000000.0, 5.0]}
-
-It holds no text and no key. Of two processes that write at once one may lose its entry.
-Nothing here raises but `CacheFile.delete`.
-"""
+"""Which endpoints failed lately and rest, so that nobody waits for them again."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
 
-from voicecli.config.cachefile import CacheFile
-
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from voicecli.clock import Clock
+    from voicecli.config.cachefile import CacheFile
+
+FILE_NAME = "resting.json"
 
 FIRST_REST_S = 5.0
 LONGEST_REST_S = 300.0
 
 _MOST_ENDPOINTS = 100
 _FORGIVEN_S = 600.0
-"""How long after its rest an endpoint must not have failed for the next rest to be short."""
+"""How long after a rest an endpoint must not have failed for its next rest to be short."""
 
 
-class RestFile:
-    """The endpoints that rest; at ``path``, or where the platform keeps caches. Any thread.
+class EndpointRests:
+    """The endpoints that rest, by their labels; each rest is twice as long as the one before.
 
-    Each rest is twice as long as the one before, up to five minutes.
+    Kept between runs if ``file`` is given: for each label the time until which it rests, and
+    for how long it does. All methods may be called from any thread.
     """
 
-    def __init__(self, clock: Clock, path: Path | None = None) -> None:
+    def __init__(self, clock: Clock, file: CacheFile | None = None) -> None:
         self._clock = clock
-        self._file = CacheFile("resting.json", path)
+        self._file = file
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, float]] | None = None
 
@@ -59,12 +50,13 @@ class RestFile:
             rest_s = min(2 * rest_s, LONGEST_REST_S) if is_recent and rest_s else FIRST_REST_S
             known[label] = (now + rest_s, rest_s)
             self._known = dict(list(known.items())[-_MOST_ENDPOINTS:])
-            self._file.write({name: list(rest) for name, rest in self._known.items()})
+            if self._file is not None:
+                self._file.write({name: list(rest) for name, rest in self._known.items()})
 
     def _all(self) -> dict[str, tuple[float, float]]:
         if self._known is None:
             self._known = {}
-            for label, rest in self._file.read().items():
+            for label, rest in self._file.read().items() if self._file is not None else ():
                 match rest:
                     case [int() | float() as until, int() | float() as rest_s]:
                         self._known[label] = (float(until), float(rest_s))

@@ -1,0 +1,113 @@
+"""What the requests of a run share: their limits, their reports, and how many run at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from voicecli.errors import RateLimited, VoiceError
+from voicecli.session.fetcher import Fetcher
+from voicecli.session.messages import FirstBytes
+from voicecli.telemetry.events import Replaced, RequestsReduced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from voicecli.clock import Clock
+    from voicecli.session.fetcher import FetchLimits
+    from voicecli.session.messages import Mailbox
+    from voicecli.session.utterance import Failure, Utterance
+    from voicecli.telemetry.observers import Observers
+
+_HEAD_START_S = 0.25
+"""Longest wait of the second request until the first has left."""
+
+
+class Requests:
+    """Makes the fetcher of each request, and reports what all of them do; any thread.
+
+    ``mailbox`` gets the first bytes. ``on_sent`` is as for `Fetcher`, ``on_bytes`` gets each
+    utterance's number and bytes.
+
+    Attributes:
+        most: how many utterances may be fetched or rendered at once: one beside
+            ``limits.ahead``, fewer once a server has refused one with 429.
+    """
+
+    def __init__(
+        self,
+        limits: FetchLimits,
+        clock: Clock,
+        observers: Observers,
+        mailbox: Mailbox,
+        *,
+        on_sent: Callable[[], None] | None = None,
+        on_bytes: Callable[[int, bytes], None] | None = None,
+    ) -> None:
+        self.most = 1 + limits.ahead
+        self._limits = limits
+        self._clock = clock
+        self._observers = observers
+        self._mailbox = mailbox
+        self._on_sent = on_sent
+        self._on_bytes = on_bytes
+        self._lock = threading.Lock()
+        self._has_bytes = False
+        self._first_left = threading.Event()
+
+    def fetcher(self, utterance: Utterance, count_under_way: Callable[[], int]) -> Fetcher:
+        """Return the fetcher of an utterance; ``count_under_way`` counts those being fetched."""
+        return Fetcher(
+            self._limits,
+            self._clock,
+            self._observers,
+            segment=utterance.number,
+            on_sent=self._note_sent if utterance.source.sends_request else self.release,
+            on_retry=lambda error: self._note_retry(error, count_under_way()),
+            was_reached=lambda: self._has_bytes,
+            has_next=utterance.has_next,
+        )
+
+    def wait_for_first(self) -> None:
+        """Wait a moment until the first request has left: others must not hold it up."""
+        self._first_left.wait(_HEAD_START_S)
+
+    def stop_waiting(self) -> None:
+        """Let the other requests leave."""
+        self._first_left.set()
+
+    def release(self) -> None:
+        """Report that slow imports need not wait any longer."""
+        if self._on_sent is not None:
+            self._on_sent()
+
+    def received(self, number: int, data: bytes) -> None:
+        """Report bytes of an utterance."""
+        with self._lock:
+            is_first, self._has_bytes = not self._has_bytes, True
+        if is_first:
+            self._first_left.set()
+            self._mailbox.put(FirstBytes())
+        if self._on_bytes is not None:
+            self._on_bytes(number, data)
+
+    def replaced(self, failure: Failure, failed: Utterance, instead: Utterance) -> None:
+        """Report that something else is spoken in place of what failed."""
+        labels = failed.source.label, instead.source.label
+        now, number = self._clock.now(), failed.number
+        self._observers.notify(Replaced(now, number, failure.error, *labels, failure.sentences))
+
+    def _note_sent(self) -> None:
+        self._first_left.set()
+        self.release()
+
+    def _note_retry(self, error: VoiceError, under_way: int) -> None:
+        """Lower the number of requests at once after the server refused one of several."""
+        if not isinstance(error, RateLimited):
+            return
+        with self._lock:
+            before = self.most
+            self.most = max(1, min(before, under_way - 1))
+            is_less = self.most < before
+        if is_less:
+            self._observers.notify(RequestsReduced(self._clock.now(), self.most))
