@@ -10,9 +10,11 @@ import signal
 import threading
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
-from tests.support.speech_server import FOREVER, Reply, SpeechServer, error
+from tests.support.speech_server import FOREVER, Clip, Reply, SpeechServer, error
+from tests.support.tones import tone
 from voicecli.session.limit_file import LimitFile
 from voicecli.text.limits import InputLimit
 
@@ -144,6 +146,26 @@ class TestWhileItIsWritten:
         thread.join()
         assert result.exit_code == 130
         assert "spoken 3 of 8 sentences" in result.stderr
+
+    def test_an_interruption_within_a_request_says_how_far_it_got(self, say, server):
+        """Of three sentences in one request, two have arrived and were heard."""
+        one, pause = tone(0.45), np.zeros(round(0.2 * 48_000), np.int16)
+        body = np.concatenate([one, pause, one, pause, one]).tobytes()
+        server.speak = lambda _: Clip(body, 1.75, "audio/pcm")
+        server.reply = Reply(headers=RATE, stall_at_s=1.29, stall_for_s=FOREVER)
+
+        def interrupt():
+            until(lambda: server.speech_requests)
+            threading.Event().wait(1.8)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        result = say("--json", "One is. Two is. Three is.")
+        thread.join()
+        assert result.exit_code == 130
+        assert "spoken 2 of 3 sentences" in result.stderr
+        assert result.json["sentences"] == {"spoken": 2, "known": 3}
 
     def test_a_pipe_of_ten_megabytes_is_left_to_fill(self, say, server):
         written = []

@@ -15,6 +15,7 @@ from voicecli.codecs.encoding import make_encoder
 from voicecli.errors import SaveError
 from voicecli.playback.policy import CAPACITY_S
 from voicecli.recording.encodedfile import HELD_S, EncodedWriter
+from voicecli.recording.partfile import PartFile
 
 RATE_HZ = 8000
 
@@ -24,7 +25,7 @@ def noise(frames):
 
 
 def writer(path, kind="flac", held_s=0.5, rate_hz=RATE_HZ):
-    return EncodedWriter(path, make_encoder(kind, rate_hz, 1), rate_hz, held_s=held_s)
+    return EncodedWriter(PartFile(path), make_encoder(kind, rate_hz, 1), rate_hz, held_s=held_s)
 
 
 def read(path, kind="flac"):

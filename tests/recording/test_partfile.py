@@ -90,13 +90,15 @@ def test_an_unwritable_folder_is_an_error_with_the_path(tmp_path):
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
-    with pytest.raises(SaveError, match="No such file or directory"):
+    with pytest.raises(SaveError, match="there is no folder"):
         PartFile(tmp_path / "none" / "a.wav")
 
 
-@pytest.mark.parametrize("path", [os.devnull, "/"])
-def test_devices_and_folders_are_not_replaced(path):
-    with pytest.raises(SaveError, match="not a regular file"):
+@pytest.mark.parametrize(
+    ("path", "reason"), [(os.devnull, "not a regular file"), ("/", "it is a folder")]
+)
+def test_devices_and_folders_are_not_replaced(path, reason):
+    with pytest.raises(SaveError, match=reason):
         PartFile(Path(path))
     assert not Path(path).is_file()
 
@@ -107,3 +109,60 @@ def test_a_target_that_became_a_folder_is_an_error(tmp_path):
     with pytest.raises(SaveError, match="Is a directory"):
         file.finish(0)
     assert names(tmp_path) == ["a.wav"]
+
+
+def test_a_link_to_itself_is_an_error(tmp_path):
+    (tmp_path / "a.wav").symlink_to("a.wav")
+    with pytest.raises(SaveError, match="symbolic links"):
+        PartFile(tmp_path / "a.wav")
+
+
+def test_a_folder_without_rights_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root has all rights
+    with pytest.raises(SaveError, match="no right to write"):
+        PartFile(tmp_path / "a.wav")
+
+
+def test_its_name_says_what_it_is(tmp_path):
+    file = PartFile(tmp_path / "a.wav")
+    assert names(tmp_path) == ["a.wav.part"]
+    assert file.left_behind is None
+    file.discard()
+
+
+def test_what_a_killed_run_left_is_replaced_by_the_first_write(tmp_path):
+    left = tmp_path / "a.wav.part"
+    left.write_bytes(b"of a killed run")
+    file = PartFile(tmp_path / "a.wav")
+    assert file.left_behind == left
+    file.discard()  # nothing was written, so nothing is lost
+    assert left.read_bytes() == b"of a killed run"
+    file = PartFile(tmp_path / "a.wav")
+    file.write_at(b"new", 0)
+    file.finish(3)
+    assert names(tmp_path) == ["a.wav"]
+    assert (tmp_path / "a.wav").read_bytes() == b"new"
+
+
+def test_two_runs_do_not_write_to_one_file(tmp_path):
+    file = PartFile(tmp_path / "a.wav")
+    with pytest.raises(SaveError, match="another run is saving to it"):
+        PartFile(tmp_path / "a.wav")
+    file.write_at(b"1", 0)
+    file.finish(1)
+    PartFile(tmp_path / "a.wav").discard()
+
+
+@pytest.mark.parametrize("kind", ["symlink", "link", "pipe"])
+def test_a_part_that_somebody_planted_is_not_written_to(tmp_path, kind):
+    part, other = tmp_path / "a.wav.part", tmp_path / "other"
+    other.write_bytes(b"precious")
+    if kind == "symlink":
+        part.symlink_to(other)
+    elif kind == "link":
+        part.hardlink_to(other)
+    else:
+        os.mkfifo(part)
+    with pytest.raises(SaveError):
+        PartFile(tmp_path / "a.wav")
+    assert other.read_bytes() == b"precious"

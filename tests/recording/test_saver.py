@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import stat
 import subprocess
 import sys
 import time
@@ -191,12 +194,14 @@ def test_an_unwritable_debug_folder_does_not_affect_the_file(tmp_path):
 
 
 def test_an_existing_file_of_received_bytes_is_not_overwritten(tmp_path):
-    (tmp_path / f"{STEM}.part").parent.mkdir(parents=True)
-    (tmp_path / f"{STEM}.part").write_bytes(b"another's")
-    saver = make_saver(None, tmp_path)
-    saver.raw(b"bytes")
+    (tmp_path / f"{STEM}.received.part").parent.mkdir(parents=True)
+    (tmp_path / f"{STEM}.received.part").write_bytes(b"another run's")
+    with (tmp_path / f"{STEM}.received.part").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        saver = make_saver(None, tmp_path)
+        saver.raw(b"bytes")
     assert "File exists" in saver.finish().error.message
-    assert (tmp_path / f"{STEM}.part").read_bytes() == b"another's"
+    assert (tmp_path / f"{STEM}.received.part").read_bytes() == b"another run's"
 
 
 FULL = """
@@ -331,3 +336,71 @@ def test_other_formats_are_not_measured(tmp_path):
     saver = Saver(tmp_path / "a.pcm", None, run_id="5f0c2a", started_wall_s=0.0)
     saver.pcm(Pcm(np.full((2400, 1), 16384, np.int16), 24_000))
     assert saver.finish().clip is None
+
+
+def modes(folder):
+    paths = [folder, *(path for path in folder.rglob("*") if not path.is_symlink())]
+    return {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in paths}
+
+
+@pytest.mark.parametrize(
+    ("is_private", "expected"), [(True, (0o700, 0o600)), (False, (0o755, 0o644))]
+)
+def test_who_may_read_a_recording(tmp_path, is_private, expected):
+    """Our own folder is the owner's; one that the user named follows the umask."""
+    folder = tmp_path / "voicecli" / "recordings"
+    saver = Saver(None, folder, run_id="x", started_wall_s=STARTED, is_private=is_private)
+    previous = os.umask(0o022)
+    try:
+        saver.open()
+        saver.pcm(pcm(10))
+        saver.raw(b"bytes")
+        saver.finish()
+        saver.write_metrics({})
+    finally:
+        os.umask(previous)
+    assert modes(tmp_path / "voicecli") == {True: expected[0], False: expected[1]}
+    assert {path.suffix for path in folder.rglob("*.*")} == {".wav", ".bin", ".json"}
+
+
+def test_a_private_folder_that_was_open_is_closed(tmp_path):
+    folder = tmp_path / "recordings"
+    folder.mkdir(0o755)
+    Saver(None, folder, run_id="x", started_wall_s=STARTED, is_private=True).open()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_files_are_opened_early_and_discarded_if_nothing_comes(tmp_path):
+    saver = make_saver(tmp_path / "a.wav")
+    assert saver.open() == []
+    assert files(tmp_path) == ["a.wav.part"]
+    saver.finish()
+    assert files(tmp_path) == []
+
+
+def test_one_file_that_cannot_be_opened_leaves_no_other(tmp_path):
+    saver = make_saver(tmp_path / "none" / "a.wav", tmp_path / "debug")
+    with pytest.raises(SaveError, match="there is no folder"):
+        saver.open()
+    assert files(tmp_path) == []
+
+
+def test_what_killed_runs_left_is_reported_and_does_not_pile_up(tmp_path):
+    (tmp_path / "a.wav.part").write_bytes(b"left")
+    left = tmp_path / "debug" / f"{STEM}.wav.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"left too")
+    saver = Saver(tmp_path / "a.wav", tmp_path / "debug", run_id="x", started_wall_s=STARTED)
+    kept, replaced = saver.open()
+    assert kept == f"{left.with_suffix('')} is of a run that was killed"
+    assert replaced == f"{tmp_path / 'a.wav.part'}, left by a run that was killed, is replaced"
+    saver.finish()
+    assert (tmp_path / "debug" / f"{STEM}.wav").read_bytes() == b"left too"
+
+
+def test_the_format_can_be_named(tmp_path):
+    path = tmp_path / "a.audio"
+    saver = Saver(path, None, run_id="x", started_wall_s=STARTED, codec="flac")
+    saver.pcm(pcm(1000))
+    saver.finish()
+    assert path.read_bytes().startswith(b"fLaC")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from voicecli.errors import SaveError
 from voicecli.recording import wavfile
+from voicecli.recording.partfile import PartFile
 from voicecli.recording.wavfile import WavWriter
 
 
@@ -33,16 +34,11 @@ def names(folder):
     return [path.name for path in folder.iterdir()]
 
 
-def hidden_file(folder):
-    (path,) = [p for p in folder.iterdir() if p.name.startswith(".")]
-    return path
-
-
 @settings(max_examples=30)
 @given(st.lists(st.integers(0, 700), max_size=6), st.sampled_from([1, 2]))
 def test_reads_back_what_was_written(tmp_path_factory, blocks, channels):
     path = tmp_path_factory.mktemp("wav") / "a.wav"
-    writer = WavWriter(path, 22_050, channels)
+    writer = WavWriter(PartFile(path), 22_050, channels)
     for frames in blocks:
         writer.write(ramp(frames, channels))
     writer.finish()
@@ -54,7 +50,7 @@ def test_reads_back_what_was_written(tmp_path_factory, blocks, channels):
 
 
 def test_float_samples_are_scaled_and_clipped(tmp_path):
-    writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+    writer = WavWriter(PartFile(tmp_path / "a.wav"), 24_000, 1)
     writer.write(np.array([[0.5], [-1.0], [2.0]], np.float32))
     writer.finish()
     assert read(tmp_path / "a.wav")[1].ravel().tolist() == [16384, -32768, 32767]
@@ -62,20 +58,20 @@ def test_float_samples_are_scaled_and_clipped(tmp_path):
 
 def test_a_read_only_view_is_accepted(tmp_path):
     view = np.frombuffer(b"\x01\x00\x02\x00", np.int16).reshape(-1, 1)
-    writer = WavWriter(tmp_path / "a.wav", 8000, 1)
+    writer = WavWriter(PartFile(tmp_path / "a.wav"), 8000, 1)
     writer.write(view)
     writer.finish()
     assert read(tmp_path / "a.wav")[1].ravel().tolist() == [1, 2]
 
 
-def test_valid_after_every_block_and_hidden_until_finished(tmp_path):
+def test_valid_after_every_block_and_a_part_until_finished(tmp_path):
     path = tmp_path / "a.wav"
-    writer = WavWriter(path, 24_000, 2)
-    assert len(read(hidden_file(tmp_path))[1]) == 0
+    writer = WavWriter(PartFile(path), 24_000, 2)
+    assert len(read(tmp_path / "a.wav.part")[1]) == 0
     for count in range(1, 4):
         writer.write(ramp(100, 2))
         assert writer.frames == count * 100
-        assert len(read(hidden_file(tmp_path))[1]) == count * 100
+        assert len(read(tmp_path / "a.wav.part")[1]) == count * 100
         assert not path.exists()
     writer.finish()
     assert names(tmp_path) == ["a.wav"]
@@ -84,8 +80,9 @@ def test_valid_after_every_block_and_hidden_until_finished(tmp_path):
 def test_a_killed_process_leaves_every_block_it_wrote(tmp_path):
     script = (
         "import os, signal, sys, numpy, pathlib\n"
+        "from voicecli.recording.partfile import PartFile\n"
         "from voicecli.recording.wavfile import WavWriter\n"
-        "writer = WavWriter(pathlib.Path(sys.argv[1]), 24000, 1)\n"
+        "writer = WavWriter(PartFile(pathlib.Path(sys.argv[1])), 24000, 1)\n"
         "for _ in range(3): writer.write(numpy.ones((2400, 1), numpy.int16))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -94,11 +91,11 @@ def test_a_killed_process_leaves_every_block_it_wrote(tmp_path):
     command = [sys.executable, "-c", script, str(tmp_path / "a.wav")]
     run = subprocess.run(command, check=False, env=env)
     assert run.returncode == -signal.SIGKILL
-    assert len(read(hidden_file(tmp_path))[1]) == 7200
+    assert len(read(tmp_path / "a.wav.part")[1]) == 7200
 
 
 def test_truncates_the_file(tmp_path):
-    writer = WavWriter(tmp_path / "a.wav", 24_000, 2)
+    writer = WavWriter(PartFile(tmp_path / "a.wav"), 24_000, 2)
     writer.write(ramp(1000, 2))
     writer.truncate_to(300)
     writer.finish()
@@ -108,7 +105,7 @@ def test_truncates_the_file(tmp_path):
 
 @pytest.mark.parametrize(("frames", "expected"), [(5000, 1000), (1000, 1000), (0, 0), (-3, 0)])
 def test_truncation_stays_within_the_file(tmp_path, frames, expected):
-    writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+    writer = WavWriter(PartFile(tmp_path / "a.wav"), 24_000, 1)
     writer.write(ramp(1000))
     writer.truncate_to(frames)
     writer.finish()
@@ -116,7 +113,7 @@ def test_truncation_stays_within_the_file(tmp_path, frames, expected):
 
 
 def test_writing_continues_after_a_truncation(tmp_path):
-    writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+    writer = WavWriter(PartFile(tmp_path / "a.wav"), 24_000, 1)
     writer.write(ramp(100))
     writer.truncate_to(40)
     writer.write(ramp(10, start=7))
@@ -128,7 +125,7 @@ def test_writing_continues_after_a_truncation(tmp_path):
 
 def test_the_four_gigabyte_limit_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(wavfile, "MAX_DATA_BYTES", 1000)
-    writer = WavWriter(tmp_path / "a.wav", 24_000, 1)
+    writer = WavWriter(PartFile(tmp_path / "a.wav"), 24_000, 1)
     writer.write(ramp(500))
     with pytest.raises(SaveError, match="4 GiB"):
         writer.write(ramp(1))
@@ -140,12 +137,13 @@ LIMITED = """
 import pathlib, resource, sys
 import numpy
 from voicecli.errors import SaveError
+from voicecli.recording.partfile import PartFile
 from voicecli.recording.wavfile import WavWriter
 limit = int(sys.argv[2])
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
 try:
-    writer = WavWriter(pathlib.Path(sys.argv[1]), 24000, 1)
+    writer = WavWriter(PartFile(pathlib.Path(sys.argv[1])), 24000, 1)
     while True:
         writer.write(numpy.ones((300, 1), numpy.int16))
 except SaveError as error:
@@ -175,12 +173,12 @@ def test_a_disk_without_room_for_the_header_leaves_nothing(tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(SaveError, match="No space left on device"):
-        WavWriter(tmp_path / "a.wav", 24_000, 1)
+        WavWriter(PartFile(tmp_path / "a.wav"), 24_000, 1)
     assert names(tmp_path) == []
 
 
 def test_a_shortened_file_is_measured_as_it_is(tmp_path):
-    writer = WavWriter(tmp_path / "a.wav", 8000, 2)
+    writer = WavWriter(PartFile(tmp_path / "a.wav"), 8000, 2)
     loud, quiet = (np.full((20_000, 2), level, np.int16) for level in (16384, 2000))
     writer.write(quiet)
     writer.write(loud)

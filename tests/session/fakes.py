@@ -201,6 +201,8 @@ class Watcher:
 class RecordingSaver:
     """Stands in for `Saver`: keeps in memory, as slowly as a test likes."""
 
+    waits_for_reader = is_finishing = False
+
     def __init__(self, before_each: Callable[[], None] = lambda: None) -> None:
         self._before_each = before_each
         self.frames = 0

@@ -6,7 +6,7 @@ held in memory until more arrives or the file ends. On an interrupt, everything 
 was not heard yet is still held, and the file ends with the last frame heard, as
 exactly as its format allows (see the table in `voicecli.codecs.encoding.base`).
 
-A killed process leaves the hidden file of `PartFile`, without the audio held.
+A killed process leaves the ``.part`` of `PartFile`, without the audio held.
 """
 
 from __future__ import annotations
@@ -15,32 +15,28 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from voicecli.errors import SaveError
-from voicecli.recording.partfile import PartFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from voicecli.audio.pcm import Samples
     from voicecli.codecs.encoding import Encoded, Encoder
+    from voicecli.recording.partfile import PartFile
 
 HELD_S = 45.0
 """Audio held before encoding: more than a sink buffers, plus blocks on their way."""
 
 
 class EncodedWriter:
-    """Writes the output of an encoder; `finish` puts the file in place.
+    """Writes the output of an encoder to ``part``; `finish` puts it in place.
 
-    ``rate_hz`` is the rate of the samples written, ``path`` is as for `PartFile`. One
-    thread at a time: `write`, then perhaps `truncate_to`, then `end` and `finish`.
-    After a `SaveError` the file has the chunks before it, and can be finished.
-
-    Raises:
-        SaveError: the file cannot be created, or the target is not a regular file.
+    ``rate_hz`` is the rate of the samples written. One thread at a time: `write`, then
+    perhaps `truncate_to`, then `end` and `finish`. After a `SaveError` the file has the
+    chunks before it, and can be finished.
     """
 
     def __init__(
-        self, path: Path, encoder: Encoder, rate_hz: int, *, held_s: float = HELD_S
+        self, part: PartFile, encoder: Encoder, rate_hz: int, *, held_s: float = HELD_S
     ) -> None:
         self.rate_hz = rate_hz
         self._encoder = encoder
@@ -50,7 +46,7 @@ class EncodedWriter:
         self._encoded_frames = 0
         self._size_bytes = 0
         self._is_broken = False
-        self._part = PartFile(path)
+        self._part = part
 
     @property
     def frames(self) -> int:

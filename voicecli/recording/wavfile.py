@@ -3,7 +3,7 @@
 RIFF puts the sizes before the data, so a writer that fills them in at the end leaves
 a broken file if it is killed. Here the header is rewritten after every block and only
 describes audio that is there: ``kill -9`` loses at most the block being written. What
-survives is the hidden file of `voicecli.recording.partfile`.
+survives is the ``.part`` of `voicecli.recording.partfile`.
 """
 
 from __future__ import annotations
@@ -16,34 +16,32 @@ from voicecli.audio.pcm import to_int16
 from voicecli.audio.wavheader import HEADER_BYTES, MAX_DATA_BYTES, wav_header
 from voicecli.errors import SaveError
 from voicecli.recording.loudness import LoudnessMeter
-from voicecli.recording.partfile import PartFile
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from voicecli.audio.pcm import Samples
+    from voicecli.recording.partfile import PartFile
 
 _SAMPLE_BYTES = 2
 
 
 class WavWriter:
-    """Writes a 16-bit WAV; `finish` puts it in place.
+    """Writes a 16-bit WAV to ``part``; `finish` puts it in place.
 
-    ``path`` is as for `PartFile`. One thread at a time. After a `SaveError` from
-    `write` the file has every block before it, and can be finished.
+    One thread at a time. After a `SaveError` from `write` the file has every block before
+    it, and can be finished.
 
     Raises:
-        SaveError: the file cannot be created, or the target is not a regular file.
+        SaveError: the header cannot be written; the part is gone.
     """
 
-    def __init__(self, path: Path, rate_hz: int, channels: int) -> None:
+    def __init__(self, part: PartFile, rate_hz: int, channels: int) -> None:
         self.rate_hz = rate_hz
         self.frames = 0
         """Frames that the header describes."""
         self._meter = LoudnessMeter(rate_hz, channels)
         self._channels = channels
         self._frame_bytes = channels * _SAMPLE_BYTES
-        self._part = PartFile(path)
+        self._part = part
         try:
             self._write_header()
         except SaveError:

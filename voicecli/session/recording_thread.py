@@ -21,7 +21,7 @@ PACED_BYTES = 1024 * 1024
 """What may wait if nothing is heard: little, because an interrupted run writes it all."""
 
 SAVE_S = 30.0
-"""How long writing the rest may take after the sound has ended."""
+"""How long writing the rest may take after the sound has ended, unless a program reads it."""
 
 
 class RecordingThread:
@@ -76,8 +76,10 @@ class RecordingThread:
         self._queue.end()
         self._saver.is_finishing = True
         if self.thread is None:
-            return SaveReport()
+            return self._saver.finish(0)
         self.thread.join(SAVE_S)
+        while self.thread.is_alive() and self._saver.waits_for_reader:
+            self.thread.join(SAVE_S)
         if self.thread.is_alive():  # it may still be writing, so the files cannot be finished
             return SaveReport([], SaveError("the disk does not answer; the recording is lost"))
         report = self._saver.finish(heard_frames, raw_format or "bin")
