@@ -15,13 +15,20 @@ from voicecli.telemetry.observers import Observers
 START = StreamStart(SourceInfo("pcm", None, FORMAT.rate_hz, 1))
 
 
+class Chunks(Channel):
+    """Items put beforehand; nothing that broke can be asked for again."""
+
+    def recover(self, failure):
+        return False
+
+
 class Rig:
     """A renderer fed beforehand, so that its `run` can be called without a thread."""
 
     def __init__(self, *, sink_format=FORMAT, volume=1.0, **sink):
         self.clock = FakeClock()
         self.watcher = Watcher()
-        self.chunks = Channel(1 << 30)
+        self.chunks = Chunks(1 << 30)
         self.events = []
         self.kept = []
         self.is_pcm = None

@@ -10,19 +10,19 @@ import pytest
 from tests.session.fakes import FakeClock, ScriptedSource, UntilCancelled, Watcher, seen
 from voicecli.errors import BadResponse, NetworkError, RateLimited
 from voicecli.session.fetcher import FetchLimits
-from voicecli.session.items import AwaitText, StreamEnd, StreamStart, UtteranceStart
+from voicecli.session.items import AwaitText, StreamBroken, StreamEnd, StreamStart, UtteranceStart
 from voicecli.session.messages import Failed, FirstBytes, Mailbox
 from voicecli.session.prefetch import Prefetcher
 from voicecli.session.thread_group import ThreadGroup
-from voicecli.session.utterance import Utterance
-from voicecli.telemetry.events import ReceivedAll, Requested, RequestsReduced
+from voicecli.session.utterance import Failure, Utterance
+from voicecli.telemetry.events import ReceivedAll, Replaced, Requested, RequestsReduced
 from voicecli.telemetry.observers import Observers
 from voicecli.text.segment import Segment, Sentence, Span
 
 
-def utterance(number, *attempts, split=None):
+def utterance(number, *attempts, replace=None):
     sentence = Sentence(number, f"Sentence {number}.", Span(0, 11))
-    return Utterance(ScriptedSource(*attempts), Segment(number, (sentence,)), split)
+    return Utterance(ScriptedSource(*attempts), Segment(number, (sentence,)), replace)
 
 
 class Rig:
@@ -148,20 +148,20 @@ def test_a_refusal_may_be_answered_by_parts_in_its_place():
     parts = [utterance(0, [b"a1"]), utterance(0, [b"a2"])]
     asked = []
 
-    def split(error):
-        asked.append(error)
+    def replace(failure):
+        asked.append(failure)
         return parts
 
     rig = Rig(retries=0)
-    rig.start([utterance(0, [refusal], split=split), utterance(1, [b"b"])])
+    rig.start([utterance(0, [refusal], replace=replace), utterance(1, [b"b"])])
     assert rig.take_all() == [0, b"a1", b"a2", 1, b"b"]
-    assert asked == [refusal]
+    assert asked == [Failure(refusal)]
 
 
 def test_a_refusal_without_parts_stands():
     refusal = BadResponse("no such voice")
     rig = Rig(retries=0)
-    rig.start([utterance(0, [refusal], split=lambda _: []), utterance(1, [b"b"])])
+    rig.start([utterance(0, [refusal], replace=lambda _: []), utterance(1, [b"b"])])
     assert rig.take_all() == [0]
     assert [m.error for m in rig.messages() if isinstance(m, Failed)] == [refusal]
 
@@ -236,3 +236,56 @@ def test_an_error_of_the_text_comes_after_what_was_asked_for():
     rig.start(text())
     assert rig.take_all() == [0, b"a"]
     assert [m.error for m in rig.messages() if isinstance(m, Failed)] == [fault]
+
+
+def test_an_answer_that_breaks_before_its_turn_is_fetched_anew():
+    """Nothing of it was taken, so nothing of it has to be kept."""
+    rig, go, fault = Rig(retries=0), threading.Event(), NetworkError("cut")
+    again = utterance(1, [b"whole"])
+    broken = utterance(1, [b"bro", fault], replace=lambda _: [again])
+    rig.start([utterance(0, [lambda: seen(go), b"a"]), broken])
+    until(lambda: again.source.opened)
+    go.set()
+    assert rig.take_all() == [0, b"a", 1, b"whole"]
+    assert [(r.segment, r.error, r.sentences) for r in rig.watcher.all(Replaced)] == [
+        (1, fault, None)
+    ]
+
+
+def taken_with_recovery(rig, sentences):
+    """Collect the bytes, asking for the rest of what broke off after so many sentences."""
+    taken, recovered = [], []
+    while items := rig.fetches.take():
+        for item in items:
+            if isinstance(item, StreamBroken):
+                recovered.append(rig.fetches.recover(Failure(item.error, sentences)))
+            elif isinstance(item, bytes):
+                taken.append(item)
+                rig.taken.set()
+    rig.threads.join(5)
+    return taken, recovered
+
+
+def broken(rig, fault, replace):
+    """Return an utterance that breaks once its first bytes were taken."""
+    rig.taken = threading.Event()
+    return utterance(0, [b"be", lambda: seen(rig.taken), fault], replace=replace)
+
+
+def test_the_rest_of_a_broken_answer_comes_in_its_place():
+    rig, fault = Rig(retries=0), NetworkError("cut")
+    rest, failures = utterance(0, [b"rest"]), []
+    first = broken(rig, fault, lambda failure: failures.append(failure) or [rest])
+    rig.start([first, utterance(1, [b"b"])])
+    assert taken_with_recovery(rig, 2) == ([b"be", b"rest", b"b"], [True])
+    assert failures == [Failure(fault, 2)]
+    assert [m for m in rig.messages() if isinstance(m, Failed)] == []
+    assert len(rig.watcher.all(ReceivedAll)) == 1
+
+
+def test_what_cannot_be_recovered_is_reported_once():
+    rig, fault = Rig(retries=0), NetworkError("cut")
+    rig.start([broken(rig, fault, lambda _: []), utterance(1, [b"b"])])
+    assert taken_with_recovery(rig, 0) == ([b"be"], [False])
+    assert [m.error for m in rig.messages() if isinstance(m, Failed)] == [fault]
+    assert rig.watcher.all(ReceivedAll) == []

@@ -11,7 +11,7 @@ from voicecli.errors import (
     RateLimited,
     SourceTimeout,
 )
-from voicecli.session.retry import GiveUp, Retry, RetryPolicy
+from voicecli.session.retry import Attempt, GiveUp, Retry, RetryPolicy
 
 RETRYABLE = NetworkError("reset", retryable=True)
 
@@ -48,12 +48,40 @@ def asks_to_wait(seconds):
 )
 def test_the_fault_and_the_attempts_so_far_decide(fault, attempts, decision):
     policy = RetryPolicy(retries=3, longest_wait_s=60.0)
-    assert policy.decide(fault, attempts) == decision
+    assert policy.decide(fault, Attempt(attempts)) == decision
 
 
 def test_nothing_is_repeated_once_audio_arrived():
-    assert RetryPolicy().decide(RETRYABLE, 1, has_audio=True) == GiveUp()
+    assert RetryPolicy().decide(RETRYABLE, Attempt(1, has_audio=True)) == GiveUp()
 
 
 def test_without_retries_the_first_fault_is_final():
-    assert RetryPolicy(retries=0).decide(RETRYABLE, 1) == GiveUp()
+    assert RetryPolicy(retries=0).decide(RETRYABLE, Attempt(1)) == GiveUp()
+
+
+@pytest.mark.parametrize("fault", [RETRYABLE, SourceTimeout("no answer", retryable=True)])
+def test_a_server_that_cannot_be_reached_is_not_asked_again_if_there_is_another(fault):
+    assert RetryPolicy().decide(fault, Attempt(1, has_next=True)) == GiveUp()
+
+
+def test_a_server_that_asks_to_wait_is_asked_again_though_there_is_another():
+    assert RetryPolicy().decide(asks_to_wait(1.0), Attempt(1, has_next=True)) == Retry(1.0)
+
+
+def test_a_server_that_has_answered_before_may_take_ten_seconds_to_come_back():
+    policy = RetryPolicy(retries=1)
+    waits, failing_s = [], 0.0
+    while isinstance(
+        decision := policy.decide(RETRYABLE, Attempt(len(waits) + 1, failing_s, was_reached=True)),
+        Retry,
+    ):
+        waits.append(decision.wait_s)
+        failing_s += decision.wait_s
+    assert waits == [0.5, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+    assert RetryPolicy(retries=0).decide(RETRYABLE, Attempt(1, was_reached=True)) == GiveUp()
+
+
+def test_a_server_that_answered_before_may_refuse_connections_for_a_while():
+    refused = NetworkError("nothing listens")
+    assert RetryPolicy().decide(refused, Attempt(1)) == GiveUp()
+    assert RetryPolicy().decide(refused, Attempt(1, was_reached=True)) == Retry(0.5)

@@ -116,7 +116,8 @@ def pitch_hz(sentence: str) -> float:
 class SpokenTones:
     """Reads texts as tones; the ``speak`` of a `SpeechServer`.
 
-    ``lead_s`` and ``tail_s`` are the silence around each answer. With ``most``, longer texts
+    ``lead_s`` and ``tail_s`` are the silence around each answer, ``gap_s`` that between
+    sentences. With ``most``, longer texts
     are refused in the way of ``refusal``.
     """
 
@@ -126,6 +127,7 @@ class SpokenTones:
         seconds_per_character: float = SECONDS_PER_CHARACTER,
         lead_s: float = 0.0,
         tail_s: float = 0.0,
+        gap_s: float = 0.0,
         rate_hz: int = 24_000,
         most: int | None = None,
         refusal: str = "openai",
@@ -133,6 +135,7 @@ class SpokenTones:
         self.seconds_per_character = seconds_per_character
         self.lead_s = lead_s
         self.tail_s = tail_s
+        self.gap_s = gap_s
         self.rate_hz = rate_hz
         self.most = most
         self.refusal = refusal
@@ -149,15 +152,13 @@ class SpokenTones:
         """Return the sound of a text."""
         begin = np.zeros(round(self.lead_s * self.rate_hz), np.int16)
         end = np.zeros(round(self.tail_s * self.rate_hz), np.int16)
-        sentences = [
-            tone(
-                len(sentence) * self.seconds_per_character,
-                rate_hz=self.rate_hz,
-                frequency_hz=pitch_hz(sentence),
-            )
-            for sentence in _END.split(text)
-        ]
-        return np.concatenate([begin, *sentences, end])
+        gap = np.zeros(round(self.gap_s * self.rate_hz), np.int16)
+        parts = [begin]
+        for number, sentence in enumerate(_END.split(text)):
+            length_s = len(sentence) * self.seconds_per_character
+            sound = tone(length_s, rate_hz=self.rate_hz, frequency_hz=pitch_hz(sentence))
+            parts += [gap, sound] if number else [sound]
+        return np.concatenate([*parts, end])
 
     def _encoded(self, text: str, kind: Format) -> Clip:
         samples = self.samples(text)

@@ -27,7 +27,7 @@ TOLERANCE_S = 0.05
 _REWARD, _LONG_PAUSE_S = 4.0, 0.8
 """What a second of silence counts, in squared deviations, and how much of it counts."""
 
-_SPEEDS = (1.0, 0.75, 0.85, 1.15, 1.3, 1.5)
+_SPEEDS = (1.0, 0.4, 0.5, 0.62, 0.75, 0.85, 1.15, 1.3, 1.5, 1.8, 2.2)
 """Times per character that are tried, as shares of what is expected."""
 
 _SPEED_DEVIATION = 0.5

@@ -29,6 +29,10 @@ MOST_BREAKS = 20
 """How often the parts of one segment may break off, each time a little further."""
 
 
+MOST_STUCK, MOST_STUCK_ALONE = 2, 5
+"""How often an endpoint may break off in the same sentence, with and without another one."""
+
+
 class Candidate(NamedTuple):
     """An endpoint that can speak a segment; ``label`` is the endpoint's."""
 
@@ -90,9 +94,11 @@ class Fallback:
             return self._by_next(attempt, asked)
         if not self._recovers or attempt.breaks >= MOST_BREAKS:
             return ()
-        is_stuck = attempt.breaks > 0 and not sentences
         attempt = attempt.after(sentences)
-        return self._by_next(attempt, asked) if is_stuck else [self._utterance(attempt)]
+        has_next = len(attempt.failed) + 1 < len(self._candidates(attempt.segment))
+        if attempt.stuck >= (MOST_STUCK if has_next else MOST_STUCK_ALONE):
+            return self._by_next(attempt._replace(stuck=0), asked)
+        return [self._utterance(attempt)]
 
     def _by_next(self, attempt: _Attempt, asked: int) -> Sequence[Utterance]:
         candidates = self._candidates(attempt.segment)
@@ -111,9 +117,11 @@ class _Attempt(NamedTuple):
     split: Split | None
     failed: frozenset[int] = frozenset()
     breaks: int = 0
+    stuck: int = 0  # how often in a row it broke in the same sentence
 
     def after(self, sentences: int) -> _Attempt:
         """Return the attempt at what follows the first ``sentences``."""
         segment = self.segment
         rest = Segment(segment.number, segment.sentences[sentences:], segment.part + 1)
-        return self._replace(segment=rest, breaks=self.breaks + 1)
+        stuck = 0 if sentences else self.stuck + 1
+        return self._replace(segment=rest, breaks=self.breaks + 1, stuck=stuck)

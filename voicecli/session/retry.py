@@ -46,9 +46,9 @@ class RetryPolicy(NamedTuple):
 
     ==================================  ===========================================
     audio of the answer had arrived     give up: the user may have heard it
-    a fault that would recur            give up (``retryable`` of `SourceError`)
     unreachable, and there is another   give up: the other one is asked at once
     unreachable, but answered before    retry for ``outage_s``: it may be restarting
+    a fault that would recur            give up (``retryable`` of `SourceError`)
     ``retries`` are used up             give up
     the server asks for a wait (429)    retry then; give up above ``longest_wait_s``
     any other fault                     retry after 0.5 s, then twice as long
@@ -61,14 +61,18 @@ class RetryPolicy(NamedTuple):
 
     def decide(self, fault: VoiceError, attempt: Attempt) -> Decision:
         """Return what follows the fault of an attempt."""
-        if attempt.has_audio or not (isinstance(fault, SourceError) and fault.retryable):
+        if attempt.has_audio or not isinstance(fault, SourceError):
             return GiveUp()
         wait_s = _FIRST_WAIT_S * 2.0 ** (attempt.number - 1)
-        if isinstance(fault, NetworkError | SourceTimeout):
+        if isinstance(fault, NetworkError) or (
+            fault.retryable and isinstance(fault, SourceTimeout)
+        ):
             if attempt.has_next:
                 return GiveUp()
             if self.retries and attempt.was_reached and attempt.failing_s < self.outage_s:
                 return Retry(min(wait_s, _LONGEST_OUTAGE_WAIT_S))
+        if not fault.retryable:
+            return GiveUp()
         if attempt.number > self.retries:
             return GiveUp()
         if isinstance(fault, RateLimited) and fault.retry_after_s is not None:

@@ -43,6 +43,7 @@ class Seams:
         self._joiner: SeamJoiner | None = None
         self._times = SentenceTimes()
         self._segment: Segment | None = None
+        self._kept: Segment | None = None  # what it is cut to
         self._is_placed = False
         self._is_whole = True
 
@@ -64,7 +65,8 @@ class Seams:
             limit_s = min(limit_s, _CLAUSE_S)
         blocks = self.end()
         blocks += self._passed(self._joiner.begin(limit_s=limit_s, pause_s=segment.pause_ms / 1e3))
-        self._segment, self._is_placed, self._is_whole = segment, False, True
+        self._segment, self._kept = segment, None
+        self._is_placed, self._is_whole = False, True
         return blocks
 
     def break_off(self) -> None:
@@ -89,7 +91,7 @@ class Seams:
         """Let the segment end with its first ``sentences``: the others are asked for anew."""
         if self._segment is not None:
             number, part = self._segment.number, self._segment.part
-            self._segment = Segment(number, self._segment.sentences[:sentences], part)
+            self._kept = Segment(number, self._segment.sentences[:sentences], part)
             self._is_whole = False
 
     def end(self) -> list[Pcm]:
@@ -99,9 +101,11 @@ class Seams:
         blocks = self._joiner.pause()
         self._report_start()
         starts_s, ends_s = self._joiner.sound
-        now, segment = self._clock.now(), self._segment
-        event = SegmentEnded(now, segment, starts_s, ends_s, self._is_whole)
-        self._observers.notify(event)
+        segment = self._segment if self._kept is None else self._kept
+        if segment.sentences:
+            now = self._clock.now()
+            event = SegmentEnded(now, segment, starts_s, ends_s, self._is_whole)
+            self._observers.notify(event)
         if ends_s is not None:
             self._times.end(ends_s, is_whole=self._is_whole)
         if self._pace is not None:

@@ -27,9 +27,10 @@ class UtteranceFetch:
     """Fetches one utterance, or what replaces it after a failure, into a channel of its own.
 
     `run` belongs to the fetch thread, everything else to any. ``error``, ``has_ended``,
-    ``is_given_up`` and ``is_replaced`` are set by the owner, under the owner's lock; ``is_whole`` says that
-    everything arrived. ``latest`` is the utterance whose items are in the channel last: it
-    replaces the first one if that failed before any of its sound was taken.
+    ``is_given_up`` and ``is_replaced`` are set by the owner, under the owner's lock;
+    ``is_whole`` says that everything arrived. ``latest`` is the utterance whose items are in
+    the channel last: it replaces the first one if that failed before any of its sound was
+    taken.
     """
 
     def __init__(self, utterance: Utterance, clock: Clock, pace: Pace | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voicecli.audio.alignment import SpokenSegment, count_spoken
 from voicecli.playback.silences import Silences
@@ -34,12 +34,17 @@ _SEAM_S = 0.002
 """A gap this close to a seam is at the seam: positions are rounded to frames."""
 
 
+_Parts: TypeAlias = "tuple[int, int, Sequence[float]]"
+"""Characters, sentences and the ends of whole sentences."""
+
+
 @dataclass(slots=True)
 class SegmentRecord:
     """One segment, without its text; times are clock seconds, positions seconds of the sound.
 
     ``sentences`` counts clauses of a sentence too, ``sentence_ends_s`` has whole ones. A
-    segment that broke off and was asked for again has several parts.
+    segment that broke off and was asked for again has several parts: ``earlier`` is about
+    those before this one, ``ended`` about all that have ended.
     """
 
     number: int
@@ -55,7 +60,8 @@ class SegmentRecord:
     ends_s: float | None = None
     sentence_ends_s: Sequence[float] = ()
     part: int = 0
-    earlier: tuple[int, int, Sequence[float]] = (0, 0, ())  # what is known of earlier parts
+    earlier: _Parts = (0, 0, ())
+    ended: _Parts = (0, 0, ())
 
 
 class SegmentTable:
@@ -97,6 +103,7 @@ class SegmentTable:
                     found = _whole_ends_s(segment, self._times.end(ends_s, is_whole=is_whole))
                     record = self.records[segment.number]
                     record.sentence_ends_s = [*record.earlier[2], *found]
+                    record.ended = record.characters, record.sentences, record.sentence_ends_s
                 self._current = None
 
     def _request(self, at: float, label: str, number: int) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _MIN_CHARACTERS = 20
 """Shorter segments say nothing about the time that a character takes."""
 
+_JUST_PAST_S = 0.001
+"""Lets a pause that lasts until now count as one within the sound."""
+
 
 class SentenceTimes:
     """Follows the sound of a text, segment after segment.
@@ -75,14 +78,16 @@ class SentenceTimes:
         if starts_s is None or detector is None:
             return 0
         pauses = [pause for pause in detector.so_far() if pause.starts_s > starts_s]
-        decoded = Stretch(starts_s, self._decoded_s)
+        decoded = Stretch(starts_s, self._decoded_s + _JUST_PAST_S)
         found = align_so_far(self._lengths, decoded, self._per_character_s, pauses)
-        edges = {pause.starts_s for pause in pauses}
+        edges = [pause.starts_s for pause in pauses]
+        if not edges and not self._characters:
+            return 0  # neither the voice's speed nor a pause is known
         whole = 0
         for number, stretch in enumerate(found[:-1], 1):
             if stretch.ends_s <= self._decoded_s and (stretch.ends_s in edges or not edges):
                 whole = number
-        return whole
+        return min(whole, len(edges)) if edges else whole
 
     def _aligned(self, ends_s: float, *, is_whole: bool) -> list[Stretch]:
         starts_s, detector, lengths = self._starts_s, self._detector, self._lengths

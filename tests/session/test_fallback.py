@@ -1,0 +1,147 @@
+"""What is spoken in place of a segment that failed, and by which endpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.session.fakes import FakeClock, ScriptedSource
+from voicecli.errors import (
+    AuthError,
+    BadResponse,
+    ConfigError,
+    CorruptStream,
+    DeviceError,
+    NetworkError,
+    NothingToSay,
+    SourceTimeout,
+    UnsupportedFormat,
+)
+from voicecli.session.fallback import MOST_BREAKS, Candidate, Fallback
+from voicecli.session.rests import FIRST_REST_S, EndpointRests
+from voicecli.session.utterance import Failure
+from voicecli.text.segment import Segment, Sentence, Span
+
+FAULT = NetworkError("gone", retryable=True)
+
+
+def segment(sentences=3, number=0):
+    found = [
+        Sentence(n, f"This is number {n}.", Span(20 * n, 20 * n + 17)) for n in range(sentences)
+    ]
+    return Segment(number, tuple(found))
+
+
+def candidate(label):
+    def make(segment):
+        source = ScriptedSource([b"x"])
+        source.label, source.text = label, segment.text
+        return source
+
+    return Candidate(label, make)
+
+
+def fallback(*labels, rests=None, recovers=True):
+    candidates = [candidate(label) for label in labels]
+    return Fallback(lambda _: candidates, rests, recovers=recovers)
+
+
+def spoken(utterances):
+    """Return by whom each utterance is spoken, and its text."""
+    return [(each.source.label, each.source.text) for each in utterances]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        FAULT,
+        SourceTimeout("slow"),
+        AuthError("no"),
+        BadResponse("400"),
+        ConfigError("no key"),
+        UnsupportedFormat("ra"),
+    ],
+)
+def test_the_next_endpoint_speaks_what_one_could_not(fault):
+    first = fallback("a", "b").utterance(segment())
+    assert spoken([first]) == [("a", segment().text)]
+    assert first.has_next
+    (second,) = first.replace(Failure(fault))
+    assert spoken([second]) == [("b", segment().text)]
+    assert not second.has_next
+    assert second.replace(Failure(fault)) == ()
+
+
+@pytest.mark.parametrize("fault", [NothingToSay("..."), DeviceError("gone")])
+def test_no_other_endpoint_helps_against_some_faults(fault):
+    assert fallback("a", "b").utterance(segment()).replace(Failure(fault)) == ()
+
+
+def test_a_single_endpoint_that_fails_before_its_sound_has_failed():
+    only = fallback("a").utterance(segment())
+    assert not only.has_next
+    assert only.replace(Failure(FAULT)) == ()
+
+
+def test_an_endpoint_that_failed_rests_for_later_segments():
+    clock = FakeClock()
+    made = fallback("a", "b", rests=EndpointRests(clock))
+    made.utterance(segment()).replace(Failure(FAULT))
+    assert made.utterance(segment()).source.label == "b"
+    clock.advance(FIRST_REST_S + 0.1)
+    assert made.utterance(segment()).source.label == "a"
+
+
+def test_if_all_endpoints_rest_the_first_is_asked():
+    rests = EndpointRests(FakeClock())
+    for label in "ab":
+        rests.failed(label)
+    assert fallback("a", "b", rests=rests).utterance(segment()).source.label == "a"
+
+
+def test_a_single_endpoint_never_rests():
+    rests = EndpointRests(FakeClock())
+    fallback("a", rests=rests).utterance(segment()).replace(Failure(FAULT))
+    assert not rests.is_resting("a")
+
+
+@pytest.mark.parametrize("fault", [FAULT, CorruptStream("noise")])
+@pytest.mark.parametrize("whole", [0, 1, 2])
+def test_the_rest_of_a_segment_is_asked_of_the_same_endpoint(fault, whole):
+    first = fallback("a", "b").utterance(segment(number=7))
+    (rest,) = first.replace(Failure(fault, whole))
+    assert rest.source.label == "a"
+    assert rest.segment.sentences == segment().sentences[whole:]
+    assert (rest.number, rest.segment.part) == (7, 1)
+
+
+def test_an_endpoint_that_breaks_twice_in_one_sentence_is_given_up():
+    each = fallback("a", "b").utterance(segment())
+    labels = []
+    for whole in (1, 0, 0):
+        (each,) = each.replace(Failure(FAULT, whole))
+        labels.append(each.source.label)
+    assert labels == ["a", "a", "b"]
+    assert each.segment.sentences == segment().sentences[1:]
+
+
+def test_a_server_that_breaks_without_end_is_given_up():
+    each, breaks = fallback("a").utterance(segment(100)), 0
+    while found := each.replace(Failure(FAULT, 1)):
+        (each,) = found
+        breaks += 1
+    assert breaks == MOST_BREAKS
+
+
+def test_without_recovery_a_broken_segment_has_failed():
+    first = fallback("a", "b", recovers=False).utterance(segment())
+    assert first.replace(Failure(FAULT, 1)) == ()
+    assert len(first.replace(Failure(FAULT))) == 1
+
+
+def test_a_refused_segment_is_split_before_another_endpoint_is_asked():
+    parts = [Segment(0, (sentence,), part) for part, sentence in enumerate(segment().sentences)]
+    first = fallback("a", "b").utterance(segment(), lambda *_: parts)
+    found = first.replace(Failure(BadResponse("too long")))
+    assert spoken(found) == [("a", part.text) for part in parts]
+    whole = fallback("a", "b").utterance(segment(), lambda *_: [])
+    assert spoken(whole.replace(Failure(BadResponse("no")))) == [("b", segment().text)]
