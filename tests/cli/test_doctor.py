@@ -152,9 +152,10 @@ def test_the_server_is_checked_without_speaking(monkeypatch, answer, status, exi
     answers = answer if isinstance(answer, list) else [answer]
     asked = []
 
-    def get(url, api_key, *, timeout_s):
-        assert (api_key, timeout_s) == ("voicecli", 3.0)
-        asked.append(url.removeprefix("http://localhost:1/v1"))
+    def get(server, path, *, timeout_s):
+        assert server.base_url == "http://localhost:1/v1"
+        assert (server.api_key, timeout_s) == ("voicecli", 3.0)
+        asked.append(path)
         given = answers[len(asked) - 1]
         if isinstance(given, Exception):
             raise given

@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from voicecli.clock import SystemClock
-from voicecli.config.endpoint import KEYLESS, Endpoint
+from voicecli.config.endpoint import Endpoint
+from voicecli.config.server import KEYLESS
 from voicecli.playback.history import History, HistoryKey
 from voicecli.playback.output import Output
 from voicecli.session.async_text import AsyncText
