@@ -81,6 +81,15 @@ class StreamInfo:
         )
 
 
+_NO_INFO = StreamInfo(b"", 0, 0, 0, None)
+
+
+def starts_with_flac_frame(data: bytes) -> bool:
+    """Tell whether ``data`` begins with a frame that states all about itself."""
+    header = flac_frame_header(data, 0, _NO_INFO)
+    return header is not None and header.rate_hz > 0 and header.bits > 0
+
+
 @dataclass(frozen=True, slots=True)
 class FlacFrameHeader:
     """The header of one frame (§9.1); ``number`` counts frames, or samples if ``variable``."""
