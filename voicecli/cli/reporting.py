@@ -38,7 +38,8 @@ def report(
     If the run itself had no error, a file that could not be written, or gaps under
     ``--fail-on-underrun``, is its error.
     """
-    interrupted = result.interrupted_at is not None
+    has_lost_reader = saver is not None and saver.has_lost_reader
+    interrupted = result.interrupted_at is not None and not has_lost_reader
     metrics = recorder.result(interrupted_at=result.interrupted_at, spoken_s=result.spoken_s)
     metrics["saved"] = result.saves.saved
     metrics["clip"] = result.saves.clip

@@ -73,6 +73,8 @@ def run_session(
         observers += _watching(records, stack, speech)
         track = _subtitle_track(records)
         observers += [track] if track else []
+        with failing_as_json(records, recorder):
+            _open_files(saver, files, records)
         session = Session(
             Output(settings.output),
             settings.session,
@@ -83,6 +85,8 @@ def run_session(
             pace=speech.pace if speech else None,
         )
         stack.enter_context(cancelling(session.cancel, lambda: _is_finishing(saver)))
+        if saver is not None and settings.output.output == "discard":
+            saver.on_reader_gone = session.cancel  # nobody is left to hear it
         with failing_as_json(records, recorder):
             result = session.run(make_utterances(session, clock))
         for file in files:
@@ -92,8 +96,23 @@ def run_session(
         return report(result, recorder, saver, files, records, track=track, speech=speech)
 
 
+def _open_files(saver: Saver | None, files: Iterable[LineFile], records: Records) -> None:
+    """Create the files of the run, before anything is requested.
+
+    Raises:
+        SaveError: one cannot be written.
+    """
+    for file in files:
+        if file.error is not None:
+            raise file.error
+    for note in saver.open() if saver else ():
+        if not records.quiet:
+            print_message(note)
+
+
 def _is_finishing(saver: Saver | None) -> bool:
-    return saver is not None and saver.is_finishing
+    """Return whether files are being finished, and no other program holds that up."""
+    return saver is not None and saver.is_finishing and not saver.waits_for_reader
 
 
 def _subtitle_track(records: Records) -> SubtitleTrack | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from voicecli.config.file import AUTO
-from voicecli.errors import SaveError
 from voicecli.playback.output import NULL_DEVICE, OutputSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.session import SessionSettings
@@ -13,8 +12,6 @@ from voicecli.session.fetcher import FetchLimits
 from voicecli.session.seams import SeamPauses
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
 
@@ -73,18 +70,6 @@ def playback_settings(
             pauses=flags.pauses,
         ),
     )
-
-
-def check_folder(save: Path | None) -> None:
-    """Check the folder of ``--save`` before anything is requested, for ``--no-play``.
-
-    With playback the file is not checked first: it must not prevent the sound.
-
-    Raises:
-        SaveError: the folder does not exist.
-    """
-    if save is not None and not save.parent.is_dir():
-        raise SaveError(f"cannot save {save}: there is no folder {save.parent}")
 
 
 def buffer_policy(buffer_ms: float | Literal["auto"]) -> Policy:
