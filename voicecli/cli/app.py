@@ -36,7 +36,7 @@ Exit status:
   3    configuration or authentication
   4    network, server, or a file to play that cannot be read; or the sound had gaps
   5    the audio could not be decoded, or ended early
-  6    no usable sound device
+  6    no usable sound device, or a busy one
   7    a file could not be written
   8    bench: worse than a limit
   130  interrupted
@@ -51,6 +51,12 @@ Environment:
 COMMANDS: dict[str, str | None] = {
     "say": None,
     "play": "Play a file or standard input.",
+    "stop": "Stop what is being spoken.",
+    "pause": "Pause what is being spoken.",
+    "resume": "Go on with what was paused.",
+    "skip": None,
+    "back": "Speak this sentence again.",
+    "status": "List what is heard and what waits.",
     "devices": None,
     "voices": "List the voices of an endpoint.",
     "doctor": "Check this machine.",
@@ -64,7 +70,10 @@ The text replaces the first line of the command's own help in the list of
 commands, if that line is too long for it.
 """
 
-_MODULES = {"bench": "voicecli.cli.bench.command"}
+_MODULES = {
+    "bench": "voicecli.cli.bench.command",
+    **dict.fromkeys(("stop", "pause", "resume", "skip", "back", "status"), "voicecli.cli.control"),
+}
 """Modules that are not named after their command."""
 
 _COMPLETING = "_VOICECLI_COMPLETE"

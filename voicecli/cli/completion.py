@@ -32,6 +32,11 @@ def formats(incomplete: str) -> list[str]:
     return _matching(incomplete, FORMATS)
 
 
+def when_busy(incomplete: str) -> list[str]:
+    """Offer what `--when-busy` takes."""
+    return _matching(incomplete, ["queue", "interrupt", "mix", "fail"])
+
+
 def networks(incomplete: str) -> list[str]:
     """Offer the named networks of `voicecli bench`."""
     from voicecli.bench.network.profiles import PROFILES  # noqa: PLC0415  only here

@@ -161,6 +161,8 @@ def summarise(metrics: dict[str, Any], text: AboutText | None = None) -> str:
         parts.append(_underruns(metrics["underruns"]["sink"]))
     if waits["count"]:
         parts.append(f"waited {waits['total_ms'] / 1e3:.1f} s for the text")
+    if metrics["waits"]["turn_ms"]:
+        parts.append(f"waited {metrics['waits']['turn_ms'] / 1e3:.1f} s for its turn")
     if metrics["saved"]:
         parts.append("saved " + _listed(metrics["saved"]))
     return " · ".join(parts)
@@ -177,7 +179,8 @@ def _spoken(metrics: dict[str, Any]) -> str:
     verb = "spoke" if metrics["ttfa_ms"] is not None else "received"
     form = f" of {metrics['format']}" if metrics["format"] else ""
     if metrics["interrupted"]:
-        return f"interrupted after {spoken_s:.1f} s{form}"
+        by = f" by {metrics['stopped_by']}" if metrics["stopped_by"] else ""
+        return f"interrupted{by} after {spoken_s:.1f} s{form}"
     if audio_s - spoken_s > 0.05:  # noqa: PLR2004  half of the last digit shown
         return f"{verb} {spoken_s:.1f} of {audio_s:.1f} s{form}"
     return f"{verb} {audio_s:.1f} s{form}"

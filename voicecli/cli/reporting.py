@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from voicecli.cli.records import LineFile, Records
     from voicecli.cli.speech import Speech
     from voicecli.cli.subtitle_track import SubtitleTrack
+    from voicecli.cli.voice_control import VoiceControl
     from voicecli.errors import VoiceError
     from voicecli.recording.saver import Saver
     from voicecli.session import SessionResult
@@ -30,6 +31,7 @@ def report(
     *,
     track: SubtitleTrack | None = None,
     speech: Speech | None = None,
+    control: VoiceControl | None = None,
 ) -> ExitStatus:
     """Report to people and machines, and return the exit status.
 
@@ -38,12 +40,14 @@ def report(
     If the run itself had no error, a file that could not be written, or gaps under
     ``--fail-on-underrun``, is its error.
     """
-    has_lost_reader = saver is not None and saver.has_lost_reader
-    interrupted = result.interrupted_at is not None and not has_lost_reader
+    interrupted = result.interrupted_at is not None
     metrics = recorder.result(interrupted_at=result.interrupted_at, spoken_s=result.spoken_s)
     metrics["saved"] = result.saves.saved
     metrics["clip"] = result.saves.clip
     metrics["no_device"] = result.no_device.message if result.no_device else None
+    if control is not None:
+        metrics["stopped_by"] = control.stopped_by
+        metrics["waits"]["turn_ms"] = control.turn_wait_ms
     save_error = result.saves.error
     if track is not None:
         save_error = _write_subtitles(track, result, metrics) or save_error

@@ -12,6 +12,7 @@ from voicecli.cli.output import internal_error, print_json, print_message
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.cli.records import LineFile
 from voicecli.cli.signals import cancelling
+from voicecli.cli.voice_control import VoiceControl
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus, SaveError
 from voicecli.playback.output import Output
@@ -49,6 +50,7 @@ def run_session(
     request: SpeechRequest | None = None,
     history: History | None = None,
     speech: Speech | None = None,
+    command: str = "say",
 ) -> ExitStatus:
     """Run one session to its end, report how it went, and return the exit status.
 
@@ -61,7 +63,8 @@ def run_session(
     saver = records.saver(run_id, clock.wall())
     files: list[LineFile] = []
     with contextlib.ExitStack() as stack:
-        observers: list[Observer] = [recorder, _enable_garbage_collector]
+        control = stack.enter_context(_voice_control(command, run_id, settings, records))
+        observers: list[Observer] = [recorder, _enable_garbage_collector, control]
         if records.event_log is not None:
             observers.append(EventLog(_open(records.event_log, files, stack), run_id, clock))
         if records.trace is not None:
@@ -73,8 +76,6 @@ def run_session(
         observers += _watching(records, stack, speech)
         track = _subtitle_track(records)
         observers += [track] if track else []
-        with failing_as_json(records, recorder):
-            _open_files(saver, files, records)
         session = Session(
             Output(settings.output),
             settings.session,
@@ -83,36 +84,35 @@ def run_session(
             saver=saver,
             clock=clock,
             pace=speech.pace if speech else None,
+            turn=control.turn,
         )
+        control.attach(session, recorder, clock.wall(), speech)
         stack.enter_context(cancelling(session.cancel, lambda: _is_finishing(saver)))
-        if saver is not None and settings.output.output == "discard":
-            saver.on_reader_gone = session.cancel  # nobody is left to hear it
         with failing_as_json(records, recorder):
             result = session.run(make_utterances(session, clock))
         for file in files:
             file.close()
         from voicecli.cli.reporting import report  # noqa: PLC0415  after the sound
 
-        return report(result, recorder, saver, files, records, track=track, speech=speech)
+        return report(
+            result, recorder, saver, files, records, track=track, speech=speech, control=control
+        )
 
 
-def _open_files(saver: Saver | None, files: Iterable[LineFile], records: Records) -> None:
-    """Create the files of the run, before anything is requested.
+def _voice_control(
+    command: str, run_id: str, settings: PlaybackSettings, records: Records
+) -> VoiceControl:
+    notify = print_message if records.verbose else _print_nothing
+    with failing_as_json(records):
+        return VoiceControl(command, run_id, settings.when_busy, notify=notify)
 
-    Raises:
-        SaveError: one cannot be written.
-    """
-    for file in files:
-        if file.error is not None:
-            raise file.error
-    for note in saver.open() if saver else ():
-        if not records.quiet:
-            print_message(note)
+
+def _print_nothing(_: str) -> None:
+    """Leave it to ``-v``."""
 
 
 def _is_finishing(saver: Saver | None) -> bool:
-    """Return whether files are being finished, and no other program holds that up."""
-    return saver is not None and saver.is_finishing and not saver.waits_for_reader
+    return saver is not None and saver.is_finishing
 
 
 def _subtitle_track(records: Records) -> SubtitleTrack | None:

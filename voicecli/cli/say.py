@@ -15,11 +15,12 @@ from voicecli.cli import options, text_options
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
-from voicecli.cli.settings import PlaybackFlags, playback_settings
+from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
 from voicecli.cli.speech import Reading, Speech, VoiceEndpoints
 from voicecli.cli.text_input import as_unicode
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, find_config
+from voicecli.control.voice_turn import WhenBusy
 from voicecli.errors import ExitStatus
 from voicecli.playback.history import History, HistoryKey
 from voicecli.session.seams import SeamPauses
@@ -84,10 +85,10 @@ def say(
     volume: options.Volume = None,
     buffer_ms: options.BufferMs = None,
     preroll_ms: options.PrerollMs = None,
+    when_busy: options.WhenBusyChoice = "queue",
     sentence_pause_ms: text_options.SentencePauseMs = 350,
     paragraph_pause_ms: text_options.ParagraphPauseMs = 700,
     save: options.Save = None,
-    save_as: options.SaveAs = None,
     debug_audio: options.DebugAudio = None,
     subtitles: text_options.Subtitles = None,
     no_play: options.NoPlay = False,
@@ -132,20 +133,22 @@ def say(
         base_url, profile, model, voice, format, speed, instructions, _extra(extra or [])
     )
     flags = PlaybackFlags(
-        device, volume, buffer_ms, preroll_ms, timeout, retries,
+        device, volume, buffer_ms, preroll_ms, timeout, retries, WhenBusy(when_busy),
         ahead=prefetch if trace is None else 0,
         pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
     )  # fmt: skip
     records = Records(
         save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio,
-        subtitles, save_as,
+        subtitles,
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
         spoken = text_options.choose_text(text or [], file, script, lines or [])
         stack.callback(spoken.close)
         with failing_as_json(records):
             config = find_config(os.environ)
-            records.check()
+            if no_play:
+                check_folder(save)
+                check_folder(subtitles)
             endpoints = _endpoints(choice, config, records)
             for each in text_options.voices_of(lines or []):
                 endpoints.of(each)

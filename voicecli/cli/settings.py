@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from voicecli.config.file import AUTO
+from voicecli.control.voice_turn import WhenBusy
+from voicecli.errors import SaveError
 from voicecli.playback.output import NULL_DEVICE, OutputSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.session import SessionSettings
@@ -12,6 +14,8 @@ from voicecli.session.fetcher import FetchLimits
 from voicecli.session.seams import SeamPauses
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
 
@@ -25,6 +29,7 @@ class PlaybackFlags(NamedTuple):
     preroll_ms: float | None = None
     timeout_s: float | None = None
     retries: int | None = None
+    when_busy: WhenBusy = WhenBusy.QUEUE
     ahead: int = 2
     pauses: SeamPauses = SeamPauses()
 
@@ -34,6 +39,7 @@ class PlaybackSettings(NamedTuple):
 
     output: OutputSettings
     session: SessionSettings
+    when_busy: WhenBusy | None = None
 
 
 def playback_settings(
@@ -69,7 +75,27 @@ def playback_settings(
             expected_format=expected_format,
             pauses=flags.pauses,
         ),
+        _when_busy(flags.when_busy, output),
     )
+
+
+def _when_busy(wanted: WhenBusy, output: Literal["device", "null", "discard"]) -> WhenBusy | None:
+    """Only what can be heard waits for its turn."""
+    if output == "device":
+        return wanted
+    return WhenBusy.MIX if output == "null" else None
+
+
+def check_folder(save: Path | None) -> None:
+    """Check the folder of ``--save`` before anything is requested, for ``--no-play``.
+
+    With playback the file is not checked first: it must not prevent the sound.
+
+    Raises:
+        SaveError: the folder does not exist.
+    """
+    if save is not None and not save.parent.is_dir():
+        raise SaveError(f"cannot save {save}: there is no folder {save.parent}")
 
 
 def buffer_policy(buffer_ms: float | Literal["auto"]) -> Policy:

@@ -100,6 +100,7 @@ class Renderer:
         on_pcm: Callable[[Pcm], None] | None = None,
         seams: Seams | None = None,
         make_decoder: MakeDecoder | None = None,
+        await_turn: Callable[[], None] | None = None,
     ) -> None:
         self._chunks = chunks
         self._open_sink = open_sink
@@ -109,6 +110,7 @@ class Renderer:
         self._on_pcm = on_pcm
         self._fail = fail
         self._make_decoder = make_decoder
+        self._await_turn = await_turn
         self._decoder: StreamDecoder | None = None
         self._converter: SampleConverter | None = None
         self._seams = seams or Seams(observers, clock)
@@ -225,6 +227,10 @@ class Renderer:
             if self._on_pcm:
                 self._on_pcm(block)
             if self.sink is None:
+                if self._await_turn is not None:
+                    self._await_turn()
+                if self._aborted:
+                    return
                 self._open(block.format)
             assert self.sink is not None
             assert self._converter is not None

@@ -31,6 +31,7 @@ from voicecli.session.renderer import Renderer, preload_decoder
 from voicecli.session.seams import Seams
 from voicecli.session.settings import SessionResult, SessionSettings
 from voicecli.session.thread_group import ThreadGroup
+from voicecli.session.turn import NoTurn, SoundTurn
 from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import Lifecycle, State
 from voicecli.telemetry.observers import Observers
@@ -73,8 +74,10 @@ class Session:
         saver: Saver | None = None,
         clock: Clock | None = None,
         pace: Pace | None = None,
+        turn: SoundTurn | None = None,
     ) -> None:
         self._output = output
+        self._turn = turn or NoTurn()
         self._settings = settings = settings or SessionSettings()
         self._history = history
         self._clock = clock or SystemClock()
@@ -104,6 +107,7 @@ class Session:
             volume=settings.volume,
             on_pcm=self._recording.pcm if self._recording else None,
             seams=Seams(self._observers, self._clock, settings.pauses, pace),
+            await_turn=self._turn.wait,
         )
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
@@ -250,6 +254,7 @@ class Session:
         self._observers.notify(events.Progressed(self._clock.now(), snapshot))
 
     def _stop_threads(self) -> None:
+        self._turn.release()
         self._fetches.close()
         self._sent.set()
         is_cancelled = self.state is State.CANCELLED

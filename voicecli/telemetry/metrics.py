@@ -100,6 +100,11 @@ class Recorder:
                 self._error = error
 
     @property
+    def label(self) -> str | None:
+        """The endpoint that the first request went to."""
+        return self._label
+
+    @property
     def ttfa_ms(self) -> float | None:
         """Time to first audio, by the device's clock."""
         return self._since_t0(self._report.first_sound_at)
@@ -140,6 +145,7 @@ class Recorder:
             "run_id": self._run_id,
             "ok": self._error is None and not interrupted,
             "interrupted": interrupted,
+            "stopped_by": None,
             "error": None if self._error is None else describe(self._error),
             "format": self._name,
             "content_type": self._content_type,
@@ -170,7 +176,7 @@ class Recorder:
         spoken, known = self.segments.spoken_sentences(spoken_s)
         return {
             "underruns": underruns(report, arrivals, self._received_at),
-            "waits": {"text": text_waits(report)},
+            "waits": {"text": text_waits(report), "turn_ms": 0.0},
             "sentences": {"spoken": spoken, "known": known},
             "segments": self.segments.to_json(report),
             "segments_dropped": self.segments.dropped,
