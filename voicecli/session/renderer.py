@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from voicecli.clock import Deadline
 from voicecli.errors import (
     DecodeError,
     DeviceError,
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from voicecli.session.items import Item
     from voicecli.sources.base import SourceInfo
     from voicecli.telemetry.observers import Observers
-
-_DRAIN_SLACK_S = 5.0
-"""How much longer than the buffered audio a device may take to play it."""
 
 _JOINED_BYTES = 16 * 1024
 """Small chunks are joined up to this size. Decoding more at once would delay the first sound."""
@@ -116,6 +113,9 @@ class Renderer:
         self._seams = seams or Seams(observers, clock)
         self._cpu_s = 0.0
         self._aborted = False
+        self._control = threading.Lock()  # of pausing, and of setting the sink
+        self._skipped = -1  # the number of the latest segment whose rest is dropped
+        self.is_paused = False
         self.name: str | None = None
         self.sink: Sink | None = None
         self.first_format: AudioFormat | None = None
@@ -147,19 +147,45 @@ class Renderer:
         """Wait until everything was heard.
 
         Raises:
-            DeviceError: the device failed, or did not play to the end.
+            DeviceError: the device failed, or stood still.
         """
-        if self.sink is None:
-            return
-        left_s = self.sink.snapshot().buffered_s
-        if not self.sink.drain(Deadline(self._clock, left_s + _DRAIN_SLACK_S)):
-            raise DeviceError("the sound device did not play to the end")
+        if self.sink is not None:
+            self.sink.drain()
 
     def abort(self) -> None:
         """Stop the sound at once, also of a sink that is being opened; any thread, idempotent."""
         self._aborted = True
         if self.sink is not None:
             self.sink.abort()
+
+    def pause(self) -> None:
+        """Pause the sound, also of a sink that is not open yet; any thread, idempotent."""
+        with self._control:
+            self.is_paused = True
+            if self.sink is not None:
+                self.sink.pause()
+
+    def resume(self) -> None:
+        """End the pause; any thread, idempotent."""
+        with self._control:
+            self.is_paused = False
+            if self.sink is not None:
+                self.sink.resume()
+
+    def skip(self) -> int | None:
+        """Drop what follows of the segment that is rendered; any thread.
+
+        Returns the number of its utterance, None if it has been rendered. The caller
+        cancels it, and flushes the sink.
+        """
+        if self._decoder is None:
+            return None
+        self._skipped = self._seams.number
+        return self._skipped
+
+    @property
+    def _is_skipped(self) -> bool:
+        return self._seams.number <= self._skipped
 
     def _render_all(self) -> None:
         while items := self._chunks.take():
@@ -210,6 +236,8 @@ class Renderer:
             self._play(more)
 
     def _play(self, decode: Decode) -> None:
+        if self._is_skipped:
+            return
         started_s = time.thread_time()
         blocks = decode()
         self._cpu_s += time.thread_time() - started_s
@@ -234,8 +262,11 @@ class Renderer:
                 self._open(block.format)
             assert self.sink is not None
             assert self._converter is not None
+            was_skipped = self._is_skipped
             for samples in self._converter.convert(block):
                 self.sink.write(samples)
+            if self._is_skipped and not was_skipped:
+                self.sink.flush()  # of what was written after the first flush
 
     def _open(self, format: AudioFormat) -> None:
         from voicecli.audio.convert import SampleConverter  # noqa: PLC0415  numpy comes with it
@@ -245,8 +276,11 @@ class Renderer:
         self._observers.notify(Recognised(self._clock.now(), self.name, format))
         sink = self._open_sink(format, is_pcm=self.name == "pcm")
         self._converter = SampleConverter(sink.format, self._volume)
-        # Set before the flag is read, as `abort` sets the flag before it reads the sink.
-        self.sink = sink
+        with self._control:
+            if self.is_paused:
+                sink.pause()
+            # Set before the flag is read, as `abort` sets the flag before it reads the sink.
+            self.sink = sink
         if self._aborted:
             sink.abort()
         else:

@@ -24,6 +24,7 @@ from voicecli.clock import SystemClock
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport
 from voicecli.session import messages
+from voicecli.session.control import Control
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.prefetch import Prefetcher
 from voicecli.session.recording_thread import RecordingThread
@@ -61,7 +62,7 @@ class Session:
     thread and from a signal handler. Sessions share nothing but the ``output``
     they are given: any number may run in a process, one after another or at once.
     A run that was heard to its end is added to ``history``. ``pace`` measures the segments
-    of a text.
+    of a text. ``control`` pauses, skips and goes back.
     """
 
     def __init__(
@@ -109,6 +110,8 @@ class Session:
             seams=Seams(self._observers, self._clock, settings.pauses, pace),
             await_turn=self._turn.wait,
         )
+        self.control = Control(self._renderer, self._fetches)
+        self._observers.add(self.control.text)
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
         self._cancel_asked = False
