@@ -502,3 +502,22 @@ class TestRecords:
         result = cli.run("say", "--no-play", "--subtitles", "/no/such/folder/a.srt", "Hello.")
         assert result.exit_code == 7
         assert server.requests == []
+
+
+class TestEncoding:
+    def test_a_text_that_is_not_utf_8_is_spoken_as_it_was_meant_and_that_is_told(self, say, server):
+        result = say(stdin="Un café, s'il vous plaît.".encode("cp1252"))
+        assert result.exit_code == 0
+        assert inputs(server) == ["Un café, s'il vous plaît."]
+        assert result.stderr.count("standard input is not UTF-8 and is read as WINDOWS-1252") == 1
+        assert "UTF-8" not in say("-q", stdin=b"A caf\xe9.").stderr
+
+    def test_encoding_overrides(self, say, server):
+        result = say("--encoding", "windows-1251", stdin="Да.".encode("cp1251"))
+        assert inputs(server) == ["Да."]
+        assert "UTF-8" not in result.stderr
+
+    def test_an_encoding_that_does_not_exist_is_a_usage_error(self, say):
+        result = say("--encoding", "klingon", "Hello.")
+        assert result.exit_code == 2
+        assert "'klingon' is not an encoding" in result.stderr

@@ -17,7 +17,7 @@ from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
 from voicecli.cli.speech import Reading, Speech, VoiceEndpoints
-from voicecli.cli.text_input import as_unicode
+from voicecli.cli.text_input import TextReading, as_unicode
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, find_config
 from voicecli.control.voice_turn import WhenBusy
@@ -74,6 +74,7 @@ def say(
             metavar="KEY=JSON", help="Extra field for the request, such as stream=true; repeatable."
         ),
     ] = None,
+    encoding: text_options.Encoding = None,
     lang: text_options.Language = None,
     segment: text_options.Segment = "auto",
     markdown: text_options.Markdown = "auto",
@@ -142,7 +143,8 @@ def say(
         subtitles,
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
-        spoken = text_options.choose_text(text or [], file, script, lines or [])
+        reads = TextReading(encoding, partial(_warn, records=records))
+        spoken = text_options.choose_text(text or [], file, script, lines or [], reads)
         stack.callback(spoken.close)
         with failing_as_json(records):
             config = find_config(os.environ)
@@ -198,9 +200,13 @@ def _speak(
 def _print_endpoint(endpoint: Endpoint, records: Records) -> None:
     if records.verbose:
         print_message(f"using {endpoint.label} ({endpoint.reason})")
+    for warning in endpoint.warnings:
+        _warn(warning, records)
+
+
+def _warn(warning: str, records: Records) -> None:
     if not records.quiet:
-        for warning in endpoint.warnings:
-            print_message(f"warning: {warning}")
+        print_message(f"warning: {warning}")
 
 
 def _extra(pairs: list[str]) -> dict[str, Any]:
