@@ -90,6 +90,8 @@ class TestUnderruns:
 class FullDisk:
     """A saver whose metrics find no room."""
 
+    has_lost_reader = False
+
     def write_metrics(self, metrics):
         return SaveError("no room for metrics")
 

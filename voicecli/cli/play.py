@@ -12,7 +12,7 @@ import typer
 from voicecli.cli import options
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
-from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
+from voicecli.cli.settings import PlaybackFlags, playback_settings
 from voicecli.codecs.formats import codec_for_suffix
 from voicecli.config.file import find_config
 from voicecli.control.voice_turn import WhenBusy
@@ -43,6 +43,7 @@ def play(
     preroll_ms: options.PrerollMs = None,
     when_busy: options.WhenBusyChoice = "queue",
     save: options.Save = None,
+    save_as: options.SaveAs = None,
     no_play: options.NoPlay = False,
     fail_on_underrun: options.FailOnUnderrun = False,
     json_: options.Json = False,
@@ -60,11 +61,12 @@ def play(
         raise typer.BadParameter(
             f"play reads files; for a URL use: curl -sN {file} | voicecli play -"
         )
-    records = Records(save, None, event_log, json_, quiet, verbose, fail_on_underrun)
+    records = Records(
+        save, None, event_log, json_, quiet, verbose, fail_on_underrun, save_as=save_as
+    )
     with failing_as_json(records):
         config = find_config(os.environ)
-        if no_play:
-            check_folder(save)
+        records.check()
     settings = playback_settings(
         config,
         PlaybackFlags(device, volume, buffer_ms, preroll_ms, when_busy=WhenBusy(when_busy)),

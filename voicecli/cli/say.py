@@ -15,7 +15,7 @@ from voicecli.cli import options, text_options
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
-from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
+from voicecli.cli.settings import PlaybackFlags, playback_settings
 from voicecli.cli.speech import Reading, Speech, VoiceEndpoints
 from voicecli.cli.text_input import TextReading, as_unicode
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
@@ -90,6 +90,7 @@ def say(
     sentence_pause_ms: text_options.SentencePauseMs = 350,
     paragraph_pause_ms: text_options.ParagraphPauseMs = 700,
     save: options.Save = None,
+    save_as: options.SaveAs = None,
     debug_audio: options.DebugAudio = None,
     subtitles: text_options.Subtitles = None,
     no_play: options.NoPlay = False,
@@ -140,7 +141,7 @@ def say(
     )  # fmt: skip
     records = Records(
         save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio,
-        subtitles,
+        subtitles, save_as,
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
         reads = TextReading(encoding, partial(_warn, records=records))
@@ -148,9 +149,7 @@ def say(
         stack.callback(spoken.close)
         with failing_as_json(records):
             config = find_config(os.environ)
-            if no_play:
-                check_folder(save)
-                check_folder(subtitles)
+            records.check()
             endpoints = _endpoints(choice, config, records)
             for each in text_options.voices_of(lines or []):
                 endpoints.of(each)

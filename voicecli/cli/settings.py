@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from voicecli.config.file import AUTO
 from voicecli.control.voice_turn import WhenBusy
-from voicecli.errors import SaveError
 from voicecli.playback.output import NULL_DEVICE, OutputSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.session import SessionSettings
@@ -14,8 +13,6 @@ from voicecli.session.fetcher import FetchLimits
 from voicecli.session.seams import SeamPauses
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
 
@@ -35,7 +32,10 @@ class PlaybackFlags(NamedTuple):
 
 
 class PlaybackSettings(NamedTuple):
-    """The settings of one run: of its sound output and of its session."""
+    """The settings of one run: of its sound output and of its session.
+
+    ``when_busy`` is None if nothing is played, not even silently.
+    """
 
     output: OutputSettings
     session: SessionSettings
@@ -84,18 +84,6 @@ def _when_busy(wanted: WhenBusy, output: Literal["device", "null", "discard"]) -
     if output == "device":
         return wanted
     return WhenBusy.MIX if output == "null" else None
-
-
-def check_folder(save: Path | None) -> None:
-    """Check the folder of ``--save`` before anything is requested, for ``--no-play``.
-
-    With playback the file is not checked first: it must not prevent the sound.
-
-    Raises:
-        SaveError: the folder does not exist.
-    """
-    if save is not None and not save.parent.is_dir():
-        raise SaveError(f"cannot save {save}: there is no folder {save.parent}")
 
 
 def buffer_policy(buffer_ms: float | Literal["auto"]) -> Policy:
