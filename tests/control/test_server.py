@@ -59,8 +59,8 @@ def connect(path, server):
 
         def make():
             connection = stack.enter_context(socket.socket(socket.AF_UNIX))
-            connection.settimeout(5)
             connection.connect(path)
+            connection.settimeout(5)
             return connection
 
         yield make
