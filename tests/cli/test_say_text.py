@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import threading
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -523,13 +524,8 @@ class TestBuiltinVoice:
     """It speaks English, and says what it leaves out."""
 
     @pytest.fixture
-    def speak(self, cli):
-        def run(*argv, **how):
-            cli.env.pop("VOICECLI_BASE_URL", None)
-            base = ("--base-url", "builtin", "--no-play")
-            return cli.run("say", *base, *argv, env={"HIBARI_HOME": ""}, **how)
-
-        return run
+    def speak(self, say):
+        return partial(say, "--base-url", "builtin", "--no-play")
 
     @pytest.mark.parametrize("text", ["Привет мир.", "Καλημέρα κόσμε", "你好，世界。"])
     def test_nothing_english_is_a_usage_error(self, speak, text):

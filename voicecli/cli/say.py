@@ -16,8 +16,9 @@ from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, playback_settings
-from voicecli.cli.speech import Reading, Speech, VoiceEndpoints
+from voicecli.cli.speech import Reading, Speech
 from voicecli.cli.text_input import TextReading, as_unicode
+from voicecli.cli.voice_endpoints import VoiceEndpoints
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, find_config
 from voicecli.control.voice_turn import WhenBusy
@@ -186,7 +187,7 @@ def _speak(
         keeps_audio=records.keeps_audio,
         no_play=no_play,
     )
-    return run_session(
+    status = run_session(
         settings,
         records.with_folder(config.recordings),
         speech.utterances,
@@ -194,6 +195,10 @@ def _speak(
         history=History(HistoryKey(speech.label, request.model, request.response_format)),
         speech=speech,
     )
+    if speech.left_out and status is not ExitStatus.USAGE:
+        words = "1 word" if speech.left_out == 1 else f"{speech.left_out} words"
+        _warn(f"{words} left out: the built-in voice speaks English", records)
+    return status
 
 
 def _print_endpoint(endpoint: Endpoint, records: Records) -> None:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.clock import SystemClock
-from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
-from voicecli.errors import NothingToSay
 from voicecli.session.utterance import Utterance
 from voicecli.sources.registry import SourceContext, source_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from voicecli.cli.short_text import ShortText
     from voicecli.cli.text_input import TextInput
+    from voicecli.cli.voice_endpoints import VoiceEndpoints
     from voicecli.clock import Clock
-    from voicecli.config.file import Config
     from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest
     from voicecli.session import Session
     from voicecli.session.pace import Pace
     from voicecli.session.planner import Planner
     from voicecli.sources.base import Source
+    from voicecli.sources.english import EnglishSentences
     from voicecli.text.lexicon import Lexicon
     from voicecli.text.limits import InputLimit
     from voicecli.text.segment import Segment, Sentence
@@ -31,62 +29,6 @@ if TYPE_CHECKING:
 
 DEFAULT_FORMAT = "pcm"
 """Needs no decoding. Servers that do not support it answer in another format."""
-
-
-class VoiceEndpoints:
-    """Finds the endpoint of each voice that a script names.
-
-    A voice ``PROFILE/NAME`` is a voice of that profile: of its server, with its model,
-    format and key. ``PROFILE/`` is the profile's own voice. Any other name is a voice of
-    the ``default`` endpoint. ``notify`` gets each further endpoint once.
-    """
-
-    def __init__(
-        self,
-        default: Endpoint,
-        choice: EndpointChoice,
-        env: Mapping[str, str],
-        config: Config,
-        *,
-        notify: Callable[[Endpoint], None],
-    ) -> None:
-        self.default = default
-        self._choice = choice
-        self._env = dict(env)
-        self._config = config
-        self._notify = notify
-        self._known: dict[str, Endpoint] = {}
-        self._notified = {default.label}
-
-    def of(self, voice: str | None) -> Endpoint:
-        """Return the endpoint of a voice, None for the default one.
-
-        Raises:
-            ConfigError: the profile lacks something, such as its key.
-        """
-        if voice is None:
-            return self.default
-        if voice not in self._known:
-            self._known[voice] = self._find(voice)
-        return self._known[voice]
-
-    def _find(self, voice: str) -> Endpoint:
-        profile, slash, name = voice.partition("/")
-        if not slash or profile not in self._config.profiles:
-            return replace(self.default, voice=voice)
-        has_url = self._config.profiles[profile].base_url is not None
-        choice = EndpointChoice(
-            base_url=None if has_url else self._choice.base_url,
-            profile=profile,
-            voice=name or None,
-            speed=self._choice.speed,
-            instructions=self._choice.instructions,
-        )
-        endpoint = resolve_endpoint(choice, self._env, self._config)
-        if endpoint.label not in self._notified:
-            self._notified.add(endpoint.label)
-            self._notify(endpoint)
-        return endpoint
 
 
 class Reading(NamedTuple):
@@ -141,6 +83,11 @@ class Speech:
         self._format = format or DEFAULT_FORMAT
         self._planner: Planner | None = None
         self._used: set[tuple[str, str]] = set()
+        self._english: EnglishSentences | None = None
+        if endpoints.default.is_builtin or reading.script:
+            from voicecli.sources.english import EnglishSentences  # noqa: PLC0415  few texts
+
+            self._english = EnglishSentences(lambda voice: endpoints.of(voice).is_builtin)
         self._short = self._short_text()
         self.pace = None if self._short else _pace()
         """What measures the segments; a single one needs nothing."""
@@ -151,6 +98,11 @@ class Speech:
     def label(self) -> str:
         """The label of the endpoint that speaks all lines without a voice of their own."""
         return self._endpoints.default.label
+
+    @property
+    def left_out(self) -> int:
+        """How many words were left out that the built-in voice cannot say."""
+        return self._english.left_out if self._english is not None else 0
 
     def is_written(self) -> bool:
         """Whether the text is still being written, as far as is known; any thread."""
@@ -175,7 +127,7 @@ class Speech:
         """Yield the utterances for a session to run.
 
         Raises:
-            VoiceError: the text cannot be read, or has nothing to speak.
+            VoiceError: the text cannot be read, or nothing in it is English and its voice is.
         """
         self._shared.spawn = session.spawn
         if self._short is not None:
@@ -189,8 +141,6 @@ class Speech:
             self._pieces(is_over, clock), clock, prepare=lambda: self._prepare(session)
         )
         yield from planner.utterances(session.spawn, session.heard_s, is_over)
-        if not planner.sentences and not is_over():
-            raise NothingToSay("nothing in the text can be spoken")
 
     def _make_planner(
         self,
@@ -211,6 +161,7 @@ class Speech:
             limit=self._limit(),
             on_limit=self._remember,
             prepare=prepare,
+            english=self._english,
         )
 
     def _short_text(self) -> ShortText | None:
@@ -225,6 +176,8 @@ class Speech:
 
         text = self._text.text
         if not is_short_and_plain(text) or (most is not None and len(text) > most):
+            return None
+        if self._english is not None and not text.isascii():
             return None
         return ShortText(text, self._sentences_of)
 

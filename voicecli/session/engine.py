@@ -21,6 +21,7 @@ from voicecli.session.playback import Playback
 from voicecli.session.session import Session
 from voicecli.session.settings import SessionSettings
 from voicecli.session.thread_group import ThreadGroup
+from voicecli.sources.english import EnglishSentences
 from voicecli.sources.registry import SourceContext, source_for
 from voicecli.telemetry.metrics import Recorder
 from voicecli.text.grouping import Grouping
@@ -144,6 +145,7 @@ class Engine:
             grouping=self._grouping,
             limit=limit,
             on_limit=self._learn_limit,
+            english=EnglishSentences() if endpoint.is_builtin else None,
         )
         return self._start(Playback(session, planner, recorder, on_stop=on_stop), pace)
 
