@@ -57,11 +57,11 @@ COMMANDS: dict[str, str | None] = {
     "skip": None,
     "back": "Speak this sentence again.",
     "status": "List what is heard and what waits.",
-    "devices": None,
+    "devices": "List the sound devices.",
     "voices": "List the voices of an endpoint.",
     "doctor": "Check this machine.",
     "serve": "Serve the built-in voice over HTTP.",
-    "bench": None,
+    "bench": "Measure a speech server.",
     "config": None,
 }
 """The commands in the order of the help, each in the module of its name.
@@ -116,7 +116,7 @@ def make_app(only: str | None = None) -> typer.Typer:
             module = importlib.import_module(_MODULES.get(name, f"voicecli.cli.{name}"))
             group = getattr(module, f"{name}_app", None)
             if group is not None:
-                app.add_typer(group, name=name)
+                app.add_typer(group, name=name, short_help=summary)
             else:
                 register = app.command(cls=Command, epilog=module.EXAMPLES, short_help=summary)
                 register(getattr(module, name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ _NARROWEST = 20
 """Columns below which nothing is fitted."""
 
 _GAP = "  "
+
+_CONTINUED = " \\"
+"""The end of a command line that goes on, to a shell."""
 
 
 def terminal_width(stream: TextIO | None) -> int | None:
@@ -41,6 +45,35 @@ def wrap(text: str, width: int | None, *, indent: str = _GAP) -> list[str]:
         replace_whitespace=False, expand_tabs=False,
     )  # fmt: skip
     return wrapper.wrap(text)
+
+
+_DEFINITION = re.compile(r"( *\S(?:.*?\S)? {2,})(\S.*)")
+_WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|\S)+""")
+
+
+def example(line: str, width: int) -> list[str]:
+    """Return the lines of a line of examples, or of a term and what it means.
+
+    A command line is continued as a shell allows, and not within quotes.
+    """
+    if len(line) <= width:
+        return [line]
+    if definition := _DEFINITION.fullmatch(line):
+        term, meaning = definition.groups()
+        room = width - len(term)
+        if room >= _NARROWEST:
+            first, *rest = wrap(meaning, room, indent="")
+            return [term + first, *(" " * len(term) + each for each in rest)]
+        return [term.rstrip(), *(f"      {each}" for each in wrap(meaning, width - 6, indent=""))]
+    lines, words = [], _WORD.findall(line)
+    current = line[: len(line) - len(line.lstrip())] + words[0]
+    for word in words[1:]:
+        if len(current) + len(word) + len(_CONTINUED) + 1 > width:
+            lines.append(current + _CONTINUED)
+            current = f"    {word}"
+        else:
+            current += f" {word}"
+    return [*lines, current]
 
 
 def table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
