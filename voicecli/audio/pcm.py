@@ -24,6 +24,9 @@ SampleType = Literal["int16", "float32"]
 
 BYTES_PER_SAMPLE: dict[SampleType, int] = {"int16": 2, "float32": 4}
 
+NO_SPEAKERS = 1 << 31
+"""The value of `Pcm.speakers` for channels that are not for any speaker in particular."""
+
 INT16_FULL_SCALE = 32768
 """The int16 magnitude of float 1.0: −1.0 is representable, +1.0 clips to 32767."""
 
@@ -61,7 +64,7 @@ class Pcm:
             scale ±1.0, not clipped).
         rate_hz: frames per second.
         speakers: which speaker each channel is for, as the mask of WAVE files; 0 for the
-            usual order of so many channels (`voicecli.audio.downmix`).
+            usual order of so many channels (`voicecli.audio.downmix`), or `NO_SPEAKERS`.
     """
 
     samples: Samples
