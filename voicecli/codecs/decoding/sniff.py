@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.decoding.flacheader import MAX_HEADER_BYTES, starts_with_flac_frame
+from voicecli.codecs.decoding.flacheader import MAX_HEADER_BYTES, StreamInfo
 from voicecli.codecs.decoding.framing import (
     ADTS_FRAMES,
     FRAMINGS,
@@ -165,14 +165,14 @@ class Sniffer:
             if matches:
                 return framing.codec, False
             is_open |= matches is None
-        if (final or not is_open) and starts_with_flac_frame(self.seen):
+        if (final or not is_open) and StreamInfo.of_frame(self.seen) is not None:
             return "flac", False
         is_short = len(self.seen) < MAX_HEADER_BYTES and self.seen[:1] == b"\xff"
         return None, is_open or (is_short and not self._may_be_samples)
 
     def _is_flac(self, framing: Framing) -> bool:
         """Tell whether the bytes may be ADTS or FLAC, whose sync words have bits in common."""
-        return framing is ADTS_FRAMES and starts_with_flac_frame(self.seen)
+        return framing is ADTS_FRAMES and StreamInfo.of_frame(self.seen) is not None
 
     def _by_text(self, *, final: bool) -> tuple[str | None, bool]:
         """Raise text, which is never audio, once there is enough of it to explain."""
