@@ -107,12 +107,22 @@ def test_devices_of_one_name_are_distinguished_by_number(portaudio):
 
 
 @pytest.mark.parametrize("wanted", [None, "pulse"])
-def test_without_any_device_the_error_has_two_remedies(portaudio, wanted):
+def test_without_any_device_the_error_has_two_remedies(portaudio, wanted, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
     del portaudio.devices[1:]
     with pytest.raises(DeviceError, match="there is no sound device") as caught:
         find_output_device(wanted)
     assert "--save" in caught.value.remedy
     assert "--device null" in caught.value.remedy
+
+
+def test_without_a_device_under_cron_the_remedy_is_the_missing_variable(portaudio, monkeypatch):
+    for name in ("XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_RUNTIME_PATH", "PIPEWIRE_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    del portaudio.devices[1:]
+    with pytest.raises(DeviceError) as caught:
+        find_output_device(None)
+    assert "XDG_RUNTIME_DIR is not set" in caught.value.remedy
 
 
 def test_an_error_while_listing_is_a_device_error(portaudio):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from typer.core import TyperCommand, TyperGroup
 
 from voicecli.cli.layout import example, terminal_width, wrap
+from voicecli.cli.library_output import hidden_library_output
 from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
@@ -66,6 +67,13 @@ class Command(_Panels, TyperCommand):
                 example = f'{ctx.command_path} -- "-5 degrees"'
                 vars(error)["message"] += f"; put -- before text that begins with a dash: {example}"
             raise
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what libraries print is for ``--verbose``."""
+        if ctx.params.get("verbose"):
+            return super().invoke(ctx)
+        with hidden_library_output():
+            return super().invoke(ctx)
 
 
 class Group(_Panels, TyperGroup):

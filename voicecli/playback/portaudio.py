@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
+from voicecli.playback import runtime_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +55,7 @@ def _portaudio() -> Any:
     Raises:
         DeviceError: the PortAudio library is not installed.
     """
+    runtime_dir.complete_environment()
     _quieten_alsa()
     try:
         import sounddevice  # noqa: PLC0415  loads PortAudio
@@ -143,7 +145,8 @@ def find_output_device(wanted: str | None) -> OutputDevice:
     if not devices:
         raise DeviceError(
             "there is no sound device",
-            remedy="use --save FILE.wav to keep the speech, or --device null to go without sound",
+            remedy=runtime_dir.remedy()
+            or "use --save FILE.wav to keep the speech, or --device null to go without sound",
         )
     if wanted is None:
         return next((device for device in devices if device.is_default), devices[0])
