@@ -180,6 +180,14 @@ WhenBusyChoice: TypeAlias = Annotated[
         help="While another voice is heard: queue (wait for it), interrupt (end it), mix or fail.",
     ),
 ]
+NoKeys: TypeAlias = Annotated[
+    bool,
+    sound_option(
+        "--no-keys",
+        help="Do not read keys. On a terminal, space pauses, the arrows skip and go back, "
+        "? lists the others.",
+    ),
+]
 NoPlay: TypeAlias = Annotated[
     bool,
     sound_option(

@@ -42,6 +42,7 @@ def play(
     buffer_ms: options.BufferMs = None,
     preroll_ms: options.PrerollMs = None,
     when_busy: options.WhenBusyChoice = "queue",
+    no_keys: options.NoKeys = False,
     save: options.Save = None,
     save_as: options.SaveAs = None,
     no_play: options.NoPlay = False,
@@ -69,7 +70,9 @@ def play(
         records.check()
     settings = playback_settings(
         config,
-        PlaybackFlags(device, volume, buffer_ms, preroll_ms, when_busy=WhenBusy(when_busy)),
+        PlaybackFlags(
+            device, volume, buffer_ms, preroll_ms, when_busy=WhenBusy(when_busy), no_keys=no_keys
+        ),
         expected_format=format,
         keeps_audio=records.keeps_audio,
         no_play=no_play,

@@ -36,9 +36,7 @@ def report(
 ) -> ExitStatus:
     """Report to people and machines, and return the exit status.
 
-    ``track`` makes the subtitles, ``speech`` is the text, if there is one;
-    ``control`` knows who stopped the run.
-
+    ``track`` makes the subtitles, ``speech`` is the text, ``control`` knows who stopped it.
     If the run itself had no error, a file that could not be written, or gaps under
     ``--fail-on-underrun``, is its error.
     """

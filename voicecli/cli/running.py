@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from voicecli.cli.launch import process_started_at
@@ -71,26 +72,19 @@ def run_session(
         observers += _watching(records, stack, speech)
         track = _subtitle_track(records)
         observers += [track] if track else []
-        with failing_as_json(records, recorder):
-            _open_files(saver, files, records)
         session = Session(
-            Output(settings.output),
-            settings.session,
-            history=history,
-            observers=observers,
-            saver=saver,
-            clock=clock,
-            pace=speech.pace if speech else None,
-            turn=control.turn,
-        )
+            Output(settings.output), settings.session, history=history, observers=observers,
+            saver=saver, clock=clock, pace=speech.pace if speech else None, turn=control.turn,
+        )  # fmt: skip
         control.attach(session, recorder, clock.wall(), speech)
-        stack.enter_context(cancelling(session.cancel, lambda: _is_finishing(saver)))
+        is_finishing = partial(_is_finishing, saver)
+        stack.enter_context(cancelling(session.cancel, is_finishing, control.restore_terminal))
         if saver is not None and settings.output.output == "discard":
             saver.on_reader_gone = session.cancel  # nobody is left to hear it
         with failing_as_json(records, recorder):
+            _open_files(saver, files, records)
             result = session.run(make_utterances(session, clock))
-        for file in files:
-            file.close()
+        _close(files)
         from voicecli.cli.reporting import report  # noqa: PLC0415  after the sound
 
         return report(
@@ -98,12 +92,17 @@ def run_session(
         )
 
 
+def _close(files: Iterable[LineFile]) -> None:
+    for file in files:
+        file.close()
+
+
 def _voice_control(
     command: str, run_id: str, settings: PlaybackSettings, records: Records
 ) -> VoiceControl:
     notify = print_message if records.verbose else _print_nothing
     with failing_as_json(records):
-        return VoiceControl(command, run_id, settings.when_busy, notify=notify)
+        return VoiceControl(command, run_id, settings.when_busy, keys=settings.keys, notify=notify)
 
 
 def _print_nothing(_: str) -> None:

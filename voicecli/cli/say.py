@@ -88,6 +88,7 @@ def say(
     buffer_ms: options.BufferMs = None,
     preroll_ms: options.PrerollMs = None,
     when_busy: options.WhenBusyChoice = "queue",
+    no_keys: options.NoKeys = False,
     sentence_pause_ms: text_options.SentencePauseMs = 350,
     paragraph_pause_ms: text_options.ParagraphPauseMs = 700,
     save: options.Save = None,
@@ -137,6 +138,7 @@ def say(
     )
     flags = PlaybackFlags(
         device, volume, buffer_ms, preroll_ms, timeout, retries, WhenBusy(when_busy),
+        no_keys=no_keys,
         ahead=prefetch if trace is None else 0,
         pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
     )  # fmt: skip

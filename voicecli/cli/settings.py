@@ -27,6 +27,7 @@ class PlaybackFlags(NamedTuple):
     timeout_s: float | None = None
     retries: int | None = None
     when_busy: WhenBusy = WhenBusy.QUEUE
+    no_keys: bool = False
     ahead: int = 2
     pauses: SeamPauses = SeamPauses()
 
@@ -34,12 +35,14 @@ class PlaybackFlags(NamedTuple):
 class PlaybackSettings(NamedTuple):
     """The settings of one run: of its sound output and of its session.
 
-    ``when_busy`` is None if nothing is played, not even silently.
+    ``when_busy`` is None if nothing is played, not even silently. ``keys`` is whether a
+    terminal's keys control it.
     """
 
     output: OutputSettings
     session: SessionSettings
     when_busy: WhenBusy | None = None
+    keys: bool = False
 
 
 def playback_settings(
@@ -76,6 +79,7 @@ def playback_settings(
             pauses=flags.pauses,
         ),
         _when_busy(flags.when_busy, output),
+        keys=output != "discard" and not flags.no_keys,
     )
 
 

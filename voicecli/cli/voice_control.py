@@ -6,6 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from voicecli.cli.keys import SpeechKeys, wants_keys
 from voicecli.cli.output import print_message
 from voicecli.control.runtime import RuntimeFolderError, runtime_folder
 from voicecli.telemetry.events import Progressed, Waited
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class VoiceControl:
-    """The turn and the control socket of one run; a context manager.
+    """The turn, the control socket and the terminal's keys of one run; a context manager.
 
     Without a runtime folder there is neither, and the sound is mixed with others';
     ``notify`` gets the reason. An observer: the socket is made once the request has left,
@@ -40,11 +41,13 @@ class VoiceControl:
         run_id: str,
         when_busy: WhenBusy | None,
         *,
+        keys: bool = False,
         notify: Callable[[str], None] = print_message,
     ) -> None:
         self._command = command
         self._run_id = run_id
         self._notify = notify
+        self._keys = SpeechKeys() if keys and wants_keys() else None
         self._speaker: Speaker | None = None
         self._server: ControlServer | None = None
         self._socket_name = f"{os.getpid()}-{run_id}"
@@ -86,9 +89,13 @@ class VoiceControl:
             self._command, self._run_id, began_at, session, recorder,
             turn=self.turn, sentences=lambda: speech.sentences if speech is not None else None,
         )  # fmt: skip
+        if self._keys is not None:
+            self._keys.attach(session, speech)
 
     def __call__(self, event: Event, /) -> None:
-        """Begin to take commands once the request has left, or sound is there."""
+        """Begin to take commands and keys once the request has left, or sound is there."""
+        if self._keys is not None:
+            self._keys(event)
         if self._server is None and isinstance(event, Waited | Progressed):
             self._listen()
 
@@ -115,11 +122,18 @@ class VoiceControl:
         """How long sound was there and had to wait for its turn."""
         return round(self.turn.waited_s * 1e3, 1) if self.turn is not None else 0.0
 
+    def restore_terminal(self) -> None:
+        """Leave the terminal as it was found; any thread, idempotent."""
+        if self._keys is not None:
+            self._keys.restore()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with contextlib.ExitStack() as stack:
+            if self._keys is not None:
+                stack.callback(self._keys.close)
             if self.turn is not None:
                 stack.callback(self.turn.release)
             if self._server is not None:

@@ -53,7 +53,7 @@ class TerminalKeys:
 
     def __init__(
         self,
-        actions: Mapping[str, Callable[[], None]],
+        actions: Mapping[str, Callable[[], object]],
         *,
         pause: Callable[[], None],
         resume: Callable[[], None],
@@ -70,11 +70,12 @@ class TerminalKeys:
         self._thread: threading.Thread | None = None
         self._handlers: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begin to read keys; in the main thread, else Ctrl-Z is left as it is."""
         with contextlib.suppress(OSError):
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         if self._descriptor is None:
-            return self
+            return
         self._wake = os.pipe()
         if threading.current_thread() is threading.main_thread():
             for number, handler in (
@@ -85,9 +86,16 @@ class TerminalKeys:
                     self._handlers[number] = signal.signal(number, handler)
         self._acquire()
         self._thread = spawn_daemon(self._read, "voicecli-keys")
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Restore the terminal, and end the thread; idempotent."""
         if self._descriptor is None or self._wake is None or self._thread is None:
             return
         self.restore()

@@ -177,6 +177,9 @@ class Sink(Protocol):
         Returns False if it was not written yet, or is not kept any more.
         """
 
+    def set_gain(self, factor: float) -> None:
+        """Multiply what is heard from the next block on; any thread."""
+
     def abort(self) -> None:
         """Stop the sound at once; any thread, idempotent."""
 

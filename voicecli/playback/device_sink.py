@@ -94,6 +94,10 @@ class DeviceSink(ABC):
             stall.remaining_s(self._ring.read, rests=self._feed.is_paused)
             self._wait(_POLL_S)
 
+    def set_gain(self, factor: float) -> None:
+        """Multiply what the device takes next."""
+        self._feed.gain = factor
+
     def await_input(self) -> None:
         """Let the ring run out: more will come, but not yet."""
         self._gate.await_input()

@@ -10,6 +10,8 @@ from collections import deque
 from math import inf
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from voicecli.playback.levels import BufferLevels
 from voicecli.playback.timeline import Silence
 
@@ -40,6 +42,8 @@ class Feed:
     At most ``ahead_s`` is handed over ahead of need, by a driver that writes. A device that
     asks says when a piece will be heard, give or take ``jitter_s``.
 
+    ``gain`` is a factor for what is handed over next.
+
     ``finished`` says that the device has got the last frame, ``rebuffering`` that it starves.
     """
 
@@ -67,6 +71,7 @@ class Feed:
         self._booked_s = 0.0  # of those; the device's thread
         self._starves_for: Silence | None = None
         self._is_skipping = False
+        self.gain = 1.0
         self.is_paused = False
         self.input_ended = False
         self.finished = False
@@ -159,6 +164,8 @@ class Feed:
         if silence is Silence.DEVICE:
             self._timeline.follow(now, self._jitter_s)
         count = self._ring.read_into(block)
+        if self.gain != 1.0:
+            amplify(block[:count], self.gain)
         self._has_gap = self._timeline.push(count, now, silence=silence, paused_s=paused_s)
         self.finished = ended and not self._ring.readable
         return count
@@ -187,3 +194,9 @@ class Feed:
     def report(self, now: float) -> SinkReport:
         """Report what was heard by ``now``."""
         return self._timeline.report(now, self._levels, self._gate)
+
+
+def amplify(samples: Samples, factor: float) -> None:
+    """Multiply samples by ``factor`` in place; those that become too large are clipped."""
+    low, high = (-32768, 32767) if samples.dtype == np.int16 else (-1.0, 1.0)
+    samples[:] = np.clip(samples * factor, low, high)

@@ -127,6 +127,9 @@ class NullSink:
                     return
                 self._clock.wait(self._changed, None if self._player.is_paused else left_s)
 
+    def set_gain(self, factor: float) -> None:
+        """Do nothing: it is silent anyway."""
+
     def abort(self) -> None:
         """Stop the imaginary sound at once."""
         with self._changed:
@@ -212,6 +215,9 @@ class DiscardSink:
     def seek(self, position: int) -> bool:  # noqa: ARG002  no position can be heard again
         """Return False: nothing is kept."""
         return False
+
+    def set_gain(self, factor: float) -> None:
+        """Do nothing: it is silent anyway."""
 
     def abort(self) -> None:
         """Do nothing: there is no sound."""

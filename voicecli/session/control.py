@@ -34,6 +34,7 @@ class Control:
     def __init__(self, renderer: Renderer, fetches: Prefetcher) -> None:
         self._renderer = renderer
         self._fetches = fetches
+        self._gain = 1.0
         self.text = SpokenText()
         """An observer: where the sentences are."""
 
@@ -48,6 +49,15 @@ class Control:
     def resume(self) -> None:
         """Go on exactly where `pause` stopped; idempotent."""
         self._renderer.resume()
+
+    def louder(self, factor: float) -> float:
+        """Multiply the volume of what is heard, within one block; return it, from 0.05 to 4.
+
+        1 is the volume that the session was made with. Files are not changed.
+        """
+        self._gain = min(4.0, max(0.05, self._gain * factor))
+        self._renderer.set_gain(self._gain)
+        return self._gain
 
     def skip(self) -> None:
         """Go on with the next sentence; drops the rest of the current one.

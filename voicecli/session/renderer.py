@@ -82,7 +82,7 @@ class Renderer:
     `run` and `drain` belong to the decoder thread, `abort` to any, and the attributes may be
     read from any. ``fail`` gets a decoding error at once, so that the source can
     be stopped while the rest still plays. ``on_pcm`` gets each block as it is played.
-    ``seams`` joins the segments of a text.
+    ``seams`` joins the segments of a text. ``await_turn`` is called before the sink is opened.
     """
 
     def __init__(  # noqa: PLR0913  everything around the decoder thread
@@ -115,6 +115,7 @@ class Renderer:
         self._aborted = False
         self._control = threading.Lock()  # of pausing, and of setting the sink
         self._skipped = -1  # the number of the latest segment whose rest is dropped
+        self._gain = 1.0
         self.is_paused = False
         self.name: str | None = None
         self.sink: Sink | None = None
@@ -171,6 +172,13 @@ class Renderer:
             self.is_paused = False
             if self.sink is not None:
                 self.sink.resume()
+
+    def set_gain(self, factor: float) -> None:
+        """Multiply what is heard from now on; any thread."""
+        with self._control:
+            self._gain = factor
+            if self.sink is not None:
+                self.sink.set_gain(factor)
 
     def skip(self) -> int | None:
         """Drop what follows of the segment that is rendered; any thread.
@@ -277,6 +285,8 @@ class Renderer:
         sink = self._open_sink(format, is_pcm=self.name == "pcm")
         self._converter = SampleConverter(sink.format, self._volume)
         with self._control:
+            if self._gain != 1.0:
+                sink.set_gain(self._gain)
             if self.is_paused:
                 sink.pause()
             # Set before the flag is read, as `abort` sets the flag before it reads the sink.
