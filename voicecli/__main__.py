@@ -7,6 +7,8 @@ import os
 import sys
 from typing import NoReturn
 
+_CONTROL = ("stop", "pause", "resume", "skip", "back", "status")
+
 _INTERRUPTED = 130
 """`voicecli.errors.ExitStatus.INTERRUPTED`, which is not imported yet."""
 
@@ -14,6 +16,8 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line and exit with its status."""
     _hold_standard_streams()
+    if sys.argv[1:2] and _controls(sys.argv[1:]):
+        return
     # Importing creates hundreds of thousands of objects and no garbage; scanning them
     # costs 30 ms. `voicecli.cli.running` turns the collector on again after the first sound.
     gc.disable()
@@ -24,6 +28,24 @@ def main() -> None:
     except KeyboardInterrupt:  # importing is half of the start-up time
         sys.exit(_INTERRUPTED)
     _leave(run(sys.argv[1:]))
+
+
+def _controls(argv: list[str]) -> bool:
+    """Do a simple command such as ``voicecli stop``, without what the others have to load."""
+    if argv[0] not in _CONTROL:
+        return False
+    from voicecli.control import commands  # noqa: PLC0415  see above
+    from voicecli.control.runtime import RuntimeFolderError  # noqa: PLC0415  see above
+
+    if not commands.is_simple(argv):
+        return False
+    try:
+        commands.run(argv[0], everyone="--all" in argv, as_json="--json" in argv)
+    except RuntimeFolderError:
+        return False  # the full command line reports it
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    return True
 
 
 def _hold_standard_streams() -> None:

@@ -11,7 +11,7 @@
     │   ├── NetworkError          4   refused, reset, unresolvable, cut off
     │   ├── SourceTimeout         4   connecting, the first byte or the next byte took too long
     │   ├── BadResponse           4   the response is not audio: status, JSON, HTML, nothing
-    │   └── NothingToSay          4   the text contains nothing that can be spoken
+    │   └── NothingToSay          2   the text contains nothing that can be spoken
     ├── DecodeError               5   the bytes are not the audio they claim to be
     │   ├── UnsupportedFormat     5   not a format that we decode
     │   ├── CorruptStream         5   too damaged to continue
@@ -134,6 +134,7 @@ class NothingToSay(SourceError):
     """The text contains nothing that the voice can speak."""
 
     code = "nothing_to_say"
+    exit_status = ExitStatus.USAGE
 
 
 class DecodeError(VoiceError):

@@ -64,8 +64,20 @@ def test_stereo_is_averaged_and_never_clips():
 
 
 def test_a_voice_in_the_centre_of_surround_is_heard_in_stereo():
-    centre_only = int16([0, 0, 6000, 0, 0, 0])
-    assert convert(centre_only, STEREO).tolist() == [[1000, 1000]]
+    centre_only = int16([0, 0, 10_000, 0, 0, 0])
+    assert convert(centre_only, STEREO).tolist() == [[7071, 7071]]
+    assert convert(centre_only, MONO).tolist() == [[10_000]]
+
+
+def test_loud_surround_is_clipped_and_does_not_wrap():
+    loud = int16([30_000] * 6, [-30_000] * 6)
+    assert convert(loud, STEREO).tolist() == [[32767, 32767], [-32768, -32768]]
+
+
+def test_surround_on_a_device_of_more_channels_is_heard_in_front():
+    assert convert(int16([1000] * 2 + [0] * 6), AudioFormat(24_000, 4)).tolist() == [
+        [1000, 1000, 0, 0]
+    ]
 
 
 def test_extra_channels_of_the_device_stay_silent():

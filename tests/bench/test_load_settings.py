@@ -15,7 +15,7 @@ from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
 from voicecli.bench import load as module
 from voicecli.bench.load import Listener
-from voicecli.config.endpoint import KEYLESS
+from voicecli.config.server import KEYLESS
 from voicecli.errors import ConfigError
 from voicecli.sources.client import SpeechClient
 from voicecli.sources.registry import SourceContext

@@ -12,7 +12,8 @@ from tests.support.tones import tone
 from voicecli.bench import runners as module
 from voicecli.bench.runners import Cold, Live, ReportedError, Simulated, say_flags
 from voicecli.bench.whole_file import WholeFile
-from voicecli.config.endpoint import KEYLESS, Endpoint
+from voicecli.config.endpoint import Endpoint
+from voicecli.config.server import KEYLESS
 from voicecli.errors import BadResponse, ExitStatus, NetworkError, VoiceError
 from voicecli.playback.output import Output, OutputSettings
 from voicecli.playback.policy import BufferPolicy

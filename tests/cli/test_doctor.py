@@ -32,13 +32,15 @@ def test_a_machine_with_sound_passes_every_check(tmp_path, sound_server):
         result = Cli(tmp_path, sound_server).run("doctor", "--base-url", server.url, "--json")
     assert result.exit_code == 0, result
     assert (result.json["ok"], result.json["exit"]) == (True, 0)
-    found = {check["name"]: check for check in result.json["checks"]}
-    assert {check["status"] for check in found.values()} == {"ok"}
-    assert list(found) == [
+    *checks, stream = result.json["checks"]
+    assert [check["name"] for check in checks] == [
         "Python", "config", "key", "endpoint", "libopus", "ffmpeg", "PortAudio", "devices",
-        "test stream",
     ]  # fmt: skip
-    assert "plays" in found["test stream"]["message"]
+    assert {check["status"] for check in checks} == {"ok"}
+    assert stream["name"] == "test stream"
+    assert "plays" in stream["message"]
+    # A busy machine may take the processor from the stream, which is worth a warning.
+    assert (stream["status"] == "warn") == ("underruns" in stream["message"])
 
 
 def test_a_machine_without_sound_is_6_with_a_remedy(tmp_path):
@@ -152,9 +154,10 @@ def test_the_server_is_checked_without_speaking(monkeypatch, answer, status, exi
     answers = answer if isinstance(answer, list) else [answer]
     asked = []
 
-    def get(url, api_key, *, timeout_s):
-        assert (api_key, timeout_s) == ("voicecli", 3.0)
-        asked.append(url.removeprefix("http://localhost:1/v1"))
+    def get(server, path, *, timeout_s):
+        assert server.base_url == "http://localhost:1/v1"
+        assert (server.api_key, timeout_s) == ("voicecli", 3.0)
+        asked.append(path)
         given = answers[len(asked) - 1]
         if isinstance(given, Exception):
             raise given

@@ -161,9 +161,9 @@ def test_a_refused_connection_is_4(say):
     assert str(port) in error_message(result)
 
 
-def test_a_text_that_the_builtin_voice_cannot_speak_is_4(say):
+def test_a_text_that_the_builtin_voice_cannot_speak_is_2(say):
     result = say("--json", "--base-url", "builtin", "你好。")
-    assert result.exit_code == 4, result
+    assert result.exit_code == 2, result
     assert result.json["error"]["code"] == "nothing_to_say"
     assert "english" in error_message(result)
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import subprocess
 import sys
 from typing import Annotated
@@ -9,8 +11,10 @@ import pytest
 import typer
 import typer.main
 
-from voicecli.cli.app import make_app
+from voicecli.cli.app import COMMANDS, make_app, run
+from voicecli.cli.environment import Environment
 from voicecli.cli.help import Command
+from voicecli.cli.layout import example
 from voicecli.errors import ExitStatus
 
 HEAVY = ("openai", "httpx2", "numpy", "av", "onnxruntime", "sounddevice", "opuslib", "rich",
@@ -39,7 +43,7 @@ def test_options_are_in_panels(cli):
         "Options:",
         "Examples:",
     ]
-    assert [line.split()[0] for line in lines if line.startswith("  --save")] == ["--save"]
+    assert len([line for line in lines if line.startswith("  -o, --save FILE")]) == 1
 
 
 @pytest.mark.parametrize("text", ["-5 degrees", "- one", "--- note"])
@@ -122,3 +126,67 @@ def test_help_imports_nothing_heavy():
     imported = done.stdout.splitlines()[-1].split()
     assert [name for name in HEAVY if name in imported] == []
     assert "voicecli.cli.say" in imported
+
+
+COMMAND_LINES = [
+    *([name] for name in COMMANDS),
+    *(["bench", name] for name in ("encode", "decode", "source", "policy")),
+    *(["config", name] for name in ("path", "show", "forget")),
+]
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("argv", [[], *COMMAND_LINES], ids=" ".join)
+def test_no_line_of_help_is_wider_than_the_terminal(cli, argv, columns):
+    result = cli.run(*argv, "--help", env={"COLUMNS": str(columns)})
+    assert result.exit_code == 0
+    assert [line for line in result.stdout.splitlines() if len(line) > columns] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        ("  voicecli say", ["  voicecli say"]),
+        ('  voicecli say --voice emma "One two three."',
+         ["  voicecli say --voice emma \\", '    "One two three."']),
+        ("  4    network, server or file", ["  4    network, server or file"]),
+        ("  4    network, or a file to play that cannot be read",
+         ["  4    network, or a file to", "       play that cannot be", "       read"]),
+        ("  VOICECLI_API_KEY    key for the server",
+         ["  VOICECLI_API_KEY", "      key for the server"]),
+    ],
+)  # fmt: skip
+def test_examples_are_continued_as_a_shell_allows(line, lines):
+    assert example(line, 30) == lines
+
+
+@pytest.mark.parametrize(
+    ("argv", "meant"),
+    [
+        (["Hello"], 'Did you mean `voicecli say "Hello"`?'),
+        (["Hello", "there."], 'Did you mean `voicecli say "Hello there."`?'),
+        (["song.mp3"], "Did you mean `voicecli play song.mp3`?"),
+        (["sya", "Hello"], "Did you mean 'say'?"),
+        (["-o", "a.wav", "Hello"], "options follow the command"),
+        (["config", "shwo"], "Did you mean 'show'?"),
+    ],
+)
+def test_what_was_probably_meant_is_said(cli, argv, meant):
+    result = cli.run(*argv)
+    assert result.exit_code == 2
+    assert meant in result.stderr
+
+
+def test_usage_errors_break_no_word_on_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stderr = Terminal()
+    variables = {**os.environ, "COLUMNS": "60"}
+    path = "a/path/that/is/long/enough/to/be/broken.doc"
+    status = run(["say", "-o", path, "Hi."], Environment(None, io.StringIO(), stderr, variables))
+    assert status == 2
+    lines = stderr.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    assert ".opus" in stderr.getvalue().split("Error")[1].replace(",", " ").split()

@@ -11,20 +11,6 @@ import pytest
 from voicecli.cli import output
 from voicecli.errors import ExitStatus, SaveError, VoiceError
 
-METRICS = {
-    "spoken_s": 2.0,
-    "audio_s": 2.0,
-    "ttfa_ms": 200.0,
-    "launch_to_request_ms": 300.0,
-    "rtf": 0.25,
-    "format": "opus",
-    "interrupted": False,
-    "underruns": {"sink": {"count": 0, "total_ms": 0}},
-    "waits": {"text": {"count": 0, "total_ms": 0.0}},
-    "segments": [{"number": 0}],
-    "saved": [],
-}
-
 
 @contextlib.contextmanager
 def broken_pipe(monkeypatch):
@@ -120,62 +106,6 @@ class TestStandardOutput:
             stream.write("something")
             with pytest.raises(SaveError, match="standard output"):
                 output.flush()
-
-
-class TestSummary:
-    def test_a_run_without_problems(self):
-        assert output.summarise(METRICS) == (
-            "spoke 2.0 s of opus · first sound after 500 ms · RTF 0.25 · no underruns"
-        )
-
-    @pytest.mark.parametrize(
-        ("text", "says"),
-        [
-            (output.AboutText(3, 8), "spoken 3 of 8 sentences"),
-            (output.AboutText(0, 1), "spoken 0 of 1 sentence"),
-            (output.AboutText(1, None), "· spoken 1 sentence ·"),
-            (output.AboutText(2, None), "spoken 2 sentences ·"),
-        ],
-    )
-    def test_an_interrupted_text_says_how_far_it_got(self, text, says):
-        assert says in output.summarise(METRICS | {"interrupted": True}, text)
-        assert "sentence" not in output.summarise(METRICS, text)
-
-    def test_an_interrupted_file_has_no_sentences(self):
-        changed = {"interrupted": True, "segments": []}
-        assert "sentence" not in output.summarise(METRICS | changed)
-
-    def test_waits_for_the_text_are_not_underruns_and_not_the_speed_of_the_server(self):
-        waits = {"text": {"count": 2, "total_ms": 2140.0}}
-        assert output.summarise(METRICS | {"waits": waits}) == (
-            "spoke 2.0 s of opus · first sound after 500 ms · no underruns"
-            " · waited 2.1 s for the text"
-        )
-
-    def test_the_first_sound_of_a_text_that_began_later_counts_from_there(self):
-        text = output.AboutText(1, 1, 310.4)
-        assert "· first sound 310 ms after the text began ·" in output.summarise(METRICS, text)
-
-    @pytest.mark.parametrize(
-        ("changed", "text"),
-        [
-            ({"spoken_s": 1.0}, "spoke 1.0 of 2.0 s of opus"),
-            ({"interrupted": True, "spoken_s": 1.0}, "interrupted after 1.0 s of opus"),
-            ({"format": None}, "spoke 2.0 s ·"),
-            ({"launch_to_request_ms": None}, "first sound after 200 ms"),
-            ({"saved": ["a.wav", "b.opus"]}, "saved a.wav, b.opus"),
-            ({"saved": ["a"] * 4}, "saved a, a, a, a"),
-            ({"saved": ["a"] * 9}, "saved a, a, a, a, 5 more"),
-            ({"underruns": {"sink": {"count": 1, "total_ms": 85.4}}}, "1 underrun (85 ms)"),
-            ({"underruns": {"sink": {"count": 2, "total_ms": 85.4}}}, "2 underruns (85 ms)"),
-        ],
-    )
-    def test_parts_of_the_line(self, changed, text):
-        assert text in output.summarise(METRICS | changed)
-
-    def test_a_run_that_only_received(self):
-        silent = METRICS | {"ttfa_ms": None, "rtf": None}
-        assert output.summarise(silent) == "received 2.0 s of opus"
 
 
 def test_a_table_is_aligned(capsys):

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.cli.plain_text import PlainTextDecoder, plain_text
+from voicecli.cli.plain_text import JUDGED_BYTES, PlainTextDecoder, check_encoding, plain_text
 
 ENCODINGS = {
     "utf-8": b"",
     "utf-8-sig": b"",  # writes its own
     "utf-16-le": codecs.BOM_UTF16_LE,
     "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32-le": codecs.BOM_UTF32_LE,
+    "utf-32-be": codecs.BOM_UTF32_BE,
 }
 
 
@@ -59,7 +61,7 @@ def test_a_character_cut_in_the_middle_waits_for_its_rest():
     assert decoder.feed(data[:3]) == "gr"
     assert decoder.feed(data[3:]) == "ößer"
     assert decoder.feed(b"\xc3") == ""
-    assert decoder.finish() == "\ufffd"
+    assert decoder.finish() == ""
 
 
 def test_an_escape_sequence_without_an_end_holds_back_a_bounded_amount():
@@ -68,8 +70,96 @@ def test_an_escape_sequence_without_an_end_holds_back_a_bounded_amount():
     assert decoder.feed(b"after") == "after"
 
 
-def test_a_nul_makes_text_binary_unless_it_is_utf_16():
-    for data, is_binary in ((b"a\0b", True), (b"\xff\xfea\0", False), (b"\xef\xbb\xbfa\0", True)):
+FRENCH = "Le garçon a mangé une crème brûlée à l'hôtel. "
+RUSSIAN = "Сегодня хорошая погода, и мы идём гулять. "
+
+
+def heard(data, *, pieces=None, encoding=None):
+    """The text, and what was told about its encoding."""
+    told = []
+    decoder = PlainTextDecoder(encoding, told.append)
+    size = pieces or len(data) or 1
+    text = "".join(decoder.feed(data[at : at + size]) for at in range(0, len(data), size))
+    return text + decoder.finish(), told, decoder.is_binary
+
+
+class TestNotUtf8:
+    @pytest.mark.parametrize("pieces", [None, 1000, 13])
+    @pytest.mark.parametrize(
+        ("text", "encoding", "name"),
+        [
+            (FRENCH, "cp1252", "WINDOWS-1252"),
+            (RUSSIAN, "cp1251", "WINDOWS-1251"),
+            (FRENCH * 400, "cp1252", "WINDOWS-1252"),
+            ("Plain English first. " * 1000 + RUSSIAN * 20, "cp1251", "WINDOWS-1251"),
+            ("Hello, this has no mark.", "utf-16-le", "UTF-16-LE"),
+            ("Hello, this has no mark.", "utf-16-be", "UTF-16-BE"),
+            ("Hello, this has no mark.", "utf-32-le", "UTF-32-LE"),
+        ],
+    )
+    def test_the_encoding_is_found_and_told_once(self, text, encoding, name, pieces):
+        spoken, told, is_binary = heard(text.encode(encoding), pieces=pieces)
+        assert spoken == text
+        assert told == [f"is not UTF-8 and is read as {name}; --encoding NAME overrides that"]
+        assert not is_binary
+
+    def test_a_given_encoding_is_not_guessed(self):
+        assert heard("Zażółć".encode("iso8859-2"), encoding="iso8859-2") == ("Zażółć", [], False)
+        assert heard("Hi é".encode(), encoding="cp1252")[0] == "Hi Ã©"
+        assert heard("Hé".encode("utf-16"), encoding="utf-16")[0] == "Hé"
+        assert heard("Hé".encode("utf-8-sig"), encoding="utf-8")[0] == "Hé"
+
+    def test_bytes_that_are_wrong_in_the_given_encoding_are_an_error(self):
+        with pytest.raises(UnicodeDecodeError):
+            heard(b"caf\xe9 noir", encoding="utf-8")
+
+    @pytest.mark.parametrize("pieces", [None, 1])
+    def test_a_few_bad_bytes_in_utf_8_are_left_out_and_told(self, pieces):
+        data = "Größe, Maße, Füße, ".encode() + b"\xff\xfe" + " und Bäume".encode()
+        spoken, told, _ = heard(data, pieces=pieces)
+        assert spoken == "Größe, Maße, Füße,  und Bäume"
+        assert told == ["has bytes that are not UTF-8, which are left out"]
+
+    def test_half_a_character_of_utf_16_is_left_out_and_told(self):
+        spoken, told, _ = heard(b"\xff\xfe" + "Hi é".encode("utf-16-le") + b"x")
+        assert (spoken, len(told)) == ("Hi é", 1)
+
+    def test_text_waits_for_its_encoding_no_longer_than_its_writer_pauses(self):
         decoder = PlainTextDecoder()
-        decoder.feed(data)
-        assert decoder.is_binary is is_binary
+        assert decoder.feed(b"A caf\xe9. ") == ""
+        assert decoder.settle() == "A café. "
+        assert decoder.settle() == ""
+        assert decoder.feed("Déjà vu".encode("cp1252")) == "Déjà vu"
+
+    def test_a_bounded_amount_waits(self):
+        decoder = PlainTextDecoder()
+        data = (FRENCH * (2 * JUDGED_BYTES // len(FRENCH))).encode("cp1252")
+        given = len("".join(decoder.feed(data[at : at + 100]) for at in range(0, len(data), 100)))
+        assert given == len(data)
+
+    def test_no_replacement_character_is_ever_made(self):
+        for data in (b"\x81\x8d caf\xe9 \x9d", b"caf\xe9", "Größe".encode()[:-2], b"\xe9"):
+            assert "\ufffd" not in heard(data)[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "is_binary"),
+    [
+        (b"a\0b", True),
+        (b"\xff\xfea\0", False),
+        (b"\xef\xbb\xbfa\0", True),
+        (bytes(range(1, 256)) * 4, True),
+        (b"ID3\x04\x00\x00\x00\x00\x00\x23TSSE" + b"\xff\xfb\x90\x64" * 10, True),
+        (b"a caf\xe9", False),
+    ],
+)
+def test_what_is_text_in_no_encoding_is_binary(data, is_binary):
+    assert heard(data)[2] is is_binary
+
+
+def test_names_of_encodings():
+    assert check_encoding("Windows-1252") == "cp1252"
+    assert check_encoding("latin1") == "iso8859-1"
+    for wrong in ("nope", "rot13", "hex", "zlib", ""):
+        with pytest.raises(ValueError, match="is not an encoding"):
+            check_encoding(wrong)

@@ -62,7 +62,7 @@ class TestOnATerminal:
         assert "\x1b[2K" in after  # the line is erased
         assert "\x1b[?25h" in after  # the cursor is back
         rest = after.rpartition("\x1b")[2]
-        assert "spoke 0.5 s of pcm" in rest
+        assert "spoke 0.5 s · first sound" in rest
         assert "ahead" not in rest
 
     def test_a_wait_for_the_server_is_shown_and_removed(self, tmp_path, server):
@@ -82,7 +82,7 @@ class TestOnATerminal:
         argv = ("say", "--device", "null", "--base-url", server.url, "Hello.")
         shown, status = on_a_terminal(Cli(tmp_path), *argv, term="dumb")
         assert status == 0
-        assert shown.startswith("voicecli: spoke 0.5 s of pcm")
+        assert shown.startswith("voicecli: spoke 0.5 s ·")
         assert "\x1b" not in shown
 
 
@@ -240,7 +240,7 @@ class TestLine:
             "from voicecli.cli.progress import ProgressLine\n"
             "from voicecli.telemetry.events import Progressed\n"
             "line = ProgressLine()\n"
-            "line(Progressed(0.0, SimpleNamespace(playing=False)))\n"
+            "line(Progressed(0.0, SimpleNamespace(playing=False, heard_s=0.0)))\n"
             "before = 'rich' in sys.modules\n"
             "playing = SimpleNamespace(playing=True, heard_s=0.0, buffered_s=0.0)\n"
             "line(Progressed(0.0, playing))\n"
@@ -254,8 +254,18 @@ class TestLine:
 
     def test_nothing_is_drawn_before_sound(self):
         line = ProgressLine()
-        line(events.Progressed(0.0, snapshot(playing=False)))
+        line(events.Progressed(0.0, snapshot(playing=False, heard_s=0.0)))
         assert line._live is None
+
+    def test_without_playback_it_shows_what_was_received(self, capsys):
+        line = ProgressLine()
+        segment = Segment(0, (sentence("The tide is coming in."),))
+        line(events.Requested(0.0, "http://x", 0))
+        line(events.SegmentPlaced(0.1, segment, 0.0))
+        line(events.Progressed(0.5, snapshot(playing=False, heard_s=1.2, buffered_s=0.0)))
+        shown = capsys.readouterr().err
+        line.close()
+        assert "1.2 s received  The tide is coming in." in shown
 
     def test_the_end_removes_the_line(self):
         line = ProgressLine()

@@ -19,8 +19,10 @@ from voicecli.telemetry.metrics import Recorder
 
 @pytest.fixture
 def say(cli, server):
+    """Say something with a buffer that outlasts the pauses of a busy machine, but no stall."""
+
     def run(*argv):
-        return cli.run("say", "--device", "null", "--buffer-ms", "0", "--json", *argv, "Hello.")
+        return cli.run("say", "--device", "null", "--buffer-ms", "150", "--json", *argv, "Hello.")
 
     return run
 
@@ -87,6 +89,8 @@ class TestUnderruns:
 
 class FullDisk:
     """A saver whose metrics find no room."""
+
+    has_lost_reader = False
 
     def write_metrics(self, metrics):
         return SaveError("no room for metrics")

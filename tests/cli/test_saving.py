@@ -50,26 +50,51 @@ class TestSaving:
         named = say("--json", f"--debug-audio={tmp_path / 'flag'}", "Hello.").json["saved"][0]
         assert str(tmp_path / "flag") in named
 
-    def test_a_file_that_cannot_be_saved_is_7_after_playback(self, say):
-        result = say("--json", "--save", "/no/such/folder/a.wav", "Hello.")
+    @pytest.mark.parametrize("options", [(), ("--no-play",)])
+    @pytest.mark.parametrize(
+        ("kind", "reason"),
+        [("/no/such/folder/a.wav", "there is no folder"), ("{}", "it is a folder"),
+         ("{}/file/a.wav", "Not a directory"), ("{}/loop.wav", "symbolic links"),
+         ("{}/" + 300 * "a" + ".wav", "name too long")],
+    )  # fmt: skip
+    def test_a_path_that_cannot_be_written_is_7_before_anything_is_requested(
+        self, say, server, tmp_path, options, kind, reason
+    ):
+        (tmp_path / "file").write_bytes(b"")
+        (tmp_path / "loop.wav").symlink_to("loop.wav")
+        path = kind.format(tmp_path)
+        result = say("--json", *options, "--save", path, "Hello.")
         assert result.exit_code == 7
-        assert result.json["spoken_s"] == pytest.approx(CLIP_S)
         assert result.json["error"]["code"] == "save"
-        assert "/no/such/folder" in result.stderr
-
-    def test_with_no_play_it_is_7_before_anything_is_requested(self, cli, server):
-        argv = ("say", "--no-play", "--json", "--save", "/no/such/folder/a.wav", "Hello.")
-        result = cli.run(*argv)
-        assert result.exit_code == 7
-        assert result.json["error"]["message"].endswith("there is no folder /no/such/folder")
+        assert reason in result.json["error"]["message"]
+        assert f"cannot save {path}" in result.stderr
         assert server.requests == []
 
-    def test_standard_output_cannot_be_saved_to(self, say, server, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
-        result = say("--save", "-", "Hello.")
-        assert result.exit_code == 2
-        assert "name a file" in result.stderr
-        assert list(tmp_path.glob("-*")) == server.requests == []
+    @pytest.mark.parametrize("option", ["--debug-audio={}/file", "--subtitles={}/none/a.srt"])
+    def test_other_paths_are_checked_too(self, say, server, tmp_path, option):
+        (tmp_path / "file").write_bytes(b"")
+        result = say(option.format(tmp_path), "Hello.")
+        assert result.exit_code == 7
+        assert server.requests == []
+
+    def test_a_run_that_was_killed_is_told_of_once(self, say, tmp_path):
+        (tmp_path / "a.wav.part").write_bytes(b"left")
+        path = str(tmp_path / "a.wav")
+        assert f"{path}.part, left by a run that was killed" in say("--save", path, "Hi.").stderr
+        assert ".part" not in say("--save", path, "Hi.").stderr
+        assert [each.name for each in tmp_path.glob("a.*")] == ["a.wav"]
+
+    def test_a_failed_run_leaves_no_file(self, say, server, tmp_path):
+        server.reply = error(401, {"detail": "no"})
+        assert say("--save", str(tmp_path / "a.wav"), "Hello.").exit_code == 3
+        assert list(tmp_path.glob("a.*")) == []
+
+    def test_our_own_folder_is_private(self, say, tmp_path):
+        say("--debug-audio", "Hello.")
+        folder = tmp_path / "data" / "voicecli" / "recordings"
+        assert folder.stat().st_mode & 0o777 == 0o700
+        files = [path for path in folder.rglob("*.*") if not path.is_symlink()]
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
     def test_saving_without_a_device_is_not_an_error(self, cli, server, tmp_path, monkeypatch):
         def none(wanted):
@@ -93,8 +118,8 @@ class TestEventLog:
         assert [e["run_id"] for e in events if e["event"] == "TTS_REQUEST"] == runs
         assert events[-1]["event"] == "TTS_PLAYBACK_END"
 
-    @pytest.mark.parametrize("path", ["/no/such/folder/events", "/dev/full"])
-    def test_one_that_cannot_be_written_is_7_after_playback(self, say, path):
+    def test_one_that_fills_the_disk_is_7_after_playback(self, say):
+        path = "/dev/full"
         result = say("--json", "--event-log", path, "Hello.")
         assert result.exit_code == 7
         assert result.json["spoken_s"] == pytest.approx(CLIP_S)
@@ -104,10 +129,18 @@ class TestEventLog:
 
     def test_the_first_error_decides(self, say, server):
         server.reply = error(401, {"detail": "no"})
-        result = say("--json", "--event-log", "/no/such/folder/events", "Hello.")
+        result = say("--json", "--event-log", "/dev/full", "Hello.")
         assert result.exit_code == 3
         assert result.json["error"]["code"] == "auth"
-        assert "cannot write /no/such/folder/events" in result.stderr
+        assert "cannot write /dev/full" in result.stderr
+
+    @pytest.mark.parametrize("option", ["--event-log", "--trace"])
+    def test_one_that_cannot_be_opened_is_7_before_anything_is_requested(self, say, server, option):
+        result = say("--json", option, "/no/such/folder/events", "Hello.")
+        assert result.exit_code == 7
+        message = "cannot write /no/such/folder/events: No such file or directory"
+        assert result.json["error"]["message"] == message
+        assert server.requests == []
 
 
 class TestTrace:
@@ -167,8 +200,8 @@ class TestTrace:
         metrics = replay(read_trace(path), BufferPolicy.fixed(0.0)).metrics
         assert metrics["error"] == result.json["error"]
 
-    @pytest.mark.parametrize("path", ["/no/such/folder/trace", "/dev/full"])
-    def test_one_that_cannot_be_written_is_7_after_playback(self, say, path):
+    def test_one_that_fills_the_disk_is_7_after_playback(self, say):
+        path = "/dev/full"
         result = say("--json", "--trace", path, "Hello.")
         assert result.exit_code == 7
         assert result.json["spoken_s"] == pytest.approx(CLIP_S)

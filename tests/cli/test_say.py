@@ -31,7 +31,7 @@ class TestText:
         assert result.exit_code == 0, result.stderr
         assert request_of(server)["input"] == "Good morning, world."
         assert result.stdout == ""
-        assert "spoke 0.1 s of pcm" in result.stderr
+        assert "spoke 0.1 s ·" in result.stderr
 
     def test_a_file(self, say, server, tmp_path):
         path = tmp_path / "text.txt"

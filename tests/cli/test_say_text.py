@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import threading
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -92,7 +93,7 @@ class TestWhileItIsWritten:
         assert result.exit_code == 0, result.stderr
         assert result.json["waits"]["text"]["count"] == 1
         assert "for the text" in result.stderr
-        assert "no underruns" in result.stderr
+        assert "no gaps" in result.stderr
         assert "after the text began" in result.stderr
 
     @pytest.mark.parametrize("how", ["argument", "file", "pipe"])
@@ -203,10 +204,10 @@ class TestWhileItIsWritten:
         assert "standard input is not text" in result.stderr
 
     @pytest.mark.parametrize("text", ["...", "***", "🎉"])
-    def test_a_text_without_words_is_an_error(self, say, server, text):
-        result = say(text)
-        assert result.exit_code == 4
-        assert "nothing in the text can be spoken" in result.stderr
+    def test_a_text_without_words_says_nothing(self, say, server, text):
+        result = say("--json", text)
+        assert result.exit_code == 0
+        assert result.json["audio_s"] == 0.0
         assert server.speech_requests == []
 
 
@@ -492,13 +493,57 @@ class TestRecords:
         assert path.read_text().startswith("WEBVTT\n\n00:00:00.000 --> 00:00:00.100\n")
         assert path.read_text().count("-->") == 2
 
-    def test_subtitles_that_cannot_be_written_are_7_after_playback(self, say, server, tmp_path):
-        result = say("--json", "--subtitles", "/no/such/folder/a.srt", "Hello.")
+    @pytest.mark.parametrize("options", [(), ("--no-play",)])
+    def test_subtitles_that_cannot_be_written_are_7_before_the_request(self, say, server, options):
+        result = say(*options, "--subtitles", "/no/such/folder/a.srt", "Hello.")
         assert result.exit_code == 7
-        assert result.json["spoken_s"] == pytest.approx(CLIP_S)
         assert "/no/such/folder/a.srt" in result.stderr
-
-    def test_with_no_play_their_folder_is_checked_first(self, cli, server):
-        result = cli.run("say", "--no-play", "--subtitles", "/no/such/folder/a.srt", "Hello.")
-        assert result.exit_code == 7
         assert server.requests == []
+
+
+class TestEncoding:
+    def test_a_text_that_is_not_utf_8_is_spoken_as_it_was_meant_and_that_is_told(self, say, server):
+        result = say(stdin="Un café, s'il vous plaît.".encode("cp1252"))
+        assert result.exit_code == 0
+        assert inputs(server) == ["Un café, s'il vous plaît."]
+        assert result.stderr.count("standard input is not UTF-8 and is read as WINDOWS-1252") == 1
+        assert "UTF-8" not in say("-q", stdin=b"A caf\xe9.").stderr
+
+    def test_encoding_overrides(self, say, server):
+        result = say("--encoding", "windows-1251", stdin="Да.".encode("cp1251"))
+        assert inputs(server) == ["Да."]
+        assert "UTF-8" not in result.stderr
+
+    def test_an_encoding_that_does_not_exist_is_a_usage_error(self, say):
+        result = say("--encoding", "klingon", "Hello.")
+        assert result.exit_code == 2
+        assert "'klingon' is not an encoding" in result.stderr
+
+
+class TestBuiltinVoice:
+    """It speaks English, and says what it leaves out."""
+
+    @pytest.fixture
+    def speak(self, say):
+        return partial(say, "--base-url", "builtin", "--no-play")
+
+    @pytest.mark.parametrize("text", ["Привет мир.", "Καλημέρα κόσμε", "你好，世界。"])
+    def test_nothing_english_is_a_usage_error(self, speak, text):
+        result = speak("--json", text)
+        assert result.exit_code == 2
+        assert result.json["error"]["code"] == "nothing_to_say"
+        assert "the built-in voice speaks English, and nothing in the text is" in result.stderr
+        assert "word" not in result.stderr
+
+    @pytest.mark.parametrize("text", ["...", "🎉 🎉", "—"])
+    def test_punctuation_alone_says_nothing(self, speak, text):
+        result = speak(text)
+        assert result.exit_code == 0
+        assert "English" not in result.stderr
+
+    def test_what_is_left_out_is_counted_once(self, speak):
+        text = "Hello 你好 world. Привет мир. " + "This is long enough to be of its own. " * 8
+        result = speak("--json", text)
+        assert result.exit_code == 0, result.stderr
+        assert result.stderr.count("3 words left out: the built-in voice speaks English") == 1
+        assert result.json["audio_s"] > 1

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from voicecli.cli import text_input as module
-from voicecli.cli.text_input import as_unicode, open_text, read_file, text_input
+from voicecli.cli.text_input import TextReading, as_unicode, open_text, read_file, text_input
 from voicecli.errors import TextError
 
 
@@ -181,3 +181,41 @@ def test_a_file_is_closed_although_it_was_not_read(tmp_path):
     text = open_text(str(path))
     text.close()
     assert text._file.closed
+
+
+class TestEncoding:
+    DATA = "Un café, s'il vous plaît.".encode("cp1252")
+
+    def test_it_is_guessed_and_told_with_the_name_of_the_text(self, tmp_path):
+        path, told = tmp_path / "old.txt", []
+        path.write_bytes(self.DATA)
+        assert whole(open_text(str(path), TextReading(warn=told.append))).startswith("Un café,")
+        assert told == [
+            f"{path} is not UTF-8 and is read as WINDOWS-1252; --encoding NAME overrides that"
+        ]
+
+    def test_wrong_bytes_in_a_given_encoding_are_a_usage_error(self, tmp_path):
+        path = tmp_path / "old.txt"
+        path.write_bytes(self.DATA)
+        with pytest.raises(typer.BadParameter, match="not valid utf-8: byte 0xe9"):
+            open_text(str(path), TextReading("utf-8"))
+
+    def test_a_slow_writer_is_not_waited_for(self, pipe):
+        told = []
+        pipe.write(b"A caf\xe9. ")
+        text = text_input([], None, TextReading(warn=told.append))
+        pieces = text.pieces(lambda: False)
+        assert next(pieces) == "A café. "
+        pipe.write("Déjà vu".encode("cp1252"))
+        assert next(pieces) == "Déjà vu"
+        assert len(told) == 1
+
+    def test_an_argument_in_another_encoding(self):
+        told = []
+        argument = os.fsdecode(self.DATA)
+        given = text_input([argument], None, TextReading(warn=told.append))
+        assert whole(given) == "Un café, s'il vous plaît."
+        assert told == [
+            "the text is not UTF-8 and is read as WINDOWS-1252; --encoding NAME overrides that"
+        ]
+        assert whole(text_input([argument], None, TextReading("cp1250"))).endswith("plaît.")

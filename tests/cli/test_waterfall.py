@@ -13,9 +13,7 @@ PARTS = dict(zip(waterfall.PARTS, (10.0, 0.0, 200.0, 5.0, 60.0, 25.0, 0.0), stri
 def test_one_bar_and_what_its_fills_mean():
     bar, legend = lines(PARTS, width=30)
     assert bar == "[##::::::::::::::::::-++++++...] 300 ms to the first audible sound"
-    assert (
-        legend == "  # connect 10  : first byte 200  - first frame 5  + prebuffer 60  . device 25"
-    )
+    assert legend == "# connect 10  : first byte 200  - first frame 5  + prebuffer 60  . device 25"
 
 
 @given(st.lists(st.floats(0, 1e5), min_size=7, max_size=7).filter(any), st.integers(7, 80))
@@ -30,7 +28,7 @@ def test_the_bar_has_its_width_and_every_part_a_cell(values, width):
 def test_nothing_at_all_is_an_empty_bar():
     assert lines(dict.fromkeys(waterfall.PARTS, 0.0)) == [
         "[] 0 ms to the first audible sound",
-        "  ",
+        "",
     ]
 
 

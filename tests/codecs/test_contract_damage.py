@@ -97,7 +97,7 @@ def test_good_audio_survives_garbage_after_it(codec, tail):
 def fatal(codec):
     """Return bytes after which no decoder of ``codec`` continues."""
     return {
-        "wav": riff(fmt(tag=6)),
+        "wav": riff(fmt(tag=2)),
         "opus": page([opus_head(9)], serial=99, flags=FIRST),
         "mp3": b"\xaa" * 70_000,
         "aac": b"\xaa" * 70_000,

@@ -52,9 +52,3 @@ def test_rate_and_channels_are_plausible_or_none(params, rate_hz, channels):
 )
 def test_text_types_are_recognised(text, is_text):
     assert parse_media_type(text).is_text is is_text
-
-
-def test_byte_order_counts_only_if_stated():
-    assert parse_media_type("audio/l16;endianness=Big-Endian").is_big_endian
-    assert not parse_media_type("audio/l16;rate=24000").is_big_endian
-    assert not parse_media_type("audio/l16;endianness=little-endian").is_big_endian

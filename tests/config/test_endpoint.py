@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 
-from voicecli.config.endpoint import KEYLESS, EndpointChoice, resolve_endpoint
+from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, Profile
+from voicecli.config.server import KEYLESS
 from voicecli.errors import ConfigError
 
 KOKORO = "http://localhost:8880/v1"
@@ -289,3 +292,59 @@ def test_a_named_profile_replaces_the_default_one():
 def test_openai_is_recognised_by_its_url():
     assert resolve(OPENAI_KEY).is_openai
     assert not resolve({}, base_url=KOKORO).is_openai
+
+
+class TestLogin:
+    URL = "https://me:s3cret-word@host/v1"
+
+    def test_it_is_sent_in_place_of_a_key(self):
+        endpoint = resolve(OUR_KEY, base_url=self.URL)
+        assert (endpoint.base_url, endpoint.label) == ("https://host/v1", "https://host/v1")
+        encoded = base64.b64encode(b"me:s3cret-word").decode()
+        assert endpoint.server.headers == (("Authorization", f"Basic {encoded}"),)
+        assert endpoint.server.has_key
+        assert (endpoint.api_key, endpoint.warnings) == (KEYLESS, ())
+        assert {"s3cret-word", encoded} <= set(endpoint.server.all_secrets)
+
+    def test_nothing_shows_it(self):
+        endpoint = resolve(OUR_KEY, base_url=self.URL)
+        assert "s3cret" not in repr(endpoint) + repr(endpoint.server)
+
+    def test_without_encryption_there_is_a_warning(self):
+        (warning,) = resolve({}, base_url="http://me:s3cret@host.example/v1").warnings
+        assert "unencrypted" in warning
+        assert "s3cret" not in warning
+        assert resolve({}, base_url="http://me:s3cret@localhost/v1").warnings == ()
+
+    def test_a_key_beside_it_is_not_sent(self):
+        settings = config(profile(base_url=self.URL, api_key_env="KOKORO_KEY"))
+        endpoint = resolve({"KOKORO_KEY": "k"}, settings, profile="kokoro")
+        assert endpoint.api_key == KEYLESS
+        assert "KOKORO_KEY is not sent" in endpoint.warnings[0]
+
+
+class TestHeaders:
+    HEADERS = {"X-Key": "$KOKORO_KEY", "X-Both": "a ${KOKORO_KEY} $$1", "X-Plain": "yes"}  # noqa: RUF012
+
+    def test_variables_are_replaced(self):
+        settings = config(profile(headers=self.HEADERS))
+        endpoint = resolve({"KOKORO_KEY": "s3cret"}, settings, profile="kokoro")
+        sent = (("X-Key", "s3cret"), ("X-Both", "a s3cret $1"), ("X-Plain", "yes"))
+        assert endpoint.server.headers == sent
+        assert "s3cret" in endpoint.server.all_secrets
+        assert "s3cret" not in repr(endpoint)
+
+    @pytest.mark.parametrize("env", [{}, {"KOKORO_KEY": " "}, {"KOKORO_KEY": "a\nb"}])
+    def test_a_missing_variable_is_an_error(self, env):
+        settings = config(profile(headers=self.HEADERS))
+        with pytest.raises(ConfigError, match="needs KOKORO_KEY"):
+            resolve(env, settings, profile="kokoro")
+
+    def test_they_belong_to_the_profile_s_own_server(self):
+        settings = config(profile(headers=self.HEADERS))
+        assert resolve({}, settings, profile="kokoro", base_url=ELSEWHERE).headers == ()
+
+    def test_the_key_of_openai_does_not_go_elsewhere_in_a_header(self):
+        settings = config(profile(headers={"X-Key": "$OPENAI_API_KEY"}))
+        with pytest.raises(ConfigError, match="names OPENAI_API_KEY for a server that is not"):
+            resolve(OPENAI_KEY, settings, profile="kokoro")

@@ -33,6 +33,8 @@ speed = 1
 instructions = "Cheerful."
 max_input_chars = 900
 extra = { stream = true, n = [1, 2.5], lang = { code = "a" } }
+headers = { X-Key = "$KOKORO_KEY" }
+allow_redirects_to = ["https://Other.example", "http://localhost:81"]
 
 [profiles.plain]
 """
@@ -67,6 +69,8 @@ def test_every_key_is_read(load, monkeypatch):
         speed=1.0,
         instructions="Cheerful.",
         extra_body={"stream": True, "n": [1, 2.5], "lang": {"code": "a"}},
+        headers={"X-Key": "$KOKORO_KEY"},
+        allow_redirects_to=("https://other.example:443", "http://localhost:81"),
         max_input_chars=900,
     )
     assert {"volume", "profiles.kokoro", "profiles.plain"} < config.in_file
@@ -162,6 +166,18 @@ def test_default_profile_must_exist(load):
 def test_a_key_variable_requires_a_base_url(load):
     with pytest.raises(ConfigError, match='"api_key_env" but no "base_url"'):
         load("[profiles.a]\napi_key_env = 'KEY'")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['headers = { "a b" = "c" }', 'headers = { Host = "x" }', "headers = { a = 1 }",
+     'headers = { a = "b\\u000ac" }', 'allow_redirects_to = "https://a"',
+     'allow_redirects_to = ["https://a/b"]', 'allow_redirects_to = ["a"]',
+     'allow_redirects_to = ["https://a:b"]', "allow_redirects_to = [1]"],
+)  # fmt: skip
+def test_headers_and_origins_are_checked(load, line):
+    with pytest.raises(ConfigError, match="must be a"):
+        load(f"[profiles.a]\nbase_url = 'https://h/v1'\n{line}")
 
 
 def test_control_characters_in_keys_are_not_shown(load):

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.in_process import InProcessCli
 from tests.support.speech_server import Reply, clips_of, error
 from tests.support.tones import tone
 
 if TYPE_CHECKING:
-    from tests.support.cli import Cli, Result
+    from pathlib import Path
+
+    from tests.support.cli import Cli
     from tests.support.speech_server import SpeechServer
 
 CLIP_S = 0.3
@@ -25,20 +28,26 @@ KEYS = {
 
 
 @pytest.fixture
-def say(silent_cli: Cli, speech: SpeechServer):
+def cli(home: Path, monkeypatch) -> InProcessCli:
+    monkeypatch.chdir(home)
+    return InProcessCli(home)
+
+
+@pytest.fixture
+def say(cli: InProcessCli, speech: SpeechServer):
     speech.clips = clips_of(tone(CLIP_S), formats=["pcm"])
     speech.reply = Reply(ttfb_s=0.1, chunk_bytes=2400, pace=3, headers={"X-Sample-Rate": "48000"})
 
-    def run(*flags: str, text: str = "hello") -> Result:
-        return silent_cli.run(
-            "say", "--device", "null", "--base-url", speech.url, "--format", "pcm", *flags, text
+    def run(*flags: str, of: Cli | InProcessCli = cli):
+        return of.run(
+            "say", "--device", "null", "--base-url", speech.url, "--format", "pcm", *flags, "hello"
         )
 
     return run
 
 
-def test_json_has_every_key_and_the_values_agree(say, speech) -> None:
-    done = say("--json")
+def test_json_has_every_key_and_the_values_agree(say, speech, silent_cli) -> None:
+    done = say("--json", of=silent_cli)  # a process, as it has a launch
     assert done.exit_code == 0, done
     report = done.json
     assert report["schema"] == "voicecli.metrics/1"
@@ -98,19 +107,19 @@ def test_the_event_log_records_an_error(say, speech, home) -> None:
     assert names == ["TTS_REQUEST", "TTS_ERROR"]
 
 
-def test_text_comes_from_arguments_pipe_and_file(silent_cli: Cli, speech, home) -> None:
+def test_text_comes_from_arguments_pipe_and_file(cli, speech, home) -> None:
     speech.clips = clips_of(tone(0.1), formats=["pcm"])
     speech.reply = Reply(headers={"X-Sample-Rate": "48000"})
     (home / "text.txt").write_text("from a file\n")
     common = ("say", "--no-play", "--save", "x.wav", "--base-url", speech.url, "--format", "pcm")
     runs = [
-        (("several", "words"), None, "several words"),
+        (("several", "words"), b"", "several words"),
         (("-",), b"from a pipe\n", "from a pipe"),
         ((), b"piped\n", "piped"),
-        (("--file", "text.txt"), None, "from a file"),
+        (("--file", "text.txt"), b"", "from a file"),
     ]
     for arguments, stdin, _ in runs:
-        done = silent_cli.run(*common, *arguments, stdin=stdin)
+        done = cli.run(*common, *arguments, stdin=stdin)
         assert done.exit_code == 0, done
     inputs = [request.json["input"].strip() for request in speech.speech_requests]
     assert inputs == [text for _, _, text in runs]

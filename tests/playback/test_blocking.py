@@ -6,7 +6,6 @@ import pytest
 
 from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, seconds
 from voicecli.audio.pcm import AudioFormat
-from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
 from voicecli.playback.blocking import BLOCK_S, BlockingSink
@@ -31,7 +30,7 @@ def make(clock, monkeypatch):
     return make
 
 
-def say(sink, clock, *pieces, deadline_s=None):
+def say(sink, clock, *pieces):
     sink.start()
     for piece in pieces:
         if isinstance(piece, float):
@@ -39,7 +38,7 @@ def say(sink, clock, *pieces, deadline_s=None):
         else:
             sink.write(piece)
     sink.end_input()
-    assert sink.drain(Deadline(clock, deadline_s))
+    sink.drain()
 
 
 def test_the_first_frame_is_heard_once_the_threshold_is_reached(make, clock):
@@ -90,7 +89,7 @@ def test_a_device_clock_that_is_off_makes_no_gaps(make, clock, skew):
         off_s = (sink.position() - sum(heard.times <= clock.now())) / RATE_HZ
         furthest_s = max(furthest_s, abs(off_s))
     sink.end_input()
-    assert sink.drain(Deadline(clock, 60.0))
+    sink.drain()
     assert sink.report().underruns == ()
     assert sink.report().underflows_at_s == ()
     assert furthest_s <= WRITING_LATENCY_S / 2 + PERIOD_S
@@ -158,7 +157,7 @@ def test_a_device_that_breaks_at_the_end_fails_the_drain(make, clock):
     sink.write(seconds(1.0))
     sink.end_input()
     with pytest.raises(DeviceError, match="failed"):
-        sink.drain(Deadline(clock, 10.0))
+        sink.drain()
     assert sink.report().heard_frames <= 0.7 * RATE_HZ
     sink.close()
     assert stream.calls == ["start", "close"]  # stop would wait for a device that is gone
@@ -170,7 +169,7 @@ def test_a_stream_with_a_stuck_writer_is_not_closed(make, clock):
     sink.start()
     sink.write(seconds(2.0))
     sink.end_input()
-    assert not sink.drain(Deadline(clock, 4.0))
+    sink.drain()
     before = clock.now()
     sink.abort()
     sink.close()
@@ -198,6 +197,6 @@ def test_a_drain_without_a_limit_waits_for_a_late_end(make, clock):
     sink.write(seconds(0.5))
     clock.after(3.0, sink.end_input)
     began_at = clock.now()
-    assert sink.drain(Deadline(clock, None))
+    sink.drain()
     assert clock.now() - began_at == pytest.approx(3.0, abs=0.2)
     assert sink.report().underruns == ()

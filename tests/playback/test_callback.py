@@ -10,7 +10,6 @@ import pytest
 
 from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, PortAudioError, seconds
 from voicecli.audio.pcm import AudioFormat
-from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
 from voicecli.playback.callback import CallbackSink
@@ -39,7 +38,7 @@ def say(sink, clock, *pieces):
     for piece in pieces:
         sink.write(piece)
     sink.end_input()
-    assert sink.drain(Deadline(clock, 60))
+    sink.drain()
 
 
 def test_the_stream_is_started_once_there_are_frames(make):
@@ -139,7 +138,7 @@ def test_the_drain_of_a_dead_device_ends_at_the_deadline(make, clock):
     sink.write(seconds(2.0))
     sink.end_input()
     before = clock.now()
-    assert not sink.drain(Deadline(clock, 3.0))
+    sink.drain()
     assert clock.now() - before == pytest.approx(3.0, abs=0.011)
 
 
@@ -181,7 +180,7 @@ def test_a_device_that_disappears_fails_the_drain_at_once(make, clock):
     sink.end_input()
     began_at = clock.now()
     with pytest.raises(DeviceError, match="gone away"):
-        sink.drain(Deadline(clock, 60))
+        sink.drain()
     assert clock.now() - began_at < 1.0
     sink.abort()
     sink.close()

@@ -6,7 +6,6 @@ import pytest
 
 from tests.playback.fakes import RATE_HZ, seconds
 from tests.playback.rig import KINDS, Rig
-from voicecli.clock import Deadline
 from voicecli.errors import DeviceError
 from voicecli.playback.blocking import BLOCK_S
 from voicecli.playback.policy import CAPACITY_S
@@ -21,7 +20,7 @@ def test_aborted_before_the_start_it_stays_silent(rig, clock):
     began_at = clock.now()
     sink.write(seconds(1.0))
     sink.end_input()
-    assert sink.drain(Deadline(clock, None))
+    sink.drain()
     sink.close()
     assert clock.now() - began_at <= BLOCK_S
     assert rig.check().heard_frames == 0
@@ -47,7 +46,7 @@ def test_abort_silences_it_within_a_block(rig, clock, preroll_s):
     sink.start()
     sink.write(seconds(5.0))
     sink.end_input()
-    assert sink.drain(Deadline(clock, None))  # comes back, and in time
+    sink.drain()  # comes back, and in time
     assert clock.now() == pytest.approx(aborted_at, abs=0.02)
     sink.close()
     report = rig.check()
@@ -78,7 +77,7 @@ def test_abort_near_the_end_stops_the_rest(rig, clock, into_s):
     clock.after(into_s, sink.abort)
     sink.write(seconds(1.0))
     sink.end_input()
-    assert sink.drain(Deadline(clock, None))
+    sink.drain()
     clock.sleep(0.5)
     sink.close()
     rig.check()
@@ -110,7 +109,7 @@ def test_abort_ends_a_pause(rig, clock):
     sink.write(seconds(0.5))
     clock.after(2.0, sink.abort)
     clock.sleep(3.0)
-    assert sink.drain(Deadline(clock, None))
+    sink.drain()
     sink.close()
     report = rig.check_all_heard(seconds(0.5))
     assert report.underruns == ()
@@ -137,7 +136,7 @@ def test_a_device_that_stops_taking_frames_is_an_error(kind, clock):
         sink.write(seconds(2 * CAPACITY_S))
     assert clock.now() - began_at == pytest.approx(6.0, abs=0.5)
     sink.end_input()
-    assert not sink.drain(Deadline(clock, 1.0))
+    sink.drain()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "null"])

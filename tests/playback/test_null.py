@@ -6,7 +6,6 @@ import pytest
 
 from tests.playback.fakes import RATE_HZ, seconds
 from voicecli.audio.pcm import AudioFormat
-from voicecli.clock import Deadline
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.playback.null import DiscardSink, NullSink
 from voicecli.playback.policy import JITTER_S, AdaptivePolicy, BufferPolicy
@@ -32,7 +31,7 @@ def test_it_reports_what_a_perfect_device_would_do(sink, clock):
     clock.sleep(0.25)
     sink.write(seconds(0.5, start_s=1.0))
     sink.end_input()
-    assert sink.drain(Deadline(clock, None))
+    sink.drain()
     assert sink.report() == SinkReport(
         first_sound_at=began_at,
         last_sound_at=began_at + 1.75,
@@ -94,7 +93,7 @@ def test_discard_takes_everything_at_once_and_plays_nothing(clock):
     for _ in range(10):
         sink.write(seconds(60.0))
     sink.end_input()
-    assert sink.drain(Deadline(clock, 0.0))
+    sink.drain()
     sink.abort()
     sink.close()
     assert clock.now() == began_at

@@ -10,8 +10,7 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
 from voicecli.playback.portaudio import (
-    CALLBACK_LATENCY_S,
-    WRITING_LATENCY_S,
+    LATENCY_S,
     OutputDevice,
     candidate_formats,
     device_fault,
@@ -108,12 +107,22 @@ def test_devices_of_one_name_are_distinguished_by_number(portaudio):
 
 
 @pytest.mark.parametrize("wanted", [None, "pulse"])
-def test_without_any_device_the_error_has_two_remedies(portaudio, wanted):
+def test_without_any_device_the_error_has_two_remedies(portaudio, wanted, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
     del portaudio.devices[1:]
     with pytest.raises(DeviceError, match="there is no sound device") as caught:
         find_output_device(wanted)
     assert "--save" in caught.value.remedy
     assert "--device null" in caught.value.remedy
+
+
+def test_without_a_device_under_cron_the_remedy_is_the_missing_variable(portaudio, monkeypatch):
+    for name in ("XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_RUNTIME_PATH", "PIPEWIRE_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    del portaudio.devices[1:]
+    with pytest.raises(DeviceError) as caught:
+        find_output_device(None)
+    assert "XDG_RUNTIME_DIR is not set" in caught.value.remedy
 
 
 def test_an_error_while_listing_is_a_device_error(portaudio):
@@ -216,7 +225,7 @@ def test_other_channels_are_tried_before_other_rates():
 
 @pytest.mark.parametrize(
     ("channels", "most", "tried"),
-    [(1, 2, [1, 2]), (1, 1, [1]), (2, 2, [2, 1]), (2, 1, [1]), (6, 8, [6, 2, 1]), (6, 4, [2, 1])],
+    [(1, 2, [1, 2]), (1, 1, [1]), (2, 2, [2, 1]), (2, 1, [1]), (6, 8, [2, 1]), (6, 4, [2, 1])],
 )
 def test_channels_are_limited_by_the_device(channels, most, tried):
     wanted = AudioFormat(48_000, channels, "float32")
@@ -231,7 +240,7 @@ def test_a_device_is_opened_in_the_wanted_format(portaudio):
     assert portaudio.tried == [(24_000, 1, "int16")]
     assert opened.format == MONO
     assert opened.stream is portaudio.streams[0]
-    assert opened.latency_s == WRITING_LATENCY_S
+    assert opened.latency_s == LATENCY_S
     assert opened.stream.calls == []  # open, not started
     assert opened.stream.wanted["callback"] is None
     assert not opened.stream.wanted["prime_output_buffers_using_stream_callback"]
@@ -243,7 +252,7 @@ def test_a_stream_can_have_a_callback(portaudio):
 
     opened = open_output(find_output_device(None), STEREO, callback=callback)
     assert opened.stream.wanted["callback"] is callback
-    assert opened.latency_s == CALLBACK_LATENCY_S
+    assert opened.latency_s == LATENCY_S
 
 
 @pytest.mark.parametrize(("host_api", "at_write"), [("ALSA", True), ("Core Audio", False)])

@@ -48,8 +48,10 @@ class WatchedSink(NullSink):
         with self._news:
             assert self._news.wait_for(lambda: self.written >= frames, TIMEOUT_S)
 
-    def drain(self, deadline) -> bool:
-        return super().drain(deadline) and self._plays_out
+    def drain(self) -> None:
+        super().drain()
+        if not self._plays_out:
+            raise DeviceError("the sound device has stopped playing")
 
     def abort(self) -> None:
         self.aborts += 1

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from voicecli.config.server import Server
 from voicecli.request import SpeechRequest
 from voicecli.sources.client import SpeechClient
 from voicecli.sources.openai import OpenAISource
@@ -17,8 +18,8 @@ AUDIO = bytes(range(256)) * 64
 
 
 @contextlib.contextmanager
-def client(url, key=KEY, **limits):
-    made = SpeechClient(url, key, **limits)
+def client(url, key=KEY, *, server=None, **limits):
+    made = SpeechClient(Server(url, key, **(server or {})), **limits)
     try:
         yield made
     finally:

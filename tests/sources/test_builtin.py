@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from voicecli.errors import ConfigError, NothingToSay, SourceError
+from voicecli.errors import ConfigError, ExitStatus, NothingToSay, SourceError
 from voicecli.request import SpeechRequest
 from voicecli.sources.base import SourceInfo
 from voicecli.sources.builtin import BuiltinSource
@@ -134,10 +134,21 @@ def test_speed_out_of_range_is_refused(voices, speed):
         BuiltinSource(request("Hi.", speed=speed), voices).prepare()
 
 
-@pytest.mark.parametrize("text", ["😀 🎉", "你好。再见。", "*", "…!!!", "\x00\x07", "   "])
-def test_unspeakable_text_is_an_error_that_mentions_english(voices, text):
-    with pytest.raises(NothingToSay, match="English"):
+@pytest.mark.parametrize("text", ["你好。再见。", "Привет мир", "Καλημέρα κόσμε"])
+def test_text_in_other_scripts_is_an_error_that_mentions_english(voices, text):
+    with pytest.raises(NothingToSay, match="English") as caught:
         speak(voices, text)
+    assert caught.value.exit_status == ExitStatus.USAGE
+
+
+@pytest.mark.parametrize("text", ["😀 🎉", "*", "…!!!", "\x00\x07", "   "])
+def test_text_without_words_is_an_error_that_does_not(voices, text):
+    with pytest.raises(NothingToSay, match="nothing to say in the text"):
+        speak(voices, text)
+
+
+def test_words_in_other_scripts_are_left_out(voices):
+    assert speak(voices, "Hello 你好 world.") == speak(voices, "Hello world.")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from voicecli.errors import (
     SourceTimeout,
 )
 from voicecli.sources.errors import fault_of, fault_of_proxy
+from voicecli.sources.proxies import Proxy
 
 LABEL = "http://127.0.0.1:8880/v1"
 REQUEST = httpx2.Request("POST", LABEL)
@@ -220,7 +221,7 @@ def test_a_proxy_of_the_environment_may_be_the_one_at_fault(
 )  # fmt: skip
 @pytest.mark.parametrize("user", ["", "user@", "user:pass@word@"])
 def test_a_proxy_is_named_without_its_user(error, message, is_retryable, user):
-    fault = fault_of_proxy(error, f"https://{user}proxy.test:3128/path@here")
+    fault = fault_of_proxy(error, Proxy(f"https://{user}proxy.test:3128", "--proxy"))
     assert fault.message == message.format("the proxy https://proxy.test:3128")
     assert fault.retryable is is_retryable
     assert fault.remedy == "start the proxy, or check --proxy"

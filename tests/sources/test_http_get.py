@@ -10,12 +10,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.sources.clients import listening
-from voicecli.config.endpoint import KEYLESS
+from voicecli.config.server import KEYLESS, Server
 from voicecli.errors import BadResponse, ConfigError, NetworkError, SourceTimeout
 from voicecli.sources import http_get as module
-from voicecli.sources.http_get import get
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
+
+
+def get(url, key, *, timeout_s, redirects=()):
+    server = Server(url, key, allow_redirects_to=redirects)
+    return module.get(server, timeout_s=timeout_s)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -73,11 +77,20 @@ def test_redirect_within_the_origin_keeps_the_key():
         assert server.seen[-1] == ("/b", "Bearer k3y")
 
 
-def test_redirect_to_another_origin_leaves_the_key_behind():
+def test_redirect_to_another_origin_is_not_followed_unless_allowed():
+    with serving({"/b": (200, {}, b"there")}) as other:
+        answers = {"/a": (302, {"Location": other.url + "/b"}, b"")}
+        with serving(answers) as server, pytest.raises(BadResponse, match="to another server"):
+            get(server.url + "/a", "k3y", timeout_s=5)
+        assert other.seen == []
+
+
+def test_redirect_to_an_allowed_origin_leaves_the_key_behind():
     with serving({"/b": (200, {}, b"there")}) as other:
         answers = {"/a": (302, {"Location": other.url + "/b"}, b"")}
         with serving(answers) as server:
-            assert get(server.url + "/a", "k3y", timeout_s=5).body == b"there"
+            url = server.url + "/a"
+            assert get(url, "k3y", timeout_s=5, redirects=(other.url,)).body == b"there"
         assert server.seen == [("/a", "Bearer k3y")]
         assert other.seen == [("/b", None)]
 
@@ -87,7 +100,7 @@ def test_key_that_was_left_behind_does_not_come_back():
         server.answers["/a"] = (302, {"Location": other.url + "/b"}, b"")
         other.answers["/b"] = (302, {"Location": server.url + "/c"}, b"")
         server.answers["/c"] = (200, {}, b"")
-        get(server.url + "/a", "k3y", timeout_s=5)
+        get(server.url + "/a", "k3y", timeout_s=5, redirects=(other.url,))
         assert server.seen == [("/a", "Bearer k3y"), ("/c", None)]
 
 
@@ -111,7 +124,8 @@ def test_the_endless_body_of_a_redirect_is_not_read():
             sent.append(None)
 
     with serving({"/ok": (200, {}, b"here")}) as server, listening(talk) as (address, _):
-        assert get(f"http://{address}/", None, timeout_s=10).body == b"here"
+        url = f"http://{address}/"
+        assert get(url, None, timeout_s=10, redirects=(server.url,)).body == b"here"
     assert len(sent) < 1000
 
 
@@ -250,6 +264,6 @@ def test_what_is_not_a_secret_stays(key):
 
 
 def test_an_unusable_proxy_is_a_configuration_error(monkeypatch):
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
-    with pytest.raises(ConfigError):
+    monkeypatch.setenv("ALL_PROXY", "socks4://127.0.0.1:1")
+    with pytest.raises(ConfigError, match="ALL_PROXY"):
         get("http://speech.example/v1", None, timeout_s=5)

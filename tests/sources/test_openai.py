@@ -254,7 +254,7 @@ class TestEvents:
         lost = pytest.raises(BadResponse, match="voice lost")
         with source(server.url) as speech, lost, speech.open() as response:
             got += response
-        assert got == [b"abc"]
+        assert b"".join(got) == b"abc"
 
     def test_an_error_event_does_not_show_the_key(self, server):
         body = b'data: {"error": {"message": "bad key %s"}}\n\n' % KEY.encode()

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from tests.sources.clients import AUDIO, KEY
-from voicecli.config.endpoint import KEYLESS, Endpoint
+from voicecli.config.endpoint import Endpoint
+from voicecli.config.server import KEYLESS
 from voicecli.errors import ConfigError
 from voicecli.request import SpeechRequest
 from voicecli.sources.builtin import BuiltinSource

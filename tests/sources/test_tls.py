@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from tests.sources.clients import AUDIO, fails, read
+from voicecli.config.server import Server
 from voicecli.errors import NetworkError
 from voicecli.sources.transport import trusted_certificates
 
@@ -17,14 +18,14 @@ pytestmark = pytest.mark.usefixtures("no_proxy")
 
 class TestTrust:
     def test_plain_http_trusts_no_certificate(self):
-        context = trusted_certificates("http://speech.example/v1")
+        context = trusted_certificates(Server("http://speech.example/v1"))
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
         assert context.get_ca_certs() == []
 
     @pytest.mark.parametrize("host", ["speech.example", "localhost"])
     def test_https_is_verified(self, host):
-        context = trusted_certificates(f"https://{host}/v1")
+        context = trusted_certificates(Server(f"https://{host}/v1"))
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
 
@@ -33,7 +34,7 @@ class TestTrust:
         path = tmp_path / "ca.pem"
         trustme.CA().cert_pem.write_to_path(path)
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
-        assert len(trusted_certificates(f"https://{host}/v1").get_ca_certs()) == 1
+        assert len(trusted_certificates(Server(f"https://{host}/v1")).get_ca_certs()) == 1
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.speech_server import VOICE_SHAPES, SpeechServer
-from voicecli.config.endpoint import KEYLESS
+from voicecli.config.server import KEYLESS, Server
 from voicecli.errors import AuthError, BadResponse, RateLimited, SourceError
 from voicecli.sources import voices as module
 from voicecli.sources.http_get import Answer
@@ -103,7 +103,7 @@ def server():
 
 def test_asks_the_server_with_the_key(server):
     server.voices = VOICE_SHAPES["objects"]
-    found = server_voices(server.url, "k3y", timeout_s=5)
+    found = server_voices(Server(server.url, "k3y"), timeout_s=5)
     assert found == [VoiceInfo("alloy", "Alloy"), VoiceInfo("heart", "Heart")]
     asked = server.requests[-1]
     assert asked.path == "/v1/audio/voices"
@@ -113,14 +113,14 @@ def test_asks_the_server_with_the_key(server):
 def test_an_unreadable_list_is_an_error(server):
     server.voices = {"voices": []}
     with pytest.raises(BadResponse, match="no list of voices") as caught:
-        server_voices(server.url, None, timeout_s=5)
+        server_voices(Server(server.url), timeout_s=5)
     assert "/v1" in caught.value.remedy
     assert "--voice" in caught.value.remedy
 
 
 def test_a_server_without_a_list_is_an_error_with_the_usual_reason(server):
     with pytest.raises(BadResponse, match=r"does not list its voices \(404\)") as caught:
-        server_voices(server.url + "/x?", None, timeout_s=5)
+        server_voices(Server(server.url + "/x?"), timeout_s=5)
     assert "/v1" in caught.value.remedy
 
 
@@ -141,14 +141,14 @@ def test_refusals_are_mapped(monkeypatch, status, body, kind):
     answer = Answer(status, {"retry-after": "3"}, body)
     monkeypatch.setattr(module, "get", lambda *args, **settings: answer)
     with pytest.raises(kind) as caught:
-        server_voices("http://localhost/v1", None, timeout_s=5)
+        server_voices(Server("http://localhost/v1"), timeout_s=5)
     assert status == 304 or caught.value.remedy
 
 
 def test_a_server_that_requires_a_key_says_so(monkeypatch):
     monkeypatch.setattr(module, "get", lambda *args, **settings: Answer(401, {}, b""))
     with pytest.raises(AuthError, match="refuses requests without a key"):
-        server_voices("http://localhost/v1", KEYLESS, timeout_s=5)
+        server_voices(Server("http://localhost/v1", KEYLESS), timeout_s=5)
 
 
 def test_openai_s_voices_are_the_documented_ones():

@@ -48,6 +48,7 @@ class InProcessCli:
             "XDG_CONFIG_HOME": str(home / "config"),
             "XDG_DATA_HOME": str(home / "data"),
             "XDG_CACHE_HOME": str(home / "cache"),
+            "XDG_RUNTIME_DIR": str(home),
             "HIBARI_HOME": str(home / "voices"),
             "COLUMNS": "100",
         }

@@ -48,9 +48,12 @@ class TestContent:
     def test_portaudio_is_exact(self, sound_server: SoundServer) -> None:
         sent = noise(0.4)
         for play in (players.blocking_writer, players.callback_player):
-            with Recorder(sound_server) as recorder:
-                play(sound_server, sent)
-                heard = recorder.finish().sound()
+            for _ in range(4):  # with 50 ms of buffer, a busy machine may cause a gap
+                with Recorder(sound_server) as recorder:
+                    play(sound_server, sent)
+                    heard = recorder.finish().sound()
+                if heard.gaps == ():
+                    break
             assert np.array_equal(heard.samples, sent), play.__name__
 
     def test_another_rate_keeps_its_length_within_two_milliseconds(

@@ -19,7 +19,7 @@ DESIGNED = {
 ADDED = {
     "run_id", "content_type", "rate_hz", "channels", "spoken_s", "retries", "request_sent_ms",
     "response_ms", "leading_silence_ms", "connected_ms", "waterfall_ms",
-    "segments", "segments_dropped", "sentences", "waits",
+    "segments", "segments_dropped", "sentences", "waits", "pauses",
 }  # fmt: skip
 
 
@@ -34,6 +34,7 @@ def check_shape(metrics):
     for kind in underruns.values():
         assert len(kind["events"]) == kind["count"]
         assert all(set(event) == {"at_s", "ms", "cause"} for event in kind["events"])
+        assert all(event["ms"] is not None for event in kind["events"])
     if metrics["waterfall_ms"] is not None:
         assert tuple(metrics["waterfall_ms"]) == PARTS
         assert sum(metrics["waterfall_ms"].values()) == pytest.approx(

@@ -4,7 +4,15 @@ import pytest
 
 from voicecli.playback.arrivals import Arrivals
 from voicecli.playback.base import SinkReport, Underrun
-from voicecli.telemetry.underruns import DECODER, MACHINE, NETWORK, cause, underruns
+from voicecli.telemetry.underruns import (
+    DECODER,
+    DEVICE,
+    MACHINE,
+    NETWORK,
+    cause,
+    pauses,
+    underruns,
+)
 
 
 def arrivals(*blocks):
@@ -34,8 +42,10 @@ def test_the_cause_of_a_gap(gap, received_at, why):
 
 
 def test_the_three_counts_are_kept_apart():
-    report = SinkReport(first_sound_at=10.1, underruns=(GAP,), underflows_at_s=(0.25,))
+    late = Underrun(0.25, 0.1, 10.35, is_device=True)
+    report = SinkReport(first_sound_at=10.1, underruns=(late, GAP))
     counts = underruns(report, LATE, [10.0, 11.99])
+    of_device = {"at_s": 0.25, "ms": 100.0, "cause": "device"}
     assert counts == {
         "network": {
             "count": 1,
@@ -44,9 +54,29 @@ def test_the_three_counts_are_kept_apart():
             "events": [{"at_s": 1.0, "ms": 900.0, "cause": "network"}],
         },
         "sink": {
-            "count": 1,
-            "total_ms": 800.0,
-            "events": [{"at_s": 1.0, "ms": 800.0, "cause": "network"}],
+            "count": 2,
+            "total_ms": 900.0,
+            "events": [of_device, {"at_s": 1.0, "ms": 800.0, "cause": "network"}],
         },
-        "device": {"count": 1, "events": [{"at_s": 0.25, "ms": None, "cause": "machine"}]},
+        "device": {"count": 1, "events": [of_device]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("stops", "why"),
+    [((), DEVICE), ([(5.0, 9.0)], DEVICE), ([(11.0, 12.1)], MACHINE), ([(11.9, 12.1)], DEVICE)],
+)
+def test_a_gap_of_a_process_that_was_stopped_is_the_machines(stops, why):
+    gap = Underrun(1.0, 0.8, 11.2, is_device=True)
+    assert cause(gap, LATE, [], stops) == why
+
+
+def test_nothing_is_late_in_a_pause():
+    pause = Underrun(0.5, 0.9, 10.6)
+    report = SinkReport(first_sound_at=10.1, pauses=(pause,))
+    assert underruns(report, LATE, [10.0, 11.99])["network"]["count"] == 0
+    assert pauses(report) == {
+        "count": 1,
+        "total_ms": 900.0,
+        "events": [{"at_s": 0.5, "ms": 900.0}],
     }

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.text.speech_server import Server, listen, story
@@ -139,6 +139,7 @@ def test_a_sentence_mode_request_holds_the_clauses_of_one_sentence():
 
 
 @pytest.mark.parametrize("mode", list(Grouping))
+@settings(max_examples=40)
 @given(data=st.data())
 def test_no_request_is_longer_than_the_limit_and_nothing_is_lost(mode, data):
     limit = data.draw(st.integers(20, 400))

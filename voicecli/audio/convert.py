@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from voicecli.audio.downmix import downmix
 from voicecli.audio.pcm import to_float32, to_int16
 from voicecli.audio.resample import Resampler
 
@@ -35,7 +36,7 @@ class SampleConverter:
             self._resampler = Resampler(
                 pcm.rate_hz, target.rate_hz, target.channels, target.sample_type
             )
-        samples = self._apply_volume(self._map_channels(pcm.samples))
+        samples = self._apply_volume(self._map_channels(pcm))
         typed = to_int16(samples) if self._target.sample_type == "int16" else to_float32(samples)
         return pieces + self._resampler.process(typed)
 
@@ -44,15 +45,15 @@ class SampleConverter:
         resampler, self._resampler = self._resampler, None
         return resampler.flush() if resampler else []
 
-    def _map_channels(self, samples: Samples) -> Samples:
-        channels, wanted = samples.shape[1], self._target.channels
+    def _map_channels(self, pcm: Pcm) -> Samples:
+        samples, channels, wanted = pcm.samples, pcm.channels, self._target.channels
         if channels == wanted:
             return samples
-        if channels > wanted:
-            # The mean of all channels cannot clip, and a voice in one channel only (the
-            # centre of 5.1) is heard on every output channel.
+        if channels > max(2, wanted):
+            samples = downmix(samples, min(2, wanted), pcm.speakers)
+        elif channels > wanted:  # stereo: the mean cannot clip
             samples = to_float32(samples).mean(axis=1, keepdims=True, dtype=np.float32)
-            channels = 1
+        channels = samples.shape[1]
         if channels == 1:
             return np.repeat(samples, wanted, axis=1)
         return np.pad(samples, ((0, 0), (0, wanted - channels)))

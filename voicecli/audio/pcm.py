@@ -24,6 +24,9 @@ SampleType = Literal["int16", "float32"]
 
 BYTES_PER_SAMPLE: dict[SampleType, int] = {"int16": 2, "float32": 4}
 
+NO_SPEAKERS = 1 << 31
+"""The value of `Pcm.speakers` for channels that are not for any speaker in particular."""
+
 INT16_FULL_SCALE = 32768
 """The int16 magnitude of float 1.0: −1.0 is representable, +1.0 clips to 32767."""
 
@@ -60,10 +63,13 @@ class Pcm:
         samples: C-contiguous, of shape (frames, channels), int16 or float32 (full
             scale ±1.0, not clipped).
         rate_hz: frames per second.
+        speakers: which speaker each channel is for, as the mask of WAVE files; 0 for the
+            usual order of so many channels (`voicecli.audio.downmix`), or `NO_SPEAKERS`.
     """
 
     samples: Samples
     rate_hz: int
+    speakers: int = 0
 
     @property
     def channels(self) -> int:
@@ -85,6 +91,10 @@ class Pcm:
     def duration_s(self) -> float:
         """Seconds that the block lasts."""
         return self.frames / self.rate_hz
+
+    def with_samples(self, samples: Samples) -> Pcm:
+        """Return a block of other samples at the same rate, for the same speakers."""
+        return Pcm(samples, self.rate_hz, self.speakers)
 
 
 def to_int16(samples: Samples) -> NDArray[np.int16]:

@@ -36,8 +36,9 @@ from voicecli.bench.simulate import simulate
 from voicecli.clock import SystemClock
 from voicecli.codecs.decoding.auto import preload
 from voicecli.codecs.formats import CODECS
-from voicecli.config.endpoint import KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import AUTO, find_config
+from voicecli.config.server import KEYLESS
 from voicecli.errors import ConfigError, VoiceError
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.sources.registry import SourceContext, source_for

@@ -36,7 +36,7 @@ Exit status:
   3    configuration or authentication
   4    network, server, or a file to play that cannot be read; or the sound had gaps
   5    the audio could not be decoded, or ended early
-  6    no usable sound device
+  6    no usable sound device, or a busy one
   7    a file could not be written
   8    bench: worse than a limit
   130  interrupted
@@ -51,11 +51,17 @@ Environment:
 COMMANDS: dict[str, str | None] = {
     "say": None,
     "play": "Play a file or standard input.",
-    "devices": None,
+    "stop": "Stop what is being spoken.",
+    "pause": "Pause what is being spoken.",
+    "resume": "Go on with what was paused.",
+    "skip": None,
+    "back": "Speak this sentence again.",
+    "status": "List what is heard and what waits.",
+    "devices": "List the sound devices.",
     "voices": "List the voices of an endpoint.",
     "doctor": "Check this machine.",
     "serve": "Serve the built-in voice over HTTP.",
-    "bench": None,
+    "bench": "Measure a speech server.",
     "config": None,
 }
 """The commands in the order of the help, each in the module of its name.
@@ -64,7 +70,10 @@ The text replaces the first line of the command's own help in the list of
 commands, if that line is too long for it.
 """
 
-_MODULES = {"bench": "voicecli.cli.bench.command"}
+_MODULES = {
+    "bench": "voicecli.cli.bench.command",
+    **dict.fromkeys(("stop", "pause", "resume", "skip", "back", "status"), "voicecli.cli.control"),
+}
 """Modules that are not named after their command."""
 
 _COMPLETING = "_VOICECLI_COMPLETE"
@@ -107,7 +116,7 @@ def make_app(only: str | None = None) -> typer.Typer:
             module = importlib.import_module(_MODULES.get(name, f"voicecli.cli.{name}"))
             group = getattr(module, f"{name}_app", None)
             if group is not None:
-                app.add_typer(group, name=name)
+                app.add_typer(group, name=name, short_help=summary)
             else:
                 register = app.command(cls=Command, epilog=module.EXAMPLES, short_help=summary)
                 register(getattr(module, name))

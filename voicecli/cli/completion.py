@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from typer import Context  # noqa: TC002  typer finds the context by its annotation
 
+from voicecli.cli.library_output import hidden_library_output
 from voicecli.config.endpoint import BUILTIN, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
 from voicecli.errors import VoiceError
 from voicecli.playback.output import NULL_DEVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 FORMATS = ("pcm", "wav", "opus", "mp3", "aac", "flac")
 """The names of `voicecli.codecs.formats.CODECS`, which takes too long to import for ``--help``."""
@@ -30,6 +31,11 @@ def _matching(incomplete: str, words: Iterable[str]) -> list[str]:
 def formats(incomplete: str) -> list[str]:
     """Offer the six formats."""
     return _matching(incomplete, FORMATS)
+
+
+def when_busy(incomplete: str) -> list[str]:
+    """Offer what `--when-busy` takes."""
+    return _matching(incomplete, ["queue", "interrupt", "mix", "fail"])
 
 
 def networks(incomplete: str) -> list[str]:
@@ -81,21 +87,8 @@ def voices(ctx: Context, incomplete: str) -> list[str]:
 def devices(incomplete: str) -> list[str]:
     """Offer the null device and those that PortAudio lists, which takes 0.1 s."""
     names = [NULL_DEVICE]
-    with contextlib.suppress(VoiceError), _silenced():
+    with contextlib.suppress(VoiceError), hidden_library_output():
         from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
         names += [device.name for device in list_output_devices()]
     return _matching(incomplete, names)
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """Keep what libraries print about missing sound servers off the command line."""
-    with open(os.devnull, "wb") as null:  # noqa: PTH123  not a file of the user's
-        kept = os.dup(2)
-        os.dup2(null.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

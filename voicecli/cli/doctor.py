@@ -167,12 +167,12 @@ def check_server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
     from voicecli.sources.http_errors import fault_of_status  # noqa: PLC0415  httpx2
     from voicecli.sources.http_get import get  # noqa: PLC0415  httpx2
 
-    url, key = endpoint.base_url, endpoint.api_key
+    server = endpoint.server
     try:
-        answer = get(f"{url}/models", key, timeout_s=timeout_s)
+        answer = get(server, "/models", timeout_s=timeout_s)
         lists_models = answer.status != _NOT_FOUND
         if not lists_models:
-            answer = get(f"{url}/audio/speech", key, timeout_s=timeout_s)
+            answer = get(server, "/audio/speech", timeout_s=timeout_s)
     except VoiceError as error:
         return Finding.of_error("endpoint", error)
     message = f"{endpoint.label} responds in {answer.elapsed_s * 1e3:.0f} ms"
@@ -180,8 +180,7 @@ def check_server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
         return Finding("endpoint", "ok", f"{message} (it does not list models)")
     if answer.status < 300:  # noqa: PLR2004  RFC 9110
         return Finding("endpoint", "ok", message)
-    has_key = endpoint.key_variable is not None
-    fault = fault_of_status(answer.status, answer.headers, answer.body, has_key=has_key)
+    fault = fault_of_status(answer.status, answer.headers, answer.body, has_key=server.has_key)
     if answer.status in (401, 403):
         return Finding.of_error("endpoint", fault)
     return Finding("endpoint", "warn", f"{message}, but {fault.message}", fault.remedy)

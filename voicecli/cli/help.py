@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from voicecli.cli.layout import example, terminal_width, wrap
+from voicecli.cli.library_output import hidden_library_output
+from voicecli.sanitize import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ARGUMENTS = "Arguments"
 """The title of the panel of positional arguments."""
+
+_MOST_SHOWN = 40
+"""Characters of a text that are shown in a message."""
 
 
 class _Panels:
@@ -36,7 +49,9 @@ class _Panels:
         epilog: str | None = self.epilog  # type: ignore[attr-defined]  # of typer's class
         if epilog:  # written as it is: the formatter would join its lines
             formatter.write_paragraph()
-            formatter.write(epilog.rstrip() + "\n")
+            width = shutil.get_terminal_size().columns
+            for line in epilog.rstrip().split("\n"):
+                formatter.write("\n".join(example(line, width)) + "\n")
 
 
 class Command(_Panels, TyperCommand):
@@ -53,6 +68,13 @@ class Command(_Panels, TyperCommand):
                 vars(error)["message"] += f"; put -- before text that begins with a dash: {example}"
             raise
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what libraries print is for ``--verbose``."""
+        if ctx.params.get("verbose"):
+            return super().invoke(ctx)
+        with hidden_library_output():
+            return super().invoke(ctx)
+
 
 class Group(_Panels, TyperGroup):
     """A group of commands, with its own options in panels."""
@@ -61,3 +83,55 @@ class Group(_Panels, TyperGroup):
         """Write the panels, then the commands."""
         super().format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options before the command."""
+        with _fitted_errors():
+            try:
+                return super().parse_args(ctx, args)
+            except Exception as error:
+                if type(error).__name__ == "NoSuchOption" and ctx.parent is None:
+                    vars(error)["message"] += "; options follow the command: voicecli say …"
+                raise
+
+    def invoke(self, ctx: Any) -> Any:
+        """Parse the rest and run the command."""
+        with _fitted_errors():
+            return super().invoke(ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; if there is none, perhaps text was to be spoken."""
+        try:
+            return super().resolve_command(ctx, args)
+        except Exception as error:
+            message = vars(error).get("message", "")
+            if ctx.parent is None and message and "Did you mean" not in message:
+                vars(error)["message"] = f"{message} Did you mean `{_meant(args)}`?"
+            raise
+
+
+def _meant(args: list[str]) -> str:
+    """Return the command line that was probably meant by one without a command."""
+    import shlex  # noqa: PLC0415  only after a mistake
+
+    from voicecli.codecs.formats import codec_for_suffix  # noqa: PLC0415  likewise
+
+    if len(args) == 1 and codec_for_suffix(args[0]):
+        return f"voicecli play {shlex.quote(args[0])}"
+    text = " ".join(args)
+    shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    return f'voicecli say "{clean(shown)}"'
+
+
+@contextlib.contextmanager
+def _fitted_errors() -> Iterator[None]:
+    """Break the lines of usage errors between words, if they go to a terminal."""
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "format_message", str)()
+        if hasattr(error, "format_message") and "\n" not in message:  # else it is the help
+            lines = wrap(f"Error: {message}", terminal_width(sys.stderr))
+            fitted = "\n".join(lines).removeprefix("Error: ")
+            error.format_message = lambda: fitted
+        raise

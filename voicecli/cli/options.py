@@ -57,16 +57,8 @@ def buffer_ms(value: str) -> Any:
 
 
 def _saved_file(path: Path | None) -> Path | None:
-    if path is not None and str(path) == "-":
-        raise typer.BadParameter("name a file; --save cannot write to standard output")
-    if path is None or not path.suffix:
-        return path
-    from voicecli.codecs.formats import CODECS, codec_for_suffix  # noqa: PLC0415  only for --save
-
-    if codec_for_suffix(str(path)) is None:
-        known = ", ".join(codec.suffixes[0] for codec in CODECS.values())
-        raise typer.BadParameter(f"{path.suffix!r} is not one of {known}")
-    return path
+    """Give standard output one name."""
+    return Path("-") if str(path) in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else path
 
 
 def _proxy_url(value: str | None) -> str | None:
@@ -178,6 +170,24 @@ PrerollMs: TypeAlias = Annotated[
         help="Silence to play first, for devices that wake up slowly.  [default: 0]",
     ),
 ]
+WhenBusyChoice: TypeAlias = Annotated[
+    str,
+    sound_option(
+        "--when-busy",
+        metavar="CHOICE",
+        callback=one_of("queue", "interrupt", "mix", "fail"),
+        autocompletion=completion.when_busy,
+        help="While another voice is heard: queue (wait for it), interrupt (end it), mix or fail.",
+    ),
+]
+NoKeys: TypeAlias = Annotated[
+    bool,
+    sound_option(
+        "--no-keys",
+        help="Do not read keys. On a terminal, space pauses, the arrows skip and go back, "
+        "? lists the others.",
+    ),
+]
 NoPlay: TypeAlias = Annotated[
     bool,
     sound_option(
@@ -187,9 +197,23 @@ NoPlay: TypeAlias = Annotated[
 Save: TypeAlias = Annotated[
     Path | None,
     saving_option(
+        "--save",
+        "-o",
         metavar="FILE",
         callback=_saved_file,
-        help="Save the audio as .wav, .opus, .mp3, .flac, .aac or .pcm.",
+        help="Save the audio as .wav, .opus, .mp3, .flac, .aac or .pcm; `-` is standard output, "
+        "as it comes.",
+    ),
+]
+SaveAs: TypeAlias = Annotated[
+    str | None,
+    saving_option(
+        "--save-as",
+        metavar="NAME",
+        callback=one_of(*completion.FORMATS),
+        autocompletion=completion.formats,
+        help="Format to save, whatever the suffix: pcm, wav, opus, mp3, aac or flac.  "
+        "[default: by the suffix, else wav]",
     ),
 ]
 DebugAudio: TypeAlias = Annotated[

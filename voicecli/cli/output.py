@@ -11,8 +11,9 @@ import io
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from voicecli.cli.layout import table, terminal_width, wrap
 from voicecli.errors import SaveError, VoiceError
 from voicecli.sanitize import clean, mask_controls
 
@@ -25,7 +26,7 @@ _CLOSED = "cannot write standard output: it is closed"
 
 
 def print_message(message: str) -> None:
-    """Print one line for people on standard error."""
+    """Print one line for people on standard error; on a terminal, without breaking a word."""
     _print_line(f"voicecli: {message}")
 
 
@@ -40,7 +41,8 @@ def _print_line(line: str) -> None:
     if sys.stderr is None:  # print would use standard output instead
         return
     try:
-        print(mask_controls(line), file=sys.stderr, flush=True)
+        lines = wrap(mask_controls(line), terminal_width(sys.stderr))
+        print("\n".join(lines), file=sys.stderr, flush=True)
     except OSError:
         redirect_to_null(sys.stderr)
 
@@ -81,10 +83,13 @@ def print_text(text: str) -> None:
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows of equally many cells on standard output, in aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+    for line in table(rows, terminal_width(sys.stdout)):
+        print(line)
+
+
+def print_paragraph(text: str) -> None:
+    """Print a sentence or more on standard output; on a terminal, without breaking a word."""
+    print("\n".join(wrap(text, terminal_width(sys.stdout), indent="")))
 
 
 def flush() -> None:
@@ -128,69 +133,3 @@ def tolerate_locale() -> None:
     stream = sys.stdout
     if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
         stream.reconfigure(errors="replace")
-
-
-_MOST_LISTED = 4
-
-
-class AboutText(NamedTuple):
-    """What the metrics do not say of the text: sentences heard, and in all if that is known.
-
-    ``first_sound_ms`` counts from the text's first piece, if that came during the run.
-    """
-
-    heard: int = 0
-    known: int | None = None
-    first_sound_ms: float | None = None
-
-
-def summarise(metrics: dict[str, Any], text: AboutText | None = None) -> str:
-    """Describe in one line how a run went, from its metrics."""
-    waits, text = metrics["waits"]["text"], text or AboutText()
-    parts = [_spoken(metrics)]
-    if metrics["interrupted"] and metrics["segments"]:
-        parts.append(_sentences(text))
-    if text.first_sound_ms is not None:
-        parts.append(f"first sound {text.first_sound_ms:.0f} ms after the text began")
-    elif metrics["ttfa_ms"] is not None:
-        launch_ms = metrics["launch_to_request_ms"] or 0.0
-        parts.append(f"first sound after {launch_ms + metrics['ttfa_ms']:.0f} ms")
-    if metrics["rtf"] is not None and not waits["count"]:  # it would be the writer's speed
-        parts.append(f"RTF {metrics['rtf']:.2f}")
-    if metrics["ttfa_ms"] is not None:
-        parts.append(_underruns(metrics["underruns"]["sink"]))
-    if waits["count"]:
-        parts.append(f"waited {waits['total_ms'] / 1e3:.1f} s for the text")
-    if metrics["saved"]:
-        parts.append("saved " + _listed(metrics["saved"]))
-    return " · ".join(parts)
-
-
-def _listed(paths: list[str]) -> str:
-    """Name the first few: with --debug-audio each answer to a long text is a file."""
-    more = [f"{len(paths) - _MOST_LISTED} more"] if len(paths) > _MOST_LISTED else []
-    return ", ".join([*paths[:_MOST_LISTED], *more])
-
-
-def _spoken(metrics: dict[str, Any]) -> str:
-    spoken_s, audio_s = metrics["spoken_s"], metrics["audio_s"]
-    verb = "spoke" if metrics["ttfa_ms"] is not None else "received"
-    form = f" of {metrics['format']}" if metrics["format"] else ""
-    if metrics["interrupted"]:
-        return f"interrupted after {spoken_s:.1f} s{form}"
-    if audio_s - spoken_s > 0.05:  # noqa: PLR2004  half of the last digit shown
-        return f"{verb} {spoken_s:.1f} of {audio_s:.1f} s{form}"
-    return f"{verb} {audio_s:.1f} s{form}"
-
-
-def _sentences(text: AboutText) -> str:
-    if text.known is None:
-        return f"spoken {text.heard} sentence{'' if text.heard == 1 else 's'}"
-    return f"spoken {text.heard} of {text.known} sentence{'' if text.known == 1 else 's'}"
-
-
-def _underruns(sink: dict[str, Any]) -> str:
-    if not sink["count"]:
-        return "no underruns"
-    plural = "s" if sink["count"] > 1 else ""
-    return f"{sink['count']} underrun{plural} ({sink['total_ms']:.0f} ms)"

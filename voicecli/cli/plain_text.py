@@ -1,19 +1,36 @@
 """Bytes as programs and editors write them to text that can be spoken.
 
-Programs write for terminals and Windows editors add byte order marks, so escape
-sequences are removed and the mark selects the encoding, wherever the pieces are cut.
+Programs write for terminals and Windows editors add byte order marks, so escape sequences
+are removed and the mark selects the encoding, wherever the pieces are cut. Without a mark
+text is UTF-8 until bytes come that are not.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from voicecli.sanitize import divide_at_open_escape, without_escapes
 
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
-          (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
-"""Byte order marks and their encodings (Unicode 16, section 23.8)."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+"""Byte order marks and their encodings (Unicode 16, section 23.8), the longer ones first."""
+
+JUDGED_BYTES = 8 * 1024
+"""How much is looked at to find out an encoding; a pipe may have less when its writer pauses."""
+
+_CONTEXT = 512
+"""ASCII characters before the first others that are looked at too."""
+
+_HIGH = re.compile(rb"[\x80-\xff]")
 
 _MAX_ESCAPE = 4096
 """Length at which an escape sequence without an end is given up."""
@@ -27,52 +44,129 @@ def plain_text(text: str) -> str:
     return _CONTROLS.sub("", without_escapes(text)).strip()
 
 
-def _decoder(encoding: str) -> codecs.IncrementalDecoder:
-    return codecs.getincrementaldecoder(encoding)(errors="replace")
+def check_encoding(name: str) -> str:
+    """Return the name of an encoding in the form that Python gives it.
+
+    Raises:
+        ValueError: there is no such encoding, or it is none of text.
+    """
+    try:
+        found = codecs.lookup(name)
+        "".encode(found.name)
+        codecs.getincrementaldecoder(found.name)
+    except (LookupError, ValueError, UnicodeError) as error:
+        raise ValueError(f"{name!r} is not an encoding, such as windows-1252") from error
+    return found.name
 
 
 class PlainTextDecoder:
     """Bytes in pieces of any size in, text without escape sequences and controls out.
 
-    ``is_binary`` is set at the first NUL that is not part of a UTF-16 character.
+    ``is_binary`` is set at the first bytes that are no text in any encoding. ``notify`` is
+    told once if the text is not UTF-8 (or UTF-16 or -32 with a mark), in words that follow
+    the name of the text.
+
+    Args:
+        encoding: how the text is encoded, if that is known.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, encoding: str | None = None, notify: Callable[[str], None] | None = None
+    ) -> None:
+        self._encoding = encoding
+        self._notify = notify or (lambda _: None)
         self._mark: bytes | None = b""  # what may be the beginning of one; None once decided
-        self._decoder = _decoder("utf-8")
-        self._knows_nul = False
+        self._decoder = _decoder(encoding or "utf-8")
+        self._of_mark = "utf-8"  # the encoding that a mark told
+        self._is_assumed = encoding is None  # that it is UTF-8
+        self._undecided = b""  # bytes whose encoding is not known yet
+        self._has_utf8 = False
         self._held = ""  # an escape sequence that may go on
         self.is_binary = False
 
     def feed(self, data: bytes) -> str:
-        """Return the text that is certain."""
-        return self._feed(data, final=False)
+        """Return the text that is certain.
+
+        Raises:
+            UnicodeDecodeError: the bytes are not valid in the given encoding. So do the others.
+        """
+        return self._feed(data)
+
+    def settle(self) -> str:
+        """Return the text whose encoding can be judged, now that no more comes for a while."""
+        return self._feed(b"", pauses=True) if self._undecided else ""
 
     def finish(self) -> str:
         """Return the rest."""
         return self._feed(b"", final=True)
 
-    def _feed(self, data: bytes, *, final: bool) -> str:
+    def _feed(self, data: bytes, *, final: bool = False, pauses: bool = False) -> str:
         if self._mark is not None:
             data = self._mark + data
-            if not final and any(mark != data and mark.startswith(data) for mark, _ in _MARKS):
+            if not final and any(mark != data and mark.startswith(data) for mark, _ in MARKS):
                 self._mark = data
                 return ""
             self._mark = None
-            data = self._choose_encoding(data)
-        if b"\0" in data and not self._knows_nul:
-            self.is_binary = True
-        text = self._held + self._decoder.decode(data, final)
+            data = self._read_mark(data)
+        text = self._held + self._decoded(data, final=final, pauses=pauses)
         self._held = ""
         if not final:
             text, held = divide_at_open_escape(text)
             self._held = held if len(held) < _MAX_ESCAPE else ""
         return _CONTROLS.sub("", without_escapes(text))
 
-    def _choose_encoding(self, data: bytes) -> bytes:
-        for mark, encoding in _MARKS:
-            if data.startswith(mark):
-                self._decoder = _decoder(encoding)
-                self._knows_nul = encoding != "utf-8"
+    def _read_mark(self, data: bytes) -> bytes:
+        for mark, encoding in MARKS:
+            if data.startswith(mark) and self._encoding in (None, encoding, encoding[:6]):
+                self._decoder, self._of_mark = _decoder(encoding), encoding
+                self._is_assumed = encoding == "utf-8" and self._encoding is None
                 return data.removeprefix(mark)
         return data
+
+    def _decoded(self, data: bytes, *, final: bool, pauses: bool) -> str:
+        if self._is_assumed:
+            data = self._undecided + data
+            if not self._undecided and b"\0" not in data:
+                with suppress(UnicodeDecodeError):
+                    text = self._decoder.decode(data, final)
+                    self._has_utf8 = self._has_utf8 or not text.isascii()
+                    return text
+            before, _ = self._decoder.getstate()  # what a strict decoder could not decode
+            self._decoder.reset()
+            self._undecided = before + data
+            if not (final or pauses or len(self._undecided) >= JUDGED_BYTES):
+                return ""
+            data, self._undecided, self._is_assumed = self._undecided, b"", False
+            self._judge(data)
+        try:
+            return self._decoder.decode(data, final)
+        except UnicodeDecodeError:
+            if self._encoding is not None:
+                raise
+            before, _ = self._decoder.getstate()
+            self._leave_out(self._of_mark)
+            return self._decoder.decode(before + data, final)
+
+    def _leave_out(self, encoding: str) -> None:
+        self._decoder = _decoder(encoding, errors="ignore")
+        self._notify(f"has bytes that are not {encoding.upper()}, which are left out")
+
+    def _judge(self, data: bytes) -> None:
+        """Choose how to decode ``data``, which is not UTF-8, and what follows."""
+        from voicecli.cli import encoding  # noqa: PLC0415  only for such text
+
+        if b"\0" not in data and (self._has_utf8 or encoding.is_damaged_utf8(data)):
+            self._leave_out("utf-8")
+            return
+        first = _HIGH.search(data)
+        begin = first.start() if first and b"\0" not in data else 0
+        found = encoding.guess_encoding(data[max(0, begin - _CONTEXT) : begin + JUDGED_BYTES])
+        self.is_binary = found is None
+        self._decoder = _decoder(found or "latin-1", errors="ignore")
+        if found is not None:
+            name = encoding.display_name(found)
+            self._notify(f"is not UTF-8 and is read as {name}; --encoding NAME overrides that")
+
+
+def _decoder(encoding: str, errors: str = "strict") -> codecs.IncrementalDecoder:
+    return codecs.getincrementaldecoder(encoding)(errors=errors)

@@ -12,9 +12,10 @@ import typer
 from voicecli.cli import options
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
-from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
+from voicecli.cli.settings import PlaybackFlags, playback_settings
 from voicecli.codecs.formats import codec_for_suffix
 from voicecli.config.file import find_config
+from voicecli.control.voice_turn import WhenBusy
 from voicecli.session.fetcher import FetchLimits
 from voicecli.sources.file import STDIN, FileSource
 
@@ -40,7 +41,10 @@ def play(
     volume: options.Volume = None,
     buffer_ms: options.BufferMs = None,
     preroll_ms: options.PrerollMs = None,
+    when_busy: options.WhenBusyChoice = "queue",
+    no_keys: options.NoKeys = False,
     save: options.Save = None,
+    save_as: options.SaveAs = None,
     no_play: options.NoPlay = False,
     fail_on_underrun: options.FailOnUnderrun = False,
     json_: options.Json = False,
@@ -58,14 +62,17 @@ def play(
         raise typer.BadParameter(
             f"play reads files; for a URL use: curl -sN {file} | voicecli play -"
         )
-    records = Records(save, None, event_log, json_, quiet, verbose, fail_on_underrun)
+    records = Records(
+        save, None, event_log, json_, quiet, verbose, fail_on_underrun, save_as=save_as
+    )
     with failing_as_json(records):
         config = find_config(os.environ)
-        if no_play:
-            check_folder(save)
+        records.check()
     settings = playback_settings(
         config,
-        PlaybackFlags(device, volume, buffer_ms, preroll_ms),
+        PlaybackFlags(
+            device, volume, buffer_ms, preroll_ms, when_busy=WhenBusy(when_busy), no_keys=no_keys
+        ),
         expected_format=format,
         keeps_audio=records.keeps_audio,
         no_play=no_play,
@@ -77,4 +84,5 @@ def play(
         rate_hz = sample_rate or config.sample_rate_hz
         return [FileSource(file, format=format or codec_for_suffix(file), rate_hz=rate_hz)]
 
-    raise typer.Exit(run_session(settings._replace(session=session), records, make_sources))
+    settings = settings._replace(session=session)
+    raise typer.Exit(run_session(settings, records, make_sources, command="play"))

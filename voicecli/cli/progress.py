@@ -73,7 +73,7 @@ class ProgressLine:
                 self._attempts += 1
             case Waited(at):
                 self._draw_wait(at)
-            case Progressed(_, snapshot) if snapshot.playing:
+            case Progressed(_, snapshot) if snapshot.playing or snapshot.heard_s:
                 self._draw_progress(snapshot)
             case StateChanged(_, _, entered):
                 if entered in FINAL:
@@ -102,7 +102,9 @@ class ProgressLine:
         elif self._is_rebuffering:
             note = "waiting for the server"
         shown = note or clean(self._text.sentence_at(snapshot.heard_s), 500)
-        line = f"{snapshot.heard_s:5.1f} s spoken  {snapshot.buffered_s:5.1f} s ahead  {shown}"
+        line = f"{snapshot.heard_s:5.1f} s received  {shown}"  # nothing is to be heard
+        if snapshot.playing:
+            line = f"{snapshot.heard_s:5.1f} s spoken  {snapshot.buffered_s:5.1f} s ahead  {shown}"
         if self._live is None:
             self._waiting.clear()
             from rich.console import Console  # noqa: PLC0415  not before the first sound

@@ -6,8 +6,11 @@ import errno
 import io
 import os
 import select
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+import typer
 
 from voicecli.errors import SaveError
 
@@ -35,6 +38,38 @@ class Records(NamedTuple):
     trace: Path | None = None
     trace_audio: bool = False
     subtitles: Path | None = None
+    save_as: str | None = None
+
+    def check(self) -> None:
+        """Check the options against each other, and the subtitles' folder.
+
+        Raises:
+            typer.BadParameter: ``--save`` names no format, or standard output is taken.
+            SaveError: the subtitles cannot be written.
+        """
+        if self.save is None and self.save_as is not None:
+            raise typer.BadParameter("--save-as requires --save FILE")
+        if self.save is not None:
+            self._check_save(self.save)
+        if self.subtitles is not None:
+            from voicecli.recording.partfile import check_destination  # noqa: PLC0415  rarely
+
+            check_destination(self.subtitles)
+
+    def _check_save(self, save: Path) -> None:
+        from voicecli.codecs.formats import CODECS, codec_for_suffix  # noqa: PLC0415  rarely needed
+        from voicecli.recording.streamfile import STANDARD_OUTPUT, is_stream  # noqa: PLC0415
+
+        if save == STANDARD_OUTPUT:
+            if self.json:
+                raise typer.BadParameter("--json and --save - cannot both have standard output")
+            if sys.stdout is not None and sys.stdout.isatty():
+                raise typer.BadParameter("standard output is a terminal: pipe it into a program")
+        elif save.suffix and not (self.save_as or codec_for_suffix(str(save)) or is_stream(save)):
+            known = ", ".join(codec.suffixes[0] for codec in CODECS.values())
+            raise typer.BadParameter(
+                f"--save: {save.suffix!r} is not one of {known}; --save-as names the format"
+            )
 
     @property
     def keeps_audio(self) -> bool:
@@ -56,7 +91,14 @@ class Records(NamedTuple):
         folder = None
         if self.debug_audio is not None:
             folder = Path(self.debug_audio).expanduser() if self.debug_audio else recordings_dir()
-        return Saver(self.save, folder, run_id=run_id, started_wall_s=started_wall_s)
+        return Saver(
+            self.save,
+            folder,
+            run_id=run_id,
+            started_wall_s=started_wall_s,
+            codec=self.save_as,
+            is_private=self.debug_audio == "",
+        )
 
 
 class LineFile(io.TextIOBase):

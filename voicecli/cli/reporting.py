@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli import waterfall
-from voicecli.cli.output import AboutText, print_error, print_json, print_message, summarise
+from voicecli.cli.output import print_error, print_json, print_message
+from voicecli.cli.summary import AboutText, summarise
 from voicecli.errors import ExitStatus, SaveError, UnderrunError
 from voicecli.telemetry.metrics import describe
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from voicecli.cli.records import LineFile, Records
     from voicecli.cli.speech import Speech
     from voicecli.cli.subtitle_track import SubtitleTrack
+    from voicecli.cli.voice_control import VoiceControl
     from voicecli.errors import VoiceError
     from voicecli.recording.saver import Saver
     from voicecli.session import SessionResult
@@ -30,19 +32,23 @@ def report(
     *,
     track: SubtitleTrack | None = None,
     speech: Speech | None = None,
+    control: VoiceControl | None = None,
 ) -> ExitStatus:
     """Report to people and machines, and return the exit status.
 
-    ``track`` makes the subtitles, ``speech`` is the text, if there is one.
-
+    ``track`` makes the subtitles, ``speech`` is the text, ``control`` knows who stopped it.
     If the run itself had no error, a file that could not be written, or gaps under
     ``--fail-on-underrun``, is its error.
     """
-    interrupted = result.interrupted_at is not None
+    has_lost_reader = saver is not None and saver.has_lost_reader
+    interrupted = result.interrupted_at is not None and not has_lost_reader
     metrics = recorder.result(interrupted_at=result.interrupted_at, spoken_s=result.spoken_s)
     metrics["saved"] = result.saves.saved
     metrics["clip"] = result.saves.clip
     metrics["no_device"] = result.no_device.message if result.no_device else None
+    if control is not None:
+        metrics["stopped_by"] = control.stopped_by
+        metrics["waits"]["turn_ms"] = control.turn_wait_ms
     save_error = result.saves.error
     if track is not None:
         save_error = _write_subtitles(track, result, metrics) or save_error
@@ -52,6 +58,8 @@ def report(
     late_error = save_error or (_gaps(metrics) if records.fail_on_underrun else None)
     if late_error is not None and metrics["error"] is None:
         metrics["ok"], metrics["error"] = False, describe(late_error)
+    if has_lost_reader and result.interrupted_at is not None:
+        records = records._replace(quiet=True)  # the end of a pipeline is nothing to report
     _print_result(result, late_error, metrics, records, _about_text(result, recorder, speech))
     first = result.error or late_error
     status = first.exit_status if first else ExitStatus.OK
@@ -119,6 +127,11 @@ def _print_result(
 
 
 def _timings(metrics: dict[str, Any]) -> Iterator[str]:
+    if metrics["format"] and metrics["rtf"] is not None:
+        times = 1 / max(metrics["rtf"], 0.001)
+        speed = f"{times:.0f}" if times >= 10 else f"{times:.1f}"  # noqa: PLR2004  two digits
+        rate = f"generated {speed} times as fast as it plays (RTF {metrics['rtf']:.2f})"
+        yield f"{metrics['format']}, {rate}"
     names = ("launch_to_request", "ttfb", "first_frame", "ttfa", "ttfa_audible", "generation")
     parts = [f"{name} {metrics[f'{name}_ms']:.0f} ms" for name in names if metrics[f"{name}_ms"]]
     if parts:

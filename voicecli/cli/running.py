@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from voicecli.cli.launch import process_started_at
@@ -12,6 +13,7 @@ from voicecli.cli.output import internal_error, print_json, print_message
 from voicecli.cli.progress import ProgressLine, wants_progress
 from voicecli.cli.records import LineFile
 from voicecli.cli.signals import cancelling
+from voicecli.cli.voice_control import VoiceControl
 from voicecli.clock import SystemClock
 from voicecli.errors import ExitStatus, SaveError
 from voicecli.playback.output import Output
@@ -49,51 +51,89 @@ def run_session(
     request: SpeechRequest | None = None,
     history: History | None = None,
     speech: Speech | None = None,
+    command: str = "say",
 ) -> ExitStatus:
     """Run one session to its end, report how it went, and return the exit status.
 
-    ``request`` is what a trace says was requested. ``history`` is what past runs
-    like this one needed; this run is added to it. ``speech`` is the text, if there is one.
+    ``request`` is what a trace says was requested. ``history`` is what past runs needed; this
+    one is added. ``speech`` is the text, if there is one. ``command`` is the subcommand.
     """
-    clock = SystemClock()
-    run_id = new_run_id()
-    recorder = Recorder(run_id, process_started_at())
+    clock, run_id = SystemClock(), new_run_id()
+    recorder, files = Recorder(run_id, process_started_at()), list[LineFile]()
     saver = records.saver(run_id, clock.wall())
-    files: list[LineFile] = []
     with contextlib.ExitStack() as stack:
-        observers: list[Observer] = [recorder, _enable_garbage_collector]
+        control = stack.enter_context(_voice_control(command, run_id, settings, records))
+        observers: list[Observer] = [recorder, _enable_garbage_collector, control]
         if records.event_log is not None:
             observers.append(EventLog(_open(records.event_log, files, stack), run_id, clock))
         if records.trace is not None:
-            from voicecli.telemetry.trace import TraceWriter  # noqa: PLC0415  rarely needed
-
             lines = _open(records.trace, files, stack, truncate=True)
-            with_audio = records.trace_audio
-            observers.append(TraceWriter(lines, run_id, clock, request, with_audio=with_audio))
+            observers.append(_trace_writer(lines, run_id, clock, request, records))
         observers += _watching(records, stack, speech)
         track = _subtitle_track(records)
         observers += [track] if track else []
         session = Session(
-            Output(settings.output),
-            settings.session,
-            history=history,
-            observers=observers,
-            saver=saver,
-            clock=clock,
-            pace=speech.pace if speech else None,
-        )
-        stack.enter_context(cancelling(session.cancel, lambda: _is_finishing(saver)))
+            Output(settings.output), settings.session, history=history, observers=observers,
+            saver=saver, clock=clock, pace=speech.pace if speech else None, turn=control.turn,
+        )  # fmt: skip
+        control.attach(session, recorder, clock.wall(), speech)
+        is_finishing = partial(_is_finishing, saver)
+        stack.enter_context(cancelling(session.cancel, is_finishing, control.restore_terminal))
+        if saver is not None and settings.output.output == "discard":
+            saver.on_reader_gone = session.cancel  # nobody is left to hear it
         with failing_as_json(records, recorder):
+            _open_files(saver, files, records)
             result = session.run(make_utterances(session, clock))
-        for file in files:
-            file.close()
+        _close(files)
         from voicecli.cli.reporting import report  # noqa: PLC0415  after the sound
 
-        return report(result, recorder, saver, files, records, track=track, speech=speech)
+        return report(
+            result, recorder, saver, files, records, track=track, speech=speech, control=control
+        )
+
+
+def _close(files: Iterable[LineFile]) -> None:
+    for file in files:
+        file.close()
+
+
+def _voice_control(
+    command: str, run_id: str, settings: PlaybackSettings, records: Records
+) -> VoiceControl:
+    notify = print_message if records.verbose else _print_nothing
+    with failing_as_json(records):
+        return VoiceControl(command, run_id, settings.when_busy, keys=settings.keys, notify=notify)
+
+
+def _print_nothing(_: str) -> None:
+    """Leave it to ``-v``."""
+
+
+def _trace_writer(
+    lines: TextIO, run_id: str, clock: Clock, request: SpeechRequest | None, records: Records
+) -> Observer:
+    from voicecli.telemetry.trace import TraceWriter  # noqa: PLC0415  rarely needed
+
+    return TraceWriter(lines, run_id, clock, request, with_audio=records.trace_audio)
+
+
+def _open_files(saver: Saver | None, files: Iterable[LineFile], records: Records) -> None:
+    """Create the files of the run, before anything is requested.
+
+    Raises:
+        SaveError: one cannot be written.
+    """
+    for file in files:
+        if file.error is not None:
+            raise file.error
+    for note in saver.open() if saver else ():
+        if not records.quiet:
+            print_message(note)
 
 
 def _is_finishing(saver: Saver | None) -> bool:
-    return saver is not None and saver.is_finishing
+    """Return whether files are being finished, and no other program holds that up."""
+    return saver is not None and saver.is_finishing and not saver.waits_for_reader
 
 
 def _subtitle_track(records: Records) -> SubtitleTrack | None:

@@ -15,12 +15,13 @@ from voicecli.cli import options, text_options
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
-from voicecli.cli.settings import PlaybackFlags, check_folder, playback_settings
+from voicecli.cli.settings import PlaybackFlags, playback_settings
 from voicecli.cli.speech import Reading, Speech
-from voicecli.cli.text_input import as_unicode
+from voicecli.cli.text_input import TextReading, as_unicode
 from voicecli.cli.voice_endpoints import VoiceEndpoints
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, find_config
+from voicecli.control.voice_turn import WhenBusy
 from voicecli.errors import ExitStatus
 from voicecli.playback.history import History, HistoryKey
 from voicecli.session.seams import SeamPauses
@@ -74,6 +75,7 @@ def say(
             metavar="KEY=JSON", help="Extra field for the request, such as stream=true; repeatable."
         ),
     ] = None,
+    encoding: text_options.Encoding = None,
     lang: text_options.Language = None,
     segment: text_options.Segment = "auto",
     markdown: text_options.Markdown = "auto",
@@ -85,9 +87,12 @@ def say(
     volume: options.Volume = None,
     buffer_ms: options.BufferMs = None,
     preroll_ms: options.PrerollMs = None,
+    when_busy: options.WhenBusyChoice = "queue",
+    no_keys: options.NoKeys = False,
     sentence_pause_ms: text_options.SentencePauseMs = 350,
     paragraph_pause_ms: text_options.ParagraphPauseMs = 700,
     save: options.Save = None,
+    save_as: options.SaveAs = None,
     debug_audio: options.DebugAudio = None,
     subtitles: text_options.Subtitles = None,
     no_play: options.NoPlay = False,
@@ -132,22 +137,22 @@ def say(
         base_url, profile, model, voice, format, speed, instructions, _extra(extra or [])
     )
     flags = PlaybackFlags(
-        device, volume, buffer_ms, preroll_ms, timeout, retries,
+        device, volume, buffer_ms, preroll_ms, timeout, retries, WhenBusy(when_busy),
+        no_keys=no_keys,
         ahead=prefetch if trace is None else 0,
         pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
     )  # fmt: skip
     records = Records(
         save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio,
-        subtitles,
+        subtitles, save_as,
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
-        spoken = text_options.choose_text(text or [], file, script, lines or [])
+        reads = TextReading(encoding, partial(_warn, records=records))
+        spoken = text_options.choose_text(text or [], file, script, lines or [], reads)
         stack.callback(spoken.close)
         with failing_as_json(records):
             config = find_config(os.environ)
-            if no_play:
-                check_folder(save)
-                check_folder(subtitles)
+            records.check()
             endpoints = _endpoints(choice, config, records)
             for each in text_options.voices_of(lines or []):
                 endpoints.of(each)
@@ -184,7 +189,7 @@ def _speak(
         keeps_audio=records.keeps_audio,
         no_play=no_play,
     )
-    return run_session(
+    status = run_session(
         settings,
         records.with_folder(config.recordings),
         speech.utterances,
@@ -192,14 +197,22 @@ def _speak(
         history=History(HistoryKey(speech.label, request.model, request.response_format)),
         speech=speech,
     )
+    if speech.left_out and status is not ExitStatus.USAGE:
+        words = "1 word" if speech.left_out == 1 else f"{speech.left_out} words"
+        _warn(f"{words} left out: the built-in voice speaks English", records)
+    return status
 
 
 def _print_endpoint(endpoint: Endpoint, records: Records) -> None:
     if records.verbose:
         print_message(f"using {endpoint.label} ({endpoint.reason})")
+    for warning in endpoint.warnings:
+        _warn(warning, records)
+
+
+def _warn(warning: str, records: Records) -> None:
     if not records.quiet:
-        for warning in endpoint.warnings:
-            print_message(f"warning: {warning}")
+        print_message(f"warning: {warning}")
 
 
 def _extra(pairs: list[str]) -> dict[str, Any]:

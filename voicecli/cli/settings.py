@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from voicecli.config.file import AUTO
-from voicecli.errors import SaveError
+from voicecli.control.voice_turn import WhenBusy
 from voicecli.playback.output import NULL_DEVICE, OutputSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
 from voicecli.session import SessionSettings
@@ -13,8 +13,6 @@ from voicecli.session.fetcher import FetchLimits
 from voicecli.session.seams import SeamPauses
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
 
@@ -28,15 +26,23 @@ class PlaybackFlags(NamedTuple):
     preroll_ms: float | None = None
     timeout_s: float | None = None
     retries: int | None = None
+    when_busy: WhenBusy = WhenBusy.QUEUE
+    no_keys: bool = False
     ahead: int = 2
     pauses: SeamPauses = SeamPauses()
 
 
 class PlaybackSettings(NamedTuple):
-    """The settings of one run: of its sound output and of its session."""
+    """The settings of one run: of its sound output and of its session.
+
+    ``when_busy`` is None if nothing is played, not even silently. ``keys`` is whether a
+    terminal's keys control it.
+    """
 
     output: OutputSettings
     session: SessionSettings
+    when_busy: WhenBusy | None = None
+    keys: bool = False
 
 
 def playback_settings(
@@ -72,19 +78,16 @@ def playback_settings(
             expected_format=expected_format,
             pauses=flags.pauses,
         ),
+        _when_busy(flags.when_busy, output),
+        keys=output != "discard" and not flags.no_keys,
     )
 
 
-def check_folder(save: Path | None) -> None:
-    """Check the folder of ``--save`` before anything is requested, for ``--no-play``.
-
-    With playback the file is not checked first: it must not prevent the sound.
-
-    Raises:
-        SaveError: the folder does not exist.
-    """
-    if save is not None and not save.parent.is_dir():
-        raise SaveError(f"cannot save {save}: there is no folder {save.parent}")
+def _when_busy(wanted: WhenBusy, output: Literal["device", "null", "discard"]) -> WhenBusy | None:
+    """Only what can be heard waits for its turn."""
+    if output == "device":
+        return wanted
+    return WhenBusy.MIX if output == "null" else None
 
 
 def buffer_policy(buffer_ms: float | Literal["auto"]) -> Policy:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from voicecli.errors import ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 LIMIT_S = 0.9
 """How long a run may take to end after the first signal, unless it is saving."""
@@ -26,11 +26,16 @@ _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 @contextlib.contextmanager
-def cancelling(cancel: Callable[[], None], is_saving: Callable[[], bool]) -> Iterator[None]:
+def cancelling(
+    cancel: Callable[[], None],
+    is_saving: Callable[[], bool],
+    before_exit: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
     """Let Ctrl-C, SIGTERM and SIGHUP end the block; a second signal exits at once.
 
     ``cancel`` asks for the end. ``is_saving`` returns whether files are being finished, which
-    is not cut short at once. Both are called on another thread.
+    is not cut short at once. ``before_exit`` is called before the process is ended. All are
+    called on another thread. Other signals are left to their handlers.
 
     A thread waits for them, because the main one may be stuck in a library that waits for
     a sound server, or in a write to a pipe that nobody reads. It ends the process if the
@@ -42,7 +47,7 @@ def cancelling(cancel: Callable[[], None], is_saving: Callable[[], bool]) -> Ite
         numbers.append(signal.SIGHUP)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    watcher = _Watcher(reader, cancel, is_saving)
+    watcher = _Watcher(reader, numbers, cancel, is_saving, before_exit)
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     previous = {number: signal.signal(number, _left_to_watcher) for number in numbers}
     watcher.start()
@@ -66,17 +71,26 @@ class _Watcher(threading.Thread):
     """Reads the numbers of signals from a pipe until that is closed."""
 
     def __init__(
-        self, reader: int, cancel: Callable[[], None], is_saving: Callable[[], bool]
+        self,
+        reader: int,
+        numbers: Collection[int],
+        cancel: Callable[[], None],
+        is_saving: Callable[[], bool],
+        before_exit: Callable[[], None],
     ) -> None:
         super().__init__(name="signal-watcher", daemon=True)
         self._reader = reader
         self._cancel = cancel
         self._is_saving = is_saving
+        self._numbers = numbers
+        self._before_exit = before_exit
         self.has_received = threading.Event()
         self.is_over = threading.Event()
 
     def run(self) -> None:
-        if not os.read(self._reader, 1):
+        while (number := os.read(self._reader, 1)) and number[0] not in self._numbers:
+            pass  # a signal that others handle, such as Ctrl-Z
+        if not number:
             os.close(self._reader)
             return
         self.has_received.set()
@@ -87,9 +101,13 @@ class _Watcher(threading.Thread):
             limit_s = SAVING_LIMIT_S if self._is_saving() else LIMIT_S
             if waited_s >= limit_s and not self.is_over.is_set():
                 break
+        self._before_exit()
         if sys.stderr is not None and sys.stderr.isatty():
             os.write(sys.stderr.fileno(), _SHOW_CURSOR)
         os._exit(ExitStatus.INTERRUPTED)
 
     def _has_second(self, timeout_s: float) -> bool:
-        return bool(select.select([self._reader], [], [], timeout_s)[0])
+        if not select.select([self._reader], [], [], timeout_s)[0]:
+            return False
+        number = os.read(self._reader, 1)
+        return bool(number) and number[0] in self._numbers

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.clock import SystemClock
 from voicecli.config.cachefile import CacheFile
-from voicecli.errors import NothingToSay
 from voicecli.session.fallback import Candidate, Fallback
 from voicecli.session.rests import FILE_NAME, EndpointRests
 from voicecli.sources.registry import SourceContext, source_for
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from voicecli.session.planner import Planner
     from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
+    from voicecli.sources.english import EnglishSentences
     from voicecli.text.lexicon import Lexicon
     from voicecli.text.limits import InputLimit
     from voicecli.text.segment import Segment, Sentence
@@ -91,7 +91,13 @@ class Speech:
         self._shared = shared
         self._format = format or DEFAULT_FORMAT
         self._planner: Planner | None = None
+        self._tempo = 1.0
         self._used: set[tuple[str, str]] = set()
+        self._english: EnglishSentences | None = None
+        if endpoints.default.is_builtin or reading.script:
+            from voicecli.sources.english import EnglishSentences  # noqa: PLC0415  few texts
+
+            self._english = EnglishSentences(lambda voice: endpoints.of(voice).is_builtin)
         self._short = self._short_text()
         self.pace = None if self._short else _pace()
         """What measures the segments; a single one needs nothing."""
@@ -102,6 +108,11 @@ class Speech:
     def label(self) -> str:
         """The label of the endpoint that speaks all lines without a voice of their own."""
         return self._endpoints.default.label
+
+    @property
+    def left_out(self) -> int:
+        """How many words were left out that the built-in voice cannot say."""
+        return self._english.left_out if self._english is not None else 0
 
     def is_written(self) -> bool:
         """Whether the text is still being written, as far as is known; any thread."""
@@ -118,14 +129,25 @@ class Speech:
 
     def request(self, text: str = "", voice: str | None = None) -> SpeechRequest:
         """Return the request for a text in a voice."""
-        endpoint = self._endpoints.of(voice)
+        return self._request(self._endpoints.of(voice), text)
+
+    def _request(self, endpoint: Endpoint, text: str) -> SpeechRequest:
+        if self._tempo != 1.0:
+            from dataclasses import replace  # noqa: PLC0415  after a key was pressed
+
+            speed = (endpoint.speed or 1.0) * self._tempo
+            endpoint = replace(endpoint, speed=min(4.0, max(0.25, speed)))
         return endpoint.request(text, endpoint.format_or(self._format))
+
+    def faster(self, factor: float) -> None:
+        """Multiply the speed of all further requests, from 0.25 to 4 of the voice's own."""
+        self._tempo = min(4.0, max(0.25, self._tempo * factor))
 
     def utterances(self, session: Session, clock: Clock) -> Iterator[Utterance]:
         """Yield the utterances for a session to run.
 
         Raises:
-            VoiceError: the text cannot be read, or has nothing to speak.
+            VoiceError: the text cannot be read, or nothing in it is English and its voice is.
         """
         self._shared.spawn = session.spawn
         if self._short is not None:
@@ -139,8 +161,6 @@ class Speech:
             self._pieces(is_over, clock), clock, prepare=lambda: self._prepare(session)
         )
         yield from planner.utterances(session.spawn, session.heard_s, is_over)
-        if not planner.sentences and not is_over():
-            raise NothingToSay("nothing in the text can be spoken")
 
     def _make_planner(
         self,
@@ -161,6 +181,7 @@ class Speech:
             limit=self._limit(),
             on_limit=self._remember,
             prepare=prepare,
+            english=self._english,
         )
 
     def _short_text(self) -> ShortText | None:
@@ -175,6 +196,8 @@ class Speech:
 
         text = self._text.text
         if not is_short_and_plain(text) or (most is not None and len(text) > most):
+            return None
+        if self._english is not None and not text.isascii():
             return None
         return ShortText(text, self._sentences_of)
 
@@ -202,7 +225,7 @@ class Speech:
         return [Candidate(each.label, partial(self._source, each)) for each in endpoints]
 
     def _source(self, endpoint: Endpoint, segment: Segment) -> Source:
-        request = endpoint.request(segment.text, endpoint.format_or(self._format))
+        request = self._request(endpoint, segment.text)
         self._used.add((endpoint.label, request.model))
         return source_for(endpoint, request, self._shared)
 

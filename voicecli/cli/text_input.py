@@ -11,10 +11,11 @@ import select
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import typer
 
+from voicecli.cli.output import print_message
 from voicecli.cli.plain_text import PlainTextDecoder, plain_text
 from voicecli.errors import TextError
 
@@ -37,6 +38,13 @@ _MAX_WHOLE = 16 << 20
 """Upper bound on what is read as a whole: an endless pipe would fill the memory."""
 
 _EMPTY = "nothing to say: the text is empty"
+
+
+class TextReading(NamedTuple):
+    """How bytes become text: in which ``encoding``, if that is known, and who is warned."""
+
+    encoding: str | None = None
+    warn: Callable[[str], None] = lambda _: None
 
 
 class TextInput(Protocol):
@@ -84,11 +92,14 @@ class ReadText:
     ``name`` is for messages, ``path`` what ``voicecli play`` would be given.
     """
 
-    def __init__(self, file: BinaryIO, name: str, path: str) -> None:
+    def __init__(
+        self, file: BinaryIO, name: str, path: str, reading: TextReading | None = None
+    ) -> None:
+        encoding, warn = reading or TextReading()
         self._file = file
         self._name = name
         self._path = path
-        self._decoder = PlainTextDecoder()
+        self._decoder = PlainTextDecoder(encoding, lambda what: warn(f"{name} {what}"))
         self._head: list[str] = []
         self._has_ended = False
         self._has_text = False
@@ -126,7 +137,7 @@ class ReadText:
 
     def pieces(self, is_over: Callable[[], bool]) -> Iterator[str]:
         """Yield the pieces as they arrive; `TextInput` has the contract."""
-        yield from self._head
+        yield from filter(None, self._head)
         self._head = []
         while not (self._has_ended or is_over()):
             piece = self._read(_POLL_S)
@@ -144,19 +155,30 @@ class ReadText:
             data = self._bytes(timeout_s)
         except OSError as error:
             raise _unreadable(self._name, error) from error
-        if data is None:
+        try:
+            text = self._decoded(data)
+        except UnicodeDecodeError as error:
+            byte = error.object[error.start]
+            raise TextError(
+                f"{self._name} is not valid {error.encoding}: byte {byte:#04x}"
+            ) from error
+        if text is None:
             return None
-        if data:
-            text = self._decoder.feed(data)
-        else:
-            self._has_ended = True
-            text = self._decoder.finish()
         if self._decoder.is_binary:
             raise TextError(f"{self._name} is not text; if it is audio: voicecli play {self._path}")
         self._has_text = self._has_text or bool(text.strip())
         if self._has_ended and not self._has_text:
             raise TextError(_EMPTY)
         return text
+
+    def _decoded(self, data: bytes | None) -> str | None:
+        """Decode data, nothing of it at the end, None if none is there now."""
+        if data is None:
+            return self._decoder.settle() or None
+        if data:
+            return self._decoder.feed(data)
+        self._has_ended = True
+        return self._decoder.finish()
 
     def _bytes(self, timeout_s: float) -> bytes | None:
         if self._descriptor is None:
@@ -169,7 +191,9 @@ class ReadText:
             return None
 
 
-def text_input(words: list[str], file: Path | None) -> TextInput:
+def text_input(
+    words: list[str], file: Path | None, reading: TextReading | None = None
+) -> TextInput:
     """Return the text to speak: of the arguments, a file or standard input.
 
     Raises:
@@ -179,11 +203,11 @@ def text_input(words: list[str], file: Path | None) -> TextInput:
         raise typer.BadParameter("give the text or --file, not both")
     is_piped = not words and sys.stdin is not None and not sys.stdin.isatty()
     if file is not None:
-        return open_text(str(file))
+        return open_text(str(file), reading)
     if is_piped or words == [STDIN]:
-        return open_text(STDIN)
+        return open_text(STDIN, reading)
     if words:
-        return given_text(as_unicode(" ".join(words)))
+        return given_text(argument_text(" ".join(words), reading))
     raise typer.BadParameter('nothing to say: give a text, as in voicecli say "Hello."')
 
 
@@ -199,8 +223,8 @@ def given_text(text: str) -> GivenText:
     return given
 
 
-def open_text(path: str) -> ReadText:
-    """Open a text file, or standard input if ``path`` is ``-``: UTF-8, or by its mark.
+def open_text(path: str, reading: TextReading | None = None) -> ReadText:
+    """Open a text file, or standard input if ``path`` is ``-``.
 
     Raises:
         typer.BadParameter: it cannot be read, or what is there already is not text.
@@ -212,7 +236,7 @@ def open_text(path: str) -> ReadText:
         file: BinaryIO = sys.stdin.buffer if path == STDIN else Path(path).open("rb")  # noqa: SIM115  `ReadText` closes it
     except OSError as error:
         raise typer.BadParameter(_unreadable(name, error).message) from error
-    text = ReadText(file, name, path)
+    text = ReadText(file, name, path, reading)
     try:
         text.peek()
     except TextError as error:
@@ -229,7 +253,8 @@ def read_file(path: str) -> str:
     """
     found: list[str] = []
     length = 0
-    with closing(open_text(path)) as text:
+    reading = TextReading(warn=lambda warning: print_message(f"warning: {warning}"))
+    with closing(open_text(path, reading)) as text:
         try:
             for piece in text.pieces(lambda: False):
                 found.append(piece)
@@ -243,6 +268,25 @@ def read_file(path: str) -> str:
 
 def _unreadable(name: str, error: OSError) -> TextError:
     return TextError(f"cannot read {name}: {error.strerror or error}")
+
+
+def argument_text(argument: str, reading: TextReading | None = None) -> str:
+    """Return the text of an argument, whose bytes the locale may not have decoded.
+
+    Raises:
+        typer.BadParameter: it is not in the given encoding, or is not text.
+    """
+    if not any("\udc80" <= character <= "\udcff" for character in argument):
+        return argument
+    encoding, warn = reading or TextReading()
+    decoder = PlainTextDecoder(encoding, lambda what: warn(f"the text {what}"))
+    try:
+        text = decoder.feed(os.fsencode(argument)) + decoder.finish()
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"the text is not valid {error.encoding}") from error
+    if decoder.is_binary:
+        raise typer.BadParameter("the text is in no encoding that is known here")
+    return text
 
 
 def as_unicode(argument: str) -> str:

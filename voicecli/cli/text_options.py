@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.text_input import GivenText, TextInput, as_unicode, given_text, open_text
+from voicecli.cli.plain_text import check_encoding
+from voicecli.cli.text_input import (
+    GivenText,
+    TextInput,
+    TextReading,
+    argument_text,
+    given_text,
+    open_text,
+)
 from voicecli.cli.text_input import text_input as text_of_words
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
@@ -40,6 +48,13 @@ def _subtitle_file(path: Path | None) -> Path | None:
     return path
 
 
+def _encoding(value: str | None) -> str | None:
+    try:
+        return value and check_encoding(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 Script: TypeAlias = Annotated[
     Path | None,
     options.argument_option(
@@ -52,6 +67,15 @@ Lines: TypeAlias = Annotated[
     list[str] | None,
     options.argument_option(
         "--say", metavar="VOICE:TEXT", help="One line of a script; repeatable, in order."
+    ),
+]
+Encoding: TypeAlias = Annotated[
+    str | None,
+    text_option(
+        metavar="NAME",
+        callback=_encoding,
+        help="Encoding of the text, such as windows-1252.  [default: UTF-8, by its byte order "
+        "mark, or else guessed]",
     ),
 ]
 Language: TypeAlias = Annotated[
@@ -146,7 +170,11 @@ Subtitles: TypeAlias = Annotated[
 
 
 def choose_text(
-    words: list[str], file: Path | None, script: Path | None, lines: list[str]
+    words: list[str],
+    file: Path | None,
+    script: Path | None,
+    lines: list[str],
+    reading: TextReading | None = None,
 ) -> TextInput:
     """Return the text to speak, from whichever of its places was given.
 
@@ -154,12 +182,12 @@ def choose_text(
         typer.BadParameter: there is none or more than one, or it cannot be read.
     """
     if script is None and not lines:
-        return text_of_words(words, file)
+        return text_of_words(words, file, reading)
     if words or file is not None or (script is not None and lines):
         raise typer.BadParameter("give only one of the text, --file, --script and --say")
     if script is not None:
-        return open_text(str(script))
-    return given_text("\n".join(map(_script_line, lines)))
+        return open_text(str(script), reading)
+    return given_text("\n".join(_script_line(line, reading) for line in lines))
 
 
 def voices_of(lines: list[str]) -> list[str]:
@@ -167,8 +195,8 @@ def voices_of(lines: list[str]) -> list[str]:
     return [_script_line(line).partition(":")[0] for line in lines]
 
 
-def _script_line(line: str) -> str:
-    match = _LINE.fullmatch(as_unicode(line))
+def _script_line(line: str, reading: TextReading | None = None) -> str:
+    match = _LINE.fullmatch(argument_text(line, reading))
     text = GivenText(match[2]).text if match else ""
     if match is None or not text:
         raise typer.BadParameter(f"--say {clean(line, 60)!r} does not have the form VOICE:TEXT")

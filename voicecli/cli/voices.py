@@ -59,7 +59,7 @@ def _voices(endpoint: Endpoint, timeout_s: float) -> list[VoiceInfo]:
         return builtin_voices()
     if endpoint.is_openai:
         return openai_voices()
-    return server_voices(endpoint.base_url, endpoint.api_key, timeout_s=timeout_s)
+    return server_voices(endpoint.server, timeout_s=timeout_s)
 
 
 def _row(voice: VoiceInfo, default: str) -> tuple[str, str, str, str, str]:

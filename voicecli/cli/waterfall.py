@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WIDTH = 60
+WIDTH = 30
 """Cells of the whole bar."""
 
 _FILLS = "#=:-+.~"
@@ -23,7 +23,7 @@ def lines(parts_ms: Mapping[str, float], width: int = WIDTH) -> list[str]:
     cells = _cells(list(shown.values()), width)
     bar = "".join(fills[name] * count for name, count in zip(shown, cells, strict=True))
     legend = "  ".join(f"{fills[n]} {n.replace('_', ' ')} {ms:.0f}" for n, ms in shown.items())
-    return [f"[{bar}] {total_ms:.0f} ms to the first audible sound", f"  {legend}"]
+    return [f"[{bar}] {total_ms:.0f} ms to the first audible sound", legend]
 
 
 def _cells(parts_ms: list[float], width: int) -> list[int]:

@@ -25,9 +25,12 @@ import importlib
 import importlib.util
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import CorruptStream, UnsupportedFormat
+
+if TYPE_CHECKING:
+    from voicecli.codecs.decoding.opusformat import ChannelMapping
 
 _SET_GAIN_REQUEST = 4034  # opus_defines.h
 _MAX_CONCEALED_S = 0.12
@@ -95,6 +98,16 @@ _ctl = c_function("opus_decoder_ctl", _int, _pointer, _int)
 _decode = c_function(
     "opus_decode", _int, _pointer, ctypes.c_char_p, ctypes.c_int32, _pointer, _int, _int
 )
+_multi_get_size = c_function("opus_multistream_decoder_get_size", _int, _int, _int)
+_multi_init = c_function(
+    "opus_multistream_decoder_init",
+    *(_int, _pointer, ctypes.c_int32, _int, _int, _int, ctypes.c_char_p),
+)
+_multi_ctl = c_function("opus_multistream_decoder_ctl", _int, _pointer, _int)
+_multi_decode = c_function(
+    "opus_multistream_decode",
+    *(_int, _pointer, ctypes.c_char_p, ctypes.c_int32, _pointer, _int, _int),
+)
 
 
 def version() -> str:
@@ -109,20 +122,37 @@ class OpusPacketDecoder:
 
     Args:
         rate_hz: 8000, 12000, 16000, 24000 or 48000.
-        channels: 1 or 2, whatever the packets hold.
+        channels: 1 or 2, whatever the packets hold; with a mapping, as many as it makes.
         gain_q8: output gain in dB, times 256 (RFC 7845 section 5.1).
+        mapping: how packets of several streams make channels.
 
     Raises:
         ValueError: libopus rejects the rate or the channels.
     """
 
-    def __init__(self, rate_hz: int, channels: int, gain_q8: int = 0) -> None:
-        self._memory = ctypes.create_string_buffer(max(1, _get_size(channels)))
+    def __init__(
+        self,
+        rate_hz: int,
+        channels: int,
+        gain_q8: int = 0,
+        mapping: ChannelMapping | None = None,
+    ) -> None:
+        size = _get_size(channels)
+        if mapping is not None:
+            size = _multi_get_size(mapping.streams, mapping.coupled)
+        self._memory = ctypes.create_string_buffer(max(1, size))
         self._state = ctypes.addressof(self._memory)
-        if _init(self._state, rate_hz, channels) != 0:
+        if mapping is None:
+            self._decode, ctl = _decode, _ctl
+            status = _init(self._state, rate_hz, channels)
+        else:
+            self._decode, ctl = _multi_decode, _multi_ctl
+            layout = (mapping.streams, mapping.coupled, mapping.sources)
+            status = _multi_init(self._state, rate_hz, channels, *layout)
+        if status != 0:
             raise ValueError(f"libopus cannot decode {channels} channels at {rate_hz} Hz")
         if gain_q8:
-            _ctl(self._state, _SET_GAIN_REQUEST, _int(gain_q8))
+            ctl(self._state, _SET_GAIN_REQUEST, _int(gain_q8))
         self._frame_bytes = 2 * channels
         self._max_concealed_frames = int(rate_hz * _MAX_CONCEALED_S)
 
@@ -132,7 +162,7 @@ class OpusPacketDecoder:
         Raises:
             CorruptStream: libopus rejects the packet; nothing was written.
         """
-        if _decode(self._state, packet, len(packet), address, frames, 0) != frames:
+        if self._decode(self._state, packet, len(packet), address, frames, 0) != frames:
             raise CorruptStream("libopus rejects a packet")
 
     def recover(self, following: bytes, address: int, frames: int) -> None:
@@ -141,13 +171,13 @@ class OpusPacketDecoder:
         Uses the copy of its predecessor that ``following`` carries if the encoder put
         one in (forward error correction), else concealment.
         """
-        if _decode(self._state, following, len(following), address, frames, 1) != frames:
+        if self._decode(self._state, following, len(following), address, frames, 1) != frames:
             self.conceal(address, frames)
 
     def conceal(self, address: int, frames: int) -> None:
         """Extrapolate ``frames`` (a multiple of 2.5 ms) from the latest audio, fading out."""
         while frames > 0:
             step = min(frames, self._max_concealed_frames)
-            _decode(self._state, None, 0, address, step, 0)
+            self._decode(self._state, None, 0, address, step, 0)
             address += step * self._frame_bytes
             frames -= step

@@ -39,13 +39,9 @@ class MediaType:
         return self._number("channels", _CHANNELS)
 
     @property
-    def is_big_endian(self) -> bool:
-        """Whether a parameter says that samples have their high byte first.
-
-        RFC 2586 says so of every ``audio/L16``, but speech servers send little-endian
-        samples under that name. Only an explicit parameter counts.
-        """
-        return self.params.get("endianness", "").lower().startswith("big")
+    def is_audio(self) -> bool:
+        """Whether the type announces sound, of whatever kind."""
+        return self.name.startswith(("audio/", "video/"))
 
     def _number(self, param: str, allowed: range) -> int | None:
         text = self.params.get(param, "")

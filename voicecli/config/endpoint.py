@@ -21,12 +21,15 @@ need none ignore it.
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from voicecli.config.file import Config, Profile, suggest
-from voicecli.config.urls import OPENAI_HOST, OPENAI_URL, check_url, is_loopback, is_openai
+from voicecli.config.headers import expanded
+from voicecli.config.server import KEYLESS, Server
+from voicecli.config.urls import OPENAI_HOST, OPENAI_URL, is_loopback, is_openai, parse_base_url
 from voicecli.errors import ConfigError
 from voicecli.request import SpeechRequest
 from voicecli.sanitize import clean
@@ -36,9 +39,6 @@ if TYPE_CHECKING:
 
 BUILTIN = "builtin"
 """Stands for the built-in voice in place of a base URL."""
-
-KEYLESS = "voicecli"
-"""The placeholder sent if there is no key."""
 
 _BUILTIN_DEFAULTS = {"model": "hibari", "voice": "heart"}
 _OPENAI_DEFAULTS = {"model": "gpt-4o-mini-tts", "voice": "alloy"}
@@ -64,10 +64,11 @@ class Endpoint:
     """Where a request goes, and its parameters.
 
     Attributes:
-        base_url: without a trailing slash; None is the built-in voice.
+        base_url: without credentials and a trailing slash; None is the built-in voice.
         api_key: None for the built-in voice, `KEYLESS` if there is no key.
         key_variable: the variable that holds the key, None for `KEYLESS`.
         reason: why this endpoint was selected, one clause for ``-v``.
+        headers, allow_redirects_to, secrets: as for `Server`.
         max_input_chars: how much text one request may have; None if the profile does not say.
         fallback: names of the profiles to speak with if this one fails, in this order.
         origins: where ``model``, ``voice`` and so on came from.
@@ -84,6 +85,9 @@ class Endpoint:
     speed: float | None = None
     instructions: str | None = None
     extra_body: Mapping[str, object] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    allow_redirects_to: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     max_input_chars: int | None = None
     fallback: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -98,6 +102,13 @@ class Endpoint:
     def is_openai(self) -> bool:
         """Whether the server is api.openai.com itself."""
         return self.base_url is not None and is_openai(self.base_url)
+
+    @property
+    def server(self) -> Server:
+        """The server, for an endpoint that is not the built-in voice."""
+        assert self.base_url is not None
+        key = self.api_key or KEYLESS
+        return Server(self.base_url, key, self.headers, self.allow_redirects_to, self.secrets)
 
     @property
     def label(self) -> str:
@@ -132,6 +143,11 @@ class _Candidate(NamedTuple):
     setting: str
     profile: Profile | None
 
+    @property
+    def is_of_profile(self) -> bool:
+        """Whether the URL is the profile's own, so that its key and headers go there."""
+        return self.profile is not None and self.profile.base_url == self.url
+
 
 def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Endpoint:
     """Select the endpoint; the module docstring has the order and the rules for keys.
@@ -142,13 +158,11 @@ def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Con
     """
     chosen = _select(choice, env, config)
     profile = chosen.profile
-    base_url = key = key_variable = None
-    warnings: list[str] = []
+    access = _Access(None, None, None)
     defaults = _BUILTIN_DEFAULTS
     if chosen.url is not None and chosen.url != BUILTIN:
-        base_url = check_url(chosen.url, chosen.setting)
-        key, key_variable, warnings = _key(base_url, chosen, env)
-        defaults = _OPENAI_DEFAULTS if is_openai(base_url) else _OTHER_DEFAULTS
+        access = _access(chosen, env)
+        defaults = _OPENAI_DEFAULTS if is_openai(access.base_url or "") else _OTHER_DEFAULTS
     values: dict[str, object] = dict(defaults)
     origins = dict.fromkeys(values, "default")
     layers = ((profile, f"profile {profile.name}" if profile else ""), (choice, "flag"))
@@ -157,18 +171,62 @@ def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Con
             if (value := getattr(layer, name, None)) is not None:
                 values[name], origins[name] = value, origin
     return Endpoint(
-        base_url=base_url,
-        api_key=key,
-        key_variable=key_variable,
         reason=chosen.reason,
         profile=profile.name if profile else None,
         extra_body={**(profile.extra_body if profile else {}), **choice.extra_body},
         max_input_chars=profile.max_input_chars if profile else None,
         fallback=profile.fallback if profile else (),
-        warnings=tuple(warnings),
         origins=origins,
+        **access._asdict(),
         **values,  # type: ignore[arg-type]  # each was checked when it was read
     )
+
+
+class _Access(NamedTuple):
+    """The fields of an `Endpoint` that say where requests go, and what goes with them."""
+
+    base_url: str | None
+    api_key: str | None
+    key_variable: str | None
+    headers: tuple[tuple[str, str], ...] = ()
+    allow_redirects_to: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def _access(chosen: _Candidate, env: Mapping[str, str]) -> _Access:
+    """Return what a server gets: its key, or user and password, and its profile's headers."""
+    base_url, login = parse_base_url(chosen.url or "", chosen.setting)
+    profile = chosen.profile if chosen.is_of_profile else None
+    headers, secrets = expanded(profile.headers, env, profile.name) if profile else ((), ())
+    if env.get("OPENAI_API_KEY", "").strip() in secrets and not is_openai(base_url):
+        raise _not_for_openai(chosen)
+    redirects = profile.allow_redirects_to if profile else ()
+    if login is None:
+        key, variable, warnings = _key(base_url, chosen, env)
+        return _Access(base_url, key, variable, headers, redirects, secrets, tuple(warnings))
+    encoded = base64.b64encode(":".join(login).encode()).decode("ascii")
+    headers = (*headers, ("Authorization", f"Basic {encoded}"))
+    warnings = _warn_if_unencrypted(f"the password of {chosen.setting}", base_url)
+    if profile and profile.api_key_env:
+        warnings.append(f"{profile.api_key_env} is not sent: base_url has a user and a password")
+    secrets = (*secrets, *login, encoded)
+    return _Access(base_url, KEYLESS, None, headers, redirects, secrets, tuple(warnings))
+
+
+def _not_for_openai(chosen: _Candidate) -> ConfigError:
+    name = chosen.profile.name if chosen.profile else ""
+    return ConfigError(
+        f"profile {name} names OPENAI_API_KEY for a server that is not OpenAI's",
+        remedy="put the server's key in a variable of its own, and name that",
+    )
+
+
+def _warn_if_unencrypted(what: str, base_url: str) -> list[str]:
+    parts = urlsplit(base_url)
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
+        return []
+    return [f"{what} is sent to {parts.hostname} unencrypted, over plain http"]
 
 
 def _select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> _Candidate:
@@ -218,18 +276,14 @@ def _key(
     variables = _key_variables(base_url, chosen, env)
     for variable in variables:
         if key := _read_key(variable, env):
-            parts = urlsplit(base_url)
-            if parts.scheme == "https" or is_loopback(parts.hostname or ""):
-                return key, variable, []
-            warning = f"{variable} is sent to {parts.hostname} unencrypted, over plain http"
-            return key, variable, [warning]
+            return key, variable, _warn_if_unencrypted(variable, base_url)
     if is_openai(base_url):
         raise ConfigError(
             f"{OPENAI_HOST} requires a key, and {variables[0]} is not set",
             remedy=f"export {variables[0]}=..., or use --base-url {BUILTIN}",
         )
     profile = chosen.profile
-    if profile and profile.base_url == chosen.url and profile.api_key_env:
+    if profile and chosen.is_of_profile and profile.api_key_env:
         warning = f"profile {profile.name} names {profile.api_key_env}, which is not set"
         return KEYLESS, None, [warning]
     return KEYLESS, None, []
@@ -239,12 +293,9 @@ def _key_variables(base_url: str, chosen: _Candidate, env: Mapping[str, str]) ->
     """Return the variables that may hold the key for this URL, in order of preference."""
     profile = chosen.profile
     trusted = is_openai(base_url) or base_url == env.get("OPENAI_BASE_URL", "").rstrip("/")
-    if profile and profile.api_key_env and profile.base_url == chosen.url:
+    if profile and profile.api_key_env and chosen.is_of_profile:
         if profile.api_key_env == "OPENAI_API_KEY" and not trusted:
-            raise ConfigError(
-                f"profile {profile.name} names OPENAI_API_KEY for a server that is not OpenAI's",
-                remedy="put the server's key in a variable of its own, and name that",
-            )
+            raise _not_for_openai(chosen)
         return (profile.api_key_env,)
     if chosen.setting in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
         return ("OPENAI_API_KEY",)

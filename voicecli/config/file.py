@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from voicecli.config import values
+from voicecli.config.headers import header_table
 from voicecli.config.regularfile import open_regular
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
@@ -52,9 +53,11 @@ class Profile:
     ``base_url`` is as written, ``"builtin"`` for the built-in voice. A profile
     without it applies its other settings to whichever endpoint is selected.
     ``extra_body`` (key ``extra``) holds extra fields for the request body.
-    ``api_key_env`` names the environment variable with the key. ``max_input_chars`` is how
-    many characters one request may speak. ``fallback`` names the profiles to speak with if
-    this one fails; ``"builtin"`` is the built-in voice.
+    ``api_key_env`` names the environment variable with the key; ``headers`` are sent as
+    well, with ``$VARIABLE`` in their values replaced. ``allow_redirects_to`` are further
+    origins that may get the text. ``max_input_chars`` is how many characters one request
+    may speak. ``fallback`` names the profiles to speak with if this one fails; ``"builtin"``
+    is the built-in voice.
     """
 
     name: str
@@ -66,6 +69,8 @@ class Profile:
     speed: float | None = None
     instructions: str | None = None
     extra_body: Mapping[str, object] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    allow_redirects_to: tuple[str, ...] = ()
     max_input_chars: int | None = None
     fallback: tuple[str, ...] = ()
 
@@ -190,10 +195,15 @@ _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "speed": ("speed", values.number(0.25, 4)),
     "instructions": ("instructions", values.text),
     "extra": ("extra_body", values.json_table),
+    "headers": ("headers", header_table),
+    "allow_redirects_to": ("allow_redirects_to", values.origins),
     "max_input_chars": ("max_input_chars", values.integer(20, 10_000_000)),
     "fallback": ("fallback", values.names),
 }
 """Key in a profile's table → field of `Profile` and its check."""
+
+_SERVER_KEYS = {"api_key_env", "headers", "allow_redirects_to"}
+"""Keys that belong to the server of the profile's own ``base_url``."""
 
 
 def _parse(table: dict[str, Any], path: Path) -> Config:
@@ -219,11 +229,12 @@ def _parse_profile(name: str, settings: object, path: Path) -> Profile:
     if not isinstance(settings, dict):
         raise ConfigError(f'"profiles.{clean(name)}" in {path} must be a table')
     profile = Profile(name, **_fields(settings, _PROFILE, f"profiles.{name}.", path))
-    if profile.api_key_env and not profile.base_url:
-        raise ConfigError(
-            f'profile "{clean(name)}" in {path} has "api_key_env" but no "base_url"',
-            remedy="a key belongs to one server: set base_url as well",
-        )
+    if not profile.base_url:
+        for key in _SERVER_KEYS & set(settings):
+            raise ConfigError(
+                f'profile "{clean(name)}" in {path} has "{key}" but no "base_url"',
+                remedy=f"{key} belongs to one server: set base_url as well",
+            )
     return profile
 
 

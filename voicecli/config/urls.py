@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, urlsplit
+import re
+from typing import NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
@@ -10,16 +12,27 @@ from voicecli.sanitize import clean
 OPENAI_HOST = "api.openai.com"
 OPENAI_URL = f"https://{OPENAI_HOST}/v1"
 
+_MAX_HOST = 253
+
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
+
 SOURCE_ENTRY_POINTS = "voicecli.sources"
 """Group of entry points: URL scheme → callable that makes a source."""
 
 
-def check_url(url: str, setting: str) -> str:
+class BaseUrl(NamedTuple):
+    """A base URL, and the user and password that were in it, if any."""
+
+    url: str
+    login: tuple[str, str] | None = None
+
+
+def parse_base_url(url: str, setting: str) -> BaseUrl:
     """Normalise a base URL that came from the flag or variable ``setting``.
 
-    Surrounding white space, a trailing slash and a trailing ``/audio/speech`` are
-    removed. A URL without a scheme becomes http on loopback hosts only; for other
-    hosts the user must choose between http and https.
+    Surrounding white space, credentials, a trailing slash and a trailing
+    ``/audio/speech`` are removed. A URL without a scheme becomes http on loopback hosts
+    only; for other hosts the user must choose between http and https.
 
     Raises:
         ConfigError: the URL is malformed or not allowed. Nothing after the host is
@@ -39,23 +52,49 @@ def check_url(url: str, setting: str) -> str:
             raise ConfigError(
                 f"{setting} has no scheme: {shown!r}", remedy=f"use https://{shown.lstrip('/')}"
             )
-    if parts.scheme not in ("http", "https") and not _has_source(parts.scheme):
+    _check_parts(parts, setting, shown)
+    path = parts.path.rstrip("/").removesuffix("/audio/speech")
+    login, _, address = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    return BaseUrl(
+        f"{parts.scheme}://{address}{path}".rstrip("/"),
+        (unquote(user), unquote(password)) if login else None,
+    )
+
+
+def _check_parts(parts: SplitResult, setting: str, shown: str) -> None:
+    """Check the parts of a well-formed URL; raises as `parse_base_url`."""
+    is_http = parts.scheme in ("http", "https")
+    if not is_http and not _has_source(parts.scheme):
         raise ConfigError(
             f"{setting} must begin with http:// or https://, not {clean(parts.scheme, 20)}://"
         )
-    if "@" in parts.netloc:
-        raise ConfigError(
-            f"{setting} contains credentials for {shown!r}",
-            remedy="remove them, and put the key in VOICECLI_API_KEY",
-        )
+    if not is_http and "@" in parts.netloc:
+        raise ConfigError(f"{setting} cannot contain credentials for {shown!r}")
     if not parts.hostname:
         raise ConfigError(f"{setting} has no host: {shown!r}")
+    if is_http and not is_host(parts.hostname):
+        raise ConfigError(f"{setting} has no valid host: {shown!r}")
     if parts.query or parts.fragment:
         raise ConfigError(f"{setting} must not contain a query or fragment: {shown!r}")
-    if parts.scheme == "http" and parts.hostname == OPENAI_HOST:
+    if parts.hostname == OPENAI_HOST and parts.scheme == "http":
         raise ConfigError(f"{OPENAI_HOST} requires https", remedy=f"use {OPENAI_URL}")
-    path = parts.path.rstrip("/").removesuffix("/audio/speech")
-    return f"{parts.scheme}://{parts.netloc}{path}".rstrip("/")
+    if parts.hostname == OPENAI_HOST and "@" in parts.netloc:
+        raise ConfigError(
+            f"{setting} contains credentials for {shown!r}",
+            remedy="remove them, and put the key in OPENAI_API_KEY",
+        )
+
+
+def is_host(host: str) -> bool:
+    """Whether this is an IP address or a name that DNS could have (RFC 1035, 2.3.4)."""
+    import ipaddress  # noqa: PLC0415  urllib.parse has it loaded on some versions only
+
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return len(host) <= _MAX_HOST and _HOST.fullmatch(host) is not None
+    return True
 
 
 def _has_source(scheme: str) -> bool:

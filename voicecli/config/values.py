@@ -10,6 +10,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from voicecli.config.server import origin_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -83,6 +85,21 @@ def device(value: object) -> str:
 def folder(value: object) -> Path:
     """Accept a path, with ``~`` for the user's home."""
     return Path(text(value)).expanduser()
+
+
+def origins(value: object) -> tuple[str, ...]:
+    """Accept a list of origins, ``https://host:port`` without a path."""
+    try:
+        return tuple(map(_origin, value if isinstance(value, list) else [None]))
+    except (ValueError, AttributeError, TypeError):
+        raise TypeError("a list of origins such as https://tts.example:8443") from None
+
+
+def _origin(url: object) -> str:
+    host = str(url).partition("://")[2]
+    if set(host) & set("/?#@"):
+        raise ValueError(url)
+    return origin_of(str(url))
 
 
 def json_table(value: object) -> Mapping[str, object]:

@@ -105,4 +105,4 @@ def choose(found: dict[str, dict[str, Any]]) -> str | None:
 
 def is_heard(speaker: dict[str, Any]) -> bool:
     """Return whether a speaker makes the sound that is heard now, or has paused it."""
-    return speaker.get("state") in ("playing", "paused", "rebuffering", "draining")
+    return speaker.get("state") in ("playing", "paused", "rebuffering")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_CLIENTS = 16
 """Connections at once; further ones are closed."""
 
+_BACKLOG = 128
+"""Connections that may wait to be accepted; a further one is refused at once."""
+
 IDLE_S = 60.0
 """How long a connection may be silent."""
 
@@ -149,7 +152,7 @@ def _listen(path: str) -> socket.socket:
             os.unlink(hidden)
         with socket_address(hidden) as address:
             listener.bind(address)
-        listener.listen(MAX_CLIENTS)
+        listener.listen(_BACKLOG)
         listener.setblocking(False)
         os.rename(hidden, path)
     except OSError as error:

@@ -102,6 +102,8 @@ class Speaker:
         """Return what is known now, as JSON has it."""
         now = self._session.control.status()
         state = "paused" if now.paused else self._session.state.value
+        if state == "draining":  # all of it has arrived, and is still heard
+            state = "playing"
         if self._turn is not None and self._turn.is_waiting:
             state = "waiting"
         heard, known = self._recorder.segments.spoken_sentences(now.heard_s)

@@ -8,13 +8,11 @@ import time
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from voicecli.control.turns import POLL_S, Turn
+from voicecli.control.turns import POLL_S, Ticket, Turn
 from voicecli.errors import DeviceBusy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from voicecli.threads import Spawn
 
 INTERRUPT_S = 2.0
 """How long one who is interrupted may go on; a process that is stopped does not end."""
@@ -33,8 +31,8 @@ class VoiceTurn:
     """The turn of one run, from when it was asked for; a `SoundTurn`.
 
     ``name`` is that of the run's socket, ``by`` what those who are interrupted are told.
-    ``on_wait`` gets the process that is heard, once,
-    if this one has to wait. Any thread.
+    That happens once sound is there, so that a request which fails interrupts nobody.
+    ``on_wait`` gets the process that is heard, once, if this one has to wait. Any thread.
 
     Raises:
         RuntimeFolderError: turns cannot be taken here.
@@ -58,7 +56,7 @@ class VoiceTurn:
         self._waiting = threading.Event()
         self.waited_s = 0.0
         if when_busy is WhenBusy.FAIL and not self._turn.is_first():
-            pid = self._heard_pid()
+            pid = _pid(self._turn.ahead())
             self._turn.release()
             raise DeviceBusy(
                 "another voice is being heard" + (f" (process {pid})" if pid else ""),
@@ -70,38 +68,18 @@ class VoiceTurn:
         """Whether sound is there and waits for its turn."""
         return self._waiting.is_set()
 
-    def begin(self, spawn: Spawn) -> None:
-        """Stop those who are heard, if that was wanted."""
-        if self._interrupts and not self._turn.is_first():
-            spawn(self._interrupt, "voicecli-interrupt")
-
-    def _interrupt(self) -> None:
-        """Stop all who are before this one; gives up after `INTERRUPT_S`."""
-        from voicecli.control.client import ask, speakers_folder  # noqa: PLC0415  needs sockets
-
-        ends_at = time.monotonic() + INTERRUPT_S
-        told: set[str] = set()
-        while time.monotonic() < ends_at and not self._turn.is_released:
-            ahead = self._turn.ahead()
-            if not ahead:
-                return
-            for ticket in ahead:
-                name = ticket.note.partition(" ")[2]
-                if name and ticket.name not in told:
-                    path = os.path.join(speakers_folder(self._folder), os.path.basename(name))
-                    if ask(path, "stop", by=self._by) is not None:  # else it has no socket yet
-                        told.add(ticket.name)
-            time.sleep(POLL_S)
-
     def wait(self) -> None:
         """Wait until this run may be heard, or was released."""
         if self._turn.is_first():
             return
         began_at = time.monotonic()
         self._waiting.set()
-        if self._on_wait is not None and not self._interrupts:
-            self._on_wait(self._heard_pid())
-        self._turn.wait(INTERRUPT_S if self._interrupts else None)
+        if self._interrupts:
+            self._interrupt()
+        else:
+            if self._on_wait is not None:
+                self._on_wait(_pid(self._turn.ahead()))
+            self._turn.wait()
         self._waiting.clear()
         self.waited_s = time.monotonic() - began_at
 
@@ -109,7 +87,24 @@ class VoiceTurn:
         """Let the next one speak; idempotent."""
         self._turn.release()
 
-    def _heard_pid(self) -> int | None:
-        ahead = self._turn.ahead()
-        pid = ahead[0].note.partition(" ")[0] if ahead else ""
-        return int(pid) if pid.isdecimal() else None
+    def _interrupt(self) -> None:
+        """Stop all who are before this one, and wait for them; gives up after `INTERRUPT_S`."""
+        from voicecli.control.client import ask, speakers_folder  # noqa: PLC0415  needs sockets
+
+        ends_at = time.monotonic() + INTERRUPT_S
+        told: set[str] = set()
+        while time.monotonic() < ends_at:
+            for ticket in self._turn.ahead():
+                name = ticket.note.partition(" ")[2]
+                if name and ticket.name not in told:
+                    path = os.path.join(speakers_folder(self._folder), os.path.basename(name))
+                    if ask(path, "stop", by=self._by) is not None:  # else it has no socket yet
+                        told.add(ticket.name)
+            if self._turn.wait(POLL_S) or self._turn.is_released:
+                return
+
+
+def _pid(ahead: list[Ticket]) -> int | None:
+    """Return the process that is heard."""
+    pid = ahead[0].note.partition(" ")[0] if ahead else ""
+    return int(pid) if pid.isdecimal() else None

@@ -6,15 +6,21 @@ A sink is used once, in this order::
     sink.write(samples) ...      # blocks while full: backpressure reaches the socket
     sink.await_input()           # only between writes: more will come, but not yet
     sink.end_input()             # nothing follows: play what there is
-    sink.drain(deadline)         # returns when the last frame has been heard
+    sink.drain()                 # returns when the last frame has been heard
     sink.close()                 # releases the device; the report stays readable
 
 - ``start``, ``write``, ``await_input`` and ``end_input`` belong to one thread, the producer.
 - ``drain`` and ``close`` belong to one thread at a time; ``close`` without
   ``end_input`` aborts.
-- ``abort``, ``position``, ``snapshot`` and ``report`` may be called from any thread.
-  ``abort`` is idempotent, silences the device within one block, and lets blocked
+- ``pause``, ``resume``, ``flush``, ``seek``, ``abort``, ``position``, ``snapshot`` and
+  ``report`` may be called from any thread.
+- ``abort`` is idempotent, silences the device within one block, and lets blocked
   calls of ``write`` and ``drain`` return.
+- ``pause`` silences the sink within one block; what the device has taken by then, 50 ms, is
+  still heard. No frame is lost and none repeated, however long it lasts. It is no underrun,
+  and time does not count against the device. A sink may be paused before its first frame.
+- ``flush`` and ``seek`` go on at another position without a pause. Frames that they leave out
+  are not heard, and silence until the next ``write`` is not an underrun.
 - Sound starts when the policy's thresholds allow it, or when the input ends.
 - Frames before the first sound and after the end of input are never underruns. Silence that
   begins between ``await_input`` and the next ``write`` is a text wait, not an underrun.
@@ -33,31 +39,36 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from voicecli.audio.pcm import AudioFormat, Samples
-    from voicecli.clock import Deadline
     from voicecli.playback.levels import BufferLevels
     from voicecli.playback.policy import Gate
 
 
 @dataclass(frozen=True, slots=True)
 class Underrun:
-    """One gap in the sound: its position in the audio, its length, and when it began."""
+    """One silence in the sound: its position in the audio, its length, and when it began.
+
+    ``is_device``: the audio was there, but the device or the process did not run.
+    """
 
     at_s: float
     silence_s: float
     began_at: float | None = field(default=None, compare=False)
+    is_device: bool = field(default=False, compare=False)
 
 
 class SinkSnapshot(NamedTuple):
     """The state of a sink at one moment.
 
     ``buffered_s`` is all that has still to be heard, including the device's own
-    buffer and a preroll that has not been played yet.
+    buffer and a preroll that has not been played yet. ``heard_s`` is the position in what
+    was written. A sink that is ``paused`` may be so before its first sound.
     """
 
     playing: bool
     rebuffering: bool
     buffered_s: float
     heard_s: float
+    paused: bool = False
 
 
 class SinkReport(NamedTuple):
@@ -68,8 +79,9 @@ class SinkReport(NamedTuple):
     figures are taken between the first sound and the end of input, in seconds of
     audio that is not yet in the device's own buffer. ``arrived_at`` is when the
     first frame was written to the sink, ``released_at`` when it was handed to the
-    device. ``underflows_at_s`` are positions in the audio. ``needed_s`` is the least
-    delay of the start, after ``arrived_at``, that would have played without a gap.
+    device. ``needed_s`` is the least delay of the start, after ``arrived_at``, that
+    would have played without a gap. ``text_waits`` and ``pauses`` are silences that are
+    no underruns. ``heard_frames`` counts frames that were heard twice, twice.
     """
 
     first_sound_at: float | None = None
@@ -82,8 +94,8 @@ class SinkReport(NamedTuple):
     mean_buffered_s: float | None = None
     arrived_at: float | None = None
     released_at: float | None = None
-    underflows_at_s: tuple[float, ...] = ()
     needed_s: float | None = None
+    pauses: tuple[Underrun, ...] = ()
 
     @classmethod
     def until(  # noqa: PLR0913  one report
@@ -95,8 +107,8 @@ class SinkReport(NamedTuple):
         ends_at: float | None,
         underruns: Sequence[Underrun],
         text_waits: Sequence[Underrun] = (),
+        pauses: Sequence[Underrun] = (),
         levels: BufferLevels,
-        underflows_at_s: Sequence[float] = (),
         gate: Gate,
     ) -> SinkReport:
         """Make the report as of ``now``, without sound that comes later.
@@ -116,8 +128,8 @@ class SinkReport(NamedTuple):
             mean_buffered_s=levels.mean_s,
             arrived_at=gate.first_at,
             released_at=gate.released_at,
-            underflows_at_s=tuple(underflows_at_s),
             needed_s=gate.needed_s,
+            pauses=tuple(pauses),
         )
 
 
@@ -140,8 +152,33 @@ class Sink(Protocol):
     def end_input(self) -> None:
         """End the input: a threshold that was not reached no longer holds the sound back."""
 
-    def drain(self, deadline: Deadline) -> bool:
-        """Wait until the last frame has been heard; False if the deadline came first."""
+    def drain(self) -> None:
+        """Wait until the last frame has been heard, or the sink was aborted.
+
+        Raises:
+            DeviceError: the device failed, or stood still for five seconds while not paused.
+        """
+
+    def pause(self) -> None:
+        """Be silent within one block, and keep everything; any thread, idempotent."""
+
+    def resume(self) -> None:
+        """Go on where `pause` stopped; any thread, idempotent."""
+
+    def flush(self) -> None:
+        """Drop what was written and the device has not taken; any thread.
+
+        A `write` that waits returns, and its rest is dropped too.
+        """
+
+    def seek(self, position: int) -> bool:
+        """Go on with this frame of what was written; any thread.
+
+        Returns False if it was not written yet, or is not kept any more.
+        """
+
+    def set_gain(self, factor: float) -> None:
+        """Multiply what is heard from the next block on; any thread."""
 
     def abort(self) -> None:
         """Stop the sound at once; any thread, idempotent."""
@@ -150,7 +187,7 @@ class Sink(Protocol):
         """Release the device; idempotent."""
 
     def position(self) -> int:
-        """Return the frames heard so far, by the device's clock."""
+        """Return the position heard now, in frames of what was written, by the device's clock."""
 
     def snapshot(self) -> SinkSnapshot:
         """Return the state at this moment."""

@@ -11,7 +11,7 @@ from voicecli.playback.levels import BufferLevels
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Samples
-    from voicecli.clock import Clock, Deadline
+    from voicecli.clock import Clock
     from voicecli.playback.policy import Policy
 
 
@@ -61,7 +61,7 @@ class NullSink:
                 ahead_s = self._buffered_s() - self._capacity_s
                 if ahead_s <= 0:
                     return
-                self._clock.wait(self._changed, ahead_s)
+                self._clock.wait(self._changed, None if self._player.is_paused else ahead_s)
 
     def _catch_up(self) -> None:
         if not self._aborted:
@@ -84,19 +84,51 @@ class NullSink:
                 self._player.end(self._clock.now())
             self._changed.notify_all()
 
-    def drain(self, deadline: Deadline) -> bool:
-        """Wait until the last frame would have been heard; False if the deadline came first."""
+    def pause(self) -> None:
+        """Be silent at once."""
+        with self._changed:
+            if not self._aborted:
+                self._player.pause(self._clock.now())
+            self._changed.notify_all()
+
+    def resume(self) -> None:
+        """Go on with the next frame."""
+        with self._changed:
+            if not self._aborted:
+                self._player.resume(self._clock.now())
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Drop what was written and not heard."""
+        with self._changed:
+            self._seek(self._player.written)
+
+    def seek(self, position: int) -> bool:
+        """Go on with this frame, if it was written."""
+        with self._changed:
+            if not 0 <= position <= self._player.written:
+                return False
+            self._seek(position)
+        return True
+
+    def _seek(self, position: int) -> None:
+        if not self._aborted:
+            self._player.seek(position, self._clock.now())
+        self._changed.notify_all()
+
+    def drain(self) -> None:
+        """Wait until the last frame would have been heard."""
         with self._changed:
             while not self._aborted:
+                self._catch_up()
                 ends_at = self._timeline.ends_at
                 left_s = 0.0 if ends_at is None else ends_at - self._clock.now()
-                if left_s <= 0:
-                    return True
-                limit_s = deadline.remaining_s
-                if limit_s is not None and limit_s <= 0:
-                    return False
-                self._clock.wait(self._changed, left_s if limit_s is None else min(left_s, limit_s))
-        return True
+                if not self._player.is_paused and left_s <= 0:
+                    return
+                self._clock.wait(self._changed, None if self._player.is_paused else left_s)
+
+    def set_gain(self, factor: float) -> None:
+        """Do nothing: it is silent anyway."""
 
     def abort(self) -> None:
         """Stop the imaginary sound at once."""
@@ -113,7 +145,7 @@ class NullSink:
             self.abort()
 
     def position(self) -> int:
-        """Return the frames that would have been heard so far."""
+        """Return the position that would be heard now."""
         with self._changed:
             self._catch_up()
             return self._timeline.position(self._now())
@@ -126,11 +158,14 @@ class NullSink:
         with self._changed:
             self._catch_up()
             now, starved_at = self._now(), self._timeline.starved_at
+            is_starved = starved_at is not None and now >= starved_at
+            paused = self._player.is_paused
             return SinkSnapshot(
                 playing=starved_at is not None,
-                rebuffering=starved_at is not None and now >= starved_at and not self._input_ended,
+                rebuffering=is_starved and not (self._input_ended or paused),
                 buffered_s=self._buffered_s() + (self._preroll_s if starved_at is None else 0.0),
                 heard_s=self._format.duration_s(self._timeline.position(now)),
+                paused=paused,
             )
 
     def report(self) -> SinkReport:
@@ -165,9 +200,24 @@ class DiscardSink:
     def end_input(self) -> None:
         """Do nothing."""
 
-    def drain(self, deadline: Deadline) -> bool:  # noqa: ARG002  nothing to wait for
+    def drain(self) -> None:
         """Return at once: frames are finished when they are written."""
-        return True
+
+    def pause(self) -> None:
+        """Do nothing: there is no sound."""
+
+    def resume(self) -> None:
+        """Do nothing."""
+
+    def flush(self) -> None:
+        """Do nothing: there is no buffer."""
+
+    def seek(self, position: int) -> bool:  # noqa: ARG002  no position can be heard again
+        """Return False: nothing is kept."""
+        return False
+
+    def set_gain(self, factor: float) -> None:
+        """Do nothing: it is silent anyway."""
 
     def abort(self) -> None:
         """Do nothing: there is no sound."""

@@ -217,6 +217,7 @@ class Gate:
 
     __slots__ = (
         "_ahead_s",
+        "_paused_s",
         "_policy",
         "_progress",
         "first_at",
@@ -230,16 +231,23 @@ class Gate:
         self._policy = policy
         self._ahead_s = ahead_s
         self._progress: Progress | None = None
+        self._paused_s = 0.0
         self.released_at: float | None = None
         self.first_at: float | None = None
         self.needed_s: float | None = None
         self.is_awaiting = False
         self.thresholds = policy.thresholds(None, ahead_s)
 
-    def arrived(self, at: float, duration_s: float) -> None:
-        """Note that ``duration_s`` seconds of audio can be played since ``at``."""
+    def arrived(self, at: float, duration_s: float, paused_s: float = 0.0) -> None:
+        """Note that ``duration_s`` seconds of audio can be played since ``at``.
+
+        Pauses took ``paused_s`` until then, in which nothing can be late.
+        """
         before = None if self.is_awaiting else self._progress
-        progress = before.after(at, duration_s) if before else Progress.begin(at, duration_s)
+        if before is None:
+            progress, self._paused_s = Progress.begin(at, duration_s), paused_s
+        else:
+            progress = before.after(at - (paused_s - self._paused_s), duration_s)
         self._progress = progress
         self.first_at = progress.first_at if self.first_at is None else self.first_at
         self.needed_s = max(progress.needed_s, self.needed_s or 0.0)

@@ -19,24 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
+from voicecli.playback import runtime_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WRITING_LATENCY_S = 0.1
-"""Audio that the device buffers if frames are written to it.
+LATENCY_S = 0.04
+"""Audio that a device buffers; it takes 1.25 times as much.
 
-Large enough that neither a busy interpreter nor a loaded machine starves the
-stream. It delays nothing: the stream starts with its first frames, which are
-heard at once, and it is starved only when all of it has been played.
-"""
-
-CALLBACK_LATENCY_S = 0.1
-"""How long before it is heard the device asks the callback for a frame.
-
-A frame that is not there by then is replaced by silence, so the network may be
-late by that much less. But half of it audibly starved the stream beside two busy
-loops and a thread that holds the interpreter's lock.
+What it has taken is heard after a pause, so this is what a pause takes to be silent. Half of
+it starves on a busy machine. `voicecli.playback.latency` makes it larger for devices that
+have starved on it.
 """
 
 DEVICE_LOST_REMEDY = "check that the sound server is running; `voicecli doctor` plays a test"
@@ -62,6 +55,7 @@ def _portaudio() -> Any:
     Raises:
         DeviceError: the PortAudio library is not installed.
     """
+    runtime_dir.complete_environment()
     _quieten_alsa()
     try:
         import sounddevice  # noqa: PLC0415  loads PortAudio
@@ -151,7 +145,8 @@ def find_output_device(wanted: str | None) -> OutputDevice:
     if not devices:
         raise DeviceError(
             "there is no sound device",
-            remedy="use --save FILE.wav to keep the speech, or --device null to go without sound",
+            remedy=runtime_dir.remedy()
+            or "use --save FILE.wav to keep the speech, or --device null to go without sound",
         )
     if wanted is None:
         return next((device for device in devices if device.is_default), devices[0])
@@ -196,9 +191,11 @@ class OpenStream:
 def candidate_formats(wanted: AudioFormat, device: OutputDevice) -> list[AudioFormat]:
     """List formats to try on a device: the wanted one first, the likeliest to work last.
 
-    Another number of channels comes before another rate, which needs a resampler.
+    Another number of channels comes before another rate, which needs a resampler. More
+    than two are never asked for: drivers disagree about their order.
     """
-    channels = [n for n in dict.fromkeys([wanted.channels, 2, 1]) if n <= device.max_channels]
+    wanted_channels = min(wanted.channels, 2)
+    channels = [n for n in dict.fromkeys([wanted_channels, 2, 1]) if n <= device.max_channels]
     rates = dict.fromkeys([wanted.rate_hz, device.default_rate_hz, 48000, 44100])
     return [AudioFormat(rate, n, wanted.sample_type) for rate in rates for n in channels]
 
@@ -209,6 +206,7 @@ def open_output(
     *,
     callback: Callable[..., None] | None,
     accept: Callable[[AudioFormat], bool] = lambda _: True,
+    latency_s: float = LATENCY_S,
 ) -> OpenStream:
     """Open ``device`` in the wanted format, or the nearest one it takes.
 
@@ -230,7 +228,7 @@ def open_output(
                     samplerate=format.rate_hz,
                     channels=format.channels,
                     dtype=format.sample_type,
-                    latency=WRITING_LATENCY_S if callback is None else CALLBACK_LATENCY_S,
+                    latency=latency_s,
                     callback=callback,
                     prime_output_buffers_using_stream_callback=callback is not None,
                 )

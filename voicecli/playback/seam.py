@@ -59,7 +59,7 @@ class SeamJoiner:
         self._hold_after_s = hold_after_s
         self.played_s = 0.0
         self.sound = SegmentSound(None, None)
-        self._rate_hz = 0
+        self._rate_hz = self._speakers = 0
         self._rest: Samples | None = None  # less than a window
         self._held: list[Samples] = []  # silence beyond the limit: played if speech follows
         self._kept_s = 0.0  # silence passed on since the last speech
@@ -97,7 +97,7 @@ class SeamJoiner:
         samples = block.samples
         if self._rest is not None and self._is_other_format(block):
             blocks = self._blocks([*self._end_window(), *self._release()])
-        self._rate_hz = block.rate_hz
+        self._rate_hz, self._speakers = block.rate_hz, block.speakers
         if self._rest is not None and len(self._rest):
             samples = np.concatenate([self._rest, samples])
         window = max(1, self._frames(WINDOW_S))
@@ -125,7 +125,11 @@ class SeamJoiner:
         return round(duration_s * self._rate_hz)
 
     def _blocks(self, pieces: list[Samples]) -> list[Pcm]:
-        blocks = [Pcm(np.ascontiguousarray(piece), self._rate_hz) for piece in pieces if len(piece)]
+        blocks = [
+            Pcm(np.ascontiguousarray(piece), self._rate_hz, self._speakers)
+            for piece in pieces
+            if len(piece)
+        ]
         self.played_s += sum(block.duration_s for block in blocks)
         return blocks
 

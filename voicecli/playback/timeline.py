@@ -1,48 +1,83 @@
-"""The timeline of a stream that a device plays steadily; pure.
+"""The ledger of a sink: which frame is heard when, and every silence between them; pure.
 
-Audio handed over in pieces plays without a gap as long as each piece is handed
-over before the one before it has ended. So everything about a written stream
-follows from when its pieces were handed over.
+Audio handed over in pieces plays without a gap as long as each piece is handed over before
+the one before it has ended. So everything follows from when the pieces are heard. A
+"position" is a frame's number in what was written to the sink; a sink that goes back hears
+positions again, one that skips never hears some.
 """
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.playback.base import SinkReport, Underrun
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from voicecli.playback.levels import BufferLevels
     from voicecli.playback.policy import Gate
+
+_MOST_RUNS = 16
+"""Runs that are kept: a device asks for less than this many ahead."""
+
+
+class Silence(Enum):
+    """Why nothing was heard: no audio, a late device, no text, or a pause on request."""
+
+    UNDERRUN = auto()
+    DEVICE = auto()
+    TEXT = auto()
+    PAUSE = auto()
+
+
+class _Run(NamedTuple):
+    """Frames heard without a break, the first one at ``at``; ``before`` were heard earlier."""
+
+    position: int
+    at: float
+    frames: int
+    before: int
+
+    def heard(self, now: float, rate_hz: int) -> int:
+        return max(0, min(self.frames, round((now - self.at) * rate_hz)))
 
 
 class Timeline:
     """Books pieces of audio against the clock; times in seconds, lengths in frames.
 
-    A piece is heard ``delay_s`` after it was handed over, or after the piece
-    before it, whichever is later. Not locked.
+    A piece is heard ``delay_s`` after it was handed over, or after the piece before it,
+    whichever is later. One thread books; `position` and `heard` may be asked by any.
     """
 
     def __init__(self, rate_hz: int, *, delay_s: float = 0.0) -> None:
         self._rate_hz = rate_hz
         self._delay_s = delay_s
-        self._frames = 0
-        self._ends_at = -inf
-        # Frames before each gap, and when it begins. Several may still be to come, because
-        # sound is late by the delay. Of those that are over, only the last one counts.
-        self._gaps: list[tuple[int, float]] = []
-        self._heard_at_least = 0
+        self._runs: tuple[_Run, ...] = ()  # replaced in one step
+        self._silent_until = -inf
+        self.next_position = 0
         self.first_sound_at: float | None = None
-        self.underruns: list[Underrun] = []
-        self.text_waits: list[Underrun] = []
+        self.silences: dict[Silence, list[Underrun]] = {kind: [] for kind in Silence}
+
+    @property
+    def underruns(self) -> list[Underrun]:
+        """Gaps for want of audio, and those of a late device, in order."""
+        return sorted(
+            self.silences[Silence.UNDERRUN] + self.silences[Silence.DEVICE],
+            key=lambda gap: gap.began_at or 0.0,
+        )
 
     @property
     def ends_at(self) -> float | None:
         """When the last frame so far will have been heard; None before the first."""
         return None if self.first_sound_at is None else self._ends_at
+
+    @property
+    def _ends_at(self) -> float:
+        if not self._runs:
+            return self._silent_until
+        run = self._runs[-1]
+        return run.at + run.frames / self._rate_hz
 
     @property
     def starved_at(self) -> float | None:
@@ -51,26 +86,58 @@ class Timeline:
 
     def push_silence(self, frames: int, now: float) -> None:
         """Book silence before the first frame: it takes time but does not count as audio."""
-        self._ends_at = max(now + self._delay_s, self._ends_at) + frames / self._rate_hz
+        self._silent_until = max(now + self._delay_s, self._silent_until) + frames / self._rate_hz
 
-    def push(self, frames: int, now: float, *, is_awaited: bool = False) -> None:
-        """Book ``frames`` handed over at ``now``; a gap before them becomes an underrun.
+    def push(
+        self,
+        frames: int,
+        now: float,
+        *,
+        silence: Silence = Silence.UNDERRUN,
+        paused_s: float = 0.0,
+    ) -> bool:
+        """Book ``frames`` handed over at ``now``; a gap before them is booked as ``silence``.
 
-        With ``is_awaited`` it becomes a text wait instead. A device cannot be silent for
-        less than a frame, so half of one is not a gap.
+        Up to ``paused_s`` of it is a pause. A device cannot be silent for less than a
+        frame, so half of one is not a gap. Returns whether there was a gap.
         """
         heard_at = max(now + self._delay_s, self._ends_at)
+        gap_s = 0.0
         if self.first_sound_at is None:
             self.first_sound_at = heard_at
-        elif heard_at - self._ends_at > 0.5 / self._rate_hz:
-            at_s, silence_s = self._frames / self._rate_hz, heard_at - self._ends_at
-            gaps = self.text_waits if is_awaited else self.underruns
-            gaps.append(Underrun(at_s, silence_s, self._ends_at))
-            while self._gaps and self._gaps[0][1] <= now:
-                self._heard_at_least, _ = self._gaps.pop(0)
-            self._gaps.append((self._frames, self._ends_at))
-        self._frames += frames
-        self._ends_at = heard_at + frames / self._rate_hz
+        else:
+            gap_s = self._book_gap(heard_at, silence, paused_s)
+        self._append(frames, heard_at, is_new=gap_s > 0)
+        return gap_s > 0
+
+    def _append(self, frames: int, heard_at: float, *, is_new: bool) -> None:
+        runs, position = self._runs, self.next_position
+        last = runs[-1] if runs else None
+        if last is None or is_new or last.position + last.frames != position:
+            before = last.before + last.frames if last is not None else 0
+            runs = (*runs[1 - _MOST_RUNS :], _Run(position, heard_at, frames, before))
+        else:
+            runs = (*runs[:-1], last._replace(frames=last.frames + frames))
+        self.next_position = position + frames
+        self._runs = runs
+
+    def _book_gap(self, heard_at: float, silence: Silence, paused_s: float) -> float:
+        """Book the silence until ``heard_at``; return its length, 0 if there is none."""
+        ends_at = self._ends_at
+        gap_s = heard_at - ends_at
+        if gap_s <= 0.5 / self._rate_hz:
+            return 0.0
+        paused_s = gap_s if silence is Silence.PAUSE else min(gap_s, paused_s)
+        parts = (
+            (Silence.PAUSE, ends_at, paused_s),
+            (silence, ends_at + paused_s, gap_s - paused_s),
+        )
+        for kind, began_at, length_s in parts:
+            if length_s > 0.5 / self._rate_hz:
+                at_s = self.next_position / self._rate_hz
+                is_device = kind is Silence.DEVICE
+                self.silences[kind].append(Underrun(at_s, length_s, began_at, is_device))
+        return gap_s
 
     def correct(self, held_frames: int, now: float, tolerance_s: float) -> None:
         """Follow the device if it holds another amount of audio at ``now`` than booked.
@@ -79,38 +146,77 @@ class Timeline:
         hour, so an uncorrected timeline would drift away from the sound. Differences
         within ``tolerance_s`` are the granularity of what devices report.
         """
-        ends_at = now + self._delay_s + held_frames / self._rate_hz
-        if abs(ends_at - self._ends_at) > tolerance_s:
-            self._ends_at = ends_at
+        late_s = self.late_s(held_frames, now)
+        if self._runs and abs(late_s) > tolerance_s:
+            self._shift(late_s)
+
+    def late_s(self, held_frames: int, now: float) -> float:
+        """Return how much later than booked a device plays that holds this much at ``now``."""
+        return now + self._delay_s + held_frames / self._rate_hz - self._ends_at
+
+    def follow(self, heard_at: float, jitter_s: float) -> None:
+        """Let the next piece be heard at ``heard_at`` without a gap, within ``jitter_s``.
+
+        That is how well devices know when they will play something.
+        """
+        late_s = heard_at - self._ends_at
+        if self._runs and abs(late_s) <= jitter_s:
+            self._shift(late_s)
+
+    def postpone(self, frames: int, late_s: float) -> None:
+        """Book that the device was silent for ``late_s`` before the last ``frames``."""
+        run = self._runs[-1]
+        before = max(0, run.frames - frames)
+        began_at = run.at + before / self._rate_hz
+        position = run.position + before
+        kept = (run._replace(frames=before),) if before else ()
+        late = _Run(position, began_at + late_s, run.frames - before, run.before + before)
+        self._runs = (*self._runs[1 - _MOST_RUNS : -1], *kept, late)
+        gap = Underrun(position / self._rate_hz, late_s, began_at, is_device=True)
+        self.silences[Silence.DEVICE].append(gap)
+
+    def _shift(self, late_s: float) -> None:
+        run = self._runs[-1]
+        self._runs = (*self._runs[:-1], run._replace(at=run.at + late_s))
+
+    def cut(self, now: float) -> int:
+        """Take back what was booked and is not heard by ``now``; return its frames."""
+        kept = [run._replace(frames=run.heard(now, self._rate_hz)) for run in self._runs]
+        taken_back = sum(run.frames for run in self._runs) - sum(run.frames for run in kept)
+        heard = [run for run in kept if run.frames]
+        self.next_position = self.position(now)
+        self._runs = tuple(heard)
+        if not heard:
+            self.first_sound_at = None
+        return taken_back
 
     def position(self, now: float) -> int:
-        """Return the number of frames heard by ``now``."""
-        if self.first_sound_at is None:
-            return 0
-        runs = (*self._gaps, (self._frames, self._ends_at))
-        return max(
-            self._heard_at_least,
-            *(frames - self._frames_in(ends_at - now) for frames, ends_at in runs),
-        )
+        """Return the position that is heard at ``now``."""
+        run = self._run_at(now)
+        return run.position + run.heard(now, self._rate_hz) if run else self.next_position
 
-    def report(
-        self, now: float, levels: BufferLevels, gate: Gate, underflows_at_s: Sequence[float] = ()
-    ) -> SinkReport:
+    def heard(self, now: float) -> int:
+        """Return the number of frames heard by ``now``."""
+        run = self._run_at(now)
+        return run.before + run.heard(now, self._rate_hz) if run else 0
+
+    def _run_at(self, now: float) -> _Run | None:
+        runs = self._runs
+        return next((run for run in reversed(runs) if run.at <= now), runs[0] if runs else None)
+
+    def report(self, now: float, levels: BufferLevels, gate: Gate) -> SinkReport:
         """Report what was heard by ``now``."""
         return SinkReport.until(
             now,
-            heard_frames=self.position(now),
+            heard_frames=self.heard(now),
             first_sound_at=self.first_sound_at,
             ends_at=self.ends_at,
             underruns=self.underruns,
-            text_waits=self.text_waits,
+            text_waits=self.silences[Silence.TEXT],
+            pauses=self.silences[Silence.PAUSE],
             levels=levels,
-            underflows_at_s=underflows_at_s,
             gate=gate,
         )
-
-    def _frames_in(self, duration_s: float) -> int:
-        return round(duration_s * self._rate_hz) if duration_s > 0 else 0
 
     def buffered_s(self, now: float) -> float:
         """Return the seconds handed over and not yet heard, silence in front included."""

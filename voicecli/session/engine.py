@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from voicecli.clock import SystemClock
 from voicecli.config.cachefile import CacheFile
-from voicecli.config.endpoint import KEYLESS, Endpoint
+from voicecli.config.endpoint import Endpoint
+from voicecli.config.server import KEYLESS
 from voicecli.playback.history import History, HistoryKey
 from voicecli.playback.output import Output
 from voicecli.session.async_text import AsyncText
@@ -23,6 +24,7 @@ from voicecli.session.rests import FILE_NAME, EndpointRests
 from voicecli.session.session import Session
 from voicecli.session.settings import SessionSettings
 from voicecli.session.thread_group import ThreadGroup
+from voicecli.sources.english import EnglishSentences
 from voicecli.sources.registry import SourceContext, source_for
 from voicecli.telemetry.metrics import Recorder
 from voicecli.text.grouping import Grouping
@@ -153,6 +155,7 @@ class Engine:
             grouping=self._grouping,
             limit=limit,
             on_limit=self._learn_limit,
+            english=EnglishSentences() if endpoint.is_builtin else None,
         )
         return self._start(Playback(session, planner, recorder, on_stop=on_stop), pace)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import BadResponse
 from voicecli.session.text_reader import TextReader
+from voicecli.sources.english import nothing_english
 from voicecli.text.grouping import Grouper, Grouping, Situation, split_segment
 from voicecli.text.limits import InputLimit
 from voicecli.text.segment import Segment
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from voicecli.session.fallback import Fallback
     from voicecli.session.pace import Pace
     from voicecli.session.utterance import Utterance
+    from voicecli.sources.english import EnglishSentences
     from voicecli.threads import Spawn
 
 _TOO_LARGE = 413
@@ -49,7 +51,8 @@ class Planner:
     Iterate it once, on the source thread. ``fallback`` makes the utterance of each segment;
     ``heard_s`` returns the seconds that were heard so far; ``is_over`` whether the run has
     ended; ``on_limit`` gets an input limit that a refusal taught; ``prepare`` loads what the
-    first request needs, while its text is still being written.
+    first request needs, while its text is still being written; ``english`` is given if all
+    voices speak English only.
     """
 
     def __init__(  # noqa: PLR0913  text, source, pace and how they meet
@@ -64,6 +67,7 @@ class Planner:
         limit: InputLimit | None = None,
         on_limit: Callable[[InputLimit], None] | None = None,
         prepare: Callable[[], None] | None = None,
+        english: EnglishSentences | None = None,
     ) -> None:
         self._pieces = [pieces] if isinstance(pieces, str) else pieces
         self._fallback = fallback
@@ -73,6 +77,7 @@ class Planner:
         self._limit = limit or InputLimit()
         self._on_limit = on_limit
         self._prepare = prepare
+        self._english = english
         self._grouper = Grouper(grouping, limit=self._limit.characters)
         self._unread: deque[str | bytes] = deque()
         self._began_at: float | None = None  # when the first text was read
@@ -89,6 +94,7 @@ class Planner:
 
         Raises:
             Exception: what the iterable of text raised.
+            NothingToSay: nothing in the text is English, and all voices are.
         """
         reader = TextReader(self._pieces)
         reader.start(spawn)
@@ -106,12 +112,14 @@ class Planner:
                     self._has_asked = True
                     yield self._fallback.utterance(decided, self.split)
                 elif self.is_complete:
-                    return
+                    break
                 else:
                     wait_s = _POLL_S if decided.seconds is None else decided.seconds
                     self._read(reader, min(wait_s, _POLL_S), is_over)
         finally:
             reader.close()
+        if self._english is not None and self._english.left_out and not self._has_asked:
+            raise nothing_english()
 
     def _read(self, reader: TextReader, timeout_s: float, is_over: Callable[[], bool]) -> None:
         """Take the text that is there, waiting for it at most ``timeout_s``."""
@@ -126,6 +134,8 @@ class Planner:
                 found = self._stage.finish()
             else:
                 found = self._stage.tick(now)
+            if self._english is not None:
+                found = self._english(found)
             self._grouper.add(found)
             self.sentences += sum(not sentence.continues for sentence in found)
             if not has_text:

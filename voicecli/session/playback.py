@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from voicecli.session.session import Session
     from voicecli.session.settings import SessionResult
     from voicecli.telemetry.metrics import Recorder
+
+
+class PlaybackStatus(NamedTuple):
+    """A playback at one moment.
+
+    ``state`` is a name such as ``playing``, whether it is ``paused`` or not. ``heard_s`` is
+    the position in the sound, ``buffered_s`` what has arrived and waits to be heard.
+    ``sentences_heard`` of ``sentences`` known so far were heard; ``text`` is the one that is
+    heard now, empty before the first.
+    """
+
+    state: str
+    paused: bool
+    heard_s: float
+    buffered_s: float
+    sentences_heard: int
+    sentences: int
+    text: str
 
 
 class Playback:
@@ -70,6 +88,43 @@ class Playback:
         self._session.cancel()
         if self._on_stop is not None:
             self._on_stop()
+
+    def pause(self) -> None:
+        """Silence it within one block, and keep its place; idempotent.
+
+        It may last as long as it likes: what comes from the network is buffered up to the
+        usual bounds, then waits.
+        """
+        self._session.control.pause()
+
+    def resume(self) -> None:
+        """Go on exactly where `pause` stopped; idempotent."""
+        self._session.control.resume()
+
+    def skip(self) -> None:
+        """Go on with the next sentence, or the next request if that is not known yet."""
+        self._session.control.skip()
+
+    def back(self) -> bool:
+        """Speak the current sentence again; within 1.5 s of its start, the one before.
+
+        Returns False if the sound that far back is not kept any more.
+        """
+        return self._session.control.back()
+
+    def status(self) -> PlaybackStatus:
+        """Return what is heard now, and how far it is."""
+        now = self._session.control.status()
+        heard, known = self.sentences
+        return PlaybackStatus(
+            self._session.state.value,
+            now.paused,
+            now.heard_s,
+            now.buffered_s,
+            heard,
+            known,
+            now.text,
+        )
 
     def wait(self, timeout_s: float | None = None) -> SessionResult | None:
         """Wait until it has ended, and return its result; None after ``timeout_s``.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from voicecli.clock import Deadline
 from voicecli.errors import (
     DecodeError,
     DeviceError,
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from voicecli.session.items import Item
     from voicecli.sources.base import SourceInfo
     from voicecli.telemetry.observers import Observers
-
-_DRAIN_SLACK_S = 5.0
-"""How much longer than the buffered audio a device may take to play it."""
 
 
 class Items(Protocol):
@@ -93,7 +90,7 @@ class Renderer:
     `run` and `drain` belong to the decoder thread, `abort` to any, and the attributes may be
     read from any. ``fail`` gets a decoding error at once, so that the source can
     be stopped while the rest still plays. ``on_pcm`` gets each block as it is played.
-    ``seams`` joins the segments of a text.
+    ``seams`` joins the segments of a text. ``await_turn`` is called before the sink is opened.
     """
 
     def __init__(  # noqa: PLR0913  everything around the decoder thread
@@ -108,6 +105,7 @@ class Renderer:
         on_pcm: Callable[[Pcm], None] | None = None,
         seams: Seams | None = None,
         make_decoder: MakeDecoder | None = None,
+        await_turn: Callable[[], None] | None = None,
     ) -> None:
         self._chunks = chunks
         self._open_sink = open_sink
@@ -117,11 +115,16 @@ class Renderer:
         self._on_pcm = on_pcm
         self._fail = fail
         self._make_decoder = make_decoder
+        self._await_turn = await_turn
         self._decoder: StreamDecoder | None = None
         self._converter: SampleConverter | None = None
         self._seams = seams or Seams(observers, clock)
         self._cpu_s = 0.0
         self._aborted = False
+        self._control = threading.Lock()  # of pausing, and of setting the sink
+        self._skipped = -1  # the number of the latest segment whose rest is dropped
+        self._gain = 1.0
+        self.is_paused = False
         self.name: str | None = None
         self.sink: Sink | None = None
         self.first_format: AudioFormat | None = None
@@ -153,19 +156,52 @@ class Renderer:
         """Wait until everything was heard.
 
         Raises:
-            DeviceError: the device failed, or did not play to the end.
+            DeviceError: the device failed, or stood still.
         """
-        if self.sink is None:
-            return
-        left_s = self.sink.snapshot().buffered_s
-        if not self.sink.drain(Deadline(self._clock, left_s + _DRAIN_SLACK_S)):
-            raise DeviceError("the sound device did not play to the end")
+        if self.sink is not None:
+            self.sink.drain()
 
     def abort(self) -> None:
         """Stop the sound at once, also of a sink that is being opened; any thread, idempotent."""
         self._aborted = True
         if self.sink is not None:
             self.sink.abort()
+
+    def pause(self) -> None:
+        """Pause the sound, also of a sink that is not open yet; any thread, idempotent."""
+        with self._control:
+            self.is_paused = True
+            if self.sink is not None:
+                self.sink.pause()
+
+    def resume(self) -> None:
+        """End the pause; any thread, idempotent."""
+        with self._control:
+            self.is_paused = False
+            if self.sink is not None:
+                self.sink.resume()
+
+    def set_gain(self, factor: float) -> None:
+        """Multiply what is heard from now on; any thread."""
+        with self._control:
+            self._gain = factor
+            if self.sink is not None:
+                self.sink.set_gain(factor)
+
+    def skip(self) -> int | None:
+        """Drop what follows of the segment that is rendered; any thread.
+
+        Returns the number of its utterance, None if it has been rendered. The caller
+        cancels it, and flushes the sink.
+        """
+        if self._decoder is None:
+            return None
+        self._skipped = self._seams.number
+        return self._skipped
+
+    @property
+    def _is_skipped(self) -> bool:
+        return self._seams.number <= self._skipped
 
     def _render_all(self) -> None:
         while items := self._chunks.take():
@@ -232,6 +268,8 @@ class Renderer:
             self._play(more)
 
     def _play(self, decode: Decode) -> None:
+        if self._is_skipped:
+            return
         started_s = time.thread_time()
         blocks = decode()
         self._cpu_s += time.thread_time() - started_s
@@ -249,11 +287,18 @@ class Renderer:
             if self._on_pcm:
                 self._on_pcm(block)
             if self.sink is None:
+                if self._await_turn is not None:
+                    self._await_turn()
+                if self._aborted:
+                    return
                 self._open(block.format)
             assert self.sink is not None
             assert self._converter is not None
+            was_skipped = self._is_skipped
             for samples in self._converter.convert(block):
                 self.sink.write(samples)
+            if self._is_skipped and not was_skipped:
+                self.sink.flush()  # of what was written after the first flush
 
     def _open(self, format: AudioFormat) -> None:
         from voicecli.audio.convert import SampleConverter  # noqa: PLC0415  numpy comes with it
@@ -263,8 +308,13 @@ class Renderer:
         self._observers.notify(Recognised(self._clock.now(), self.name, format))
         sink = self._open_sink(format, is_pcm=self.name == "pcm")
         self._converter = SampleConverter(sink.format, self._volume)
-        # Set before the flag is read, as `abort` sets the flag before it reads the sink.
-        self.sink = sink
+        with self._control:
+            if self._gain != 1.0:
+                sink.set_gain(self._gain)
+            if self.is_paused:
+                sink.pause()
+            # Set before the flag is read, as `abort` sets the flag before it reads the sink.
+            self.sink = sink
         if self._aborted:
             sink.abort()
         else:

@@ -24,6 +24,7 @@ from voicecli.clock import SystemClock
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport
 from voicecli.session import messages
+from voicecli.session.control import Control
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.prefetch import Prefetcher
 from voicecli.session.recording_thread import RecordingThread
@@ -31,6 +32,7 @@ from voicecli.session.renderer import Renderer, preload_decoder
 from voicecli.session.seams import Seams
 from voicecli.session.settings import SessionResult, SessionSettings
 from voicecli.session.thread_group import ThreadGroup
+from voicecli.session.turn import NoTurn, SoundTurn
 from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import Lifecycle, State
 from voicecli.telemetry.observers import Observers
@@ -60,7 +62,7 @@ class Session:
     thread and from a signal handler. Sessions share nothing but the ``output``
     they are given: any number may run in a process, one after another or at once.
     A run that was heard to its end is added to ``history``. ``pace`` measures the segments
-    of a text.
+    of a text. ``control`` pauses, skips and goes back.
     """
 
     def __init__(
@@ -73,8 +75,10 @@ class Session:
         saver: Saver | None = None,
         clock: Clock | None = None,
         pace: Pace | None = None,
+        turn: SoundTurn | None = None,
     ) -> None:
         self._output = output
+        self._turn = turn or NoTurn()
         self._settings = settings = settings or SessionSettings()
         self._history = history
         self._clock = clock or SystemClock()
@@ -104,7 +108,10 @@ class Session:
             volume=settings.volume,
             on_pcm=self._recording.pcm if self._recording else None,
             seams=Seams(self._observers, self._clock, settings.pauses, pace),
+            await_turn=self._turn.wait,
         )
+        self.control = Control(self._renderer, self._fetches)
+        self._observers.add(self.control.text)
         self._error: VoiceError | None = None
         self._interrupted_at: float | None = None
         self._cancel_asked = False
@@ -250,6 +257,7 @@ class Session:
         self._observers.notify(events.Progressed(self._clock.now(), snapshot))
 
     def _stop_threads(self) -> None:
+        self._turn.release()
         self._fetches.close()
         self._sent.set()
         is_cancelled = self.state is State.CANCELLED

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from voicecli.audio.pcm import AudioFormat, to_int16
 from voicecli.errors import ConfigError, NothingToSay
 from voicecli.sources.base import Response, SourceInfo
+from voicecli.sources.english import english_part, nothing_english
 from voicecli.sources.phrases import phrases
 from voicecli.sources.voicecache import voice_failed
 
@@ -92,7 +93,7 @@ class BuiltinSource:
         """Load the voice unless `prepare` did, and return its speech.
 
         Iterating raises:
-            NothingToSay: nothing in the text can be said in English.
+            NothingToSay: nothing in the text can be said, or nothing in English.
             SourceError: the voice failed.
         """
         if self._voice is None:
@@ -106,16 +107,14 @@ class BuiltinSource:
 
     def _speech(self, voice: Voice) -> Iterator[bytes]:
         is_first = True
-        for phonemes in self._until_cancelled(phrases(voice, self._request.text)):
+        text, left_out = english_part(self._request.text)
+        for phonemes in self._until_cancelled(phrases(voice, text)):
             speed = self._request.speed or 1.0
             chunks = _speak(voice, phonemes, speed, self._chunk_bytes, is_first=is_first)
             yield from self._until_cancelled(chunks)
             is_first = False
         if is_first and not self._cancelled:
-            raise NothingToSay(
-                "the built-in voice speaks English and found nothing to say in the text",
-                remedy="for other languages set an endpoint with --base-url",
-            )
+            raise nothing_english() if left_out else NothingToSay("nothing to say in the text")
 
     def _until_cancelled(self, steps: Iterator[_T]) -> Iterator[_T]:
         """Yield ``steps`` until cancelled, mapping hibari's exceptions to ours."""

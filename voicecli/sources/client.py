@@ -1,8 +1,8 @@
 """The SDK's clients for one endpoint, and the connections they keep between requests.
 
-The only module that names ``openai``. Importing that takes about 100 ms, half of the
-time between the return key and the request, so it happens on first use, on the
-thread that makes the request, and without what speech does not need.
+With `realtime_client`, the only module that names ``openai``. Importing that takes
+about 100 ms, half of the time between the return key and the request, so it happens on
+first use, on the thread that makes the request, and without what speech does not need.
 
 `OpenAISource` and this module decide what leaves the machine. The SDK alone would add
 ``OPENAI_ORG_ID``, ``OPENAI_PROJECT_ID`` and ``OPENAI_CUSTOM_HEADERS``, which belong to
@@ -16,9 +16,11 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from voicecli.config.server import KEYLESS, Server
 from voicecli.config.urls import is_openai
 from voicecli.sources.errors import fault_of
 from voicecli.sources.lazy_packages import deferred
+from voicecli.sources.redaction import Redactor
 from voicecli.sources.transport import Transport, trusted_certificates
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from voicecli.sources.base import RequestEvents
 
-_NOT_NEEDED = (
+NOT_NEEDED = (
     "openai.types",
     "openai.types.audio",
     "openai.types.chat",
@@ -65,8 +67,8 @@ class Client(Protocol):
         """The endpoint's URL."""
 
     @property
-    def api_key(self) -> str:
-        """Its key, to be kept out of messages."""
+    def redactor(self) -> Redactor:
+        """Keeps its key out of messages and records."""
 
     def prepare(self) -> None:
         """Load what a request needs."""
@@ -81,26 +83,28 @@ class Client(Protocol):
 class SpeechClient:
     """One endpoint: a connection for each request under way, kept for later ones.
 
-    Any number of threads may hold a connection each. ``read_timeout_s`` bounds each
-    wait for bytes; with None the caller sets its own limits and cancels. ``proxy`` is
-    as for `Transport`. `close` it when done.
+    Any number of threads may hold a connection each. ``server`` is a base URL, or a
+    `Server` with all that goes with it. ``read_timeout_s`` bounds each wait for bytes; with
+    None the caller sets its own limits and cancels. ``proxy`` is as for `Transport`.
+    `close` it when done.
     """
 
     def __init__(
         self,
-        base_url: str,
-        api_key: str,
+        server: str | Server,
+        api_key: str | None = None,
         *,
         connect_timeout_s: float = 5.0,
         read_timeout_s: float | None = None,
         proxy: str | None = None,
     ) -> None:
-        self.base_url = base_url
-        self.api_key = api_key
+        server = server if isinstance(server, Server) else Server(server, api_key)
+        self.base_url = server.base_url
+        self.redactor = Redactor(server.all_secrets)
+        self._server = server
         self._make_transport = partial(
             Transport,
-            base_url,
-            api_key,
+            server,
             connect_timeout_s=connect_timeout_s,
             read_timeout_s=read_timeout_s,
             proxy=proxy,
@@ -143,30 +147,34 @@ class SpeechClient:
                 connection.transport.close()
 
     def _make(self) -> Connection:
-        with deferred(_NOT_NEEDED):
-            import openai  # noqa: PLC0415  100 ms; 190 with all its types
+        with deferred(NOT_NEEDED):
+            import openai  # noqa: F401, PLC0415  100 ms; 190 with all its types
 
             # Named by its module: ``client.audio`` would import transcriptions and their types.
             from openai.resources.audio.speech import Speech  # noqa: PLC0415
 
-        headers = request_headers(self.base_url, openai.__version__)
-
-        class Client(openai.OpenAI):
-            """The SDK's client, with our headers instead of those it gathers."""
-
-            @property
-            def default_headers(self) -> dict[str, str | openai.Omit]:
-                return {**headers}
-
-        self._trust = self._trust or trusted_certificates(self.base_url)
+        self._trust = self._trust or trusted_certificates(self._server)
         transport = self._make_transport(trust=self._trust)
-        client = Client(
-            base_url=self.base_url,
-            api_key=self.api_key,
-            max_retries=0,  # the session retries: it knows whether anything was heard
-            http_client=transport.http,
-        )
-        return Connection(Speech(client), transport)
+        return Connection(Speech(sdk_client(self._server, transport.http)), transport)
+
+
+def sdk_client(server: Server, http: Any) -> Any:
+    """Return a client of the SDK with our headers instead of those it gathers."""
+    import openai  # noqa: PLC0415  loaded by now
+
+    headers = request_headers(server.base_url, openai.__version__)
+
+    class Client(openai.OpenAI):
+        @property
+        def default_headers(self) -> dict[str, str | openai.Omit]:
+            return {**headers}
+
+    return Client(
+        base_url=server.base_url,
+        api_key=server.api_key or KEYLESS,
+        max_retries=0,  # the session retries: it knows whether anything was heard
+        http_client=http,
+    )
 
 
 def request_headers(base_url: str, sdk_version: str) -> dict[str, str]:

@@ -26,22 +26,23 @@ from voicecli.sources.http_errors import CHECK_BASE_URL, USE_HTTPS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from voicecli.sources.proxies import Proxy
+
 _CHECK_HOST = "check the spelling of --base-url and the network"
 _CHECK_PORT = "start the server, or check the port in --base-url"
 _CHECK_NETWORK = "check the network and the server"
 _CHECK_LOG = "try again; if it happens every time, the server's log may say why"
 _CHECK_PROXY = "check --proxy, HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
-_CHECK_GIVEN_PROXY = "start the proxy, or check --proxy"
 _SET_TIMEOUT = "--timeout sets how long to wait"
 _SET_CONNECT_TIMEOUT = (
     "check that the server runs; connect_timeout_s in the configuration sets the limit"
 )
 _USE_HTTP = "if the server speaks plain http, use http:// in --base-url"
 _TRUST_IT = "if it is your server, set SSL_CERT_FILE to a file with its certificate"
-_REINSTALL = "reinstall voicecli, or unset ALL_PROXY if it names a SOCKS proxy"
+_REINSTALL = "reinstall voicecli"
 _COPY_KEY = "copy the key into its variable again"
 
-_LIBRARIES = {"openai", "httpx2", "httpcore2", "h11"}
+_LIBRARIES = {"openai", "httpx2", "httpcore2", "h11", "websockets", "idna", "socksio"}
 """Unexpected exceptions of these are faults of the outside world."""
 
 
@@ -81,6 +82,9 @@ _RULES: Mapping[str, _Rule] = {
     ),
     "SSLError": _Rule(NetworkError, "{where} could not be reached securely: {reason}", _TRUST_IT),
     "ProxyError": _Rule(NetworkError, "the proxy for {where} refuses: {reason}", _CHECK_PROXY),
+    "SOCKSError": _Rule(
+        NetworkError, "the proxy for {where} did not answer in SOCKS 5: {reason}", _CHECK_PROXY
+    ),
     "TooManyRedirects": _Rule(BadResponse, "{where} redirects endlessly", CHECK_BASE_URL),
     "UnsupportedProtocol": _NO_URL,
     "InvalidURL": _NO_URL,
@@ -88,6 +92,9 @@ _RULES: Mapping[str, _Rule] = {
     "ImportError": _Rule(ConfigError, _MISSING, _REINSTALL),
     "LocalProtocolError": _Rule(ConfigError, _ILLEGAL, _COPY_KEY),
     "RemoteProtocolError": _Rule(NetworkError, _NO_HTTP, USE_HTTPS, retryable=True),
+    "InvalidHandshake": _Rule(
+        NetworkError, "{where} did not answer as a websocket: {reason}", CHECK_BASE_URL
+    ),
     "TransportError": _UNREACHABLE,
     "APIConnectionError": _UNREACHABLE,
     "OSError": _UNREACHABLE,
@@ -140,21 +147,27 @@ def fault_of(error: Exception, label: str, received: int | None = None) -> Voice
     for name, rule in (_RULES if received is None else _BODY_RULES).items():
         if name in names:
             return _apply(rule, name, case)
-    if not any(type(cause).__module__.partition(".")[0] in _LIBRARIES for cause in case.chain):
+    if not any(map(_is_of_library, case.chain)):
         raise error
     return SourceError(f"{case.where}: {type(error).__name__}: {case.reason}")
 
 
-def fault_of_proxy(error: Exception, proxy: str) -> VoiceError:
-    """Return our error for a failed connection to the proxy at this URL.
+def _is_of_library(error: BaseException) -> bool:
+    """Return whether a library made an exception, or failed over what it was given."""
+    if type(error).__module__.partition(".")[0] in _LIBRARIES:
+        return True
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or not isinstance(error, AssertionError | LookupError | ValueError):
+        return False  # such as a TypeError, which is a wrong call of ours
+    return str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] in _LIBRARIES
 
-    User and password in the URL are not repeated.
-    """
-    from urllib.parse import urlsplit  # noqa: PLC0415  only for a message
 
-    parts = urlsplit(proxy)
-    fault = fault_of(error, f"the proxy {parts.scheme}://{parts.netloc.rpartition('@')[2]}")
-    fault.remedy = _CHECK_GIVEN_PROXY
+def fault_of_proxy(error: Exception, proxy: Proxy) -> VoiceError:
+    """Return our error for a failed connection to a proxy."""
+    fault = fault_of(error, f"the proxy {proxy.shown}")
+    fault.remedy = f"start the proxy, or check {proxy.setting}"
     return fault
 
 

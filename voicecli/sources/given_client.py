@@ -10,7 +10,9 @@ import socket
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from voicecli.config.server import Server
 from voicecli.sources.client import Connection
+from voicecli.sources.redaction import Redactor
 
 if TYPE_CHECKING:
     import threading
@@ -30,8 +32,7 @@ class GivenClient:
     def __init__(self, client: Any) -> None:
         self._client = client
         self.base_url = str(client.base_url).rstrip("/")
-        key = getattr(client, "api_key", None)
-        self.api_key = key if isinstance(key, str) else ""
+        self.redactor = Redactor(_secrets_of(client))
 
     def prepare(self) -> None:
         """Do nothing: the client is there."""
@@ -46,6 +47,13 @@ class GivenClient:
 
     def close(self) -> None:
         """Do nothing: the client is the caller's."""
+
+
+def _secrets_of(client: Any) -> Iterator[str]:
+    """Yield the client's key, and those in the headers that it sends."""
+    key = getattr(client, "api_key", None)
+    headers = tuple((n, v) for n, v in client.default_headers.items() if isinstance(v, str))
+    yield from Server("", key if isinstance(key, str) else None, headers).all_secrets
 
 
 class _GivenTransport:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import BadResponse, SourceTimeout
 from voicecli.sources.errors import fault_of
-from voicecli.sources.transport import Transport, trusted_certificates, without_key
+from voicecli.sources.redaction import Redactor
+from voicecli.sources.transport import Transport, trusted_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from voicecli.config.server import Server
 
 MAX_BYTES = 4 * 1024 * 1024
 """Upper bound on an answer, far above any real list of voices or models."""
@@ -28,24 +31,25 @@ class Answer:
     elapsed_s: float = 0.0
 
 
-def get(url: str, api_key: str | None, *, timeout_s: float) -> Answer:
-    """GET ``url`` within ``timeout_s`` in all.
+def get(server: Server, path: str = "", *, timeout_s: float) -> Answer:
+    """GET ``path`` below the server's base URL, within ``timeout_s`` in all.
 
-    The key goes to the URL's own origin only, also after a redirect, and is hidden in
-    the answer. The request runs on a thread of its own, because a name's lookup cannot
-    be interrupted; everything else is.
+    The key goes to the server's own origin only, and is hidden in the answer. The request
+    runs on a thread of its own, because a name's lookup cannot be interrupted; everything
+    else is.
 
     Raises:
         NetworkError: the server cannot be reached, or the connection broke.
         SourceTimeout: it took longer than ``timeout_s``.
-        BadResponse: the answer is too large, or not a response at all.
+        BadResponse: the answer is too large, not a response at all, or a redirect that
+            is not followed.
     """
+    url = f"{server.base_url}{path}"
     label = url.partition("?")[0]
     try:
         transport = Transport(
-            url,
-            api_key,
-            trust=trusted_certificates(url),
+            server,
+            trust=trusted_certificates(server),
             connect_timeout_s=timeout_s,
             read_timeout_s=None,
         )
@@ -56,7 +60,7 @@ def get(url: str, api_key: str | None, *, timeout_s: float) -> Answer:
 
     def work() -> None:
         try:
-            outcome.set_result(_get(transport, url, api_key, label))
+            outcome.set_result(_get(transport, url, server))
         except Exception as error:  # noqa: BLE001  raised again by the waiting thread
             outcome.set_result(error)
 
@@ -73,10 +77,12 @@ def get(url: str, api_key: str | None, *, timeout_s: float) -> Answer:
     return answer
 
 
-def _get(transport: Transport, url: str, api_key: str | None, label: str) -> Answer:
+def _get(transport: Transport, url: str, server: Server) -> Answer:
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-    if api_key:
-        headers["Authorization"] = f"Bearer {api_key}"
+    if server.api_key:
+        headers["Authorization"] = f"Bearer {server.api_key}"
+    label = url.partition("?")[0]
+    redactor = Redactor(server.all_secrets)
     body: bytearray | None = None
     try:
         with transport.http.stream("GET", url, headers=headers) as response:
@@ -87,15 +93,12 @@ def _get(transport: Transport, url: str, api_key: str | None, label: str) -> Ans
                     break
     except Exception as error:
         fault = fault_of(error, label, None if body is None else len(body))
-        fault.message = without_key(fault.message.encode(), api_key).decode()
+        fault.message = redactor.text(fault.message)
         raise fault from error
     finally:
         transport.close()
     if len(body) > MAX_BYTES:
         raise BadResponse(f"{label} sent more than {MAX_BYTES >> 20} MB")
-    shown = {
-        name.lower(): without_key(value.encode(), api_key).decode()
-        for name, value in response.headers.items()
-    }
+    shown = {name.lower(): redactor.text(value) for name, value in response.headers.items()}
     elapsed_s = response.elapsed.total_seconds()
-    return Answer(response.status_code, shown, without_key(bytes(body), api_key), elapsed_s)
+    return Answer(response.status_code, shown, redactor.data(bytes(body)), elapsed_s)

@@ -16,7 +16,6 @@ from voicecli.sources.base import Response, SourceInfo
 from voicecli.sources.compression import decompressed
 from voicecli.sources.errors import fault_of
 from voicecli.sources.sse import audio_before_error, audio_of_events
-from voicecli.sources.transport import without_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -128,6 +127,7 @@ class OpenAISource:
     def _info(self, headers: Mapping[str, str]) -> SourceInfo:
         """Return what the headers of an answer say."""
         content_type = headers.get("content-type")
+        content_type = content_type and self._client.redactor.text(content_type)
         rate_hz = _bounded(headers.get("x-sample-rate"), _RATES_HZ)
         warnings: tuple[str, ...] = ()
         if self._overrides_rate and self._request.response_format == "pcm":
@@ -149,22 +149,17 @@ class OpenAISource:
         )
 
     def _audio(self, answer: Any, content_type: str) -> Iterator[bytes]:
-        content_type = content_type.lower()
-        chunks = self._received(answer)
-        if content_type.startswith("text/event-stream"):
-            yield from self._reporting_errors(audio_of_events(chunks))
-        elif content_type.startswith("text/") or "json" in content_type:
-            for chunk in chunks:  # an error message, which the decoder will report
-                yield without_key(chunk, self._client.api_key)
-        elif self._request.response_format == "pcm":
-            yield from filter(None, self._reporting_errors(audio_before_error(chunks)))
-        else:
-            yield from chunks
+        audio = self._received(answer)
+        if content_type.lower().startswith("text/event-stream"):
+            audio = self._reporting_errors(audio_of_events(audio))
+        elif self._request.response_format == "pcm" and not _is_text(content_type):
+            audio = filter(None, self._reporting_errors(audio_before_error(audio)))
+        return self._client.redactor.stream(audio)
 
     def _reporting_errors(self, audio: Iterator[bytes]) -> Iterator[bytes]:
         try:
             yield from audio
-        except BadResponse as error:  # it may repeat the key
+        except BadResponse as error:
             raise self._fault(error) from error
 
     def _received(self, answer: Any) -> Iterator[bytes]:
@@ -179,10 +174,16 @@ class OpenAISource:
             raise self._fault(error, received) from error
 
     def _fault(self, error: Exception, received: int | None = None) -> VoiceError:
-        """Return our error for ``error``, without the key."""
+        """Return our error for ``error``, without the key: what it quotes may repeat it."""
         fault = fault_of(error, self.label, received)
-        fault.message = without_key(fault.message.encode(), self._client.api_key).decode()
+        fault.message = self._client.redactor.text(fault.message)
         return fault
+
+
+def _is_text(content_type: str) -> bool:
+    """Return whether this is the type of an error message, which the decoder will report."""
+    content_type = content_type.lower()
+    return content_type.startswith("text/") or "json" in content_type
 
 
 def _bounded(text: str | None, sensible: range) -> int | None:

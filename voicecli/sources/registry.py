@@ -24,6 +24,7 @@ from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from voicecli.config.endpoint import Endpoint
+    from voicecli.config.server import Server
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import Source
     from voicecli.sources.client import SpeechClient
@@ -46,23 +47,21 @@ class SourceContext:
     proxy: str | None = None
     spawn: Spawn | None = None
     overrides_rate: bool = False
-    _clients: dict[tuple[str, str], SpeechClient] = field(default_factory=dict)
+    _clients: dict[Server, SpeechClient] = field(default_factory=dict)
     _voices: VoiceCache | None = None
 
     def client(self, endpoint: Endpoint) -> SpeechClient:
         """Return the client of an endpoint with a URL."""
-        from voicecli.config.endpoint import KEYLESS  # noqa: PLC0415  parses URLs
         from voicecli.sources.client import SpeechClient  # noqa: PLC0415  servers only
 
-        assert endpoint.base_url is not None
-        target = (endpoint.base_url, endpoint.api_key or KEYLESS)
+        server = endpoint.server
         client = SpeechClient(
-            *target,
+            server,
             connect_timeout_s=self.connect_timeout_s,
             read_timeout_s=self.read_timeout_s,
             proxy=self.proxy,
         )
-        return self._clients.setdefault(target, client)  # of two threads' the first
+        return self._clients.setdefault(server, client)  # of two threads' the first
 
     def voices(self) -> VoiceCache:
         """Return the built-in voices that are loaded."""

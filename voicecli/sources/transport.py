@@ -14,15 +14,17 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from voicecli.config.endpoint import KEYLESS
-from voicecli.config.urls import is_loopback
 from voicecli.sources.errors import fault_of_proxy
 from voicecli.sources.http_errors import fault_of_status
+from voicecli.sources.proxies import proxy_for
+from voicecli.sources.redaction import Redactor
+from voicecli.sources.redirects import check_origin, check_redirect
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
+    from voicecli.config.server import Server
     from voicecli.sources.base import RequestEvents
 
 MAX_ERROR_BYTES = 64 * 1024
@@ -31,14 +33,10 @@ MAX_ERROR_BYTES = 64 * 1024
 ERROR_BODY_S = 3.0
 """How long to wait for such a body once the status is known."""
 
-HIDDEN_KEY = "(the key)"
-"""Replaces the key wherever a server repeats it."""
-
-_MIN_SECRET_LENGTH = 8
-"""Shorter keys are not secrets, and would be found inside ordinary words."""
-
 _PROXY_FAILURES = {"connection.connect_tcp.failed", "connection.start_tls.failed"}
 """httpcore2's events for its own connection; those inside a tunnel begin with ``proxy.``."""
+
+_SOCKS_REPLY = "setup_socks5_connection.failed"
 
 _REPEATING_REDIRECTS = {307, 308}
 """Redirects that repeat the request; others turn it into a GET (RFC 9110, 15.4)."""
@@ -53,18 +51,17 @@ class Transport:
     """A connection to one server, kept open between requests; one request at a time.
 
     ``trust`` comes from `trusted_certificates`. ``read_timeout_s`` bounds each wait
-    for bytes; with None the caller has to interrupt. ``proxy`` is the URL of an HTTP
-    proxy for all requests, overriding the environment, even for loopback hosts. The
-    proxy never sees the key of an https endpoint.
+    for bytes; with None the caller has to interrupt. ``proxy`` is the URL of a proxy for
+    all requests, overriding the environment, even for loopback hosts. The proxy never
+    sees the key of an https endpoint.
 
     Raises:
-        Exception: httpx2's own, if the environment names an unusable proxy.
+        ConfigError: the environment names an unusable proxy.
     """
 
     def __init__(
         self,
-        base_url: str,
-        api_key: str | None,
+        server: Server,
         *,
         trust: ssl.SSLContext,
         connect_timeout_s: float,
@@ -73,18 +70,18 @@ class Transport:
     ) -> None:
         import httpx2  # noqa: PLC0415  slow to import
 
-        self._api_key = api_key
-        self._proxy = proxy
+        self._server = server
+        self._redactor = Redactor(server.all_secrets)
+        self._proxy = proxy_for(server.base_url, proxy)
         self._sockets: list[socket.socket] = []
         self._call = _Call(None, threading.Event())
         self._is_speech = False
         self.http = httpx2.Client(
             timeout=httpx2.Timeout(read_timeout_s, connect=connect_timeout_s),
-            follow_redirects=True,  # httpx2 drops the key when the origin changes
+            follow_redirects=True,  # those that `_on_response` lets pass
             verify=trust,
-            proxy=proxy,
-            # No proxy can reach this machine on its own behalf.
-            trust_env=not is_loopback(urlsplit(base_url).hostname or ""),
+            proxy=self._proxy and self._proxy.url,
+            trust_env=False,
             event_hooks={"request": [self._on_request], "response": [self._on_response]},
         )
 
@@ -105,9 +102,17 @@ class Transport:
     def close(self) -> None:
         """Close the connection."""
         self.http.close()
+        for opened in self._sockets:  # those that httpcore2 forgot when SOCKS failed
+            opened.close()
 
     def _on_request(self, request: Any) -> None:
         request.extensions["trace"] = self._trace
+        is_own = check_origin(self._server, str(request.url))
+        for name, value in self._server.headers:
+            if is_own:
+                request.headers[name] = value
+            else:  # redirected: the headers of the first request were copied
+                request.headers.pop(name, None)
 
     def _on_response(self, response: Any) -> None:
         """Raise our error for an error status of a speech request; bound a redirect's body."""
@@ -116,13 +121,14 @@ class Transport:
         if response.has_redirect_location and is_followed:
             import httpx2  # noqa: PLC0415  loaded by now
 
+            check_redirect(self._server, str(request.url), response.headers["location"])
             _first_bytes(request, response.stream)
             response.stream.close()
             response.stream = httpx2.ByteStream(b"")  # httpx2 would read all of it
         elif not response.is_success and request.method != "GET":
             body = _first_bytes(request, response.iter_bytes())
-            shown = without_key(body, self._api_key)
-            raise fault_of_status(status, response.headers, shown, has_key=is_key(self._api_key))
+            shown = self._redactor.data(body)
+            raise fault_of_status(status, response.headers, shown, has_key=self._server.has_key)
 
     def _trace(self, event: str, details: dict[str, Any]) -> None:
         """Remember the sockets and report progress; httpcore2's trace hook.
@@ -171,29 +177,18 @@ def _first_bytes(request: Any, chunks: Iterable[bytes]) -> bytes:
     return bytes(body[:MAX_ERROR_BYTES])
 
 
-def trusted_certificates(base_url: str) -> ssl.SSLContext:
-    """Return what a connection to ``base_url`` trusts.
+def trusted_certificates(server: Server) -> ssl.SSLContext:
+    """Return what a connection to a server trusts.
 
     For https that is the system's certificates, or ``SSL_CERT_FILE``. Loading them
     takes 15 to 35 ms. Plain http trusts none, so that a plain server cannot redirect
-    to an impostor.
+    to an impostor, unless the profile allows it to redirect to https.
     """
     import ssl  # noqa: PLC0415  loaded with httpx2
 
     import httpx2  # noqa: PLC0415  slow to import
 
-    if urlsplit(base_url).scheme == "http":
+    urls = (server.base_url, *server.allow_redirects_to)
+    if all(urlsplit(url).scheme == "http" for url in urls):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx2.create_ssl_context()
-
-
-def is_key(api_key: str | None) -> bool:
-    """Return whether this is a key rather than none or its placeholder."""
-    return bool(api_key) and api_key != KEYLESS
-
-
-def without_key(data: bytes, api_key: str | None) -> bytes:
-    """Return what a server sent, with `HIDDEN_KEY` in place of the key."""
-    if not api_key or len(api_key) < _MIN_SECRET_LENGTH or api_key == KEYLESS:
-        return data
-    return data.replace(api_key.encode(), HIDDEN_KEY.encode())

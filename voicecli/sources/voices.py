@@ -16,11 +16,12 @@ from voicecli.errors import BadResponse, SourceError
 from voicecli.sanitize import clean
 from voicecli.sources.http_errors import CHECK_BASE_URL, fault_of_status
 from voicecli.sources.http_get import get
-from voicecli.sources.transport import is_key
 from voicecli.sources.voicenames import OPENAI_VOICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from voicecli.config.server import Server
 
 MAX_VOICES = 5000
 
@@ -76,7 +77,7 @@ def openai_voices() -> list[VoiceInfo]:
     return [VoiceInfo(name) for name in OPENAI_VOICES]
 
 
-def server_voices(base_url: str, api_key: str | None, *, timeout_s: float) -> list[VoiceInfo]:
+def server_voices(server: Server, *, timeout_s: float) -> list[VoiceInfo]:
     """Ask a server for its voices.
 
     Raises:
@@ -84,15 +85,15 @@ def server_voices(base_url: str, api_key: str | None, *, timeout_s: float) -> li
         BadResponse: it has no such endpoint, or its answer lists no voices.
         SourceError: it cannot be reached; see `get`.
     """
-    answer = get(f"{base_url}/audio/voices", api_key, timeout_s=timeout_s)
+    base_url = server.base_url
+    answer = get(server, "/audio/voices", timeout_s=timeout_s)
     if answer.status in (404, 405):
         raise BadResponse(
             f"{base_url} does not list its voices ({answer.status})",
             remedy=_NO_LIST,
         )
     if answer.status >= 300:  # noqa: PLR2004  RFC 9110: not a success, not a redirect that was followed
-        has_key = is_key(api_key)
-        raise fault_of_status(answer.status, answer.headers, answer.body, has_key=has_key)
+        raise fault_of_status(answer.status, answer.headers, answer.body, has_key=server.has_key)
     try:
         listed = json.loads(answer.body)
     except (ValueError, RecursionError) as error:

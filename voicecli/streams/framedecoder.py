@@ -158,12 +158,12 @@ def join_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:
     Conversion and framing cost about 20 µs a block of any length, and a codec's
     blocks can be as short as 20 ms.
     """
-    for format, group in groupby(blocks, lambda block: block.format):
+    for _, group in groupby(blocks, lambda block: (block.format, block.speakers)):
         run = list(group)
         if len(run) == 1:
             yield run[0]
         else:
-            yield Pcm(np.concatenate([block.samples for block in run]), format.rate_hz)
+            yield run[0].with_samples(np.concatenate([block.samples for block in run]))
 
 
 def decode_stream(

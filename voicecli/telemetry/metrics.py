@@ -17,6 +17,7 @@ from voicecli.telemetry.events import (
     Decoded,
     Failed,
     PlaybackEnded,
+    Progressed,
     Received,
     ReceivedAll,
     Recognised,
@@ -25,7 +26,13 @@ from voicecli.telemetry.events import (
     Retrying,
 )
 from voicecli.telemetry.segments import SegmentTable
-from voicecli.telemetry.underruns import milliseconds, text_waits, underruns
+from voicecli.telemetry.underruns import (
+    milliseconds,
+    pauses,
+    text_waits,
+    underruns,
+    without_pauses,
+)
 from voicecli.telemetry.waterfall import waterfall
 
 if TYPE_CHECKING:
@@ -34,6 +41,9 @@ if TYPE_CHECKING:
     from voicecli.telemetry.events import Event
 
 SCHEMA = "voicecli.metrics/1"
+
+_STOPPED_S = 0.35
+"""Progress is reported ten times a second: if it is this late, the process did not run."""
 
 
 class Recorder:
@@ -60,6 +70,8 @@ class Recorder:
         self._onset = OnsetDetector()
         self._arrivals = Arrivals()
         self._report = SinkReport()
+        self._ran_at: float | None = None
+        self._stops: list[tuple[float, float]] = []  # from and until when nothing ran
         self._error: VoiceError | None = None
         self.segments = SegmentTable()
 
@@ -94,10 +106,19 @@ class Recorder:
             case Recognised(_, name, format):
                 if self._name is None:
                     self._name, self._format = name, format
+            case Progressed(at):
+                if self._ran_at is not None and at - self._ran_at > _STOPPED_S:
+                    self._stops.append((self._ran_at, at))
+                self._ran_at = at
             case PlaybackEnded(_, report):
                 self._report = report
             case Failed(_, error):
                 self._error = error
+
+    @property
+    def label(self) -> str | None:
+        """The endpoint that the first request went to."""
+        return self._label
 
     @property
     def ttfa_ms(self) -> float | None:
@@ -140,6 +161,7 @@ class Recorder:
             "run_id": self._run_id,
             "ok": self._error is None and not interrupted,
             "interrupted": interrupted,
+            "stopped_by": None,
             "error": None if self._error is None else describe(self._error),
             "format": self._name,
             "content_type": self._content_type,
@@ -167,15 +189,17 @@ class Recorder:
     def _playback(self, spoken_s: float) -> dict[str, Any]:
         """Return the keys that come from the sink and the arrivals."""
         report, arrivals = self._report, self._arrivals
+        needed_s = without_pauses(arrivals, report).needed_prebuffer_s
         spoken, known = self.segments.spoken_sentences(spoken_s)
         return {
-            "underruns": underruns(report, arrivals, self._received_at),
-            "waits": {"text": text_waits(report)},
+            "underruns": underruns(report, arrivals, self._received_at, self._stops),
+            "waits": {"text": text_waits(report), "turn_ms": 0.0},
             "sentences": {"spoken": spoken, "known": known},
             "segments": self.segments.to_json(report),
             "segments_dropped": self.segments.dropped,
-            "rebuffers": len(report.underruns),
-            "needed_prebuffer_ms": milliseconds(arrivals.needed_prebuffer_s),
+            "pauses": pauses(report),
+            "rebuffers": sum(not gap.is_device for gap in report.underruns),
+            "needed_prebuffer_ms": milliseconds(needed_s),
             "buffer": {
                 "start_ms": milliseconds(report.start_buffered_s),
                 "min_ms": milliseconds(report.min_buffered_s),

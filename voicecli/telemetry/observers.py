@@ -33,6 +33,11 @@ class Observers:
         self._lock = threading.Lock()
         self._observers = tuple(observers)  # replaced, never changed: `notify` takes no lock
 
+    def add(self, observer: Observer) -> None:
+        """Add one more observer, behind the others."""
+        with self._lock:
+            self._observers = (*self._observers, observer)
+
     def notify(self, event: Event) -> None:
         """Call every observer, in the order they were given."""
         for observer in self._observers:

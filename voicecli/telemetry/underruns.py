@@ -4,7 +4,8 @@ They are counted in three ways, because each source knows something else:
 
 - *network*: the gaps of a perfect player that got the same arrivals;
 - *sink*: the gaps that were heard, each with its cause;
-- *device*: those that the device itself flagged; their length is unknown.
+- *device*: those of them in which the audio was there, but the device or this process did
+  not run.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
+from voicecli.playback.arrivals import Arrivals
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voicecli.playback.arrivals import Arrivals
     from voicecli.playback.base import SinkReport, Underrun
 
-NETWORK, DECODER, MACHINE = "network", "decoder", "machine"
-"""The audio had not arrived; it had arrived and was not decoded; it was there in time."""
+NETWORK, DECODER, MACHINE, DEVICE = "network", "decoder", "machine", "device"
+"""The audio had not arrived; it had arrived and was not decoded; it was there in time, and
+the process did not run, or the device did not."""
 
 NEEDED_AHEAD_S = 0.15
 """Devices ask for audio ahead: if it arrives this close to the gap, it may be too late."""
@@ -30,8 +33,19 @@ _SAME_PLACE_S = 0.03
 """Gaps this close are the same: the sink counts whole blocks."""
 
 
-def cause(gap: Underrun, arrivals: Arrivals, received_at: Sequence[float]) -> str:
-    """Return why there was a gap. ``received_at`` are the times of all chunks, in order."""
+def cause(
+    gap: Underrun,
+    arrivals: Arrivals,
+    received_at: Sequence[float],
+    stops: Sequence[tuple[float, float]] = (),
+) -> str:
+    """Return why there was a gap.
+
+    ``received_at`` are the times of all chunks, in order; ``stops`` are times from and until
+    which this process did not run.
+    """
+    if gap.is_device:
+        return MACHINE if _stopped_s(gap, stops) > gap.silence_s / 2 else DEVICE
     arrived_at = arrivals.arrived_at(gap.at_s + _INSIDE_S)
     if arrived_at is None or gap.began_at is None or arrived_at < gap.began_at - NEEDED_AHEAD_S:
         return MACHINE
@@ -40,15 +54,28 @@ def cause(gap: Underrun, arrivals: Arrivals, received_at: Sequence[float]) -> st
     return DECODER if decoding_s > gap.silence_s / 2 else NETWORK
 
 
+def _stopped_s(gap: Underrun, stops: Sequence[tuple[float, float]]) -> float:
+    began_at = gap.began_at or 0.0
+    ended_at = began_at + gap.silence_s
+    return sum(max(0.0, min(until, ended_at) - max(at, began_at)) for at, until in stops)
+
+
 def underruns(
-    report: SinkReport, arrivals: Arrivals, received_at: Sequence[float]
+    report: SinkReport,
+    arrivals: Arrivals,
+    received_at: Sequence[float],
+    stops: Sequence[tuple[float, float]] = (),
 ) -> dict[str, Any]:
     """Return all gaps, counted in the three ways, as a JSON object."""
-    gaps = report.underruns
+    gaps = [
+        _event(gap.at_s, gap.silence_s, cause(gap, arrivals, received_at, stops))
+        for gap in report.underruns
+    ]
+    of_device = [event for event, gap in zip(gaps, report.underruns, strict=True) if gap.is_device]
     waits_s = [wait.at_s for wait in report.text_waits]
     implied = [
         (at_s, length_s)
-        for at_s, length_s in arrivals.starvation(report.first_sound_at)
+        for at_s, length_s in without_pauses(arrivals, report).starvation(report.first_sound_at)
         # Sound that is late because its text was is not the network's fault.
         if not any(abs(at_s - wait_s) <= _SAME_PLACE_S for wait_s in waits_s)
     ]
@@ -62,21 +89,35 @@ def underruns(
         },
         "sink": {
             "count": len(gaps),
-            "total_ms": milliseconds(sum(gap.silence_s for gap in gaps)),
-            "events": [
-                _event(gap.at_s, gap.silence_s, cause(gap, arrivals, received_at)) for gap in gaps
-            ],
+            "total_ms": milliseconds(sum(gap.silence_s for gap in report.underruns)),
+            "events": gaps,
         },
-        "device": {
-            "count": len(report.underflows_at_s),
-            "events": [_event(at_s, None, MACHINE) for at_s in report.underflows_at_s],
-        },
+        "device": {"count": len(of_device), "events": of_device},
     }
+
+
+def without_pauses(arrivals: Arrivals, report: SinkReport) -> Arrivals:
+    """Return the arrivals as if the listener had not paused: nothing is late in a pause."""
+    if not report.pauses:
+        return arrivals
+    shifted = Arrivals()
+    for at, duration_s in arrivals:
+        paused_s = (min(p.silence_s, max(0.0, at - (p.began_at or 0.0))) for p in report.pauses)
+        shifted.add(at - sum(paused_s), duration_s)
+    return shifted
 
 
 def text_waits(report: SinkReport) -> dict[str, Any]:
     """Return the waits for text that had not been written yet, as JSON has them."""
-    waits = report.text_waits
+    return _silences(report.text_waits)
+
+
+def pauses(report: SinkReport) -> dict[str, Any]:
+    """Return the pauses that the listener made, as JSON has them."""
+    return _silences(report.pauses)
+
+
+def _silences(waits: Sequence[Underrun]) -> dict[str, Any]:
     return {
         "count": len(waits),
         "total_ms": milliseconds(sum(wait.silence_s for wait in waits)),
@@ -86,7 +127,7 @@ def text_waits(report: SinkReport) -> dict[str, Any]:
     }
 
 
-def _event(at_s: float, length_s: float | None, cause: str) -> dict[str, Any]:
+def _event(at_s: float, length_s: float, cause: str) -> dict[str, Any]:
     return {"at_s": round(at_s, 4), "ms": milliseconds(length_s), "cause": cause}
 
 

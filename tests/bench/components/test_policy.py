@@ -1,4 +1,4 @@
-"""Thousands of simulated answers: a policy keeps its promises for all of them."""
+"""Many simulated answers: a policy keeps its promises for all of them."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def test_promises_hold_whatever_arrives_when(trace, history):
     check(trace, AUTO.with_history(history))
 
 
-def test_promises_hold_for_thousands_of_answers_of_every_kind_of_server():
-    for _, trace, past in made(300):
+def test_promises_hold_for_many_answers_of_every_kind_of_server():
+    for _, trace, past in made(75):
         check(trace, AUTO.with_history(past))
 
 
@@ -111,7 +111,7 @@ def test_perfect_knowledge_starts_hardly_earlier(trace):
 def test_jitter_on_the_first_run_makes_at_most_three_gaps_of_which_none_is_a_click():
     rng = random.Random(5)
     for chunk_s in (0.0107, 0.0213, 0.085):
-        for _ in range(200):
+        for _ in range(100):
             gaps_s = play_trace(paced(rng, rate=1.15, late_s=0.2, chunk_s=chunk_s), AUTO).gaps_s
             assert len(gaps_s) <= 3
             assert all(gap_s >= 0.1 for gap_s in gaps_s)

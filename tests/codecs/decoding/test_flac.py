@@ -12,6 +12,7 @@ from tests.codecs.feeding import decode_until_fault, in_pieces, joined, split_at
 from tests.codecs.ffmpeg_streams import flac, integers, sweep
 from tests.codecs.mpeg_frames import ID3V1, ape, id3v2
 from voicecli.audio.pcm import AudioFormat
+from voicecli.codecs import AutoDecoder
 from voicecli.codecs.decoding.flac import FlacDecoder
 from voicecli.codecs.decoding.flacheader import StreamInfo, crc8, crc16, flac_frame_header
 
@@ -201,3 +202,60 @@ def test_a_matching_frame_number_in_the_next_stream_is_not_an_end(pipe):
 def test_an_empty_stream_before_another_is_skipped():
     empty = bytearray(parts(flac(5000, pipe=True))[0])
     assert np.array_equal(decoded(bytes(empty), flac(5000)), decoded(flac(5000)))
+
+
+# --- streams out of the ordinary
+
+
+def renumbered(frame, number, code=None):
+    """Give a frame another number and, by its code, another rate; both checksums are right."""
+    frame = bytearray(frame)
+    frame[4] = number
+    if code is not None:
+        frame[2] = frame[2] & 0xF0 | code
+    end = 5
+    frame[end] = crc8(frame[:end])
+    frame[-2:] = crc16(frame[:-2]).to_bytes(2, "big")
+    return bytes(frame)
+
+
+SIZES = (13, 1000, 1 << 20)
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_a_stream_may_begin_with_any_frame(first):
+    stream = flac(20_001, 44_100, 2)
+    _, frames = parts(stream)
+    data = b"".join(frames[first:])
+    whole = decoded(stream)
+    for claim, size in itertools.product((None, "flac", "pcm"), SIZES):
+        blocks, fault = decode_until_fault(AutoDecoder(claim), in_pieces(size, data))
+        assert fault is None
+        assert np.array_equal(joined(blocks), whole[len(whole) - len(joined(blocks)) :])
+        assert {block.rate_hz for block in blocks} == {44_100}
+        assert len(joined(blocks)) > 0
+
+
+def test_a_stream_may_change_its_rate():
+    head, frames = parts(flac(2 * 4_608, 44_100, 1))
+    assert len(frames) == 2
+    for size in SIZES:
+        data = head + renumbered(frames[0], 0, 9) + renumbered(frames[1], 1, 10)
+        blocks, fault = decode_until_fault(FlacDecoder(), in_pieces(size, data))
+        assert fault is None
+        assert [(block.rate_hz, block.frames) for block in blocks] == [
+            (44_100, 4_608),
+            (48_000, 4_608),
+        ]
+
+
+def test_a_stream_may_change_its_channels():
+    mono, stereo = parts(flac(4_608, 44_100, 1)), parts(flac(4_608, 44_100, 2))
+    unknown_total = bytes([mono[0][21] & 0xF0]) + bytes(4)
+    data = mono[0][:21] + unknown_total + mono[0][26:]
+    for size in SIZES:
+        pieces = in_pieces(size, data + mono[1][0] + renumbered(stereo[1][0], 1))
+        blocks, fault = decode_until_fault(FlacDecoder(), pieces)
+        assert fault is None
+        assert [block.channels for block in blocks] == [1, 2]
+        assert np.array_equal(blocks[1].samples, decoded(flac(4_608, 44_100, 2)))

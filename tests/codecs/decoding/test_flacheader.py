@@ -122,8 +122,13 @@ def test_a_header_continues_the_one_before():
     before = parsed(number=7)
     assert parsed(number=8).continues(before)
     assert parsed(number=8, block=1).continues(before)
-    for other in ({"number": 9}, {"number": 7}, {"rate": 9}, {"channels": 1}, {"bits": 6}):
+    for other in ({"number": 9}, {"number": 7}, {"bits": 6}):
         assert not parsed(**{"number": 8, **other}).continues(before)
+    assert parsed(number=8).is_like(before)
+    for other in ({"rate": 9}, {"channels": 1}):
+        after = parsed(**{"number": 8, **other})
+        assert after.continues(before)
+        assert not after.is_like(before)
     assert not parsed(number=8, variable=1).continues(before)
     assert parsed(number=256, variable=1).continues(parsed(number=0, variable=1))
     assert not parsed(number=1, variable=1).continues(parsed(number=0, variable=1))

@@ -247,3 +247,20 @@ def test_too_many_undecodable_frames_in_a_row_are_reported():
 def test_a_stream_of_undecodable_frames_is_not_silence():
     frames = mp3_frames(raw_mp3(9000))
     assert faulty(*[damage(frames[9])] * 5)[0] == 0
+
+
+@pytest.mark.parametrize("rates", [(24_000, 44_100), (44_100, 24_000), (48_000, 8_000, 22_050)])
+def test_each_frame_has_the_rate_in_its_header(rates):
+    parts = [raw_mp3(rate_hz // 2, rate_hz) for rate_hz in rates]
+    expected = {
+        rate_hz: len(mp3_frames(part)) * (1_152 if rate_hz >= 32_000 else LSF_FRAME)
+        for rate_hz, part in zip(rates, parts, strict=True)
+    }
+    expected[rates[0]] -= 529
+    for size in (13, 1000, 1 << 20):
+        frames = dict.fromkeys(rates, 0)
+        blocks, fault = decode_until_fault(Mp3Decoder(), in_pieces(size, b"".join(parts)))
+        assert fault is None
+        for block in blocks:
+            frames[block.rate_hz] += block.frames
+        assert frames == expected

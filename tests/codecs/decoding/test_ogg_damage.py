@@ -1,4 +1,4 @@
-"""The demultiplexer after damage, and on pages of many packets."""
+"""The demultiplexer after damage: nothing of a page whose checksum is wrong comes out."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.codecs.feeding import in_pieces, split_at
 from voicecli.codecs.decoding.ogg import OggDemuxer, codec_of
 
 HEAD = page([b"head"], flags=FIRST)
-MANY = [bytes([65 + n]) * (n + 3) for n in range(20)]  # enough for an eager page
+MANY = [bytes([65 + n]) * (n + 3) for n in range(20)]
 
 
 def pages_of(pieces):
     demuxer = OggDemuxer()
     pages = [page for piece in pieces for page in demuxer.feed(piece)]
-    return pages + demuxer.flush()
+    return [*pages, *demuxer.flush()]
 
 
 def packets_of(pieces, serial=7):
@@ -57,7 +57,7 @@ def test_junk_between_pages_is_skipped(junk):
 def test_junk_is_not_kept():
     demuxer = OggDemuxer()
     for _ in range(50):
-        demuxer.feed(b"\xaa" * 10_000 + b"Og")
+        list(demuxer.feed(b"\xaa" * 10_000 + b"Og"))
         assert len(demuxer._buffer) <= 3
 
 
@@ -78,7 +78,7 @@ def test_whole_packets_of_a_truncated_page_come_out(size):
     data = HEAD + page([b"one", b"two", b"three"], sequence=1, granule=3, flags=LAST)
     last = pages_of(in_pieces(size, data[:-2]))[-1]
     assert last.packets == [b"one", b"two"]
-    assert (last.granule, last.last, last.complete) == (None, False, True)
+    assert (last.granule, last.last, last.checked) == (None, False, False)
 
 
 def test_a_truncated_page_is_not_trusted_after_a_loss():
@@ -86,61 +86,42 @@ def test_a_truncated_page_is_not_trusted_after_a_loss():
     assert packets_of([page([b"one", b"two"], flags=FIRST)[:-2]]) == []
 
 
-# --- pages of many packets
+LONG = page(MANY, sequence=1, granule=20)
 
 
-EAGER = page(MANY, sequence=1, granule=20, flags=LAST)
+@pytest.mark.parametrize("at", range(26, 27 + len(MANY)))
+@pytest.mark.parametrize("size", [1, 13, 1 << 20])
+def test_a_page_with_a_wrong_length_is_dropped(size, at):
+    for change in (1, 3, 100):
+        bad = LONG[:at] + bytes([LONG[at] + change & 0xFF]) + LONG[at + 1 :]
+        data = HEAD + bad + page([b"next"], sequence=2) + page([b"z"], sequence=3)
+        pages = pages_of(in_pieces(size, data))
+        assert [page.packets for page in pages] == [[b"head"], [b"next"], [b"z"]]
+        assert [page.lost for page in pages] == [0, 1, 0]
 
 
-def test_packets_of_a_long_page_do_not_wait_for_it():
+def test_a_wrong_length_is_noticed_as_soon_as_the_next_page_begins():
     demuxer = OggDemuxer()
-    demuxer.feed(HEAD)
-    body_at = 27 + len(MANY)
-    assert demuxer.feed(EAGER[: body_at + 2]) == []
-    (part,) = demuxer.feed(EAGER[body_at + 2 : body_at + 3])
-    assert part.packets == MANY[:1]
-    assert (part.complete, part.last, part.granule) == (False, True, 20)
-    (part,) = demuxer.feed(EAGER[body_at + 3 : -1])
-    assert part.packets == MANY[1:-1]
-    (part,) = demuxer.feed(EAGER[-1:])
-    assert part.packets == MANY[-1:]
-    assert (part.complete, part.last) == (True, True)
+    bad = LONG[:30] + b"\xff" * 15 + LONG[45:]
+    data = HEAD + bad + b"".join(page([bytes(400)], sequence=n) for n in range(2, 9))
+    pages = [page for piece in in_pieces(100, data) for page in demuxer.feed(piece)]
+    assert [page.lost for page in pages][:2] == [0, 1]
+    assert len(pages) == 8
 
 
-@given(st.lists(st.integers(0, len(HEAD + EAGER)), max_size=8))
+@given(st.lists(st.integers(0, len(HEAD + LONG)), max_size=8))
 def test_a_long_page_gives_the_same_packets_for_any_split(points):
-    assert packets_of(split_at(HEAD + EAGER, points)) == [b"head", *MANY]
-
-
-@pytest.mark.parametrize("size", [1, 7, 1 << 20])
-def test_a_long_page_with_a_bad_checksum_keeps_its_packets_only(size):
-    data = HEAD + damage(EAGER, len(EAGER) - 1) + page([b"next"], sequence=2)
-    pages = pages_of(in_pieces(size, data))
-    packets = [packet for page in pages for packet in page.packets]
-    assert packets[1:-2] == MANY[:-1]
-    assert packets[-1] == b"next"
-    bad = next(page for page in pages[1:] if page.complete)
-    assert (bad.granule, bad.last) == (None, False)
-    assert pages[-1].lost == 0
+    assert packets_of(split_at(HEAD + LONG, points)) == [b"head", *MANY]
 
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 def test_a_page_that_lost_bytes_does_not_swallow_the_next(size):
-    short = EAGER[:60] + EAGER[80:]
+    short = LONG[:60] + LONG[80:]
     following = page([b"next"], sequence=2, granule=21)
     pages = pages_of(in_pieces(size, HEAD + short + following + page([b"z"], sequence=3)))
     assert [page.packets for page in pages[-2:]] == [[b"next"], [b"z"]]
     assert [page.lost for page in pages[-2:]] == [1, 0]
     assert not any(b"OggS" in packet for page in pages for packet in page.packets)
-
-
-def test_a_long_page_after_a_loss_waits_for_its_checksum():
-    demuxer = OggDemuxer()
-    late = page(MANY, sequence=2, granule=20)
-    assert len(demuxer.feed(HEAD)) == 1
-    assert demuxer.feed(late[:-1]) == []
-    (whole,) = demuxer.feed(late[-1:])
-    assert (whole.packets, whole.lost) == (MANY, 1)
 
 
 def test_a_long_page_may_continue_a_packet_and_begin_another():
@@ -160,7 +141,7 @@ def test_garbage_raises_nothing_whatever_the_split(data, points):
 
 @given(st.data())
 def test_a_damaged_stream_gives_the_same_packets_for_any_split(data):
-    stream = HEAD + EAGER + PLAIN[2] + page(MANY, sequence=3) + PLAIN[4]
+    stream = HEAD + LONG + PLAIN[2] + page(MANY, sequence=3) + PLAIN[4]
     for _ in range(data.draw(st.integers(1, 3))):
         stream = damage(stream, data.draw(st.integers(0, len(stream) - 1)))
     points = data.draw(st.lists(st.integers(0, len(stream)), max_size=6))
@@ -176,7 +157,7 @@ def test_at_most_one_page_is_held():
     head = struct.pack("<4sBBqIIIB", b"OggS", 0, 0, 0, 7, 1, 0, 255) + b"\xff" * 255
     most = 0
     for piece in in_pieces(1000, head * 500):
-        demuxer.feed(piece)
+        list(demuxer.feed(piece))
         most = max(most, len(demuxer._buffer))
     assert most <= 65_307 + 1000
 

@@ -77,11 +77,3 @@ def test_an_endless_packet_is_cut(stream):
     stream.hold_tail(header([bytes(255)], flags=CONTINUED, open_end=True), bytes(60_000))
     (packet,) = joined(stream, [b"end"], sequence=5, flags=CONTINUED)
     assert len(packet) == 65_536
-
-
-@pytest.mark.parametrize("is_short", [False, True])
-def test_a_damaged_page_drops_the_partial_packet(stream, is_short):
-    stream.hold_tail(header([bytes(255)], open_end=True), b"half")
-    stream.mark_damaged(packets_missing=is_short)
-    assert stream.lost == int(is_short)
-    assert joined(stream, [b"rest"], sequence=5, flags=CONTINUED) == []

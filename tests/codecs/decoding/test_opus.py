@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import io
+
+import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.codecs.containers import CONTINUED, LAST, OPUS_TAGS, opus_head, opus_pages, page
-from tests.codecs.feeding import decode, joined
+from tests.codecs.feeding import decode, in_pieces, joined
 from tests.codecs.samples import encoded, opus_packets
-from voicecli.audio.pcm import AudioFormat
+from tests.codecs.signals import tone
+from voicecli.audio.pcm import NO_SPEAKERS, AudioFormat
 from voicecli.codecs import libopus
 from voicecli.codecs.decoding.opus import OpusDecoder
 from voicecli.codecs.decoding.opusformat import OpusHead, packet_length
@@ -129,23 +134,84 @@ def test_output_gain_is_applied():
 def test_family_1_with_one_stream_is_family_0():
     mapped = samples(stream(head=opus_head(family=1, mapping=b"\1\0\0")))
     assert np.array_equal(mapped, samples(stream()))
-    assert OpusHead.parse(opus_head(2, family=1, mapping=b"\1\1\0\1")).channels == 2
+    plain = OpusHead.parse(opus_head(2, family=1, mapping=b"\1\1\0\1"))
+    assert (plain.channels, plain.mapping) == (2, None)
+
+
+@functools.cache
+def surround(channels, layout, family):
+    """Encode a tone in one channel after the other with FFmpeg's muxer, 0.1 s each."""
+    file = io.BytesIO()
+    sound = np.zeros((channels * 4_800, channels), np.int16)
+    for channel in range(channels):
+        sound[channel * 4_800 : (channel + 1) * 4_800, channel] = tone(4_800)[:, 0]
+    with av.open(file, "w", format="ogg") as out:
+        options = {"mapping_family": str(family)}
+        track = out.add_stream("libopus", rate=48_000, layout=layout, options=options)
+        track.bit_rate = 64_000 * channels
+        block = np.ascontiguousarray(sound.reshape(1, -1))
+        frame = av.AudioFrame.from_ndarray(block, "s16", layout)
+        frame.sample_rate, frame.pts = 48_000, 0
+        out.mux(track.encode(frame))
+        out.mux(track.encode(None))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("channels", "layout", "family"),
+    [
+        *[(6, "5.1", 1), (3, "3.0", 1), (4, "quad", 1), (5, "5.0", 1), (8, "7.1", 1)],
+        *[(1, "mono", 255), (2, "stereo", 255), (3, "3.0", 255), (6, "5.1", 255)],
+    ],
+)
+def test_channels_come_out_in_the_order_of_wave_files(channels, layout, family):
+    data = surround(channels, layout, family)
+    for size in (100, 1 << 20):
+        blocks = decode(OpusDecoder(), in_pieces(size, data))
+        got = joined(blocks)
+        assert got.shape == (channels * 4_800, channels)
+        assert {block.speakers for block in blocks} == {
+            NO_SPEAKERS if family == 255 and channels > 2 else blocks[0].speakers
+        }
+        loud = [np.abs(got[at * 4_800 + 1_200 :][:2_400]).max(axis=0) for at in range(channels)]
+        if layout in ("5.1", "7.1") and family == 1:
+            del loud[3]  # the encoder's filter takes the tone from the subwoofer
+            assert [int(np.argmax(level)) for level in loud] == [
+                n for n in range(channels) if n != 3
+            ]
+        else:
+            assert [int(np.argmax(level)) for level in loud] == list(range(channels))
 
 
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        (opus_head(6, family=1, mapping=b"\4\2\0\4\1\2\3\5"), "6 channels .mapping family 1"),
         (opus_head(3), "3 channels"),
-        (opus_head(2, family=1, mapping=b"\2\0\0\1"), "mapping family 1"),
-        (opus_head(2, family=1, mapping=b"\1\1\1\0"), "mapping family 1"),
-        (opus_head(1, family=255), "mapping family 255"),
+        (opus_head(9, family=1), "9 channels .mapping family 1"),
+        (opus_head(9, family=255), "9 channels .mapping family 255"),
+        (opus_head(4, family=2), "mapping family 2"),
         (opus_head(version=16), "version 16"),
     ],
 )
 def test_unsupported_headers_are_refused(head, message):
     with pytest.raises(UnsupportedFormat, match=message):
         OpusDecoder().feed(stream(head=head))
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [b"", b"\4\2\0\4\1\2\3", b"\0\0" + bytes(6), b"\1\2" + bytes(6), b"\2\0\0\1\2\0\0\0"],
+)
+def test_impossible_mappings_are_corrupt(mapping):
+    with pytest.raises(CorruptStream, match="channel mapping"):
+        OpusDecoder().feed(stream(head=opus_head(6, family=1, mapping=mapping)))
+
+
+def test_a_channel_without_a_source_is_silent():
+    head = opus_head(2, family=255, mapping=b"\1\0\xff\0")
+    got = joined(decode(OpusDecoder(), [stream(head=head)]))
+    assert not got[:, 0].any()
+    assert np.array_equal(got[:, 1], samples(stream())[:, 0])
 
 
 def test_a_later_minor_version_is_accepted():

@@ -95,7 +95,13 @@ def test_the_container_size_prevails_unless_it_is_impossible():
 
 @pytest.mark.parametrize(
     ("tag", "name"),
-    [(6, "A-law"), (7, "µ-law"), (0x11, "IMA ADPCM"), (0x55, "MP3"), (0x1234, "0x1234")],
+    [
+        (2, "Microsoft ADPCM"),
+        (0x2000, "AC-3"),
+        (0x11, "IMA ADPCM"),
+        (0x55, "MP3"),
+        (0x1234, "0x1234"),
+    ],
 )
 def test_unsupported_codings_are_named(tag, name):
     with pytest.raises(UnsupportedFormat, match=name):

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.telemetry.trace.traces import text_of_trace, traces
@@ -60,6 +60,7 @@ def scratch(tmp_path_factory):
     return tmp_path_factory.mktemp("traces") / "trace"
 
 
+@settings(max_examples=40)
 @given(trace=traces())
 def test_reading_inverts_writing(trace, scratch):
     written = text_of_trace(trace)
@@ -69,6 +70,7 @@ def test_reading_inverts_writing(trace, scratch):
     assert text_of_trace(back) == written
 
 
+@settings(max_examples=60)
 @given(trace=traces(), at=st.floats(0, 1), junk=st.binary(max_size=6), data=st.data())
 def test_a_damaged_file_is_a_trace_or_a_config_error(trace, at, junk, data, scratch):
     written = text_of_trace(trace).encode()
@@ -79,6 +81,7 @@ def test_a_damaged_file_is_a_trace_or_a_config_error(trace, at, junk, data, scra
         assert isinstance(reader.read_trace(scratch), Trace)
 
 
+@settings(max_examples=40)
 @given(trace=traces(), at=st.floats(0, 1))
 def test_a_truncated_file_has_its_complete_lines(trace, at, scratch):
     written = text_of_trace(trace).encode()

@@ -21,7 +21,8 @@ from voicecli.cli.records import LineFile
 from voicecli.cli.running import new_run_id
 from voicecli.cli.settings import buffer_policy
 from voicecli.clock import SystemClock
-from voicecli.config.endpoint import BUILTIN, KEYLESS, Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.config.endpoint import BUILTIN, Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.config.server import KEYLESS
 from voicecli.errors import SaveError, SourceError
 from voicecli.playback.output import NULL_DEVICE, Output, OutputSettings
 from voicecli.sanitize import clean

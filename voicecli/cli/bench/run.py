@@ -12,6 +12,7 @@ from voicecli.bench.case import Outcome
 from voicecli.cli.bench import plan
 from voicecli.cli.bench.options import choose_device, parse_limits, read_earlier, read_texts
 from voicecli.cli.bench.rounds import exit_status, print_results, raising_on_signals, run_cases
+from voicecli.cli.library_output import hidden_library_output
 from voicecli.cli.output import print_json, print_message, print_text
 from voicecli.cli.settings import buffer_policy
 from voicecli.config.file import find_config
@@ -56,6 +57,11 @@ def run_bench(options: BenchOptions) -> int:
         typer.BadParameter: options that cannot be combined.
     """
     options.check()
+    with contextlib.nullcontext() if options.verbose else hidden_library_output():
+        return _run(options)
+
+
+def _run(options: BenchOptions) -> int:
     limits = parse_limits(options)
     before = read_earlier(options.compare) if options.compare else None
     if options.report is not None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.decoding.libav import Concealer, LibavPacketDecoder
 from voicecli.codecs.decoding.mpeg import ADTS
@@ -28,6 +27,7 @@ from voicecli.errors import CorruptStream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from voicecli.audio.pcm import Pcm
     from voicecli.codecs.decoding.mpegsync import Frame
 
 _FIXED_HEADER_BYTES = 7
@@ -78,7 +78,7 @@ class AacDecoder(PushDecoder):
             if blocks:
                 last = blocks.pop()
                 samples = last.samples[: max(0, last.frames - padding_frames)]
-                blocks += [Pcm(samples, last.rate_hz)] if len(samples) else []
+                blocks += [last.with_samples(samples)] if len(samples) else []
         yield from blocks
 
     def _decode_packets(self, frame: Frame) -> Iterator[Pcm]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.formats import CODECS, OPUS_RATES_HZ
+from voicecli.codecs.raw_coding import S16LE, TELEPHONE_RATE_HZ
 from voicecli.errors import BadResponse, DecodeError, SourceError, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.codecs.decoding.base import Decoder
+    from voicecli.codecs.raw_coding import RawCoding
 
 _PCM_RATE_HZ = 24_000
 
@@ -46,7 +48,14 @@ def _decoder_class(name: str) -> Callable[..., Decoder]:
     return decoder
 
 
-def make_decoder(name: str, *, rate_hz: int | None = None, channels: int | None = None) -> Decoder:
+def make_decoder(
+    name: str,
+    *,
+    rate_hz: int | None = None,
+    channels: int | None = None,
+    coding: RawCoding | None = None,
+    is_checked: bool = False,
+) -> Decoder:
     """Make a decoder for one of the six formats.
 
     Args:
@@ -54,13 +63,17 @@ def make_decoder(name: str, *, rate_hz: int | None = None, channels: int | None 
         rate_hz: for pcm the rate of the samples (24000 if None); for opus the rate
             to decode at, if Opus has it (else 48000). Other formats state their own.
         channels: for pcm the samples per frame (1 if None). Other formats state it.
+        coding: for pcm how a sample is written (16-bit little-endian if None).
+        is_checked: for wav, see `voicecli.codecs.decoding.wav.WavDecoder`.
 
     Raises:
         UnsupportedFormat: no such format.
     """
     decoder = _decoder_class(name)
     if name == "pcm":
-        return decoder(rate_hz or _PCM_RATE_HZ, channels or 1)
+        return decoder(rate_hz or _PCM_RATE_HZ, channels or 1, coding or S16LE)
+    if name == "wav":
+        return decoder(is_checked=is_checked)
     if name == "opus" and rate_hz in OPUS_RATES_HZ:
         return decoder(rate_hz)
     return decoder()
@@ -79,6 +92,8 @@ class AutoDecoder:
         rate_hz: rate of raw samples if the content type does not state it.
         channels: channels of raw samples, likewise.
         opus_rate_hz: rate to decode Opus at.
+        is_checked: the transport notices an end that comes too early, so that a WAV
+            header that claims more has a placeholder.
     """
 
     def __init__(
@@ -88,15 +103,20 @@ class AutoDecoder:
         rate_hz: int | None = None,
         channels: int | None = None,
         opus_rate_hz: int = 48_000,
+        *,
+        is_checked: bool = False,
     ) -> None:
         self._sniffer = Sniffer(declared, content_type)
         self._rate_hz = rate_hz
         self._channels = channels
         self._opus_rate_hz = opus_rate_hz
+        self._is_checked = is_checked
         self._decoder: Decoder | None = None
         self._fault: DecodeError | SourceError | None = None  # of the stream as a whole
         self.name: str | None = None
         """Name of the codec, None until it is recognised."""
+        self.mislabelled_as: str | None = None
+        """The content type, if raw samples were requested and came under another name."""
 
     @property
     def format(self) -> AudioFormat | None:
@@ -160,14 +180,22 @@ class AutoDecoder:
 
     def _make(self, name: str) -> None:
         """Make the decoder and keep it."""
+        sniffer = self._sniffer
         rate_hz: int | None = self._opus_rate_hz
         channels: int | None = None
         if name == "pcm":
-            claim = self._sniffer.media_type
-            if claim is not None and claim.codec != "pcm":
-                claim = None  # it is not about these samples
-            if claim is not None and claim.is_big_endian:
-                raise UnsupportedFormat("big-endian PCM is not supported, only little-endian")
+            coding = sniffer.coding
+            claim = sniffer.media_type if coding is not None else None  # else about other bytes
             rate_hz = (claim and claim.rate_hz) or self._rate_hz
             channels = (claim and claim.channels) or self._channels
-        self._decoder = make_decoder(name, rate_hz=rate_hz, channels=channels)
+            if coding is not None and coding.is_telephone:
+                rate_hz = rate_hz or TELEPHONE_RATE_HZ
+            if sniffer.is_mislabelled and sniffer.media_type is not None:
+                self.mislabelled_as = sniffer.media_type.name
+        self._decoder = make_decoder(
+            name,
+            rate_hz=rate_hz,
+            channels=channels,
+            coding=sniffer.coding,
+            is_checked=self._is_checked,
+        )

@@ -53,7 +53,8 @@ class FlacDecoder(ReadingDecoder):
     """FLAC to int16, or to float32 if it has more than 16 bits; a `Decoder`.
 
     Samples of less than 16 bits are left-aligned in int16; up to 24 bits are exact in
-    float32. Metadata is skipped. A damaged or missing frame ends the stream: lossless
+    float32. Metadata is skipped. Rate and channels may change from frame to frame, and
+    the stream may begin with any frame instead of its marker. A damaged or missing frame ends the stream: lossless
     audio is not concealed. The total in STREAMINFO is trusted unless it is 0, as
     streaming encoders write it; a stream of metadata only is empty, or truncated if
     its total says so.
@@ -66,9 +67,8 @@ class FlacDecoder(ReadingDecoder):
         """Read all streams laid end to end; report a short one at the very end."""
         short: TruncatedStream | None = None
         found = False
-        while (yield from self._read_marker()):
+        while (info := (yield from self._find_stream())) is not None:
             found = True
-            info = yield from self._read_metadata()
             position = yield from self._read_frames(info)
             if position < (info.total_frames or 0):
                 short = TruncatedStream(
@@ -79,24 +79,33 @@ class FlacDecoder(ReadingDecoder):
         if not found:
             raise CorruptStream("the stream contains no FLAC audio")
 
-    def _read_marker(self) -> Reading[bool]:
-        """Skip tags and ``fLaC``; return False if the bytes end before one begins."""
+    def _find_stream(self) -> Reading[StreamInfo | None]:
+        """Skip tags, read ``fLaC`` and metadata; return None if the bytes end before.
+
+        A stream may also begin with a frame, whose header then says what STREAMINFO would.
+        """
         while True:
             head = self._peek(MAX_TAG_HEADER_BYTES)
             if head.startswith(_MARKER):
                 self._at += len(_MARKER)
-                return True
+                return (yield from self._read_metadata())
             tag = tag_bytes(head)
             if tag:
                 yield from self._skip(tag)
-            elif tag == 0 and not _MARKER.startswith(head):
+            elif tag == 0 and _SYNC.match(head):
+                yield from self._wait(MAX_HEADER_BYTES)
+                info = StreamInfo.of_frame(self._peek(MAX_HEADER_BYTES))
+                if info is None:
+                    raise CorruptStream("there is no FLAC where a FLAC stream should begin")
+                return info
+            elif tag == 0 and not (_MARKER.startswith(head) or head == b"\xff"):
                 raise CorruptStream("there is no FLAC where a FLAC stream should begin")
             elif not self._all_in:
                 yield None
             elif head:
                 raise TruncatedStream("the FLAC stream ends inside its marker")
             else:
-                return False
+                return None
 
     def _read_metadata(self) -> Reading[StreamInfo]:
         """Read STREAMINFO and skip all other metadata blocks (§8)."""
@@ -172,7 +181,8 @@ class FlacDecoder(ReadingDecoder):
                 yield from self._wait(at + MAX_HEADER_BYTES)
                 following = flac_frame_header(self._buffer, self._at + at, info)
                 if following is not None and following.continues(header):
-                    return _Span(at, following)
+                    if following.is_like(header) or crc16(self._peek(at)) == 0:
+                        return _Span(at, following)
             at += 1
 
     def _find_cut_marker(self) -> _Span | None:

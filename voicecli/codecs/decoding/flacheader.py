@@ -69,6 +69,19 @@ class StreamInfo:
     total_frames: int | None
 
     @classmethod
+    def of_frame(cls, head: bytes) -> StreamInfo | None:
+        """Make the block of a stream without one from its first frame's header.
+
+        Returns None if ``head`` does not begin with a header that states all of it.
+        """
+        header = flac_frame_header(head, 0, cls(b"", 0, 0, 0, None))
+        if header is None or not header.rate_hz or not header.bits:
+            return None
+        word = header.rate_hz << 44 | header.channels - 1 << 41 | header.bits - 1 << 36
+        blocks = (16).to_bytes(2, "big") + (0xFFFF).to_bytes(2, "big")
+        return cls.parse(blocks + bytes(6) + word.to_bytes(8, "big") + bytes(16))
+
+    @classmethod
     def parse(cls, raw: bytes) -> StreamInfo:
         """Parse the 34 bytes of the block."""
         word = int.from_bytes(raw[10:18], "big")
@@ -112,14 +125,19 @@ class FlacFrameHeader:
         return self.number + (self.block_frames if self.variable else 1)
 
     def continues(self, before: FlacFrameHeader) -> bool:
-        """Tell whether this is the header of the frame right after ``before``."""
+        """Tell whether this is the header of the frame right after ``before``.
+
+        If rate or channels change there, that alone is a weak sign.
+        """
         return (
             self.number == before.next_number
             and self.variable == before.variable
-            and self.rate_hz == before.rate_hz
-            and self.channels == before.channels
             and self.bits == before.bits
         )
+
+    def is_like(self, before: FlacFrameHeader) -> bool:
+        """Tell whether rate and channels are the same."""
+        return (self.rate_hz, self.channels) == (before.rate_hz, before.channels)
 
 
 def flac_frame_header(data: bytes | bytearray, at: int, info: StreamInfo) -> FlacFrameHeader | None:

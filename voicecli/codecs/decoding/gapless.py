@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from voicecli.audio.pcm import Pcm
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from voicecli.audio.pcm import Pcm
 
 
 class GaplessTrimmer:
@@ -53,8 +53,8 @@ class GaplessTrimmer:
         while self._held and self._held[0][0] < limit:
             begin, pcm = self._held.popleft()
             if begin + pcm.frames > limit:
-                rest = Pcm(pcm.samples[limit - begin :], pcm.rate_hz)
+                rest = pcm.with_samples(pcm.samples[limit - begin :])
                 self._held.appendleft((limit, rest))
             samples = pcm.samples[max(0, self._head - begin) : limit - begin]
             if len(samples):
-                yield Pcm(samples, pcm.rate_hz)
+                yield pcm.with_samples(samples)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
+from voicecli.audio.downmix import SPEAKERS
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.base import MAX_MAGNITUDE
 from voicecli.codecs.formats import RATES_HZ
@@ -127,7 +128,15 @@ def _to_pcm(frame: Any) -> Pcm:
             samples[:, channel] = np.frombuffer(plane, dtype, count)
     if dtype is np.int32:
         samples = np.multiply(samples, _S32_TO_FLOAT, dtype=np.float32)
-    return Pcm(samples, frame.sample_rate)
+    return Pcm(samples, frame.sample_rate, _speakers(frame) if channels > 2 else 0)  # noqa: PLR2004  stereo
+
+
+def _speakers(frame: Any) -> int:
+    """Return the channel mask of a libav frame; 0 if it has channels that no mask names."""
+    names = [channel.name for channel in frame.layout.channels]
+    if any(name not in SPEAKERS for name in names):
+        return 0
+    return sum(1 << SPEAKERS.index(name) for name in names)
 
 
 class Concealer:
@@ -174,5 +183,5 @@ class Concealer:
             like = self._template.samples
             silence = np.zeros((self._owed_frames * self._scale, like.shape[1]), like.dtype)
             self._owed_frames = 0
-            yield Pcm(silence, self._template.rate_hz)
+            yield self._template.with_samples(silence)
         yield from blocks

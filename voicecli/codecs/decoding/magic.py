@@ -1,8 +1,14 @@
-"""Magic bytes of formats, supported and not."""
+"""The one table of magic bytes: of formats, supported and not.
+
+Formats whose frames are found by headers of a few bits are in
+`voicecli.codecs.decoding.framing`, codecs within Ogg in `voicecli.codecs.decoding.ogg`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from voicecli.errors import UnsupportedFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +37,117 @@ def _ours(codec: str, *parts: tuple[int, bytes]) -> Magic:
     return Magic(codec, codec, parts)
 
 
-def _unsupported(name: str, *parts: tuple[int, bytes]) -> Magic:
-    return Magic(None, name, parts)
+def _unsupported(name: str, *magics: bytes) -> tuple[Magic, ...]:
+    return tuple(Magic(None, name, ((0, magic),)) for magic in magics)
 
 
-MAGICS = (
+def _atom(name: str, *kinds: bytes) -> tuple[Magic, ...]:
+    """Make the rows of a container made of MP4's atoms, whose kinds follow their size."""
+    return tuple(Magic(None, name, ((0, b"\0"), (4, kind))) for kind in kinds)
+
+
+def _container(name: str, outer: bytes, inner: bytes) -> Magic:
+    return Magic(None, name, ((0, outer), (8, inner)))
+
+
+_TS_PACKET_BYTES = 188
+
+MAGICS: tuple[Magic, ...] = (
     _ours("wav", (0, b"RIFF"), (8, b"WAVE")),
     _ours("flac", (0, b"fLaC")),
-    _unsupported("AVI video", (0, b"RIFF"), (8, b"AVI ")),
-    _unsupported("RF64", (0, b"RF64"), (8, b"WAVE")),
-    _unsupported("RIFX (big-endian WAV)", (0, b"RIFX"), (8, b"WAVE")),
-    _unsupported("MP4/M4A", (0, b"\0\0"), (4, b"ftyp")),
-    _unsupported("WebM/Matroska", (0, b"\x1a\x45\xdf\xa3")),
-    _unsupported("AIFF", (0, b"FORM"), (8, b"AIFF")),
-    _unsupported("AIFF-C", (0, b"FORM"), (8, b"AIFC")),
-    _unsupported("CAF", (0, b"caff\0\x01")),
-    _unsupported("AU", (0, b".snd\0\0")),
-    _unsupported("gzip-compressed data", (0, b"\x1f\x8b\x08")),
-    _unsupported("AMR", (0, b"#!AMR")),
-    _unsupported("AAC in ADIF", (0, b"ADIF")),
-    _unsupported("Windows Media (ASF)", (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")),
-    _unsupported("a PNG image", (0, b"\x89PNG\r\n\x1a\n")),
-    _unsupported("a JPEG image", (0, b"\xff\xd8\xff\xe0"), (6, b"JFIF\0")),
-    _unsupported("a JPEG image", (0, b"\xff\xd8\xff\xe1"), (6, b"Exif\0\0")),
-    _unsupported("a GIF image", (0, b"GIF87a")),
-    _unsupported("a GIF image", (0, b"GIF89a")),
-    _unsupported("a WebP image", (0, b"RIFF"), (8, b"WEBP")),
-    _unsupported("a PDF document", (0, b"%PDF-")),
-    _unsupported("a ZIP archive", (0, b"PK\x03\x04"), (5, b"\0")),
+    # Containers.
+    _container("AVI video", b"RIFF", b"AVI "),
+    _container("a WebP image", b"RIFF", b"WEBP"),
+    _container("MIDI in RIFF", b"RIFF", b"RMID"),
+    _container("QCELP speech (QCP)", b"RIFF", b"QLCM"),
+    _container("RF64", b"RF64", b"WAVE"),
+    _container("BW64", b"BW64", b"WAVE"),
+    _container("RIFX (big-endian WAV)", b"RIFX", b"WAVE"),
+    _container("AIFF", b"FORM", b"AIFF"),
+    _container("AIFF-C", b"FORM", b"AIFC"),
+    _container("8SVX", b"FORM", b"8SVX"),
+    *_unsupported("Wave64 (W64)", b"riff\x2e\x91\xcf\x11"),
+    *_atom("MP4/M4A", b"ftyp"),
+    *_atom("QuickTime", b"moov", b"mdat", b"wide"),
+    *_unsupported("WebM/Matroska", b"\x1a\x45\xdf\xa3"),
+    *_unsupported("CAF", b"caff\0\x01"),
+    *_unsupported("AU", b".snd\0\0", b"dns."),
+    *_unsupported("Windows Media (ASF)", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
+    *_unsupported("FLV", b"FLV\x01"),
+    Magic(None, "MPEG-TS", tuple((n * _TS_PACKET_BYTES, b"G") for n in range(3))),
+    *_unsupported("MPEG-PS", b"\0\0\x01\xba"),
+    *_unsupported("MPEG video", b"\0\0\x01\xb3"),
+    *_unsupported("RealMedia", b".RMF\0\0", b".ra\xfd\0"),
+    *_unsupported("NUT", b"nut/multimedia container"),
+    *_unsupported("SPHERE", b"NIST_1A\n"),
+    *_unsupported("VOC", b"Creative Voice File\x1a"),
+    *_unsupported("SoX", b".SoX", b"XoS."),
+    *_unsupported("DSF", b"DSD \x1c\0\0\0"),
+    *_unsupported("DSDIFF", b"FRM8"),
+    # Codecs with a header of their own.
+    *_unsupported("AMR-WB", b"#!AMR-WB"),
+    *_unsupported("AMR", b"#!AMR"),
+    *_unsupported("SILK", b"#!SILK", b"\x02#!SILK"),
+    *_unsupported("iLBC", b"#!iLBC"),
+    *_unsupported("EVRC", b"#!EVRC"),
+    *_unsupported("AAC in ADIF", b"ADIF"),
+    *_unsupported("WavPack", b"wvpk"),
+    *_unsupported("TTA", b"TTA1", b"TTA2"),
+    *_unsupported("Musepack", b"MPCK", b"MP+\x07", b"MP+\x17"),
+    *_unsupported("Monkey's Audio", *(b"MAC " + bytes((low, 0x0F)) for low in range(256))),
+    *_unsupported("OptimFROG", b"OFR "),
+    *_unsupported("Shorten", b"ajkg"),
+    *_unsupported("TAK", b"tBaK"),
+    *_unsupported("DTS", b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"DTSHDHDR"),
+    *_unsupported("ATRAC", b"ea3\x03", b"EA3\x01"),
+    *_unsupported("TwinVQ", b"TWIN97"),
+    *_unsupported("MIDI", b"MThd\0\0\0\x06"),
+    *_unsupported("a tracker module", b"Extended Module: ", b"IMPM"),
+    # What is not sound at all.
+    *_unsupported("an M3U playlist", b"#EXTM3U"),
+    *_unsupported("a PLS playlist", b"[playlist]"),
+    *_unsupported("gzip-compressed data", b"\x1f\x8b\x08"),
+    *_unsupported("bzip2-compressed data", *(b"BZh%d1AY" % level for level in range(1, 10))),
+    *_unsupported("xz-compressed data", b"\xfd7zXZ\0"),
+    *_unsupported("Zstandard-compressed data", b"\x28\xb5\x2f\xfd"),
+    *_unsupported("a 7z archive", b"7z\xbc\xaf\x27\x1c"),
+    Magic(None, "a ZIP archive", ((0, b"PK\x03\x04"), (5, b"\0"))),
+    *_unsupported("a PNG image", b"\x89PNG\r\n\x1a\n"),
+    Magic(None, "a JPEG image", ((0, b"\xff\xd8\xff\xe0"), (6, b"JFIF\0"))),
+    Magic(None, "a JPEG image", ((0, b"\xff\xd8\xff\xe1"), (6, b"Exif\0\0"))),
+    *_unsupported("a GIF image", b"GIF87a", b"GIF89a"),
+    *_unsupported("a PDF document", b"%PDF-"),
+    *_unsupported("a program", b"\x7fELF\x01", b"\x7fELF\x02"),
 )
+
+_MIN_MAGIC_BYTES = 4
+_HEAD_BYTES = 2 * _TS_PACKET_BYTES + 1
+
+_BY_FIRST_BYTE: dict[int, list[Magic]] = {}
+for _magic in MAGICS:
+    _BY_FIRST_BYTE.setdefault(_magic.parts[0][1][0], []).append(_magic)
+
+
+def find_magic(data: bytes, *, final: bool) -> tuple[str | None, bool]:
+    """Return the codec of the magic bytes that ``data`` begins with, if any.
+
+    The flag tells whether more bytes may find one. At the end of the stream (``final``)
+    the beginning of a magic of ours will do: the decoder reports that it is cut.
+
+    Raises:
+        UnsupportedFormat: the magic bytes are those of another format.
+    """
+    is_open = False
+    head = data[:_HEAD_BYTES]
+    if not head:
+        return None, not final
+    for magic in _BY_FIRST_BYTE.get(head[0], ()):
+        matches = magic.matches(head)
+        if matches:
+            if magic.codec is None:
+                raise UnsupportedFormat(f"{magic.name} is not supported")
+            return magic.codec, False
+        if matches is None and final and len(head) >= _MIN_MAGIC_BYTES and magic.codec:
+            return magic.codec, False
+        is_open |= matches is None
+    return None, is_open

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.decoding.gapless import GaplessTrimmer
 from voicecli.codecs.decoding.infotag import InfoTag, info_tag
@@ -30,7 +31,6 @@ from voicecli.errors import CorruptStream, DecodeError, TruncatedStream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.audio.pcm import Pcm
     from voicecli.codecs.decoding.mpegsync import Frame
 
 DECODER_DELAY_FRAMES = 529
@@ -87,7 +87,8 @@ class Mp3Decoder(PushDecoder):
             self._file_ended = padding_frames is not None
             self._trimmer.extend_tail(padding_frames or 0)
             for pcm in self._concealer.decode(frame.data, frame.header.frames):
-                yield from self._trimmer.process(pcm)
+                # libav gives the first frame after a change of rate the old one.
+                yield from self._trimmer.process(Pcm(pcm.samples, frame.header.rate_hz))
 
     def _begin_file(self, frame: Frame, tag: InfoTag | None) -> None:
         self._tag, self._mp3_frames, self._file_ended = tag, 0, False

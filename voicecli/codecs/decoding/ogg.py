@@ -1,18 +1,15 @@
 """Ogg pages from a byte stream, and packets from the pages (RFC 3533).
 
-`voicecli.codecs.decoding.oggpage` draws the layout of a page. Its checksum can be
-verified only when its last byte has arrived. Muxers make pages of a second (FFmpeg)
-or 4 kB (libogg) by default, and a player that waits for each turns a steady stream
-into bursts of a second. So pages of many packets are *eager*: in an unbroken stream
-their packets are emitted as they complete, and a bad checksum found afterwards costs
-only the damaged packets rather than muting the second. Short pages are emitted whole,
-after the checksum.
+`voicecli.codecs.decoding.oggpage` draws the layout of a page. A page is used once its
+checksum, which covers all of it, is known to be right: with a wrong length of one packet
+every later one would be noise. Only a last page that the end cuts has none.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.oggpage import (
     CAPTURE,
@@ -23,13 +20,16 @@ from voicecli.codecs.decoding.oggpage import (
     header_bytes,
     read_header,
 )
-from voicecli.codecs.decoding.oggstream import LogicalStream
+from voicecli.codecs.decoding.oggstream import SEQUENCE_MASK, LogicalStream
+from voicecli.errors import UnsupportedFormat
 
-_EAGER_ABOVE_PACKETS = 10
-"""Pages of more packets than this are eager; 10 Opus packets are 200 ms."""
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MAX_STREAMS = 32
 """Logical streams remembered at once, against streams of nothing but first pages."""
+
+_LOOK_EVERY_BYTES = 1 << 10
 
 _MAGICS = (
     (b"OpusHead", "Opus"),
@@ -42,19 +42,50 @@ _MAGICS = (
 )
 
 
+_LONGEST_MAGIC = 8
+
+
 def codec_of(first_packet: bytes) -> str | None:
     """Return the codec that the first packet of a logical stream names, None if unknown."""
     return next((name for magic, name in _MAGICS if first_packet.startswith(magic)), None)
 
 
+def find_ogg_codec(data: bytes, *, final: bool) -> tuple[str | None, bool]:
+    """Return "opus" if one of the streams that begin here is Opus, or may be.
+
+    The flag tells whether more bytes may find one: the first pages of all streams come
+    before any other page (RFC 3533 section 4). A skeleton does not name the streams.
+
+    Raises:
+        UnsupportedFormat: all streams are of other codecs; the message names the first.
+    """
+    at, first = 0, None
+    while True:
+        header_end = at + header_bytes(data[at : at + HEADER.size])
+        head = bytearray(data[at:header_end])
+        is_page = len(head) >= HEADER.size and head.startswith(CAPTURE)
+        page = read_header(head) if is_page and len(data) >= header_end else None
+        body = data[header_end : header_end + _LONGEST_MAGIC]
+        if len(body) < _LONGEST_MAGIC and not final:
+            return None, True
+        if page is None or not page.flags & FIRST:
+            break
+        codec = codec_of(body)
+        if codec in (None, "Opus", "Skeleton"):
+            return "opus", False
+        first, at = first or codec, at + page.size
+    if first is None:
+        return "opus", False  # cut, or damaged: the decoder reports that
+    raise UnsupportedFormat(f"{first} in Ogg is not supported, only Opus")
+
+
 @dataclass(slots=True)
 class Page:
-    """What one page contained, or an early part of it.
+    """What one page contained.
 
     ``granule`` is the page's position in units of the codec, None if no packet ends on
-    it or its checksum failed. ``lost`` counts pages (at least 1 if anything is known to
-    be missing) between the packet emitted before and the first of these. ``complete``
-    is False on every part but a page's last.
+    it. ``lost`` counts pages missing between the packet emitted before and the first of
+    these. ``checked`` is False if the end cut the page: its packets may be damaged.
     """
 
     serial: int
@@ -63,7 +94,7 @@ class Page:
     last: bool
     lost: int
     packets: list[bytes]
-    complete: bool
+    checked: bool = True
 
 
 class OggDemuxer:
@@ -82,18 +113,15 @@ class OggDemuxer:
         """Whole pages of a stream whose first page was missing, after another stream's."""
         self._buffer = bytearray()
         self._page: PageHeader | None = None  # at the front of the buffer
-        self._eager = False  # that page: its packets are emitted early
-        self._emitted = 0  # packets of it
         self._needed = 0  # no progress is possible before the buffer holds this many bytes
         self._in_sync = False  # the buffer begins where a good page ended
         self._streams: dict[int, LogicalStream] = {}
 
-    def feed(self, data: bytes) -> list[Page]:
-        """Take bytes of any length; return the pages (or parts) that they completed."""
+    def feed(self, data: bytes) -> Iterator[Page]:
+        """Take bytes of any length; yield the pages that they completed. Exhaust it."""
         self._buffer += data
-        if len(self._buffer) < self._needed:
-            return []
-        return self._advance()
+        if len(self._buffer) >= self._needed:
+            yield from self._advance()
 
     @property
     def holds_start_of_new_stream(self) -> bool:
@@ -105,38 +133,28 @@ class OggDemuxer:
             return self._in_sync and len(self._buffer) > 0 and CAPTURE.startswith(self._buffer)
         return self._page is None or self._page.serial not in self._streams
 
-    def flush(self) -> list[Page]:
-        """End the bytes; return what the unfinished last page holds.
+    def flush(self) -> Iterator[Page]:
+        """End the bytes; yield what the unfinished last page holds.
 
-        Its whole packets are used although no checksum covers them, and pages that a
-        wrong length had swallowed are searched for once more.
+        Pages that a wrong length had swallowed are searched for once more.
         """
-        pages: list[Page] = []
         while len(self._buffer) > len(CAPTURE):
             page = self._page
-            if page and self._in_order(page) and (whole := self._whole_packets(page)):
-                pages.append(self._emit(page, whole, verified=False))
+            if page is not None and self._is_next(page) and not self._is_overtaken(page):
+                yield self._emit(page, self._whole_packets(page), checked=False)
             self._drop_page()
-            pages += self._advance()
-        return pages
+            yield from self._advance()
 
-    def _advance(self) -> list[Page]:
-        pages: list[Page] = []
+    def _advance(self) -> Iterator[Page]:
         while True:
             page = self._page or self._open_next()
             if page is None:
-                return pages
-            if len(self._buffer) >= page.size:
-                pages += self._close(page)
-                continue
-            self._needed = page.size
-            if self._eager:
-                whole = self._whole_packets(page)
-                if whole > self._emitted:
-                    pages.append(self._emit(page, whole))
-                if whole < len(page.ends):
-                    self._needed = max(page.ends[whole], len(self._buffer) + 1)
-            return pages
+                return
+            if len(self._buffer) < page.size and not self._is_overtaken(page):
+                # Look for the next page now and then, not with every byte.
+                self._needed = min(page.size, len(self._buffer) + _LOOK_EVERY_BYTES)
+                return
+            yield from self._close(page)
 
     def _open_next(self) -> PageHeader | None:
         """Find the next page and parse its header; None until enough has arrived."""
@@ -156,54 +174,55 @@ class OggDemuxer:
                 break
             self._skip(len(CAPTURE))
         self._page = page
-        self._emitted = 0
-        self._eager = len(page.ends) > _EAGER_ABOVE_PACKETS and self._in_order(page)
         return page
 
-    def _in_order(self, page: PageHeader) -> bool:
+    def _is_overtaken(self, page: PageHeader) -> bool:
+        """Tell whether the stream's next page begins inside this one, whose length is wrong."""
+        at = self._buffer.find(CAPTURE, HEADER.size)
+        if at < 0 or len(self._buffer) < at + HEADER.size:
+            return False
+        following = read_header(self._buffer[at : at + HEADER.size])
+        next_sequence = page.sequence + 1 & SEQUENCE_MASK
+        return following is not None and (
+            (following.serial, following.sequence) == (page.serial, next_sequence)
+        )
+
+    def _is_next(self, page: PageHeader) -> bool:
         """Tell whether this is the next page of its stream, with nothing missing."""
         stream = self._streams.get(page.serial)
-        if stream is None or page.flags & FIRST:
-            return False
-        return self._emitted > 0 or stream.expects(page)
+        return stream is not None and not page.flags & FIRST and stream.expects(page)
 
     def _whole_packets(self, page: PageHeader) -> int:
-        """Count the packets of an unfinished page that may be emitted.
+        """Count the whole packets of a page that the end cuts.
 
         Not those from a capture pattern on: the bytes there are more likely the next
         page, and some of this one are missing. The same goes for a pattern among the
         lacing values.
         """
         fence = self._buffer.find(CAPTURE, HEADER.size)
-        limit = len(self._buffer) if fence < 0 else fence + len(CAPTURE) - 1
+        limit = len(self._buffer) if fence < 0 else fence
         return bisect_right(page.ends, limit)
 
-    def _close(self, page: PageHeader) -> list[Page]:
-        """Process the page at the front of the buffer, which is complete."""
+    def _close(self, page: PageHeader) -> Iterator[Page]:
+        """Process the page at the front of the buffer, which is complete or damaged."""
         buffer = self._buffer
-        pages: list[Page] = []
-        if page.matches_checksum(buffer[: page.size]):
-            if page.flags & FIRST:
-                self._begin_stream(page)
-            if page.serial in self._streams:
-                pages.append(self._emit(page, len(page.ends), verified=True))
-                if page.tail_at < page.size:
-                    tail = bytes(buffer[page.tail_at : page.size])
-                    self._streams[page.serial].hold_tail(page, tail)
-            elif self._streams:
-                self.orphaned_pages += 1
-            del buffer[: page.size]
-            self._in_sync = True
-            self._page = None
-            self._needed = 0
-            return pages
-        if self._eager and (whole := self._whole_packets(page)):
-            # As though it had arrived in pieces, so that no split makes a difference.
-            if whole > self._emitted:
-                pages.append(self._emit(page, whole))
-            pages.append(self._emit(page, whole, verified=False))
-        self._drop_page()
-        return pages
+        if len(buffer) < page.size or not page.matches_checksum(buffer[: page.size]):
+            self._drop_page()
+            return
+        if page.flags & FIRST:
+            self._begin_stream(page)
+        if page.serial in self._streams:
+            whole = self._emit(page, len(page.ends), checked=True)
+            if page.tail_at < page.size:
+                tail = bytes(buffer[page.tail_at : page.size])
+                self._streams[page.serial].hold_tail(page, tail)
+            yield whole
+        elif self._streams:
+            self.orphaned_pages += 1
+        del buffer[: page.size]
+        self._in_sync = True
+        self._page = None
+        self._needed = 0
 
     def _begin_stream(self, page: PageHeader) -> None:
         """Start (or restart) the logical stream that this first page opens."""
@@ -212,35 +231,25 @@ class OggDemuxer:
             del self._streams[next(iter(self._streams))]
         self._streams[page.serial] = LogicalStream(page.sequence)
 
-    def _emit(self, page: PageHeader, upto: int, *, verified: bool | None = None) -> Page:
-        """Make a `Page` of the packets not emitted so far, up to number ``upto``.
-
-        ``verified`` is the outcome of the checksum, None before it is known. The
-        position and end of a page known to be damaged are ignored.
-        """
+    def _emit(self, page: PageHeader, count: int, *, checked: bool) -> Page:
+        """Make a `Page` of its first ``count`` packets; without a checksum it has no position."""
         stream = self._streams[page.serial]
-        start = page.ends[self._emitted - 1] if self._emitted else page.body_at
         packets = []
-        for end in page.ends[self._emitted : upto]:
+        start = page.body_at
+        for end in page.ends[:count]:
             packets.append(bytes(self._buffer[start:end]))
             start = end
-        if not self._emitted:
-            stream.begin_page(page, packets)
-        self._emitted = upto
-        damaged = verified is False
-        emitted = Page(
+        stream.begin_page(page, packets)
+        lost, stream.lost = stream.lost, 0
+        return Page(
             serial=page.serial,
-            granule=None if damaged or page.granule == -1 else page.granule,
+            granule=None if page.granule == -1 or not checked else page.granule,
             first=bool(page.flags & FIRST),
-            last=bool(page.flags & LAST) and not damaged,
-            lost=stream.lost,
+            last=bool(page.flags & LAST) and checked,
+            lost=lost,
             packets=packets,
-            complete=verified is not None,
+            checked=checked,
         )
-        stream.lost = 0
-        if damaged:
-            stream.mark_damaged(packets_missing=upto < len(page.ends))
-        return emitted
 
     def _drop_page(self) -> None:
         """Give up the page at the front; resume the search after its capture pattern."""

@@ -14,7 +14,7 @@ _MAX_PACKET_BYTES = 1 << 16
 """Longer packets are cut: audio packets are far shorter, comment headers are not read."""
 
 _HALF_OF_ALL_SEQUENCES = 1 << 31
-_SEQUENCE_MASK = 0xFFFFFFFF
+SEQUENCE_MASK = 0xFFFFFFFF
 
 
 @dataclass(slots=True)
@@ -38,10 +38,10 @@ class LogicalStream:
         ``packets`` are the available packets that end on the page. The first is
         removed if its beginning is missing.
         """
-        missing = (page.sequence - self.next_sequence) & _SEQUENCE_MASK
+        missing = (page.sequence - self.next_sequence) & SEQUENCE_MASK
         if missing < _HALF_OF_ALL_SEQUENCES:  # otherwise the numbers went back: no known loss
             self.lost += missing
-        self.next_sequence = (page.sequence + 1) & _SEQUENCE_MASK
+        self.next_sequence = (page.sequence + 1) & SEQUENCE_MASK
         partial, continued = self._partial, bool(page.flags & CONTINUED)
         if missing or not continued:
             self._partial = None
@@ -58,8 +58,3 @@ class LogicalStream:
             self._partial = tail
         elif self._partial is not None:
             self._partial = (self._partial + tail)[:_MAX_PACKET_BYTES]
-
-    def mark_damaged(self, *, packets_missing: bool) -> None:
-        """Note that the page was damaged, and whether packets of it are missing."""
-        self._partial = None
-        self.lost = int(packets_missing)

@@ -13,17 +13,17 @@ from voicecli.codecs.formats import OPUS_RATES_HZ
 from voicecli.errors import CorruptStream, DecodeError, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class OpusDecoder(PushDecoder):
-    """Ogg Opus, mono or stereo, one stream or a chain; a `Decoder`.
+    """Ogg Opus of up to eight channels, one stream or a chain; a `Decoder`.
 
     Multiplexed streams of other codecs are skipped. Lost and damaged pages are
     concealed for as long as their granule positions say, within limits. Memory is the
     chunk fed, one page, one packet, and the samples returned. `UnsupportedFormat` is
-    raised for Ogg with another codec, for more than two channels, and for everything
-    if there is no libopus.
+    raised for Ogg with another codec, for ambisonics, and for everything if there is no
+    libopus.
 
     Args:
         rate_hz: rate to decode at: 8000, 12000, 16000, 24000 or 48000. Each of them
@@ -70,7 +70,7 @@ class OpusDecoder(PushDecoder):
         if self._cut_in_first_page:
             raise TruncatedStream("the Opus stream ends inside the first page of its next part")
 
-    def _process(self, pages: list[Page]) -> Iterator[Pcm]:
+    def _process(self, pages: Iterable[Page]) -> Iterator[Pcm]:
         """Route pages to the current link, and render them, also before a fault."""
         try:
             for page in pages:
@@ -115,6 +115,7 @@ class OpusDecoder(PushDecoder):
             self._link_cut |= not self._link.ended
 
     def _render(self) -> Iterator[Pcm]:
-        samples = self._link.render() if self._link is not None else None
-        if samples is not None:
-            yield Pcm(samples, self._rate_hz)
+        link = self._link
+        samples = link.render() if link is not None else None
+        if link is not None and samples is not None:
+            yield Pcm(samples, self._rate_hz, link.speakers)

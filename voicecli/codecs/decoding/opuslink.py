@@ -33,7 +33,7 @@ class OpusLink:
     """Header, position and decoder of one logical stream.
 
     `add` queues the packets of a page; `render` decodes the queue, of ``queued_frames``,
-    to one block. ``rejected`` and ``decoded`` count packets.
+    to one block. ``rejected`` and ``decoded`` count packets. ``speakers`` is as in `Pcm`.
     """
 
     def __init__(self, serial: int, head: OpusHead, rate_hz: int) -> None:
@@ -45,12 +45,15 @@ class OpusLink:
         self.rejected = 0
         self.decoded = 0
         self._channels = head.channels
-        self._packets: OpusPacketDecoder = OpusPacketDecoder(rate_hz, head.channels, head.gain_q8)
+        self._packets: OpusPacketDecoder = OpusPacketDecoder(
+            rate_hz, head.channels, head.gain_q8, head.mapping
+        )
+        self.speakers = head.mapping.speakers if head.mapping else 0
         self._step = GRANULE_HZ // rate_hz
         self._skip_frames = -(-head.pre_skip // self._step)
         self._tags_due = True
         self._granule: int | None = None  # position at the end of the last complete page
-        self._page_length = 0  # granules of the current page's packets so far
+        self._tocs: set[int] = set()  # first bytes of packets
         self._conceal_budget = _MAX_CONCEALED
         # For `render`: (packet or None for a gap, frames at the decoder's rate).
         self._queue: list[tuple[bytes | None, int]] = []
@@ -58,13 +61,17 @@ class OpusLink:
         self._cut_frames = 0
 
     def add(self, page: Page) -> None:
-        """Queue the packets of a page, or of a part of one."""
+        """Queue the packets of a page."""
         self.started = True
         packets, lost = page.packets, page.lost
         if self._tags_due and packets:
             self._tags_due = False
             if packets[0].startswith(b"OpusTags"):
                 packets, lost = packets[1:], 0
+        if page.checked:
+            self._tocs.update(packet[0] for packet in packets if packet)
+        else:
+            packets = self._plausible(packets)
         lengths = [packet_length(packet) for packet in packets]
         total = sum(lengths)
         if lost and packets and page.granule is not None:
@@ -74,17 +81,25 @@ class OpusLink:
                 self._queue.append((packet, length // self._step))
             else:
                 self.rejected += 1
-        self._page_length += total
         self.queued_frames += total // self._step
         self._conceal_budget = min(_MAX_CONCEALED, self._conceal_budget + total)
         if page.last and page.granule is not None:
-            self._trim_end(page.granule)
-        if page.complete:
-            if self._page_length:
-                computed = (self._granule or 0) + self._page_length
-                self._granule = computed if page.granule is None else page.granule
-            self._page_length = 0
-            self.ended |= page.last
+            self._trim_end(page.granule, total)
+        if total:
+            computed = (self._granule or 0) + total
+            self._granule = computed if page.granule is None else page.granule
+        self.ended |= page.last
+
+    def _plausible(self, packets: list[bytes]) -> list[bytes]:
+        """Return the packets of a page without a checksum, up to one unlike all before.
+
+        Behind a wrong length the first byte, which says how a packet was encoded, is
+        not where it should be. The packet before it has the wrong length.
+        """
+        for number, packet in enumerate(packets):
+            if packet[:1] and packet[0] not in self._tocs:
+                return packets[: max(0, number - 1)]
+        return packets
 
     def _fill_gap(self, resumes_at: int) -> None:
         """Queue concealment for what is missing before position ``resumes_at``."""
@@ -98,17 +113,14 @@ class OpusLink:
             self.queued_frames += gap // self._step
             self._granule = resumes_at
 
-    def _trim_end(self, granule: int) -> None:
-        """Cut what the last page's packets hold beyond the end it claims.
-
-        Parts of the page that were rendered earlier cannot be cut any more.
-        """
+    def _trim_end(self, granule: int, page_length: int) -> None:
+        """Cut what the last page's packets hold beyond the end it claims."""
         claimed = granule - (self._granule or 0)
         if claimed < 0:
             return  # an end before the page's own beginning is invalid
-        if claimed < self._page_length:
+        if claimed < page_length:
             # The instants before the end are kept: rounded up at the decoder's rate.
-            self._cut_frames = self._page_length // self._step - -(-claimed // self._step)
+            self._cut_frames = page_length // self._step - -(-claimed // self._step)
 
     def render(self) -> NDArray[np.int16] | None:
         """Decode the queue to frames by channels; None if nothing is to be heard."""

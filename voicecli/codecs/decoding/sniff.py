@@ -1,53 +1,63 @@
 """Recognises the format of a body by its first bytes.
 
-Servers send mp3 whatever was requested, label raw samples vaguely, and explain
-errors in JSON with status 200. So the evidence is weighed in this order:
+Servers send mp3 whatever was requested, label raw samples vaguely or wrongly, and
+explain errors in JSON with status 200. So the evidence is weighed in this order:
 
-1. magic bytes, of supported and unsupported formats;
+1. magic bytes, of supported and unsupported formats, and headers of frames;
 2. text, which no supported format begins with;
 3. the content type;
 4. the requested format.
 
-Raw samples have no magic and may look like anything: quiet noise often begins with
-FF FF or FF FB, and any first byte may be a brace. If the other evidence says pcm, an
-MPEG frame header counts only with a second one where the first says it will be, and
-text only after a run of 64 characters.
+Tags and filler before all of this are skipped, whatever their size. A stream that
+begins inside a frame is searched for the next one, if no claim says what it is.
 
-Most decisions need no more than the first chunk, and none more than 64 KiB.
+Raw samples have no magic and may look like anything: quiet noise often begins with
+FF FF or FF FB, silence with NULs, and any first byte may be a brace. If samples were
+requested or announced, a frame header counts only with a second one where the first
+says it will be, filler only before magic bytes, and text only after a run of 64
+characters. Samples under the name of a compressed format are samples.
+
+No decision depends on how the bytes were split; most need no more than the first chunk.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.decoding.magic import MAGICS
-from voicecli.codecs.decoding.mpeg import ADTS, MP3
-from voicecli.codecs.decoding.ogg import codec_of
-from voicecli.codecs.decoding.oggpage import header_bytes
-from voicecli.codecs.decoding.tags import tag_bytes
+from voicecli.codecs.decoding.flacheader import MAX_HEADER_BYTES, StreamInfo
+from voicecli.codecs.decoding.framing import (
+    ADTS_FRAMES,
+    FRAMINGS,
+    OLDER_LAYERS,
+    SEARCH_BYTES,
+    find_frames,
+    frames_at,
+)
+from voicecli.codecs.decoding.leadin import LeadIn
+from voicecli.codecs.decoding.magic import find_magic
+from voicecli.codecs.decoding.ogg import find_ogg_codec
 from voicecli.codecs.media_type import parse_media_type
+from voicecli.codecs.raw_coding import raw_coding
 from voicecli.codecs.text_response import MAX_TEXT_BYTES, explain, readable
-from voicecli.errors import BadResponse, UnsupportedFormat
+from voicecli.errors import BadResponse, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:
-    from voicecli.codecs.decoding.mpeg import Syntax
+    from voicecli.codecs.decoding.framing import Framing
+    from voicecli.codecs.raw_coding import RawCoding
 
 _MIN_TEXT_BYTES = 64
 """Readable bytes that make a text; one in 10²⁵ loud raw streams begins so."""
 
-_MIN_MAGIC_BYTES = 4
-
-_MAX_ID3_BYTES = 1 << 16
-"""Longest tag that is read to its end to see which codec follows; longer ones hold a cover."""
-
-_OGG_MAGIC_BYTES = 8
+_FRAMED = (None, "mp3", "aac")
+"""What a label may say of a stream that is searched for frames: other formats have magic."""
 
 
 class Sniffer:
     """Decides, from bytes split anywhere, which codec a body is in.
 
-    ``seen`` holds every byte fed, for the decoder; ``media_type`` is the parsed
-    content type, if any.
+    ``seen`` holds every byte that the decoder needs; ``media_type`` is the parsed
+    content type, if any, and ``coding`` how it says that samples are written, if it
+    does. ``is_mislabelled``: samples came under the name of another format.
 
     Args:
         declared: the requested format, one of the six names, if any.
@@ -55,9 +65,22 @@ class Sniffer:
     """
 
     def __init__(self, declared: str | None = None, content_type: str | None = None) -> None:
-        self.media_type = parse_media_type(content_type) if content_type else None
+        self.media_type = label = parse_media_type(content_type) if content_type else None
+        self.coding: RawCoding | None = None
+        self.is_mislabelled = False
+        self._refusal: UnsupportedFormat | None = None
+        try:
+            self.coding = raw_coding(label) if label else None
+        except UnsupportedFormat as refusal:
+            self._refusal = refusal
+        self._label = "pcm" if self.coding else label and label.codec
+        self._fallback = self._label or declared
+        # Samples were requested, and another format is announced.
+        is_audio = self._label is not None or (label is not None and label.is_audio)
+        self._is_doubtful = declared == "pcm" and is_audio and self._label != "pcm"
+        self._may_be_samples = self._fallback == "pcm" or self._is_doubtful
+        self._lead_in = LeadIn(may_be_samples=self._may_be_samples)
         self.seen = b""
-        self._fallback = (self.media_type and self.media_type.codec) or declared
 
     def feed(self, data: bytes) -> str | None:
         """Take bytes of any length; return the name of the codec once it is certain.
@@ -75,106 +98,81 @@ class Sniffer:
 
         Raises:
             BadResponse: the body is text, or empty.
+            TruncatedStream: the body ends inside a tag.
             UnsupportedFormat: as in `feed`.
         """
-        if not self.seen:
-            raise BadResponse("received no audio: the response is empty")
         codec = self._decide(final=True)
         assert codec is not None
         return codec
 
     def _decide(self, *, final: bool) -> str | None:
         """Weigh the evidence in order; unless ``final``, wait for what is still open."""
-        for check in (self._by_magic, self._by_ogg, self._by_mpeg, self._by_text):
+        while True:
+            codec, is_open = self._by_magic(final=final)
+            if codec is not None:
+                return codec
+            size_bytes = 0 if is_open else self._lead_in.skip(self.seen, final=final)
+            if is_open or size_bytes is None:
+                if not final:
+                    return None
+                break
+            if not size_bytes:
+                break
+            self.seen = self.seen[size_bytes:]
+        self._check_end(final=final)
+        for check in (self._by_frames, self._by_text):
             codec, is_open = check(final=final)
             if codec is not None:
                 return codec
             if is_open and not final:
                 return None
-        if self._fallback is None:
-            raise UnsupportedFormat(
-                "unrecognised audio format",
-                remedy="supported are pcm, wav, opus, mp3, aac and flac; "
-                "for raw PCM or MP3 cut mid-frame, name the format (--format)",
-            )
-        return self._fallback
+        return self._by_claim(final=final)
+
+    def _check_end(self, *, final: bool) -> None:
+        """Raise what is wrong with a body that has ended, and holds nothing but a lead-in."""
+        if final and self._lead_in.is_inside_tag:
+            raise TruncatedStream("the stream ends inside a tag")
+        if final and not self.seen:
+            raise BadResponse("received no audio: the response is empty")
 
     # Checks: each returns the codec it found, if any, and whether more bytes may change
     # its mind.
 
     def _by_magic(self, *, final: bool) -> tuple[str | None, bool]:
+        past = self._lead_in.look_past(self.seen)
+        is_open_after = False
+        if past:  # silence begins with NULs, as do some magics
+            codec, is_open_after = _codec_of_magic(self.seen[past:], final=final)
+            if codec is not None:
+                self.seen = self.seen[past:]
+                return codec, False
+        codec, is_open = _codec_of_magic(self.seen, final=final)
+        return codec, is_open or is_open_after
+
+    def _by_frames(self, *, final: bool) -> tuple[str | None, bool]:
+        """Recognise formats made of frames, of which the first begins here."""
         is_open = False
-        head = self.seen[:16]
-        for magic in MAGICS:
-            matches = magic.matches(head)
+        for framing in FRAMINGS:
+            if not framing.sync.startswith(self.seen[:1]):
+                continue
+            if self._may_be_samples and framing.codec is None:
+                continue  # their headers are too short to tell them from samples
+            is_claimed = framing.codec or (framing is OLDER_LAYERS and self._fallback == "mp3")
+            is_trusted = is_claimed and not self._may_be_samples and not self._is_flac(framing)
+            matches = frames_at(framing, self.seen, 0, 0 if is_trusted else framing.followers)
+            if matches and framing.codec is None:
+                raise UnsupportedFormat(f"{framing.name} is not supported")
             if matches:
-                if magic.codec is None:
-                    raise UnsupportedFormat(f"{magic.name} is not supported")
-                return magic.codec, False
-            if matches is None and final and len(head) >= _MIN_MAGIC_BYTES and magic.codec:
-                return magic.codec, False  # cut inside its header: the decoder reports that
+                return framing.codec, False
             is_open |= matches is None
-        return None, is_open
-
-    def _by_ogg(self, *, final: bool) -> tuple[str | None, bool]:
-        """Recognise Ogg, whose first packet names the codec."""
-        if not self.seen.startswith(b"OggS"):
-            return None, b"OggS".startswith(self.seen)
-        body_at = header_bytes(self.seen)
-        if len(self.seen) < body_at + _OGG_MAGIC_BYTES and not final:
-            return None, True
-        codec = codec_of(self.seen[body_at:])
-        if codec in (None, "Opus", "Skeleton"):  # a skeleton does not name the other streams
-            return "opus", False
-        raise UnsupportedFormat(f"{codec} in Ogg is not supported, only Opus")
-
-    def _by_mpeg(self, *, final: bool) -> tuple[str | None, bool]:
-        """Recognise MP3 and ADTS by frame headers, with or without an ID3 tag before them."""
-        id3_bytes = tag_bytes(self.seen) if self.seen.startswith(b"ID3") else 0
-        if id3_bytes is None or b"ID3".startswith(self.seen):
-            return None, True
-        if id3_bytes:
-            return self._after_id3(id3_bytes, final=final)
-        if self.seen[:1] != b"\xff":
-            return None, False
-        is_open = False
-        for name, syntax in (("mp3", MP3), ("aac", ADTS)):
-            matches = self._begins_with(syntax)
-            if matches:
-                return name, False
-            is_open |= matches is None
-        sync = int.from_bytes(self.seen[:2], "big")
-        is_older_layer = sync >> 5 == 0x7FF and sync >> 1 & 3 > 1  # noqa: PLR2004  bit fields
-        if self._fallback == "mp3" and is_older_layer:
-            raise UnsupportedFormat("MPEG audio of layer I or II is not supported, only MP3")
-        return None, is_open
-
-    def _after_id3(self, id3_bytes: int, *, final: bool) -> tuple[str | None, bool]:
-        """Recognise what follows an ID3 tag: MP3, seldom ADTS or FLAC."""
-        following = self.seen[id3_bytes : id3_bytes + ADTS.header_bytes]
-        if id3_bytes <= _MAX_ID3_BYTES and len(following) < ADTS.header_bytes and not final:
-            return None, True
-        if following.startswith(b"fLaC"):
+        if (final or not is_open) and StreamInfo.of_frame(self.seen) is not None:
             return "flac", False
-        is_aac = ADTS.header(following, 0) is not None or (
-            self._fallback == "aac" and MP3.header(following, 0) is None
-        )
-        return "aac" if is_aac else "mp3", False
+        is_short = len(self.seen) < MAX_HEADER_BYTES and self.seen[:1] == b"\xff"
+        return None, is_open or (is_short and not self._may_be_samples)
 
-    def _begins_with(self, syntax: Syntax) -> bool | None:
-        """Tell whether the body begins with a frame of ``syntax``; None if undecided."""
-        if len(self.seen) < syntax.header_bytes:
-            return None
-        header = syntax.header(self.seen, 0)
-        if header is None:
-            return False
-        if self._fallback != "pcm":
-            return True
-        behind = self.seen[header.frame_bytes : header.frame_bytes + syntax.header_bytes]
-        if len(behind) < syntax.header_bytes:
-            return None
-        following = syntax.header(behind, 0)
-        return following is not None and following.identity == header.identity
+    def _is_flac(self, framing: Framing) -> bool:
+        """Tell whether the bytes may be ADTS or FLAC, whose sync words have bits in common."""
+        return framing is ADTS_FRAMES and StreamInfo.of_frame(self.seen) is not None
 
     def _by_text(self, *, final: bool) -> tuple[str | None, bool]:
         """Raise text, which is never audio, once there is enough of it to explain."""
@@ -193,3 +191,35 @@ class Sniffer:
             return True
         stripped = text.strip()
         return stripped[:1] + stripped[-1:] in ("{}", "[]", "<>")
+
+    def _by_claim(self, *, final: bool) -> str | None:
+        """Go by the label and the request; search for frames if these do not agree."""
+        if self._refusal is not None:
+            raise self._refusal
+        if self._fallback is not None and not self._is_doubtful:
+            return self._fallback
+        if self._label in _FRAMED:
+            if len(self.seen) < SEARCH_BYTES and not final:
+                return None
+            framing = find_frames(self.seen, final=final)
+            if framing is not None and framing.codec is not None:
+                return framing.codec
+            if framing is not None and not self._is_doubtful:
+                raise UnsupportedFormat(f"{framing.name} is not supported")
+        if self._is_doubtful:
+            self.is_mislabelled = True
+            return "pcm"
+        if self._lead_in.skipped_tag:
+            return "mp3"  # whose decoder skips garbage, and reports what it does not find
+        raise UnsupportedFormat(
+            "unrecognised audio format",
+            remedy="supported are pcm, wav, opus, mp3, aac and flac; "
+            "for raw PCM or MP3 cut mid-frame, name the format (--format)",
+        )
+
+
+def _codec_of_magic(data: bytes, *, final: bool) -> tuple[str | None, bool]:
+    if data.startswith(b"OggS"):
+        return find_ogg_codec(data, final=final)
+    codec, is_open = find_magic(data, final=final)
+    return codec, is_open or (b"OggS".startswith(data) and not final)

@@ -10,20 +10,27 @@ whole file for each piece of speech, so the only sign that the data of one has e
 is the header of the next, at any byte. The data is therefore searched for headers,
 and bytes that may begin one are held back: at most 15, while they still match.
 
-After data of known size only a new header matters. Trailing chunks, padding and
-garbage are skipped, so they are not played, and a wrong size cannot hide the next file.
+After data of known size come a new header, or chunks, tags and padding, which are not
+played; a wrong size cannot hide the next file. Some servers count only the first part
+of their speech, and send the rest raw: anything else, if there is much of it, is sound.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.reader import ReadingDecoder
+from voicecli.codecs.decoding.sampleformat import EVIDENCE_BYTES, fills_low_bytes
 from voicecli.codecs.decoding.wavformat import WavFormat
+from voicecli.codecs.text_response import readable
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from voicecli.audio.pcm import Pcm
     from voicecli.codecs.decoding.reader import Reading
 
 _CHUNK = struct.Struct("<4sI")
@@ -34,6 +41,16 @@ _HEADER_BYTES = _RIFF_BYTES + 4
 
 _PLACEHOLDER_FROM = 0x7F00_0000
 """Data sizes from here up are placeholders: 2 GiB or 4 GiB, less any header."""
+
+_MAX_EVIDENCE_BYTES = 1 << 20
+
+_MIN_SOUND_BYTES = 2_048
+"""Bytes behind the data that count as sound: 40 ms at 24 kHz."""
+
+_TAG = re.compile(rb"TAG|ID3[\2-\4]|APETAGEX")
+_CHUNK_ID = re.compile(rb"[ -~]{4}")
+_MAX_CHUNK_BYTES = 1 << 26
+"""A trailing chunk that claims more is sound whose bytes look like letters."""
 
 
 def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
@@ -61,16 +78,30 @@ def _may_be_header(buffer: bytes, at: int) -> bool:
     return b"WAVE".startswith(form) and any(known.startswith(first) for known in _FIRST_CHUNKS)
 
 
+def _is_trailer(head: bytes) -> bool:
+    """Tell whether bytes behind the data begin a chunk or tag, are text, or hold a header."""
+    name, size_bytes = _CHUNK.unpack_from(head + bytes(_CHUNK.size))
+    is_chunk = _CHUNK_ID.match(name) is not None and size_bytes <= _MAX_CHUNK_BYTES
+    is_tag = _TAG.match(head) is not None or readable(head) is not None
+    return is_chunk or is_tag or find_header(head, 0)[1]
+
+
 class WavDecoder(ReadingDecoder):
     """RIFF/WAVE of 8 to 64 bits, one file or many in a row; a `Decoder`.
 
     8 and 16 bits become int16, exactly; everything else float32. Rate, channels and
     sample type may change from file to file. Aligned 16-bit blocks are views of the
-    chunk fed. Memory is the chunk fed and less than one frame or header besides.
+    chunk fed. Memory is the chunk fed and less than one frame or header besides, or,
+    if the header leaves the meaning of the samples open, the first of them.
+
+    Args:
+        is_checked: the transport notices an end that comes too early. A size beyond the
+            end is then a placeholder, such as 2,000,000,000.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_checked: bool = False) -> None:
         super().__init__("WAV")
+        self._is_checked = is_checked
 
     def _read(self) -> Reading[None]:
         """Read all files; report at the very end that one of them was short."""
@@ -79,7 +110,10 @@ class WavDecoder(ReadingDecoder):
         while another:
             yield from self._read_riff()
             layout, size_bytes = yield from self._read_chunks()
-            missing = yield from self._read_data(layout, size_bytes)
+            block = yield from self._choose_block(layout, size_bytes)
+            missing = yield from self._read_data(layout, block, size_bytes)
+            if (yield from self._is_more_sound(layout, size_bytes)):
+                missing = yield from self._read_data(layout, block, 0)
             short = short or missing
             another = yield from self._find_next_file()
         if short is not None:
@@ -120,7 +154,25 @@ class WavDecoder(ReadingDecoder):
                 yield from self._need(1)
                 self._at += self._buffer[self._at] == 0
 
-    def _read_data(self, layout: WavFormat, size_bytes: int) -> Reading[TruncatedStream | None]:
+    def _choose_block(
+        self, layout: WavFormat, size_bytes: int
+    ) -> Reading[Callable[[bytes, int, int], Pcm]]:
+        """Choose how to convert samples, by the first that are not silence if need be."""
+        window_bytes = EVIDENCE_BYTES
+        while layout.may_fill_low_bytes:
+            yield from self._wait(window_bytes)
+            head = self._peek(min(window_bytes, size_bytes or window_bytes))
+            fills_low = fills_low_bytes(head)
+            if fills_low:
+                return layout.low_block
+            if fills_low is False or window_bytes >= _MAX_EVIDENCE_BYTES or self._all_in:
+                break
+            window_bytes *= 2
+        return layout.block
+
+    def _read_data(
+        self, layout: WavFormat, block: Callable[[bytes, int, int], Pcm], size_bytes: int
+    ) -> Reading[TruncatedStream | None]:
         """Yield samples up to the end of the data or the next header; return what is missing."""
         left_bytes = size_bytes if 0 < size_bytes < _PLACEHOLDER_FROM else None
         while True:
@@ -131,7 +183,7 @@ class WavDecoder(ReadingDecoder):
                 stop, at_end = self._at + left_bytes, True
             whole_bytes = (stop - self._at) // layout.bytes_per_frame * layout.bytes_per_frame
             if whole_bytes:
-                yield layout.block(self._buffer, self._at, whole_bytes)
+                yield block(self._buffer, self._at, whole_bytes)
                 self._at += whole_bytes
                 if left_bytes is not None:
                     left_bytes -= whole_bytes
@@ -141,11 +193,33 @@ class WavDecoder(ReadingDecoder):
         partial_bytes = stop - self._at
         self._at = stop
         missing_bytes = 0 if left_bytes is None else left_bytes - partial_bytes
-        if missing_bytes:
+        if missing_bytes and not self._is_checked:
             return TruncatedStream(
                 f"the WAV data ends {missing_bytes} bytes short of the size in its header"
             )
         return TruncatedStream("the WAV data ends inside a frame") if partial_bytes else None
+
+    def _is_more_sound(self, layout: WavFormat, size_bytes: int) -> Reading[bool]:
+        """Tell whether what follows the data is sound that its size did not count.
+
+        It is, if there is much of it and it is neither a header, a chunk, a tag, text nor
+        a constant. The read position is then where a frame begins.
+        """
+        if not 0 < size_bytes < _PLACEHOLDER_FROM:
+            return False  # the data lasted to the end, or to a header
+        while True:
+            while self._ahead_bytes < _MIN_SOUND_BYTES:
+                if self._all_in or find_header(self._buffer, self._at)[1]:
+                    return False
+                yield None
+            head = self._peek(_MIN_SOUND_BYTES)
+            if head.count(head[:1]) < len(head):
+                break
+            self._at += len(head) // layout.bytes_per_frame * layout.bytes_per_frame
+        if _is_trailer(head.lstrip(b"\0")):
+            return False
+        self._at += -size_bytes % layout.bytes_per_frame
+        return True
 
     def _find_next_file(self) -> Reading[bool]:
         """Skip to the next file; return False if the stream ends first."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from voicecli.audio.pcm import Pcm, clip_floats
-from voicecli.codecs.decoding.base import MAX_MAGNITUDE
+from voicecli.audio.pcm import Pcm
+from voicecli.codecs.decoding.sampleformat import samples_from
 from voicecli.codecs.formats import RATES_HZ
+from voicecli.codecs.raw_coding import SUPPORTED, RawCoding
 from voicecli.errors import CorruptStream, UnsupportedFormat
+
+if TYPE_CHECKING:
+    from voicecli.codecs.raw_coding import SampleKind
 
 _FMT = struct.Struct("<HHIIHH")
 _PCM, _IEEE_FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
@@ -20,30 +24,26 @@ _SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 
 _UNSUPPORTED_TAGS = {
     0x0002: "Microsoft ADPCM",
-    0x0006: "A-law",
-    0x0007: "µ-law",
     0x0011: "IMA ADPCM",
     0x0031: "GSM 6.10",
+    0x0040: "G.721 ADPCM",
+    0x0045: "G.726 ADPCM",
     0x0050: "MPEG layer I or II",
     0x0055: "MP3",
     0x0069: "IMA ADPCM",
+    0x0092: "AC-3",
     0x00FF: "AAC",
     0x0161: "Windows Media Audio",
+    0x0162: "Windows Media Audio",
     0x0401: "IMC",
     0x1610: "AAC",
+    0x2000: "AC-3",
+    0x2001: "DTS",
+    0x674F: "Vorbis",
     0x704F: "Opus",
     0xF1AC: "FLAC",
 }
-
-_DTYPES: dict[tuple[bool, int], np.dtype[Any]] = {
-    (False, 1): np.dtype("u1"),
-    (False, 2): np.dtype("<i2"),
-    (False, 3): np.dtype("u1"),  # three of them
-    (False, 4): np.dtype("<i4"),
-    (True, 4): np.dtype("<f4"),
-    (True, 8): np.dtype("<f8"),
-}
-"""Supported samples by whether they are floats and by size."""
+_KINDS: dict[int, SampleKind] = {_PCM: "signed", _IEEE_FLOAT: "float", 6: "alaw", 7: "mulaw"}
 
 _MAX_CHANNELS = 64
 
@@ -51,19 +51,22 @@ _MAX_CHANNELS = 64
 class WavFormat(NamedTuple):
     """Layout of the samples in a ``data`` chunk.
 
-    ``bytes_per_sample`` is the size of the container; samples of fewer bits fill it
-    from the top, so their scale is that of the container.
+    ``coding`` has the size of the container; samples of fewer bits fill it from the top,
+    so their scale is that of the container. ``may_fill_low_bytes``: 24 bits in 4 bytes,
+    which some writers put at the bottom. ``speakers`` is the channel mask, 0 if none is
+    stated (`voicecli.audio.pcm.Pcm`).
     """
 
     rate_hz: int
     channels: int
-    is_float: bool
-    bytes_per_sample: int
+    coding: RawCoding
+    may_fill_low_bytes: bool = False
+    speakers: int = 0
 
     @property
     def bytes_per_frame(self) -> int:
         """Bytes in one interleaved frame."""
-        return self.channels * self.bytes_per_sample
+        return self.channels * self.coding.bytes_per_sample
 
     @classmethod
     def parse(cls, chunk: bytes) -> WavFormat:
@@ -71,14 +74,17 @@ class WavFormat(NamedTuple):
 
         Raises:
             CorruptStream: too short, or implausible numbers.
-            UnsupportedFormat: a coding other than PCM and IEEE float; the message names it.
+            UnsupportedFormat: another coding than PCM, IEEE float, A-law and µ-law; the
+                message names it.
         """
         if len(chunk) < _FMT.size:
             raise CorruptStream(f"the WAV format chunk has {len(chunk)} bytes, fewer than 16")
         tag, channels, rate_hz, _, align, bits = _FMT.unpack_from(chunk)
+        speakers = 0
         if tag == _EXTENSIBLE and chunk[26:40] == _SUBFORMAT_TAIL:
             tag = int.from_bytes(chunk[24:26], "little")
-        if tag not in (_PCM, _IEEE_FLOAT):
+            speakers = int.from_bytes(chunk[20:24], "little")
+        if tag not in _KINDS:
             name = _UNSUPPORTED_TAGS.get(tag, f"format 0x{tag:04X}")
             raise UnsupportedFormat(f"{name} in WAV is not supported, only PCM and float")
         if not (0 < channels <= _MAX_CHANNELS and rate_hz in RATES_HZ):
@@ -86,31 +92,26 @@ class WavFormat(NamedTuple):
         size = align // channels if align and align % channels == 0 else 0
         if size * 8 < bits:
             size = (bits + 7) // 8  # some writers get the block size wrong; the bits prevail
-        layout = cls(rate_hz, channels, tag == _IEEE_FLOAT, size)
-        if (layout.is_float, size) not in _DTYPES:
-            kind = "float" if layout.is_float else "integer"
-            raise UnsupportedFormat(f"WAV with {bits}-bit {kind} samples is not supported")
-        return layout
+        kind = _KINDS[tag]
+        if kind == "signed" and size == 1:
+            kind = "unsigned"
+        if (kind, size) not in SUPPORTED:
+            kind_name = {"signed": "integer"}.get(kind, kind)
+            raise UnsupportedFormat(f"WAV with {bits}-bit {kind_name} samples is not supported")
+        is_wide = kind == "signed" and (bits, size) == (24, 4)
+        return cls(rate_hz, channels, RawCoding(kind, size), is_wide, speakers)
 
     def block(self, data: bytes, at: int, size_bytes: int) -> Pcm:
         """Convert whole frames: ``size_bytes`` of ``data`` from byte ``at``.
 
-        8 and 16 bits become int16, exactly; 24-bit, 32-bit and float become float32.
-        16-bit and float32 samples are views of ``data`` if they are aligned.
+        As `samples_from`: 16-bit and float32 samples are views of ``data`` if aligned.
         """
-        dtype = _DTYPES[self.is_float, self.bytes_per_sample]
-        flat: Any = np.frombuffer(data, dtype, size_bytes // dtype.itemsize, at)
-        if self.is_float:
-            with np.errstate(over="ignore", invalid="ignore"):
-                flat = clip_floats(flat.astype(np.float32, copy=False), MAX_MAGNITUDE)
-        elif self.bytes_per_sample == 1:  # unsigned, with silence at 128
-            flat = (flat.astype(np.int16) - 128) << 8
-        elif self.bytes_per_sample != 2:  # noqa: PLR2004  16 bits are right as they are
-            if self.bytes_per_sample == 3:  # noqa: PLR2004  as the upper bytes of int32
-                wide = np.zeros((len(flat) // 3, 4), np.uint8)
-                wide[:, 1:] = flat.reshape(-1, 3)
-                flat = wide.view("<i4").ravel()
-            flat = flat.astype(np.float32) * np.float32(2.0**-31)  # 24 bits fit its significand
-        if not flat.flags.aligned:
-            flat = flat.copy()
-        return Pcm(flat.reshape(-1, self.channels), self.rate_hz)
+        flat = samples_from(self.coding, data, at, size_bytes)
+        return Pcm(flat.reshape(-1, self.channels), self.rate_hz, self.speakers)
+
+    def low_block(self, data: bytes, at: int, size_bytes: int) -> Pcm:
+        """Convert whole frames of 24-bit samples that fill the low bytes of four."""
+        octets = np.frombuffer(data, np.uint8, size_bytes, at).reshape(-1, 4)
+        packed = octets[:, :3].tobytes()
+        flat = samples_from(self.coding._replace(bytes_per_sample=3), packed, 0, len(packed))
+        return Pcm(flat.reshape(-1, self.channels), self.rate_hz, self.speakers)

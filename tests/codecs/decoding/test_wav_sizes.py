@@ -1,0 +1,113 @@
+"""WAV headers that count too much or too little, or misplace the samples."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+
+from tests.codecs.containers import chunk, fmt, riff, wav
+from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
+from tests.codecs.signals import noise, tone
+from voicecli.codecs import AutoDecoder
+from voicecli.codecs.decoding.wav import WavDecoder
+from voicecli.errors import TruncatedStream
+
+SIZES = [13, 1000, 1 << 20]
+
+
+@pytest.mark.parametrize("claim", [2_000_000_000, 1_000_000, 602])
+def test_a_size_beyond_a_checked_end_is_a_placeholder(claim):
+    sound = noise(300)
+    for size in SIZES:
+        pieces = in_pieces(size, wav(sound, size=claim))
+        decoder = AutoDecoder("wav", is_checked=True)
+        assert np.array_equal(joined(decode(decoder, pieces)), sound)
+        blocks, fault = decode_until_fault(AutoDecoder("wav"), pieces)
+        assert np.array_equal(joined(blocks), sound)
+        assert isinstance(fault, TruncatedStream)
+
+
+def test_a_frame_that_is_cut_is_reported_though_the_end_was_checked():
+    data = wav(noise(300), size=2_000_000_000)[:-1]
+    _, fault = decode_until_fault(WavDecoder(is_checked=True), [data])
+    assert fault is None or isinstance(fault, TruncatedStream)
+
+
+@pytest.mark.parametrize(("channels", "counted"), [(1, 500), (2, 501), (1, 1)])
+def test_samples_that_the_header_does_not_count_are_heard(channels, counted):
+    sound = noise(4_000, channels)
+    head = wav(sound[:counted])[: 44 + counted * channels * 2]
+    data = head + sound[counted:].tobytes()
+    for size in SIZES:
+        assert np.array_equal(joined(decode(WavDecoder(), in_pieces(size, data))), sound)
+
+
+def test_another_file_ends_samples_that_were_not_counted():
+    sound = noise(4_000)
+    data = wav(sound[:100]) + sound[100:].tobytes() + wav(sound[:50])
+    for size in SIZES:
+        got = joined(decode(WavDecoder(), in_pieces(size, data)))
+        assert np.array_equal(got, np.concatenate([sound, sound[:50]]))
+
+
+@pytest.mark.parametrize(
+    "trailer",
+    [
+        chunk(b"LIST", b"INFO" + bytes(6_000)),
+        b"\0" + chunk(b"id3 ", noise(3_000).tobytes()),
+        b"ID3\4" + noise(3_000).tobytes(),
+        b"TAG" + noise(3_000).tobytes(),
+        b"APETAGEX" + noise(3_000).tobytes(),
+        bytes(50_000),
+        b"\xff" * 2_047,
+        noise(1_000).tobytes(),
+        b'{"error": {"message": "out of credit"}}' + b" " * 9_000,
+    ],
+    ids=lambda trailer: repr(trailer[:8]),
+)
+def test_trailers_are_not_heard(trailer):
+    sound = noise(501)
+    for size in SIZES:
+        got = joined(decode(WavDecoder(), in_pieces(size, wav(sound) + trailer)))
+        assert np.array_equal(got, sound)
+
+
+# --- 24 bits in four bytes
+
+
+def packed(values, *, low, sign=True):
+    """Put 24-bit integers into the upper or the lower bytes of four."""
+    wide = np.asarray(values, "<i4") if low else np.asarray(values, "<i4") << 8
+    return (wide if sign or not low else wide & 0xFFFFFF).astype("<i4").tobytes()
+
+
+@pytest.mark.parametrize(("low", "sign"), [(False, True), (True, True), (True, False)])
+@pytest.mark.parametrize("silence", [0, 5_000])
+@pytest.mark.parametrize("loudness", [1, 255, 65_536])
+def test_24_bits_in_4_bytes_have_their_level(low, sign, silence, loudness):
+    values = np.concatenate(
+        [np.zeros(silence, int), tone(2_000)[:, 0].astype(int) * 200 // loudness]
+    )
+    layout = fmt(1, 24_000, 24, align=4)
+    data = riff(layout, chunk(b"data", packed(values, low=low, sign=sign)))
+    for size in SIZES:
+        got = joined(decode(WavDecoder(), in_pieces(size, data)))
+        assert np.array_equal(got[:, 0], values / 2.0**23)
+
+
+@pytest.mark.parametrize(("tag", "expected"), [(6, -5504), (7, -32124)])
+def test_a_law_and_mu_law_are_decoded(tag, expected):
+    data = riff(fmt(1, 8_000, 8, tag), chunk(b"data", bytes(100)))
+    got = joined(decode(WavDecoder(), [data]))
+    assert got.dtype == np.int16
+    assert set(got[:, 0].tolist()) == {expected}
+
+
+def test_the_channel_mask_is_kept():
+    guid = bytes.fromhex("000000001000800000aa00389b71")
+    body = struct.pack("<HHIIHH", 0xFFFE, 3, 24_000, 144_000, 6, 16)
+    body += struct.pack("<HHIH", 22, 16, 0x103, 1) + guid
+    (block,) = decode(WavDecoder(), [riff(chunk(b"fmt ", body), chunk(b"data", bytes(60)))])
+    assert (block.channels, block.speakers) == (3, 0x103)

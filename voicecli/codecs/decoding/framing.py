@@ -1,0 +1,162 @@
+"""Recognises formats that consist of frames with short headers, anywhere in the bytes.
+
+A header of a few bits occurs by chance, so it counts only if more follow where it says:
+`frames_at` at the very beginning, `find_frames` in a stream that begins inside a frame,
+as a radio server sends it.
+
+Sources besides those of `voicecli.codecs.decoding.mpeg`: ETSI TS 102 366 (AC-3 and
+E-AC-3), ISO/IEC 14496-3 §1.7.2 (LOAS, which carries LATM), and for layers I and II
+ISO/IEC 11172-3 §2.4.2.3.
+"""
+
+# ruff: noqa: PLR2004  the numbers are the standards' own codes and field widths
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli.codecs.decoding.mpeg import ADTS, MP3, MPEG1_KBPS, MPEG2_KBPS, MPEG_RATES_HZ
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from voicecli.codecs.decoding.mpeg import Syntax
+
+SEARCH_BYTES = 4_608
+"""Bytes searched for frames: three of the longest of MP3, 1,441 bytes each."""
+
+_MAX_FREE_FORMAT_BYTES = 8_192
+
+
+class _Header(NamedTuple):
+    """Length of a frame, and bits that all frames of a stream have in common."""
+
+    frame_bytes: int
+    identity: int
+
+
+class Framing(NamedTuple):
+    """A format made of frames: one of ours (``codec``), or unsupported.
+
+    ``followers`` is how many headers must follow one at the beginning of a stream.
+    """
+
+    name: str
+    codec: str | None
+    header_bytes: int
+    header: Callable[[bytes, int], _Header | None]
+    sync: bytes
+    followers: int = 1
+
+
+def _of(name: str, syntax: Syntax) -> Framing:
+    def header(data: bytes, at: int) -> _Header | None:
+        found = syntax.header(data, at)
+        return None if found is None else _Header(found.frame_bytes, found.identity)
+
+    return Framing(syntax.name, name, syntax.header_bytes, header, b"\xff")
+
+
+_LAYER1_KBPS = {
+    3: (0, *(32 * n for n in range(1, 15))),
+    2: (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+}
+_LAYER2_KBPS = {
+    3: (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    2: MPEG2_KBPS,
+}
+
+
+def _older_layer_header(data: bytes, at: int) -> _Header | None:
+    """Parse the header of an MPEG frame of layer I or II."""
+    word = int.from_bytes(data[at : at + 4], "big")
+    version, layer = word >> 19 & 3, word >> 17 & 3
+    code, rate = word >> 12 & 15, word >> 10 & 3
+    if word >> 21 != 0x7FF or version == 1 or layer < 2 or code in {0, 15} or rate == 3:
+        return None
+    rate_hz, padding = MPEG_RATES_HZ[version][rate], word >> 9 & 1
+    table = _LAYER1_KBPS if layer == 3 else _LAYER2_KBPS
+    bit_rate = table[3 if version == 3 else 2][code] * 1000
+    size = (12 * bit_rate // rate_hz + padding) * 4 if layer == 3 else 0
+    return _Header(size or 144 * bit_rate // rate_hz + padding, word & 0xFFFE0C00)
+
+
+_AC3_KBPS = (*MPEG1_KBPS[1:], 384, 448, 512, 576, 640)
+
+
+def _ac3_header(data: bytes, at: int) -> _Header | None:
+    """Parse the sync frame header of AC-3 (§4.4.1) or E-AC-3 (annex E)."""
+    head = data[at : at + 6]
+    if len(head) < 6 or head[:2] != b"\x0b\x77":
+        return None
+    if 10 < head[5] >> 3 <= 16:
+        return _Header(2 * ((int.from_bytes(head[2:4], "big") & 0x7FF) + 1), 16)
+    rate, size = head[4] >> 6, head[4] & 0x3F
+    if rate == 3 or size >= 2 * len(_AC3_KBPS) or head[5] >> 3 > 10:
+        return None
+    kbps = _AC3_KBPS[size >> 1]
+    words = (2 * kbps, 320 * kbps // 147 + (size & 1), 3 * kbps)[rate]
+    return _Header(2 * words, rate)
+
+
+def _loas_header(data: bytes, at: int) -> _Header | None:
+    word = int.from_bytes(data[at : at + 3], "big")
+    size = word & 0x1FFF
+    return _Header(3 + size, 0) if word >> 13 == 0x2B7 and size else None
+
+
+def _free_format_header(data: bytes, at: int) -> _Header | None:
+    """Parse a Layer III header without a bit rate, whose frame ends at the next such header."""
+    word = int.from_bytes(data[at : at + 4], "big")
+    if word & 0xFFE6_F000 != 0xFFE2_0000 or word >> 19 & 3 == 1 or word >> 10 & 3 == 3:
+        return None
+    similar = re.compile(
+        re.escape(data[at : at + 2]) + b"[%c%c]" % (data[at + 2], data[at + 2] ^ 2)
+    )
+    following = similar.search(data, at + 24)
+    size = following.start() - at if following else max(_MAX_FREE_FORMAT_BYTES, len(data) - at)
+    return _Header(size, word & 0xFFFE0C00)
+
+
+ADTS_FRAMES = _of("aac", ADTS)
+OLDER_LAYERS = Framing("MPEG audio of layer I or II", None, 4, _older_layer_header, b"\xff")
+FRAMINGS = (
+    _of("mp3", MP3),
+    ADTS_FRAMES,
+    OLDER_LAYERS,
+    Framing("free-format MP3", None, 4, _free_format_header, b"\xff", 3),
+    Framing("AC-3", None, 6, _ac3_header, b"\x0b\x77"),
+    Framing("AAC in LATM", None, 3, _loas_header, b"\x56"),
+)
+"""The formats, our own first."""
+
+
+def frames_at(framing: Framing, data: bytes, at: int = 0, followers: int = 1) -> bool | None:
+    """Tell whether a run of frames begins at ``at``; None if the data ends before that is sure."""
+    first = header = framing.header(data, at)
+    if first is None:
+        return None if len(data) < at + framing.header_bytes else False
+    for _ in range(followers):
+        assert header is not None
+        at += header.frame_bytes
+        if len(data) < at + framing.header_bytes:
+            return None
+        header = framing.header(data, at)
+        if header is None or header.identity != first.identity:
+            return False
+    return True
+
+
+def find_frames(data: bytes, *, final: bool) -> Framing | None:
+    """Find a run of frames that begins anywhere in the first `SEARCH_BYTES`.
+
+    Three headers make a run; at the end of a stream (``final``) two will do.
+    """
+    head = data[:SEARCH_BYTES]
+    for framing in FRAMINGS:
+        followers = framing.followers + (0 if final else 1)
+        for match in re.finditer(re.escape(framing.sync), head):
+            if frames_at(framing, head, match.start(), followers):
+                return framing
+    return None

@@ -1,0 +1,188 @@
+"""Single keys from the terminal while speech is heard; imports the standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import termios
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+from voicecli.threads import spawn_daemon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
+
+TERMINAL = "/dev/tty"
+"""The terminal of this process, wherever its standard streams lead."""
+
+_ESCAPES = {b"\x1b[C": "right", b"\x1b[D": "left", b"\x1bOC": "right", b"\x1bOD": "left"}
+"""What arrow keys send, in normal and in application mode (xterm, ctlseqs)."""
+
+_FOREGROUND_S = 0.5
+"""How often a process in the background looks whether it has come to the front."""
+
+_CLOSE_S = 1.0
+
+
+def split_keys(data: bytes) -> Iterator[str]:
+    """Yield the names of the keys in what a terminal sent; unknown sequences are dropped."""
+    while data:
+        escape = next((each for each in _ESCAPES if data.startswith(each)), None)
+        if escape is not None:
+            yield _ESCAPES[escape]
+            data = data[len(escape) :]
+        elif data.startswith(b"\x1b"):
+            return
+        else:
+            yield data[:1].decode("ascii", errors="replace")
+            data = data[1:]
+
+
+class TerminalKeys:
+    """Calls an action for each key that is pressed, on a thread of its own; a context manager.
+
+    The terminal is read without waiting for a line and without an echo, only while this
+    process is in its foreground, and is left as it was found: at the end, when the process
+    is suspended by Ctrl-Z, and by `restore`. ``pause`` is called before the process is
+    suspended, ``resume`` when it goes on. Without a terminal it does nothing.
+    """
+
+    def __init__(
+        self,
+        actions: Mapping[str, Callable[[], object]],
+        *,
+        pause: Callable[[], None],
+        resume: Callable[[], None],
+        path: str = TERMINAL,
+    ) -> None:
+        self._actions = actions
+        self._pause = pause
+        self._resume = resume
+        self._path = path
+        self._lock = threading.RLock()  # a signal handler may come in between
+        self._descriptor: int | None = None
+        self._found: list[Any] | None = None  # while it is ours
+        self._wake: tuple[int, int] | None = None
+        self._thread: threading.Thread | None = None
+        self._handlers: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+
+    def start(self) -> None:
+        """Begin to read keys; in the main thread, else Ctrl-Z is left as it is."""
+        with contextlib.suppress(OSError):
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        if self._descriptor is None:
+            return
+        self._wake = os.pipe()
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in (
+                (signal.SIGTSTP, self._suspend),
+                (signal.SIGCONT, self._continue),
+            ):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._handlers[number] = signal.signal(number, handler)
+        self._acquire()
+        self._thread = spawn_daemon(self._read, "voicecli-keys")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Restore the terminal, and end the thread; idempotent."""
+        if self._descriptor is None or self._wake is None or self._thread is None:
+            return
+        self.restore()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        os.close(self._wake[1])
+        self._thread.join(_CLOSE_S)
+        if not self._thread.is_alive():
+            os.close(self._wake[0])
+            os.close(self._descriptor)
+        self._descriptor = None
+
+    def restore(self) -> None:
+        """Leave the terminal as it was found; any thread or signal handler, idempotent."""
+        with self._lock:
+            found, self._found = self._found, None
+            if found is not None and self._descriptor is not None and self._is_in_front():
+                with contextlib.suppress(termios.error):
+                    termios.tcsetattr(self._descriptor, termios.TCSADRAIN, found)
+
+    def _acquire(self) -> None:
+        """Read single keys, if this process is in the foreground."""
+        with self._lock:
+            if self._found is not None or self._descriptor is None or not self._is_in_front():
+                return
+            with contextlib.suppress(termios.error):  # the terminal has gone
+                found = termios.tcgetattr(self._descriptor)
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, _single_keys(found))
+                self._found = found
+
+    def _is_in_front(self) -> bool:
+        assert self._descriptor is not None
+        try:
+            return os.tcgetpgrp(self._descriptor) == os.getpgrp()
+        except OSError:
+            return False
+
+    def _read(self) -> None:
+        """Do the thread's work: wait for keys until the end."""
+        assert self._descriptor is not None
+        assert self._wake is not None
+        keys, woken = self._descriptor, self._wake[0]
+        while True:
+            is_ours = self._found is not None
+            waits_for = [keys, woken] if is_ours else [woken]
+            ready, _, _ = select.select(waits_for, [], [], None if is_ours else _FOREGROUND_S)
+            if woken in ready:
+                return
+            if keys not in ready:
+                self._acquire()
+                continue
+            if not self._is_in_front():  # reading would suspend this process
+                self._found = None
+                continue
+            try:
+                data = os.read(keys, 64)
+            except OSError:
+                return
+            if not data:
+                return
+            for key in split_keys(data):
+                if key in self._actions:
+                    self._actions[key]()
+
+    def _suspend(self, number: int, _: FrameType | None) -> None:
+        """Pause, restore the terminal, and stop as the shell wants it; go on from there."""
+        self._pause()
+        self.restore()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # stops here, until SIGCONT
+        signal.signal(number, self._suspend)
+        self._acquire()
+        self._resume()
+
+    def _continue(self, *_: object) -> None:
+        """Set the terminal again after a stop that could not be handled, such as SIGSTOP."""
+        with self._lock:
+            if self._found is None or self._descriptor is None or not self._is_in_front():
+                return  # `_read` looks again
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, _single_keys(self._found))
+
+
+def _single_keys(found: list[Any]) -> list[Any]:
+    """Return these settings of a terminal (termios(3)) without line editing and echo."""
+    ours = [*found]
+    ours[3] = found[3] & ~(termios.ICANON | termios.ECHO)
+    ours[6] = [*found[6]]
+    ours[6][termios.VMIN], ours[6][termios.VTIME] = 1, 0
+    return ours

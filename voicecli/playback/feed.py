@@ -1,0 +1,202 @@
+"""The core of both device sinks: takes frames from the ring when they are due, and books them.
+
+Separate from PortAudio, threads and locks, so that tests can drive it piece by piece with
+invented times.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import inf
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from voicecli.playback.levels import BufferLevels
+from voicecli.playback.timeline import Silence
+
+if TYPE_CHECKING:
+    from voicecli.audio.pcm import Samples
+    from voicecli.playback.base import SinkReport
+    from voicecli.playback.policy import Gate
+    from voicecli.playback.ring import Ring
+    from voicecli.playback.timeline import Timeline
+
+
+_LEAST_GAP_S = 0.001
+"""What a device that ran empty was silent for at least, to count."""
+
+_LEAST_STALL_S = 0.015
+"""What one write must be late by, for a device that says nothing of running empty."""
+
+
+class Feed:
+    """Decides which frames a device gets, and when.
+
+    `due_at` and `take` belong to the thread that feeds the device, which may be an audio
+    callback: they never block, lock, log or raise. Everything else may be called from any
+    thread, `pause` and `resume` from one at a time. The producer sets ``input_ended`` after
+    its last write to the ring. Times are clock seconds, those of the device's thread on the
+    timeline's scale: when a piece is handed over, or when it is heard.
+
+    At most ``ahead_s`` is handed over ahead of need, by a driver that writes. A device that
+    asks says when a piece will be heard, give or take ``jitter_s``.
+
+    ``gain`` is a factor for what is handed over next.
+
+    ``finished`` says that the device has got the last frame, ``rebuffering`` that it starves.
+    """
+
+    def __init__(
+        self,
+        ring: Ring,
+        gate: Gate,
+        timeline: Timeline,
+        rate_hz: int,
+        *,
+        ahead_s: float = inf,
+        jitter_s: float = 0.0,
+    ) -> None:
+        self._ring = ring
+        self._gate = gate
+        self._timeline = timeline
+        self._rate_hz = rate_hz
+        self._ahead_s = ahead_s
+        self._jitter_s = jitter_s
+        self._has_gap = False  # in front of the last piece
+        self._levels = BufferLevels()
+        self._targets: deque[int | None] = deque()  # positions to go on at; None is the end
+        self._paused_at = 0.0
+        self._paused_s = 0.0  # by all pauses that are over
+        self._booked_s = 0.0  # of those; the device's thread
+        self._starves_for: Silence | None = None
+        self._is_skipping = False
+        self.gain = 1.0
+        self.is_paused = False
+        self.input_ended = False
+        self.finished = False
+
+    def pause(self, now: float) -> None:
+        """Hand over nothing more; idempotent."""
+        if not self.is_paused:
+            self._paused_at = now
+            self.is_paused = True
+
+    def resume(self, now: float) -> None:
+        """Hand over frames again; idempotent."""
+        if self.is_paused:
+            self._paused_s += now - self._paused_at
+            self.is_paused = False
+
+    def paused_s(self, now: float) -> float:
+        """Return the seconds spent in pauses so far."""
+        return self._paused_s + (now - self._paused_at if self.is_paused else 0.0)
+
+    def seek(self, position: int | None) -> None:
+        """Go on with the frame at ``position``, or with the next one to be written if None."""
+        self._targets.append(position)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the device has got the last frame, and no other was asked for."""
+        return self.finished and not self._targets
+
+    @property
+    def rebuffering(self) -> bool:
+        """Whether the device starves, and waits for more audio."""
+        return self._starves_for is not None and not (self.input_ended or self.is_paused)
+
+    @property
+    def buffered_s(self) -> float:
+        """Seconds of audio in the ring."""
+        return self._ring.readable / self._rate_hz
+
+    def due_at(self, now: float) -> float:
+        """Return when the next frames may be handed over; ``inf`` if more must arrive first.
+
+        Also goes where `seek` said, and notices that the device starves.
+        """
+        ended, awaiting = self.input_ended, self._gate.is_awaiting  # before the ring is read
+        self._go_to_targets()
+        buffered_s, starved_at = self.buffered_s, self._timeline.starved_at
+        self.finished = ended and buffered_s <= 0
+        if self.is_paused:
+            return inf
+        thresholds, released = self._gate.thresholds, ended or awaiting
+        if starved_at is None:
+            return thresholds.starts_at(buffered_s, input_ended=released)
+        # If frames are there, the device itself was late, and a pause would make that worse.
+        if now >= starved_at and buffered_s <= 0 and not ended:
+            self._starve(awaiting=awaiting)
+        if self._starves_for in {Silence.TEXT, Silence.PAUSE}:
+            return max(starved_at, thresholds.starts_at(buffered_s, input_ended=released))
+        if self._starves_for is not None:
+            gaps = len(self._timeline.silences[Silence.UNDERRUN])
+            return starved_at + thresholds.resumes_after(buffered_s, gaps, input_ended=released)
+        return max(now, starved_at - self._ahead_s) if buffered_s > 0 else inf
+
+    def _go_to_targets(self) -> None:
+        while self._targets:
+            target = self._targets.popleft()
+            self._ring.seek(self._ring.written if target is None else target)
+            self._timeline.next_position = self._ring.read
+            self._is_skipping = target is None
+
+    def _starve(self, *, awaiting: bool) -> None:
+        if self._starves_for is not None:
+            return
+        if self._is_skipping:
+            self._starves_for = Silence.PAUSE
+        else:
+            self._starves_for = Silence.TEXT if awaiting else Silence.UNDERRUN
+        if not awaiting:
+            self._levels.add(0.0)
+
+    def take(self, block: Samples, now: float) -> int:
+        """Fill ``block`` with frames that are handed over now, and return their count."""
+        ended, awaiting = self.input_ended, self._gate.is_awaiting
+        if not (ended or awaiting):
+            self._levels.add(self.buffered_s)
+        paused_s = self._paused_s - self._booked_s
+        silence = self._starves_for or (Silence.PAUSE if paused_s else Silence.DEVICE)
+        self._booked_s += paused_s
+        self._starves_for, self._is_skipping = None, False
+        if silence is Silence.DEVICE:
+            self._timeline.follow(now, self._jitter_s)
+        count = self._ring.read_into(block)
+        if self.gain != 1.0:
+            amplify(block[:count], self.gain)
+        self._has_gap = self._timeline.push(count, now, silence=silence, paused_s=paused_s)
+        self.finished = ended and not self._ring.readable
+        return count
+
+    def fill(self, out: Samples, heard_at: float) -> None:
+        """Fill a whole block of a device that asks, with silence if frames are missing."""
+        count = self.take(out, heard_at) if self.due_at(heard_at) <= heard_at else 0
+        out[count:] = 0
+        if 0 < count < len(out) and not self.finished:
+            self._starve(awaiting=self._gate.is_awaiting)
+
+    def wrote(
+        self, frames: int, held_frames: int, now: float, *, underflowed: bool, tolerance_s: float
+    ) -> None:
+        """Note what a device holds after it was given ``frames``; see `Timeline.correct`.
+
+        If it took them late, it was silent before them.
+        """
+        late_s = self._timeline.late_s(held_frames, now)
+        is_late = late_s > (_LEAST_GAP_S if underflowed else tolerance_s + _LEAST_STALL_S)
+        if is_late and not self._has_gap:
+            self._timeline.postpone(frames, late_s)
+        else:
+            self._timeline.correct(held_frames, now, tolerance_s)
+
+    def report(self, now: float) -> SinkReport:
+        """Report what was heard by ``now``."""
+        return self._timeline.report(now, self._levels, self._gate)
+
+
+def amplify(samples: Samples, factor: float) -> None:
+    """Multiply samples by ``factor`` in place; those that become too large are clipped."""
+    low, high = (-32768, 32767) if samples.dtype == np.int16 else (-1.0, 1.0)
+    samples[:] = np.clip(samples * factor, low, high)

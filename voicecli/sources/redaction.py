@@ -1,0 +1,184 @@
+"""Hide keys and passwords in everything that comes from outside.
+
+A server may repeat the key that it got: in an error, in a header, in an audio file's tags,
+cut by the chunks of the answer, or spelled as JSON, URLs, HTML or base64 spell it. A
+`Redactor` is applied to every byte and header of an answer before anything else sees it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+HIDDEN = b"(the key)"
+"""Replaces a secret."""
+
+MIN_SECRET_LENGTH = 8
+"""Shorter keys are not secrets, and would be found inside ordinary words."""
+
+MAX_TEXT_BYTES = 64 * 1024
+"""Upper bound on an error message; what is longer is not one."""
+
+_MIN_CUT = 6
+"""A secret that is cut by the end of an answer is hidden if this much of it is there."""
+
+_SPELLING = re.compile(
+    rb"""\\u00([0-9a-f]{2}) | \\x([0-9a-f]{2}) | %([0-9a-f]{2}) | &\#x([0-9a-f]{2});
+    | &\#([0-9]{2,3}); | \\([/\\"])
+    | (?:\x1b\[[0-?]*[ -/]*[@-~] | [\x00-\x1f\x7f] | \xe2\x80[\x8b-\x8f\xaa-\xae]
+    | \xe2\x81[\xa0-\xaf] | \xef\xbb\xbf | \xc2\xad | \\u(?:200[b-f]|202[a-e]|20[67].|feff|00ad))
+    | (?:\\(?:u[0-9a-f]{0,3}|x[0-9a-f]?)? | %[0-9a-f]? | &\#?x?[0-9]{0,3})\Z""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""A spelled character; or what people do not see, or what the end cuts, without a group."""
+
+_HINT = re.compile(rb"\\u00[2-7]|\\x[2-7][0-9a-f]|&#[x0-9][0-9a-f]|%[2-7][0-9a-f]", re.IGNORECASE)
+"""What audio hardly ever contains, and text with spelled characters does."""
+
+
+class Redactor:
+    """Replaces secrets by `HIDDEN`, however they are spelled.
+
+    ``secrets`` are the words to hide, those shorter than `MIN_SECRET_LENGTH` excepted.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        needles = {form for secret in secrets for form in _forms(secret)}
+        self._needles = sorted(needles, key=lambda needle: (-len(needle), needle))
+
+    def data(self, data: bytes) -> bytes:
+        """Return bytes without the secrets."""
+        parts, end = [], 0
+        for start, stop in self._found(data):
+            parts += [data[end:start], HIDDEN]
+            end = stop
+        return b"".join([*parts, data[end:]]) if parts else data
+
+    def text(self, text: str) -> str:
+        """Return a text without the secrets."""
+        data = text.encode("utf-8", "surrogatepass")
+        hidden = self.data(data)
+        return text if hidden is data else hidden.decode("utf-8", "replace")
+
+    def stream(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the chunks of an answer, without the secrets.
+
+        Audio keeps its length, so that its container stays readable; bytes that may be the
+        beginning of a secret are held back until the next chunk. An answer in JSON or HTML,
+        which is no audio, is yielded as a whole.
+        """
+        if not self._needles:
+            yield from chunks
+            return
+        held, is_text = b"", True
+        try:
+            for chunk in chunks:
+                held = held + chunk if held else chunk
+                is_text = is_text and len(held) < MAX_TEXT_BYTES and _is_markup(held)
+                if is_text:
+                    continue
+                data = self._overwritten(held)
+                split = len(data) - self._cut_length(data)
+                held = data[split:]
+                if clear := data[:split]:
+                    yield clear
+        except Exception:
+            if held:
+                yield self.data(held)
+            raise
+        if held:
+            yield self.data(held)
+
+    def _overwritten(self, data: bytes) -> bytes:
+        found = self._found(data, is_end=False)
+        if not found:
+            return data
+        changed = bytearray(data)
+        for start, stop in found:
+            changed[start:stop] = HIDDEN[: stop - start].ljust(stop - start)
+        return bytes(changed)
+
+    def _found(self, data: bytes, *, is_end: bool = True) -> list[tuple[int, int]]:
+        """Return where secrets are, in order; at the end of an answer also one that is cut."""
+        if not self._needles:
+            return []
+        plain, origins = data, None
+        if _HINT.search(data) or _is_text(data):
+            plain, origins = _plain(data)
+        spans = [(at, at + len(n)) for n in self._needles for at in _positions(n, plain)]
+        cut = self._cut_length(plain) if is_end else 0
+        if cut >= _MIN_CUT:
+            spans.append((len(plain) - cut, len(plain)))
+        found: list[tuple[int, int]] = []
+        for start, stop in sorted(spans):
+            if found and start <= found[-1][1]:
+                found[-1] = found[-1][0], max(found[-1][1], stop)
+            else:
+                found.append((start, stop))
+        return found if origins is None else [(origins[a], origins[b]) for a, b in found]
+
+    def _cut_length(self, data: bytes) -> int:
+        """Return how many of the last bytes are the beginning of a secret."""
+        longest = 0
+        for needle in self._needles:
+            tail = data[len(data) - len(needle) + 1 :] if len(data) >= len(needle) else data
+            start = tail.find(needle[0])
+            while start >= 0 and not needle.startswith(tail[start:]):
+                start = tail.find(needle[0], start + 1)
+            if start >= 0:
+                longest = max(longest, len(tail) - start)
+        return longest
+
+
+def _is_text(data: bytes) -> bool:
+    """Return whether bytes look like text: no control characters, and mostly UTF-8."""
+    sample = data[:256]
+    length = len(sample.decode(errors="ignore"))
+    return min(sample, default=0) >= ord("\t") and 2 * length > len(sample)
+
+
+def _is_markup(data: bytes) -> bool:
+    """Return whether bytes look like JSON or HTML."""
+    return data.lstrip()[:1] in (b"{", b"[", b"<", b"") and (not data.strip() or _is_text(data))
+
+
+def _plain(data: bytes) -> tuple[bytes, list[int]]:
+    """Return data with its spelled characters plain; and where each of its bytes begins."""
+    plain, origins, end = bytearray(), list[int](), 0
+    for match in _SPELLING.finditer(data):
+        plain += data[end : match.start()]
+        origins += range(end, match.start())
+        end = match.end()
+        if spelled := match[match.lastindex or 0] if match.lastindex else b"":
+            base = {5: 10, 6: 0}.get(match.lastindex or 0, 16)
+            plain.append(spelled[0] if base == 0 else int(spelled, base) & 0xFF)
+            origins.append(match.start())
+    plain += data[end:]
+    origins += range(end, len(data) + 1)
+    return bytes(plain), origins
+
+
+def _positions(needle: bytes, data: bytes) -> Iterator[int]:
+    position = data.find(needle)
+    while position >= 0:
+        yield position
+        position = data.find(needle, position + 1)
+
+
+def _forms(secret: str) -> Iterator[bytes]:
+    """Yield the secret, and what of its base64 does not depend on what is around it."""
+    plain = secret.encode("utf-8", "surrogatepass")
+    if len(plain) < MIN_SECRET_LENGTH:
+        return
+    yield plain
+    for shift in range(3):
+        encoded = base64.b64encode(bytes(shift) + plain)
+        # The first characters depend on what precedes, the last ones on what follows.
+        inner = encoded[(0, 2, 3)[shift] : len(encoded) - (0, 3, 2)[(shift + len(plain)) % 3]]
+        for form in (inner, inner.translate(bytes.maketrans(b"+/", b"-_"))):
+            if len(form) >= MIN_SECRET_LENGTH:
+                yield form
