@@ -6,7 +6,6 @@ import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
-from urllib.parse import urlsplit
 
 import typer
 
@@ -14,6 +13,7 @@ from voicecli.cli import completion
 from voicecli.cli.help import ARGUMENTS
 from voicecli.cli.text_input import as_unicode
 from voicecli.config.file import AUTO
+from voicecli.errors import ConfigError
 
 argument_option = partial(typer.Option, rich_help_panel=ARGUMENTS)
 voice_option = partial(typer.Option, rich_help_panel="Voice")
@@ -64,15 +64,12 @@ def _saved_file(path: Path | None) -> Path | None:
 def _proxy_url(value: str | None) -> str | None:
     if value is None:
         return None
+    from voicecli.sources.proxies import parse_proxy  # noqa: PLC0415  only if one is given
+
     try:
-        parts = urlsplit(value)
-        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # half an IPv6 address, or an invalid port
-        is_usable = False
-    if not is_usable:
-        shown = "it" if "@" in value else repr(value)  # a password precedes the @
-        raise typer.BadParameter(f"{shown} does not have the form http://HOST:PORT")
-    return value
+        return parse_proxy(value, "--proxy").url
+    except ConfigError as error:
+        raise typer.BadParameter(f"{error.message}; {error.remedy}") from None
 
 
 BaseUrl: TypeAlias = Annotated[
@@ -130,7 +127,7 @@ Proxy: TypeAlias = Annotated[
     network_option(
         metavar="URL",
         callback=_proxy_url,
-        help="HTTP proxy, also for servers on this machine.  "
+        help="HTTP or SOCKS 5 proxy, also for servers on this machine.  "
         "[default: from the environment, for other machines only]",
     ),
 ]
