@@ -19,7 +19,7 @@ from voicecli.errors import ExitStatus, SaveError
 from voicecli.playback.output import Output
 from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
-from voicecli.telemetry.events import Answered, Progressed, RequestsReduced, Retrying
+from voicecli.telemetry.events import Answered, Progressed, RequestsReduced, Retrying, Warned
 from voicecli.telemetry.metrics import Recorder, describe
 
 if TYPE_CHECKING:
@@ -204,16 +204,20 @@ def _enable_garbage_collector(event: Event) -> None:
 
 
 class _AnswerWarnings:
-    """An observer that prints what a server's answers give reason to warn of, each once."""
+    """An observer that prints what answers and their sound give reason to warn of, each once."""
 
     def __init__(self) -> None:
         self._printed: set[str] = set()
 
     def __call__(self, event: Event, /) -> None:
+        warnings: set[str] = set()
         if isinstance(event, Answered):
-            for warning in set(event.info.warnings) - self._printed:
-                self._printed.add(warning)
-                print_message(f"warning: {warning}")
+            warnings.update(event.info.warnings)
+        elif isinstance(event, Warned):
+            warnings.add(event.message)
+        for warning in warnings - self._printed:
+            self._printed.add(warning)
+            print_message(f"warning: {warning}")
 
 
 def _print_details(event: Event) -> None:

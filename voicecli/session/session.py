@@ -28,9 +28,10 @@ from voicecli.session.control import Control
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.prefetch import Prefetcher
 from voicecli.session.recording_thread import RecordingThread
-from voicecli.session.renderer import Renderer, preload_decoder
+from voicecli.session.renderer import Renderer
 from voicecli.session.seams import Seams
 from voicecli.session.settings import SessionResult, SessionSettings
+from voicecli.session.stream_decoder import preload_decoder
 from voicecli.session.thread_group import ThreadGroup
 from voicecli.session.turn import NoTurn, SoundTurn
 from voicecli.telemetry import events

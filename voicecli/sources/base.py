@@ -35,6 +35,8 @@ class SourceInfo(NamedTuple):
     ``content_type`` the server's name for its answer. ``rate_hz`` and ``channels``
     matter to headerless PCM only; every other format carries them itself.
     ``has_known_end`` is False if a cut could not be noticed. ``warnings`` are for people.
+    ``endpoint`` is what is learned of the answer to be remembered for, if anything.
+    ``is_file``: nobody answers, so what is wrong is wrong with a file.
     """
 
     requested: str | None = None
@@ -43,6 +45,8 @@ class SourceInfo(NamedTuple):
     channels: int | None = None
     has_known_end: bool = True
     warnings: tuple[str, ...] = ()
+    endpoint: str | None = None
+    is_file: bool = False
 
     @property
     def of_audio(self) -> SourceInfo:
