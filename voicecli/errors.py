@@ -5,6 +5,7 @@
     VoiceError
     ├── ConfigError               3   a setting is missing, unknown or contradictory
     ├── TextError                 2   the text to speak is empty, binary or cannot be read
+    │   └── EmptyText             0   there is nothing in it
     ├── SourceError               4   the audio could not be fetched
     │   ├── AuthError             3   the server rejected the key
     │   ├── RateLimited           4   429; carries ``retry_after_s``
@@ -74,6 +75,13 @@ class TextError(VoiceError):
 
     code = "text"
     exit_status = ExitStatus.USAGE
+
+
+class EmptyText(TextError):
+    """There is nothing to speak, which is not a failure: a hook may have nothing to say."""
+
+    code = "empty_text"
+    exit_status = ExitStatus.OK
 
 
 class SourceError(VoiceError):

@@ -6,7 +6,9 @@ import contextlib
 import gc
 import os
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
+
+import typer
 
 from voicecli.cli.launch import process_started_at
 from voicecli.cli.output import internal_error, print_json, print_message
@@ -15,7 +17,7 @@ from voicecli.cli.records import LineFile
 from voicecli.cli.signals import cancelling
 from voicecli.cli.voice_control import VoiceControl
 from voicecli.clock import SystemClock
-from voicecli.errors import ExitStatus, SaveError
+from voicecli.errors import EmptyText, ExitStatus, SaveError
 from voicecli.playback.output import Output
 from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
@@ -185,11 +187,33 @@ def failing_as_json(records: Records, recorder: Recorder | None = None) -> Itera
         yield
     except Exception as error:
         if records.json:
-            recorder = recorder or Recorder(new_run_id(), process_started_at())
-            metrics = recorder.result() | {"saved": [], "clip": None, "no_device": None}
+            metrics = _metrics(recorder)
             with contextlib.suppress(SaveError):  # the first error decides
                 print_json(metrics | {"ok": False, "error": describe(internal_error(error))})
         raise
+
+
+def _metrics(recorder: Recorder | None = None) -> dict[str, Any]:
+    """Return the metrics of a run that has no result."""
+    recorder = recorder or Recorder(new_run_id(), process_started_at())
+    return recorder.result() | {"saved": [], "clip": None, "no_device": None}
+
+
+@contextlib.contextmanager
+def ending_if_empty(records: Records) -> Iterator[None]:
+    """End the command with 0 and a message if there turns out to be no text.
+
+    Raises:
+        typer.Exit: the text is empty.
+    """
+    try:
+        yield
+    except EmptyText as empty:
+        if not records.quiet:
+            print_message(empty.message)
+        if records.json:
+            print_json(_metrics())
+        raise typer.Exit(empty.exit_status) from empty
 
 
 def _enable_garbage_collector(event: Event) -> None:

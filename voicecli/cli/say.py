@@ -14,7 +14,7 @@ import typer
 from voicecli.cli import options, text_options
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
-from voicecli.cli.running import failing_as_json, run_session
+from voicecli.cli.running import ending_if_empty, failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, playback_settings
 from voicecli.cli.speech import Reading, Speech
 from voicecli.cli.text_input import TextReading, as_unicode
@@ -148,7 +148,8 @@ def say(
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
         reads = TextReading(encoding, partial(_warn, records=records))
-        spoken = text_options.choose_text(text or [], file, script, lines or [], reads)
+        with ending_if_empty(records):
+            spoken = text_options.choose_text(text or [], file, script, lines or [], reads)
         stack.callback(spoken.close)
         with failing_as_json(records):
             config = find_config(os.environ)

@@ -17,7 +17,7 @@ import typer
 
 from voicecli.cli.output import print_message
 from voicecli.cli.plain_text import PlainTextDecoder, plain_text
-from voicecli.errors import TextError
+from voicecli.errors import EmptyText, TextError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -239,6 +239,9 @@ def open_text(path: str, reading: TextReading | None = None) -> ReadText:
     text = ReadText(file, name, path, reading)
     try:
         text.peek()
+    except EmptyText:
+        text.close()
+        raise
     except TextError as error:
         text.close()
         raise typer.BadParameter(error.message) from error
