@@ -85,7 +85,7 @@ Language: TypeAlias = Annotated[
         metavar="CODE",
         callback=_language,
         help="Language of the text, such as de: where its sentences end, and which part of the "
-        "lexicon applies.  [default: by its script]",
+        "lexicon applies.  [default: guessed]",
     ),
 ]
 Segment: TypeAlias = Annotated[
