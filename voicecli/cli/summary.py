@@ -28,6 +28,9 @@ def summarise(metrics: dict[str, Any], text: AboutText | None = None) -> str:
 
 def _parts(metrics: dict[str, Any], text: AboutText) -> Iterator[str]:
     waits, turn_ms = metrics["waits"]["text"], metrics["waits"].get("turn_ms")
+    if text.known == 0 and not metrics["interrupted"]:
+        yield "nothing to say: there are no words in the text"
+        return
     yield _spoken(metrics)
     if metrics["interrupted"] and metrics["segments"]:
         yield _sentences(text)

@@ -37,8 +37,6 @@ _MAX_PEEK = 64 * 1024
 _MAX_WHOLE = 16 << 20
 """Upper bound on what is read as a whole: an endless pipe would fill the memory."""
 
-_EMPTY = "nothing to say: the text is empty"
-
 
 class TextReading(NamedTuple):
     """How bytes become text: in which ``encoding``, if that is known, and who is warned."""
@@ -62,7 +60,8 @@ class TextInput(Protocol):
         """Yield the pieces as they arrive, until the end of the text or ``is_over``.
 
         Raises:
-            TextError: it is empty, is binary or cannot be read.
+            EmptyText: there is nothing in it.
+            TextError: it is binary or cannot be read.
         """
 
     def close(self) -> None:
@@ -168,7 +167,7 @@ class ReadText:
             raise TextError(f"{self._name} is not text; if it is audio: voicecli play {self._path}")
         self._has_text = self._has_text or bool(text.strip())
         if self._has_ended and not self._has_text:
-            raise TextError(_EMPTY)
+            raise EmptyText(f"nothing to say: {self._name} is empty")
         return text
 
     def _decoded(self, data: bytes | None) -> str | None:
@@ -215,11 +214,11 @@ def given_text(text: str) -> GivenText:
     """Return a text that is there as a whole.
 
     Raises:
-        typer.BadParameter: there is nothing in it.
+        EmptyText: there is nothing in it.
     """
     given = GivenText(text)
     if not given.text:
-        raise typer.BadParameter(_EMPTY)
+        raise EmptyText("nothing to say: the text is empty")
     return given
 
 
