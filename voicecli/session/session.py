@@ -266,7 +266,7 @@ class Session:
         self._threads.join(_LEAVE_S if is_cancelled else _JOIN_S, except_for=saving)
         if self._renderer.sink is not None:
             closing = self.spawn(self._renderer.sink.close, "voicecli-close")
-            closing.join(_LEAVE_S if is_cancelled else None)
+            closing.join(_LEAVE_S / 3 if is_cancelled else None)
 
     def _conclude(self) -> SessionResult:
         report, spoken_s = SinkReport(), 0.0
