@@ -12,7 +12,8 @@
     │   ├── NetworkError          4   refused, reset, unresolvable, cut off
     │   ├── SourceTimeout         4   connecting, the first byte or the next byte took too long
     │   ├── BadResponse           4   the response is not audio: status, JSON, HTML, nothing
-    │   └── NothingToSay          2   the text contains nothing that can be spoken
+    │   ├── NothingToSay          2   the text contains nothing that can be spoken
+    │   └── WordsDiffer           4   a model said other words, and that was to be an error
     ├── DecodeError               5   the bytes are not the audio they claim to be
     │   ├── UnsupportedFormat     5   not a format that we decode
     │   ├── CorruptStream         5   too damaged to continue
@@ -143,6 +144,12 @@ class NothingToSay(SourceError):
 
     code = "nothing_to_say"
     exit_status = ExitStatus.USAGE
+
+
+class WordsDiffer(SourceError):
+    """The model said other words than those of the text; raised only if asked for."""
+
+    code = "words_differ"
 
 
 class DecodeError(VoiceError):
