@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from voicecli.cli import completion
-from voicecli.cli.help import ARGUMENTS
+from voicecli.cli.help import ARGUMENTS, SAVING
 from voicecli.cli.text_input import as_unicode
 from voicecli.config.file import AUTO
 from voicecli.errors import ConfigError
@@ -19,9 +19,12 @@ argument_option = partial(typer.Option, rich_help_panel=ARGUMENTS)
 voice_option = partial(typer.Option, rich_help_panel="Voice")
 measurement_option = partial(typer.Option, rich_help_panel="Measurement")
 sound_option = partial(typer.Option, rich_help_panel="Sound")
-saving_option = partial(typer.Option, rich_help_panel="Saving")
+saving_option = partial(typer.Option, rich_help_panel=SAVING)
 network_option = partial(typer.Option, rich_help_panel="Network")
 output_option = partial(typer.Option, rich_help_panel="Output")
+
+NORMAL_RATE = 175
+"""Words a minute at speed 1: what `say` of macOS and espeak speak by default."""
 
 _MAX_BUFFER_MS = 60_000.0
 
@@ -54,6 +57,18 @@ def buffer_ms(value: str) -> Any:
     if not 0 <= milliseconds <= _MAX_BUFFER_MS:  # nan fails as well
         raise typer.BadParameter(f"{value!r} is not {AUTO} or from 0 to {_MAX_BUFFER_MS:g}")
     return milliseconds
+
+
+def _speed_of_rate(words_per_minute: float | None) -> float | None:
+    if words_per_minute is None:
+        return None
+    slowest, fastest = NORMAL_RATE // 4, NORMAL_RATE * 4
+    if not slowest <= words_per_minute <= fastest:
+        raise typer.BadParameter(
+            f"{words_per_minute:g} words a minute is not from {slowest} to {fastest}; "
+            "--speed takes a factor"
+        )
+    return max(0.25, words_per_minute / NORMAL_RATE)
 
 
 def _saved_file(path: Path | None) -> Path | None:
@@ -97,6 +112,7 @@ VoiceName: TypeAlias = Annotated[
     str | None,
     voice_option(
         "--voice",
+        "-V",
         metavar="NAME",
         callback=unicode_value,
         autocompletion=completion.voices,
@@ -111,6 +127,16 @@ Format: TypeAlias = Annotated[
         callback=one_of(*completion.FORMATS),
         autocompletion=completion.formats,
         help="pcm, wav, opus, mp3, aac or flac.",
+    ),
+]
+Rate: TypeAlias = Annotated[
+    float | None,
+    voice_option(
+        "--rate",
+        "-r",
+        metavar="WORDS",
+        callback=_speed_of_rate,
+        help=f"Speed in words a minute, as with macOS's say; {NORMAL_RATE} is normal.",
     ),
 ]
 SampleRate: TypeAlias = Annotated[
