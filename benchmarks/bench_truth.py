@@ -37,7 +37,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, SoundServer() as sound:
         traces = Path(folder) / "traces"
         with Recorder(sound) as recorder:
-            done = Cli(Path(folder), sound, coverage=False).run(
+            done = Cli(Path(folder), sound).run(
                 *("bench", "--format", "all", "--runs", str(options.runs), "--json"),
                 *("--record", str(traces)),
                 timeout_s=2 * MAX_S,

@@ -188,7 +188,7 @@ def main() -> int:
         assert server.stdout is not None
         assert server.stdin is not None
         all_players = players(json.loads(server.stdout.readline())["url"])
-        cli = Cli(Path(home), sound, coverage=False)
+        cli = Cli(Path(home), sound)
         for number in range(options.runs + 1):
             for player in all_players:
                 measure(player, cli, sound)

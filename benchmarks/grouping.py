@@ -264,7 +264,7 @@ def hear(server: Server, kind: str) -> dict[str, Any]:
         url = json.loads(speech.stdout.readline())["url"]
         with Recorder(sound) as recorder:
             begun = time.monotonic()
-            done = Cli(Path(home), sound, coverage=False).run(
+            done = Cli(Path(home), sound).run(
                 "say", "--json", "--base-url", url, "--format", kind, text, timeout_s=180
             )
             heard = recorder.finish().sound(min_gap_s=0.005)

@@ -55,7 +55,7 @@ class Bench:
     def __init__(self, server: SpeechServer, sound: SoundServer, home: Path) -> None:
         self.server = server
         self.sound = sound
-        self.cli = Cli(home, sound, coverage=False)
+        self.cli = Cli(home, sound)
 
     def serve_tone(self, kind: str, seconds: float = SECONDS, **reply: Any) -> None:
         """Make the server answer with a tone, in chunks of `CHUNK_S`."""

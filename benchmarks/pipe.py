@@ -283,7 +283,7 @@ def main() -> int:
         speech_server() as url,
     ):
         chosen = [each for each in players(url) if (options.only or "") in each.name]
-        cli = Cli(Path(home), sound, coverage=False)
+        cli = Cli(Path(home), sound)
         for _ in range(options.runs):
             for player in chosen:
                 measure(player, cli, sound)

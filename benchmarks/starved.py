@@ -99,7 +99,7 @@ def main() -> int:
     options = parser.parse_args()
     gaps = 0
     with tempfile.TemporaryDirectory() as home, SoundServer() as sound:
-        cli = Cli(Path(home), sound, coverage=False)
+        cli = Cli(Path(home), sound)
         for kind in options.format or ["opus"]:
             run = starve(cli, sound, kind, options.seconds)
             print(json.dumps(run), flush=True)

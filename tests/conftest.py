@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from tests.support.sound_server import SoundServer
 
@@ -27,6 +28,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+ROOT = Path(__file__).parent
+SOUND = re.compile(r"sound_server|mark\.sound")
 
 SLOW = (
     "bench/",
@@ -45,13 +48,30 @@ SLOW = (
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark tests as ``sound`` by their fixtures, and as ``slow`` by their place."""
-    root = Path(__file__).parent
+    """Mark tests: ``sound`` by fixture, ``slow`` by place, ``no_cover`` if examples are random.
+
+    Random examples run the same lines hundreds of times, which measuring makes twice as
+    slow, and what they reach differs from run to run.
+    """
     for item in items:
         if "sound_server" in getattr(item, "fixturenames", ()):
             item.add_marker("sound")
-        if item.path.relative_to(root).as_posix().startswith(SLOW):
+        if item.path.relative_to(ROOT).as_posix().startswith(SLOW):
             item.add_marker("slow")
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("no_cover")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m sound``, import only modules that may have such tests, by their text."""
+    if config.option.markexpr != "sound" or not collection_path.name.startswith("test_"):
+        return None
+    fixtures = collection_path.parent / "conftest.py"
+    sources = [collection_path]
+    if fixtures.exists() and fixtures.parent != ROOT:
+        sources.append(fixtures)
+    is_sound = any(SOUND.search(source.read_text(encoding="utf-8")) for source in sources)
+    return None if is_sound else True
 
 
 def pytest_collection_finish() -> None:

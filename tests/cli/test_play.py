@@ -115,3 +115,46 @@ def test_with_no_play_a_file_that_cannot_be_saved_is_7_before_reading(cli):
     result = cli.run("play", "--no-play", "--save", "/no/such/folder/a.wav", "nowhere.wav")
     assert result.exit_code == 7
     assert "no folder" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"error": {"message": "no such voice"}}', "JSON"),
+        ("<!doctype html><title>404</title>" + " " * 200, "HTML"),
+        ("Dear all, this is a letter and no recording at all, whatever its name.", "text"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.txt", "a.mp3", "a.pcm"])
+def test_a_text_file_is_called_what_it_is(play, tmp_path, text, kind, name):
+    path = tmp_path / name
+    path.write_text(text)
+    result = play(str(path))
+    assert (result.exit_code, result.json["error"]["code"]) == (5, "unsupported_format")
+    assert result.json["error"]["message"] == f"this is {kind}, not audio"
+    assert play("-", stdin=text.encode()).exit_code == 5
+
+
+def test_a_foreign_format_is_named(play, tmp_path):
+    path = tmp_path / "a.m4a"
+    path.write_bytes(b"\0\0\0\x1cftypM4A " + bytes(2000))
+    result = play(str(path))
+    assert result.exit_code == 5
+    assert "MP4/M4A is not supported" in result.json["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["a.s16le", "a.pcm", "a.raw", "A.S16LE"])
+def test_raw_samples_by_the_name_that_save_gives_them(play, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(encode(tone(CLIP_S, rate_hz=24_000), "pcm", rate_hz=24_000))
+    result = play(str(path))
+    assert result.exit_code == 0, result.stderr
+    assert (result.json["format"], result.json["spoken_s"]) == ("pcm", pytest.approx(CLIP_S))
+
+
+def test_a_file_of_tags_alone_has_no_audio(play, tmp_path):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"ID3\4\0\0\0\0\0\x0a" + bytes(10))
+    result = play(str(path))
+    assert result.exit_code == 5
+    assert "no audio" in result.json["error"]["message"]

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 
 import pytest
 
+from tests.support.in_process import Result
 from tests.support.speech_server import Reply, SpeechServer, clips_of, error
 from tests.support.tones import read_wav, tone
 
@@ -58,8 +60,6 @@ class TestText:
             ([], Terminal(), 'as in voicecli say "Hello."'),
             ([], None, 'as in voicecli say "Hello."'),
             (["-"], None, "standard input: it is closed"),
-            ([""], b"", "the text is empty"),
-            (["-"], b" \n", "the text is empty"),
             (["--file", "x", "text"], b"", "not both"),
             (["--file", "/no/such"], b"", "cannot read /no/such"),
             (["--extra", "x", "text"], b"", "KEY=JSON"),
@@ -75,6 +75,30 @@ class TestText:
         assert result.exit_code == 2
         assert message in " ".join(result.stderr.split())
         assert result.stdout == ""
+        assert server.requests == []
+
+    @pytest.mark.parametrize(
+        ("argv", "name"),
+        [([], "standard input"), (["-"], "standard input"), ([""], "the text"),
+         (["--file", os.devnull], os.devnull)],
+    )  # fmt: skip
+    def test_nothing_to_say_is_no_error(self, say, server, argv, name):
+        """A hook often has nothing to say."""
+        assert say("-q", *argv, stdin=b" \n") == Result(0, "", "")
+        message = f"voicecli: nothing to say: {name} is empty\n"
+        assert say(*argv, stdin=b" \n") == Result(0, "", message)
+        result = say("--json", *argv, stdin=b"")
+        assert (result.exit_code, result.json["ok"], result.json["error"]) == (0, True, None)
+        assert server.requests == []
+
+    def test_nothing_to_say_is_found_later_too(self, say, server):
+        reader, writer = os.pipe()
+        thread = threading.Timer(0.3, os.close, [writer])
+        thread.start()
+        with os.fdopen(reader) as stdin:
+            result = say("--json", "-q", stdin=stdin)
+        thread.join()
+        assert (result.exit_code, result.stderr, result.json["ok"]) == (0, "", True)
         assert server.requests == []
 
     def test_a_pipe_that_cannot_be_read_is_reported(self, say):

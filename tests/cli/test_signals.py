@@ -15,7 +15,9 @@ import pytest
 from tests.support.cli import Cli
 from tests.support.recorder import Recorder
 from tests.support.sound_server import SoundServer
-from tests.support.speech_server import Reply
+from tests.support.speech_server import Reply, clips_of
+from tests.support.timing import best_of
+from tests.support.tones import tone
 from voicecli.cli import signals
 
 RATE = {"X-Sample-Rate": "48000"}
@@ -109,27 +111,30 @@ def test_a_full_pipe_does_not_keep_ctrl_c(tmp_path, server):
 @pytest.mark.sound
 @pytest.mark.parametrize("kind", ["pcm", "opus"])
 def test_a_sound_server_that_hangs_does_not_keep_ctrl_c(tmp_path, server, kind):
-    from tests.support.speech_server import clips_of
-    from tests.support.tones import tone
-
     server.clips = clips_of(tone(8.0), formats=[kind])
     server.reply = Reply(headers=RATE if kind == "pcm" else {})
     argv = ("say", "--json", "--save", "a.wav", "--base-url", server.url, "--format", kind, "hi")
-    with (
-        SoundServer() as sound,
-        Recorder(sound) as recorder,
-        Cli(tmp_path, sound).start(*argv) as child,
-    ):
-        recorder.wait_for_sound(unless=child.exited)
-        daemon = sound._processes[0]
-        daemon.send_signal(signal.SIGSTOP)
-        try:
-            threading.Event().wait(0.5)  # until the child waits for it
-            sent = child.signal(signal.SIGINT)
-            done = child.finish(10.0)
-        finally:
-            daemon.send_signal(signal.SIGCONT)
-    assert done.exit_code == 130, done
-    assert done.ended - sent < 1.5
-    assert done.json["interrupted"] is True, done
-    assert (tmp_path / "a.wav").exists()
+
+    def stop_s():
+        with (
+            SoundServer() as sound,
+            Recorder(sound) as recorder,
+            Cli(tmp_path, sound).start(*argv) as child,
+        ):
+            recorder.wait_for_sound(unless=child.exited)
+            daemon = sound._processes[0]
+            daemon.send_signal(signal.SIGSTOP)
+            try:
+                threading.Event().wait(0.5)  # until the child waits for it
+                sent = child.signal(signal.SIGINT)
+                done = child.finish(10.0)
+            finally:
+                daemon.send_signal(signal.SIGCONT)
+        assert done.exit_code == 130, done
+        if done.ended - sent > 1.0:  # a busy machine
+            return done.ended - sent
+        assert done.json["interrupted"] is True, done
+        assert (tmp_path / "a.wav").exists()
+        return done.ended - sent
+
+    assert best_of(4, stop_s, good_enough=1.0) <= 1.0

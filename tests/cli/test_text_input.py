@@ -12,7 +12,7 @@ import typer
 
 from voicecli.cli import text_input as module
 from voicecli.cli.text_input import TextReading, as_unicode, open_text, read_file, text_input
-from voicecli.errors import TextError
+from voicecli.errors import EmptyText, TextError
 
 
 def whole(text, is_over=lambda: False):
@@ -72,9 +72,9 @@ def test_a_byte_order_mark_selects_the_encoding(piped, tmp_path, data):
 
 @pytest.mark.parametrize("data", [b"", b" \n\t", b"\xef\xbb\xbf\r\n", b"\x1b[0m\x07"])
 def test_white_space_and_controls_alone_are_an_empty_text(piped, data):
-    with pytest.raises(typer.BadParameter, match="the text is empty"):
+    with pytest.raises(EmptyText, match="standard input is empty"):
         piped(data)
-    with pytest.raises(typer.BadParameter, match="the text is empty"):
+    with pytest.raises(EmptyText, match="the text is empty"):
         text_input([data.decode("utf-8-sig")], None)
 
 
@@ -136,7 +136,7 @@ class TestPipe:
         pipe.write(b"\n\n")
         assert next(pieces).isspace()
         pipe.end()
-        with pytest.raises(TextError, match="the text is empty"):
+        with pytest.raises(EmptyText, match="standard input is empty"):
             next(pieces)
 
     def test_binary_data_later_is_an_error(self, pipe):

@@ -40,9 +40,3 @@ def silent_cli(home: Path) -> Cli:
 def cli(home: Path, sound_server: SoundServer) -> Cli:
     """Run on the recorded sound server."""
     return Cli(home, sound_server)
-
-
-@pytest.fixture
-def timed_cli(home: Path, sound_server: SoundServer) -> Cli:
-    """Run on the recorded sound server, without coverage, which costs time."""
-    return Cli(home, sound_server, coverage=False)

@@ -26,7 +26,7 @@ KINDS = ["pcm", "wav", "opus"]
 
 
 def test_the_median_ttfa_of_each_format_agrees_with_the_recorder(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, tmp_path: Path
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, tmp_path: Path
 ) -> None:
     speech.clips = clips_of(tone(0.3))
     speech.reply = Reply(ttfb_s=0.1, pace=4, chunk_bytes=960, headers={"X-Sample-Rate": "48000"})
@@ -34,7 +34,7 @@ def test_the_median_ttfa_of_each_format_agrees_with_the_recorder(
 
     def largest_error() -> float:
         with Recorder(sound_server) as recorder:
-            done = timed_cli.run(
+            done = cli.run(
                 "bench", "--base-url", speech.url, *formats, "--runs", "3", "--json",
                 "--record", str(tmp_path / "traces"), timeout_s=90,
             )  # fmt: skip

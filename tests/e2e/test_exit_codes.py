@@ -56,14 +56,13 @@ class TestDevice:
         assert say("--device", "theremin").exit_code == 6
 
 
-def test_a_full_disk_is_7_and_does_not_disturb_playback(say, silent_cli: Cli, home: Path) -> None:
+def test_a_full_disk_is_7_and_does_not_disturb_playback(say, home: Path) -> None:
     """A file-size limit stands for the full disk: both fail during a write."""
     (home / "sitecustomize.py").write_text(
         "import resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
     )
-    silent_cli.coverage = False  # which could not write its data either
     done = say("--json", "--device", "null", "--save", "out.wav", env={"PYTHONPATH": str(home)})
     assert done.exit_code == 7, done
     assert done.json["playback_ms"] >= 500

@@ -57,10 +57,10 @@ def interrupt(
     ids=lambda value: getattr(value, "name", value),
 )
 def test_a_signal_silences_within_50_ms_and_everything_is_saved(
-    timed_cli: Cli, sound_server, speech, home: Path, kind: str, number: signal.Signals
+    cli: Cli, sound_server, speech, home: Path, kind: str, number: signal.Signals
 ) -> None:
     def stop_s() -> float:
-        silent_after_s, heard_s, done = interrupt(timed_cli, sound_server, speech, kind, number)
+        silent_after_s, heard_s, done = interrupt(cli, sound_server, speech, kind, number)
         assert done.exit_code == 130, done
         assert "Traceback" not in done.stderr
         assert done.json["interrupted"] is True

@@ -85,10 +85,10 @@ def check_report(report: dict[str, Any], sound: Sound) -> None:
 
 @pytest.mark.parametrize("kind", ["pcm", "wav", "opus"])
 def test_without_history_jitter_causes_few_clean_pauses(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
 ) -> None:
     serve_jitter(speech, kind, seed=FORMATS.index(kind))
-    done, sound = say(timed_cli, sound_server, speech, kind)
+    done, sound = say(cli, sound_server, speech, kind)
     assert len(sound.gaps) <= 2
     assert all(gap.length_s >= 0.1 for gap in sound.gaps)
     assert sound.audible_s == pytest.approx(TONE_S, abs=0.1)
@@ -96,15 +96,15 @@ def test_without_history_jitter_causes_few_clean_pauses(
 
 
 def test_after_five_runs_jitter_is_not_heard(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer
 ) -> None:
     """The five runs are simultaneous, which the history must cope with."""
     serve_jitter(speech, "opus", seed=40)
-    learn(timed_cli, speech, "opus", range(41, 46))
+    learn(cli, speech, "opus", range(41, 46))
     gaps = 0
     for seed in range(50, 52):
         serve_jitter(speech, "opus", seed=seed)
-        done, sound = say(timed_cli, sound_server, speech, "opus")
+        done, sound = say(cli, sound_server, speech, "opus")
         gaps += len(sound.gaps)
         assert done.json["ttfa_ms"] - done.json["ttfb_ms"] < 900  # mpv: about 1.2 s
     assert gaps <= 1
@@ -112,29 +112,29 @@ def test_after_five_runs_jitter_is_not_heard(
 
 @pytest.mark.parametrize("kind", ["pcm", "opus"])
 def test_a_steady_server_is_heard_as_early_as_with_60_ms(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
 ) -> None:
     serve_tone(speech, kind, 0.4, pace=4, chunk_bytes=480)
 
     def wait_ms(*options: str) -> float:
         """Return the time from the first sample decoded to the first one heard."""
-        done, _ = say(timed_cli, sound_server, speech, kind, *options)
+        done, _ = say(cli, sound_server, speech, kind, *options)
         return float(done.json["ttfa_ms"] - done.json["first_frame_ms"])
 
-    learn(timed_cli, speech, kind, range(2))
+    learn(cli, speech, kind, range(2))
     assert best_of(4, lambda: wait_ms() - wait_ms("--buffer-ms", "60"), good_enough=20) <= 20
 
 
 @pytest.mark.parametrize("kind", ["wav", "aac"])
 def test_a_steady_server_barely_faster_than_real_time_causes_no_gap(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
 ) -> None:
     """Even with a history that says that no buffer is needed beyond the device's own."""
     serve_tone(speech, kind, 1.0, pace=1.15)
-    learn(timed_cli, speech, kind, range(3))
+    learn(cli, speech, kind, range(3))
     gaps = best_of(
         3,
-        lambda: float(len(say(timed_cli, sound_server, speech, kind)[1].gaps)),
+        lambda: float(len(say(cli, sound_server, speech, kind)[1].gaps)),
         good_enough=0,
     )
     assert gaps == 0
@@ -142,7 +142,7 @@ def test_a_steady_server_barely_faster_than_real_time_causes_no_gap(
 
 @pytest.mark.parametrize("seed", [12, 19, 14, 9, 4, 5])
 def test_gaps_are_reported_as_heard(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, seed: int
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, seed: int
 ) -> None:
     """Every format once, two with a small fixed buffer, which causes more gaps."""
     rng = random.Random(seed)
@@ -153,6 +153,6 @@ def test_gaps_are_reported_as_heard(
         stalls.append((at_s, rng.uniform(0.1, 0.6)))
     serve_tone(speech, kind, 1.5, pace=rng.uniform(1.1, 2.5), stalls=tuple(stalls))
     buffer = rng.choice(["auto", "60", "200"])
-    done, sound = say(timed_cli, sound_server, speech, kind, "--buffer-ms", buffer)
+    done, sound = say(cli, sound_server, speech, kind, "--buffer-ms", buffer)
     check_report(done.json, sound)
     assert sound.audible_s == pytest.approx(1.5, abs=0.1)

@@ -61,14 +61,14 @@ def check_order(sound: Sound) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_segments_follow_each_other_without_a_gap_and_in_order(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
 ) -> None:
     speech.speak = SpokenTones(rate_hz=48_000 if kind == "pcm" else 24_000)
     rate = {"X-Sample-Rate": "48000"} if kind == "pcm" else {}
     speech.reply = Reply(ttfb_s=0.1, pace=4, headers=rate)
 
     def worst_gap_s() -> float:
-        metrics, sound = say(timed_cli, sound_server, speech, kind, "--segment", "sentence")
+        metrics, sound = say(cli, sound_server, speech, kind, "--segment", "sentence")
         check_order(sound)
         assert len(metrics["segments"]) == len(SENTENCES)
         return max((gap.length_s for gap in sound.gaps), default=0.0)
@@ -78,13 +78,13 @@ def test_segments_follow_each_other_without_a_gap_and_in_order(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_silence_at_seams_is_kept_up_to_what_is_natural(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
 ) -> None:
     speech.speak = SpokenTones(lead_s=0.5, tail_s=0.5, seconds_per_character=0.03)
     speech.reply = Reply(ttfb_s=0.05)
 
     def error_s() -> float:
-        metrics, sound = say(timed_cli, sound_server, speech, kind, "--segment", "sentence")
+        metrics, sound = say(cli, sound_server, speech, kind, "--segment", "sentence")
         check_order(sound)
         assert [row["number"] for row in metrics["segments"]] == [0, 1, 2, 3]
         assert len(sound.gaps) == 3, sound.gaps
@@ -98,7 +98,7 @@ def test_silence_at_seams_is_kept_up_to_what_is_natural(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_wait_for_the_writer_is_no_underrun(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
 ) -> None:
     speech.speak = SpokenTones(seconds_per_character=0.03)
     speech.reply = Reply(ttfb_s=0.1)
@@ -106,14 +106,15 @@ def test_a_wait_for_the_writer_is_no_underrun(
 
     def write() -> None:
         """Write the first sentence, and the others well after it was heard."""
-        os.write(descriptor, (SENTENCES[0] + " ").encode())
-        time.sleep(2.5)  # the writer's pause is what is tested
-        os.write(descriptor, " ".join(SENTENCES[1:]).encode())
-        os.close(descriptor)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            file.write((SENTENCES[0] + " ").encode())
+            recorder.wait_for_sound()
+            recorder.wait_for_silence(0.5)
+            file.write(" ".join(SENTENCES[1:]).encode())
 
     with (
         Recorder(sound_server) as recorder,
-        timed_cli.start(
+        cli.start(
             "say", "--json", "--base-url", speech.url, "--format", kind, stdin=reader
         ) as running,
     ):
@@ -131,10 +132,13 @@ def test_a_wait_for_the_writer_is_no_underrun(
     assert "text" in done.stderr
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("after_s", [0.4, 1.25, 2.7], ids=["first", "behind a seam", "later"])
+@pytest.mark.parametrize(
+    ("kind", "after_s"),
+    [("pcm", 0.4), ("opus", 0.4), ("pcm", 1.25), ("mp3", 1.25), ("opus", 2.7)],
+    ids=["first-pcm", "first-opus", "behind a seam-pcm", "behind a seam-mp3", "later-opus"],
+)
 def test_ctrl_c_silences_ends_every_request_and_tells_how_much_was_spoken(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, home: Path,
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, home: Path,
     kind: str, after_s: float,
 ) -> None:  # fmt: skip
     speech.speak = SpokenTones()
@@ -145,7 +149,7 @@ def test_ctrl_c_silences_ends_every_request_and_tells_how_much_was_spoken(
         speech.requests.clear()
         with (
             Recorder(sound_server) as recorder,
-            timed_cli.start(
+            cli.start(
                 "say", "--save", "out.wav", "--segment", "sentence",
                 "--base-url", speech.url, "--format", kind, TEXT,
             ) as running,

@@ -36,7 +36,7 @@ def times(text: str) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("ttfb_s", [0.05, 1.5])
 def test_cues_are_where_the_recorder_hears_sentences(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, tmp_path: Path, ttfb_s: float
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, tmp_path: Path, ttfb_s: float
 ) -> None:
     """Also if an answer comes late, so that there are gaps."""
     speech.speak = SpokenTones(lead_s=0.3, tail_s=0.3, seconds_per_character=0.03)
@@ -46,7 +46,7 @@ def test_cues_are_where_the_recorder_hears_sentences(
 
     def worst_s() -> float:
         with Recorder(sound_server) as recorder:
-            done = timed_cli.run(*argv, "--prefetch", "0", " ".join(SENTENCES))
+            done = cli.run(*argv, "--prefetch", "0", " ".join(SENTENCES))
             assert done.exit_code == 0, done
             sound = recorder.finish().sound(min_gap_s=0.1)
         edges = [0.0, sound.length_s]

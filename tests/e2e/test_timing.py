@@ -32,7 +32,7 @@ def rate(kind: str, rate_hz: int) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_first_and_last_sound_are_heard_when_reported(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
 ) -> None:
     """Times count from the start of the process, as for a person at a prompt.
 
@@ -44,9 +44,7 @@ def test_the_first_and_last_sound_are_heard_when_reported(
     def error_s() -> float:
         """Return the error of the end, or twice that of the start if that is more."""
         with Recorder(sound_server) as recorder:
-            done = timed_cli.run(
-                "say", "--json", "--base-url", speech.url, "--format", kind, "hello"
-            )
+            done = cli.run("say", "--json", "--base-url", speech.url, "--format", kind, "hello")
             assert done.exit_code == 0, done
             heard = recorder.finish().sound()
         t0 = done.started + done.json["launch_to_request_ms"] / 1e3
@@ -59,7 +57,7 @@ def test_the_first_and_last_sound_are_heard_when_reported(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stall_is_one_underrun_as_long_as_the_gap(
-    timed_cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
+    cli: Cli, sound_server: SoundServer, speech: SpeechServer, kind: str
 ) -> None:
     """And sound begins long before the server has sent everything."""
     speech.clips = clips_of(tone(1.6), formats=[kind])
@@ -69,7 +67,7 @@ def test_a_stall_is_one_underrun_as_long_as_the_gap(
 
     def error_s() -> float:
         with Recorder(sound_server) as recorder:
-            done = timed_cli.run(
+            done = cli.run(
                 "say", "--json", "--buffer-ms", "200", "--base-url", speech.url,
                 "--format", kind, "hello",
             )  # fmt: skip

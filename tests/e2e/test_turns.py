@@ -28,7 +28,7 @@ SHORT, LONG = 0.4, 20.0
 
 
 @pytest.fixture
-def voices(timed_cli, sound_server, speech):
+def voices(cli, sound_server, speech):
     """Start voices, each of which speaks its number, and wait until its request has left."""
     speech.reply = Reply(headers={"X-Sample-Rate": "24000"})
     with contextlib.ExitStack() as stack:
@@ -38,7 +38,7 @@ def voices(timed_cli, sound_server, speech):
             before = len(speech.speech_requests)
             speech.speak = SpokenTones(seconds_per_character=duration_s / len(text))
             url = ("--base-url", speech.url, "--format", "pcm")
-            running = stack.enter_context(timed_cli.start("say", "--json", *url, *options, text))
+            running = stack.enter_context(cli.start("say", "--json", *url, *options, text))
             wait_until(lambda: len(speech.speech_requests) > before)
             return running
 
@@ -106,11 +106,11 @@ def test_an_interruption_ends_the_voice_that_is_heard_and_says_who_did(
     assert after.starts_s - before.ends_s < 0.15
 
 
-def test_mixing_waits_for_nobody_and_failing_says_so(voices, timed_cli, sound_server) -> None:
+def test_mixing_waits_for_nobody_and_failing_says_so(voices, cli, sound_server) -> None:
     with Recorder(sound_server) as recorder:
         first = voices(1, LONG)
         recorder.wait_for_sound(unless=first.exited)
-        refused = timed_cli.run("say", "--when-busy", "fail", "--json", "Hello.")
+        refused = cli.run("say", "--when-busy", "fail", "--json", "Hello.")
         assert voices(2, SHORT, "--when-busy", "mix").finish().exit_code == 0
         assert not first.exited()
         first.signal(signal.SIGINT)
@@ -120,20 +120,18 @@ def test_mixing_waits_for_nobody_and_failing_says_so(voices, timed_cli, sound_se
     assert f"process {first.pid}" in refused.stderr
 
 
-def test_commands_from_elsewhere_reach_the_voice_that_is_heard(
-    voices, timed_cli, sound_server
-) -> None:
+def test_commands_from_elsewhere_reach_the_voice_that_is_heard(voices, cli, sound_server) -> None:
     with Recorder(sound_server) as recorder:
         first = voices(1, LONG)
         recorder.wait_for_sound(unless=first.exited)
         second = voices(2, SHORT)
-        wait_until(lambda: len(timed_cli.run("status", "--json").json["speakers"]) == 2)
+        wait_until(lambda: len(cli.run("status", "--json").json["speakers"]) == 2)
         time.sleep(0.1)
-        heard, waiting = timed_cli.run("status", "--json").json["speakers"]
+        heard, waiting = cli.run("status", "--json").json["speakers"]
         assert (heard["pid"], heard["state"]) == (first.pid, "playing")
         assert (waiting["pid"], waiting["state"]) == (second.pid, "waiting")
         assert heard["heard_s"] > 0
-        assert timed_cli.run("stop").exit_code == 0
+        assert cli.run("stop").exit_code == 0
         assert first.finish().exit_code == 130
         assert second.finish().exit_code == 0
         recording = recorder.finish()

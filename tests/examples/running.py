@@ -15,7 +15,7 @@ def run_example(home, name, *arguments, sound=None, **extra):
     """Run ``python examples/name arguments…`` with HOME in ``home``; returns the result."""
     return subprocess.run(
         [sys.executable, str(EXAMPLES / name), *arguments],
-        env=Cli(home, sound, coverage=False).environment(),
+        env=Cli(home, sound).environment(),
         cwd=home,
         capture_output=True,
         timeout=60,

@@ -39,7 +39,7 @@ def locust(home, *arguments, **variables):
     """Run the example with Locust; kill it at the end of the block if it still runs."""
     process = subprocess.Popen(
         [sys.executable, "-m", "locust", "-f", str(EXAMPLES / "locustfile.py"), *arguments],
-        env=Cli(home, coverage=False).environment(**variables),
+        env=Cli(home).environment(**variables),
         cwd=home, text=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip

@@ -261,7 +261,8 @@ class WritingStream(_Stream):
             self.device.hiccup = None
             # The server sleeps: nothing is taken, what it holds is played after it.
             self.ends_at += pause_s
-            self.blocks = [(at + pause_s, s) for at, s in self.blocks if at > self.clock.now()]
+            now = self.clock.now()
+            self.blocks = [(at + pause_s if at > now else at, s) for at, s in self.blocks]
             self.clock.sleep(pause_s)
 
 

@@ -14,7 +14,8 @@ from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
 from voicecli.playback.callback import CallbackSink
 from voicecli.playback.policy import BufferPolicy
-from voicecli.playback.portaudio import CALLBACK_LATENCY_S, find_output_device
+from voicecli.playback.portaudio import LATENCY_S, find_output_device
+from voicecli.playback.stall import STUCK_S
 
 FORMAT = AudioFormat(RATE_HZ, 1)
 
@@ -42,10 +43,10 @@ def say(sink, clock, *pieces):
 
 
 def test_the_stream_is_started_once_there_are_frames(make):
-    sink, stream = make()
+    sink, stream = make(latency_s=0.1)
     sink.start()
     assert stream.calls == []
-    taken_s = 1.25 * CALLBACK_LATENCY_S  # the policy's threshold of 0.1 is lower
+    taken_s = 0.125  # the policy's threshold of 0.1 is lower
     sink.write(seconds(taken_s - 0.001))
     assert stream.calls == []
     sink.write(seconds(0.001, start_s=taken_s - 0.001))
@@ -83,7 +84,7 @@ def test_stereo_is_heard_in_stereo(make, clock):
     samples = seconds(0.5, channels=2).astype(np.float32) / 32768
     samples[:, 1] *= -1
     say(sink, clock, samples)
-    assert stream.wanted["latency"] == CALLBACK_LATENCY_S
+    assert stream.wanted["latency"] == LATENCY_S
     assert stream.wanted["prime_output_buffers_using_stream_callback"]
     assert np.array_equal(stream.recording().samples, samples)
 
@@ -100,10 +101,11 @@ def test_underflows_of_the_device_are_counted(make, clock):
     sink, stream = make(late_blocks={7: 0.03, 20: 0.04})
     say(sink, clock, seconds(1.0))
     report = sink.report()
-    assert len(report.underflows_at_s) == 2
-    assert report.underruns == ()  # the ring had frames: no fault of the stream's
     assert report.heard_frames == RATE_HZ
-    assert len(stream.recording().gaps) == 2
+    assert all(gap.is_device for gap in report.underruns)  # the ring had frames
+    gaps = [(round(gap.at_s * RATE_HZ), gap.silence_s) for gap in report.underruns]
+    assert gaps == [(at, pytest.approx(silence_s)) for at, silence_s in stream.recording().gaps]
+    assert [silence_s for _, silence_s in gaps] == [pytest.approx(0.03), pytest.approx(0.04)]
     assert report.last_sound_at == pytest.approx(stream.recording().last_at)
 
 
@@ -118,7 +120,7 @@ def test_the_callback_never_waits(make):
     def call():
         stream.wanted["callback"](out, 80, time, status)
 
-    with sink._control, sink._waiting:
+    with sink._control, sink._changed:
         device_thread = threading.Thread(target=call, daemon=True)
         device_thread.start()
         device_thread.join(20)
@@ -132,14 +134,15 @@ def test_a_full_device_that_plays_is_not_stuck(make, clock):
     assert stream.recording().frames == 100 * RATE_HZ
 
 
-def test_the_drain_of_a_dead_device_ends_at_the_deadline(make, clock):
+def test_a_device_that_stands_still_fails_the_drain(make, clock):
     sink, _ = make(dies_at_s=0.5)
     sink.start()
     sink.write(seconds(2.0))
     sink.end_input()
     before = clock.now()
-    sink.drain()
-    assert clock.now() - before == pytest.approx(3.0, abs=0.011)
+    with pytest.raises(DeviceError, match="has stopped playing"):
+        sink.drain()
+    assert clock.now() - before == pytest.approx(0.5 + STUCK_S, abs=0.1)
 
 
 def test_a_start_that_fails_at_the_end_of_input_is_an_error(make, clock):

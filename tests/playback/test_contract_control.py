@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.playback.clocks import virtual_clock
 from tests.playback.fakes import RATE_HZ, seconds
-from tests.playback.rig import AWAIT, KINDS, Rig
+from tests.playback.rig import AWAIT, FRAME_S, KINDS, Rig
 from voicecli.playback.blocking import BLOCK_S
 from voicecli.playback.policy import CAPACITY_S, BufferPolicy
 
@@ -30,8 +30,9 @@ def test_a_pause_loses_and_repeats_nothing(rig, clock):
     report = rig.check_all_heard(seconds(2.0))
     assert report.underruns == ()
     (pause,) = report.pauses
-    assert pause.silence_s == pytest.approx(3.0, abs=0.05)
-    assert report.last_sound_at - report.first_sound_at == pytest.approx(5.0, abs=0.05)
+    assert pause.silence_s == pytest.approx(3.0, abs=rig.slack_s)
+    sounded_s = report.last_sound_at - report.first_sound_at
+    assert sounded_s == pytest.approx(2.0 + pause.silence_s, abs=2 * FRAME_S)
 
 
 @pytest.mark.parametrize("kind", HEARD)
@@ -45,7 +46,8 @@ def test_a_pause_is_silent_once_the_device_has_played_what_it_took(rig, clock):
     clock.sleep(2.0)
     assert sink.snapshot().paused
     assert not sink.snapshot().rebuffering
-    taken_s = (1 + rig.device.burst / 4) * rig.stream.latency
+    delay_s = 0.0 if rig.device.starts_at_write else rig.stream.latency
+    taken_s = (1 + rig.device.burst / 4) * rig.stream.latency + delay_s
     assert rig.stream.recording().last_at - asked_at <= taken_s + BLOCK_S
 
 
@@ -112,9 +114,10 @@ def test_a_flush_drops_what_the_device_has_not_taken(rig, clock):
     sink = rig.make()
     clock.after(0.5, sink.flush)
     rig.play(seconds(5.0), 1.0, seconds(0.5, start_s=5.0))
-    report = rig.check()
-    taken_s = 0.0 if rig.device is None else rig.slack_s
-    assert 1.0 <= report.heard_frames / RATE_HZ <= 1.0 + taken_s
+    report = sink.report()
+    assert 1.0 <= report.heard_frames / RATE_HZ <= 1.0 + rig.slack_s
+    if rig.can_be_heard:
+        assert rig.stream.recording().frames == report.heard_frames
     assert report.underruns == ()
     assert sink.position() == 5.5 * RATE_HZ
 
@@ -132,16 +135,16 @@ def test_a_flush_lets_a_blocked_producer_go_on(rig, clock):
 def test_going_on_at_an_earlier_and_at_a_later_position(rig, clock):
     sink = rig.make()
     clock.after(1.0, lambda: sink.seek(RATE_HZ // 2))
-    clock.after(2.0, lambda: sink.seek(RATE_HZ * 4))
-    rig.play(seconds(5.0))
-    report = rig.check()
-    assert report.underruns == ()
+    clock.after(2.0, lambda: sink.seek(RATE_HZ * 5 // 2))
+    rig.play(seconds(3.5))
+    report = sink.report()
+    assert report.underruns == report.pauses == ()
     assert report.heard_frames / RATE_HZ == pytest.approx(3.0, abs=2 * rig.slack_s)
-    assert sink.position() == 5 * RATE_HZ
+    assert sink.position() == 3.5 * RATE_HZ
     if rig.can_be_heard:
         heard = rig.stream.recording().samples[:, 0].astype(int)
         jumps = np.flatnonzero(np.diff(heard) != 1)
-        assert [heard[i + 1] - 1 for i in jumps] == [RATE_HZ // 2, RATE_HZ * 4]
+        assert [heard[i + 1] - 1 for i in jumps] == [RATE_HZ // 2, RATE_HZ * 5 // 2]
 
 
 def test_what_was_not_written_cannot_be_sought(rig):

@@ -136,7 +136,8 @@ def test_a_device_that_stops_taking_frames_is_an_error(kind, clock):
         sink.write(seconds(2 * CAPACITY_S))
     assert clock.now() - began_at == pytest.approx(6.0, abs=0.5)
     sink.end_input()
-    sink.drain()
+    with pytest.raises(DeviceError, match="has stopped playing"):
+        sink.drain()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "null"])

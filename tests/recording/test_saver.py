@@ -219,7 +219,6 @@ for _ in range(10):
 report = saver.finish()
 saver.write_metrics({})
 print(json.dumps([len(report.saved), report.error.message]))
-resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # coverage writes files too
 """
 
 

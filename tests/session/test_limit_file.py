@@ -5,7 +5,8 @@ import stat
 
 import pytest
 
-from voicecli.session.limit_file import MOST_ENDPOINTS, LimitFile
+from voicecli.config.learnedfile import MOST_ENDPOINTS
+from voicecli.session.limit_file import LimitFile
 from voicecli.text.limits import InputLimit, LimitOrigin
 
 URL = "http://localhost:8880/v1"

@@ -61,6 +61,7 @@ class Listener:
         return np.concatenate(self.blocks)
 
 
+@pytest.mark.no_cover  # thousands of times the same lines
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_text_beyond_the_servers_limit_is_spoken_whole_and_in_order(server, refusal):
     text, listener = story(60_000), Listener()
@@ -77,6 +78,7 @@ def test_a_text_beyond_the_servers_limit_is_spoken_whole_and_in_order(server, re
     assert all(len(request.json["input"]) <= LIMIT for request in server.requests)
 
 
+@pytest.mark.no_cover  # thousands of times the same lines
 @pytest.mark.parametrize("grouping", list(Grouping))
 def test_every_grouping_speaks_a_long_text_whole(server, grouping):
     text, listener = "\n\n".join(["It is so. " * 150] * 3), Listener()

@@ -103,21 +103,15 @@ class Cli:
     """``voicecli`` with the home folder ``home``.
 
     ``sound`` is the sound server it plays on; None is a machine without one.
-    ``coverage`` lets coverage measure the child, which slows it: turn it off for timings.
     """
 
-    def __init__(
-        self, home: Path, sound: SoundServer | None = None, *, coverage: bool = True
-    ) -> None:
+    def __init__(self, home: Path, sound: SoundServer | None = None) -> None:
         self.home = home
         self.sound = sound
-        self.coverage = coverage
 
     def environment(self, **extra: str) -> dict[str, str]:
         """Return the child's environment; a PYTHONPATH in ``extra`` precedes the project."""
         env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        if self.coverage:
-            env |= {k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")}
         env |= {
             "HOME": str(self.home),
             "XDG_CONFIG_HOME": str(self.home / "config"),

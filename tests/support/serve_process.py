@@ -101,7 +101,7 @@ def serving(
         yield server
     finally:
         if process.poll() is None:
-            process.terminate()  # not killed, so that coverage is written
+            process.terminate()
             try:
                 process.wait(TIMEOUT_S)
             except subprocess.TimeoutExpired:

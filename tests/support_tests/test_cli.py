@@ -42,12 +42,6 @@ def test_the_user_s_keys_and_home_are_not_inherited(tmp_path: Path, monkeypatch)
     assert env["ADDED"] == "1"
 
 
-def test_coverage_is_inherited_only_if_wanted(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", "x")
-    assert "COVERAGE_PROCESS_CONFIG" in Cli(tmp_path).environment()
-    assert "COVERAGE_PROCESS_CONFIG" not in Cli(tmp_path, coverage=False).environment()
-
-
 def test_output_exit_code_and_json_are_returned(fake) -> None:
     cli = fake(
         "import sys; print('{\"a\": 1}'); print(sys.stdin.read(), file=sys.stderr); sys.exit(3)"

@@ -17,6 +17,7 @@ from voicecli.playback.history import HistoryFile
 from voicecli.playback.policy import AdaptivePolicy
 from voicecli.sanitize import clean
 from voicecli.session.limit_file import LimitFile
+from voicecli.sources.label_file import LabelFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,10 +95,11 @@ def forget() -> None:
 
     Their timing tells --buffer-ms auto how much to buffer: one number per run,
     stored with the endpoint, the model and the format. What a server said of the
-    longest text it takes is one number per endpoint and model.
+    longest text it takes is one number per endpoint and model. Under which wrong
+    content types it sends raw PCM is stored with the endpoint.
     """
     existed = False
-    for file in (HistoryFile(), LimitFile()):
+    for file in (HistoryFile(), LimitFile(), LabelFile()):
         try:
             existed = file.delete() or existed
         except OSError as error:
@@ -154,6 +156,8 @@ def _learned_rows() -> Iterator[tuple[str, str, str]]:
     for limit in _limits():
         kind = f"{limit['endpoint']} {limit['model']}"
         yield "learned", kind, f"takes {limit['max_input_chars']} characters a request"
+    for wrong in _labels():
+        yield "learned", wrong["endpoint"], f"labels raw PCM {', '.join(wrong['pcm_labelled'])}"
 
 
 def _learned() -> Iterator[dict[str, Any]]:
@@ -176,6 +180,15 @@ def _limits() -> Iterator[dict[str, Any]]:
             yield {**shown, "max_input_chars": limit}
 
 
+def _labels() -> Iterator[dict[str, Any]]:
+    """Yield the content types under which endpoints sent raw PCM."""
+    for endpoint, labels in sorted(LabelFile().all().items()):
+        yield {
+            "endpoint": clean(endpoint),
+            "pcm_labelled": [clean(name) for name in sorted(labels)],
+        }
+
+
 def _as_json(config: Config, endpoint: Endpoint) -> dict[str, Any]:
     return {
         "file": {"path": str(config.path), "exists": _exists(config)},
@@ -195,6 +208,7 @@ def _as_json(config: Config, endpoint: Endpoint) -> dict[str, Any]:
         },
         "learned": list(_learned()),
         "limits": list(_limits()),
+        "labels": list(_labels()),
         "lexicon": _lexicon_size(config),
         "warnings": list(endpoint.warnings),
     }

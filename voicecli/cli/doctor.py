@@ -17,7 +17,7 @@ import typer
 from voicecli.cli import options
 from voicecli.cli.output import print_json
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
-from voicecli.config.file import Config, find_config
+from voicecli.config.file import Config, exists, find_config
 from voicecli.config.urls import is_loopback
 from voicecli.errors import ConfigError, DeviceError, ExitStatus, UnsupportedFormat, VoiceError
 from voicecli.playback.output import NULL_DEVICE
@@ -141,8 +141,8 @@ def check_python() -> Finding:
 
 def check_config(config: Config) -> Finding:
     """Report which configuration file was read."""
-    exists = config.path is not None and config.path.exists()
-    return Finding("config", "ok", f"{config.path}" if exists else "no file; defaults apply")
+    is_there = config.path is not None and exists(config.path)
+    return Finding("config", "ok", f"{config.path}" if is_there else "no file; defaults apply")
 
 
 def check_key(endpoint: Endpoint) -> Finding:

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from voicecli.cli.layout import example, terminal_width, wrap
 from voicecli.cli.library_output import hidden_library_output
+from voicecli.cli.output import print_message
 from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 ARGUMENTS = "Arguments"
 """The title of the panel of positional arguments."""
+
+SAVING = "Saving"
+"""The title of the panel of files to write."""
+
+_FILES = (ARGUMENTS, SAVING)
 
 _MOST_SHOWN = 40
 """Characters of a text that are shown in a message."""
@@ -54,19 +60,42 @@ class _Panels:
                 formatter.write("\n".join(example(line, width)) + "\n")
 
 
+def _is_option(argument: str, names: list[str]) -> bool:
+    """Whether an argument is one of an option's names, with or without its value."""
+    return any(
+        argument == name or argument.startswith(f"{name}=" if name.startswith("--") else name)
+        for name in names
+    )
+
+
 class Command(_Panels, TyperCommand):
     """A command with options in panels."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse; if an unknown option may be text to speak, explain how to pass it."""
+        given = list(args)  # which parsing uses up
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
+            self._mention_repeated(ctx, given)
+            return rest
         except Exception as error:  # typer does not export the class
             is_unknown = type(error).__name__ == "NoSuchOption" and not vars(error)["possibilities"]
             if is_unknown and any(param.nargs == -1 for param in self.params):
                 example = f'{ctx.command_path} -- "-5 degrees"'
                 vars(error)["message"] += f"; put -- before text that begins with a dash: {example}"
             raise
+
+    def _mention_repeated(self, ctx: Any, args: list[str]) -> None:
+        """Print a warning for each file that was named twice, of which the last one counts."""
+        if ctx.params.get("quiet") or ctx.resilient_parsing:
+            return
+        args = args[: args.index("--")] if "--" in args else args
+        for param in self.params:
+            if getattr(param, "rich_help_panel", None) in _FILES and param.metavar == "FILE":
+                count = sum(_is_option(arg, param.opts) for arg in args)
+                if count > 1 and not param.multiple:
+                    message = f"{param.opts[0]} was given {count} times: only the last one counts"
+                    print_message(f"warning: {message}")
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; what libraries print is for ``--verbose``."""

@@ -6,22 +6,25 @@ import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
-from urllib.parse import urlsplit
 
 import typer
 
 from voicecli.cli import completion
-from voicecli.cli.help import ARGUMENTS
+from voicecli.cli.help import ARGUMENTS, SAVING
 from voicecli.cli.text_input import as_unicode
 from voicecli.config.file import AUTO
+from voicecli.errors import ConfigError
 
 argument_option = partial(typer.Option, rich_help_panel=ARGUMENTS)
 voice_option = partial(typer.Option, rich_help_panel="Voice")
 measurement_option = partial(typer.Option, rich_help_panel="Measurement")
 sound_option = partial(typer.Option, rich_help_panel="Sound")
-saving_option = partial(typer.Option, rich_help_panel="Saving")
+saving_option = partial(typer.Option, rich_help_panel=SAVING)
 network_option = partial(typer.Option, rich_help_panel="Network")
 output_option = partial(typer.Option, rich_help_panel="Output")
+
+NORMAL_RATE = 175
+"""Words a minute at speed 1: what `say` of macOS and espeak speak by default."""
 
 _MAX_BUFFER_MS = 60_000.0
 
@@ -56,6 +59,18 @@ def buffer_ms(value: str) -> Any:
     return milliseconds
 
 
+def _speed_of_rate(words_per_minute: float | None) -> float | None:
+    if words_per_minute is None:
+        return None
+    slowest, fastest = NORMAL_RATE // 4, NORMAL_RATE * 4
+    if not slowest <= words_per_minute <= fastest:
+        raise typer.BadParameter(
+            f"{words_per_minute:g} words a minute is not from {slowest} to {fastest}; "
+            "--speed takes a factor"
+        )
+    return max(0.25, words_per_minute / NORMAL_RATE)
+
+
 def _saved_file(path: Path | None) -> Path | None:
     """Give standard output one name."""
     return Path("-") if str(path) in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else path
@@ -64,15 +79,12 @@ def _saved_file(path: Path | None) -> Path | None:
 def _proxy_url(value: str | None) -> str | None:
     if value is None:
         return None
+    from voicecli.sources.proxies import parse_proxy  # noqa: PLC0415  only if one is given
+
     try:
-        parts = urlsplit(value)
-        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # half an IPv6 address, or an invalid port
-        is_usable = False
-    if not is_usable:
-        shown = "it" if "@" in value else repr(value)  # a password precedes the @
-        raise typer.BadParameter(f"{shown} does not have the form http://HOST:PORT")
-    return value
+        return parse_proxy(value, "--proxy").url
+    except ConfigError as error:
+        raise typer.BadParameter(f"{error.message}; {error.remedy}") from None
 
 
 BaseUrl: TypeAlias = Annotated[
@@ -100,6 +112,7 @@ VoiceName: TypeAlias = Annotated[
     str | None,
     voice_option(
         "--voice",
+        "-V",
         metavar="NAME",
         callback=unicode_value,
         autocompletion=completion.voices,
@@ -116,6 +129,16 @@ Format: TypeAlias = Annotated[
         help="pcm, wav, opus, mp3, aac or flac.",
     ),
 ]
+Rate: TypeAlias = Annotated[
+    float | None,
+    voice_option(
+        "--rate",
+        "-r",
+        metavar="WORDS",
+        callback=_speed_of_rate,
+        help=f"Speed in words a minute, as with macOS's say; {NORMAL_RATE} is normal.",
+    ),
+]
 SampleRate: TypeAlias = Annotated[
     int | None,
     voice_option(
@@ -130,7 +153,7 @@ Proxy: TypeAlias = Annotated[
     network_option(
         metavar="URL",
         callback=_proxy_url,
-        help="HTTP proxy, also for servers on this machine.  "
+        help="HTTP or SOCKS 5 proxy, also for servers on this machine.  "
         "[default: from the environment, for other machines only]",
     ),
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli import waterfall
 from voicecli.cli.output import print_error, print_json, print_message
 from voicecli.cli.summary import AboutText, summarise
-from voicecli.errors import ExitStatus, SaveError, UnderrunError
+from voicecli.errors import EmptyText, ExitStatus, SaveError, UnderrunError
 from voicecli.telemetry.metrics import describe
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def report(
     if control is not None:
         metrics["stopped_by"] = control.stopped_by
         metrics["waits"]["turn_ms"] = control.turn_wait_ms
+    if isinstance(result.error, EmptyText):
+        metrics |= {"ok": True, "error": None}
     save_error = result.saves.error
     if track is not None:
         save_error = _write_subtitles(track, result, metrics) or save_error
@@ -66,11 +69,9 @@ def report(
     if interrupted:
         status = ExitStatus.INTERRUPTED
     if records.json:
-        try:
+        # If the run has failed, that decides, not what cannot be printed as well.
+        with contextlib.suppress(*([] if status is ExitStatus.OK else [SaveError])):
             print_json(metrics)
-        except SaveError:
-            if status is ExitStatus.OK:  # else the first error decides
-                raise
     return status
 
 
@@ -120,7 +121,10 @@ def _print_result(
         lines = [*_timings(metrics), *_segments(metrics["segments"])]
         for line in [*lines, *_underruns(metrics["underruns"]), *_bar(metrics)]:
             print_message(line)
-    if result.error is not None and result.interrupted_at is None:
+    if isinstance(result.error, EmptyText):
+        if not records.quiet:
+            print_message(result.error.message)
+    elif result.error is not None and result.interrupted_at is None:
         print_error(result.error)
     if late_error is not None:
         print_error(late_error)

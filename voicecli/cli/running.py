@@ -6,7 +6,9 @@ import contextlib
 import gc
 import os
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
+
+import typer
 
 from voicecli.cli.launch import process_started_at
 from voicecli.cli.output import internal_error, print_json, print_message
@@ -15,11 +17,18 @@ from voicecli.cli.records import LineFile
 from voicecli.cli.signals import cancelling
 from voicecli.cli.voice_control import VoiceControl
 from voicecli.clock import SystemClock
-from voicecli.errors import ExitStatus, SaveError
+from voicecli.errors import EmptyText, ExitStatus, SaveError
 from voicecli.playback.output import Output
 from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
-from voicecli.telemetry.events import Answered, Progressed, RequestsReduced, Retrying
+from voicecli.telemetry.events import (
+    Answered,
+    Progressed,
+    Replaced,
+    RequestsReduced,
+    Retrying,
+    Warned,
+)
 from voicecli.telemetry.metrics import Recorder, describe
 
 if TYPE_CHECKING:
@@ -185,11 +194,33 @@ def failing_as_json(records: Records, recorder: Recorder | None = None) -> Itera
         yield
     except Exception as error:
         if records.json:
-            recorder = recorder or Recorder(new_run_id(), process_started_at())
-            metrics = recorder.result() | {"saved": [], "clip": None, "no_device": None}
+            metrics = _metrics(recorder)
             with contextlib.suppress(SaveError):  # the first error decides
                 print_json(metrics | {"ok": False, "error": describe(internal_error(error))})
         raise
+
+
+def _metrics(recorder: Recorder | None = None) -> dict[str, Any]:
+    """Return the metrics of a run that has no result."""
+    recorder = recorder or Recorder(new_run_id(), process_started_at())
+    return recorder.result() | {"saved": [], "clip": None, "no_device": None}
+
+
+@contextlib.contextmanager
+def ending_if_empty(records: Records) -> Iterator[None]:
+    """End the command with 0 and a message if there turns out to be no text.
+
+    Raises:
+        typer.Exit: the text is empty.
+    """
+    try:
+        yield
+    except EmptyText as empty:
+        if not records.quiet:
+            print_message(empty.message)
+        if records.json:
+            print_json(_metrics())
+        raise typer.Exit(empty.exit_status) from empty
 
 
 def _enable_garbage_collector(event: Event) -> None:
@@ -204,16 +235,22 @@ def _enable_garbage_collector(event: Event) -> None:
 
 
 class _AnswerWarnings:
-    """An observer that prints what a server's answers give reason to warn of, each once."""
+    """An observer that prints what answers and their sound give reason to warn of, each once."""
 
     def __init__(self) -> None:
         self._printed: set[str] = set()
 
     def __call__(self, event: Event, /) -> None:
+        warnings: set[str] = set()
         if isinstance(event, Answered):
-            for warning in set(event.info.warnings) - self._printed:
-                self._printed.add(warning)
-                print_message(f"warning: {warning}")
+            warnings.update(event.info.warnings)
+        elif isinstance(event, Warned):
+            warnings.add(event.message)
+        elif isinstance(event, Replaced) and event.failed != event.label:
+            warnings.add(f"{event.error.message}; {event.label} speaks instead")
+        for warning in warnings - self._printed:
+            self._printed.add(warning)
+            print_message(f"warning: {warning}")
 
 
 def _print_details(event: Event) -> None:
@@ -221,6 +258,9 @@ def _print_details(event: Event) -> None:
     match event:
         case Retrying(_, error, wait_s):
             print_message(f"{error.message}; trying again in {wait_s:.1f} s")
+        case Replaced(_, _, error, failed, label, sentences) if failed == label:
+            what = "asking for the rest" if sentences else "asking again"
+            print_message(f"{error.message}; {what}")
         case RequestsReduced(_, at_once):
             plural = "" if at_once == 1 else "s"
             print_message(f"the server allows fewer: {at_once} request{plural} at once from now on")

@@ -14,10 +14,12 @@ import typer
 from voicecli.cli import options, text_options
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
-from voicecli.cli.running import failing_as_json, run_session
+from voicecli.cli.running import ending_if_empty, failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, playback_settings
 from voicecli.cli.speech import Reading, Speech
 from voicecli.cli.text_input import TextReading, as_unicode
+from voicecli.cli.unused_options import is_pipe_unread
+from voicecli.cli.unused_options import warnings as unused
 from voicecli.cli.voice_endpoints import VoiceEndpoints
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, find_config
@@ -47,7 +49,9 @@ def say(
     ] = None,
     file: Annotated[
         Path | None,
-        options.argument_option(metavar="FILE", help="Read the text from FILE; `-` is stdin."),
+        options.argument_option(
+            "--file", "-f", metavar="FILE", help="Read the text from FILE; `-` is stdin."
+        ),
     ] = None,
     script: text_options.Script = None,
     lines: text_options.Lines = None,
@@ -60,6 +64,7 @@ def say(
         float | None,
         options.voice_option(metavar="FACTOR", min=0.25, max=4.0, help="Speed; 1 is normal."),
     ] = None,
+    rate: options.Rate = None,
     instructions: Annotated[
         str | None,
         options.voice_option(
@@ -114,6 +119,8 @@ def say(
         ),
     ] = None,
     prefetch: text_options.Prefetch = 2,
+    fallback: text_options.Fallback = None,
+    no_recover: text_options.NoRecover = False,
     proxy: options.Proxy = None,
     fail_on_underrun: options.FailOnUnderrun = False,
     json_: options.Json = False,
@@ -134,8 +141,9 @@ def say(
     if trace_audio and trace is None:
         raise typer.BadParameter("--trace-audio requires --trace FILE")
     choice = EndpointChoice(
-        base_url, profile, model, voice, format, speed, instructions, _extra(extra or [])
-    )
+        base_url, profile, model, voice, format, _speed(speed, rate), instructions,
+        _extra(extra or []),
+    )  # fmt: skip
     flags = PlaybackFlags(
         device, volume, buffer_ms, preroll_ms, timeout, retries, WhenBusy(when_busy),
         no_keys=no_keys,
@@ -148,12 +156,17 @@ def say(
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
         reads = TextReading(encoding, partial(_warn, records=records))
-        spoken = text_options.choose_text(text or [], file, script, lines or [], reads)
+        with ending_if_empty(records):
+            spoken = text_options.choose_text(text or [], file, script, lines or [], reads)
         stack.callback(spoken.close)
+        if is_pipe_unread([*(text or []), file, script, *(lines or [])]):
+            _warn("standard input is not read: the text was given otherwise", records)
         with failing_as_json(records):
             config = find_config(os.environ)
             records.check()
-            endpoints = _endpoints(choice, config, records)
+            endpoints = _endpoints(choice, config, records, fallback)
+            for warning in unused(choice, flags, endpoints.default, no_play=no_play):
+                _warn(warning, records)
             for each in text_options.voices_of(lines or []):
                 endpoints.of(each)
             words = text_options.read_lexicon(config.lexicon, lexicon, lang)
@@ -166,16 +179,24 @@ def say(
             overrides_rate=sample_rate is not None,
         )
         stack.callback(shared.close)
-        speech = Speech(spoken, reading, endpoints, shared, format=format)
+        speech = Speech(spoken, reading, endpoints, shared, format=format, recovers=not no_recover)
         raise typer.Exit(_speak(speech, flags, records, config, no_play=no_play))
 
 
-def _endpoints(choice: EndpointChoice, config: Config, records: Records) -> VoiceEndpoints:
+def _speed(factor: float | None, of_rate: float | None) -> float | None:
+    if factor is not None and of_rate is not None:
+        raise typer.BadParameter("give --speed or --rate, not both")
+    return of_rate if factor is None else factor
+
+
+def _endpoints(
+    choice: EndpointChoice, config: Config, records: Records, fallback: list[str] | None
+) -> VoiceEndpoints:
     """Select the endpoint, and say which it is."""
     endpoint = resolve_endpoint(choice, os.environ, config)
     _print_endpoint(endpoint, records)
     notify = partial(_print_endpoint, records=records)
-    return VoiceEndpoints(endpoint, choice, os.environ, config, notify=notify)
+    return VoiceEndpoints(endpoint, choice, os.environ, config, notify=notify, fallback=fallback)
 
 
 def _speak(

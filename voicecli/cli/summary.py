@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST_LISTED = 4
+_TIMES = {1: "once", 2: "twice"}
 
 
 class AboutText(NamedTuple):
@@ -28,9 +29,15 @@ def summarise(metrics: dict[str, Any], text: AboutText | None = None) -> str:
 
 def _parts(metrics: dict[str, Any], text: AboutText) -> Iterator[str]:
     waits, turn_ms = metrics["waits"]["text"], metrics["waits"].get("turn_ms")
+    if text.known == 0 and not metrics["interrupted"]:
+        yield "nothing to say: there are no words in the text"
+        return
     yield _spoken(metrics)
-    if metrics["interrupted"] and metrics["segments"]:
+    if metrics["segments"] and (metrics["interrupted"] or metrics["recovered"]):
         yield _sentences(text)
+    if metrics["recovered"]:
+        times = _TIMES.get(metrics["recovered"], f"{metrics['recovered']} times")
+        yield f"recovered {times}"
     if text.first_sound_ms is not None:
         yield f"first sound {text.first_sound_ms / 1e3:.2f} s after the text began"
     elif metrics["ttfa_ms"] is not None:

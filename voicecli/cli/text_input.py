@@ -17,7 +17,7 @@ import typer
 
 from voicecli.cli.output import print_message
 from voicecli.cli.plain_text import PlainTextDecoder, plain_text
-from voicecli.errors import TextError
+from voicecli.errors import EmptyText, TextError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,8 +36,6 @@ _MAX_PEEK = 64 * 1024
 
 _MAX_WHOLE = 16 << 20
 """Upper bound on what is read as a whole: an endless pipe would fill the memory."""
-
-_EMPTY = "nothing to say: the text is empty"
 
 
 class TextReading(NamedTuple):
@@ -62,7 +60,8 @@ class TextInput(Protocol):
         """Yield the pieces as they arrive, until the end of the text or ``is_over``.
 
         Raises:
-            TextError: it is empty, is binary or cannot be read.
+            EmptyText: there is nothing in it.
+            TextError: it is binary or cannot be read.
         """
 
     def close(self) -> None:
@@ -168,7 +167,7 @@ class ReadText:
             raise TextError(f"{self._name} is not text; if it is audio: voicecli play {self._path}")
         self._has_text = self._has_text or bool(text.strip())
         if self._has_ended and not self._has_text:
-            raise TextError(_EMPTY)
+            raise EmptyText(f"nothing to say: {self._name} is empty")
         return text
 
     def _decoded(self, data: bytes | None) -> str | None:
@@ -215,11 +214,11 @@ def given_text(text: str) -> GivenText:
     """Return a text that is there as a whole.
 
     Raises:
-        typer.BadParameter: there is nothing in it.
+        EmptyText: there is nothing in it.
     """
     given = GivenText(text)
     if not given.text:
-        raise typer.BadParameter(_EMPTY)
+        raise EmptyText("nothing to say: the text is empty")
     return given
 
 
@@ -239,6 +238,9 @@ def open_text(path: str, reading: TextReading | None = None) -> ReadText:
     text = ReadText(file, name, path, reading)
     try:
         text.peek()
+    except EmptyText:
+        text.close()
+        raise
     except TextError as error:
         text.close()
         raise typer.BadParameter(error.message) from error

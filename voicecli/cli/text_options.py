@@ -85,7 +85,7 @@ Language: TypeAlias = Annotated[
         metavar="CODE",
         callback=_language,
         help="Language of the text, such as de: where its sentences end, and which part of the "
-        "lexicon applies.  [default: by its script]",
+        "lexicon applies.  [default: guessed]",
     ),
 ]
 Segment: TypeAlias = Annotated[
@@ -157,6 +157,20 @@ Prefetch: TypeAlias = Annotated[
         max=16,
         help="Requests to make ahead of the one that is heard. A server that refuses one with "
         "429 gets fewer.",
+    ),
+]
+Fallback: TypeAlias = Annotated[
+    list[str] | None,
+    options.network_option(
+        metavar="NAME",
+        help="Profile to speak with if the endpoint fails, or `builtin`; repeatable, in order.",
+    ),
+]
+NoRecover: TypeAlias = Annotated[
+    bool,
+    options.network_option(
+        "--no-recover",
+        help="End where an answer breaks off, and do not ask for the rest of the text again.",
     ),
 ]
 Subtitles: TypeAlias = Annotated[

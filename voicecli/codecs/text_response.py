@@ -54,17 +54,22 @@ def readable(data: bytes) -> str | None:
     return None
 
 
-def explain(text: str) -> str:
-    """Say in one sentence what kind of text was received, and its main point."""
+def kind_of_text(text: str) -> str:
+    """Return what kind of text this is: JSON, HTML, XML or just text."""
     stripped = text.strip()
     if stripped.startswith(("{", "[", '"')):
-        kind, point = "JSON", _from_json(stripped)
-    elif stripped.startswith("<"):
+        return "JSON"
+    if stripped.startswith("<"):
         is_html = "<html" in stripped.lower() or stripped.lower().startswith("<!doctype html")
-        kind, point = "HTML" if is_html else "XML", _from_markup(stripped)
-    else:
-        kind, point = "text", stripped
-    point = clean(point)
+        return "HTML" if is_html else "XML"
+    return "text"
+
+
+def explain(text: str) -> str:
+    """Say in one sentence what kind of text was received, and its main point."""
+    stripped, kind = text.strip(), kind_of_text(text)
+    readers = {"JSON": _from_json, "HTML": _from_markup, "XML": _from_markup}
+    point = clean(readers[kind](stripped) if kind in readers else stripped)
     return f"received {kind} instead of audio" + (f": {point}" if point else "")
 
 

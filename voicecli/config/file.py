@@ -22,6 +22,7 @@ it. tomllib and platformdirs are imported on use, so importing this module is ch
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -123,12 +124,17 @@ def find_config(env: Mapping[str, str]) -> Config:
         ConfigError: as `load_config`, or ``$VOICECLI_CONFIG`` names a missing file.
     """
     path = config_path(env)
-    if env.get(CONFIG_VARIABLE) and not path.exists():
+    if env.get(CONFIG_VARIABLE) and not exists(path):
         raise ConfigError(
             f"{CONFIG_VARIABLE} names {path}, which does not exist",
             remedy=f"create the file, or unset {CONFIG_VARIABLE}",
         )
     return load_config(path)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file; a path that the system cannot have counts as missing."""
+    return os.path.exists(path)  # noqa: PTH110  Path.exists raises for names too long
 
 
 def load_config(path: Path) -> Config:
@@ -202,6 +208,9 @@ _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
 }
 """Key in a profile's table → field of `Profile` and its check."""
 
+_MAY_HOLD_SECRETS = {"base_url", "extra", "headers", "allow_redirects_to"}
+"""Keys whose values are not repeated in messages."""
+
 _SERVER_KEYS = {"api_key_env", "headers", "allow_redirects_to"}
 """Keys that belong to the server of the profile's own ``base_url``."""
 
@@ -255,7 +264,6 @@ def _fields(
         try:
             fields[name] = check(value)
         except TypeError as error:
-            raise ConfigError(
-                f'"{shown}" in {path} must be {error}, not {clean(repr(value), 60)}'
-            ) from error
+            given = "" if key in _MAY_HOLD_SECRETS else f", not {clean(repr(value), 60)}"
+            raise ConfigError(f'"{shown}" in {path} must be {error}{given}') from None
     return fields

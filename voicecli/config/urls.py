@@ -39,7 +39,7 @@ def parse_base_url(url: str, setting: str) -> BaseUrl:
             repeated in the message, since it may contain a secret.
     """
     url = url.strip()
-    shown = _showable(url)
+    shown = showable(url)
     if not url or not url.isascii() or not url.isprintable() or any(c in url for c in ' \\"<>'):
         raise ConfigError(
             f"{setting} is not a URL: {shown!r}", remedy="example: http://localhost:8880/v1"
@@ -122,13 +122,17 @@ def is_openai(url: str) -> bool:
     return parts.scheme == "https" and parts.hostname == OPENAI_HOST and parts.port in (None, 443)
 
 
-def _showable(url: str) -> str:
+def showable(url: str) -> str:
     """Return the part of a URL, well-formed or not, that cannot hold a secret."""
     before_query = url.partition("?")[0].partition("#")[0]
-    if "@" not in url:
-        return clean(before_query, 80)
-    # A password may itself contain ? or #, so only what follows the last @ is safe.
-    return clean(before_query.rpartition("@")[2], 80) if "@" in before_query else "..."
+    if "@" in url:
+        # A password may itself contain ? or #, so only what follows the last @ is safe.
+        return clean(before_query.rpartition("@")[2], 80) if "@" in before_query else "..."
+    scheme, slashes, rest = before_query.rpartition("//")
+    host, _, port = rest.partition("/")[0].partition(":")
+    if port and not port.isdigit() and not host.startswith("["):  # perhaps a password
+        return clean(scheme + slashes + host, 60) + ":..."
+    return clean(before_query, 80)
 
 
 def _split(url: str, setting: str, shown: str) -> SplitResult:

@@ -67,7 +67,7 @@ class BlockingSink(DeviceSink):
         self._spawn = spawn
         self._thread: threading.Thread | None = None
         self._finished = False
-        self._fault: DeviceError | None = None
+        self._is_released = False
         self._device_frames = 0
         shape = (opened.format.frames(BLOCK_S), opened.format.channels)
         self._block = np.zeros(shape, opened.format.sample_type)
@@ -81,8 +81,7 @@ class BlockingSink(DeviceSink):
         self._notify()
 
     def _check(self) -> None:
-        if self._fault:
-            raise self._fault
+        """Do nothing: the writer thread notices a fault, and keeps it."""
 
     def _write_to_device(self) -> None:
         """Do the writer thread's work: wait for frames, write them, then silence."""
@@ -128,11 +127,7 @@ class BlockingSink(DeviceSink):
         with stream_faults():
             underflowed = self._stream.write(self._block[:count].tobytes())
             held = self._device_frames - self._stream.write_available
-        # What the device reports moves in steps of its period, a quarter of its latency.
-        tolerance_s = self._opened.latency_s / 2
-        self._feed.wrote(
-            count, held, self._clock.now(), underflowed=underflowed, tolerance_s=tolerance_s
-        )
+        self._feed.wrote(held, self._clock.now(), underflowed=underflowed)
 
     def _wait_for_frames(self) -> bool:
         """Wait until something may be written; False at the end or after an abort."""
@@ -152,9 +147,10 @@ class BlockingSink(DeviceSink):
 
     def _silence(self) -> None:
         """Silence the stream at once, if no thread writes to it: `_write_to_device` does too."""
-        if self._finished and not self._closed and self._silent_at is None:
+        if self._finished and self._silent_at is None:
             self._silent_at = self._clock.now()
-            self._stream.abort(ignore_errors=True)
+            if not self._is_released:
+                self._stream.abort(ignore_errors=True)
 
     def _release(self) -> None:
         """Join the writer thread and close the stream, unless the thread hangs in it."""
@@ -164,4 +160,5 @@ class BlockingSink(DeviceSink):
                 return  # closing it while a thread writes would crash the process
             if not (self._aborted or self._fault):
                 self._stream.stop(ignore_errors=True)
+        self._is_released = True
         self._stream.close(ignore_errors=True)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
 from voicecli.playback.feed import Feed
 from voicecli.playback.policy import Gate
@@ -67,6 +68,7 @@ class DeviceSink(ABC):
         self._aborted = False
         self._closed = False
         self._silent_at: float | None = None
+        self._fault: DeviceError | None = None
 
     @property
     def format(self) -> AudioFormat:
@@ -86,7 +88,7 @@ class DeviceSink(ABC):
         # The device takes nothing during the preroll.
         stall = StallDetector(self._clock, "taking audio", self._preroll_s)
         while not self._aborted:
-            self._check()
+            self._raise_fault()
             samples = samples[self._ring.write(samples) :]
             self._wake()
             if not samples.shape[0]:
@@ -112,25 +114,25 @@ class DeviceSink(ABC):
         """Hand nothing more to the device, which plays what it has: 50 ms."""
         with self._control:
             self._feed.pause(self._clock.now())
-        self._wake()
+        self._follow_up()
 
     def resume(self) -> None:
         """Go on with the next frame."""
         with self._control:
             self._feed.resume(self._clock.now())
-        self._wake()
+        self._follow_up()
 
     def flush(self) -> None:
         """Drop what was written and the device has not taken."""
         self._feed.seek(None)
-        self._wake()
+        self._follow_up()
 
     def seek(self, position: int) -> bool:
         """Go on with this frame, if it was written and is kept."""
         if not self._ring.kept_from <= position <= self._ring.written or self._feed.is_over:
             return False
         self._feed.seek(position)
-        self._wake()
+        self._follow_up()
         return True
 
     def drain(self) -> None:
@@ -141,7 +143,7 @@ class DeviceSink(ABC):
         """
         stall = StallDetector(self._clock, "playing", self._preroll_s)
         while self._ring.written and not self._aborted:
-            self._check()
+            self._raise_fault()
             wait_s = _POLL_S
             if self._feed.is_over and (ends_at := self._timeline.ends_at) is not None:
                 wait_s = min(_POLL_S, ends_at - self._clock.now())
@@ -190,6 +192,18 @@ class DeviceSink(ABC):
     def report(self) -> SinkReport:
         """Report what was played so far."""
         return self._feed.report(self._now())
+
+    def _follow_up(self) -> None:
+        """Wake the driver; its fault is the producer's, not of the thread that controls."""
+        try:
+            self._wake()
+        except DeviceError as error:
+            self._fault = error
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+        self._check()
 
     def _wait(self, timeout_s: float) -> None:
         with self._changed:  # a change that was just missed is noticed by the next poll

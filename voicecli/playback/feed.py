@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from voicecli.playback.lateness import WINDOW, Lateness
 from voicecli.playback.levels import BufferLevels
 from voicecli.playback.timeline import Silence
 
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     from voicecli.playback.timeline import Timeline
 
 
-_LEAST_GAP_S = 0.001
-"""What a device that ran empty was silent for at least, to count."""
+_LEAST_GAP_S = 0.004
+"""What a device that does not say so must be late by at once, to have been silent."""
 
-_LEAST_STALL_S = 0.015
-"""What one write must be late by, for a device that says nothing of running empty."""
+_SETTLING_PIECES = 5
+"""Pieces after a gap whose lateness belongs to the gap: a device may report it late."""
+
+_LATE_START_S = 0.03
+"""More than any device takes to go on."""
 
 
 class Feed:
@@ -63,7 +67,9 @@ class Feed:
         self._rate_hz = rate_hz
         self._ahead_s = ahead_s
         self._jitter_s = jitter_s
-        self._has_gap = False  # in front of the last piece
+        self._lateness = Lateness()
+        self._piece = 0  # frames of the last one
+        self._pieces = 0  # since the start, or the last gap
         self._levels = BufferLevels()
         self._targets: deque[int | None] = deque()  # positions to go on at; None is the end
         self._paused_at = 0.0
@@ -166,7 +172,8 @@ class Feed:
         count = self._ring.read_into(block)
         if self.gain != 1.0:
             amplify(block[:count], self.gain)
-        self._has_gap = self._timeline.push(count, now, silence=silence, paused_s=paused_s)
+        has_gap = self._timeline.push(count, now, silence=silence, paused_s=paused_s)
+        self._pieces = 0 if has_gap else self._pieces + 1
         self.finished = ended and not self._ring.readable
         return count
 
@@ -177,19 +184,21 @@ class Feed:
         if 0 < count < len(out) and not self.finished:
             self._starve(awaiting=self._gate.is_awaiting)
 
-    def wrote(
-        self, frames: int, held_frames: int, now: float, *, underflowed: bool, tolerance_s: float
-    ) -> None:
-        """Note what a device holds after it was given ``frames``; see `Timeline.correct`.
-
-        If it took them late, it was silent before them.
-        """
+    def wrote(self, held_frames: int, now: float, *, underflowed: bool) -> None:
+        """Note what a device holds after it was given a piece, and whether it had run empty."""
         late_s = self._timeline.late_s(held_frames, now)
-        is_late = late_s > (_LEAST_GAP_S if underflowed else tolerance_s + _LEAST_STALL_S)
-        if is_late and not self._has_gap:
-            self._timeline.postpone(frames, late_s)
-        else:
-            self._timeline.correct(held_frames, now, tolerance_s)
+        if self._pieces <= _SETTLING_PIECES:
+            self._lateness.restart()
+            if self._pieces and (underflowed or late_s > _LATE_START_S):
+                self._timeline.extend_gap(late_s)
+        elif underflowed:
+            self._timeline.postpone(self._piece, max(0.0, late_s - self._lateness.usual_s))
+            self._lateness.forget()
+        elif moved_s := self._lateness.add(late_s):
+            if moved_s > _LEAST_GAP_S:
+                self._timeline.postpone(WINDOW * self._piece, moved_s)
+            else:
+                self._timeline.shift(moved_s)
 
     def report(self, now: float) -> SinkReport:
         """Report what was heard by ``now``."""

@@ -8,6 +8,7 @@ positions again, one that skips never hears some.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum, auto
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 _MOST_RUNS = 16
 """Runs that are kept: a device asks for less than this many ahead."""
+
+
+_SAME_GAP_S = 0.015
+"""Gaps of a late device this close are one: what it was given between them was late too."""
 
 
 class Silence(Enum):
@@ -57,6 +62,7 @@ class Timeline:
         self._silent_until = -inf
         self.next_position = 0
         self.first_sound_at: float | None = None
+        self._last_gap: Silence | None = None
         self.silences: dict[Silence, list[Underrun]] = {kind: [] for kind in Silence}
 
     @property
@@ -117,7 +123,8 @@ class Timeline:
             before = last.before + last.frames if last is not None else 0
             runs = (*runs[1 - _MOST_RUNS :], _Run(position, heard_at, frames, before))
         else:
-            runs = (*runs[:-1], last._replace(frames=last.frames + frames))
+            at = heard_at - last.frames / self._rate_hz  # may be later by less than a gap
+            runs = (*runs[:-1], last._replace(at=at, frames=last.frames + frames))
         self.next_position = position + frames
         self._runs = runs
 
@@ -134,21 +141,16 @@ class Timeline:
         )
         for kind, began_at, length_s in parts:
             if length_s > 0.5 / self._rate_hz:
-                at_s = self.next_position / self._rate_hz
-                is_device = kind is Silence.DEVICE
-                self.silences[kind].append(Underrun(at_s, length_s, began_at, is_device))
+                self._add_gap(kind, self.next_position, length_s, began_at)
         return gap_s
 
-    def correct(self, held_frames: int, now: float, tolerance_s: float) -> None:
-        """Follow the device if it holds another amount of audio at ``now`` than booked.
-
-        The device's crystal and the computer's clock differ by about 50 ppm, 0.2 s an
-        hour, so an uncorrected timeline would drift away from the sound. Differences
-        within ``tolerance_s`` are the granularity of what devices report.
-        """
-        late_s = self.late_s(held_frames, now)
-        if self._runs and abs(late_s) > tolerance_s:
-            self._shift(late_s)
+    def _add_gap(self, kind: Silence, position: int, length_s: float, began_at: float) -> None:
+        gaps, at_s = self.silences[kind], position / self._rate_hz
+        if kind is self._last_gap is Silence.DEVICE and at_s - gaps[-1].at_s < _SAME_GAP_S:
+            gaps[-1] = replace(gaps[-1], silence_s=gaps[-1].silence_s + length_s)
+        else:
+            gaps.append(Underrun(at_s, length_s, began_at, kind is Silence.DEVICE))
+        self._last_gap = kind
 
     def late_s(self, held_frames: int, now: float) -> float:
         """Return how much later than booked a device plays that holds this much at ``now``."""
@@ -161,7 +163,7 @@ class Timeline:
         """
         late_s = heard_at - self._ends_at
         if self._runs and abs(late_s) <= jitter_s:
-            self._shift(late_s)
+            self.shift(late_s)
 
     def postpone(self, frames: int, late_s: float) -> None:
         """Book that the device was silent for ``late_s`` before the last ``frames``."""
@@ -172,10 +174,18 @@ class Timeline:
         kept = (run._replace(frames=before),) if before else ()
         late = _Run(position, began_at + late_s, run.frames - before, run.before + before)
         self._runs = (*self._runs[1 - _MOST_RUNS : -1], *kept, late)
-        gap = Underrun(position / self._rate_hz, late_s, began_at, is_device=True)
-        self.silences[Silence.DEVICE].append(gap)
+        self._add_gap(Silence.DEVICE, position, late_s, began_at)
 
-    def _shift(self, late_s: float) -> None:
+    def extend_gap(self, late_s: float) -> None:
+        """Book that the device went on ``late_s`` later after the last gap, if there was one."""
+        if self._last_gap is None:
+            return
+        gaps = self.silences[self._last_gap]
+        gaps[-1] = replace(gaps[-1], silence_s=gaps[-1].silence_s + late_s)
+        self.shift(late_s)
+
+    def shift(self, late_s: float) -> None:
+        """Follow a device that plays the last pieces ``late_s`` later than was booked."""
         run = self._runs[-1]
         self._runs = (*self._runs[:-1], run._replace(at=run.at + late_s))
 

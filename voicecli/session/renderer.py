@@ -12,7 +12,6 @@ from voicecli.errors import (
     DecodeError,
     DeviceError,
     SourceError,
-    UnsupportedFormat,
     VoiceError,
 )
 from voicecli.session.items import (
@@ -24,6 +23,7 @@ from voicecli.session.items import (
     joined,
 )
 from voicecli.session.seams import Seams
+from voicecli.session.stream_decoder import load_decoder
 from voicecli.session.utterance import Failure
 from voicecli.telemetry.events import Decoded, Recognised
 
@@ -224,7 +224,9 @@ class Renderer:
                 feed = self._decoder.feed
                 self._play_steps(partial(feed, item), partial(feed, b""))
             case StreamStart(info):
-                self._make_decoder = self._make_decoder or _load_decoder()
+                self._make_decoder = self._make_decoder or load_decoder(
+                    self._observers, self._clock
+                )
                 self._decoder = self._make_decoder(info)
             case StreamEnd():
                 self._finish_stream()
@@ -245,7 +247,7 @@ class Renderer:
         sentences = self._seams.whole_sentences()
         is_recovered = self._chunks.recover(Failure(error, sentences))
         if is_recovered:
-            self._seams.cut_to(sentences)
+            self._seams.cut_to(sentences or 0)
         return is_recovered
 
     def _finish_broken_stream(self) -> None:
@@ -319,24 +321,3 @@ class Renderer:
             sink.abort()
         else:
             sink.start()
-
-
-def preload_decoder(name: str) -> None:
-    """Load what decoding the format ``name`` needs, if it is there; numpy comes with it."""
-    from voicecli.codecs.decoding.auto import preload  # noqa: PLC0415  numpy comes with it
-
-    # The answer may need another decoder, and then a missing one does not matter.
-    with suppress(UnsupportedFormat):
-        preload(name)
-
-
-def _load_decoder() -> MakeDecoder:
-    """Do the slow import now that the request has left."""
-    from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy comes with it
-
-    return lambda info: AutoDecoder(
-        declared=info.requested,
-        content_type=info.content_type,
-        rate_hz=info.rate_hz,
-        channels=info.channels,
-    )

@@ -83,9 +83,12 @@ class Seams:
         self._report_start()
         return self._passed(blocks)
 
-    def whole_sentences(self) -> int:
-        """Return how many sentences of a broken segment are in the sound, rather too few."""
-        return self._times.whole_so_far()
+    def whole_sentences(self) -> int | None:
+        """Return how many sentences of a broken segment are in the sound, rather too few.
+
+        None if there is no sound of the segment.
+        """
+        return self._times.whole_so_far() if self._is_placed else None
 
     def cut_to(self, sentences: int) -> None:
         """Let the segment end with its first ``sentences``: the others are asked for anew."""

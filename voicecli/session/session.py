@@ -28,9 +28,10 @@ from voicecli.session.control import Control
 from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.prefetch import Prefetcher
 from voicecli.session.recording_thread import RecordingThread
-from voicecli.session.renderer import Renderer, preload_decoder
+from voicecli.session.renderer import Renderer
 from voicecli.session.seams import Seams
 from voicecli.session.settings import SessionResult, SessionSettings
+from voicecli.session.stream_decoder import preload_decoder
 from voicecli.session.thread_group import ThreadGroup
 from voicecli.session.turn import NoTurn, SoundTurn
 from voicecli.telemetry import events
@@ -265,7 +266,7 @@ class Session:
         self._threads.join(_LEAVE_S if is_cancelled else _JOIN_S, except_for=saving)
         if self._renderer.sink is not None:
             closing = self.spawn(self._renderer.sink.close, "voicecli-close")
-            closing.join(_LEAVE_S if is_cancelled else None)
+            closing.join(_LEAVE_S / 3 if is_cancelled else None)
 
     def _conclude(self) -> SessionResult:
         report, spoken_s = SinkReport(), 0.0

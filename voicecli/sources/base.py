@@ -35,6 +35,8 @@ class SourceInfo(NamedTuple):
     ``content_type`` the server's name for its answer. ``rate_hz`` and ``channels``
     matter to headerless PCM only; every other format carries them itself.
     ``has_known_end`` is False if a cut could not be noticed. ``warnings`` are for people.
+    ``endpoint`` is what is learned of the answer to be remembered for, if anything.
+    ``is_file``: nobody answers, so what is wrong is wrong with a file.
     """
 
     requested: str | None = None
@@ -43,6 +45,8 @@ class SourceInfo(NamedTuple):
     channels: int | None = None
     has_known_end: bool = True
     warnings: tuple[str, ...] = ()
+    endpoint: str | None = None
+    is_file: bool = False
 
     @property
     def of_audio(self) -> SourceInfo:
@@ -50,6 +54,31 @@ class SourceInfo(NamedTuple):
         content_type = (self.content_type or "").lower()
         is_events = content_type.startswith("text/event-stream")
         return self._replace(content_type=None) if is_events else self
+
+
+class Usage(NamedTuple):
+    """What an answer used, as the server says: tokens, and dollars if their price is known.
+
+    ``audio_tokens`` are those of the output that are sound.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    audio_tokens: int
+    cost_usd: float | None = None
+
+
+class AnswerReport(NamedTuple):
+    """What is known of an answer once it has arrived.
+
+    ``is_reworded`` says that other words were said than were asked for, ``said`` which: a
+    transcript, not clean. ``is_cached`` says that no request was made.
+    """
+
+    said: str | None = None
+    is_reworded: bool = False
+    usage: Usage | None = None
+    is_cached: bool = False
 
 
 class RequestEvents(Protocol):
@@ -65,7 +94,8 @@ class RequestEvents(Protocol):
 class Response:
     """The bytes of one answer: a context manager, iterated once, by one thread.
 
-    ``info`` is valid from the start. ``close`` is called on leaving.
+    ``info`` is valid from the start. ``close`` is called on leaving. ``report`` returns what
+    the source knows of the answer, once it has arrived.
     """
 
     def __init__(
@@ -73,10 +103,13 @@ class Response:
         info: SourceInfo,
         chunks: Iterable[bytes],
         close: Callable[[], None] | None = None,
+        *,
+        report: Callable[[], AnswerReport | None] | None = None,
     ) -> None:
         self.info = info
         self._chunks = chunks
         self._close = close
+        self._report = report
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +121,10 @@ class Response:
     def __iter__(self) -> Iterator[bytes]:
         """Yield chunks as they arrive; raises `SourceError` if bytes are missing."""
         return iter(self._chunks)
+
+    def report(self) -> AnswerReport | None:
+        """Return what is known of the answer; None before its end, and if that is nothing."""
+        return self._report() if self._report is not None else None
 
 
 class Source(Protocol):

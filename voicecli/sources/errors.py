@@ -92,9 +92,6 @@ _RULES: Mapping[str, _Rule] = {
     "ImportError": _Rule(ConfigError, _MISSING, _REINSTALL),
     "LocalProtocolError": _Rule(ConfigError, _ILLEGAL, _COPY_KEY),
     "RemoteProtocolError": _Rule(NetworkError, _NO_HTTP, USE_HTTPS, retryable=True),
-    "InvalidHandshake": _Rule(
-        NetworkError, "{where} did not answer as a websocket: {reason}", CHECK_BASE_URL
-    ),
     "TransportError": _UNREACHABLE,
     "APIConnectionError": _UNREACHABLE,
     "OSError": _UNREACHABLE,

@@ -38,7 +38,7 @@ class FileSource:
         channels: int | None = None,
     ) -> None:
         self._path = path
-        self._info = SourceInfo(format, None, rate_hz, channels)
+        self._info = SourceInfo(format, None, rate_hz, channels, is_file=True)
         self._cancelled = False
 
     @property

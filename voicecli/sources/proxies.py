@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from voicecli.config.urls import is_host, is_loopback
+from voicecli.config.urls import is_host, is_loopback, showable
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
 
@@ -45,7 +45,7 @@ def proxy_for(base_url: str, given: str | None = None) -> Proxy | None:
         ConfigError: the environment names a proxy that cannot be used.
     """
     if given is not None:
-        return Proxy(given, "--proxy")
+        return parse_proxy(given, "--proxy")
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if is_loopback(host):
@@ -82,8 +82,8 @@ def parse_proxy(url: str, setting: str) -> Proxy:
     except ValueError:  # half an IPv6 address, or an invalid port
         is_usable = False
     if not is_usable or not url.isprintable():
-        shown = "" if "@" in url else f": {clean(url, 80)!r}"  # a password precedes the @
         raise ConfigError(
-            f"{setting} is not the URL of a proxy{shown}", remedy="it has the form http://HOST:PORT"
+            f"{setting} is not the URL of a proxy: {showable(url)!r}",
+            remedy="it has the form http://HOST:PORT",
         )
     return Proxy(f"{parts.scheme}://{parts.netloc}", setting)

@@ -125,6 +125,14 @@ class Recognised(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """The sound is heard, but people should know of something about it [decoder]."""
+
+    at: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded(Event):
     """A block was decoded, in ``cpu_s`` seconds of CPU time [decoder]."""
 

@@ -23,6 +23,7 @@ from voicecli.telemetry.events import (
     Recognised,
     Requested,
     RequestSent,
+    Replaced,
     Retrying,
 )
 from voicecli.telemetry.segments import SegmentTable
@@ -66,6 +67,7 @@ class Recorder:
         self._received_at: list[float] = []
         self._bytes = 0
         self._retries = 0
+        self._recovered = self._failed_over = 0
         self._decode_s = 0.0
         self._onset = OnsetDetector()
         self._arrivals = Arrivals()
@@ -101,6 +103,9 @@ class Recorder:
                 self._content_type = self._content_type or info.content_type
             case Retrying():
                 self._retries += 1
+            case Replaced(_, _, _, failed, label, sentences):
+                self._recovered += sentences is not None
+                self._failed_over += failed != label
             case ReceivedAll(at):
                 self._times["generation_ms"] = at
             case Recognised(_, name, format):
@@ -173,6 +178,8 @@ class Recorder:
             "bytes": self._bytes,
             "chunks": len(self._received_at),
             "retries": self._retries,
+            "recovered": self._recovered,
+            "failed_over": self._failed_over,
             "launch_to_request_ms": self._launch_to_request_ms(),
             **{key: times.get(key) for key in keys},
             "ttfa_ms": ttfa_ms,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from voicecli.text import quotes
 from voicecli.text.fragment import Break
 from voicecli.text.fullstop import FullStop
+from voicecli.text.language import UNKNOWN, Language
 from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import NO_SPACE_SCRIPTS
 
@@ -29,6 +30,7 @@ _GREEK_TERMINATORS = lazy_pattern(rf"[.!?;…\u037e{_WIDE}]+|\n")
 _NO_SPACE = lazy_pattern(rf"[{NO_SPACE_SCRIPTS}]")
 _SPACE = lazy_pattern(r"\s*")
 _OPENERS = lazy_pattern(r"[\s\"'“‘«„‚»(\[{¿¡*_–—-]*")
+_DUTCH_ELISION = lazy_pattern(r"['’][stn] [A-Z]")
 _LIST_LINE = lazy_pattern(r"(?:[-*+•‣◦▪·–—]|\(?\d{1,3}[.)]|\(?[A-Za-z]\))\s")
 _LIST_START = lazy_pattern(r"[-*+•‣◦▪·–—(0-9A-Za-z]\S*\Z")
 
@@ -48,14 +50,14 @@ class Undecided(NamedTuple):
 
 
 def find_boundary(
-    text: str, begin: int, *, final: bool, language: str | None = None
+    text: str, begin: int, *, final: bool, language: Language = UNKNOWN
 ) -> Boundary | Undecided:
     """Return where the sentence that begins at ``begin`` ends.
 
     If ``final`` is true, no more text follows and the end of the text ends the sentence.
-    ``language`` is a code such as ``de``; None guesses it from the script.
+    ``language`` is that of the text, or what it is guessed from.
     """
-    terminators = _GREEK_TERMINATORS if language == "el" else _TERMINATORS
+    terminators = _GREEK_TERMINATORS if language.code == "el" else _TERMINATORS
     for match in terminators.finditer(text, begin):
         candidate = _Candidate(text, begin, match.start(), match.end(), final, language)
         found = candidate.line_break() if match[0] == "\n" else candidate.sentence_end()
@@ -73,7 +75,7 @@ class _Candidate(NamedTuple):
     start: int
     stop: int
     final: bool
-    language: str | None
+    language: Language
 
     def line_break(self) -> Boundary | Undecided | None:
         """Decide whether a paragraph, or an item of a list, begins after the line."""
@@ -110,7 +112,8 @@ class _Candidate(NamedTuple):
         It may if the quotation is long. None if that is not known yet.
         """
         limit = opened + QUOTE_WAIT
-        if quotes.closing(self.text, self.begin, end, min(limit, len(self.text))):
+        until = min(limit, len(self.text))
+        if quotes.closing(self.text, self.begin, end, until, final=self.final):
             return False
         return True if len(self.text) >= limit or self.final else None
 
@@ -121,8 +124,7 @@ class _Candidate(NamedTuple):
             return end == self.stop or self.text[end] not in "とっ"
         if place == end:
             return False
-        openers = _OPENERS.match(self.text, place)
-        first = openers.end() if openers else place
+        first = self._first_letter(place)
         letter, second = self.text[first : first + 1], self.text[first + 1 : first + 2]
         # A single capital letter is enough; anything else needs a second character.
         if not second and not self.final and (not letter.isalpha() or letter.islower()):
@@ -134,6 +136,13 @@ class _Candidate(NamedTuple):
             return mark.ends(first, final=self.final)
         is_exclamation = self.text[self.stop - 1] == "!" and letter.isalpha()
         return mark.ends_before(letter) if is_exclamation else True  # Yahoo!
+
+    def _first_letter(self, place: int) -> int:
+        """Return where the first word begins, behind marks and elisions such as 's in Dutch."""
+        if elision := _DUTCH_ELISION.match(self.text, place):
+            return elision.end() - 1
+        openers = _OPENERS.match(self.text, place)
+        return openers.end() if openers else place
 
     def _is_wide(self, end: int) -> bool:
         """Whether no space is needed after the terminators."""

@@ -30,7 +30,7 @@ _SPACE = lazy_pattern(r"\s+")
 def first_clause(text: str, begin: int, end: int, *, final: bool) -> int | None:
     """Return where the first clause of ``text[begin:end]`` ends, or None if none does yet.
 
-    A clause has `MIN_CLAUSE` characters or more. It does not end within a number, an
+    A clause has `MIN_CLAUSE` characters or more. It does not end within a number or date, an
     abbreviation, a URL or a quotation of fewer than `SHORT_QUOTE` characters. ``final``
     means that the sentence ends at ``end``, so a quotation still open there never closes.
     """
@@ -38,6 +38,12 @@ def first_clause(text: str, begin: int, end: int, *, final: bool) -> int | None:
         cut = mark.end()
         if cut - begin < MIN_CLAUSE or text[mark.start() - 1] == ".":
             continue
+        if text[mark.start() - 1].isdecimal():  # 5 March, 1990
+            following = text[cut:end].lstrip()[:1]
+            if following.isdecimal():
+                continue
+            if not following and not final:
+                return None
         opened = quotes.open_quotes(text, begin, cut)
         if opened:
             limit = opened[0].position + SHORT_QUOTE

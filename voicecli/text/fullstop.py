@@ -12,7 +12,20 @@ from typing import NamedTuple
 
 import sentencex
 
-from voicecli.text.language import guess_language
+from voicecli.text.abbreviations import (
+    ABBREVIATIONS,
+    ENGLISH_STARTERS,
+    ENGLISH_WORDS,
+    FOREIGN,
+    FOREIGN_BEFORE_NUMBER,
+    GERMAN_AFTER_ORDINAL,
+    GERMAN_ONLY_AFTER_ORDINAL,
+    LAST_OF_SENTENCE,
+    NOT_ABBREVIATED,
+    STREETS,
+    WORDS_TOO,
+)
+from voicecli.text.language import UNKNOWN, Language
 from voicecli.text.patterns import lazy_pattern
 
 _NEXT_WORD = 24
@@ -27,29 +40,10 @@ _APOSTROPHES = str.maketrans("", "", "'’")
 _HYPHENATED_INITIALS = lazy_pattern(r"\w\.[-‐]\w")
 _QUOTE_MARKS = str.maketrans(dict.fromkeys("\"'“”‘’«»„‚()[]{}*_", " "))
 
-_ABBREVIATIONS = {
-    "en": frozenset({"vs", "approx", "dept", "est", "min", "max", "viz", "cf", "resp"}),
-    "de": frozenset({"bzw", "ca", "evtl", "ggf", "inkl", "zzgl", "u.a", "z.b", "d.h", "str"}),
-    "fr": frozenset({"m", "mm", "mme", "mlle", "mgr", "dr", "pr", "me", "cf", "env", "art", "h"}),
-    "es": frozenset({"sr", "sra", "srta", "dr", "dra", "ud", "uds", "pág", "núm", "aprox"}),
-    "it": frozenset({"sig", "sig.ra", "dott", "prof", "ing", "avv", "pag"}),
-    "nl": frozenset({"dhr", "mevr", "mw", "bijv", "ca", "nr", "blz", "o.a", "d.w.z"}),
-    "pt": frozenset({"sr", "sra", "dr", "dra", "prof", "pág", "av"}),
-    "ar": frozenset({"د", "أ"}),
-    "ru": frozenset(
-        {"г", "гг", "ул", "им", "т.е", "т.к", "т.н", "напр", "стр", "рис", "руб", "тыс"}
-    ),
-}
-"""Abbreviations that sentencex misses: lower case, without the final full stop."""
-
-_LAST_OF_SENTENCE = frozenset({"etc", "usw", "ecc"})
-"""Abbreviations that end the sentence if a capital letter follows."""
-
-_NOT_ABBREVIATED = frozenset({"кг", "км", "см", "мм", "мл", "га"})
-"""Units that sentencex treats as abbreviations but that are written without a full stop."""
-
-_AFTER_ORDINAL = lazy_pattern(r"(?:Jh|Jahrhundert|Klasse|Stock|Etage|Kapitel|Mal|Platz)\w*")
-"""German nouns that follow ordinals, which are written as a number and a full stop."""
+_AND_SO_ON = lazy_pattern(r"(?:^|\s)т\.\s?[дп]\Z")
+_AFTER_ORDINAL = lazy_pattern(GERMAN_AFTER_ORDINAL)
+_AFTER_GERMAN_ORDINAL = lazy_pattern(GERMAN_ONLY_AFTER_ORDINAL)
+_AFTER_WORD = ".,;:!?…)\"'”’"
 
 
 class FullStop(NamedTuple):
@@ -59,7 +53,7 @@ class FullStop(NamedTuple):
     begin: int
     start: int
     stop: int
-    language: str | None
+    language: Language = UNKNOWN
 
     @property
     def token(self) -> str:
@@ -72,20 +66,31 @@ class FullStop(NamedTuple):
 
         None if more of that word is needed to tell.
         """
-        token, capital = self.token, self.text[first].isupper()
-        if self._is_item(token) or self._is_known(token) or _HYPHENATED_INITIALS.fullmatch(token):
-            return False
-        if token.lower() in _LAST_OF_SENTENCE and capital:
-            return True
-        if self.text[first].isalpha() and not self.is_ambiguous():
-            return True
+        is_certain = self._ends_by_token(first)
+        if is_certain is not None:
+            return is_certain
         word = _WORD.match(self.text, first)
         assert word is not None
         if word.end() == len(self.text) and len(word[0]) < _NEXT_WORD and not final:
             return None
-        if token.isdecimal() and self._code == "de" and _AFTER_ORDINAL.match(word[0]):
+        token, following = self.token, word[0].rstrip(_AFTER_WORD)
+        if token.isdecimal() and self._is_after_ordinal(following):
             return False
-        return self.ends_before(word[0])
+        if token.lower() in STREETS and self.text[first].isupper() and self._code == "en":
+            return following.lower() in ENGLISH_STARTERS
+        return self.ends_before(following)
+
+    def _ends_by_token(self, first: int) -> bool | None:
+        """Whether it ends the sentence if that needs no more than the next letter, else None."""
+        token, following = self.token, self.text[first]
+        if token.lower() == "no":  # as a number's, or as a word
+            return not following.isdecimal()
+        is_known = self._is_known(token, following)
+        if self._is_item(token) or is_known or _HYPHENATED_INITIALS.fullmatch(token):
+            return False
+        if following.isupper() and (token.lower() in LAST_OF_SENTENCE or self._is_and_so_on()):
+            return True
+        return True if following.isalpha() and not self.is_ambiguous() else None
 
     def ends_before(self, word: str) -> bool:
         """Whether sentencex ends a sentence here if ``word`` follows."""
@@ -101,7 +106,7 @@ class FullStop(NamedTuple):
         token = whole.translate(_APOSTROPHES)
         if len(token) < 2 or not token.isalpha():  # noqa: PLR2004  an initial
             return True
-        if token != whole or token in _NOT_ABBREVIATED:
+        if token != whole or token in NOT_ABBREVIATED:
             return False
         return self._is_known(token) or not self.ends_before("Xq")
 
@@ -110,11 +115,30 @@ class FullStop(NamedTuple):
         is_whole = token == self.text[self.begin : self.start].strip()
         return is_whole and (token.isdecimal() or len(token) == 1)
 
-    def _is_known(self, token: str) -> bool:
-        return token.lower() in _ABBREVIATIONS.get(self._code, ())
+    def _is_known(self, token: str, following: str = "") -> bool:
+        """Whether it is an abbreviation that ends no sentence if that letter follows."""
+        word, before_number = token.lower(), following.isdecimal()
+        if word in ENGLISH_WORDS and following.isupper() and self._code == "en":
+            return False
+        if word in WORDS_TOO and token[:1].isupper() and not before_number:
+            return False
+        if self.language.code is None:
+            if word in FOREIGN or (before_number and word in FOREIGN_BEFORE_NUMBER):
+                return True
+            if before_number and word.endswith("str"):  # Hauptstr. 5
+                return True
+        return word in ABBREVIATIONS.get(self._code, ())
+
+    def _is_and_so_on(self) -> bool:
+        """Whether it ends т. д. or т. п., the Russian etc."""
+        return _AND_SO_ON.search(self.text, self.begin, self.start) is not None
+
+    def _is_after_ordinal(self, word: str) -> bool:
+        if self.language.code is None and _AFTER_ORDINAL.match(word):
+            return True
+        patterns = (_AFTER_ORDINAL, _AFTER_GERMAN_ORDINAL)
+        return self._code == "de" and any(pattern.match(word) for pattern in patterns)
 
     @property
     def _code(self) -> str:
-        if self.language:
-            return self.language.partition("-")[0].lower()
-        return guess_language(self.text[self.begin : self.start])
+        return self.language.of(self.text[self.begin : self.start])

@@ -9,12 +9,15 @@ from voicecli.text.patterns import lazy_pattern
 
 _CLOSERS = {
     '"': '"', "“": "”", "„": "“”", "‘": "’", "‚": "‘’", "«": "»", "»": "«", "‹": "›",
-    "「": "」", "『": "』", "《": "》", "(": ")", "（": "）", "[": "]", "【": "】",
+    "'": "'", "「": "」", "『": "』", "《": "》", "(": ")", "（": "）", "[": "]", "【": "】",
 }  # fmt: skip
 _MARK = lazy_pattern("[" + re.escape("".join(_CLOSERS) + "".join(_CLOSERS.values())) + "]")
 _STRAY_CLOSERS = frozenset("\"'”’“»›)]}」』》）】*_")
 _FOOTNOTE = lazy_pattern(r"\[\d{0,3}(?:\]|$)")
 _SPACED_CLOSER = lazy_pattern(r"[ \u00a0\u202f]?»")
+_BEFORE_SINGLE = frozenset(',:;—–([“"')
+_ELISION = lazy_pattern(r"(?:tis|twas|twere|em|til|cause|bout|round|n|s|t)\b", re.IGNORECASE)
+"""Words with an apostrophe in front: 'tis, rock 'n' roll, 's avonds."""
 
 
 class Quote(NamedTuple):
@@ -35,16 +38,19 @@ def open_quotes(text: str, begin: int, end: int) -> list[Quote]:
     return stack
 
 
-def closing(text: str, begin: int, place: int, end: int) -> int | None:
+def closing(text: str, begin: int, place: int, end: int, *, final: bool = True) -> int | None:
     """Return where everything that is open at ``place`` has been closed, or None.
 
     The result is the position after the last closing mark, at most ``end``. ``begin`` is
-    where the sentence begins.
+    where the sentence begins. Unless ``final``, an apostrophe at the very end closes nothing
+    yet: a letter may follow.
     """
     stack = open_quotes(text, begin, place)
     if not stack:
         return place
     for match in _MARK.finditer(text, place, end):
+        if match[0] in "'’" and match.end() == len(text) and not final:
+            return None
         _advance(stack, text, begin, match.start())
         if not stack:
             return match.end()
@@ -76,10 +82,20 @@ def _advance(stack: list[Quote], text: str, begin: int, at: int) -> None:
     before = text[at - 1] if at > begin else " "
     after = text[at + 1] if at + 1 < len(text) else " "
     if stack and mark in _CLOSERS[stack[-1].mark]:
-        if mark != "’" or not after.isalpha():
+        if mark not in "'’" or not (after.isalnum() or before.isspace()):
             stack.pop()
+    elif mark == "'":
+        if _opens_single(before, text, at):
+            stack.append(Quote(mark, at))
     elif mark in _CLOSERS and _opens(mark, before, after):
         stack.append(Quote(mark, at))
+
+
+def _opens_single(before: str, text: str, at: int) -> bool:
+    """Whether a straight ' opens a quotation: before a word that is not itself shortened."""
+    if not (before.isspace() or before in _BEFORE_SINGLE):
+        return False
+    return text[at + 1 : at + 2].isalpha() and not _ELISION.match(text, at + 1)
 
 
 def _opens(mark: str, before: str, after: str) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from voicecli.text import clause
 from voicecli.text.boundary import Boundary, Undecided, find_boundary
 from voicecli.text.fragment import Break, Fragment, SourceMap, TextDecoder
+from voicecli.text.language import Language
 from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import NO_SPACE_SCRIPTS, Sentence
 
@@ -43,13 +44,13 @@ class Segmenter:
     digits is dropped.
 
     Args:
-        language: code such as ``de``; None guesses it for each sentence from the script.
+        language: code such as ``de``; None guesses it from the script and frequent words.
         pause_ms: silence of the writer after which a sentence that looks complete, or the
             first clause of the first sentence, is emitted.
     """
 
     def __init__(self, language: str | None = None, *, pause_ms: int = PAUSE_MS) -> None:
-        self._language = language
+        self._language = Language(language)
         self._pause_s = pause_ms / 1e3 - ROUNDING_S
         self._decoder = TextDecoder()
         self._written: float | None = None
@@ -160,6 +161,7 @@ class Segmenter:
             self._continues,
         )
         self._number += 1
+        self._language = self._language.after(sentence.text)
         self._begins, self._pause_ms = Break.NONE, 0
         return [sentence]
 

@@ -32,7 +32,7 @@ class TextOptions:
     """How text is read.
 
     Args:
-        language: code such as ``de``; None guesses it from the script.
+        language: code such as ``de``; None guesses it.
         pause_ms: silence of the writer after which text is released early.
         markdown: whether to read Markdown.
         code: what to do with Markdown code blocks.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import permutations, product
 
 import pytest
 
 from tests.codecs.containers import FIRST, page
 from tests.codecs.feeding import in_pieces
+from voicecli.codecs.decoding.magic import MAGICS
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.errors import UnsupportedFormat
 
@@ -50,3 +51,10 @@ def feed_all(sniffer, pieces):
     for piece in pieces:
         assert sniffer.feed(piece) is None
     sniffer.finish()
+
+
+def test_no_magic_is_the_beginning_of_another():
+    """Otherwise the size of the chunks would decide between them."""
+    for one, other in permutations(MAGICS, 2):
+        if one.name != other.name and len(one.parts) == len(other.parts) == 1:
+            assert not other.parts[0][1].startswith(one.parts[0][1]), (one, other)

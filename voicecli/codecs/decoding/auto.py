@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.formats import CODECS, OPUS_RATES_HZ
 from voicecli.codecs.raw_coding import S16LE, TELEPHONE_RATE_HZ
-from voicecli.errors import BadResponse, DecodeError, SourceError, UnsupportedFormat
+from voicecli.errors import BadResponse, CorruptStream, DecodeError, SourceError, UnsupportedFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,8 +92,12 @@ class AutoDecoder:
         rate_hz: rate of raw samples if the content type does not state it.
         channels: channels of raw samples, likewise.
         opus_rate_hz: rate to decode Opus at.
+        is_file: this is a file and not a server's answer, which errors then say:
+            `UnsupportedFormat` instead of `BadResponse`.
         is_checked: the transport notices an end that comes too early, so that a WAV
             header that claims more has a placeholder.
+        on_mislabelled: called with the content type if raw samples were requested and
+            came under another name.
     """
 
     def __init__(
@@ -104,19 +108,21 @@ class AutoDecoder:
         channels: int | None = None,
         opus_rate_hz: int = 48_000,
         *,
+        is_file: bool = False,
         is_checked: bool = False,
+        on_mislabelled: Callable[[str], None] | None = None,
     ) -> None:
-        self._sniffer = Sniffer(declared, content_type)
+        self._sniffer = Sniffer(declared, content_type, is_file=is_file)
         self._rate_hz = rate_hz
         self._channels = channels
         self._opus_rate_hz = opus_rate_hz
+        self._is_file = is_file
         self._is_checked = is_checked
+        self._on_mislabelled = on_mislabelled
         self._decoder: Decoder | None = None
         self._fault: DecodeError | SourceError | None = None  # of the stream as a whole
         self.name: str | None = None
         """Name of the codec, None until it is recognised."""
-        self.mislabelled_as: str | None = None
-        """The content type, if raw samples were requested and came under another name."""
 
     @property
     def format(self) -> AudioFormat | None:
@@ -159,7 +165,10 @@ class AutoDecoder:
             if not blocks:  # otherwise the next call raises it
                 raise
         if not self.pending and self.format is None:
-            self._fault = BadResponse(f"received a {self.name} stream without audio")
+            message = f"received a {self.name} stream without audio"
+            self._fault = BadResponse(message)
+            if self._is_file:
+                self._fault = CorruptStream(f"there is no audio in this {self.name} file")
             raise self._fault
         return blocks
 
@@ -190,8 +199,8 @@ class AutoDecoder:
             channels = (claim and claim.channels) or self._channels
             if coding is not None and coding.is_telephone:
                 rate_hz = rate_hz or TELEPHONE_RATE_HZ
-            if sniffer.is_mislabelled and sniffer.media_type is not None:
-                self.mislabelled_as = sniffer.media_type.name
+            if sniffer.is_mislabelled and sniffer.media_type and self._on_mislabelled:
+                self._on_mislabelled(sniffer.media_type.name)
         self._decoder = make_decoder(
             name,
             rate_hz=rate_hz,

@@ -180,9 +180,12 @@ class FlacDecoder(ReadingDecoder):
             else:
                 yield from self._wait(at + MAX_HEADER_BYTES)
                 following = flac_frame_header(self._buffer, self._at + at, info)
-                if following is not None and following.continues(header):
-                    if following.is_like(header) or crc16(self._peek(at)) == 0:
-                        return _Span(at, following)
+                if (
+                    following is not None
+                    and following.continues(header)
+                    and (following.is_like(header) or crc16(self._peek(at)) == 0)
+                ):
+                    return _Span(at, following)
             at += 1
 
     def _find_cut_marker(self) -> _Span | None:

@@ -86,7 +86,7 @@ MAGICS: tuple[Magic, ...] = (
     *_unsupported("DSDIFF", b"FRM8"),
     # Codecs with a header of their own.
     *_unsupported("AMR-WB", b"#!AMR-WB"),
-    *_unsupported("AMR", b"#!AMR"),
+    *_unsupported("AMR", b"#!AMR\n", b"#!AMR_"),
     *_unsupported("SILK", b"#!SILK", b"\x02#!SILK"),
     *_unsupported("iLBC", b"#!iLBC"),
     *_unsupported("EVRC", b"#!EVRC"),

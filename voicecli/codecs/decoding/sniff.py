@@ -38,7 +38,7 @@ from voicecli.codecs.decoding.magic import find_magic
 from voicecli.codecs.decoding.ogg import find_ogg_codec
 from voicecli.codecs.media_type import parse_media_type
 from voicecli.codecs.raw_coding import raw_coding
-from voicecli.codecs.text_response import MAX_TEXT_BYTES, explain, readable
+from voicecli.codecs.text_response import MAX_TEXT_BYTES, explain, kind_of_text, readable
 from voicecli.errors import BadResponse, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -62,12 +62,20 @@ class Sniffer:
     Args:
         declared: the requested format, one of the six names, if any.
         content_type: the ``Content-Type`` that the server sent, if any.
+        is_file: this is a file and not a server's answer, which errors then say.
     """
 
-    def __init__(self, declared: str | None = None, content_type: str | None = None) -> None:
+    def __init__(
+        self,
+        declared: str | None = None,
+        content_type: str | None = None,
+        *,
+        is_file: bool = False,
+    ) -> None:
         self.media_type = label = parse_media_type(content_type) if content_type else None
         self.coding: RawCoding | None = None
         self.is_mislabelled = False
+        self._is_file = is_file
         self._refusal: UnsupportedFormat | None = None
         try:
             self.coding = raw_coding(label) if label else None
@@ -86,7 +94,7 @@ class Sniffer:
         """Take bytes of any length; return the name of the codec once it is certain.
 
         Raises:
-            BadResponse: the body is text; the message quotes it.
+            BadResponse: the body is text; the message quotes it. Not of a file.
             UnsupportedFormat: another format, named in the message, or nothing
                 recognisable and no claim to go by.
         """
@@ -132,6 +140,8 @@ class Sniffer:
         """Raise what is wrong with a body that has ended, and holds nothing but a lead-in."""
         if final and self._lead_in.is_inside_tag:
             raise TruncatedStream("the stream ends inside a tag")
+        if final and not self.seen and self._is_file:
+            raise UnsupportedFormat("there is no audio in it")
         if final and not self.seen:
             raise BadResponse("received no audio: the response is empty")
 
@@ -182,6 +192,11 @@ class Sniffer:
         if len(self.seen) < MAX_TEXT_BYTES and not final:
             return None, True
         if len(self.seen) >= _MIN_TEXT_BYTES or self._reads_as_text(text):
+            if self._is_file:
+                raise UnsupportedFormat(
+                    f"this is {kind_of_text(text)}, not audio",
+                    remedy="voicecli say speaks text",
+                )
             raise BadResponse(explain(text))
         return None, False
 

@@ -1,0 +1,71 @@
+"""Answers whose labels or sizes are wrong are played, and people are told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.speech_server import Reply
+from tests.support.tones import encode, tone
+from voicecli.sources.label_file import LabelFile
+
+RATE_HZ = 24_000
+CLIP_S = 0.4
+SOUND = tone(CLIP_S, rate_hz=RATE_HZ)
+PCM = encode(SOUND, "pcm", rate_hz=RATE_HZ)
+
+
+def test_samples_under_the_name_of_mp3_are_played_and_remembered(cli, say, server, tmp_path):
+    server.reply = Reply(body=PCM, content_type="audio/mpeg")
+    first = say("--json", "Hello.")
+    assert first.exit_code == 0, first.stderr
+    assert first.json["audio_s"] == pytest.approx(CLIP_S)
+    assert first.stderr.count("the server labels raw PCM audio/mpeg") == 1
+    file = LabelFile(tmp_path / "cache" / "voicecli" / "labels.json")
+    assert file.all() == {server.url: {"audio/mpeg"}}
+    again = say("--json", "Hello.")
+    assert again.exit_code == 0, again.stderr
+    assert again.json["audio_s"] == pytest.approx(CLIP_S)
+    assert "audio/mpeg" not in again.stderr
+    shown = cli.run("config", "show", "--json").stdout
+    assert json.loads(shown)["labels"] == [{"endpoint": server.url, "pcm_labelled": ["audio/mpeg"]}]
+    assert "labels raw PCM audio/mpeg" in cli.run("config", "show").stdout
+    assert cli.run("config", "forget").exit_code == 0
+    assert file.all() == {}
+
+
+def test_a_remembered_label_does_not_hide_a_real_mp3(say, server, tmp_path):
+    file = LabelFile(tmp_path / "cache" / "voicecli" / "labels.json")
+    file.put(server.url, "audio/mpeg")
+    server.reply = Reply(body=encode(SOUND, "mp3", rate_hz=RATE_HZ), content_type="audio/mpeg")
+    result = say("--json", "Hello.")
+    assert (result.exit_code, result.json["format"]) == (0, "mp3"), result.stderr
+
+
+def test_samples_in_another_coding_are_decoded(say, server):
+    server.reply = Reply(body=bytes([0xFF]) * 4_000, content_type="audio/x-mulaw;rate=8000")
+    result = say("--json", "Hello.")
+    assert result.exit_code == 0, result.stderr
+    assert result.json["audio_s"] == pytest.approx(0.5)
+    server.reply = Reply(body=PCM, content_type="audio/G722")
+    result = say("--json", "Hello.")
+    assert (result.exit_code, result.json["error"]["code"]) == (5, "unsupported_format")
+    assert "audio/g722" in result.json["error"]["message"]
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_placeholder_in_a_complete_answer_is_not_a_cut(say, server, framing):
+    whole = encode(SOUND, "wav", rate_hz=RATE_HZ)
+    at = whole.index(b"data") + 4
+    body = whole[:at] + (2_000_000_000).to_bytes(4, "little") + whole[at + 4 :]
+    server.reply = Reply(body=body, content_type="audio/wav", framing=framing)
+    result = say("--json", "Hello.")
+    assert result.exit_code == 0, result.stderr
+    assert result.json["audio_s"] == pytest.approx(CLIP_S)
+
+
+def test_a_size_beyond_the_end_of_a_file_is_a_cut(cli, tmp_path):
+    path = tmp_path / "cut.wav"
+    path.write_bytes(encode(SOUND, "wav", rate_hz=RATE_HZ, sized=True)[:-100])
+    assert cli.run("play", "--json", "--device", "null", str(path)).exit_code == 5

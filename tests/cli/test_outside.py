@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from tests.support.outside import Harness
+
+
+def test_odd_input_from_outside_is_never_an_internal_error_and_shows_no_key():
+    with Harness(seed=14) as harness:
+        for _ in range(60):
+            case = harness.generator.case()
+            assert harness.run(case) is None, case

@@ -1,0 +1,84 @@
+"""Small facts about endpoints, learned by earlier runs, in the platform's cache folder.
+
+Each kind has a JSON file of its own: an object with a key for every endpoint. It holds no
+text and no key. A write replaces the whole file in one step; of two processes that write
+at once one may lose its entry, and learns it again. Nothing here raises but
+`LearnedFile.delete`: a cache that cannot be used is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOST_ENDPOINTS = 100
+"""Endpoints kept, the ones that were learned last."""
+
+MOST_NAME = 300
+"""Characters of a name that are kept."""
+
+_MOST_BYTES = 256 * 1024
+_log = logging.getLogger(__name__)
+
+
+class LearnedFile:
+    """One file, at ``path`` or where the platform keeps caches."""
+
+    name: ClassVar[str]
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, or would be."""
+        if self._path is None:
+            import platformdirs  # noqa: PLC0415  mostly loaded by now
+
+            self._path = platformdirs.user_cache_path("voicecli", appauthor=False) / self.name
+        return self._path
+
+    def _read(self) -> dict[str, Any]:
+        """Return what is known of each endpoint, oldest first."""
+        try:
+            with self.path.open("rb") as file:
+                data = json.loads(file.read(_MOST_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _write(self, endpoint: str, value: Any) -> None:  # noqa: ANN401  any JSON
+        """Replace what is known of one endpoint, which is then the newest."""
+        known = self._read()
+        known.pop(endpoint, None)
+        known[endpoint] = value
+        kept = dict(list(known.items())[-MOST_ENDPOINTS:])
+        fresh = self.path.with_suffix(f".{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            with os.fdopen(os.open(fresh, flags, 0o600), "w", encoding="ascii") as file:
+                json.dump(kept, file)
+            fresh.replace(self.path)
+        except OSError as error:
+            _log.debug("%s is not written: %s", self.name, error)
+            with suppress(OSError):
+                fresh.unlink()
+
+    def delete(self) -> bool:
+        """Delete the file; False if there was none.
+
+        Raises:
+            OSError: the file exists and cannot be deleted.
+        """
+        try:
+            self.path.unlink()
+        except FileNotFoundError:
+            return False
+        return True

@@ -1,0 +1,56 @@
+"""Tells a device that was silent from one whose clock is off; pure."""
+
+from __future__ import annotations
+
+from collections import deque
+
+WINDOW = 8
+"""Writes that are looked at together: 80 ms."""
+
+_DRIFT_S = 0.001
+"""Differences below this are what devices report them to."""
+
+
+class Lateness:
+    """Follows how much later than booked a device plays, as of each write.
+
+    A device reports what it holds in steps, and late: so a figure may be too high, and never
+    too low, and the least of some in a row is right. The device's crystal and the computer's
+    clock differ by about 50 ppm, 0.2 s an hour, so the least drifts. If it jumps, the device
+    was silent.
+    """
+
+    def __init__(self) -> None:
+        self._recent: deque[float] = deque(maxlen=WINDOW)
+        self._usual_s: float | None = None
+
+    @property
+    def usual_s(self) -> float:
+        """The lateness of a device that plays without gaps."""
+        return self._usual_s or 0.0
+
+    def restart(self) -> None:
+        """Begin anew, after a gap: what is usual may have changed."""
+        self._recent.clear()
+        self._usual_s = None
+
+    def forget(self) -> None:
+        """Drop the figures so far, but not what is usual."""
+        self._recent.clear()
+
+    def add(self, late_s: float) -> float:
+        """Add a figure; return by how much the device is later than usual by now, else 0.
+
+        The caller books that, so that it does not show in the figures to come.
+        """
+        self._recent.append(late_s)
+        if len(self._recent) < WINDOW:
+            return 0.0
+        least_s = min(self._recent)
+        if self._usual_s is None:
+            self._usual_s = least_s
+        moved_s = least_s - self._usual_s
+        if abs(moved_s) < _DRIFT_S:
+            return 0.0
+        self._recent.clear()
+        return moved_s

@@ -1,0 +1,36 @@
+"""Content types under which servers send raw samples, kept between runs.
+
+Some label every answer the same, whatever was requested (LiteLLM's proxy: ``audio/mpeg``).
+"""
+
+from __future__ import annotations
+
+from voicecli.config.learnedfile import MOST_NAME, LearnedFile
+
+
+class LabelFile(LearnedFile):
+    """The file of wrong labels: ``{"http://localhost:4000/v1": ["audio/mpeg"]}``."""
+
+    name = "labels.json"
+
+    def get(self, endpoint: str) -> frozenset[str]:
+        """Return the content types that mean raw samples at an endpoint if PCM was requested."""
+        known = self._read().get(endpoint[:MOST_NAME], ())
+        return frozenset(known) if _is_valid(known) else frozenset()
+
+    def all(self) -> dict[str, frozenset[str]]:
+        """Return the wrong labels of all endpoints, oldest first."""
+        return {
+            endpoint: frozenset(known)
+            for endpoint, known in self._read().items()
+            if _is_valid(known)
+        }
+
+    def put(self, endpoint: str, content_type: str) -> None:
+        """Remember a wrong label."""
+        labels = self.get(endpoint) | {content_type[:MOST_NAME]}
+        self._write(endpoint[:MOST_NAME], sorted(labels))
+
+
+def _is_valid(known: object) -> bool:
+    return isinstance(known, list) and all(isinstance(label, str) for label in known)
