@@ -136,7 +136,7 @@ def test_how_a_server_answers(say, server, name):
     server.clips = clips_of(tone(CLIP_S), formats=["pcm", "opus"])
     server.reply = row.reply
     flags = row.flags if "--retries" in row.flags else (*row.flags, "--retries", "0")
-    result = say("--json", "--format", row.format, *flags, "hello")
+    result = say("--json", "--format", row.format, *flags, "--no-recover", "hello")
     assert result.exit_code == row.exit_code, result
     metrics = result.json
     assert metrics["ok"] is (row.exit_code == 0)
@@ -176,11 +176,21 @@ def test_429_once_and_then_speech_is_0(say, server):
     assert second.at - first.at >= 1.0
 
 
-def test_nothing_is_retried_after_the_first_sound(say, server):
+def test_without_recovery_nothing_is_asked_for_again_after_the_first_sound(say, server):
     server.reply = replace(PCM, cut_at=0.5, pace=2)
-    result = say("--json", "--retries", "3", "hello")
+    result = say("--json", "--retries", "3", "--no-recover", "hello")
     assert result.exit_code == 4, result
     assert len(server.speech_requests) == 1
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(say, server):
+    server.queued.append(replace(PCM, cut_at=0.5, pace=2))
+    server.reply = PCM
+    result = say("--json", "hello")
+    assert result.exit_code == 0, result
+    assert result.json["recovered"] == 1
+    assert result.json["spoken_s"] == pytest.approx(1.5 * CLIP_S, abs=0.05)
+    assert "recovered once" in result.stderr
 
 
 @pytest.mark.parametrize(

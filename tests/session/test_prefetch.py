@@ -248,7 +248,7 @@ def test_an_answer_that_breaks_before_its_turn_is_fetched_anew():
     go.set()
     assert rig.take_all() == [0, b"a", 1, b"whole"]
     assert [(r.segment, r.error, r.sentences) for r in rig.watcher.all(Replaced)] == [
-        (1, fault, None)
+        (1, fault, 0)
     ]
 
 

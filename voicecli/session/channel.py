@@ -29,7 +29,8 @@ class Channel(Generic[T]):
         self._weight = 0
         self._ended = False
         self._closed = False
-        self._is_touched = False  # something was taken
+        self.is_touched = False
+        """Whether the consumer took something."""
 
     def put(self, item: T, weight: int = 1, *, capacity: int | None = None) -> bool:
         """Queue ``item``; blocks while the queue is full. False after `end` or `close`.
@@ -73,7 +74,7 @@ class Channel(Generic[T]):
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._ended or self._closed, timeout_s)
             taken = [item for item, _ in self._items]
-            self._is_touched = self._is_touched or bool(taken)
+            self.is_touched = self.is_touched or bool(taken)
             self._items.clear()
             self._weight = 0
             self._changed.notify_all()
@@ -82,10 +83,10 @@ class Channel(Generic[T]):
     def clear_untouched(self) -> bool:
         """Drop what is queued and start anew, unless the consumer took some already."""
         with self._changed:
-            if not self._is_touched:
+            if not self.is_touched:
                 self._items.clear()
                 self._weight = 0
-            return not self._is_touched
+            return not self.is_touched
 
     def end(self) -> None:
         """End the queue: nothing follows."""

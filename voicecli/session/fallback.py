@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.clock import SystemClock
-from voicecli.errors import ConfigError, DecodeError, NothingToSay, SourceError
+from voicecli.errors import ConfigError, DecodeError, NothingToSay, SourceError, SourceTimeout
 from voicecli.session.rests import EndpointRests
 from voicecli.session.utterance import Failure, Utterance
 from voicecli.text.segment import Segment
@@ -29,7 +29,7 @@ MOST_BREAKS = 20
 """How often the parts of one segment may break off, each time a little further."""
 
 
-MOST_STUCK, MOST_STUCK_ALONE = 2, 3
+MOST_STUCK, MOST_STUCK_ALONE = 2, 5
 """How often an endpoint may break off in the same sentence, with and without another one."""
 
 
@@ -96,7 +96,8 @@ class Fallback:
             return ()
         attempt = attempt.after(sentences)
         has_next = len(attempt.failed) + 1 < len(self._candidates(attempt.segment))
-        if attempt.stuck >= (MOST_STUCK if has_next else MOST_STUCK_ALONE):
+        is_slow = isinstance(error, SourceTimeout)  # and would be waited for each time
+        if attempt.stuck >= (MOST_STUCK if has_next or is_slow else MOST_STUCK_ALONE):
             return self._by_next(attempt._replace(stuck=0), asked)
         return [self._utterance(attempt)]
 

@@ -211,6 +211,7 @@ class Renderer:
                 try:
                     self._render(item)
                 except (DecodeError, SourceError) as error:
+                    self._decoder = None  # it cannot be used again
                     if not self._recover(error):
                         raise
                     break  # what was taken with it belongs to the broken stream

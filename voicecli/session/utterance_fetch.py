@@ -69,7 +69,7 @@ class UtteranceFetch:
             try:
                 self._request(make_fetcher(utterance), utterance, on_bytes)
             except VoiceError as error:
-                failure = Failure(error)
+                failure = Failure(error, 0 if self._has_sound else None)
                 parts = self._instead_of(utterance, failure)
                 if not parts:
                     raise
@@ -92,9 +92,12 @@ class UtteranceFetch:
         """Return what to speak in place of an utterance, as long as no sound of it was taken."""
         if utterance.replace is None or self.is_cancelled or self._is_request_cancelled:
             return ()
-        if self._has_sound and not self.items.clear_untouched():
+        if self._has_sound and self.items.is_touched:
             return ()
-        return utterance.replace(failure)
+        instead = utterance.replace(failure)
+        if instead and self._has_sound and not self.items.clear_untouched():
+            return ()
+        return instead
 
     @property
     def is_recoverable(self) -> bool:

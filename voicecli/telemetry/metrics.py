@@ -21,9 +21,9 @@ from voicecli.telemetry.events import (
     Received,
     ReceivedAll,
     Recognised,
+    Replaced,
     Requested,
     RequestSent,
-    Replaced,
     Retrying,
 )
 from voicecli.telemetry.segments import SegmentTable
