@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from voicecli.config import values
 from voicecli.config.headers import header_table
+from voicecli.config.protocols import PROTOCOLS
 from voicecli.config.regularfile import open_regular
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
@@ -57,7 +58,7 @@ class Profile:
     ``api_key_env`` names the environment variable with the key; ``headers`` are sent as
     well, with ``$VARIABLE`` in their values replaced. ``allow_redirects_to`` are further
     origins that may get the text. ``max_input_chars`` is how many characters one request
-    may speak.
+    may speak. ``protocol`` is one of `voicecli.config.protocols`. ``cache`` keeps answers.
     """
 
     name: str
@@ -72,6 +73,8 @@ class Profile:
     headers: Mapping[str, str] = field(default_factory=dict)
     allow_redirects_to: tuple[str, ...] = ()
     max_input_chars: int | None = None
+    protocol: str | None = None
+    cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,8 @@ _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "headers": ("headers", header_table),
     "allow_redirects_to": ("allow_redirects_to", values.origins),
     "max_input_chars": ("max_input_chars", values.integer(20, 10_000_000)),
+    "protocol": ("protocol", values.one_of(*PROTOCOLS)),
+    "cache": ("cache", values.boolean),
 }
 """Key in a profile's table → field of `Profile` and its check."""
 

@@ -53,7 +53,7 @@ class LearnedFile:
             return {}
         return data if isinstance(data, dict) else {}
 
-    def _write(self, endpoint: str, value: Any) -> None:  # noqa: ANN401  any JSON
+    def _write(self, endpoint: str, value: Any) -> None:
         """Replace what is known of one endpoint, which is then the newest."""
         known = self._read()
         known.pop(endpoint, None)
