@@ -156,15 +156,6 @@ class Timeline:
         """Return how much later than booked a device plays that holds this much at ``now``."""
         return now + self._delay_s + held_frames / self._rate_hz - self._ends_at
 
-    def follow(self, heard_at: float, jitter_s: float) -> None:
-        """Let the next piece be heard at ``heard_at`` without a gap, within ``jitter_s``.
-
-        That is how well devices know when they will play something.
-        """
-        late_s = heard_at - self._ends_at
-        if self._runs and abs(late_s) <= jitter_s:
-            self.shift(late_s)
-
     def postpone(self, frames: int, late_s: float) -> None:
         """Book that the device was silent for ``late_s`` before the last ``frames``."""
         run = self._runs[-1]
