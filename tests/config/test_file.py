@@ -145,7 +145,7 @@ def test_an_invalid_value_is_reported_with_its_key_and_file(load, tmp_path, text
         ("volum = 1", "volum", 'did you mean "volume"?'),
         ("[profile.a]", "profile", 'did you mean "profiles"?'),
         ("[profiles.a]\nbaseurl = 'x'", "profiles.a.baseurl", 'did you mean "base_url"?'),
-        ("zzz = 1", "zzz", "known: default_profile, device, volume"),
+        ("zzz = 1", "zzz", "known: default_profile, voice, device"),
     ],
 )
 def test_an_unknown_key_is_reported_with_a_suggestion(load, text, key, remedy):

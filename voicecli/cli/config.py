@@ -144,6 +144,8 @@ def _setting_rows(config: Config) -> Iterator[tuple[str, str, str]]:
 def _settings(config: Config) -> Iterator[tuple[str, Any, str]]:
     """Yield key, value and origin of each setting that is independent of the endpoint."""
     for key, name in FILE_KEYS.items():
+        if key == "voice":  # which is shown with the endpoint
+            continue
         yield key, getattr(config, name), "file" if key in config.in_file else "default"
 
 

@@ -12,6 +12,9 @@ The first of these that is set decides:
 (none)                 the built-in voice
 =====================  ================================================
 
+``VOICECLI_PROFILE`` takes the place of ``default_profile``. ``VOICECLI_MODEL`` and
+``VOICECLI_VOICE`` count more than a profile, unless ``--profile`` asked for it.
+
 A key is sent only to the server it belongs to. ``OPENAI_API_KEY`` goes to
 api.openai.com, over https and to exactly that host, or to the ``OPENAI_BASE_URL``
 set with it. Every other endpoint gets the variable that its profile names, else
@@ -35,9 +38,9 @@ from voicecli.errors import ConfigError
 from voicecli.request import SpeechRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from voicecli.config.file import Config
+    from voicecli.config.file import Config, Profile
     from voicecli.config.selection import Candidate
 
 __all__ = ["BUILTIN", "KEYLESS", "Endpoint", "EndpointChoice", "resolve_endpoint"]
@@ -131,11 +134,10 @@ def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Con
         access = _access(chosen, env)
     values: dict[str, object] = dict(defaults_of(access.base_url))
     origins = dict.fromkeys(values, "default")
-    layers = ((profile, f"profile {profile.name}" if profile else ""), (choice, "flag"))
-    for layer, origin in layers:
+    for layer, origin in _layers(choice, env, config, profile):
         for name in ("model", "voice", "response_format", "speed", "instructions"):
             if (value := getattr(layer, name, None)) is not None:
-                values[name], origins[name] = value, origin
+                values[name], origins[name] = value, origin.replace("{}", name.upper())
     protocol = protocol_of(str(values["model"]), profile.protocol if profile else None)
     most = profile.max_input_chars if profile else None
     return Endpoint(
@@ -161,6 +163,23 @@ class _Access(NamedTuple):
     allow_redirects_to: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def _layers(
+    choice: EndpointChoice, env: Mapping[str, str], config: Config, profile: Profile | None
+) -> Iterator[tuple[object, str]]:
+    """Yield what may set the voice and so on, what counts most last, and its name.
+
+    A profile that was asked for by ``--profile`` counts more than variables.
+    """
+    yield EndpointChoice(voice=config.voice), "file"
+    variables = EndpointChoice(
+        model=env.get("VOICECLI_MODEL") or None, voice=env.get("VOICECLI_VOICE") or None
+    )
+    of_profile = (profile, f"profile {profile.name}" if profile else "")
+    of_variables = (variables, "VOICECLI_{}")
+    yield from (of_variables, of_profile) if choice.profile else (of_profile, of_variables)
+    yield choice, "flag"
 
 
 def _access(chosen: Candidate, env: Mapping[str, str]) -> _Access:

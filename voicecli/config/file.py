@@ -84,6 +84,7 @@ class Config:
     Attributes:
         path: the file that was looked for, None for plain defaults.
         in_file: keys set in the file, spelt as there (``volume``, ``profiles.kokoro``).
+        voice: the voice if neither a profile nor the command line names one.
         device: index or part of a name; None is the system's default.
         volume: linear factor.
         buffer_ms: `AUTO` adapts to how the audio arrives, in earlier runs too.
@@ -96,6 +97,7 @@ class Config:
     path: Path | None = None
     in_file: frozenset[str] = frozenset()
     default_profile: str | None = None
+    voice: str | None = None
     device: str | None = None
     volume: float = 1.0
     buffer_ms: float | Literal["auto"] = AUTO
@@ -178,6 +180,7 @@ def suggest(word: str, known: list[str]) -> str:
 
 _TOP_LEVEL: Mapping[str, tuple[str, values.Check[Any]]] = {
     "default_profile": ("default_profile", values.text),
+    "voice": ("voice", values.text),
     "device": ("device", values.device),
     "volume": ("volume", values.number(0, 4)),
     "buffer_ms": ("buffer_ms", values.keyword_or(AUTO, values.number(0, 60_000))),
@@ -191,7 +194,7 @@ _TOP_LEVEL: Mapping[str, tuple[str, values.Check[Any]]] = {
 """Key in the file → field of `Config` and its check."""
 
 FILE_KEYS: Mapping[str, str] = {key: name for key, (name, _) in _TOP_LEVEL.items()}
-"""Key at the top level of the file → field of `Config`."""
+"""Key at the top level of the file → field of `Config`; there are also tables."""
 
 _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "base_url": ("base_url", values.text),
@@ -209,6 +212,9 @@ _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "cache": ("cache", values.boolean),
 }
 """Key in a profile's table → field of `Profile` and its check."""
+
+PROFILE_KEYS = tuple(_PROFILE)
+"""Keys of a profile's table."""
 
 _MAY_HOLD_SECRETS = {"base_url", "extra", "headers", "allow_redirects_to"}
 """Keys whose values are not repeated in messages."""

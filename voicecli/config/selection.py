@@ -51,7 +51,9 @@ class Candidate(NamedTuple):
 def select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Candidate:
     """Return the first candidate that has a base URL."""
     named = _profile(choice.profile, config)
-    default = _profile(config.default_profile, config)
+    variable_profile = env.get("VOICECLI_PROFILE") or None
+    default = _profile(variable_profile or config.default_profile, config)
+    why_default = "VOICECLI_PROFILE is {}" if variable_profile else "default_profile is {}"
     # A profile with a URL applies to its own URL only, unless it was requested by name.
     applied = named or (default if default and default.base_url is None else None)
 
@@ -69,7 +71,7 @@ def select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Ca
         Candidate(choice.base_url, "--base-url was given", "--base-url", applied),
         of_profile(named, "--profile {} was given"),
         variable("VOICECLI_BASE_URL"),
-        of_profile(None if named else default, "default_profile is {}"),
+        of_profile(None if named else default, why_default),
         variable("OPENAI_BASE_URL"),
         variable("OPENAI_API_KEY")._replace(url=openai_url),
     )
