@@ -14,6 +14,7 @@ from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, find_config
 from voicecli.errors import SaveError
 from voicecli.playback.history import HistoryFile
+from voicecli.playback.latency import LatencyFile
 from voicecli.playback.policy import AdaptivePolicy
 from voicecli.sanitize import clean
 from voicecli.session.limit_file import LimitFile
@@ -96,10 +97,11 @@ def forget() -> None:
     Their timing tells --buffer-ms auto how much to buffer: one number per run,
     stored with the endpoint, the model and the format. What a server said of the
     longest text it takes is one number per endpoint and model. Under which wrong
-    content types it sends raw PCM is stored with the endpoint.
+    content types it sends raw PCM is stored with the endpoint. How much a sound
+    device has to buffer is one number per device that needs more than usual.
     """
     existed = False
-    for file in (HistoryFile(), LimitFile(), LabelFile()):
+    for file in (HistoryFile(), LimitFile(), LabelFile(), LatencyFile()):
         try:
             existed = file.delete() or existed
         except OSError as error:

@@ -88,6 +88,7 @@ class Config:
         device: index or part of a name; None is the system's default.
         volume: linear factor.
         buffer_ms: `AUTO` adapts to how the audio arrives, in earlier runs too.
+        latency_ms: audio that the sound device buffers; `AUTO` is as little as it needs.
         sample_rate_hz: rate of headerless PCM if the server does not report it.
         timeout_s: longest wait for the first byte, and longest stall after it.
         recordings: folder of ``--debug-audio``; None is the platform's data folder.
@@ -101,6 +102,7 @@ class Config:
     device: str | None = None
     volume: float = 1.0
     buffer_ms: float | Literal["auto"] = AUTO
+    latency_ms: float | Literal["auto"] = AUTO
     preroll_ms: float = 0.0
     sample_rate_hz: int | None = None
     timeout_s: float = 60.0
@@ -184,6 +186,7 @@ _TOP_LEVEL: Mapping[str, tuple[str, values.Check[Any]]] = {
     "device": ("device", values.device),
     "volume": ("volume", values.number(0, 4)),
     "buffer_ms": ("buffer_ms", values.keyword_or(AUTO, values.number(0, 60_000))),
+    "latency_ms": ("latency_ms", values.keyword_or(AUTO, values.number(5, 2_000))),
     "preroll_ms": ("preroll_ms", values.number(0, 10_000)),
     "sample_rate": ("sample_rate_hz", values.integer(4_000, 384_000)),
     "timeout_s": ("timeout_s", values.number(0.001, 86_400)),
