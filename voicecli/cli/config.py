@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voicecli.cli import options
+from voicecli.cli.config_file import file_app
 from voicecli.cli.help import Command, Group
 from voicecli.cli.output import print_json, print_message, print_table
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 PATH_EXAMPLES = """Examples:
   voicecli config path
-  $EDITOR "$(voicecli config path)"
+  cat "$(voicecli config path)"
 """
 
 SHOW_EXAMPLES = """Examples:
@@ -54,9 +55,10 @@ config_app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Show the settings and where they come from.",
-    epilog="Examples:\n  voicecli config path\n  voicecli config show\n  voicecli config forget\n",
+    help="Show and change the settings, and say where they come from.",
+    epilog="Examples:\n  voicecli config path\n  voicecli config edit\n  voicecli config show\n",
 )
+config_app.add_typer(file_app)
 
 
 @config_app.command(cls=Command, epilog=PATH_EXAMPLES)
