@@ -159,7 +159,7 @@ def test_what_is_taken_back_was_not_heard():
 def test_what_is_heard_twice_counts_twice():
     timeline = Timeline(RATE_HZ)
     timeline.push(500, 1.0)
-    timeline.next_position = 100
+    timeline.jump(100)
     timeline.push(200, 1.5)
     assert [timeline.position(at) for at in (1.4, 1.6, 9.0)] == [400, 200, 300]
     assert timeline.heard(9.0) == 700

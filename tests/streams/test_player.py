@@ -133,7 +133,7 @@ def test_a_gap_is_an_underrun_unless_intended(clock):
     player.add(ramp(10))
     clock.sleep(0.1)
     assert player.underruns == 1
-    player.pause()
+    player.expect_silence()
     clock.sleep(1)
     player.add(ramp(10))
     clock.sleep(0.1)

@@ -145,7 +145,7 @@ class Feed:
         while self._targets:
             target = self._targets.popleft()
             self._ring.seek(self._ring.written if target is None else target)
-            self._timeline.next_position = self._ring.read
+            self._timeline.jump(self._ring.read)
             self._is_skipping = target is None
 
     def _starve(self, *, awaiting: bool) -> None:

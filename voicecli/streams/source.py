@@ -37,7 +37,7 @@ LEAD_MS = 200
 """Audio handed to the sink ahead of need."""
 
 DEVICE_LEAD_MS = 150
-"""The least lead on a sound device, which takes 125 ms at once and stutters on less."""
+"""The least lead on a sound device, which takes 50 ms at once and stutters on little more."""
 
 UNQUEUED_MS = 200
 """What a sink may hold if the source queues nothing."""
@@ -76,7 +76,7 @@ class AudioSource(AsyncClosing):
         sink: any sink of `voicecli.playback`, not started; the source starts and
             closes it. The threshold of its policy is a cushion against jitter. None
             plays silently, in real time, without a threshold.
-        lead_ms: audio handed to the sink ahead of need, which can no longer be dropped.
+        lead_ms: audio handed to the sink ahead of need, which ``drop_oldest`` leaves alone.
         clock: the clock of the sink.
         spawn: starts the thread.
 
@@ -141,11 +141,9 @@ class AudioSource(AsyncClosing):
         """Make a source on a sound device, which is opened on another thread.
 
         Args:
-            sample_rate: as the constructor.
-            num_channels: as the constructor.
+            sample_rate, num_channels, on_full: as the constructor.
             queue_size_ms: as the constructor; if not 0, at least `DEVICE_LEAD_MS`, or
                 twice that if the oldest frames are dropped.
-            on_full: as the constructor.
             device: its index or a part of its name; None means the default device.
             cushion_ms: audio buffered before sound starts or resumes after a gap: how
                 late a producer in real time may be.
@@ -220,7 +218,7 @@ class AudioSource(AsyncClosing):
             wanted = min(len(samples), max(1, self._limit // 2))
             await self._sleep(self._format.duration_s(unheard + wanted - self._limit))
             self._check()
-            stall.remaining_s(self._sink.position())
+            stall.remaining_s(self._sink.position(), rests=self._sink.snapshot().paused)
             if self._clears != clears:
                 return
 
@@ -249,13 +247,18 @@ class AudioSource(AsyncClosing):
             self._thread = self._spawn(self._player.run, "voicecli-source")
 
     def clear_queue(self) -> None:
-        """Drop what is queued, and the rest of a waiting `capture_frame`.
-
-        What the sink has, ``lead_ms`` at most, is still heard.
-        """
+        """Drop what is queued, and the rest of a waiting `capture_frame`; silent within 60 ms."""
         self._clears += 1
         self._player.clear()
         self._wake.set()
+
+    def pause(self) -> None:
+        """Be silent within 60 ms, and keep everything; the queue may fill. Idempotent."""
+        self._sink.pause()
+
+    def resume(self) -> None:
+        """Go on exactly where `pause` stopped; idempotent."""
+        self._sink.resume()
 
     async def wait_for_playout(self) -> None:
         """Wait until everything captured so far has been heard, by the device's clock.
@@ -270,10 +273,10 @@ class AudioSource(AsyncClosing):
             self._player.release()
         stall = StallDetector(self._clock, "playing")
         while left := self._player.left_before(until):
-            stall.remaining_s(self._sink.position())
+            stall.remaining_s(self._sink.position(), rests=self._sink.snapshot().paused)
             await self._sleep(self._format.duration_s(left))
             self._check()
-        self._player.pause()
+        self._player.expect_silence()
 
     def _check(self) -> None:
         if self._closed:
