@@ -33,18 +33,10 @@ if TYPE_CHECKING:
 
 OnFull = Literal["wait", "drop_oldest", "drop_newest"]
 
-LEAD_MS = 200
-"""Audio handed to the sink ahead of need."""
-
-DEVICE_LEAD_MS = 150
-"""The least lead on a sound device, which takes 50 ms at once and stutters on little more."""
-
-UNQUEUED_MS = 200
-"""What a sink may hold if the source queues nothing."""
-
-CUSHION_MS = 60
-"""Three frames of 20 ms: enough if each may come 15 ms early or late."""
-
+LEAD_MS = 200  # audio handed to the sink ahead of need
+DEVICE_LEAD_MS = 150  # the least on a device, which takes 50 at once and stutters on little more
+UNQUEUED_MS = 200  # what a sink may hold if the source queues nothing
+CUSHION_MS = 60  # three frames of 20 ms: enough if each may come 15 ms early or late
 _MIN_SLEEP_S = 0.001
 
 
@@ -141,9 +133,11 @@ class AudioSource(AsyncClosing):
         """Make a source on a sound device, which is opened on another thread.
 
         Args:
-            sample_rate, num_channels, on_full: as the constructor.
+            sample_rate: as the constructor.
+            num_channels: as the constructor.
             queue_size_ms: as the constructor; if not 0, at least `DEVICE_LEAD_MS`, or
                 twice that if the oldest frames are dropped.
+            on_full: as the constructor.
             device: its index or a part of its name; None means the default device.
             cushion_ms: audio buffered before sound starts or resumes after a gap: how
                 late a producer in real time may be.
