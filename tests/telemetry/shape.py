@@ -19,7 +19,7 @@ DESIGNED = {
 ADDED = {
     "run_id", "content_type", "rate_hz", "channels", "spoken_s", "retries", "request_sent_ms",
     "response_ms", "leading_silence_ms", "connected_ms", "waterfall_ms",
-    "segments", "segments_dropped", "sentences", "waits", "pauses",
+    "segments", "segments_dropped", "sentences", "waits", "pauses", "stopped_by", "usage",
 }  # fmt: skip
 
 

@@ -26,8 +26,11 @@ def test_metrics_of_nothing():
     numbers = {"audio_s": 0.0, "spoken_s": 0.0, "bytes": 0, "chunks": 0, "retries": 0,
                "decode_ms": 0.0, "rebuffers": 0, "segments_dropped": 0}  # fmt: skip
     known = {"schema": SCHEMA, "run_id": "run1", "ok": True, "interrupted": False, **numbers}
-    nested = {"underruns", "buffer", "waits", "segments", "sentences"}
-    assert metrics["waits"] == {"text": {"count": 0, "total_ms": 0.0, "events": []}}
+    nested = {"underruns", "buffer", "waits", "segments", "sentences", "pauses"}
+    assert metrics["waits"] == {
+        "text": {"count": 0, "total_ms": 0.0, "events": []},
+        "turn_ms": 0.0,
+    }
     assert metrics["segments"] == []
     assert metrics["sentences"] == {"spoken": 0, "known": 0}
     assert {key: metrics[key] for key in known} == known
@@ -132,7 +135,9 @@ def test_every_number_of_a_run():
                 "events": [{"at_s": 1.25, "ms": 62.5, "cause": "device"}],
             },
         },
-        "waits": {"text": {"count": 0, "total_ms": 0.0, "events": []}},
+        "waits": {"text": {"count": 0, "total_ms": 0.0, "events": []}, "turn_ms": 0.0},
+        "stopped_by": None,
+        "usage": None,
         "sentences": {"spoken": 0, "known": 0},
         "segments": [],
         "segments_dropped": 0,

@@ -45,6 +45,9 @@ def _parts(metrics: dict[str, Any], text: AboutText) -> Iterator[str]:
         yield f"waited {waits['total_ms'] / 1e3:.1f} s for the text"
     if turn_ms:
         yield f"waited {turn_ms / 1e3:.1f} s for its turn"
+    reworded = [str(each["number"] + 1) for each in metrics["segments"] if each.get("reworded")]
+    if reworded:
+        yield f"reworded: segment{'s' if len(reworded) > 1 else ''} {_listed(reworded)}"
     if metrics["saved"]:
         yield "saved " + _listed(metrics["saved"])
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from voicecli.config.retired import RetiredModels
     from voicecli.config.server import Server
     from voicecli.request import SpeechRequest
+    from voicecli.sources.answer_cache import AnswerCache
     from voicecli.sources.base import Source
     from voicecli.sources.client import SpeechClient
     from voicecli.sources.realtime_client import RealtimeClient
@@ -42,8 +43,9 @@ class SourceContext:
 
     ``pcm_rate_hz`` and ``overrides_rate`` are as for `OpenAISource`, the other settings
     as for `SpeechClient`; ``spawn`` lends threads for loading. ``strict_words`` is
-    ``is_strict`` of `RealtimeSource`. Any number of threads may make sources; `close` it
-    when done.
+    ``is_strict`` of `RealtimeSource`. ``caches`` is whether answers are kept, and kept ones
+    used; None leaves that to the profile. Any number of threads may make sources; `close`
+    it when done.
     """
 
     pcm_rate_hz: int | None = None
@@ -53,9 +55,11 @@ class SourceContext:
     spawn: Spawn | None = None
     overrides_rate: bool = False
     strict_words: bool = False
+    caches: bool | None = None
     _clients: dict[Server, SpeechClient] = field(default_factory=dict)
     _realtime: dict[Server, RealtimeClient] = field(default_factory=dict)
     _retired: RetiredModels | None = None
+    _answers: AnswerCache | None = None
     _voices: VoiceCache | None = None
 
     def client(self, endpoint: Endpoint) -> SpeechClient:
@@ -90,6 +94,13 @@ class SourceContext:
         self._retired = self._retired or RetiredModels()
         return self._retired
 
+    def answers(self) -> AnswerCache:
+        """Return the cache of answers."""
+        from voicecli.sources.answer_cache import AnswerCache  # noqa: PLC0415  with --cache
+
+        self._answers = self._answers or AnswerCache()
+        return self._answers
+
     def use_voices(self, voices: VoiceCache | None) -> None:
         """Use voices that are loaded already."""
         self._voices = voices
@@ -115,6 +126,16 @@ def source_for(endpoint: Endpoint, request: SpeechRequest, shared: SourceContext
     Raises:
         ConfigError: no installed package handles the endpoint's URL.
     """
+    source = _source(endpoint, request, shared)
+    if not (endpoint.cache if shared.caches is None else shared.caches):
+        return source
+    from voicecli.sources.cached import CachedSource, answer_key  # noqa: PLC0415  with --cache
+
+    key = answer_key(endpoint, request, shared.pcm_rate_hz, shared.overrides_rate)
+    return CachedSource(source, shared.answers(), key)
+
+
+def _source(endpoint: Endpoint, request: SpeechRequest, shared: SourceContext) -> Source:
     if endpoint.base_url is None:
         from voicecli.sources.builtin import BuiltinSource  # noqa: PLC0415  only where used
 
