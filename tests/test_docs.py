@@ -12,7 +12,7 @@ import typer.main
 from voicecli import Output, OutputSettings, __version__
 from voicecli.cli.app import COMMANDS, EPILOG, make_app
 from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
-from voicecli.config.file import Config, load_config
+from voicecli.config.file import FILE_KEYS, PROFILE_KEYS, Config, load_config
 from voicecli.errors import ExitStatus
 from voicecli.session import engine
 from voicecli.telemetry.metrics import SCHEMA, Recorder
@@ -22,6 +22,7 @@ README, ARCHITECTURE, CONTRIBUTING, CHANGELOG = (
     (ROOT / f"{name}.md").read_text(encoding="utf-8")
     for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG")
 )
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SOURCES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "voicecli").rglob("*.py")}
 
 
@@ -140,6 +141,28 @@ class TestReadme:
             for part in key.split("."):
                 value = value[part]
         assert SCHEMA in section
+
+
+class TestConfigurationDocument:
+    def test_its_keys_are_those_of_the_code(self):
+        top, profile = (
+            re.findall(r"^\| `(\w+)` \|", CONFIGURATION.split(title)[1].split("\n## ")[0], re.MULTILINE)
+            for title in ("## Keys at the top level", "## Keys of a profile")
+        )
+        assert top == [*FILE_KEYS, "lexicon", "profiles"]
+        assert profile == list(PROFILE_KEYS)
+
+    def test_its_example_is_accepted(self, tmp_path):
+        (block,) = code_blocks(CONFIGURATION, "toml")
+        (tmp_path / "config.toml").write_text(block, encoding="utf-8")
+        assert set(load_config(tmp_path / "config.toml").profiles) == {"kokoro", "work"}
+
+    def test_its_variables_are_read_by_the_code(self):
+        code = "".join(SOURCES.values())
+        named = set(re.findall(r"^\| `([A-Z_]+)` \|", CONFIGURATION, flags=re.MULTILINE))
+        assert {name for name in named if f'"{name}"' not in code} == set()
+        in_help = set(re.findall(r"\b(?:VOICECLI|OPENAI)_[A-Z_]+\b", EPILOG))
+        assert in_help - named == {"VOICECLI_TRACEBACK"}
 
 
 @pytest.mark.parametrize("text", [ARCHITECTURE, CONTRIBUTING], ids=["ARCHITECTURE", "CONTRIBUTING"])

@@ -53,6 +53,19 @@ def test_flags_override_the_file_even_with_zero():
     assert made.session.volume == 0
 
 
+@pytest.mark.parametrize(
+    ("config", "flag", "latency_s"),
+    [
+        (Config(), None, None),
+        (Config(latency_ms=80), None, 0.08),
+        (Config(latency_ms=80), 20.0, 0.02),
+        (Config(latency_ms=80), "auto", None),
+    ],
+)
+def test_what_the_device_buffers(config, flag, latency_s):
+    assert settings(config, latency_ms=flag).output.latency_s == latency_s
+
+
 def test_requests_ahead_and_pauses():
     assert settings().session.pauses == SeamPauses(0.35, 0.7)
     made = settings(ahead=0, pauses=SeamPauses(0.1, 0.2))

@@ -16,6 +16,7 @@ default_profile = "kokoro"
 device = "USB"
 volume = 0.5
 buffer_ms = 250
+latency_ms = 80
 preroll_ms = 300
 sample_rate = 22050
 timeout_s = 12.5
@@ -55,7 +56,7 @@ def test_every_key_is_read(load, monkeypatch):
     config = load(WHOLE)
     assert config.default_profile == "kokoro"
     assert (config.device, config.volume, config.sample_rate_hz) == ("USB", 0.5, 22_050)
-    assert (config.buffer_ms, config.preroll_ms) == (250.0, 300.0)
+    assert (config.buffer_ms, config.latency_ms, config.preroll_ms) == (250.0, 80.0, 300.0)
     assert (config.timeout_s, config.connect_timeout_s, config.retries) == (12.5, 2.0, 0)
     assert config.recordings == Path("/home/me/recordings")
     assert config.profiles["plain"] == Profile("plain")
@@ -108,6 +109,7 @@ def test_empty_file_means_defaults(load, tmp_path):
         ("volume = -0.1", "volume"),
         ("buffer_ms = 'slow'", "buffer_ms"),
         ("buffer_ms = -1", "buffer_ms"),
+        ("latency_ms = 0", "latency_ms"),
         ("buffer_ms = true", "buffer_ms"),
         ("volume = 5", "volume"),
         ("retries = 1.0", "retries"),
@@ -145,7 +147,7 @@ def test_an_invalid_value_is_reported_with_its_key_and_file(load, tmp_path, text
         ("volum = 1", "volum", 'did you mean "volume"?'),
         ("[profile.a]", "profile", 'did you mean "profiles"?'),
         ("[profiles.a]\nbaseurl = 'x'", "profiles.a.baseurl", 'did you mean "base_url"?'),
-        ("zzz = 1", "zzz", "known: default_profile, device, volume"),
+        ("zzz = 1", "zzz", "known: default_profile, voice, device"),
     ],
 )
 def test_an_unknown_key_is_reported_with_a_suggestion(load, text, key, remedy):

@@ -134,7 +134,7 @@ def test_abort_after_the_tail_stops_a_running_device(make, clock):
     sink.start()
     sink.write(seconds(0.5))
     sink.end_input()
-    clock.sleep(0.6)
+    clock.sleep(0.7)
     assert clock.running() == 0  # the writer is done; the sound is not
     sink.abort()
     clock.sleep(1.0)

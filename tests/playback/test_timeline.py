@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicecli.playback.base import Underrun
-from voicecli.playback.timeline import Timeline
+from voicecli.playback.timeline import Silence, Timeline
 
 RATE_HZ = 1000  # a frame is a millisecond
 
@@ -111,18 +111,55 @@ def test_right_after_a_gap_what_was_heard_before_stays_heard():
     assert timeline.position(1.95) == 600
 
 
-@pytest.mark.parametrize("off_ms", [-80, 80])
-def test_device_that_differs_from_the_books_is_followed(off_ms):
+@pytest.mark.parametrize("late_s", [-0.08, 0.08])
+def test_a_device_that_differs_from_the_books_is_followed(late_s):
     timeline = Timeline(RATE_HZ, delay_s=0.1)
     timeline.push(500, 1.0)
-    timeline.correct(400 + off_ms, 1.1, tolerance_s=0.05)
-    assert timeline.ends_at == pytest.approx(1.6 + off_ms / 1e3)
+    assert timeline.late_s(400, 1.1 + late_s) == pytest.approx(late_s)
+    timeline.shift(late_s)
+    assert timeline.ends_at == pytest.approx(1.6 + late_s)
     assert timeline.underruns == []
 
 
-@pytest.mark.parametrize("off_ms", [-40, 0, 40])
-def test_small_differences_are_ignored(off_ms):
+def test_a_device_that_was_late_had_a_gap_before_what_it_was_late_for():
     timeline = Timeline(RATE_HZ)
     timeline.push(500, 1.0)
-    timeline.correct(400 + off_ms, 1.1, tolerance_s=0.05)
-    assert timeline.ends_at == 1.5
+    timeline.postpone(100, 0.25)
+    assert timeline.underruns == [Underrun(0.4, 0.25)]
+    assert timeline.underruns[0].is_device
+    assert timeline.ends_at == pytest.approx(1.75)
+    assert [timeline.position(at) for at in (1.4, 1.5, 1.65, 1.75)] == [400, 400, 400, 500]
+
+
+def test_late_again_at_once_it_was_late_once():
+    timeline = Timeline(RATE_HZ)
+    timeline.push(500, 1.0)
+    timeline.postpone(100, 0.25)
+    timeline.push(10, 1.85, silence=Silence.DEVICE)
+    timeline.push(10, 1.9, silence=Silence.DEVICE)
+    assert timeline.underruns == [Underrun(0.4, 0.25), Underrun(0.5, pytest.approx(0.14))]
+
+
+def test_a_pause_is_kept_apart_from_the_gap_that_it_fell_into():
+    timeline = Timeline(RATE_HZ)
+    timeline.push(500, 1.0)
+    timeline.push(500, 3.5, paused_s=1.5)
+    assert timeline.silences[Silence.PAUSE] == [Underrun(0.5, 1.5)]
+    assert timeline.underruns == [Underrun(0.5, 0.5)]
+
+
+def test_what_is_taken_back_was_not_heard():
+    timeline = Timeline(RATE_HZ)
+    timeline.push(500, 1.0)
+    assert timeline.cut(1.2) == 300
+    assert (timeline.next_position, timeline.heard(9.0), timeline.ends_at) == (200, 200, 1.2)
+    assert timeline.cut(9.0) == 0
+
+
+def test_what_is_heard_twice_counts_twice():
+    timeline = Timeline(RATE_HZ)
+    timeline.push(500, 1.0)
+    timeline.jump(100)
+    timeline.push(200, 1.5)
+    assert [timeline.position(at) for at in (1.4, 1.6, 9.0)] == [400, 200, 300]
+    assert timeline.heard(9.0) == 700

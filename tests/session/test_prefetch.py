@@ -247,9 +247,7 @@ def test_an_answer_that_breaks_before_its_turn_is_fetched_anew():
     until(lambda: again.source.opened)
     go.set()
     assert rig.take_all() == [0, b"a", 1, b"whole"]
-    assert [(r.segment, r.error, r.sentences) for r in rig.watcher.all(Replaced)] == [
-        (1, fault, 0)
-    ]
+    assert [(r.segment, r.error, r.sentences) for r in rig.watcher.all(Replaced)] == [(1, fault, 0)]
 
 
 def taken_with_recovery(rig, sentences):

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+from dataclasses import replace
 
 import pytest
 
 from tests.sources.clients import AUDIO, KEY
+from tests.support.realtime_server import RealtimeServer
 from voicecli.config.endpoint import Endpoint
 from voicecli.config.server import KEYLESS
 from voicecli.errors import ConfigError
 from voicecli.request import SpeechRequest
 from voicecli.sources.builtin import BuiltinSource
+from voicecli.sources.openai import OpenAISource
 from voicecli.sources.registry import SourceContext, source_for
+from voicecli.sources.retirement import RetiringSource
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -52,6 +56,24 @@ def test_requests_to_one_endpoint_share_its_client(server, shared):
     assert shared.client(endpoint(server.url)) is not shared.client(endpoint(server.url, None))
     read(source_for(endpoint(server.url, None), REQUEST, shared))
     assert server.speech_requests[0].headers["authorization"] == f"Bearer {KEYLESS}"
+
+
+def test_the_protocol_of_an_endpoint_decides(shared):
+    with RealtimeServer() as server:
+        realtime = replace(endpoint(server.url), protocol="realtime")
+        request = replace(REQUEST, model="gpt-realtime-2.1-mini")
+        assert len(read(source_for(realtime, request, shared))) == 9600
+        assert len(read(source_for(realtime, request, shared))) == 9600
+        assert shared.realtime(realtime) is shared.realtime(realtime)
+        shared.close()
+    assert len(server.connections) == 1
+    assert server.connections[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_only_models_of_openai_may_be_replaced(shared):
+    openai = endpoint("https://api.openai.com/v1")
+    assert isinstance(source_for(openai, REQUEST, shared), RetiringSource)
+    assert isinstance(source_for(endpoint("http://localhost:1/v1"), REQUEST, shared), OpenAISource)
 
 
 @pytest.fixture

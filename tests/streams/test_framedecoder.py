@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from tests.codecs.bombs import flac_bomb
 from tests.codecs.containers import wav
 from tests.codecs.samples import encoded, samples_of
 from tests.codecs.signals import noise, tone
 from tests.streams.frames import cut, joined
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs import CODECS
+from voicecli.codecs.decoding.decoder import MAX_STEP_BYTES
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
 from voicecli.streams.framedecoder import (
     FrameDecoder,
@@ -213,13 +217,14 @@ def test_nothing_is_decoded_after_a_fault():
 @pytest.mark.parametrize("codec", ["flac", "wav"])
 def test_a_large_chunk_is_decoded_a_slice_at_a_time(codec, monkeypatch):
     """A few bytes can expand to 30,000 times as many samples."""
-    sizes, feed = [], FrameDecoder.feed
+    sizes, steps = [], FrameDecoder.steps
 
     def watched(self, data):
-        sizes.append(len(data))
-        return feed(self, data)
+        if data is not None:
+            sizes.append(len(data))
+        return steps(self, data)
 
-    monkeypatch.setattr(FrameDecoder, "feed", watched)
+    monkeypatch.setattr(FrameDecoder, "steps", watched)
     data = wav(noise(400_000)) if codec == "wav" else encoded(codec, 480_000)
     frames = decode_stream([data], sample_rate=None)
     next(frames)
@@ -267,3 +272,24 @@ def test_many_bytes_at_once_become_few_frames(codec):
     assert len(joined(frames)) >= 96_000
     assert len(frames) <= 16
     assert max(frame.duration for frame in frames) <= 1.0
+
+
+def test_what_a_few_bytes_expand_to_comes_in_steps():
+    bomb = flac_bomb(60)
+    decoder = FrameDecoder(sample_rate=None, num_channels=None)
+    steps = [*decoder.steps(bomb.data), *decoder.steps(None)]
+    sizes = [sum(frame.to_numpy().nbytes for frame in step) for step in steps]
+    assert max(sizes) <= MAX_STEP_BYTES + (2 << 20)
+    assert sum(len(frame.to_numpy()) for step in steps for frame in step) == bomb.frames
+    assert decoder.fault is None
+
+
+def test_a_chunk_of_any_size_is_decoded_in_bounded_memory():
+    tracemalloc.start()
+    try:
+        frames = sum(frame.samples_per_channel for frame in decode_stream([flac_bomb(120).data]))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert frames == 120 * 65_535
+    assert peak < 60 << 20

@@ -109,14 +109,16 @@ def test_dropping_takes_the_oldest_that_the_sink_does_not_have(clock):
     assert player.drop_oldest() == 0
 
 
-def test_clearing_leaves_the_sink_what_it_has(clock):
+def test_clearing_drops_what_the_sink_has_too(clock):
     sink = RecordingSink(clock)
     player, _ = player_over(sink, clock)
     player.add(ramp(1000))
     clock.sleep(0.05)
     before = len(sink.samples)
+    assert player.unheard == 1000 - 50
     player.clear()
-    assert player.unheard == before - 50
+    assert player.unheard == 0
+    assert sink.report().heard_frames == 50
     clock.sleep(1)
     assert len(sink.samples) == before
     player.add(ramp(10))
@@ -133,7 +135,7 @@ def test_a_gap_is_an_underrun_unless_intended(clock):
     player.add(ramp(10))
     clock.sleep(0.1)
     assert player.underruns == 1
-    player.pause()
+    player.expect_silence()
     clock.sleep(1)
     player.add(ramp(10))
     clock.sleep(0.1)

@@ -17,9 +17,10 @@ DESIGNED = {
     "buffer", "decode_ms", "stop_ms",
 }  # fmt: skip
 ADDED = {
-    "run_id", "content_type", "rate_hz", "channels", "spoken_s", "retries", "request_sent_ms",
+    "run_id", "content_type", "rate_hz", "channels", "spoken_s", "retries", "recovered",
+    "failed_over", "request_sent_ms",
     "response_ms", "leading_silence_ms", "connected_ms", "waterfall_ms",
-    "segments", "segments_dropped", "sentences", "waits", "pauses",
+    "segments", "segments_dropped", "sentences", "waits", "pauses", "stopped_by", "usage",
 }  # fmt: skip
 
 

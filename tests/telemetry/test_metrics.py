@@ -23,11 +23,14 @@ def block(seconds, value=1000, format=FORMAT):
 def test_metrics_of_nothing():
     metrics = Recorder("run1").result()
     check_shape(metrics)
-    numbers = {"audio_s": 0.0, "spoken_s": 0.0, "bytes": 0, "chunks": 0, "retries": 0,
+    numbers = {"audio_s": 0.0, "spoken_s": 0.0, "bytes": 0, "chunks": 0, "retries": 0, "recovered": 0, "failed_over": 0,
                "decode_ms": 0.0, "rebuffers": 0, "segments_dropped": 0}  # fmt: skip
     known = {"schema": SCHEMA, "run_id": "run1", "ok": True, "interrupted": False, **numbers}
-    nested = {"underruns", "buffer", "waits", "segments", "sentences"}
-    assert metrics["waits"] == {"text": {"count": 0, "total_ms": 0.0, "events": []}}
+    nested = {"underruns", "buffer", "waits", "segments", "sentences", "pauses"}
+    assert metrics["waits"] == {
+        "text": {"count": 0, "total_ms": 0.0, "events": []},
+        "turn_ms": 0.0,
+    }
     assert metrics["segments"] == []
     assert metrics["sentences"] == {"spoken": 0, "known": 0}
     assert {key: metrics[key] for key in known} == known
@@ -88,6 +91,8 @@ def test_every_number_of_a_run():
         "bytes": 2129,
         "chunks": 3,
         "retries": 0,
+        "recovered": 0,
+        "failed_over": 0,
         "launch_to_request_ms": 250.0,
         "connected_ms": 31.2,
         "request_sent_ms": 62.5,
@@ -132,7 +137,9 @@ def test_every_number_of_a_run():
                 "events": [{"at_s": 1.25, "ms": 62.5, "cause": "device"}],
             },
         },
-        "waits": {"text": {"count": 0, "total_ms": 0.0, "events": []}},
+        "waits": {"text": {"count": 0, "total_ms": 0.0, "events": []}, "turn_ms": 0.0},
+        "stopped_by": None,
+        "usage": None,
         "sentences": {"spoken": 0, "known": 0},
         "segments": [],
         "segments_dropped": 0,

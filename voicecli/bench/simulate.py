@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.playback.policy import Policy
     from voicecli.session.items import Item
-    from voicecli.session.renderer import MakeDecoder
+    from voicecli.session.stream_decoder import MakeDecoder
     from voicecli.session.utterance import Failure
     from voicecli.sources.base import Source
     from voicecli.telemetry.events import Event

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voicecli.cli import options
+from voicecli.cli.config_file import file_app
 from voicecli.cli.help import Command, Group
 from voicecli.cli.output import print_json, print_message, print_table
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, find_config
 from voicecli.errors import SaveError
 from voicecli.playback.history import HistoryFile
+from voicecli.playback.latency import LatencyFile
 from voicecli.playback.policy import AdaptivePolicy
 from voicecli.sanitize import clean
 from voicecli.session.limit_file import LimitFile
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 PATH_EXAMPLES = """Examples:
   voicecli config path
-  $EDITOR "$(voicecli config path)"
+  cat "$(voicecli config path)"
 """
 
 SHOW_EXAMPLES = """Examples:
@@ -53,9 +55,10 @@ config_app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Show the settings and where they come from.",
-    epilog="Examples:\n  voicecli config path\n  voicecli config show\n  voicecli config forget\n",
+    help="Show and change the settings, and say where they come from.",
+    epilog="Examples:\n  voicecli config path\n  voicecli config edit\n  voicecli config show\n",
 )
+config_app.add_typer(file_app)
 
 
 @config_app.command(cls=Command, epilog=PATH_EXAMPLES)
@@ -96,10 +99,11 @@ def forget() -> None:
     Their timing tells --buffer-ms auto how much to buffer: one number per run,
     stored with the endpoint, the model and the format. What a server said of the
     longest text it takes is one number per endpoint and model. Under which wrong
-    content types it sends raw PCM is stored with the endpoint.
+    content types it sends raw PCM is stored with the endpoint. How much a sound
+    device has to buffer is one number per device that needs more than usual.
     """
     existed = False
-    for file in (HistoryFile(), LimitFile(), LabelFile()):
+    for file in (HistoryFile(), LimitFile(), LabelFile(), LatencyFile()):
         try:
             existed = file.delete() or existed
         except OSError as error:
@@ -144,6 +148,8 @@ def _setting_rows(config: Config) -> Iterator[tuple[str, str, str]]:
 def _settings(config: Config) -> Iterator[tuple[str, Any, str]]:
     """Yield key, value and origin of each setting that is independent of the endpoint."""
     for key, name in FILE_KEYS.items():
+        if key == "voice":  # which is shown with the endpoint
+            continue
         yield key, getattr(config, name), "file" if key in config.in_file else "default"
 
 

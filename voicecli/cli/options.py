@@ -27,6 +27,7 @@ NORMAL_RATE = 175
 """Words a minute at speed 1: what `say` of macOS and espeak speak by default."""
 
 _MAX_BUFFER_MS = 60_000.0
+_MIN_LATENCY_MS, _MAX_LATENCY_MS = 5.0, 2_000.0
 
 
 def one_of(*known: str) -> Any:
@@ -69,6 +70,20 @@ def _speed_of_rate(words_per_minute: float | None) -> float | None:
             "--speed takes a factor"
         )
     return max(0.25, words_per_minute / NORMAL_RATE)
+
+
+def latency_ms(value: str) -> Any:
+    """Parse the milliseconds that a device buffers, or `AUTO`."""
+    if value == AUTO:
+        return AUTO
+    try:
+        milliseconds = float(value)
+    except ValueError:
+        milliseconds = 0.0
+    if not _MIN_LATENCY_MS <= milliseconds <= _MAX_LATENCY_MS:  # nan fails as well
+        shown = f"from {_MIN_LATENCY_MS:g} to {_MAX_LATENCY_MS:g}"
+        raise typer.BadParameter(f"{value!r} is not {AUTO} or {shown}")
+    return milliseconds
 
 
 def _saved_file(path: Path | None) -> Path | None:
@@ -182,6 +197,15 @@ BufferMs: TypeAlias = Annotated[
         parser=buffer_ms,
         help="Audio to buffer before playback starts or resumes; `auto` adapts to how "
         "the audio arrives, in this and earlier runs.  [default: auto]",
+    ),
+]
+LatencyMs: TypeAlias = Annotated[
+    Any,
+    sound_option(
+        metavar="MS",
+        parser=latency_ms,
+        help="Audio that the sound device buffers: less lets a pause begin sooner, more "
+        "survives a busy machine; `auto` is as little as it needs.  [default: auto]",
     ),
 ]
 PrerollMs: TypeAlias = Annotated[

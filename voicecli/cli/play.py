@@ -39,6 +39,7 @@ def play(
     device: options.Device = None,
     volume: options.Volume = None,
     buffer_ms: options.BufferMs = None,
+    latency_ms: options.LatencyMs = None,
     preroll_ms: options.PrerollMs = None,
     when_busy: options.WhenBusyChoice = "queue",
     no_keys: options.NoKeys = False,
@@ -71,8 +72,9 @@ def play(
     settings = playback_settings(
         config,
         PlaybackFlags(
-            device, volume, buffer_ms, preroll_ms, when_busy=WhenBusy(when_busy), no_keys=no_keys
-        ),
+            device, volume, buffer_ms, preroll_ms, when_busy=WhenBusy(when_busy), no_keys=no_keys,
+            latency_ms=latency_ms,
+        ),  # fmt: skip
         expected_format=format,
         keeps_audio=records.keeps_audio,
         no_play=no_play,

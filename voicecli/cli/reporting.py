@@ -9,6 +9,7 @@ from voicecli.cli import waterfall
 from voicecli.cli.output import print_error, print_json, print_message
 from voicecli.cli.summary import AboutText, summarise
 from voicecli.errors import EmptyText, ExitStatus, SaveError, UnderrunError
+from voicecli.sanitize import clean
 from voicecli.telemetry.metrics import describe
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ def _print_result(
         print_message(summarise(metrics, text))
     if records.verbose:
         lines = [*_timings(metrics), *_segments(metrics["segments"])]
-        for line in [*lines, *_underruns(metrics["underruns"]), *_bar(metrics)]:
+        lines += [*_answers(metrics), *_underruns(metrics["underruns"]), *_bar(metrics)]
+        for line in lines:
             print_message(line)
     if isinstance(result.error, EmptyText):
         if not records.quiet:
@@ -156,7 +158,29 @@ def _segments(segments: list[dict[str, Any]]) -> Iterator[str]:
             parts.append(f"heard at {segment['at_s']:.2f} s")
         if segment["seam_ms"] is not None:
             parts.append(f"seam {segment['seam_ms']:.0f} ms")
+        parts += [*_usage(segment["usage"])]
         yield f"segment {segment['number'] + 1}: {', '.join(parts)}"
+
+
+def _answers(metrics: dict[str, Any]) -> Iterator[str]:
+    """Yield what was said in other words, what came from the cache, and what it cost."""
+    for segment in metrics["segments"]:
+        if segment["reworded"]:
+            said = clean(segment["said"] or "", 300)
+            yield f'segment {segment["number"] + 1} was reworded: "{said}"'
+    cached = sum(segment["cached"] for segment in metrics["segments"])
+    if cached:
+        yield f"{cached} of {len(metrics['segments'])} segments came from the cache"
+    for line in _usage(metrics["usage"]):
+        yield f"used {line}"
+
+
+def _usage(usage: dict[str, Any] | None) -> Iterator[str]:
+    if usage is not None:
+        cost_usd = usage["cost_usd"]
+        cost = "" if cost_usd is None else f", about ${cost_usd:.4f}"
+        tokens = f"{usage['input_tokens']} tokens in and {usage['output_tokens']} out"
+        yield f"{tokens}{cost}"
 
 
 def _underruns(underruns: dict[str, Any]) -> Iterator[str]:

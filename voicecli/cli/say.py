@@ -92,6 +92,7 @@ def say(
     volume: options.Volume = None,
     buffer_ms: options.BufferMs = None,
     preroll_ms: options.PrerollMs = None,
+    latency_ms: options.LatencyMs = None,
     when_busy: options.WhenBusyChoice = "queue",
     no_keys: options.NoKeys = False,
     sentence_pause_ms: text_options.SentencePauseMs = 350,
@@ -149,6 +150,7 @@ def say(
         no_keys=no_keys,
         ahead=prefetch if trace is None else 0,
         pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
+        latency_ms=latency_ms,
     )  # fmt: skip
     records = Records(
         save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio,

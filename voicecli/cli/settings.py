@@ -30,6 +30,7 @@ class PlaybackFlags(NamedTuple):
     no_keys: bool = False
     ahead: int = 2
     pauses: SeamPauses = SeamPauses()
+    latency_ms: float | Literal["auto"] | None = None
 
 
 class PlaybackSettings(NamedTuple):
@@ -66,6 +67,8 @@ def playback_settings(
             device=device,
             preroll_s=_either(flags.preroll_ms, config.preroll_ms) / 1e3,
             optional=keeps_audio,
+            latency_s=_latency_s(config, flags),
+            learns=True,
         ),
         SessionSettings(
             limits=FetchLimits(
@@ -93,6 +96,12 @@ def _when_busy(wanted: WhenBusy, output: Literal["device", "null", "discard"]) -
 def buffer_policy(buffer_ms: float | Literal["auto"]) -> Policy:
     """Return the policy that ``--buffer-ms`` selects."""
     return AdaptivePolicy() if buffer_ms == AUTO else BufferPolicy.fixed(buffer_ms / 1e3)
+
+
+def _latency_s(config: Config, flags: PlaybackFlags) -> float | None:
+    """Return what the device is to buffer, None for as little as it needs."""
+    latency_ms = config.latency_ms if flags.latency_ms is None else flags.latency_ms
+    return None if latency_ms == AUTO else latency_ms / 1e3
 
 
 def _either(flag: float | None, setting: float) -> float:

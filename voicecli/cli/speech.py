@@ -79,8 +79,8 @@ class Speech:
         reading: Reading,
         endpoints: VoiceEndpoints,
         shared: SourceContext,
-        *,
         format: str | None = None,
+        *,
         recovers: bool = True,
     ) -> None:
         rests = EndpointRests(SystemClock(), CacheFile(FILE_NAME))

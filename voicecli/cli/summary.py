@@ -33,11 +33,7 @@ def _parts(metrics: dict[str, Any], text: AboutText) -> Iterator[str]:
         yield "nothing to say: there are no words in the text"
         return
     yield _spoken(metrics)
-    if metrics["segments"] and (metrics["interrupted"] or metrics["recovered"]):
-        yield _sentences(text)
-    if metrics["recovered"]:
-        times = _TIMES.get(metrics["recovered"], f"{metrics['recovered']} times")
-        yield f"recovered {times}"
+    yield from _sentences(metrics, text)
     if text.first_sound_ms is not None:
         yield f"first sound {text.first_sound_ms / 1e3:.2f} s after the text began"
     elif metrics["ttfa_ms"] is not None:
@@ -49,6 +45,9 @@ def _parts(metrics: dict[str, Any], text: AboutText) -> Iterator[str]:
         yield f"waited {waits['total_ms'] / 1e3:.1f} s for the text"
     if turn_ms:
         yield f"waited {turn_ms / 1e3:.1f} s for its turn"
+    reworded = [str(each["number"] + 1) for each in metrics["segments"] if each.get("reworded")]
+    if reworded:
+        yield f"reworded: segment{'s' if len(reworded) > 1 else ''} {_listed(reworded)}"
     if metrics["saved"]:
         yield "saved " + _listed(metrics["saved"])
 
@@ -64,10 +63,15 @@ def _spoken(metrics: dict[str, Any]) -> str:
     return f"{verb} {audio_s:.1f} s"
 
 
-def _sentences(text: AboutText) -> str:
-    if text.known is None:
-        return f"spoken {text.heard} sentence{'' if text.heard == 1 else 's'}"
-    return f"spoken {text.heard} of {text.known} sentence{'' if text.known == 1 else 's'}"
+def _sentences(metrics: dict[str, Any], text: AboutText) -> Iterator[str]:
+    """Yield how many sentences were spoken, if not simply all of them, and what it took."""
+    if metrics["segments"] and (metrics["interrupted"] or metrics["recovered"]):
+        count = text.heard if text.known is None else text.known
+        heard = "" if text.known is None else f"{text.heard} of "
+        yield f"spoken {heard}{count} sentence{'' if count == 1 else 's'}"
+    if metrics["recovered"]:
+        times = _TIMES.get(metrics["recovered"], f"{metrics['recovered']} times")
+        yield f"recovered {times}"
 
 
 def _gaps(sink: dict[str, Any]) -> str:

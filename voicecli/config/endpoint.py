@@ -12,6 +12,9 @@ The first of these that is set decides:
 (none)                 the built-in voice
 =====================  ================================================
 
+``VOICECLI_PROFILE`` takes the place of ``default_profile``. ``VOICECLI_MODEL`` and
+``VOICECLI_VOICE`` count more than a profile, unless ``--profile`` asked for it.
+
 A key is sent only to the server it belongs to. ``OPENAI_API_KEY`` goes to
 api.openai.com, over https and to exactly that host, or to the ``OPENAI_BASE_URL``
 set with it. Every other endpoint gets the variable that its profile names, else
@@ -26,37 +29,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from voicecli.config.file import Config, Profile, suggest
 from voicecli.config.headers import expanded
+from voicecli.config.protocols import REALTIME, REALTIME_CHARS, SPEECH, defaults_of, protocol_of
+from voicecli.config.selection import BUILTIN, EndpointChoice, select
 from voicecli.config.server import KEYLESS, Server
-from voicecli.config.urls import OPENAI_HOST, OPENAI_URL, is_loopback, is_openai, parse_base_url
+from voicecli.config.urls import OPENAI_HOST, is_loopback, is_openai, parse_base_url
 from voicecli.errors import ConfigError
 from voicecli.request import SpeechRequest
-from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-BUILTIN = "builtin"
-"""Stands for the built-in voice in place of a base URL."""
+    from voicecli.config.file import Config, Profile
+    from voicecli.config.selection import Candidate
 
-_BUILTIN_DEFAULTS = {"model": "hibari", "voice": "heart"}
-_OPENAI_DEFAULTS = {"model": "gpt-4o-mini-tts", "voice": "alloy"}
-_OTHER_DEFAULTS = {"model": "tts-1", "voice": "alloy"}  # what most compatible servers alias
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointChoice:
-    """What the command line asked for; None (or an empty mapping) if it did not say."""
-
-    base_url: str | None = None
-    profile: str | None = None
-    model: str | None = None
-    voice: str | None = None
-    response_format: str | None = None
-    speed: float | None = None
-    instructions: str | None = None
-    extra_body: Mapping[str, object] = field(default_factory=dict)
+__all__ = ["BUILTIN", "KEYLESS", "Endpoint", "EndpointChoice", "resolve_endpoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +56,9 @@ class Endpoint:
         key_variable: the variable that holds the key, None for `KEYLESS`.
         reason: why this endpoint was selected, one clause for ``-v``.
         headers, allow_redirects_to, secrets: as for `Server`.
-        max_input_chars: how much text one request may have; None if the profile does not say.
+        protocol: ``"speech"`` or ``"realtime"``, as `voicecli.config.protocols` has them.
+        max_input_chars: how much text one request may have; None if nothing says so.
+        cache: whether answers are kept, by the profile.
         fallback: names of the profiles to speak with if this one fails, in this order.
         origins: where ``model``, ``voice`` and so on came from.
     """
@@ -88,8 +77,10 @@ class Endpoint:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     allow_redirects_to: tuple[str, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    protocol: str = SPEECH
     max_input_chars: int | None = None
     fallback: tuple[str, ...] = ()
+    cache: bool = False
     warnings: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -135,20 +126,6 @@ class Endpoint:
         )
 
 
-class _Candidate(NamedTuple):
-    """A base URL as written, why it would be used, and the profile that applies to it."""
-
-    url: str | None
-    reason: str
-    setting: str
-    profile: Profile | None
-
-    @property
-    def is_of_profile(self) -> bool:
-        """Whether the URL is the profile's own, so that its key and headers go there."""
-        return self.profile is not None and self.profile.base_url == self.url
-
-
 def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Endpoint:
     """Select the endpoint; the module docstring has the order and the rules for keys.
 
@@ -156,25 +133,26 @@ def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Con
         ConfigError: a URL is malformed, a profile is unknown, or a key is missing or
             would go to a server that it does not belong to.
     """
-    chosen = _select(choice, env, config)
+    chosen = select(choice, env, config)
     profile = chosen.profile
     access = _Access(None, None, None)
-    defaults = _BUILTIN_DEFAULTS
     if chosen.url is not None and chosen.url != BUILTIN:
         access = _access(chosen, env)
-        defaults = _OPENAI_DEFAULTS if is_openai(access.base_url or "") else _OTHER_DEFAULTS
-    values: dict[str, object] = dict(defaults)
+    values: dict[str, object] = dict(defaults_of(access.base_url))
     origins = dict.fromkeys(values, "default")
-    layers = ((profile, f"profile {profile.name}" if profile else ""), (choice, "flag"))
-    for layer, origin in layers:
+    for layer, origin in _layers(choice, env, config, profile):
         for name in ("model", "voice", "response_format", "speed", "instructions"):
             if (value := getattr(layer, name, None)) is not None:
-                values[name], origins[name] = value, origin
+                values[name], origins[name] = value, origin.replace("{}", name.upper())
+    protocol = protocol_of(str(values["model"]), profile.protocol if profile else None)
+    most = profile.max_input_chars if profile else None
     return Endpoint(
         reason=chosen.reason,
         profile=profile.name if profile else None,
         extra_body={**(profile.extra_body if profile else {}), **choice.extra_body},
-        max_input_chars=profile.max_input_chars if profile else None,
+        protocol=protocol,
+        max_input_chars=most or (REALTIME_CHARS if protocol == REALTIME else None),
+        cache=profile.cache if profile else False,
         fallback=profile.fallback if profile else (),
         origins=origins,
         **access._asdict(),
@@ -194,7 +172,24 @@ class _Access(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def _access(chosen: _Candidate, env: Mapping[str, str]) -> _Access:
+def _layers(
+    choice: EndpointChoice, env: Mapping[str, str], config: Config, profile: Profile | None
+) -> Iterator[tuple[object, str]]:
+    """Yield what may set the voice and so on, what counts most last, and its name.
+
+    A profile that was asked for by ``--profile`` counts more than variables.
+    """
+    yield EndpointChoice(voice=config.voice), "file"
+    variables = EndpointChoice(
+        model=env.get("VOICECLI_MODEL") or None, voice=env.get("VOICECLI_VOICE") or None
+    )
+    of_profile = (profile, f"profile {profile.name}" if profile else "")
+    of_variables = (variables, "VOICECLI_{}")
+    yield from (of_variables, of_profile) if choice.profile else (of_profile, of_variables)
+    yield choice, "flag"
+
+
+def _access(chosen: Candidate, env: Mapping[str, str]) -> _Access:
     """Return what a server gets: its key, or user and password, and its profile's headers."""
     base_url, login = parse_base_url(chosen.url or "", chosen.setting)
     profile = chosen.profile if chosen.is_of_profile else None
@@ -214,7 +209,7 @@ def _access(chosen: _Candidate, env: Mapping[str, str]) -> _Access:
     return _Access(base_url, KEYLESS, None, headers, redirects, secrets, tuple(warnings))
 
 
-def _not_for_openai(chosen: _Candidate) -> ConfigError:
+def _not_for_openai(chosen: Candidate) -> ConfigError:
     name = chosen.profile.name if chosen.profile else ""
     return ConfigError(
         f"profile {name} names OPENAI_API_KEY for a server that is not OpenAI's",
@@ -229,48 +224,8 @@ def _warn_if_unencrypted(what: str, base_url: str) -> list[str]:
     return [f"{what} is sent to {parts.hostname} unencrypted, over plain http"]
 
 
-def _select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> _Candidate:
-    """Return the first candidate that has a base URL."""
-    named = _profile(choice.profile, config)
-    default = _profile(config.default_profile, config)
-    # A profile with a URL applies to its own URL only, unless it was requested by name.
-    applied = named or (default if default and default.base_url is None else None)
-
-    def variable(name: str) -> _Candidate:
-        return _Candidate(env.get(name) or None, f"{name} is set", name, applied)
-
-    def of_profile(profile: Profile | None, reason: str) -> _Candidate:
-        if profile is None:
-            return _Candidate(None, "", "", None)
-        reason = reason.format(profile.name)
-        return _Candidate(profile.base_url, reason, f"base_url of profile {profile.name}", profile)
-
-    openai_url = OPENAI_URL if env.get("OPENAI_API_KEY", "").strip() else None
-    candidates = (
-        _Candidate(choice.base_url, "--base-url was given", "--base-url", applied),
-        of_profile(named, "--profile {} was given"),
-        variable("VOICECLI_BASE_URL"),
-        of_profile(None if named else default, "default_profile is {}"),
-        variable("OPENAI_BASE_URL"),
-        variable("OPENAI_API_KEY")._replace(url=openai_url),
-    )
-    builtin = _Candidate(BUILTIN, "no endpoint is set", "", applied)
-    return next((one for one in candidates if one.url is not None), builtin)
-
-
-def _profile(name: str | None, config: Config) -> Profile | None:
-    if name is None:
-        return None
-    if name not in config.profiles:
-        raise ConfigError(
-            f'no profile "{clean(name, 60)}" in {config.path}',
-            remedy=suggest(name, sorted(config.profiles)),
-        )
-    return config.profiles[name]
-
-
 def _key(
-    base_url: str, chosen: _Candidate, env: Mapping[str, str]
+    base_url: str, chosen: Candidate, env: Mapping[str, str]
 ) -> tuple[str, str | None, list[str]]:
     """Return the key to send, the variable it came from, and any warnings."""
     variables = _key_variables(base_url, chosen, env)
@@ -289,7 +244,7 @@ def _key(
     return KEYLESS, None, []
 
 
-def _key_variables(base_url: str, chosen: _Candidate, env: Mapping[str, str]) -> tuple[str, ...]:
+def _key_variables(base_url: str, chosen: Candidate, env: Mapping[str, str]) -> tuple[str, ...]:
     """Return the variables that may hold the key for this URL, in order of preference."""
     profile = chosen.profile
     trusted = is_openai(base_url) or base_url == env.get("OPENAI_BASE_URL", "").rstrip("/")

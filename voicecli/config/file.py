@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from voicecli.config import values
 from voicecli.config.headers import header_table
+from voicecli.config.protocols import PROTOCOLS
 from voicecli.config.regularfile import open_regular
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
@@ -57,8 +58,9 @@ class Profile:
     ``api_key_env`` names the environment variable with the key; ``headers`` are sent as
     well, with ``$VARIABLE`` in their values replaced. ``allow_redirects_to`` are further
     origins that may get the text. ``max_input_chars`` is how many characters one request
-    may speak. ``fallback`` names the profiles to speak with if this one fails; ``"builtin"``
-    is the built-in voice.
+    may speak. ``protocol`` is one of `voicecli.config.protocols`. ``cache`` keeps answers.
+    ``fallback`` names the profiles to speak with if this one fails; ``"builtin"`` is the
+    built-in voice.
     """
 
     name: str
@@ -74,6 +76,8 @@ class Profile:
     allow_redirects_to: tuple[str, ...] = ()
     max_input_chars: int | None = None
     fallback: tuple[str, ...] = ()
+    protocol: str | None = None
+    cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,11 @@ class Config:
     Attributes:
         path: the file that was looked for, None for plain defaults.
         in_file: keys set in the file, spelt as there (``volume``, ``profiles.kokoro``).
+        voice: the voice if neither a profile nor the command line names one.
         device: index or part of a name; None is the system's default.
         volume: linear factor.
         buffer_ms: `AUTO` adapts to how the audio arrives, in earlier runs too.
+        latency_ms: audio that the sound device buffers; `AUTO` is as little as it needs.
         sample_rate_hz: rate of headerless PCM if the server does not report it.
         timeout_s: longest wait for the first byte, and longest stall after it.
         recordings: folder of ``--debug-audio``; None is the platform's data folder.
@@ -95,9 +101,11 @@ class Config:
     path: Path | None = None
     in_file: frozenset[str] = frozenset()
     default_profile: str | None = None
+    voice: str | None = None
     device: str | None = None
     volume: float = 1.0
     buffer_ms: float | Literal["auto"] = AUTO
+    latency_ms: float | Literal["auto"] = AUTO
     preroll_ms: float = 0.0
     sample_rate_hz: int | None = None
     timeout_s: float = 60.0
@@ -177,9 +185,11 @@ def suggest(word: str, known: list[str]) -> str:
 
 _TOP_LEVEL: Mapping[str, tuple[str, values.Check[Any]]] = {
     "default_profile": ("default_profile", values.text),
+    "voice": ("voice", values.text),
     "device": ("device", values.device),
     "volume": ("volume", values.number(0, 4)),
     "buffer_ms": ("buffer_ms", values.keyword_or(AUTO, values.number(0, 60_000))),
+    "latency_ms": ("latency_ms", values.keyword_or(AUTO, values.number(5, 2_000))),
     "preroll_ms": ("preroll_ms", values.number(0, 10_000)),
     "sample_rate": ("sample_rate_hz", values.integer(4_000, 384_000)),
     "timeout_s": ("timeout_s", values.number(0.001, 86_400)),
@@ -190,7 +200,7 @@ _TOP_LEVEL: Mapping[str, tuple[str, values.Check[Any]]] = {
 """Key in the file → field of `Config` and its check."""
 
 FILE_KEYS: Mapping[str, str] = {key: name for key, (name, _) in _TOP_LEVEL.items()}
-"""Key at the top level of the file → field of `Config`."""
+"""Key at the top level of the file → field of `Config`; there are also tables."""
 
 _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "base_url": ("base_url", values.text),
@@ -205,8 +215,13 @@ _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "allow_redirects_to": ("allow_redirects_to", values.origins),
     "max_input_chars": ("max_input_chars", values.integer(20, 10_000_000)),
     "fallback": ("fallback", values.names),
+    "protocol": ("protocol", values.one_of(*PROTOCOLS)),
+    "cache": ("cache", values.boolean),
 }
 """Key in a profile's table → field of `Profile` and its check."""
+
+PROFILE_KEYS = tuple(_PROFILE)
+"""Keys of a profile's table."""
 
 _MAY_HOLD_SECRETS = {"base_url", "extra", "headers", "allow_redirects_to"}
 """Keys whose values are not repeated in messages."""

@@ -59,6 +59,24 @@ def integer(low: int, high: int) -> Check[int]:
     return check
 
 
+def boolean(value: object) -> bool:
+    """Accept true or false."""
+    if not isinstance(value, bool):
+        raise TypeError("true or false")
+    return value
+
+
+def one_of(*known: str) -> Check[str]:
+    """Accept one of these words."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in known:
+            raise TypeError(" or ".join(f'"{word}"' for word in known))
+        return value
+
+    return check
+
+
 def keyword_or(keyword: str, check: Check[_T]) -> Check[_T | str]:
     """Accept ``keyword``, or whatever ``check`` accepts."""
 

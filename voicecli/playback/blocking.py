@@ -13,6 +13,7 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.device_sink import DeviceSink
+from voicecli.playback.latency import LATENCY_S, DeviceLatency
 from voicecli.playback.policy import TAKEN_AT_START
 from voicecli.playback.portaudio import open_output, stream_faults
 from voicecli.playback.stall import STUCK_S
@@ -51,9 +52,16 @@ class BlockingSink(DeviceSink):
         spawn: Spawn,
         *,
         preroll_s: float = 0.0,
+        latency: DeviceLatency | None = None,
     ) -> None:
+        self._latency = latency = latency or DeviceLatency("", LATENCY_S)
         opened = open_output(
-            device, wanted, callback=None, accept=lambda f: f.rate_hz == wanted.rate_hz
+            device,
+            wanted,
+            callback=None,
+            accept=lambda f: f.rate_hz == wanted.rate_hz,
+            latency_s=latency.choose_s(),
+            may_grow=latency.may_grow,
         )
         super().__init__(
             opened,
@@ -93,9 +101,9 @@ class BlockingSink(DeviceSink):
             self._write_silence(self._preroll_s)
             while self._wait_for_frames():
                 self._write_block()
-            # Stopping after blocking writes loses what the device holds, 1.25 × latency:
-            # that should be silence.
-            self._write_silence(self._opened.latency_s + _TAIL_MARGIN_S)
+            # Stopping after blocking writes loses what the device holds. When it has taken
+            # more silence than it can hold, nothing else is left in it, whatever clocks say.
+            self._write_silence(self._device_frames / self.format.rate_hz + _TAIL_MARGIN_S)
         except DeviceError as error:
             self._fault = error
         finally:

@@ -9,6 +9,7 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.device_sink import DeviceSink
+from voicecli.playback.latency import LATENCY_S, DeviceLatency
 from voicecli.playback.policy import TAKEN_AT_START
 from voicecli.playback.portaudio import DEVICE_LOST_REMEDY, open_output, stream_faults
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.playback.policy import Policy
     from voicecli.playback.portaudio import OutputDevice
-
-_JITTER_S = 0.005
-"""How well the device knows when it will play a block."""
 
 _DRIFT = 1e-3
 """Most that PortAudio's clock and ours drift apart, in seconds a second."""
@@ -40,29 +38,37 @@ class CallbackSink(DeviceSink):
         clock: Clock,
         *,
         preroll_s: float = 0.0,
+        latency: DeviceLatency | None = None,
     ) -> None:
-        opened = open_output(device, wanted, callback=self._callback)
+        self._latency = latency = latency or DeviceLatency("", LATENCY_S)
+        opened = open_output(
+            device,
+            wanted,
+            callback=self._callback,
+            latency_s=latency.choose_s(),
+            may_grow=latency.may_grow,
+        )
         super().__init__(
             opened,
             policy,
             clock,
             preroll_s=preroll_s,
             asked_ahead_s=opened.latency_s,
-            jitter_s=_JITTER_S,
         )
         self._started = False
         self._preroll = opened.format.frames(preroll_s)
         self._offset_s = inf
         self._asked_at = -inf
 
-    def _callback(self, out: Any, frames: int, time: Any, status: Any) -> None:  # noqa: ARG002  PortAudio's
+    def _callback(self, out: Any, frames: int, time: Any, status: Any) -> None:
         block: Samples = np.frombuffer(out, dtype=self.format.sample_type).reshape(frames, -1)
         now = self._clock.now()
         if self._preroll > 0:
             self._preroll -= frames
             block[:] = 0
             return
-        self._feed.fill(block, time.outputBufferDacTime + self._offset(time.currentTime, now))
+        heard_at = time.outputBufferDacTime + self._offset(time.currentTime, now)
+        self._feed.fill(block, heard_at, underflowed=bool(status.output_underflow))
         if self._gate.released_at is None and self._timeline.first_sound_at is not None:
             self._gate.released_at = now
 

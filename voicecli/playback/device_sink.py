@@ -18,6 +18,7 @@ from voicecli.playback.timeline import Timeline
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Samples
     from voicecli.clock import Clock
+    from voicecli.playback.latency import DeviceLatency
     from voicecli.playback.policy import Policy
     from voicecli.playback.portaudio import OpenStream
 
@@ -35,6 +36,8 @@ class DeviceSink(ABC):
     stream's state, ``_changed`` only wakes threads that wait.
     """
 
+    _latency: DeviceLatency
+
     def __init__(
         self,
         opened: OpenStream,
@@ -45,7 +48,6 @@ class DeviceSink(ABC):
         asked_ahead_s: float = 0.0,
         delay_s: float = 0.0,
         ahead_s: float = inf,
-        jitter_s: float = 0.0,
     ) -> None:
         format = opened.format
         self._opened = opened
@@ -61,7 +63,7 @@ class DeviceSink(ABC):
             self._timeline,
             format.rate_hz,
             ahead_s=ahead_s,
-            jitter_s=jitter_s,
+            latency_s=opened.latency_s,
         )
         self._changed = threading.Condition()
         self._control = threading.Lock()
@@ -167,6 +169,7 @@ class DeviceSink(ABC):
             if self._closed:
                 return
             self._closed = True
+        self._latency.learn(self._opened.latency_s, self.report())
         self._release()
 
     def position(self) -> int:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voicecli.playback.lateness import WINDOW, Lateness
+from voicecli.playback.latency import LATENCY_S
+from voicecli.playback.lateness import Lateness
 from voicecli.playback.levels import BufferLevels
 from voicecli.playback.timeline import Silence
 
@@ -24,14 +25,11 @@ if TYPE_CHECKING:
     from voicecli.playback.timeline import Timeline
 
 
-_LEAST_GAP_S = 0.004
-"""What a device that does not say so must be late by at once, to have been silent."""
-
-_SETTLING_PIECES = 5
-"""Pieces after a gap whose lateness belongs to the gap: a device may report it late."""
+_REPORTED_WITHIN = 5
+"""Pieces after a gap with which a device may still report that gap."""
 
 _LATE_START_S = 0.03
-"""More than any device takes to go on."""
+"""More than any device takes to go on after a gap."""
 
 
 class Feed:
@@ -43,8 +41,8 @@ class Feed:
     its last write to the ring. Times are clock seconds, those of the device's thread on the
     timeline's scale: when a piece is handed over, or when it is heard.
 
-    At most ``ahead_s`` is handed over ahead of need, by a driver that writes. A device that
-    asks says when a piece will be heard, give or take ``jitter_s``.
+    At most ``ahead_s`` is handed over ahead of need, by a driver that writes. The device
+    buffers ``latency_s``.
 
     ``gain`` is a factor for what is handed over next.
 
@@ -59,15 +57,17 @@ class Feed:
         rate_hz: int,
         *,
         ahead_s: float = inf,
-        jitter_s: float = 0.0,
+        latency_s: float = LATENCY_S,
     ) -> None:
         self._ring = ring
         self._gate = gate
         self._timeline = timeline
         self._rate_hz = rate_hz
         self._ahead_s = ahead_s
-        self._jitter_s = jitter_s
-        self._lateness = Lateness()
+        self._settling_s = 2 * latency_s + _LATE_START_S
+        self._lateness = Lateness(latency_s)
+        self._settled_at = inf
+        self._follows_gap = False
         self._piece = 0  # frames of the last one
         self._pieces = 0  # since the start, or the last gap
         self._levels = BufferLevels()
@@ -145,7 +145,7 @@ class Feed:
         while self._targets:
             target = self._targets.popleft()
             self._ring.seek(self._ring.written if target is None else target)
-            self._timeline.next_position = self._ring.read
+            self._timeline.jump(self._ring.read)
             self._is_skipping = target is None
 
     def _starve(self, *, awaiting: bool) -> None:
@@ -158,47 +158,69 @@ class Feed:
         if not awaiting:
             self._levels.add(0.0)
 
+    @property
+    def _silence(self) -> Silence:
+        """What a silence before the next piece is; a device that gets it in time has none."""
+        if self._starves_for is not None:
+            return self._starves_for
+        return Silence.PAUSE if self._paused_s > self._booked_s else Silence.DEVICE
+
     def take(self, block: Samples, now: float) -> int:
         """Fill ``block`` with frames that are handed over now, and return their count."""
         ended, awaiting = self.input_ended, self._gate.is_awaiting
         if not (ended or awaiting):
             self._levels.add(self.buffered_s)
         paused_s = self._paused_s - self._booked_s
-        silence = self._starves_for or (Silence.PAUSE if paused_s else Silence.DEVICE)
+        silence = self._silence
         self._booked_s += paused_s
         self._starves_for, self._is_skipping = None, False
-        if silence is Silence.DEVICE:
-            self._timeline.follow(now, self._jitter_s)
-        count = self._ring.read_into(block)
-        if self.gain != 1.0:
-            amplify(block[:count], self.gain)
+        count = self._piece = self._ring.read_into(block)
         has_gap = self._timeline.push(count, now, silence=silence, paused_s=paused_s)
-        self._pieces = 0 if has_gap else self._pieces + 1
+        self._pieces += 1
+        if has_gap or self._settled_at == inf:
+            self._pieces, self._follows_gap = 0, has_gap
+            self._settled_at = now + self._settling_s
         self.finished = ended and not self._ring.readable
         return count
 
-    def fill(self, out: Samples, heard_at: float) -> None:
-        """Fill a whole block of a device that asks, with silence if frames are missing."""
-        count = self.take(out, heard_at) if self.due_at(heard_at) <= heard_at else 0
+    def fill(self, out: Samples, heard_at: float, *, underflowed: bool) -> None:
+        """Fill a block of a device that asks, with silence if frames are missing.
+
+        Its first frame will be heard at ``heard_at``, as far as the device knows;
+        ``underflowed`` says that the device ran empty before it.
+        """
+        count = 0
+        if self.due_at(heard_at) <= heard_at:
+            ends_at = self._timeline.ends_at
+            is_steady = ends_at is not None and self._silence is Silence.DEVICE
+            count = self.take(out, ends_at if is_steady and ends_at is not None else heard_at)
+            if is_steady and ends_at is not None:
+                self._judge(heard_at - ends_at, heard_at, underflowed=underflowed)
         out[count:] = 0
-        if 0 < count < len(out) and not self.finished:
+        is_playing = self._timeline.ends_at is not None and not self.is_paused
+        if count < len(out) and is_playing and not self.finished:
             self._starve(awaiting=self._gate.is_awaiting)
 
     def wrote(self, held_frames: int, now: float, *, underflowed: bool) -> None:
         """Note what a device holds after it was given a piece, and whether it had run empty."""
-        late_s = self._timeline.late_s(held_frames, now)
-        if self._pieces <= _SETTLING_PIECES:
-            self._lateness.restart()
+        self._judge(self._timeline.late_s(held_frames, now), now, underflowed=underflowed)
+
+    def _judge(self, late_s: float, now: float, *, underflowed: bool) -> None:
+        """Note that the device plays the last piece ``late_s`` later than booked, it says."""
+        is_settling = now < self._settled_at
+        if self._follows_gap and self._pieces <= _REPORTED_WITHIN:
             if self._pieces and (underflowed or late_s > _LATE_START_S):
                 self._timeline.extend_gap(late_s)
-        elif underflowed:
-            self._timeline.postpone(self._piece, max(0.0, late_s - self._lateness.usual_s))
+        elif underflowed and late_s - self._lateness.usual_s > self._lateness.least_gap_s:
+            self._timeline.postpone(self._piece, late_s - self._lateness.usual_s)
             self._lateness.forget()
-        elif moved_s := self._lateness.add(late_s):
-            if moved_s > _LEAST_GAP_S:
-                self._timeline.postpone(WINDOW * self._piece, moved_s)
+        elif not is_settling and (moved_s := self._lateness.add(late_s)):
+            if moved_s > self._lateness.least_gap_s:
+                self._timeline.postpone(self._lateness.window * self._piece, moved_s)
             else:
                 self._timeline.shift(moved_s)
+        if is_settling:
+            self._lateness.restart()
 
     def report(self, now: float) -> SinkReport:
         """Report what was heard by ``now``."""

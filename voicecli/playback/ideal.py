@@ -97,7 +97,7 @@ class IdealPlayer:
         self._take_back(now)
         self._waiting_frames = self.written - position
         self._is_skipping = not self._waiting_frames
-        self.timeline.next_position = position
+        self.timeline.jump(position)
         self._waiting_since = now
         self.catch_up(now)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-WINDOW = 8
-"""Writes that are looked at together: 80 ms."""
-
+_PIECE_S = 0.01
 _DRIFT_S = 0.001
 """Differences below this are what devices report them to."""
 
@@ -17,11 +15,14 @@ class Lateness:
     A device reports what it holds in steps, and late: so a figure may be too high, and never
     too low, and the least of some in a row is right. The device's crystal and the computer's
     clock differ by about 50 ppm, 0.2 s an hour, so the least drifts. If it jumps, the device
-    was silent.
+    was silent: for ``least_gap_s`` at least, half a step of a device that buffers
+    ``latency_s``. Two such buffers are looked at together, which are ``window`` pieces.
     """
 
-    def __init__(self) -> None:
-        self._recent: deque[float] = deque(maxlen=WINDOW)
+    def __init__(self, latency_s: float) -> None:
+        self.least_gap_s = latency_s / 8
+        self.window = max(2, round(2 * latency_s / _PIECE_S))
+        self._recent: deque[float] = deque(maxlen=self.window)
         self._usual_s: float | None = None
 
     @property
@@ -44,7 +45,7 @@ class Lateness:
         The caller books that, so that it does not show in the figures to come.
         """
         self._recent.append(late_s)
-        if len(self._recent) < WINDOW:
+        if len(self._recent) < self.window:
             return 0.0
         least_s = min(self._recent)
         if self._usual_s is None:

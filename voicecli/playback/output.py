@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from voicecli.errors import DeviceError
+from voicecli.playback.latency import DeviceLatency, LatencyFile
 from voicecli.playback.policy import AdaptivePolicy
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ class OutputSettings(NamedTuple):
 
     ``output`` is a sound device, a sink that only takes the time (``null``), or
     one that takes no time (``discard``). ``optional``: if there is no device,
-    discard the sound rather than fail.
+    discard the sound rather than fail. The device buffers ``latency_s``; None is as little
+    as it plays without gaps, which is remembered if ``learns``.
     """
 
     policy: Policy = AdaptivePolicy()
@@ -36,6 +39,8 @@ class OutputSettings(NamedTuple):
     device: str | None = None
     preroll_s: float = 0.0
     optional: bool = False
+    latency_s: float | None = None
+    learns: bool = False
 
 
 class Output:
@@ -168,10 +173,18 @@ class Output:
         from voicecli.playback.callback import CallbackSink  # noqa: PLC0415  PortAudio
 
         assert self._device is not None
-        device, preroll_s = self._device, settings.preroll_s
+        device, preroll_s, latency = self._device, settings.preroll_s, self._latency(self._device)
         if is_pcm:
             try:
-                return BlockingSink(device, wanted, policy, clock, spawn, preroll_s=preroll_s)
+                return BlockingSink(
+                    device, wanted, policy, clock, spawn, preroll_s=preroll_s, latency=latency
+                )
             except DeviceError:
                 pass  # not at this rate; the ring may resample
-        return CallbackSink(device, wanted, policy, clock, preroll_s=preroll_s)
+        return CallbackSink(device, wanted, policy, clock, preroll_s=preroll_s, latency=latency)
+
+    def _latency(self, device: OutputDevice) -> DeviceLatency:
+        server = os.environ.get("PULSE_SERVER", "")  # whose devices have the same names
+        name = f"{device.host_api} {device.name} {server}".rstrip()
+        file = LatencyFile() if self._settings.learns else None
+        return DeviceLatency(name, self._settings.latency_s, file)

@@ -12,6 +12,7 @@ import ctypes.util
 import functools
 import sys
 import threading
+import time
 import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,17 +21,13 @@ from typing import TYPE_CHECKING, Any
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
 from voicecli.playback import runtime_dir
+from voicecli.playback.latency import LATENCY_S, MOST_LATENCY_S, ignore_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LATENCY_S = 0.04
-"""Audio that a device buffers; it takes 1.25 times as much.
-
-What it has taken is heard after a pause, so this is what a pause takes to be silent. Half of
-it starves on a busy machine. `voicecli.playback.latency` makes it larger for devices that
-have starved on it.
-"""
+_SLOW_S = 0.08
+"""Opening a device takes 2 ms. One that takes this long is on a server far away."""
 
 DEVICE_LOST_REMEDY = "check that the sound server is running; `voicecli doctor` plays a test"
 """What to do if a device fails that was there."""
@@ -207,11 +204,13 @@ def open_output(
     callback: Callable[..., None] | None,
     accept: Callable[[AudioFormat], bool] = lambda _: True,
     latency_s: float = LATENCY_S,
+    may_grow: bool = False,
 ) -> OpenStream:
     """Open ``device`` in the wanted format, or the nearest one it takes.
 
     With a ``callback`` the stream asks for its frames (sounddevice's raw output
-    callback); without one, they are written. ``accept`` may reject formats.
+    callback); without one, they are written. ``accept`` may reject formats. The device
+    buffers ``latency_s``, more if it ``may_grow`` and takes long to open.
 
     Raises:
         DeviceError: the device takes none of them.
@@ -222,17 +221,7 @@ def open_output(
         if not accept(format):
             continue
         try:
-            with _lock:
-                stream = portaudio.RawOutputStream(
-                    device=device.index,
-                    samplerate=format.rate_hz,
-                    channels=format.channels,
-                    dtype=format.sample_type,
-                    latency=latency_s,
-                    callback=callback,
-                    prime_output_buffers_using_stream_callback=callback is not None,
-                )
-                _streams.add(stream)
+            stream = _opened(device, format, callback, latency_s, may_grow=may_grow)
         except portaudio.PortAudioError as error:
             failure = failure or error
             continue
@@ -241,6 +230,34 @@ def open_output(
         f"the sound device {device.name!r} cannot be opened: {_reason(failure)}",
         remedy="`voicecli devices` lists others; choose one with --device",
     ) from failure
+
+
+def _opened(
+    device: OutputDevice,
+    format: AudioFormat,
+    callback: Callable[..., None] | None,
+    latency_s: float,
+    *,
+    may_grow: bool,
+) -> Any:
+    ignore_environment()
+    began_at = time.monotonic()
+    with _lock:
+        stream = _portaudio().RawOutputStream(
+            device=device.index,
+            samplerate=format.rate_hz,
+            channels=format.channels,
+            dtype=format.sample_type,
+            latency=latency_s,
+            callback=callback,
+            prime_output_buffers_using_stream_callback=callback is not None,
+        )
+        _streams.add(stream)
+    took_s = min(MOST_LATENCY_S, time.monotonic() - began_at)
+    if may_grow and took_s > max(_SLOW_S, latency_s):
+        stream.close(ignore_errors=True)
+        return _opened(device, format, callback, took_s, may_grow=False)
+    return stream
 
 
 @contextmanager

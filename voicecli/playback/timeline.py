@@ -156,15 +156,6 @@ class Timeline:
         """Return how much later than booked a device plays that holds this much at ``now``."""
         return now + self._delay_s + held_frames / self._rate_hz - self._ends_at
 
-    def follow(self, heard_at: float, jitter_s: float) -> None:
-        """Let the next piece be heard at ``heard_at`` without a gap, within ``jitter_s``.
-
-        That is how well devices know when they will play something.
-        """
-        late_s = heard_at - self._ends_at
-        if self._runs and abs(late_s) <= jitter_s:
-            self.shift(late_s)
-
     def postpone(self, frames: int, late_s: float) -> None:
         """Book that the device was silent for ``late_s`` before the last ``frames``."""
         run = self._runs[-1]
@@ -193,12 +184,20 @@ class Timeline:
         """Take back what was booked and is not heard by ``now``; return its frames."""
         kept = [run._replace(frames=run.heard(now, self._rate_hz)) for run in self._runs]
         taken_back = sum(run.frames for run in self._runs) - sum(run.frames for run in kept)
-        heard = [run for run in kept if run.frames]
+        heard = [run for run in kept if run.frames or run.before]
         self.next_position = self.position(now)
         self._runs = tuple(heard)
         if not heard:
             self.first_sound_at = None
         return taken_back
+
+    def jump(self, position: int) -> None:
+        """Go on with another position after what was booked so far."""
+        self.next_position = position
+        if self._runs:
+            last = self._runs[-1]
+            run = _Run(position, self._ends_at, 0, last.before + last.frames)
+            self._runs = (*self._runs[1 - _MOST_RUNS :], run)
 
     def position(self, now: float) -> int:
         """Return the position that is heard at ``now``."""

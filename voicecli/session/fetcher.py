@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import SourceTimeout, VoiceError
@@ -10,6 +11,7 @@ from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.session.retry import Attempt, Retry, RetryPolicy
 from voicecli.telemetry.events import (
     Answered,
+    AnswerReported,
     Connected,
     Received,
     ReceivedAll,
@@ -19,12 +21,12 @@ from voicecli.telemetry.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from voicecli.clock import Clock
     from voicecli.session.items import Item
     from voicecli.session.retry import Decision
-    from voicecli.sources.base import Source
+    from voicecli.sources.base import Response, Source
     from voicecli.telemetry.observers import Observers
 
 
@@ -183,7 +185,7 @@ class Fetcher:
         self._observers.notify(Requested(self._clock.now(), source.label, self._segment))
         try:
             self._silence = _Silence(source, self._clock.now(), number, is_first=True)
-            with source.open(self) as response:
+            with source.open(self) as response, self._reporting(response):
                 self._observers.notify(Answered(self._clock.now(), response.info))
                 for chunk in response:
                     self._silence = None  # the consumer may take its time
@@ -200,6 +202,16 @@ class Fetcher:
         if not has_started:
             yield StreamStart(response.info.of_audio)
         yield StreamEnd()
+
+    @contextmanager
+    def _reporting(self, response: Response) -> Iterator[None]:
+        """Report what the source knows of an answer, however it ended."""
+        try:
+            yield
+        finally:
+            if (report := response.report()) is not None:
+                at = self._clock.now()
+                self._observers.notify(AnswerReported(at, report, self._segment))
 
     def _wait(self, wait_s: float) -> None:
         until = self._clock.now() + wait_s

@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from voicecli.errors import (
     DecodeError,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.playback.base import Sink
     from voicecli.session.items import Item
-    from voicecli.sources.base import SourceInfo
+    from voicecli.session.stream_decoder import Decode, MakeDecoder, StreamDecoder
     from voicecli.telemetry.observers import Observers
 
 
@@ -57,31 +57,6 @@ class OpenSink(Protocol):
 
     def __call__(self, wanted: AudioFormat, /, *, is_pcm: bool) -> Sink:
         """Open a sink for samples of the ``wanted`` format."""
-
-
-class StreamDecoder(Protocol):
-    """The part of `AutoDecoder` that is used here."""
-
-    @property
-    def name(self) -> str | None:
-        """The format's name, None until it is known."""
-
-    @property
-    def pending(self) -> bool:
-        """Whether another call has more to return, or an error to raise."""
-
-    def feed(self, data: bytes) -> list[Pcm]:
-        """Take bytes and return the blocks that became decodable."""
-
-    def flush(self) -> list[Pcm]:
-        """End the stream and return the remaining blocks."""
-
-
-Decode: TypeAlias = "Callable[[], list[Pcm]]"
-"""A call to a decoder's ``feed`` or ``flush``."""
-
-MakeDecoder: TypeAlias = "Callable[[SourceInfo], StreamDecoder]"
-"""Makes a decoder for each stream, from what its source knows about it."""
 
 
 class Renderer:

@@ -6,7 +6,7 @@ numpy comes with a decoder, so it is loaded when the first request has left.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from voicecli.errors import UnsupportedFormat
 from voicecli.sanitize import clean
@@ -15,10 +15,36 @@ from voicecli.telemetry.events import Warned
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from voicecli.audio.pcm import Pcm
     from voicecli.clock import Clock
     from voicecli.codecs.decoding.auto import AutoDecoder
     from voicecli.sources.base import SourceInfo
     from voicecli.telemetry.observers import Observers
+
+
+class StreamDecoder(Protocol):
+    """The part of `AutoDecoder` that rendering uses."""
+
+    @property
+    def name(self) -> str | None:
+        """The format's name, None until it is known."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether another call has more to return, or an error to raise."""
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes and return the blocks that became decodable."""
+
+    def flush(self) -> list[Pcm]:
+        """End the stream and return the remaining blocks."""
+
+
+Decode: TypeAlias = "Callable[[], list[Pcm]]"
+"""A call to a decoder's ``feed`` or ``flush``."""
+
+MakeDecoder: TypeAlias = "Callable[[SourceInfo], StreamDecoder]"
+"""Makes a decoder for each stream, from what its source knows about it."""
 
 
 def preload_decoder(name: str) -> None:

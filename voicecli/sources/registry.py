@@ -1,8 +1,8 @@
 """Which source speaks a request: the only place that chooses one.
 
 An endpoint without a URL is the built-in voice; http and https are servers with
-OpenAI's speech API. Any other scheme is looked up among the entry points of the group
-``voicecli.sources``, so that a package can add a source::
+OpenAI's speech API, or with its Realtime API. Any other scheme is looked up among the
+entry points of the group ``voicecli.sources``, so that a package can add a source::
 
     [project.entry-points."voicecli.sources"]
     piper = "voicecli_piper:make_source"
@@ -16,18 +16,23 @@ OpenAI's speech API. Any other scheme is looked up among the entry points of the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from voicecli.config.protocols import REALTIME
 from voicecli.config.urls import SOURCE_ENTRY_POINTS
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from voicecli.config.endpoint import Endpoint
+    from voicecli.config.retired import RetiredModels
     from voicecli.config.server import Server
     from voicecli.request import SpeechRequest
+    from voicecli.sources.answer_cache import AnswerCache
     from voicecli.sources.base import Source
     from voicecli.sources.client import SpeechClient
+    from voicecli.sources.realtime_client import RealtimeClient
     from voicecli.sources.voicecache import VoiceCache
     from voicecli.threads import Spawn
 
@@ -37,8 +42,10 @@ class SourceContext:
     """What sources share from request to request: settings, connections, loaded voices.
 
     ``pcm_rate_hz`` and ``overrides_rate`` are as for `OpenAISource`, the other settings
-    as for `SpeechClient`; ``spawn`` lends threads for loading. Any
-    number of threads may make sources; `close` it when done.
+    as for `SpeechClient`; ``spawn`` lends threads for loading. ``strict_words`` is
+    ``is_strict`` of `RealtimeSource`. ``caches`` is whether answers are kept, and kept ones
+    used; None leaves that to the profile. Any number of threads may make sources; `close`
+    it when done.
     """
 
     pcm_rate_hz: int | None = None
@@ -47,7 +54,12 @@ class SourceContext:
     proxy: str | None = None
     spawn: Spawn | None = None
     overrides_rate: bool = False
+    strict_words: bool = False
+    caches: bool | None = None
     _clients: dict[Server, SpeechClient] = field(default_factory=dict)
+    _realtime: dict[Server, RealtimeClient] = field(default_factory=dict)
+    _retired: RetiredModels | None = None
+    _answers: AnswerCache | None = None
     _voices: VoiceCache | None = None
 
     def client(self, endpoint: Endpoint) -> SpeechClient:
@@ -63,6 +75,36 @@ class SourceContext:
         )
         return self._clients.setdefault(server, client)  # of two threads' the first
 
+    def realtime(self, endpoint: Endpoint) -> RealtimeClient:
+        """Return the sessions of an endpoint with a Realtime API."""
+        from voicecli.sources.realtime_client import RealtimeClient  # noqa: PLC0415  it only
+
+        server = endpoint.server
+        if server not in self._realtime:
+            client = RealtimeClient(
+                server, connect_timeout_s=self.connect_timeout_s, proxy=self.proxy
+            )
+            self._realtime.setdefault(server, client)
+        return self._realtime[server]
+
+    def retired(self) -> RetiredModels:
+        """Return the models that are known to be gone."""
+        from voicecli.config.retired import RetiredModels  # noqa: PLC0415  OpenAI only
+
+        self._retired = self._retired or RetiredModels()
+        return self._retired
+
+    def answers(self) -> AnswerCache:
+        """Return the cache of answers."""
+        from voicecli.sources.answer_cache import AnswerCache  # noqa: PLC0415  with --cache
+
+        self._answers = self._answers or AnswerCache()
+        return self._answers
+
+    def use_voices(self, voices: VoiceCache | None) -> None:
+        """Use voices that are loaded already."""
+        self._voices = voices
+
     def voices(self) -> VoiceCache:
         """Return the built-in voices that are loaded."""
         from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415  built-in voice only
@@ -74,6 +116,8 @@ class SourceContext:
         """Close the connections."""
         for client in self._clients.values():
             client.close()
+        for sessions in self._realtime.values():
+            sessions.close()
 
 
 def source_for(endpoint: Endpoint, request: SpeechRequest, shared: SourceContext) -> Source:
@@ -82,22 +126,57 @@ def source_for(endpoint: Endpoint, request: SpeechRequest, shared: SourceContext
     Raises:
         ConfigError: no installed package handles the endpoint's URL.
     """
+    source = _source(endpoint, request, shared)
+    if not (endpoint.cache if shared.caches is None else shared.caches):
+        return source
+    from voicecli.sources.cached import CachedSource, answer_key  # noqa: PLC0415  with --cache
+
+    key = answer_key(endpoint, request, shared.pcm_rate_hz, shared.overrides_rate)
+    return CachedSource(source, shared.answers(), key)
+
+
+def _source(endpoint: Endpoint, request: SpeechRequest, shared: SourceContext) -> Source:
     if endpoint.base_url is None:
         from voicecli.sources.builtin import BuiltinSource  # noqa: PLC0415  only where used
 
         return BuiltinSource(request, shared.voices(), shared.spawn)
     scheme = endpoint.base_url.partition(":")[0]
     if scheme in ("http", "https"):
-        from voicecli.sources.openai import OpenAISource  # noqa: PLC0415  only where used
-
-        client = shared.client(endpoint)
-        return OpenAISource(
-            client,
-            request,
-            pcm_rate_hz=shared.pcm_rate_hz,
-            overrides_rate=shared.overrides_rate,
-        )
+        if endpoint.protocol == REALTIME:
+            return _realtime(endpoint, request, shared=shared)
+        return _speech(endpoint, request, shared)
     return _plugin(scheme, endpoint, request, shared)
+
+
+def _speech(endpoint: Endpoint, request: SpeechRequest, shared: SourceContext) -> Source:
+    from voicecli.sources.openai import OpenAISource  # noqa: PLC0415  only where used
+
+    source = OpenAISource(
+        shared.client(endpoint),
+        request,
+        pcm_rate_hz=shared.pcm_rate_hz,
+        overrides_rate=shared.overrides_rate,
+    )
+    if not endpoint.is_openai:
+        return source
+    from voicecli.sources.retirement import RetiringSource  # noqa: PLC0415  OpenAI only
+
+    make_realtime = partial(_realtime, endpoint, shared=shared)
+    memory, base_url = shared.retired(), endpoint.server.base_url
+    return RetiringSource(source, request, make_realtime, memory, base_url)
+
+
+def _realtime(
+    endpoint: Endpoint,
+    request: SpeechRequest,
+    warnings: tuple[str, ...] = (),
+    *,
+    shared: SourceContext,
+) -> Source:
+    from voicecli.sources.realtime import RealtimeSource  # noqa: PLC0415  only where used
+
+    client, is_strict = shared.realtime(endpoint), shared.strict_words
+    return RealtimeSource(client, request, is_strict=is_strict, warnings=warnings)
 
 
 def _plugin(

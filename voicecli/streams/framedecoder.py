@@ -103,25 +103,26 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[AudioFrame]:
         """Take bytes of any length; return the frames that became decodable."""
-        return self._decode(data)
+        return [frame for step in self.steps(data) for frame in step]
 
     def flush(self) -> list[AudioFrame]:
         """End the input; return the remaining frames. Called once."""
-        frames = self._decode(None)
-        if self.fault is None:
-            frames += self._flush_converter()
-        return frames
+        return [frame for step in self.steps(None) for frame in step]
 
-    def _decode(self, data: bytes | None) -> list[AudioFrame]:
-        """Decode ``data``, or flush the decoder if it is None."""
+    def steps(self, data: bytes | None) -> Iterator[list[AudioFrame]]:
+        """Do the work of `feed`, or of `flush` if ``data`` is None, in steps of bounded size."""
+        if self.fault is None:
+            yield self._step(data)
+        while self.fault is None and self._decoder.pending:
+            yield self._step(data and b"")
+        if self.fault is None and data is None:
+            yield self._flush_converter()
+
+    def _step(self, data: bytes | None) -> list[AudioFrame]:
         frames: list[AudioFrame] = []
-        if self.fault is not None:
-            return frames
         decoder = self._decoder
         try:
             blocks = decoder.flush() if data is None else decoder.feed(data)
-            while decoder.pending and decoder.fault is None:
-                blocks += decoder.flush() if data is None else decoder.feed(b"")
             for pcm in join_blocks(blocks) if len(blocks) > 1 else blocks:
                 frames += self._convert(pcm)
         except Exception as fault:  # noqa: BLE001  raised by the iteration, foreseen or not
@@ -194,10 +195,12 @@ def _frames(chunks: Iterable[bytes], decoder: FrameDecoder) -> Iterator[AudioFra
         at = 0
         while at < len(chunk):
             size = slice_bytes(decoder.codec)
-            yield from decoder.feed(chunk[at : at + size])
+            for frames in decoder.steps(chunk[at : at + size]):
+                yield from frames
             at += size
             if decoder.fault is not None:
                 raise decoder.fault
-    yield from decoder.flush()
+    for frames in decoder.steps(None):
+        yield from frames
     if decoder.fault is not None:
         raise decoder.fault

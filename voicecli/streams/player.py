@@ -74,6 +74,7 @@ class Player:
         self._fed_at = clock.now()
         self._release_due = False
         self._pauses: set[int] = set()  # sink frames after which silence is intended
+        self._clears = self._clears_before = 0  # in all, and before the last pieces
         self._closing = False
         self.fault: Exception | None = None
         self.finished = False
@@ -116,11 +117,13 @@ class Player:
             return dropped
 
     def clear(self) -> None:
-        """Drop everything that the sink does not have yet; silence after it is intended."""
+        """Drop everything that the device has not taken; silence after it is intended."""
         with self._changed:
             self._queue.clear()
             self._queued = 0
+            self._clears += 1
             self._pauses.add(self._sink_frames)
+        self._sink.flush()
 
     def release(self) -> None:
         """Let everything added be heard even if nothing follows.
@@ -132,7 +135,7 @@ class Player:
             self._release_due = True
             self._changed.notify_all()
 
-    def pause(self) -> None:
+    def expect_silence(self) -> None:
         """Declare that silence after the frames handed over is intended."""
         with self._changed:
             self._pauses.add(self._sink_frames)
@@ -166,6 +169,8 @@ class Player:
             while (pieces := self._await_due()) is not None:
                 for piece in pieces:
                     self._sink.write(piece)
+                if self._clears != self._clears_before:
+                    self._sink.flush()  # of what was written after the first flush
         except Exception as fault:  # noqa: BLE001  raised by the source, foreseen or not
             self.fault = fault
         finally:
@@ -177,24 +182,21 @@ class Player:
         """Wait until samples are due; return them in the sink's format, None when closing."""
         with self._changed:
             while not self._closing:
-                is_flowing = self._is_flowing()
+                snapshot = self._sink.snapshot()
+                # It plays, or is paused, and does not wait for more to start or resume.
+                is_flowing = snapshot.paused or (snapshot.playing and not snapshot.rebuffering)
                 room = self._room(is_flowing=is_flowing)
                 pieces: list[Samples] = []
                 if self._queue and room > 0:
                     pieces = self._take(room)
-                elif self._release_due and not self._queue:
+                elif self._release_due and not (self._queue or snapshot.paused):
                     pieces = self._flush(is_flowing=is_flowing)
                 if pieces:
                     self._sink_frames += sum(map(len, pieces))
-                    self._fed_at = self._clock.now()
+                    self._fed_at, self._clears_before = self._clock.now(), self._clears
                     return pieces
                 self._clock.wait(self._changed, self._until_due_s(room))
             return None
-
-    def _is_flowing(self) -> bool:
-        """Whether the sink plays, and does not wait for more to start or resume."""
-        snapshot = self._sink.snapshot()
-        return snapshot.playing and not snapshot.rebuffering
 
     def _room(self, *, is_flowing: bool) -> int:
         """Return the frames that the sink should get now; if negative, its excess."""

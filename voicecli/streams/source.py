@@ -33,18 +33,10 @@ if TYPE_CHECKING:
 
 OnFull = Literal["wait", "drop_oldest", "drop_newest"]
 
-LEAD_MS = 200
-"""Audio handed to the sink ahead of need."""
-
-DEVICE_LEAD_MS = 150
-"""The least lead on a sound device, which takes 125 ms at once and stutters on less."""
-
-UNQUEUED_MS = 200
-"""What a sink may hold if the source queues nothing."""
-
-CUSHION_MS = 60
-"""Three frames of 20 ms: enough if each may come 15 ms early or late."""
-
+LEAD_MS = 200  # audio handed to the sink ahead of need
+DEVICE_LEAD_MS = 150  # the least on a device, which takes 50 at once and stutters on little more
+UNQUEUED_MS = 200  # what a sink may hold if the source queues nothing
+CUSHION_MS = 60  # three frames of 20 ms: enough if each may come 15 ms early or late
 _MIN_SLEEP_S = 0.001
 
 
@@ -76,7 +68,7 @@ class AudioSource(AsyncClosing):
         sink: any sink of `voicecli.playback`, not started; the source starts and
             closes it. The threshold of its policy is a cushion against jitter. None
             plays silently, in real time, without a threshold.
-        lead_ms: audio handed to the sink ahead of need, which can no longer be dropped.
+        lead_ms: audio handed to the sink ahead of need, which ``drop_oldest`` leaves alone.
         clock: the clock of the sink.
         spawn: starts the thread.
 
@@ -220,7 +212,7 @@ class AudioSource(AsyncClosing):
             wanted = min(len(samples), max(1, self._limit // 2))
             await self._sleep(self._format.duration_s(unheard + wanted - self._limit))
             self._check()
-            stall.remaining_s(self._sink.position())
+            stall.remaining_s(self._sink.position(), rests=self._sink.snapshot().paused)
             if self._clears != clears:
                 return
 
@@ -249,13 +241,18 @@ class AudioSource(AsyncClosing):
             self._thread = self._spawn(self._player.run, "voicecli-source")
 
     def clear_queue(self) -> None:
-        """Drop what is queued, and the rest of a waiting `capture_frame`.
-
-        What the sink has, ``lead_ms`` at most, is still heard.
-        """
+        """Drop what is queued, and the rest of a waiting `capture_frame`; silent within 60 ms."""
         self._clears += 1
         self._player.clear()
         self._wake.set()
+
+    def pause(self) -> None:
+        """Be silent within 60 ms, and keep everything; the queue may fill. Idempotent."""
+        self._sink.pause()
+
+    def resume(self) -> None:
+        """Go on exactly where `pause` stopped; idempotent."""
+        self._sink.resume()
 
     async def wait_for_playout(self) -> None:
         """Wait until everything captured so far has been heard, by the device's clock.
@@ -270,10 +267,10 @@ class AudioSource(AsyncClosing):
             self._player.release()
         stall = StallDetector(self._clock, "playing")
         while left := self._player.left_before(until):
-            stall.remaining_s(self._sink.position())
+            stall.remaining_s(self._sink.position(), rests=self._sink.snapshot().paused)
             await self._sleep(self._format.duration_s(left))
             self._check()
-        self._player.pause()
+        self._player.expect_silence()
 
     def _check(self) -> None:
         if self._closed:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.errors import VoiceError
     from voicecli.playback.base import SinkReport, SinkSnapshot, Underrun
-    from voicecli.sources.base import SourceInfo
+    from voicecli.sources.base import AnswerReport, SourceInfo
     from voicecli.telemetry.lifecycle import State
     from voicecli.text.segment import Segment
 
@@ -106,6 +106,15 @@ class Received(Event):
 
     at: float
     data: bytes
+    segment: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReported(Event):
+    """An answer arrived, and its source knows more of it than its sound [source]."""
+
+    at: float
+    report: AnswerReport
     segment: int = 0
 
 

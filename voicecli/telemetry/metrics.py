@@ -204,6 +204,7 @@ class Recorder:
             "sentences": {"spoken": spoken, "known": known},
             "segments": self.segments.to_json(report),
             "segments_dropped": self.segments.dropped,
+            "usage": self.segments.usage(),
             "pauses": pauses(report),
             "rebuffers": sum(not gap.is_device for gap in report.underruns),
             "needed_prebuffer_ms": milliseconds(needed_s),

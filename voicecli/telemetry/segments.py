@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voicecli.audio.alignment import SpokenSegment, count_spoken
 from voicecli.playback.silences import Silences
+from voicecli.sources.base import AnswerReport
 from voicecli.telemetry.events import (
+    AnswerReported,
     Decoded,
     Received,
     Requested,
@@ -18,17 +20,21 @@ from voicecli.telemetry.events import (
 )
 from voicecli.telemetry.sentences import SentenceTimes
 from voicecli.telemetry.underruns import milliseconds
+from voicecli.telemetry.usage import added, usage_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from voicecli.audio.alignment import Stretch
     from voicecli.playback.base import SinkReport
+    from voicecli.sources.base import Usage
     from voicecli.telemetry.events import Event
     from voicecli.text.segment import Segment
 
 MOST_SEGMENTS = 10_000
 """Segments that are kept, the newest ones: ten hours of speech, often twenty."""
+
+_NOTHING = AnswerReport()
 
 _SEAM_S = 0.002
 """A gap this close to a seam is at the seam: positions are rounded to frames."""
@@ -62,6 +68,7 @@ class SegmentRecord:
     part: int = 0
     earlier: _Parts = (0, 0, ())
     ended: _Parts = (0, 0, ())
+    answer: AnswerReport = _NOTHING
 
 
 class SegmentTable:
@@ -78,7 +85,7 @@ class SegmentTable:
         self._times = SentenceTimes()
         self._current: Segment | None = None  # placed and not ended
 
-    def __call__(self, event: Event, /) -> None:
+    def __call__(self, event: Event, /) -> None:  # noqa: C901  one case an event
         """Take note of an event."""
         match event:
             case Requested(at, label, number):
@@ -89,6 +96,10 @@ class SegmentTable:
                 record = self.records[number]
                 if record.first_byte_at is None:
                     record.first_byte_at = at
+            case AnswerReported(_, report, number) if number in self.records:
+                record = self.records[number]
+                usage = added(record.answer.usage, report.usage)  # all attempts cost
+                record.answer = report._replace(usage=usage)
             case Decoded(_, pcm, _, number):
                 if number in self.records:
                     self.records[number].audio_s += pcm.duration_s
@@ -134,6 +145,13 @@ class SegmentTable:
                 before_s = record.ends_s if record.ends_s is not None else before_s
         return rows
 
+    def usage(self) -> dict[str, Any] | None:
+        """Return what all answers used, as JSON has it; None if no server said so."""
+        total: Usage | None = None
+        for record in self.records.values():
+            total = added(total, record.answer.usage)
+        return None if total is None else usage_json(total)
+
     def spoken_sentences(self, heard_s: float) -> tuple[int, int]:
         """Return how many sentences were heard in ``heard_s``, and how many are known of.
 
@@ -177,6 +195,10 @@ def _row(record: SegmentRecord, before_s: float, silences: Silences) -> dict[str
         "audio_s": round(record.audio_s, 6),
         "at_s": None if record.starts_s is None else round(record.starts_s, 4),
         "seam_ms": _seam_ms(record, before_s, silences),
+        "said": record.answer.said,
+        "reworded": record.answer.is_reworded,
+        "cached": record.answer.is_cached,
+        "usage": None if record.answer.usage is None else usage_json(record.answer.usage),
     }
 
 

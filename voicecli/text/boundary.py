@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from voicecli.text import quotes
 from voicecli.text.fragment import Break
 from voicecli.text.fullstop import FullStop
 from voicecli.text.language import UNKNOWN, Language
 from voicecli.text.patterns import lazy_pattern
+from voicecli.text.quotes import QuoteScan, after_closers
 from voicecli.text.segment import NO_SPACE_SCRIPTS
 
 QUOTE_WAIT = 120
@@ -58,8 +58,9 @@ def find_boundary(
     ``language`` is that of the text, or what it is guessed from.
     """
     terminators = _GREEK_TERMINATORS if language.code == "el" else _TERMINATORS
+    scan = QuoteScan(text, begin)
     for match in terminators.finditer(text, begin):
-        candidate = _Candidate(text, begin, match.start(), match.end(), final, language)
+        candidate = _Candidate(text, begin, match.start(), match.end(), final, language, scan)
         found = candidate.line_break() if match[0] == "\n" else candidate.sentence_end()
         if found:
             return found
@@ -76,6 +77,7 @@ class _Candidate(NamedTuple):
     stop: int
     final: bool
     language: Language
+    scan: QuoteScan
 
     def line_break(self) -> Boundary | Undecided | None:
         """Decide whether a paragraph, or an item of a list, begins after the line."""
@@ -92,8 +94,8 @@ class _Candidate(NamedTuple):
 
     def sentence_end(self) -> Boundary | Undecided | None:
         """Decide whether a sentence ends with these terminators."""
-        stack = quotes.open_quotes(self.text, self.begin, self.start)
-        end = quotes.after_closers(self.text, stack, self.stop)
+        stack = self.scan.open_at(self.start)
+        end = after_closers(self.text, stack, self.stop)
         place = self._after_space(end)
         ends: bool | None = None
         if end < len(self.text):
@@ -113,7 +115,7 @@ class _Candidate(NamedTuple):
         """
         limit = opened + QUOTE_WAIT
         until = min(limit, len(self.text))
-        if quotes.closing(self.text, self.begin, end, until, final=self.final):
+        if self.scan.closing(end, until, final=self.final):
             return False
         return True if len(self.text) >= limit or self.final else None
 

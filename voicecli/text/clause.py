@@ -6,8 +6,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from voicecli.text import quotes
 from voicecli.text.patterns import lazy_pattern
+from voicecli.text.quotes import QuoteScan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,7 @@ def first_clause(text: str, begin: int, end: int, *, final: bool) -> int | None:
     abbreviation, a URL or a quotation of fewer than `SHORT_QUOTE` characters. ``final``
     means that the sentence ends at ``end``, so a quotation still open there never closes.
     """
+    scan = QuoteScan(text, begin)
     for mark in _MARK.finditer(text, begin, end):
         cut = mark.end()
         if cut - begin < MIN_CLAUSE or text[mark.start() - 1] == ".":
@@ -44,10 +45,10 @@ def first_clause(text: str, begin: int, end: int, *, final: bool) -> int | None:
                 continue
             if not following and not final:
                 return None
-        opened = quotes.open_quotes(text, begin, cut)
+        opened = scan.open_at(cut)
         if opened:
             limit = opened[0].position + SHORT_QUOTE
-            if quotes.closing(text, begin, cut, min(limit, end)) or (final and end < limit):
+            if scan.closing(cut, min(limit, end)) or (final and end < limit):
                 continue
             if end < limit:
                 return None

@@ -19,6 +19,8 @@ _BEFORE_SINGLE = frozenset(',:;—–([“"')
 _ELISION = lazy_pattern(r"(?:tis|twas|twere|em|til|cause|bout|round|n|s|t)\b", re.IGNORECASE)
 """Words with an apostrophe in front: 'tis, rock 'n' roll, 's avonds."""
 
+_MAX_DEPTH = 16
+
 
 class Quote(NamedTuple):
     """An opening mark and its position."""
@@ -27,34 +29,42 @@ class Quote(NamedTuple):
     position: int
 
 
-def open_quotes(text: str, begin: int, end: int) -> list[Quote]:
-    """Return the quotations and brackets in ``text[begin:end]`` that are still open at the end.
+class QuoteScan:
+    """What is open at a position of the sentence that begins at ``begin``; moves forward only.
 
-    Apostrophes, inch marks, emoticons and unmatched closing marks do not count.
+    Apostrophes, inch marks, emoticons and unmatched closing marks do not count, nor what is
+    nested deeper than `_MAX_DEPTH`.
     """
-    stack: list[Quote] = []
-    for match in _MARK.finditer(text, begin, end):
-        _advance(stack, text, begin, match.start())
-    return stack
 
+    def __init__(self, text: str, begin: int) -> None:
+        self._text = text
+        self._begin = begin
+        self._at = begin
+        self._stack: list[Quote] = []
 
-def closing(text: str, begin: int, place: int, end: int, *, final: bool = True) -> int | None:
-    """Return where everything that is open at ``place`` has been closed, or None.
+    def open_at(self, place: int) -> list[Quote]:
+        """Return the quotations and brackets that are still open at ``place``."""
+        for match in _MARK.finditer(self._text, self._at, place):
+            _advance(self._stack, self._text, self._begin, match.start())
+        self._at = max(self._at, place)
+        return list(self._stack)
 
-    The result is the position after the last closing mark, at most ``end``. ``begin`` is
-    where the sentence begins. Unless ``final``, an apostrophe at the very end closes nothing
-    yet: a letter may follow.
-    """
-    stack = open_quotes(text, begin, place)
-    if not stack:
-        return place
-    for match in _MARK.finditer(text, place, end):
-        if match[0] in "'’" and match.end() == len(text) and not final:
-            return None
-        _advance(stack, text, begin, match.start())
+    def closing(self, place: int, end: int, *, final: bool = True) -> int | None:
+        """Return where everything that is open at ``place`` has been closed, or None.
+
+        The result is the position after the last closing mark, at most ``end``. Unless
+        ``final``, an apostrophe at the very end closes nothing yet: a letter may follow.
+        """
+        text, stack = self._text, self.open_at(place)
         if not stack:
-            return match.end()
-    return None
+            return place
+        for match in _MARK.finditer(text, place, end):
+            if match[0] in "'’" and match.end() == len(text) and not final:
+                return None
+            _advance(stack, text, self._begin, match.start())
+            if not stack:
+                return match.end()
+        return None
 
 
 def after_closers(text: str, stack: list[Quote], place: int) -> int:
@@ -84,6 +94,8 @@ def _advance(stack: list[Quote], text: str, begin: int, at: int) -> None:
     if stack and mark in _CLOSERS[stack[-1].mark]:
         if mark not in "'’" or not (after.isalnum() or before.isspace()):
             stack.pop()
+    elif len(stack) >= _MAX_DEPTH:
+        return
     elif mark == "'":
         if _opens_single(before, text, at):
             stack.append(Quote(mark, at))

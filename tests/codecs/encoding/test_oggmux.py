@@ -39,7 +39,7 @@ def test_a_demultiplexer_returns_the_same_packets(pages):
         muxer.page(packets, number, first=number == 0, last=number == len(pages) - 1)
         for number, packets in enumerate(pages)
     )
-    got = demuxer.feed(data) + demuxer.flush()
+    got = [*demuxer.feed(data), *demuxer.flush()]
     assert [page.packets for page in got] == pages
     assert [page.granule for page in got] == list(range(len(pages)))
     assert [(page.first, page.last, page.lost) for page in got] == [

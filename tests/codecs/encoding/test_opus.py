@@ -19,10 +19,9 @@ PRE_SKIP = 312
 
 def pages_of(data):
     demuxer = OggDemuxer()
-    # The demultiplexer emits long pages in parts.
-    parts = demuxer.feed(data) + demuxer.flush()
-    assert all(part.complete and not part.lost for part in parts)
-    return parts
+    pages = [*demuxer.feed(data), *demuxer.flush()]
+    assert all(page.checked and not page.lost for page in pages)
+    return pages
 
 
 def noise(frames, rate_hz=48_000, channels=2):
@@ -115,7 +114,7 @@ def test_silk_is_early_by_a_fraction_of_a_frame_and_celt_is_not(bitrate_bps, ear
 def test_a_full_page_is_closed_early(page_ms):
     encoder = OpusEncoder(48_000, 2, bitrate_bps=510_000, page_ms=page_ms, serial=7)
     data = file_of(chunks_of(encoder, [noise(120_000)]))
-    pages = OggDemuxer().feed(data)
+    pages = list(OggDemuxer().feed(data))
     most = max(len(page.packets) for page in pages)
     assert most == {20: 1, 100: 5}.get(page_ms, most)
     if page_ms == 1_000:

@@ -54,10 +54,10 @@ class FlacDecoder(ReadingDecoder):
 
     Samples of less than 16 bits are left-aligned in int16; up to 24 bits are exact in
     float32. Metadata is skipped. Rate and channels may change from frame to frame, and
-    the stream may begin with any frame instead of its marker. A damaged or missing frame ends the stream: lossless
-    audio is not concealed. The total in STREAMINFO is trusted unless it is 0, as
-    streaming encoders write it; a stream of metadata only is empty, or truncated if
-    its total says so.
+    the stream may begin with any frame instead of its marker. A damaged or missing
+    frame ends the stream: lossless audio is not concealed. The total in STREAMINFO is
+    trusted unless it is 0, as streaming encoders write it; a stream of metadata only is
+    empty, or truncated if its total says so.
     """
 
     def __init__(self) -> None:

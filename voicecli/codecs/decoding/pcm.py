@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.decoder import PushDecoder
-from voicecli.codecs.decoding.sampleformat import EVIDENCE_BYTES, byte_order_of, samples_from
+from voicecli.codecs.decoding.sampleformat import (
+    EVIDENCE_BYTES,
+    MAX_BLOCK_BYTES,
+    byte_order_of,
+    samples_from,
+)
 from voicecli.codecs.raw_coding import S16LE
 from voicecli.errors import TruncatedStream
 
@@ -55,10 +60,13 @@ class PcmDecoder(PushDecoder):
             if self._coding.byte_order == "unsure":
                 self._held = data[at:]
                 return
-        size_bytes = (len(data) - at) // self._frame_bytes * self._frame_bytes
-        self._held = data[at + size_bytes :]
-        if size_bytes:
+        end = len(data) - (len(data) - at) % self._frame_bytes
+        self._held = data[end:]
+        step = MAX_BLOCK_BYTES // self._frame_bytes * self._frame_bytes
+        while at < end:
+            size_bytes = min(step, end - at)
             yield self._block(data, at, size_bytes)
+            at += size_bytes
 
     def _decide_order(self, data: bytes, at: int, size_bytes: int) -> Pcm:
         """Decode a stretch that decides the byte order, unless it is silence."""

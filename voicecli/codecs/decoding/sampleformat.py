@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 EVIDENCE_BYTES = 1 << 10
 """Bytes to look at before a question is decided: 20 ms of 16-bit samples at 24 kHz."""
 
+MAX_BLOCK_BYTES = 1 << 20
+"""Most bytes that become one block, however long the chunk."""
+
 _FULL_SCALE_32 = np.float32(2.0**-31)
 _INT16_BYTES, _INT32_BYTES = 2, 4
 _MUCH_SMOOTHER = 2

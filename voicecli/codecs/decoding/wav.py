@@ -22,7 +22,11 @@ import struct
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.reader import ReadingDecoder
-from voicecli.codecs.decoding.sampleformat import EVIDENCE_BYTES, fills_low_bytes
+from voicecli.codecs.decoding.sampleformat import (
+    EVIDENCE_BYTES,
+    MAX_BLOCK_BYTES,
+    fills_low_bytes,
+)
 from voicecli.codecs.decoding.wavformat import WavFormat
 from voicecli.codecs.text_response import readable
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
@@ -181,8 +185,8 @@ class WavDecoder(ReadingDecoder):
                 stop, at_end = len(self._buffer), True
             if left_bytes is not None and self._at + left_bytes <= stop:
                 stop, at_end = self._at + left_bytes, True
-            whole_bytes = (stop - self._at) // layout.bytes_per_frame * layout.bytes_per_frame
-            if whole_bytes:
+            frame_bytes = layout.bytes_per_frame
+            while whole_bytes := min(stop - self._at, MAX_BLOCK_BYTES) // frame_bytes * frame_bytes:
                 yield block(self._buffer, self._at, whole_bytes)
                 self._at += whole_bytes
                 if left_bytes is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,7 @@ from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import NO_SPACE_SCRIPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from markdown_it.token import Token
 
@@ -128,31 +129,36 @@ class _Blocks:
 
     def _inline(self, token: Token) -> list[Piece]:
         content, pieces = token.content, []
+        place = self._places(token)
         if self._depth and (task := _TASK.match(content)):
             content = content[task.end() :]
             if task[1] != " ":
-                at = self._place(token, 0)
+                at = place(0)
                 pieces.append(Piece("done: ", at, at + 3))
         shift = len(token.content) - len(content)
         for piece in spoken_inline(content):
-            begin = self._place(token, piece.begin + shift)
-            end = self._place(token, max(piece.begin, piece.end - 1) + shift) + 1
+            begin = place(piece.begin + shift)
+            end = place(max(piece.begin, piece.end - 1) + shift) + 1
             pieces.append(Piece(piece.text, begin, max(begin, end)))
         return pieces
 
-    def _place(self, token: Token, at: int) -> int:
-        """Return the position in the source of character ``at`` of a token's content."""
-        before = token.content[:at]
-        number = before.count("\n")
-        column = at - (before.rfind("\n") + 1)
-        line = token.content.split("\n")[number]
-        index = (token.map[0] if token.map else 0) + number
-        begin = self._lines[min(index, len(self._lines) - 1)]
-        end = self._source.find("\n", begin)
-        whole = self._source[begin : end if end >= 0 else len(self._source)]
-        found = whole.find(line.strip())
-        lead = len(line) - len(line.lstrip())
-        return begin + max(0, found) + max(0, column - lead)
+    def _places(self, token: Token) -> Callable[[int], int]:
+        """Return what finds the position in the source of a character of a token's content."""
+        first = token.map[0] if token.map else 0
+        begins, found = [0], []  # of its lines: in the content, and in the source
+        for number, line in enumerate(token.content.split("\n")):
+            begins.append(begins[-1] + len(line) + 1)
+            begin = self._lines[min(first + number, len(self._lines) - 1)]
+            end = self._source.find("\n", begin)
+            at = self._source.find(line.strip(), begin, end if end >= 0 else len(self._source))
+            found.append((begin if at < 0 else at, len(line) - len(line.lstrip())))
+
+        def place(at: int) -> int:
+            number = min(bisect_right(begins, at), len(found)) - 1
+            begin, lead = found[number]
+            return begin + max(0, at - begins[number] - lead)
+
+        return place
 
     def _table(self, tokens: Sequence[Token]) -> Iterator[BlockPiece]:
         rows: list[list[list[Piece]]] = []

@@ -24,6 +24,11 @@ MAX_OPEN = 400
 """Longest text held back by unclosed markup, which is then taken literally."""
 
 _SPECIAL = lazy_pattern(r"[*_~`[<&\\|\n]|!(?=\[|\Z)|(?<![\w@])(?:https?://|www\.)", re.IGNORECASE)
+_MARKS = "*_~`[]()<>!&\\"
+_MARK = lazy_pattern(r"[*_~`\[\]()<>!&\\\n]")
+_EACH_WORD = 24
+"""Words after which it is looked at each whether markup is open."""
+
 _URL_END = lazy_pattern(r"[\s<>\"`|]")
 _WORD_END = lazy_pattern(r"(?<=\S)\s|\n")
 
@@ -40,6 +45,8 @@ class ParagraphReader:
 
     def __init__(self, window: Window) -> None:
         self._window = window
+        self._open_since = -1  # in all text that came; up to how far markup was open
+        self._open_until = 0
 
     def step(self, *, final: bool) -> list[Fragment] | None:
         """Return the next part of the paragraph, or None if more text is needed.
@@ -125,24 +132,45 @@ class ParagraphReader:
         return self._pass_plain(end.start() if end else limit)
 
     def _at_mark(self, *, final: bool) -> list[Fragment] | None:
-        """Pass on text up to the first word after which no markup is open."""
+        """Pass on text up to the first word after which no markup is open.
+
+        After many words with marks of their own, only each eighth is looked at: crafted text
+        would take a parse of all of it for every word.
+        """
         window = self._window
-        start = place = window.at
-        limit = start + 2 * MAX_OPEN
-        while word := _WORD_END.search(window.text, place + 1, limit):
-            place = word.start()
-            if window.text[place] == "\n":
+        text, start = window.text, window.at
+        place, limit = start, start + 2 * MAX_OPEN
+        may_close, tests = True, 0
+        while word := _WORD_END.search(text, place + 1, limit):
+            before, place = place, word.start()
+            if text[place] == "\n":
                 line_break = self._line_break(place, final=final)
                 if line_break is None:
                     return None
                 if line_break.how is not Next.CONTINUES:
                     return self._pass_spoken(place)
-            is_open = open_mark(window.text[start:place], window.before) is not None
-            if not is_open or place - start > MAX_OPEN:
+            has_mark = _MARK.search(text, before, place) is not None
+            may_close, is_due = has_mark or text[place - 1] in _MARKS, may_close or has_mark
+            if place - start > MAX_OPEN:
                 return self._pass_spoken(place)
-        if len(window.text) >= limit or final:
-            return self._pass_spoken(min(limit, len(window.text)))
+            if is_due:
+                tests += 1
+                if (tests <= _EACH_WORD or tests % 8 == 0) and self._is_closed(start, place):
+                    return self._pass_spoken(place)
+        if len(text) >= limit or final:
+            return self._pass_spoken(min(limit, len(text)))
         return None
+
+    def _is_closed(self, start: int, place: int) -> bool:
+        """Whether no markup is open at ``place``; looked up if it was tested before."""
+        window = self._window
+        key = window.passed + start, place - start
+        if self._open_since != key[0]:
+            self._open_since, self._open_until = key[0], 0
+        if key[1] <= self._open_until:
+            return False
+        self._open_until = key[1]
+        return open_mark(window.text[start:place], window.before) is None
 
     def _is_markdown(self, source: str) -> bool:
         """Whether the text is known to be Markdown, now that ``source`` has arrived."""

@@ -120,7 +120,7 @@ class MarkdownReader:
             return self._take_blocks(end or len(window.text), Break.PARAGRAPH)
         for place in self._candidates():
             window.checked = place
-            if not self._goes_on(place):
+            if not self._goes_on(place) and window.is_due(place):
                 complete = lines.complete_blocks(window.text[window.at : place])
                 window.in_table = complete.is_table
                 if complete.length:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from voicecli.text.markdown.plain import Piece
 
 
+_EACH_TIME = 32
+"""Attempts to parse a block at each line; then at every quarter that it grows by."""
+
+
 class Place(Enum):
     """The kind of text at the current position."""
 
@@ -28,6 +32,7 @@ class Window:
 
     Attributes:
         text: the buffered text; all positions are offsets into it.
+        passed: how many characters were dropped in front of it.
         at: the current position; text before it has been passed on.
         place: the kind of text at ``at``.
         paragraph: start of the current paragraph; negative if no longer buffered.
@@ -35,6 +40,7 @@ class Window:
         heard_to: end of the text already passed on in a table that began as a paragraph.
         checked: in a block, positions up to this one have been examined.
         in_table: whether the current block is a table.
+        parsed: how often the current block has been parsed in vain.
         begins: the break before the next fragment.
         is_markdown: whether something in the text looked like Markdown.
         voice: the voice of the buffered text.
@@ -42,12 +48,15 @@ class Window:
 
     def __init__(self, *, is_markdown: bool) -> None:
         self.is_markdown = is_markdown
+        self.text, self.passed = "", 0
         self.reset(None)
 
     def reset(self, voice: str | None) -> None:
         """Discard everything and start a new text."""
+        self.passed += len(self.text)
         self.text = ""
         self.at = self.heard_to = self.paragraph = self.checked = 0
+        self.parsed = self._next_length = 0
         self.place = Place.BETWEEN
         self.may_be_table = self.in_table = False
         self.begins = Break.NONE
@@ -81,6 +90,20 @@ class Window:
         """Begin another block here."""
         self.place, self.checked, self.heard_to = Place.BLOCK, self.at, self.at
         self.in_table = False
+        self.parsed = self._next_length = 0
+
+    def is_due(self, place: int) -> bool:
+        """Whether to parse the block up to ``place``; seldom if it has been long in vain.
+
+        Parsing a block of n lines again for each of them would take n² steps.
+        """
+        length = place - self.at
+        if length < self._next_length:
+            return False
+        self.parsed += 1
+        if self.parsed >= _EACH_TIME:
+            self._next_length = length + length // 4
+        return True
 
     def paragraph_is_table(self) -> None:
         """Return to the start of the paragraph, which turned out to be a table."""
@@ -120,6 +143,7 @@ class Window:
         if self.place is Place.PARAGRAPH:
             keep = max(0, self.paragraph if self.may_be_table else self.at - 2)
         self.text = self.text[keep:]
+        self.passed += keep
         self._map.shift(keep)
         self.at -= keep
         self.paragraph -= keep

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import itertools
+
+from voicecli.playback.lateness import Lateness
+
+LATENCY_S = 0.04
+
+
+def fed(lateness, lates_s):
+    """Feed figures as a sink does: what was booked does not show in later ones."""
+    booked_s, found = 0.0, []
+    for late_s in lates_s:
+        moved_s = lateness.add(late_s - booked_s)
+        booked_s += moved_s
+        if moved_s:
+            found.append(round(moved_s, 4))
+    return found
+
+
+def test_a_steady_device_is_not_late():
+    assert fed(Lateness(LATENCY_S), [0.003] * 100) == []
+
+
+def test_figures_that_are_too_high_are_noise():
+    noise = itertools.islice(itertools.cycle([0.0, 0.009, 0.004, 0.02]), 100)
+    assert fed(Lateness(LATENCY_S), noise) == []
+
+
+def test_a_jump_that_stays_is_a_gap():
+    lateness = Lateness(LATENCY_S)
+    (moved_s,) = fed(lateness, [0.001] * 30 + [0.031] * 30)
+    assert moved_s == 0.03 > lateness.least_gap_s
+
+
+def test_a_crystal_that_is_off_is_followed_in_small_steps():
+    for drift in (1e-3, -1e-3):
+        lateness = Lateness(LATENCY_S)
+        steps = fed(lateness, [n * 0.01 * drift for n in range(3000)])
+        assert abs(sum(steps) - 0.03 * (1 if drift > 0 else -1)) < 0.002
+        assert max(map(abs, steps)) < lateness.least_gap_s
+
+
+def test_after_a_restart_another_lateness_is_usual():
+    lateness = Lateness(LATENCY_S)
+    assert fed(lateness, [0.001] * 30) == []
+    lateness.restart()
+    assert fed(lateness, [0.05] * 30) == []
+    assert lateness.usual_s == 0.05

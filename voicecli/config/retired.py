@@ -1,0 +1,32 @@
+"""Speech models that a server no longer has, learned by earlier runs."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from voicecli.config.learnedfile import MOST_NAME, LearnedFile
+
+_RETIRING = ("tts-1", "gpt-4o-mini-tts")
+"""How the names of OpenAI's speech models begin; a misspelt name is not remembered."""
+
+
+class RetiredModels(LearnedFile):
+    """The speech models that servers have refused as retired, by base URL."""
+
+    name: ClassVar[str] = "retired_models.json"
+
+    def of(self, base_url: str) -> frozenset[str]:
+        """Return the models that a server no longer has."""
+        models = self._read().get(base_url[:MOST_NAME])
+        return frozenset(
+            model for model in (models if isinstance(models, list) else ()) if _is_name(model)
+        )
+
+    def add(self, base_url: str, model: str) -> None:
+        """Remember that a server no longer has a model, if it is one that it had."""
+        if model.startswith(_RETIRING):
+            self._write(base_url[:MOST_NAME], sorted({*self.of(base_url), model}))
+
+
+def _is_name(model: object) -> bool:
+    return isinstance(model, str) and 0 < len(model) <= MOST_NAME

@@ -1,0 +1,90 @@
+"""Which server a command line speaks with, by flags, variables and configuration.
+
+`voicecli.config.endpoint` has the order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli.config.file import Config, Profile, suggest
+from voicecli.config.urls import OPENAI_URL
+from voicecli.errors import ConfigError
+from voicecli.sanitize import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUILTIN = "builtin"
+"""Stands for the built-in voice in place of a base URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChoice:
+    """What the command line asked for; None (or an empty mapping) if it did not say."""
+
+    base_url: str | None = None
+    profile: str | None = None
+    model: str | None = None
+    voice: str | None = None
+    response_format: str | None = None
+    speed: float | None = None
+    instructions: str | None = None
+    extra_body: Mapping[str, object] = field(default_factory=dict)
+
+
+class Candidate(NamedTuple):
+    """A base URL as written, why it would be used, and the profile that applies to it."""
+
+    url: str | None
+    reason: str
+    setting: str
+    profile: Profile | None
+
+    @property
+    def is_of_profile(self) -> bool:
+        """Whether the URL is the profile's own, so that its key and headers go there."""
+        return self.profile is not None and self.profile.base_url == self.url
+
+
+def select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Candidate:
+    """Return the first candidate that has a base URL."""
+    named = _profile(choice.profile, config)
+    variable_profile = env.get("VOICECLI_PROFILE") or None
+    default = _profile(variable_profile or config.default_profile, config)
+    why_default = "VOICECLI_PROFILE is {}" if variable_profile else "default_profile is {}"
+    # A profile with a URL applies to its own URL only, unless it was requested by name.
+    applied = named or (default if default and default.base_url is None else None)
+
+    def variable(name: str) -> Candidate:
+        return Candidate(env.get(name) or None, f"{name} is set", name, applied)
+
+    def of_profile(profile: Profile | None, reason: str) -> Candidate:
+        if profile is None:
+            return Candidate(None, "", "", None)
+        reason = reason.format(profile.name)
+        return Candidate(profile.base_url, reason, f"base_url of profile {profile.name}", profile)
+
+    openai_url = OPENAI_URL if env.get("OPENAI_API_KEY", "").strip() else None
+    candidates = (
+        Candidate(choice.base_url, "--base-url was given", "--base-url", applied),
+        of_profile(named, "--profile {} was given"),
+        variable("VOICECLI_BASE_URL"),
+        of_profile(None if named else default, why_default),
+        variable("OPENAI_BASE_URL"),
+        variable("OPENAI_API_KEY")._replace(url=openai_url),
+    )
+    builtin = Candidate(BUILTIN, "no endpoint is set", "", applied)
+    return next((one for one in candidates if one.url is not None), builtin)
+
+
+def _profile(name: str | None, config: Config) -> Profile | None:
+    if name is None:
+        return None
+    if name not in config.profiles:
+        raise ConfigError(
+            f'no profile "{clean(name, 60)}" in {config.path}',
+            remedy=suggest(name, sorted(config.profiles)),
+        )
+    return config.profiles[name]

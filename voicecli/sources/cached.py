@@ -1,0 +1,119 @@
+"""A source in front of another: answers that are kept make no request."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from voicecli.sources.answer_cache import MAX_ANSWER_BYTES, CachedAnswer
+from voicecli.sources.base import AnswerReport, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from voicecli.config.endpoint import Endpoint
+    from voicecli.request import SpeechRequest
+    from voicecli.sources.answer_cache import AnswerCache
+    from voicecli.sources.base import RequestEvents, Source
+
+_VERSION = 1
+"""Part of the key: answers of an older kind are not found."""
+
+_CHUNK_BYTES = 64 * 1024
+
+_TEXT = (b"{", b"[", b"<")
+"""How error messages begin that a server labels as sound: such an answer is not kept."""
+
+
+class CachedSource:
+    """Yields a kept answer, or the bytes of ``source``, which it keeps if all of them arrive.
+
+    The cache is asked once, by whatever is called first.
+    """
+
+    def __init__(self, source: Source, cache: AnswerCache, key: bytes) -> None:
+        self._source = source
+        self._cache = cache
+        self._key = key
+        self._is_cancelled = False
+        self._has_asked = False
+        self._found: CachedAnswer | None = None
+
+    @property
+    def label(self) -> str:
+        """That of the source."""
+        return self._source.label
+
+    @property
+    def sends_request(self) -> bool:
+        """Whether the answer is not kept, and the source sends a request."""
+        return self._kept() is None and self._source.sends_request
+
+    def prepare(self) -> None:
+        """Prepare the source, if it is needed."""
+        if self._kept() is None:
+            self._source.prepare()
+
+    def open(self, events: RequestEvents | None = None) -> Response:
+        """Return the kept answer, or make the request; raises as the source does."""
+        if (kept := self._kept()) is not None:
+            report = AnswerReport(is_cached=True)
+            return Response(kept.info, self._chunks(kept.data), report=lambda: report)
+        response = self._source.open(events)
+        return Response(
+            response.info,
+            self._recorded(response),
+            lambda: response.__exit__(None, None, None),
+            report=response.report,
+        )
+
+    def cancel(self) -> None:
+        """Stop soon; any thread, idempotent."""
+        self._is_cancelled = True
+        self._source.cancel()
+
+    def _kept(self) -> CachedAnswer | None:
+        if not self._has_asked:
+            self._found, self._has_asked = self._cache.get(self._key), True
+        return self._found
+
+    def _chunks(self, data: bytes) -> Iterator[bytes]:
+        for at in range(0, len(data), _CHUNK_BYTES):
+            if self._is_cancelled:
+                return
+            yield data[at : at + _CHUNK_BYTES]
+
+    def _recorded(self, response: Response) -> Iterator[bytes]:
+        """Yield an answer, and keep it once all of it has been taken."""
+        kept: bytearray | None = bytearray()
+        for chunk in response:
+            if kept is not None:
+                kept += chunk
+                kept = kept if len(kept) <= MAX_ANSWER_BYTES else None
+            yield chunk
+        if kept and not self._is_cancelled and _is_worth_keeping(response, kept):
+            self._cache.put(self._key, CachedAnswer(response.info, bytes(kept)))
+
+
+def _is_worth_keeping(response: Response, data: bytearray) -> bool:
+    """Return whether this is the whole answer, and sound of what was asked for."""
+    report, info = response.report(), response.info
+    kind = (info.of_audio.content_type or "").lower()
+    is_text = kind.startswith("text/") or "json" in kind or data.startswith(_TEXT)
+    is_reworded = report is not None and report.is_reworded
+    return info.has_known_end and not is_text and not is_reworded
+
+
+def answer_key(endpoint: Endpoint, request: SpeechRequest, *settings: object) -> bytes:
+    """Return what identifies an answer: a hash of everything that decides how it sounds.
+
+    ``settings`` are those of the source that change what it says of the bytes.
+    """
+    said = [
+        _VERSION, endpoint.base_url, endpoint.protocol, request.model, request.voice,
+        request.response_format, request.speed, request.instructions, dict(request.extra_body),
+        request.text, *settings,
+    ]  # fmt: skip
+    text = json.dumps(said, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

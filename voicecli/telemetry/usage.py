@@ -1,0 +1,27 @@
+"""What answers used: tokens and dollars, added up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from voicecli.sources.base import Usage
+
+
+def added(one: Usage | None, other: Usage | None) -> Usage | None:
+    """Return the sum; its dollars are unknown if those of either are."""
+    if one is None or other is None:
+        return one or other
+    dollars = (one.cost_usd, other.cost_usd)
+    return one._replace(
+        input_tokens=one.input_tokens + other.input_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        audio_tokens=one.audio_tokens + other.audio_tokens,
+        cost_usd=None if dollars[0] is None or dollars[1] is None else dollars[0] + dollars[1],
+    )
+
+
+def usage_json(usage: Usage) -> dict[str, Any]:
+    """Return the object that JSON has."""
+    cost_usd = usage.cost_usd
+    return {**usage._asdict(), "cost_usd": None if cost_usd is None else round(cost_usd, 7)}
