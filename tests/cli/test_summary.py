@@ -15,6 +15,7 @@ METRICS = {
     "underruns": {"sink": {"count": 0, "total_ms": 0}},
     "waits": {"text": {"count": 0, "total_ms": 0.0}},
     "segments": [{"number": 0}],
+    "recovered": 0,
     "saved": [],
 }
 
@@ -35,6 +36,11 @@ class TestSummary:
     def test_an_interrupted_text_says_how_far_it_got(self, text, says):
         assert says in summarise(METRICS | {"interrupted": True}, text)
         assert "sentence" not in summarise(METRICS, text)
+
+    @pytest.mark.parametrize(("times", "says"), [(1, "once"), (2, "twice"), (3, "3 times")])
+    def test_a_recovered_text_says_so(self, times, says):
+        line = summarise(METRICS | {"recovered": times}, AboutText(8, 8))
+        assert f"spoken 8 of 8 sentences · recovered {says} ·" in line
 
     def test_an_interrupted_file_has_no_sentences(self):
         changed = {"interrupted": True, "segments": []}

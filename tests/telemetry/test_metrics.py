@@ -23,7 +23,8 @@ def block(seconds, value=1000, format=FORMAT):
 def test_metrics_of_nothing():
     metrics = Recorder("run1").result()
     check_shape(metrics)
-    numbers = {"audio_s": 0.0, "spoken_s": 0.0, "bytes": 0, "chunks": 0, "retries": 0, "recovered": 0, "failed_over": 0,
+    numbers = {"audio_s": 0.0, "spoken_s": 0.0, "bytes": 0, "chunks": 0, "retries": 0,
+               "recovered": 0, "failed_over": 0,
                "decode_ms": 0.0, "rebuffers": 0, "segments_dropped": 0}  # fmt: skip
     known = {"schema": SCHEMA, "run_id": "run1", "ok": True, "interrupted": False, **numbers}
     nested = {"underruns", "buffer", "waits", "segments", "sentences", "pauses"}

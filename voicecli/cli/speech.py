@@ -209,7 +209,10 @@ class Speech:
 
     def _short_utterance(self, segment: ShortText) -> Utterance:
         def split(whole: Segment, error: VoiceError) -> Sequence[Segment]:
-            return self._make_planner((), SystemClock()).split(whole, error)
+            from voicecli.text.segment import Segment  # noqa: PLC0415  loaded by now
+
+            parts = Segment(whole.number, whole.sentences)
+            return self._make_planner((), SystemClock()).split(parts, error)
 
         return self._fallback.utterance(segment, split)
 

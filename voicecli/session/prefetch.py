@@ -248,7 +248,9 @@ class Prefetcher:
     def _report_all_received(self) -> None:
         """Report once that the last answer has arrived, or that there was nothing to ask for."""
         with self._changed:
-            is_all = self._ended and all(fetch.has_ended for fetch in self._fetches)
+            is_all = self._ended and all(
+                each.has_ended and not self._is_recoverable(each) for each in self._fetches
+            )
             if not is_all or self._is_cut or self._received_all:
                 return
             self._received_all = True
