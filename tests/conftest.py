@@ -34,8 +34,12 @@ SOUND = re.compile(r"sound_server|mark\.sound")
 SLOW = (
     "bench/",
     "cli/bench/",
+    "cli/test_library_output.py",
     "cli/test_progress.py",
     "cli/test_running.py",
+    "cli/test_save_stream.py",
+    "cli/test_standard_streams.py",
+    "codecs/encoding/test_legality.py",
     "e2e/",
     "examples/",
     "session/test_engine.py",

@@ -18,12 +18,17 @@ def main() -> None:
     _hold_standard_streams()
     if sys.argv[1:2] and _controls(sys.argv[1:]):
         return
+    note = _call_resident(sys.argv[1:])
     # Importing creates hundreds of thousands of objects and no garbage; scanning them
     # costs 30 ms. `voicecli.cli.running` turns the collector on again after the first sound.
     gc.disable()
     # typer and openai import pydantic, which would scan every installed package for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
+        if note is not None:
+            from voicecli.cli.launch import this_launch  # noqa: PLC0415  the rest is loaded later
+
+            this_launch.note = note
         from voicecli.cli.app import run  # noqa: PLC0415  after the collector is off
     except KeyboardInterrupt:  # importing is half of the start-up time
         sys.exit(_INTERRUPTED)
@@ -61,6 +66,25 @@ def _hold_standard_streams() -> None:
             os.set_inheritable(os.open(os.devnull, flags), True)
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def _call_resident(argv: list[str]) -> str | None:
+    """Let the resident do the command, and exit; return why it does not, if one runs."""
+    import time  # noqa: PLC0415  built in
+
+    started_at = time.monotonic()
+    is_wanted = os.environ.get("VOICECLI_RESIDENT") != "off" and "--no-resident" not in argv
+    if argv[:1] not in (["say"], ["play"]) or not is_wanted:
+        return None
+    from voicecli.resident.client import Refused, call  # noqa: PLC0415  see above
+
+    try:
+        status = call(argv, started_at)
+    except Refused as error:
+        return str(error)
+    if status is None:
+        return None
+    os._exit(status)  # nothing was written here
 
 
 def _leave(status: int) -> NoReturn:

@@ -10,7 +10,7 @@ from tests.bench.results import speech_outcome, speech_run
 from voicecli.bench import answers
 from voicecli.bench.answers import ObserverFactory, Variant, cases, columns, conclude, reference
 from voicecli.bench.case import Outcome
-from voicecli.bench.report import table
+from voicecli.bench.report import table, tables
 from voicecli.bench.rounds import run_rounds
 from voicecli.errors import NetworkError
 from voicecli.request import SpeechRequest
@@ -190,6 +190,19 @@ def test_the_widest_table_fits_80_columns():
     more = table(outcomes, columns(outcomes, answers.MORE_COLUMNS))
     assert max(map(len, [*lines, *(more + "\n" + answers.MORE_LEGEND).splitlines()])) <= 80
     assert {"server", "format", "method", "p95", "gaps", "clean", "buffer"} <= set(lines[1].split())
+
+
+def test_a_narrow_terminal_gets_two_tables_with_the_same_labels():
+    one = speech_outcome("opus", *[speech_run()] * 3)
+    chosen = columns([one])
+    assert tables([one], chosen, 80) == [table([one], chosen)]
+    several = tables([one], chosen, 40)
+    assert len(several) > 1
+    assert max(len(line) for each in several for line in each.splitlines()) <= 40
+    assert all(each.splitlines()[1].startswith("format") for each in several)
+    shown = " ".join(line for each in several for line in each.splitlines()[1:2]).split()
+    titles = " ".join(column.title for column in chosen[1:]).split()
+    assert [title for title in shown if title != "format"] == titles
 
 
 def test_a_column_without_a_number_is_left_out():

@@ -132,8 +132,8 @@ def test_curl_and_ffplay_play_every_format(home, sound_server, served, kind) -> 
 
 
 @pytest.mark.sound
-@pytest.mark.parametrize("kind", FORMATS)
-def test_the_openai_sdk_example_plays_every_format(cli, sound_server, kind) -> None:
+@pytest.mark.parametrize("kind", ["mp3", "pcm"])
+def test_the_openai_sdk_example_plays(cli, sound_server, kind) -> None:
     example = ROOT / "examples" / "serve_openai_sdk.py"
 
     def play() -> None:

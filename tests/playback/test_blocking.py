@@ -77,16 +77,17 @@ def test_a_stall_is_one_underflow_and_the_start_is_none(make, clock):
     assert report.min_buffered_s == 0
 
 
-@pytest.mark.parametrize("skew", [-1e-3, 1e-3])
+@pytest.mark.no_cover  # thousands of times the same lines
+@pytest.mark.parametrize("skew", [-2e-3, 2e-3])
 def test_a_device_clock_that_is_off_makes_no_gaps(make, clock, skew):
-    """A thousandth is twenty times what crystals do, so 4 minutes stand for 80."""
+    """Two thousandths are forty times what crystals do, so 2 minutes stand for 80."""
     sink, stream = make(skew=skew)
     sink.start()
     furthest_s = 0.0
-    for minute in range(4):
+    for minute in range(2):
         sink.write(seconds(60.0, start_s=minute * 60.0))
         heard = stream.recording()
-        off_s = (sink.position() - sum(heard.times <= clock.now())) / RATE_HZ
+        off_s = (sink.position() - (heard.times <= clock.now()).sum()) / RATE_HZ
         furthest_s = max(furthest_s, abs(off_s))
     sink.end_input()
     sink.drain()

@@ -42,3 +42,28 @@ def growth_mb(mode):
 def test_threads_share_heaps():
     heap_mb = 64
     assert growth_mb("limited") < growth_mb("unlimited") - 4 * heap_mb
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has heaps per thread")
+def test_a_sentence_of_samples_is_returned_at_once():
+    script = """
+import sys
+from voicecli.server.memory import limit_heaps, return_unused
+
+def resident_mb():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 / 2**20
+
+limit_heaps()
+bytes(bytearray(2_000_000))  # what was freed once raises glibc's own threshold
+before = resident_mb()
+sentences = [bytearray(1_000_000) for _ in range(50)]
+kept = [bytearray(100) for _ in range(1000)]
+del sentences
+return_unused()
+print(resident_mb() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert float(done.stdout) < 10

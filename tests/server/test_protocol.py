@@ -207,3 +207,29 @@ def test_an_incomplete_response_to_http_1_1_lacks_its_last_chunk():
     data, was_reset = asyncio.run(answer_of(stops_midway, b"1.1"))
     assert not was_reset
     assert data.endswith(b"audio\r\n")
+
+
+class TestHalfClosed:
+    """A client that has closed its half of the connection after its request."""
+
+    def test_it_gets_its_response_and_then_the_end(self):
+        async def main(connection):
+            connection.gate.clear()
+            await connection.send(GET)
+            assert connection.protocol.eof_received()  # asyncio closes the connection if not
+            connection.gate.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert connection.transport.sent.startswith(b"HTTP/1.1 204")
+            assert connection.transport.closed
+
+        with_connection(main)
+
+    @pytest.mark.parametrize("sent", [[], [GET[:-2]], [POST], [GET]])
+    def test_without_a_whole_request_under_way_it_is_closed(self, sent):
+        async def main(connection):
+            for data in sent:
+                await connection.send(data)
+            assert not connection.protocol.eof_received()
+
+        with_connection(main)

@@ -34,7 +34,9 @@ def test_each_format_decodes_to_the_same_speech(kind):
     assert sum(chunk.frames for chunk in chunks) == 3 * SENTENCE_FRAMES
     samples = decoded(kind, b"".join(chunk.data for chunk in chunks))
     if kind in ("pcm", "wav", "flac"):
-        levels = np.repeat(to_int16(np.float32([0.01, 0.02, 0.03])), SENTENCE_FRAMES)
+        first = 4 if kind == "flac" else 1  # which is spoken twice
+        levels = np.arange(first, first + 3, dtype=np.float32) / 100
+        levels = np.repeat(to_int16(levels), SENTENCE_FRAMES)
         assert np.array_equal(samples[:, 0], levels)
     assert len(samples) == 3 * SENTENCE_FRAMES
 
@@ -53,6 +55,19 @@ def test_a_long_sentence_is_encoded_in_chunks():
     assert [chunk.frames for chunk in next(sentences)] == [12_000, 12_000, 4_800]
 
 
+def test_the_header_of_flac_has_the_length():
+    """soundfile.read takes a stream of unknown length for an endless one."""
+    (header, *_) = chunks_of(request(kind="flac"), cache_of(FakeVoice()))
+    assert int.from_bytes(header.data[18:26], "big") % (1 << 36) == 3 * SENTENCE_FRAMES
+
+
+def test_the_length_of_flac_is_found_a_sentence_at_a_time():
+    voice = FakeVoice()
+    sentences = synthesize(request(kind="flac"), cache_of(voice))
+    assert list(next(sentences)) == []
+    assert voice.sentences == 1
+
+
 def test_closing_skips_the_rest():
     voice = FakeVoice()
     sentences = synthesize(request(), cache_of(voice))
@@ -69,7 +84,7 @@ def test_nothing_to_say_is_an_error_before_any_audio():
 def test_warm_up_uses_every_format():
     voice = FakeVoice()
     warm_up(cache_of(voice), "heart")
-    assert voice.sentences == len(CODECS)
+    assert voice.sentences == len(CODECS) + 1  # of FLAC the length is found first
 
 
 def test_our_own_reader_knows_the_content_types():

@@ -79,6 +79,13 @@ def test_streams_without_audio_end_well(data):
     assert decoded(data) == []
 
 
+@pytest.mark.parametrize("after", [b"data: no json\n\n", delta(b"more"), b"data: {", DONE])
+def test_what_follows_the_last_event_is_not_read_whatever_the_chunks(after):
+    data = delta(b"some") + DONE + after
+    for size in (1, 7, len(data)):
+        assert decoded(*(data[i : i + size] for i in range(0, len(data), size))) == [b"some"]
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", delta(b"some"), DONE[:-1], DONE[:-2], b": ping\n\n"],

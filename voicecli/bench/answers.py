@@ -68,9 +68,10 @@ MORE_LEGEND = (
     "silence: before the speech; missing: how much shorter it is than pcm"
 )
 LEGEND = (
-    "TTFA: from the request to the first sample heard; 95 %: interval of its median;\n"
-    "audible: to the first sound above −40 dBFS; gaps: per run; clean: % of runs\n"
-    "without gaps; buffer: the smallest --buffer-ms that would have prevented them"
+    "TTFB: from the request to the first byte of the answer; TTFA: to the first\n"
+    "sample heard; 95 %: interval of its median; audible: to the first sound above\n"
+    "−40 dBFS; RTF: seconds it takes to generate a second of speech; gaps: per run;\n"
+    "clean: % of runs without gaps; buffer: the smallest --buffer-ms without gaps"
 )
 _DROPPED_FIRST = (
     "ttfb_ms p95",

@@ -69,6 +69,20 @@ def table(outcomes: Sequence[Outcome], columns: Sequence[Column]) -> str:
     return "\n".join(_GAP.join(part).rstrip() for part in (heads, *parts))
 
 
+def tables(outcomes: Sequence[Outcome], columns: Sequence[Column], width: int) -> list[str]:
+    """Format one table, or several of at most ``width`` columns that repeat the labels."""
+    labels = [column for column in columns if column.statistic is None]
+    numbers = [column for column in columns if column.statistic is not None]
+    found, chosen = [], labels
+    for column in numbers:
+        wider = table(outcomes, [*chosen, column])
+        if chosen != labels and max(map(len, wider.split("\n"))) > width:
+            found.append(table(outcomes, chosen))
+            chosen = labels
+        chosen = [*chosen, column]
+    return [*found, table(outcomes, chosen)]
+
+
 def cells(outcomes: Sequence[Outcome], columns: Sequence[Column]) -> list[list[str]]:
     """Return the table as unaligned cells; the first row has the titles with their groups."""
     head = [f"{column.group} {column.title}".strip() for column in columns]

@@ -24,6 +24,10 @@ FORMATS = ("pcm", "wav", "opus", "mp3", "aac", "flac")
 """The names of `voicecli.codecs.formats.CODECS`, which takes too long to import for ``--help``."""
 
 
+ALL_FORMATS = "all"
+"""Stands for all of them in `voicecli bench`."""
+
+
 def _matching(incomplete: str, words: Iterable[str]) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]
 
@@ -66,8 +70,8 @@ def voices(ctx: Context, incomplete: str) -> list[str]:
     with contextlib.suppress(VoiceError):
         config = find_config(os.environ)
         base_url = ctx.params.get("base_url")
-        if isinstance(base_url, (list, tuple)):  # `bench` takes several
-            base_url = base_url[-1] if base_url else None
+        if several := ctx.params.get("base_urls"):  # `bench` takes several
+            base_url = several[-1]
         choice = EndpointChoice(base_url, ctx.params.get("profile"))
         endpoint = resolve_endpoint(choice, os.environ, config)
         known |= {

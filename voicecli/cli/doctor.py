@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.output import print_json
+from voicecli.cli.output import flush, print_json, print_table
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, exists, find_config
 from voicecli.config.urls import is_loopback
@@ -67,9 +67,11 @@ class Finding:
     def show(self) -> None:
         """Print the finding, with its remedy below."""
         mark = "FAIL" if self.status == "fail" else self.status
-        print(f"{mark:<4}  {self.name:<11}  {self.message}", flush=True)
+        rows = [(f"{mark:<4}", f"{self.name:<11}", self.message)]
         if self.remedy:
-            print(f"{'':<19}{self.remedy}", flush=True)
+            rows.append(("    ", f"{'':<11}", self.remedy))
+        print_table(rows)
+        flush()
 
 
 def doctor(

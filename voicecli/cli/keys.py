@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_message
 from voicecli.telemetry.events import Progressed, Waited
 
@@ -26,18 +27,30 @@ _LOUDER, _FASTER = 1.25, 1.1
 """Factors of one key press: 2 dB, and a tenth."""
 
 
+def _ignore() -> None:
+    """Do nothing."""
+
+
 def wants_keys() -> bool:
     """Return whether a person sits at a terminal."""
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 class SpeechKeys:
-    """An observer that reads keys from when the request has left until `close`."""
+    """An observer that lets keys control a run, from when its request has left until `close`.
 
-    def __init__(self, notify: Callable[[str], None] = print_message) -> None:
+    Also for the resident's worker, whose terminal is another process's. ``has_terminal`` is
+    whether there are keys at all; without, only Ctrl-Z is followed, and only there.
+    """
+
+    def __init__(
+        self, *, has_terminal: bool, notify: Callable[[str], None] = print_message
+    ) -> None:
+        self._has_terminal = has_terminal
         self._notify = notify
         self._session: Session | None = None
         self._speech: Speech | None = None
+        self._has_begun = False
         self._keys: TerminalKeys | None = None
         self._was_paused = False
 
@@ -47,51 +60,53 @@ class SpeechKeys:
 
     def __call__(self, event: Event, /) -> None:
         """Begin to read keys once the request has left, or sound is there."""
-        is_due = self._keys is None and isinstance(event, Waited | Progressed)
-        if is_due and self._session is not None:
-            self._begin(self._session)
+        if self._has_begun or self._session is None or not isinstance(event, Waited | Progressed):
+            return
+        self._has_begun = True
+        actions = self._actions(self._session)
+        if this_launch.show_keys is not None:
+            this_launch.press = lambda key: actions.get(key, _ignore)()
+            if self._has_terminal:
+                this_launch.show_keys()
+        elif self._has_terminal:
+            from voicecli.control.keys import TerminalKeys  # noqa: PLC0415  after the request
 
-    def _begin(self, session: Session) -> None:
-        from voicecli.control.keys import TerminalKeys  # noqa: PLC0415  after the request
+            suspend, go_on = actions.pop("suspend"), actions.pop("continue")
+            self._keys = TerminalKeys(actions, pause=suspend, resume=go_on)
+            self._keys.start()
 
+    def _actions(self, session: Session) -> dict[str, Callable[[], Any]]:
         control = session.control
 
         def toggle() -> None:
             (control.resume if control.status().paused else control.pause)()
 
-        actions: dict[str, Callable[[], object]] = {
+        def suspend() -> None:
+            self._was_paused = control.status().paused
+            control.pause()
+
+        def go_on() -> None:
+            if not self._was_paused:
+                control.resume()
+
+        def change_speed(factor: float) -> None:
+            if self._speech is not None:
+                self._speech.faster(factor)
+
+        return {
             " ": toggle,
             "right": control.skip,
             "left": control.back,
-            "+": lambda: self._change_volume(_LOUDER),
-            "=": lambda: self._change_volume(_LOUDER),  # + without shift
-            "-": lambda: self._change_volume(1 / _LOUDER),
-            "]": lambda: self._change_speed(_FASTER),
-            "[": lambda: self._change_speed(1 / _FASTER),
+            "+": lambda: control.louder(_LOUDER),
+            "=": lambda: control.louder(_LOUDER),  # + without shift
+            "-": lambda: control.louder(1 / _LOUDER),
+            "]": lambda: change_speed(_FASTER),
+            "[": lambda: change_speed(1 / _FASTER),
             "q": session.cancel,
             "?": lambda: self._notify(HELP),
+            "suspend": suspend,
+            "continue": go_on,
         }
-        self._keys = TerminalKeys(actions, pause=self._suspend, resume=self._go_on)
-        self._keys.start()
-
-    def _change_volume(self, factor: float) -> None:
-        if self._session is not None:
-            self._session.control.louder(factor)
-
-    def _change_speed(self, factor: float) -> None:
-        if self._speech is not None:
-            self._speech.faster(factor)
-
-    def _suspend(self) -> None:
-        """Pause for Ctrl-Z, unless it is paused already."""
-        assert self._session is not None
-        self._was_paused = self._session.control.status().paused
-        self._session.control.pause()
-
-    def _go_on(self) -> None:
-        assert self._session is not None
-        if not self._was_paused:
-            self._session.control.resume()
 
     def restore(self) -> None:
         """Leave the terminal as it was found; any thread, idempotent."""
@@ -100,5 +115,6 @@ class SpeechKeys:
 
     def close(self) -> None:
         """Read no more keys; the terminal is as it was found."""
+        this_launch.press = None
         if self._keys is not None:
             self._keys.close()

@@ -235,6 +235,12 @@ NoKeys: TypeAlias = Annotated[
         "? lists the others.",
     ),
 ]
+NoResident: TypeAlias = Annotated[
+    bool,
+    sound_option(
+        "--no-resident", help="Do the work in this process, even if `voicecli resident` runs."
+    ),
+]
 NoPlay: TypeAlias = Annotated[
     bool,
     sound_option(

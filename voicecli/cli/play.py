@@ -43,6 +43,7 @@ def play(
     preroll_ms: options.PrerollMs = None,
     when_busy: options.WhenBusyChoice = "queue",
     no_keys: options.NoKeys = False,
+    no_resident: options.NoResident = False,  # noqa: ARG001  read before this module is loaded
     save: options.Save = None,
     save_as: options.SaveAs = None,
     no_play: options.NoPlay = False,

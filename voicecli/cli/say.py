@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from voicecli.cli import options, text_options
+from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import ending_if_empty, failing_as_json, run_session
@@ -95,6 +96,7 @@ def say(
     latency_ms: options.LatencyMs = None,
     when_busy: options.WhenBusyChoice = "queue",
     no_keys: options.NoKeys = False,
+    no_resident: options.NoResident = False,  # noqa: ARG001  read before this module is loaded
     sentence_pause_ms: text_options.SentencePauseMs = 350,
     paragraph_pause_ms: text_options.ParagraphPauseMs = 700,
     save: options.Save = None,
@@ -180,6 +182,7 @@ def say(
             proxy=proxy,
             overrides_rate=sample_rate is not None,
         )
+        shared.use_voices(this_launch.voices)
         stack.callback(shared.close)
         speech = Speech(spoken, reading, endpoints, shared, format=format, recovers=not no_recover)
         raise typer.Exit(_speak(speech, flags, records, config, no_play=no_play))

@@ -90,7 +90,7 @@ def serve(
         typer.Option(
             metavar="S", min=0.0, help="Longest wait for the first sentence, then status 429."
         ),
-    ] = 30.0,
+    ] = 120.0,
     grace: Annotated[
         int,
         typer.Option(metavar="S", min=0, help="How long responses may take to finish on shutdown."),
@@ -254,6 +254,7 @@ def _serve(
     url = listen.url_of(listening)
 
     def on_ready() -> None:
+        memory.return_unused()
         gc.freeze()  # modules and the voice stay; collect only what requests leave behind
         gc.enable()
         if not quiet:

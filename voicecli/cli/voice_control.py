@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from voicecli.cli.keys import SpeechKeys, wants_keys
+from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_message
 from voicecli.control.runtime import RuntimeFolderError, runtime_folder
 from voicecli.telemetry.events import Progressed, Waited
@@ -47,11 +48,13 @@ class VoiceControl:
         self._command = command
         self._run_id = run_id
         self._notify = notify
-        self._keys = SpeechKeys() if keys and wants_keys() else None
+        self._keys = SpeechKeys(has_terminal=keys and wants_keys())
         self._speaker: Speaker | None = None
         self._server: ControlServer | None = None
         self._socket_name = f"{os.getpid()}-{run_id}"
         self._folder: str | None = None
+        if this_launch.note is not None:
+            notify(f"the resident was not used: {this_launch.note}")
         self.turn: VoiceTurn | None = None
         """The turn, None if the sound is mixed with others'."""
         if when_busy is None:
@@ -89,13 +92,11 @@ class VoiceControl:
             self._command, self._run_id, began_at, session, recorder,
             turn=self.turn, sentences=lambda: speech.sentences if speech is not None else None,
         )  # fmt: skip
-        if self._keys is not None:
-            self._keys.attach(session, speech)
+        self._keys.attach(session, speech)
 
     def __call__(self, event: Event, /) -> None:
         """Begin to take commands and keys once the request has left, or sound is there."""
-        if self._keys is not None:
-            self._keys(event)
+        self._keys(event)
         if self._server is None and isinstance(event, Waited | Progressed):
             self._listen()
 
@@ -124,16 +125,14 @@ class VoiceControl:
 
     def restore_terminal(self) -> None:
         """Leave the terminal as it was found; any thread, idempotent."""
-        if self._keys is not None:
-            self._keys.restore()
+        self._keys.restore()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with contextlib.ExitStack() as stack:
-            if self._keys is not None:
-                stack.callback(self._keys.close)
+            stack.callback(self._keys.close)
             if self.turn is not None:
                 stack.callback(self.turn.release)
             if self._server is not None:

@@ -47,7 +47,7 @@ class AppOptions:
     cors_origins: tuple[str, ...] = ()
     max_concurrency: int = 4
     queue: int = 64
-    queue_s: float = 30.0
+    queue_s: float = 120.0
     faults: FaultPlan = field(default_factory=FaultPlan)
 
 

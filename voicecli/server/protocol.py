@@ -5,6 +5,9 @@ request's header. A few hundred silent clients would exhaust the file descriptor
 
 HTTP/1.0, which nginx speaks by default, has no chunked coding: the end of the
 connection is the end of the response. Only a reset shows that a response is incomplete.
+
+A client may close its half of the connection after its request (RFC 9112, 9.6), as netcat
+does, and still gets its response. One that has left looks the same until it is written to.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ class Protocol(H11Protocol):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._header_timer: TimerHandle | None = None
+        self._is_half_closed = False
         self.app = partial(self._run, self.app)
 
     async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,9 +62,18 @@ class Protocol(H11Protocol):
         super().data_received(data)
         self._update_timer()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Return whether to keep the connection: as long as a response is owed."""
+        cycle = self.cycle
+        is_owed = cycle is not None and not (cycle.response_complete or cycle.more_body)
+        self._is_half_closed = is_owed
+        return is_owed
+
     def on_response_complete(self) -> None:
         """Start the timeout of the next request."""
         super().on_response_complete()
+        if self._is_half_closed:
+            self.transport.close()
         self._update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -32,12 +32,23 @@ def synthesize(request: SpeechRequest, voices: VoiceCache) -> Generator[Iterator
     """Yield each sentence, once it is synthesized, as an iterator over its encoded chunks.
 
     A chunk holds at most `CHUNK_S` of audio. The last item is the end of the file.
-    Nothing is synthesized ahead of the caller; closing the generator skips the rest.
+    Nothing is synthesized ahead of the caller; closing the generator skips the rest. For
+    FLAC the first items are empty: its header has the length, because some readers take
+    none for an endless file, so everything is synthesized twice.
 
     Raises:
         VoiceError: the voice cannot be loaded, fails, or finds nothing to say.
     """
-    encoder = make_encoder(request.response_format, RATE_HZ, FORMAT.channels)
+    total_frames = None
+    if request.response_format == "flac":
+        total_frames = 0
+        with BuiltinSource(request, voices, chunk_s=_MAX_SENTENCE_S).open() as response:
+            for sentence in response:
+                total_frames += len(sentence) // FORMAT.bytes_per_frame
+                yield iter(())
+    encoder = make_encoder(
+        request.response_format, RATE_HZ, FORMAT.channels, total_frames=total_frames
+    )
     with BuiltinSource(request, voices, chunk_s=_MAX_SENTENCE_S).open() as response:
         for sentence in response:
             yield _encode(encoder, np.frombuffer(sentence, "<i2").reshape(-1, FORMAT.channels))

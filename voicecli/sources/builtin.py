@@ -137,6 +137,7 @@ def _speak(
     if is_first:
         samples = samples[_leading_silence(samples) :]
     data = to_int16(samples).astype("<i2", copy=False).tobytes()
+    del samples  # a consumer may take minutes
     for start in range(0, len(data), chunk_bytes):
         yield data[start : start + chunk_bytes]
 

@@ -58,12 +58,13 @@ class SpeechEvents:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Take bytes of any length and yield the audio of the events they complete.
 
-        Exhaust it before the next call. Audio before a fault is yielded first.
+        Exhaust it before the next call. Audio before a fault is yielded first. What
+        follows the last event is not read.
 
         Raises:
             BadResponse: an event is not JSON, reports an error, or is too long.
         """
-        if not chunk:
+        if not chunk or self.ended:
             return
         after_cr, self._after_cr = self._after_cr, chunk.endswith(b"\r")
         if after_cr:
@@ -75,6 +76,8 @@ class SpeechEvents:
             for line in lines:
                 if audio := self._take_line(bytes(line)):
                     yield audio
+                if self.ended:
+                    return
         self._check_length()
 
     def flush(self) -> None:

@@ -51,6 +51,11 @@ class VoiceCache:
         self._voices: dict[str, Voice] = {}
         self._tables: dict[bool, Any] = {}  # by accent: True is British
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The voices that are loaded."""
+        return frozenset(self._voices)
+
     def load(self, name: str, spawn: Spawn | None = None) -> Voice:
         """Return the voice ``name``; the first time takes 0.3 s, or a download of about 8 MB.
 

@@ -52,7 +52,7 @@ class AudioStreamEncoder(CodecStream[Encoded]):
     is raised after the good chunks, once. All methods belong to one event loop's thread.
 
     Args:
-        codec: the name of one of the six formats.
+        format: the name of one of the six formats.
         sample_rate: of the frames pushed, in Hz.
         num_channels: of the frames pushed.
         bitrate: in bit/s; None for a sensible one for speech.
@@ -62,13 +62,13 @@ class AudioStreamEncoder(CodecStream[Encoded]):
             be iterated. A frame of any length is taken if nothing else waits.
 
     Raises:
-        UnsupportedFormat: no such codec, or not on this machine.
-        ConfigError: a setting that the codec does not support.
+        UnsupportedFormat: no such format, or not on this machine.
+        ConfigError: a setting that the format does not have.
     """
 
     def __init__(
         self,
-        codec: str,
+        format: str,
         sample_rate: int,
         num_channels: int,
         *,
@@ -79,7 +79,7 @@ class AudioStreamEncoder(CodecStream[Encoded]):
     ) -> None:
         super().__init__()
         self._encoder = make_encoder(
-            codec, sample_rate, num_channels, bitrate_bps=bitrate, page_ms=page_ms
+            format, sample_rate, num_channels, bitrate_bps=bitrate, page_ms=page_ms
         )
         self._sample_rate = sample_rate
         self._num_channels = num_channels

@@ -28,7 +28,8 @@ def test_the_table(bench, server):
     lines = result.stdout.splitlines()
     rows = [line.split()[0] for line in lines[2:8]]
     assert rows == ["pcm", "wav", "opus", "mp3", "aac", "flac"]
-    assert lines[8].startswith("TTFA: ")
+    assert lines[8].startswith("TTFB: ")
+    assert sum("starts after" in line for line in lines) == 6
     assert max(map(len, lines)) <= 80
     assert len(server.speech_requests) == 2 * 6
 

@@ -11,7 +11,7 @@ from voicecli.cli import completion, options
 from voicecli.cli.bench.components import Json, Runs, Warmup, components_app
 from voicecli.cli.help import Group
 
-ALL = "all"
+ALL = completion.ALL_FORMATS
 DEFAULT_FORMAT = "opus"
 _MAX_CONCURRENCY = 64
 
@@ -48,9 +48,10 @@ def bench(
             show_default=False,
         ),
     ] = [DEFAULT_FORMAT],  # noqa: B006  typer copies it
-    base_url: Annotated[
+    base_urls: Annotated[
         list[str] | None,
         options.voice_option(
+            "--base-url",
             metavar="URL",
             autocompletion=completion.base_urls,
             help="OpenAI-compatible server, or `builtin`; repeatable, to compare servers.",
@@ -68,7 +69,7 @@ def bench(
         ),
     ] = None,
     runs: Runs = 10,
-    warmup: Warmup = 1,
+    warmups: Warmup = 1,
     concurrency: Annotated[
         int,
         options.measurement_option(
@@ -150,7 +151,7 @@ def bench(
     report: Annotated[
         Path | None, options.output_option(metavar="FILE", help="Write an HTML page with figures.")
     ] = None,
-    json_: Json = False,
+    json: Json = False,
     csv: Annotated[
         bool, options.output_option("--csv", help="Print one line per metric, as CSV.")
     ] = False,
@@ -164,46 +165,21 @@ def bench(
 ) -> None:
     """Measure a speech server by what a listener hears.
 
-    Without a subcommand: requests speech, plays it, and reports when it was heard
+    The subcommands measure parts of voicecli itself, and are for its developers.
+    Without one: requests speech, plays it, and reports when it was heard
     and whether it had gaps. The server is selected as for `voicecli say`; if none is
     set, a local server with the built-in voice is started. Cases take turns, run by
     run. Exits with 0 if every run succeeded, with the status of the first failure,
     or with 8 if --fail-if or --compare finds something.
     """
+    given = locals()
     if ctx.invoked_subcommand is not None:
         _reject_options(ctx)
         return
     from voicecli.cli.bench.options import BenchOptions  # noqa: PLC0415  numpy, as below
     from voicecli.cli.bench.run import run_bench  # noqa: PLC0415  session, numpy
 
-    bench_options = BenchOptions(
-        formats=completion.FORMATS if ALL in formats else tuple(dict.fromkeys(formats)),
-        base_urls=tuple(base_url or ()),
-        profile=profile,
-        model=model,
-        voice=voice,
-        text=text,
-        texts=texts,
-        runs=runs,
-        warmups=warmup,
-        concurrency=concurrency,
-        cold=cold,
-        baseline=baseline,
-        network=network,
-        device=device,
-        simulate=simulate,
-        buffer_ms=buffer_ms,
-        volume=volume,
-        record=record,
-        replay=tuple(replay or ()),
-        fail_if=tuple(fail_if or ()),
-        compare=compare,
-        report=report,
-        json=json_,
-        csv=csv,
-        quiet=quiet,
-        verbose=verbose,
-    )
+    bench_options = BenchOptions.of(given)
     raise typer.Exit(run_bench(bench_options))
 
 

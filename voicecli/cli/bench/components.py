@@ -67,7 +67,10 @@ Runs: TypeAlias = Annotated[
     int, options.measurement_option(metavar="N", min=1, help="Runs of each case, in turn.")
 ]
 Warmup: TypeAlias = Annotated[
-    int, options.measurement_option(metavar="N", min=0, help="Runs before that, not counted.")
+    int,
+    options.measurement_option(
+        "--warmup", metavar="N", min=0, help="Runs before that, not counted."
+    ),
 ]
 Json: TypeAlias = Annotated[bool, options.output_option("--json", help="Print one JSON object.")]
 
@@ -82,7 +85,7 @@ components_app = typer.Typer()
 _command = partial(components_app.command, cls=Command)
 
 
-@_command(epilog=ENCODE_EXAMPLES, short_help="Measure the stream encoder.")
+@_command(epilog=ENCODE_EXAMPLES, short_help="For developers: measure the stream encoder.")
 def encode(
     formats: Formats = list(completion.FORMATS),  # noqa: B006  typer copies it
     frame_ms: FramesMs = [10, 20, 60, 500],  # noqa: B006
@@ -114,7 +117,7 @@ def encode(
     run_benchmark(bench, cases, settings, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
-@_command(epilog=DECODE_EXAMPLES, short_help="Measure the stream decoder.")
+@_command(epilog=DECODE_EXAMPLES, short_help="For developers: measure the stream decoder.")
 def decode(
     formats: Formats = list(completion.FORMATS),  # noqa: B006
     chunk: Annotated[
@@ -150,7 +153,7 @@ def decode(
     run_benchmark(bench, cases, settings, runs=runs, warmups=warmup, json_=json_, quiet=quiet)
 
 
-@_command(epilog=SOURCE_EXAMPLES, short_help="Measure the paced source.")
+@_command(epilog=SOURCE_EXAMPLES, short_help="For developers: measure the paced source.")
 def source(
     queue_ms: Annotated[
         list[int],

@@ -10,6 +10,7 @@ import typer
 from voicecli.bench import comparison
 from voicecli.bench.limits import parse_limit
 from voicecli.bench.statistics import MIN_FOR_P99
+from voicecli.cli import completion
 from voicecli.cli.output import print_message
 from voicecli.cli.text_input import read_file
 from voicecli.errors import ConfigError, DeviceError
@@ -55,6 +56,16 @@ class BenchOptions(NamedTuple):
     csv: bool
     quiet: bool
     verbose: bool
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> BenchOptions:
+        """Make them from the command's parameters, of which there may be more."""
+        values = {name: given[name] for name in cls._fields}
+        for name in ("formats", "base_urls", "replay", "fail_if"):
+            values[name] = tuple(values[name] or ())
+        if completion.ALL_FORMATS in values["formats"]:
+            values["formats"] = completion.FORMATS
+        return cls(**values | {"formats": tuple(dict.fromkeys(values["formats"]))})
 
     def check(self) -> None:
         """Check that the options can be combined.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ import typer
 from voicecli.bench import report
 from voicecli.bench.case import Outcome
 from voicecli.bench.rounds import run_rounds
-from voicecli.cli.output import print_json, print_message
+from voicecli.cli.layout import terminal_width
+from voicecli.cli.output import print_json, print_message, print_paragraph
 from voicecli.cli.progress import StatusLine, wants_progress
 from voicecli.errors import ExitStatus
 
@@ -118,11 +120,22 @@ def exit_status(
     return faults[0].exit_status if faults and not ignore_failures else ExitStatus.OK
 
 
+def print_table_and_legend(
+    outcomes: Sequence[Outcome], columns: Sequence[Column], legend: str
+) -> None:
+    """Print a table on standard output, and what its titles mean."""
+    width = terminal_width(sys.stdout) or report.TERMINAL
+    print("\n\n".join(report.tables(outcomes, columns, width)))
+    if width >= report.TERMINAL:
+        print(legend)
+    else:
+        print_paragraph(" ".join(legend.split("\n")))
+
+
 def print_results(outcomes: Sequence[Outcome], columns: Sequence[Column], legend: str) -> None:
     """Print the table on standard output, and the failures on standard error."""
     measured = [outcome for outcome in outcomes if outcome.runs]
     if measured:
-        print(report.table(measured, columns))
-        print(legend)
+        print_table_and_legend(measured, columns, legend)
     for line in report.failures(outcomes):
         print_message(line)

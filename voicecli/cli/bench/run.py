@@ -5,15 +5,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.bench import answers, comparison, ranking, report
 from voicecli.bench.case import Outcome
+from voicecli.bench.in_words import in_words
 from voicecli.cli.bench import plan
 from voicecli.cli.bench.options import choose_device, parse_limits, read_earlier, read_texts
-from voicecli.cli.bench.rounds import exit_status, print_results, raising_on_signals, run_cases
+from voicecli.cli.bench.rounds import (
+    exit_status,
+    print_results,
+    print_table_and_legend,
+    raising_on_signals,
+    run_cases,
+)
+from voicecli.cli.layout import terminal_width, wrap
 from voicecli.cli.library_output import hidden_library_output
-from voicecli.cli.output import print_json, print_message, print_text
+from voicecli.cli.output import print_json, print_message, print_paragraph, print_text
 from voicecli.cli.settings import buffer_policy
 from voicecli.config.file import find_config
 from voicecli.errors import ExitStatus, SaveError
@@ -136,9 +145,13 @@ def _report(options: BenchOptions, measured: _Measurement, verdict: _Verdict) ->
         print_results(outcomes, answers.columns(outcomes), answers.LEGEND)
         if options.verbose and any(outcome.runs for outcome in outcomes):
             more = answers.columns(outcomes, answers.MORE_COLUMNS)
-            print(f"\n{report.table(outcomes, more)}\n{answers.MORE_LEGEND}")
+            print()
+            print_table_and_legend(outcomes, more, answers.MORE_LEGEND)
+        width = terminal_width(sys.stdout) or report.TERMINAL
+        for sentence in in_words(outcomes):
+            print("\n".join(wrap(sentence, width)))
         for line in (*_servers(outcomes), *verdict.findings, *map(str, verdict.differences)):
-            print(line)
+            print_paragraph(line)
     for line in verdict.exceeded:
         print_message(f"limit exceeded: {line}")
     if options.json or options.csv:

@@ -46,12 +46,16 @@ class FlacEncoder(PushEncoder):
     Args:
         sample_rate_hz: 1000 to 65535, or a multiple of ten up to 655350.
         channels: 1 or 2.
+        total_frames: the length, for the first header, if it is known beforehand; 0 if not.
+            Some readers cannot do without.
 
     Raises:
         ConfigError: a rate that FLAC's frame header cannot state, or an implausible one.
     """
 
-    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+    def __init__(
+        self, sample_rate_hz: int, channels: int, *, total_frames: int | None = None
+    ) -> None:
         in_tens = sample_rate_hz > _MAX_ODD_RATE_HZ
         if not RATES_HZ[0] <= sample_rate_hz <= _MAX_RATE_HZ or (in_tens and sample_rate_hz % 10):
             raise ConfigError(
@@ -66,7 +70,9 @@ class FlacEncoder(PushEncoder):
         )
         self._blocks = Blocks(block, channels, np.int16)
         info = self._codec.extradata
-        self._open_info = info[:4] + bytes(6) + info[10:]  # libav puts an upper bound of sizes
+        layout = (int.from_bytes(info[10:18], "big") | (total_frames or 0)).to_bytes(8, "big")
+        # libav puts an upper bound of sizes
+        self._open_info = info[:4] + bytes(6) + layout + info[18:]
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._encoded_frames = 0
         self._packet_sizes: list[int] = []  # the smallest and the largest so far
@@ -100,5 +106,5 @@ class FlacEncoder(PushEncoder):
         info = self._open_info
         total = self._encoded_frames if self._encoded_frames <= _MAX_TOTAL_FRAMES else 0
         sizes = b"".join(size.to_bytes(3, "big") for size in self._packet_sizes or (0, 0))
-        layout = int.from_bytes(info[10:18], "big") | total
+        layout = int.from_bytes(info[10:18], "big") & ~_MAX_TOTAL_FRAMES | total
         return _LAST_STREAMINFO + info[:4] + sizes + layout.to_bytes(8, "big") + self._md5.digest()

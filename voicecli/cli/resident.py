@@ -1,0 +1,210 @@
+"""``voicecli resident``: a process that keeps voicecli loaded."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voicecli.cli import options
+from voicecli.cli.help import Group
+from voicecli.cli.output import print_json, print_message, print_text
+from voicecli.control.runtime import RuntimeFolderError, runtime_folder, socket_address
+from voicecli.errors import ConfigError, ExitStatus, SaveError
+from voicecli.resident.client import send_request
+from voicecli.resident.wire import SOCKET_NAME, stamp
+
+IDLE_MIN = 30.0
+
+_START_S = 10.0
+"""How long a resident may take to begin."""
+
+EXAMPLES = """Examples:
+  voicecli resident start       keeps voicecli loaded; the next say begins at once
+  voicecli resident status
+  voicecli resident install     lets the system start it with the first command
+"""
+
+resident_app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    help="Keep voicecli loaded, so that `say` and `play` begin at once.",
+    epilog=EXAMPLES,
+)
+
+IdleMin = Annotated[
+    float,
+    typer.Option(
+        "--idle-min", metavar="MIN", min=0.01, max=1e6, help="Minutes without a command after "
+        "which it ends."
+    ),
+]  # fmt: skip
+
+
+@resident_app.command()
+def start(idle_min: IdleMin = IDLE_MIN) -> None:
+    """Start it in the background, unless it runs."""
+    if send_request(status=True) is None:
+        start_in_background(idle_min)
+        ends_at = time.monotonic() + _START_S
+        while send_request(status=True) is None:
+            if time.monotonic() > ends_at:
+                raise ConfigError(
+                    "the resident has not started",
+                    remedy="voicecli resident run shows why",
+                )
+            time.sleep(0.05)
+    _print_status(as_json=False)
+
+
+@resident_app.command()
+def stop() -> None:
+    """Let it end, once the commands that it is doing have."""
+    if send_request(stop=True) is None:
+        print_message("no resident runs")
+
+
+@resident_app.command()
+def restart(idle_min: IdleMin = IDLE_MIN) -> None:
+    """Replace it by a new one."""
+    send_request(stop=True)
+    start(idle_min)
+
+
+@resident_app.command()
+def status(
+    json_: Annotated[bool, options.output_option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say whether it runs, for how long, and what it has done."""
+    _print_status(as_json=json_)
+
+
+@resident_app.command()
+def run(idle_min: IdleMin = IDLE_MIN) -> None:
+    """Run it in the foreground, as systemd and launchd do."""
+    raise typer.Exit(serve(idle_min))
+
+
+@resident_app.command()
+def install(
+    show: Annotated[
+        bool, typer.Option("--show", help="Print the files instead of writing them.")
+    ] = False,
+) -> None:
+    """Let systemd (Linux) or launchd (macOS) start it when it is needed."""
+    from voicecli.resident.install import service_files  # noqa: PLC0415  only here
+
+    files, command = service_files(sys.executable, sys.platform, os.environ)
+    for path, content in files.items():
+        if show:
+            print_text(f"# {path}\n{content}\n")
+            continue
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        except OSError as error:
+            raise SaveError(f"cannot write {path}: {error.strerror}") from error
+        print_message(f"wrote {path}")
+    print_message(f"then run: {command}")
+
+
+def _print_status(*, as_json: bool) -> None:
+    found = send_request(status=True)
+    if as_json:
+        print_json({"running": found is not None, **(found or {})})
+    elif found is None:
+        print_message("no resident runs")
+    else:
+        is_ours = "" if found.get("stamp") == stamp() else ", of another version"
+        print_message(
+            f"the resident runs: process {found.get('pid')}{is_ours}, "
+            f"{found.get('calls', 1) - 1} requests in {found.get('runs_s', 0) / 60:.0f} min"
+        )
+
+
+def start_in_background(idle_min: float = IDLE_MIN) -> None:
+    """Start a resident that outlives this process, and do not wait for it."""
+    command = [sys.executable, "-m", "voicecli", "resident", "run", "--idle-min", f"{idle_min:g}"]
+    subprocess.Popen(  # noqa: S603  ourselves
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def serve(idle_min: float) -> ExitStatus:
+    """Be the resident, until it has been idle for ``idle_min`` or is stopped."""
+    from voicecli.cli.resident_program import CommandLine, load  # noqa: PLC0415  loads everything
+    from voicecli.resident.server import Resident  # noqa: PLC0415  likewise
+    from voicecli.resident.worker import Worker  # noqa: PLC0415  likewise
+
+    environ = dict(os.environ)
+    try:
+        folder = runtime_folder()
+    except RuntimeFolderError as error:
+        raise ConfigError(f"there can be no resident: {error}") from error
+    lock = os.open(
+        os.path.join(folder, "resident.lock"),  # noqa: PTH118  as the client has it
+        os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
+        0o600,
+    )
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print_message("a resident runs already")
+        return ExitStatus.OK
+    gc.disable()
+    load()
+    path = Path(folder) / SOCKET_NAME
+    listener, is_inherited = _listener(path)
+    resident = Resident(
+        listener,
+        lambda channel, useful: Worker(channel, CommandLine(), environ).work(useful),
+        idle_min * 60,
+        on_stop=lambda: _give_up(None if is_inherited else path, lock),
+    )
+    resident.run(_first_voices())
+    return ExitStatus.OK
+
+
+def _give_up(path: Path | None, lock: int) -> None:
+    """Let another resident begin."""
+    if path is not None:
+        path.unlink(missing_ok=True)
+    os.close(lock)
+
+
+def _first_voices() -> frozenset[str]:
+    """Return the built-in voice if nothing else is configured."""
+    from voicecli.config.endpoint import EndpointChoice, resolve_endpoint  # noqa: PLC0415  loaded
+    from voicecli.config.file import find_config  # noqa: PLC0415  loaded
+    from voicecli.errors import VoiceError  # noqa: PLC0415  loaded
+
+    try:
+        endpoint = resolve_endpoint(EndpointChoice(), os.environ, find_config(os.environ))
+    except VoiceError:
+        return frozenset()
+    return frozenset({endpoint.voice}) if endpoint.is_builtin else frozenset()
+
+
+def _listener(path: Path) -> tuple[socket.socket, bool]:
+    """Return a socket that listens: the one of systemd (sd_listen_fds(3)), or our own."""
+    if os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1":
+        return socket.socket(fileno=3), True
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path.unlink(missing_ok=True)
+    with socket_address(str(path)) as address:
+        listener.bind(address)
+    listener.listen(64)
+    return listener, False

@@ -1,0 +1,112 @@
+"""The command line as a worker of the resident runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voicecli.cli.launch import started_at_of, this_launch
+from voicecli.errors import VoiceError
+from voicecli.sources.voicecache import VoiceCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MODULES = (
+    "voicecli.cli.app", "voicecli.cli.say", "voicecli.cli.play", "voicecli.cli.reporting",
+    "voicecli.cli.short_text", "voicecli.cli.text_input", "voicecli.codecs.decoding.auto",
+    "voicecli.control.server", "voicecli.control.speaker", "voicecli.playback.null",
+    "voicecli.session.limit_file", "voicecli.session.planner", "voicecli.sources.builtin",
+    "voicecli.sources.openai", "voicecli.text.markdown", "voicecli.text.stage",
+    "rich.console", "rich.live", "tomllib", "platformdirs",
+)  # fmt: skip
+"""What commands import while they run; what those import comes with it.
+
+Nothing here may start a thread or open PortAudio: this process is forked.
+"""
+
+_DEVICES = Path("/dev/snd")
+
+
+def load() -> None:
+    """Import what commands need [resident]."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    threads = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # which numpy would start, and a fork would lose
+    for name in MODULES:
+        importlib.import_module(name)
+    from voicecli.codecs.decoding.auto import preload  # noqa: PLC0415  numpy comes with it
+    from voicecli.codecs.formats import CODECS  # noqa: PLC0415  likewise
+    from voicecli.sources.client import SpeechClient  # noqa: PLC0415  likewise
+
+    for name in CODECS:
+        with contextlib.suppress(VoiceError):
+            preload(name)
+    client = SpeechClient("http://127.0.0.1:9/v1")
+    client.prepare()  # imports the SDK; connects to nothing
+    client.close()
+    if threads is None:
+        del os.environ["OPENBLAS_NUM_THREADS"]
+    else:
+        os.environ["OPENBLAS_NUM_THREADS"] = threads
+
+
+class CommandLine:
+    """Runs one command line, in a worker: a `voicecli.resident.worker.Program`."""
+
+    def __init__(self) -> None:
+        self._devices_at: int | None = None
+        self._voices = VoiceCache()
+
+    def prepare_sound(self) -> None:
+        """Load PortAudio, and note which devices there are."""
+        self._devices_at = _changed_at(_DEVICES)
+        with contextlib.suppress(VoiceError):
+            from voicecli.playback import blocking, callback, portaudio  # noqa: F401, PLC0415
+
+            portaudio.find_output_device(None)
+
+    def refresh_sound(self) -> None:
+        """Look again if devices have come or gone."""
+        if _changed_at(_DEVICES) != self._devices_at:
+            with contextlib.suppress(VoiceError):
+                from voicecli.playback import portaudio  # noqa: PLC0415  loaded by now
+
+                portaudio.refresh()
+
+    def prepare(self, useful: frozenset[str]) -> None:
+        """Load the built-in voices that were used lately."""
+        for name in useful:
+            with contextlib.suppress(VoiceError):
+                self._voices.load(name)
+
+    def useful(self) -> frozenset[str]:
+        """Return the built-in voices that were used."""
+        return self._voices.names
+
+    def press(self, key: str) -> None:
+        """Do what a key of the terminal means; also ``suspend`` and ``continue``."""
+        if this_launch.press is not None:
+            this_launch.press(key)
+
+    def run(self, call: dict[str, Any], show_keys: Callable[[], None]) -> int:
+        """Run a command line, and return its exit status."""
+        from voicecli.cli.app import run  # noqa: PLC0415  loaded by now
+
+        started_at = float(call["started_at"])
+        exact = started_at_of(int(call["pid"]), started_at)
+        this_launch.started_at = started_at if exact is None else exact
+        this_launch.parent = int(call["parent"])
+        this_launch.voices = self._voices
+        this_launch.show_keys = show_keys
+        return run([str(each) for each in call["argv"]])
+
+
+def _changed_at(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None

@@ -1,0 +1,186 @@
+"""What a worker of the resident does: prepares, takes one command, and becomes it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO
+
+from voicecli.resident.wire import (
+    WireError,
+    load_time_variables,
+    read_lines,
+    receive_call,
+    send_line,
+    stamp,
+)
+from voicecli.threads import spawn_daemon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CALL_S = 2.0
+"""How long a command may take to say what it is."""
+
+PREPARED_S = 0.2
+"""How long a command may have to wait for PortAudio."""
+
+
+class Program(Protocol):
+    """The command line, as the worker uses it."""
+
+    def prepare_sound(self) -> None:
+        """Load PortAudio, and note which devices there are."""
+
+    def refresh_sound(self) -> None:
+        """Look again if devices have come or gone."""
+
+    def prepare(self, useful: frozenset[str]) -> None:
+        """Load what else takes time, and was useful lately."""
+
+    def run(self, call: dict[str, Any], show_keys: Callable[[], None]) -> int:
+        """Run a command line, and return its exit status."""
+
+    def useful(self) -> frozenset[str]:
+        """Return what it was useful to have, for the next worker."""
+
+    def press(self, key: str) -> None:
+        """Do what a key of the terminal means; also ``suspend`` and ``continue``."""
+
+
+class Worker:
+    """Serves one command in this process, which ends with it.
+
+    ``program`` is what runs; ``environ`` is what the resident was started with.
+    """
+
+    def __init__(self, channel: socket.socket, program: Program, environ: dict[str, str]) -> None:
+        self._channel = channel
+        self._program = program
+        self._loaded_with = load_time_variables(environ)
+        self._has_sound = threading.Event()
+
+    def work(self, useful: frozenset[str]) -> NoReturn:
+        """Prepare, wait for a command, and run it."""
+        spawn_daemon(lambda: self._prepare(useful), "prepare")
+        data, descriptors, _, _ = socket.recv_fds(self._channel, 4096, 1)
+        if not descriptors:  # the resident has ended, or needs no reserve
+            os._exit(0)
+        connection = socket.socket(fileno=descriptors[0])
+        connection.settimeout(CALL_S)
+        try:
+            send_line(connection, hello=True)
+            call, streams = receive_call(connection)
+            if "request" in call:
+                self._answer(connection, call["request"], json.loads(data))
+                os._exit(0)
+            refusal = self._refusal(call)
+            if refusal:
+                send_line(connection, refused=refusal)
+                os._exit(0)
+            send_line(connection, ready=True)
+            lines = read_lines(connection)
+            if next(lines, b"") != b"go":
+                os._exit(0)
+        except (OSError, WireError, ValueError):
+            os._exit(0)
+        connection.settimeout(None)
+        _become(call, streams)
+        spawn_daemon(lambda: self._follow(lines), "follow")
+        self._program.refresh_sound()
+        status = self._program.run(call, lambda: _tell(connection, keys=True))
+        with contextlib.suppress(OSError):
+            self._channel.send(" ".join(["useful", *self._program.useful()]).encode() + b"\n")
+        # The frames below this one are the resident's: nothing there may see an end.
+        if not any(thread.name.startswith("voicecli-") for thread in threading.enumerate()):
+            atexit._run_exitfuncs()  # noqa: SLF001  has no public name; PortAudio is closed by one
+        os._exit(status)
+
+    def _prepare(self, useful: frozenset[str]) -> None:
+        try:
+            self._program.prepare_sound()
+        finally:
+            self._has_sound.set()
+        self._program.prepare(useful)
+
+    def _answer(self, connection: socket.socket, request: object, about: dict[str, Any]) -> None:
+        if isinstance(request, dict) and request.get("stop"):
+            self._channel.send(b"stop\n")
+        send_line(connection, **about, stamp=stamp())
+
+    def _refusal(self, call: dict[str, Any]) -> str | None:
+        """Return why a call is not served here; None if it is."""
+        theirs, ours = call.get("stamp"), stamp()
+        if theirs != ours:
+            if isinstance(theirs, list) and _is_newer(theirs, ours):
+                self._channel.send(b"stop\n")
+                return "it is of an older version, and ends"
+            return "it is of another version"
+        given = load_time_variables(call["environ"])
+        for name in sorted({*given, *self._loaded_with}):
+            if given.get(name) != self._loaded_with.get(name):
+                return f"it was started with another {name}"
+        # PortAudio moves descriptor 2 to and fro while it loads.
+        if not self._has_sound.wait(PREPARED_S):
+            return "it is still looking for sound devices"
+        return None
+
+    def _follow(self, lines: Any) -> None:
+        """Do what the command passes on, until it ends; its end ends the work."""
+        with contextlib.suppress(OSError):
+            for line in lines:
+                word, _, rest = line.decode(errors="replace").partition(" ")
+                if word == "signal" and rest.isdecimal():
+                    os.kill(os.getpid(), int(rest))
+                elif word == "key":
+                    self._program.press(rest)
+                elif word in ("suspend", "continue"):
+                    self._program.press(word)
+        os.kill(os.getpid(), signal.SIGTERM)  # it was killed
+
+
+def _tell(connection: socket.socket, **fields: object) -> None:
+    with contextlib.suppress(OSError):
+        send_line(connection, **fields)
+
+
+def _is_newer(theirs: list[object], ours: list[object]) -> bool:
+    """Return whether a command's code replaces the resident's."""
+
+    def numbers(version: object) -> list[int]:
+        return [int(part) for part in str(version).split(".") if part.isdecimal()]
+
+    if theirs[:1] != ours[:1]:
+        return numbers(theirs[0]) > numbers(ours[0])
+    return theirs[1:2] == ours[1:2]  # the same place, changed since
+
+
+def _become(call: dict[str, Any], streams: list[int]) -> None:
+    """Take over a command's streams, folder, mask and environment."""
+    for number, descriptor in enumerate(streams[:3]):
+        os.dup2(descriptor, number)
+    os.fchdir(streams[3])
+    for descriptor in streams:
+        os.close(descriptor)
+    os.umask(int(call["umask"]))
+    os.environ.clear()
+    os.environ.update(call["environ"])
+    sys.stdin = _stream(0, sys.__stdin__)
+    sys.stdout = _stream(1, sys.__stdout__)
+    sys.stderr = _stream(2, sys.__stderr__)
+
+
+def _stream(number: int, like: TextIO | None) -> TextIO:
+    """Return a standard stream as the interpreter would have made it."""
+    encoding = getattr(like, "encoding", None) or "utf-8"
+    errors = "backslashreplace" if number == 2 else getattr(like, "errors", None) or "strict"  # noqa: PLR2004
+    raw = open(number, "rb" if number == 0 else "wb", closefd=False)  # noqa: SIM115
+    is_line_by_line = number == 2 or os.isatty(number)  # noqa: PLR2004
+    return io.TextIOWrapper(raw, encoding, errors, line_buffering=is_line_by_line)
