@@ -10,7 +10,7 @@ from tests.sources.clients import AUDIO, KEY
 from tests.support.realtime_server import RealtimeServer
 from voicecli.config.endpoint import Endpoint
 from voicecli.config.server import KEYLESS
-from voicecli.errors import ConfigError
+from voicecli.errors import ConfigError, SourceError
 from voicecli.request import SpeechRequest
 from voicecli.sources.builtin import BuiltinSource
 from voicecli.sources.openai import OpenAISource
@@ -20,6 +20,39 @@ from voicecli.sources.retirement import RetiringSource
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
 REQUEST = SpeechRequest("Hello.", "alloy", "tts-1", "pcm")
+
+PARROT = """
+from voicecli.sources.base import Response, SourceInfo
+
+def make_source(endpoint, request, shared):
+    return Parrot(endpoint, request)
+
+class Parrot:
+    sends_request = True
+
+    def __init__(self, endpoint, request):
+        self.label, self.text = endpoint.base_url + "\\x1b[31m", request.text
+
+    def prepare(self):
+        if self.text == "prepare":
+            raise OSError("no perch")
+
+    def open(self, events=None):
+        if self.text == "open":
+            raise KeyError("cracker")
+        return Response(SourceInfo("pcm"), self.chunks())
+
+    def chunks(self):
+        yield b""
+        yield bytearray(self.text.encode())
+        if self.text == "read":
+            1 / 0
+        if self.text == "type":
+            yield "text"
+
+    def cancel(self):
+        raise RuntimeError("never")
+"""
 
 
 def endpoint(base_url, key=KEY):
@@ -79,10 +112,7 @@ def test_only_models_of_openai_may_be_replaced(shared):
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
     """An installed distribution with an entry point for parrot:// URLs."""
-    (tmp_path / "parrot.py").write_text(
-        "def make_source(endpoint, request, shared):\n"
-        "    return (endpoint.base_url, request.text, shared.pcm_rate_hz)\n"
-    )
+    (tmp_path / "parrot.py").write_text(PARROT)
     metadata = tmp_path / "parrot-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: parrot\nVersion: 1.0\n")
@@ -96,7 +126,35 @@ def plugin(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("plugin")
 def test_another_scheme_is_an_entry_point(shared):
     source = source_for(endpoint("parrot://polly"), REQUEST, shared)
-    assert source == ("parrot://polly", "Hello.", 8000)
+    assert source.label == "parrot://polly"
+    source.prepare()
+    assert read(source) == b"Hello."
+    source.cancel()
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("prepare", "parrot:make_source failed: OSError: no perch"),
+        ("open", "KeyError: 'cracker'"),
+        ("read", "ZeroDivisionError"),
+        ("type", "yields str, not bytes"),
+    ],
+)
+def test_what_an_entry_point_does_wrong_is_an_error_under_its_name(shared, text, words):
+    request = replace(REQUEST, text=text)
+    source = source_for(endpoint("parrot://polly"), request, shared)
+    with pytest.raises(SourceError, match=words):  # noqa: PT012  one of the two
+        source.prepare()
+        read(source)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_an_entry_point_that_makes_no_source(shared, tmp_path):
+    (tmp_path / "parrot.py").write_text("def make_source(*_):\n    return 7\n")
+    with pytest.raises(ConfigError, match="makes no source: it lacks label"):
+        source_for(endpoint("parrot://polly"), REQUEST, shared)
 
 
 @pytest.mark.usefixtures("plugin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,21 +48,23 @@ class Progress(NamedTuple):
 class Arrivals:
     """Records when audio became playable, and how much.
 
-    One thread adds; the results are read when it has finished.
+    One thread adds; the results are read when it has finished. A block takes 16 bytes: an
+    hour in blocks of 20 ms, 3 MB.
     """
 
     def __init__(self) -> None:
-        self._blocks: list[tuple[float, float]] = []
+        self._times, self._durations_s = array("d"), array("d")
         self._audio_s = 0.0
 
     def add(self, at: float, duration_s: float) -> None:
         """Add ``duration_s`` seconds of audio that became playable at ``at`` (clock seconds)."""
-        self._blocks.append((at, duration_s))
+        self._times.append(at)
+        self._durations_s.append(duration_s)
         self._audio_s += duration_s
 
     def __iter__(self) -> Iterator[tuple[float, float]]:
         """Iterate over the blocks: (clock seconds, seconds of audio)."""
-        return iter(self._blocks)
+        return zip(self._times, self._durations_s, strict=True)
 
     @property
     def audio_s(self) -> float:
@@ -75,11 +78,11 @@ class Arrivals:
         A block is needed when everything before it has been played: it must not arrive
         later than start + (audio before it). None if nothing arrived.
         """
-        if not self._blocks:
+        if not self._times:
             return None
-        first_at = self._blocks[0][0]
+        first_at = self._times[0]
         before_s = needed_s = 0.0
-        for at, duration_s in self._blocks:
+        for at, duration_s in self:
             needed_s = max(needed_s, at - first_at - before_s)
             before_s += duration_s
         return needed_s
@@ -87,7 +90,7 @@ class Arrivals:
     def arrived_at(self, position_s: float) -> float | None:
         """Return when the audio at this position became playable; None if it never did."""
         before_s = 0.0
-        for at, duration_s in self._blocks:
+        for at, duration_s in self:
             before_s += duration_s
             if before_s > position_s:
                 return at
@@ -103,7 +106,7 @@ class Arrivals:
             return []
         gaps: list[tuple[float, float]] = []
         played_until, position_s = started_at, 0.0
-        for at, duration_s in self._blocks:
+        for at, duration_s in self:
             if at > played_until:
                 if played_until > started_at:
                     gaps.append((position_s, at - played_until))

@@ -20,9 +20,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from voicecli.config.protocols import REALTIME
-from voicecli.config.urls import SOURCE_ENTRY_POINTS
-from voicecli.errors import ConfigError
-from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from voicecli.config.endpoint import Endpoint
@@ -145,7 +142,9 @@ def _source(endpoint: Endpoint, request: SpeechRequest, shared: SourceContext) -
         if endpoint.protocol == REALTIME:
             return _realtime(endpoint, request, shared=shared)
         return _speech(endpoint, request, shared)
-    return _plugin(scheme, endpoint, request, shared)
+    from voicecli.sources.plugins import plugin_source  # noqa: PLC0415  only where used
+
+    return plugin_source(scheme, endpoint, request, shared)
 
 
 def _speech(endpoint: Endpoint, request: SpeechRequest, shared: SourceContext) -> Source:
@@ -177,23 +176,3 @@ def _realtime(
 
     client, is_strict = shared.realtime(endpoint), shared.strict_words
     return RealtimeSource(client, request, is_strict=is_strict, warnings=warnings)
-
-
-def _plugin(
-    scheme: str, endpoint: Endpoint, request: SpeechRequest, shared: SourceContext
-) -> Source:
-    from importlib.metadata import entry_points  # noqa: PLC0415  reads every package's metadata
-
-    for entry_point in entry_points(group=SOURCE_ENTRY_POINTS, name=scheme):
-        try:
-            make_source = entry_point.load()
-        except Exception as error:
-            raise ConfigError(
-                f"{entry_point.value} cannot be loaded: {clean(str(error))}"
-            ) from error
-        source: Source = make_source(endpoint, request, shared)
-        return source
-    raise ConfigError(
-        f"no installed package adds a source for {clean(scheme, 20)}:// URLs",
-        remedy=f"install one with an entry point in the group {SOURCE_ENTRY_POINTS}",
-    )

@@ -6,6 +6,7 @@ request is handed to its source; a key whose event did not happen is null.
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from voicecli.audio.onset import OnsetDetector
@@ -64,7 +65,7 @@ class Recorder:
         self._name: str | None = None
         self._format: AudioFormat | None = None
         self._times: dict[str, float] = {}
-        self._received_at: list[float] = []
+        self._received_at = array("d")
         self._bytes = 0
         self._retries = 0
         self._recovered = self._failed_over = 0

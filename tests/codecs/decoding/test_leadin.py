@@ -91,6 +91,16 @@ def test_a_tag_is_not_held():
     assert peak < 10 << 20  # the tag itself has two
 
 
+@pytest.mark.parametrize(
+    "inside", [b"fLaC", b"RIFF....WAVE", b"OggS", b"caff\0\1", b"TAG", b"\0\0\0\4ftyp"]
+)
+def test_what_a_tag_contains_does_not_matter(inside):
+    tag = b"ID3\4\0\0\0\0\x08\x00" + (inside * 1_024)[:1_024]
+    for codec, size in product(("mp3", "wav"), (1, 5, 13, 1 << 20)):
+        sample = samples_of(codec)[0]
+        assert sniff(Sniffer(), in_pieces(size, tag + sample.data)) == codec
+
+
 def test_endless_filler_is_refused():
     pieces = [bytes(4_096)] * (2 * MAX_FILLER_BYTES // 4_096)
     with pytest.raises(UnsupportedFormat, match="unrecognised"):

@@ -116,7 +116,9 @@ class Sniffer:
     def _decide(self, *, final: bool) -> str | None:
         """Weigh the evidence in order; unless ``final``, wait for what is still open."""
         while True:
-            codec, is_open = self._by_magic(final=final)
+            codec, is_open = None, False
+            if not self._lead_in.is_inside_tag:
+                codec, is_open = self._by_magic(final=final)
             if codec is not None:
                 return codec
             size_bytes = 0 if is_open else self._lead_in.skip(self.seen, final=final)
