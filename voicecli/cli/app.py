@@ -66,6 +66,7 @@ COMMANDS: dict[str, str | None] = {
     "serve": "Serve the built-in voice over HTTP.",
     "bench": "Measure a speech server.",
     "config": None,
+    "cache": "Show or delete the answers that are kept.",
     "resident": None,
 }
 """The commands in the order of the help, each in the module of its name.

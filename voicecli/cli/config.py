@@ -13,6 +13,7 @@ from voicecli.cli.help import Command, Group
 from voicecli.cli.output import print_json, print_message, print_table
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, find_config
+from voicecli.config.retired import RetiredModels
 from voicecli.errors import SaveError
 from voicecli.playback.history import HistoryFile
 from voicecli.playback.latency import LatencyFile
@@ -100,10 +101,11 @@ def forget() -> None:
     stored with the endpoint, the model and the format. What a server said of the
     longest text it takes is one number per endpoint and model. Under which wrong
     content types it sends raw PCM is stored with the endpoint. How much a sound
-    device has to buffer is one number per device that needs more than usual.
+    device has to buffer is one number per device that needs more than usual. The
+    speech models that OpenAI has refused as retired are listed by name.
     """
     existed = False
-    for file in (HistoryFile(), LimitFile(), LabelFile(), LatencyFile()):
+    for file in (HistoryFile(), LimitFile(), LabelFile(), RetiredModels(), LatencyFile()):
         try:
             existed = file.delete() or existed
         except OSError as error:

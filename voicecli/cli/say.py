@@ -74,6 +74,7 @@ def say(
             help="How to speak, for models that support it.",
         ),
     ] = None,
+    strict_words: text_options.StrictWords = False,
     sample_rate: options.SampleRate = None,
     extra: Annotated[
         list[str] | None,
@@ -125,6 +126,7 @@ def say(
     fallback: text_options.Fallback = None,
     no_recover: text_options.NoRecover = False,
     proxy: options.Proxy = None,
+    cache: text_options.Cache = None,
     fail_on_underrun: options.FailOnUnderrun = False,
     json_: options.Json = False,
     event_log: options.EventLogFile = None,
@@ -181,6 +183,8 @@ def say(
             config.connect_timeout_s,
             proxy=proxy,
             overrides_rate=sample_rate is not None,
+            strict_words=strict_words,
+            caches=cache,
         )
         shared.use_voices(this_launch.voices)
         stack.callback(shared.close)

@@ -171,6 +171,21 @@ NoRecover: TypeAlias = Annotated[
     options.network_option(
         "--no-recover",
         help="End where an answer breaks off, and do not ask for the rest of the text again.",
+StrictWords: TypeAlias = Annotated[
+    bool,
+    options.voice_option(
+        "--strict-words",
+        help="Exit with 4 if a realtime model says other words than the text's; it is heard "
+        "all the same.",
+    ),
+]
+Cache: TypeAlias = Annotated[
+    bool | None,
+    options.network_option(
+        "--cache/--no-cache",
+        help="Keep answers on this machine, and speak kept ones without a request; "
+        "`voicecli cache` shows and clears them.  [default: the profile's]",
+        show_default=False,
     ),
 ]
 Subtitles: TypeAlias = Annotated[

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from voicecli.clock import SystemClock
 from voicecli.config.cachefile import CacheFile
 from voicecli.config.endpoint import Endpoint
+from voicecli.config.protocols import protocol_of
 from voicecli.config.server import KEYLESS
 from voicecli.playback.history import History, HistoryKey
 from voicecli.playback.output import Output
@@ -237,12 +238,14 @@ def _endpoint(
     base_url: str | None, api_key: str | None, model: str | None, voice: str | None
 ) -> Endpoint:
     is_builtin = base_url is None
+    model = model or ("hibari" if is_builtin else "tts-1")
     return Endpoint(
         base_url=base_url,
         api_key=None if is_builtin else api_key or KEYLESS,
         key_variable=None,
         reason="given to the engine",
         profile=None,
-        model=model or ("hibari" if is_builtin else "tts-1"),
+        model=model,
         voice=voice or ("heart" if is_builtin else "alloy"),
+        protocol=protocol_of(model, None),
     )

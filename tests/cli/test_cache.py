@@ -1,0 +1,43 @@
+import json
+
+
+def speak(cli, server, *flags):
+    return cli.run(
+        "say", "--no-play", "--json", *flags, "--base-url", server.url, "Hello there. Good morning."
+    )
+
+
+def test_a_second_run_makes_no_request(cli, server):
+    first, second = speak(cli, server, "--cache"), speak(cli, server, "--cache")
+    assert first.exit_code == second.exit_code == 0, first
+    assert not any(each["cached"] for each in first.json["segments"])
+    assert all(each["cached"] for each in second.json["segments"])
+    assert first.json["audio_s"] == second.json["audio_s"]
+    assert len(server.speech_requests) == len(first.json["segments"])
+    requests = len(server.speech_requests)
+    assert speak(cli, server).exit_code == 0
+    assert len(server.speech_requests) == 2 * requests
+
+
+def test_a_profile_turns_it_on_and_a_flag_off(cli, server):
+    cli.configure(f'[profiles.x]\nbase_url = "{server.url}"\ncache = true\n')
+    for flags in ((), (), ("--no-cache",)):
+        assert cli.run("say", "--no-play", "--profile", "x", *flags, "Hello.").exit_code == 0
+    assert len(server.speech_requests) == 2
+
+
+def test_info_and_clear(cli, server):
+    assert json.loads(cli.run("cache", "info", "--json").stdout)["answers"] == 0
+    assert "nothing to delete" in cli.run("cache", "clear").stderr
+    speak(cli, server, "--cache")
+    shown = json.loads(cli.run("cache", "info", "--json").stdout)
+    assert shown["answers"] >= 1
+    assert 0 < shown["bytes"] < shown["max_bytes"]
+    assert str(cli.home) in cli.run("cache", "info").stdout
+    assert "deleted" in cli.run("cache", "clear").stderr
+    assert json.loads(cli.run("cache", "info", "--json").stdout)["answers"] == 0
+
+
+def test_help(cli):
+    assert cli.run("cache").exit_code in (0, 2)
+    assert "hash of its request" in cli.run("cache", "info", "--help").stdout
