@@ -11,6 +11,7 @@ from voicecli.cli import options
 from voicecli.cli.config_file import file_app
 from voicecli.cli.help import Command, Group
 from voicecli.cli.output import print_json, print_message, print_table
+from voicecli.config.cachefile import CacheFile
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, find_config
 from voicecli.config.retired import RetiredModels
@@ -20,6 +21,7 @@ from voicecli.playback.latency import LatencyFile
 from voicecli.playback.policy import AdaptivePolicy
 from voicecli.sanitize import clean
 from voicecli.session.limit_file import LimitFile
+from voicecli.session.rests import FILE_NAME
 from voicecli.sources.label_file import LabelFile
 
 if TYPE_CHECKING:
@@ -105,7 +107,8 @@ def forget() -> None:
     speech models that OpenAI has refused as retired are listed by name.
     """
     existed = False
-    for file in (HistoryFile(), LimitFile(), LabelFile(), RetiredModels(), LatencyFile()):
+    learned = HistoryFile(), LimitFile(), LabelFile(), RetiredModels(), LatencyFile()
+    for file in (*learned, CacheFile(FILE_NAME)):
         try:
             existed = file.delete() or existed
         except OSError as error:

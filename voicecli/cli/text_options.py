@@ -159,18 +159,6 @@ Prefetch: TypeAlias = Annotated[
         "429 gets fewer.",
     ),
 ]
-Fallback: TypeAlias = Annotated[
-    list[str] | None,
-    options.network_option(
-        metavar="NAME",
-        help="Profile to speak with if the endpoint fails, or `builtin`; repeatable, in order.",
-    ),
-]
-NoRecover: TypeAlias = Annotated[
-    bool,
-    options.network_option(
-        "--no-recover",
-        help="End where an answer breaks off, and do not ask for the rest of the text again.",
 StrictWords: TypeAlias = Annotated[
     bool,
     options.voice_option(
@@ -186,6 +174,20 @@ Cache: TypeAlias = Annotated[
         help="Keep answers on this machine, and speak kept ones without a request; "
         "`voicecli cache` shows and clears them.  [default: the profile's]",
         show_default=False,
+    ),
+]
+Fallback: TypeAlias = Annotated[
+    list[str] | None,
+    options.network_option(
+        metavar="NAME",
+        help="Profile to speak with if the endpoint fails, or `builtin`; repeatable, in order.",
+    ),
+]
+NoRecover: TypeAlias = Annotated[
+    bool,
+    options.network_option(
+        "--no-recover",
+        help="End where an answer breaks off, and do not ask for the rest of the text again.",
     ),
 ]
 Subtitles: TypeAlias = Annotated[

@@ -120,6 +120,7 @@ class SegmentTable:
     def _request(self, at: float, label: str, number: int) -> None:
         if number in self.records:
             self.records[number].attempts += 1
+            self.records[number].label = label
             return
         self.records[number] = SegmentRecord(number, label, at)
         if len(self.records) > MOST_SEGMENTS:
