@@ -36,7 +36,8 @@ def test_a_machine_with_sound_passes_every_check(tmp_path, sound_server):
     assert (result.json["ok"], result.json["exit"]) == (True, 0)
     *checks, stream = result.json["checks"]
     assert [check["name"] for check in checks] == [
-        "Python", "config", "key", "endpoint", "servers", "libopus", "ffmpeg", "PortAudio", "devices",
+        "Python", "config", "key", "endpoint", "servers", "libopus", "ffmpeg", "PortAudio",
+        "devices",
     ]  # fmt: skip
     assert {check["status"] for check in checks} == {"ok"}
     assert stream["name"] == "test stream"
