@@ -93,8 +93,8 @@ def say(
     device: options.Device = None,
     volume: options.Volume = None,
     buffer_ms: options.BufferMs = None,
-    preroll_ms: options.PrerollMs = None,
     latency_ms: options.LatencyMs = None,
+    preroll_ms: options.PrerollMs = None,
     when_busy: options.WhenBusyChoice = "queue",
     no_keys: options.NoKeys = False,
     no_resident: options.NoResident = False,  # noqa: ARG001  read before this module is loaded
@@ -152,9 +152,9 @@ def say(
         no_keys=no_keys,
         ahead=prefetch if trace is None else 0,
         pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
+        latency_ms=latency_ms,
     )  # fmt: skip
     records = Records(
-        latency_ms=latency_ms,
         save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio,
         subtitles, save_as,
     )  # fmt: skip
