@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 
 from tests.support.cli import Cli
 from tests.support.speech_server import SpeechServer
-from voicecli.cli import doctor
-from voicecli.cli.doctor import Finding, exit_status
+from voicecli.cli import device_checks, doctor
+from voicecli.cli.doctor import exit_status
+from voicecli.cli.finding import Finding
 from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config
 from voicecli.errors import DeviceError, ExitStatus, NetworkError, UnsupportedFormat
 from voicecli.playback import portaudio as device_module
 from voicecli.playback.portaudio import OpenStream, OutputDevice
-from voicecli.sources import http_get
+from voicecli.sources import discovery, http_get
 from voicecli.sources.http_get import Answer
 from voicecli.sources.voicecache import VoiceCache
 
@@ -34,7 +36,8 @@ def test_a_machine_with_sound_passes_every_check(tmp_path, sound_server):
     assert (result.json["ok"], result.json["exit"]) == (True, 0)
     *checks, stream = result.json["checks"]
     assert [check["name"] for check in checks] == [
-        "Python", "config", "key", "endpoint", "libopus", "ffmpeg", "PortAudio", "devices",
+        "Python", "config", "key", "endpoint", "servers", "libopus", "ffmpeg", "PortAudio",
+        "devices",
     ]  # fmt: skip
     assert {check["status"] for check in checks} == {"ok"}
     assert stream["name"] == "test stream"
@@ -269,7 +272,7 @@ def test_the_test_stream_plays_silence_and_is_closed(monkeypatch, settings, stat
 
     listing(monkeypatch, [SPEAKER])
     monkeypatch.setattr(device_module, "open_output", open_output)
-    monkeypatch.setattr(doctor, "_STREAM_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(device_checks, "_STREAM_TIMEOUT_S", 0.01)
     finding = doctor.check_stream(None)
     assert finding.status == status
     assert message in finding.message
@@ -292,3 +295,36 @@ def test_a_missing_ffmpeg_is_a_warning(monkeypatch):
     assert doctor.check_ffmpeg().status == "warn"
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     assert doctor.check_ffmpeg() == Finding("ffmpeg", "ok", "/usr/bin/ffmpeg")
+
+
+class TestLocalServers:
+    @staticmethod
+    def found(monkeypatch, base_url, *ports):
+        monkeypatch.setattr(discovery, "PORTS", ports)
+        return list(doctor.check_local_servers(endpoint(base_url), 5.0))
+
+    def test_a_speech_server_is_found_and_its_use_explained(self, monkeypatch):
+        with SpeechServer() as server:
+            server.voices = [{"id": "af bella"}, "heart"]
+            (finding,) = self.found(monkeypatch, None, 1, server.port)
+            assert all("authorization" not in request.headers for request in server.requests)
+        assert finding.status == "ok"
+        assert f"http://localhost:{server.port}/v1" in finding.message
+        assert "2 voices" in finding.message
+        use = f"voicecli say --base-url http://localhost:{server.port}/v1 --voice 'af bella'"
+        assert use in finding.remedy
+
+    def test_the_endpoint_in_force_is_not_looked_for(self, monkeypatch):
+        with SpeechServer() as server:
+            (finding,) = self.found(monkeypatch, server.url, 1, server.port)
+            assert server.requests == []
+        assert "no speech server" in finding.message
+
+
+def test_a_source_of_another_package_is_not_contacted():
+    other = replace(endpoint("http://localhost:1/v1"), base_url="piper://amy")
+    finding = doctor.check_server(other, timeout_s=1.0)
+    assert (finding.status, finding.message) == (
+        "ok",
+        "piper://amy belongs to an installed package",
+    )

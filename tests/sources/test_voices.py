@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.speech_server import VOICE_SHAPES, SpeechServer
 from voicecli.config.server import KEYLESS, Server
-from voicecli.errors import AuthError, BadResponse, RateLimited, SourceError
+from voicecli.errors import AuthError, BadResponse, ConfigError, RateLimited, SourceError
 from voicecli.sources import voices as module
 from voicecli.sources.http_get import Answer
 from voicecli.sources.voices import (
@@ -131,6 +131,8 @@ def test_a_server_without_a_list_is_an_error_with_the_usual_reason(server):
         (429, b"", RateLimited),
         (500, b"oops", BadResponse),
         (304, b"", BadResponse),
+        (400, b'{"error": "what?"}', BadResponse),
+        (418, b"", BadResponse),
         (200, b"<html>", BadResponse),
         (200, b"\xff", BadResponse),
         (200, b"[" * 100_000, BadResponse),
@@ -142,7 +144,7 @@ def test_refusals_are_mapped(monkeypatch, status, body, kind):
     monkeypatch.setattr(module, "get", lambda *args, **settings: answer)
     with pytest.raises(kind) as caught:
         server_voices(Server("http://localhost/v1"), timeout_s=5)
-    assert status == 304 or caught.value.remedy
+    assert caught.value.remedy
 
 
 def test_a_server_that_requires_a_key_says_so(monkeypatch):
@@ -188,3 +190,8 @@ def test_voice_as_json():
         "language": "en",
         "note": None,
     }
+
+
+def test_a_source_of_another_package_is_not_asked():
+    with pytest.raises(ConfigError, match="installed package"):
+        server_voices(Server("piper://amy"), timeout_s=5)

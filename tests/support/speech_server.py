@@ -236,6 +236,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(200, self.server.owner.voices)
         elif self.path.endswith("/models"):
             self._send_json(200, {"object": "list", "data": [{"id": "tts-1", "object": "model"}]})
+        elif self.path.endswith("/audio/speech"):
+            self._send_json(405, {"detail": "Method Not Allowed"})
         else:
             self._send_json(404, {"detail": "Not Found"})
 

@@ -68,6 +68,7 @@ COMMANDS: dict[str, str | None] = {
     "config": None,
     "cache": "Show or delete the answers that are kept.",
     "resident": None,
+    "mcp": "Let a coding agent speak.",
 }
 """The commands in the order of the help, each in the module of its name.
 

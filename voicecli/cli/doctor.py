@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import sys
-import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.output import flush, print_json, print_table
+from voicecli.cli.device_checks import check_devices, check_stream
+from voicecli.cli.finding import Finding
+from voicecli.cli.output import print_json
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, exists, find_config
 from voicecli.config.urls import is_loopback
-from voicecli.errors import ConfigError, DeviceError, ExitStatus, UnsupportedFormat, VoiceError
+from voicecli.errors import ConfigError, ExitStatus, UnsupportedFormat, VoiceError
 from voicecli.playback.output import NULL_DEVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from voicecli.playback.portaudio import OutputDevice
 
 EXAMPLES = """Examples:
   voicecli doctor
@@ -35,43 +34,11 @@ EXAMPLES = """Examples:
 
 OLDEST_PYTHON = (3, 11)
 
-TEST_RATE_HZ = 24_000
-TEST_S = 0.2
-_STREAM_TIMEOUT_S = 3.0
-"""Longest wait for a device to play 0.2 s of silence; sleeping Bluetooth takes a second or two."""
+_DISCOVERY_TIMEOUT_S = 1.0
+"""How long a port of this machine may take to answer."""
 
 _NOT_FOUND = 404
 _BY_PRIORITY = (ExitStatus.CONFIG, ExitStatus.SOURCE, ExitStatus.DEVICE)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check; ``exit_status`` counts only if it failed."""
-
-    name: str
-    status: Literal["ok", "warn", "fail"]
-    message: str
-    remedy: str | None = None
-    exit_status: ExitStatus = ExitStatus.OK
-
-    @classmethod
-    def of_error(cls, name: str, error: VoiceError) -> Finding:
-        """Make the finding of a check that failed with one of our errors."""
-        return cls(name, "fail", error.message, error.remedy, error.exit_status)
-
-    def to_json(self) -> dict[str, str | None]:
-        """Return the JSON object, without the exit status."""
-        fields = ("name", "status", "message", "remedy")
-        return {field: getattr(self, field) for field in fields}
-
-    def show(self) -> None:
-        """Print the finding, with its remedy below."""
-        mark = "FAIL" if self.status == "fail" else self.status
-        rows = [(f"{mark:<4}", f"{self.name:<11}", self.message)]
-        if self.remedy:
-            rows.append(("    ", f"{'':<11}", self.remedy))
-        print_table(rows)
-        flush()
 
 
 def doctor(
@@ -121,6 +88,7 @@ def _findings(choice: EndpointChoice, device: str | None, timeout_s: float) -> I
             yield check_builtin_voice(endpoint.voice)
         else:
             yield check_server(endpoint, timeout_s=timeout_s)
+        yield from check_local_servers(endpoint, min(timeout_s, _DISCOVERY_TIMEOUT_S))
     yield check_libopus()
     yield check_ffmpeg()
     wanted = device if device is not None else config.device
@@ -155,6 +123,8 @@ def check_key(endpoint: Endpoint) -> Finding:
         return Finding("key", "warn", "; ".join(endpoint.warnings))
     if endpoint.key_variable:
         return Finding("key", "ok", f"from {endpoint.key_variable}")
+    if endpoint.server.has_key:
+        return Finding("key", "ok", "user and password, or a header of the profile")
     if is_loopback(urlsplit(endpoint.base_url or "").hostname or ""):
         return Finding("key", "ok", "none, as usual for a server on this machine")
     return Finding("key", "warn", "none", "if the server requires one, put it in VOICECLI_API_KEY")
@@ -170,6 +140,8 @@ def check_server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
     from voicecli.sources.http_get import get  # noqa: PLC0415  httpx2
 
     server = endpoint.server
+    if urlsplit(server.base_url).scheme not in ("http", "https"):
+        return Finding("endpoint", "ok", f"{endpoint.label} belongs to an installed package")
     try:
         answer = get(server, "/models", timeout_s=timeout_s)
         lists_models = answer.status != _NOT_FOUND
@@ -188,6 +160,26 @@ def check_server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
     return Finding("endpoint", "warn", f"{message}, but {fault.message}", fault.remedy)
 
 
+def check_local_servers(endpoint: Endpoint, timeout_s: float) -> Iterator[Finding]:
+    """Look for speech servers on this machine's usual ports, and say how to use them."""
+    from voicecli.sources.discovery import PORTS, find_local_servers  # noqa: PLC0415  httpx2
+
+    used = urlsplit(endpoint.base_url or "")
+    is_here = is_loopback(used.hostname or "")
+    ports = [port for port in PORTS if not (is_here and port == used.port)]
+    found = find_local_servers(timeout_s, ports)
+    if not found:
+        yield Finding("servers", "ok", "no speech server on this machine's usual ports")
+    for server in found:
+        lists = f"; {server.voices} voices" if server.voices else ""
+        models = f"; model {server.model}" if server.model else ""
+        use = f"voicecli say --base-url {server.base_url}"
+        use += f" --voice {shlex.quote(server.voice)}" if server.voice else ""
+        use = f"VOICECLI_API_KEY=... {use}" if server.wants_key else use
+        message = f"speech at {server.base_url}{models}{lists}"
+        yield Finding("servers", "ok", message, f'to use it: {use} "Hello."')
+
+
 def check_builtin_voice(name: str) -> Finding:
     """Check that the built-in voice loads, unless it would have to be downloaded."""
     from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415  numpy and onnxruntime
@@ -203,72 +195,6 @@ def check_builtin_voice(name: str) -> Finding:
         return Finding.of_error("endpoint", error)
     elapsed_s = time.monotonic() - started
     return Finding("endpoint", "ok", f"the built-in voice {name} loads in {elapsed_s:.1f} s")
-
-
-def check_devices() -> tuple[list[Finding], bool]:
-    """Check PortAudio and the devices it finds; the flag says whether there is any."""
-    try:
-        from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
-
-        found = list_output_devices()
-    except DeviceError as error:
-        return [Finding.of_error("PortAudio", error)], False
-    loaded = Finding("PortAudio", "ok", "loaded")
-    if not found:
-        none = DeviceError(
-            "no device can play",
-            remedy="start a sound server, save with --save, or use --device null",
-        )
-        return [loaded, Finding.of_error("devices", none)], False
-    default = next((device.name for device in found if device.is_default), "none")
-    return [loaded, Finding("devices", "ok", f"{len(found)}, default {default}")], True
-
-
-def check_stream(wanted: str | None) -> Finding:
-    """Play 0.2 s of silence, and check that the device consumes it."""
-    from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
-
-    try:
-        return _play_silence(find_output_device(wanted))
-    except DeviceError as error:
-        return Finding.of_error("test stream", error)
-
-
-def _play_silence(device: OutputDevice) -> Finding:
-    from voicecli.audio.pcm import AudioFormat  # noqa: PLC0415  with PortAudio
-    from voicecli.playback.portaudio import device_fault, open_output  # noqa: PLC0415  likewise
-
-    consumed = threading.Event()
-    frames_played = underflows = 0
-
-    def callback(out: Any, frames: int, _: Any, status: Any) -> None:
-        nonlocal frames_played, underflows
-        out[:] = bytes(len(out))
-        frames_played += frames
-        underflows += bool(status.output_underflow)
-        if frames_played >= opened.format.frames(TEST_S):
-            consumed.set()
-
-    opened = open_output(device, AudioFormat(TEST_RATE_HZ, 1), callback=callback)
-    try:
-        opened.stream.start()
-        in_time = consumed.wait(_STREAM_TIMEOUT_S)
-        opened.stream.abort()
-    except Exception as error:  # PortAudioError, whose module is not imported here
-        raise device_fault(error) from error
-    finally:
-        opened.stream.close()
-    if not in_time:
-        raise DeviceError(
-            f"{device.name} opens but does not play",
-            remedy="restart the sound server, or choose another device with --device",
-        )
-    rate_hz, channels = opened.format.rate_hz, opened.format.channels
-    latency_ms = opened.latency_s * 1e3
-    message = f"{device.name} plays {rate_hz} Hz, {channels} ch, latency {latency_ms:.0f} ms"
-    if underflows:
-        return Finding("test stream", "warn", f"{message}, but had {underflows} underruns")
-    return Finding("test stream", "ok", message)
 
 
 def check_libopus() -> Finding:

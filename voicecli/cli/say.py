@@ -93,8 +93,8 @@ def say(
     device: options.Device = None,
     volume: options.Volume = None,
     buffer_ms: options.BufferMs = None,
-    preroll_ms: options.PrerollMs = None,
     latency_ms: options.LatencyMs = None,
+    preroll_ms: options.PrerollMs = None,
     when_busy: options.WhenBusyChoice = "queue",
     no_keys: options.NoKeys = False,
     no_resident: options.NoResident = False,  # noqa: ARG001  read before this module is loaded

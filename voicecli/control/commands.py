@@ -26,31 +26,38 @@ def is_simple(argv: list[str]) -> bool:
     return argv[:1] in [[name] for name in COMMANDS] and set(argv[1:]) <= set(SIMPLE_OPTIONS)
 
 
-def run(
-    command: str, *, everyone: bool = False, as_json: bool = False, count: int = 1
-) -> list[dict[str, Any]]:
-    """Give a command to who is heard, or to ``everyone``, and print the result.
+def run(command: str, *, everyone: bool = False, as_json: bool = False, count: int = 1) -> None:
+    """Give a command as `give` does, and print the result.
 
-    Returns what they say of themselves. Nobody being there is not an error.
+    Raises:
+        RuntimeFolderError: there can be no speakers here.
+    """
+    found = give(command, everyone=everyone, count=count)
+    if as_json:
+        import json  # noqa: PLC0415  loaded by now
+
+        _print(json.dumps({"schema": SCHEMA, "command": command, "speakers": found}))
+    elif not found:
+        _print("voicecli: nothing is being spoken", sys.stderr)
+    elif command == "status":
+        for speaker in found:
+            _print(describe(speaker))
+
+
+def give(command: str, *, everyone: bool = False, count: int = 1) -> list[dict[str, Any]]:
+    """Give a command to who is heard, or to ``everyone``; return what they say of themselves.
+
+    Nobody being there is not an error. ``status`` is for all.
 
     Raises:
         RuntimeFolderError: there can be no speakers here.
     """
     found = speakers(runtime_folder())
-    if command != "status":
-        chosen = choose(found)
-        paths = list(found) if everyone else [chosen] if chosen is not None else []
-        found = {path: _give(path, command, count) or found[path] for path in paths}
-    if as_json:
-        import json  # noqa: PLC0415  loaded by now
-
-        _print(json.dumps({"schema": SCHEMA, "command": command, "speakers": [*found.values()]}))
-    elif not found:
-        _print("voicecli: nothing is being spoken", sys.stderr)
-    elif command == "status":
-        for speaker in found.values():
-            _print(describe(speaker))
-    return [*found.values()]
+    if command == "status":
+        return [*found.values()]
+    chosen = choose(found)
+    paths = list(found) if everyone else [chosen] if chosen is not None else []
+    return [_give(path, command, count) or found[path] for path in paths]
 
 
 def _give(path: str, command: str, count: int) -> dict[str, Any] | None:

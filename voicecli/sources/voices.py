@@ -11,8 +11,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from voicecli.errors import BadResponse, SourceError
+from voicecli.errors import BadResponse, ConfigError, SourceError
 from voicecli.sanitize import clean
 from voicecli.sources.http_errors import CHECK_BASE_URL, fault_of_status
 from voicecli.sources.http_get import get
@@ -82,10 +83,16 @@ def server_voices(server: Server, *, timeout_s: float) -> list[VoiceInfo]:
 
     Raises:
         AuthError: it refuses the key.
+        ConfigError: it is not a server, but a source of another package.
         BadResponse: it has no such endpoint, or its answer lists no voices.
         SourceError: it cannot be reached; see `get`.
     """
     base_url = server.base_url
+    if urlsplit(base_url).scheme not in ("http", "https"):
+        raise ConfigError(
+            f"{base_url} belongs to an installed package, whose voices are not known here",
+            remedy="see that package's documentation for names for --voice",
+        )
     answer = get(server, "/audio/voices", timeout_s=timeout_s)
     if answer.status in (404, 405):
         raise BadResponse(
@@ -93,7 +100,9 @@ def server_voices(server: Server, *, timeout_s: float) -> list[VoiceInfo]:
             remedy=_NO_LIST,
         )
     if answer.status >= 300:  # noqa: PLR2004  RFC 9110: not a success, not a redirect that was followed
-        raise fault_of_status(answer.status, answer.headers, answer.body, has_key=server.has_key)
+        fault = fault_of_status(answer.status, answer.headers, answer.body, has_key=server.has_key)
+        fault.remedy = fault.remedy or _NO_LIST
+        raise fault
     try:
         listed = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
