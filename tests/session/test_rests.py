@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.session.fakes import FakeClock
-from voicecli.config.cachefile import CacheFile
-from voicecli.session.rests import FIRST_REST_S, LONGEST_REST_S, EndpointRests
+from voicecli.session.rests import FIRST_REST_S, LONGEST_REST_S, EndpointRests, RestFile
 
 
 @pytest.fixture
@@ -49,8 +48,8 @@ def test_an_endpoint_that_worked_for_long_rests_shortly_again(clock):
 
 def test_rests_are_kept_between_runs(clock, tmp_path):
     path = tmp_path / "state" / "resting.json"
-    EndpointRests(clock, CacheFile("", path)).failed("a")
-    later = EndpointRests(clock, CacheFile("", path))
+    EndpointRests(clock, RestFile(path)).failed("a")
+    later = EndpointRests(clock, RestFile(path))
     assert later.is_resting("a")
     assert not later.is_resting("b")
     clock.advance(FIRST_REST_S + 0.1)
@@ -59,9 +58,9 @@ def test_rests_are_kept_between_runs(clock, tmp_path):
 
 def test_a_clock_that_was_set_back_does_not_prolong_a_rest(clock, tmp_path):
     path = tmp_path / "resting.json"
-    EndpointRests(clock, CacheFile("", path)).failed("a")
+    EndpointRests(clock, RestFile(path)).failed("a")
     earlier = FakeClock(now=clock.wall() - 2 * LONGEST_REST_S)
-    assert not EndpointRests(earlier, CacheFile("", path)).is_resting("a")
+    assert not EndpointRests(earlier, RestFile(path)).is_resting("a")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ def test_a_clock_that_was_set_back_does_not_prolong_a_rest(clock, tmp_path):
 def test_a_file_without_sense_is_ignored(clock, tmp_path, content):
     path = tmp_path / "resting.json"
     path.write_text(content)
-    rests = EndpointRests(clock, CacheFile("", path))
+    rests = EndpointRests(clock, RestFile(path))
     assert not rests.is_resting("a")
     rests.failed("a")
-    assert EndpointRests(clock, CacheFile("", path)).is_resting("a")
+    assert EndpointRests(clock, RestFile(path)).is_resting("a")

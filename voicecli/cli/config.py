@@ -11,7 +11,6 @@ from voicecli.cli import options
 from voicecli.cli.config_file import file_app
 from voicecli.cli.help import Command, Group
 from voicecli.cli.output import print_json, print_message, print_table
-from voicecli.config.cachefile import CacheFile
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, find_config
 from voicecli.config.retired import RetiredModels
@@ -21,7 +20,7 @@ from voicecli.playback.latency import LatencyFile
 from voicecli.playback.policy import AdaptivePolicy
 from voicecli.sanitize import clean
 from voicecli.session.limit_file import LimitFile
-from voicecli.session.rests import FILE_NAME
+from voicecli.session.rests import RestFile
 from voicecli.sources.label_file import LabelFile
 
 if TYPE_CHECKING:
@@ -104,11 +103,18 @@ def forget() -> None:
     longest text it takes is one number per endpoint and model. Under which wrong
     content types it sends raw PCM is stored with the endpoint. How much a sound
     device has to buffer is one number per device that needs more than usual. The
-    speech models that OpenAI has refused as retired are listed by name.
+    speech models that OpenAI has refused as retired are listed by name, and the
+    endpoints that failed and rest.
     """
     existed = False
-    learned = HistoryFile(), LimitFile(), LabelFile(), RetiredModels(), LatencyFile()
-    for file in (*learned, CacheFile(FILE_NAME)):
+    for file in (
+        HistoryFile(),
+        LimitFile(),
+        LabelFile(),
+        RetiredModels(),
+        LatencyFile(),
+        RestFile(),
+    ):
         try:
             existed = file.delete() or existed
         except OSError as error:

@@ -6,9 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.clock import SystemClock
-from voicecli.config.cachefile import CacheFile
 from voicecli.session.fallback import Candidate, Fallback
-from voicecli.session.rests import FILE_NAME, EndpointRests
+from voicecli.session.rests import EndpointRests, RestFile
 from voicecli.sources.registry import SourceContext, source_for
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class Speech:
         *,
         recovers: bool = True,
     ) -> None:
-        rests = EndpointRests(SystemClock(), CacheFile(FILE_NAME))
+        rests = EndpointRests(SystemClock(), RestFile())
         self._fallback = Fallback(self._candidates, rests, recovers=recovers)
         self._text = text
         self._reading = reading

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from voicecli.clock import SystemClock
-from voicecli.config.cachefile import CacheFile
 from voicecli.config.endpoint import Endpoint
 from voicecli.config.protocols import protocol_of
 from voicecli.config.server import KEYLESS
@@ -21,7 +20,7 @@ from voicecli.session.fallback import Candidate, Fallback
 from voicecli.session.pace import Pace
 from voicecli.session.planner import Planner
 from voicecli.session.playback import Playback
-from voicecli.session.rests import FILE_NAME, EndpointRests
+from voicecli.session.rests import EndpointRests, RestFile
 from voicecli.session.session import Session
 from voicecli.session.settings import SessionSettings
 from voicecli.session.thread_group import ThreadGroup
@@ -101,7 +100,7 @@ class Engine:
         self._learns = learns
         self._spare = tuple(fallback)
         self._recovers = recovers
-        self._rests = EndpointRests(SystemClock(), CacheFile(FILE_NAME) if learns else None)
+        self._rests = EndpointRests(SystemClock(), RestFile() if learns else None)
         self._shared = SourceContext()
         self._lock = threading.Lock()
         self._threads = ThreadGroup(lambda _: None)  # a playback keeps its own errors
