@@ -96,12 +96,25 @@ def test_before_the_first_arrival_there_is_no_wait():
 
 
 def test_a_fast_server_is_not_waited_for():
-    assert wait_of(ADAPTIVE, (10.0, 0.1)) == 0
     assert wait_of(ADAPTIVE, (10.0, 0.1), (10.05, 0.1)) == 0
+    assert wait_of(ADAPTIVE, (10.0, 0.5)) == 0
+    assert wait_of(ADAPTIVE.with_history([0.0] * 3), (10.0, 0.1)) == 0
+
+
+def test_the_second_piece_of_an_unknown_server_is_waited_for_a_little():
+    assert wait_of(ADAPTIVE, (10.0, 0.1)) == pytest.approx(ADAPTIVE.late_s)
+    assert wait_of(ADAPTIVE.with_history([0.0]), (10.0, 0.1)) == pytest.approx(
+        ADAPTIVE.late_s * 2 / 3
+    )
+
+
+def test_an_unknown_server_whose_first_piece_would_do_is_not_waited_for_long():
+    assert wait_of(ADAPTIVE, (10.0, 0.1), (10.5, 0.1)) == pytest.approx(0.12)
+    assert wait_of(ADAPTIVE, (10.0, 0.02), (10.5, 0.1)) > 0.5
 
 
 def test_an_unknown_slow_server_is_waited_for():
-    steady = [(10.0 + i * 0.1, 0.1) for i in range(5)]
+    steady = [(10.0 + i * 0.05, 0.05) for i in range(9)]
     assert wait_of(ADAPTIVE, *steady) == pytest.approx(ADAPTIVE.unsure_s)
     assert wait_of(ADAPTIVE.with_history([0.0]), *steady) == pytest.approx(
         ADAPTIVE.unsure_s * 2 / 3

@@ -126,7 +126,7 @@ def test_a_device_may_take_as_long_as_the_buffered_audio_lasts():
 
 
 def test_a_device_that_stops_playing_is_an_error():
-    with pytest.raises(DeviceError, match="to the end"):
+    with pytest.raises(DeviceError, match="has stopped playing"):
         Rig(plays_out=False).run(START, sound(0.5), StreamEnd())
 
 

@@ -108,4 +108,4 @@ def test_a_device_that_does_not_play_to_the_end_is_an_error():
     session, _ = watched(clock, output=output)
     result = session.run([ScriptedSource([sound(0.5)])])
     assert isinstance(result.error, DeviceError)
-    assert "to the end" in result.error.message
+    assert "has stopped playing" in result.error.message

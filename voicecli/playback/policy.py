@@ -121,6 +121,8 @@ class AdaptivePolicy(Policy):
     - ``start_s``: audio that is needed in any case.
     - ``unsure_s``: wait if nothing is known yet and audio comes hardly faster than
       it is played; none if it comes at least ``sure_rate`` times as fast.
+    - ``late_s``: wait this long before anything is known at all, until the pieces in hand
+      would outlast such a lateness of the next one, or there are ``few_s`` of audio.
     - ``safety``: the wait is this many times what was needed.
     - ``most_wait_s``: the longest wait.
     - ``refill_s``, ``most_refill_s``: what the first pause refills, and the last.
@@ -133,6 +135,8 @@ class AdaptivePolicy(Policy):
     start_s: float = 0.06
     unsure_s: float = 0.2
     sure_rate: float = 1.5
+    late_s: float = 0.085
+    few_s: float = 0.4
     safety: float = 1.5
     most_wait_s: float = 1.0
     refill_s: float = 0.4
@@ -170,7 +174,14 @@ class AdaptivePolicy(Policy):
         lateness_s = progress.needed_s * self.safety if progress.needed_s > JITTER_S else 0.0
         doubt = max(0.0, 1 - len(self.history) / RUNS_TO_TRUST)
         slowness = min(1.0, max(0.0, (self.sure_rate - progress.rate) / (self.sure_rate - 1)))
-        return lateness_s + doubt * slowness * self.unsure_s
+        guessed_s = lateness_s + doubt * slowness * self.unsure_s
+        if not doubt:
+            return guessed_s
+        enough_s = min(self.few_s, max(_LEAST_KNOWN_S, progress.first_s + self.late_s))
+        if progress.audio_s < enough_s:
+            guessed_s = max(guessed_s, doubt * self.late_s)
+        # Only its first piece is certain to have been on time.
+        return min(guessed_s, _MOST_GUESSED_S) if progress.first_s >= self.start_s else guessed_s
 
 
 TAKEN_AT_START = 1.25
@@ -184,6 +195,12 @@ HALF_LIFE_RUNS = 8.0
 
 RUNS_TO_TRUST = 3
 """Number of runs after which history replaces caution."""
+
+_LEAST_KNOWN_S = 0.12
+"""Audio that says something about a server that sends small pieces."""
+
+_MOST_GUESSED_S = 0.12
+"""Longest wait for an unknown server whose first piece is enough to start with."""
 
 JITTER_S = 0.02
 """Lateness below this comes from the machine itself, and is ignored."""

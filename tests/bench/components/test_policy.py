@@ -119,6 +119,30 @@ def test_jitter_on_the_first_run_makes_at_most_three_gaps_of_which_none_is_a_cli
             assert all(gap_s >= 0.1 for gap_s in gaps_s)
 
 
+CERTAIN = AdaptivePolicy(late_s=0.0)
+
+
+@pytest.mark.no_cover  # thousands of times the same lines
+@pytest.mark.parametrize("name", ["steady", "barely faster", "jittery"])
+def test_an_unknown_server_barely_faster_than_speech_hardly_ever_pauses(name):
+    rng, paused, later_s, runs = random.Random(8), 0, [], 150
+    for _ in range(runs):
+        trace = SERVERS[name](rng)
+        heard = play_trace(trace, AUTO)
+        paused += bool(heard.gaps_s)
+        later_s.append(heard.first_s - play_trace(trace, CERTAIN).first_s)
+    assert paused <= runs / 10
+    later_s.sort()
+    assert later_s[round(0.9 * runs)] <= 0.12
+
+
+def test_a_fast_server_that_is_not_known_hardly_waits():
+    for chunk_s in (0.0213, 0.0853):
+        trace = paced(random.Random(1), rate=4.0, chunk_s=chunk_s)
+        assert play_trace(trace, AUTO).first_s - play_trace(trace, CERTAIN).first_s <= 0.03
+    assert play_trace([(0.0, 0.5), (0.4, 1.0)], AUTO).first_s == 0  # a sentence at a time
+
+
 @pytest.mark.no_cover  # thousands of times the same lines
 def test_jitter_after_five_runs_makes_hardly_a_gap_and_starts_early():
     rng, gaps, firsts_s = random.Random(6), [], []

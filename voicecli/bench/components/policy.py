@@ -119,9 +119,15 @@ def warming_up(rng: random.Random) -> list[tuple[float, float]]:
     return trace
 
 
+def barely_faster(rng: random.Random) -> list[tuple[float, float]]:
+    """Send pieces of 4 KiB at 1.05 to 1.3 times real time, each up to 50 ms late."""
+    return paced(rng, rate=rng.uniform(1.05, 1.3), chunk_s=0.0853, late_s=0.05)
+
+
 SERVERS: Mapping[str, Callable[[random.Random], Trace]] = {
     "fast": lambda rng: paced(rng, rate=4.0),
     "steady": lambda rng: paced(rng, rate=1.15),
+    "barely faster": barely_faster,
     "jittery": lambda rng: paced(rng, rate=1.15, late_s=0.2),
     "bursting": bursting,
     "stalling": stalling,
