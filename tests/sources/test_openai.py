@@ -10,9 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.sources.clients import AUDIO, KEY, Notes, fails, listening, read, source
+from tests.sources.clients import AUDIO, KEY, Notes, client, fails, listening, read, source
 from tests.support.speech_server import FOREVER, Clip, Reply, error, sse
 from voicecli.errors import BadResponse, NetworkError, RateLimited
+from voicecli.request import SpeechRequest
+from voicecli.sources.openai import OpenAISource
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -92,6 +94,13 @@ class TestAnswer:
         with source(server.url, pcm_rate_hz=8000) as speech, speech.open() as response:
             assert response.info[:4] == ("pcm", "audio/pcm", 22050, 2)
             assert response.info.has_known_end
+
+    def test_the_rate_of_another_format_is_no_reason_to_warn(self, server):
+        headers = {"X-Sample-Rate": "22050"}
+        server.reply = Reply(body=AUDIO, content_type="audio/wav", headers=headers)
+        given = {"pcm_rate_hz": 16_000, "overrides_rate": True}
+        with source(server.url, **given) as speech, speech.open() as response:
+            assert response.info.warnings == ()
 
     @pytest.mark.parametrize(
         ("content_type", "shown", "headers"),
@@ -242,6 +251,16 @@ class TestEvents:
             content_type="text/event-stream",
         )
         assert "last event" in fails(server.url, NetworkError).message
+
+    def test_the_connection_is_used_again(self, server):
+        server.reply = sse(AUDIO)
+        notes = Notes()
+        with client(server.url) as made:
+            for _ in range(2):
+                request = SpeechRequest("Hello.", "alloy", "tts-1", "pcm")
+                with OpenAISource(made, request).open(notes) as response:
+                    assert b"".join(response) == AUDIO
+        assert notes.events == ["connected", "sent", "sent"]
 
     def test_an_error_event_is_raised_after_the_audio_before_it(self, server):
         delta = sse(b"abc").body.partition(b"\n\n")[0]

@@ -60,6 +60,7 @@ COMMANDS: dict[str, str | None] = {
     "skip": None,
     "back": "Speak this sentence again.",
     "status": "List what is heard and what waits.",
+    "replay": None,
     "devices": "List the sound devices.",
     "voices": "List the voices of an endpoint.",
     "doctor": "Check this machine.",

@@ -217,30 +217,6 @@ PrerollMs: TypeAlias = Annotated[
         help="Silence to play first, for devices that wake up slowly.  [default: 0]",
     ),
 ]
-WhenBusyChoice: TypeAlias = Annotated[
-    str,
-    sound_option(
-        "--when-busy",
-        metavar="CHOICE",
-        callback=one_of("queue", "interrupt", "mix", "fail"),
-        autocompletion=completion.when_busy,
-        help="While another voice is heard: queue (wait for it), interrupt (end it), mix or fail.",
-    ),
-]
-NoKeys: TypeAlias = Annotated[
-    bool,
-    sound_option(
-        "--no-keys",
-        help="Do not read keys. On a terminal, space pauses, the arrows skip and go back, "
-        "? lists the others.",
-    ),
-]
-NoResident: TypeAlias = Annotated[
-    bool,
-    sound_option(
-        "--no-resident", help="Do the work in this process, even if `voicecli resident` runs."
-    ),
-]
 NoPlay: TypeAlias = Annotated[
     bool,
     sound_option(

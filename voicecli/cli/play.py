@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import options
+from voicecli.cli import control_options, options
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
-from voicecli.cli.settings import PlaybackFlags, playback_settings
+from voicecli.cli.settings import PlaybackFlags, keep_resident, playback_settings
 from voicecli.codecs.formats import codec_for_suffix
 from voicecli.config.file import find_config
 from voicecli.control.voice_turn import WhenBusy
@@ -41,9 +41,9 @@ def play(
     buffer_ms: options.BufferMs = None,
     latency_ms: options.LatencyMs = None,
     preroll_ms: options.PrerollMs = None,
-    when_busy: options.WhenBusyChoice = "queue",
-    no_keys: options.NoKeys = False,
-    no_resident: options.NoResident = False,  # noqa: ARG001  read before this module is loaded
+    when_busy: control_options.WhenBusyChoice = "queue",
+    no_keys: control_options.NoKeys = False,
+    no_resident: control_options.NoResident = False,
     save: options.Save = None,
     save_as: options.SaveAs = None,
     no_play: options.NoPlay = False,
@@ -73,9 +73,14 @@ def play(
     settings = playback_settings(
         config,
         PlaybackFlags(
-            device, volume, buffer_ms, preroll_ms, when_busy=WhenBusy(when_busy), no_keys=no_keys,
+            device,
+            volume,
+            buffer_ms,
+            preroll_ms,
+            when_busy=WhenBusy(when_busy),
+            no_keys=no_keys,
             latency_ms=latency_ms,
-        ),  # fmt: skip
+        ),
         expected_format=format,
         keeps_audio=records.keeps_audio,
         no_play=no_play,
@@ -88,4 +93,6 @@ def play(
         return [FileSource(file, format=format or codec_for_suffix(file), rate_hz=rate_hz)]
 
     settings = settings._replace(session=session)
-    raise typer.Exit(run_session(settings, records, make_sources, command="play"))
+    status = run_session(settings, records, make_sources, command="play")
+    keep_resident(config, wanted=not no_resident)
+    raise typer.Exit(status)

@@ -16,6 +16,7 @@ import typer
 
 from voicecli.cli import options
 from voicecli.cli.help import Group
+from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_json, print_message, print_text
 from voicecli.control.runtime import RuntimeFolderError, runtime_folder, socket_address
 from voicecli.errors import ConfigError, ExitStatus, SaveError
@@ -141,6 +142,12 @@ def start_in_background(idle_min: float = IDLE_MIN) -> None:
         cwd="/",
         start_new_session=True,
     )
+
+
+def ensure_running() -> None:
+    """Start a resident for the commands to come, unless this process is one's worker."""
+    if this_launch.show_keys is None and send_request(status=True) is None:
+        start_in_background()
 
 
 def serve(idle_min: float) -> ExitStatus:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli.launch import started_at_of, this_launch
+from voicecli.config.file import find_config
 from voicecli.errors import VoiceError
 from voicecli.sources.voicecache import VoiceCache
 
@@ -91,6 +92,16 @@ class CommandLine:
         """Do what a key of the terminal means; also ``suspend`` and ``continue``."""
         if this_launch.press is not None:
             this_launch.press(key)
+
+    def refusal(self, environ: dict[str, str]) -> str | None:
+        """Return why a command with this environment is not to be served; None if it is."""
+        if environ.get("VOICECLI_RESIDENT"):  # which wins
+            return None
+        try:
+            is_off = find_config(environ).resident == "off"
+        except VoiceError:
+            return None  # the command reports it
+        return 'the configuration has resident = "off"' if is_off else None
 
     def run(self, call: dict[str, Any], show_keys: Callable[[], None]) -> int:
         """Run a command line, and return its exit status."""

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
-from voicecli.cli import options, text_options
+from voicecli.cli import control_options, options, text_options
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.running import ending_if_empty, failing_as_json, run_session
-from voicecli.cli.settings import PlaybackFlags, playback_settings
+from voicecli.cli.settings import PlaybackFlags, keep_resident, playback_settings
 from voicecli.cli.speech import Reading, Speech
 from voicecli.cli.text_input import TextReading, as_unicode
 from voicecli.cli.unused_options import is_pipe_unread
@@ -95,9 +95,9 @@ def say(
     buffer_ms: options.BufferMs = None,
     latency_ms: options.LatencyMs = None,
     preroll_ms: options.PrerollMs = None,
-    when_busy: options.WhenBusyChoice = "queue",
-    no_keys: options.NoKeys = False,
-    no_resident: options.NoResident = False,  # noqa: ARG001  read before this module is loaded
+    when_busy: control_options.WhenBusyChoice = "queue",
+    no_keys: control_options.NoKeys = False,
+    no_resident: control_options.NoResident = False,
     sentence_pause_ms: text_options.SentencePauseMs = 350,
     paragraph_pause_ms: text_options.ParagraphPauseMs = 700,
     save: options.Save = None,
@@ -188,7 +188,8 @@ def say(
         )
         shared.use_voices(this_launch.voices)
         stack.callback(shared.close)
-        speech = Speech(spoken, reading, endpoints, shared, format=format, recovers=not no_recover)
+        stack.callback(keep_resident, config, wanted=not no_resident)  # after the sound
+        speech = Speech(spoken, reading, endpoints, shared, format, recovers=not no_recover)
         raise typer.Exit(_speak(speech, flags, records, config, no_play=no_play))
 
 
@@ -227,6 +228,7 @@ def _speak(
         history=History(HistoryKey(speech.label, request.model, request.response_format)),
         speech=speech,
     )
+    speech.remember_pace()
     if speech.left_out and status is not ExitStatus.USAGE:
         words = "1 word" if speech.left_out == 1 else f"{speech.left_out} words"
         _warn(f"{words} left out: the built-in voice speaks English", records)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from voicecli.config.file import AUTO
@@ -91,6 +92,14 @@ def _when_busy(wanted: WhenBusy, output: Literal["device", "null", "discard"]) -
     if output == "device":
         return wanted
     return WhenBusy.MIX if output == "null" else None
+
+
+def keep_resident(config: Config, *, wanted: bool = True) -> None:
+    """Start a resident for the commands to come, if that is configured and none runs."""
+    if wanted and (os.environ.get("VOICECLI_RESIDENT") or config.resident) == "on":
+        from voicecli.cli.resident import ensure_running  # noqa: PLC0415  rarely needed
+
+        ensure_running()
 
 
 def buffer_policy(buffer_ms: float | Literal["auto"]) -> Policy:

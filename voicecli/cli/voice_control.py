@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING
 
 from voicecli.cli.keys import SpeechKeys, wants_keys
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from voicecli.cli.speech import Speech
+    from voicecli.control.recent import RecentSpeech
     from voicecli.control.server import ControlServer
     from voicecli.control.speaker import Speaker
     from voicecli.control.voice_turn import VoiceTurn, WhenBusy
@@ -30,7 +32,7 @@ class VoiceControl:
 
     Without a runtime folder there is neither, and the sound is mixed with others';
     ``notify`` gets the reason. An observer: the socket is made once the request has left,
-    because that must not wait for it.
+    because that must not wait for it. The sound is kept for ``voicecli replay``.
 
     Raises:
         DeviceBusy: another voice is heard, and ``when_busy`` is to fail then.
@@ -53,6 +55,7 @@ class VoiceControl:
         self._server: ControlServer | None = None
         self._socket_name = f"{os.getpid()}-{run_id}"
         self._folder: str | None = None
+        self._recent: RecentSpeech | None = None
         if this_launch.note is not None:
             notify(f"the resident was not used: {this_launch.note}")
         self.turn: VoiceTurn | None = None
@@ -62,6 +65,8 @@ class VoiceControl:
         try:
             self._folder = runtime_folder()
             self.turn = self._take_turn(when_busy)
+            if command != "replay":
+                self._recent = self._keep_sound(self._folder)
         except RuntimeFolderError as error:
             notify(f"no control from elsewhere: {error}")
 
@@ -74,6 +79,11 @@ class VoiceControl:
         return VoiceTurn(
             self._folder, self._socket_name, when_busy, by=by, on_wait=self._report_wait
         )
+
+    def _keep_sound(self, folder: str) -> RecentSpeech:
+        from voicecli.control.recent import RecentSpeech  # noqa: PLC0415  needs a folder
+
+        return RecentSpeech(folder, f"{time.time_ns():020}-{self._run_id}")
 
     def _report_wait(self, pid: int | None) -> None:
         self._notify(f"waiting until process {pid} has spoken" if pid else "waiting for its turn")
@@ -97,6 +107,8 @@ class VoiceControl:
     def __call__(self, event: Event, /) -> None:
         """Begin to take commands and keys once the request has left, or sound is there."""
         self._keys(event)
+        if self._recent is not None:
+            self._recent(event)
         if self._server is None and isinstance(event, Waited | Progressed):
             self._listen()
 
@@ -133,6 +145,8 @@ class VoiceControl:
     def __exit__(self, *_: object) -> None:
         with contextlib.ExitStack() as stack:
             stack.callback(self._keys.close)
+            if self._recent is not None:
+                stack.callback(self._recent.close)
             if self.turn is not None:
                 stack.callback(self.turn.release)
             if self._server is not None:

@@ -93,6 +93,7 @@ class Config:
         buffer_ms: `AUTO` adapts to how the audio arrives, in earlier runs too.
         latency_ms: audio that the sound device buffers; `AUTO` is as little as it needs.
         sample_rate_hz: rate of headerless PCM if the server does not report it.
+        resident: "auto" uses a resident that runs, "on" starts it too, "off" does not use it.
         timeout_s: longest wait for the first byte, and longest stall after it.
         recordings: folder of ``--debug-audio``; None is the platform's data folder.
         lexicon: what is to be spoken otherwise, as `voicecli.text.lexicon.Lexicon` takes it.
@@ -108,6 +109,7 @@ class Config:
     latency_ms: float | Literal["auto"] = AUTO
     preroll_ms: float = 0.0
     sample_rate_hz: int | None = None
+    resident: str = "auto"
     timeout_s: float = 60.0
     connect_timeout_s: float = 5.0
     retries: int = 2
@@ -192,6 +194,7 @@ _TOP_LEVEL: Mapping[str, tuple[str, values.Check[Any]]] = {
     "latency_ms": ("latency_ms", values.keyword_or(AUTO, values.number(5, 2_000))),
     "preroll_ms": ("preroll_ms", values.number(0, 10_000)),
     "sample_rate": ("sample_rate_hz", values.integer(4_000, 384_000)),
+    "resident": ("resident", values.choice("auto", "on", "off")),
     "timeout_s": ("timeout_s", values.number(0.001, 86_400)),
     "connect_timeout_s": ("connect_timeout_s", values.number(0.001, 3_600)),
     "retries": ("retries", values.integer(0, 100)),

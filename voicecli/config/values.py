@@ -59,6 +59,17 @@ def integer(low: int, high: int) -> Check[int]:
     return check
 
 
+def choice(*words: str) -> Check[str]:
+    """Accept one of ``words``."""
+
+    def check(value: object) -> str:
+        if value not in words:
+            raise TypeError(" or ".join(f'"{word}"' for word in words))
+        return str(value)
+
+    return check
+
+
 def boolean(value: object) -> bool:
     """Accept true or false."""
     if not isinstance(value, bool):

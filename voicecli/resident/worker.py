@@ -45,6 +45,9 @@ class Program(Protocol):
     def prepare(self, useful: frozenset[str]) -> None:
         """Load what else takes time, and was useful lately."""
 
+    def refusal(self, environ: dict[str, str]) -> str | None:
+        """Return why a command with this environment is not to be served; None if it is."""
+
     def run(self, call: dict[str, Any], show_keys: Callable[[], None]) -> int:
         """Run a command line, and return its exit status."""
 
@@ -127,6 +130,8 @@ class Worker:
         for name in sorted({*given, *self._loaded_with}):
             if given.get(name) != self._loaded_with.get(name):
                 return f"it was started with another {name}"
+        if refusal := self._program.refusal(call["environ"]):
+            return refusal
         # PortAudio moves descriptor 2 to and fro while it loads.
         if not self._has_sound.wait(PREPARED_S):
             return "it is still looking for sound devices"

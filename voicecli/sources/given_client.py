@@ -7,26 +7,30 @@ with either.
 from __future__ import annotations
 
 import socket
+import threading
+from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from voicecli.config.server import Server
+from voicecli.errors import NetworkError
 from voicecli.sources.client import Connection
+from voicecli.sources.http_errors import fault_of_status
 from voicecli.sources.redaction import Redactor
+from voicecli.sources.transport import MAX_ERROR_BYTES
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
+    from voicecli.errors import SourceError
     from voicecli.sources.base import RequestEvents
 
 
 class GivenClient:
     """The part of `SpeechClient` that a source needs, over a synchronous ``openai`` client.
 
-    Any number of requests may be under way. The caller closes the client. A request that is
-    cancelled before the server has answered ends at the client's own timeout: only an answer
-    has a connection that can be interrupted.
+    Any number of requests may be under way. The caller closes the client.
     """
 
     def __init__(self, client: Any) -> None:
@@ -57,30 +61,66 @@ def _secrets_of(client: Any) -> Iterator[str]:
 
 
 class _GivenTransport:
-    """What can be done about one request of a foreign client: interrupt its answer."""
+    """What can be done about one request of a foreign client: stop waiting, or reading.
+
+    The request is made by a thread of its own, because a client that waits for an answer
+    cannot be interrupted. After a cancel, it is left to the client's own timeout.
+    """
 
     def __init__(self) -> None:
-        self.answer: Any = None
+        self._outcome: Future[Any] = Future()
 
-    def begin(self, events: RequestEvents | None, cancelled: threading.Event) -> None:  # noqa: ARG002
+    def begin(self, events: RequestEvents | None, cancelled: threading.Event) -> None:
         """Report the request as sent: a foreign client does not say when it is."""
-        if events is not None:
+        self._outcome = Future()
+        if cancelled.is_set():
+            self.interrupt()
+        elif events is not None:
             events.sent()
+
+    def answer_of(self, opening: AbstractContextManager[Any]) -> Any:
+        """Enter ``opening``, and return its answer, unless interrupted before."""
+        outcome = self._outcome
+
+        def work() -> None:
+            try:
+                answer = opening.__enter__()
+            except Exception as error:  # noqa: BLE001  raised again by the thread that waits
+                with suppress(InvalidStateError):
+                    outcome.set_exception(error)
+                return
+            try:
+                outcome.set_result(answer)
+            except InvalidStateError:  # interrupted
+                with suppress(Exception):
+                    opening.__exit__(None, None, None)
+
+        threading.Thread(target=work, name="given-client", daemon=True).start()
+        return outcome.result()
 
     def close(self) -> None:
         """Do nothing: the connections are the client's."""
 
     def interrupt(self) -> None:
-        """Make a blocked read of the answer return; any thread."""
-        answer = self.answer
+        """Make a wait for the answer, or a blocked read of it, return; any thread."""
+        with suppress(InvalidStateError):
+            self._outcome.set_exception(NetworkError("cancelled before the server answered"))
         with suppress(Exception):
-            stream = answer.http_response.extensions["network_stream"]
+            stream = self._outcome.result(0).http_response.extensions["network_stream"]
             opened = stream.get_extra_info("socket")
             socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
+def _fault_of_status(error: Exception) -> SourceError | None:
+    """Return our error for the SDK's `APIStatusError`, None for any other exception."""
+    status, answer = getattr(error, "status_code", None), getattr(error, "response", None)
+    if not isinstance(status, int) or answer is None:
+        return None
+    return fault_of_status(status, answer.headers, answer.content[:MAX_ERROR_BYTES])
+
+
 class _RecordedSpeech:
-    """The SDK's ``audio.speech``; its transport learns of each answer."""
+    """The SDK's ``audio.speech``; its transport makes each request, and learns of its answer."""
 
     def __init__(self, speech: Any, transport: _GivenTransport) -> None:
         self._speech = speech
@@ -94,6 +134,12 @@ class _RecordedSpeech:
     @contextmanager
     def create(self, **arguments: Any) -> Iterator[Any]:
         """Make the request."""
-        with self._speech.with_streaming_response.create(**arguments) as answer:
-            self._transport.answer = answer
+        opening = self._speech.with_streaming_response.create(**arguments)
+        try:
+            answer = self._transport.answer_of(opening)
+        except Exception as error:
+            raise _fault_of_status(error) or error from error
+        try:
             yield answer
+        finally:
+            opening.__exit__(None, None, None)

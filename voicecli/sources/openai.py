@@ -7,11 +7,12 @@ along with it. The audio is the body itself or, with ``stream_format=sse``, in e
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import threading
 from typing import TYPE_CHECKING, Any
 
-from voicecli.errors import BadResponse, NetworkError
+from voicecli.errors import BadResponse, NetworkError, VoiceError
 from voicecli.sources.base import Response, SourceInfo
 from voicecli.sources.compression import decompressed
 from voicecli.sources.errors import fault_of
@@ -20,10 +21,14 @@ from voicecli.sources.sse import audio_before_error, audio_of_events
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import RequestEvents
-    from voicecli.sources.client import Client, Connection
+    from voicecli.sources.client import Client, Connection, RequestTransport
+
+_END_OF_BODY_S = 0.1
+"""How long the end of a body may take to come after its last event."""
+
+_MAX_CHUNKS_AFTER_END = 8
 
 _RATES_HZ = range(4000, 384_001)
 _CHANNELS = range(1, 9)
@@ -94,7 +99,8 @@ class OpenAISource:
                 opening.__exit__(None, None, None)
             self._leave(connection)
 
-        return Response(info, self._audio(answer, info.content_type or ""), close)
+        audio = self._audio(answer, info.content_type or "", connection.transport)
+        return Response(info, audio, close)
 
     def cancel(self) -> None:
         """Stop soon; any thread. Other requests of the client go on."""
@@ -133,7 +139,7 @@ class OpenAISource:
         if self._overrides_rate and self._request.response_format == "pcm":
             match = _RATE.search(content_type or "")
             stated_hz = _bounded(match and match[1], _RATES_HZ) or rate_hz
-            if stated_hz not in (None, self._pcm_rate_hz):
+            if stated_hz not in (None, self._pcm_rate_hz) and _is_raw(content_type):
                 rates = f"{self._pcm_rate_hz} Hz, although the server states {stated_hz} Hz"
                 warnings = (f"raw PCM is played at {rates}",)
             rate_hz, content_type = None, content_type and _RATE.sub("", content_type)
@@ -160,10 +166,12 @@ class OpenAISource:
 
         return name in LabelFile().get(self.label)
 
-    def _audio(self, answer: Any, content_type: str) -> Iterator[bytes]:
+    def _audio(
+        self, answer: Any, content_type: str, transport: RequestTransport
+    ) -> Iterator[bytes]:
         audio = self._received(answer)
         if content_type.lower().startswith("text/event-stream"):
-            audio = self._reporting_errors(audio_of_events(audio))
+            audio = self._reporting_errors(_events_to_the_end(audio, transport))
         elif self._request.response_format == "pcm" and not _is_text(content_type):
             audio = filter(None, self._reporting_errors(audio_before_error(audio)))
         return self._client.redactor.stream(audio)
@@ -192,10 +200,31 @@ class OpenAISource:
         return fault
 
 
+def _events_to_the_end(chunks: Iterator[bytes], transport: RequestTransport) -> Iterator[bytes]:
+    """Yield the audio of events, then read to the end of the body if that comes soon.
+
+    A connection can be used again only after the end of the body.
+    """
+    yield from audio_of_events(chunks)
+    limit = threading.Timer(_END_OF_BODY_S, transport.interrupt)
+    limit.daemon = True
+    limit.start()
+    with contextlib.suppress(VoiceError):
+        for _ in itertools.islice(chunks, _MAX_CHUNKS_AFTER_END):
+            pass
+    limit.cancel()
+
+
 def _is_text(content_type: str) -> bool:
     """Return whether this is the type of an error message, which the decoder will report."""
     content_type = content_type.lower()
     return content_type.startswith("text/") or "json" in content_type
+
+
+def _is_raw(content_type: str | None) -> bool:
+    """Return whether the type may be that of raw PCM: other formats have a rate of their own."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    return kind in ("", "audio/pcm", "audio/x-pcm", "audio/l16", "application/octet-stream")
 
 
 def _bounded(text: str | None, sensible: range) -> int | None:
