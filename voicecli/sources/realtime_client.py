@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from voicecli.sources.realtime_session import RealtimeSession
 from voicecli.sources.redaction import Redactor
 from voicecli.sources.redirects import check_redirect
 from voicecli.sources.transport import trusted_certificates
+from voicecli.sources.without_types import private_copy
 
 if TYPE_CHECKING:
     from voicecli.sources.realtime_events import VoiceSettings
@@ -26,6 +28,29 @@ _NOT_NEEDED = (
     "openai.types.realtime",
     "openai.types.realtime.translations",
 )
+
+_TYPES = (
+    "openai.resources.realtime.calls",
+    "openai.resources.realtime.client_secrets",
+    "openai.resources.realtime.translations.translations",
+    *(
+        f"openai.types.realtime.{name}"
+        for name in (
+            "conversation_item_param",
+            "realtime_client_event",
+            "realtime_client_event_param",
+            "realtime_error_event",
+            "realtime_response_create_params_param",
+            "realtime_response_create_params_with_references_param",
+            "realtime_server_event",
+            "response_create_event_with_references_param",
+            "session_update_event_param",
+        )
+    ),
+)
+"""What the Realtime resource imports for annotations, and to parse events."""
+
+_importing = threading.Lock()
 
 _CLOSE_S = 0.5
 """How long a server may take to answer that it closes the websocket."""
@@ -50,7 +75,7 @@ class RealtimeClient:
 
     def prepare(self) -> None:
         """Import the SDK's part for it."""
-        _import()
+        _imported()
 
     def session(self, settings: VoiceSettings) -> RealtimeSession:
         """Return a session that can take a request, a new one if the last one is over."""
@@ -79,14 +104,20 @@ class RealtimeClient:
             raise fault_of_connecting(error, self.server) from error
 
 
+def _imported() -> tuple[Any, Any]:
+    """Return the SDK's Realtime resource and websockets' connection: their classes."""
+    with _importing:
+        return _import()
+
+
+@functools.cache
 def _import() -> tuple[Any, Any]:
-    """Import the SDK's Realtime resource and websockets' connection; returns both classes."""
     with deferred((*NOT_NEEDED, *_NOT_NEEDED)):
-        # Named by its module: ``client.realtime`` would import what the others there need.
-        from openai.resources.realtime.realtime import Realtime  # noqa: PLC0415  slow to import
+        import openai  # noqa: F401, PLC0415  slow to import
         from websockets.sync.client import ClientConnection  # noqa: PLC0415  likewise
 
-    return Realtime, ClientConnection
+        module = private_copy("openai.resources.realtime.realtime", _TYPES)
+    return module.Realtime, ClientConnection
 
 
 def _connect(server: Server, model: str, timeout_s: float, proxy: str | None) -> Socket:
@@ -96,7 +127,7 @@ def _connect(server: Server, model: str, timeout_s: float, proxy: str | None) ->
     """
     import httpx2  # noqa: PLC0415  loaded with the SDK
 
-    realtime, connection = _import()
+    realtime, connection = _imported()
     trust = trusted_certificates(server)
 
     def checked(opened: Any, protocol: Any, **settings: Any) -> Any:
