@@ -64,7 +64,18 @@ def test_with_too_little_room_a_row_is_a_paragraph():
         "*  af_bella  English  a warm voice",
         "    that was made for long texts, by",
         "    somebody",
-        "b  x",
+        "   b    x",
+    ]
+
+
+def test_one_long_path_does_not_spoil_the_other_rows():
+    path = "/home/somebody/" + "folder/" * 6 + "config.toml"
+    rows = [("file", path, "does not exist"), ("volume", "1.0", "default"), ("x", "y", "z")]
+    assert list(layout.table(rows, 70)) == [
+        f"file  {path}",
+        "    does not exist",
+        "volume  1.0  default",
+        "x       y    z",
     ]
 
 
@@ -74,3 +85,7 @@ def test_messages_are_wrapped_on_a_terminal(monkeypatch):
     monkeypatch.setattr("sys.stderr", stderr)
     output.print_message("spoke 2.9 s · first sound after 0.53 s")
     assert stderr.getvalue() == "voicecli: spoke 2.9 s · first\n  sound after 0.53 s\n"
+
+
+def test_a_terminal_narrower_than_the_indent_is_no_error():
+    assert wrap("two words", 1, indent="      ") == ["two", "      words"]

@@ -41,7 +41,7 @@ def wrap(text: str, width: int | None, *, indent: str = _GAP) -> list[str]:
     import textwrap  # noqa: PLC0415  most lines fit
 
     wrapper = textwrap.TextWrapper(
-        width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
+        max(width, len(indent) + 1), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
         replace_whitespace=False, expand_tabs=False,
     )  # fmt: skip
     return wrapper.wrap(text)
@@ -79,17 +79,28 @@ def example(line: str, width: int) -> list[str]:
 def table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
     """Yield rows of equally many cells, in aligned columns.
 
-    If they are too wide, the last column is wrapped; if there is too little room for that,
-    each row is one paragraph.
+    If they are too wide, the last column is wrapped. A row that leaves too little room for
+    that is one paragraph.
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    room = None if width is None else width - sum(widths[:-1]) - len(_GAP) * (len(widths) - 1)
+    aligned = [*rows]
+    widths, room = _widths(aligned, width)
+    while room is not None and room < min(_NARROWEST, widths[-1]) and len(aligned) > 1:
+        aligned.remove(max(aligned, key=lambda row: sum(map(len, row[:-1]))))
+        widths, room = _widths(aligned, width)
     for row in rows:
-        *cells, last = (cell.ljust(size) for cell, size in zip(row, widths, strict=True))
-        head = "".join(cell + _GAP for cell in cells)
-        if room is None or room >= min(_NARROWEST, widths[-1]):
-            lines = wrap(last.rstrip(), room, indent="")
-            yield (head + lines[0]).rstrip()
-            yield from (" " * len(head) + line for line in lines[1:])
-        else:
+        if row not in aligned:
             yield from wrap(_GAP.join(cell for cell in row if cell.strip()), width, indent="    ")
+            continue
+        head = "".join(
+            cell.ljust(size) + _GAP for cell, size in zip(row, widths[:-1], strict=False)
+        )
+        first, *rest = wrap(row[-1].rstrip(), room, indent="")
+        yield (head + first).rstrip()
+        yield from (" " * len(head) + line for line in rest)
+
+
+def _widths(rows: Sequence[Sequence[str]], width: int | None) -> tuple[list[int], int | None]:
+    """Return the width of each column, and the room that all but the last leave to it."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    taken = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
+    return widths, None if width is None else width - taken

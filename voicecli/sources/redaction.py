@@ -108,7 +108,9 @@ class Redactor:
             return []
         plain, origins = data, None
         if _HINT.search(data) or _is_text(data):
-            plain, origins = _plain(data)
+            once, first = _plain(data)
+            plain, second = _plain(once)  # what was spelled may be invisible, or spelled twice
+            origins = [first[at] for at in second]
         spans = [(at, at + len(n)) for n in self._needles for at in _positions(n, plain)]
         cut = self._cut_length(plain) if is_end else 0
         if cut >= _MIN_CUT:
