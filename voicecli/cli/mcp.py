@@ -6,9 +6,8 @@ from voicecli.cli import options
 from voicecli.errors import ConfigError
 
 EXAMPLES = """Examples:
-  claude mcp add voicecli -- voicecli mcp
-  codex mcp add voicecli -- voicecli mcp --profile kokoro
-  gemini mcp add voicecli voicecli mcp
+  claude mcp add speech -- voicecli mcp
+  codex mcp add speech -- voicecli mcp --profile kokoro
 """
 
 

@@ -29,7 +29,7 @@ _START_S = 10.0
 """How long a resident may take to begin."""
 
 EXAMPLES = """Examples:
-  voicecli resident start       keeps voicecli loaded; the next say begins at once
+  voicecli resident start
   voicecli resident status
   voicecli resident install     lets the system start it with the first command
 """
