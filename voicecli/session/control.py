@@ -69,12 +69,13 @@ class Control:
         if sink is None:
             return
         heard_s = sink.snapshot().heard_s
-        following = self.text.after(heard_s)
+        current, following = self.text.at(heard_s), self.text.after(heard_s)
         if following is not None and sink.seek(sink.format.frames(following.starts_s)):
             return
-        number = self._renderer.skip()
-        if number is not None:
-            self._fetches.cancel_one(number)
+        if current is None or self.text.is_open(current.segment):
+            number = self._renderer.skip()
+            if number is not None:
+                self._fetches.cancel_one(number)
         sink.flush()
 
     def back(self) -> bool:

@@ -247,6 +247,7 @@ class Renderer:
 
     def _play(self, decode: Decode) -> None:
         if self._is_skipped:
+            self._seams.break_off()
             return
         started_s = time.thread_time()
         blocks = decode()

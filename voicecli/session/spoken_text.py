@@ -1,14 +1,19 @@
-"""Where the sentences of a text are in its sound, as far as it was decoded."""
+"""Where the sentences of a text begin in its sound, as far as it was decoded."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.telemetry.events import SegmentEnded, SegmentPlaced
+from voicecli.telemetry.events import Decoded, SegmentEnded, SegmentPlaced
+from voicecli.telemetry.sentences import SentenceTimes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from voicecli.audio.alignment import Stretch
     from voicecli.telemetry.events import Event
     from voicecli.text.segment import Segment
 
@@ -27,44 +32,57 @@ class SpokenSentence(NamedTuple):
 class SpokenText:
     """An observer that remembers where sentences begin; any thread may ask.
 
-    Within a segment that is an estimate by the lengths of the sentences. Until all of a
-    segment was decoded, its sentences count as one.
+    Within a segment that is an estimate, which `voicecli.audio.alignment` makes.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._times = SentenceTimes()
         self._sentences: deque[SpokenSentence] = deque(maxlen=MOST_SENTENCES)
-        self.open_segment: int | None = None
-        """The number of the segment that was placed and is not decoded to its end."""
+        self._open: Segment | None = None  # placed, and not decoded to its end
 
     def __call__(self, event: Event, /) -> None:
-        """Take note of where a segment begins and ends."""
+        """Take note of where segments begin and end."""
         match event:
+            case Decoded(_, pcm):
+                self._times.decoded(pcm)
             case SegmentPlaced(_, segment, starts_s):
                 with self._lock:
-                    self._sentences.append(SpokenSentence(segment.number, segment.text, starts_s))
-                    self.open_segment = segment.number
-            case SegmentEnded(_, segment, starts_s, ends_s):
+                    self._times.begin(segment, starts_s)
+                    self._open = segment
+            case SegmentEnded(_, segment, _, ends_s, is_whole):
                 with self._lock:
-                    self.open_segment = None
-                    if starts_s is not None and ends_s is not None:
-                        self._divide(segment, starts_s, ends_s)
-
-    def _divide(self, segment: Segment, starts_s: float, ends_s: float) -> None:
-        if self._sentences and self._sentences[-1].segment == segment.number:
-            self._sentences.pop()
-        per_character_s = (ends_s - starts_s) / max(1, sum(len(s.text) for s in segment.sentences))
-        at_s = starts_s
-        for sentence in segment.sentences:
-            self._sentences.append(SpokenSentence(segment.number, sentence.text, at_s))
-            at_s += len(sentence.text) * per_character_s
+                    if self._open is not None and ends_s is not None:
+                        found = self._times.end(ends_s, is_whole=is_whole)
+                        self._sentences.extend(_sentences(segment, found, ends_s))
+                    self._open = None
 
     def at(self, heard_s: float) -> SpokenSentence | None:
         """Return the sentence that is heard at this position of the sound."""
-        with self._lock:
-            return next((s for s in reversed(self._sentences) if s.starts_s <= heard_s), None)
+        begun = [each for each in self._known() if each.starts_s <= heard_s]
+        return begun[-1] if begun else None
 
     def after(self, heard_s: float) -> SpokenSentence | None:
         """Return the first sentence that begins after this position of the sound."""
+        return next((each for each in self._known() if each.starts_s > heard_s), None)
+
+    def is_open(self, segment: int) -> bool:
+        """Return whether more of this segment's sound is to come."""
         with self._lock:
-            return next((s for s in self._sentences if s.starts_s > heard_s), None)
+            return self._open is not None and self._open.number == segment
+
+    def _known(self) -> list[SpokenSentence]:
+        with self._lock:
+            if self._open is None:
+                return list(self._sentences)
+            expected = _sentences(self._open, self._times.so_far(), float("inf"))
+            return list(chain(self._sentences, expected))
+
+
+def _sentences(
+    segment: Segment, stretches: Sequence[Stretch], ends_s: float
+) -> Iterable[SpokenSentence]:
+    """Yield the sentences of a segment that begin before its sound ends."""
+    for sentence, stretch in zip(segment.sentences, stretches, strict=False):
+        if stretch.starts_s < ends_s:
+            yield SpokenSentence(segment.number, sentence.text, stretch.starts_s)

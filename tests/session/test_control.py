@@ -1,0 +1,160 @@
+"""Pausing, skipping and going back in a session that speaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.session.fakes import (
+    FORMAT,
+    FakeClock,
+    Run,
+    ScriptedSource,
+    UntilCancelled,
+    seen,
+    sound,
+    watched,
+)
+from voicecli.session.utterance import Utterance
+from voicecli.telemetry.events import SegmentEnded, SegmentPlaced
+from voicecli.telemetry.lifecycle import State
+from voicecli.text.segment import Segment, Sentence, Span
+
+
+def segment(number, *texts):
+    sentences = [Sentence(number * 10 + i, text, Span(0, 1)) for i, text in enumerate(texts)]
+    return Segment(number, tuple(sentences))
+
+
+class Scene:
+    """Three sentences in two requests, each heard for a second, on a clock of the test's."""
+
+    def __init__(self, *steps):
+        self.clock = FakeClock(holds=True)
+        self.session, self.watcher = watched(self.clock)
+        first = ScriptedSource(list(steps) or [sound(2.0)])
+        utterances = [
+            Utterance(first, segment(0, "One, two, three.", "Two, three, one.")),
+            Utterance(ScriptedSource([sound(1.0)]), segment(1, "Three.")),
+        ]
+        self.run = Run(self.session, utterances)
+        self.control = self.session.control
+
+    def decoded(self):
+        self.watcher.wait_for(lambda: len(self.watcher.all(SegmentEnded)) == 2)
+        return self
+
+    def finish(self):
+        for _ in range(100):
+            if self.session.state in {State.DONE, State.FAILED}:
+                break
+            self.clock.advance(0.5)
+            seen(self.clock.waited_on)
+        return self.run.result()
+
+    def stop(self):
+        self.session.cancel()
+        return self.run.result()
+
+
+def test_a_pause_stops_the_sound_and_nothing_else():
+    scene = Scene().decoded()
+    scene.clock.advance(0.5)
+    scene.control.pause()
+    scene.control.pause()
+    scene.clock.advance(7200)
+    status = scene.control.status()
+    assert (status.paused, status.heard_s, status.buffered_s) == (True, 0.5, 2.5)
+    assert status.text == "One, two, three."
+    scene.control.resume()
+    assert not scene.control.status().paused
+    scene.clock.advance(0.75)
+    assert scene.control.status().heard_s == 1.25
+    result = scene.finish()
+    assert result.state is State.DONE
+    assert result.spoken_s == 3.0
+    assert result.report.underruns == ()
+    assert [pause.silence_s for pause in result.report.pauses] == [7200]
+
+
+def test_paused_before_the_first_sound_it_is_silent():
+    waiting = UntilCancelled()
+    scene = Scene(waiting, sound(2.0))
+    seen(waiting.reached)
+    scene.control.pause()
+    assert scene.control.status() == (True, 0.0, 0.0, "")
+    assert scene.stop().spoken_s == 0
+
+
+def test_skipping_goes_on_with_the_next_sentence_and_the_next_request():
+    scene = Scene().decoded()
+    scene.clock.advance(0.25)
+    scene.control.skip()
+    assert scene.control.status().heard_s == pytest.approx(1.0, abs=0.01)
+    assert scene.control.status().text == "Two, three, one."
+    scene.control.skip()
+    assert scene.control.status().heard_s == pytest.approx(2.0, abs=0.01)
+    result = scene.finish()
+    assert result.state is State.DONE
+    assert result.spoken_s == pytest.approx(1.25, abs=0.02)
+    assert result.report.underruns == ()
+
+
+def test_skipping_what_has_not_arrived_cancels_its_request_only():
+    waiting = UntilCancelled()
+    scene = Scene(sound(0.5), waiting)
+    seen(waiting.reached)
+    scene.watcher.wait_for_state("playing")
+    scene.clock.advance(0.25)
+    scene.control.skip()
+    scene.watcher.wait_for(lambda: len(scene.watcher.all(SegmentPlaced)) == 2)
+    result = scene.finish()
+    assert result.state is State.DONE
+    assert result.error is None
+    assert result.spoken_s == pytest.approx(1.25, abs=0.02)
+
+
+def test_going_back_repeats_the_sentence_and_near_its_start_the_one_before():
+    scene = Scene().decoded()
+    scene.clock.advance(2.9)
+    assert scene.control.back()  # within 1.5 s of the start of the third
+    assert scene.control.status().heard_s == pytest.approx(1.0, abs=0.01)
+    assert scene.control.back()
+    assert scene.control.status().heard_s == 0.0
+    assert scene.control.back()
+    result = scene.finish()
+    assert result.state is State.DONE
+    assert result.spoken_s == pytest.approx(2.9 + 3.0, abs=0.02)
+
+
+def test_a_paused_session_stays_paused_when_it_skips():
+    scene = Scene().decoded()
+    scene.clock.advance(0.25)
+    scene.control.pause()
+    scene.control.skip()
+    scene.clock.advance(5)
+    assert scene.control.status().paused
+    assert scene.control.status().heard_s == pytest.approx(1.0, abs=0.01)
+    assert scene.stop().spoken_s == 0.25
+
+
+def test_a_paused_session_can_be_stopped():
+    scene = Scene().decoded()
+    scene.clock.advance(0.5)
+    scene.control.pause()
+    scene.clock.advance(5)
+    result = scene.stop()
+    assert result.state is State.CANCELLED
+    assert result.spoken_s == 0.5
+
+
+def test_sound_without_a_text_is_skipped_as_a_whole():
+    clock = FakeClock(holds=True)
+    session, watcher = watched(clock)
+    waiting = UntilCancelled()
+    run = Run(session, [ScriptedSource([sound(9.0), waiting])])
+    seen(waiting.reached)
+    watcher.wait_for_state("playing")
+    clock.advance(1.0)
+    session.control.skip()
+    assert run.result().spoken_s == 1.0
+    assert run.result().report.heard_frames == FORMAT.rate_hz
