@@ -103,7 +103,10 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[AudioFrame]:
         """Take bytes of any length; return the frames that became decodable."""
-        return [frame for step in self.steps(data) for frame in step]
+        frames = [] if self.fault is not None else self._step(data)
+        while self.fault is None and self._decoder.pending:
+            frames += self._step(b"")
+        return frames
 
     def flush(self) -> list[AudioFrame]:
         """End the input; return the remaining frames. Called once."""

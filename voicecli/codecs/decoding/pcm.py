@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.decoder import PushDecoder
 from voicecli.codecs.decoding.sampleformat import (
@@ -45,7 +47,9 @@ class PcmDecoder(PushDecoder):
         self._rate_hz = rate_hz
         self._channels = channels
         self._coding = coding
+        self._is_plain = coding == S16LE
         self._frame_bytes = channels * coding.bytes_per_sample
+        self._most_bytes = MAX_BLOCK_BYTES // self._frame_bytes * self._frame_bytes
         self._held = b""  # a frame cut by the end of the latest chunk, or evidence of the order
 
     def _push(self, data: bytes) -> Iterator[Pcm]:
@@ -62,9 +66,8 @@ class PcmDecoder(PushDecoder):
                 return
         end = len(data) - (len(data) - at) % self._frame_bytes
         self._held = data[end:]
-        step = MAX_BLOCK_BYTES // self._frame_bytes * self._frame_bytes
         while at < end:
-            size_bytes = min(step, end - at)
+            size_bytes = min(self._most_bytes, end - at)
             yield self._block(data, at, size_bytes)
             at += size_bytes
 
@@ -77,7 +80,10 @@ class PcmDecoder(PushDecoder):
         return self._block(stretch, 0, size_bytes)
 
     def _block(self, data: bytes, at: int, size_bytes: int) -> Pcm:
-        samples = samples_from(self._coding, data, at, size_bytes)
+        if self._is_plain:
+            samples = np.frombuffer(data, "<i2", size_bytes // 2, at)
+        else:
+            samples = samples_from(self._coding, data, at, size_bytes)
         return Pcm(samples.reshape(-1, self._channels), self._rate_hz)
 
     def _finish(self) -> Iterator[Pcm]:

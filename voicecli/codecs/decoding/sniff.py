@@ -77,11 +77,13 @@ class Sniffer:
         self.is_mislabelled = False
         self._is_file = is_file
         self._refusal: UnsupportedFormat | None = None
-        try:
-            self.coding = raw_coding(label) if label else None
-        except UnsupportedFormat as refusal:
-            self._refusal = refusal
-        self._label = "pcm" if self.coding else label and label.codec
+        self._label = label and label.codec
+        if label is not None and self._label in (None, "pcm"):
+            try:
+                self.coding = raw_coding(label)
+            except UnsupportedFormat as refusal:
+                self._refusal = refusal
+        self._label = "pcm" if self.coding else self._label
         self._fallback = self._label or declared
         # Samples were requested, and another format is announced.
         is_audio = self._label is not None or (label is not None and label.is_audio)
@@ -98,6 +100,9 @@ class Sniffer:
             UnsupportedFormat: another format, named in the message, or nothing
                 recognisable and no claim to go by.
         """
+        if not self.seen and data.startswith(b"RIFF") and data[8:12] == b"WAVE":
+            self.seen = data  # the shortest path for what needs no decoding
+            return "wav"
         self.seen += data
         return self._decide(final=False)
 

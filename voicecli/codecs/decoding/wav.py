@@ -28,6 +28,7 @@ from voicecli.codecs.decoding.sampleformat import (
     fills_low_bytes,
 )
 from voicecli.codecs.decoding.wavformat import WavFormat
+from voicecli.codecs.raw_coding import S16LE
 from voicecli.codecs.text_response import readable
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 
@@ -172,7 +173,7 @@ class WavDecoder(ReadingDecoder):
             if fills_low is False or window_bytes >= _MAX_EVIDENCE_BYTES or self._all_in:
                 break
             window_bytes *= 2
-        return layout.block
+        return layout.int16_block if layout.coding == S16LE else layout.block
 
     def _read_data(
         self, layout: WavFormat, block: Callable[[bytes, int, int], Pcm], size_bytes: int

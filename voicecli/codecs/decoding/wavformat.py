@@ -109,6 +109,13 @@ class WavFormat(NamedTuple):
         flat = samples_from(self.coding, data, at, size_bytes)
         return Pcm(flat.reshape(-1, self.channels), self.rate_hz, self.speakers)
 
+    def int16_block(self, data: bytes, at: int, size_bytes: int) -> Pcm:
+        """Do the same for 16-bit samples, which most are, at once."""
+        flat = np.frombuffer(data, "<i2", size_bytes // 2, at)
+        if not flat.flags.aligned:
+            flat = flat.copy()
+        return Pcm(flat.reshape(-1, self.channels), self.rate_hz, self.speakers)
+
     def low_block(self, data: bytes, at: int, size_bytes: int) -> Pcm:
         """Convert whole frames of 24-bit samples that fill the low bytes of four."""
         octets = np.frombuffer(data, np.uint8, size_bytes, at).reshape(-1, 4)
