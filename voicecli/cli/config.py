@@ -20,6 +20,7 @@ from voicecli.playback.latency import LatencyFile
 from voicecli.playback.policy import AdaptivePolicy
 from voicecli.sanitize import clean
 from voicecli.session.limit_file import LimitFile
+from voicecli.session.pace_file import PaceFile
 from voicecli.session.rests import RestFile
 from voicecli.sources.label_file import LabelFile
 
@@ -100,16 +101,17 @@ def forget() -> None:
 
     Their timing tells --buffer-ms auto how much to buffer: one number per run,
     stored with the endpoint, the model and the format. What a server said of the
-    longest text it takes is one number per endpoint and model. Under which wrong
-    content types it sends raw PCM is stored with the endpoint. How much a sound
-    device has to buffer is one number per device that needs more than usual. The
-    speech models that OpenAI has refused as retired are listed by name, and the
-    endpoints that failed and rest.
+    longest text it takes is one number per endpoint and model, how fast it speaks
+    is three. Under which wrong content types it sends raw PCM is stored with the
+    endpoint. How much a sound device has to buffer is one number per device that
+    needs more than usual. The speech models that OpenAI has refused as retired are
+    listed by name, and the endpoints that failed and rest.
     """
     existed = False
     for file in (
         HistoryFile(),
         LimitFile(),
+        PaceFile(),
         LabelFile(),
         RetiredModels(),
         LatencyFile(),

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from voicecli.errors import VoiceError
     from voicecli.request import SpeechRequest
     from voicecli.session import Session
+    from voicecli.session.input_limits import InputLimits
     from voicecli.session.pace import Pace
     from voicecli.session.planner import Planner
     from voicecli.session.utterance import Utterance
     from voicecli.sources.base import Source
     from voicecli.sources.english import EnglishSentences
+    from voicecli.text.grouping import Estimate
     from voicecli.text.lexicon import Lexicon
     from voicecli.text.limits import InputLimit
     from voicecli.text.segment import Segment, Sentence
@@ -98,7 +100,7 @@ class Speech:
 
             self._english = EnglishSentences(lambda voice: endpoints.of(voice).is_builtin)
         self._short = self._short_text()
-        self.pace = None if self._short else _pace()
+        self.pace = None if self._short else self._known_pace()
         """What measures the segments; a single one needs nothing."""
         self.began_at: float | None = None
         """When the text began to arrive (clock seconds), if that was during the run."""
@@ -177,8 +179,7 @@ class Speech:
             clock,
             options=self._reading.options,
             grouping=Grouping(self._reading.segment),
-            limit=self._limit(),
-            on_limit=self._remember,
+            limits=self._limits(),
             prepare=prepare,
             english=self._english,
         )
@@ -241,25 +242,45 @@ class Speech:
         if self._text.is_growing:
             session.preload()
 
-    def _limit(self) -> InputLimit:
-        from voicecli.session.limit_file import LimitFile  # noqa: PLC0415  not for short texts
+    def _limits(self) -> InputLimits[tuple[str, str, int | None]]:
+        from voicecli.session.input_limits import InputLimits  # noqa: PLC0415  not for short texts
+        from voicecli.session.limit_file import LimitFile  # noqa: PLC0415  likewise
         from voicecli.text.limits import InputLimit, LimitOrigin  # noqa: PLC0415  likewise
 
+        file = LimitFile()
+
+        def key_of(voice: str | None) -> tuple[str, str, int | None]:
+            endpoint = self._endpoints.of(voice)
+            return endpoint.label, endpoint.model, endpoint.max_input_chars
+
+        def known(key: tuple[str, str, int | None]) -> InputLimit:
+            label, model, configured = key
+            if configured is not None:
+                return InputLimit(configured, LimitOrigin.CONFIGURED)
+            return file.get(label, model) or InputLimit()
+
+        def remember(key: tuple[str, str, int | None], limit: InputLimit) -> None:
+            file.put(key[0], key[1], limit)
+
+        return InputLimits(key_of, known, remember)
+
+    def _known_pace(self) -> Pace:
+        from voicecli.session.pace_file import PaceFile  # noqa: PLC0415  not for short texts
+
         endpoint = self._endpoints.default
-        if endpoint.max_input_chars is not None:
-            return InputLimit(endpoint.max_input_chars, LimitOrigin.CONFIGURED)
-        return LimitFile().get(endpoint.label, endpoint.model) or InputLimit()
+        return _pace(PaceFile().get(endpoint.label, endpoint.model))
 
-    def _remember(self, limit: InputLimit) -> None:
-        """Keep what a refusal taught, if it is clear whose it was."""
-        from voicecli.session.limit_file import LimitFile  # noqa: PLC0415  rarely
+    def remember_pace(self) -> None:
+        """Keep how fast the endpoint was for the next run, if there was only one."""
+        if self.pace is None or not self.pace.is_measured or len(self._used) != 1:
+            return
+        from voicecli.session.pace_file import PaceFile  # noqa: PLC0415  loaded by now
 
-        if len(self._used) == 1:
-            ((label, model),) = self._used
-            LimitFile().put(label, model, limit)
+        ((label, model),) = self._used
+        PaceFile().put(label, model, self.pace.estimate())
 
 
-def _pace() -> Pace:
+def _pace(prior: Estimate | None = None) -> Pace:
     from voicecli.session.pace import Pace  # noqa: PLC0415  not for short texts
 
-    return Pace()
+    return Pace(prior)

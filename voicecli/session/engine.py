@@ -17,6 +17,7 @@ from voicecli.playback.history import History, HistoryKey
 from voicecli.playback.output import Output
 from voicecli.session.async_text import AsyncText
 from voicecli.session.fallback import Candidate, Fallback
+from voicecli.session.input_limits import InputLimits
 from voicecli.session.pace import Pace
 from voicecli.session.planner import Planner
 from voicecli.session.playback import Playback
@@ -153,8 +154,7 @@ class Engine:
             SystemClock(),
             options=self._text,
             grouping=self._grouping,
-            limit=limit,
-            on_limit=self._learn_limit,
+            limits=InputLimits(lambda _: None, lambda _: limit, self._learn_limit),
             english=EnglishSentences() if endpoint.is_builtin else None,
         )
         return self._start(Playback(session, planner, recorder, on_stop=on_stop), pace)
@@ -192,7 +192,7 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _learn_limit(self, limit: InputLimit) -> None:
+    def _learn_limit(self, _: None, limit: InputLimit) -> None:
         with self._lock:
             self._limit = limit
 

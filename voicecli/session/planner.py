@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import BadResponse
+from voicecli.session.input_limits import InputLimits
 from voicecli.session.text_reader import TextReader
 from voicecli.sources.english import nothing_english
 from voicecli.text.grouping import Grouper, Grouping, Situation, split_segment
-from voicecli.text.limits import InputLimit
 from voicecli.text.segment import Segment
 from voicecli.text.stage import TextOptions, TextStage
 
@@ -50,7 +50,7 @@ class Planner:
 
     Iterate it once, on the source thread. ``fallback`` makes the utterance of each segment;
     ``heard_s`` returns the seconds that were heard so far; ``is_over`` whether the run has
-    ended; ``on_limit`` gets an input limit that a refusal taught; ``prepare`` loads what the
+    ended; ``limits`` is how much one request may contain; ``prepare`` loads what the
     first request needs, while its text is still being written; ``english`` is given if all
     voices speak English only.
     """
@@ -64,8 +64,7 @@ class Planner:
         *,
         options: TextOptions | None = None,
         grouping: Grouping = Grouping.AUTO,
-        limit: InputLimit | None = None,
-        on_limit: Callable[[InputLimit], None] | None = None,
+        limits: InputLimits[Any] | None = None,
         prepare: Callable[[], None] | None = None,
         english: EnglishSentences | None = None,
     ) -> None:
@@ -74,11 +73,10 @@ class Planner:
         self._pace = pace
         self._clock = clock
         self._stage = TextStage(options)
-        self._limit = limit or InputLimit()
-        self._on_limit = on_limit
+        self._limits = limits or InputLimits.same()
         self._prepare = prepare
         self._english = english
-        self._grouper = Grouper(grouping, limit=self._limit.characters)
+        self._grouper = Grouper(grouping)
         self._unread: deque[str | bytes] = deque()
         self._began_at: float | None = None  # when the first text was read
         self._has_asked = False
@@ -106,6 +104,7 @@ class Planner:
                 situation = Situation(
                     self._pace.in_hand_s(heard_s()), self.is_complete, self._pace.estimate()
                 )
+                self._grouper.limit = self._limits.of(self._grouper.voice).characters
                 decided = self._grouper.next(situation)
                 if isinstance(decided, Segment):
                     self._pace.requested(decided)
@@ -155,15 +154,13 @@ class Planner:
         if not isinstance(error, BadResponse) or error.refusal is None:
             return []
         length = len(segment.text)
-        limit = self._limit.after_refusal(error.refusal, length)
+        known = self._limits.of(segment.voice)
+        limit = known.after_refusal(error.refusal, length)
         if limit is None and error.status == _TOO_LARGE:
-            limit = self._limit.halved(length)
+            limit = known.halved(length)
         if limit is None:
             return []
-        self._limit = limit
-        self._grouper.limit = min(self._grouper.limit, limit.characters)
-        if self._on_limit is not None:
-            self._on_limit(limit)
+        self._limits.learn(segment.voice, limit)
         return split_segment(segment, limit.characters)
 
 

@@ -195,6 +195,11 @@ class Grouper:
         return len(self._waiting)
 
     @property
+    def voice(self) -> str | None:
+        """The voice of the next request; None for the default one, or if nothing is queued."""
+        return self._waiting[0].voice if self._waiting else None
+
+    @property
     def has_enough(self) -> bool:
         """Whether more text would not change what `next` returns."""
         if self.mode in {Grouping.PARAGRAPH, Grouping.WHOLE}:

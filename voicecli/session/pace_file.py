@@ -1,0 +1,58 @@
+"""How fast endpoints spoke in earlier runs, per endpoint and model, kept between runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from voicecli.config.learnedfile import MOST_NAME, LearnedFile
+from voicecli.text.grouping import Estimate
+
+_MOST_S = 600.0
+"""A longer wait for the first byte is not credible."""
+
+
+class PaceFile(LearnedFile):
+    """The file of all estimates: ``{"http://localhost:8880/v1": {"kokoro": [0.31, 0.004, 0.07]}}``.
+
+    The numbers are those of an `Estimate`: seconds until the first byte, seconds per
+    character until the last one, and seconds of speech per character.
+    """
+
+    name = "pace.json"
+
+    def get(self, endpoint: str, model: str) -> Estimate | None:
+        """Return the estimate of a model at an endpoint, which is given by its label."""
+        numbers = self._models(endpoint).get(model[:MOST_NAME])
+        if numbers is None:
+            return None
+        first_byte_s, per_character_s, speech_per_character_s = numbers
+        return Estimate(first_byte_s, per_character_s, speech_per_character_s)
+
+    def put(self, endpoint: str, model: str, measured: Estimate) -> None:
+        """Remember what a run measured: half of it, and half of what was known before."""
+        known = self.get(endpoint, model)
+        if known is not None:
+            measured = replace(
+                measured,
+                first_byte_s=(known.first_byte_s + measured.first_byte_s) / 2,
+                per_character_s=(known.per_character_s + measured.per_character_s) / 2,
+            )
+        numbers = (measured.first_byte_s, measured.per_character_s, measured.speech_per_character_s)
+        models = self._models(endpoint) | {model[:MOST_NAME]: [round(n, 5) for n in numbers]}
+        self._write(endpoint[:MOST_NAME], models)
+
+    def _models(self, endpoint: str) -> dict[str, list[float]]:
+        models = self._read().get(endpoint[:MOST_NAME])
+        if not isinstance(models, dict):
+            return {}
+        return {model: numbers for model, numbers in models.items() if _is_valid(numbers)}
+
+
+def _is_valid(numbers: Any) -> bool:
+    return (
+        isinstance(numbers, list)
+        and len(numbers) == 3  # noqa: PLR2004  as in `PaceFile`
+        and all(isinstance(number, int | float) and 0 <= number <= _MOST_S for number in numbers)
+        and numbers[2] > 0
+    )
