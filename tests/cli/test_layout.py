@@ -69,7 +69,7 @@ def test_with_too_little_room_a_row_is_a_paragraph():
 
 
 def test_one_long_path_does_not_spoil_the_other_rows():
-    path = "/home/somebody/" + "folder/" * 6 + "config.toml"
+    path = "/home/somebody/" + "folder/" * 5 + "config.toml"
     rows = [("file", path, "does not exist"), ("volume", "1.0", "default"), ("x", "y", "z")]
     assert list(layout.table(rows, 70)) == [
         f"file  {path}",
@@ -88,4 +88,4 @@ def test_messages_are_wrapped_on_a_terminal(monkeypatch):
 
 
 def test_a_terminal_narrower_than_the_indent_is_no_error():
-    assert wrap("two words", 1, indent="      ") == ["two", "      words"]
+    assert layout.wrap("two words", 1, indent="      ") == ["two", "      words"]

@@ -41,9 +41,13 @@ def wrap(text: str, width: int | None, *, indent: str = _GAP) -> list[str]:
     import textwrap  # noqa: PLC0415  most lines fit
 
     wrapper = textwrap.TextWrapper(
-        max(width, len(indent) + 1), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
-        replace_whitespace=False, expand_tabs=False,
-    )  # fmt: skip
+        max(width, len(indent) + 1),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+        expand_tabs=False,
+    )
     return wrapper.wrap(text)
 
 
