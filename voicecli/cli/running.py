@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from voicecli.cli.records import Records
+    from voicecli.cli.resume import RunKeeper
     from voicecli.cli.settings import PlaybackSettings
     from voicecli.cli.speech import Speech
     from voicecli.cli.subtitle_track import SubtitleTrack
@@ -73,14 +74,12 @@ def run_session(
     with contextlib.ExitStack() as stack:
         control = stack.enter_context(_voice_control(command, run_id, settings, records))
         observers: list[Observer] = [recorder, _enable_garbage_collector, control]
-        if records.event_log is not None:
-            observers.append(EventLog(_open(records.event_log, files, stack), run_id, clock))
-        if records.trace is not None:
-            lines = _open(records.trace, files, stack, truncate=True)
-            observers.append(_trace_writer(lines, run_id, clock, request, records))
+        observers += _writing(records, files, stack, run_id, clock, request)
         observers += _watching(records, stack, speech)
         track = _subtitle_track(records)
         observers += [track] if track else []
+        keeper = _keeper_of(speech, recorder)
+        observers += [keeper] if keeper else []
         session = Session(
             Output(settings.output), settings.session, history=history, observers=observers,
             saver=saver, clock=clock, pace=speech.pace if speech else None, turn=control.turn,
@@ -94,11 +93,37 @@ def run_session(
             _open_files(saver, files, records)
             result = session.run(make_utterances(session, clock))
         _close(files)
+        if keeper is not None:
+            is_done = result.error is None and result.interrupted_at is None
+            keeper.finish(is_done=is_done, heard_s=result.spoken_s)
         from voicecli.cli.reporting import report  # noqa: PLC0415  after the sound
 
         return report(
             result, recorder, saver, files, records, track=track, speech=speech, control=control
         )
+
+
+def _keeper_of(speech: Speech | None, recorder: Recorder) -> RunKeeper | None:
+    if speech is None or speech.keeper is None:
+        return None
+    speech.keeper.segments = recorder.segments
+    return speech.keeper
+
+
+def _writing(
+    records: Records,
+    files: list[LineFile],
+    stack: contextlib.ExitStack,
+    run_id: str,
+    clock: Clock,
+    request: SpeechRequest | None,
+) -> Iterator[Observer]:
+    """Yield the observers that write the event log and the trace."""
+    if records.event_log is not None:
+        yield EventLog(_open(records.event_log, files, stack), run_id, clock)
+    if records.trace is not None:
+        lines = _open(records.trace, files, stack, truncate=True)
+        yield _trace_writer(lines, run_id, clock, request, records)
 
 
 def _close(files: Iterable[LineFile]) -> None:

@@ -15,10 +15,11 @@ from voicecli.cli import control_options, options, text_options
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
+from voicecli.cli.resume import RunKeeper, RunState, options_to_keep
 from voicecli.cli.running import ending_if_empty, failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, keep_resident, playback_settings
 from voicecli.cli.speech import Reading, Speech
-from voicecli.cli.text_input import TextReading, as_unicode
+from voicecli.cli.text_input import STDIN, TextReading, as_unicode
 from voicecli.cli.unused_options import is_pipe_unread
 from voicecli.cli.unused_options import warnings as unused
 from voicecli.cli.voice_endpoints import VoiceEndpoints
@@ -41,6 +42,7 @@ EXAMPLES = """Examples:
 
 
 def say(
+    context: typer.Context,
     text: Annotated[
         list[str] | None,
         typer.Argument(
@@ -56,6 +58,8 @@ def say(
     ] = None,
     script: text_options.Script = None,
     lines: text_options.Lines = None,
+    resume: text_options.Resume = False,
+    no_state: text_options.NoState = False,
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
     model: options.Model = None,
@@ -143,18 +147,13 @@ def say(
     offline, without a key. The key comes from $VOICECLI_API_KEY or the variable
     that the profile names; for OpenAI, from $OPENAI_API_KEY.
     """
-    if trace_audio and trace is None:
-        raise typer.BadParameter("--trace-audio requires --trace FILE")
     choice = EndpointChoice(
-        base_url, profile, model, voice, format, _speed(speed, rate), instructions,
-        _extra(extra or []),
+        base_url, profile, model, voice, format, _speed(speed, rate), instructions, _extra(extra),
     )  # fmt: skip
     flags = PlaybackFlags(
         device, volume, buffer_ms, preroll_ms, timeout, retries, WhenBusy(when_busy),
-        no_keys=no_keys,
-        ahead=prefetch if trace is None else 0,
+        no_keys=no_keys, ahead=prefetch if trace is None else 0, latency_ms=latency_ms,
         pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
-        latency_ms=latency_ms,
     )  # fmt: skip
     records = Records(
         save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio,
@@ -163,34 +162,41 @@ def say(
     with contextlib.ExitStack() as stack:
         reads = TextReading(encoding, partial(_warn, records=records))
         with ending_if_empty(records):
-            spoken = text_options.choose_text(text or [], file, script, lines or [], reads)
+            run: RunState | None = context.obj if resume else None
+            spoken = text_options.choose_text(text or [], file, script, lines or [], reads, run)
         stack.callback(spoken.close)
         if is_pipe_unread([*(text or []), file, script, *(lines or [])]):
             _warn("standard input is not read: the text was given otherwise", records)
         with failing_as_json(records):
             config = find_config(os.environ)
             records.check()
-            endpoints = _endpoints(choice, config, records, fallback)
+            endpoints = _endpoints(choice, config, records, fallback, lines or [])
             for warning in unused(choice, flags, endpoints.default, no_play=no_play):
                 _warn(warning, records)
-            for each in text_options.voices_of(lines or []):
-                endpoints.of(each)
             words = text_options.read_lexicon(config.lexicon, lexicon, lang)
-        is_script = script is not None or bool(lines)
-        reading = Reading(lang, pause_ms, segment, markdown, code, think, is_script, words)
+        is_script = run.is_script if run else bool(script or lines)
+        reading = Reading(
+            lang, pause_ms, segment, markdown, code, think, is_script, words, format,
+            recovers=not no_recover,
+        )  # fmt: skip
         shared = SourceContext(
-            sample_rate or config.sample_rate_hz,
-            config.connect_timeout_s,
-            proxy=proxy,
-            overrides_rate=sample_rate is not None,
-            strict_words=strict_words,
-            caches=cache,
-        )
+            sample_rate or config.sample_rate_hz, config.connect_timeout_s, proxy=proxy,
+            overrides_rate=sample_rate is not None, strict_words=strict_words, caches=cache,
+        )  # fmt: skip
         shared.use_voices(this_launch.voices)
         stack.callback(shared.close)
         stack.callback(keep_resident, config, wanted=not no_resident)  # after the sound
-        speech = Speech(spoken, reading, endpoints, shared, format, recovers=not no_recover)
+        keeper = None if no_state else _keeper(context, file or script, run, is_script=is_script)
+        speech = Speech(spoken, reading, endpoints, shared, keeper)
         raise typer.Exit(_speak(speech, flags, records, config, no_play=no_play))
+
+
+def _keeper(
+    context: typer.Context, file: Path | None, run: RunState | None, *, is_script: bool
+) -> RunKeeper:
+    """Return what keeps the place in the text."""
+    named = None if file is None or str(file) == STDIN else file
+    return RunKeeper(options_to_keep(context), is_script=is_script, file=named, resumed=run)
 
 
 def _speed(factor: float | None, of_rate: float | None) -> float | None:
@@ -200,13 +206,20 @@ def _speed(factor: float | None, of_rate: float | None) -> float | None:
 
 
 def _endpoints(
-    choice: EndpointChoice, config: Config, records: Records, fallback: list[str] | None
+    choice: EndpointChoice,
+    config: Config,
+    records: Records,
+    fallback: list[str] | None,
+    lines: list[str],
 ) -> VoiceEndpoints:
-    """Select the endpoint, and say which it is."""
+    """Select the endpoint, and those of the voices of ``lines``; say which they are."""
     endpoint = resolve_endpoint(choice, os.environ, config)
     _print_endpoint(endpoint, records)
     notify = partial(_print_endpoint, records=records)
-    return VoiceEndpoints(endpoint, choice, os.environ, config, notify=notify, fallback=fallback)
+    found = VoiceEndpoints(endpoint, choice, os.environ, config, notify=notify, fallback=fallback)
+    for voice in text_options.voices_of(lines):
+        found.of(voice)
+    return found
 
 
 def _speak(
@@ -247,10 +260,10 @@ def _warn(warning: str, records: Records) -> None:
         print_message(f"warning: {warning}")
 
 
-def _extra(pairs: list[str]) -> dict[str, Any]:
+def _extra(pairs: list[str] | None) -> dict[str, Any]:
     """Parse ``KEY=JSON`` pairs; a value that is not JSON is used as a string."""
     fields: dict[str, Any] = {}
-    for pair in pairs:
+    for pair in pairs or ():
         key, equals, value = pair.partition("=")
         if not (key and equals):
             raise typer.BadParameter(f"--extra {pair!r} does not have the form KEY=JSON")

@@ -13,6 +13,7 @@ from voicecli.sources.registry import SourceContext, source_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from voicecli.cli.resume import RunKeeper
     from voicecli.cli.short_text import ShortText
     from voicecli.cli.text_input import TextInput
     from voicecli.cli.voice_endpoints import VoiceEndpoints
@@ -38,7 +39,11 @@ DEFAULT_FORMAT = "pcm"
 
 
 class Reading(NamedTuple):
-    """How a text becomes requests, as the flags have it; ``lexicon`` is None for none."""
+    """How a text becomes requests, as the flags have it; ``lexicon`` is None for none.
+
+    ``format`` is what is asked for if an endpoint has no format of its own; ``recovers`` is
+    as for `Fallback`.
+    """
 
     language: str | None = None
     pause_ms: int = 400
@@ -48,6 +53,8 @@ class Reading(NamedTuple):
     think: bool = False
     script: bool = False
     lexicon: Lexicon | None = None
+    format: str | None = None
+    recovers: bool = True
 
     @property
     def options(self) -> TextOptions:
@@ -68,11 +75,7 @@ class Reading(NamedTuple):
 
 
 class Speech:
-    """One text on its way to a session; used once.
-
-    ``format`` is what is asked for if an endpoint has no format of its own; ``recovers`` is
-    as for `Fallback`.
-    """
+    """One text on its way to a session; used once. ``keeper`` gets the text as it is read."""
 
     def __init__(
         self,
@@ -80,17 +83,17 @@ class Speech:
         reading: Reading,
         endpoints: VoiceEndpoints,
         shared: SourceContext,
-        format: str | None = None,
-        *,
-        recovers: bool = True,
+        keeper: RunKeeper | None = None,
     ) -> None:
+        self.keeper = keeper
+        """What keeps where the run is in its text, if anything does."""
         rests = EndpointRests(SystemClock(), RestFile())
-        self._fallback = Fallback(self._candidates, rests, recovers=recovers)
+        self._fallback = Fallback(self._candidates, rests, recovers=reading.recovers)
         self._text = text
         self._reading = reading
         self._endpoints = endpoints
         self._shared = shared
-        self._format = format or DEFAULT_FORMAT
+        self._format = reading.format or DEFAULT_FORMAT
         self._planner: Planner | None = None
         self._tempo = 1.0
         self._used: set[tuple[str, str]] = set()
@@ -189,7 +192,8 @@ class Speech:
         from voicecli.cli.text_input import GivenText  # noqa: PLC0415  loaded by now
 
         most = self._endpoints.default.max_input_chars
-        is_usual = self._reading._replace(language=None, pause_ms=400) == Reading()
+        usual = Reading(format=self._reading.format, recovers=self._reading.recovers)
+        is_usual = self._reading._replace(language=None, pause_ms=400) == usual
         if not isinstance(self._text, GivenText) or not is_usual:
             return None
         from voicecli.cli.short_text import ShortText, is_short_and_plain  # noqa: PLC0415  ditto
@@ -208,6 +212,9 @@ class Speech:
         return [*stage.feed(text), *stage.finish()]
 
     def _short_utterance(self, segment: ShortText) -> Utterance:
+        if self.keeper is not None:
+            self.keeper.read(segment.text)
+
         def split(whole: Segment, error: VoiceError) -> Sequence[Segment]:
             from voicecli.text.segment import Segment  # noqa: PLC0415  loaded by now
 
@@ -218,7 +225,8 @@ class Speech:
 
     def _pieces(self, is_over: Callable[[], bool], clock: Clock) -> Iterator[str]:
         is_waiting = not self._text.has_begun
-        for piece in self._text.pieces(is_over):
+        pieces = self._text.pieces(is_over)
+        for piece in self.keeper.pieces(pieces) if self.keeper else pieces:
             if is_waiting and self._text.has_begun:
                 is_waiting, self.began_at = False, clock.now()
             yield piece

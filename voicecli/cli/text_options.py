@@ -11,6 +11,7 @@ import typer
 
 from voicecli.cli import options
 from voicecli.cli.plain_text import check_encoding
+from voicecli.cli.resume import RunState, use_options_of_last_run
 from voicecli.cli.text_input import (
     GivenText,
     TextInput,
@@ -190,6 +191,21 @@ NoRecover: TypeAlias = Annotated[
         help="End where an answer breaks off, and do not ask for the rest of the text again.",
     ),
 ]
+Resume: TypeAlias = Annotated[
+    bool,
+    options.argument_option(
+        "--resume",
+        is_eager=True,
+        callback=use_options_of_last_run,
+        help="Go on with the last text that was interrupted or failed, with its options.",
+    ),
+]
+NoState: TypeAlias = Annotated[
+    bool,
+    options.argument_option(
+        "--no-state", help="Do not keep the text and the place in it for --resume."
+    ),
+]
 Subtitles: TypeAlias = Annotated[
     Path | None,
     options.saving_option(
@@ -206,12 +222,19 @@ def choose_text(
     script: Path | None,
     lines: list[str],
     reading: TextReading | None = None,
+    run: RunState | None = None,
 ) -> TextInput:
     """Return the text to speak, from whichever of its places was given.
+
+    ``run`` is the run that is resumed.
 
     Raises:
         typer.BadParameter: there is none or more than one, or it cannot be read.
     """
+    if run is not None:
+        if words or file is not None or script is not None or lines:
+            raise typer.BadParameter("give a text or --resume, not both")
+        return run.rest(reading or TextReading())
     if script is None and not lines:
         return text_of_words(words, file, reading)
     if words or file is not None or (script is not None and lines):
