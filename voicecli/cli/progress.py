@@ -97,7 +97,8 @@ class ProgressLine:
 
     def _draw_progress(self, snapshot: SinkSnapshot) -> None:
         note = self._note
-        if self._text.is_awaited and not snapshot.buffered_s:
+        may_come = snapshot.playing or self._is_written()
+        if self._text.is_awaited and not snapshot.buffered_s and may_come:
             note = "waiting for the text"
         elif self._is_rebuffering:
             note = "waiting for the server"
