@@ -78,7 +78,7 @@ def run_session(
         if records.trace is not None:
             lines = _open(records.trace, files, stack, truncate=True)
             observers.append(_trace_writer(lines, run_id, clock, request, records))
-        observers += _watching(records, stack, speech)
+        observers += _watching(records, stack, speech, control)
         track = _subtitle_track(records)
         observers += [track] if track else []
         session = Session(
@@ -154,12 +154,12 @@ def _subtitle_track(records: Records) -> SubtitleTrack | None:
 
 
 def _watching(
-    records: Records, stack: contextlib.ExitStack, speech: Speech | None
+    records: Records, stack: contextlib.ExitStack, speech: Speech | None, control: VoiceControl
 ) -> list[Observer]:
     """Return the observers that print to people during the run."""
     observers: list[Observer] = []
     if wants_progress(quiet=records.quiet):
-        line = ProgressLine(speech.is_written) if speech else ProgressLine()
+        line = ProgressLine(speech.is_written if speech else bool, control.awaited)
         observers.append(stack.enter_context(contextlib.closing(line)))
     if not records.quiet:
         observers.append(_AnswerWarnings())
