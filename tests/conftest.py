@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from coverage import Coverage
 from hypothesis import is_hypothesis_test, settings
 
 from tests.support.sound_server import SoundServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
 # Every run tries the same examples, so that nobody's change fails by chance. To look for new
 # ones: VOICECLI_TEST_PROFILE=thorough. How long one takes says more about the machine's load
@@ -87,6 +88,22 @@ def pytest_collection_finish() -> None:
     """Keep the garbage collector from visiting thousands of test items again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Stop the second measurement too for ``no_cover``: pytest-cov has two in a worker of xdist.
+
+    It pauses the one on top, at which coverage lets the one below go on.
+    """
+    below = Coverage.current() if item.get_closest_marker("no_cover") else None
+    if below is None:
+        return (yield)
+    below.stop()
+    try:
+        return (yield)
+    finally:
+        below.start()
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ README, ARCHITECTURE, CONTRIBUTING, CHANGELOG = (
     (ROOT / f"{name}.md").read_text(encoding="utf-8")
     for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG")
 )
+FIRST_STEPS = (ROOT / "docs" / "first-steps.md").read_text(encoding="utf-8")
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SOURCES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "voicecli").rglob("*.py")}
 
@@ -141,6 +142,19 @@ class TestReadme:
             for part in key.split("."):
                 value = value[part]
         assert SCHEMA in section
+
+
+class TestFirstSteps:
+    def test_its_captures_fit_80_columns_and_show_no_machine(self):
+        lines = "".join(code_blocks(FIRST_STEPS, "console")).splitlines()
+        shown = [line for line in lines if not line.startswith("$ ")]
+        assert max(map(len, shown)) <= 80
+        assert not re.search(r"/(root|home|tmp|work)/", FIRST_STEPS)
+
+    def test_its_commands_exist(self):
+        lines = command_lines(code_blocks(FIRST_STEPS, "console"))
+        commands = {line.split()[0] for line in lines} - {"Hello"}
+        assert {"say", "play", "doctor", "voices", "config", "bench"} <= commands <= set(COMMANDS)
 
 
 class TestConfigurationDocument:

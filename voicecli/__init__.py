@@ -10,10 +10,9 @@ The public names below are loaded on first use, so ``import voicecli`` costs not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from voicecli._lazy import lazy_names
 
+TYPE_CHECKING = False  # importing it from typing takes longer than a command for the resident
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
     from voicecli.codecs.decoding.auto import AutoDecoder, make_decoder

@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False  # see `voicecli`
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _CONTROL = ("stop", "pause", "resume", "skip", "back", "status")
 

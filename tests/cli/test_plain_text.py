@@ -131,6 +131,11 @@ class TestNotUtf8:
         assert decoder.settle() == ""
         assert decoder.feed("Déjà vu".encode("cp1252")) == "Déjà vu"
 
+    @pytest.mark.parametrize("pieces", [None, 1, 3, 4, 5])
+    def test_the_words_before_count_wherever_the_text_is_cut(self, pieces):
+        assert heard(b"A caf\xe9", pieces=pieces)[0] == "A café"
+        assert heard("Он пьёт чай.".encode("cp1251"), pieces=pieces)[0] == "Он пьёт чай."
+
     def test_a_bounded_amount_waits(self):
         decoder = PlainTextDecoder()
         data = (FRENCH * (2 * JUDGED_BYTES // len(FRENCH))).encode("cp1252")

@@ -199,6 +199,19 @@ class TestLine:
             line.close()
             assert ("waiting for the text  2 s" in capsys.readouterr().err) is is_written
 
+    def test_a_wait_for_another_voice_is_told_from_one_for_the_server(self, capsys):
+        line = ProgressLine(turn_of=lambda: "another voice, of process 7,")
+        line(events.Requested(10.0, "http://x"))
+        line(events.Waited(12.0))
+        line.close()
+        assert "waiting for another voice, of process 7,  2 s" in capsys.readouterr().err
+
+    def test_a_pause_is_shown(self, capsys):
+        line = ProgressLine()
+        line(events.Progressed(0.0, snapshot()._replace(paused=True)))
+        line.close()
+        assert "ahead  paused" in capsys.readouterr().err
+
     def test_a_note_disappears_with_its_cause(self, capsys):
         line = ProgressLine()
         line(events.StateChanged(0.0, State.PLAYING, State.REBUFFERING))

@@ -17,9 +17,9 @@ from voicecli.codecs import CODECS, AutoDecoder, make_decoder
 from voicecli.errors import BadResponse, DecodeError, TruncatedStream
 
 CASES = [
-    pytest.param(codec, number, id=f"{codec}-{('mono', 'stereo', 'joined')[number]}")
+    pytest.param(codec, number, id=f"{codec}-{sample.kind}")
     for codec in CODECS
-    for number in range(len(samples_of(codec)))
+    for number, sample in enumerate(samples_of(codec))
 ]
 
 

@@ -197,8 +197,6 @@ def test_aborted_it_stops_decoding(decoder):
     rig.renderer._on_pcm = lambda _: rig.renderer.abort()
     rig.run(START, bytes(20_000), bytes(20_000), bytes(20_000))
     assert len(fed) == 1
-    rig.renderer.abort()
-    assert rig.sink.aborts == 2, "every call is passed on"
 
 
 def test_aborted_while_it_drains_it_returns():

@@ -207,7 +207,7 @@ def test_one_segment_is_cancelled_while_its_neighbours_are_heard_to_the_end():
     middle = utterance(1, waiting)
     run = Run(session, [utterance(0, sound(0.05, 1000)), middle, utterance(2, sound(0.05, 2000))])
     seen(waiting.reached)
-    session.cancel_utterance(1)
+    session.control.cancel_utterance(1)
     result = run.result()
     assert (result.state, result.error) == (State.DONE, None)
     assert middle.source.cancelled.is_set()

@@ -3,6 +3,7 @@ import threading
 import typing
 
 import pytest
+import trustme
 from openai.types.realtime.realtime_server_event import RealtimeServerEvent
 
 from tests.sources.clients import KEY, Notes
@@ -125,6 +126,48 @@ def test_answers_under_way_at_once_do_not_mix():
             thread.join(10)
     assert heard == {level: bytes([level]) * 24_000 for level in range(1, 7)}
     assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_https_is_a_websocket_over_tls_that_is_verified(is_trusted, tmp_path, monkeypatch):
+    authority, other = trustme.CA(), trustme.CA()
+    (authority if is_trusted else other).cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
+        tmp_path / "server.pem"
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with (
+        RealtimeServer(certificate=tmp_path / "server.pem") as server,
+        realtime_client(server.url) as client,
+    ):
+        if is_trusted:
+            assert len(read(client)[0]) == 9600
+        else:
+            fault, _ = fails(client, NetworkError)
+            assert "could not be reached securely" in fault.message
+            assert server.connections == []
+
+
+def test_headers_of_the_profile_go_along():
+    headers = (("X-Team", "seven"), ("Authorization", "Basic dXNlcjpwYXNz"))
+    with (
+        RealtimeServer() as server,
+        realtime_client(server.url, server={"headers": headers}) as client,
+    ):
+        read(client)
+    (connection,) = server.connections
+    assert connection.headers["x-team"] == "seven"
+    assert connection.headers["authorization"] == "Basic dXNlcjpwYXNz"
+
+
+def test_headers_for_openai_go_nowhere_else(monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-secret")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Secret: yes")
+    with RealtimeServer() as server, realtime_client(server.url) as client:
+        read(client)
+    sent = json.dumps(server.connections[0].headers)
+    assert "secret" not in sent.lower()
 
 
 @pytest.mark.parametrize("options", [{"keeps_metadata": False}, {"beta": True}])

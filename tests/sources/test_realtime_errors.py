@@ -9,6 +9,7 @@ from tests.support.realtime_server import RealtimeServer, Speech
 from voicecli.errors import (
     AuthError,
     BadResponse,
+    ConfigError,
     NetworkError,
     RateLimited,
     SourceTimeout,
@@ -128,6 +129,34 @@ def test_nothing_listens():
     with realtime_client(f"http://127.0.0.1:{port}/v1") as client:
         fault, _ = fails(client, NetworkError)
     assert "nothing listens" in fault.message
+
+
+class TestProxies:
+    def test_a_proxy_is_asked_for_a_tunnel_without_the_key(self):
+        refusal = b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n"
+        with (
+            listening(lambda connection: connection.sendall(refusal)) as (address, heads),
+            realtime_client("https://speech.example/v1", proxy=f"http://{address}") as client,
+        ):
+            fault, _ = fails(client, NetworkError)
+        assert "the proxy" in fault.message
+        assert "407" in fault.message
+        assert heads[0].startswith(b"CONNECT speech.example:443")
+        assert KEY.encode() not in heads[0]
+
+    def test_a_closed_port_is_reported_without_the_proxy_s_password(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        proxy = f"http://user:p%40ss@127.0.0.1:{port}"
+        with realtime_client("http://speech.example/v1", proxy=proxy) as client:
+            fault, _ = fails(client, NetworkError)
+        assert f"the proxy http://127.0.0.1:{port}" in fault.message
+        assert "--proxy" in fault.remedy
+
+    def test_socks_takes_a_further_package(self):
+        with realtime_client("http://speech.example/v1", proxy="socks5://127.0.0.1:9") as client:
+            fault, _ = fails(client, ConfigError)
+        assert "python-socks" in fault.remedy
 
 
 def test_a_server_that_does_not_answer():

@@ -36,6 +36,7 @@ from tests.support.tones import tone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
     from typing import Self
 
 RATE_HZ = 24_000
@@ -96,6 +97,7 @@ class RealtimeServer:
     ``refusal`` (status, body) refuses the websocket itself. ``greeting`` are messages sent on
     connecting, before ``session.created``. ``keeps_metadata`` is false for servers that do not
     return a response's metadata; ``beta`` for those with the names of the beta.
+    ``certificate`` is a file with a certificate for localhost and its key.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class RealtimeServer:
         greeting: Sequence[str] = (),
         keeps_metadata: bool = True,
         beta: bool = False,
+        certificate: Path | None = None,
     ) -> None:
         self._speak = speak or Speech()
         self._refusal = refusal
@@ -119,7 +122,8 @@ class RealtimeServer:
         self.speech_refusal: tuple[int, dict[str, Any]] = (404, {})
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/v1"
+        origin = "http://127.0.0.1" if certificate is None else "https://localhost"
+        self.url = f"{origin}:{self.port}/v1"
         app = Starlette(
             routes=[
                 WebSocketRoute("/v1/realtime", self._serve),
@@ -127,7 +131,12 @@ class RealtimeServer:
             ]
         )
         config = uvicorn.Config(
-            app, log_level="critical", ws="websockets-sansio", lifespan="off", ws_ping_interval=None
+            app,
+            log_level="critical",
+            ws="websockets-sansio",
+            lifespan="off",
+            ws_ping_interval=None,
+            ssl_certfile=certificate,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="realtime-server", daemon=True)

@@ -89,6 +89,11 @@ class SoundServer:
         return self._dir
 
     @property
+    def pid(self) -> int:
+        """The daemon's process ID."""
+        return self._processes[0].pid
+
+    @property
     def monitor(self) -> str:
         """Name of the source that carries everything played."""
         return f"{SINK}.monitor"

@@ -42,12 +42,13 @@ def test_what_is_known_of_each_answer_and_of_all():
     }
 
 
-def test_every_attempt_costs_and_the_last_one_counts():
+def test_every_answer_for_a_segment_costs_and_counts():
     metrics = recorded(
         (0, AnswerReport("Hm.", is_reworded=True, usage=ONE)), (0, AnswerReport(usage=OTHER))
     )
-    assert metrics["segments"][0]["usage"]["input_tokens"] == 11
-    assert not metrics["segments"][0]["reworded"]
+    (segment,) = metrics["segments"]
+    assert segment["usage"]["input_tokens"] == 11
+    assert (segment["said"], segment["reworded"]) == ("Hm.", True)
 
 
 def test_without_usage_there_is_none():

@@ -32,6 +32,7 @@ He asked: 'Why? When?' and left.|No answer.
 Gen. Lee met Adm. Nelson, Capt. Cook and Rev. Green.|All drank.
 He turned right on Fifth Ave. New York was loud.
 I said no.|Nobody heard.
+He lives in the U S.|Tell us now.
 The dogs' owner said: 'No. Never.'|They left."""
 
 GERMAN = """\

@@ -262,6 +262,9 @@ def test_what_a_model_thinks_is_left_out_unless_wanted():
     text = "<think>\nHmm. **Wait.**\n</think>\n\nThe answer is 4."
     assert spoken(text) == ["The answer is 4."]
     assert spoken(text, think=True) == ["Hmm.", "Wait.", "¶The answer is 4."]
+    inline = "<think>Hmm.</think>The answer is 4."
+    assert spoken(inline) == ["The answer is 4."]
+    assert spoken(inline, think=True) == ["Hmm.", "¶The answer is 4."]
     assert spoken("Use the <think> tag.") == ["Use the tag."]
     assert spoken("<thin air>") == []
     assert spoken("<think>never closed. Really.") == []

@@ -50,7 +50,9 @@ _REQUEST = {
     "speed": "speed",
     "instructions": "instructions",
     "extra_body": "extra",
+    "protocol": "protocol",
     "max_input_chars": "max_input_chars",
+    "cache": "cache",
 }
 """Field of `Endpoint` → its key in a profile."""
 
@@ -149,7 +151,9 @@ def _endpoint_rows(endpoint: Endpoint) -> Iterator[tuple[str, str, str]]:
     if not endpoint.is_builtin:
         yield "key", "set" if endpoint.key_variable else "not set", endpoint.key_variable or ""
     for name, key in _REQUEST.items():
-        if (value := getattr(endpoint, name)) not in (None, {}):
+        if name == "protocol" and name not in endpoint.origins:
+            continue  # the usual one
+        if (value := getattr(endpoint, name)) not in (None, {}, False):
             yield key, str(value), endpoint.origins.get(name, f"profile {endpoint.profile}")
 
 

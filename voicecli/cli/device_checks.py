@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.cli.finding import Finding
 from voicecli.errors import DeviceError
+from voicecli.playback import runtime_dir
 
 if TYPE_CHECKING:
     from voicecli.playback.portaudio import OutputDevice
@@ -30,7 +31,8 @@ def check_devices() -> tuple[list[Finding], bool]:
     if not found:
         none = DeviceError(
             "no device can play",
-            remedy="start a sound server, save with --save, or use --device null",
+            remedy=runtime_dir.remedy()
+            or "start a sound server, save with --save, or use --device null",
         )
         return [loaded, Finding.of_error("devices", none)], False
     default = next((device.name for device in found if device.is_default), "none")

@@ -9,6 +9,7 @@ import typer
 
 from voicecli.cli.output import print_json, print_table
 from voicecli.errors import DeviceError
+from voicecli.playback import runtime_dir
 from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def devices(
     if not found:
         raise DeviceError(
             "there is no sound device that can play",
-            remedy="start a sound server; `voicecli say --save FILE` does not need one",
+            remedy=runtime_dir.remedy()
+            or "start a sound server; `voicecli say --save FILE` does not need one",
         )
     if not json_:
         print_table([_row(device) for device in found])

@@ -137,8 +137,11 @@ def _may_be_hebrew(data: bytes) -> bool:
 
 
 def is_damaged_utf8(data: bytes) -> bool:
-    """Whether ``data`` is UTF-8 with a few bytes that are not: one in three characters at most."""
+    """Whether ``data`` is UTF-8 in which some bytes are wrong.
+
+    In other encodings, letters beyond ASCII hardly ever form valid UTF-8.
+    """
     text = data.decode("utf-8", "surrogateescape")
     beyond = [character for character in text if not character.isascii()]
     invalid = sum("\udc80" <= character <= "\udcff" for character in beyond)
-    return invalid * 3 <= len(beyond) - invalid
+    return 0 < invalid <= len(beyond) - invalid

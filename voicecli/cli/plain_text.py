@@ -81,6 +81,7 @@ class PlainTextDecoder:
         self._is_assumed = encoding is None  # that it is UTF-8
         self._undecided = b""  # bytes whose encoding is not known yet
         self._has_utf8 = False
+        self._context = b""  # the end of what was decoded, to judge what follows by
         self._held = ""  # an escape sequence that may go on
         self.is_binary = False
 
@@ -130,6 +131,7 @@ class PlainTextDecoder:
                 with suppress(UnicodeDecodeError):
                     text = self._decoder.decode(data, final)
                     self._has_utf8 = self._has_utf8 or not text.isascii()
+                    self._context = (self._context + text[-_CONTEXT:].encode())[-_CONTEXT:]
                     return text
             before, _ = self._decoder.getstate()  # what a strict decoder could not decode
             self._decoder.reset()
@@ -160,7 +162,8 @@ class PlainTextDecoder:
             return
         first = _HIGH.search(data)
         begin = first.start() if first and b"\0" not in data else 0
-        found = encoding.guess_encoding(data[max(0, begin - _CONTEXT) : begin + JUDGED_BYTES])
+        window = data[max(0, begin - _CONTEXT) : begin + JUDGED_BYTES]
+        found = encoding.guess_encoding(window if b"\0" in data else self._context + window)
         self.is_binary = found is None
         self._decoder = _decoder(found or "latin-1", errors="ignore")
         if found is not None:

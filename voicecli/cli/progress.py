@@ -46,13 +46,19 @@ class ProgressLine:
     """An observer that draws one line on standard error, while speech is awaited and plays.
 
     It shows how much was spoken, how much is ahead, and the sentence that is heard, or what
-    is awaited: the server, or the text if ``is_written`` says that it is still being written.
+    is awaited: the server, the text if ``is_written`` says that it is still being written, or
+    the voice that ``turn_of`` names.
     rich is imported when sound has started, which it must not delay. All drawing is
     done on the session's thread.
     """
 
-    def __init__(self, is_written: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        is_written: Callable[[], bool] = lambda: False,
+        turn_of: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._is_written = is_written
+        self._turn_of = turn_of
         self._live: Any = None
         self._one_line: Any = None  # makes what rich draws on one line, whatever is in it
         self._note = ""
@@ -90,6 +96,7 @@ class ProgressLine:
             return
         self._waits_since = at if self._waits_since is None else self._waits_since
         since, label = self._first_request or (self._waits_since, "the text")
+        label = self._turn_of() or label
         if at - since < QUIET_S:
             return
         tries = f"  try {self._attempts}" if self._attempts > 1 else ""
@@ -97,10 +104,13 @@ class ProgressLine:
 
     def _draw_progress(self, snapshot: SinkSnapshot) -> None:
         note = self._note
-        if self._text.is_awaited and not snapshot.buffered_s:
+        may_come = snapshot.playing or self._is_written()
+        if self._text.is_awaited and not snapshot.buffered_s and may_come:
             note = "waiting for the text"
         elif self._is_rebuffering:
             note = "waiting for the server"
+        if snapshot.paused:
+            note = "paused"
         shown = note or clean(self._text.sentence_at(snapshot.heard_s), 500)
         line = f"{snapshot.heard_s:5.1f} s received  {shown}"  # nothing is to be heard
         if snapshot.playing:

@@ -47,8 +47,6 @@ class Records(NamedTuple):
             typer.BadParameter: ``--save`` names no format, or standard output is taken.
             SaveError: the subtitles cannot be written.
         """
-        if self.trace_audio and self.trace is None:
-            raise typer.BadParameter("--trace-audio requires --trace FILE")
         if self.save is None and self.save_as is not None:
             raise typer.BadParameter("--save-as requires --save FILE")
         if self.save is not None:

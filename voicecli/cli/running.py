@@ -75,7 +75,7 @@ def run_session(
         control = stack.enter_context(_voice_control(command, run_id, settings, records))
         observers: list[Observer] = [recorder, _enable_garbage_collector, control]
         observers += _writing(records, files, stack, run_id, clock, request)
-        observers += _watching(records, stack, speech)
+        observers += _watching(records, stack, speech, control)
         track = _subtitle_track(records)
         observers += [track] if track else []
         keeper = _keeper_of(speech, recorder)
@@ -179,12 +179,12 @@ def _subtitle_track(records: Records) -> SubtitleTrack | None:
 
 
 def _watching(
-    records: Records, stack: contextlib.ExitStack, speech: Speech | None
+    records: Records, stack: contextlib.ExitStack, speech: Speech | None, control: VoiceControl
 ) -> list[Observer]:
     """Return the observers that print to people during the run."""
     observers: list[Observer] = []
     if wants_progress(quiet=records.quiet):
-        line = ProgressLine(speech.is_written) if speech else ProgressLine()
+        line = ProgressLine(speech.is_written if speech else bool, control.awaited)
         observers.append(stack.enter_context(contextlib.closing(line)))
     if not records.quiet:
         observers.append(_AnswerWarnings())

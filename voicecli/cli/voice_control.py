@@ -125,6 +125,13 @@ class VoiceControl:
         except RuntimeFolderError as error:
             self._notify(f"no control from elsewhere: {error}")
 
+    def awaited(self) -> str | None:
+        """Return whose sound is waited for; None if none is."""
+        if self.turn is None or not self.turn.is_waiting:
+            return None
+        pid = self.turn.waits_for
+        return f"another voice, of process {pid}," if pid is not None else "another voice"
+
     @property
     def stopped_by(self) -> str | None:
         """Who stopped the run from elsewhere."""

@@ -146,12 +146,17 @@ def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Con
                 values[name], origins[name] = value, origin.replace("{}", name.upper())
     protocol = protocol_of(str(values["model"]), profile.protocol if profile else None)
     most = profile.max_input_chars if profile else None
+    if protocol == REALTIME:
+        named = profile.name if profile and profile.protocol else None
+        origins["protocol"] = f"profile {named}" if named else "the model's name"
+        if most is None:
+            most, origins["max_input_chars"] = REALTIME_CHARS, "the protocol"
     return Endpoint(
         reason=chosen.reason,
         profile=profile.name if profile else None,
         extra_body={**(profile.extra_body if profile else {}), **choice.extra_body},
         protocol=protocol,
-        max_input_chars=most or (REALTIME_CHARS if protocol == REALTIME else None),
+        max_input_chars=most,
         cache=profile.cache if profile else False,
         fallback=profile.fallback if profile else (),
         origins=origins,

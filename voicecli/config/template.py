@@ -37,6 +37,9 @@ TEMPLATE = """\
 # How often a request that failed is made again.
 # retries = 2
 
+# Whether a resident, which has everything loaded, is used: "auto", "on" or "off".
+# resident = "auto"
+
 # Folder of --debug-audio.
 # recordings = "~/recordings"
 
@@ -59,4 +62,5 @@ TEMPLATE = """\
 # max_input_chars = 4096
 # protocol = "speech"
 # cache = true
+# fallback = ["builtin"]
 """

@@ -55,6 +55,8 @@ class VoiceTurn:
         self._turn = Turn(folder, note=f"{os.getpid()} {name}", interrupts=self._interrupts)
         self._waiting = threading.Event()
         self.waited_s = 0.0
+        self.waits_for: int | None = None
+        """The process that was heard when the wait began."""
         if when_busy is WhenBusy.FAIL and not self._turn.is_first():
             pid = _pid(self._turn.ahead())
             self._turn.release()
@@ -73,12 +75,13 @@ class VoiceTurn:
         if self._turn.is_first():
             return
         began_at = time.monotonic()
+        self.waits_for = _pid(self._turn.ahead())
         self._waiting.set()
         if self._interrupts:
             self._interrupt()
         else:
             if self._on_wait is not None:
-                self._on_wait(_pid(self._turn.ahead()))
+                self._on_wait(self.waits_for)
             self._turn.wait()
         self._waiting.clear()
         self.waited_s = time.monotonic() - began_at

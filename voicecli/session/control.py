@@ -75,7 +75,7 @@ class Control:
         if current is None or self.text.is_open(current.segment):
             number = self._renderer.skip()
             if number is not None:
-                self._fetches.cancel_one(number)
+                self.cancel_utterance(number)
         sink.flush()
 
     def back(self) -> bool:
@@ -91,6 +91,10 @@ class Control:
         if current is not None and heard_s - current.starts_s < AT_THE_START_S:
             current = self.text.at(current.starts_s - 0.001) or current
         return sink.seek(0 if current is None else sink.format.frames(current.starts_s))
+
+    def cancel_utterance(self, number: int) -> None:
+        """Stop one request and drop its sound; its neighbours go on."""
+        self._fetches.cancel_one(number)
 
     def status(self) -> ControlStatus:
         """Return what is heard now."""

@@ -12,7 +12,14 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.clock import SystemClock
-from voicecli.errors import ConfigError, DecodeError, NothingToSay, SourceError, SourceTimeout
+from voicecli.errors import (
+    ConfigError,
+    DecodeError,
+    NothingToSay,
+    SourceError,
+    SourceTimeout,
+    WordsDiffer,
+)
 from voicecli.session.rests import EndpointRests
 from voicecli.session.utterance import Failure, Utterance
 from voicecli.text.segment import Segment
@@ -85,7 +92,7 @@ class Fallback:
         """Return what to speak after the endpoint ``asked`` failed; empty for nothing."""
         error, sentences = failure
         is_ours = isinstance(error, SourceError | DecodeError | ConfigError)
-        if not is_ours or isinstance(error, NothingToSay):
+        if not is_ours or isinstance(error, NothingToSay | WordsDiffer):
             return ()
         if sentences is None:
             parts = attempt.split(attempt.segment, error) if attempt.split else ()

@@ -87,3 +87,9 @@ class Mailbox:
         """Yield the messages that are there now; the reader."""
         while not self._queue.empty():
             yield self._queue.get()
+
+    def raise_internal_error(self) -> None:
+        """Raise the first internal error that is still there; the reader."""
+        for message in self.drain():
+            if isinstance(message, InternalError):
+                raise message.error

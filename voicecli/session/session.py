@@ -145,12 +145,7 @@ class Session:
 
     def heard_s(self) -> float:
         """Return the seconds of sound that were heard so far; any thread."""
-        sink = self._renderer.sink
-        return sink.snapshot().heard_s if sink is not None else 0.0
-
-    def cancel_utterance(self, number: int) -> None:
-        """Stop one request and drop its sound; any thread."""
-        self._fetches.cancel_one(number)
+        return self.control.status().heard_s
 
     def run(self, utterances: Iterable[Utterance | Source]) -> SessionResult:
         """Speak the utterances to the end; from the thread that made the session.
@@ -174,7 +169,8 @@ class Session:
             self._stop_threads()
             result = self._conclude()
             self._observers.clear()
-        self._raise_late_exception()
+        if self.state is not State.CANCELLED:  # a source may fail at being cancelled
+            self._mailbox.raise_internal_error()
         return result
 
     def _start(self, utterances: Iterable[Utterance | Source]) -> None:
@@ -280,29 +276,22 @@ class Session:
         return SessionResult(
             state=self.state,
             report=report,
-            saves=self._finish_saving(spoken_s),
+            saves=self._finish_saving(self.heard_s()),
             error=self._error,
             interrupted_at=self._interrupted_at,
             no_device=self._output.no_device if sink is not None else None,
             spoken_s=spoken_s,
         )
 
-    def _finish_saving(self, spoken_s: float) -> SaveReport:
+    def _finish_saving(self, heard_s: float) -> SaveReport:
         if self._recording is None:
             from voicecli.recording.saver import SaveReport  # noqa: PLC0415  after the sound
 
             return SaveReport()
         format = self._renderer.first_format
         is_cut = self._interrupted_at is not None
-        heard_frames = format.frames(spoken_s) if is_cut and format else None
+        heard_frames = format.frames(heard_s) if is_cut and format else None
         return self._recording.finish(heard_frames, self._renderer.name)
-
-    def _raise_late_exception(self) -> None:
-        """Raise what went wrong while the threads were ending."""
-        for message in self._mailbox.drain():
-            # A source may fail at being cancelled; nothing else may.
-            if isinstance(message, messages.InternalError) and self.state is not State.CANCELLED:
-                raise message.error
 
     def _advance(self, following: State) -> None:
         left = self._lifecycle.advance(following)

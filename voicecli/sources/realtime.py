@@ -126,13 +126,11 @@ class RealtimeSource:
     def _report(self, call: RealtimeCall) -> AnswerReport | None:
         if call.answer.response is None:
             return None
+        usage = usage_of(call.answer.response, self._request.model)
         said = call.answer.said
-        is_reworded = said is not None and difference(self._request.text, said) is not None
-        return AnswerReport(
-            said=self._client.redactor.text(said) if is_reworded and said else None,
-            is_reworded=is_reworded,
-            usage=usage_of(call.answer.response, self._request.model),
-        )
+        if call.error is not None or said is None or not difference(self._request.text, said):
+            return AnswerReport(usage=usage)
+        return AnswerReport(self._client.redactor.text(said), is_reworded=True, usage=usage)
 
     @contextlib.contextmanager
     def _hiding_key(self) -> Iterator[None]:

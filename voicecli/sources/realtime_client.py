@@ -95,13 +95,13 @@ class RealtimeClient:
             session.close()
 
     def _open(self, settings: VoiceSettings) -> Socket:
+        proxy = proxy_for(self.server.base_url, self._proxy)
         try:
-            found = proxy_for(self.server.base_url, self._proxy)
             return _connect(
-                self.server, settings.model, self._connect_timeout_s, found and found.url
+                self.server, settings.model, self._connect_timeout_s, proxy and proxy.url
             )
         except Exception as error:
-            raise fault_of_connecting(error, self.server) from error
+            raise fault_of_connecting(error, self.server, proxy) from error
 
 
 def _imported() -> tuple[Any, Any]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import (
     AuthError,
     BadResponse,
+    ConfigError,
     NetworkError,
     RateLimited,
     SourceError,
@@ -20,7 +22,7 @@ from voicecli.errors import (
     VoiceError,
 )
 from voicecli.sanitize import clean
-from voicecli.sources.errors import fault_of
+from voicecli.sources.errors import fault_of, fault_of_proxy
 from voicecli.sources.http_errors import CHECK_BASE_URL, fault_of_status
 from voicecli.sources.transport import MAX_ERROR_BYTES
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from voicecli.config.server import Server
+    from voicecli.sources.proxies import Proxy
     from voicecli.sources.realtime_events import Answer
 
 _CHECK_KEY = "set the key's variable (`voicecli config show` names it)"
@@ -37,6 +40,7 @@ _SEND_LESS = "send less at once: max_input_chars in the server's profile"
 _SET_CONNECT_TIMEOUT = (
     "check that the server runs; connect_timeout_s in the configuration sets the limit"
 )
+_PROXY_FAULTS = (ImportError, socket.gaierror, ConnectionRefusedError)
 _OK = 200  # RFC 9110; a websocket's answer is 101
 
 _TOO_BIG = 1009
@@ -45,13 +49,15 @@ _TOO_BIG = 1009
 _WAIT = re.compile(r"try again in (?:(\d{1,4})h)?(?:(\d{1,4})m(?!s))?(?:([\d.]{1,10})(m?s))?")
 
 
-def fault_of_connecting(error: Exception, server: Server) -> VoiceError:
-    """Return our error for an exception of opening a websocket.
+def fault_of_connecting(error: Exception, server: Server, proxy: Proxy | None = None) -> VoiceError:
+    """Return our error for an exception of opening a websocket, through a proxy if there is one.
 
     Raises:
         Exception: ``error`` itself, if no library had a part in it.
     """
     where = clean(server.base_url, 200)
+    if proxy is not None and isinstance(error, _PROXY_FAULTS):
+        return _fault_of_proxy(error, proxy)
     if isinstance(error, TimeoutError):
         return SourceTimeout(
             f"{where} did not accept the connection in time",
@@ -78,6 +84,15 @@ def fault_of_connecting(error: Exception, server: Server) -> VoiceError:
     body = bytes(refusal.body or b"")[:MAX_ERROR_BYTES]
     headers = {name.lower(): value for name, value in refusal.headers.raw_items()}
     return fault_of_status(status, headers, body, has_key=server.has_key)
+
+
+def _fault_of_proxy(error: Exception, proxy: Proxy) -> VoiceError:
+    if not isinstance(error, ImportError):
+        return fault_of_proxy(error, proxy)
+    return ConfigError(
+        f"{proxy.setting} names a SOCKS proxy, which takes a further package for websockets",
+        remedy="pip install python-socks, or name the server in NO_PROXY",
+    )
 
 
 def fault_of_closing(error: Exception, server: Server) -> VoiceError:

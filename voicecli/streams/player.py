@@ -45,10 +45,18 @@ def open_device_sink(
         DeviceError: there is no such device, or it cannot be opened.
     """
     from voicecli.playback.callback import CallbackSink  # noqa: PLC0415  loads PortAudio
+    from voicecli.playback.latency import DeviceLatency  # noqa: PLC0415  only for devices
     from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
 
     # A preroll starts the device before the first frame, which would otherwise wait for more.
-    return CallbackSink(find_output_device(device), format, policy, clock, preroll_s=_PREROLL_S)
+    return CallbackSink(
+        find_output_device(device),
+        format,
+        policy,
+        clock,
+        preroll_s=_PREROLL_S,
+        latency=DeviceLatency(""),
+    )
 
 
 class Player:

@@ -20,7 +20,7 @@ from voicecli.telemetry.events import (
 )
 from voicecli.telemetry.sentences import SentenceTimes
 from voicecli.telemetry.underruns import milliseconds
-from voicecli.telemetry.usage import added, usage_json
+from voicecli.telemetry.usage import added, joined, usage_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,8 +98,7 @@ class SegmentTable:
                     record.first_byte_at = at
             case AnswerReported(_, report, number) if number in self.records:
                 record = self.records[number]
-                usage = added(record.answer.usage, report.usage)  # all attempts cost
-                record.answer = report._replace(usage=usage)
+                record.answer = joined(record.answer, report)
             case Decoded(_, pcm, _, number):
                 if number in self.records:
                     self.records[number].audio_s += pcm.duration_s

@@ -1,8 +1,10 @@
-"""What answers used: tokens and dollars, added up."""
+"""What is known of answers, and what they used, added up."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from voicecli.sources.base import AnswerReport
 
 if TYPE_CHECKING:
     from voicecli.sources.base import Usage
@@ -18,6 +20,16 @@ def added(one: Usage | None, other: Usage | None) -> Usage | None:
         output_tokens=one.output_tokens + other.output_tokens,
         audio_tokens=one.audio_tokens + other.audio_tokens,
         cost_usd=None if dollars[0] is None or dollars[1] is None else dollars[0] + dollars[1],
+    )
+
+
+def joined(one: AnswerReport, other: AnswerReport) -> AnswerReport:
+    """Return what is known of two answers for one segment: all cost, each spoke a part of it."""
+    return AnswerReport(
+        said=" … ".join(filter(None, (one.said, other.said))) or None,
+        is_reworded=one.is_reworded or other.is_reworded,
+        usage=added(one.usage, other.usage),
+        is_cached=other.is_cached,
     )
 
 

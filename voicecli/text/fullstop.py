@@ -40,6 +40,9 @@ _APOSTROPHES = str.maketrans("", "", "'’")
 _HYPHENATED_INITIALS = lazy_pattern(r"\w\.[-‐]\w")
 _QUOTE_MARKS = str.maketrans(dict.fromkeys("\"'“”‘’«»„‚()[]{}*_", " "))
 
+_SPELLED = lazy_pattern(r"(?:^|\s)[A-Z] [A-Z]\Z")
+"""Letters one by one, as a lexicon has U S for US; initials have full stops."""
+
 _AND_SO_ON = lazy_pattern(r"(?:^|\s)т\.\s?[дп]\Z")
 _AFTER_ORDINAL = lazy_pattern(GERMAN_AFTER_ORDINAL)
 _AFTER_GERMAN_ORDINAL = lazy_pattern(GERMAN_ONLY_AFTER_ORDINAL)
@@ -102,6 +105,8 @@ class FullStop(NamedTuple):
 
     def is_ambiguous(self) -> bool:
         """Whether the word before may be an abbreviation, an initial or a number."""
+        if _SPELLED.search(self.text, self.begin, self.start):
+            return False
         whole = self.token
         token = whole.translate(_APOSTROPHES)
         if len(token) < 2 or not token.isalpha():  # noqa: PLR2004  an initial

@@ -32,6 +32,7 @@ class ThinkFilter:
         self._keep = keep
         self._held: list[Fragment] = []  # possible start of a tag
         self._thinks = False
+        self._is_open = False  # between tags, whose text may be kept
         self._at_line_start = True
         self._begins = Break.NONE
 
@@ -59,7 +60,7 @@ class ThinkFilter:
                 end = mark if mark >= 0 else len(text)
                 found += self._pass(fragment, at, end)
                 at = end
-                if mark >= 0 and not (self._thinks or self._at_line_start):
+                if mark >= 0 and not (self._is_open or self._at_line_start):
                     found += self._pass(fragment, at, at + 1)
                     at += 1
                 elif mark >= 0:
@@ -79,12 +80,12 @@ class ThinkFilter:
 
     def _close_tag(self, tag: str) -> None:
         """Start or stop skipping if ``tag`` is complete."""
-        if _OPEN.fullmatch(tag) and not self._thinks:
-            self._thinks, self._held = not self._keep, []
+        if _OPEN.fullmatch(tag) and not self._is_open:
+            self._is_open, self._thinks, self._held = True, not self._keep, []
             self._begins = Break.PARAGRAPH
         elif _CLOSE.fullmatch(tag):
             # Some servers drop the opening tag; the text before was already spoken.
-            self._thinks, self._held = False, []
+            self._is_open, self._thinks, self._held = False, False, []
             self._begins, self._at_line_start = Break.PARAGRAPH, True
 
     def _pass(self, fragment: Fragment, begin: int, end: int) -> list[Fragment]:

@@ -85,13 +85,33 @@ def packed(values, *, low, sign=True):
 
 @pytest.mark.parametrize(("low", "sign"), [(False, True), (True, True), (True, False)])
 @pytest.mark.parametrize("silence", [0, 5_000])
-@pytest.mark.parametrize("loudness", [1, 255, 65_536])
+@pytest.mark.parametrize("loudness", [1, 30])
 def test_24_bits_in_4_bytes_have_their_level(low, sign, silence, loudness):
     values = np.concatenate(
         [np.zeros(silence, int), tone(2_000)[:, 0].astype(int) * 200 // loudness]
     )
     layout = fmt(1, 24_000, 24, align=4)
     data = riff(layout, chunk(b"data", packed(values, low=low, sign=sign)))
+    for size in SIZES:
+        got = joined(decode(WavDecoder(), in_pieces(size, data)))
+        assert np.array_equal(got[:, 0], values / 2.0**23)
+
+
+@pytest.mark.parametrize("sign", [True, False])
+def test_16_bits_made_longer_in_the_low_bytes_have_their_level(sign):
+    values = tone(30_000)[:, 0].astype(int) << 8
+    layout = fmt(1, 24_000, 24, align=4)
+    data = riff(layout, chunk(b"data", packed(values, low=True, sign=sign)))
+    for size in SIZES:
+        got = joined(decode(WavDecoder(), in_pieces(size, data)))
+        assert np.array_equal(got[:, 0], values / 2.0**23)
+
+
+def test_a_quiet_beginning_in_the_upper_bytes_keeps_its_level():
+    values = np.concatenate(
+        [tone(30_000)[:, 0].astype(int) // 100, tone(3_000)[:, 0].astype(int) << 8]
+    )
+    data = riff(fmt(1, 24_000, 24, align=4), chunk(b"data", packed(values, low=False)))
     for size in SIZES:
         got = joined(decode(WavDecoder(), in_pieces(size, data)))
         assert np.array_equal(got[:, 0], values / 2.0**23)

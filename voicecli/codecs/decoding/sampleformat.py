@@ -128,15 +128,15 @@ def _roughness(upper_bytes: NDArray[np.uint8]) -> float:
 
 
 def fills_low_bytes(data: bytes) -> bool | None:
-    """Tell whether 24-bit samples in 4 bytes each are in the low ones; None for silence.
+    """Tell whether 24-bit samples in 4 bytes each are in the low ones; None if that is unsure.
 
     They belong in the upper three (Microsoft, "Multiple channel audio data and WAVE
     files"), and the lowest byte is zero. ALSA's S24_LE has them in the lower three;
-    above is the sign or nothing.
+    above is the sign or nothing. Unsure are silence, and 16-bit samples made longer,
+    which may as well be sound below −48 dB.
     """
     octets = np.frombuffer(data, np.uint8, len(data) // 4 * 4).reshape(-1, 4)
-    if not octets.any():
-        return None
     sign = np.where(octets[:, 2] & 0x80, 0xFF, 0)
-    is_above = np.array_equal(octets[:, 3], sign) or not octets[:, 3].any()
-    return bool(octets[:, 0].any() and is_above)
+    if not np.array_equal(octets[:, 3], sign) and octets[:, 3].any():
+        return False
+    return True if octets[:, 0].any() else None

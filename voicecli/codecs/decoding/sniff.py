@@ -100,7 +100,8 @@ class Sniffer:
             UnsupportedFormat: another format, named in the message, or nothing
                 recognisable and no claim to go by.
         """
-        if not self.seen and data.startswith(b"RIFF") and data[8:12] == b"WAVE":
+        is_riff = not self.seen and data.startswith(b"RIFF") and data[8:12] == b"WAVE"
+        if is_riff and not self._lead_in.is_inside_tag:
             self.seen = data  # the shortest path for what needs no decoding
             return "wav"
         self.seen += data

@@ -168,9 +168,12 @@ class WavDecoder(ReadingDecoder):
             yield from self._wait(window_bytes)
             head = self._peek(min(window_bytes, size_bytes or window_bytes))
             fills_low = fills_low_bytes(head)
-            if fills_low:
+            if fills_low is False:
+                break
+            is_last = window_bytes >= _MAX_EVIDENCE_BYTES or self._all_in
+            if fills_low or (is_last and any(head)):  # nothing is below −48 dB for so long
                 return layout.low_block
-            if fills_low is False or window_bytes >= _MAX_EVIDENCE_BYTES or self._all_in:
+            if is_last:
                 break
             window_bytes *= 2
         return layout.int16_block if layout.coding == S16LE else layout.block

@@ -1,0 +1,91 @@
+"""Silences that nobody asked for, at the real recorder: each is told, with length and cause."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.recorder import Recorder
+from tests.support.sound_server import SoundServer
+from tests.support.speech_server import Reply, SpeechServer, clips_of
+from tests.support.tones import tone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.recorder import Sound
+
+pytestmark = pytest.mark.sound
+
+CLIP_S = 2.0
+ATTEMPTS = 3
+"""A busy machine may add gaps of a few ms, which no two clocks count alike."""
+
+
+def serve(speech: SpeechServer, kind: str, duration_s: float) -> None:
+    speech.clips = clips_of(tone(duration_s), formats=[kind])
+    speech.reply = Reply(headers={"X-Sample-Rate": "48000"} if kind == "pcm" else {})
+
+
+def agree(underruns: dict[str, Any], sound: Sound) -> bool:
+    """Return whether the report has exactly the gaps that were heard, within 30 ms."""
+    told = underruns["sink"]["events"]
+    before_s, heard = 0.0, []
+    for gap in sound.gaps:
+        heard.append((gap.at_s - before_s, gap.length_s))
+        before_s += gap.length_s
+    return len(told) == len(heard) and all(
+        abs(event["at_s"] - at_s) <= 0.03 and abs(event["ms"] / 1e3 - length_s) <= 0.03
+        for event, (at_s, length_s) in zip(told, heard, strict=True)
+    )
+
+
+@pytest.mark.parametrize("kind", ["pcm", "opus"])
+@pytest.mark.parametrize(("stopped", "cause"), [("process", "machine"), ("server", "device")])
+def test_a_stop_is_told_as_it_was_heard(
+    home: Path, speech: SpeechServer, kind: str, stopped: str, cause: str
+) -> None:
+    serve(speech, kind, CLIP_S)
+    for _ in range(ATTEMPTS):
+        with SoundServer() as server, Recorder(server) as recorder:
+            arguments = ("say", "--json", "--base-url", speech.url, "--format", kind, "hi")
+            with Cli(home, server).start(*arguments) as running:
+                recorder.wait_for_sound(unless=running.exited)
+                time.sleep(0.5)
+                pid = running.pid if stopped == "process" else server.pid
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(1.0)
+                os.kill(pid, signal.SIGCONT)
+                done = running.finish()
+            sound = recorder.finish().sound(min_gap_s=0.01)
+        if agree(done.json["underruns"], sound):
+            break
+    underruns = done.json["underruns"]
+    assert agree(underruns, sound), (underruns["sink"], sound.gaps)
+    longest = max(underruns["sink"]["events"], key=lambda event: event["ms"])
+    assert longest["cause"] == cause
+    assert longest in underruns["device"]["events"]
+    assert "no underruns" not in done.stderr
+    assert done.json["spoken_s"] == pytest.approx(CLIP_S, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "kind"), [("5", "pcm"), ("20", "opus"), ("250", "opus"), ("2000", "pcm")]
+)
+def test_nothing_in_the_environment_cuts_the_tail(
+    cli: Cli, speech: SpeechServer, sound_server: SoundServer, latency_ms: str, kind: str
+) -> None:
+    serve(speech, kind, 0.8)
+    with Recorder(sound_server) as recorder:
+        done = cli.run(
+            "say", "--json", "--base-url", speech.url, "--format", kind, "hi",
+            env={"PULSE_LATENCY_MSEC": latency_ms}, timeout_s=10,
+        )  # fmt: skip
+        sound = recorder.finish().sound()
+    assert done.exit_code == 0, done
+    assert sound.audible_s == pytest.approx(0.8, abs=0.002)
