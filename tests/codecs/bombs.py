@@ -28,7 +28,8 @@ def flac_bomb(count=30):
     info = frames.to_bytes(2, "big") * 2 + bytes(6) + word.to_bytes(8, "big") + bytes(16)
     data = b"fLaC\x80\0\0\x22" + info
     for number in range(count):
-        head = bytes([0xFF, 0xF8, 0x7A, 0x78, number]) + (frames - 1).to_bytes(2, "big")
+        coded = chr(number).encode()  # as UTF-8 codes characters (RFC 9639 §9.1.5)
+        head = b"\xff\xf8\x7a\x78" + coded + (frames - 1).to_bytes(2, "big")
         frame = head + bytes([crc8(head)]) + b"\0\0\x01" * 8
         data += frame + crc16(frame).to_bytes(2, "big")
     return Bomb("flac", data, frames * count)
