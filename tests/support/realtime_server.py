@@ -121,6 +121,8 @@ class RealtimeServer:
         """Requests for ``/v1/audio/speech``, which ``speech_refusal`` answers."""
         self.speech_refusal: tuple[int, dict[str, Any]] = (404, {})
         self._socket = socket.create_server(("127.0.0.1", 0))
+        # Which asyncio sets only on sockets that name TCP as their protocol.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self._socket.getsockname()[1]
         origin = "http://127.0.0.1" if certificate is None else "https://localhost"
         self.url = f"{origin}:{self.port}/v1"

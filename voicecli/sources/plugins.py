@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from voicecli.config.endpoint import Endpoint
     from voicecli.request import SpeechRequest
     from voicecli.sources.base import RequestEvents, Source
-    from voicecli.sources.registry import SourceContext
 
 _METHODS = ("label", "sends_request", "prepare", "open", "cancel")
 
 
 def plugin_source(
-    scheme: str, endpoint: Endpoint, request: SpeechRequest, shared: SourceContext
+    scheme: str, endpoint: Endpoint, request: SpeechRequest, shared: object
 ) -> Source:
     """Return the source of the package that handles a scheme.
+
+    ``shared`` is the `SourceContext` that it gets.
 
     Raises:
         ConfigError: no package does, or it cannot be loaded or makes no source.
