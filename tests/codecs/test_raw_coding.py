@@ -118,7 +118,7 @@ def test_samples_are_decoded_as_their_label_says(label):
     sound = np.concatenate([np.zeros((700, 1), "<i2"), tone(3_000, rate_hz=8_000)])
     data = raw(LABELLED[label], sound)
     outcomes = []
-    for declared, size in product(("pcm", None), (1, 13, 1000, 1 << 20)):
+    for declared, size in (("pcm", 1), (None, 13), ("pcm", 1000), (None, 1 << 20)):
         blocks = decode(AutoDecoder(declared, label), in_pieces(size, data))
         assert {block.rate_hz for block in blocks} == {8_000}
         outcomes.append(to_float32(joined(blocks)))
