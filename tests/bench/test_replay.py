@@ -75,8 +75,12 @@ def test_a_replay_has_the_figures_of_the_run(script, policy, with_audio, monkeyp
     trace = reread(file.getvalue(), tmp_path)
     once, twice = replay(trace, policy), replay(trace, policy)
     assert once == twice
-    expected = within_rounding(run.metrics)
-    assert once.metrics == expected
+    expected = run.metrics
+    if not any("received_all" in line for line in trace.lines):
+        # Without sound, a run may end before its last byte is reported; a trace ends with it.
+        assert trace.end.fault is not None
+        expected |= {"generation_ms": None}
+    assert once.metrics == within_rounding(expected)
     assert once.arrivals == run.recorder.arrival_curve()
 
 

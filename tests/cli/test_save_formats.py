@@ -67,7 +67,7 @@ def test_an_interrupted_recording_ends_with_the_last_frame_heard(
         thread.join()
     assert done.exit_code == 130, done
     spoken_s = done.json["spoken_s"]
-    assert done.json["audio_s"] > 2 * spoken_s
+    assert done.json["audio_s"] > spoken_s + 0.1
     assert length_s(path) == pytest.approx(spoken_s, abs=0.0006)
 
 
