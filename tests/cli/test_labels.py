@@ -28,6 +28,7 @@ def test_samples_under_the_name_of_mp3_are_played_and_remembered(cli, say, serve
     assert again.exit_code == 0, again.stderr
     assert again.json["audio_s"] == pytest.approx(CLIP_S)
     assert "audio/mpeg" not in again.stderr
+    assert (again.json["format"], again.json["content_type"]) == ("pcm", "audio/mpeg")
     shown = cli.run("config", "show", "--json").stdout
     assert json.loads(shown)["labels"] == [{"endpoint": server.url, "pcm_labelled": ["audio/mpeg"]}]
     assert "labels raw PCM audio/mpeg" in cli.run("config", "show").stdout

@@ -36,7 +36,8 @@ class SourceInfo(NamedTuple):
     matter to headerless PCM only; every other format carries them itself.
     ``has_known_end`` is False if a cut could not be noticed. ``warnings`` are for people.
     ``endpoint`` is what is learned of the answer to be remembered for, if anything.
-    ``is_file``: nobody answers, so what is wrong is wrong with a file.
+    ``is_mislabelled``: the content type is known to be wrong. ``is_file``: nobody answers,
+    so what is wrong is wrong with a file.
     """
 
     requested: str | None = None
@@ -46,14 +47,18 @@ class SourceInfo(NamedTuple):
     has_known_end: bool = True
     warnings: tuple[str, ...] = ()
     endpoint: str | None = None
+    is_mislabelled: bool = False
     is_file: bool = False
 
     @property
     def of_audio(self) -> SourceInfo:
-        """The same for the audio alone: server-sent events carry audio without a type."""
+        """The same for the audio alone, without a type that does not describe it.
+
+        Server-sent events carry audio without one.
+        """
         content_type = (self.content_type or "").lower()
         is_events = content_type.startswith("text/event-stream")
-        return self._replace(content_type=None) if is_events else self
+        return self._replace(content_type=None) if is_events or self.is_mislabelled else self
 
 
 class Usage(NamedTuple):

@@ -143,8 +143,6 @@ class OpenAISource:
                 rates = f"{self._pcm_rate_hz} Hz, although the server states {stated_hz} Hz"
                 warnings = (f"raw PCM is played at {rates}",)
             rate_hz, content_type = None, content_type and _RATE.sub("", content_type)
-        if self._request.response_format == "pcm" and self._is_wrong_label(content_type):
-            content_type = None
         framing = "content-length", "transfer-encoding", "content-encoding"
         is_events = (content_type or "").lower().startswith("text/event-stream")
         return SourceInfo(
@@ -155,10 +153,13 @@ class OpenAISource:
             has_known_end=is_events or any(name in headers for name in framing),
             warnings=warnings,
             endpoint=self.label,
+            is_mislabelled=self._is_mislabelled(content_type),
         )
 
-    def _is_wrong_label(self, content_type: str | None) -> bool:
+    def _is_mislabelled(self, content_type: str | None) -> bool:
         """Tell whether an earlier answer showed that this label means raw samples here."""
+        if self._request.response_format != "pcm":
+            return False
         name = (content_type or "").partition(";")[0].strip().lower()
         if not name.startswith(("audio/", "application/ogg")) or name == "audio/pcm":
             return False
