@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from voicecli.config.learnedfile import MOST_NAME, LearnedFile
@@ -33,8 +32,7 @@ class PaceFile(LearnedFile):
         """Remember what a run measured: half of it, and half of what was known before."""
         known = self.get(endpoint, model)
         if known is not None:
-            measured = replace(
-                measured,
+            measured = measured._replace(
                 first_byte_s=(known.first_byte_s + measured.first_byte_s) / 2,
                 per_character_s=(known.per_character_s + measured.per_character_s) / 2,
             )

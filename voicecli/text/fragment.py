@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 from bisect import bisect_right
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import Span
@@ -21,8 +21,7 @@ class Break(IntEnum):
     PARAGRAPH = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """A piece of text as it is to be spoken, passed from one stage to the next.
 
     If ``text`` and ``span`` have the same length, each character stands for one character

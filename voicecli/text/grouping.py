@@ -11,7 +11,7 @@ requested so far runs out, judging by the endpoint's history.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,8 +53,7 @@ class Grouping(StrEnum):
     WHOLE = "whole"
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """How fast an endpoint is, from its history; the defaults are slow.
 
     Args:
@@ -84,8 +83,7 @@ class Estimate:
         return self.speech_per_character_s * characters
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """What a decision depends on, apart from the text.
 
     Args:

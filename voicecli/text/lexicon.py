@@ -18,8 +18,7 @@ words only: one word, or four if the expression can match white space.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import ConfigError
 from voicecli.text.fragment import Fragment, SourceMap
@@ -41,8 +40,7 @@ _WORD = lazy_pattern(rf"\s*\S{{1,{_MAX_WORD}}}")
 _MATCHES_SPACE = lazy_pattern(r" |\\[sWDn]|(?<!\\)\.|\[\^")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """A pattern and its replacement."""
 
     key: str  # a word or phrase in lower case, or a regular expression

@@ -19,9 +19,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import DEFAULT_CHARACTERS
@@ -41,7 +40,7 @@ _MAX_BODY = 200_000
 _N = r"(\d{1,3}(?:,\d{3})+|\d{1,7})"
 _UNIT = r"\s*(char\w*|tokens?|letters)?"
 _SHAPES = tuple(
-    re.compile(shape, re.IGNORECASE)
+    lazy_pattern(shape, re.IGNORECASE)
     for shape in (
         rf"max_length\\*[\"']?\s*[:=]\s*{_N}()",  # pydantic's ctx
         rf"at most {_N}{_UNIT}",  # pydantic's message
@@ -69,8 +68,7 @@ class LimitOrigin(Enum):
     LEARNED = "learned"
 
 
-@dataclass(frozen=True, slots=True)
-class InputLimit:
+class InputLimit(NamedTuple):
     """The longest input of one request to one endpoint and model, in characters."""
 
     characters: int = DEFAULT_CHARACTERS
@@ -86,7 +84,7 @@ class InputLimit:
             sent: length of the refused input in characters.
         """
         if found := limit_in(body, sent):
-            return replace(self, characters=found, origin=LimitOrigin.LEARNED)
+            return self._replace(characters=found, origin=LimitOrigin.LEARNED)
         return None
 
     def halved(self, sent: int) -> InputLimit | None:
@@ -97,7 +95,7 @@ class InputLimit:
         half = min(sent, self.characters) // 2
         if half < _MIN_CHARACTERS:
             return None
-        return replace(self, characters=half, origin=LimitOrigin.LEARNED)
+        return self._replace(characters=half, origin=LimitOrigin.LEARNED)
 
 
 def limit_in(body: object, sent: int) -> int | None:

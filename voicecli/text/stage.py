@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.text.fragment import Fragment, TextDecoder
 from voicecli.text.lexicon import Lexicon, Replacer
@@ -27,8 +26,7 @@ class Markdown(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class TextOptions:
+class TextOptions(NamedTuple):
     """How text is read.
 
     Args:
@@ -47,7 +45,7 @@ class TextOptions:
     code: CodeBlocks = CodeBlocks.NAME
     think: bool = False
     script: bool = False
-    lexicon: Lexicon = field(default_factory=lambda: Lexicon({}))
+    lexicon: Lexicon = Lexicon({})
 
 
 class TextStage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voicecli.text.fragment import Break, Fragment
@@ -103,4 +102,4 @@ class ThinkFilter:
             return []
         part = fragment.part(begin, end)
         begins, self._begins = max(part.begins, self._begins), Break.NONE
-        return [replace(part, begins=begins)]
+        return [part._replace(begins=begins)]
