@@ -124,6 +124,7 @@ class Listener:
             pcm_rate_hz=config.sample_rate_hz,
             connect_timeout_s=config.connect_timeout_s,
             read_timeout_s=config.timeout_s,
+            caches=False,
         )
         self._policy: Policy = (
             AdaptivePolicy()

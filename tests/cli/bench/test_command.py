@@ -172,6 +172,15 @@ def test_the_settings_of_a_profile_are_used(cli, server):
     assert (request["voice"], request["speed"], request["n"]) == ("v", 1.5, 1)
 
 
+def test_kept_answers_do_not_count(cli, server):
+    cli.configure(f'[profiles.p]\nbase_url = "{server.url}"\ncache = true\n')
+    for _ in range(2):
+        requests = len(server.speech_requests)
+        assert cli.run("bench", "--profile", "p", *FAST, "--format", "pcm").exit_code == 0
+        assert len(server.speech_requests) > requests
+    assert cli.run("cache", "info", "--json").json["answers"] == 0
+
+
 def test_warnings_about_the_endpoint_are_printed(cli, server):
     cli.configure(f'[profiles.p]\nbase_url = "{server.url}"\napi_key_env = "NO_SUCH_KEY"\n')
     argv = ("bench", "--profile", "p", *FAST, "--format", "wav")

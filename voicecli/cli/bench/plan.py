@@ -216,6 +216,7 @@ class Plan:
             connect_timeout_s=self._config.connect_timeout_s,
             read_timeout_s=read_timeout_s,
             proxy=self._proxy_url,
+            caches=False,
         )
         self._stack.callback(shared.close)
 
@@ -227,7 +228,8 @@ class Plan:
 
     def _say_arguments(self, server: Server) -> list[str]:
         """Return the flags of ``voicecli say`` for the endpoint and the sound."""
-        flags = ["--device", self._device] if self._device != DEFAULT_DEVICE else []
+        flags = ["--no-cache"]  # a kept answer says nothing about the server
+        flags += ["--device", self._device] if self._device != DEFAULT_DEVICE else []
         flags += ["--buffer-ms", str(self.buffer_ms), "--volume", str(self._settings.volume)]
         if self._proxy_url is not None:
             flags += ["--proxy", self._proxy_url]
