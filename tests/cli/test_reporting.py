@@ -77,14 +77,17 @@ class TestUnderruns:
         result = say("--fail-on-underrun")
         assert result.json["error"]["code"] == "network"
 
-    def test_those_flagged_by_the_device_count(self):
-        nothing = {"count": 0, "total_ms": 0.0, "events": []}
-        flagged = {"count": 1, "events": [{"at_s": 1.5, "ms": None, "cause": "machine"}]}
-        counts = {"sink": nothing, "device": flagged}
-        assert "1 that the device flagged" in reporting._gaps({"underruns": counts}).message
+    def test_those_of_the_device_count(self):
+        stopped = {"at_s": 1.5, "ms": 980.0, "cause": "machine"}
+        counts = {
+            "sink": {"count": 1, "total_ms": 980.0, "events": [stopped]},
+            "device": {"count": 1, "events": [stopped]},
+        }
+        message = reporting._gaps({"underruns": counts}).message
+        assert message == "the sound had gaps: 1 of 980 ms in all"
         assert list(reporting._underruns(counts)) == [
-            "underrun at 1.50 s: flagged by the device",
-            "underruns: sink 0, device 1",
+            "underrun at 1.50 s: 980 ms of silence, caused by the machine",
+            "underruns: sink 1, device 1",
         ]
 
 

@@ -64,7 +64,7 @@ MORE_COLUMNS = (
     Column("", "bytes", "bytes", "p50"),
 )
 MORE_LEGEND = (
-    "gaps by network: implied by the arrivals; by device: flagged by the device;\n"
+    "gaps by network: implied by the arrivals; by device: it stood still;\n"
     "silence: before the speech; missing: how much shorter it is than pcm"
 )
 LEGEND = (

@@ -59,7 +59,7 @@ def readings(runs: Iterable[SpeechRun]) -> Readings:
     """Collect the measurements of runs by metric; what did not happen is left out.
 
     Derived from those of the schema: ``gaps`` and ``gap_ms`` (their total),
-    ``network_gaps`` (implied by the arrivals), ``device_gaps`` (flagged by the device),
+    ``network_gaps`` (implied by the arrivals), ``device_gaps`` (of the device),
     ``continuity_pct`` (100 without gaps and 0 with any, so that the mean is the share of
     clean runs), ``kbit_s``, and ``launch_to_sound_ms`` of runs in their own process.
     """

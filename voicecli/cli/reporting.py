@@ -97,14 +97,11 @@ def _write_subtitles(
 
 
 def _gaps(metrics: dict[str, Any]) -> UnderrunError | None:
-    """Return the error for gaps in the sound: the sink's, and those that the device flagged."""
-    sink, device = metrics["underruns"]["sink"], metrics["underruns"]["device"]
-    if not (sink["count"] or device["count"]):
+    """Return the error for gaps in the sound."""
+    sink = metrics["underruns"]["sink"]
+    if not sink["count"]:
         return None
-    return UnderrunError(
-        f"the sound had gaps: {sink['count']} of {sink['total_ms']:.0f} ms in all, "
-        f"and {device['count']} that the device flagged"
-    )
+    return UnderrunError(f"the sound had gaps: {sink['count']} of {sink['total_ms']:.0f} ms in all")
 
 
 def _print_result(
@@ -188,8 +185,6 @@ def _underruns(underruns: dict[str, Any]) -> Iterator[str]:
     for event in underruns["sink"]["events"]:
         silence = f"{event['ms']:.0f} ms of silence"
         yield f"underrun at {event['at_s']:.2f} s: {silence}, caused by the {event['cause']}"
-    for event in underruns["device"]["events"]:
-        yield f"underrun at {event['at_s']:.2f} s: flagged by the device"
     if any(kind["count"] for kind in underruns.values()):
         counts = [f"{name} {kind['count']}" for name, kind in underruns.items()]
         yield f"underruns: {', '.join(counts)}"

@@ -75,7 +75,8 @@ class RecentSpeech:
             file.seek(0)
             file.write(wav_header(self._format.rate_hz, self._format.channels, self._bytes))
             os.rename(f"{self._path}.part", self._path)
-        _prune(os.path.dirname(self._path))
+        with contextlib.suppress(OSError):  # the folder may be gone with the login
+            _prune(os.path.dirname(self._path))
 
 
 def recent_files(folder: str) -> list[str]:

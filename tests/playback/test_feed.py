@@ -1,0 +1,137 @@
+"""The core of the device sinks, driven by invented times."""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+import pytest
+
+from voicecli.audio.pcm import AudioFormat
+from voicecli.playback.base import Underrun
+from voicecli.playback.feed import Feed
+from voicecli.playback.policy import BufferPolicy, Gate
+from voicecli.playback.ring import Ring
+from voicecli.playback.timeline import Silence, Timeline
+
+RATE_HZ = 1000  # a frame is a millisecond
+PIECE = 10
+
+
+def ramp(frames, start=1):
+    return np.arange(start, start + frames, dtype=np.int16)[:, None]
+
+
+class Rig:
+    """A feed over a ring, and a device that takes pieces of 10 ms."""
+
+    def __init__(self, *, start_s=0.0, resume_s=0.0, ahead_s=inf):
+        self.ring = Ring(1000, AudioFormat(RATE_HZ, 1), 500)
+        self.timeline = Timeline(RATE_HZ)
+        policy = BufferPolicy(start_s, resume_s)
+        self.feed = Feed(self.ring, Gate(policy), self.timeline, RATE_HZ, ahead_s=ahead_s)
+        self.out = np.full((PIECE, 1), 99, np.int16)
+
+    def fill(self, heard_at, *, underflowed=False):
+        self.feed.fill(self.out, heard_at, underflowed=underflowed)
+        return self.out[:, 0].tolist()
+
+    def play(self, since, until):
+        """Ask for blocks as a steady device does; return all samples."""
+        heard = []
+        for n in range(round((until - since) * RATE_HZ / PIECE)):
+            heard += self.fill(since + n * PIECE / RATE_HZ)
+        return heard
+
+
+def test_a_block_is_silent_until_enough_is_there():
+    rig = Rig(start_s=0.02)
+    rig.ring.write(ramp(15))
+    assert rig.fill(1.0) == [0] * 10
+    rig.ring.write(ramp(15, 16))
+    assert rig.fill(1.01) == list(range(1, 11))
+    assert rig.timeline.first_sound_at == 1.01
+
+
+def test_frames_that_are_missing_in_a_block_begin_a_gap():
+    rig = Rig(resume_s=0.02)
+    rig.ring.write(ramp(15))
+    assert rig.play(1.0, 1.03) == [*range(1, 16), *[0] * 15]
+    assert rig.feed.rebuffering
+    rig.ring.write(ramp(25, 16))
+    assert rig.fill(1.03) == list(range(16, 26))
+    assert rig.timeline.underruns == [Underrun(0.015, pytest.approx(0.015))]
+    assert not rig.timeline.underruns[0].is_device
+
+
+def test_the_end_of_input_is_not_a_gap():
+    rig = Rig()
+    rig.ring.write(ramp(15))
+    rig.feed.input_ended = True
+    rig.play(1.0, 1.05)
+    assert rig.feed.is_over
+    assert rig.timeline.underruns == []
+
+
+def test_a_pause_is_silence_and_goes_on_with_the_next_frame():
+    rig = Rig()
+    rig.ring.write(ramp(100))
+    heard = rig.play(1.0, 1.03)
+    rig.feed.pause(1.03)
+    assert rig.play(1.03, 1.08) == [0] * 50
+    rig.feed.resume(1.08)
+    heard += rig.play(1.08, 1.1)
+    assert heard == list(range(1, 51))
+    assert rig.timeline.underruns == []
+    assert rig.timeline.silences[Silence.PAUSE] == [Underrun(0.03, pytest.approx(0.05))]
+
+
+def test_seeking_goes_on_elsewhere_from_the_next_block_on():
+    rig = Rig()
+    rig.ring.write(ramp(300))
+    rig.play(1.0, 1.1)
+    rig.feed.seek(20)
+    assert rig.fill(1.1) == list(range(21, 31))
+    rig.feed.seek(200)
+    assert rig.fill(1.11) == list(range(201, 211))
+    assert [rig.timeline.position(at) for at in (1.105, 1.115, 1.2)] == [25, 205, 210]
+    assert rig.timeline.underruns == []
+
+
+def test_a_device_that_says_it_ran_empty_had_a_gap():
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.3)
+    assert rig.fill(1.35, underflowed=True) == list(range(301, 311))
+    assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(0.05))]
+    assert rig.timeline.underruns[0].is_device
+
+
+def test_a_device_that_plays_later_than_it_said_had_a_gap_once_that_is_certain():
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.3)
+    rig.fill(1.36)
+    assert rig.timeline.underruns == []  # the figure may be wrong
+    rig.play(1.37, 1.6)
+    assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(0.06))]
+
+
+def test_a_writer_keeps_the_device_as_full_as_it_should_be():
+    rig = Rig(ahead_s=0.04)
+    rig.ring.write(ramp(900))
+    now, written = 1.0, 0
+    while rig.feed.due_at(now) <= now:
+        written += rig.feed.take(rig.out, now)
+    assert written == 50
+    assert rig.feed.due_at(now) == pytest.approx(1.01)
+
+
+def test_a_writer_that_is_late_makes_a_gap():
+    rig = Rig(ahead_s=0.04)
+    rig.ring.write(ramp(900))
+    rig.feed.take(rig.out, 1.0)
+    assert rig.feed.due_at(1.5) == 1.5  # nothing is missing, so it goes on at once
+    rig.feed.take(rig.out, 1.5)
+    assert rig.timeline.underruns == [Underrun(0.01, pytest.approx(0.49))]
+    assert rig.timeline.underruns[0].is_device
