@@ -25,12 +25,9 @@ import importlib
 import importlib.util
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from voicecli.errors import CorruptStream, UnsupportedFormat
-
-if TYPE_CHECKING:
-    from voicecli.codecs.decoding.opusformat import ChannelMapping
 
 _SET_GAIN_REQUEST = 4034  # opus_defines.h
 _MAX_CONCEALED_S = 0.12
@@ -124,7 +121,8 @@ class OpusPacketDecoder:
         rate_hz: 8000, 12000, 16000, 24000 or 48000.
         channels: 1 or 2, whatever the packets hold; with a mapping, as many as it makes.
         gain_q8: output gain in dB, times 256 (RFC 7845 section 5.1).
-        mapping: how packets of several streams make channels.
+        mapping: how packets of several streams make channels: the number of streams,
+            how many of them are stereo, and each channel's source (RFC 7845 section 5.1.1).
 
     Raises:
         ValueError: libopus rejects the rate or the channels.
@@ -135,11 +133,11 @@ class OpusPacketDecoder:
         rate_hz: int,
         channels: int,
         gain_q8: int = 0,
-        mapping: ChannelMapping | None = None,
+        mapping: tuple[int, int, bytes] | None = None,
     ) -> None:
         size = _get_size(channels)
         if mapping is not None:
-            size = _multi_get_size(mapping.streams, mapping.coupled)
+            size = _multi_get_size(*mapping[:2])
         self._memory = ctypes.create_string_buffer(max(1, size))
         self._state = ctypes.addressof(self._memory)
         if mapping is None:
@@ -147,8 +145,7 @@ class OpusPacketDecoder:
             status = _init(self._state, rate_hz, channels)
         else:
             self._decode, ctl = _multi_decode, _multi_ctl
-            layout = (mapping.streams, mapping.coupled, mapping.sources)
-            status = _multi_init(self._state, rate_hz, channels, *layout)
+            status = _multi_init(self._state, rate_hz, channels, *mapping)
         if status != 0:
             raise ValueError(f"libopus cannot decode {channels} channels at {rate_hz} Hz")
         if gain_q8:

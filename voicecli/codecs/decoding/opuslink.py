@@ -45,10 +45,11 @@ class OpusLink:
         self.rejected = 0
         self.decoded = 0
         self._channels = head.channels
+        mapping = head.mapping
+        self.speakers = mapping.speakers if mapping else 0
         self._packets: OpusPacketDecoder = OpusPacketDecoder(
-            rate_hz, head.channels, head.gain_q8, head.mapping
+            rate_hz, head.channels, head.gain_q8, mapping and mapping[:3]
         )
-        self.speakers = head.mapping.speakers if head.mapping else 0
         self._step = GRANULE_HZ // rate_hz
         self._skip_frames = -(-head.pre_skip // self._step)
         self._tags_due = True
