@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from voicecli.telemetry.metrics import Recorder
 
 
+REST_AFTER_S = 1.0
+"""How long a writer may pause before others may speak."""
+
+
 class VoiceControl:
     """The turn, the control socket and the terminal's keys of one run; a context manager.
 
@@ -56,6 +60,7 @@ class VoiceControl:
         self._socket_name = f"{os.getpid()}-{run_id}"
         self._folder: str | None = None
         self._recent: RecentSpeech | None = None
+        self._silent_since: float | None = None
         if this_launch.note is not None:
             notify(f"the resident was not used: {this_launch.note}")
         self.turn: VoiceTurn | None = None
@@ -107,10 +112,23 @@ class VoiceControl:
     def __call__(self, event: Event, /) -> None:
         """Begin to take commands and keys once the request has left, or sound is there."""
         self._keys(event)
+        self._rest_if_silent(event)
         if self._recent is not None:
             self._recent(event)
         if self._server is None and isinstance(event, Waited | Progressed):
             self._listen()
+
+    def _rest_if_silent(self, event: Event) -> None:
+        """Let others speak while the text of this run has still to be written."""
+        if self.turn is None or not isinstance(event, Waited | Progressed):
+            return
+        is_silent = isinstance(event, Waited) or not event.snapshot.buffered_s
+        if not (is_silent and self.turn.awaits_text):
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = event.at
+        elif event.at - self._silent_since >= REST_AFTER_S:
+            self.turn.rest()
 
     def _listen(self) -> None:
         if self._folder is None or self._speaker is None:

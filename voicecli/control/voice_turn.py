@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from voicecli.control.runtime import RuntimeFolderError
 from voicecli.control.turns import POLL_S, Ticket, Turn
 from voicecli.errors import DeviceBusy
 
@@ -51,12 +53,15 @@ class VoiceTurn:
         self._folder = folder
         self._by = by
         self._on_wait = on_wait
+        self._note = f"{os.getpid()} {name}"
         self._interrupts = when_busy is WhenBusy.INTERRUPT
-        self._turn = Turn(folder, note=f"{os.getpid()} {name}", interrupts=self._interrupts)
+        self._lock = threading.Lock()
+        self._turn: Turn | None = Turn(folder, note=self._note, interrupts=self._interrupts)
+        self._is_released = self._has_turn = self._awaits_text = False
         self._waiting = threading.Event()
         self.waited_s = 0.0
         self.waits_for: int | None = None
-        """The process that was heard when the wait began."""
+        """The process that was heard when the last wait began."""
         if when_busy is WhenBusy.FAIL and not self._turn.is_first():
             pid = _pid(self._turn.ahead())
             self._turn.release()
@@ -70,40 +75,76 @@ class VoiceTurn:
         """Whether sound is there and waits for its turn."""
         return self._waiting.is_set()
 
+    @property
+    def awaits_text(self) -> bool:
+        """Whether nothing follows until more text has been written."""
+        return self._awaits_text
+
+    def ask(self) -> None:
+        """Take a place in the queue again, if `rest` gave it up."""
+        with self._lock:
+            self._awaits_text = False
+            if self._turn is None and not self._is_released:
+                with contextlib.suppress(RuntimeFolderError):  # then it is mixed with others
+                    self._turn = Turn(self._folder, note=self._note)
+
     def wait(self) -> None:
         """Wait until this run may be heard, or was released."""
-        if self._turn.is_first():
+        if self._has_turn and not self._awaits_text:
             return
+        self.ask()
+        turn = self._turn
+        if turn is not None and not (self._has_turn or turn.is_first()):
+            self._wait(turn)
+        with self._lock:
+            self._has_turn = self._turn is turn and turn is not None
+
+    def _wait(self, turn: Turn) -> None:
         began_at = time.monotonic()
-        self.waits_for = _pid(self._turn.ahead())
+        self.waits_for = _pid(turn.ahead())
         self._waiting.set()
         if self._interrupts:
-            self._interrupt()
+            self._interrupts = False  # once
+            self._interrupt(turn)
         else:
             if self._on_wait is not None:
                 self._on_wait(self.waits_for)
-            self._turn.wait()
+            turn.wait()
         self._waiting.clear()
-        self.waited_s = time.monotonic() - began_at
+        self.waited_s += time.monotonic() - began_at
+
+    def await_text(self) -> None:
+        """Note that nothing follows until more text has been written; `rest` may follow."""
+        self._awaits_text = True
+
+    def rest(self) -> None:
+        """Let others speak until there is more text; nothing is heard now."""
+        with self._lock:
+            if self._awaits_text and self._turn is not None:
+                self._turn.release()
+                self._turn, self._has_turn = None, False
 
     def release(self) -> None:
         """Let the next one speak; idempotent."""
-        self._turn.release()
+        with self._lock:
+            self._is_released = True
+            if self._turn is not None:
+                self._turn.release()
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, turn: Turn) -> None:
         """Stop all who are before this one, and wait for them; gives up after `INTERRUPT_S`."""
         from voicecli.control.client import ask, speakers_folder  # noqa: PLC0415  needs sockets
 
         ends_at = time.monotonic() + INTERRUPT_S
         told: set[str] = set()
         while time.monotonic() < ends_at:
-            for ticket in self._turn.ahead():
+            for ticket in turn.ahead():
                 name = ticket.note.partition(" ")[2]
                 if name and ticket.name not in told:
                     path = os.path.join(speakers_folder(self._folder), os.path.basename(name))
                     if ask(path, "stop", by=self._by) is not None:  # else it has no socket yet
                         told.add(ticket.name)
-            if self._turn.wait(POLL_S) or self._turn.is_released:
+            if turn.wait(POLL_S) or turn.is_released:
                 return
 
 

@@ -8,12 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from voicecli.errors import (
-    DecodeError,
-    DeviceError,
-    SourceError,
-    VoiceError,
-)
+from voicecli.errors import DecodeError, DeviceError, SourceError, VoiceError
 from voicecli.session.items import (
     AwaitText,
     StreamBroken,
@@ -24,6 +19,7 @@ from voicecli.session.items import (
 )
 from voicecli.session.seams import Seams
 from voicecli.session.stream_decoder import load_decoder
+from voicecli.session.turn import NoTurn, SoundTurn
 from voicecli.session.utterance import Failure
 from voicecli.telemetry.events import Decoded, Recognised
 
@@ -63,9 +59,8 @@ class Renderer:
     """Takes items, decodes, joins segments, converts and writes to the sink.
 
     `run` and `drain` belong to the decoder thread, `abort` to any, and the attributes may be
-    read from any. ``fail`` gets a decoding error at once, so that the source can
-    be stopped while the rest still plays. ``on_pcm`` gets each block as it is played.
-    ``seams`` joins the segments of a text. ``await_turn`` is called before the sink is opened.
+    read from any. ``fail`` gets a decoding error at once, so that the source can be stopped
+    while the rest plays. ``on_pcm`` gets each block as it is played, ``turn`` says when.
     """
 
     def __init__(  # noqa: PLR0913  everything around the decoder thread
@@ -80,7 +75,7 @@ class Renderer:
         on_pcm: Callable[[Pcm], None] | None = None,
         seams: Seams | None = None,
         make_decoder: MakeDecoder | None = None,
-        await_turn: Callable[[], None] | None = None,
+        turn: SoundTurn | None = None,
     ) -> None:
         self._chunks = chunks
         self._open_sink = open_sink
@@ -90,7 +85,7 @@ class Renderer:
         self._on_pcm = on_pcm
         self._fail = fail
         self._make_decoder = make_decoder
-        self._await_turn = await_turn
+        self._turn = turn or NoTurn()
         self._decoder: StreamDecoder | None = None
         self._converter: SampleConverter | None = None
         self._seams = seams or Seams(observers, clock)
@@ -207,6 +202,7 @@ class Renderer:
             case StreamEnd():
                 self._finish_stream()
             case UtteranceStart(utterance):
+                self._turn.ask()
                 self._finish_broken_stream()
                 if utterance.segment is not None:
                     self._write(self._seams.begin(utterance.segment))
@@ -214,6 +210,7 @@ class Renderer:
                 self._recover(error)
             case AwaitText():
                 self._write(self._seams.end())
+                self._turn.await_text()
                 if self.sink is not None:
                     self.sink.await_input()
 
@@ -265,11 +262,10 @@ class Renderer:
             self._cpu_s = 0.0
             if self._on_pcm:
                 self._on_pcm(block)
+            self._turn.wait()
+            if self._aborted:
+                return
             if self.sink is None:
-                if self._await_turn is not None:
-                    self._await_turn()
-                if self._aborted:
-                    return
                 self._open(block.format)
             assert self.sink is not None
             assert self._converter is not None

@@ -109,7 +109,7 @@ class Session:
             volume=settings.volume,
             on_pcm=self._recording.pcm if self._recording else None,
             seams=Seams(self._observers, self._clock, settings.pauses, pace),
-            await_turn=self._turn.wait,
+            turn=self._turn,
         )
         self.control = Control(self._renderer, self._fetches)
         self._observers.add(self.control.text)

@@ -1,4 +1,4 @@
-"""When the sound of a session may begin."""
+"""When the sound of a session may be heard."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from typing import Protocol
 class SoundTurn(Protocol):
     """A session's turn to be heard; any thread."""
 
+    def ask(self) -> None:
+        """Ask for the turn: text is there, and its sound will be. Returns at once."""
+
     def wait(self) -> None:
-        """Wait for the turn, before the sink is opened; `release` ends the wait."""
+        """Wait for the turn, before sound is played; `release` ends the wait."""
+
+    def await_text(self) -> None:
+        """Note that nothing follows what is there until more text has been written."""
 
     def release(self) -> None:
         """End the turn; idempotent."""
@@ -18,7 +24,13 @@ class SoundTurn(Protocol):
 class NoTurn:
     """Sound that waits for nobody."""
 
+    def ask(self) -> None:
+        """Do nothing."""
+
     def wait(self) -> None:
+        """Do nothing."""
+
+    def await_text(self) -> None:
         """Do nothing."""
 
     def release(self) -> None:
