@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicecli.playback import history as history_module
+from voicecli.playback.base import SinkReport, Underrun
 from voicecli.playback.history import (
     MOST_BYTES,
     MOST_RUNS,
@@ -212,3 +213,18 @@ def test_a_history_reads_the_file_once(history):
     assert runs.recent() == (0.25, 0.5)
     assert History(KEY, history).recent() == (0.25, 9.0, 0.5)
     assert History(OTHER, history).recent() == ()
+
+
+@pytest.mark.parametrize(
+    ("gaps", "runs"),
+    [
+        ((), (0.25,)),
+        ((Underrun(1.0, 2.0, 1.0),), (0.25,)),  # the network was late: that is what is learned
+        ((Underrun(1.0, 0.05, 1.0, is_device=True),), (0.25,)),
+        ((Underrun(1.0, 2.0, 1.0, is_device=True),), ()),  # stopped, and continued
+    ],
+)
+def test_a_run_that_stood_still_teaches_nothing(history, gaps, runs):
+    report = SinkReport(first_sound_at=1.0, needed_s=0.25, underruns=gaps)
+    History(KEY, history).learn(report)
+    assert history.runs(KEY) == runs

@@ -25,3 +25,9 @@ def test_silence_before_a_position(position_s, silence_s):
 )
 def test_silence_between_positions(first_s, last_s, silence_s):
     assert SILENCES.between_s(first_s, last_s) == silence_s
+
+
+@pytest.mark.parametrize(("with_pauses", "silence_s"), [(True, 2.5), (False, 0.5)])
+def test_pauses_may_be_left_out(with_pauses, silence_s):
+    report = SinkReport(underruns=(Underrun(1.0, 0.5),), pauses=(Underrun(1.5, 2.0),))
+    assert Silences(report, with_pauses=with_pauses).until_s(9.0) == silence_s

@@ -80,3 +80,13 @@ def test_nothing_is_late_in_a_pause():
         "total_ms": 900.0,
         "events": [{"at_s": 0.5, "ms": 900.0}],
     }
+
+
+def test_a_process_that_was_stopped_is_not_the_networks_fault():
+    stopped = Underrun(0.8, 1.0, 10.9, is_device=True)
+    report = SinkReport(first_sound_at=10.1, underruns=(stopped,))
+    assert underruns(report, LATE, [10.0, 11.99])["network"]["count"] == 1
+    assert underruns(report, LATE, [10.0, 11.99], [(10.9, 11.95)])["network"]["count"] == 0
+    # Nothing was heard of this one, so it made nothing late.
+    report = SinkReport(first_sound_at=10.1)
+    assert underruns(report, LATE, [10.0, 11.99], [(10.9, 11.95)])["network"]["count"] == 1

@@ -39,6 +39,9 @@ MOST_RUNS = 32
 MOST_NAME = 300
 """Names of endpoints, models and formats are cut to this many characters."""
 
+_STILL_S = 0.25
+"""Longest silence of a device in a run that says something about its endpoint."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -70,9 +73,11 @@ class History:
     def learn(self, report: SinkReport) -> None:
         """Remember a run that was heard to its end.
 
-        What was not heard does not count: the disk may have slowed it down.
+        What was not heard does not count: the disk may have slowed it down. Nor does a run
+        in which the process or the device stood still, for then arrivals are late as well.
         """
-        if report.first_sound_at is not None and report.needed_s is not None:
+        stood_still = any(gap.is_device and gap.silence_s > _STILL_S for gap in report.underruns)
+        if report.first_sound_at is not None and report.needed_s is not None and not stood_still:
             self.add(report.needed_s)
 
     def add(self, needed_s: float) -> None:

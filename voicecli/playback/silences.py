@@ -1,4 +1,4 @@
-"""The silences that were heard between samples: gaps in the sound and waits for the text; pure."""
+"""The silences that were heard between samples: gaps, waits for the text, and pauses; pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ if TYPE_CHECKING:
 
 
 class Silences:
-    """All silences of a run by their position in the sound, in seconds."""
+    """All silences of a run by their position in the sound, in seconds.
 
-    def __init__(self, report: SinkReport) -> None:
-        found = sorted((each.at_s, each.silence_s) for each in report.underruns + report.text_waits)
+    Without ``with_pauses``, those that the listener made are left out.
+    """
+
+    def __init__(self, report: SinkReport, *, with_pauses: bool = True) -> None:
+        silences = report.underruns + report.text_waits
+        silences += report.pauses if with_pauses else ()
+        found = sorted((each.at_s, each.silence_s) for each in silences)
         self._at_s = [at_s for at_s, _ in found]
         self._total_s = [0.0, *accumulate(silence_s for _, silence_s in found)]
 

@@ -33,7 +33,7 @@ from voicecli.telemetry.underruns import (
     pauses,
     text_waits,
     underruns,
-    without_pauses,
+    while_running,
 )
 from voicecli.telemetry.waterfall import waterfall
 
@@ -197,7 +197,7 @@ class Recorder:
     def _playback(self, spoken_s: float) -> dict[str, Any]:
         """Return the keys that come from the sink and the arrivals."""
         report, arrivals = self._report, self._arrivals
-        needed_s = without_pauses(arrivals, report).needed_prebuffer_s
+        needed_s = while_running(arrivals, report, self._stops).needed_prebuffer_s
         spoken, known = self.segments.spoken_sentences(spoken_s)
         return {
             "underruns": underruns(report, arrivals, self._received_at, self._stops),

@@ -138,7 +138,7 @@ class SegmentTable:
     def to_json(self, report: SinkReport) -> list[dict[str, Any]]:
         """Return the segments of a text in order, as JSON has them."""
         rows, before_s = [], 0.0
-        silences = Silences(report)
+        silences = Silences(report, with_pauses=False)
         for record in self._in_order():
             if record.characters:
                 rows.append(_row(record, before_s, silences))

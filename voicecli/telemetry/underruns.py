@@ -75,7 +75,9 @@ def underruns(
     waits_s = [wait.at_s for wait in report.text_waits]
     implied = [
         (at_s, length_s)
-        for at_s, length_s in without_pauses(arrivals, report).starvation(report.first_sound_at)
+        for at_s, length_s in while_running(arrivals, report, stops).starvation(
+            report.first_sound_at
+        )
         # Sound that is late because its text was is not the network's fault.
         if not any(abs(at_s - wait_s) <= _SAME_PLACE_S for wait_s in waits_s)
     ]
@@ -96,14 +98,25 @@ def underruns(
     }
 
 
-def without_pauses(arrivals: Arrivals, report: SinkReport) -> Arrivals:
-    """Return the arrivals as if the listener had not paused: nothing is late in a pause."""
-    if not report.pauses:
+def while_running(
+    arrivals: Arrivals, report: SinkReport, stops: Sequence[tuple[float, float]] = ()
+) -> Arrivals:
+    """Return the arrivals as if no time had passed while the sound was paused or nothing ran.
+
+    Nothing is late then. ``stops`` as for `cause`; those count in which the sound stopped.
+    """
+    still = [((pause.began_at or 0.0), pause.silence_s) for pause in report.pauses]
+    still += [
+        (since, until - since)
+        for since, until in stops
+        if any(gap.is_device and _stopped_s(gap, [(since, until)]) for gap in report.underruns)
+    ]
+    if not still:
         return arrivals
     shifted = Arrivals()
     for at, duration_s in arrivals:
-        paused_s = (min(p.silence_s, max(0.0, at - (p.began_at or 0.0))) for p in report.pauses)
-        shifted.add(at - sum(paused_s), duration_s)
+        still_s = sum(min(length_s, max(0.0, at - since)) for since, length_s in still)
+        shifted.add(at - still_s, duration_s)
     return shifted
 
 
