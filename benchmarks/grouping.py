@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT))  # tests.support is not installed
 
 from voicecli.clock import VirtualClock  # noqa: E402  needs the path above
 from voicecli.playback.policy import CAPACITY_S  # noqa: E402
+from voicecli.session.fallback import Candidate, Fallback  # noqa: E402
 from voicecli.session.fetcher import FetchLimits  # noqa: E402
 from voicecli.session.pace import Pace  # noqa: E402
 from voicecli.session.planner import Planner  # noqa: E402
@@ -120,7 +121,8 @@ class Draw:
 
     def run(self, text: str) -> None:
         """Speak ``text``; a request leaves as soon as the prefetcher has a free slot."""
-        planner = Planner(text, lambda _: None, self.pace, self.clock)  # type: ignore[arg-type, return-value]
+        speaker = Candidate("simulated", lambda _: None)  # type: ignore[arg-type, return-value]
+        planner = Planner(text, Fallback(lambda _: [speaker]), self.pace, self.clock)
         at_once = 1 + FetchLimits().ahead
         for utterance in planner.utterances(inline, self._heard_s, lambda: False):
             self._ask(utterance)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from tests.session.fakes import ScriptedSource
 from voicecli.clock import SystemClock
 from voicecli.errors import BadResponse
+from voicecli.session.fallback import Fallback
 from voicecli.session.input_limits import InputLimits
 from voicecli.session.pace import Pace
 from voicecli.session.planner import Planner
@@ -38,7 +38,8 @@ def test_the_same_for_every_voice():
 
 def test_a_refusal_teaches_the_limit_of_the_voice_that_was_refused():
     found = limits()
-    planner = Planner("", lambda _: ScriptedSource([]), Pace(), SystemClock(), limits=found)
+    nobody = Fallback(lambda _: ())
+    planner = Planner("", nobody, Pace(), SystemClock(), limits=found)
     sentences = tuple(Sentence(n, "x" * 300, Span(0, 1), voice="two/b") for n in range(4))
     error = BadResponse("refused")
     error.status, error.refusal = 400, b'{"detail": "at most 700 characters"}'
