@@ -159,10 +159,11 @@ class TestFirstSteps:
 
 class TestConfigurationDocument:
     def test_its_keys_are_those_of_the_code(self):
-        top, profile = (
-            re.findall(r"^\| `(\w+)` \|", CONFIGURATION.split(title)[1].split("\n## ")[0], re.MULTILINE)
+        sections = [
+            CONFIGURATION.split(title)[1].split("\n## ")[0]
             for title in ("## Keys at the top level", "## Keys of a profile")
-        )
+        ]
+        top, profile = (re.findall(r"^\| `(\w+)` \|", each, re.MULTILINE) for each in sections)
         assert top == [*FILE_KEYS, "lexicon", "profiles"]
         assert profile == list(PROFILE_KEYS)
 

@@ -257,7 +257,7 @@ def test_a_proxy_is_used_even_for_this_machine(say, server):
     assert server.speech_requests == []
 
 
-INVALID_PROXIES = ["nonsense://x", "127.0.0.1:80", "http://", "", "http://[::1", "http://h:99999",
+INVALID_PROXIES = ["nonsense://x", "http://", "", "http://[::1", "http://h:99999",
               "http://h:0"]  # fmt: skip
 
 
@@ -265,13 +265,13 @@ INVALID_PROXIES = ["nonsense://x", "127.0.0.1:80", "http://", "", "http://[::1",
 def test_an_invalid_proxy_is_a_usage_error(say, url):
     result = say("--proxy", url, "Hello.")
     assert result.exit_code == 2
-    assert f"{url!r} does not have the form http://HOST:PORT" in result.stderr
+    assert "Invalid value for '--proxy'" in result.stderr
 
 
 def test_the_password_of_a_proxy_is_not_repeated(say):
-    result = say("--proxy", "socks5://user:secret@proxy.test:1", "Hello.")
+    result = say("--proxy", "gopher://user:secret@proxy.test:1", "Hello.")
     assert result.exit_code == 2
-    assert "it does not have the form http://HOST:PORT" in result.stderr
+    assert "Invalid value for '--proxy'" in result.stderr
     assert "secret" not in result.stderr
 
 

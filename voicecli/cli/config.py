@@ -12,7 +12,7 @@ from voicecli.cli.config_file import file_app
 from voicecli.cli.help import Command, Group
 from voicecli.cli.output import print_json, print_message, print_table
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
-from voicecli.config.file import FILE_KEYS, Config, config_path, find_config
+from voicecli.config.file import FILE_KEYS, Config, config_path, exists, find_config
 from voicecli.config.retired import RetiredModels
 from voicecli.errors import SaveError
 from voicecli.playback.history import HistoryFile
@@ -133,7 +133,7 @@ def _lexicon_size(config: Config) -> int:
 
 
 def _exists(config: Config) -> bool:
-    return config.path is not None and config.path.exists()
+    return config.path is not None and exists(config.path)
 
 
 def _file_rows(config: Config) -> Iterator[tuple[str, str, str]]:

@@ -9,11 +9,9 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from voicecli.cli import completion
+from voicecli.cli import completion, option_values
 from voicecli.cli.help import ARGUMENTS, SAVING
 from voicecli.cli.text_input import as_unicode
-from voicecli.config.file import AUTO
-from voicecli.errors import ConfigError
 
 argument_option = partial(typer.Option, rich_help_panel=ARGUMENTS)
 voice_option = partial(typer.Option, rich_help_panel="Voice")
@@ -22,12 +20,6 @@ sound_option = partial(typer.Option, rich_help_panel="Sound")
 saving_option = partial(typer.Option, rich_help_panel=SAVING)
 network_option = partial(typer.Option, rich_help_panel="Network")
 output_option = partial(typer.Option, rich_help_panel="Output")
-
-NORMAL_RATE = 175
-"""Words a minute at speed 1: what `say` of macOS and espeak speak by default."""
-
-_MAX_BUFFER_MS = 60_000.0
-_MIN_LATENCY_MS, _MAX_LATENCY_MS = 5.0, 2_000.0
 
 
 def one_of(*known: str) -> Any:
@@ -45,61 +37,6 @@ def one_of(*known: str) -> Any:
 def unicode_value(value: str | None) -> str | None:
     """Replace undecodable bytes of a value that goes into a request."""
     return value and as_unicode(value)
-
-
-def buffer_ms(value: str) -> Any:
-    """Parse milliseconds or `AUTO`."""
-    if value == AUTO:
-        return AUTO
-    try:
-        milliseconds = float(value)
-    except ValueError:
-        milliseconds = -1.0
-    if not 0 <= milliseconds <= _MAX_BUFFER_MS:  # nan fails as well
-        raise typer.BadParameter(f"{value!r} is not {AUTO} or from 0 to {_MAX_BUFFER_MS:g}")
-    return milliseconds
-
-
-def _speed_of_rate(words_per_minute: float | None) -> float | None:
-    if words_per_minute is None:
-        return None
-    slowest, fastest = NORMAL_RATE // 4, NORMAL_RATE * 4
-    if not slowest <= words_per_minute <= fastest:
-        raise typer.BadParameter(
-            f"{words_per_minute:g} words a minute is not from {slowest} to {fastest}; "
-            "--speed takes a factor"
-        )
-    return max(0.25, words_per_minute / NORMAL_RATE)
-
-
-def latency_ms(value: str) -> Any:
-    """Parse the milliseconds that a device buffers, or `AUTO`."""
-    if value == AUTO:
-        return AUTO
-    try:
-        milliseconds = float(value)
-    except ValueError:
-        milliseconds = 0.0
-    if not _MIN_LATENCY_MS <= milliseconds <= _MAX_LATENCY_MS:  # nan fails as well
-        shown = f"from {_MIN_LATENCY_MS:g} to {_MAX_LATENCY_MS:g}"
-        raise typer.BadParameter(f"{value!r} is not {AUTO} or {shown}")
-    return milliseconds
-
-
-def _saved_file(path: Path | None) -> Path | None:
-    """Give standard output one name."""
-    return Path("-") if str(path) in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else path
-
-
-def _proxy_url(value: str | None) -> str | None:
-    if value is None:
-        return None
-    from voicecli.sources.proxies import parse_proxy  # noqa: PLC0415  only if one is given
-
-    try:
-        return parse_proxy(value, "--proxy").url
-    except ConfigError as error:
-        raise typer.BadParameter(f"{error.message}; {error.remedy}") from None
 
 
 BaseUrl: TypeAlias = Annotated[
@@ -150,8 +87,9 @@ Rate: TypeAlias = Annotated[
         "--rate",
         "-r",
         metavar="WORDS",
-        callback=_speed_of_rate,
-        help=f"Speed in words a minute, as with macOS's say; {NORMAL_RATE} is normal.",
+        callback=option_values.speed_of_rate,
+        help="Speed in words a minute, as with macOS's say; "
+        f"{option_values.NORMAL_RATE} is normal.",
     ),
 ]
 SampleRate: TypeAlias = Annotated[
@@ -167,7 +105,7 @@ Proxy: TypeAlias = Annotated[
     str | None,
     network_option(
         metavar="URL",
-        callback=_proxy_url,
+        callback=option_values.proxy_url,
         help="HTTP or SOCKS 5 proxy, also for servers on this machine.  "
         "[default: from the environment, for other machines only]",
     ),
@@ -194,7 +132,7 @@ BufferMs: TypeAlias = Annotated[
     Any,
     sound_option(
         metavar="MS",
-        parser=buffer_ms,
+        parser=option_values.buffer_ms,
         help="Audio to buffer before playback starts or resumes; `auto` adapts to how "
         "the audio arrives, in this and earlier runs.  [default: auto]",
     ),
@@ -203,7 +141,7 @@ LatencyMs: TypeAlias = Annotated[
     Any,
     sound_option(
         metavar="MS",
-        parser=latency_ms,
+        parser=option_values.latency_ms,
         help="Audio that the sound device buffers: less lets a pause begin sooner, more "
         "survives a busy machine; `auto` is as little as it needs.  [default: auto]",
     ),
@@ -229,7 +167,7 @@ Save: TypeAlias = Annotated[
         "--save",
         "-o",
         metavar="FILE",
-        callback=_saved_file,
+        callback=option_values.saved_file,
         help="Save the audio as .wav, .opus, .mp3, .flac, .aac or .pcm; `-` is standard output, "
         "as it comes.",
     ),

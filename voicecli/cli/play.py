@@ -67,9 +67,9 @@ def play(
     records = Records(
         save, None, event_log, json_, quiet, verbose, fail_on_underrun, save_as=save_as
     )
+    records.check()
     with failing_as_json(records):
         config = find_config(os.environ)
-        records.check()
     settings = playback_settings(
         config,
         PlaybackFlags(

@@ -41,20 +41,18 @@ class Records(NamedTuple):
     save_as: str | None = None
 
     def check(self) -> None:
-        """Check the options against each other, and the subtitles' folder.
+        """Check the options against each other.
 
         Raises:
-            typer.BadParameter: ``--save`` names no format, or standard output is taken.
-            SaveError: the subtitles cannot be written.
+            typer.BadParameter: one needs another, ``--save`` names no format, or standard
+                output is taken.
         """
+        if self.trace_audio and self.trace is None:
+            raise typer.BadParameter("--trace-audio requires --trace FILE")
         if self.save is None and self.save_as is not None:
             raise typer.BadParameter("--save-as requires --save FILE")
         if self.save is not None:
             self._check_save(self.save)
-        if self.subtitles is not None:
-            from voicecli.recording.partfile import check_destination  # noqa: PLC0415  rarely
-
-            check_destination(self.subtitles)
 
     def _check_save(self, save: Path) -> None:
         from voicecli.codecs.formats import CODECS, codec_for_suffix  # noqa: PLC0415  rarely needed

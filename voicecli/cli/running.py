@@ -76,7 +76,7 @@ def run_session(
         observers: list[Observer] = [recorder, _enable_garbage_collector, control]
         observers += _writing(records, files, stack, run_id, clock, request)
         observers += _watching(records, stack, speech, control)
-        track = _subtitle_track(records)
+        track = _subtitle_track(records, stack)
         observers += [track] if track else []
         keeper = _keeper_of(speech, recorder)
         observers += [keeper] if keeper else []
@@ -160,6 +160,10 @@ def _open_files(saver: Saver | None, files: Iterable[LineFile], records: Records
     for file in files:
         if file.error is not None:
             raise file.error
+    if records.subtitles is not None:
+        from voicecli.recording.partfile import check_destination  # noqa: PLC0415  rarely needed
+
+        check_destination(records.subtitles)
     for note in saver.open() if saver else ():
         if not records.quiet:
             print_message(note)
@@ -170,12 +174,12 @@ def _is_finishing(saver: Saver | None) -> bool:
     return saver is not None and saver.is_finishing and not saver.waits_for_reader
 
 
-def _subtitle_track(records: Records) -> SubtitleTrack | None:
+def _subtitle_track(records: Records, stack: contextlib.ExitStack) -> SubtitleTrack | None:
     if records.subtitles is None:
         return None
     from voicecli.cli.subtitle_track import SubtitleTrack  # noqa: PLC0415  rarely needed
 
-    return SubtitleTrack(records.subtitles)
+    return stack.enter_context(contextlib.closing(SubtitleTrack(records.subtitles)))
 
 
 def _watching(

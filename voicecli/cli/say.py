@@ -159,17 +159,16 @@ def say(
         save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio,
         subtitles, save_as,
     )  # fmt: skip
+    records.check()
     with contextlib.ExitStack() as stack:
         reads = TextReading(encoding, partial(_warn, records=records))
         with ending_if_empty(records):
             run: RunState | None = context.obj if resume else None
             spoken = text_options.choose_text(text or [], file, script, lines or [], reads, run)
         stack.callback(spoken.close)
-        if is_pipe_unread([*(text or []), file, script, *(lines or [])]):
-            _warn("standard input is not read: the text was given otherwise", records)
+        _mention_pipe([*(text or []), file, script, *(lines or [])], records)
         with failing_as_json(records):
             config = find_config(os.environ)
-            records.check()
             endpoints = _endpoints(choice, config, records, fallback, lines or [])
             for warning in unused(choice, flags, endpoints.default, no_play=no_play):
                 _warn(warning, records)
@@ -179,16 +178,38 @@ def say(
             lang, pause_ms, segment, markdown, code, think, is_script, words, format,
             recovers=not no_recover,
         )  # fmt: skip
-        shared = SourceContext(
-            sample_rate or config.sample_rate_hz, config.connect_timeout_s, proxy=proxy,
-            overrides_rate=sample_rate is not None, strict_words=strict_words, caches=cache,
-        )  # fmt: skip
-        shared.use_voices(this_launch.voices)
+        shared = _source_context(config, sample_rate, proxy, cache=cache, strict_words=strict_words)
         stack.callback(shared.close)
         stack.callback(keep_resident, config, wanted=not no_resident)  # after the sound
         keeper = None if no_state else _keeper(context, file or script, run, is_script=is_script)
         speech = Speech(spoken, reading, endpoints, shared, keeper)
         raise typer.Exit(_speak(speech, flags, records, config, no_play=no_play))
+
+
+def _source_context(
+    config: Config,
+    sample_rate: int | None,
+    proxy: str | None,
+    *,
+    cache: bool | None,
+    strict_words: bool,
+) -> SourceContext:
+    """Make what the sources of the run share."""
+    shared = SourceContext(
+        sample_rate or config.sample_rate_hz,
+        config.connect_timeout_s,
+        proxy=proxy,
+        overrides_rate=sample_rate is not None,
+        strict_words=strict_words,
+        caches=cache,
+    )
+    shared.use_voices(this_launch.voices)
+    return shared
+
+
+def _mention_pipe(given: list[object], records: Records) -> None:
+    if is_pipe_unread(given):
+        _warn("standard input is not read: the text was given otherwise", records)
 
 
 def _keeper(

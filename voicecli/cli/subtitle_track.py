@@ -53,6 +53,10 @@ class SubtitleTrack:
             case PlaybackEnded(_, report):
                 self._report = report
 
+    def close(self) -> None:
+        """Forget everything; idempotent."""
+        self._spool.close()
+
     def write(self, spoken_s: float) -> str | None:
         """Write the file, and return its path; None if nothing was spoken.
 

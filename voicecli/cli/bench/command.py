@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from voicecli.cli import completion, options
+from voicecli.cli import completion, option_values, options
 from voicecli.cli.bench.components import Json, Runs, Warmup, components_app
 from voicecli.cli.help import Group
 
@@ -117,7 +117,7 @@ def bench(
         Any,
         options.sound_option(
             metavar="MS",
-            parser=options.buffer_ms,
+            parser=option_values.buffer_ms,
             help="As for `voicecli say`, but without learning from earlier runs.  [default: auto]",
         ),
     ] = None,

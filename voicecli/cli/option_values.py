@@ -1,0 +1,73 @@
+"""Parsers and checks of the values of options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from voicecli.config.file import AUTO
+from voicecli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NORMAL_RATE = 175
+"""Words a minute at speed 1: what `say` of macOS and espeak speak by default."""
+
+_STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+def milliseconds(low: float, high: float) -> Callable[[str], Any]:
+    """Make a parser of milliseconds or `AUTO`."""
+
+    def parse(value: str) -> Any:
+        if value == AUTO:
+            return AUTO
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not low <= number <= high:  # nan fails as well
+            raise typer.BadParameter(f"{value!r} is not {AUTO} or from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+buffer_ms = milliseconds(0, 60_000)
+"""Parse how much to buffer before playback."""
+
+latency_ms = milliseconds(5, 2_000)
+"""Parse how much a device buffers."""
+
+
+def speed_of_rate(words_per_minute: float | None) -> float | None:
+    """Convert words a minute to a factor."""
+    if words_per_minute is None:
+        return None
+    slowest, fastest = NORMAL_RATE // 4, NORMAL_RATE * 4
+    if not slowest <= words_per_minute <= fastest:
+        raise typer.BadParameter(
+            f"{words_per_minute:g} words a minute is not from {slowest} to {fastest}; "
+            "--speed takes a factor"
+        )
+    return max(0.25, words_per_minute / NORMAL_RATE)
+
+
+def saved_file(path: Path | None) -> Path | None:
+    """Give standard output one name."""
+    return Path("-") if str(path) in _STANDARD_OUTPUT else path
+
+
+def proxy_url(value: str | None) -> str | None:
+    """Check the URL of a proxy."""
+    if value is None:
+        return None
+    from voicecli.sources.proxies import parse_proxy  # noqa: PLC0415  only if one is given
+
+    try:
+        return parse_proxy(value, "--proxy").url
+    except ConfigError as error:
+        raise typer.BadParameter(f"{error.message}; {error.remedy}") from None
