@@ -219,6 +219,7 @@ def test_how_long_a_rate_limit_lasts(message, wait_s):
         ([{"name": "tokens", "remaining": 5, "reset_seconds": 12.5}], None),
         ([{"remaining": 0, "reset_seconds": "soon"}, 7], None),
         ([{"remaining": 0, "reset_seconds": float("nan")}], None),
+        ([{"remaining": 0, "reset_seconds": 10**400}], None),
         (None, None),
     ],
 )

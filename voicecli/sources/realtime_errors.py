@@ -43,6 +43,8 @@ _SET_CONNECT_TIMEOUT = (
 _PROXY_FAULTS = (ImportError, socket.gaierror, ConnectionRefusedError)
 _OK = 200  # RFC 9110; a websocket's answer is 101
 
+_MAX_WAIT_S = 1e6
+
 _TOO_BIG = 1009
 """Close code for a message above the limit (RFC 6455, 7.4.1)."""
 
@@ -193,13 +195,12 @@ def reset_s_of(event: Mapping[str, Any]) -> float | None:
     """Return when a used-up limit of ``rate_limits.updated`` is reset, in seconds."""
     limits = event.get("rate_limits")
     waits = [
-        float(limit["reset_seconds"])
+        limit.get("reset_seconds")
         for limit in (limits if isinstance(limits, list) else ())
-        if isinstance(limit, dict)
-        and isinstance(limit.get("reset_seconds"), int | float)
-        and limit.get("remaining") == 0
+        if isinstance(limit, dict) and limit.get("remaining") == 0
     ]
-    return max((wait_s for wait_s in waits if 0 <= wait_s < 1e6), default=None)  # noqa: PLR2004  days
+    sensible = (w for w in waits if isinstance(w, int | float) and 0 <= w < _MAX_WAIT_S)
+    return max(map(float, sensible), default=None)
 
 
 def _wait_s(message: str) -> float | None:
