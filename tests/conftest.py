@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import re
@@ -66,22 +67,34 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         if "sound_server" in getattr(item, "fixturenames", ()):
             item.add_marker("sound")
-        if item.path.relative_to(ROOT).as_posix().startswith(SLOW):
+        if is_slow(item.path):
             item.add_marker("slow")
         if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("no_cover")
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With ``-m sound``, import only modules that may have such tests, by their text."""
-    if config.option.markexpr != "sound" or not collection_path.name.startswith("test_"):
-        return None
-    fixtures = collection_path.parent / "conftest.py"
-    sources = [collection_path]
+@functools.cache
+def is_slow(path: Path) -> bool:
+    """Return whether a file or folder is a slow place."""
+    return path.is_relative_to(ROOT) and f"{path.relative_to(ROOT).as_posix()}/".startswith(SLOW)
+
+
+def may_be_sound(module: Path) -> bool:
+    """Return whether a module may have sound tests, by its text and that of its fixtures."""
+    fixtures = module.parent / "conftest.py"
+    sources = [module]
     if fixtures.exists() and fixtures.parent != ROOT:
         sources.append(fixtures)
-    is_sound = any(SOUND.search(source.read_text(encoding="utf-8")) for source in sources)
-    return None if is_sound else True
+    return any(SOUND.search(source.read_text(encoding="utf-8")) for source in sources)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what ``-m`` leaves out as a whole."""
+    chosen = config.option.markexpr
+    if "not slow" in chosen and is_slow(collection_path):
+        return True
+    is_module = collection_path.name.startswith("test_")
+    return True if chosen == "sound" and is_module and not may_be_sound(collection_path) else None
 
 
 def pytest_collection_finish() -> None:
