@@ -49,9 +49,8 @@ def test_the_segments_of_a_run_share_one_session():
 
 def test_what_a_request_says():
     with RealtimeServer() as server, realtime_client(server.url) as client:
-        read(
-            client, instructions="Whisper.", speed=1.25, extra_body={"max_output_tokens": 4096}
-        )  # fmt: skip
+        extra = {"max_output_tokens": 4096, "stream": True}
+        read(client, instructions="Whisper.", speed=1.25, extra_body=extra)
     (connection,) = server.connections
     session = connection.of_type("session.update")[0]["session"]
     response = connection.of_type("response.create")[0]["response"]
@@ -65,6 +64,7 @@ def test_what_a_request_says():
     assert response["instructions"].endswith("Whisper.")
     assert response["audio"]["output"]["voice"] == "marin"
     assert response["max_output_tokens"] == 4096
+    assert "stream" not in response  # which is for the speech API
 
 
 def test_a_speed_out_of_range_is_clipped_with_a_warning():

@@ -103,6 +103,16 @@ def test_the_protocol_of_an_endpoint_decides(shared):
     assert server.connections[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+def test_a_voice_that_openai_s_realtime_api_lacks_is_replaced(shared):
+    openai = replace(endpoint("https://api.openai.com/v1"), protocol="realtime")
+    for voice, spoken in (("nova", "marin"), ("cedar", "cedar")):
+        source = source_for(openai, replace(REQUEST, voice=voice), shared)
+        assert source._request.voice == spoken
+        assert bool(source._warnings) is (voice != spoken)
+    other = replace(endpoint("http://localhost:1/v1"), protocol="realtime")
+    assert source_for(other, replace(REQUEST, voice="nova"), shared)._request.voice == "nova"
+
+
 def test_only_models_of_openai_may_be_replaced(shared):
     openai = endpoint("https://api.openai.com/v1")
     assert isinstance(source_for(openai, REQUEST, shared), RetiringSource)

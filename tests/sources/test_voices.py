@@ -155,6 +155,8 @@ def test_a_server_that_requires_a_key_says_so(monkeypatch):
 
 def test_openai_s_voices_are_the_documented_ones():
     assert [voice.id for voice in openai_voices()] == list(OPENAI_VOICES)
+    realtime = {voice.id for voice in openai_voices(is_realtime=True)}
+    assert set(OPENAI_VOICES) - realtime == {"fable", "nova", "onyx"}
     assert "alloy" in OPENAI_VOICES
 
 

@@ -11,6 +11,7 @@ from voicecli.cli import options
 from voicecli.cli.output import print_json, print_message, print_table
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import find_config
+from voicecli.config.protocols import REALTIME
 
 if TYPE_CHECKING:
     from voicecli.sources.voices import VoiceInfo
@@ -58,7 +59,7 @@ def _voices(endpoint: Endpoint, timeout_s: float) -> list[VoiceInfo]:
     if endpoint.base_url is None:
         return builtin_voices()
     if endpoint.is_openai:
-        return openai_voices()
+        return openai_voices(is_realtime=endpoint.protocol == REALTIME)
     return server_voices(endpoint.server, timeout_s=timeout_s)
 
 

@@ -130,7 +130,7 @@ def response_create(request: SpeechRequest, event_id: str) -> dict[str, Any]:
         "instructions": READ_ALOUD + style,
         "input": [{"type": "message", "role": "user", "content": content}],
         "audio": {"output": {"format": _FORMAT, "voice": request.voice}},
-        **request.extra_body,
+        **{key: value for key, value in request.extra_body.items() if key not in _OF_SPEECH},
     }
     return {"type": "response.create", "event_id": event_id, "response": response}
 
@@ -139,6 +139,9 @@ def response_cancel(response_id: str, event_id: str) -> dict[str, Any]:
     """Return the event that stops one response."""
     return {"type": "response.cancel", "event_id": event_id, "response_id": response_id}
 
+
+_OF_SPEECH = ("stream", "stream_format", "response_format")
+"""Extra fields of a profile that was written for the speech API: they mean nothing here."""
 
 _FORMAT = {"type": "audio/pcm", "rate": RATE_HZ}
 

@@ -15,11 +15,12 @@ entry points of the group ``voicecli.sources``, so that a package can add a sour
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from voicecli.config.protocols import REALTIME
+from voicecli.sources.voicenames import REALTIME_SUBSTITUTES
 
 if TYPE_CHECKING:
     from voicecli.config.endpoint import Endpoint
@@ -174,5 +175,8 @@ def _realtime(
 ) -> Source:
     from voicecli.sources.realtime import RealtimeSource  # noqa: PLC0415  only where used
 
+    if endpoint.is_openai and (voice := REALTIME_SUBSTITUTES.get(request.voice)):
+        warnings += (f"the Realtime API has no voice {request.voice}; {voice} speaks instead",)
+        request = replace(request, voice=voice)
     client, is_strict = shared.realtime(endpoint), shared.strict_words
     return RealtimeSource(client, request, is_strict=is_strict, warnings=warnings)

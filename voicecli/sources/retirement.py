@@ -30,9 +30,6 @@ _RETIRED = re.compile(
     re.IGNORECASE,
 )
 
-_VOICES = {"fable": "ballad", "nova": "marin", "onyx": "cedar"}
-"""Voices that the Realtime API does not have (the SDK's types), and the nearest that it has."""
-
 
 class RetiringSource:
     """Speaks through ``speech``, or through the Realtime API once its model is gone.
@@ -88,13 +85,9 @@ class RetiringSource:
 
     def _replacement(self) -> Source:
         request, host = self._request, self._base_url.partition("://")[2].partition("/")[0]
-        voice = _VOICES.get(request.voice, request.voice)
-        spoken = f"{REALTIME_MODEL} speaks instead"
-        if voice != request.voice:
-            spoken += f", with the voice {voice}"
-        warning = f"{host} no longer has the speech model {clean(request.model, 60)}; {spoken}"
-        changed = replace(request, model=REALTIME_MODEL, voice=voice, extra_body={})
-        return self._make_realtime(changed, (warning,))
+        gone = f"{host} no longer has the speech model {clean(request.model, 60)}"
+        changed = replace(request, model=REALTIME_MODEL, extra_body={})
+        return self._make_realtime(changed, (f"{gone}; {REALTIME_MODEL} speaks instead",))
 
 
 def is_retirement(error: BadResponse) -> bool:

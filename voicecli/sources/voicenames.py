@@ -16,6 +16,9 @@ OPENAI_VOICES = (
 )  # fmt: skip
 """As documented for ``audio.speech`` in the SDK 3.51 (``SpeechCreateParams.voice``)."""
 
+REALTIME_SUBSTITUTES = {"fable": "ballad", "nova": "marin", "onyx": "cedar"}
+"""Those that its Realtime API does not have (the same SDK), and the nearest that it has."""
+
 _KOKORO = re.compile(r"[a-z][fm]_([a-z0-9]+)")
 """Language, gender, name. The built-in voices have the names of those they are based on."""
 

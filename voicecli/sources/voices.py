@@ -17,7 +17,7 @@ from voicecli.errors import BadResponse, ConfigError, SourceError
 from voicecli.sanitize import clean
 from voicecli.sources.http_errors import CHECK_BASE_URL, fault_of_status
 from voicecli.sources.http_get import get
-from voicecli.sources.voicenames import OPENAI_VOICES
+from voicecli.sources.voicenames import OPENAI_VOICES, REALTIME_SUBSTITUTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,9 +73,10 @@ def builtin_voices() -> list[VoiceInfo]:
     return voices
 
 
-def openai_voices() -> list[VoiceInfo]:
-    """Return the voices that OpenAI documents; its API has no list of them."""
-    return [VoiceInfo(name) for name in OPENAI_VOICES]
+def openai_voices(*, is_realtime: bool = False) -> list[VoiceInfo]:
+    """Return the voices that OpenAI documents; its APIs have no list of them."""
+    lacking = REALTIME_SUBSTITUTES if is_realtime else {}
+    return [VoiceInfo(name) for name in OPENAI_VOICES if name not in lacking]
 
 
 def server_voices(server: Server, *, timeout_s: float) -> list[VoiceInfo]:
