@@ -63,6 +63,20 @@ def test_refused_and_cut_answers_are_errors(cli, speech, words):
     assert words in result.json["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("speech", "words"),
+    [(Speech(ttfb_s=60), "sent nothing"), (Speech(hang_at=0.5, seconds=1), "stopped sending")],
+)
+def test_a_server_that_falls_silent(cli, speech, words):
+    with RealtimeServer(speech) as server:
+        result = speak(
+            cli, server, "--json", "--timeout", "0.3", "--retries", "0", "--no-recover", text="Hi."
+        )
+    assert result.exit_code == 4, result
+    assert words in result.json["error"]["message"]
+    assert server.connections[0].of_type("response.cancel")
+
+
 def test_a_profile_chooses_the_protocol(cli):
     with RealtimeServer() as server:
         cli.configure(
