@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import lru_cache
 from typing import NamedTuple
 
 from voicecli.text.patterns import lazy_pattern
@@ -33,7 +34,10 @@ _FREQUENT_WORDS = {
     "pl": "i w na z nie się jest to że do jak po ale przy od",
     "tr": "ve bir bu da için ile çok ne var değil gibi daha",
 }
-_FREQUENT = {code: frozenset(words.split()) for code, words in _FREQUENT_WORDS.items()}
+_LANGUAGES_OF: dict[str, tuple[str, ...]] = {}
+for _code, _words in _FREQUENT_WORDS.items():
+    for _word in _words.split():
+        _LANGUAGES_OF[_word] = (*_LANGUAGES_OF.get(_word, ()), _code)
 
 _LETTERS = (
     ("de", "äöüß"), ("fr", "âçêëîïôûœ"), ("es", "ñ¿¡"), ("it", "òì"), ("pt", "ãõ"),
@@ -70,13 +74,16 @@ class Language(NamedTuple):
 UNKNOWN = Language()
 
 
+@lru_cache(maxsize=4)  # one full stop asks several times
 def guess_latin(text: str) -> str:
     """Return the language of a text in Latin script by its frequent words and letters.
 
     ``en`` unless another is clearly ahead: the guess only decides about full stops.
     """
-    words = [word.lower() for word in _WORDS.findall(text)]
-    scores = {code: sum(word in known for word in words) for code, known in _FREQUENT.items()}
+    scores = dict.fromkeys(_FREQUENT_WORDS, 0)
+    for word in _WORDS.findall(text.lower()):
+        for code in _LANGUAGES_OF.get(word, ()):
+            scores[code] += 1
     if not text.isascii():
         for code, letters in _LETTERS:
             scores[code] += _LETTER_WEIGHT * sum(letter in letters for letter in text)
