@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
 import re
 import signal
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +16,8 @@ import pytest
 from coverage import Coverage
 from hypothesis import is_hypothesis_test, settings
 
+from tests.support.cli import Cli
+from tests.support.resident import running_resident
 from tests.support.sound_server import SoundServer
 
 if TYPE_CHECKING:
@@ -121,8 +125,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.fixture(scope="session")
 def sound_server() -> Iterator[SoundServer]:
-    """Start one private sound server for the whole run; recordings do not disturb each other."""
-    with SoundServer() as server:
+    """Start one private sound server for the whole run; recordings do not disturb each other.
+
+    With VOICECLI_TEST_RESIDENT, the commands on it are done by a resident.
+    """
+    with SoundServer() as server, contextlib.ExitStack() as stack:
+        if os.environ.get("VOICECLI_TEST_RESIDENT"):
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            stack.enter_context(running_resident(Cli(home, server).environment()))
         yield server
 
 
