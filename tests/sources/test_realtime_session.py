@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -21,17 +22,18 @@ SETTINGS = VoiceSettings("gpt-realtime-2.1", "marin")
 
 
 class FakeSocket:
-    """Answers the first request with ``messages``, and ends then."""
+    """Answers the first request with ``messages``, and ends then if ``ends``."""
 
-    def __init__(self, messages):
+    def __init__(self, messages, *, ends=True):
         self.messages = queue.SimpleQueue()
         self.sent = []
         self._answer = messages
+        self._ends = ends
 
     def send_raw(self, data):
         self.sent.append(json.loads(data))
         if self.sent[-1]["type"] == "response.create":
-            for message in (*self._answer, None):
+            for message in (*self._answer, *([None] if self._ends else [])):
                 self.messages.put(message)
 
     def recv_bytes(self):
@@ -40,7 +42,7 @@ class FakeSocket:
         return message
 
     def close(self):
-        pass
+        self.messages.put(None)
 
 
 def spoken(messages):
@@ -83,6 +85,42 @@ def test_an_answer_without_an_id_to_a_request_of_another_program_is_none_of_ours
     foreign = {"type": "response.created", "response": {"id": "r9", "metadata": {"request": "x"}}}
     other = DELTA | {"response_id": "r9"}
     assert spoken(encoded(foreign, other, CREATED, DELTA, DONE)) == (b"\0\1\2", None)
+
+
+def test_a_call_cancelled_before_its_answer_began_is_cancelled_once_it_has():
+    socket = FakeSocket([], ends=False)
+    session = RealtimeSession(Server("http://x/v1"), SETTINGS, lambda: socket)
+    call = session.start(REQUEST)
+    call.wait_until_sent()
+    session.cancel(call)
+    session.cancel(call)
+    assert list(call.audio()) == []
+    session._take(encoded(CREATED)[0])
+    assert [event["type"] for event in socket.sent] == [
+        "session.update",
+        "response.create",
+        "response.cancel",
+    ]
+    assert socket.sent[-1]["response_id"] == "r1"
+    session.close()
+
+
+def test_a_call_cancelled_while_the_session_connects_is_never_sent():
+    gate, socket = threading.Event(), FakeSocket(encoded(CREATED, DELTA, DONE), ends=False)
+
+    def connect():
+        gate.wait(5)
+        return socket
+
+    session = RealtimeSession(Server("http://x/v1"), SETTINGS, connect)
+    first, second = session.start(REQUEST), session.start(REQUEST)
+    session.cancel(first)
+    first.wait_until_sent()  # returns at once: it never will be
+    gate.set()
+    assert b"".join(second.audio()) == b"\0\1\2"
+    asked = [event["event_id"] for event in socket.sent if event["type"] == "response.create"]
+    assert asked == [second.event_id]
+    session.close()
 
 
 def test_a_connection_that_fails_while_it_is_made_fails_the_call():
