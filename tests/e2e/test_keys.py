@@ -99,10 +99,16 @@ class Terminal:
 
 
 @pytest.fixture(params=["alone", "resident"])
-def terminal(request, silent_cli, speech):
+def way(request, silent_cli):
+    """Let the work be done by the command itself, and by a resident."""
     if request.param == "resident":
         silent_cli.run("resident", "start")
-        request.addfinalizer(lambda: silent_cli.run("resident", "stop"))
+    yield
+    silent_cli.run("resident", "stop")
+
+
+@pytest.fixture
+def terminal(way, silent_cli, speech):
     speech.clips = clips_of(tone(20.0), formats=["pcm"])
     speech.reply = Reply(headers={"X-Sample-Rate": "48000"})
     url = ("--base-url", speech.url, "--format", "pcm", "--device", "null")

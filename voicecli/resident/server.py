@@ -34,6 +34,10 @@ MAX_WORKERS = 64
 """Commands at once; further ones do their work themselves."""
 
 
+_INTERRUPTED = 130
+"""Exit status of a command that was interrupted."""
+
+
 class _Worker:
     """A process that serves one command; ``connection`` is the command's, once it has one."""
 
@@ -190,6 +194,8 @@ class Resident:
                     os.close(key.fileobj)
             self._selector.close()
             self._work(theirs, self._useful)
+        except KeyboardInterrupt:  # between what the command line does itself about it
+            os._exit(_INTERRUPTED)
         finally:
             os._exit(1)
 
