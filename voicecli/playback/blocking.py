@@ -77,8 +77,11 @@ class BlockingSink(DeviceSink):
         self._finished = False
         self._is_released = False
         self._device_frames = 0
-        shape = (opened.format.frames(BLOCK_S), opened.format.channels)
-        self._block = np.zeros(shape, opened.format.sample_type)
+        # For an empty device: a far one plays it while the next is on its way. ALSA's plug-in
+        # for PulseAudio takes a whole buffer at once for an empty one.
+        frames = opened.format.frames(max(BLOCK_S, opened.latency_s - BLOCK_S))
+        self._refill = np.zeros((frames, opened.format.channels), opened.format.sample_type)
+        self._block = self._refill[: opened.format.frames(BLOCK_S)]
 
     def start(self) -> None:
         """Start the writer thread."""
@@ -127,13 +130,14 @@ class BlockingSink(DeviceSink):
 
     def _write_block(self) -> None:
         """Move one block from the ring to the device and book it."""
-        now = self._clock.now()
-        count = self._feed.take(self._block, now)
+        now, starved_at = self._clock.now(), self._timeline.starved_at
+        block = self._refill if starved_at is None or now >= starved_at else self._block
+        count = self._feed.take(block, now)
         if self._gate.released_at is None:
             self._gate.released_at = now
         self._notify()
         with stream_faults():
-            underflowed = self._stream.write(self._block[:count].tobytes())
+            underflowed = self._stream.write(block[:count].tobytes())
             held = self._device_frames - self._stream.write_available
         self._feed.wrote(held, self._clock.now(), underflowed=underflowed)
 

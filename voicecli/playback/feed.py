@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _REPORTED_WITHIN = 5
 """Pieces after a gap with which a device may still report that gap."""
 
-_LATE_START_S = 0.03
+_LATE_START_S = 0.015
 """More than any device takes to go on after a gap."""
 
 
@@ -209,7 +209,7 @@ class Feed:
         """Note that the device plays the last piece ``late_s`` later than booked, it says."""
         is_settling = now < self._settled_at
         if self._follows_gap and self._pieces <= _REPORTED_WITHIN:
-            if self._pieces and (underflowed or late_s > _LATE_START_S):
+            if late_s > _LATE_START_S or (underflowed and self._pieces):
                 self._timeline.extend_gap(late_s)
         elif underflowed and late_s - self._lateness.usual_s > self._lateness.least_gap_s:
             self._timeline.postpone(self._piece, late_s - self._lateness.usual_s)
