@@ -65,7 +65,18 @@ def speak(connection, request):
 
 
 def say(cli, url, *flags):
-    return cli.run("say", "--no-play", "--json", "--retries", "0", "--base-url", url, *flags, "Hi.")
+    return cli.run(
+        "say",
+        "--no-play",
+        "--json",
+        "--retries",
+        "0",
+        "--no-recover",
+        "--base-url",
+        url,
+        *flags,
+        "Hi.",
+    )
 
 
 def test_a_text_is_spoken(cli):

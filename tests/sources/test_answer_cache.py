@@ -80,6 +80,15 @@ def test_the_file_shrinks_with_what_it_holds(tmp_path):
     assert cache.size().file_bytes < 2_400_000
 
 
+def test_what_another_version_stored_is_read_as_far_as_it_is_known(cache):
+    info = '{"content_type": "audio/mpeg", "of_the_future": 1}'
+    cache.put(named(1), answer())
+    with contextlib.closing(sqlite3.connect(cache.path)) as database, database:
+        checksum = hashlib.sha256(info.encode() + b"\0" + answer().data).digest()
+        database.execute("UPDATE answers SET info = ?, checksum = ?", (info, checksum))
+    assert cache.get(named(1)) == (SourceInfo(content_type="audio/mpeg"), answer().data)
+
+
 def test_only_the_owner_can_read_it(cache):
     previous = os.umask(0)
     try:

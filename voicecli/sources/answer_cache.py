@@ -191,7 +191,8 @@ def _verified(checksum: object, info: object, data: object) -> CachedAnswer | No
         return None
     if _checksum(info, data) != checksum:
         return None
-    fields = json.loads(info)
+    stored = json.loads(info)  # perhaps by another version
+    fields = {name: stored[name] for name in SourceInfo._fields if name in stored}
     return CachedAnswer(SourceInfo(**fields | {"warnings": ()}), data)
 
 
