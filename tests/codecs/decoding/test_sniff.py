@@ -14,7 +14,9 @@ from tests.codecs.feeding import in_pieces
 from tests.codecs.samples import encoded, opus_packets
 from tests.codecs.signals import noise
 from voicecli.codecs import CODECS
+from voicecli.codecs.decoding import sniff as sniff_module
 from voicecli.codecs.decoding.sniff import Sniffer
+from voicecli.codecs.text_response import MAX_TEXT_BYTES
 from voicecli.errors import BadResponse, TruncatedStream, UnsupportedFormat
 
 CLAIMS = [None, *CODECS]
@@ -251,6 +253,21 @@ def test_long_text_is_raised_before_its_end():
         assert sniffer.feed(piece) is None
     with pytest.raises(BadResponse, match="audio: it broke"):
         sniffer.feed(b"y" * 1100)
+
+
+def test_text_byte_by_byte_is_not_read_again_with_every_byte(monkeypatch):
+    read = []
+    monkeypatch.setattr(sniff_module, "readable", lambda data: read.append(len(data)) or "text")
+    with pytest.raises(BadResponse):
+        sniff(Sniffer("pcm"), in_pieces(1, b"x" * 5_000))
+    assert sum(read) <= 3 * MAX_TEXT_BYTES
+
+
+@pytest.mark.parametrize("letters", [1, 3, 30, 63, 64, 500, 4_095])
+def test_samples_that_begin_like_text_are_samples(letters):
+    body = b"a" * letters + noise(3_000, seed=4).tobytes()
+    for claim, size in product((("pcm", None), (None, "audio/pcm")), SIZES):
+        assert sniff(Sniffer(*claim), in_pieces(size, body)) == "pcm"
 
 
 def test_a_character_cut_at_the_limit_does_no_harm():

@@ -89,6 +89,7 @@ class Sniffer:
         is_audio = self._label is not None or (label is not None and label.is_audio)
         self._is_doubtful = declared == "pcm" and is_audio and self._label != "pcm"
         self._may_be_samples = self._fallback == "pcm" or self._is_doubtful
+        self._text_is_due_bytes = 0  # what was text before is read again from here on
         self._lead_in = LeadIn(may_be_samples=self._may_be_samples)
         self.seen = b""
 
@@ -194,10 +195,14 @@ class Sniffer:
 
     def _by_text(self, *, final: bool) -> tuple[str | None, bool]:
         """Raise text, which is never audio, once there is enough of it to explain."""
+        if len(self.seen) < self._text_is_due_bytes and not final:
+            return None, True
         text = readable(self.seen[:MAX_TEXT_BYTES])
         if text is None:
             return None, False
         if len(self.seen) < MAX_TEXT_BYTES and not final:
+            # Reading it again with every byte would take a second.
+            self._text_is_due_bytes = min(2 * len(self.seen), MAX_TEXT_BYTES)
             return None, True
         if len(self.seen) >= _MIN_TEXT_BYTES or self._reads_as_text(text):
             if self._is_file:
