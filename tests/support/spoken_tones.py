@@ -177,16 +177,19 @@ class Pitch(NamedTuple):
 def pitches(samples: NDArray[np.int16], *, min_s: float = 0.15) -> list[Pitch]:
     """Return the pitches in a recording in order; a silence does not part one pitch."""
     window, hop, bins = round(0.04 * RATE_HZ), round(0.02 * RATE_HZ), 1 << 14
-    if len(samples) < window:
-        return []
-    found: list[Pitch] = []
-    taper = np.hanning(window)
+    taper, heard = np.hanning(window), []
     for start in range(0, len(samples) - window, hop):
         part = samples[start : start + window].astype(np.float64)
-        if np.sqrt(np.mean(part**2)) < 0.1 * 32767:
+        is_loud = np.sqrt(np.mean(part**2)) >= 0.1 * 32767
+        peak = np.argmax(np.abs(np.fft.rfft(part * taper, bins))) if is_loud else 0
+        heard.append(float(peak) * RATE_HZ / bins)
+    found: list[Pitch] = []
+    for number, hz in enumerate(heard):
+        # The pitch of a window that holds the edge of a tone is uncertain.
+        near = heard[max(0, number - 1) : number] + heard[number + 1 : number + 2]
+        if not hz or all(abs(each - hz) > STEP_HZ / 4 for each in near):
             continue
-        hz = float(np.argmax(np.abs(np.fft.rfft(part * taper, bins)))) * RATE_HZ / bins
-        at_s, ends_s = start / RATE_HZ, (start + hop) / RATE_HZ
+        at_s, ends_s = number * hop / RATE_HZ, (number + 1) * hop / RATE_HZ
         if found and abs(found[-1].hz - hz) < STEP_HZ / 2:
             found[-1] = found[-1]._replace(ends_s=ends_s)
         else:
