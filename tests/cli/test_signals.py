@@ -138,3 +138,34 @@ def test_a_sound_server_that_hangs_does_not_keep_ctrl_c(tmp_path, server, kind):
         return done.ended - sent
 
     assert best_of(4, stop_s, good_enough=1.0) <= 1.0
+
+
+@pytest.mark.sound
+@pytest.mark.parametrize("command", ["devices", "doctor"])
+def test_a_hanging_sound_server_does_not_keep_other_commands(tmp_path, command):
+    def stop_s():
+        with SoundServer() as sound:
+            daemon = sound._processes[0]
+            daemon.send_signal(signal.SIGSTOP)
+            try:
+                with Cli(tmp_path, sound).start(command) as child:
+                    threading.Event().wait(3.0)  # until the child waits for it
+                    assert not child.exited()
+                    sent = child.signal(signal.SIGINT)
+                    done = child.finish(10.0)
+            finally:
+                daemon.send_signal(signal.SIGCONT)
+        assert done.exit_code in {130, -signal.SIGINT}
+        return done.ended - sent
+
+    assert best_of(3, stop_s, good_enough=0.5) <= 0.5
+
+
+def test_ctrl_c_is_as_before_after_such_a_block(handlers):
+    before = signal.getsignal(signal.SIGINT)
+    with signals.dying_of_ctrl_c():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is before
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with signals.dying_of_ctrl_c():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -21,6 +22,7 @@ from voicecli.recording.audiofile import make_folder
 from voicecli.recording.partfile import PRIVATE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 INIT_EXAMPLES = """Examples:
@@ -90,6 +92,32 @@ def _make(path: Path) -> bool:
     with os.fdopen(file, "w", encoding="utf-8") as written:
         written.write(TEMPLATE)
     return True
+
+
+def append_to_file(table: str, settings: Mapping[str, Any]) -> Path:
+    """Append a table to the configuration file, which is made if there is none.
+
+    Raises:
+        SaveError: it cannot be written.
+    """
+    path = config_path(os.environ)
+    make_folder(path.parent, 0o700)
+    lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
+    text = "\n".join(["", f"[{table}]", *lines, ""])
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE)
+        with os.fdopen(file, "a", encoding="utf-8") as written:
+            written.write(text)
+    except OSError as error:
+        raise SaveError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def _toml(value: Any) -> str:
+    """Return a string, a number, a boolean or a table of them as TOML."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value)
 
 
 def _editor() -> list[str]:

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli.finding import Finding
+from voicecli.cli.signals import dying_of_ctrl_c
 from voicecli.errors import DeviceError
 from voicecli.playback import runtime_dir
 
@@ -24,7 +25,8 @@ def check_devices() -> tuple[list[Finding], bool]:
     try:
         from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
-        found = list_output_devices()
+        with dying_of_ctrl_c():
+            found = list_output_devices()
     except DeviceError as error:
         return [Finding.of_error("PortAudio", error)], False
     loaded = Finding("PortAudio", "ok", "loaded")
@@ -44,7 +46,8 @@ def check_stream(wanted: str | None) -> Finding:
     from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
 
     try:
-        return _play_silence(find_output_device(wanted))
+        with dying_of_ctrl_c():
+            return _play_silence(find_output_device(wanted))
     except DeviceError as error:
         return Finding.of_error("test stream", error)
 

@@ -172,16 +172,17 @@ def serve(idle_min: float) -> ExitStatus:
         print_message("a resident runs already")
         return ExitStatus.OK
     gc.disable()
-    load()
+    first_voices = _first_voices()
+    voices = load(first_voices)
     path = Path(folder) / SOCKET_NAME
     listener, is_inherited = _listener(path)
     resident = Resident(
         listener,
-        lambda channel, useful: Worker(channel, CommandLine(), environ).work(useful),
+        lambda channel, useful: Worker(channel, CommandLine(voices), environ).work(useful),
         idle_min * 60,
         on_stop=lambda: _give_up(None if is_inherited else path, lock),
     )
-    resident.run(_first_voices())
+    resident.run(first_voices)
     return ExitStatus.OK
 
 

@@ -32,9 +32,10 @@ Nothing here may start a thread or open PortAudio: this process is forked.
 _DEVICES = Path("/dev/snd")
 
 
-def load() -> None:
-    """Import what commands need [resident]."""
+def load(voices: frozenset[str]) -> VoiceCache:
+    """Import what commands need, and the tables of built-in ``voices`` [resident]."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see `voicecli.sources.voicecache`
     threads = os.environ.get("OPENBLAS_NUM_THREADS")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # which numpy would start, and a fork would lose
     for name in MODULES:
@@ -53,14 +54,23 @@ def load() -> None:
         del os.environ["OPENBLAS_NUM_THREADS"]
     else:
         os.environ["OPENBLAS_NUM_THREADS"] = threads
+    cache = VoiceCache()
+    with contextlib.suppress(VoiceError, ImportError):
+        for name in voices:
+            cache.load_tables(name)
+            importlib.import_module("onnxruntime")  # whose threads come with a network
+    return cache
 
 
 class CommandLine:
-    """Runs one command line, in a worker: a `voicecli.resident.worker.Program`."""
+    """Runs one command line, in a worker: a `voicecli.resident.worker.Program`.
 
-    def __init__(self) -> None:
+    ``voices`` is what the resident has loaded of the built-in voices.
+    """
+
+    def __init__(self, voices: VoiceCache) -> None:
         self._devices_at: int | None = None
-        self._voices = VoiceCache()
+        self._voices = voices
 
     def prepare_sound(self) -> None:
         """Load PortAudio, and note which devices there are."""

@@ -63,6 +63,24 @@ def cancelling(
             watcher.join()
 
 
+@contextlib.contextmanager
+def dying_of_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end the process at once, also while a library waits for a sound server.
+
+    For blocks that leave nothing behind. An ignored SIGINT stays ignored.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or previous is signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
 def _left_to_watcher(*_: object) -> None:
     """Do nothing: Python has written the signal's number to the pipe by now."""
 

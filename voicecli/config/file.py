@@ -241,7 +241,7 @@ def _parse(table: dict[str, Any], path: Path) -> Config:
     if not isinstance(lexicon, dict):
         raise ConfigError(f'"lexicon" in {path} must be a table: [lexicon]')
     fields = _fields(table, _TOP_LEVEL, "", path)
-    profiles = {name: _parse_profile(name, settings, path) for name, settings in tables.items()}
+    profiles = {name: parse_profile(name, settings, path) for name, settings in tables.items()}
     default = fields.get("default_profile")
     if default is not None and default not in profiles:
         raise ConfigError(
@@ -252,7 +252,8 @@ def _parse(table: dict[str, Any], path: Path) -> Config:
     return Config(path=path, in_file=in_file, profiles=profiles, lexicon=lexicon, **fields)
 
 
-def _parse_profile(name: str, settings: object, path: Path) -> Profile:
+def parse_profile(name: str, settings: object, path: Path) -> Profile:
+    """Check one table of a file, and return it as a profile; raises as `load_config`."""
     if not isinstance(settings, dict):
         raise ConfigError(f'"profiles.{clean(name)}" in {path} must be a table')
     profile = Profile(name, **_fields(settings, _PROFILE, f"profiles.{name}.", path))

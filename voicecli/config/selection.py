@@ -50,9 +50,9 @@ class Candidate(NamedTuple):
 
 def select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Candidate:
     """Return the first candidate that has a base URL."""
-    named = _profile(choice.profile, config)
+    named = _profile(choice.profile, env, config)
     variable_profile = env.get("VOICECLI_PROFILE") or None
-    default = _profile(variable_profile or config.default_profile, config)
+    default = _profile(variable_profile or config.default_profile, env, config)
     why_default = "VOICECLI_PROFILE is {}" if variable_profile else "default_profile is {}"
     # A profile with a URL applies to its own URL only, unless it was requested by name.
     applied = named or (default if default and default.base_url is None else None)
@@ -79,12 +79,23 @@ def select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Ca
     return next((one for one in candidates if one.url is not None), builtin)
 
 
-def _profile(name: str | None, config: Config) -> Profile | None:
+def _profile(name: str | None, env: Mapping[str, str], config: Config) -> Profile | None:
+    """Return the profile of a name: the file's, else a preset's."""
     if name is None:
         return None
-    if name not in config.profiles:
+    if name in config.profiles:
+        return config.profiles[name]
+    from voicecli.config.presets import presets  # noqa: PLC0415  another file to parse
+
+    preset = presets().get(name)
+    if preset is None:
         raise ConfigError(
             f'no profile "{clean(name, 60)}" in {config.path}',
-            remedy=suggest(name, sorted(config.profiles)),
+            remedy=suggest(name, sorted({*config.profiles, *presets()})),
         )
-    return config.profiles[name]
+    if not preset.is_usable(env):
+        variable = preset.profile.api_key_env
+        raise ConfigError(
+            f"{name} needs {variable}, which is not set", remedy=f"export {variable}=..."
+        )
+    return preset.profile

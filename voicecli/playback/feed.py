@@ -211,13 +211,15 @@ class Feed:
         if self._follows_gap and self._pieces <= _REPORTED_WITHIN:
             if late_s > _LATE_START_S or (underflowed and self._pieces):
                 self._timeline.extend_gap(late_s)
-        elif underflowed and late_s - self._lateness.usual_s > self._lateness.least_gap_s:
-            self._timeline.postpone(self._piece, late_s - self._lateness.usual_s)
+        elif underflowed and late_s > self._lateness.least_gap_s:
+            self._timeline.postpone(self._piece, late_s)
             self._lateness.forget()
-        elif not is_settling and (moved_s := self._lateness.add(late_s)):
-            if moved_s > self._lateness.least_gap_s:
+        elif not is_settling:
+            was_settled = self._lateness.is_settled
+            moved_s = self._lateness.add(late_s)
+            if was_settled and moved_s > self._lateness.least_gap_s:
                 self._timeline.postpone(self._lateness.window * self._piece, moved_s)
-            else:
+            elif moved_s:
                 self._timeline.shift(moved_s)
         if is_settling:
             self._lateness.restart()

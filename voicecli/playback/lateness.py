@@ -23,35 +23,29 @@ class Lateness:
         self.least_gap_s = latency_s / 8
         self.window = max(2, round(2 * latency_s / _PIECE_S))
         self._recent: deque[float] = deque(maxlen=self.window)
-        self._usual_s: float | None = None
-
-    @property
-    def usual_s(self) -> float:
-        """The lateness of a device that plays without gaps."""
-        return self._usual_s or 0.0
+        self.is_settled = False
 
     def restart(self) -> None:
-        """Begin anew, after a gap: what is usual may have changed."""
+        """Begin anew, after a gap: the device may play later than it said."""
         self._recent.clear()
-        self._usual_s = None
+        self.is_settled = False
 
     def forget(self) -> None:
-        """Drop the figures so far, but not what is usual."""
+        """Drop the figures so far."""
         self._recent.clear()
 
     def add(self, late_s: float) -> float:
-        """Add a figure; return by how much the device is later than usual by now, else 0.
+        """Add a figure; return by how much the device is later than booked by now, else 0.
 
-        The caller books that, so that it does not show in the figures to come.
+        The caller books that, so that it does not show in the figures to come. Until it
+        ``is_settled``, it is not a silence, but how late the device is from the start.
         """
         self._recent.append(late_s)
         if len(self._recent) < self.window:
             return 0.0
         least_s = min(self._recent)
-        if self._usual_s is None:
-            self._usual_s = least_s
-        moved_s = least_s - self._usual_s
-        if abs(moved_s) < _DRIFT_S:
+        if self.is_settled and abs(least_s) < _DRIFT_S:
             return 0.0
+        self.is_settled = True
         self._recent.clear()
-        return moved_s
+        return least_s

@@ -56,6 +56,26 @@ class VoiceCache:
         """The voices that are loaded."""
         return frozenset(self._voices)
 
+    def load_tables(self, name: str) -> None:
+        """Load only the pronunciation tables of a voice; starts no thread.
+
+        Raises:
+            ConfigError: there is no such voice.
+            SourceError: they cannot be loaded.
+        """
+        name = _registered_name(name)
+        from hibari.voices import VOICES  # noqa: PLC0415  imported by now
+
+        british = VOICES[name]["british"]
+        with self._lock:
+            if british not in self._tables:
+                try:
+                    from hibari.g2p import G2P  # noqa: PLC0415  loaded with the voice
+
+                    self._tables[british] = G2P(british=british)
+                except Exception as error:
+                    raise voice_failed(error) from error
+
     def load(self, name: str, spawn: Spawn | None = None) -> Voice:
         """Return the voice ``name``; the first time takes 0.3 s, or a download of about 8 MB.
 
