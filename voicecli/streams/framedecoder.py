@@ -7,7 +7,7 @@ a process does not stall an event loop. A frame is an `AudioFrame` here.
 from __future__ import annotations
 
 from contextlib import suppress
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,14 +103,11 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[AudioFrame]:
         """Take bytes of any length; return the frames that became decodable."""
-        frames = [] if self.fault is not None else self._step(data)
-        while self.fault is None and self._decoder.pending:
-            frames += self._step(b"")
-        return frames
+        return list(chain.from_iterable(self.steps(data)))
 
     def flush(self) -> list[AudioFrame]:
         """End the input; return the remaining frames. Called once."""
-        return [frame for step in self.steps(None) for frame in step]
+        return list(chain.from_iterable(self.steps(None)))
 
     def steps(self, data: bytes | None) -> Iterator[list[AudioFrame]]:
         """Do the work of `feed`, or of `flush` if ``data`` is None, in steps of bounded size."""
@@ -164,10 +161,8 @@ def join_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:
     """
     for _, group in groupby(blocks, lambda block: (block.format, block.speakers)):
         run = list(group)
-        if len(run) == 1:
-            yield run[0]
-        else:
-            yield run[0].with_samples(np.concatenate([block.samples for block in run]))
+        samples = [block.samples for block in run]
+        yield run[0] if len(run) == 1 else run[0].with_samples(np.concatenate(samples))
 
 
 def decode_stream(
@@ -198,12 +193,10 @@ def _frames(chunks: Iterable[bytes], decoder: FrameDecoder) -> Iterator[AudioFra
         at = 0
         while at < len(chunk):
             size = slice_bytes(decoder.codec)
-            for frames in decoder.steps(chunk[at : at + size]):
-                yield from frames
+            yield from chain.from_iterable(decoder.steps(chunk[at : at + size]))
             at += size
             if decoder.fault is not None:
                 raise decoder.fault
-    for frames in decoder.steps(None):
-        yield from frames
+    yield from chain.from_iterable(decoder.steps(None))
     if decoder.fault is not None:
         raise decoder.fault
