@@ -51,6 +51,7 @@ def test_the_file_is_private_and_has_only_numbers_and_names(history):
     (line,) = history.path.read_text().splitlines()
     assert json.loads(line) == {**KEY._asdict(), "needed_ms": 41.5}
     assert stat.S_IMODE(history.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(history.path.parent.stat().st_mode) == 0o700
 
 
 def test_deleting_forgets_everything(history):

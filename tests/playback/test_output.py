@@ -8,9 +8,12 @@ import pytest
 from tests.playback.fakes import RATE_HZ, Device, FakePortAudio, seconds
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
+from voicecli.playback import latency as latency_module
+from voicecli.playback import output as output_module
 from voicecli.playback import portaudio as device_module
 from voicecli.playback.blocking import BlockingSink
 from voicecli.playback.callback import CallbackSink
+from voicecli.playback.latency import LATENCY_S, LatencyFile
 from voicecli.playback.null import DiscardSink, NullSink
 from voicecli.playback.output import Output, OutputSettings
 from voicecli.playback.policy import AdaptivePolicy, BufferPolicy
@@ -272,3 +275,30 @@ def test_what_past_runs_needed_reaches_every_sink(portaudio, open_sink, clock, o
     first_sound_at = sink.report().first_sound_at
     assert 0.6 <= first_sound_at - began_at <= 0.6 + 0.15
     sink.close()
+
+
+@pytest.mark.parametrize("is_pcm", [True, False])
+def test_what_the_device_is_to_buffer_reaches_it(portaudio, open_sink, is_pcm):
+    sink = open_sink(make(latency_s=0.3), is_pcm=is_pcm)
+    assert portaudio.streams[-1].wanted["latency"] == 0.3
+    sink.close()
+
+
+@pytest.mark.parametrize("is_pcm", [True, False])
+def test_a_device_that_ran_empty_gets_a_larger_buffer_the_next_time(
+    portaudio, open_sink, clock, monkeypatch, tmp_path, is_pcm
+):
+    file = LatencyFile(tmp_path / "devices.json")
+    monkeypatch.setattr(output_module, "LatencyFile", lambda: file)
+    monkeypatch.setattr(latency_module, "is_machine_busy", lambda: False)
+    portaudio.devices[1].late_blocks = {30: 0.05}  # callback
+    portaudio.devices[1].hiccup = (0.3, 0.05)  # writes
+    output = make(learns=True)
+    for expected_s in (LATENCY_S, 2 * LATENCY_S):
+        sink = open_sink(output, is_pcm=is_pcm)
+        assert portaudio.streams[-1].wanted["latency"] == pytest.approx(expected_s)
+        sink.start()
+        sink.write(seconds(1.0))
+        sink.end_input()
+        sink.drain()
+        sink.close()

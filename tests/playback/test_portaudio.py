@@ -246,6 +246,15 @@ def test_a_device_is_opened_in_the_wanted_format(portaudio):
     assert not opened.stream.wanted["prime_output_buffers_using_stream_callback"]
 
 
+def test_a_device_that_is_slow_to_open_buffers_more(portaudio, monkeypatch):
+    times = iter([0.0, 0.2, 1.0, 1.2])
+    monkeypatch.setattr(device_module.time, "monotonic", lambda: next(times, 9.0))
+    opened = open_output(find_output_device(None), MONO, callback=None, may_grow=True)
+    assert opened.latency_s == pytest.approx(0.2)
+    assert portaudio.streams[0].closed
+    assert opened.stream is portaudio.streams[1]
+
+
 def test_a_stream_can_have_a_callback(portaudio):
     def callback(*_):
         return None

@@ -61,7 +61,7 @@ class LearnedFile:
         kept = dict(list(known.items())[-MOST_ENDPOINTS:])
         fresh = self.path.with_suffix(f".{os.getpid()}")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
             with os.fdopen(os.open(fresh, flags, 0o600), "w", encoding="ascii") as file:
                 json.dump(kept, file)

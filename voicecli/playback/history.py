@@ -121,7 +121,7 @@ class HistoryFile:
         line = _shortened(key)._asdict() | {"needed_ms": round(needed_s * 1e3, 1)}
         data = (json.dumps(line) + "\n").encode("ascii")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
             descriptor = os.open(self.path, flags, 0o600)
             try:
