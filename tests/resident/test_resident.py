@@ -19,6 +19,7 @@ from tests.support.cli import Cli, environment_without_sound
 from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of
 from tests.support.tones import tone
 from voicecli.control.runtime import runtime_folder
+from voicecli.resident.server import RESERVE_AFTER_S
 from voicecli.resident.wire import DESCRIPTORS, SOCKET_NAME, send_call, stamp
 
 
@@ -229,10 +230,12 @@ def offer(cli, call):
 
 def test_nothing_leaks(cli, server, running):
     def descriptors():
+        """Return how many there are once only a worker in reserve is left."""
+        time.sleep(2 * RESERVE_AFTER_S)
+        wait_until(lambda: len(cli.processes(running)) == 1)
         return len(list(Path(f"/proc/{running}/fd").iterdir()))
 
     say(cli, server, "-q", "Hello.")
-    wait_until(lambda: len(cli.processes(running)) == 1)
     before = descriptors()
     for number in range(6):
         server.reply = Reply(ttfb_s=FOREVER) if number % 2 else Reply()
@@ -243,7 +246,7 @@ def test_nothing_leaks(cli, server, running):
                 wait_until(lambda: server.speech_requests)
                 run.signal([signal.SIGKILL, signal.SIGINT][number % 4 // 2])
             run.finish(20)
-    wait_until(lambda: len(cli.processes(running)) == 1 and descriptors() == before)
+    assert descriptors() == before
     assert len(list(Path(f"/proc/{running}/task").iterdir())) == 1
 
 
