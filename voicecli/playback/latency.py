@@ -109,9 +109,9 @@ def next_latency_s(latency_s: float, known_s: float, report: SinkReport) -> floa
 
 
 def is_machine_busy() -> bool:
-    """Return whether more than two threads a core are to run, where the system tells it."""
+    """Return whether more than three threads a core are to run, where the system tells it."""
     try:
         runnable = int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].split("/")[0])
     except (OSError, ValueError, IndexError):
         return False
-    return runnable > 2 * (os.cpu_count() or 1)
+    return runnable > 3 * (os.cpu_count() or 1)
