@@ -79,7 +79,10 @@ class Command(_Panels, TyperCommand):
             self._mention_repeated(ctx, given)
             return rest
         except Exception as error:  # typer does not export the class
-            is_unknown = type(error).__name__ == "NoSuchOption" and not vars(error)["possibilities"]
+            found = vars(error)
+            is_unknown = type(error).__name__ == "NoSuchOption" and (
+                not found["possibilities"] or " " in found["option_name"]
+            )
             if is_unknown and any(param.nargs == -1 for param in self.params):
                 example = f'{ctx.command_path} -- "-5 degrees"'
                 vars(error)["message"] += f"; put -- before text that begins with a dash: {example}"
