@@ -24,6 +24,7 @@ SPELLINGS = {
     "base64 of a header": base64.b64encode(f"Bearer {KEY}".encode()).decode(),
     "base64 for URLs": base64.urlsafe_b64encode(f"xx{KEY}y".encode()).decode(),
     "coloured": "\x1b[0m".join(KEY),
+    "cut short": KEY[:-4],
     "coloured, in JSON": "\\u001b[0m".join(KEY),
     "JSON in JSON": "".join(f"\\\\u{ord(c):04x}" for c in KEY),
     "with invisible spaces": "\u200b".join(KEY),

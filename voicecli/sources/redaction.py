@@ -81,11 +81,10 @@ class Redactor:
                 is_text = is_text and len(held) < MAX_TEXT_BYTES and _is_markup(held)
                 if is_text:
                     continue
-                data = self._overwritten(held)
-                split = len(data) - self._cut_length(data)
-                held = data[split:]
-                if clear := data[:split]:
-                    yield clear
+                split = len(held) - self._cut_length(held)
+                data, held = held[:split], held[split:]
+                if data:
+                    yield self._overwritten(data)
         except Exception:
             if held:
                 yield self.data(held)
@@ -172,11 +171,13 @@ def _positions(needle: bytes, data: bytes) -> Iterator[int]:
 
 
 def _forms(secret: str) -> Iterator[bytes]:
-    """Yield the secret, and what of its base64 does not depend on what is around it."""
+    """Yield the secret, most of it, and what of its base64 does not depend on its place."""
     plain = secret.encode("utf-8", "surrogatepass")
     if len(plain) < MIN_SECRET_LENGTH:
         return
     yield plain
+    if len(most := plain[: len(plain) * 4 // 5]) >= MIN_SECRET_LENGTH:
+        yield most  # what a server cut short
     for shift in range(3):
         encoded = base64.b64encode(bytes(shift) + plain)
         # The first characters depend on what precedes, the last ones on what follows.
