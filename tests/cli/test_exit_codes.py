@@ -189,7 +189,8 @@ def test_an_answer_that_breaks_off_is_asked_for_again(say, server):
     result = say("--json", "hello")
     assert result.exit_code == 0, result
     assert result.json["recovered"] == 1
-    assert result.json["spoken_s"] == pytest.approx(1.5 * CLIP_S, abs=0.05)
+    # What arrived before it broke off is heard, unless nothing of it had been taken yet.
+    assert CLIP_S - 0.01 <= result.json["spoken_s"] <= 1.5 * CLIP_S + 0.05
     assert "recovered once" in result.stderr
 
 

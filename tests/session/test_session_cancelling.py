@@ -21,7 +21,6 @@ from voicecli.errors import (
     ConfigError,
     NetworkError,
 )
-from voicecli.recording.saver import SaveReport
 from voicecli.session import Session
 from voicecli.session.thread_group import ThreadGroup
 from voicecli.session.utterance import Utterance
@@ -123,7 +122,7 @@ def test_cancelled_before_it_runs_it_makes_no_request():
     assert result.interrupted_at == 1000.0
     assert source.opened == 0
     assert watcher.states == ["connecting", "cancelled"]
-    assert result.saves == SaveReport()
+    assert saver.finished == [(0, "bin")]  # so that files that were opened are closed
 
 
 def test_cancelling_afterwards_has_no_effect():
