@@ -70,9 +70,9 @@ def test_an_error_before_any_byte_is_the_result(attempt):
 def test_a_decoding_error_stops_the_source():
     session, watcher = watched()
     waiting = UntilCancelled()
-    mu_law = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x07\x00" + bytes(14)
+    adpcm = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x02\x00" + bytes(14)
     info = SourceInfo("wav", None)
-    source = ScriptedSource([mu_law + b"data" + bytes(4), waiting], info=info)
+    source = ScriptedSource([adpcm + b"data" + bytes(4), waiting], info=info)
     result = session.run([source])
     assert isinstance(result.error, UnsupportedFormat)
     assert source.cancelled.is_set()
