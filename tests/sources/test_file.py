@@ -36,9 +36,9 @@ def test_the_info_is_what_the_caller_says(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"abc")
     with FileSource(str(path), format="pcm", rate_hz=22_050, channels=2).open() as response:
-        assert response.info == SourceInfo("pcm", None, 22_050, 2)
+        assert response.info == SourceInfo("pcm", None, 22_050, 2, is_file=True)
     with FileSource(str(path)).open() as response:
-        assert response.info == SourceInfo()
+        assert response.info == SourceInfo(is_file=True)
 
 
 def test_the_label_is_the_path_or_says_standard_input():
