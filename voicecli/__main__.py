@@ -79,7 +79,7 @@ def _call_resident(argv: list[str]) -> str | None:
     is_wanted = os.environ.get("VOICECLI_RESIDENT") != "off" and "--no-resident" not in argv
     if argv[:1] not in (["say"], ["play"]) or not is_wanted:
         return None
-    from voicecli.resident.client import Refused, call  # noqa: PLC0415  see above
+    from voicecli.control.resident.client import Refused, call  # noqa: PLC0415  see above
 
     try:
         status = call(argv, started_at)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voicecli.resident.wire import SOCKET_NAME
+from voicecli.control.resident.wire import SOCKET_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -20,8 +20,8 @@ from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_json, print_message, print_text
 from voicecli.control.runtime import RuntimeFolderError, runtime_folder, socket_address
 from voicecli.errors import ConfigError, ExitStatus, SaveError
-from voicecli.resident.client import send_request
-from voicecli.resident.wire import SOCKET_NAME, stamp
+from voicecli.control.resident.client import send_request
+from voicecli.control.resident.wire import SOCKET_NAME, stamp
 
 IDLE_MIN = 30.0
 
@@ -101,7 +101,7 @@ def install(
     ] = False,
 ) -> None:
     """Let systemd (Linux) or launchd (macOS) start it when it is needed."""
-    from voicecli.resident.install import service_files  # noqa: PLC0415  only here
+    from voicecli.control.resident.install import service_files  # noqa: PLC0415  only here
 
     files, command = service_files(sys.executable, sys.platform, os.environ)
     for path, content in files.items():
@@ -153,8 +153,8 @@ def ensure_running() -> None:
 def serve(idle_min: float) -> ExitStatus:
     """Be the resident, until it has been idle for ``idle_min`` or is stopped."""
     from voicecli.cli.resident_program import CommandLine, load  # noqa: PLC0415  loads everything
-    from voicecli.resident.server import Resident  # noqa: PLC0415  likewise
-    from voicecli.resident.worker import Worker  # noqa: PLC0415  likewise
+    from voicecli.control.resident.server import Resident  # noqa: PLC0415  likewise
+    from voicecli.control.resident.worker import Worker  # noqa: PLC0415  likewise
 
     environ = dict(os.environ)
     try:

@@ -63,7 +63,7 @@ def load(voices: frozenset[str]) -> VoiceCache:
 
 
 class CommandLine:
-    """Runs one command line, in a worker: a `voicecli.resident.worker.Program`.
+    """Runs one command line, in a worker: a `voicecli.control.resident.worker.Program`.
 
     ``voices`` is what the resident has loaded of the built-in voices.
     """

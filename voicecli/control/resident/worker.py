@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO
 
-from voicecli.resident.wire import (
+from voicecli.control.resident.wire import (
     WireError,
     load_time_variables,
     read_lines,

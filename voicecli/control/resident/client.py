@@ -20,7 +20,7 @@ from voicecli.control.runtime import (
     runtime_folder,
     socket_address,
 )
-from voicecli.resident.wire import READY_S, SOCKET_NAME, read_lines, send_call, send_line, stamp
+from voicecli.control.resident.wire import READY_S, SOCKET_NAME, read_lines, send_call, send_line, stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
