@@ -547,3 +547,10 @@ class TestBuiltinVoice:
         assert result.exit_code == 0, result.stderr
         assert result.stderr.count("3 words left out: the built-in voice speaks English") == 1
         assert result.json["audio_s"] > 1
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/full"])
+def test_a_lexicon_without_an_end_is_not_read(cli, path):
+    result = cli.run("say", "--no-play", "--lexicon", path, "Hello.")
+    assert result.exit_code == 3
+    assert "not a regular file" in result.stderr

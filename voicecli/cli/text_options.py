@@ -281,10 +281,19 @@ def read_lexicon(
 def _table(file: Path) -> dict[str, object]:
     import tomllib  # noqa: PLC0415  only with --lexicon
 
+    from voicecli.config.file import MAX_BYTES  # noqa: PLC0415  loaded by now
+    from voicecli.config.regularfile import open_regular  # noqa: PLC0415  likewise
+
     try:
-        table: dict[str, object] = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        with open_regular(file) as opened:
+            content = opened.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ConfigError(f"{file} is too large for a lexicon")
+        table: dict[str, object] = tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{file} is nested too deeply") from error
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
         raise ConfigError(f"{file} is not valid TOML: {clean(str(error))}") from error
     inner = table.get("lexicon")
