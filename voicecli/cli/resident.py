@@ -18,10 +18,10 @@ from voicecli.cli import options
 from voicecli.cli.help import Group
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_json, print_message, print_text
-from voicecli.control.runtime import RuntimeFolderError, runtime_folder, socket_address
-from voicecli.errors import ConfigError, ExitStatus, SaveError
 from voicecli.control.resident.client import send_request
 from voicecli.control.resident.wire import SOCKET_NAME, stamp
+from voicecli.control.runtime import RuntimeFolderError, runtime_folder, socket_address
+from voicecli.errors import ConfigError, ExitStatus, SaveError
 
 IDLE_MIN = 30.0
 

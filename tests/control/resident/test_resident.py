@@ -18,9 +18,9 @@ import pytest
 from tests.support.cli import Cli, environment_without_sound
 from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of
 from tests.support.tones import tone
-from voicecli.control.runtime import runtime_folder
 from voicecli.control.resident.server import RESERVE_AFTER_S
 from voicecli.control.resident.wire import DESCRIPTORS, SOCKET_NAME, send_call, stamp
+from voicecli.control.runtime import runtime_folder
 
 
 class Resident(Cli):

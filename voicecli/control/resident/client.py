@@ -14,13 +14,20 @@ import socket
 import sys
 import time
 
+from voicecli.control.resident.wire import (
+    READY_S,
+    SOCKET_NAME,
+    read_lines,
+    send_call,
+    send_line,
+    stamp,
+)
 from voicecli.control.runtime import (
     RuntimeFolderError,
     is_peer_ours,
     runtime_folder,
     socket_address,
 )
-from voicecli.control.resident.wire import READY_S, SOCKET_NAME, read_lines, send_call, send_line, stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

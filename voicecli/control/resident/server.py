@@ -18,8 +18,8 @@ import socket
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from voicecli.control.runtime import is_peer_ours
 from voicecli.control.resident.wire import send_line
+from voicecli.control.runtime import is_peer_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +51,8 @@ class Resident:
     """Serves commands at ``listener`` until it has been idle for ``idle_s``, or is stopped.
 
     ``work`` is what a worker does with its end of a socket; it gets what the last worker
-    found useful to have (see `voicecli.control.resident.worker`). ``on_stop`` is called when no more
-    commands are taken.
+    found useful to have (see `voicecli.control.resident.worker`). ``on_stop`` is called when
+    no more commands are taken.
     """
 
     def __init__(
