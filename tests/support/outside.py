@@ -17,6 +17,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from unittest import mock
@@ -82,6 +83,7 @@ class Harness:
         """Run a case; return what is wrong with its outcome, if anything."""
         self._answer = [self._filled(piece) for piece in case.answer]
         self._received = b""
+        self._started_at = time.time()
         home = self._home / "home"
         shutil.rmtree(home, ignore_errors=True)
         config = home / "config" / "voicecli" / "config.toml"
@@ -148,7 +150,9 @@ class Harness:
             return f"{found} is shown: {output[-800:]}"
         for folder in (home, self._home / "odd"):
             for path in _files(folder):
-                if path.name == "config.toml" or path.stat().st_size > 10_000_000:
+                state = path.stat()
+                is_old = state.st_mtime < self._started_at  # an earlier case wrote it
+                if path.name == "config.toml" or is_old or state.st_size > 10_000_000:
                     continue
                 if found := shown_secret(path.read_bytes().decode("utf-8", "replace"), secrets):
                     stored = path.read_bytes()[:300]
