@@ -280,7 +280,8 @@ def test_the_second_signal_exits_at_once(silent_cli) -> None:
 def test_a_cut_is_a_network_error_for_the_client(silent_cli) -> None:
     with serving(silent_cli, "--cut-at", "0.5", "--ttfb-ms", "50", "--jitter-ms", "5") as served:
         done = silent_cli.run(
-            "say", "--json", "--no-play", "--retries", "0", "--base-url", served.url, LONG[:400]
+            *("say", "--json", "--no-play", "--retries", "0", "--no-recover"),
+            *("--base-url", served.url, LONG[:400]),
         )
         assert done.exit_code == 4
         assert done.json["error"]["code"] == "network"

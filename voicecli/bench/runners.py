@@ -117,6 +117,7 @@ class Cold:
         self._process = subprocess.Popen(  # noqa: S603  ourselves
             [
                 *(sys.executable, "-m", "voicecli", "say", "--json", "--quiet", "--retries", "0"),
+                "--no-recover",
                 *("--trace", str(trace), *self.arguments, *say_flags(request), "--file", "-"),
             ],
             env=env,
