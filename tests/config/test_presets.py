@@ -20,7 +20,8 @@ def test_each_row_has_what_a_request_needs_and_where_it_is_from(name):
     assert set(preset.formats) <= set(CODECS)
     assert profile.response_format in (None, *preset.formats)
     assert profile.response_format or "pcm" in (preset.formats or ("pcm",))
-    assert preset.source
+    assert preset.sources
+    assert all(each.startswith("https://") for each in preset.sources) or name == "serve"
     assert preset.checked.count("-") == 2
     assert preset.needs_key is ("localhost" not in profile.base_url)
     assert settings_of(name)["base_url"] == profile.base_url
@@ -46,6 +47,21 @@ def test_a_server_of_this_machine_needs_none():
 def test_a_profile_of_the_file_counts_more():
     config = Config(profiles={"groq": Profile("groq", base_url="http://localhost:1/v1")})
     assert resolve("groq", {}, config).base_url == "http://localhost:1/v1"
+
+
+def test_without_its_key_it_fails_only_where_it_is_used():
+    config = Config(default_profile="groq")
+    with pytest.raises(ConfigError, match="groq needs GROQ_API_KEY"):
+        resolve(None, {}, config)
+    other = EndpointChoice(base_url="builtin")
+    assert resolve_endpoint(other, {}, config).is_builtin
+    assert resolve_endpoint(EndpointChoice(profile="serve"), {}, config).profile == "serve"
+
+
+def test_it_can_be_the_default_profile():
+    endpoint = resolve(None, {"GROQ_API_KEY": "gsk-1"}, Config(default_profile="groq"))
+    assert endpoint.base_url == "https://api.groq.com/openai/v1"
+    assert endpoint.reason == "default_profile is groq"
 
 
 def test_known_names_are_suggested():

@@ -78,8 +78,9 @@ def _about(name: str) -> dict[str, Any]:
         "formats": list(preset.formats),
         "streams": preset.streams,
         "usable": preset.is_usable(os.environ),
-        "source": preset.source,
+        "sources": list(preset.sources),
         "checked": preset.checked,
+        "note": preset.note or None,
     }
 
 
@@ -90,7 +91,8 @@ def _known_rows() -> Iterator[tuple[str, ...]]:
         key = "no key" if variable is None else variable
         if variable is not None and not preset.is_usable(os.environ):
             key += " (not set)"
-        yield name, profile.base_url or "", key, f"{preset.source}, read {preset.checked}"
+        about = f"{preset.sources[0]}, read {preset.checked}"
+        yield name, profile.base_url or "", key, f"{about}; {preset.note}" if preset.note else about
 
 
 def _configured_rows(config: Config) -> Iterator[tuple[str, ...]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicecli.config.file import parse_profile
+from voicecli.config.presetfile import PRESET_FILE, preset_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,14 +21,16 @@ class Preset:
     """One row.
 
     ``formats`` and ``streams`` are what its documentation says, empty and None if it does
-    not. ``source`` is the page that was read, ``checked`` the day, as YYYY-MM-DD.
+    not. ``sources`` are the pages that were read, ``checked`` is the day, as YYYY-MM-DD.
+    ``note`` says what to know before use, and what no page of the server's own confirms.
     """
 
     profile: Profile
     formats: tuple[str, ...]
     streams: bool | None
-    source: str
+    sources: tuple[str, ...]
     checked: str
+    note: str
 
     @property
     def needs_key(self) -> bool:
@@ -43,31 +45,27 @@ class Preset:
 @cache
 def presets() -> Mapping[str, Preset]:
     """Return all rows by name, in the order of the file."""
-    return {name: _preset(name, row) for name, row in _rows().items()}
+    return {name: _preset(name, row) for name, row in preset_rows().items()}
 
 
 def settings_of(name: str) -> dict[str, Any]:
     """Return a row's keys of a profile, as a configuration file has them."""
-    return {key: value for key, value in _rows()[name].items() if key not in _ABOUT}
+    return _settings(preset_rows()[name])
 
 
-_FILE = "presets.toml"
-
-_ABOUT = ("formats", "streams", "source", "checked")
+_ABOUT = ("formats", "streams", "sources", "checked", "note")
 
 
-def _rows() -> dict[str, dict[str, Any]]:
-    import tomllib  # noqa: PLC0415  most runs need no preset
-
-    return tomllib.loads(files("voicecli.config").joinpath(_FILE).read_text("utf-8"))
+def _settings(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in _ABOUT}
 
 
 def _preset(name: str, row: dict[str, Any]) -> Preset:
-    settings = {key: value for key, value in row.items() if key not in _ABOUT}
     return Preset(
-        parse_profile(name, settings, Path(_FILE)),
+        parse_profile(name, _settings(row), Path(PRESET_FILE)),
         tuple(row.get("formats", ())),
         row.get("streams"),
-        row["source"],
+        tuple(row["sources"]),
         row["checked"].isoformat(),
+        row.get("note", ""),
     )

@@ -49,10 +49,14 @@ class Candidate(NamedTuple):
 
 
 def select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Candidate:
-    """Return the first candidate that has a base URL."""
-    named = _profile(choice.profile, env, config)
+    """Return the first candidate that has a base URL.
+
+    Raises:
+        ConfigError: a profile is unknown, or the selected one is a preset without its key.
+    """
+    named = _profile(choice.profile, config)
     variable_profile = env.get("VOICECLI_PROFILE") or None
-    default = _profile(variable_profile or config.default_profile, env, config)
+    default = _profile(variable_profile or config.default_profile, config)
     why_default = "VOICECLI_PROFILE is {}" if variable_profile else "default_profile is {}"
     # A profile with a URL applies to its own URL only, unless it was requested by name.
     applied = named or (default if default and default.base_url is None else None)
@@ -76,10 +80,13 @@ def select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Ca
         variable("OPENAI_API_KEY")._replace(url=openai_url),
     )
     builtin = Candidate(BUILTIN, "no endpoint is set", "", applied)
-    return next((one for one in candidates if one.url is not None), builtin)
+    chosen = next((one for one in candidates if one.url is not None), builtin)
+    if chosen.profile is not None and chosen.is_of_profile:
+        _check_key(chosen.profile, env, config)
+    return chosen
 
 
-def _profile(name: str | None, env: Mapping[str, str], config: Config) -> Profile | None:
+def _profile(name: str | None, config: Config) -> Profile | None:
     """Return the profile of a name: the file's, else a preset's."""
     if name is None:
         return None
@@ -87,15 +94,19 @@ def _profile(name: str | None, env: Mapping[str, str], config: Config) -> Profil
         return config.profiles[name]
     from voicecli.config.presets import presets  # noqa: PLC0415  another file to parse
 
-    preset = presets().get(name)
-    if preset is None:
+    if name not in presets():
         raise ConfigError(
             f'no profile "{clean(name, 60)}" in {config.path}',
             remedy=suggest(name, sorted({*config.profiles, *presets()})),
         )
-    if not preset.is_usable(env):
-        variable = preset.profile.api_key_env
-        raise ConfigError(
-            f"{name} needs {variable}, which is not set", remedy=f"export {variable}=..."
-        )
-    return preset.profile
+    return presets()[name].profile
+
+
+def _check_key(profile: Profile, env: Mapping[str, str], config: Config) -> None:
+    """Raise if a profile is a preset whose key is not set; one of the file may go without."""
+    variable = profile.api_key_env
+    if profile.name in config.profiles or not variable or env.get(variable, "").strip():
+        return
+    raise ConfigError(
+        f"{profile.name} needs {variable}, which is not set", remedy=f"export {variable}=..."
+    )
