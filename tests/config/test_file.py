@@ -160,9 +160,15 @@ def test_default_profile_must_exist(load):
     with pytest.raises(ConfigError, match='names "koko"') as caught:
         load("default_profile = 'koko'\n[profiles.kokoro]\n")
     assert caught.value.remedy == 'did you mean "kokoro"?'
-    with pytest.raises(ConfigError) as caught:
-        load("default_profile = 'koko'")
-    assert caught.value.remedy == "none is defined"
+    with pytest.raises(
+        ConfigError, match="neither one of its profiles nor a known server"
+    ) as caught:
+        load("default_profile = 'gorq'")
+    assert caught.value.remedy == 'did you mean "groq"?'
+
+
+def test_default_profile_may_be_a_known_server(load):
+    assert load("default_profile = 'groq'").default_profile == "groq"
 
 
 def test_a_key_variable_requires_a_base_url(load):

@@ -54,7 +54,7 @@ ProfileName: TypeAlias = Annotated[
         "--profile",
         metavar="NAME",
         autocompletion=completion.profiles,
-        help="Profile from the configuration file.",
+        help="Profile from the configuration file, or known server (`voicecli endpoints`).",
     ),
 ]
 Model: TypeAlias = Annotated[

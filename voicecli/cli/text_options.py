@@ -181,7 +181,7 @@ Fallback: TypeAlias = Annotated[
     list[str] | None,
     options.network_option(
         metavar="NAME",
-        help="Profile to speak with if the endpoint fails, or `builtin`; repeatable, in order.",
+        help="Profile or known server that speaks if the endpoint fails, or `builtin`; repeatable.",
     ),
 ]
 NoRecover: TypeAlias = Annotated[

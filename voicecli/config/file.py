@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from voicecli.config import values
 from voicecli.config.headers import header_table
+from voicecli.config.presetfile import preset_rows
 from voicecli.config.protocols import PROTOCOLS
 from voicecli.config.regularfile import open_regular
 from voicecli.errors import ConfigError
@@ -244,10 +245,13 @@ def _parse(table: dict[str, Any], path: Path) -> Config:
     profiles = {name: parse_profile(name, settings, path) for name, settings in tables.items()}
     default = fields.get("default_profile")
     if default is not None and default not in profiles:
-        raise ConfigError(
-            f'"default_profile" in {path} names "{clean(default)}", which it does not define',
-            remedy=suggest(default, sorted(profiles)),
-        )
+        known = preset_rows()
+        if default not in known:
+            raise ConfigError(
+                f'"default_profile" in {path} names "{clean(default)}", which is neither one of '
+                "its profiles nor a known server",
+                remedy=suggest(default, sorted({*profiles, *known})),
+            )
     in_file = frozenset(table) | {f"profiles.{name}" for name in profiles}
     return Config(path=path, in_file=in_file, profiles=profiles, lexicon=lexicon, **fields)
 
