@@ -42,6 +42,10 @@ def test_known_servers_and_profiles_are_listed(cli):
     (groq,) = [line for line in lines if line.startswith("groq")]
     assert "GROQ_API_KEY" in groq
     assert "not set" not in groq
+    about = "canopylabs/orpheus-v1-english, autumn; wav; 200 characters at most; "
+    assert about in groq
+    (together,) = [line for line in lines if line.startswith("together")]
+    assert "mp3 wav; does not stream; https://docs.together.ai/" in together
     (other,) = [line for line in lines if line.startswith("openrouter")]
     assert "OPENROUTER_API_KEY (not set)" in other
     assert "2026-11-27" in other
@@ -53,6 +57,9 @@ def test_as_json(cli):
     result = cli.run("endpoints", "--json")
     assert result.json["known"]["groq"]["formats"] == ["wav"]
     assert result.json["known"]["groq"]["usable"] is False
+    assert len(result.json["known"]["together"]["sources"]) > 1
+    assert "copy" in result.json["known"]["groq"]["note"]
+    assert result.json["known"]["together"]["note"] is None
     assert result.json["configured"] == []
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from voicecli.config.endpoint import Endpoint
+    from voicecli.config.presets import Preset
 
 LIST_EXAMPLES = """Examples:
   voicecli endpoints
@@ -91,8 +92,19 @@ def _known_rows() -> Iterator[tuple[str, ...]]:
         key = "no key" if variable is None else variable
         if variable is not None and not preset.is_usable(os.environ):
             key += " (not set)"
-        about = f"{preset.sources[0]}, read {preset.checked}"
-        yield name, profile.base_url or "", key, f"{about}; {preset.note}" if preset.note else about
+        yield name, profile.base_url or "", key, _described(preset)
+
+
+def _described(preset: Preset) -> str:
+    """Return what is known of a server, for a cell of the table; ``--json`` has all pages."""
+    profile = preset.profile
+    parts = [f"{profile.model}, {profile.voice}", " ".join(preset.formats)]
+    if profile.max_input_chars is not None:
+        parts.append(f"{profile.max_input_chars} characters at most")
+    if preset.streams is not None:
+        parts.append("streams" if preset.streams else "does not stream")
+    parts += [preset.note, f"{preset.sources[0]} (read {preset.checked})"]
+    return "; ".join(part for part in parts if part)
 
 
 def _configured_rows(config: Config) -> Iterator[tuple[str, ...]]:
