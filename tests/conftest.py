@@ -19,6 +19,7 @@ from hypothesis import is_hypothesis_test, settings
 from tests.support.cli import Cli
 from tests.support.resident import running_resident
 from tests.support.sound_server import SoundServer
+from voicecli.cli.signals import _left_to_watcher
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -101,6 +102,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return True
     is_module = collection_path.name.startswith("test_")
     return True if chosen == "sound" and is_module and not may_be_sound(collection_path) else None
+
+
+def pytest_runtest_teardown() -> None:
+    """Take signals back from a run that was interrupted: it keeps them until its process ends."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is _left_to_watcher:
+            signal.set_wakeup_fd(-1)
+            is_interrupt = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
 
 
 def pytest_collection_finish() -> None:

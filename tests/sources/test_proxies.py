@@ -74,6 +74,8 @@ def socks_proxy(target_port, answer=b"\5\0\0\1\0\0\0\0\0\0"):
                 host, port = request[5:-2], struct.unpack(">H", request[-2:])[0]
                 asked.append((host.decode(), port))
                 connection.sendall(answer)
+                if not answer.startswith(b"\5\0"):
+                    return
                 with socket.create_connection(("127.0.0.1", target_port)) as target:
                     back = threading.Thread(target=pump, args=(target, connection), daemon=True)
                     back.start()
