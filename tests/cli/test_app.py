@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -13,7 +14,7 @@ from voicecli import __main__ as main_module
 from voicecli import __version__
 from voicecli.cli import app as module
 from voicecli.cli.environment import Environment
-from voicecli.errors import SaveError
+from voicecli.errors import ExitStatus, SaveError
 from voicecli.streams.scheduling import shared_executor
 
 
@@ -191,6 +192,22 @@ class TestProcess:
         assert done.returncode == 7
         assert b"standard output: No space left" in done.stderr
         assert b"Traceback" not in done.stderr
+
+    @pytest.mark.parametrize("argv", [["--help"], ["say", "-h"], ["bench", "--help"]])
+    def test_a_full_disk_for_help_is_7_though_a_later_write_succeeds(self, argv):
+        class Full(io.StringIO):
+            is_full = True
+
+            def write(self, text):
+                if self.is_full and text:
+                    self.is_full = False
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                return super().write(text)
+
+        stderr = io.StringIO()
+        status = module.run(argv, Environment(None, Full(), stderr, dict(os.environ)))
+        assert status == ExitStatus.SAVE
+        assert "No space left on device" in stderr.getvalue()
 
     def test_a_full_disk_for_standard_error_changes_nothing(self):
         assert shell("voicecli play nowhere.wav 2> /dev/full").returncode == 4

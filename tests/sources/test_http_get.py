@@ -104,13 +104,16 @@ def test_key_that_was_left_behind_does_not_come_back():
         assert server.seen == [("/a", "Bearer k3y"), ("/c", None)]
 
 
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "data:,x", "ftp://127.0.0.1:1/x"])
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "data:,x", "ftp://127.0.0.1:1/x", "socks://me:s3cret@a:"]
+)
 def test_redirect_to_another_scheme_is_not_followed(location):
     with (
         serving({"/a": (302, {"Location": location}, b"")}) as server,
-        pytest.raises(BadResponse, match="redirects to an unusable address"),
+        pytest.raises(BadResponse, match="redirects to an unusable address") as caught,
     ):
         get(server.url + "/a", None, timeout_s=5)
+    assert "s3cret" not in caught.value.message
 
 
 def test_the_endless_body_of_a_redirect_is_not_read():

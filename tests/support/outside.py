@@ -17,7 +17,6 @@ import shutil
 import socket
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from unittest import mock
@@ -83,7 +82,7 @@ class Harness:
         """Run a case; return what is wrong with its outcome, if anything."""
         self._answer = [self._filled(piece) for piece in case.answer]
         self._received = b""
-        self._started_at = time.time()
+        self._before = {path: path.read_bytes() for path in _files(self._home / "odd")}
         home = self._home / "home"
         shutil.rmtree(home, ignore_errors=True)
         config = home / "config" / "voicecli" / "config.toml"
@@ -150,14 +149,13 @@ class Harness:
             return f"{found} is shown: {output[-800:]}"
         for folder in (home, self._home / "odd"):
             for path in _files(folder):
-                state = path.stat()
-                is_old = state.st_mtime < self._started_at  # an earlier case wrote it
-                if path.name == "config.toml" or is_old or state.st_size > 10_000_000:
+                if path.name == "config.toml" or path.stat().st_size > 10_000_000:
                     continue
-                if found := shown_secret(path.read_bytes().decode("utf-8", "replace"), secrets):
-                    stored = path.read_bytes()[:300]
+                # What an earlier case wrote does not count, and this one may have added to it.
+                stored = path.read_bytes().removeprefix(self._before.get(path, b""))
+                if found := shown_secret(stored.decode("utf-8", "replace"), secrets):
                     path.unlink()
-                    return f"{found} is stored in {path.name}: {stored!r}"
+                    return f"{found} is stored in {path.name}: {stored[:300]!r}"
         return None
 
 

@@ -150,17 +150,23 @@ def run(argv: list[str], environment: Environment | None = None) -> int:
         except KeyboardInterrupt:
             return ExitStatus.INTERRUPTED
         except OSError as error:
-            if "--install-completion" not in argv:  # which is typer's own
-                return _report_internal(error)
-            print_error(
-                SaveError(
-                    f"cannot install the completion: {error.strerror or error}",
-                    remedy="print it with voicecli --show-completion, and add it to your shell",
-                )
-            )
-            return ExitStatus.SAVE
+            return _report_os_error(error, argv)
         except Exception as error:  # noqa: BLE001  the last line of defence
             return _report_internal(error)
+
+
+def _report_os_error(error: OSError, argv: list[str]) -> ExitStatus:
+    """Report what writing failed for typer; any other such error is internal."""
+    reason = error.strerror or error
+    if "--install-completion" in argv:
+        message = f"cannot install the completion: {reason}"
+        remedy = "print it with voicecli --show-completion, and add it to your shell"
+        print_error(SaveError(message, remedy=remedy))
+    elif not {"-h", "--help"}.isdisjoint(argv):
+        print_error(SaveError(f"cannot write standard output: {reason}"))
+    else:
+        return _report_internal(error)
+    return ExitStatus.SAVE
 
 
 def _report_internal(error: Exception) -> ExitStatus:

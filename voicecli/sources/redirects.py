@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from voicecli.config.server import origin_of
-from voicecli.config.urls import is_host
+from voicecli.config.urls import is_host, showable
 from voicecli.errors import BadResponse
 from voicecli.sanitize import clean
 from voicecli.sources.http_errors import CHECK_BASE_URL, USE_HTTPS
@@ -30,7 +30,7 @@ def check_redirect(server: Server, requested: str, location: str) -> None:
     if target is None:
         raise BadResponse(
             f"{clean(server.base_url, 200)} redirects to an unusable address: "
-            f"{clean(location, 200)!r}",
+            f"{showable(location)!r}",
             remedy=CHECK_BASE_URL,
         )
     check_origin(server, target)
