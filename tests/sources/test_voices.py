@@ -197,3 +197,10 @@ def test_voice_as_json():
 def test_a_source_of_another_package_is_not_asked():
     with pytest.raises(ConfigError, match="installed package"):
         server_voices(Server("piper://amy"), timeout_s=5)
+
+
+def test_a_cache_folder_with_an_impossible_name_is_one_without_voices(monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/" + "a" * 300)
+    monkeypatch.delenv("HIBARI_HOME", raising=False)
+    notes = [voice.note for voice in builtin_voices()]
+    assert sum("downloaded on first use" in note for note in notes) == len(notes) - 1

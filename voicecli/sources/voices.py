@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from voicecli.config.file import exists
 from voicecli.errors import BadResponse, ConfigError, SourceError
 from voicecli.sanitize import clean
 from voicecli.sources.http_errors import CHECK_BASE_URL, fault_of_status
@@ -65,7 +66,7 @@ def builtin_voices() -> list[VoiceInfo]:
         note = f"{entry['accent']}, {entry['gender']}"
         if entry.get("bundled"):
             origin = "in the package"
-        elif (Path(cache_dir()) / entry["file"]).exists():
+        elif exists(Path(cache_dir()) / entry["file"]):
             origin = "downloaded"
         else:
             origin = f"downloaded on first use, {entry['bytes'] / 1e6:.0f} MB"
