@@ -38,6 +38,19 @@ def test_every_status_has_an_error_and_a_remedy_or_none_that_misleads(status):
     assert f"({status})" in fault.message
 
 
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://b.example/v1", "https://b.example/v1"),
+        ("https://me:s3cret@b.example/v1", "b.example/v1"),
+        ("https://b.example/v1?key=s3cret", "https://b.example/v1"),
+    ],
+)
+def test_where_a_server_has_moved_is_shown_without_what_may_be_a_password(location, shown):
+    fault = fault_of_status(301, {"location": location}, b"")
+    assert fault.message == f"the server has moved (301) to {shown}"
+
+
 AS_DOCUMENTED = {
     "openrouter": (
         400,

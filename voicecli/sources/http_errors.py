@@ -9,6 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from voicecli.config.urls import showable
 from voicecli.errors import AuthError, BadResponse, NetworkError, RateLimited, SourceError
 from voicecli.sanitize import clean
 
@@ -55,7 +56,7 @@ def fault_of_status(
         return _rate_limited(details, headers, body)
     if status in {301, 302, 303, 307, 308}:
         return BadResponse(
-            f"the server has moved ({status}) to {clean(headers.get('location', ''), 200)}",
+            f"the server has moved ({status}) to {showable(headers.get('location', ''))}",
             remedy="put that address, up to /v1, into --base-url",
         )
     if status in {401, 403, 407}:
