@@ -232,7 +232,7 @@ class TestJson:
         [
             ("[profiles", (), "config.toml"),
             ("", ("--profile", "nobody"), "nobody"),
-            ("", ("--base-url", "not a url"), "not a url"),
+            ("", ("--base-url", "not a url"), "is not a URL"),
         ],
     )
     def test_a_run_that_cannot_start(self, cli, say, config, argv, message):
