@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 MOST_BREAKS = 20
 """How often the parts of one segment may break off, each time a little further."""
 
-
 MOST_STUCK, MOST_STUCK_ALONE = 2, 5
 """How often an endpoint may break off in the same sentence, with and without another one."""
 
