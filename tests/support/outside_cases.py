@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = "sk-proj-Kf93hvQ8xPz0TnWm"
-PASSWORD = "correct-h0rse-battery"
+PASSWORD = "correct-h0rse@battery"
 OTHER_KEY = "hdr-7Yq2LkdV9wXc"
 SECRETS = (KEY, PASSWORD, OTHER_KEY)
 
@@ -31,7 +31,8 @@ _PORTS = ["", "", "", ":PORT", ":PORT", ":PORT", ":0", ":99999", ":-1", ":x", ":
 _SCHEMES = ["http://", "http://", "http://", "https://", "", "//", "ftp://", "HTTP://", "http:",
 ":",
             "file://", "socks://", "socks5://", "socks4://", "javascript:", "piper://"]  # fmt: skip
-_LOGINS = ["", "", "", f"me:{PASSWORD}@", f"{PASSWORD}@", f"me:{PASSWORD}%40@", "@", ":@", "a@b@"]
+_QUOTED = PASSWORD.replace("@", "%40")
+_LOGINS = ["", "", "", f"me:{_QUOTED}@", f"{_QUOTED}@", f"me:{PASSWORD}@", "@", ":@", "a@b@"]
 _PATHS = ["", "/v1", "/v1/", "/", "/v1/audio/speech", "/%zz", "/../..", "/v1?key=1", "/#x", "/ä",
           "/" + _LONG, "/a b", "/\x1b[31m", "/\\", "/v1;x"]  # fmt: skip
 _ODD_TEXTS = ["", " ", "\x00", "ä€\U0001f600", "\x1b]0;x\x07", "-", "--", "~", "$HOME", _LONG, "\n",

@@ -27,6 +27,7 @@ from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import State
 from voicecli.telemetry.trace import TraceWriter, read_trace
 from voicecli.telemetry.trace.lines import Chunk, Decoded
+from voicecli.telemetry.underruns import milliseconds
 
 OPENED = ScriptedSource.OPENED
 
@@ -50,6 +51,13 @@ class Written:
 
 def block(frames, value=0):
     return Pcm(np.full((frames, 1), value, np.int16), FORMAT.rate_hz)
+
+
+def test_a_time_is_rounded_once():
+    written = Written()
+    written.begin()(events.Received(1000.0032501, b"abc"))
+    [_, line] = written.lines
+    assert milliseconds(line["ms"] / 1e3) == milliseconds(0.0032501) == 3.3
 
 
 def test_the_line_of_each_event():
@@ -76,7 +84,7 @@ def test_the_line_of_each_event():
         {"ms": 510.0, "event": "request_sent"},
         {"ms": 600.0, "event": "answered", "requested": "opus", "content_type": "audio/ogg",
          "rate_hz": None, "channels": 1},
-        {"ms": 701.235, "bytes": 3},
+        {"ms": 701.234568, "bytes": 3},
         {"ms": 702.0, "decoded_frames": 480, "rate_hz": 8000},
         {"ms": 702.0, "event": "recognised", "format": "opus", "rate_hz": 8000, "channels": 1},
         {"ms": 800.0, "event": "received_all"},

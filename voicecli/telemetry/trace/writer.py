@@ -123,8 +123,12 @@ class TraceWriter:
         return None
 
     def _ms(self, at: float) -> float:
-        """Return milliseconds since t0, rounded so that a reader gets the same number."""
-        return max(0.0, round((at - (self._t0 or 0.0)) * 1e3, 3))
+        """Return milliseconds since t0, to the nanosecond.
+
+        Figures are rounded to a tenth of a millisecond. If this were rounded too, to a thousandth
+        say, 3.2501 would become 3.25 and then 3.2, and a replay would give another figure.
+        """
+        return max(0.0, round((at - (self._t0 or 0.0)) * 1e3, 6))
 
     def _onset_ms(self, pcm: Pcm) -> float | None:
         """Return the silence before the speech, with the block in which the speech begins."""
