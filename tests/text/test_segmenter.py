@@ -95,10 +95,11 @@ def test_bytes_and_text_may_be_mixed_and_a_byte_order_mark_is_silent():
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("He left. ", "T"),
+        ("He left.", " "),
+        ("He left.", "\n"),
+        ("He ran. ", "T"),
+        ("He ran.\n", "\n"),
         ("He left? ", "T"),
-        ("He left.\n", "T"),
-        ("He left.\n", "\n"),
         ('"He left." ', "T"),
         ("走了。", "他"),
         ("Go to the U.S. ", "The "),
@@ -111,6 +112,14 @@ def test_a_sentence_is_certain_as_soon_as_it_can_be(before, after):
     segmenter = Segmenter()
     assert segmenter.feed(before) == []
     assert [sentence.text for sentence in segmenter.feed(after)] == [before.strip()]
+
+
+def test_only_the_first_sentence_ends_before_small_letters():
+    segmenter = Segmenter()
+    assert [s.text for s in segmenter.feed("It stopped. ")] == ["It stopped."]
+    assert segmenter.feed("Then it started. ") == []
+    assert [s.text for s in segmenter.feed("and then")] == []
+    assert [s.text for s in segmenter.finish()] == ["Then it started. and then"]
 
 
 def test_blank_lines_begin_paragraphs_and_single_ones_do_not():

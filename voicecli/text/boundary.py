@@ -22,6 +22,9 @@ QUOTE_WAIT = 120
 _LIST_MARK = 5
 """Length of text needed to recognise the marker of a list item."""
 
+_ORDINARY_WORD = 4
+"""A shorter word may be an abbreviation that no list has."""
+
 _WIDE = "。！？｡．؟۔।॥።፧։។"
 """Sentence terminators that need no space after them."""
 
@@ -50,17 +53,20 @@ class Undecided(NamedTuple):
 
 
 def find_boundary(
-    text: str, begin: int, *, final: bool, language: Language = UNKNOWN
+    text: str, begin: int, *, final: bool, language: Language = UNKNOWN, eager: bool = False
 ) -> Boundary | Undecided:
     """Return where the sentence that begins at ``begin`` ends.
 
     If ``final`` is true, no more text follows and the end of the text ends the sentence.
-    ``language`` is that of the text, or what it is guessed from.
+    ``language`` is that of the text, or what it is guessed from. If ``eager`` is true, a full
+    stop after an ordinary word and before a space ends the sentence, whatever follows.
     """
     terminators = _GREEK_TERMINATORS if language.code == "el" else _TERMINATORS
     scan = QuoteScan(text, begin)
     for match in terminators.finditer(text, begin):
-        candidate = _Candidate(text, begin, match.start(), match.end(), final, language, scan)
+        candidate = _Candidate(
+            text, begin, match.start(), match.end(), final, language, scan, eager
+        )
         found = candidate.line_break() if match[0] == "\n" else candidate.sentence_end()
         if found:
             return found
@@ -78,6 +84,7 @@ class _Candidate(NamedTuple):
     final: bool
     language: Language
     scan: QuoteScan
+    eager: bool
 
     def line_break(self) -> Boundary | Undecided | None:
         """Decide whether a paragraph, or an item of a list, begins after the line."""
@@ -102,7 +109,8 @@ class _Candidate(NamedTuple):
             ends = self._ends_within(end, stack[0].position) if stack else True
         if ends and self.text.count("\n", end, place) > 1:
             return Boundary(end, place, Break.PARAGRAPH)
-        if ends:
+        is_plain = self.eager and not stack and self.stop == end < place
+        if ends and not (is_plain and self._is_ordinary()):
             ends = self._ends_before(end, place) if place < len(self.text) else None
         if ends is None:
             return None if self.final else Undecided(self.start)
@@ -138,6 +146,14 @@ class _Candidate(NamedTuple):
             return mark.ends(first, final=self.final)
         is_exclamation = self.text[self.stop - 1] == "!" and letter.isalpha()
         return mark.ends_before(letter) if is_exclamation else True  # Yahoo!
+
+    def _is_ordinary(self) -> bool:
+        """Whether this is a single full stop after an ordinary word in small letters."""
+        mark = FullStop(self.text, self.begin, self.start, self.stop, self.language)
+        word = mark.token
+        if self.text[self.start : self.stop] != "." or len(word) < _ORDINARY_WORD:
+            return False
+        return word.isalpha() and word.islower() and not mark.is_ambiguous()
 
     def _first_letter(self, place: int) -> int:
         """Return where the first word begins, behind marks and elisions such as 's in Dutch."""

@@ -112,7 +112,13 @@ class Segmenter:
         found: list[Sentence] = []
         self._skip_space()
         while self._begin < len(self._text):
-            boundary = find_boundary(self._text, self._begin, final=final, language=self._language)
+            boundary = find_boundary(
+                self._text,
+                self._begin,
+                final=final,
+                language=self._language,
+                eager=self._number == 0,  # nothing is heard until the first sentence is certain
+            )
             cut = self._early_cut(boundary)
             if cut is not None:
                 found += self._cut(cut)
