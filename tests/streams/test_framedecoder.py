@@ -217,14 +217,13 @@ def test_nothing_is_decoded_after_a_fault():
 @pytest.mark.parametrize("codec", ["flac", "wav"])
 def test_a_large_chunk_is_decoded_a_slice_at_a_time(codec, monkeypatch):
     """A few bytes can expand to 30,000 times as many samples."""
-    sizes, steps = [], FrameDecoder.steps
+    sizes, feed = [], FrameDecoder.feed
 
     def watched(self, data):
-        if data is not None:
-            sizes.append(len(data))
-        return steps(self, data)
+        sizes.append(len(data))
+        return feed(self, data)
 
-    monkeypatch.setattr(FrameDecoder, "steps", watched)
+    monkeypatch.setattr(FrameDecoder, "feed", watched)
     data = wav(noise(400_000)) if codec == "wav" else encoded(codec, 480_000)
     frames = decode_stream([data], sample_rate=None)
     next(frames)
@@ -277,7 +276,10 @@ def test_many_bytes_at_once_become_few_frames(codec):
 def test_what_a_few_bytes_expand_to_comes_in_steps():
     bomb = flac_bomb(60)
     decoder = FrameDecoder(sample_rate=None, num_channels=None)
-    steps = [*decoder.steps(bomb.data), *decoder.steps(None)]
+    steps = [decoder.feed(bomb.data)]
+    while decoder.pending:
+        steps.append(decoder.feed(b""))
+    steps.append(decoder.flush())
     sizes = [sum(frame.to_numpy().nbytes for frame in step) for step in steps]
     assert max(sizes) <= MAX_STEP_BYTES + (2 << 20)
     assert sum(len(frame.to_numpy()) for step in steps for frame in step) == bomb.frames

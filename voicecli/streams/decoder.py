@@ -177,7 +177,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
                 self._raise_end()
             elif self._is_away:
                 await self._news.wait()
-            elif not self.queued_bytes and self._state is State.OPEN:
+            elif self._state is State.OPEN and not (self.queued_bytes or self._decoder.pending):
                 await self._wait_for_bytes()
             elif self._has_backlog():
                 self._decode_away()
@@ -208,7 +208,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
     def _has_backlog(self) -> bool:
         """Return whether the backlog is large enough, after the first frame, for the pool."""
         is_movable = self._has_begun and self._decoder.codec not in VIEWS
-        return is_movable and self.queued_bytes > self._slice
+        return is_movable and (self.queued_bytes > self._slice or self._decoder.pending)
 
     def _decode_ahead(self) -> None:
         """Decode a backlog on another thread, but not too far ahead of the consumer."""
@@ -265,18 +265,19 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
 
     def _decode(self, pieces: list[bytes], is_last: bool) -> _Decoded:  # noqa: FBT001  as `_take` returns it
         """Decode pieces until all are done or `BATCH_S` has passed; on any thread."""
-        clock = perf_counter if self._decoder.codec in (None, *VIEWS) else thread_time
-        began, spent_s, done, size = clock(), 0.0, 0, 0
+        decoder, waiting = self._decoder, deque(pieces)
+        clock = perf_counter if decoder.codec in (None, *VIEWS) else thread_time
+        began, spent_s = clock(), 0.0
         frames: list[AudioFrame] = []
-        while done < len(pieces) and spent_s < BATCH_S:
-            frames += self._decoder.feed(pieces[done])
-            size += len(pieces[done])
-            done += 1
+        while (waiting or decoder.pending) and spent_s < BATCH_S:
+            frames += decoder.feed(b"" if decoder.pending else waiting.popleft())
             spent_s = clock() - began
-        is_last = is_last and done == len(pieces)
+        is_last = is_last and not (waiting or decoder.pending)
         if is_last:
-            frames += self._decoder.flush()
+            frames += decoder.flush()
             spent_s = clock() - began
+        done = len(pieces) - len(waiting)
+        size = sum(map(len, pieces[:done]))
         return _Decoded(frames, size, pieces[done:], spent_s / max(1, done), is_last)
 
     def _accept(self, decoded: _Decoded) -> None:

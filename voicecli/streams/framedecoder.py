@@ -7,7 +7,7 @@ a process does not stall an event loop. A frame is an `AudioFrame` here.
 from __future__ import annotations
 
 from contextlib import suppress
-from itertools import chain, groupby
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,11 +43,8 @@ _SLICE_BYTES = {
 
 
 def slice_bytes(codec: str | None) -> int:
-    """Return how many bytes to decode at a time: about half a millisecond of work.
-
-    ``codec`` is None while it is unknown.
-    """
-    return _SLICE_BYTES[codec or "opus"]
+    """Return how many bytes to decode at a time: about half a millisecond of work."""
+    return _SLICE_BYTES[codec or "opus"]  # the least while the codec is unknown
 
 
 class FrameDecoder:
@@ -101,22 +98,21 @@ class FrameDecoder:
         self.fault: Exception | None = None
         """What is wrong with the stream."""
 
+    @property
+    def pending(self) -> bool:
+        """Whether `feed` has more to return: call it with b"" until this is false."""
+        return self.fault is None and self._decoder.pending
+
     def feed(self, data: bytes) -> list[AudioFrame]:
-        """Take bytes of any length; return the frames that became decodable."""
-        return list(chain.from_iterable(self.steps(data)))
+        """Take bytes of any length; return decoded frames, of 8 MiB of samples or so at most."""
+        return [] if self.fault is not None else self._step(data)
 
     def flush(self) -> list[AudioFrame]:
-        """End the input; return the remaining frames. Called once."""
-        return list(chain.from_iterable(self.steps(None)))
-
-    def steps(self, data: bytes | None) -> Iterator[list[AudioFrame]]:
-        """Do the work of `feed`, or of `flush` if ``data`` is None, in steps of bounded size."""
-        if self.fault is None:
-            yield self._step(data)
-        while self.fault is None and self._decoder.pending:
-            yield self._step(data and b"")
-        if self.fault is None and data is None:
-            yield self._flush_converter()
+        """End the input; return all remaining frames. Called once."""
+        frames = self._step(None) if self.fault is None else []
+        while self.pending:
+            frames += self._step(None)
+        return frames if self.fault is not None else frames + self._flush_converter()
 
     def _step(self, data: bytes | None) -> list[AudioFrame]:
         frames: list[AudioFrame] = []
@@ -193,10 +189,12 @@ def _frames(chunks: Iterable[bytes], decoder: FrameDecoder) -> Iterator[AudioFra
         at = 0
         while at < len(chunk):
             size = slice_bytes(decoder.codec)
-            yield from chain.from_iterable(decoder.steps(chunk[at : at + size]))
+            yield from decoder.feed(chunk[at : at + size])
+            while decoder.pending:
+                yield from decoder.feed(b"")
             at += size
             if decoder.fault is not None:
                 raise decoder.fault
-    yield from chain.from_iterable(decoder.steps(None))
+    yield from decoder.flush()
     if decoder.fault is not None:
         raise decoder.fault
