@@ -150,4 +150,4 @@ def find_magic(data: bytes, *, final: bool) -> tuple[str | None, bool]:
         if matches is None and final and len(head) >= _MIN_MAGIC_BYTES and magic.codec:
             return magic.codec, False
         is_open |= matches is None
-    return None, is_open
+    return None, is_open and not final
