@@ -28,6 +28,17 @@ SPELLINGS = {
     "coloured, in JSON": "\\u001b[0m".join(KEY),
     "JSON in JSON": "".join(f"\\\\u{ord(c):04x}" for c in KEY),
     "with invisible spaces": "\u200b".join(KEY),
+    "with NUL": "\0".join(KEY),
+    "folded": f"{KEY[:9]}\n   {KEY[9:]}",
+    "without its beginning": KEY[3:],
+    "upper case": KEY.upper(),
+    "hexadecimal": KEY.encode().hex().upper(),
+    "URL, thrice": "".join(f"%2525{ord(c):02x}" for c in KEY),
+    "HTML, with zeros": "".join(f"&#x{ord(c):06x};" for c in KEY),
+    "HTML, by name": KEY.replace("+", "&plus;").replace("/", "&sol;"),
+    "JavaScript": "".join(f"\\u{{{ord(c):x}}}" for c in KEY),
+    "Python": "".join(f"\\U{ord(c):08x}" for c in KEY),
+    "octal": "".join(f"\\{ord(c):03o}" for c in KEY),
 }
 
 
@@ -61,6 +72,28 @@ def test_audio_keeps_its_length(spelling, size):
     assert clean.startswith(b"OggS\0\2" + noise)
     assert clean.endswith(noise)
     assert spelling[2:-3].encode() not in clean
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32-le"])
+def test_text_in_other_encodings(encoding):
+    """A terminal shows no NUL, so that what is left of UTF-16 is the key."""
+    shown = Redactor([KEY]).data(f"your key {KEY} is bad".encode(encoding))
+    assert KEY.encode() not in shown.replace(b"\0", b"")
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+@pytest.mark.parametrize(
+    "spelled",
+    [KEY.encode("utf-16"), SPELLINGS["JSON"].encode(), SPELLINGS["HTML"].encode()],
+    ids=["UTF-16", "JSON", "HTML"],
+)
+def test_tags_of_audio(spelled, size):
+    """ID3 has UTF-16; whatever else is in tags may be cut by chunks as well."""
+    noise = random.Random(1).randbytes(50)
+    body = b"ID3\4" + noise + spelled + noise
+    clean = received(body, size)
+    assert len(clean) == len(body)
+    assert spelled[2:-8] not in clean
 
 
 def test_a_key_that_the_end_cuts_is_hidden():

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import base64
 import re
+from array import array
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 HIDDEN = b"(the key)"
 """Replaces a secret."""
@@ -26,17 +27,37 @@ MAX_TEXT_BYTES = 64 * 1024
 _MIN_CUT = 6
 """A secret that is cut by the end of an answer is hidden if this much of it is there."""
 
+_MAX_SPELLED = 10
+"""The longest that one character is spelled, about."""
+
+_MAX_NESTING = 4
+"""How often a spelled character may be spelled in turn, as by JSON in JSON."""
+
 _SPELLING = re.compile(
-    rb"""\\u00([0-9a-f]{2}) | \\x([0-9a-f]{2}) | %([0-9a-f]{2}) | &\#x([0-9a-f]{2});
-    | &\#([0-9]{2,3}); | \\([/\\"])
-    | (?:\x1b\[[0-?]*[ -/]*[@-~] | [\x00-\x1f\x7f] | \xe2\x80[\x8b-\x8f\xaa-\xae]
+    rb"""\\U0{6}([0-9a-f]{2}) | \\u00([0-9a-f]{2}) | \\[ux]\{0*([0-9a-f]{1,2})\}
+    | \\x([0-9a-f]{2}) | %([0-9a-f]{2}) | &\#x0*([0-9a-f]{2})(?:;|(?![0-9a-f]))
+    | &\#0*([0-9]{2,3})(?:;|(?![0-9])) | &([a-z]{2,8}); | \\([0-3][0-7]{2}) | \\([/\\"'])
+    | (?:\x1b\[[0-?]*[ -/]*[@-~] | [\r\n][\ \t]+ | [\x00-\x1f\x7f] | \xe2\x80[\x8b-\x8f\xaa-\xae]
     | \xe2\x81[\xa0-\xaf] | \xef\xbb\xbf | \xc2\xad | \\u(?:200[b-f]|202[a-e]|20[67].|feff|00ad))
-    | (?:\\(?:u[0-9a-f]{0,3}|x[0-9a-f]?)? | %[0-9a-f]? | &\#?x?[0-9]{0,3})\Z""",
+    | (?:\\(?:U0{0,6}[0-9a-f]?|[ux]\{?0*[0-9a-f]?|[0-3][0-7]?)?
+    | %[0-9a-f]? | &\#?x?[0-9a-f]{0,8})\Z
+    """,
     re.VERBOSE | re.IGNORECASE,
 )
 """A spelled character; or what people do not see, or what the end cuts, without a group."""
 
-_HINT = re.compile(rb"\\u00[2-7]|\\x[2-7][0-9a-f]|&#[x0-9][0-9a-f]|%[2-7][0-9a-f]", re.IGNORECASE)
+_BASES = {7: 10, 9: 8}
+"""Bases of the groups of `_SPELLING` that are numbers; the others have 16."""
+
+_NAME, _QUOTED = 8, 10
+"""Its groups that are the name of an HTML character, and the character itself."""
+
+_OPEN = re.compile(rb"(?:\\[ux0-3]?[{0-9a-f]{0,8}|%[0-9a-f]?|&\#?x?[0-9a-z]{0,8})\Z", re.IGNORECASE)
+"""A spelled character that the next chunk may complete."""
+
+_HINT = re.compile(
+    rb"\\u(?:\{|00)|\\x[2-7{]|\\[01][0-7]{2}|&\#[x0-9]|%[2-7][0-9a-f]", re.IGNORECASE
+)
 """What audio hardly ever contains, and text with spelled characters does."""
 
 
@@ -81,7 +102,7 @@ class Redactor:
                 is_text = is_text and len(held) < MAX_TEXT_BYTES and _is_markup(held)
                 if is_text:
                     continue
-                split = len(held) - self._cut_length(held)
+                split = len(held) - self._open_length(held)
                 data, held = held[:split], held[split:]
                 if data:
                     yield self._overwritten(data)
@@ -105,22 +126,37 @@ class Redactor:
         """Return where secrets are, in order; at the end of an answer also one that is cut."""
         if not self._needles:
             return []
-        plain, origins = data, None
-        if _HINT.search(data) or _is_text(data):
-            once, first = _plain(data)
-            plain, second = _plain(once)  # what was spelled may be invisible, or spelled twice
-            origins = [first[at] for at in second]
-        spans = [(at, at + len(n)) for n in self._needles for at in _positions(n, plain)]
-        cut = self._cut_length(plain) if is_end else 0
-        if cut >= _MIN_CUT:
-            spans.append((len(plain) - cut, len(plain)))
+        view, origins = data.lower(), None
+        spans = self._spans(view, is_end=is_end)
+        for _ in range(_MAX_NESTING if is_end or _HINT.search(view) else 0):
+            plain, begins = _plain(view)
+            if plain == view:
+                break
+            view, origins = plain, begins if origins is None else [origins[at] for at in begins]
+            spans += [(origins[a], origins[b]) for a, b in self._spans(view, is_end=is_end)]
         found: list[tuple[int, int]] = []
         for start, stop in sorted(spans):
             if found and start <= found[-1][1]:
                 found[-1] = found[-1][0], max(found[-1][1], stop)
             else:
                 found.append((start, stop))
-        return found if origins is None else [(origins[a], origins[b]) for a, b in found]
+        return found
+
+    def _spans(self, view: bytes, *, is_end: bool) -> list[tuple[int, int]]:
+        spans = [(at, at + len(n)) for n in self._needles for at in _positions(n, view)]
+        cut = self._cut_length(view) if is_end else 0
+        return [*spans, (len(view) - cut, len(view))] if cut >= _MIN_CUT else spans
+
+    def _open_length(self, data: bytes) -> int:
+        """Return how many of the last bytes may become a secret with the next chunk."""
+        view = data[-_MAX_SPELLED * len(self._needles[0]) :].lower()
+        cut = self._cut_length(view)
+        if (unfinished := _OPEN.search(view)) or _HINT.search(view):
+            plain, origins = _plain(view)
+            begin = origins[len(plain) - self._cut_length(plain)]
+            begin = min(begin, unfinished.start()) if unfinished else begin
+            cut = max(cut, len(view) - begin)
+        return cut
 
     def _cut_length(self, data: bytes) -> int:
         """Return how many of the last bytes are the beginning of a secret."""
@@ -147,20 +183,31 @@ def _is_markup(data: bytes) -> bool:
     return data.lstrip()[:1] in (b"{", b"[", b"<", b"") and (not data.strip() or _is_text(data))
 
 
-def _plain(data: bytes) -> tuple[bytes, list[int]]:
+def _plain(data: bytes) -> tuple[bytes, Sequence[int]]:
     """Return data with its spelled characters plain; and where each of its bytes begins."""
-    plain, origins, end = bytearray(), list[int](), 0
+    plain, origins, end = bytearray(), array("L"), 0
     for match in _SPELLING.finditer(data):
         plain += data[end : match.start()]
-        origins += range(end, match.start())
+        origins.extend(range(end, match.start()))
         end = match.end()
-        if spelled := match[match.lastindex or 0] if match.lastindex else b"":
-            base = {5: 10, 6: 0}.get(match.lastindex or 0, 16)
-            plain.append(spelled[0] if base == 0 else int(spelled, base) & 0xFF)
-            origins.append(match.start())
+        if match.lastindex:
+            character = _character(match.lastindex, match[match.lastindex])
+            plain += character
+            origins.extend([match.start()] * len(character))
     plain += data[end:]
-    origins += range(end, len(data) + 1)
-    return bytes(plain), origins
+    origins.extend(range(end, len(data) + 1))
+    return bytes(plain).lower(), origins
+
+
+def _character(group: int, spelled: bytes) -> bytes:
+    """Return the character that a group of `_SPELLING` stands for."""
+    if group == _QUOTED:
+        return spelled
+    if group == _NAME:
+        from html.entities import html5  # noqa: PLC0415  seldom needed
+
+        return html5.get(f"{spelled.decode()};", "").encode()
+    return bytes([int(spelled, _BASES.get(group, 16)) & 0xFF])
 
 
 def _positions(needle: bytes, data: bytes) -> Iterator[int]:
@@ -171,17 +218,23 @@ def _positions(needle: bytes, data: bytes) -> Iterator[int]:
 
 
 def _forms(secret: str) -> Iterator[bytes]:
-    """Yield the secret, most of it, and what of its base64 does not depend on its place."""
+    """Yield the secret in lower case, most of it, and how other encodings write it.
+
+    Of its base64 that is what does not depend on its place.
+    """
     plain = secret.encode("utf-8", "surrogatepass")
     if len(plain) < MIN_SECRET_LENGTH:
         return
-    yield plain
-    if len(most := plain[: len(plain) * 4 // 5]) >= MIN_SECRET_LENGTH:
-        yield most  # what a server cut short
+    most = max(len(plain) * 4 // 5, MIN_SECRET_LENGTH)
+    for part in (plain, plain[:most], plain[-most:]):  # what a server cut short
+        yield part.lower()
+        yield part.hex().encode()
+        for encoding in ("utf-16-le", "utf-16-be", "utf-32-le"):  # as tags of audio have it
+            yield part.decode("utf-8", "ignore").encode(encoding).lower()
     for shift in range(3):
         encoded = base64.b64encode(bytes(shift) + plain)
         # The first characters depend on what precedes, the last ones on what follows.
         inner = encoded[(0, 2, 3)[shift] : len(encoded) - (0, 3, 2)[(shift + len(plain)) % 3]]
         for form in (inner, inner.translate(bytes.maketrans(b"+/", b"-_"))):
             if len(form) >= MIN_SECRET_LENGTH:
-                yield form
+                yield form.lower()
