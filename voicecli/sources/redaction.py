@@ -151,11 +151,10 @@ class Redactor:
         """Return how many of the last bytes may become a secret with the next chunk."""
         view = data[-_MAX_SPELLED * len(self._needles[0]) :].lower()
         cut = self._cut_length(view)
-        if (unfinished := _OPEN.search(view)) or _HINT.search(view):
-            plain, origins = _plain(view)
-            begin = origins[len(plain) - self._cut_length(plain)]
-            begin = min(begin, unfinished.start()) if unfinished else begin
-            cut = max(cut, len(view) - begin)
+        unfinished = _OPEN.search(view)
+        if unfinished or _HINT.search(view):
+            plain, origins = _plain(view[: unfinished.start()] if unfinished else view)
+            cut = max(cut, len(view) - origins[len(plain) - self._cut_length(plain)])
         return cut
 
     def _cut_length(self, data: bytes) -> int:
