@@ -62,7 +62,10 @@ SLOW = (
     "support_tests/",
     "test_browser.py",
 )
-"""Tests that start other programs, or take seconds: ``scripts/test --quick`` leaves them out."""
+"""Places that start other programs, or take seconds: ``scripts/test --quick`` leaves them out.
+
+A single test elsewhere has ``@pytest.mark.slow``.
+"""
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

@@ -122,6 +122,7 @@ class TestReadme:
         assert label(None, env, Config()) == "https://api.openai.com/v1"
         assert label(None, {}, Config()) == "builtin"
 
+    @pytest.mark.slow
     def test_its_python_runs(self, monkeypatch):
         """It speaks, with an output that lets nothing be heard."""
         silent = Output(OutputSettings(output="discard"))

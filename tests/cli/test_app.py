@@ -31,6 +31,7 @@ def failing(monkeypatch):
     return fail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", module.COMMANDS)
 def test_one_command_alone_has_the_same_help_as_among_all(cli, name, monkeypatch):
     alone = cli.run(name, "--help").stdout
@@ -177,6 +178,7 @@ def shell(command, **variables):
 class TestProcess:
     """What only the interpreter's own start and exit show."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("argv", "unbuffered"), [("--help", ""), ("config path", "1")])
     def test_a_reader_that_exited_changes_nothing(self, argv, unbuffered):
         """As with ``| head -0``."""
@@ -184,6 +186,7 @@ class TestProcess:
         done = shell(pipeline, PYTHONUNBUFFERED=unbuffered)
         assert (done.returncode, done.stderr) == (0, b"")
 
+    @pytest.mark.slow
     def test_all_standard_streams_may_be_closed(self):
         assert shell("voicecli play --json nowhere.wav <&- >&- 2>&-").returncode == 4
 

@@ -46,6 +46,7 @@ def test_a_machine_with_sound_passes_every_check(tmp_path, sound_server):
     assert (stream["status"] == "warn") == ("underruns" in stream["message"])
 
 
+@pytest.mark.slow
 def test_a_machine_without_sound_is_6_with_a_remedy(tmp_path):
     result = Cli(tmp_path).run("doctor")
     assert result.exit_code == ExitStatus.DEVICE

@@ -161,6 +161,7 @@ def test_a_refused_connection_is_4(say):
     assert str(port) in error_message(result)
 
 
+@pytest.mark.slow
 def test_a_text_that_the_builtin_voice_cannot_speak_is_2(say):
     result = say("--json", "--base-url", "builtin", "你好。")
     assert result.exit_code == 2, result

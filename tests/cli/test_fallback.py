@@ -56,6 +56,7 @@ def test_the_next_run_does_not_wait_for_what_failed(cli, dead, spare):
     assert say(cli, "--fallback", "spare").json["failed_over"] == 1
 
 
+@pytest.mark.slow
 def test_the_built_in_voice_can_be_the_last_resort(cli, dead):
     result = say(cli, "--fallback", "builtin")
     assert result.exit_code == 0, result

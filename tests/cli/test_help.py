@@ -112,6 +112,7 @@ def test_the_help_lists_the_exit_statuses_and_variables(cli):
         assert f"  {name}" in variables
 
 
+@pytest.mark.slow
 def test_help_imports_nothing_heavy():
     script = (
         "import sys\n"

@@ -96,6 +96,7 @@ class TestSaving:
         files = [path for path in folder.rglob("*.*") if not path.is_symlink()]
         assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
+    @pytest.mark.slow
     def test_saving_without_a_device_is_not_an_error(self, cli, server, tmp_path, monkeypatch):
         def none(wanted):
             raise DeviceError("no sound device")

@@ -80,6 +80,7 @@ class TestText:
         assert result.stdout == ""
         assert server.requests == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("argv", "name"),
         [([], "standard input"), (["-"], "standard input"), ([""], "the text"),
@@ -174,6 +175,7 @@ class TestRequest:
         say("Hello.")
         assert server.speech_requests[0].headers["authorization"] == "Bearer sk-of-that-server"
 
+    @pytest.mark.slow
     def test_the_builtin_voice_speaks_without_a_server(self, say, server, tmp_path):
         path = tmp_path / "hello.wav"
         result = say("--base-url", "builtin", "--no-play", "--save", str(path), "--json", "Hello.")

@@ -105,6 +105,7 @@ class TestWhileItIsWritten:
         assert say(*argv, stdin=text.encode()).exit_code == 0
         assert inputs(server) == ["Hello there. How are you?\n\nFine."]
 
+    @pytest.mark.slow
     def test_the_builtin_voice_takes_the_same_way(self, cli):
         text = "The tide is coming in. Boats rise slowly.\n\nThen they float."
         argv = ("say", "--no-play", "--base-url", "builtin", "--segment", "sentence", "--json")
@@ -527,6 +528,7 @@ class TestBuiltinVoice:
     def speak(self, say):
         return partial(say, "--base-url", "builtin", "--no-play")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("text", ["Привет мир.", "Καλημέρα κόσμε", "你好，世界。"])
     def test_nothing_english_is_a_usage_error(self, speak, text):
         result = speak("--json", text)
@@ -535,12 +537,14 @@ class TestBuiltinVoice:
         assert "the built-in voice speaks English, and nothing in the text is" in result.stderr
         assert "word" not in result.stderr
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("text", ["...", "🎉 🎉", "—"])
     def test_punctuation_alone_says_nothing(self, speak, text):
         result = speak(text)
         assert result.exit_code == 0
         assert "English" not in result.stderr
 
+    @pytest.mark.slow
     def test_what_is_left_out_is_counted_once(self, speak):
         text = "Hello 你好 world. Привет мир. " + "This is long enough to be of its own. " * 8
         result = speak("--json", text)

@@ -123,6 +123,7 @@ def test_a_wrong_origin_is_a_usage_error(serve, origin):
     assert "is not an origin" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flags", "status"), [((), 200), (("--strict",), 400)])
 def test_strict_accepts_exact_names_only(serve, flags, status):
     _, given = serve("--no-warm", *flags)

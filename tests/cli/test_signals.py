@@ -84,6 +84,7 @@ def test_leaving_restores_the_cursor(handlers, exits, monkeypatch):
     assert written == [(2, b"\x1b[?25h\n")]
 
 
+@pytest.mark.slow
 def test_a_full_pipe_does_not_keep_ctrl_c(tmp_path, server):
     """Nobody reads the report of ``--json``."""
     reader, writer = os.pipe()

@@ -15,6 +15,7 @@ MAX_BLOCK_BYTES = 6 << 20
 BOMBS = [flac_bomb(), opus_bomb(), mp3_bomb(), aac_bomb(), surround_bomb(), wav_bomb(20 << 20)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [make_decoder, AutoDecoder], ids=["named", "auto"])
 @pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: bomb.codec)
 def test_no_call_returns_more_than_a_bounded_number_of_samples(bomb, make):

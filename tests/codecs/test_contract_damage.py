@@ -57,6 +57,7 @@ def test_garbage_raises_only_expected_errors(codec, kind, data):
     assert fault is not None or codec == "pcm"
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 1 << 14), st.integers(1, 255)), min_size=1, max_size=6)
@@ -152,6 +153,7 @@ def absurd(codec):
     }[codec]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("codec", CODECS)
 def test_length_fields_do_not_determine_memory(codec, kind):

@@ -113,6 +113,7 @@ LABELLED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", LABELLED)
 def test_samples_are_decoded_as_their_label_says(label):
     sound = np.concatenate([np.zeros((700, 1), "<i2"), tone(3_000, rate_hz=8_000)])

@@ -77,6 +77,7 @@ def test_a_stall_is_one_underflow_and_the_start_is_none(make, clock):
     assert report.min_buffered_s == 0
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover  # thousands of times the same lines
 @pytest.mark.parametrize("skew", [-2e-3, 2e-3])
 def test_a_device_clock_that_is_off_makes_no_gaps(make, clock, skew):

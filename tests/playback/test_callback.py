@@ -128,6 +128,7 @@ def test_the_callback_never_waits(make):
     assert np.array_equal(np.frombuffer(out, np.int16), seconds(0.01)[:, 0])
 
 
+@pytest.mark.slow
 def test_a_full_device_that_plays_is_not_stuck(make, clock):
     sink, stream = make()
     say(sink, clock, seconds(100.0))

@@ -121,6 +121,7 @@ def test_the_position_is_what_was_heard(rig, clock):
         assert position == pytest.approx(np.searchsorted(times, at), abs=1)
 
 
+@pytest.mark.slow
 def test_a_full_buffer_blocks_the_producer(rig, clock):
     sink = rig.make()
     samples = seconds(CAPACITY_S + 8.0)
@@ -134,6 +135,7 @@ def test_a_full_buffer_blocks_the_producer(rig, clock):
     rig.check_all_heard(samples)
 
 
+@pytest.mark.slow
 def test_a_threshold_above_the_usual_capacity_is_reached(rig):
     rig.make(BufferPolicy.fixed(CAPACITY_S + 5))
     rig.play(*(seconds(1.0, start_s=second) for second in range(int(CAPACITY_S) + 10)))

@@ -99,6 +99,7 @@ def test_frames_are_copied_before_the_counter_moves():
     assert np.array_equal(out[:4], ramp(4, start=3))
 
 
+@pytest.mark.slow
 def test_concurrent_writing_and_reading_keeps_every_frame():
     """Two real threads; a short switch interval makes them meet in the middle of things."""
     total, ring = 200_000, Ring(997, MONO)

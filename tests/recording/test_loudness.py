@@ -36,6 +36,7 @@ def measure(samples, block_frames=RATE_HZ, rate_hz=RATE_HZ):
     return meter.result()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("block_frames", [1, 239, 240, 1000, 24_000])
 def test_measures_a_tone_between_silences(channels, block_frames):

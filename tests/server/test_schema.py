@@ -159,6 +159,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.dictionaries(NAMES, VALUES))
 def test_any_body_is_valid_or_a_client_error(body):

@@ -58,6 +58,7 @@ def held_bytes(minutes):
     return held
 
 
+@pytest.mark.slow
 def test_an_hour_of_speech_takes_less_than_5_mb():
     held_bytes(1)  # what is loaded once
     assert (held_bytes(7) - held_bytes(1)) * 10 < MB_PER_HOUR * 1e6

@@ -157,6 +157,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_ten_processes_that_are_killed_at_any_moment(tmp_path):
     folder = tmp_path / "answers"
     chance = random.Random(1)

@@ -134,6 +134,7 @@ def test_speed_out_of_range_is_refused(voices, speed):
         BuiltinSource(request("Hi.", speed=speed), voices).prepare()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["你好。再见。", "Привет мир", "Καλημέρα κόσμε"])
 def test_text_in_other_scripts_is_an_error_that_mentions_english(voices, text):
     with pytest.raises(NothingToSay, match="English") as caught:
@@ -160,6 +161,7 @@ def test_digits_that_are_not_decimals_are_spoken(voices, text, as_if):
     assert speak(voices, text) == speak(voices, as_if)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["a-" * 250, "9" * 500])
 def test_long_runs_without_spaces_are_spoken_in_parts(voices, run):
     with BuiltinSource(request(run), voices).open() as response:

@@ -113,6 +113,7 @@ def test_a_package_that_does_not_exist_is_an_import_error():
         importlib.import_module("no_such_package")
 
 
+@pytest.mark.slow
 def test_the_sdk_is_whole_for_other_users():
     """In a process of its own: what is imported first stays as it was imported."""
     code = (

@@ -67,6 +67,7 @@ def test_no_run_is_too_long_to_read_and_nothing_is_lost(text):
     assert max(map(len, short.split(" "))) <= 32
 
 
+@pytest.mark.slow
 def test_every_digit_of_unicode_can_be_read(voices):
     voice = voices.load("heart")
     digits = [chr(code) for code in range(0x110000) if chr(code).isdigit()]

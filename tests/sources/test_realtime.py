@@ -330,6 +330,7 @@ def test_garbage_is_a_bad_response(message):
         fails(client, BadResponse)
 
 
+@pytest.mark.slow
 def test_an_endless_answer_is_a_bad_response():
     speech = Speech(audio=bytes(4 << 20), delta_bytes=4 << 20, endless=True)
     with RealtimeServer(speech) as server, realtime_client(server.url) as client:

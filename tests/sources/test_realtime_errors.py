@@ -28,6 +28,7 @@ def incomplete(reason, **fields):
     return Speech(status="incomplete", details={"type": "incomplete", "reason": reason}, **fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("speech", "kind", "retryable", "words"),
     [

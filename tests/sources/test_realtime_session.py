@@ -183,6 +183,7 @@ messages = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(messages)
 def test_whatever_a_server_says_a_call_ends_with_sound_or_an_error_of_ours(said):

@@ -160,6 +160,7 @@ def test_an_event_of_endless_empty_lines_is_an_error(monkeypatch, line):
         read_all(audio_of_events(itertools.repeat(line * 100)))
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_of_lines_without_data():
     events = SpeechEvents()
     tracemalloc.start()

@@ -28,6 +28,7 @@ def test_a_name_of_another_service_stands_for_a_voice():
     assert [cache.load(name) for name in ("Alloy", "af_heart", "")] == [voice] * 3
 
 
+@pytest.mark.slow
 def test_a_voice_that_cannot_be_downloaded_is_a_network_error(monkeypatch, tmp_path):
     def offline(*args, **kwargs):
         raise urllib.error.URLError("Temporary failure in name resolution")
@@ -74,6 +75,7 @@ def test_a_missing_package_is_a_source_error(monkeypatch):
         VoiceCache().load(HEART)
 
 
+@pytest.mark.slow
 def test_the_lent_thread_loads_the_tables_and_is_joined():
     started = []
 
@@ -92,6 +94,7 @@ def test_the_lent_thread_loads_the_tables_and_is_joined():
     assert len(started) == 1
 
 
+@pytest.mark.slow
 def test_voices_of_one_accent_share_their_tables(voices):
     first = voices.load(HEART)
     cache = VoiceCache()

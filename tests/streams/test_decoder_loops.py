@@ -106,6 +106,7 @@ def test_a_task_that_outlives_its_loop_is_silent(executor, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_the_interpreter_exits_if_a_decoder_was_abandoned():
     code = """
 import asyncio

@@ -49,6 +49,7 @@ def test_the_queue_is_never_exceeded_and_never_runs_empty(queue_size_ms, frame_m
     assert run_scene(main) <= queue_size_ms / 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ppm", [-300, 300])
 def test_the_pace_is_that_of_the_clock_of_the_device(ppm):
     async def main(clock, source_of):
@@ -100,6 +101,7 @@ def realtime(minutes, *, start_s=0.0, skew_ppm=0, seed=1):
     return main
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover  # thousands of times the same lines
 def test_four_minutes_in_real_time_keep_the_latency_flat():
     latency, drops, underruns = run_scene(realtime(4))

@@ -26,6 +26,7 @@ def test_clearing_drops_what_the_sink_has_too():
     run_scene(main)
 
 
+@pytest.mark.slow
 def test_a_pause_keeps_everything_and_is_no_underrun():
     async def main(clock, source_of):
         async with source_of(1000) as source:

@@ -35,6 +35,7 @@ def calls(text, size, options=None):
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 def test_twice_the_text_takes_about_twice_the_work(unit):
     options = TextOptions(markdown=Markdown.ON)

@@ -184,6 +184,7 @@ def test_a_refused_segment_is_spoken_in_parts_that_keep_its_number():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("serial", [False, True], ids=["", "one at a time"])
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_text_of_60_sentences_is_heard_without_a_gap_in_few_requests(name, serial):

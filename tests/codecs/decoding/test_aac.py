@@ -94,6 +94,7 @@ def test_concatenated_streams_each_lose_their_priming(between):
         assert np.array_equal(block.samples, other.samples)
 
 
+@pytest.mark.slow
 def test_the_encoders_recurring_name_is_not_a_seam():
     stream = adts(BLOCK * 600, 8000)
     marked = [at for at, frame in enumerate(adts_frames(stream)) if b"Lavc" in frame]

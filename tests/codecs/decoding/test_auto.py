@@ -31,6 +31,7 @@ def test_every_format_has_a_decoder(name):
     assert type(make_decoder(name)).__name__ == f"{name.capitalize()}Decoder"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CODECS)
 def test_preloading_imports_everything_that_decoding_needs(name):
     # Loading happens while the server works; later it would delay the first sound.

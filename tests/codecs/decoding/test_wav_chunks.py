@@ -113,6 +113,7 @@ def _files(draw):
     return riff(before, layout, behind, chunk(b"data", sound.tobytes(), size)), sound
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     files=st.lists(_files(), min_size=1, max_size=3),

@@ -45,6 +45,7 @@ cuts = st.lists(st.integers(0, 6_000), max_size=8)
 # --- round trips
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     frames=frame_counts,
@@ -100,6 +101,7 @@ def test_concatenated_streams_keep_their_lengths(codec, lengths, points):
         assert np.array_equal(joined(blocks), alone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000])
 @pytest.mark.parametrize("codec", LOSSY)
@@ -122,6 +124,7 @@ def test_decoded_audio_keeps_its_position(codec, rate_hz, channels):
 # --- splits
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(frames=frame_counts, points=cuts, data=st.data())
 @pytest.mark.parametrize("codec", CODECS)
@@ -260,6 +263,7 @@ def test_an_encoder_makes_one_file(codec):
         encoder.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 def test_memory_does_not_grow(codec):
     encoder = encoder_for(codec, 24_000, 1)

@@ -47,6 +47,7 @@ def ffmpeg_frames(data):
         return sum(frame.samples for frame in file.decode(audio=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(("rate_hz", "bitrates"), BITRATES)
 def test_frames_have_the_requested_bitrate(rate_hz, bitrates, channels):
@@ -106,6 +107,7 @@ def test_only_the_last_frame_is_marked(frames):
         assert marks == [None] * (len(marks) - 1) + [(-frames - MP3_DELAY) % 576]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(
     ("rate_hz", "bitrate_bps"),

@@ -70,6 +70,7 @@ def test_reading_inverts_writing(trace, scratch):
     assert text_of_trace(back) == written
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(trace=traces(), at=st.floats(0, 1), junk=st.binary(max_size=6), data=st.data())
 def test_a_damaged_file_is_a_trace_or_a_config_error(trace, at, junk, data, scratch):
@@ -81,6 +82,7 @@ def test_a_damaged_file_is_a_trace_or_a_config_error(trace, at, junk, data, scra
         assert isinstance(reader.read_trace(scratch), Trace)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(trace=traces(), at=st.floats(0, 1))
 def test_a_truncated_file_has_its_complete_lines(trace, at, scratch):
