@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import typer.main
 
 from voicecli import __version__
 from voicecli.cli.help import Command, Group
@@ -86,6 +87,9 @@ _MODULES = {
 
 _COMPLETING = "_VOICECLI_COMPLETE"
 
+_prepared: dict[str, Group] = {}
+"""Commands that were made before they were needed, by a process that keeps them."""
+
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  typer's callback shape
     if value:
@@ -129,6 +133,15 @@ def make_app(only: str | None = None) -> typer.Typer:
                 register = app.command(cls=Command, epilog=module.EXAMPLES, short_help=summary)
                 register(getattr(module, name))
     return app
+
+
+def prepare_command(name: str) -> Group:
+    """Return what parses the arguments of a command; made once, and used by `run` as well."""
+    if name not in _prepared:
+        command = typer.main.get_command(make_app(name))
+        assert isinstance(command, Group)
+        _prepared[name] = command
+    return _prepared[name]
 
 
 def run(argv: list[str], environment: Environment | None = None) -> int:
@@ -183,8 +196,9 @@ def _run(argv: list[str]) -> int:
     tolerate_locale()
     is_named = bool(argv) and argv[0] in COMMANDS and _COMPLETING not in os.environ
     try:
-        app = make_app(argv[0] if is_named else None)
-        app(args=with_optional_value(argv), prog_name="voicecli")
+        name = argv[0] if is_named else None
+        command = _prepared[name] if name in _prepared else make_app(name)
+        command(args=with_optional_value(argv), prog_name="voicecli")
     except SystemExit as exit_:
         status = exit_.code
         if isinstance(exit_.__context__, BrokenPipeError):  # typer exits with 1 for it

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +24,15 @@ _LOADED_AT = time.monotonic()
 class Launch:
     """What a worker of the resident knows of the command that it does for another process.
 
-    ``started_at`` is when that was started, on the clock of `time.monotonic`, and
-    ``parent`` is who did. ``voices`` are loaded already. ``show_keys`` asks for the keys of
-    its terminal, and ``press`` is what they do. ``note`` is why a resident was not used.
+    ``started_at`` is when that was started, on the clock of `time.monotonic`, ``pid`` is
+    its number and ``parent`` is who started it. ``voices`` are loaded already.
+    ``show_keys`` asks for the keys of its terminal, and ``press`` is what they do. ``note``
+    is why a resident was not used.
     """
 
     started_at: float | None = None
-    parent: int | None = None
+    pid: int = field(default_factory=os.getpid)
+    parent: int = field(default_factory=os.getppid)
     note: str | None = None
     voices: VoiceCache | None = None
     show_keys: Callable[[], None] | None = None

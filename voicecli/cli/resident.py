@@ -18,7 +18,7 @@ from voicecli.cli import options
 from voicecli.cli.help import Group
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_json, print_message, print_text
-from voicecli.control.resident.client import send_request
+from voicecli.control.resident.client import ask
 from voicecli.control.resident.wire import SOCKET_NAME, stamp
 from voicecli.control.runtime import RuntimeFolderError, runtime_folder, socket_address
 from voicecli.errors import ConfigError, ExitStatus, SaveError
@@ -53,10 +53,10 @@ IdleMin = Annotated[
 @resident_app.command()
 def start(idle_min: IdleMin = IDLE_MIN) -> None:
     """Start it in the background, unless it runs."""
-    if send_request(status=True) is None:
+    if ask("status") is None:
         start_in_background(idle_min)
         ends_at = time.monotonic() + _START_S
-        while send_request(status=True) is None:
+        while ask("status") is None:
             if time.monotonic() > ends_at:
                 raise ConfigError(
                     "the resident has not started",
@@ -69,14 +69,14 @@ def start(idle_min: IdleMin = IDLE_MIN) -> None:
 @resident_app.command()
 def stop() -> None:
     """Let it end, once the commands that it is doing have."""
-    if send_request(stop=True) is None:
+    if ask("stop") is None:
         print_message("no resident runs")
 
 
 @resident_app.command()
 def restart(idle_min: IdleMin = IDLE_MIN) -> None:
     """Replace it by a new one."""
-    send_request(stop=True)
+    ask("stop")
     start(idle_min)
 
 
@@ -118,7 +118,7 @@ def install(
 
 
 def _print_status(*, as_json: bool) -> None:
-    found = send_request(status=True)
+    found = ask("status")
     if as_json:
         print_json({"running": found is not None, **(found or {})})
     elif found is None:
@@ -146,7 +146,7 @@ def start_in_background(idle_min: float = IDLE_MIN) -> None:
 
 def ensure_running() -> None:
     """Start a resident for the commands to come, unless this process is one's worker."""
-    if this_launch.show_keys is None and send_request(status=True) is None:
+    if this_launch.show_keys is None and ask("status") is None:
         start_in_background()
 
 

@@ -6,15 +6,20 @@ import contextlib
 import importlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from voicecli.cli.app import prepare_command
 from voicecli.cli.launch import started_at_of, this_launch
+from voicecli.cli.resident_rehearsal import rehearse
 from voicecli.config.file import find_config
+from voicecli.control.resident.client import COMMANDS
 from voicecli.errors import VoiceError
 from voicecli.sources.voicecache import VoiceCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from voicecli.control.resident.wire import Call
 
 MODULES = (
     "voicecli.cli.app", "voicecli.cli.say", "voicecli.cli.play", "voicecli.cli.reporting",
@@ -44,6 +49,8 @@ def load(voices: frozenset[str]) -> VoiceCache:
     from voicecli.codecs.formats import CODECS  # noqa: PLC0415  likewise
     from voicecli.sources.client import SpeechClient  # noqa: PLC0415  likewise
 
+    for name in COMMANDS:
+        prepare_command(name)
     for name in CODECS:
         with contextlib.suppress(VoiceError):
             preload(name)
@@ -89,7 +96,8 @@ class CommandLine:
                 portaudio.refresh()
 
     def prepare(self, useful: frozenset[str]) -> None:
-        """Load the built-in voices that were used lately."""
+        """Load the built-in voices that were used lately, and rehearse."""
+        rehearse()
         for name in useful:
             with contextlib.suppress(VoiceError):
                 self._voices.load(name)
@@ -113,17 +121,16 @@ class CommandLine:
             return None  # the command reports it
         return 'the configuration has resident = "off"' if is_off else None
 
-    def run(self, call: dict[str, Any], show_keys: Callable[[], None]) -> int:
+    def run(self, call: Call, show_keys: Callable[[], None]) -> int:
         """Run a command line, and return its exit status."""
         from voicecli.cli.app import run  # noqa: PLC0415  loaded by now
 
-        started_at = float(call["started_at"])
-        exact = started_at_of(int(call["pid"]), started_at)
-        this_launch.started_at = started_at if exact is None else exact
-        this_launch.parent = int(call["parent"])
+        exact = started_at_of(call.pid, call.started_at)
+        this_launch.started_at = call.started_at if exact is None else exact
+        this_launch.pid, this_launch.parent = call.pid, call.parent
         this_launch.voices = self._voices
         this_launch.show_keys = show_keys
-        return run([str(each) for each in call["argv"]])
+        return run(call.argv)
 
 
 def _changed_at(path: Path) -> int | None:

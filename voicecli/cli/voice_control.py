@@ -57,7 +57,7 @@ class VoiceControl:
         self._keys = SpeechKeys(has_terminal=keys and wants_keys())
         self._speaker: Speaker | None = None
         self._server: ControlServer | None = None
-        self._socket_name = f"{os.getpid()}-{run_id}"
+        self._socket_name = f"{this_launch.pid}-{run_id}"
         self._folder: str | None = None
         self._recent: RecentSpeech | None = None
         self._silent_since: float | None = None
@@ -80,10 +80,11 @@ class VoiceControl:
 
         if when_busy is WhenBusy.MIX or self._folder is None:
             return None
-        by = f"voicecli {self._command} --when-busy interrupt (process {os.getpid()})"
+        by = f"voicecli {self._command} --when-busy interrupt (process {this_launch.pid})"
         return VoiceTurn(
-            self._folder, self._socket_name, when_busy, by=by, on_wait=self._report_wait
-        )
+            self._folder, self._socket_name, when_busy,
+            by=by, on_wait=self._report_wait, pid=this_launch.pid,
+        )  # fmt: skip
 
     def _keep_sound(self, folder: str) -> RecentSpeech:
         from voicecli.control.recent import RecentSpeech  # noqa: PLC0415  needs a folder
@@ -106,6 +107,7 @@ class VoiceControl:
         self._speaker = Speaker(
             self._command, self._run_id, began_at, session, recorder,
             turn=self.turn, sentences=lambda: speech.sentences if speech is not None else None,
+            process=(this_launch.pid, this_launch.parent),
         )  # fmt: skip
         self._keys.attach(session, speech)
 

@@ -32,7 +32,8 @@ def speakers_folder(folder: str) -> str:
 def ask(path: str, command: str, **fields: Any) -> dict[str, Any] | None:
     """Give one command to the speaker at ``path``, and return its answer; None if there is none.
 
-    The socket of a process that has ended is removed.
+    The socket of a process that has ended is removed. One that is suspended goes on if it is to
+    stop or to resume: nobody could speak before it did.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_S)
@@ -42,6 +43,8 @@ def ask(path: str, command: str, **fields: Any) -> dict[str, Any] | None:
             if not is_peer_ours(connection):
                 return None
             connection.sendall(encode({"command": command, **fields}))
+            if command in ("stop", "resume", "toggle"):
+                _wake(_pid_of(path))
             line = b""
             while not line.endswith(b"\n") and len(line) <= MAX_LINE_BYTES:
                 data = connection.recv(MAX_LINE_BYTES)
@@ -54,6 +57,29 @@ def ask(path: str, command: str, **fields: Any) -> dict[str, Any] | None:
         except (OSError, ProtocolError):
             pass
     return None
+
+
+def _pid_of(path: str) -> int | None:
+    """Return the process that made a socket, from its name."""
+    pid = os.path.basename(path).partition("-")[0]
+    return int(pid) if pid.isascii() and pid.isdecimal() else None
+
+
+def _wake(pid: int | None) -> None:
+    """Let a suspended process go on."""
+    if pid is not None and _is_suspended(pid):
+        import signal  # noqa: PLC0415  rarely needed
+
+        os.kill(pid, signal.SIGCONT)
+
+
+def _is_suspended(pid: int | None) -> bool:
+    """Return whether a process was stopped, by Ctrl-Z for example; False if it is not known."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in b"Tt"
+    except (OSError, IndexError):
+        return False
 
 
 def _remove(path: str) -> None:
@@ -75,13 +101,15 @@ def speakers(folder: str) -> dict[str, dict[str, Any]]:
         if name.startswith("."):
             continue
         path = os.path.join(where, name)
+        if _is_suspended(pid := _pid_of(path)):
+            found[path] = {"pid": pid, "state": "suspended"}
+            continue
         answer = ask(path, "status")
         speaker = answer.get("speaker") if answer else None
         if isinstance(speaker, dict):
             found[path] = speaker
         elif os.path.exists(path):  # else it has ended meanwhile
-            pid = name.partition("-")[0]
-            found[path] = {"pid": int(pid) if pid.isdecimal() else None, "state": "not answering"}
+            found[path] = {"pid": pid, "state": "not answering"}
     return dict(sorted(found.items(), key=lambda item: _began_at(item[1])))
 
 

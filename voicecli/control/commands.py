@@ -10,20 +10,35 @@ import os
 import sys
 
 from voicecli.control.client import ask, choose, speakers
-from voicecli.control.protocol import COMMANDS, SCHEMA
+from voicecli.control.protocol import COMMANDS, COUNTED, MAX_COUNT, SCHEMA
 from voicecli.control.runtime import runtime_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-SIMPLE_OPTIONS = ("--all", "--json")
-"""The options of all of these commands; anything else is left to the full command line."""
 
-
-def is_simple(argv: list[str]) -> bool:
-    """Return whether `run` does what this command line says."""
-    return argv[:1] in [[name] for name in COMMANDS] and set(argv[1:]) <= set(SIMPLE_OPTIONS)
+def parse(argv: list[str]) -> dict[str, Any] | None:
+    """Return the arguments of `run` for a command line; None leaves it to the full one."""
+    name, words = argv[0], iter(argv[1:])
+    if name not in COMMANDS or name == "toggle":
+        return None
+    found: dict[str, Any] = {"command": name}
+    for word in words:
+        if word == "--all":
+            found["everyone"] = True
+        elif word == "--json":
+            found["as_json"] = True
+        elif word == "--toggle" and name == "pause":
+            found["command"] = "toggle"
+        elif word in ("-n", "--count") and name in COUNTED:
+            value = next(words, "")
+            if not (value.isascii() and value.isdecimal() and 1 <= int(value) <= MAX_COUNT):
+                return None
+            found["count"] = int(value)
+        else:
+            return None
+    return found
 
 
 def run(command: str, *, everyone: bool = False, as_json: bool = False, count: int = 1) -> None:
@@ -56,7 +71,8 @@ def give(command: str, *, everyone: bool = False, count: int = 1) -> list[dict[s
     if command == "status":
         return [*found.values()]
     chosen = choose(found)
-    paths = list(found) if everyone else [chosen] if chosen is not None else []
+    # Those that wait first, so that none of them begins when the one that is heard stops.
+    paths = [*reversed(found)] if everyone else [chosen] if chosen is not None else []
     return [_give(path, command, count) or found[path] for path in paths]
 
 
@@ -72,7 +88,8 @@ def describe(speaker: dict[str, Any]) -> str:
     from voicecli.sanitize import clean  # noqa: PLC0415  compiles regular expressions
 
     sentences = speaker.get("sentences") or {}
-    parts = [f"{speaker.get('state')}: {speaker.get('command')}, process {speaker.get('pid')}"]
+    who = [speaker.get("command"), f"process {speaker.get('pid')}"]
+    parts = [f"{speaker.get('state')}: " + ", ".join(str(each) for each in who if each)]
     if speaker.get("started_by"):
         parts[0] += f" from {speaker['started_by']}"
     if speaker.get("heard_s"):

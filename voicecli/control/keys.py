@@ -27,19 +27,36 @@ _FOREGROUND_S = 0.5
 
 _CLOSE_S = 1.0
 
+_ESCAPE_S = 0.05
+"""How long the rest of a sequence may take, over a slow connection."""
+
+_MOST_BYTES = 64
+
 
 def split_keys(data: bytes) -> Iterator[str]:
     """Yield the names of the keys in what a terminal sent; unknown sequences are dropped."""
     while data:
-        escape = next((each for each in _ESCAPES if data.startswith(each)), None)
-        if escape is not None:
-            yield _ESCAPES[escape]
-            data = data[len(escape) :]
-        elif data.startswith(b"\x1b"):
+        length = _escape_length(data) if data.startswith(b"\x1b") else 1
+        if not length:
             return
-        else:
-            yield data[:1].decode("ascii", errors="replace")
-            data = data[1:]
+        key, data = data[:length], data[length:]
+        if key in _ESCAPES:
+            yield _ESCAPES[key]
+        elif not key.startswith(b"\x1b"):
+            yield key.decode("ascii", errors="replace")
+
+
+def _escape_length(data: bytes) -> int:
+    """Return the length of the sequence that begins with ESC; 0 if its end is missing.
+
+    ESC [ ends with a byte from @ to ~, ESC O with the byte after it (ECMA-48, 5.4).
+    """
+    if data[1:2] == b"\x1b":  # a meta key
+        return 1
+    if data[1:2] == b"[":
+        return next((n for n, byte in enumerate(data[2:], 3) if 0x40 <= byte <= 0x7E), 0)  # noqa: PLR2004
+    length = 3 if data[1:2] == b"O" else 2
+    return length if len(data) >= length else 0
 
 
 class TerminalKeys:
@@ -151,7 +168,7 @@ class TerminalKeys:
                 self._found = None
                 continue
             try:
-                data = os.read(keys, 64)
+                data = _read_keys(keys)
             except OSError:
                 return
             if not data:
@@ -177,6 +194,22 @@ class TerminalKeys:
                 return  # `_read` looks again
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self._descriptor, termios.TCSANOW, _single_keys(self._found))
+
+
+def _read_keys(terminal: int) -> bytes:
+    """Read what was typed, and the rest of a sequence that comes in pieces."""
+    data = os.read(terminal, _MOST_BYTES)
+    while len(data) < _MOST_BYTES:
+        begin = data.rfind(b"\x1b")
+        if begin < 0 or _escape_length(data[begin:]):
+            break
+        if not select.select([terminal], [], [], _ESCAPE_S)[0]:
+            break  # it was the key Esc
+        more = os.read(terminal, _MOST_BYTES - len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def _single_keys(found: list[Any]) -> list[Any]:

@@ -21,6 +21,11 @@ MAX_TEXT = 200
 
 COMMANDS = ("status", "stop", "pause", "resume", "toggle", "skip", "back")
 
+COUNTED = ("skip", "back")
+"""The commands that take a ``count``."""
+
+MAX_COUNT = 1000
+
 
 class ProtocolError(ValueError):
     """A line that is not a request, or not an answer; ``code`` is for programs."""
@@ -69,9 +74,9 @@ def count_of(fields: dict[str, Any]) -> int:
     """Return ``count``, 1 if it is missing.
 
     Raises:
-        ProtocolError: it is not a number from 1 to 1000.
+        ProtocolError: it is not a number from 1 to `MAX_COUNT`.
     """
     value = fields.get("count", 1)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1000:  # noqa: PLR2004
-        raise ProtocolError("malformed", "count is a number from 1 to 1000")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_COUNT:
+        raise ProtocolError("malformed", f"count is a number from 1 to {MAX_COUNT}")
     return value

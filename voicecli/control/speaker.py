@@ -31,7 +31,8 @@ class Speaker:
 
     ``command`` is the subcommand's name, ``run_id`` that of the metrics; ``began_at`` is
     wall time. ``turn`` is its turn, None if it takes none. ``sentences`` returns how many
-    the text has, None while it is written. ``stopped_by`` says who stopped the run.
+    the text has, None while it is written. ``process`` is the one that a person started, and
+    its parent; None is this one. ``stopped_by`` says who stopped the run.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Speaker:
         *,
         turn: VoiceTurn | None = None,
         sentences: Callable[[], int | None] = lambda: None,
+        process: tuple[int, int] | None = None,
     ) -> None:
+        pid, parent = process or (os.getpid(), os.getppid())
         self._about = {
-            "pid": os.getpid(),
+            "pid": pid,
             "run_id": run_id,
             "command": command,
-            "started_by": _name_of(os.getppid()),
+            "started_by": _name_of(parent),
             "began_at": began_at,
         }
         self._session = session

@@ -33,6 +33,7 @@ class VoiceTurn:
     """The turn of one run, from when it was asked for; a `SoundTurn`.
 
     ``name`` is that of the run's socket, ``by`` what those who are interrupted are told.
+    ``pid`` is the process that others are told of, None for this one.
     That happens once sound is there, so that a request which fails interrupts nobody.
     ``on_wait`` gets the process that is heard, once, if this one has to wait. Any thread.
 
@@ -49,11 +50,12 @@ class VoiceTurn:
         *,
         by: str = "",
         on_wait: Callable[[int | None], None] | None = None,
+        pid: int | None = None,
     ) -> None:
         self._folder = folder
         self._by = by
         self._on_wait = on_wait
-        self._note = f"{os.getpid()} {name}"
+        self._note = f"{os.getpid() if pid is None else pid} {name}"
         self._interrupts = when_busy is WhenBusy.INTERRUPT
         self._lock = threading.Lock()
         self._turn: Turn | None = Turn(folder, note=self._note, interrupts=self._interrupts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -19,7 +18,7 @@ from tests.support.cli import Cli, environment_without_sound
 from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of
 from tests.support.tones import tone
 from voicecli.control.resident.server import RESERVE_AFTER_S
-from voicecli.control.resident.wire import DESCRIPTORS, SOCKET_NAME, send_call, stamp
+from voicecli.control.resident.wire import DESCRIPTORS, SOCKET_NAME, Call, send_call, stamp
 from voicecli.control.runtime import runtime_folder
 
 
@@ -199,7 +198,7 @@ def memory_of(pid):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"GET / HTTP/1.1\r\n\r\n", b"vcr1\xff\xff\xff\xff", b"vcr1\x00\x00\x00\x02{}", b"x" * 99],
+    [b"", b"GET / HTTP/1.1\r\n\r\n", b"vcr2\xff\xff\xff\xff", b"vcr2\x00\x00\x00\x02{}", b"x" * 99],
 )
 def test_garbage_is_survived(cli, server, data):
     with socket.socket(socket.AF_UNIX) as connection:
@@ -213,8 +212,8 @@ def test_garbage_is_survived(cli, server, data):
 
 
 def test_a_command_of_another_version_is_refused(cli, server):
-    answer = offer(cli, {"stamp": ["0.0.1", *stamp()[1:]], "environ": {}})
-    assert answer == {"refused": "it is of another version"}
+    answer = offer(cli, Call("run", ["0.0.1", *stamp()[1:]]))
+    assert answer == b"refused it is of another version\n"
     assert say(cli, server, "-q", "Hello.").exit_code == 0
 
 
@@ -223,9 +222,9 @@ def offer(cli, call):
         connection.settimeout(10)
         connection.connect(str(cli.socket_path))
         lines = connection.makefile("rb")
-        assert json.loads(lines.readline()) == {"hello": True}
+        assert lines.readline() == b"hello\n"
         send_call(connection, call, [0, 1, 2, 2][:DESCRIPTORS])
-        return json.loads(lines.readline())
+        return lines.readline()
 
 
 def test_nothing_leaks(cli, server, running):

@@ -1,25 +1,34 @@
 """Hands a command line to the resident, if one runs; the standard library only.
 
 The resident does the work with this process's streams, folder and environment. This process
-passes on signals and keys, and exits with the work's status.
+passes on signals and keys, and exits with the work's status. What it imports decides when
+the sound begins, so it takes ``_socket`` and ``_signal``, which are in the interpreter,
+rather than the modules around them: those take longer than everything else here.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
+import _socket
 import os
-import signal
-import socket
 import sys
 import time
+from _signal import (  # type: ignore[import-not-found]  # not in typeshed
+    SIG_DFL,
+    SIG_IGN,
+    SIGHUP,
+    SIGINT,
+    SIGTERM,
+    SIGTSTP,
+    getsignal,
+    signal,
+)
 
 from voicecli.control.resident.wire import (
     READY_S,
     SOCKET_NAME,
+    Call,
     read_lines,
     send_call,
-    send_line,
     stamp,
 )
 from voicecli.control.runtime import (
@@ -63,14 +72,16 @@ def call(argv: list[str], started_at: float) -> int | None:
         return None
     except OSError as error:
         raise Refused(str(error)) from error
-    with connection:
+    try:
         lines = _agree(connection, argv, started_at)
         return _Call(connection).follow(lines)
+    finally:
+        connection.close()
 
 
-def _connect() -> socket.socket:
+def _connect() -> _socket.socket:
     path = os.path.join(runtime_folder(), SOCKET_NAME)
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)  # not inheritable (PEP 446)
     try:
         connection.settimeout(READY_S)
         with socket_address(path) as address:
@@ -84,65 +95,61 @@ def _connect() -> socket.socket:
     return connection
 
 
-def _agree(connection: socket.socket, argv: list[str], started_at: float) -> Iterator[bytes]:
+def _agree(
+    connection: _socket.socket, argv: list[str], started_at: float
+) -> Iterator[tuple[str, str]]:
     """Send the call, and wait until a worker is ready for it; return what it will say."""
     ends_at = time.monotonic() + READY_S
     umask = os.umask(0o077)
     os.umask(umask)
-    what = {
-        "stamp": stamp(),
-        "executable": sys.executable,
-        "argv": argv,
-        "environ": dict(os.environ),
-        "umask": umask,
-        "pid": os.getpid(),
-        "parent": os.getppid(),
-        "started_at": started_at,
-    }
+    made = Call(
+        "run", stamp(), argv, os.environ,
+        umask=umask, pid=os.getpid(), parent=os.getppid(), started_at=started_at,
+    )  # fmt: skip
     lines = read_lines(connection)
     try:
         _await_hello(lines)
         folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            send_call(connection, what, [0, 1, 2, folder])
+            send_call(connection, made, [0, 1, 2, folder])
         finally:
             os.close(folder)
         connection.settimeout(max(0.001, ends_at - time.monotonic()))
-        answer = json.loads(next(lines, b"{}"))
-        if "ready" not in answer:
-            raise Refused(str(answer.get("refused", "it gave no reason")))
+        word, about = next(lines, ("", ""))
+        if word != "ready":
+            raise Refused(about or "it gave no reason")
         connection.settimeout(None)
         connection.sendall(b"go\n")
     except TimeoutError:
         raise Refused(f"it has not answered for {READY_S * 1e3:.0f} ms") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise Refused(str(error)) from error
     return lines
 
 
-def _await_hello(lines: Iterator[bytes]) -> None:
-    if "hello" not in json.loads(next(lines, b"{}")):
+def _await_hello(lines: Iterator[tuple[str, str]]) -> None:
+    if next(lines, ("", ""))[0] != "hello":
         raise Refused("it has no worker")
 
 
 class _Call:
     """A command line that a worker does."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: _socket.socket) -> None:
         self._connection = connection
         self._keys: TerminalKeys | None = None
 
-    def follow(self, lines: Iterator[bytes]) -> int:
+    def follow(self, lines: Iterator[tuple[str, str]]) -> int:
         """Pass on signals and keys until the worker has ended; return its exit status."""
         self._pass_on_signals()
         try:
-            with contextlib.suppress(OSError, ValueError):
-                for line in lines:
-                    said = json.loads(line)
-                    if "exit" in said:
-                        return int(said["exit"])
-                    if "keys" in said:
-                        self._read_keys()
+            for word, about in lines:
+                if word == "exit":
+                    return int(about)
+                if word == "keys":
+                    self._read_keys()
+        except (OSError, ValueError):
+            pass
         finally:
             if self._keys is not None:
                 self._keys.close()
@@ -150,15 +157,17 @@ class _Call:
         return 1
 
     def _send(self, line: str) -> None:
-        with contextlib.suppress(OSError):
+        try:
             self._connection.sendall(line.encode() + b"\n")
+        except OSError:
+            return  # it has ended, which `follow` notices
 
     def _pass_on_signals(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._pass_on)
-        if signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:
-            signal.signal(signal.SIGTSTP, self._suspend)
+        for number in (SIGINT, SIGTERM, SIGHUP):
+            if getsignal(number) != SIG_IGN:
+                signal(number, self._pass_on)
+        if getsignal(SIGTSTP) != SIG_IGN:
+            signal(SIGTSTP, self._suspend)
 
     def _pass_on(self, number: int, _: FrameType | None) -> None:
         self._send(f"signal {number}")
@@ -166,9 +175,9 @@ class _Call:
     def _suspend(self, number: int, _: FrameType | None) -> None:
         """Let Ctrl-Z stop the sound as well."""
         self._send("suspend")
-        signal.signal(number, signal.SIG_DFL)
+        signal(number, SIG_DFL)
         os.kill(os.getpid(), number)  # stops here, until SIGCONT
-        signal.signal(number, self._suspend)
+        signal(number, self._suspend)
         self._send("continue")
 
     def _read_keys(self) -> None:
@@ -185,22 +194,23 @@ class _Call:
         self._keys.start()
 
 
-def send_request(**request: object) -> dict[str, Any] | None:
-    """Ask the resident itself something; None if there is none.
+def ask(kind: str) -> dict[str, Any] | None:
+    """Ask the resident itself for its ``status``, or to ``stop``; None if there is none."""
+    import json  # noqa: PLC0415  not for a command that the resident does
 
-    ``status=True`` or ``stop=True``.
-    """
     try:
-        with _connect() as connection:
-            connection.settimeout(2.0)
-            lines = read_lines(connection)
-            _await_hello(lines)
-            call_ = {"stamp": stamp(), "request": request, "environ": dict(os.environ)}
-            send_call(connection, call_, [0, 1, 2, 2])
-            answer = json.loads(next(lines, b"null"))
-            return answer if isinstance(answer, dict) else None
+        connection = _connect()
+    except (OSError, Refused):
+        return None
+    try:
+        connection.settimeout(2.0)
+        lines = read_lines(connection)
+        _await_hello(lines)
+        send_call(connection, Call(kind, stamp(), environ=os.environ), [0, 1, 2, 2])
+        word, about = next(lines, ("", ""))
+        answer = json.loads(about) if word == "status" else None
+        return answer if isinstance(answer, dict) else None
     except (OSError, ValueError, Refused):
         return None
-
-
-__all__ = ["COMMANDS", "Refused", "call", "send_line", "send_request"]
+    finally:
+        connection.close()

@@ -232,7 +232,7 @@ class Resident:
                 if worker.connection is not None:
                     with contextlib.suppress(OSError), worker.connection as connection:
                         connection.settimeout(0.1)
-                        send_line(connection, exit=code if code >= 0 else 128 - code)
+                        send_line(connection, "exit", code if code >= 0 else 128 - code)
 
     def _hear_rest(self, worker: _Worker) -> None:
         self._hear(worker)

@@ -24,7 +24,9 @@ from voicecli.control.resident.wire import (
 from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from voicecli.control.resident.wire import Call
 
 CALL_S = 2.0
 """How long a command may take to say what it is."""
@@ -48,7 +50,7 @@ class Program(Protocol):
     def refusal(self, environ: dict[str, str]) -> str | None:
         """Return why a command with this environment is not to be served; None if it is."""
 
-    def run(self, call: dict[str, Any], show_keys: Callable[[], None]) -> int:
+    def run(self, call: Call, show_keys: Callable[[], None]) -> int:
         """Run a command line, and return its exit status."""
 
     def useful(self) -> frozenset[str]:
@@ -79,18 +81,18 @@ class Worker:
         connection = socket.socket(fileno=descriptors[0])
         connection.settimeout(CALL_S)
         try:
-            send_line(connection, hello=True)
+            send_line(connection, "hello")
             call, streams = receive_call(connection)
-            if "request" in call:
-                self._answer(connection, call["request"], json.loads(data))
+            if call.kind != "run":
+                self._answer(connection, call.kind, json.loads(data))
                 os._exit(0)
             refusal = self._refusal(call)
             if refusal:
-                send_line(connection, refused=refusal)
+                send_line(connection, "refused", refusal)
                 os._exit(0)
-            send_line(connection, ready=True)
+            send_line(connection, "ready")
             lines = read_lines(connection)
-            if next(lines, b"") != b"go":
+            if next(lines, ("", ""))[0] != "go":
                 os._exit(0)
         except (OSError, WireError, ValueError):
             os._exit(0)
@@ -98,7 +100,7 @@ class Worker:
         _become(call, streams)
         spawn_daemon(lambda: self._follow(lines), "follow")
         self._program.refresh_sound()
-        status = self._program.run(call, lambda: _tell(connection, keys=True))
+        status = self._program.run(call, lambda: _tell(connection, "keys"))
         with contextlib.suppress(OSError):
             self._channel.send(" ".join(["useful", *self._program.useful()]).encode() + b"\n")
         # The frames below this one are the resident's: nothing there may see an end.
@@ -113,35 +115,34 @@ class Worker:
             self._has_sound.set()
         self._program.prepare(useful)
 
-    def _answer(self, connection: socket.socket, request: object, about: dict[str, Any]) -> None:
-        if isinstance(request, dict) and request.get("stop"):
+    def _answer(self, connection: socket.socket, kind: str, about: dict[str, Any]) -> None:
+        if kind == "stop":
             self._channel.send(b"stop\n")
-        send_line(connection, **about, stamp=stamp())
+        send_line(connection, "status", json.dumps({**about, "stamp": stamp()}))
 
-    def _refusal(self, call: dict[str, Any]) -> str | None:
+    def _refusal(self, call: Call) -> str | None:
         """Return why a call is not served here; None if it is."""
-        theirs, ours = call.get("stamp"), stamp()
+        theirs, ours = call.stamp, stamp()
         if theirs != ours:
-            if isinstance(theirs, list) and _is_newer(theirs, ours):
+            if _is_newer(theirs, ours):
                 self._channel.send(b"stop\n")
                 return "it is of an older version, and ends"
             return "it is of another version"
-        given = load_time_variables(call["environ"])
+        given = load_time_variables(call.environ)
         for name in sorted({*given, *self._loaded_with}):
             if given.get(name) != self._loaded_with.get(name):
                 return f"it was started with another {name}"
-        if refusal := self._program.refusal(call["environ"]):
+        if refusal := self._program.refusal(call.environ):
             return refusal
         # PortAudio moves descriptor 2 to and fro while it loads.
         if not self._has_sound.wait(PREPARED_S):
             return "it is still looking for sound devices"
         return None
 
-    def _follow(self, lines: Any) -> None:
+    def _follow(self, lines: Iterator[tuple[str, str]]) -> None:
         """Do what the command passes on, until it ends; its end ends the work."""
         with contextlib.suppress(OSError):
-            for line in lines:
-                word, _, rest = line.decode(errors="replace").partition(" ")
+            for word, rest in lines:
                 if word == "signal" and rest.isdecimal():
                     os.kill(os.getpid(), int(rest))
                 elif word == "key":
@@ -151,32 +152,32 @@ class Worker:
         os.kill(os.getpid(), signal.SIGTERM)  # it was killed
 
 
-def _tell(connection: socket.socket, **fields: object) -> None:
+def _tell(connection: socket.socket, word: str) -> None:
     with contextlib.suppress(OSError):
-        send_line(connection, **fields)
+        send_line(connection, word)
 
 
-def _is_newer(theirs: list[object], ours: list[object]) -> bool:
+def _is_newer(theirs: list[str], ours: list[str]) -> bool:
     """Return whether a command's code replaces the resident's."""
 
-    def numbers(version: object) -> list[int]:
-        return [int(part) for part in str(version).split(".") if part.isdecimal()]
+    def numbers(versions: list[str]) -> list[int]:
+        return [int(part) for part in "".join(versions).split(".") if part.isdecimal()]
 
     if theirs[:1] != ours[:1]:
-        return numbers(theirs[0]) > numbers(ours[0])
+        return numbers(theirs[:1]) > numbers(ours[:1])
     return theirs[1:2] == ours[1:2]  # the same place, changed since
 
 
-def _become(call: dict[str, Any], streams: list[int]) -> None:
+def _become(call: Call, streams: list[int]) -> None:
     """Take over a command's streams, folder, mask and environment."""
     for number, descriptor in enumerate(streams[:3]):
         os.dup2(descriptor, number)
     os.fchdir(streams[3])
     for descriptor in streams:
         os.close(descriptor)
-    os.umask(int(call["umask"]))
+    os.umask(call.umask)
     os.environ.clear()
-    os.environ.update(call["environ"])
+    os.environ.update(call.environ)
     sys.stdin = _stream(0, sys.__stdin__)
     sys.stdout = _stream(1, sys.__stdout__)
     sys.stderr = _stream(2, sys.__stderr__)
