@@ -45,10 +45,11 @@ def _controls(argv: list[str]) -> bool:
     from voicecli.control import commands  # noqa: PLC0415  see above
     from voicecli.control.runtime import RuntimeFolderError  # noqa: PLC0415  see above
 
-    if not commands.is_simple(argv):
+    arguments = commands.parse(argv)
+    if arguments is None:
         return False
     try:
-        commands.run(argv[0], everyone="--all" in argv, as_json="--json" in argv)
+        commands.run(**arguments)
     except RuntimeFolderError:
         return False  # the full command line reports it
     except KeyboardInterrupt:

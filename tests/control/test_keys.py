@@ -90,6 +90,11 @@ def terminal(request):
         (b"\x1b[C\x1b[D \x1bOC", ["right", "left", " ", "right"]),
         (b"\x1b[15~", []),
         (b"\x1b", []),
+        (b"\x1b[A q", [" ", "q"]),  # up; what follows counts
+        (b"\x1b[1;5C\x1bOP\x1b[3~ ", [" "]),
+        (b"\x1b\x1b[Cq", ["right", "q"]),
+        (b"\x1bxq", ["q"]),  # Alt-x
+        (b" \x1b[1;", [" "]),
         (b"\xc3", ["\ufffd"]),
     ],
 )
@@ -101,6 +106,14 @@ def test_keys_call_their_actions_and_others_are_ignored(terminal):
     assert not terminal.is_line_by_line
     terminal.press(b"x\x1b[C q")
     assert [terminal.read_line() for _ in range(3)] == ["right", "space", "q"]
+
+
+def test_an_arrow_that_comes_in_pieces_is_one_key(terminal):
+    for part in (b"\x1b", b"[", b"C"):
+        terminal.press(part)
+        time.sleep(0.005)
+    terminal.press(b"q")
+    assert [terminal.read_line() for _ in range(2)] == ["right", "q"]
 
 
 def test_the_terminal_is_as_it_was_in_the_end(terminal):

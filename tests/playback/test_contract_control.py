@@ -51,6 +51,7 @@ def test_a_pause_is_silent_once_the_device_has_played_what_it_took(rig, clock):
     assert rig.stream.recording().last_at - asked_at <= taken_s + BLOCK_S
 
 
+@pytest.mark.slow
 def test_a_pause_may_last_for_hours(rig, clock):
     sink = rig.make()
     pause_at(clock, sink, 0.7, 3 * 3600.0 if rig.kind == "null" else 60.0)
@@ -59,6 +60,7 @@ def test_a_pause_may_last_for_hours(rig, clock):
     assert rig.check_all_heard(seconds(CAPACITY_S + 5)).underruns == ()
 
 
+@pytest.mark.slow
 def test_nothing_is_late_in_a_pause(rig, clock):
     sink = rig.make()
     pause_at(clock, sink, 0.5, 60.0)
@@ -147,6 +149,41 @@ def test_going_on_at_an_earlier_and_at_a_later_position(rig, clock):
         assert [heard[i + 1] - 1 for i in jumps] == [RATE_HZ // 2, RATE_HZ * 5 // 2]
 
 
+def test_a_seek_is_known_before_it_is_heard(rig, clock):
+    sink = rig.make()
+    found = []
+
+    def seek_twice():
+        for position in (RATE_HZ // 2, RATE_HZ // 4):
+            sink.seek(position)
+            snapshot = sink.snapshot()
+            at_s = snapshot.heard_s if snapshot.next_s is None else snapshot.next_s
+            found.append(at_s)
+
+    clock.after(1.0, seek_twice)
+    clock.after(2.0, lambda: found.append(sink.snapshot().next_s))
+    rig.play(seconds(2.0))
+    assert found == [0.5, 0.25, None]
+
+
+def test_a_seek_is_known_while_paused_before_the_first_sound(rig, clock):
+    sink = rig.make()
+    sink.pause()
+    sink.start()
+    sink.write(seconds(2.0))
+    sink.seek(RATE_HZ)
+    snapshot = sink.snapshot()
+    assert (snapshot.heard_s if snapshot.next_s is None else snapshot.next_s) == 1.0
+    sink.abort()
+
+
+def test_only_a_minute_is_kept(rig, clock):
+    sink = rig.make()
+    rig.play(seconds(70.0))
+    kept_s = sink.snapshot().kept_s
+    assert kept_s == (0 if rig.kind == "null" else 10.0)
+
+
 def test_what_was_not_written_cannot_be_sought(rig):
     sink = rig.make()
     sink.start()
@@ -159,6 +196,7 @@ def test_what_was_not_written_cannot_be_sought(rig):
 moments = st.lists(st.tuples(st.floats(0.01, 0.4), st.floats(0.001, 0.7)), min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(moments, st.sampled_from([0.0, 0.1, 0.3]), st.booleans())
 @pytest.mark.parametrize("kind", KINDS)

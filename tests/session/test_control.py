@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from tests.session.fakes import (
@@ -14,6 +16,9 @@ from tests.session.fakes import (
     sound,
     watched,
 )
+from voicecli.playback.base import SinkSnapshot
+from voicecli.session.control import Control
+from voicecli.session.spoken_text import SpokenSentence
 from voicecli.session.utterance import Utterance
 from voicecli.telemetry.events import SegmentEnded, SegmentPlaced
 from voicecli.telemetry.lifecycle import State
@@ -158,3 +163,61 @@ def test_sound_without_a_text_is_skipped_as_a_whole():
     session.control.skip()
     assert run.result().spoken_s == 1.0
     assert run.result().report.heard_frames == FORMAT.rate_hz
+
+
+class SinkAt:
+    """A sink that hears a seek late, as a device does, and keeps what is after ``kept_s``."""
+
+    format = FORMAT
+
+    def __init__(self, heard_s, kept_s=0.0):
+        self.heard_s, self.kept_s = heard_s, kept_s
+        self.next_s = None
+
+    def snapshot(self):
+        return SinkSnapshot(
+            playing=True, rebuffering=False, buffered_s=9.0, heard_s=self.heard_s,
+            next_s=self.next_s, kept_s=self.kept_s,
+        )  # fmt: skip
+
+    def seek(self, position):
+        at_s = FORMAT.duration_s(position)
+        if at_s < self.kept_s:
+            return False
+        self.next_s = at_s
+        return True
+
+
+class KnownText:
+    """Sentences of ten seconds."""
+
+    def at(self, at_s):
+        return SpokenSentence(0, "", at_s // 10 * 10.0)
+
+    def after(self, at_s):
+        return SpokenSentence(0, "", at_s // 10 * 10.0 + 10)
+
+
+def control_of(sink):
+    control = Control(SimpleNamespace(sink=sink), None)
+    control.text = KnownText()
+    return control
+
+
+def test_commands_in_a_row_add_up_before_the_first_is_heard():
+    sink = SinkAt(25.0)
+    control = control_of(sink)
+    control.skip()
+    control.skip()
+    control.skip()
+    assert sink.next_s == 50.0
+    control.back()
+    control.back()
+    assert sink.next_s == 30.0
+
+
+@pytest.mark.parametrize(("kept_s", "goes_on_s"), [(71.0, 80.0), (78.0, 80.0), (84.0, 84.2)])
+def test_back_goes_as_far_as_sound_is_kept(kept_s, goes_on_s):
+    sink = SinkAt(86.0 if kept_s > 80 else 81.0, kept_s)
+    assert not control_of(sink).back()
+    assert sink.next_s == pytest.approx(goes_on_s)

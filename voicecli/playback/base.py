@@ -61,7 +61,9 @@ class SinkSnapshot(NamedTuple):
 
     ``buffered_s`` is all that has still to be heard, including the device's own
     buffer and a preroll that has not been played yet. ``heard_s`` is the position in what
-    was written. A sink that is ``paused`` may be so before its first sound.
+    was written. A sink that is ``paused`` may be so before its first sound. ``next_s`` is
+    where a `Sink.seek` or `Sink.flush` goes on that is not heard yet; sound before ``kept_s``
+    cannot be heard again.
     """
 
     playing: bool
@@ -69,6 +71,8 @@ class SinkSnapshot(NamedTuple):
     buffered_s: float
     heard_s: float
     paused: bool = False
+    next_s: float | None = None
+    kept_s: float = 0.0
 
 
 class SinkReport(NamedTuple):

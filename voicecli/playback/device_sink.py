@@ -182,6 +182,7 @@ class DeviceSink(ABC):
     def snapshot(self) -> SinkSnapshot:
         """Return the state at this moment."""
         seconds, heard = self.format.duration_s, self.position()
+        following = self._feed.jumps_to(self._now())
         playing = self._timeline.first_sound_at is not None
         ahead_s = seconds(max(0, self._ring.written - heard))
         return SinkSnapshot(
@@ -190,6 +191,8 @@ class DeviceSink(ABC):
             buffered_s=ahead_s + (0.0 if playing else self._preroll_s),
             heard_s=seconds(heard),
             paused=self._feed.is_paused,
+            next_s=None if following is None else seconds(following),
+            kept_s=seconds(self._ring.kept_from),
         )
 
     def report(self) -> SinkReport:

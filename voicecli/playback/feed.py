@@ -102,6 +102,14 @@ class Feed:
         """Go on with the frame at ``position``, or with the next one to be written if None."""
         self._targets.append(position)
 
+    def jumps_to(self, now: float) -> int | None:
+        """Return the position of a `seek` whose sound is not heard at ``now``; any thread."""
+        try:
+            target = self._targets[-1]
+        except IndexError:  # the device's thread has taken it
+            return self._timeline.jumps_to(now)
+        return self._ring.written if target is None else target
+
     @property
     def is_over(self) -> bool:
         """Whether the device has got the last frame, and no other was asked for."""
@@ -143,10 +151,11 @@ class Feed:
 
     def _go_to_targets(self) -> None:
         while self._targets:
-            target = self._targets.popleft()
+            target = self._targets[0]
             self._ring.seek(self._ring.written if target is None else target)
             self._timeline.jump(self._ring.read)
             self._is_skipping = target is None
+            self._targets.popleft()  # now that the timeline has it: see `jumps_to`
 
     def _starve(self, *, awaiting: bool) -> None:
         if self._starves_for is not None:

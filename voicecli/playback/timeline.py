@@ -199,6 +199,13 @@ class Timeline:
             run = _Run(position, self._ends_at, 0, last.before + last.frames)
             self._runs = (*self._runs[1 - _MOST_RUNS :], run)
 
+    def jumps_to(self, now: float) -> int | None:
+        """Return the position of the last `jump`, if nothing behind it is heard at ``now``."""
+        *before, last = self._runs or (None,)
+        if last is None or last.at <= now or not before:
+            return None
+        return last.position
+
     def position(self, now: float) -> int:
         """Return the position that is heard at ``now``."""
         run = self._run_at(now)

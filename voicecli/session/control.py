@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from voicecli.session.spoken_text import SpokenText
 
 if TYPE_CHECKING:
+    from voicecli.playback.base import SinkSnapshot
     from voicecli.session.prefetch import Prefetcher
     from voicecli.session.renderer import Renderer
 
 AT_THE_START_S = 1.5
 """`Control.back` within this time of a sentence's start goes to the sentence before it."""
+
+_MARGIN_S = 0.2
+"""Sound at the end of what is kept is lost while this much more is heard."""
 
 
 class ControlStatus(NamedTuple):
@@ -68,8 +72,8 @@ class Control:
         sink = self._renderer.sink
         if sink is None:
             return
-        heard_s = sink.snapshot().heard_s
-        current, following = self.text.at(heard_s), self.text.after(heard_s)
+        at_s = _goes_on_at_s(sink.snapshot())
+        current, following = self.text.at(at_s), self.text.after(at_s)
         if following is not None and sink.seek(sink.format.frames(following.starts_s)):
             return
         if current is None or self.text.is_open(current.segment):
@@ -81,16 +85,26 @@ class Control:
     def back(self) -> bool:
         """Speak the current sentence again from its start; near its start, the one before.
 
-        Returns False if the sound that far back is not kept any more.
+        Returns False if the sound that far back is not kept any more, or nothing was heard
+        yet. It then goes back as far as it can, to the start of a sentence if there is one.
         """
         sink = self._renderer.sink
         if sink is None:
             return False
-        heard_s = sink.snapshot().heard_s
-        current = self.text.at(heard_s)
-        if current is not None and heard_s - current.starts_s < AT_THE_START_S:
+        snapshot = sink.snapshot()
+        at_s = _goes_on_at_s(snapshot)
+        current = self.text.at(at_s)
+        if current is not None and at_s - current.starts_s < AT_THE_START_S:
             current = self.text.at(current.starts_s - 0.001) or current
-        return sink.seek(0 if current is None else sink.format.frames(current.starts_s))
+        starts_s = current.starts_s if current is not None else 0.0
+        if sink.seek(sink.format.frames(starts_s)):
+            return True
+        oldest_s = snapshot.kept_s + _MARGIN_S
+        first = self.text.after(oldest_s)
+        if first is not None and first.starts_s <= at_s:
+            oldest_s = first.starts_s
+        sink.seek(sink.format.frames(min(oldest_s, at_s)))
+        return False
 
     def cancel_utterance(self, number: int) -> None:
         """Stop one request and drop its sound; its neighbours go on."""
@@ -105,3 +119,8 @@ class Control:
         current = self.text.at(snapshot.heard_s)
         text = current.text if current is not None else ""
         return ControlStatus(self._renderer.is_paused, snapshot.heard_s, snapshot.buffered_s, text)
+
+
+def _goes_on_at_s(snapshot: SinkSnapshot) -> float:
+    """Return the position that the next command is about: keys may be pressed in a row."""
+    return snapshot.heard_s if snapshot.next_s is None else snapshot.next_s

@@ -1,0 +1,113 @@
+"""A real terminal with a command in its foreground, under a program that controls jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.support.cli import Cli
+
+SHELL = """
+import fcntl, os, signal, sys, termios
+
+os.setsid()
+terminal = os.open(sys.argv[1], os.O_RDWR)
+fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(terminal, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.dup2(terminal, 2)
+    os.execv(sys.executable, [sys.executable, "-m", "voicecli", *sys.argv[2:]])
+while True:
+    _, status = os.waitpid(job, os.WUNTRACED)
+    if not os.WIFSTOPPED(status):
+        break
+    os.tcsetpgrp(terminal, os.getpgrp())
+    cooked = bool(termios.tcgetattr(terminal)[3] & termios.ICANON)
+    os.write(3, b"stopped, line by line\\n" if cooked else b"stopped, single keys\\n")
+    os.read(4, 10)  # until the test says fg
+    os.tcsetpgrp(terminal, job)
+    os.kill(job, signal.SIGCONT)
+os.write(3, b"exit %d\\n" % os.waitstatus_to_exitcode(status))
+"""
+
+
+class Terminal:
+    """A terminal with ``voicecli`` in its foreground, whose standard input is a pipe.
+
+    `press` sends keys, `read_line` returns what the shell says: that the command was stopped,
+    or ended. A line to ``tells`` brings it to the foreground again.
+    """
+
+    def __init__(self, cli: Cli, *arguments: str) -> None:
+        self.cli = cli
+        self.keys, self.theirs = pty.openpty()
+        self.before = termios.tcgetattr(self.theirs)
+        said, says = os.pipe()
+        told, self.tells = os.pipe()
+        self.said = os.fdopen(said, "rb", buffering=0)
+        script = f"import os; os.dup2({says}, 3); os.dup2({told}, 4)\n{SHELL}"
+        env = cli.environment(TERM="xterm")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", script, os.ttyname(self.theirs), *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, pass_fds=(says, told),
+        )  # fmt: skip
+        os.close(says)
+        os.close(told)
+
+    def press(self, keys: bytes) -> None:
+        """Send keys."""
+        os.write(self.keys, keys)
+
+    def read_line(self) -> str:
+        """Return the next line of the shell."""
+        assert select.select([self.said], [], [], 20)[0]
+        return self.said.readline().decode().strip()
+
+    def read_screen(self) -> str:
+        """Return what was written to the terminal since the last time; there is room for 4 KiB."""
+        found = b""
+        while select.select([self.keys], [], [], 0)[0]:
+            found += os.read(self.keys, 4096)
+        return found.decode(errors="replace")
+
+    def give_text(self, text: str) -> None:
+        """Write the text to be spoken, and end it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text.encode())
+        self.process.stdin.close()
+        self.process.stdin = None
+
+    def state(self) -> str | None:
+        """Return the state that the command says of itself."""
+        self.read_screen()
+        speakers = self.cli.run("status", "--json").json["speakers"]
+        return speakers[0]["state"] if speakers else None
+
+    def wait_for(self, state: str) -> None:
+        """Wait until the command is in a state."""
+        ends_at = time.monotonic() + 20
+        while (found := self.state()) != state:
+            assert time.monotonic() < ends_at, found
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """End the command and the terminal."""
+        self.process.kill()
+        with contextlib.suppress(OSError):
+            self.cli.run("stop", "--all")
+        self.process.communicate()
+        self.said.close()
+        for descriptor in (self.keys, self.theirs, self.tells):
+            os.close(descriptor)
