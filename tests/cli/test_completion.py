@@ -57,9 +57,10 @@ def test_formats(offered, command):
 
 
 def test_profiles(offered, cli):
-    assert offered("say", "--profile", "") == []
+    assert "openrouter" in offered("say", "--profile", "")
+    assert offered("say", "--fallback", "bu") == ["builtin"]
     cli.configure(PROFILES)
-    assert offered("say", "--profile", "k") == ["kitchen", "kokoro"]
+    assert offered("say", "--profile", "k") == ["kitchen", "kokoro", "kokoro-fastapi"]
 
 
 def test_base_urls(offered, cli):

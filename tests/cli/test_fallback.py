@@ -97,3 +97,48 @@ def test_the_key_of_one_server_is_never_sent_to_another(cli, dead, spare):
     cli.configure(f'[profiles.spare]\nbase_url = "{spare.url}"\napi_key_env = "SPARE_KEY"\n')
     assert say(cli, "--fallback", "spare").exit_code == 0
     assert spare.speech_requests[0].headers["authorization"] == "Bearer second-key"
+
+
+def test_a_profile_that_falls_back_on_itself_is_asked_once(cli, server, spare):
+    server.reply = error(401, {"detail": "no"})
+    cli.configure(
+        f'[profiles.main]\nbase_url = "{server.url}"\nfallback = ["main", "spare", "main"]\n'
+        f'[profiles.spare]\nbase_url = "{spare.url}"\nfallback = ["main"]\n'
+    )
+    result = say(cli, "--profile", "main")
+    assert result.exit_code == 0, result
+    assert result.json["failed_over"] == 1
+    assert len(server.speech_requests) == len(spare.speech_requests) == 1
+
+
+def test_a_server_that_asks_to_wait_for_an_hour_is_not_waited_for(cli, server, spare):
+    server.reply = error(429, {"error": {"message": "slow down"}}, Retry_After="3600")
+    result = say(cli, "--fallback", "spare")
+    assert result.exit_code == 0, result
+    assert len(server.speech_requests) == len(spare.speech_requests) == 1
+
+
+def test_a_server_that_never_answers_is_waited_for_once(cli, server, spare):
+    server.reply = Reply(ttfb_s=5.0)
+    result = say(cli, "--timeout", "0.3", "--fallback", "spare")
+    assert result.exit_code == 0, result
+    assert len(server.speech_requests) == 1
+    assert say(cli, "--timeout", "0.3", "--fallback", "spare").json["failed_over"] == 0
+
+
+def test_words_that_the_built_in_voice_leaves_out_are_mentioned(cli, dead):
+    argv = ("say", "--device", "null", "--buffer-ms", "0", "--json", "--fallback", "builtin")
+    result = cli.run(*argv, "Hello Привет there.")
+    assert result.exit_code == 0, result
+    assert "words are left out" in result.stderr
+
+
+def test_a_voice_falls_back_as_its_own_profile_says(cli, server, dead, spare):
+    cli.configure(
+        f'[profiles.other]\nbase_url = "{dead}"\nfallback = ["spare"]\n'
+        f'[profiles.spare]\nbase_url = "{spare.url}"\n'
+    )
+    argv = ("--base-url", server.url, "--say", "other/nova:Hello there.")
+    result = cli.run("say", "--device", "null", "--buffer-ms", "0", "--json", *argv)
+    assert result.exit_code == 0, result
+    assert len(spare.speech_requests) == 1

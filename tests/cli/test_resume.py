@@ -170,3 +170,51 @@ def test_after_kill_9_at_most_a_sentence_is_said_again(cli, server, tmp_path, se
     left = " ".join(SENTENCES)[at:].strip()
     assert spoken(server) == left
     assert left.startswith("This is number")
+
+
+def test_a_text_without_a_file_may_be_resumed_more_than_once(cli, server):
+    whole, argv, heard = server.speak, (" ".join(SENTENCES),), 0
+    for _ in range(3):
+        server.speak = whole
+        fail_after(server, len(server.speech_requests) + 2)
+        heard += say(cli, "--segment", "sentence", "--prefetch", "0", *argv).json["sentences"][
+            "spoken"
+        ]
+        argv = ("--resume",)
+    server.speak = whole
+    server.requests.clear()
+    assert say(cli, "--resume").exit_code == 0
+    assert spoken(server) == " ".join(SENTENCES[heard:])
+
+
+@pytest.mark.parametrize("runs_before", [1, 2])
+@pytest.mark.parametrize("given", ["--script", "--say"])
+def test_a_script_goes_on_in_the_voice_of_its_line(cli, server, tmp_path, given, runs_before):
+    lines = ["nova: " + " ".join(SENTENCES[:6]), "echo: " + " ".join(SENTENCES[6:])]
+    (tmp_path / "play.txt").write_text("\n".join(lines))
+    argv = ["--script", str(tmp_path / "play.txt")]
+    if given == "--say":
+        argv = [part for line in lines for part in ("--say", line.replace(": ", ":", 1))]
+    whole, heard = server.speak, 0
+    for _ in range(runs_before):
+        server.speak = whole
+        fail_after(server, len(server.speech_requests) + 2)
+        failed = say(cli, "--segment", "sentence", "--prefetch", "0", *argv)
+        heard += failed.json["sentences"]["spoken"]
+        argv = ["--resume"]
+    server.speak = whole
+    server.requests.clear()
+    assert say(cli, "--resume").exit_code == 0
+    assert spoken(server) == " ".join(SENTENCES[heard:])
+    voices = {r.json["input"].split()[3]: r.json["voice"] for r in server.speech_requests}
+    assert voices[str(heard)] == "nova"
+    assert {request.json["voice"] for request in server.speech_requests} == {"nova", "echo"}
+
+
+def test_a_file_that_has_changed_is_mentioned(cli, server, tmp_path):
+    (tmp_path / "story.txt").write_text(" ".join(SENTENCES))
+    whole = fail_after(server, 2)
+    say(cli, "--segment", "sentence", "--prefetch", "0", "--file", str(tmp_path / "story.txt"))
+    server.speak = whole
+    (tmp_path / "story.txt").write_text(" ".join(SENTENCES) + " And more.")
+    assert "has changed" in " ".join(say(cli, "--resume").stderr.split())

@@ -45,3 +45,12 @@ def test_a_profile_of_the_name_counts_more():
 def test_a_fallback_without_its_key_is_an_error():
     with pytest.raises(ConfigError, match="groq needs GROQ_API_KEY"):
         spare_of(["groq"], {})
+
+
+def test_a_voice_may_name_a_known_server():
+    choice, config = EndpointChoice(), Config()
+    default = resolve_endpoint(choice, {}, config)
+    found = VoiceEndpoints(default, choice, GROQ, config, notify=lambda _: None)
+    groq, other = found.of("groq/hannah"), found.of("nobody/hannah")
+    assert (groq.base_url, groq.voice) == ("https://api.groq.com/openai/v1", "hannah")
+    assert (other.base_url, other.voice) == (default.base_url, "nobody/hannah")

@@ -13,6 +13,7 @@ from voicecli.errors import (
     DeviceError,
     NetworkError,
     NothingToSay,
+    RateLimited,
     SourceTimeout,
     UnsupportedFormat,
 )
@@ -145,3 +146,21 @@ def test_a_refused_segment_is_split_before_another_endpoint_is_asked():
     assert spoken(found) == [("a", part.text) for part in parts]
     whole = fallback("a", "b").utterance(segment(), lambda *_: [])
     assert spoken(whole.replace(Failure(BadResponse("no")))) == [("b", segment().text)]
+
+
+def test_another_model_of_a_server_does_not_rest_with_the_one_that_failed():
+    rests = EndpointRests(FakeClock())
+    candidates = [candidate("a")._replace(model=model) for model in ("gone", "there")]
+    first = Fallback(lambda _: candidates, rests).utterance(segment())
+    first.replace(Failure(BadResponse("no such model")))
+    assert [rests.is_resting(each.rests_as) for each in candidates] == [True, False]
+
+
+def test_an_endpoint_rests_for_as_long_as_it_asks():
+    clock = FakeClock()
+    made = fallback("a", "b", rests=EndpointRests(clock))
+    made.utterance(segment()).replace(Failure(RateLimited("wait", retry_after_s=60)))
+    clock.advance(59)
+    assert made.utterance(segment()).source.label == "b"
+    clock.advance(2)
+    assert made.utterance(segment()).source.label == "a"

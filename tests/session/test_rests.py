@@ -64,7 +64,20 @@ def test_a_clock_that_was_set_back_does_not_prolong_a_rest(clock, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"a": 5}', '{"a": [1]}', '{"a": ["x", "y"]}', "{" * 5000, "\0"]
+    "content",
+    [
+        "",
+        "[]",
+        '{"a": 5}',
+        '{"a": [1]}',
+        '{"a": ["x", "y"]}',
+        "{" * 5000,
+        "\0",
+        f'{{"a": [1{"0" * 400}, 5]}}',
+        '{"a": [NaN, 5]}',
+        '{"a": [0, -5]}',
+        '{"a": [0, Infinity]}',
+    ],
 )
 def test_a_file_without_sense_is_ignored(clock, tmp_path, content):
     path = tmp_path / "resting.json"
@@ -73,3 +86,12 @@ def test_a_file_without_sense_is_ignored(clock, tmp_path, content):
     assert not rests.is_resting("a")
     rests.failed("a")
     assert EndpointRests(clock, RestFile(path)).is_resting("a")
+
+
+def test_a_server_that_asks_for_a_longer_wait_rests_for_it_but_five_minutes_at_most(clock):
+    rests = EndpointRests(clock)
+    rests.failed("a", at_least_s=3600)
+    clock.advance(LONGEST_REST_S - 1)
+    assert rests.is_resting("a")
+    clock.advance(2)
+    assert not rests.is_resting("a")

@@ -85,3 +85,9 @@ def test_a_server_that_answered_before_may_refuse_connections_for_a_while():
     refused = NetworkError("nothing listens")
     assert RetryPolicy().decide(refused, Attempt(1)) == GiveUp()
     assert RetryPolicy().decide(refused, Attempt(1, was_reached=True)) == Retry(0.5)
+
+
+@pytest.mark.parametrize(("has_next", "follows"), [(False, Retry(30.0)), (True, GiveUp())])
+def test_a_long_wait_is_not_worth_it_if_there_is_another_endpoint(has_next, follows):
+    fault = RateLimited("wait", retry_after_s=30.0)
+    assert RetryPolicy().decide(fault, Attempt(1, has_next=has_next)) == follows

@@ -50,10 +50,17 @@ def networks(incomplete: str) -> list[str]:
 
 
 def profiles(incomplete: str) -> list[str]:
-    """Offer the profiles of the configuration file."""
+    """Offer the profiles of the configuration file, and the known servers."""
+    from voicecli.config.presets import presets  # noqa: PLC0415  only here
+
     with contextlib.suppress(VoiceError):
-        return _matching(incomplete, sorted(find_config(os.environ).profiles))
+        return _matching(incomplete, sorted({*find_config(os.environ).profiles, *presets()}))
     return []
+
+
+def fallbacks(incomplete: str) -> list[str]:
+    """Offer what `--fallback` takes."""
+    return sorted({*profiles(incomplete), *_matching(incomplete, [BUILTIN])})
 
 
 def base_urls(incomplete: str) -> list[str]:

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from voicecli.cli.rest_of_text import RestOfText
 from voicecli.cli.text_input import GivenText, TextInput, TextReading, open_text
 from voicecli.telemetry.events import Progressed, Recognised, RequestSent, SegmentPlaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from voicecli.telemetry.events import Event
     from voicecli.telemetry.segments import SegmentTable
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 MOST_RUNS = 8
 """Runs kept, the newest ones."""
 
-_EVERY_S = 0.5
+_EVERY_S = 0.05
 """How often the place is looked up."""
 
 _MOST_BYTES = 64 << 20
@@ -48,8 +49,9 @@ _log = logging.getLogger(__name__)
 class RunState(NamedTuple):
     """A run that was not spoken to its end: its ``options``, and what is left of its text.
 
-    ``file`` is the file that the text is in, ``at`` how many characters of it were spoken;
-    without a file ``text`` is what is left.
+    ``file`` is the file that the text is in, ``at`` how many characters of it were spoken,
+    ``stamp`` how large it was and when it was changed; without a file ``text`` is what is
+    left. ``voice`` speaks the line of a script that the run was in.
     """
 
     path: Path
@@ -58,6 +60,13 @@ class RunState(NamedTuple):
     file: str | None
     at: int
     text: str
+    voice: str | None
+    stamp: list[int] | None
+
+    @property
+    def label(self) -> str:
+        """What the rest of a script begins with: the voice, which its line named before."""
+        return f"{self.voice}: " if self.is_script and self.voice else ""
 
     def rest(self, reading: TextReading) -> TextInput:
         """Return what is left of the text.
@@ -66,38 +75,15 @@ class RunState(NamedTuple):
             typer.BadParameter: its file cannot be read any more.
         """
         if self.file is None:
-            return GivenText(self.text)
-        return _RestOfText(open_text(self.file, reading), self.at)
+            return GivenText(self.label + self.text)
+        text = open_text(self.file, reading)
+        if self.stamp != _stamp_of(self.file):
+            reading.warn(f"{self.file} has changed; going on after as many characters as before")
+        return RestOfText(text, self.at, self.label)
 
     def delete(self) -> None:
         """Forget the run."""
         _delete(self.path)
-
-
-class _RestOfText:
-    """A text without its first ``skipped`` characters."""
-
-    def __init__(self, text: TextInput, skipped: int) -> None:
-        self._text = text
-        self._skipped = skipped
-
-    @property
-    def is_growing(self) -> bool:
-        return self._text.is_growing
-
-    @property
-    def has_begun(self) -> bool:
-        return self._text.has_begun
-
-    def pieces(self, is_over: Callable[[], bool]) -> Iterator[str]:
-        left = self._skipped
-        for piece in self._text.pieces(is_over):
-            if rest := piece[left:]:
-                yield rest
-            left = max(0, left - len(piece))
-
-    def close(self) -> None:
-        self._text.close()
 
 
 def state_folder() -> Path:
@@ -117,7 +103,10 @@ def find_run() -> RunState | None:
             state = json.loads(path.read_bytes())
             at, file = int(state["at"]), state["file"]
             left = "" if file is not None else read[at:]
-            return RunState(path, dict(state["options"]), bool(state["script"]), file, at, left)
+            voice, is_script = state.get("voice"), bool(state["script"])
+            voice = voice if isinstance(voice, str) else None
+            options, stamp = dict(state["options"]), state.get("stamp")
+            return RunState(path, options, is_script, file, at, left, voice, stamp)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
@@ -169,14 +158,15 @@ class RunKeeper:
         self._is_script = is_script
         self._file = None if file is None else str(file.absolute())
         self._begin = 0  # of this run, in the file
-        if resumed is not None:
-            self._file, self._begin = resumed.file, resumed.at
+        if resumed is not None and resumed.file is not None:
+            self._file, self._begin = resumed.file, resumed.at - len(resumed.label)
+        self._stamp = None if self._file is None else _stamp_of(self._file)
         self._resumed = resumed
         self._lock_fd: int | None = None
         self._unwritten: list[str] = []  # text read before the request left
-        self._starts: list[int] = []  # of each sentence in the text
+        self._starts: list[tuple[int, str | None]] = []  # of each sentence; and its voice
         self._end = 0  # of the last of them
-        self._at = 0
+        self._at, self._voice = 0, resumed.voice if resumed is not None else None
         self._looked_at = 0.0
         self.segments: SegmentTable | None = None
         """Set by the run, to count the sentences that were spoken."""
@@ -201,7 +191,9 @@ class RunKeeper:
                 self._create()
             case SegmentPlaced(_, segment) if not segment.part:
                 self._starts += [
-                    sentence.span.start for sentence in segment.sentences if not sentence.continues
+                    (sentence.span.start, sentence.voice)
+                    for sentence in segment.sentences
+                    if not sentence.continues
                 ]
                 self._end = segment.span.end
             case Progressed(at, snapshot) if at - self._looked_at >= _EVERY_S:
@@ -226,9 +218,10 @@ class RunKeeper:
         if self.segments is None or not self._starts:
             return
         spoken, _ = self.segments.spoken_sentences(heard_s)
-        at = self._starts[spoken] if spoken < len(self._starts) else self._end
+        is_known = spoken < len(self._starts)
+        at, voice = self._starts[spoken] if is_known else (self._end, self._starts[-1][1])
         if at != self._at:
-            self._at = at
+            self._at, self._voice = at, voice
             self._write()
 
     def _create(self) -> None:
@@ -258,7 +251,9 @@ class RunKeeper:
             "options": self._options,
             "script": self._is_script,
             "file": self._file,
-            "at": self._at + self._begin,
+            "stamp": self._stamp,
+            "at": max(0, self._at + self._begin),
+            "voice": self._voice,
         }
         fresh = self._path.with_suffix(".new")
         try:
@@ -268,6 +263,13 @@ class RunKeeper:
             fresh.replace(self._path)
         except OSError as error:
             _log.debug("the place in the text is not kept: %s", error)
+
+
+def _stamp_of(file: str) -> list[int] | None:
+    with suppress(OSError):
+        found = Path(file).stat()
+        return [found.st_size, found.st_mtime_ns]
+    return None
 
 
 def _delete(path: Path) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.clock import SystemClock
+from voicecli.config.endpoint import distinct
 from voicecli.session.fallback import Candidate, Fallback
 from voicecli.session.rests import EndpointRests, RestFile
 from voicecli.sources.registry import SourceContext, source_for
@@ -232,8 +233,11 @@ class Speech:
             yield piece
 
     def _candidates(self, segment: Segment) -> Sequence[Candidate]:
-        endpoints = (self._endpoints.of(segment.voice), *self._endpoints.spare)
-        return [Candidate(each.label, partial(self._source, each)) for each in endpoints]
+        voice = segment.voice
+        endpoints = distinct((self._endpoints.of(voice), *self._endpoints.spare_of(voice)))
+        return [
+            Candidate(each.label, partial(self._source, each), each.model) for each in endpoints
+        ]
 
     def _source(self, endpoint: Endpoint, segment: Segment) -> Source:
         request = self._request(endpoint, segment.text)

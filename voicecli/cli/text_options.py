@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from voicecli.cli import options
+from voicecli.cli import completion, options
 from voicecli.cli.plain_text import check_encoding
 from voicecli.cli.resume import RunState, use_options_of_last_run
 from voicecli.cli.text_input import (
@@ -181,6 +181,7 @@ Fallback: TypeAlias = Annotated[
     list[str] | None,
     options.network_option(
         metavar="NAME",
+        autocompletion=completion.fallbacks,
         help="Profile or known server that speaks if the endpoint fails, or `builtin`; repeatable.",
     ),
 ]
@@ -202,9 +203,7 @@ Resume: TypeAlias = Annotated[
 ]
 NoState: TypeAlias = Annotated[
     bool,
-    options.argument_option(
-        "--no-state", help="Do not keep the text and the place in it for --resume."
-    ),
+    options.argument_option("--no-state", help="Do not keep the text and the place for --resume."),
 ]
 Subtitles: TypeAlias = Annotated[
     Path | None,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voicecli.config.endpoint import BUILTIN, Endpoint, EndpointChoice, resolve_endpoint
+from voicecli.config.selection import named_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 class VoiceEndpoints:
     """Finds the endpoint of each voice that a script names.
 
-    A voice ``PROFILE/NAME`` is a voice of that profile: of its server, with its model,
-    format and key. ``PROFILE/`` is the profile's own voice. Any other name is a voice of
+    A voice ``PROFILE/NAME`` is a voice of that profile, or known server: of its server, with
+    its model, format and key. ``PROFILE/`` is the profile's own voice. Any other name is a voice of
     the ``default`` endpoint. ``notify`` gets each further endpoint once. ``fallback`` names
-    the profiles to speak with after a failure; None is the default endpoint's own list.
+    the profiles to speak with after a failure; None is each endpoint's own list, else the
+    default one's.
 
     Raises:
         ConfigError: ``fallback`` names no profile, or one that lacks something.
@@ -42,6 +44,8 @@ class VoiceEndpoints:
         self._notify = notify
         self._known: dict[str, Endpoint] = {}
         self._notified = {default.label}
+        self._is_fallback_given = fallback is not None
+        self._spares: dict[tuple[str, ...], tuple[Endpoint, ...]] = {}
         names = default.fallback if fallback is None else fallback
         self.spare = tuple(self._named(name) for name in names)
         """Endpoints to speak with if the first fails, in this order."""
@@ -58,6 +62,19 @@ class VoiceEndpoints:
             self._known[voice] = self._find(voice)
         return self._known[voice]
 
+    def spare_of(self, voice: str | None) -> tuple[Endpoint, ...]:
+        """Return the endpoints to speak with if that of a voice fails, in this order.
+
+        Raises:
+            ConfigError: as for ``fallback``.
+        """
+        names = self.of(voice).fallback
+        if self._is_fallback_given or not names or names == self.default.fallback:
+            return self.spare
+        if names not in self._spares:
+            self._spares[names] = tuple(self._named(name) for name in names)
+        return self._spares[names]
+
     def _named(self, name: str) -> Endpoint:
         is_builtin = name == BUILTIN and name not in self._config.profiles
         choice = EndpointChoice(
@@ -70,9 +87,10 @@ class VoiceEndpoints:
 
     def _find(self, voice: str) -> Endpoint:
         profile, slash, name = voice.partition("/")
-        if not slash or profile not in self._config.profiles:
+        known = named_profile(profile, self._config) if slash else None
+        if known is None:
             return replace(self.default, voice=voice)
-        has_url = self._config.profiles[profile].base_url is not None
+        has_url = known.base_url is not None
         choice = EndpointChoice(
             base_url=None if has_url else self._choice.base_url,
             profile=profile,

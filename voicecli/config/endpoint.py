@@ -38,7 +38,7 @@ from voicecli.errors import ConfigError
 from voicecli.request import SpeechRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from voicecli.config.file import Config, Profile
     from voicecli.config.selection import Candidate
@@ -163,6 +163,18 @@ def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Con
         **access._asdict(),
         **values,  # type: ignore[arg-type]  # each was checked when it was read
     )
+
+
+def distinct(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    """Return the endpoints without those that would be asked the same as one before them."""
+    kept: list[Endpoint] = []
+    asked: list[object] = []
+    for each in endpoints:
+        said = each.base_url, each.api_key, each.headers, each.protocol, each.request("", "pcm")
+        if said not in asked:
+            asked.append(said)
+            kept.append(each)
+    return kept
 
 
 class _Access(NamedTuple):

@@ -86,20 +86,28 @@ def select(choice: EndpointChoice, env: Mapping[str, str], config: Config) -> Ca
     return chosen
 
 
-def _profile(name: str | None, config: Config) -> Profile | None:
-    """Return the profile of a name: the file's, else a preset's."""
-    if name is None:
-        return None
+def named_profile(name: str, config: Config) -> Profile | None:
+    """Return the profile of a name: the file's, else that of a known server, else None."""
     if name in config.profiles:
         return config.profiles[name]
     from voicecli.config.presets import presets  # noqa: PLC0415  another file to parse
 
-    if name not in presets():
+    return presets()[name].profile if name in presets() else None
+
+
+def _profile(name: str | None, config: Config) -> Profile | None:
+    """Return the profile of a name; raises if there is none."""
+    if name is None:
+        return None
+    profile = named_profile(name, config)
+    if profile is None:
+        from voicecli.config.presets import presets  # noqa: PLC0415  another file to parse
+
         raise ConfigError(
             f'no profile "{clean(name, 60)}" in {config.path}',
             remedy=suggest(name, sorted({*config.profiles, *presets()})),
         )
-    return presets()[name].profile
+    return profile
 
 
 def _check_key(profile: Profile, env: Mapping[str, str], config: Config) -> None:

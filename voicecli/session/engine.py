@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from voicecli.clock import SystemClock
-from voicecli.config.endpoint import Endpoint
+from voicecli.config.endpoint import Endpoint, distinct
 from voicecli.config.protocols import protocol_of
 from voicecli.config.server import KEYLESS
 from voicecli.playback.history import History, HistoryKey
@@ -197,12 +197,13 @@ class Engine:
             self._limit = limit
 
     def _fallback(self, endpoint: Endpoint) -> Fallback:
-        endpoints = (endpoint, *self._spare)
-        candidates = [Candidate(each.label, partial(self._source, each)) for each in endpoints]
+        candidates = [
+            Candidate(each.label, partial(self._source, each, is_first=not number), each.model)
+            for number, each in enumerate(distinct((endpoint, *self._spare)))
+        ]
         return Fallback(lambda _: candidates, self._rests, recovers=self._recovers)
 
-    def _source(self, endpoint: Endpoint, segment: Segment) -> Source:
-        is_first = endpoint.label == self.endpoint.label
+    def _source(self, endpoint: Endpoint, segment: Segment, *, is_first: bool) -> Source:
         format = self._format if is_first else endpoint.format_or(self._format)
         if segment.voice is not None and is_first:
             endpoint = replace(endpoint, voice=segment.voice)

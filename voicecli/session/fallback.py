@@ -16,6 +16,7 @@ from voicecli.errors import (
     ConfigError,
     DecodeError,
     NothingToSay,
+    RateLimited,
     SourceError,
     SourceTimeout,
     WordsDiffer,
@@ -40,10 +41,16 @@ MOST_STUCK, MOST_STUCK_ALONE = 2, 5
 
 
 class Candidate(NamedTuple):
-    """An endpoint that can speak a segment; ``label`` is the endpoint's."""
+    """An endpoint that can speak a segment; ``label`` and ``model`` are the endpoint's."""
 
     label: str
     make_source: Callable[[Segment], Source]
+    model: str = ""
+
+    @property
+    def rests_as(self) -> str:
+        """The name that it rests under: another model of the same server may well speak."""
+        return f"{self.label} {self.model}".strip()
 
 
 class Fallback:
@@ -78,7 +85,7 @@ class Fallback:
         able = [number for number in range(len(candidates)) if number not in attempt.failed]
         best = able[0]
         if len(able) > 1:
-            rested = (n for n in able if not self._rests.is_resting(candidates[n].label))
+            rested = (n for n in able if not self._rests.is_resting(candidates[n].rests_as))
             best = next(rested, best)
         return Utterance(
             candidates[best].make_source(attempt.segment),
@@ -97,20 +104,21 @@ class Fallback:
             parts = attempt.split(attempt.segment, error) if attempt.split else ()
             if parts:
                 return [self._utterance(attempt._replace(segment=part)) for part in parts]
-            return self._by_next(attempt, asked)
+            return self._by_next(attempt, asked, error)
         if not self._recovers or attempt.breaks >= MOST_BREAKS:
             return ()
         attempt = attempt.after(sentences)
         has_next = len(attempt.failed) + 1 < len(self._candidates(attempt.segment))
         is_slow = isinstance(error, SourceTimeout)  # and would be waited for each time
         if attempt.stuck >= (MOST_STUCK if has_next or is_slow else MOST_STUCK_ALONE):
-            return self._by_next(attempt._replace(stuck=0), asked)
+            return self._by_next(attempt._replace(stuck=0), asked, error)
         return [self._utterance(attempt)]
 
-    def _by_next(self, attempt: _Attempt, asked: int) -> Sequence[Utterance]:
+    def _by_next(self, attempt: _Attempt, asked: int, error: VoiceError) -> Sequence[Utterance]:
         candidates = self._candidates(attempt.segment)
         if len(candidates) > 1:
-            self._rests.failed(candidates[asked].label)
+            wait_s = error.retry_after_s if isinstance(error, RateLimited) else None
+            self._rests.failed(candidates[asked].rests_as, wait_s)
         failed = attempt.failed | {asked}
         if len(failed) == len(candidates):
             return ()

@@ -17,6 +17,10 @@ _FORGIVEN_S = 600.0
 """How long after a rest an endpoint must not have failed for its next rest to be short."""
 
 
+_MOST_WALL_S = 1e11
+"""A time that no clock shows: the file may say anything."""
+
+
 class RestFile(LearnedFile):
     """The file of all rests: until when (seconds since the epoch), and how long."""
 
@@ -25,7 +29,9 @@ class RestFile(LearnedFile):
     def get(self, endpoint: str) -> tuple[float, float]:
         """Return until when an endpoint rests, and for how long; zeros if it never did."""
         match self._read().get(endpoint[:MOST_NAME]):
-            case [int() | float() as until, int() | float() as rest_s]:
+            case [int() | float() as until, int() | float() as rest_s] if (
+                0 <= until < _MOST_WALL_S and 0 <= rest_s <= LONGEST_REST_S
+            ):
                 return float(until), float(rest_s)
         return 0.0, 0.0
 
@@ -53,8 +59,8 @@ class EndpointRests:
         # A clock that was set back must not let it rest for years.
         return 0 < until - self._clock.wall() <= LONGEST_REST_S
 
-    def failed(self, label: str) -> None:
-        """Let an endpoint rest, unless it does already."""
+    def failed(self, label: str, at_least_s: float | None = None) -> None:
+        """Let an endpoint rest, unless it does already; ``at_least_s`` is what it asked for."""
         if self.is_resting(label):
             return
         with self._lock:
@@ -62,6 +68,7 @@ class EndpointRests:
             until, rest_s = self._rest_of(label)
             is_recent = abs(now - until) < _FORGIVEN_S
             rest_s = min(2 * rest_s, LONGEST_REST_S) if is_recent and rest_s else FIRST_REST_S
+            rest_s = min(max(rest_s, at_least_s or 0.0), LONGEST_REST_S)
             self._known[label] = now + rest_s, rest_s
             if self._file is not None:
                 self._file.put(label, now + rest_s, rest_s)

@@ -13,6 +13,10 @@ _LONGEST_OUTAGE_WAIT_S = 2.0
 """Longest wait between retries while a server that has answered before cannot be reached."""
 
 
+_LONGEST_WAIT_WITH_NEXT_S = 2.0
+"""Longest wait for a retry if another endpoint can be asked at once."""
+
+
 class Retry(NamedTuple):
     """Make the same request again after ``wait_s`` seconds."""
 
@@ -50,7 +54,8 @@ class RetryPolicy(NamedTuple):
     unreachable, but answered before    retry for ``outage_s``: it may be restarting
     a fault that would recur            give up (``retryable`` of `SourceError`)
     ``retries`` are used up             give up
-    the server asks for a wait (429)    retry then; give up above ``longest_wait_s``
+    the server asks for a wait (429)    retry then; give up above ``longest_wait_s``,
+                                        or above 2 s if there is another
     any other fault                     retry after 0.5 s, then twice as long
     ==================================  ===========================================
     """
@@ -77,4 +82,7 @@ class RetryPolicy(NamedTuple):
             return GiveUp()
         if isinstance(fault, RateLimited) and fault.retry_after_s is not None:
             wait_s = fault.retry_after_s
-        return Retry(wait_s) if wait_s <= self.longest_wait_s else GiveUp()
+        longest_s = self.longest_wait_s
+        if attempt.has_next:
+            longest_s = min(longest_s, _LONGEST_WAIT_WITH_NEXT_S)
+        return Retry(wait_s) if wait_s <= longest_s else GiveUp()

@@ -42,6 +42,8 @@ _INFO = SourceInfo(
     FORMAT.channels,
 )
 
+_LEFT_OUT = "words are left out: the built-in voice speaks English"
+
 _WINDOW_S = 0.010
 _SILENT_RMS = 0.001
 """−60 dBFS."""
@@ -99,22 +101,23 @@ class BuiltinSource:
         if self._voice is None:
             self.prepare()
         assert self._voice is not None
-        return Response(_INFO, self._speech(self._voice))
+        text, left_out = english_part(self._request.text)
+        info = _INFO._replace(warnings=(_LEFT_OUT,)) if left_out and text else _INFO
+        return Response(info, self._speech(self._voice, text, is_foreign=left_out > 0))
 
     def cancel(self) -> None:
         """End the iteration after the current chunk or sentence; any thread, idempotent."""
         self._cancelled = True
 
-    def _speech(self, voice: Voice) -> Iterator[bytes]:
+    def _speech(self, voice: Voice, text: str, *, is_foreign: bool) -> Iterator[bytes]:
         is_first = True
-        text, left_out = english_part(self._request.text)
         for phonemes in self._until_cancelled(phrases(voice, text)):
             speed = self._request.speed or 1.0
             chunks = _speak(voice, phonemes, speed, self._chunk_bytes, is_first=is_first)
             yield from self._until_cancelled(chunks)
             is_first = False
         if is_first and not self._cancelled:
-            raise nothing_english() if left_out else NothingToSay("nothing to say in the text")
+            raise nothing_english() if is_foreign else NothingToSay("nothing to say in the text")
 
     def _until_cancelled(self, steps: Iterator[_T]) -> Iterator[_T]:
         """Yield ``steps`` until cancelled, mapping hibari's exceptions to ours."""
