@@ -251,6 +251,14 @@ def test_an_echoed_key_is_hidden(status):
     assert answer.headers["x-echo"] == "Bearer (the key)"
 
 
+def test_a_key_in_the_host_of_a_redirect_is_hidden():
+    answers = {"/": (307, {"Location": "http://sk-0123456789.example/"}, b"")}
+    with serving(answers) as server, pytest.raises(BadResponse) as caught:
+        get(server.url, "sk-0123456789", timeout_s=5)
+    assert "0123456789" not in f"{caught.value.message}{caught.value.remedy}"
+    assert "(the key).example" in caught.value.remedy
+
+
 def test_a_key_echoed_in_place_of_http_is_hidden():
     def talk(connection):
         connection.sendall(b"sk-0123456789\r\n\r\n")

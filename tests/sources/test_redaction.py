@@ -28,7 +28,6 @@ SPELLINGS = {
     "coloured, in JSON": "\\u001b[0m".join(KEY),
     "JSON in JSON": "".join(f"\\\\u{ord(c):04x}" for c in KEY),
     "with invisible spaces": "\u200b".join(KEY),
-    "with NUL": "\0".join(KEY),
     "folded": f"{KEY[:9]}\n   {KEY[9:]}",
     "without its beginning": KEY[3:],
     "upper case": KEY.upper(),

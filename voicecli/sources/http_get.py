@@ -93,7 +93,7 @@ def _get(transport: Transport, url: str, server: Server) -> Answer:
                     break
     except Exception as error:
         fault = fault_of(error, label, None if body is None else len(body))
-        fault.message = redactor.text(fault.message)
+        redactor.hide_in(fault)
         raise fault from error
     finally:
         transport.close()

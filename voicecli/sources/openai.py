@@ -197,7 +197,7 @@ class OpenAISource:
     def _fault(self, error: Exception, received: int | None = None) -> VoiceError:
         """Return our error for ``error``, without the key: what it quotes may repeat it."""
         fault = fault_of(error, self.label, received)
-        fault.message = self._client.redactor.text(fault.message)
+        self._client.redactor.hide_in(fault)
         return fault
 
 

@@ -137,5 +137,5 @@ class RealtimeSource:
         try:
             yield
         except VoiceError as error:  # it may quote what the server sent
-            error.message = self._client.redactor.text(error.message)
+            self._client.redactor.hide_in(error)
             raise

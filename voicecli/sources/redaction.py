@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from voicecli.errors import VoiceError
+
 HIDDEN = b"(the key)"
 """Replaces a secret."""
 
@@ -84,6 +86,11 @@ class Redactor:
         data = text.encode("utf-8", "surrogatepass")
         hidden = self.data(data)
         return text if hidden is data else hidden.decode("utf-8", "replace")
+
+    def hide_in(self, fault: VoiceError) -> None:
+        """Hide the secrets in what a fault says and advises, which may quote a server."""
+        fault.message = self.text(fault.message)
+        fault.remedy = fault.remedy and self.text(fault.remedy)
 
     def stream(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the chunks of an answer, without the secrets.
