@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from types import SimpleNamespace
+
 import pytest
 
+from voicecli.control import commands
+from voicecli.control.client import ask, speakers_folder
 from voicecli.control.commands import describe, parse
+from voicecli.control.server import ControlServer
+from voicecli.control.speaker import Speaker
+from voicecli.session.control import ControlStatus
+from voicecli.telemetry.metrics import Recorder
 
 
 @pytest.mark.parametrize(
@@ -32,3 +42,18 @@ def test_others_are_left_to_it(line):
 
 def test_a_speaker_that_says_nothing_is_described():
     assert describe({"state": "suspended", "pid": 7}) == "suspended: process 7"
+
+
+def test_going_back_further_than_sound_is_kept_is_reported(folder, monkeypatch, capsys):
+    monkeypatch.setattr(commands, "runtime_folder", lambda: folder)
+    session = SimpleNamespace(
+        control=SimpleNamespace(back=lambda: False, status=lambda: ControlStatus(False, 70.0, 1.0)),
+        state=SimpleNamespace(value="playing"),
+    )
+    speaker = Speaker("say", "test", 0.0, session, Recorder("test"))
+    path = f"{speakers_folder(folder)}/{os.getpid()}-test"
+    with contextlib.closing(ControlServer(path, speaker.answer)):
+        commands.run("back", count=3)
+        assert "as far back as sound is kept" in capsys.readouterr().err
+        assert ask(path, "status", id=1.5)["id"] == 1.5
+        assert "id" not in ask(path, "status", id=float("inf"))

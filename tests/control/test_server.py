@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from voicecli.control.client import ask, speakers_folder
+from voicecli.control.client import ANSWER_S, ask, speakers, speakers_folder
 from voicecli.control.protocol import MAX_LINE_BYTES, decode, encode
 from voicecli.control.runtime import RuntimeFolderError
 from voicecli.control.server import MAX_CLIENTS, ControlServer
@@ -162,3 +164,51 @@ def test_another_user_is_not_answered(server, path, lines):
     done = subprocess.run(command, capture_output=True, check=False, timeout=20)
     assert done.stdout == b"answer: b''\n", done.stderr
     assert lines == []
+
+
+def test_a_whole_line_that_is_too_long_closes_the_connection_too(connect):
+    connection = connect()
+    connection.sendall(b"x" * (MAX_LINE_BYTES + 1) + b"\n")
+    read_line(connection)
+    with contextlib.suppress(ConnectionResetError):
+        assert connection.recv(1) == b""
+
+
+SUSPENDED = """
+import sys, time
+from voicecli.control.protocol import encode
+from voicecli.control.server import ControlServer
+import os
+server = ControlServer(f"{sys.argv[1]}/{os.getpid()}-test", lambda _: encode({"ok": True}))
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_suspended_process_delays_nobody_and_can_be_stopped(folder):
+    command = [sys.executable, "-c", SUSPENDED, speakers_folder(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            process.stdout.readline()
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+            began_at = time.monotonic()
+            (path,) = found = speakers(folder)
+            assert time.monotonic() - began_at < ANSWER_S / 2
+            assert found[path] == {"pid": process.pid, "state": "suspended"}
+            assert ask(path, "stop")["ok"]
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("does", ["socket.socket(1).connect(p)", "open(p)", "os.listdir(f)",
+                                  "os.unlink(p)", "socket.socket(1).bind(f + '/2-x')"])  # fmt: skip
+def test_another_user_cannot_connect_read_or_squat(server, path, does):
+    code = f"import os, socket, sys; os.setuid(65534); p, f = sys.argv[1:]; {does}"
+    for folder in Path(path).parents[2:4]:  # around the runtime folder
+        folder.chmod(0o755)
+    command = [sys.executable, "-c", code, path, str(Path(path).parent)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=20, text=True)
+    assert "PermissionError" in done.stderr
+    assert Path(path).exists()

@@ -89,6 +89,10 @@ class SpeechKeys:
             if not self._was_paused:
                 control.resume()
 
+        def go_back() -> None:
+            if not control.back() and control.status().heard_s:
+                self._notify("that is as far back as sound is kept")
+
         def change_speed(factor: float) -> None:
             if self._speech is not None:
                 self._speech.faster(factor)
@@ -96,7 +100,7 @@ class SpeechKeys:
         return {
             " ": toggle,
             "right": control.skip,
-            "left": control.back,
+            "left": go_back,
             "+": lambda: control.louder(_LOUDER),
             "=": lambda: control.louder(_LOUDER),  # + without shift
             "-": lambda: control.louder(1 / _LOUDER),

@@ -54,6 +54,8 @@ def run(command: str, *, everyone: bool = False, as_json: bool = False, count: i
         _print(json.dumps({"schema": SCHEMA, "command": command, "speakers": found}))
     elif not found:
         _print("voicecli: nothing is being spoken", sys.stderr)
+    elif any(speaker.get("limited") for speaker in found):
+        _print("voicecli: that is as far back as sound is kept", sys.stderr)
     elif command == "status":
         for speaker in found:
             _print(describe(speaker))
@@ -80,7 +82,9 @@ def _give(path: str, command: str, count: int) -> dict[str, Any] | None:
     by = f"voicecli {command} (process {os.getpid()})"
     answer = ask(path, command, count=count, by=by)
     speaker = answer.get("speaker") if answer else None
-    return speaker if isinstance(speaker, dict) else None
+    if not isinstance(speaker, dict):
+        return None
+    return {**speaker, "limited": True} if answer and answer.get("limited") is True else speaker
 
 
 def describe(speaker: dict[str, Any]) -> str:

@@ -111,6 +111,10 @@ class ControlServer:
         client.active_at = time.monotonic()
         *lines, client.received = (client.received + data).split(b"\n")
         answers = [self._handle(line) for line in lines if line.strip()]
+        if any(len(line) > MAX_LINE_BYTES for line in lines):
+            self._answer(client, answers)
+            self._drop(client)
+            return
         if len(client.received) > MAX_LINE_BYTES:
             error = ProtocolError("too_long", f"a line has at most {MAX_LINE_BYTES} bytes")
             answers.append(failure(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,21 +66,24 @@ class Speaker:
         """Do what one line of a client says, and return the answer."""
         try:
             fields = decode(line)
-            self._obey(fields)
+            was_limited = self._obey(fields)
         except ProtocolError as error:
             return failure(error)
         request_id = fields.get("id")
         if isinstance(request_id, str):
             request_id = request_id[:MAX_TEXT]
-        known = {"id": request_id} if isinstance(request_id, int | str) else {}
-        return encode({**known, "ok": True, "speaker": self.status()})
+        is_number = isinstance(request_id, float) and isfinite(request_id)  # JSON has no other
+        known = {"id": request_id} if isinstance(request_id, int | str) or is_number else {}
+        limited = {"limited": True} if was_limited else {}
+        return encode({**known, "ok": True, **limited, "speaker": self.status()})
 
     def stop(self, by: str) -> None:
         """Stop the run, and remember who did."""
         self.stopped_by = self.stopped_by or by
         self._session.cancel()
 
-    def _obey(self, fields: dict[str, Any]) -> None:
+    def _obey(self, fields: dict[str, Any]) -> bool:
+        """Do a command; return whether it went less far back than was asked for."""
         control, times = self._session.control, range(count_of(fields))
         match fields.get("command"):
             case "status":
@@ -96,10 +100,10 @@ class Speaker:
                 for _ in times:
                     control.skip()
             case "back":
-                for _ in times:
-                    control.back()
+                return not all(control.back() for _ in times)
             case _:
                 raise ProtocolError("unknown_command", f"{SCHEMA} has no such command")
+        return False
 
     def status(self) -> dict[str, Any]:
         """Return what is known now, as JSON has it."""
@@ -114,7 +118,7 @@ class Speaker:
         return {
             **self._about,
             "state": state,
-            "endpoint": clean(self._recorder.label or "") or None,
+            "endpoint": clean(self._recorder.label or "", MAX_TEXT) or None,
             "text": clean(now.text, MAX_TEXT),
             "sentences": {"heard": heard, "known": in_all or known, "all": in_all is not None},
             "heard_s": round(now.heard_s, 3),
