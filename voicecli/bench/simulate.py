@@ -172,7 +172,7 @@ class SimulatedPlayback:
 
 
 class _DeviceClock:
-    """The clock of a device that is not waited for: a wait moves it and returns.
+    """The clock of a simulated device: a wait moves it forward and returns.
 
     The underlying clock runs on meanwhile, and leads again once it has caught up. So a
     block held up by a full device is late here as well, while bytes arrive as before.

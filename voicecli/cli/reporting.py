@@ -70,7 +70,7 @@ def report(
     if interrupted:
         status = ExitStatus.INTERRUPTED
     if records.json:
-        # If the run has failed, that decides, not what cannot be printed as well.
+        # The failure of the run outranks a failure to print.
         with contextlib.suppress(*([] if status is ExitStatus.OK else [SaveError])):
             print_json(metrics)
     return status

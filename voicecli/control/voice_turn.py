@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 INTERRUPT_S = 2.0
-"""How long one who is interrupted may go on; a process that is stopped does not end."""
+"""How long an interrupted run may take to stop; a suspended process never does."""
 
 
 class WhenBusy(StrEnum):
@@ -32,8 +32,8 @@ class WhenBusy(StrEnum):
 class VoiceTurn:
     """The turn of one run, from when it was asked for; a `SoundTurn`.
 
-    ``name`` is that of the run's socket, ``by`` what those who are interrupted are told.
-    ``pid`` is the process that others are told of, None for this one.
+    ``name`` is that of the run's socket, ``by`` the name that interrupted runs report.
+    ``pid`` is the process that others see, None for this one.
     That happens once sound is there, so that a request which fails interrupts nobody.
     ``on_wait`` gets the process that is heard, once, if this one has to wait. Any thread.
 
@@ -134,7 +134,7 @@ class VoiceTurn:
                 self._turn.release()
 
     def _interrupt(self, turn: Turn) -> None:
-        """Stop all who are before this one, and wait for them; gives up after `INTERRUPT_S`."""
+        """Stop all earlier runs and wait for them, for `INTERRUPT_S` at most."""
         from voicecli.control.client import ask, speakers_folder  # noqa: PLC0415  needs sockets
 
         ends_at = time.monotonic() + INTERRUPT_S

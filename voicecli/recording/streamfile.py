@@ -29,7 +29,7 @@ STANDARD_OUTPUT = Path("-")
 
 
 class ReaderGone(SaveError):
-    """The program that read the audio has exited; nothing went wrong here."""
+    """The program that read the audio has exited; that is not an error here."""
 
 
 def is_stream(path: Path) -> bool:
@@ -84,7 +84,7 @@ class StreamFile:
                     data = data[os.write(self._file, data) :]
                 except BrokenPipeError as error:
                     raise ReaderGone("the program that read the audio has exited") from error
-                except BlockingIOError:  # whoever made the pipe does not block on it
+                except BlockingIOError:  # the process that made the pipe set O_NONBLOCK
                     select.select([], [self._file], [])
 
     def patch(self, header: bytes) -> None:

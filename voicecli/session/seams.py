@@ -70,7 +70,7 @@ class Seams:
         return blocks
 
     def break_off(self) -> None:
-        """Note that the sound of the segment that is being added is not whole."""
+        """Note that the sound of the current segment is incomplete."""
         self._is_whole = False
 
     def add(self, block: Pcm) -> list[Pcm]:
@@ -84,14 +84,14 @@ class Seams:
         return self._passed(blocks)
 
     def whole_sentences(self) -> int | None:
-        """Return how many sentences of a broken segment are in the sound, rather too few.
+        """Return how many sentences of a broken segment are surely in the sound.
 
         None if there is no sound of the segment.
         """
         return self._times.whole_so_far() if self._is_placed else None
 
     def cut_to(self, sentences: int) -> None:
-        """Let the segment end with its first ``sentences``: the others are asked for anew."""
+        """End the segment after its first ``sentences``: the rest is requested again."""
         if self._segment is not None:
             number, part = self._segment.number, self._segment.part
             self._kept = Segment(number, self._segment.sentences[:sentences], part)

@@ -1,6 +1,6 @@
 """Speech from OpenAI's Realtime API, and from servers that speak it.
 
-Made for conversations, it reads a text aloud if it is told to; it may use other words. What it
+Made for conversations, it reads a text aloud if instructed to, but may change the words. What it
 said is compared with the text once it has arrived: `Response.report`.
 """
 
@@ -93,7 +93,7 @@ class RealtimeSource:
         return Response(
             info,
             self._audio(call),
-            lambda: session.cancel(call),  # nothing more is wanted of an answer that is left
+            lambda: session.cancel(call),  # the caller stopped reading the answer
             report=lambda: self._report(call),
         )
 

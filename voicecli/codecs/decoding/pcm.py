@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class PcmDecoder(PushDecoder):
-    """Samples without a header, interleaved, signed 16-bit little-endian unless told otherwise.
+    """Samples without a header, interleaved, signed 16-bit little-endian by default.
 
     The bytes do not state rate, channels or coding: they come from the request or the
     content type. OpenAI's ``pcm`` is 24 kHz mono. Blocks of 16-bit samples are
