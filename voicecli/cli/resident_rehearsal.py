@@ -10,14 +10,19 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from typing import TYPE_CHECKING
 
 from voicecli.cli.app import prepare_command
 from voicecli.playback.output import Output, OutputSettings
 from voicecli.request import SpeechRequest
 from voicecli.session import Session
+from voicecli.sources.builtin import BuiltinSource
 from voicecli.sources.client import SpeechClient
 from voicecli.sources.openai import OpenAISource
 from voicecli.telemetry.metrics import Recorder
+
+if TYPE_CHECKING:
+    from voicecli.sources.voicecache import VoiceCache
 
 _WAIT_S = 2.0
 
@@ -38,6 +43,14 @@ def rehearse() -> None:
         _parse()
     with contextlib.suppress(Exception):
         _speak()
+
+
+def rehearse_voice(name: str, voices: VoiceCache) -> None:
+    """Speak a few words with a built-in voice, which makes room for all that it computes."""
+    request = SpeechRequest("Hello, this is a voice.", name, "", "pcm")
+    with contextlib.suppress(Exception):  # likewise
+        for _ in BuiltinSource(request, voices).open():
+            pass
 
 
 def _parse() -> None:
