@@ -58,7 +58,9 @@ def test_openais_names_stand_for_the_default_voice(model, voice):
 NAMES_OF_OTHERS = [
     *({"voice": voice} for voice in ("Alloy", "", "af_sky", "af_bella(2)+af_sky(1)", "HEART")),
     *({"voice": {"id": "Nova"}}, {"model": "TTS-1"}, {"model": "kokoro"}, {"model": ""}),
-    {"model": "hexgrad/Kokoro-82M"},
+    *({"model": "hexgrad/Kokoro-82M"}, {"model": " openai/tts-1 "}, {"model": "tts-1-1106"}),
+    *({"response_format": "MP3"}, {"response_format": ""}, {"stream_format": "Audio"}),
+    *({"speed": "1.0"}, {"voice": "af"}, {"voice": "af_bella(0.5)-af_sky(0.2)"}),
 ]
 
 
@@ -66,6 +68,8 @@ NAMES_OF_OTHERS = [
 def test_names_of_other_servers_are_accepted(names):
     request = parsed(input="Hi", **names).request()
     assert request.voice == "heart"
+    assert request.response_format == "mp3"
+    assert request.speed in (None, 1.0)
     assert request.model in ("hibari", "tts-1")
 
 

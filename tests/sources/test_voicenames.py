@@ -25,6 +25,11 @@ AVAILABLE = ("heart", "emma", "fable")
         ("af_sky(1)+bf_emma(1.5)", "emma"),
         ("af_sky(1) + af_bella(1) + bf_emma(1.5)", "heart"),
         ("alloy+emma(2)", "emma"),
+        (" af_sky ", "heart"),
+        ("af_bella( 0.5 ) - bf_emma(2.)", "heart"),
+        ("bf_emma(2)-af_sky", "emma"),
+        ("zf_xiaobei", "heart"),
+        ("af", "heart"),
     ],
 )
 def test_a_known_name_stands_for_a_voice(name, voice):
@@ -32,7 +37,19 @@ def test_a_known_name_stands_for_a_voice(name, voice):
 
 
 @pytest.mark.parametrize(
-    "name", ["nobody", "af_", "af_sky+nobody", "heart+", "af_sky(x)", "af_sky(1", "heart\ud800"]
+    "name",
+    [
+        "nobody",
+        "af_",
+        "af_sky+nobody",
+        "heart+",
+        "-",
+        "heart emma",
+        "heart(1)emma",
+        "af_sky(x)",
+        "af_sky(1",
+        "heart\ud800",
+    ],
 )
 def test_other_names_are_unknown(name):
     assert builtin_voice(name, AVAILABLE) is None

@@ -11,6 +11,7 @@ accepts our names and OpenAI's, exactly.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,10 @@ MODEL = "hibari"
 
 MODELS = (MODEL, "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15")
 """Names for the only model: its own, then OpenAI's."""
+
+
+_DATE = re.compile(r"-[0-9]{4}(?:-[0-9]{2}-[0-9]{2})?$")
+"""What OpenAI adds to a model's name for one of its versions, as in ``tts-1-1106``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,11 @@ class Catalogue:
         """Return the listed model that a name stands for; an unknown name as it is."""
         if self.strict:
             return name
-        return MODEL if not name.strip() or "kokoro" in name.lower() else name.lower()
+        plain = name.lower().strip().rpartition("/")[2]  # LiteLLM puts the provider before it
+        if not plain or "kokoro" in name.lower():
+            return MODEL
+        undated = _DATE.sub("", plain)
+        return undated if undated in MODELS and plain not in MODELS else plain
 
     def voices_json(self) -> dict[str, Any]:
         """Return the answer of ``/v1/audio/voices``, in the shape of Kokoro-FastAPI and others."""

@@ -118,8 +118,25 @@ def speech_model(catalogue: Catalogue) -> type[SpeechBody]:
             value = value.get("id")
         return catalogue.voice(value) if isinstance(value, str) else value
 
+    def lower(value: Any) -> Any:
+        return value.lower().strip() or None if isinstance(value, str) else value
+
+    def number(value: Any) -> Any:
+        is_number = isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,9})?", value)
+        return float(value) if is_number else value
+
+    lenient: dict[str, Any] = (
+        {}
+        if catalogue.strict
+        else {
+            "response_format": _lenient(SpeechBody, "response_format", lower),
+            "stream_format": _lenient(SpeechBody, "stream_format", lower),
+            "speed": _lenient(SpeechBody, "speed", number),
+        }
+    )
     return create_model(
         "Speech",
+        **lenient,
         __base__=SpeechBody,
         model=(
             _choice(Literal.__getitem__(MODELS), resolve_model, *any_name),
@@ -129,6 +146,15 @@ def speech_model(catalogue: Catalogue) -> type[SpeechBody]:
             _choice(names, resolve_voice, custom, *any_name),
             Field(DEFAULT_VOICE, description="A voice of /v1/audio/voices."),
         ),
+    )
+
+
+def _lenient(model: type[BaseModel], name: str, convert: Callable[[Any], Any]) -> Any:
+    """Return a field of ``model`` whose value is converted first; its JSON schema stays."""
+    known = model.model_fields[name]
+    return (
+        Annotated[(known.annotation, *known.metadata, BeforeValidator(convert))],
+        Field(known.default, description=known.description),
     )
 
 
@@ -148,7 +174,7 @@ def parse(model: type[SpeechBody], body: bytes) -> SpeechBody:
         ApiError: it is not a JSON object, or a field is invalid; the first one is named.
     """
     try:
-        decoded = json.loads(body.decode("utf-8"), parse_constant=_reject, parse_int=float)
+        decoded = json.loads(body.decode("utf-8-sig"), parse_constant=_reject, parse_int=float)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, "the body is not valid JSON in UTF-8", code="invalid_json") from error
     if not isinstance(decoded, dict):

@@ -19,28 +19,34 @@ OPENAI_VOICES = (
 REALTIME_SUBSTITUTES = {"fable": "ballad", "nova": "marin", "onyx": "cedar"}
 """Those that its Realtime API does not have (the same SDK), and the nearest that it has."""
 
-_KOKORO = re.compile(r"[a-z][fm]_([a-z0-9]+)")
-"""Language, gender, name. The built-in voices have the names of those they are based on."""
+_KOKORO = re.compile(r"[a-z][fm](?:_([a-z0-9]+))?")
+"""Language, gender, and a name except in its first version.
 
-_WEIGHTED = re.compile(r"(\w+)(?:\((\d{1,6}(?:\.\d{1,6})?)\))?")
+The built-in voices have the names of those they are based on.
+"""
+
+_WEIGHTED = re.compile(r"([+-])\s*(\w+)\s*(?:\(\s*(\d{1,6}(?:\.\d{0,6})?)\s*\))?\s*")
 
 
 def builtin_voice(name: str, available: Collection[str]) -> str | None:
     """Return the one of the ``available`` voices that ``name`` stands for, None if unknown.
 
     A name is that of a built-in voice, one of OpenAI's, one of Kokoro's (``af_sky``), a
-    mix of them (``af_bella(2)+af_sky``), of which the heaviest voice counts, or empty.
+    mix of them (``af_bella(2)+af_sky-af_nova``), of which the heaviest voice counts, or empty.
     Case does not matter. A voice that is not available becomes the default voice.
     """
     if not name.strip():
         return DEFAULT_VOICE
     voices: dict[str, float] = {}
-    for part in name.lower().split("+"):
-        match = _WEIGHTED.fullmatch(part.strip())
-        voice = _single_voice(match[1], available) if match else None
+    rest = "+" + name.lower().strip()
+    while rest:
+        match = _WEIGHTED.match(rest)
+        voice = _single_voice(match[2], available) if match else None
         if match is None or voice is None:
             return None
-        voices[voice] = voices.get(voice, 0.0) + float(match[2] or 1)
+        weight = float(match[3] or 1) * (-1 if match[1] == "-" else 1)
+        voices[voice] = voices.get(voice, 0.0) + weight
+        rest = rest[match.end() :]
     return max(voices, key=voices.__getitem__)
 
 
