@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -212,3 +213,23 @@ def test_another_user_cannot_connect_read_or_squat(server, path, does):
     done = subprocess.run(command, capture_output=True, check=False, timeout=20, text=True)
     assert "PermissionError" in done.stderr
     assert Path(path).exists()
+
+
+def test_it_closes_while_it_is_answering(path):
+    """The thread may see that it is to end before it is woken for that."""
+    closing, server = threading.Event(), None
+
+    def handle(_line):
+        closing.set()
+        while not server._closing:
+            time.sleep(0.001)
+        return encode({"ok": True})
+
+    server = ControlServer(path, handle)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+        client.sendall(b"one\n")
+        assert closing.wait(5)
+        with mock.patch("os.unlink", side_effect=lambda _: server._thread.join(5)):
+            server.close()
+    assert not server._thread.is_alive()

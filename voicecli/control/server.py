@@ -69,7 +69,9 @@ class ControlServer:
             os.unlink(self._path)
         self._wake.send(b"x")
         self._thread.join(_CLOSE_S)
+        # Here, not on the thread: it may have ended before it is woken.
         self._wake.close()
+        self._woken.close()
 
     def _serve(self) -> None:
         while not self._closing:
@@ -84,7 +86,6 @@ class ControlServer:
             self._drop(client)
         self._selector.close()
         self._listener.close()
-        self._woken.close()
 
     def _accept(self) -> None:
         try:
