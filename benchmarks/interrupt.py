@@ -42,8 +42,8 @@ FORMATS = ("pcm", "opus", "mp3")
 SILENT_S = 0.050
 SAVED_S = 0.060
 """A block of what the device held when it was silenced may be in one and not in the other."""
-EDGE_S = 0.040
-"""A sentence that ends this close to the interruption may count or not: codecs blur its end."""
+EDGE_S = 0.060
+"""A sentence of which all but 50 ms was heard counts as spoken; codecs blur its end besides."""
 
 
 @dataclass
