@@ -113,13 +113,20 @@ def say(cli: Cli, server: SpeechServer, text: str, *options: str) -> tuple[dict[
     argv += ["--format", "pcm", *options]
     reader, writer = os.pipe()
     feeder = threading.Thread(target=feed, args=(writer, text.encode()))
-    with cli.start(*argv, stdin=reader) as player:
-        feeder.start()
-        peak_mb = 0.0
+    peak_mb = 0.0
+
+    def watch() -> None:
+        nonlocal peak_mb
         while not player.exited():
             peak_mb = max(peak_mb, memory_mb(player.pid, "VmHWM"))
             time.sleep(0.02)
-        done = player.finish(10.0)
+
+    watcher = threading.Thread(target=watch)
+    with cli.start(*argv, stdin=reader) as player:
+        feeder.start()
+        watcher.start()
+        done = player.finish(300.0)
+        watcher.join()
     feeder.join()
     if done.exit_code:
         raise SystemExit(f"exit {done.exit_code}: {done.stderr}")
