@@ -108,6 +108,20 @@ def test_origins_are_allowed_by_option(serve, app_settings):
     assert app_settings["options"].cors_origins == ("https://a.example", "http://localhost:3000")
 
 
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ("http://localhost:3000/", "http://localhost:3000"),
+        ("HTTPS://App.Example", "https://app.example"),
+        ("http://[::1]:5173", "http://[::1]:5173"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+    ],
+)
+def test_an_origin_is_spelled_as_browsers_spell_it(serve, app_settings, given, origin):
+    serve("--no-warm", "--cors", given)
+    assert app_settings["options"].cors_origins == (origin,)
+
+
 def test_a_sentence_per_processor_is_synthesized_at_once_by_default(
     serve, app_settings, monkeypatch
 ):
@@ -116,7 +130,10 @@ def test_a_sentence_per_processor_is_synthesized_at_once_by_default(
     assert app_settings["options"].max_concurrency == 3
 
 
-@pytest.mark.parametrize("origin", ["a.example", "https://a.example/", "", "https://u@a", "**"])
+@pytest.mark.parametrize(
+    "origin",
+    ["a.example", "https://a.example/app", "", "https://u@a", "**", "http://a:99999", "http://a:x"],
+)
 def test_a_wrong_origin_is_a_usage_error(serve, origin):
     done, _ = serve("--no-warm", "--cors", origin)
     assert done.exit_code == 2

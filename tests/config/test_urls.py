@@ -63,6 +63,13 @@ def test_an_invalid_base_url_is_rejected(url, message):
     assert caught.value.message.isprintable()
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_missing_slash_is_put_in(scheme):
+    with pytest.raises(ConfigError) as caught:
+        parse_base_url(f"{scheme}:/192.168.1.7:8880/v1", "--base-url")
+    assert caught.value.remedy == f"use {scheme}://192.168.1.7:8880/v1"
+
+
 def test_a_missing_scheme_is_answered_with_the_corrected_url():
     with pytest.raises(ConfigError) as caught:
         parse_base_url("tts.example.org:8880/v1", "VOICECLI_BASE_URL")

@@ -54,6 +54,22 @@ def test_a_trailing_slash_makes_no_difference(path):
     assert f'"GET {path}" 200' in log.access[0]
 
 
+@pytest.mark.parametrize("path", ["//v1/models", "/v1//models", "http://localhost:8880/v1/models"])
+def test_doubled_slashes_and_whole_urls_make_no_difference(path):
+    app, _ = app_of()
+    assert run(get, app, path).json == run(get, app, "/v1/models").json
+
+
+def test_a_browsers_question_is_answered_with_what_it_takes():
+    app, _ = app_of()
+    assert "--cors ORIGIN" in run(get, app, "/v1/audio/speech", "OPTIONS").error["message"]
+
+
+def test_a_base_url_without_v1_is_told():
+    app, _ = app_of()
+    assert "end in /v1" in run(post, app, {"input": "a"}, path="/audio/speech").error["message"]
+
+
 def test_speech_may_have_a_trailing_slash():
     app, _ = app_of()
     assert run(post, app, {"input": "a"}, path="/v1/audio/speech/").status == 200

@@ -33,9 +33,9 @@ def test_an_ipv6_address_is_bracketed_in_the_url():
         assert listen.url_of(bound) == f"http://[::1]:{bound.getsockname()[1]}/v1"
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_an_address_others_can_reach_requires_a_key(host):
-    with pytest.raises(ConfigError, match="without a key"):
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "0.0.0.0:0"), ("::", r"\[::\]:0")])
+def test_an_address_others_can_reach_requires_a_key(host, shown):
+    with pytest.raises(ConfigError, match=f"server at {shown} without a key"):
         listen.bind(host, 0, has_key=False)
     listen.bind(host, 0, has_key=True).close()
 

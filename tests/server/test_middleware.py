@@ -68,6 +68,7 @@ def test_a_key_is_required(header, status):
         *("localhost", "localhost:8880", "LocalHost:", "127.0.0.1:8880", "[::1]:8880", "[::1]", ""),
         *("192.168.1.7", "speech:80", "host.docker.internal:8880", "me.local", "A.LocalHost"),
         *("[::ffff:127.0.0.1]:8880", "voice.home.arpa", "my_pc.local:1"),
+        *("localhost.", "LOCALHOST.:8880", "me.local."),
     ],
 )
 def test_without_a_key_local_names_are_answered(host):
@@ -84,7 +85,7 @@ def test_without_a_key_local_names_are_answered(host):
     [
         *("evil.example:8880", "127.0.0.1.evil.example", "localhost.evil.example", "local.host."),
         *("evil.com#.local", "evil.com/.local", "evil.com?.home.arpa", "x@evil.com:80.local"),
-        *("evil.com .local", "evil#", ".local", "home.arpa.com"),
+        *("evil.com .local", "evil#", ".local", "home.arpa.com", "com.", "me.local.."),
     ],
 )
 def test_without_a_key_other_names_are_rejected(host):

@@ -225,6 +225,19 @@ class TestHalfClosed:
 
         with_connection(main)
 
+    def test_a_request_sent_behind_it_is_answered_too(self):
+        async def main(connection):
+            connection.gate.clear()
+            await connection.send(GET + GET)
+            assert connection.protocol.eof_received()
+            connection.gate.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert connection.transport.sent.count(b"HTTP/1.1 204") == 2
+            assert connection.transport.closed
+
+        with_connection(main)
+
     @pytest.mark.parametrize("sent", [[], [GET[:-2]], [POST], [GET]])
     def test_without_a_whole_request_under_way_it_is_closed(self, sent):
         async def main(connection):

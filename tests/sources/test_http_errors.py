@@ -240,7 +240,10 @@ def test_retry_after_as_a_date():
         (b'{"error": {"error": {"error": {"error": {"error": {"error": {"e": 1}}}}}}}',
          '{"error": {"error": {"error": {"error": {"error": {"error": {"e": 1}}}}}}}'),
         (b"[" * 100_000, "[" * 299 + "…"),
-        (b"\xff\xfe bad utf-8", "\ufffd\ufffd bad utf-8"),
+        (b"\xff bad utf-8", "\ufffd bad utf-8"),
+        ('{"detail": "in UTF-16"}'.encode("utf-16"), "in UTF-16"),
+        ('{"detail": "in UTF-16"}'.encode("utf-16-be"), "in UTF-16"),
+        (b'\xef\xbb\xbf{"detail": "behind a mark"}', "behind a mark"),
     ],
 )  # fmt: skip
 def test_the_message_in_an_error_body(body, message):

@@ -168,7 +168,7 @@ class TestAnswer:
         assert sum(sizes) == len(clear)
         assert max(sizes) <= 1024 * 1024
 
-    @pytest.mark.parametrize("coding", ["br", "gzip, ZSTD"])
+    @pytest.mark.parametrize("coding", ["br", "gzip, ZSTD", "dcz", "x-compress"])
     def test_an_unsupported_compression_is_an_error(self, server, coding):
         server.reply = Reply(body=bytes(100), headers={"Content-Encoding": coding})
         message = fails(server.url, BadResponse).message

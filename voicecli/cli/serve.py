@@ -34,14 +34,19 @@ EXAMPLES = """Examples:
 """
 
 
-_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s@?#]+", re.IGNORECASE)
+_ORIGIN = re.compile(
+    r"\*|null|[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^/\s@?#:\[\]]+)(:(?P<port>\d{1,5}))?/?",
+    re.IGNORECASE,
+)
 
 
 def _origins(values: list[str] | None) -> list[str] | None:
+    """Return the origins as browsers spell them: in small letters, without a slash behind."""
     for value in values or ():
-        if not _ORIGIN.fullmatch(value):
+        match = _ORIGIN.fullmatch(value)
+        if not match or int(match["port"] or 0) > _MAX_PORT:
             raise typer.BadParameter(f"{value!r} is not an origin such as https://app.example")
-    return values
+    return values and [value.removesuffix("/").lower() for value in values]
 
 
 def serve(

@@ -14,6 +14,7 @@ OPENAI_URL = f"https://{OPENAI_HOST}/v1"
 
 _MAX_HOST = 253
 
+_CUT_SCHEME = re.compile(r"(https?):/(?!/)", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
 
 SOURCE_ENTRY_POINTS = "voicecli.sources"
@@ -49,7 +50,8 @@ def parse_base_url(url: str, setting: str) -> BaseUrl:
         parts = _split("http://" + url.lstrip("/"), setting, shown)
         if not is_loopback(parts.hostname or ""):
             raise ConfigError(
-                f"{setting} has no scheme: {shown!r}", remedy=f"use https://{shown.lstrip('/')}"
+                f"{setting} has no scheme: {shown!r}",
+                remedy=f"use {_with_scheme(shown)}",
             )
     _check_parts(parts, setting, shown)
     path = parts.path.rstrip("/").removesuffix("/audio/speech")
@@ -59,6 +61,13 @@ def parse_base_url(url: str, setting: str) -> BaseUrl:
         f"{parts.scheme}://{address}{path}".rstrip("/"),
         (unquote(user), unquote(password)) if login else None,
     )
+
+
+def _with_scheme(url: str) -> str:
+    """Return a URL with ``https://`` in front, or with the slash it lacks in ``http:/host``."""
+    if cut := _CUT_SCHEME.match(url):
+        return f"{cut[1].lower()}://{url[cut.end() :]}"
+    return f"https://{url.lstrip('/')}"
 
 
 def _check_parts(parts: SplitResult, setting: str, shown: str) -> None:

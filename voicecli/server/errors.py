@@ -54,6 +54,9 @@ def routing_error(error: HTTPException, method: str, path: str) -> ApiError:
     if error.status_code == 405:  # noqa: PLR2004  Method Not Allowed
         allowed = ", ".join(sorted((error.headers or {})["Allow"].split(", ")))
         message = f"{path} does not allow {method}, only {allowed}"
+        if method == "OPTIONS":  # as a browser asks before a page's request
+            message += "; web pages need `voicecli serve --cors ORIGIN`"
         return ApiError(405, message, code=_CODES[405], headers={"Allow": allowed})
-    message = f"nothing at {path}; /openapi.json lists the paths"
+    hint = "base URLs end in /v1" if path == "/audio/speech" else "/openapi.json lists the paths"
+    message = f"nothing at {path}; {hint}"
     return ApiError(error.status_code, message, code=_CODES.get(error.status_code))

@@ -38,7 +38,8 @@ def bind(host: str, port: int, *, has_key: bool) -> socket.socket:
         ConfigError: the address is unavailable, or other machines could reach
             the server and there is no key.
     """
-    shown = f"{clean(host, 100)}:{port}"
+    name = clean(host, 100)
+    shown = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:

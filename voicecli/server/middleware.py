@@ -18,6 +18,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from voicecli.sanitize import clean
 from voicecli.server.errors import ApiError
@@ -36,9 +37,13 @@ OPEN_PATHS = ("/health", "/openapi.json")
 _MAX_SHOWN_PATH = 100
 _MAX_SHOWN_NAME = 60
 
-_LOCAL_NAME = re.compile(r"[a-z0-9_-]+|[a-z0-9_.-]+\.(localhost|local|internal|home\.arpa)")
+_LOCAL_NAME = re.compile(
+    r"[a-z0-9_-]+|(localhost|[a-z0-9_.-]+\.(localhost|local|internal|home\.arpa))\.?"
+)
 """A name without a dot, or with a suffix that nobody can register.
 
+A dot at the end marks a name as complete (RFC 1034, 3.1). Without a dot inside, such a name is
+a top-level domain, and may be anybody's; only ``localhost`` is safe.
 The suffixes are those of RFC 6761, RFC 6762, RFC 8375 and ICANN's resolution 2024.07.29.06.
 """
 
@@ -96,7 +101,7 @@ class AccessMiddleware:
         started_at = time.monotonic()
         client = (scope.get("client") or ("-",))[0]
         record = RequestRecord(client, scope["method"], scope["path"])
-        path = scope["path"].rstrip("/") or "/"  # a trailing slash makes no difference
+        path = _path_of(scope["path"])
         scope = {**scope, "path": path, REQUEST_RECORD: record}
 
         async def send_recorded(message: Message) -> None:
@@ -155,6 +160,15 @@ def is_local_host(host: str) -> bool:
     except ValueError:
         return not name or _LOCAL_NAME.fullmatch(name) is not None
     return True
+
+
+def _path_of(target: str) -> str:
+    """Return the path that a request is for: slashes at its end or doubled make no difference.
+
+    A server must take a whole URL as well as a path (RFC 9112, 3.2.2).
+    """
+    path = target if target.startswith("/") else urlsplit(target).path
+    return "/" + "/".join(filter(None, path.split("/")))
 
 
 def _digest(key: bytes) -> bytes:

@@ -72,7 +72,8 @@ class Protocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Start the timeout of the next request."""
         super().on_response_complete()
-        if self._is_half_closed:
+        # A request that was sent behind this one is under way by now, and is answered as well.
+        if self._is_half_closed and self.cycle.response_complete:
             self.transport.close()
         self._update_timer()
 

@@ -17,7 +17,8 @@ _STEP_BYTES = 64 * 1024
 """Upper bound on a decompressed chunk: a kilobyte can expand to a megabyte."""
 
 _ZLIB_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
-_UNSUPPORTED = {"br", "compress", "zstd"}
+_UNSUPPORTED = {"br", "compress", "x-compress", "zstd", "dcb", "dcz", "exi", "pack200-gzip"}
+"""The other names of IANA's registry; servers put more there, such as a charset, in vain."""
 
 
 def decompressed(chunks: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:

@@ -73,7 +73,7 @@ def fault_of_status(
 
 def _remedy(body: bytes) -> str | None:
     """Return a remedy that fits the server's reason; None rather than one that does not."""
-    message = body.decode("utf-8", errors="replace")
+    message = _text_of(body)
     for pattern, remedy in _REFUSALS:
         if re.search(pattern, message, re.IGNORECASE):
             return remedy
@@ -131,7 +131,7 @@ def server_message(body: bytes) -> str:
     Reads ``{"error": {"message"}}`` (OpenAI), ``{"error": "…"}``, ``{"detail": …}``
     (FastAPI, in all its shapes), ``{"message"}``, and of HTML the title.
     """
-    text = body.decode("utf-8", errors="replace").strip()
+    text = _text_of(body).strip()
     try:
         found = _message(json.loads(text))
     except (ValueError, RecursionError):
@@ -139,6 +139,11 @@ def server_message(body: bytes) -> str:
         if text.startswith("<"):
             found = title[1] if (title := _TITLE.search(text)) else ""
     return clean(found, limit=300)
+
+
+def _text_of(body: bytes) -> str:
+    """Return a body as text: UTF-8, or UTF-16 or UTF-32 by its first bytes (RFC 4627, 3)."""
+    return body.decode(json.detect_encoding(body), errors="replace")
 
 
 def _message(value: Any, depth: int = 0) -> str:
