@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 NORMAL_RATE = 175
 """Words a minute at speed 1: what `say` of macOS and espeak speak by default."""
 
+MAX_PORT = 65_535
+"""The last number that TCP has for a port."""
+
 _STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+_ORIGIN = re.compile(
+    r"\*|null|[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^/\s@?#:\[\]]+)(:(?P<port>\d{1,5}))?/?",
+    re.IGNORECASE,
+)
 
 
 def milliseconds(low: float, high: float) -> Callable[[str], Any]:
@@ -71,3 +80,12 @@ def proxy_url(value: str | None) -> str | None:
         return parse_proxy(value, "--proxy").url
     except ConfigError as error:
         raise typer.BadParameter(f"{error.message}; {error.remedy}") from None
+
+
+def web_origins(values: list[str] | None) -> list[str] | None:
+    """Return origins as browsers spell them: in small letters, without a slash at the end."""
+    for value in values or ():
+        match = _ORIGIN.fullmatch(value)
+        if not match or int(match["port"] or 0) > MAX_PORT:
+            raise typer.BadParameter(f"{value!r} is not an origin such as https://app.example")
+    return values and [value.removesuffix("/").lower() for value in values]

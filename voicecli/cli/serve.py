@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voicecli.cli import options
+from voicecli.cli.option_values import MAX_PORT, web_origins
 from voicecli.cli.output import internal_error, print_error, print_json, print_message
 from voicecli.errors import ConfigError, ExitStatus
 from voicecli.sanitize import clean
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from voicecli.server.app import AppOptions
 
 DEFAULT_PORT = 8880
-_MAX_PORT = 65_535
 _MAX_CONCURRENCY = 40  # anyio's pool of worker threads
 
 FAULT_INJECTION = "Fault injection"
@@ -34,21 +33,6 @@ EXAMPLES = """Examples:
 """
 
 
-_ORIGIN = re.compile(
-    r"\*|null|[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^/\s@?#:\[\]]+)(:(?P<port>\d{1,5}))?/?",
-    re.IGNORECASE,
-)
-
-
-def _origins(values: list[str] | None) -> list[str] | None:
-    """Return the origins as browsers spell them: in small letters, without a slash behind."""
-    for value in values or ():
-        match = _ORIGIN.fullmatch(value)
-        if not match or int(match["port"] or 0) > _MAX_PORT:
-            raise typer.BadParameter(f"{value!r} is not an origin such as https://app.example")
-    return values and [value.removesuffix("/").lower() for value in values]
-
-
 def serve(
     host: Annotated[
         str,
@@ -58,7 +42,7 @@ def serve(
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=_MAX_PORT, help="0 picks a free port.")
+        int, typer.Option(metavar="N", min=0, max=MAX_PORT, help="0 picks a free port.")
     ] = DEFAULT_PORT,
     api_key_env: Annotated[
         str | None,
@@ -70,7 +54,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="ORIGIN",
-            callback=_origins,
+            callback=web_origins,
             help="Origin whose web pages may use the server, such as https://app.example; "
             "* for every one. Repeatable.",
         ),
