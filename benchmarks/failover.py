@@ -6,7 +6,7 @@ and never answers. The second endpoint is a server of the tests.
 
 Each round has runs of ``voicecli say``, each in a new process with the null device: the second
 endpoint alone; then for each kind the first call, which finds the endpoint dead, and the next
-one, while it rests. The wait is that of a person at a prompt, ``launch_to_request_ms`` +
+one, while it is in cooldown. The wait is that of a person at a prompt, ``launch_to_request_ms`` +
 ``ttfa_ms``.
 
     scripts/setup dev && .venv/bin/python benchmarks/failover.py [--rounds 7] [--json]
@@ -80,16 +80,16 @@ def measure(home: Path, rounds: int) -> tuple[dict[str, list[float]], list[str]]
     """Return the waits in ms, after one round that does not count, and what went wrong."""
     waits: dict[str, list[float]] = {"alone": []}
     wrong = []
-    rests = home / "cache" / "voicecli" / "resting.json"
+    cooldowns = home / "cache" / "voicecli" / "cooldowns.json"
     for number in range(rounds + 1):
-        rests.unlink(missing_ok=True)
+        cooldowns.unlink(missing_ok=True)
         found = {"alone": run(home, "second")[0]}
         for kind in COSTS_S:
             for call, failed_over in (("first", 1), ("next", 0)):
                 found[f"{kind}, {call}"], times = run(home, kind)
                 if times != failed_over:
                     wrong.append(f"{kind}, {call} call of round {number}: failed over {times}")
-            rests.unlink(missing_ok=True)
+            cooldowns.unlink(missing_ok=True)
         if number:
             for name, wait_ms in found.items():
                 waits.setdefault(name, []).append(wait_ms)

@@ -145,7 +145,7 @@ def run(number: int, server: Server, spare: Server | None, folder: Path) -> list
     disturbing.join()
     if spare is not None:
         server.start()
-        (folder / "voicecli" / "resting.json").unlink(missing_ok=True)
+        (folder / "voicecli" / "cooldowns.json").unlink(missing_ok=True)
     found = faults(metrics, heard)
     print(
         f"{number:3d}  killed {at_s:.1f} s after the first sound, recovered "

@@ -17,8 +17,8 @@ from voicecli.errors import (
     SourceTimeout,
     UnsupportedFormat,
 )
+from voicecli.session.cooldowns import FIRST_COOLDOWN_S, EndpointCooldowns
 from voicecli.session.fallback import MOST_BREAKS, Candidate, Fallback
-from voicecli.session.rests import FIRST_REST_S, EndpointRests
 from voicecli.session.utterance import Failure
 from voicecli.text.segment import Segment, Sentence, Span
 
@@ -41,9 +41,9 @@ def candidate(label):
     return Candidate(label, make)
 
 
-def fallback(*labels, rests=None, recovers=True):
+def fallback(*labels, cooldowns=None, recovers=True):
     candidates = [candidate(label) for label in labels]
-    return Fallback(lambda _: candidates, rests, recovers=recovers)
+    return Fallback(lambda _: candidates, cooldowns, recovers=recovers)
 
 
 def spoken(utterances):
@@ -85,24 +85,24 @@ def test_a_single_endpoint_that_fails_before_its_sound_has_failed():
 
 def test_an_endpoint_that_failed_rests_for_later_segments():
     clock = FakeClock()
-    made = fallback("a", "b", rests=EndpointRests(clock))
+    made = fallback("a", "b", cooldowns=EndpointCooldowns(clock))
     made.utterance(segment()).replace(Failure(FAULT))
     assert made.utterance(segment()).source.label == "b"
-    clock.advance(FIRST_REST_S + 0.1)
+    clock.advance(FIRST_COOLDOWN_S + 0.1)
     assert made.utterance(segment()).source.label == "a"
 
 
 def test_if_all_endpoints_rest_the_first_is_asked():
-    rests = EndpointRests(FakeClock())
+    cooldowns = EndpointCooldowns(FakeClock())
     for label in "ab":
-        rests.failed(label)
-    assert fallback("a", "b", rests=rests).utterance(segment()).source.label == "a"
+        cooldowns.failed(label)
+    assert fallback("a", "b", cooldowns=cooldowns).utterance(segment()).source.label == "a"
 
 
-def test_a_single_endpoint_never_rests():
-    rests = EndpointRests(FakeClock())
-    fallback("a", rests=rests).utterance(segment()).replace(Failure(FAULT))
-    assert not rests.is_resting("a")
+def test_a_single_endpoint_has_no_cooldown():
+    cooldowns = EndpointCooldowns(FakeClock())
+    fallback("a", cooldowns=cooldowns).utterance(segment()).replace(Failure(FAULT))
+    assert not cooldowns.is_active("a")
 
 
 @pytest.mark.parametrize("fault", [FAULT, CorruptStream("noise")])
@@ -149,16 +149,16 @@ def test_a_refused_segment_is_split_before_another_endpoint_is_asked():
 
 
 def test_another_model_of_a_server_does_not_rest_with_the_one_that_failed():
-    rests = EndpointRests(FakeClock())
+    cooldowns = EndpointCooldowns(FakeClock())
     candidates = [candidate("a")._replace(model=model) for model in ("gone", "there")]
-    first = Fallback(lambda _: candidates, rests).utterance(segment())
+    first = Fallback(lambda _: candidates, cooldowns).utterance(segment())
     first.replace(Failure(BadResponse("no such model")))
-    assert [rests.is_resting(each.rests_as) for each in candidates] == [True, False]
+    assert [cooldowns.is_active(each.cooldown_key) for each in candidates] == [True, False]
 
 
 def test_an_endpoint_rests_for_as_long_as_it_asks():
     clock = FakeClock()
-    made = fallback("a", "b", rests=EndpointRests(clock))
+    made = fallback("a", "b", cooldowns=EndpointCooldowns(clock))
     made.utterance(segment()).replace(Failure(RateLimited("wait", retry_after_s=60)))
     clock.advance(59)
     assert made.utterance(segment()).source.label == "b"

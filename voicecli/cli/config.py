@@ -19,9 +19,9 @@ from voicecli.playback.history import HistoryFile
 from voicecli.playback.latency import LatencyFile
 from voicecli.playback.policy import AdaptivePolicy
 from voicecli.sanitize import clean
+from voicecli.session.cooldowns import CooldownFile
 from voicecli.session.limit_file import LimitFile
 from voicecli.session.pace_file import PaceFile
-from voicecli.session.rests import RestFile
 from voicecli.sources.label_file import LabelFile
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def forget() -> None:
     is three. Under which wrong content types it sends raw PCM is stored with the
     endpoint. How much a sound device has to buffer is one number per device that
     needs more than usual. The speech models that OpenAI has refused as retired are
-    listed by name, and the endpoints that failed and rest.
+    listed by name, as are the endpoints that failed recently and are not asked for a while.
     """
     existed = False
     for file in (
@@ -117,7 +117,7 @@ def forget() -> None:
         LabelFile(),
         RetiredModels(),
         LatencyFile(),
-        RestFile(),
+        CooldownFile(),
     ):
         try:
             existed = file.delete() or existed

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.clock import SystemClock
 from voicecli.config.endpoint import distinct
+from voicecli.session.cooldowns import CooldownFile, EndpointCooldowns
 from voicecli.session.fallback import Candidate, Fallback
-from voicecli.session.rests import EndpointRests, RestFile
 from voicecli.sources.registry import SourceContext, source_for
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ class Speech:
     ) -> None:
         self.keeper = keeper
         """What keeps where the run is in its text, if anything does."""
-        rests = EndpointRests(SystemClock(), RestFile())
-        self._fallback = Fallback(self._candidates, rests, recovers=reading.recovers)
+        cooldowns = EndpointCooldowns(SystemClock(), CooldownFile())
+        self._fallback = Fallback(self._candidates, cooldowns, recovers=reading.recovers)
         self._text = text
         self._reading = reading
         self._endpoints = endpoints

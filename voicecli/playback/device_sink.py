@@ -95,7 +95,7 @@ class DeviceSink(ABC):
             self._wake()
             if not samples.shape[0]:
                 return
-            stall.remaining_s(self._ring.read, rests=self._feed.is_paused)
+            stall.remaining_s(self._ring.read, paused=self._feed.is_paused)
             self._wait(_POLL_S)
 
     def set_gain(self, factor: float) -> None:
@@ -151,7 +151,7 @@ class DeviceSink(ABC):
                 wait_s = min(_POLL_S, ends_at - self._clock.now())
             if wait_s <= 0 or (self._feed.is_over and self._timeline.ends_at is None):
                 return
-            stall.remaining_s(self.position(), rests=self._feed.is_paused)
+            stall.remaining_s(self.position(), paused=self._feed.is_paused)
             self._wait(wait_s)
 
     def abort(self) -> None:

@@ -28,16 +28,16 @@ class StallDetector:
         self._progress: int | None = None
         self._gives_up_at = 0.0
 
-    def remaining_s(self, progress: int, *, rests: bool = False) -> float:
+    def remaining_s(self, progress: int, *, paused: bool = False) -> float:
         """Return the seconds for which the device may stay at ``progress``, a growing count.
 
-        While it ``rests`` it may stay there for ever.
+        While it is ``paused``, it may stay there indefinitely.
 
         Raises:
             DeviceError: it has been there for too long.
         """
         now = self._clock.now()
-        if rests or progress != self._progress:
+        if paused or progress != self._progress:
             self._progress, self._gives_up_at = progress, now + self._limit_s
         elif now >= self._gives_up_at:
             raise DeviceError(f"the sound device has stopped {self._doing}")

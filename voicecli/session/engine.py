@@ -16,12 +16,12 @@ from voicecli.config.server import KEYLESS
 from voicecli.playback.history import History, HistoryKey
 from voicecli.playback.output import Output
 from voicecli.session.async_text import AsyncText
+from voicecli.session.cooldowns import CooldownFile, EndpointCooldowns
 from voicecli.session.fallback import Candidate, Fallback
 from voicecli.session.input_limits import InputLimits
 from voicecli.session.pace import Pace
 from voicecli.session.planner import Planner
 from voicecli.session.playback import Playback
-from voicecli.session.rests import EndpointRests, RestFile
 from voicecli.session.session import Session
 from voicecli.session.settings import SessionSettings
 from voicecli.session.thread_group import ThreadGroup
@@ -68,7 +68,7 @@ class Engine:
         grouping: how much text a request holds.
         learns: whether past runs decide how early sound starts.
         fallback: resolved endpoints to speak with, in this order, when one fails.
-        recovers: whether the rest of a segment that broke off is asked for again.
+        recovers: whether the rest of a segment that broke off is requested again.
     """
 
     def __init__(  # noqa: PLR0913  one place for all that is kept
@@ -101,7 +101,7 @@ class Engine:
         self._learns = learns
         self._spare = tuple(fallback)
         self._recovers = recovers
-        self._rests = EndpointRests(SystemClock(), RestFile() if learns else None)
+        self._cooldowns = EndpointCooldowns(SystemClock(), CooldownFile() if learns else None)
         self._shared = SourceContext()
         self._lock = threading.Lock()
         self._threads = ThreadGroup(lambda _: None)  # a playback keeps its own errors
@@ -201,7 +201,7 @@ class Engine:
             Candidate(each.label, partial(self._source, each, is_first=not number), each.model)
             for number, each in enumerate(distinct((endpoint, *self._spare)))
         ]
-        return Fallback(lambda _: candidates, self._rests, recovers=self._recovers)
+        return Fallback(lambda _: candidates, self._cooldowns, recovers=self._recovers)
 
     def _source(self, endpoint: Endpoint, segment: Segment, *, is_first: bool) -> Source:
         format = self._format if is_first else endpoint.format_or(self._format)

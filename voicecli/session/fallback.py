@@ -1,9 +1,9 @@
-"""Who speaks each segment, and what is spoken after a failure: the next endpoint, or the rest.
+"""Choose the endpoint of each segment, and what to request after a failure.
 
-A segment that failed before its sound is asked of the next endpoint. One that broke off within
-its sound is asked for again from the first sentence that is not in the sound as a whole, of the
-same endpoint first. An endpoint that failed rests, so that later segments, and later runs, do
-not wait for it again.
+A segment that fails before any of its sound is requested from the next endpoint. One that
+breaks off is requested again, from the first sentence that is not complete in the sound, and
+from the same endpoint first. An endpoint that failed is in cooldown, so that later segments,
+and later runs, do not wait for it again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from voicecli.errors import (
     SourceTimeout,
     WordsDiffer,
 )
-from voicecli.session.rests import EndpointRests
+from voicecli.session.cooldowns import EndpointCooldowns
 from voicecli.session.utterance import Failure, Utterance
 from voicecli.text.segment import Segment
 
@@ -48,8 +48,8 @@ class Candidate(NamedTuple):
     model: str = ""
 
     @property
-    def rests_as(self) -> str:
-        """The name that it rests under: another model of the same server may well speak."""
+    def cooldown_key(self) -> str:
+        """The name of its cooldown: another model of the same server may still work."""
         return f"{self.label} {self.model}".strip()
 
 
@@ -58,19 +58,19 @@ class Fallback:
 
     Args:
         candidates: returns the endpoints that can speak a segment, in order of preference.
-        rests: remembers which of them failed; unused if there is only one.
-        recovers: whether a segment that broke off within its sound is asked for again.
+        cooldowns: remembers which of them failed; unused if there is only one.
+        recovers: whether the rest of a segment that broke off is requested.
     """
 
     def __init__(
         self,
         candidates: Callable[[Segment], Sequence[Candidate]],
-        rests: EndpointRests | None = None,
+        cooldowns: EndpointCooldowns | None = None,
         *,
         recovers: bool = True,
     ) -> None:
         self._candidates = candidates
-        self._rests = rests or EndpointRests(SystemClock())
+        self._cooldowns = cooldowns or EndpointCooldowns(SystemClock())
         self._recovers = recovers
 
     def utterance(self, segment: Segment, split: Split | None = None) -> Utterance:
@@ -85,8 +85,8 @@ class Fallback:
         able = [number for number in range(len(candidates)) if number not in attempt.failed]
         best = able[0]
         if len(able) > 1:
-            rested = (n for n in able if not self._rests.is_resting(candidates[n].rests_as))
-            best = next(rested, best)
+            ready = (n for n in able if not self._cooldowns.is_active(candidates[n].cooldown_key))
+            best = next(ready, best)
         return Utterance(
             candidates[best].make_source(attempt.segment),
             attempt.segment,
@@ -118,7 +118,7 @@ class Fallback:
         candidates = self._candidates(attempt.segment)
         if len(candidates) > 1:
             wait_s = error.retry_after_s if isinstance(error, RateLimited) else None
-            self._rests.failed(candidates[asked].rests_as, wait_s)
+            self._cooldowns.failed(candidates[asked].cooldown_key, wait_s)
         failed = attempt.failed | {asked}
         if len(failed) == len(candidates):
             return ()

@@ -212,7 +212,7 @@ class AudioSource(AsyncClosing):
             wanted = min(len(samples), max(1, self._limit // 2))
             await self._sleep(self._format.duration_s(unheard + wanted - self._limit))
             self._check()
-            stall.remaining_s(self._sink.position(), rests=self._sink.snapshot().paused)
+            stall.remaining_s(self._sink.position(), paused=self._sink.snapshot().paused)
             if self._clears != clears:
                 return
 
@@ -267,7 +267,7 @@ class AudioSource(AsyncClosing):
             self._player.release()
         stall = StallDetector(self._clock, "playing")
         while left := self._player.left_before(until):
-            stall.remaining_s(self._sink.position(), rests=self._sink.snapshot().paused)
+            stall.remaining_s(self._sink.position(), paused=self._sink.snapshot().paused)
             await self._sleep(self._format.duration_s(left))
             self._check()
         self._player.expect_silence()
