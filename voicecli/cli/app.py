@@ -57,11 +57,11 @@ COMMANDS: dict[str, str | None] = {
     "play": "Play a file or standard input.",
     "stop": "Stop what is being spoken.",
     "pause": "Pause what is being spoken.",
-    "resume": "Go on with what was paused.",
+    "resume": "Resume what was paused.",
     "skip": None,
-    "back": "Speak this sentence again.",
-    "status": "List what is heard and what waits.",
-    "replay": "Speak the last utterances again.",
+    "back": "Repeat the current sentence.",
+    "status": "List what is being spoken and what is queued.",
+    "replay": "Repeat the last utterances.",
     "devices": "List the sound devices.",
     "voices": "List the voices of an endpoint.",
     "doctor": "Check this machine.",
@@ -69,7 +69,7 @@ COMMANDS: dict[str, str | None] = {
     "serve": "Serve the built-in voice over HTTP.",
     "bench": "Measure a speech server.",
     "config": None,
-    "cache": "Show or delete the answers that are kept.",
+    "cache": "Show or delete cached answers.",
     "resident": None,
     "mcp": "Let a coding agent speak.",
 }
@@ -88,7 +88,7 @@ _MODULES = {
 _COMPLETING = "_VOICECLI_COMPLETE"
 
 _prepared: dict[str, Group] = {}
-"""Commands that were made before they were needed, by a process that keeps them."""
+"""Commands built ahead of use, by a process that stays loaded."""
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  typer's callback shape
@@ -136,7 +136,7 @@ def make_app(only: str | None = None) -> typer.Typer:
 
 
 def prepare_command(name: str) -> Group:
-    """Return what parses the arguments of a command; made once, and used by `run` as well."""
+    """Return the parser of a command; it is built once, and `run` uses it too."""
     if name not in _prepared:
         command = typer.main.get_command(make_app(name))
         assert isinstance(command, Group)
@@ -169,7 +169,7 @@ def run(argv: list[str], environment: Environment | None = None) -> int:
 
 
 def _report_os_error(error: OSError, argv: list[str]) -> ExitStatus:
-    """Report what writing failed for typer; any other such error is internal."""
+    """Report a file that typer could not write; any other such error is internal."""
     reason = error.strerror or error
     if "--install-completion" in argv:
         message = f"cannot install the completion: {reason}"

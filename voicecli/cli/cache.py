@@ -1,4 +1,4 @@
-"""``voicecli cache``: the answers that are kept."""
+"""``voicecli cache``: show or delete cached answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ cache_app = typer.Typer(
 def info(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Print how much is kept, and where.
+    """Print how much is cached, and where.
 
     An answer is kept with a hash of its request: endpoint, model, voice, format,
     speed, instructions and text. The text itself is not kept.
@@ -56,7 +56,7 @@ def info(
 
 @cache_app.command(cls=Command, epilog=CLEAR_EXAMPLES)
 def clear() -> None:
-    """Delete all answers that are kept."""
+    """Delete all cached answers."""
     cache = AnswerCache()
     try:
         existed = cache.clear()

@@ -1,4 +1,4 @@
-"""``voicecli stop``, ``pause``, ``resume``, ``skip``, ``back``, ``status``: from elsewhere."""
+"""``voicecli stop``, ``pause``, ``resume``, ``skip``, ``back`` and ``status``."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from voicecli.control.runtime import RuntimeFolderError
 from voicecli.errors import ConfigError
 
 EXAMPLES = """Examples:
-  voicecli stop              what is heard; the next in the queue begins
-  voicecli stop --all        what is heard, and what waits
+  voicecli stop              the current voice; the next in the queue begins
+  voicecli stop --all        all voices, those in the queue too
   voicecli pause --toggle    for a media key
-  voicecli skip -n 2         the rest of this sentence, and the next one
-  voicecli status --json     what is heard, by whom, how far, what waits
+  voicecli skip -n 2         the rest of this sentence and the next one
+  voicecli status --json     who speaks, how far it is, and who waits
 """
 
 Everyone: TypeAlias = Annotated[
-    bool, typer.Option("--all", help="Everything that is spoken or waits, not only what is heard.")
+    bool, typer.Option("--all", help="All voices, those that wait included.")
 ]
 Json: TypeAlias = Annotated[
     bool, options.output_option("--json", help="Print one JSON object on standard output.")
 ]
 Count: TypeAlias = Annotated[
-    int, typer.Option("-n", "--count", metavar="N", min=1, max=1000, help="How many sentences.")
+    int, typer.Option("-n", "--count", metavar="N", min=1, max=1000, help="Number of sentences.")
 ]
 
 
 def stop(everyone: Everyone = False, json_: Json = False) -> None:
     """Stop what is being spoken, from any terminal or program of yours.
 
-    It ends with exit status 130. If nothing is being spoken, the exit status is 0 as well.
+    The stopped command exits with 130. This one exits with 0 even if nothing was being
+    spoken.
     """
     _give("stop", everyone=everyone, json_=json_)
 
@@ -45,25 +46,25 @@ def pause(
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Pause what is being spoken; `resume` goes on at the same sample.
+    """Pause what is being spoken; `resume` continues at the same sample.
 
-    It keeps its turn: others that queue go on waiting.
+    It keeps its turn: voices in the queue keep waiting.
     """
     _give("toggle" if toggle else "pause", everyone=everyone, json_=json_)
 
 
 def resume(everyone: Everyone = False, json_: Json = False) -> None:
-    """Go on with what was paused."""
+    """Resume what was paused."""
     _give("resume", everyone=everyone, json_=json_)
 
 
 def skip(everyone: Everyone = False, count: Count = 1, json_: Json = False) -> None:
-    """Go on with the next sentence."""
+    """Skip to the next sentence."""
     _give("skip", everyone=everyone, json_=json_, count=count)
 
 
 def back(everyone: Everyone = False, count: Count = 1, json_: Json = False) -> None:
-    """Speak this sentence again; near its start, the one before."""
+    """Repeat the current sentence; near its start, go back to the one before."""
     _give("back", everyone=everyone, json_=json_, count=count)
 
 
@@ -73,7 +74,7 @@ def status(
     ] = False,
     json_: Json = False,
 ) -> None:
-    """List what is heard, by whom, how far it is, and what waits."""
+    """List who speaks, how far it is, and who waits."""
     _give("status", everyone=everyone, json_=json_)
 
 

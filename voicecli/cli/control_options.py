@@ -13,7 +13,7 @@ WhenBusyChoice: TypeAlias = Annotated[
         metavar="CHOICE",
         callback=options.one_of("queue", "interrupt", "mix", "fail"),
         autocompletion=completion.when_busy,
-        help="While another voice is heard: queue (wait for it), interrupt (end it), mix or fail.",
+        help="While another voice speaks: queue (wait for it), interrupt (end it), mix or fail.",
     ),
 ]
 NoKeys: TypeAlias = Annotated[

@@ -1,4 +1,4 @@
-"""Find out how a text is encoded that is not UTF-8; pure.
+"""Guess the encoding of a text that is not UTF-8; pure.
 
 charset-normalizer says which encodings make sense of the bytes. For short texts that is a
 long list in no good order, so a few facts about scripts decide between its entries.
@@ -62,7 +62,7 @@ def encoding_by_nuls(data: bytes) -> str | None:
 
 
 def guess_encoding(data: bytes) -> str | None:
-    """Return the encoding of ``data``, which is not UTF-8; None if it is no text at all."""
+    """Return the encoding of ``data``, which is not UTF-8; None if it is not text."""
     if b"\0" in data:
         return encoding_by_nuls(data)
     if not data or len(_CONTROL.findall(data)) > _MAX_CONTROLS * len(data):
@@ -78,7 +78,7 @@ def guess_encoding(data: bytes) -> str | None:
 
 
 def display_name(encoding: str) -> str:
-    """Return the usual name of an encoding of Python's: windows-1252 for cp1252."""
+    """Return the usual name of a Python encoding: windows-1252 for cp1252."""
     return re.sub(r"^cp(?=125\d$)", "windows-", encoding).replace("_", "-").upper()
 
 

@@ -96,7 +96,7 @@ def _known_rows() -> Iterator[tuple[str, ...]]:
 
 
 def _described(preset: Preset) -> str:
-    """Return what is known of a server, for a cell of the table; ``--json`` has all pages."""
+    """Describe a server in one cell of the table; ``--json`` has all its pages."""
     profile = preset.profile
     parts = [f"{profile.model}, {profile.voice}", " ".join(preset.formats)]
     if profile.max_input_chars is not None:
@@ -120,7 +120,7 @@ def _configured_rows(config: Config) -> Iterator[tuple[str, ...]]:
 
 def _found_rows(found: list[Any]) -> Iterator[tuple[str, ...]]:
     for server in found:
-        key = "wants a key" if server.wants_key else "no key"
+        key = "requires a key" if server.wants_key else "no key"
         yield "(found)", server.base_url, key, server.model or ""
 
 
@@ -128,10 +128,10 @@ def _found_rows(found: list[Any]) -> Iterator[tuple[str, ...]]:
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a known server.")],
 ) -> None:
-    """Write a known server into the configuration file, as a profile to change at will."""
+    """Add a known server to the configuration file, as a profile that you can change."""
     if name not in presets():
         raise ConfigError(
-            f'no server "{clean(name, 60)}" is known', remedy=suggest(name, [*presets()])
+            f'no known server is called "{clean(name, 60)}"', remedy=suggest(name, [*presets()])
         )
     if name in find_config(os.environ).profiles:
         raise ConfigError(f"there is a profile {name} already", remedy="voicecli config edit")
@@ -154,8 +154,8 @@ def speak_a_word(
 ) -> None:
     """Speak a word with each endpoint, without playing it.
 
-    Says when the first byte came, which format was sent, and how much faster than
-    speech it was. Exits with 4 if one of them failed.
+    Prints when the first byte came, which format was sent, and how much faster than
+    speech it arrived. Exits with 4 if one of them failed.
     """
     config = find_config(os.environ)
     chosen = names or [*sorted(config.profiles), *_usable(config)]

@@ -101,7 +101,7 @@ class Command(_Panels, TyperCommand):
                     print_message(f"warning: {message}")
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; what libraries print is for ``--verbose``."""
+        """Run the command, hiding what libraries print unless ``--verbose`` was given."""
         if ctx.params.get("verbose"):
             return super().invoke(ctx)
         with hidden_library_output():
@@ -132,7 +132,7 @@ class Group(_Panels, TyperGroup):
             return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command; if there is none, perhaps text was to be spoken."""
+        """Find the command; if there is none, suggest ``say`` or ``play``."""
         try:
             return super().resolve_command(ctx, args)
         except Exception as error:
@@ -143,7 +143,7 @@ class Group(_Panels, TyperGroup):
 
 
 def _meant(args: list[str]) -> str:
-    """Return the command line that was probably meant by one without a command."""
+    """Return the command line that was probably meant."""
     import shlex  # noqa: PLC0415  only after a mistake
 
     from voicecli.codecs.formats import codec_for_suffix  # noqa: PLC0415  likewise
@@ -157,7 +157,7 @@ def _meant(args: list[str]) -> str:
 
 @contextlib.contextmanager
 def _fitted_errors() -> Iterator[None]:
-    """Break the lines of usage errors between words, if they go to a terminal."""
+    """Wrap usage errors between words if they go to a terminal."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""How this process came to run a command: when it was started, and what it has already.
+"""How this process came to run a command: when it started, and what is already loaded.
 
 The wait of a person at a prompt includes starting the interpreter and importing. With a
 resident, the process that the person started is another one.
@@ -22,7 +22,7 @@ _LOADED_AT = time.monotonic()
 
 @dataclass
 class Launch:
-    """What a worker of the resident knows of the command that it does for another process.
+    """What a worker of the resident knows about the command that it runs for another process.
 
     ``started_at`` is when that was started, on the clock of `time.monotonic`, ``pid`` is
     its number and ``parent`` is who started it. ``voices`` are loaded already.
@@ -40,7 +40,7 @@ class Launch:
 
 
 this_launch = Launch()
-"""Of this process; changed before its command begins, and by that alone afterwards."""
+"""The launch of this process; once its command has begun, only that may change it."""
 
 
 def process_started_at() -> float:

@@ -17,11 +17,11 @@ _NARROWEST = 20
 _GAP = "  "
 
 _CONTINUED = " \\"
-"""The end of a command line that goes on, to a shell."""
+"""What continues a command line on the next line, in a shell."""
 
 
 def terminal_width(stream: TextIO | None) -> int | None:
-    """Return the columns of the terminal that a stream is; None if it is something else."""
+    """Return the width of a stream's terminal in columns; None if it is not a terminal."""
     try:
         if stream is None or not stream.isatty():
             return None
@@ -56,7 +56,7 @@ _WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|\S)+""")
 
 
 def example(line: str, width: int) -> list[str]:
-    """Return the lines of a line of examples, or of a term and what it means.
+    """Wrap a line of examples, or a term and its meaning; return the lines.
 
     A command line is continued as a shell allows, and not within quotes.
     """

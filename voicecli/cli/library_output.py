@@ -1,4 +1,4 @@
-"""What C libraries print: PortAudio, ALSA and JACK report each search for a sound server."""
+"""Hide what C libraries print: PortAudio, ALSA and JACK report each search for a sound server."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ def _is_on_descriptor(stream: TextIO | None) -> bool:
 
 
 def _follow_faults() -> None:
-    """Let the traceback of a crash go where everything else goes."""
+    """Print the traceback of a crash where everything else is printed."""
     if faulthandler.is_enabled():
         faulthandler.enable(sys.stderr)

@@ -57,9 +57,9 @@ class SpeechTools:
         Args:
             text: what to speak, in plain sentences.
             voice: one of list_voices; the configured one if not given.
-            when_busy: what to do while another voice is heard: queue waits for it,
+            when_busy: what to do while another voice speaks: queue waits for it,
                 interrupt ends it, mix speaks at the same time, fail gives up.
-            wait: return only once it was heard; otherwise return at once, and it goes on.
+            wait: return only once it was heard; otherwise return at once and keep speaking.
         """
         if len(text) > MAX_CHARACTERS:
             raise ToolError(f"the text is longer than {MAX_CHARACTERS} characters")
@@ -76,20 +76,20 @@ class SpeechTools:
         return "being spoken; status says how far it is"
 
     async def stop(self, everything: bool = False) -> str:  # noqa: FBT001  as above
-        """Stop the voice that is heard; with everything, also those that wait."""
+        """Stop the current voice; with everything, also those that wait."""
         stopped = await self._control("stop", everyone=everything)
         return f"stopped {len(stopped)}" if stopped else "nothing was being spoken"
 
     async def pause(self) -> str:
-        """Pause the voice that is heard."""
+        """Pause the current voice."""
         return _described(await self._control("pause"))
 
     async def resume(self) -> str:
-        """Go on with the voice that was paused."""
+        """Resume the voice that was paused."""
         return _described(await self._control("resume"))
 
     async def status(self) -> str:
-        """Say what is heard, by whom, how far it is, and what waits."""
+        """Say who speaks, how far it is, and who waits."""
         return _described(await self._control("status"))
 
     async def list_voices(self) -> str:
@@ -114,7 +114,7 @@ class SpeechTools:
         try:
             return await asyncio.to_thread(commands.give, command, everyone=everyone)
         except RuntimeFolderError as error:
-            raise ToolError(f"no control of voices here: {error}") from error
+            raise ToolError(f"voices cannot be controlled here: {error}") from error
 
 
 def _described(speakers: list[dict[str, Any]]) -> str:
@@ -122,7 +122,7 @@ def _described(speakers: list[dict[str, Any]]) -> str:
 
 
 async def _say(text: str, options: Sequence[str]) -> str:
-    """Speak a text in a process of its own; cancelling stops that."""
+    """Speak a text in a process of its own; cancelling stops the process."""
     _, out, err = await _run(["say", "--json", "-q", "--no-keys", *options, "-"], text)
     try:
         metrics = json.loads(out)
@@ -176,7 +176,7 @@ def outcome(metrics: dict[str, Any]) -> str:
 
 
 def _last_error(err: str) -> str:
-    """Return what a command that failed printed."""
+    """Return the last error that a command printed."""
     lines = [line.removeprefix("voicecli: ").strip() for line in err.strip().splitlines()]
     return " ".join(lines[-2:]) or "voicecli failed without a message"
 

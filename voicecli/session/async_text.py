@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
 
 _BACKLOG_CHARACTERS = 64 * 1024
-"""Text taken ahead of the speech; beyond it the task waits."""
+"""Characters read ahead of the speech; the task waits while this many are queued."""
 
 _RETRY_S = 0.05
 

@@ -81,7 +81,7 @@ class Channel(Generic[T]):
             return taken
 
     def clear_untouched(self) -> bool:
-        """Drop what is queued and start anew, unless the consumer took some already."""
+        """Drop what is queued and start over, unless the consumer has taken some already."""
         with self._changed:
             if not self.is_touched:
                 self._items.clear()

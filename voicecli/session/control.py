@@ -1,4 +1,4 @@
-"""Pauses, skips and goes back in what a session speaks."""
+"""Pause, skip and go back while a session speaks."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ AT_THE_START_S = 1.5
 """`Control.back` within this time of a sentence's start goes to the sentence before it."""
 
 _MARGIN_S = 0.2
-"""Sound at the end of what is kept is lost while this much more is heard."""
+"""The oldest sound kept is about to be overwritten: this much of it is not used."""
 
 
 class ControlStatus(NamedTuple):
-    """What is heard at one moment.
+    """The state of a run at one moment.
 
-    ``heard_s`` is the position in the sound, ``buffered_s`` what has arrived and waits to be
-    heard. ``text`` is the sentence that is heard, empty before the first and for sound
+    ``heard_s`` is the position in the sound, ``buffered_s`` the sound that has arrived and was
+    not heard yet. ``text`` is the current sentence, empty before the first and for sound
     without a text.
     """
 
@@ -33,7 +33,7 @@ class ControlStatus(NamedTuple):
 
 
 class Control:
-    """Pauses, skips and goes back in one run; any thread, at any time, also before the sound."""
+    """Controls one run: pause, skip, go back. Any thread, at any time, even before sound starts."""
 
     def __init__(self, renderer: Renderer, fetches: Prefetcher) -> None:
         self._renderer = renderer
@@ -45,17 +45,17 @@ class Control:
     def pause(self) -> None:
         """Silence the sound within one block, and keep it; idempotent.
 
-        What comes from the network is buffered up to the usual bounds, then waits. It may
-        last as long as it likes.
+        Audio that arrives is buffered up to the usual bounds; then the network waits. A
+        pause may last any length of time.
         """
         self._renderer.pause()
 
     def resume(self) -> None:
-        """Go on exactly where `pause` stopped; idempotent."""
+        """Continue exactly where `pause` stopped; idempotent."""
         self._renderer.resume()
 
     def louder(self, factor: float) -> float:
-        """Multiply the volume of what is heard, within one block; return it, from 0.05 to 4.
+        """Multiply the volume, within one block; return the new factor, from 0.05 to 4.
 
         1 is the volume that the session was made with. Files are not changed.
         """
@@ -64,10 +64,10 @@ class Control:
         return self._gain
 
     def skip(self) -> None:
-        """Go on with the next sentence; drops the rest of the current one.
+        """Skip to the next sentence; drop the rest of the current one.
 
-        If the next one is not in the buffer, the request that is heard is cancelled, and
-        sound goes on with the next request's. A pause stays a pause.
+        If the next one is not buffered, the request being heard is cancelled, and sound
+        continues with the next request's. A paused run stays paused.
         """
         sink = self._renderer.sink
         if sink is None:
@@ -83,10 +83,10 @@ class Control:
         sink.flush()
 
     def back(self) -> bool:
-        """Speak the current sentence again from its start; near its start, the one before.
+        """Repeat the current sentence; near its start, go back to the one before.
 
-        Returns False if the sound that far back is not kept any more, or nothing was heard
-        yet. It then goes back as far as it can, to the start of a sentence if there is one.
+        Returns False if the sound that far back is no longer kept, or nothing was heard yet.
+        It then goes back as far as it can, to the start of a sentence if there is one.
         """
         sink = self._renderer.sink
         if sink is None:
@@ -107,11 +107,11 @@ class Control:
         return False
 
     def cancel_utterance(self, number: int) -> None:
-        """Stop one request and drop its sound; its neighbours go on."""
+        """Stop one request and drop its sound; the other requests continue."""
         self._fetches.cancel_one(number)
 
     def status(self) -> ControlStatus:
-        """Return what is heard now."""
+        """Return the current state."""
         sink = self._renderer.sink
         if sink is None:
             return ControlStatus(self._renderer.is_paused, 0.0, 0.0)
@@ -122,5 +122,5 @@ class Control:
 
 
 def _goes_on_at_s(snapshot: SinkSnapshot) -> float:
-    """Return the position that the next command is about: keys may be pressed in a row."""
+    """Return the position that the next command applies to: keys may be pressed in a row."""
     return snapshot.heard_s if snapshot.next_s is None else snapshot.next_s

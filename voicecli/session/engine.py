@@ -51,7 +51,7 @@ class Engine:
     """Speaks texts with one endpoint and one output; the built-in voice if none is named.
 
     Keeps what is costly between texts: connections, loaded voices, the sound device, and
-    what is known of the endpoint's speed. Nothing is global: any number of engines may be
+    what is known about the endpoint's speed. Nothing is global: any number of engines may be
     used at once, and each may speak any number of texts at once. All methods may be called
     from any thread. A context manager; `close` it when done.
 
@@ -178,7 +178,7 @@ class Engine:
         return History(key) if self._learns else None
 
     def close(self) -> None:
-        """Stop everything that is spoken, and close the connections."""
+        """Stop all playbacks, and close the connections."""
         with self._lock:
             playbacks = list(self._playbacks)
         for playback in playbacks:

@@ -41,7 +41,7 @@ class StreamBroken:
 
 @dataclass(frozen=True, slots=True)
 class AwaitText:
-    """Nothing is left to play, because the text that follows has not been written yet."""
+    """Nothing is left to play until more text is written."""
 
 
 Item: TypeAlias = UtteranceStart | StreamStart | bytes | StreamEnd | StreamBroken | AwaitText

@@ -12,12 +12,12 @@ class LimitFile(LearnedFile):
     name = "limits.json"
 
     def get(self, endpoint: str, model: str) -> InputLimit | None:
-        """Return what was learned of a model at an endpoint, which is given by its label."""
+        """Return what was learned about a model at the endpoint with this label."""
         characters = self.all().get(endpoint[:MOST_NAME], {}).get(model[:MOST_NAME])
         return None if characters is None else InputLimit(characters, LimitOrigin.LEARNED)
 
     def all(self) -> dict[str, dict[str, int]]:
-        """Return the characters that each endpoint's models take, oldest first."""
+        """Return the longest text in characters, by endpoint and model, oldest first."""
         return {
             endpoint: {
                 model: limit for model, limit in models.items() if type(limit) is int and limit > 0

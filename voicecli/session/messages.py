@@ -43,7 +43,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class InternalError:
-    """A thread raised what it should not have: a bug."""
+    """A thread raised an unforeseen exception: a bug."""
 
     error: BaseException
 

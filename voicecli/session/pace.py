@@ -1,4 +1,4 @@
-"""How fast an endpoint speaks, and how much sound has been asked for: what grouping goes by."""
+"""Measure how fast an endpoint speaks, and how much sound was requested: input to grouping."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
 
 _MIN_CHARACTERS = 20
-"""Shorter segments say nothing about the time that a character takes."""
+"""Shorter segments do not show how long a character takes."""
 
 _RECENT = 8
 """Number of segments that an estimate is made from."""
@@ -20,8 +20,8 @@ _RECENT = 8
 class Pace:
     """Measures the segments of a run, and estimates those to come; any thread.
 
-    ``prior`` is what past runs say of the endpoint; it counts until the first segment of this
-    run is complete.
+    ``prior`` is the estimate from past runs; it counts until the first segment of this run is
+    complete.
     """
 
     def __init__(self, prior: Estimate | None = None) -> None:
@@ -81,7 +81,7 @@ class Pace:
             return waits_s + max(0.0, self._decoded_s - heard_s) + coming_s
 
     def estimate(self) -> Estimate:
-        """Return what is known of the endpoint: from this run, else from those before."""
+        """Return the estimate of this run, else that of earlier runs."""
         with self._lock:
             prior = self._prior
             return Estimate(

@@ -1,4 +1,4 @@
-"""Text into utterances, as late as possible: what is known of text and pace decides each."""
+"""Turn text into utterances, each as late as possible: text and pace decide what it holds."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 _TOO_LARGE = 413
 
 _POLL_S = 0.05
-"""How often a wait for text looks whether the run is over."""
+"""Interval at which a wait for text checks whether the run is over."""
 
 _SETTLE_S = 0.02
 """How long the first request waits to see whether the text is complete."""
 
 _AT_ONCE_S = 0.2
-"""Text that is still being read after this long is not there at once: nothing settles."""
+"""Text still being read after this long is a stream: the first request does not wait."""
 
 _AHEAD_SENTENCES = 64
-"""Sentences that are read ahead, though no request needs them, to know how many there are."""
+"""Sentences read ahead, even if no request needs them, so that their number is known."""
 
 _AHEAD_CHARACTERS = 8192
-"""The same in characters, whichever is less."""
+"""The same in characters; the smaller limit counts."""
 
 _SLICE = 1024
-"""Characters that are read at once: the first request leaves before a long text is read."""
+"""Characters read at a time: the first request leaves before a long text has been read."""
 
 
 class Planner:

@@ -20,9 +20,9 @@ class PlaybackStatus(NamedTuple):
     """A playback at one moment.
 
     ``state`` is a name such as ``playing``, whether it is ``paused`` or not. ``heard_s`` is
-    the position in the sound, ``buffered_s`` what has arrived and waits to be heard.
-    ``sentences_heard`` of ``sentences`` known so far were heard; ``text`` is the one that is
-    heard now, empty before the first.
+    the position in the sound, ``buffered_s`` the sound that arrived and was not heard yet.
+    ``sentences_heard`` of ``sentences`` known so far were heard; ``text`` is the current one,
+    empty before the first.
     """
 
     state: str
@@ -92,28 +92,28 @@ class Playback:
     def pause(self) -> None:
         """Silence it within one block, and keep its place; idempotent.
 
-        It may last as long as it likes: what comes from the network is buffered up to the
-        usual bounds, then waits.
+        A pause may last any length of time: audio that arrives is buffered up to the usual
+        bounds; then the network waits.
         """
         self._session.control.pause()
 
     def resume(self) -> None:
-        """Go on exactly where `pause` stopped; idempotent."""
+        """Continue exactly where `pause` stopped; idempotent."""
         self._session.control.resume()
 
     def skip(self) -> None:
-        """Go on with the next sentence, or the next request if that is not known yet."""
+        """Skip to the next sentence, or to the next request if that is not known yet."""
         self._session.control.skip()
 
     def back(self) -> bool:
-        """Speak the current sentence again; within 1.5 s of its start, the one before.
+        """Repeat the current sentence; within 1.5 s of its start, go back to the one before.
 
-        Returns False if the sound that far back is not kept any more.
+        Returns False if the sound that far back is no longer kept.
         """
         return self._session.control.back()
 
     def status(self) -> PlaybackStatus:
-        """Return what is heard now, and how far it is."""
+        """Return the current sentence and position."""
         now = self._session.control.status()
         heard, known = self.sentences
         return PlaybackStatus(

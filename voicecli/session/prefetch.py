@@ -126,10 +126,10 @@ class Prefetcher:
         return []
 
     def recover(self, failure: Failure) -> bool:
-        """Ask for the rest of the utterance that is rendered, in its place [decoder thread].
+        """Request the rest of the utterance being rendered, in its place [decoder thread].
 
-        Everything that arrived of it has been rendered, or is of no use. False if it cannot
-        be recovered: then `take` reports why it broke off, if that is known.
+        Everything that arrived of it has been rendered, or is useless. False if it cannot be
+        recovered: then `take` reports why it broke off, if that is known.
         """
         fetch = self._fetches[0]
         failure = failure._replace(error=fetch.error or failure.error)
@@ -181,7 +181,7 @@ class Prefetcher:
             fetch.cancel_request()
 
     def cancel_one(self, number: int) -> None:
-        """Stop the request of one utterance and drop its sound; its neighbours go on."""
+        """Stop the request of one utterance and drop its sound; the others continue."""
         for fetch in self._snapshot():
             if fetch.utterance.number == number:
                 fetch.cancel()

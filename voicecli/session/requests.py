@@ -1,4 +1,4 @@
-"""What the requests of a run share: their limits, their reports, and how many run at once."""
+"""What the requests of a run share: limits, reports, and how many may run at once."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Requests:
             self._on_bytes(number, data)
 
     def replaced(self, failure: Failure, failed: Utterance, instead: Utterance) -> None:
-        """Report that something else is spoken in place of what failed."""
+        """Report that ``instead`` is spoken in place of what failed."""
         labels = failed.source.label, instead.source.label
         now, number = self._clock.now(), failed.number
         self._observers.notify(Replaced(now, number, failure.error, *labels, failure.sentences))

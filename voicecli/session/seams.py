@@ -1,4 +1,4 @@
-"""Segments into one sound: where each begins and ends, and the pauses between them."""
+"""Join segments into one sound: where each begins and ends, and the pauses between them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Seams:
         return self._passed(blocks)
 
     def whole_sentences(self) -> int | None:
-        """Return how many sentences of a broken segment are surely in the sound.
+        """Return how many sentences of a broken segment are certainly complete in the sound.
 
         None if there is no sound of the segment.
         """
@@ -139,4 +139,4 @@ class Seams:
 
 
 _CLAUSE_S = 0.2
-"""Longest silence kept where a segment goes on in the middle of a sentence."""
+"""Longest silence kept before a segment that starts in the middle of a sentence."""

@@ -140,7 +140,7 @@ class Session:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will be asked for; any thread."""
+        """Whether nothing more will be requested; any thread."""
         return self._is_lost or self._cancel_asked
 
     def heard_s(self) -> float:
@@ -169,7 +169,7 @@ class Session:
             self._stop_threads()
             result = self._conclude()
             self._observers.clear()
-        if self.state is not State.CANCELLED:  # a source may fail at being cancelled
+        if self.state is not State.CANCELLED:  # a source may fail while being cancelled
             self._mailbox.raise_internal_error()
         return result
 

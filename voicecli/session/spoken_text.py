@@ -1,4 +1,4 @@
-"""Where the sentences of a text begin in its sound, as far as it was decoded."""
+"""Find where the sentences of a text begin in the sound decoded so far."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class SpokenText:
                     self._open = None
 
     def at(self, heard_s: float) -> SpokenSentence | None:
-        """Return the sentence that is heard at this position of the sound."""
+        """Return the sentence at this position in the sound."""
         begun = [each for each in self._known() if each.starts_s <= heard_s]
         return begun[-1] if begun else None
 
     def after(self, heard_s: float) -> SpokenSentence | None:
-        """Return the first sentence that begins after this position of the sound."""
+        """Return the first sentence that begins after this position in the sound."""
         return next((each for each in self._known() if each.starts_s > heard_s), None)
 
     def is_open(self, segment: int) -> bool:

@@ -1,4 +1,4 @@
-"""Makes the decoder of each stream, and reports samples under a wrong name.
+"""Make the decoder of each stream, and report raw PCM that is labelled as another format.
 
 numpy comes with a decoder, so it is loaded when the first request has left.
 """
@@ -48,7 +48,7 @@ MakeDecoder: TypeAlias = "Callable[[SourceInfo], StreamDecoder]"
 
 
 def preload_decoder(name: str) -> None:
-    """Load what decoding the format ``name`` needs, if it is there; numpy comes with it."""
+    """Load what decoding the format ``name`` needs, if it is installed; numpy comes with it."""
     from voicecli.codecs.decoding.auto import preload  # noqa: PLC0415  numpy comes with it
 
     # The answer may need another decoder, and then a missing one does not matter.
@@ -59,8 +59,8 @@ def preload_decoder(name: str) -> None:
 def load_decoder(observers: Observers, clock: Clock) -> Callable[[SourceInfo], AutoDecoder]:
     """Import decoders and return what makes one, from what a source knows of its stream.
 
-    ``observers`` are warned of samples under a wrong name, once for each endpoint: the
-    name is remembered.
+    ``observers`` are warned once for each endpoint that labels raw PCM as another format:
+    the label is remembered.
     """
     from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy comes with it
 

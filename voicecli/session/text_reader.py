@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from voicecli.threads import Spawn
 
 TEXT_BACKLOG_CHARACTERS = 64 * 1024
-"""Text read ahead of the speech; beyond it a pipe is left to fill."""
+"""Characters read ahead of the speech; beyond that, a pipe fills up and its writer waits."""
 
 
 class TextReader:

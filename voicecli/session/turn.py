@@ -22,7 +22,7 @@ class SoundTurn(Protocol):
 
 
 class NoTurn:
-    """Sound that waits for nobody."""
+    """A turn that never waits: the sound is mixed with other voices."""
 
     def ask(self) -> None:
         """Do nothing."""

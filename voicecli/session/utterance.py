@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Failure(NamedTuple):
     """How an utterance failed.
 
-    ``sentences`` is how many of its sentences are in the sound as a whole; None if no sound
-    of it was kept.
+    ``sentences`` is how many of its sentences are complete in the sound; None if none of its
+    sound was kept.
     """
 
     error: VoiceError

@@ -1,4 +1,4 @@
-"""One utterance on its way: its requests, its channel, and how it ended."""
+"""One utterance being fetched: its requests, its channel, and how it ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from voicecli.session.pace import Pace
 
 CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
-"""Received bytes of one utterance that may wait for the decoder; beyond it its socket fills."""
+"""Received bytes of one utterance that may wait for the decoder; beyond that, the socket fills."""
 
 
 class UtteranceFetch:
