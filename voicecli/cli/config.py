@@ -101,13 +101,12 @@ def show(
 def forget() -> None:
     """Delete what earlier runs learned about endpoints.
 
-    Their timing tells --buffer-ms auto how much to buffer: one number per run,
-    stored with the endpoint, the model and the format. What a server said of the
-    longest text it takes is one number per endpoint and model, how fast it speaks
-    is three. Under which wrong content types it sends raw PCM is stored with the
-    endpoint. How much a sound device has to buffer is one number per device that
-    needs more than usual. The speech models that OpenAI has refused as retired are
-    listed by name, as are the endpoints that failed recently and are not asked for a while.
+    Their timing decides how much --buffer-ms auto buffers: one number per run, stored
+    with the endpoint, the model and the format. The longest text that a server accepts
+    is one number per endpoint and model, its speed is three numbers. Wrong content
+    types of raw PCM are stored with the endpoint. A sound device that has to buffer
+    more than usual is one number. The speech models that OpenAI has refused as retired
+    are listed by name, as are the endpoints that failed recently.
     """
     existed = False
     for file in (
@@ -127,7 +126,7 @@ def forget() -> None:
 
 
 def _lexicon_size(config: Config) -> int:
-    """Return the number of entries of the file's lexicon, those of all languages."""
+    """Return the number of entries in the file's lexicon, in all languages."""
     entries = config.lexicon.values()
     return sum(len(entry) if isinstance(entry, dict) else 1 for entry in entries)
 
@@ -184,7 +183,7 @@ def _learned_rows() -> Iterator[tuple[str, str, str]]:
 
 
 def _learned() -> Iterator[dict[str, Any]]:
-    """Yield what was learned, by endpoint, model and format."""
+    """Yield the learned buffer by endpoint, model and format."""
     for key, runs in sorted(HistoryFile().all_runs().items()):
         wait_s = AdaptivePolicy().with_history(runs).learned_s
         yield {

@@ -77,7 +77,7 @@ def edit() -> None:
 
 
 def _make(path: Path) -> bool:
-    """Write the template; False if there is a file already.
+    """Write the template; return False if there is a file already.
 
     Raises:
         SaveError: it cannot be written.
@@ -95,7 +95,7 @@ def _make(path: Path) -> bool:
 
 
 def append_to_file(table: str, settings: Mapping[str, Any]) -> Path:
-    """Append a table to the configuration file, which is made if there is none.
+    """Append a table to the configuration file; create the file if there is none.
 
     Raises:
         SaveError: it cannot be written.
@@ -135,7 +135,7 @@ def _editor() -> list[str]:
 
 
 def _stderr() -> int | None:
-    """Return our standard error: descriptor 2 is closed to what libraries print."""
+    """Return a descriptor of our standard error: descriptor 2 hides what libraries print."""
     try:
         return sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):

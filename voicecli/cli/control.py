@@ -82,4 +82,4 @@ def _give(command: str, *, everyone: bool, json_: bool, count: int = 1) -> None:
     try:
         commands.run(command, everyone=everyone, as_json=json_, count=count)
     except RuntimeFolderError as error:
-        raise ConfigError(f"no control from elsewhere: {error}") from error
+        raise ConfigError(f"voices cannot be controlled here: {error}") from error

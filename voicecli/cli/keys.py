@@ -32,12 +32,12 @@ def _ignore() -> None:
 
 
 def wants_keys() -> bool:
-    """Return whether a person sits at a terminal."""
+    """Return whether this run has a terminal to read keys from."""
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 class SpeechKeys:
-    """An observer that lets keys control a run, from when its request has left until `close`.
+    """An observer that lets keys control a run, from its first request until `close`.
 
     Also for the resident's worker, whose terminal is another process's. ``has_terminal`` is
     whether there are keys at all; without, only Ctrl-Z is followed, and only there.
@@ -113,12 +113,12 @@ class SpeechKeys:
         }
 
     def restore(self) -> None:
-        """Leave the terminal as it was found; any thread, idempotent."""
+        """Restore the terminal; any thread, idempotent."""
         if self._keys is not None:
             self._keys.restore()
 
     def close(self) -> None:
-        """Read no more keys; the terminal is as it was found."""
+        """Stop reading keys and restore the terminal."""
         this_launch.press = None
         if self._keys is not None:
             self._keys.close()

@@ -1,4 +1,4 @@
-"""Bytes as programs and editors write them to text that can be spoken.
+"""Turn bytes, as programs and editors write them, into text that can be spoken.
 
 Programs write for terminals and Windows editors add byte order marks, so escape sequences
 are removed and the mark selects the encoding, wherever the pieces are cut. Without a mark
@@ -25,15 +25,15 @@ MARKS = (
 """Byte order marks and their encodings (Unicode 16, section 23.8), the longer ones first."""
 
 JUDGED_BYTES = 8 * 1024
-"""How much is looked at to find out an encoding; a pipe may have less when its writer pauses."""
+"""Bytes examined to guess an encoding; a pipe may have fewer when its writer pauses."""
 
 _CONTEXT = 512
-"""ASCII characters before the first others that are looked at too."""
+"""ASCII characters before the first other one that are examined as well."""
 
 _HIGH = re.compile(rb"[\x80-\xff]")
 
 _MAX_ESCAPE = 4096
-"""Length at which an escape sequence without an end is given up."""
+"""An escape sequence without an end is given up at this length."""
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 """Characters of Unicode category Cc that are not white space."""
@@ -48,7 +48,7 @@ def check_encoding(name: str) -> str:
     """Return the name of an encoding in the form that Python gives it.
 
     Raises:
-        ValueError: there is no such encoding, or it is none of text.
+        ValueError: there is no such encoding, or it is not one of text.
     """
     try:
         found = codecs.lookup(name)
@@ -60,11 +60,11 @@ def check_encoding(name: str) -> str:
 
 
 class PlainTextDecoder:
-    """Bytes in pieces of any size in, text without escape sequences and controls out.
+    """Decodes bytes, in pieces of any size, to text without escape sequences and controls.
 
-    ``is_binary`` is set at the first bytes that are no text in any encoding. ``notify`` is
-    told once if the text is not UTF-8 (or UTF-16 or -32 with a mark), in words that follow
-    the name of the text.
+    ``is_binary`` is set at the first bytes that are not text in any encoding. ``notify`` is
+    called once if the text is not UTF-8 (or UTF-16 or -32 with a mark), with a predicate
+    such as "is not UTF-8 and is read as windows-1252": the caller knows the subject.
 
     Args:
         encoding: how the text is encoded, if that is known.
@@ -77,8 +77,8 @@ class PlainTextDecoder:
         self._notify = notify or (lambda _: None)
         self._mark: bytes | None = b""  # what may be the beginning of one; None once decided
         self._decoder = _decoder(encoding or "utf-8")
-        self._of_mark = "utf-8"  # the encoding that a mark told
-        self._is_assumed = encoding is None  # that it is UTF-8
+        self._of_mark = "utf-8"  # the encoding that the mark names
+        self._is_assumed = encoding is None  # whether UTF-8 is only assumed
         self._undecided = b""  # bytes whose encoding is not known yet
         self._has_utf8 = False
         self._context = b""  # the end of what was decoded, to judge what follows by
@@ -86,15 +86,16 @@ class PlainTextDecoder:
         self.is_binary = False
 
     def feed(self, data: bytes) -> str:
-        """Return the text that is certain.
+        """Return the text that later bytes cannot change.
 
         Raises:
-            UnicodeDecodeError: the bytes are not valid in the given encoding. So do the others.
+            UnicodeDecodeError: the bytes are not valid in the given encoding; `settle` and
+                `finish` raise it too.
         """
         return self._feed(data)
 
     def settle(self) -> str:
-        """Return the text whose encoding can be judged, now that no more comes for a while."""
+        """Return the text held back to judge its encoding: the writer has paused."""
         return self._feed(b"", pauses=True) if self._undecided else ""
 
     def finish(self) -> str:

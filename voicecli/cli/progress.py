@@ -1,4 +1,4 @@
-"""The line on a terminal that shows how far the speech has got."""
+"""Show the progress of the speech on one line of the terminal."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ QUIET_S = 1.0
 
 
 class ProgressLine:
-    """An observer that draws one line on standard error, while speech is awaited and plays.
+    """An observer that draws one line on standard error, before and during the speech.
 
-    It shows how much was spoken, how much is ahead, and the sentence that is heard, or what
-    is awaited: the server, the text if ``is_written`` says that it is still being written, or
+    It shows how much was spoken, how much is buffered, and the current sentence; or what it
+    waits for: the server, the text if ``is_written`` says that it is still being written, or
     the voice that ``turn_of`` names.
     rich is imported when sound has started, which it must not delay. All drawing is
     done on the session's thread.
@@ -112,7 +112,7 @@ class ProgressLine:
         if snapshot.paused:
             note = "paused"
         shown = note or clean(self._text.sentence_at(snapshot.heard_s), 500)
-        line = f"{snapshot.heard_s:5.1f} s received  {shown}"  # nothing is to be heard
+        line = f"{snapshot.heard_s:5.1f} s received  {shown}"  # without sound output
         if snapshot.playing:
             line = f"{snapshot.heard_s:5.1f} s spoken  {snapshot.buffered_s:5.1f} s ahead  {shown}"
         if self._live is None:

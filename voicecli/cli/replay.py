@@ -1,4 +1,4 @@
-"""``voicecli replay``: speak the last utterances again, without a request."""
+"""``voicecli replay``: repeat the last utterances, without a request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EXAMPLES = """Examples:
 
 def replay(
     count: Annotated[
-        int, typer.Argument(metavar="[N]", min=1, max=MAX_FILES, help="How many utterances.")
+        int, typer.Argument(metavar="[N]", min=1, max=MAX_FILES, help="Number of utterances.")
     ] = 1,
     everything: Annotated[bool, typer.Option("--all", help="All that are kept.")] = False,
     device: options.Device = None,
@@ -44,10 +44,10 @@ def replay(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Speak the last utterances of `say` and `play` again, without a request.
+    """Repeat the last utterances of `say` and `play`, without a request.
 
-    The last eight are kept, with at most six minutes of each, in a folder of your own that
-    is emptied when the system restarts.
+    The last eight are kept, at most six minutes of each, in a folder that only you can
+    read. A restart of the system empties it.
     """
     records = Records(json=json_, quiet=quiet, verbose=verbose)
     with failing_as_json(records):

@@ -1,4 +1,4 @@
-"""Reports how a run went: to people on standard error, to machines as one JSON object."""
+"""Report how a run went: to people on standard error, to machines as one JSON object."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def report(
 ) -> ExitStatus:
     """Report to people and machines, and return the exit status.
 
-    ``track`` makes the subtitles, ``speech`` is the text, ``control`` knows who stopped it.
+    ``track`` makes the subtitles, ``speech`` is the text, ``control`` knows who stopped the run.
     If the run itself had no error, a file that could not be written, or gaps under
     ``--fail-on-underrun``, is its error.
     """
@@ -63,7 +63,7 @@ def report(
     if late_error is not None and metrics["error"] is None:
         metrics["ok"], metrics["error"] = False, describe(late_error)
     if has_lost_reader and result.interrupted_at is not None:
-        records = records._replace(quiet=True)  # the end of a pipeline is nothing to report
+        records = records._replace(quiet=True)  # a pipeline that ends early is not an error
     _print_result(result, late_error, metrics, records, _about_text(result, recorder, speech))
     first = result.error or late_error
     status = first.exit_status if first else ExitStatus.OK

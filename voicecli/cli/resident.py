@@ -26,7 +26,7 @@ from voicecli.errors import ConfigError, ExitStatus, SaveError
 IDLE_MIN = 30.0
 
 _START_S = 10.0
-"""How long a resident may take to begin."""
+"""Longest wait for a resident to start."""
 
 EXAMPLES = """Examples:
   voicecli resident start
@@ -52,7 +52,7 @@ IdleMin = Annotated[
 
 @resident_app.command()
 def start(idle_min: IdleMin = IDLE_MIN) -> None:
-    """Start it in the background, unless it runs."""
+    """Start it in the background, unless it is running."""
     if ask("status") is None:
         start_in_background(idle_min)
         ends_at = time.monotonic() + _START_S
@@ -68,14 +68,14 @@ def start(idle_min: IdleMin = IDLE_MIN) -> None:
 
 @resident_app.command()
 def stop() -> None:
-    """Let it end, once the commands that it is doing have."""
+    """Stop it, once the commands under way have ended."""
     if ask("stop") is None:
-        print_message("no resident runs")
+        print_message("no resident is running")
 
 
 @resident_app.command()
 def restart(idle_min: IdleMin = IDLE_MIN) -> None:
-    """Replace it by a new one."""
+    """Replace it with a new one."""
     ask("stop")
     start(idle_min)
 
@@ -84,7 +84,7 @@ def restart(idle_min: IdleMin = IDLE_MIN) -> None:
 def status(
     json_: Annotated[bool, options.output_option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Say whether it runs, for how long, and what it has done."""
+    """Print whether it is running, for how long, and how many commands it ran."""
     _print_status(as_json=json_)
 
 
@@ -122,11 +122,11 @@ def _print_status(*, as_json: bool) -> None:
     if as_json:
         print_json({"running": found is not None, **(found or {})})
     elif found is None:
-        print_message("no resident runs")
+        print_message("no resident is running")
     else:
         is_ours = "" if found.get("stamp") == stamp() else ", of another version"
         print_message(
-            f"the resident runs: process {found.get('pid')}{is_ours}, "
+            f"the resident is running: process {found.get('pid')}{is_ours}, "
             f"{found.get('calls', 1) - 1} requests in {found.get('runs_s', 0) / 60:.0f} min"
         )
 
@@ -151,7 +151,7 @@ def ensure_running() -> None:
 
 
 def serve(idle_min: float) -> ExitStatus:
-    """Be the resident, until it has been idle for ``idle_min`` or is stopped."""
+    """Run the resident until it has been idle for ``idle_min`` minutes or is stopped."""
     from voicecli.cli.resident_program import CommandLine, load  # noqa: PLC0415  loads everything
     from voicecli.control.resident.server import Resident  # noqa: PLC0415  likewise
     from voicecli.control.resident.worker import Worker  # noqa: PLC0415  likewise
@@ -169,7 +169,7 @@ def serve(idle_min: float) -> ExitStatus:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print_message("a resident runs already")
+        print_message("a resident is already running")
         return ExitStatus.OK
     gc.disable()
     first_voices = _first_voices()
@@ -187,7 +187,7 @@ def serve(idle_min: float) -> ExitStatus:
 
 
 def _give_up(path: Path | None, lock: int) -> None:
-    """Let another resident begin."""
+    """Release the lock, so that another resident can start."""
     if path is not None:
         path.unlink(missing_ok=True)
     os.close(lock)

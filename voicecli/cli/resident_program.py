@@ -1,4 +1,4 @@
-"""The command line as a worker of the resident runs it."""
+"""Run the command line in a worker of the resident."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODULES = (
     "voicecli.sources.openai", "voicecli.text.markdown", "voicecli.text.stage",
     "rich.console", "rich.live", "tomllib", "platformdirs",
 )  # fmt: skip
-"""What commands import while they run; what those import comes with it.
+"""Modules that commands import while they run.
 
 Nothing here may start a thread or open PortAudio: this process is forked.
 """
@@ -108,12 +108,12 @@ class CommandLine:
         return self._voices.names
 
     def press(self, key: str) -> None:
-        """Do what a key of the terminal means; also ``suspend`` and ``continue``."""
+        """Do what a key of the terminal stands for; also ``suspend`` and ``continue``."""
         if this_launch.press is not None:
             this_launch.press(key)
 
     def refusal(self, environ: dict[str, str]) -> str | None:
-        """Return why a command with this environment is not to be served; None if it is."""
+        """Return why a command with this environment is refused; None if it is served."""
         if environ.get("VOICECLI_RESIDENT"):  # which wins
             return None
         try:

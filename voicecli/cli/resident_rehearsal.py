@@ -1,8 +1,8 @@
-"""A short run that nobody hears, so that the next one finds everything at hand.
+"""Warm up a worker with a short silent run, so that the next one starts faster.
 
-A process that was forked shares the memory of its parent until it writes there, and each
-page that it then gets of its own takes time, as does the first use of much in libraries.
-A worker in reserve has that behind it when its command comes.
+A forked process shares its parent's memory until it writes to it. Each page that it then
+copies takes time, as does the first use of much in libraries. A worker in reserve pays for
+both before its command comes.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ def rehearse() -> None:
 
     It comes from a socket of this process, on the loopback interface.
     """
-    with contextlib.suppress(Exception):  # the command will report what is amiss
+    with contextlib.suppress(Exception):  # the command will report what is wrong
         _parse()
     with contextlib.suppress(Exception):
         _speak()
 
 
 def rehearse_voice(name: str, voices: VoiceCache) -> None:
-    """Speak a few words with a built-in voice, which makes room for all that it computes."""
+    """Speak a few words with a built-in voice, which allocates what it needs to compute."""
     request = SpeechRequest("Hello, this is a voice.", name, "", "pcm")
-    with contextlib.suppress(Exception):  # likewise
+    with contextlib.suppress(Exception):  # the command will report it
         for _ in BuiltinSource(request, voices).open():
             pass
 

@@ -1,4 +1,4 @@
-"""What is left of a text that was spoken in part."""
+"""The rest of a text that was spoken in part."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RestOfText:
         return self._text.has_begun
 
     def pieces(self, is_over: Callable[[], bool]) -> Iterator[str]:
-        """Yield the pieces of the rest, as the text has them."""
+        """Yield the pieces of the rest as they arrive."""
         left, label = self._skipped, self._label
         for piece in self._text.pieces(is_over):
             if rest := piece[left:]:

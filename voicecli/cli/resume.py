@@ -1,10 +1,10 @@
-"""Where a run is in its text, kept on disk, so that ``say --resume`` can go on from there.
+"""Keep a run's place in its text on disk, so that ``say --resume`` can continue from there.
 
 Each run that speaks a text has two files in the state folder, for its owner only: the text as
 it was read (empty if it is in a file, which is read again), and an object of the options it was
 given and the place of the sentence that is being heard. A run that was spoken to its end
 deletes them. The text file is locked while the run lasts, so that `find_run` never takes over
-what another process is speaking; the kernel lets the lock go, whatever ends the process.
+what another process is speaking; the kernel releases the lock however the process ends.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MOST_RUNS = 8
 """Runs kept, the newest ones."""
 
 _EVERY_S = 0.05
-"""How often the place is looked up."""
+"""Interval at which the place is looked up."""
 
 _MOST_BYTES = 64 << 20
 
@@ -65,7 +65,7 @@ class RunState(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What the rest of a script begins with: the voice, which its line named before."""
+        """What the rest of a script begins with: the voice of the line that was interrupted."""
         return f"{self.voice}: " if self.is_script and self.voice else ""
 
     def rest(self, reading: TextReading) -> TextInput:
@@ -113,7 +113,7 @@ def find_run() -> RunState | None:
 
 
 def use_options_of_last_run(context: typer.Context, value: bool) -> bool:  # noqa: FBT001  as typer calls it
-    """Let the options of the run that is resumed be the defaults of this one.
+    """Use the options of the run being resumed as the defaults of this one.
 
     Raises:
         typer.BadParameter: there is no such run.
@@ -139,10 +139,10 @@ def options_to_keep(context: typer.Context) -> dict[str, Any]:
 
 
 class RunKeeper:
-    """An observer that keeps where a run is in its text; its events come from several threads.
+    """An observer that keeps a run's place in its text; its events come from several threads.
 
-    Nothing here raises for the disk's sake: a run whose place cannot be kept is spoken all
-    the same. ``resumed`` is the run whose place this one takes.
+    Nothing here raises because of the disk: a run whose place cannot be kept is spoken
+    anyway. ``resumed`` is the run that this one continues.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class RunKeeper:
         """Set by the run, to count the sentences that were spoken."""
 
     def read(self, text: str) -> None:
-        """Keep a text that is there as a whole."""
+        """Keep a text that is complete."""
         if self._file is None:
             self._unwritten.append(text)
 
@@ -214,7 +214,7 @@ class RunKeeper:
             _delete(old)
 
     def _note(self, heard_s: float) -> None:
-        """Write down the sentence that is being heard, if it is another one than before."""
+        """Write the current sentence to disk, if it has changed."""
         if self.segments is None or not self._starts:
             return
         spoken, _ = self.segments.spoken_sentences(heard_s)

@@ -1,4 +1,4 @@
-"""Running a session for a command: signals, records, the exit status."""
+"""Run a session for a command: signals, records, the exit status."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def run_session(
 ) -> ExitStatus:
     """Run one session to its end, report how it went, and return the exit status.
 
-    ``request`` is what a trace says was requested. ``history`` is what past runs needed; this
-    one is added. ``speech`` is the text, if there is one. ``command`` is the subcommand.
+    ``request`` is recorded in a trace. ``history`` is what past runs needed; this run is added
+    to it. ``speech`` is the text, if there is one. ``command`` is the subcommand.
     """
     clock, run_id = SystemClock(), new_run_id()
     recorder, files = Recorder(run_id, process_started_at()), list[LineFile]()
@@ -140,7 +140,7 @@ def _voice_control(
 
 
 def _print_nothing(_: str) -> None:
-    """Leave it to ``-v``."""
+    """Print nothing: only ``-v`` does."""
 
 
 def _trace_writer(
@@ -170,7 +170,7 @@ def _open_files(saver: Saver | None, files: Iterable[LineFile], records: Records
 
 
 def _is_finishing(saver: Saver | None) -> bool:
-    """Return whether files are being finished, and no other program holds that up."""
+    """Return whether files are being finished without waiting for another program."""
     return saver is not None and saver.is_finishing and not saver.waits_for_reader
 
 
@@ -264,7 +264,7 @@ def _enable_garbage_collector(event: Event) -> None:
 
 
 class _AnswerWarnings:
-    """An observer that prints what answers and their sound give reason to warn of, each once."""
+    """An observer that prints the warnings about answers and their sound, each once."""
 
     def __init__(self) -> None:
         self._printed: set[str] = set()

@@ -1,4 +1,4 @@
-"""A short plain text as one segment, whose request need not wait for the text stage.
+"""Speak a short plain text as one segment, whose request does not wait for the text stage.
 
 Loading the stage and cutting a text into sentences takes some 20 ms. The one request of a
 short text holds all of them anyway, so they are found while the server thinks.
@@ -22,7 +22,7 @@ _PLAIN = frozenset(" .,;:!?'\"()-%$€£=’‘“”–—…")
 
 
 def is_short_and_plain(text: str) -> bool:
-    """Return whether a whole text is short, and spoken as it is written.
+    """Return whether a complete text is short, and is spoken as it is written.
 
     It is one line without anything that may be Markdown, an address or an emoji.
     """

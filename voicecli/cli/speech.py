@@ -40,7 +40,7 @@ DEFAULT_FORMAT = "pcm"
 
 
 class Reading(NamedTuple):
-    """How a text becomes requests, as the flags have it; ``lexicon`` is None for none.
+    """How the flags turn a text into requests; ``lexicon`` is None for none.
 
     ``format`` is what is asked for if an endpoint has no format of its own; ``recovers`` is
     as for `Fallback`.
@@ -87,7 +87,7 @@ class Speech:
         keeper: RunKeeper | None = None,
     ) -> None:
         self.keeper = keeper
-        """What keeps where the run is in its text, if anything does."""
+        """Keeps the run's place in its text; None if nothing does."""
         cooldowns = EndpointCooldowns(SystemClock(), CooldownFile())
         self._fallback = Fallback(self._candidates, cooldowns, recovers=reading.recovers)
         self._text = text
@@ -105,7 +105,7 @@ class Speech:
             self._english = EnglishSentences(lambda voice: endpoints.of(voice).is_builtin)
         self._short = self._short_text()
         self.pace = None if self._short else self._known_pace()
-        """What measures the segments; a single one needs nothing."""
+        """Measures the segments; None for a single one."""
         self.began_at: float | None = None
         """When the text began to arrive (clock seconds), if that was during the run."""
 
@@ -116,7 +116,7 @@ class Speech:
 
     @property
     def left_out(self) -> int:
-        """How many words were left out that the built-in voice cannot say."""
+        """Number of words left out because the built-in voice cannot say them."""
         return self._english.left_out if self._english is not None else 0
 
     def is_written(self) -> bool:
@@ -249,7 +249,7 @@ class Speech:
         source = source_for(self._endpoints.default, self.request(), self._shared)
         if not source.sends_request:
             session.preload()
-        if not self._reading.script:  # whose voices may be elsewhere
+        if not self._reading.script:  # its voices may belong to other endpoints
             source.prepare()
         if self._text.is_growing:
             session.preload()
@@ -283,7 +283,7 @@ class Speech:
         return _pace(PaceFile().get(endpoint.label, endpoint.model))
 
     def remember_pace(self) -> None:
-        """Keep how fast the endpoint was for the next run, if there was only one."""
+        """Keep the endpoint's pace for the next run, if there was only one endpoint."""
         if self.pace is None or not self.pace.is_measured or len(self._used) != 1:
             return
         from voicecli.session.pace_file import PaceFile  # noqa: PLC0415  loaded by now

@@ -1,4 +1,4 @@
-"""An observer that keeps what subtitles are made of, and writes them at the end."""
+"""Collect what subtitles are made of during a run, and write them at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
 
 _IN_MEMORY_BYTES = 1 << 20
-"""Text of this much speech stays in memory; the rest is in a temporary file."""
+"""Text of this much speech stays in memory; more goes to a temporary file."""
 
 
 class SubtitleTrack:

@@ -1,4 +1,4 @@
-"""One line that says how a run went, for people."""
+"""Summarise in one line how a run went, for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TIMES = {1: "once", 2: "twice"}
 
 
 class AboutText(NamedTuple):
-    """What the metrics do not say of the text: sentences heard, and in all if that is known.
+    """What the metrics lack about the text: sentences heard, and their number if it is known.
 
     ``first_sound_ms`` counts from the text's first piece, if that came during the run.
     """
@@ -64,7 +64,7 @@ def _spoken(metrics: dict[str, Any]) -> str:
 
 
 def _sentences(metrics: dict[str, Any], text: AboutText) -> Iterator[str]:
-    """Yield how many sentences were spoken, if not simply all of them, and what it took."""
+    """Yield how many sentences were spoken, unless all were, and how often it was recovered."""
     if metrics["segments"] and (metrics["interrupted"] or metrics["recovered"]):
         count = text.heard if text.known is None else text.known
         heard = "" if text.known is None else f"{text.heard} of "

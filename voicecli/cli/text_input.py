@@ -29,17 +29,17 @@ _READ_BYTES = 16 * 1024
 """Most bytes read at once."""
 
 _POLL_S = 0.1
-"""How often a wait for the writer looks whether the run is over."""
+"""Interval at which a wait for the writer checks whether the run is over."""
 
 _MAX_PEEK = 64 * 1024
-"""Characters of white space after which text is no longer looked for before the run."""
+"""The search for text before the run ends after this many characters of white space."""
 
 _MAX_WHOLE = 16 << 20
-"""Upper bound on what is read as a whole: an endless pipe would fill the memory."""
+"""Upper bound on a text read as a whole: an endless pipe would fill the memory."""
 
 
 class TextReading(NamedTuple):
-    """How bytes become text: in which ``encoding``, if that is known, and who is warned."""
+    """How to decode bytes: the ``encoding``, if it is known, and what to call with warnings."""
 
     encoding: str | None = None
     warn: Callable[[str], None] = lambda _: None
@@ -69,7 +69,7 @@ class TextInput(Protocol):
 
 
 class GivenText:
-    """A text that is there as a whole."""
+    """A complete text."""
 
     is_growing = False
     has_begun = True
@@ -118,7 +118,7 @@ class ReadText:
         return self._has_text
 
     def peek(self) -> None:
-        """Read what is there already, up to the first text, so that mistakes show early.
+        """Read what is available, up to the first text, so that mistakes show early.
 
         Raises:
             TextError: as for `pieces`.
@@ -149,7 +149,7 @@ class ReadText:
             self._file.close()
 
     def _read(self, timeout_s: float) -> str | None:
-        """Return what is there, perhaps nothing of it text; None if nothing is."""
+        """Return the text available, which may be empty; None if nothing is available."""
         try:
             data = self._bytes(timeout_s)
         except OSError as error:
@@ -171,7 +171,7 @@ class ReadText:
         return text
 
     def _decoded(self, data: bytes | None) -> str | None:
-        """Decode data, nothing of it at the end, None if none is there now."""
+        """Decode data: empty bytes at the end, None if nothing is available now."""
         if data is None:
             return self._decoder.settle() or None
         if data:
@@ -193,7 +193,7 @@ class ReadText:
 def text_input(
     words: list[str], file: Path | None, reading: TextReading | None = None
 ) -> TextInput:
-    """Return the text to speak: of the arguments, a file or standard input.
+    """Return the text to speak, from the arguments, a file or standard input.
 
     Raises:
         typer.BadParameter: there is no text, more than one source, or binary data.
@@ -211,7 +211,7 @@ def text_input(
 
 
 def given_text(text: str) -> GivenText:
-    """Return a text that is there as a whole.
+    """Return a complete text as an input.
 
     Raises:
         EmptyText: there is nothing in it.
@@ -287,7 +287,7 @@ def argument_text(argument: str, reading: TextReading | None = None) -> str:
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"the text is not valid {error.encoding}") from error
     if decoder.is_binary:
-        raise typer.BadParameter("the text is in no encoding that is known here")
+        raise typer.BadParameter("the encoding of the text is not recognised")
     return text
 
 

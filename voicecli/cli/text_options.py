@@ -1,4 +1,4 @@
-"""The options of `say` that are about the text: how it is read, cut, spoken and joined."""
+"""Options of `say` about the text: how it is read, cut, spoken and joined."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ SentencePauseMs: TypeAlias = Annotated[
 ParagraphPauseMs: TypeAlias = Annotated[
     int,
     options.sound_option(
-        metavar="MS", min=0, max=_MAX_PAUSE_MS, help="The same between paragraphs."
+        metavar="MS", min=0, max=_MAX_PAUSE_MS, help="The same, between paragraphs."
     ),
 ]
 Prefetch: TypeAlias = Annotated[
@@ -164,8 +164,7 @@ StrictWords: TypeAlias = Annotated[
     bool,
     options.voice_option(
         "--strict-words",
-        help="Exit with 4 if a realtime model says other words than the text's; it is heard "
-        "all the same.",
+        help="Exit with 4 if a realtime model changes the words of the text; it is heard anyway.",
     ),
 ]
 Cache: TypeAlias = Annotated[

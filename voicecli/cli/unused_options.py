@@ -1,4 +1,4 @@
-"""Options that do nothing here: the user should hear of it."""
+"""Warn about options that have no effect."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _sentence(given: object, options: dict[str, str], where: str) -> Iterator[st
 
 
 def is_pipe_unread(given: Sequence[object]) -> bool:
-    """Return whether something waits in a pipe on standard input that will not be read.
+    """Return whether a pipe on standard input holds data that will not be read.
 
     ``given`` is what was given as text or as files; ``-`` among it reads the pipe.
     """

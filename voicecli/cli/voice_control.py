@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 REST_AFTER_S = 1.0
-"""How long a writer may pause before others may speak."""
+"""A writer that pauses for longer than this lets others speak."""
 
 
 class VoiceControl:
     """The turn, the control socket and the terminal's keys of one run; a context manager.
 
-    Without a runtime folder there is neither, and the sound is mixed with others';
-    ``notify`` gets the reason. An observer: the socket is made once the request has left,
+    Without a runtime folder there are no turn and no socket, and the sound is mixed with
+    others'; ``notify`` gets the reason. An observer: the socket is made once the request has left,
     because that must not wait for it. The sound is kept for ``voicecli replay``.
 
     Raises:
@@ -73,7 +73,7 @@ class VoiceControl:
             if command != "replay":
                 self._recent = self._keep_sound(self._folder)
         except RuntimeFolderError as error:
-            notify(f"no control from elsewhere: {error}")
+            notify(f"other processes cannot control this run: {error}")
 
     def _take_turn(self, when_busy: WhenBusy) -> VoiceTurn | None:
         from voicecli.control.voice_turn import VoiceTurn, WhenBusy  # noqa: PLC0415  needs a folder
@@ -121,7 +121,7 @@ class VoiceControl:
             self._listen()
 
     def _rest_if_silent(self, event: Event) -> None:
-        """Let others speak while the text of this run has still to be written."""
+        """Let others speak while this run waits for its text."""
         if self.turn is None or not isinstance(event, Waited | Progressed):
             return
         is_silent = isinstance(event, Waited) or not event.snapshot.buffered_s
@@ -143,10 +143,10 @@ class VoiceControl:
             path = os.path.join(speakers_folder(folder), self._socket_name)  # noqa: PTH118
             self._server = ControlServer(path, self._speaker.answer)
         except RuntimeFolderError as error:
-            self._notify(f"no control from elsewhere: {error}")
+            self._notify(f"other processes cannot control this run: {error}")
 
     def awaited(self) -> str | None:
-        """Return whose sound is waited for; None if none is."""
+        """Return the name of the voice that this run waits for; None if it does not wait."""
         if self.turn is None or not self.turn.is_waiting:
             return None
         pid = self.turn.waits_for
@@ -154,12 +154,12 @@ class VoiceControl:
 
     @property
     def stopped_by(self) -> str | None:
-        """Who stopped the run from elsewhere."""
+        """The process that stopped the run; None if none did."""
         return self._speaker.stopped_by if self._speaker is not None else None
 
     @property
     def turn_wait_ms(self) -> float:
-        """How long sound was there and had to wait for its turn."""
+        """How long sound that was ready had to wait for its turn."""
         return round(self.turn.waited_s * 1e3, 1) if self.turn is not None else 0.0
 
     def restore_terminal(self) -> None:

@@ -1,4 +1,4 @@
-"""The endpoints of a run: of the voices that a script names, and those to fall back on."""
+"""Find the endpoints of a run: of the voices in a script, and those to fall back on."""
 
 from __future__ import annotations
 

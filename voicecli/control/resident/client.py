@@ -61,7 +61,7 @@ def call(argv: list[str], started_at: float) -> int | None:
 
     ``started_at`` is when this process began to run, on the clock of `time.monotonic`.
 
-    Returns None if no resident runs.
+    Returns None if no resident is running.
 
     Raises:
         Refused: it does not serve this command; do it here.

@@ -1,4 +1,4 @@
-"""What a worker of the resident does: prepares, takes one command, and becomes it."""
+"""A worker of the resident: it prepares, takes one command, and runs it as its own."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from voicecli.control.resident.wire import Call
 
 CALL_S = 2.0
-"""How long a command may take to say what it is."""
+"""Longest wait for a command to send its call."""
 
 PREPARED_S = 0.2
-"""How long a command may have to wait for PortAudio."""
+"""Longest time that a command waits for PortAudio."""
 
 
 class Program(Protocol):
@@ -45,19 +45,19 @@ class Program(Protocol):
         """Look again if devices have come or gone."""
 
     def prepare(self, useful: frozenset[str]) -> None:
-        """Load what else takes time, and was useful lately."""
+        """Load whatever else takes time and was useful lately."""
 
     def refusal(self, environ: dict[str, str]) -> str | None:
-        """Return why a command with this environment is not to be served; None if it is."""
+        """Return why a command with this environment is refused; None if it is served."""
 
     def run(self, call: Call, show_keys: Callable[[], None]) -> int:
         """Run a command line, and return its exit status."""
 
     def useful(self) -> frozenset[str]:
-        """Return what it was useful to have, for the next worker."""
+        """Return what the next worker should load."""
 
     def press(self, key: str) -> None:
-        """Do what a key of the terminal means; also ``suspend`` and ``continue``."""
+        """Do what a key of the terminal stands for; also ``suspend`` and ``continue``."""
 
 
 class Worker:
@@ -140,7 +140,7 @@ class Worker:
         return None
 
     def _follow(self, lines: Iterator[tuple[str, str]]) -> None:
-        """Do what the command passes on, until it ends; its end ends the work."""
+        """Do what the command passes on; exit when the command ends."""
         with contextlib.suppress(OSError):
             for word, rest in lines:
                 if word == "signal" and rest.isdecimal():
@@ -158,7 +158,7 @@ def _tell(connection: socket.socket, word: str) -> None:
 
 
 def _is_newer(theirs: list[str], ours: list[str]) -> bool:
-    """Return whether a command's code replaces the resident's."""
+    """Return whether a command's code is newer than the resident's."""
 
     def numbers(versions: list[str]) -> list[int]:
         return [int(part) for part in "".join(versions).split(".") if part.isdecimal()]
