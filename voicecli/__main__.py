@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _controls(argv: list[str]) -> bool:
-    """Do a simple command such as ``voicecli stop``, without what the others have to load."""
+    """Run a simple command such as ``voicecli stop`` without loading what the others need."""
     if argv[0] not in _CONTROL:
         return False
     from voicecli.control import commands  # noqa: PLC0415  see above
@@ -58,7 +58,7 @@ def _controls(argv: list[str]) -> bool:
 
 
 def _hold_standard_streams() -> None:
-    """Open what is closed of descriptors 0, 1 and 2, so that no socket gets their numbers.
+    """Open those of descriptors 0, 1 and 2 that are closed, so that no socket gets their numbers.
 
     A write to a standard output that was closed then fails, as it should. Standard input
     stays None.
@@ -73,7 +73,7 @@ def _hold_standard_streams() -> None:
 
 
 def _call_resident(argv: list[str]) -> str | None:
-    """Let the resident do the command, and exit; return why it does not, if one runs."""
+    """Let the resident run the command, and exit; return why it refuses; None without one."""
     import time  # noqa: PLC0415  built in
 
     started_at = time.monotonic()
@@ -92,7 +92,7 @@ def _call_resident(argv: list[str]) -> str | None:
 
 
 def _leave(status: int) -> NoReturn:
-    """Exit, at once if one of our threads is still stuck in a library.
+    """Exit, immediately if one of our threads is still stuck in a library.
 
     PortAudio's exit handler would wait for a hung sound server and ignore Ctrl-C.
     """

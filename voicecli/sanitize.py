@@ -23,7 +23,7 @@ _ESCAPES = re.compile(
 _SEVEN_BIT = (
     r"\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?"
 )
-"""The same in 7-bit form only, and those of them that have not ended; seldom compiled."""
+"""The same in 7-bit form only, and the beginning of one that has not ended."""
 
 _OPEN = r"(?:\x1b\[[0-?]*[ -/]*|\x1b[\]PX^_][^\x07\x1b\x9c]*\x1b?|\x1b[ -/]*)\Z"
 

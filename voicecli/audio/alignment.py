@@ -1,9 +1,8 @@
-"""Where the sentences of a segment are in its sound; pure.
+"""Estimate where the sentences of a segment are in its sound; pure.
 
-Only the beginning and the end of a segment are known. A sentence gets the share of the time
-that its characters are of the segment's, and its end is then moved to a pause near by. This
-is the one estimate that subtitles, the count of spoken sentences and the text on the
-terminal are made of.
+Only the start and the end of a segment are known. Each sentence gets a share of the time in
+proportion to its characters, and its end is then moved to a nearby pause. Subtitles, the
+count of spoken sentences and the text on the terminal all rest on this one estimate.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 REACH_S = 1.5
-"""How far from where it is expected the end of a sentence is looked for, in sound."""
+"""How far from its expected place the end of a sentence is searched for, in sound."""
 
 MOST_ALIGNED = 200
 """Sentences that are moved to pauses; the work grows with sentences times pauses."""
 
 TOLERANCE_S = 0.05
-"""Nobody misses what is left unsaid in the last 50 ms of a sentence."""
+"""A sentence counts as spoken if no more than this is missing at its end."""
 
 _REWARD, _LONG_PAUSE_S = 4.0, 0.8
-"""What a second of silence counts, in squared deviations, and how much of it counts."""
+"""The weight of a second of silence, in squared deviations, and how much of it counts."""
 
 _SPEEDS = (1.0, 0.4, 0.5, 0.62, 0.75, 0.85, 1.15, 1.3, 1.5, 1.8, 2.2)
-"""Times per character that are tried, as shares of what is expected."""
+"""Times per character that are tried, relative to the expected one."""
 
 _SPEED_DEVIATION = 0.5
-"""How far a voice usually is from the time per character that is expected of it."""
+"""How far a voice usually is from its expected time per character."""
 
 
 class Stretch(NamedTuple):
@@ -91,7 +90,7 @@ class SpokenSegment(NamedTuple):
 
 
 def count_spoken(segments: Iterable[SpokenSegment], heard_s: float) -> tuple[int, int]:
-    """Return how many sentences were spoken in the first ``heard_s`` seconds, and of how many.
+    """Return how many sentences were spoken in the first ``heard_s`` seconds, and how many exist.
 
     A sentence in several parts counts once, with its last part.
     """

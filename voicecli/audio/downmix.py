@@ -1,7 +1,7 @@
-"""More than two channels to one or two, by ITU-R BS.775-3 annex 4, table 2.
+"""Mix more than two channels to one or two, by ITU-R BS.775-3 annex 4, table 2.
 
-Which speaker a channel is for, its format says by a mask (Microsoft, "Multiple channel
-audio data and WAVE files") or by the number of channels: WAVE, FLAC and libav agree.
+A format states the speaker of each channel by a mask (Microsoft, "Multiple channel audio
+data and WAVE files") or by the number of channels: WAVE, FLAC and libav agree.
 Nothing is scaled down, so that speech, which is in the centre, keeps its level;
 what exceeds full scale is clipped on its way to the device, as in other players.
 """

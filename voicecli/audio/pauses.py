@@ -1,4 +1,4 @@
-"""Where decoded speech pauses: 0.15 s or more below −45 dBFS; pure."""
+"""Find the pauses in decoded speech: 0.15 s or more below −45 dBFS; pure."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class PauseDetector:
         self._at_s += whole / pcm.rate_hz
 
     def so_far(self) -> list[Pause]:
-        """Return the pauses, with the one that lasts until now."""
+        """Return the pauses so far, including one that has not ended."""
         if self._silent_since_s is None or self._at_s - self._silent_since_s < SHORTEST_S:
             return list(self.pauses)
         return [*self.pauses, Pause(self._silent_since_s, self._at_s)]
@@ -76,7 +76,7 @@ class PauseDetector:
         self.pauses = [pause for pause in self.pauses if pause.starts_s >= at_s]
 
     def _run(self, at_s: float, *, is_silent: bool) -> None:
-        """Note that silence, or sound, begins or goes on at ``at_s``."""
+        """Note that silence, or sound, begins or continues at ``at_s``."""
         if is_silent:
             self._silent_since_s = at_s if self._silent_since_s is None else self._silent_since_s
         elif self._silent_since_s is not None:

@@ -1,4 +1,4 @@
-"""What a row of the table means, in a sentence for people; pure."""
+"""Explain the rows of the table in sentences; pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def in_words(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return a sentence for each case that was heard."""
+    """Return a sentence for each case with a first sound."""
     return [f"{o.case.name}: {'; '.join(_parts(o))}" for o in outcomes if o.readings.get("ttfa_ms")]
 
 

@@ -17,10 +17,11 @@ A sink is used once, in this order::
 - ``abort`` is idempotent, silences the device within one block, and lets blocked
   calls of ``write`` and ``drain`` return.
 - ``pause`` silences the sink within one block; what the device has taken by then, 50 ms, is
-  still heard. No frame is lost and none repeated, however long it lasts. It is no underrun,
-  and time does not count against the device. A sink may be paused before its first frame.
-- ``flush`` and ``seek`` go on at another position without a pause. Frames that they leave out
-  are not heard, and silence until the next ``write`` is not an underrun.
+  still heard. No frame is lost and none repeated, however long it lasts. A pause is not an
+  underrun, and its time does not count against the device. A sink may be paused before its
+  first frame.
+- ``flush`` and ``seek`` continue at another position without a pause. Frames that they leave
+  out are not heard, and silence until the next ``write`` is not an underrun.
 - Sound starts when the policy's thresholds allow it, or when the input ends.
 - Frames before the first sound and after the end of input are never underruns. Silence that
   begins between ``await_input`` and the next ``write`` is a text wait, not an underrun.
@@ -85,7 +86,7 @@ class SinkReport(NamedTuple):
     first frame was written to the sink, ``released_at`` when it was handed to the
     device. ``needed_s`` is the least delay of the start, after ``arrived_at``, that
     would have played without a gap. ``text_waits`` and ``pauses`` are silences that are
-    no underruns. ``heard_frames`` counts frames that were heard twice, twice.
+    not underruns. ``heard_frames`` counts a frame that was heard twice as two.
     """
 
     first_sound_at: float | None = None
@@ -151,7 +152,7 @@ class Sink(Protocol):
         """Queue frames of shape (frames, channels); blocks while the buffer is full."""
 
     def await_input(self) -> None:
-        """Let what is there play out; the next ``write`` may come much later."""
+        """Play what is buffered to its end; the next ``write`` may come much later."""
 
     def end_input(self) -> None:
         """End the input: a threshold that was not reached no longer holds the sound back."""
@@ -164,21 +165,21 @@ class Sink(Protocol):
         """
 
     def pause(self) -> None:
-        """Be silent within one block, and keep everything; any thread, idempotent."""
+        """Fall silent within one block, and keep everything; any thread, idempotent."""
 
     def resume(self) -> None:
-        """Go on where `pause` stopped; any thread, idempotent."""
+        """Continue where `pause` stopped; any thread, idempotent."""
 
     def flush(self) -> None:
-        """Drop what was written and the device has not taken; any thread.
+        """Drop what was written and not yet taken by the device; any thread.
 
         A `write` that waits returns, and its rest is dropped too.
         """
 
     def seek(self, position: int) -> bool:
-        """Go on with this frame of what was written; any thread.
+        """Continue at this frame of what was written; any thread.
 
-        Returns False if it was not written yet, or is not kept any more.
+        Returns False if it was not written yet, or is no longer kept.
         """
 
     def set_gain(self, factor: float) -> None:

@@ -129,7 +129,7 @@ class BlockingSink(DeviceSink):
                 self._stream.write(silence.tobytes())
 
     def _write_block(self) -> None:
-        """Move one block from the ring to the device and book it."""
+        """Move one block from the ring to the device and record it."""
         now, starved_at = self._clock.now(), self._timeline.starved_at
         block = self._refill if starved_at is None or now >= starved_at else self._block
         count = self._feed.take(block, now)

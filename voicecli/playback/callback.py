@@ -87,7 +87,7 @@ class CallbackSink(DeviceSink):
             self._start_stream()
 
     def _wake(self) -> None:
-        """Start the stream once enough is there; the callback sees to it that it waits."""
+        """Start the stream once enough is buffered; until it is due, the callback plays silence."""
         if self._started or self._feed.is_paused or not self._ring.readable:
             return
         buffered_s = self._feed.buffered_s

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voicecli.playback.portaudio import OpenStream
 
 KEPT_S = 60.0
-"""Seconds of sound that were heard and can be heard again."""
+"""Seconds of sound behind the reader that are kept, so that `seek` can go back."""
 
 _POLL_S = 0.01
 
@@ -103,7 +103,7 @@ class DeviceSink(ABC):
         self._feed.gain = factor
 
     def await_input(self) -> None:
-        """Let the ring run out: more will come, but not yet."""
+        """Let the ring run empty: more will come, but not yet."""
         self._gate.await_input()
         self._wake()
 
@@ -113,24 +113,24 @@ class DeviceSink(ABC):
         self._wake()
 
     def pause(self) -> None:
-        """Hand nothing more to the device, which plays what it has: 50 ms."""
+        """Hand nothing more to the device, which plays what it has taken: 50 ms."""
         with self._control:
             self._feed.pause(self._clock.now())
         self._follow_up()
 
     def resume(self) -> None:
-        """Go on with the next frame."""
+        """Continue with the next frame."""
         with self._control:
             self._feed.resume(self._clock.now())
         self._follow_up()
 
     def flush(self) -> None:
-        """Drop what was written and the device has not taken."""
+        """Drop what was written and not yet taken by the device."""
         self._feed.seek(None)
         self._follow_up()
 
     def seek(self, position: int) -> bool:
-        """Go on with this frame, if it was written and is kept."""
+        """Continue at this frame, if it was written and is still kept."""
         if not self._ring.kept_from <= position <= self._ring.written or self._feed.is_over:
             return False
         self._feed.seek(position)
@@ -200,7 +200,7 @@ class DeviceSink(ABC):
         return self._feed.report(self._now())
 
     def _follow_up(self) -> None:
-        """Wake the driver; its fault is the producer's, not of the thread that controls."""
+        """Wake the driver; a fault is raised in the producer, not in the controlling thread."""
         try:
             self._wake()
         except DeviceError as error:

@@ -1,4 +1,4 @@
-"""The core of both device sinks: takes frames from the ring when they are due, and books them.
+"""Take frames from the ring when they are due, and record them: the core of both device sinks.
 
 Separate from PortAudio, threads and locks, so that tests can drive it piece by piece with
 invented times.
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 _REPORTED_WITHIN = 5
-"""Pieces after a gap with which a device may still report that gap."""
+"""A device may report a gap up to this many pieces after it."""
 
 _LATE_START_S = 0.015
-"""More than any device takes to go on after a gap."""
+"""Longer than any device takes to continue after a gap."""
 
 
 class Feed:
@@ -46,7 +46,7 @@ class Feed:
 
     ``gain`` is a factor for what is handed over next.
 
-    ``finished`` says that the device has got the last frame, ``rebuffering`` that it starves.
+    ``finished`` says that the device has the last frame, ``rebuffering`` that it is starved.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Feed:
         return self._paused_s + (now - self._paused_at if self.is_paused else 0.0)
 
     def seek(self, position: int | None) -> None:
-        """Go on with the frame at ``position``, or with the next one to be written if None."""
+        """Continue at the frame ``position``, or with the next one to be written if None."""
         self._targets.append(position)
 
     def jumps_to(self, now: float) -> int | None:
@@ -112,12 +112,12 @@ class Feed:
 
     @property
     def is_over(self) -> bool:
-        """Whether the device has got the last frame, and no other was asked for."""
+        """Whether the device has the last frame, and no `seek` is pending."""
         return self.finished and not self._targets
 
     @property
     def rebuffering(self) -> bool:
-        """Whether the device starves, and waits for more audio."""
+        """Whether the device is starved and waits for more audio."""
         return self._starves_for is not None and not (self.input_ended or self.is_paused)
 
     @property
@@ -128,7 +128,7 @@ class Feed:
     def due_at(self, now: float) -> float:
         """Return when the next frames may be handed over; ``inf`` if more must arrive first.
 
-        Also goes where `seek` said, and notices that the device starves.
+        Also carries out a `seek`, and notices that the device is starved.
         """
         ended, awaiting = self.input_ended, self._gate.is_awaiting  # before the ring is read
         self._go_to_targets()
@@ -169,7 +169,7 @@ class Feed:
 
     @property
     def _silence(self) -> Silence:
-        """What a silence before the next piece is; a device that gets it in time has none."""
+        """The kind of a silence before the next piece, if it comes too late."""
         if self._starves_for is not None:
             return self._starves_for
         return Silence.PAUSE if self._paused_s > self._booked_s else Silence.DEVICE
@@ -215,7 +215,7 @@ class Feed:
         self._judge(self._timeline.late_s(held_frames, now), now, underflowed=underflowed)
 
     def _judge(self, late_s: float, now: float, *, underflowed: bool) -> None:
-        """Note that the device plays the last piece ``late_s`` later than booked, it says."""
+        """Note the device's report that it plays the last piece ``late_s`` later than recorded."""
         is_settling = now < self._settled_at
         if self._follows_gap and self._pieces <= _REPORTED_WITHIN:
             if late_s > _LATE_START_S or (underflowed and self._pieces):

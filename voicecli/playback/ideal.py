@@ -80,20 +80,20 @@ class IdealPlayer:
         self.catch_up(now)
 
     def pause(self, now: float) -> None:
-        """Be silent at once; what was released and not heard waits again. Idempotent."""
+        """Fall silent at once; what was released and not heard waits again. Idempotent."""
         if self._paused_at is None:
             self._is_cut_by_pause |= self._take_back(now) > 0
             self._paused_at = now
 
     def resume(self, now: float) -> None:
-        """Go on where the pause began; idempotent."""
+        """Continue where the pause began; idempotent."""
         if self._paused_at is not None:
             self._paused_s += now - self._paused_at
             self._paused_at, self._waiting_since = None, now
             self.catch_up(now)
 
     def seek(self, position: int, now: float) -> None:
-        """Go on with this frame of what has arrived; `written` drops everything."""
+        """Continue at this frame of what has arrived; `written` drops everything."""
         self._take_back(now)
         self._waiting_frames = self.written - position
         self._is_skipping = not self._waiting_frames

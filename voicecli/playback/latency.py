@@ -1,4 +1,4 @@
-"""How much audio a sound device buffers: as little as it plays without gaps."""
+"""Choose how much audio a sound device buffers: as little as plays without gaps."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 LATENCY_S = 0.04
 """Audio that a device buffers; it takes 1.25 times as much.
 
-What it has taken is heard after a pause, so this is what a pause takes to be silent. Half of
-it starves on a machine with something else to do.
+What the device has taken is still heard after a pause, so this is how long a pause takes to
+fall silent. With half of it the device starves on a busy machine.
 """
 
 BUSY_LATENCY_S = 0.1
-"""The same while more is to run than the machine can: 50 ms starved beside two busy loops."""
+"""The same on an overloaded machine: 50 ms starved beside two busy loops."""
 
 MOST_LATENCY_S = 0.5
 """The largest buffer that is tried."""
@@ -28,13 +28,13 @@ _CURABLE_S = 0.25
 """Gaps longer than this have another cause than a small buffer."""
 
 _DECAY = 0.9
-"""What a run without gaps makes of a larger buffer."""
+"""Factor by which a run without gaps shrinks a larger buffer."""
 
 _ENVIRONMENT = ("PULSE_LATENCY_MSEC", "PIPEWIRE_LATENCY", "PIPEWIRE_QUANTUM")
 
 
 def ignore_environment() -> None:
-    """Remove the variables by which sound servers change the buffer without a word.
+    """Remove the variables that make sound servers change the buffer silently.
 
     With ``PULSE_LATENCY_MSEC`` the device holds more or less than it reports, so that tails
     are cut or the stream starves.
@@ -49,7 +49,7 @@ class LatencyFile(LearnedFile):
     name = "devices.json"
 
     def get(self, device: str) -> float:
-        """Return what a device needed, in seconds; 0 if it is not known."""
+        """Return the buffer that a device needed, in seconds; 0 if it is not known."""
         value = self._read().get(device[:MOST_NAME])
         if isinstance(value, int | float) and 0 < value <= MOST_LATENCY_S * 1e3:
             return value / 1e3
@@ -87,7 +87,7 @@ class DeviceLatency:
         return max(known_s, BUSY_LATENCY_S if is_machine_busy() else LATENCY_S)
 
     def learn(self, latency_s: float, report: SinkReport) -> None:
-        """Remember what a run with a buffer of ``latency_s`` says of the next one."""
+        """Remember the buffer for the next run, after one with a buffer of ``latency_s``."""
         if self._file is None or self._fixed_s is not None:
             return
         known_s = self._file.get(self._device)
@@ -97,9 +97,9 @@ class DeviceLatency:
 
 
 def next_latency_s(latency_s: float, known_s: float, report: SinkReport) -> float:
-    """Return the buffer for the run after one with ``latency_s``, where ``known_s`` was known.
+    """Return the buffer for the run after one with ``latency_s``; ``known_s`` was remembered.
 
-    It doubles if the device ran empty, and shrinks by and by if it does not.
+    It doubles if the device ran empty, and shrinks gradually if not.
     """
     gaps = [gap for gap in report.underruns if gap.is_device and gap.silence_s < _CURABLE_S]
     if gaps:
@@ -109,7 +109,7 @@ def next_latency_s(latency_s: float, known_s: float, report: SinkReport) -> floa
 
 
 def is_machine_busy() -> bool:
-    """Return whether more than three threads a core are to run, where the system tells it."""
+    """Return whether more than three threads a core are ready to run, if the system says so."""
     try:
         runnable = int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].split("/")[0])
     except (OSError, ValueError, IndexError):

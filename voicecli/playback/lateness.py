@@ -1,4 +1,4 @@
-"""Tells a device that was silent from one whose clock is off; pure."""
+"""Tell a device that was silent from one whose clock drifts; pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections import deque
 
 _PIECE_S = 0.01
 _DRIFT_S = 0.001
-"""Differences below this are what devices report them to."""
+"""Devices do not report differences below this."""
 
 
 class Lateness:
-    """Follows how much later than booked a device plays, as of each write.
+    """Follows how much later than recorded a device plays, as of each write.
 
     A device reports what it holds in steps, and late: so a figure may be too high, and never
     too low, and the least of some in a row is right. The device's crystal and the computer's
@@ -26,7 +26,7 @@ class Lateness:
         self.is_settled = False
 
     def restart(self) -> None:
-        """Begin anew, after a gap: the device may play later than it said."""
+        """Start over after a gap: the device may play later than it said."""
         self._recent.clear()
         self.is_settled = False
 
@@ -35,9 +35,9 @@ class Lateness:
         self._recent.clear()
 
     def add(self, late_s: float) -> float:
-        """Add a figure; return by how much the device is later than booked by now, else 0.
+        """Add a figure; return how much later than recorded the device is by now, else 0.
 
-        The caller books that, so that it does not show in the figures to come. Until it
+        The caller records that, so that it does not show in later figures. Until
         ``is_settled``, it is not a silence, but how late the device is from the start.
         """
         self._recent.append(late_s)

@@ -53,7 +53,7 @@ class NullSink:
             self._timeline.push_silence(self._format.frames(self._preroll_s), self._clock.now())
 
     def write(self, samples: Samples) -> None:
-        """Book frames; blocks while more than the capacity is still to be heard."""
+        """Count frames; blocks while more than the capacity is still to be heard."""
         with self._changed:
             if not self._aborted:
                 self._player.arrive(samples.shape[0], self._clock.now())
@@ -71,7 +71,7 @@ class NullSink:
         return self._player.waiting_s + self._timeline.buffered_s(self._now())
 
     def await_input(self) -> None:
-        """Let what is there play out: more will come, but not yet."""
+        """Play what is buffered to its end: more will come, but not yet."""
         with self._changed:
             if not self._aborted:
                 self._player.await_input(self._clock.now())
@@ -85,14 +85,14 @@ class NullSink:
             self._changed.notify_all()
 
     def pause(self) -> None:
-        """Be silent at once."""
+        """Fall silent at once."""
         with self._changed:
             if not self._aborted:
                 self._player.pause(self._clock.now())
             self._changed.notify_all()
 
     def resume(self) -> None:
-        """Go on with the next frame."""
+        """Continue with the next frame."""
         with self._changed:
             if not self._aborted:
                 self._player.resume(self._clock.now())
@@ -104,7 +104,7 @@ class NullSink:
             self._seek(self._player.written)
 
     def seek(self, position: int) -> bool:
-        """Go on with this frame, if it was written."""
+        """Continue at this frame, if it was written."""
         with self._changed:
             if not 0 <= position <= self._player.written:
                 return False

@@ -73,7 +73,7 @@ class Output:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing can be heard, because it was not wanted or there is no device."""
+        """Whether no sound is played, because none was wanted or there is no device."""
         return self._settings.output == "discard" or self.no_device is not None
 
     def prepare(self, history: History | None = None) -> None:
@@ -124,7 +124,7 @@ class Output:
         return sink
 
     def refresh(self) -> None:
-        """Look for the device anew before the next run; call after the device failed."""
+        """Look for the device again before the next run; call after the device failed."""
         self._is_stale = True
 
     def _load(self) -> None:

@@ -170,7 +170,7 @@ class AdaptivePolicy(Policy):
         return min(self.most_wait_s, needed_s * self.safety + JITTER_S)
 
     def _guessed_s(self, progress: Progress) -> float:
-        """Return the wait that this run's own arrivals suggest: late once, late again."""
+        """Return the wait that this run's own arrivals suggest: what was late once may be again."""
         lateness_s = progress.needed_s * self.safety if progress.needed_s > JITTER_S else 0.0
         doubt = max(0.0, 1 - len(self.history) / RUNS_TO_TRUST)
         slowness = min(1.0, max(0.0, (self.sure_rate - progress.rate) / (self.sure_rate - 1)))
@@ -272,7 +272,7 @@ class Gate:
         self.is_awaiting = False
 
     def await_input(self) -> None:
-        """Let all that is there play out: more will come, but has not been asked for yet.
+        """Play what is buffered to its end: more will come, but was not requested yet.
 
         What arrives next is judged like the first audio of a run.
         """

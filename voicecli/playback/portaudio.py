@@ -30,7 +30,7 @@ _SLOW_S = 0.08
 """Opening a device takes 2 ms. One that takes this long is on a server far away."""
 
 DEVICE_LOST_REMEDY = "check that the sound server is running; `voicecli doctor` plays a test"
-"""What to do if a device fails that was there."""
+"""What to do if an open device fails."""
 
 
 @dataclass(frozen=True, slots=True)

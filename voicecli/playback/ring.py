@@ -86,6 +86,6 @@ class Ring:
         return count
 
     def seek(self, position: int) -> None:
-        """Go on reading at ``position``, or as near to it as there are frames; reader only."""
+        """Continue reading at ``position``, or as near to it as frames are kept; reader only."""
         self._read = max(self.kept_from, min(position, self._written))
         self._furthest = max(self._furthest, self._read)

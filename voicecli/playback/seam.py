@@ -1,8 +1,8 @@
 """Joins the sound of one segment to the next: keeps a natural pause, drops the rest; pure.
 
 Voices put silence at the end of every answer and at the start of the next, up to a second of
-it. If two answers speak one text, that is a hole between two sentences. A `SeamJoiner` stands
-between the decoder and the sink: speech passes through untouched, silence at a seam is kept up
+it. If two answers speak one text, that is a gap between two sentences. A `SeamJoiner` stands
+between the decoder and the sink: speech passes through unchanged, silence at a seam is kept up
 to a limit. Silence inside a segment is never shortened.
 
 Silence is a window of 10 ms below −50 dBFS RMS. "Frame" is one sample for each channel.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples
 
 WINDOW_S = 0.010
-"""Length of the windows that are speech or silence as a whole."""
+"""Length of the windows, each of which counts as speech or as silence."""
 
 SILENT_RMS = 10 ** (-50 / 20)
 """RMS, of full scale 1.0, below which a window is silence."""
@@ -108,7 +108,7 @@ class SeamJoiner:
         return blocks
 
     def flush(self) -> list[Pcm]:
-        """End the sound; return all that is still held, so that the tail is whole."""
+        """End the sound; return all that is still held, so that the tail is complete."""
         rest = [] if self._rest is None or not len(self._rest) else [self._rest]
         self._rest = None
         return self._blocks([*self._release(), *rest])
@@ -174,7 +174,7 @@ class SeamJoiner:
         return held
 
     def _end_window(self) -> list[Samples]:
-        """Judge a last window that is not whole."""
+        """Judge a last window that is incomplete."""
         rest, self._rest = self._rest, None
         if rest is None or not len(rest):
             return []

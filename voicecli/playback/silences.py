@@ -1,4 +1,4 @@
-"""The silences that were heard between samples: gaps, waits for the text, and pauses; pure."""
+"""Sum up the silences in a run: gaps, waits for the text, and pauses; pure."""
 
 from __future__ import annotations
 

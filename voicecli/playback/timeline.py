@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from voicecli.playback.policy import Gate
 
 _MOST_RUNS = 16
-"""Runs that are kept: a device asks for less than this many ahead."""
+"""Number of runs kept: a device asks for fewer than this ahead."""
 
 
 _SAME_GAP_S = 0.015
-"""Gaps of a late device this close are one: what it was given between them was late too."""
+"""Gaps of a late device that are this close count as one: the pieces between were late too."""
 
 
 class Silence(Enum):
@@ -49,10 +49,10 @@ class _Run(NamedTuple):
 
 
 class Timeline:
-    """Books pieces of audio against the clock; times in seconds, lengths in frames.
+    """Records pieces of audio against the clock; times in seconds, lengths in frames.
 
     A piece is heard ``delay_s`` after it was handed over, or after the piece before it,
-    whichever is later. One thread books; `position` and `heard` may be asked by any.
+    whichever is later. One thread records; `position` and `heard` may be called by any.
     """
 
     def __init__(self, rate_hz: int, *, delay_s: float = 0.0) -> None:
@@ -67,7 +67,7 @@ class Timeline:
 
     @property
     def underruns(self) -> list[Underrun]:
-        """Gaps for want of audio, and those of a late device, in order."""
+        """Gaps from missing audio, and those of a late device, in order."""
         return sorted(
             self.silences[Silence.UNDERRUN] + self.silences[Silence.DEVICE],
             key=lambda gap: gap.began_at or 0.0,
@@ -91,7 +91,7 @@ class Timeline:
         return None if self.first_sound_at is None else self._ends_at - self._delay_s
 
     def push_silence(self, frames: int, now: float) -> None:
-        """Book silence before the first frame: it takes time but does not count as audio."""
+        """Record silence before the first frame: it takes time but does not count as audio."""
         self._silent_until = max(now + self._delay_s, self._silent_until) + frames / self._rate_hz
 
     def push(
@@ -102,7 +102,7 @@ class Timeline:
         silence: Silence = Silence.UNDERRUN,
         paused_s: float = 0.0,
     ) -> bool:
-        """Book ``frames`` handed over at ``now``; a gap before them is booked as ``silence``.
+        """Record ``frames`` handed over at ``now``; a gap before them is of the kind ``silence``.
 
         Up to ``paused_s`` of it is a pause. A device cannot be silent for less than a
         frame, so half of one is not a gap. Returns whether there was a gap.
@@ -129,7 +129,7 @@ class Timeline:
         self._runs = runs
 
     def _book_gap(self, heard_at: float, silence: Silence, paused_s: float) -> float:
-        """Book the silence until ``heard_at``; return its length, 0 if there is none."""
+        """Record the silence until ``heard_at``; return its length, 0 if there is none."""
         ends_at = self._ends_at
         gap_s = heard_at - ends_at
         if gap_s <= 0.5 / self._rate_hz:
@@ -153,11 +153,11 @@ class Timeline:
         self._last_gap = kind
 
     def late_s(self, held_frames: int, now: float) -> float:
-        """Return how much later than booked a device plays that holds this much at ``now``."""
+        """Return how much later than recorded a device plays that holds this much at ``now``."""
         return now + self._delay_s + held_frames / self._rate_hz - self._ends_at
 
     def postpone(self, frames: int, late_s: float) -> None:
-        """Book that the device was silent for ``late_s`` before the last ``frames``."""
+        """Record that the device was silent for ``late_s`` before the last ``frames``."""
         run = self._runs[-1]
         before = max(0, run.frames - frames)
         began_at = run.at + before / self._rate_hz
@@ -168,7 +168,7 @@ class Timeline:
         self._add_gap(Silence.DEVICE, position, late_s, began_at)
 
     def extend_gap(self, late_s: float) -> None:
-        """Book that the device went on ``late_s`` later after the last gap, if there was one."""
+        """Record that the last gap, if there was one, was ``late_s`` longer."""
         if self._last_gap is None:
             return
         gaps = self.silences[self._last_gap]
@@ -176,12 +176,12 @@ class Timeline:
         self.shift(late_s)
 
     def shift(self, late_s: float) -> None:
-        """Follow a device that plays the last pieces ``late_s`` later than was booked."""
+        """Follow a device that plays the last pieces ``late_s`` later than recorded."""
         run = self._runs[-1]
         self._runs = (*self._runs[:-1], run._replace(at=run.at + late_s))
 
     def cut(self, now: float) -> int:
-        """Take back what was booked and is not heard by ``now``; return its frames."""
+        """Take back what was recorded and is not heard by ``now``; return its frames."""
         kept = [run._replace(frames=run.heard(now, self._rate_hz)) for run in self._runs]
         taken_back = sum(run.frames for run in self._runs) - sum(run.frames for run in kept)
         heard = [run for run in kept if run.frames or run.before]
@@ -192,7 +192,7 @@ class Timeline:
         return taken_back
 
     def jump(self, position: int) -> None:
-        """Go on with another position after what was booked so far."""
+        """Continue at another position after what was recorded so far."""
         self.next_position = position
         if self._runs:
             last = self._runs[-1]

@@ -34,7 +34,7 @@ class AudioFile:
         self.clip: dict[str, str | float | None] | None = None
         """The path and the measurements of a WAV that is in place."""
         self.left_behind: Path | None = None
-        """What a killed run left, and this one replaces."""
+        """What a killed run left and this one replaces; None for nothing."""
         self._codec = codec
         self._mode = mode
         self._opened: PartFile | StreamFile | None = None
@@ -55,7 +55,7 @@ class AudioFile:
 
     @property
     def is_stream(self) -> bool:
-        """Whether it is open, and somebody else decides how fast it can be written."""
+        """Whether it is open, and its reader decides how fast it can be written."""
         return isinstance(self._opened, StreamFile) and not self.has_failed
 
     def write(self, block: Pcm) -> None:

@@ -61,7 +61,7 @@ class ReceivedFile:
         return os.open(path, flags, self._mode)
 
     def close(self) -> None:
-        """Close the file, whose answer is complete, so that few are open."""
+        """Close the file once its answer is complete, so that few files are open."""
         if self._file is not None:
             self._file.close()
 
@@ -159,7 +159,7 @@ class DebugFolder:
 
 
 def _infix(number: int) -> str:
-    """Return what tells the answers to several requests apart; the first has nothing."""
+    """Return the part of a file's name that numbers the answer; empty for the first."""
     return f"{number}." if number else ""
 
 

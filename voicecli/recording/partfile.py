@@ -51,7 +51,7 @@ def check_destination(path: Path) -> None:
 
 
 def _check_regular(path: Path) -> None:
-    # Root could replace /dev/null by a file, which nobody wants.
+    # Root could replace /dev/null with a file.
     with suppress(FileNotFoundError):
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -95,7 +95,7 @@ class PartFile:
 
     @property
     def left_behind(self) -> Path | None:
-        """The part of a recording that a killed run left, which the first write replaces."""
+        """The part of a recording that a killed run left; the first write replaces it."""
         return self._part if self._left_bytes else None
 
     def _open(self, mode: int) -> int:
@@ -111,10 +111,10 @@ class PartFile:
             os.close(file)  # another run has just put it in place
 
     def _is_locked(self, file: int) -> bool:
-        """Lock the part for this run; False if it is at its place no more."""
+        """Lock the part for this run; return False if it is no longer in its place."""
         info = os.fstat(file)
         is_ours = info.st_uid == os.geteuid() and info.st_nlink <= 1
-        if not (stat.S_ISREG(info.st_mode) and is_ours):  # somebody planted it
+        if not (stat.S_ISREG(info.st_mode) and is_ours):  # someone else put it there
             raise SaveError(f"cannot save {self.path}: {self._part} is not ours")
         if is_locked_by_others(file):
             raise SaveError(f"cannot save {self.path}: another run is saving to it")

@@ -78,7 +78,7 @@ class Saver:
         self.is_finishing = False
         """Whether the files are being put in place; any thread."""
         self.on_reader_gone: Callable[[], None] = lambda: None
-        """Called when the program at the other end of a pipe has exited; the saving thread."""
+        """Called on the saving thread when the program at the other end of a pipe has exited."""
         self.has_lost_reader = False
         """Whether that has happened."""
 
@@ -93,7 +93,7 @@ class Saver:
         notes: list[str] = []
         if self._debug:
             found = self._debug.make()
-            notes += [f"{path} is of a run that was killed" for path in found]
+            notes += [f"{path} was left by a run that was killed" for path in found]
         try:
             for file in self._audio_files:
                 file.open()

@@ -1,6 +1,6 @@
-"""Audio to standard output, a named pipe or a device, written as it arrives.
+"""Write audio to standard output, a named pipe or a device, as it arrives.
 
-Nothing can be shortened or patched there, so a WAV has a header without sizes, as every
+Nothing there can be shortened or patched, so a WAV has a header without sizes, which every
 player accepts. If standard output was redirected to a file, its header gets the sizes.
 """
 
@@ -74,7 +74,7 @@ class StreamFile:
         """Write all of ``data``, however long the reader takes.
 
         Raises:
-            ReaderGone: nobody reads any more.
+            ReaderGone: the reader has exited.
             SaveError: for example, the disk is full.
         """
         assert self._file is not None, "the file is closed"

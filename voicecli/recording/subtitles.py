@@ -1,4 +1,4 @@
-"""Subtitles of what was heard, as SRT or WebVTT, one cue a sentence; pure but for `write`.
+"""Subtitles of what was heard, as SRT or WebVTT, one cue a sentence; pure except `write`.
 
 A cue's times count from the first sound, with every gap and every wait for the text before
 it, so that they fit a recording of the loudspeaker.

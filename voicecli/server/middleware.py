@@ -40,10 +40,10 @@ _MAX_SHOWN_NAME = 60
 _LOCAL_NAME = re.compile(
     r"[a-z0-9_-]+|(localhost|[a-z0-9_.-]+\.(localhost|local|internal|home\.arpa))\.?"
 )
-"""A name without a dot, or with a suffix that nobody can register.
+"""A name without a dot, or with a suffix that cannot be registered.
 
 A dot at the end marks a name as complete (RFC 1034, 3.1). Without a dot inside, such a name is
-a top-level domain, and may be anybody's; only ``localhost`` is safe.
+a top-level domain, which anyone may own; only ``localhost`` is safe.
 The suffixes are those of RFC 6761, RFC 6762, RFC 8375 and ICANN's resolution 2024.07.29.06.
 """
 

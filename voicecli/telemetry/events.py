@@ -77,11 +77,11 @@ class Retrying(Event):
 
 @dataclass(frozen=True, slots=True)
 class Replaced(Event):
-    """A segment, or the rest of it, is asked for anew after a failure [fetch, decoder].
+    """A segment, or the rest of it, is requested again after a failure [fetch, decoder].
 
-    ``failed`` and ``label`` are the labels of the endpoint that failed and of the one that is
-    asked; they may be the same. ``sentences`` is how many sentences of the segment were in
-    the sound as a whole; None if no sound of it was kept.
+    ``failed`` and ``label`` are the labels of the endpoint that failed and of the one asked
+    next; they may be the same. ``sentences`` is how many sentences of the segment are
+    complete in the sound; None if none of its sound was kept.
     """
 
     at: float
@@ -111,7 +111,7 @@ class Received(Event):
 
 @dataclass(frozen=True, slots=True)
 class AnswerReported(Event):
-    """An answer arrived, and its source knows more of it than its sound [source]."""
+    """An answer arrived whose source reports more than its sound [source]."""
 
     at: float
     report: AnswerReport
@@ -135,7 +135,7 @@ class Recognised(Event):
 
 @dataclass(frozen=True, slots=True)
 class Warned(Event):
-    """The sound is heard, but people should know of something about it [decoder]."""
+    """The sound is heard, but there is something that people should know [decoder]."""
 
     at: float
     message: str

@@ -1,4 +1,4 @@
-"""What became of each segment of a text: its request, its place in the sound, its seam."""
+"""Record each segment of a text: its request, its place in the sound, its seam."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
 
 MOST_SEGMENTS = 10_000
-"""Segments that are kept, the newest ones: ten hours of speech, often twenty."""
+"""Number of segments kept, the newest ones: ten hours of speech, often twenty."""
 
 _NOTHING = AnswerReport()
 
@@ -136,7 +136,7 @@ class SegmentTable:
         record.starts_s, record.ends_s = starts_s, ends_s
 
     def to_json(self, report: SinkReport) -> list[dict[str, Any]]:
-        """Return the segments of a text in order, as JSON has them."""
+        """Return the segments of a text in order, as JSON objects."""
         rows, before_s = [], 0.0
         silences = Silences(report, with_pauses=False)
         for record in self._in_order():
@@ -146,14 +146,14 @@ class SegmentTable:
         return rows
 
     def usage(self) -> dict[str, Any] | None:
-        """Return what all answers used, as JSON has it; None if no server said so."""
+        """Return what all answers used, as a JSON object; None if no server said so."""
         total: Usage | None = None
         for record in self.records.values():
             total = added(total, record.answer.usage)
         return None if total is None else usage_json(total)
 
     def spoken_sentences(self, heard_s: float) -> tuple[int, int]:
-        """Return how many sentences were heard in ``heard_s``, and how many are known of.
+        """Return how many sentences were heard in ``heard_s``, and how many are known.
 
         Within a segment that is an estimate, which `voicecli.audio.alignment` makes.
         """

@@ -1,4 +1,4 @@
-"""Where the sentences of the segment that is being decoded are in the sound."""
+"""Estimate where the sentences of the segment being decoded are in the sound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
 
 _MIN_CHARACTERS = 20
-"""Shorter segments say nothing about the time that a character takes."""
+"""Shorter segments do not show how long a character takes."""
 
 _JUST_PAST_S = 0.001
 """Lets a pause that lasts until now count as one within the sound."""
@@ -22,8 +22,8 @@ _JUST_PAST_S = 0.001
 class SentenceTimes:
     """Follows the sound of a text, segment after segment.
 
-    `decoded`, `begin` and `end` belong to the decoder thread, `so_far` to any. Nothing is
-    kept of a segment that has ended but how long its characters lasted.
+    `decoded`, `begin` and `end` belong to the decoder thread, `so_far` to any. Of a segment
+    that has ended, only the duration per character is kept.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class SentenceTimes:
     def end(self, ends_s: float, *, is_whole: bool) -> list[Stretch]:
         """End the segment, and return where its sentences are.
 
-        If its sound did not arrive as a whole, that is where they would have been.
+        If its sound broke off, that is where they would have been.
         """
         if self._starts_s is None or self._detector is None:
             return []
@@ -69,10 +69,10 @@ class SentenceTimes:
         return self._aligned(self._decoded_s, is_whole=False)
 
     def whole_so_far(self) -> int:
-        """Return how many sentences of a segment whose sound broke off are in it as a whole.
+        """Return how many sentences of a segment are complete in sound that broke off.
 
-        The last one never counts. The estimate is rather too low: a sentence counts if its end
-        has passed, and the voice has paused there.
+        The last one never counts. The estimate errs low: a sentence counts if its expected end
+        has passed and the voice has paused there.
         """
         detector, starts_s = self._detector, self._starts_s
         if starts_s is None or detector is None:

@@ -1,4 +1,4 @@
-"""Which sentence is heard at a position of the sound."""
+"""Find the sentence at a position in the sound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
 
 _KEPT_SEGMENTS = 32
-"""Segments whose sentences are known; older ones have been heard."""
+"""Number of segments whose sentences are kept; older ones have been heard."""
 
 
 class SpokenText:
@@ -43,11 +43,11 @@ class SpokenText:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether all that was asked for has arrived, so that only more text can help."""
+        """Whether all requested sound has arrived, so that only more text can bring more."""
         return self._has_text and not self._open
 
     def sentence_at(self, position_s: float) -> str:
-        """Return the sentence that is heard at a position; empty before the first."""
+        """Return the sentence at a position; empty before the first."""
         found = ""
         for number in sorted(self._sentences, reverse=True):
             for stretch, text in self._sentences[number]:

@@ -4,8 +4,7 @@ They are counted in three ways, because each source knows something else:
 
 - *network*: the gaps of a perfect player that got the same arrivals;
 - *sink*: the gaps that were heard, each with its cause;
-- *device*: those of them in which the audio was there, but the device or this process did
-  not run.
+- *device*: those heard although the audio was there: the device or this process did not run.
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ def while_running(
 ) -> Arrivals:
     """Return the arrivals as if no time had passed while the sound was paused or nothing ran.
 
-    Nothing is late then. ``stops`` as for `cause`; those count in which the sound stopped.
+    Nothing can be late then. ``stops`` as for `cause`; only those count that stopped the sound.
     """
     still = [((pause.began_at or 0.0), pause.silence_s) for pause in report.pauses]
     still += [
@@ -121,12 +120,12 @@ def while_running(
 
 
 def text_waits(report: SinkReport) -> dict[str, Any]:
-    """Return the waits for text that had not been written yet, as JSON has them."""
+    """Return the waits for text that had not been written yet, as a JSON object."""
     return _silences(report.text_waits)
 
 
 def pauses(report: SinkReport) -> dict[str, Any]:
-    """Return the pauses that the listener made, as JSON has them."""
+    """Return the pauses that the listener made, as a JSON object."""
     return _silences(report.pauses)
 
 

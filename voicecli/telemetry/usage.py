@@ -1,4 +1,4 @@
-"""What is known of answers, and what they used, added up."""
+"""Add up what answers used, and join their reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def added(one: Usage | None, other: Usage | None) -> Usage | None:
 
 
 def joined(one: AnswerReport, other: AnswerReport) -> AnswerReport:
-    """Return what is known of two answers for one segment: all cost, each spoke a part of it."""
+    """Join the reports of two answers that each spoke a part of one segment; costs add up."""
     return AnswerReport(
         said=" … ".join(filter(None, (one.said, other.said))) or None,
         is_reworded=one.is_reworded or other.is_reworded,
@@ -34,6 +34,6 @@ def joined(one: AnswerReport, other: AnswerReport) -> AnswerReport:
 
 
 def usage_json(usage: Usage) -> dict[str, Any]:
-    """Return the object that JSON has."""
+    """Return the usage as a JSON object."""
     cost_usd = usage.cost_usd
     return {**usage._asdict(), "cost_usd": None if cost_usd is None else round(cost_usd, 7)}
