@@ -391,7 +391,7 @@ def test_what_killed_runs_left_is_reported_and_does_not_pile_up(tmp_path):
     left.write_bytes(b"left too")
     saver = Saver(tmp_path / "a.wav", tmp_path / "debug", run_id="x", started_wall_s=STARTED)
     kept, replaced = saver.open()
-    assert kept == f"{left.with_suffix('')} is of a run that was killed"
+    assert kept == f"{left.with_suffix('')} was left by a run that was killed"
     assert replaced == f"{tmp_path / 'a.wav.part'}, left by a run that was killed, is replaced"
     saver.finish()
     assert (tmp_path / "debug" / f"{STEM}.wav").read_bytes() == b"left too"

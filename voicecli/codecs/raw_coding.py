@@ -1,4 +1,4 @@
-"""How raw samples are written as bytes, and what a content type says of it.
+"""How raw samples are written as bytes, and what a content type says about it.
 
 The types are those of RFC 2046 (``audio/basic``), RFC 3551 (``L8``, ``L16``, ``PCMU``,
 ``PCMA``) and RFC 3190 (``L24``), and what speech servers write besides:
@@ -21,7 +21,7 @@ SampleKind = Literal["signed", "unsigned", "float", "mulaw", "alaw"]
 ByteOrder = Literal["little", "big", "unsure"]
 
 TELEPHONE_RATE_HZ = 8_000
-"""Rate of µ-law and A-law if nobody states another (RFC 3551 section 4.5.14)."""
+"""Rate of µ-law and A-law unless another is stated (RFC 3551 section 4.5.14)."""
 
 
 class RawCoding(NamedTuple):

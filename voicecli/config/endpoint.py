@@ -13,7 +13,7 @@ The first of these that is set decides:
 =====================  ================================================
 
 ``VOICECLI_PROFILE`` takes the place of ``default_profile``. ``VOICECLI_MODEL`` and
-``VOICECLI_VOICE`` count more than a profile, unless ``--profile`` asked for it.
+``VOICECLI_VOICE`` override a profile, unless ``--profile`` selected it.
 
 A key is sent only to the server it belongs to. ``OPENAI_API_KEY`` goes to
 api.openai.com, over https and to exactly that host, or to the ``OPENAI_BASE_URL``
@@ -166,7 +166,7 @@ def resolve_endpoint(choice: EndpointChoice, env: Mapping[str, str], config: Con
 
 
 def distinct(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
-    """Return the endpoints without those that would be asked the same as one before them."""
+    """Return the endpoints without those that would get the same requests as an earlier one."""
     kept: list[Endpoint] = []
     asked: list[object] = []
     for each in endpoints:
@@ -192,9 +192,9 @@ class _Access(NamedTuple):
 def _layers(
     choice: EndpointChoice, env: Mapping[str, str], config: Config, profile: Profile | None
 ) -> Iterator[tuple[object, str]]:
-    """Yield what may set the voice and so on, what counts most last, and its name.
+    """Yield the layers of settings (voice and so on) and their names, the strongest last.
 
-    A profile that was asked for by ``--profile`` counts more than variables.
+    A profile that ``--profile`` selected is stronger than variables.
     """
     yield EndpointChoice(voice=config.voice), "file"
     variables = EndpointChoice(
@@ -207,7 +207,7 @@ def _layers(
 
 
 def _access(chosen: Candidate, env: Mapping[str, str]) -> _Access:
-    """Return what a server gets: its key, or user and password, and its profile's headers."""
+    """Return what a server gets: its key, or a user and password, and its profile's headers."""
     base_url, login = parse_base_url(chosen.url or "", chosen.setting)
     profile = chosen.profile if chosen.is_of_profile else None
     headers, secrets = expanded(profile.headers, env, profile.name) if profile else ((), ())

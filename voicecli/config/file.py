@@ -43,7 +43,7 @@ CONFIG_VARIABLE = "VOICECLI_CONFIG"
 MAX_BYTES = 256 * 1024
 
 _MAX_DOTS = 2000
-"""Bounds the length of a dotted key, whose square tomllib takes in memory."""
+"""Most dots in the file: tomllib takes the square of a dotted key's length in memory."""
 
 AUTO: Literal["auto"] = "auto"
 """The value of ``buffer_ms`` that adapts the buffer to how the audio arrives."""
@@ -97,7 +97,7 @@ class Config:
         resident: "auto" uses a resident that runs, "on" starts it too, "off" does not use it.
         timeout_s: longest wait for the first byte, and longest stall after it.
         recordings: folder of ``--debug-audio``; None is the platform's data folder.
-        lexicon: what is to be spoken otherwise, as `voicecli.text.lexicon.Lexicon` takes it.
+        lexicon: replacements for words, as `voicecli.text.lexicon.Lexicon` takes them.
     """
 
     path: Path | None = None

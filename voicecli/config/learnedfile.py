@@ -1,8 +1,8 @@
-"""Small facts about endpoints, learned by earlier runs, in the platform's cache folder.
+"""Keep small facts about endpoints, learned by earlier runs, in the platform's cache folder.
 
 Each kind has a JSON file of its own: an object with a key for every endpoint. It holds no
-text and no key. A write replaces the whole file in one step; of two processes that write
-at once one may lose its entry, and learns it again. Nothing here raises but
+text and no key. A write replaces the whole file in one step; if two processes write at
+once, one may lose its entry, and learns it again. Nothing here raises but
 `LearnedFile.delete`: a cache that cannot be used is ignored.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_ENDPOINTS = 100
-"""Endpoints kept, the ones that were learned last."""
+"""Number of endpoints kept, the latest ones."""
 
 MOST_NAME = 300
 """Characters of a name that are kept."""
@@ -45,7 +45,7 @@ class LearnedFile:
         return self._path
 
     def _read(self) -> dict[str, Any]:
-        """Return what is known of each endpoint, oldest first."""
+        """Return what is known about each endpoint, oldest first."""
         try:
             with self.path.open("rb") as file:
                 data = json.loads(file.read(_MOST_BYTES))
@@ -54,7 +54,7 @@ class LearnedFile:
         return data if isinstance(data, dict) else {}
 
     def _write(self, endpoint: str, value: Any) -> None:
-        """Replace what is known of one endpoint, which is then the newest."""
+        """Replace what is known about one endpoint, which becomes the newest."""
         known = self._read()
         known.pop(endpoint, None)
         known[endpoint] = value

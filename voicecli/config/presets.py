@@ -1,4 +1,4 @@
-"""Servers that are known by name: the rows of ``presets.toml``, as profiles."""
+"""Known servers: the rows of ``presets.toml``, as profiles."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class Preset:
     """One row.
 
-    ``formats`` and ``streams`` are what its documentation says, empty and None if it does
-    not. ``sources`` are the pages that were read, ``checked`` is the day, as YYYY-MM-DD.
-    ``note`` says what to know before use, and what no page of the server's own confirms.
+    ``formats`` and ``streams`` are from its documentation, empty and None if that does not
+    say. ``sources`` are the pages that were read, ``checked`` is the day, as YYYY-MM-DD.
+    ``note`` says what to know before use, and what the server's own pages do not confirm.
     """
 
     profile: Profile

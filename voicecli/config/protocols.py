@@ -1,4 +1,4 @@
-"""How a server is spoken to, and the model and voice that are its default.
+"""The protocol of a server, and its default model and voice.
 
 ``speech`` is ``/audio/speech``, a request for each answer. ``realtime`` is the Realtime API,
 a websocket; OpenAI's models for it are named ``gpt-realtime…``. OpenAI ends its speech models

@@ -1,4 +1,4 @@
-"""Which server a command line speaks with, by flags, variables and configuration.
+"""Select the server of a command line, by flags, variables and configuration.
 
 `voicecli.config.endpoint` has the order.
 """
@@ -22,7 +22,7 @@ BUILTIN = "builtin"
 
 @dataclass(frozen=True, slots=True)
 class EndpointChoice:
-    """What the command line asked for; None (or an empty mapping) if it did not say."""
+    """The command line's choice; None (or an empty mapping) for what it does not set."""
 
     base_url: str | None = None
     profile: str | None = None
@@ -111,7 +111,7 @@ def _profile(name: str | None, config: Config) -> Profile | None:
 
 
 def _check_key(profile: Profile, env: Mapping[str, str], config: Config) -> None:
-    """Raise if a profile is a preset whose key is not set; one of the file may go without."""
+    """Raise if a profile is a preset whose key is not set; a profile of the file needs none."""
     variable = profile.api_key_env
     if profile.name in config.profiles or not variable or env.get(variable, "").strip():
         return

@@ -42,7 +42,7 @@ def parse_base_url(url: str, setting: str) -> BaseUrl:
     url = url.strip()
     shown = showable(url)
     if not url or not url.isascii() or not url.isprintable() or any(c in url for c in ' \\"<>'):
-        # Not repeated: what is a password in it cannot be known.
+        # Not repeated: part of it may be a password.
         raise ConfigError(f"{setting} is not a URL", remedy="example: http://localhost:8880/v1")
     if "://" in url:
         parts = _split(url, setting, shown)

@@ -1,6 +1,6 @@
-"""Finds the processes that speak, and gives them commands.
+"""Find the processes that speak, and send them commands.
 
-Imports the standard library only, and little of it, so that a key press is heard at once.
+Imports the standard library only, and little of it, so that a key press takes effect at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ANSWER_S = 1.0
-"""Longest wait for an answer; a process that is stopped gives none."""
+"""Longest wait for an answer; a suspended process gives none."""
 
 
 def speakers_folder(folder: str) -> str:
@@ -30,10 +30,10 @@ def speakers_folder(folder: str) -> str:
 
 
 def ask(path: str, command: str, **fields: Any) -> dict[str, Any] | None:
-    """Give one command to the speaker at ``path``, and return its answer; None if there is none.
+    """Send one command to the speaker at ``path``, and return its answer; None if there is none.
 
-    The socket of a process that has ended is removed. One that is suspended goes on if it is to
-    stop or to resume: nobody could speak before it did.
+    The socket of a process that has ended is removed. A suspended process is continued
+    by stop and resume: it would block the queue otherwise.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_S)
@@ -66,7 +66,7 @@ def _pid_of(path: str) -> int | None:
 
 
 def _wake(pid: int | None) -> None:
-    """Let a suspended process go on."""
+    """Continue a suspended process."""
     if pid is not None and _is_suspended(pid):
         import signal  # noqa: PLC0415  rarely needed
 
@@ -88,9 +88,9 @@ def _remove(path: str) -> None:
 
 
 def speakers(folder: str) -> dict[str, dict[str, Any]]:
-    """Return what every process that speaks or waits says of itself, by the path of its socket.
+    """Return the status of every process that speaks or waits, by the path of its socket.
 
-    In the order in which they began. ``folder`` is the runtime folder.
+    They are in the order in which they began. ``folder`` is the runtime folder.
 
     Raises:
         RuntimeFolderError: the folder cannot be read.
@@ -108,7 +108,7 @@ def speakers(folder: str) -> dict[str, dict[str, Any]]:
         speaker = answer.get("speaker") if answer else None
         if isinstance(speaker, dict):
             found[path] = speaker
-        elif os.path.exists(path):  # else it has ended meanwhile
+        elif os.path.exists(path):  # else it has ended by now
             found[path] = {"pid": pid, "state": "not answering"}
     return dict(sorted(found.items(), key=lambda item: _began_at(item[1])))
 
@@ -119,10 +119,10 @@ def _began_at(speaker: dict[str, Any]) -> float:
 
 
 def choose(found: dict[str, dict[str, Any]]) -> str | None:
-    """Return the socket of the speaker that a command without ``--all`` is meant for.
+    """Return the socket of the speaker that a command without ``--all`` applies to.
 
-    That is the one that is heard, the latest if several are. Otherwise it is the first that
-    has its turn, or waits for it.
+    That is the one being heard, the latest if there are several. Otherwise it is the first
+    that has its turn, or waits for it.
     """
     heard = [path for path, speaker in found.items() if is_heard(speaker)]
     if heard:
@@ -132,5 +132,5 @@ def choose(found: dict[str, dict[str, Any]]) -> str | None:
 
 
 def is_heard(speaker: dict[str, Any]) -> bool:
-    """Return whether a speaker makes the sound that is heard now, or has paused it."""
+    """Return whether a speaker is being heard now, or is paused."""
     return speaker.get("state") in ("playing", "paused", "rebuffering")

@@ -42,7 +42,7 @@ def parse(argv: list[str]) -> dict[str, Any] | None:
 
 
 def run(command: str, *, everyone: bool = False, as_json: bool = False, count: int = 1) -> None:
-    """Give a command as `give` does, and print the result.
+    """Send a command as `give` does, and print the result.
 
     Raises:
         RuntimeFolderError: there can be no speakers here.
@@ -62,9 +62,9 @@ def run(command: str, *, everyone: bool = False, as_json: bool = False, count: i
 
 
 def give(command: str, *, everyone: bool = False, count: int = 1) -> list[dict[str, Any]]:
-    """Give a command to who is heard, or to ``everyone``; return what they say of themselves.
+    """Send a command to the current speaker, or to ``everyone``; return their status.
 
-    Nobody being there is not an error. ``status`` is for all.
+    If nothing is being spoken, that is not an error. ``status`` always goes to all.
 
     Raises:
         RuntimeFolderError: there can be no speakers here.
@@ -73,7 +73,7 @@ def give(command: str, *, everyone: bool = False, count: int = 1) -> list[dict[s
     if command == "status":
         return [*found.values()]
     chosen = choose(found)
-    # Those that wait first, so that none of them begins when the one that is heard stops.
+    # Those that wait come first, so that none of them begins when the current one stops.
     paths = [*reversed(found)] if everyone else [chosen] if chosen is not None else []
     return [_give(path, command, count) or found[path] for path in paths]
 

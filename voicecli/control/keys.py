@@ -1,4 +1,4 @@
-"""Single keys from the terminal while speech is heard; imports the standard library only."""
+"""Read single keys from the terminal during speech; imports the standard library only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ESCAPES = {b"\x1b[C": "right", b"\x1b[D": "left", b"\x1bOC": "right", b"\x1bOD"
 """What arrow keys send, in normal and in application mode (xterm, ctlseqs)."""
 
 _FOREGROUND_S = 0.5
-"""How often a process in the background looks whether it has come to the front."""
+"""Interval at which a background process checks whether it is in the foreground."""
 
 _CLOSE_S = 1.0
 
@@ -151,7 +151,7 @@ class TerminalKeys:
             return False
 
     def _read(self) -> None:
-        """Do the thread's work: wait for keys until the end."""
+        """Wait for keys until the end; the thread's work."""
         assert self._descriptor is not None
         assert self._wake is not None
         keys, woken = self._descriptor, self._wake[0]
@@ -178,7 +178,7 @@ class TerminalKeys:
                     self._actions[key]()
 
     def _suspend(self, number: int, _: FrameType | None) -> None:
-        """Pause, restore the terminal, and stop as the shell wants it; go on from there."""
+        """Pause, restore the terminal, and stop as the shell expects; continue from there."""
         self._pause()
         self.restore()
         signal.signal(number, signal.SIG_DFL)

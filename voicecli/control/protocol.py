@@ -1,4 +1,4 @@
-"""Lines of JSON between a speaker and those who control it; see ``docs/control.md``.
+"""Lines of JSON between a speaker and the programs that control it; see ``docs/control.md``.
 
 Every request and every answer is one JSON object on one line of at most `MAX_LINE_BYTES`,
 and carries ``"schema": "voicecli.control/1"``. Keys and commands are only ever added.
@@ -28,7 +28,7 @@ MAX_COUNT = 1000
 
 
 class ProtocolError(ValueError):
-    """A line that is not a request, or not an answer; ``code`` is for programs."""
+    """A line that is neither a request nor an answer; ``code`` is for programs."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""The last utterances, kept in the user's runtime folder for ``voicecli replay``.
+"""Keep the last utterances in the user's runtime folder, for ``voicecli replay``.
 
 That folder is the user's own and usually in memory; it is empty after a restart.
 """
@@ -22,7 +22,7 @@ MAX_FILES = 8
 """How many utterances are kept."""
 
 MAX_BYTES = 16 << 20
-"""Bound on the sound of one: six minutes at 24 kHz. What follows is not kept."""
+"""Bound on the sound of one: six minutes at 24 kHz. The rest is not kept."""
 
 MAX_TOTAL_BYTES = 48 << 20
 """Bound on all of them."""
@@ -67,7 +67,7 @@ class RecentSpeech:
             self._is_full = True
 
     def close(self) -> None:
-        """Finish the file, and delete those that are too many; idempotent."""
+        """Finish the file, and delete the oldest beyond the bounds; idempotent."""
         file, self._file = self._file, None
         if file is None or self._format is None:
             return
@@ -83,7 +83,7 @@ def recent_files(folder: str) -> list[str]:
     """Return the files of the last utterances, the latest first.
 
     Raises:
-        RuntimeFolderError: there can be none.
+        RuntimeFolderError: the folder cannot be used.
     """
     where = make_subfolder(folder, "recent")
     names = sorted((name for name in os.listdir(where) if name.endswith(".wav")), reverse=True)

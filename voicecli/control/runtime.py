@@ -1,4 +1,4 @@
-"""The folder for sockets and locks of one user, and who is at the other end of a socket.
+"""The folder for one user's sockets and locks, and the identity of a socket's peer.
 
 Imports the standard library only, and little of it: short commands begin here.
 """
@@ -29,7 +29,7 @@ class RuntimeFolderError(OSError):
 def runtime_folder(environ: Mapping[str, str] | None = None) -> str:
     """Return the user's runtime folder, and make it if it is missing.
 
-    It is ``voicecli`` in ``$XDG_RUNTIME_DIR``, unless that belongs to somebody else (as
+    It is ``voicecli`` in ``$XDG_RUNTIME_DIR``, unless that belongs to another user (as
     after ``sudo``), else ``voicecli-UID`` in ``$TMPDIR`` or ``/tmp``.
 
     Raises:
@@ -40,7 +40,7 @@ def runtime_folder(environ: Mapping[str, str] | None = None) -> str:
     try:
         try:
             os.mkdir(path, 0o700)
-            os.chmod(path, 0o700)  # whatever the umask left of it
+            os.chmod(path, 0o700)  # whatever the umask removed
         except FileExistsError:
             pass
         found = os.lstat(path)

@@ -1,4 +1,4 @@
-"""The socket on which a process that speaks takes commands."""
+"""The socket on which a speaking process takes commands."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CLOSE_S = 1.0
 
 
 class _Client:
-    """A connection, what has arrived on it of a line, and when it last said anything."""
+    """A connection, the incomplete line that arrived on it, and when it last sent anything."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -126,7 +126,7 @@ class ControlServer:
         self._answer(client, answers)
 
     def _answer(self, client: _Client, answers: list[bytes]) -> None:
-        """Send answers; one who does not read them is dropped."""
+        """Send answers; drop a client that does not read them."""
         try:
             client.connection.sendall(b"".join(answers))
         except OSError:
@@ -147,7 +147,7 @@ class ControlServer:
 def _listen(path: str) -> socket.socket:
     """Return a socket that listens at ``path``; it appears there once it does.
 
-    A socket there that refuses connections is therefore of a process that has ended.
+    A socket there that refuses connections therefore belongs to a process that has ended.
     """
     folder, name = os.path.split(path)
     hidden = os.path.join(folder, f".{name}")

@@ -1,4 +1,4 @@
-"""What a process that speaks tells of itself, and the commands it takes."""
+"""Answer for a speaking process: its status, and the commands it takes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Speaker:
 
     ``command`` is the subcommand's name, ``run_id`` that of the metrics; ``began_at`` is
     wall time. ``turn`` is its turn, None if it takes none. ``sentences`` returns how many
-    the text has, None while it is written. ``process`` is the one that a person started, and
+    the text has, None while it is written. ``process`` is the one that the user started, and
     its parent; None is this one. ``stopped_by`` says who stopped the run.
     """
 
@@ -63,7 +63,7 @@ class Speaker:
         self.stopped_by: str | None = None
 
     def answer(self, line: bytes) -> bytes:
-        """Do what one line of a client says, and return the answer."""
+        """Carry out one line of a client, and return the answer."""
         try:
             fields = decode(line)
             was_limited = self._obey(fields)
@@ -83,7 +83,7 @@ class Speaker:
         self._session.cancel()
 
     def _obey(self, fields: dict[str, Any]) -> bool:
-        """Do a command; return whether it went less far back than was asked for."""
+        """Carry out a command; return whether it went back less far than requested."""
         control, times = self._session.control, range(count_of(fields))
         match fields.get("command"):
             case "status":
@@ -106,7 +106,7 @@ class Speaker:
         return False
 
     def status(self) -> dict[str, Any]:
-        """Return what is known now, as JSON has it."""
+        """Return the current status, as a JSON object."""
         now = self._session.control.status()
         state = "paused" if now.paused else self._session.state.value
         if state == "draining":  # all of it has arrived, and is still heard
@@ -127,7 +127,7 @@ class Speaker:
 
 
 def _name_of(pid: int) -> str | None:
-    """Return the name of a process, None if the system does not tell."""
+    """Return the name of a process; None if the system does not say."""
     try:
         return clean(Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace"), 40)
     except OSError:

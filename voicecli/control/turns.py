@@ -1,12 +1,13 @@
 """One voice at a time: tickets in the order of asking, held by locks of the kernel.
 
 Every speaker holds an exclusive ``flock`` on a ticket of its own, a file whose name is its
-place in the queue. It is the turn of the first ticket that is held. A lock ends with its
-process, however that ends, so nothing can wedge the queue. The file ``lock`` is held for
+place in the queue. The first ticket that is held has the turn. A lock ends with its
+process, however that ends, so nothing can block the queue. The file ``lock`` is held for
 microseconds, while tickets are handed out or cleared away.
 
-A ticket's name is ``NUMBER.RANK``. Who queues gets the next number. Who interrupts gets the
-number of the speaker and the next rank, and so comes before all who wait.
+A ticket's name is ``NUMBER.RANK``. A speaker that queues gets the next number. One that
+interrupts gets the number of the current speaker and the next rank, and so precedes all
+that wait.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 POLL_S = 0.02
-"""How often a speaker that waits looks whether the one before it has ended."""
+"""Interval at which a waiting speaker checks whether the one before it has ended."""
 
 _LOCK_S = 0.25
-"""Longest wait for the lock on the queue, which only a stopped process holds so long."""
+"""Longest wait for the lock on the queue: only a suspended process holds it for longer."""
 
 _MAX_NOTE = 256
 
@@ -76,10 +77,10 @@ class Turn:
             with self._locked():
                 return [each for each in self._held() if each < self.ticket]
         except OSError:
-            return []  # without a queue nobody waits
+            return []  # without a queue there is no waiting
 
     def is_first(self) -> bool:
-        """Return whether nobody is before this one."""
+        """Return whether no held ticket precedes this one."""
         if self._next_to is not None and self._is_held(self._next_to):
             return False
         ahead = self.ahead()
@@ -88,11 +89,11 @@ class Turn:
 
     @property
     def is_released(self) -> bool:
-        """Whether it was given up."""
+        """Whether the place was given up."""
         return self._released
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until nobody is before this one; False if it was released, or too long."""
+        """Wait until this one is first; False if it was released, or after ``timeout_s``."""
         ends_at = inf if timeout_s is None else time.monotonic() + timeout_s
         while not self._released and not self.is_first():
             if time.monotonic() >= ends_at:
@@ -102,7 +103,7 @@ class Turn:
         return not self._released
 
     def release(self) -> None:
-        """Give up the place, so that the next one's turn begins; idempotent."""
+        """Give up the place, so that the next turn begins; idempotent."""
         with self._changed:
             if self._released:
                 return

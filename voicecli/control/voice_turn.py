@@ -1,4 +1,4 @@
-"""When a run may be heard: `--when-busy`."""
+"""Decide when a run may be heard: `--when-busy`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INTERRUPT_S = 2.0
 
 
 class WhenBusy(StrEnum):
-    """What to do while another voice is heard."""
+    """What to do while another voice speaks."""
 
     QUEUE = "queue"
     INTERRUPT = "interrupt"
@@ -32,10 +32,10 @@ class WhenBusy(StrEnum):
 class VoiceTurn:
     """The turn of one run, from when it was asked for; a `SoundTurn`.
 
-    ``name`` is that of the run's socket, ``by`` the name that interrupted runs report.
-    ``pid`` is the process that others see, None for this one.
-    That happens once sound is there, so that a request which fails interrupts nobody.
-    ``on_wait`` gets the process that is heard, once, if this one has to wait. Any thread.
+    ``name`` is that of the run's socket, ``by`` the name that interrupted runs report: they are
+    interrupted only once there is sound, so that a failed request interrupts nothing.
+    ``pid`` is the process that others see, None for this one. ``on_wait`` gets the process
+    being heard, once, if this one has to wait. Any thread.
 
     Raises:
         RuntimeFolderError: turns cannot be taken here.
@@ -63,7 +63,7 @@ class VoiceTurn:
         self._waiting = threading.Event()
         self.waited_s = 0.0
         self.waits_for: int | None = None
-        """The process that was heard when the last wait began."""
+        """The process being heard when the last wait began."""
         if when_busy is WhenBusy.FAIL and not self._turn.is_first():
             pid = _pid(self._turn.ahead())
             self._turn.release()
@@ -74,7 +74,7 @@ class VoiceTurn:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether sound is there and waits for its turn."""
+        """Whether there is sound that waits for its turn."""
         return self._waiting.is_set()
 
     @property
@@ -127,7 +127,7 @@ class VoiceTurn:
                 self._turn, self._has_turn = None, False
 
     def release(self) -> None:
-        """Let the next one speak; idempotent."""
+        """Let the next voice speak; idempotent."""
         with self._lock:
             self._is_released = True
             if self._turn is not None:
@@ -138,19 +138,19 @@ class VoiceTurn:
         from voicecli.control.client import ask, speakers_folder  # noqa: PLC0415  needs sockets
 
         ends_at = time.monotonic() + INTERRUPT_S
-        told: set[str] = set()
+        stopped: set[str] = set()
         while time.monotonic() < ends_at:
             for ticket in turn.ahead():
                 name = ticket.note.partition(" ")[2]
-                if name and ticket.name not in told:
+                if name and ticket.name not in stopped:
                     path = os.path.join(speakers_folder(self._folder), os.path.basename(name))
                     if ask(path, "stop", by=self._by) is not None:  # else it has no socket yet
-                        told.add(ticket.name)
+                        stopped.add(ticket.name)
             if turn.wait(POLL_S) or turn.is_released:
                 return
 
 
 def _pid(ahead: list[Ticket]) -> int | None:
-    """Return the process that is heard."""
+    """Return the process being heard."""
     pid = ahead[0].note.partition(" ")[0] if ahead else ""
     return int(pid) if pid.isdecimal() else None

@@ -1,4 +1,4 @@
-"""What may stand before the sound: tags, NULs, line ends, a byte order mark."""
+"""Skip what may precede the sound: tags, NULs, line ends, a byte order mark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_FILLER_BYTES = 1 << 20
 """Most NULs, line ends and byte order marks that are skipped."""
 
 _MAX_FILLER_OF_SAMPLES = 16
-"""Filler that may stand before magic bytes where samples are expected: more is silence."""
+"""Most filler before magic bytes if samples are expected: more is silence."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FILLER = re.compile(rb"(?:\r|\n|\xef\xbb\xbf)+|\0+")  # a magic may begin with NULs
@@ -19,7 +19,7 @@ _FILLER_STARTS = b"\0\r\n\xef"
 
 
 class LeadIn:
-    """Skips what stands before the sound, in bytes split anywhere, and holds none of it.
+    """Skips what precedes the sound, in bytes split anywhere, and holds none of it.
 
     If the sound may be raw samples (``may_be_samples``), NULs and line ends stay: they
     may be silence. `look_past` tells where magic bytes may be behind them.

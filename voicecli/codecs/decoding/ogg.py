@@ -2,7 +2,7 @@
 
 `voicecli.codecs.decoding.oggpage` draws the layout of a page. A page is used once its
 checksum, which covers all of it, is known to be right: with a wrong length of one packet
-every later one would be noise. Only a last page that the end cuts has none.
+every later one would be noise. Only a last page that is cut off has none.
 """
 
 from __future__ import annotations

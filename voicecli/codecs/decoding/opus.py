@@ -56,7 +56,7 @@ class OpusDecoder(PushDecoder):
         self._check_whole()
 
     def _check_whole(self) -> None:
-        """Raise what is wrong with the stream as a whole."""
+        """Raise the fault of the stream as a whole, if it has one."""
         if self._unsupported is not None:
             raise self._unsupported
         if self._link is None:

@@ -54,7 +54,7 @@ _WAVE_ORDER = {
     7: (0, 2, 1, 6, 5, 3, 4),
     8: (0, 2, 1, 7, 5, 6, 3, 4),
 }
-"""Where the channels of family 1, in Vorbis's order, are in the order of WAVE files."""
+"""Position in the order of WAVE files of each channel of family 1, which has Vorbis's order."""
 
 
 class ChannelMapping(NamedTuple):

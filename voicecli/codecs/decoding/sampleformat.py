@@ -1,6 +1,6 @@
-"""Bytes of raw samples to int16 or float32, for headerless PCM and WAV.
+"""Convert bytes of raw samples to int16 or float32, for headerless PCM and WAV.
 
-What a header or label leaves open is decided by the first samples: `byte_order_of` and
+What a header or label leaves open is decided by the first samples: see `byte_order_of` and
 `fills_low_bytes`. Silence decides nothing and sounds the same either way.
 """
 

@@ -49,7 +49,7 @@ _MIN_TEXT_BYTES = 64
 """Readable bytes that make a text; one in 10²⁵ loud raw streams begins so."""
 
 _FRAMED = (None, "mp3", "aac")
-"""What a label may say of a stream that is searched for frames: other formats have magic."""
+"""Labels of streams that are searched for frames: all other formats have magic bytes."""
 
 
 class Sniffer:
@@ -89,7 +89,7 @@ class Sniffer:
         is_audio = self._label is not None or (label is not None and label.is_audio)
         self._is_doubtful = declared == "pcm" and is_audio and self._label != "pcm"
         self._may_be_samples = self._fallback == "pcm" or self._is_doubtful
-        self._text_is_due_bytes = 0  # what was text before is read again from here on
+        self._text_is_due_bytes = 0  # text before this position has been read
         self._lead_in = LeadIn(may_be_samples=self._may_be_samples)
         self.seen = b""
 
@@ -146,7 +146,7 @@ class Sniffer:
         return self._by_claim(final=final)
 
     def _check_end(self, *, final: bool) -> None:
-        """Raise what is wrong with a body that has ended, and holds nothing but a lead-in."""
+        """Raise the fault of a body that ended within its lead-in."""
         if final and self._lead_in.is_inside_tag:
             raise TruncatedStream("the stream ends inside a tag")
         if final and not self.seen and self._is_file:

@@ -1,4 +1,4 @@
-"""Hands a command line to the resident, if one runs; the standard library only.
+"""Hand a command line to the resident, if one is running; standard library only.
 
 The resident does the work with this process's streams, folder and environment. This process
 passes on signals and keys, and exits with the work's status. What it imports decides when
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from voicecli.control.keys import TerminalKeys
 
 COMMANDS = ("say", "play")
-"""The commands that the resident does; those that control speech are quick anyway."""
+"""The commands that the resident runs; those that control speech are quick anyway."""
 
 KEYS = (" ", "right", "left", "+", "=", "-", "[", "]", "q", "?")
 
@@ -57,14 +57,14 @@ class Refused(Exception):
 
 
 def call(argv: list[str], started_at: float) -> int | None:
-    """Let the resident do a command line, and return its exit status.
+    """Let the resident run a command line, and return its exit status.
 
     ``started_at`` is when this process began to run, on the clock of `time.monotonic`.
 
     Returns None if no resident is running.
 
     Raises:
-        Refused: it does not serve this command; do it here.
+        Refused: it does not serve this command; run it here.
     """
     try:
         connection = _connect()
@@ -98,7 +98,7 @@ def _connect() -> _socket.socket:
 def _agree(
     connection: _socket.socket, argv: list[str], started_at: float
 ) -> Iterator[tuple[str, str]]:
-    """Send the call, and wait until a worker is ready for it; return what it will say."""
+    """Send the call, and wait until a worker is ready; return the lines that it will send."""
     ends_at = time.monotonic() + READY_S
     umask = os.umask(0o077)
     os.umask(umask)
@@ -133,7 +133,7 @@ def _await_hello(lines: Iterator[tuple[str, str]]) -> None:
 
 
 class _Call:
-    """A command line that a worker does."""
+    """A command line that a worker runs."""
 
     def __init__(self, connection: _socket.socket) -> None:
         self._connection = connection

@@ -1,9 +1,9 @@
-"""The resident: keeps a loaded worker in reserve, and hands it the next command.
+"""The resident: keep a loaded worker in reserve, and hand it the next command.
 
 The resident itself only loads modules: it has one thread, opens nothing, and so can be
-forked safely. Each command has a process of its own, forked before it was needed, which
-then may load PortAudio, voices and threads as it likes, and takes all of that with it when
-it ends. The resident never reads what a command says; only the worker does.
+forked safely. Each command has a process of its own, forked ahead of time. That process
+may load PortAudio and voices and start threads, all of which end with it. The resident
+never reads what a command sends; only the worker does.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Work = Callable[[socket.socket, frozenset[str]], NoReturn]
-    """What a worker does: takes a connection from the socket, and ends the process."""
+    """The work of a worker: it takes a connection from the socket, and ends the process."""
 
 RESERVE_AFTER_S = 0.3
-"""A new worker is made this long after a command began, which it must not slow down."""
+"""Delay of the next fork after a command began, which it must not slow down."""
 
 MAX_WORKERS = 64
-"""Commands at once; further ones do their work themselves."""
+"""Commands served at once; further ones run in their own process."""
 
 
 _INTERRUPTED = 130
@@ -51,7 +51,7 @@ class Resident:
     """Serves commands at ``listener`` until it has been idle for ``idle_s``, or is stopped.
 
     ``work`` is what a worker does with its end of a socket; it gets what the last worker
-    found useful to have (see `voicecli.control.resident.worker`). ``on_stop`` is called when
+    found useful (see `voicecli.control.resident.worker`). ``on_stop`` is called when
     no more commands are taken.
     """
 
@@ -77,7 +77,7 @@ class Resident:
         self._stopping = False
 
     def run(self, useful: frozenset[str] = frozenset()) -> None:
-        """Serve until the end; the workers that are busy then have finished."""
+        """Serve until the end, then until busy workers have finished."""
         self._useful = useful
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -176,7 +176,7 @@ class Resident:
         self._reserve = worker
 
     def _become_worker(self, ours: socket.socket, theirs: socket.socket) -> NoReturn:
-        """Leave behind all that is the resident's, and work."""
+        """Close everything that belongs to the resident, and work."""
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
@@ -200,7 +200,7 @@ class Resident:
             os._exit(1)
 
     def _hear(self, worker: _Worker) -> None:
-        """Take what a worker says: that the resident is to stop, or what was useful to have."""
+        """Read a worker's message: a request to stop, or what was useful."""
         try:
             data = worker.channel.recv(4096)
         except OSError:

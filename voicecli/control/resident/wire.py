@@ -1,4 +1,4 @@
-"""What a command and the resident say to each other; the standard library only.
+"""The protocol between a command and the resident; standard library only.
 
 ::
 
@@ -12,9 +12,8 @@
                                           ◄── exit N, from the resident itself
 
 Everything but the call is a line: a word and perhaps a text. Descriptors are sent only to a
-worker that said hello: a queue that nobody serves would keep them open. A command that hears
-nothing for `READY_S` does its work itself, and the worker, which hears no ``go`` then, does
-nothing.
+worker that said hello: an unserved queue would keep them open. A command that gets no answer
+for `READY_S` runs in its own process, and the worker, which then gets no ``go``, does nothing.
 
 Importing ``json``, ``socket`` and what they import takes longer than starting the
 interpreter, so a command does without them: a call is made of fields that end with NUL,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 SOCKET_NAME = "resident"
 
 READY_S = 0.25
-"""Longest wait for a worker; without one the command does its work itself."""
+"""Longest wait for a worker; without one the command runs in its own process."""
 
 MAX_CALL_BYTES = 4 << 20
 """Bound on arguments and environment; Linux has 2 MiB for both."""
@@ -50,11 +49,11 @@ _MAGIC = b"vcr2"
 
 _MATCHING = ("ALSA_", "JACK_", "LC_", "PIPEWIRE_", "PULSE_", "PYTHON", "SNDIO")
 _MATCHING_NAMES = frozenset({"LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LD_PRELOAD"})
-"""Variables that libraries read when they are loaded, which has been done."""
+"""Variables that libraries read when they are loaded, which is over by then."""
 
 
 class WireError(Exception):
-    """The other side said something else than was agreed on, or nothing."""
+    """The other side broke the protocol, or sent nothing."""
 
 
 class Call:
@@ -86,7 +85,7 @@ class Call:
         self.started_at = started_at
 
     def encode(self) -> bytes:
-        """Return the fields, each with a NUL behind it."""
+        """Return the fields, each followed by a NUL."""
         numbers = (self.umask, self.pid, self.parent, repr(self.started_at))
         fields = [self.kind, str(len(self.stamp)), *self.stamp, *map(str, numbers)]
         fields += [str(len(self.argv)), *self.argv]
@@ -190,7 +189,7 @@ def _receive(connection: _socket.socket, header: bytes, descriptors: int) -> byt
 
 
 def send_line(connection: _socket.socket, *words: object) -> None:
-    """Send a word, and what belongs to it, on a line.
+    """Send a word and its arguments on a line.
 
     Raises:
         OSError: the other side has gone.
