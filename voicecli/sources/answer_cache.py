@@ -1,10 +1,10 @@
-"""Answers of earlier runs, kept on this machine: one SQLite file for any number of processes.
+"""Cache answers on this machine: one SQLite file for any number of processes.
 
 SQLite's transactions make a process that is killed at any moment harmless, and writers wait
 for one another. `diskcache` has the same file underneath, but neither checksums nor privacy,
-and unpickles what it finds. The text is not kept, only a hash of all that the request says;
-the sound is, with a checksum. An answer that is not what was stored is dropped. Folder and file
-are for their owner only. Nothing here raises but `AnswerCache.clear`: a cache that cannot be
+and unpickles what it finds. The text is not kept, only a hash of the whole request. The
+sound is kept with a checksum, and dropped if they no longer agree. Only the owner can read the
+folder and the file. Nothing here raises but `AnswerCache.clear`: a cache that cannot be
 used is ignored.
 """
 
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 class CachedAnswer(NamedTuple):
-    """The bytes of an answer and what was known of them."""
+    """The bytes of an answer and what was known about them."""
 
     info: SourceInfo
     data: bytes
@@ -61,7 +61,7 @@ class CacheSize(NamedTuple):
 class AnswerCache:
     """The cache in ``folder``, or where the platform keeps caches; any thread or process.
 
-    At most ``max_bytes`` of sound are kept; those used last stay.
+    At most ``max_bytes`` of sound are kept, the most recently used.
     """
 
     def __init__(self, folder: Path | None = None, *, max_bytes: int = MAX_BYTES) -> None:
@@ -78,7 +78,7 @@ class AnswerCache:
         return self._folder / "answers.sqlite3"
 
     def get(self, key: bytes) -> CachedAnswer | None:
-        """Return the answer to a request, None if it is not kept."""
+        """Return the cached answer to a request, or None."""
         answer = None
         with self._ignoring_faults(), self._opened() as database:
             query = "SELECT checksum, info, data FROM answers WHERE key = ?"
@@ -94,7 +94,7 @@ class AnswerCache:
         return answer
 
     def put(self, key: bytes, answer: CachedAnswer) -> None:
-        """Keep an answer; those that were not used for the longest time make room."""
+        """Keep an answer; the least recently used ones make room for it."""
         size = len(answer.data)
         if not 0 < size <= min(MAX_ANSWER_BYTES, self._max_bytes):
             return
@@ -152,7 +152,7 @@ class AnswerCache:
         database = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)
         try:
             database.execute("PRAGMA auto_vacuum = FULL")  # the file shrinks as well
-            # The end of a process loses nothing; that of the machine may, and checksums show it.
+            # If the process dies nothing is lost; if the machine does, checksums show the damage.
             database.execute("PRAGMA synchronous = OFF")
             database.execute(_SCHEMA)
             database.execute(_INDEX)
@@ -186,7 +186,7 @@ class AnswerCache:
 
 
 def _verified(checksum: object, info: object, data: object) -> CachedAnswer | None:
-    """Return a stored answer, if it is what was stored."""
+    """Return a stored answer if its checksum is right, else None."""
     if not isinstance(info, str) or not isinstance(data, bytes):
         return None
     if _checksum(info, data) != checksum:

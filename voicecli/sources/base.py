@@ -9,7 +9,7 @@ A source makes requests and knows nothing of decoding or playback::
             ...
 
 - `Source.open` blocks until the kind of answer is known (for HTTP: status and
-  headers). It prepares the source first if nobody has. After a failed attempt it
+  headers). It prepares the source first if that was not done. After a failed attempt it
   may be called again: a retry.
 - Iterating a response raises if the source knows that bytes are missing.
 - ``events`` is called on the opening thread.
@@ -35,9 +35,9 @@ class SourceInfo(NamedTuple):
     ``content_type`` the server's name for its answer. ``rate_hz`` and ``channels``
     matter to headerless PCM only; every other format carries them itself.
     ``has_known_end`` is False if a cut could not be noticed. ``warnings`` are for people.
-    ``endpoint`` is what is learned of the answer to be remembered for, if anything.
-    ``is_mislabelled``: the content type is known to be wrong. ``is_file``: nobody answers,
-    so what is wrong is wrong with a file.
+    ``endpoint`` is the label under which facts about the answer are remembered, if any are.
+    ``is_mislabelled``: the content type is known to be wrong. ``is_file``: the bytes are a
+    file, not an answer, and errors say so.
     """
 
     requested: str | None = None
@@ -52,7 +52,7 @@ class SourceInfo(NamedTuple):
 
     @property
     def of_audio(self) -> SourceInfo:
-        """The same for the audio alone, without a type that does not describe it.
+        """The same for the audio alone, without the content type of its envelope.
 
         Server-sent events carry audio without one.
         """
@@ -62,7 +62,7 @@ class SourceInfo(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What an answer used, as the server says: tokens, and dollars if their price is known.
+    """What an answer used, by the server's account: tokens, and dollars if the price is known.
 
     ``audio_tokens`` are those of the output that are sound.
     """
@@ -74,10 +74,10 @@ class Usage(NamedTuple):
 
 
 class AnswerReport(NamedTuple):
-    """What is known of an answer once it has arrived.
+    """What is known about an answer once it has arrived.
 
-    ``is_reworded`` says that other words were said than were asked for, ``said`` which: a
-    transcript, not clean. ``is_cached`` says that no request was made.
+    ``is_reworded`` says that the model changed the words; ``said`` is its transcript, not
+    cleaned for a terminal. ``is_cached`` says that no request was made.
     """
 
     said: str | None = None
@@ -100,7 +100,7 @@ class Response:
     """The bytes of one answer: a context manager, iterated once, by one thread.
 
     ``info`` is valid from the start. ``close`` is called on leaving. ``report`` returns what
-    the source knows of the answer, once it has arrived.
+    the source knows about the answer, once it has arrived.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Response:
         return iter(self._chunks)
 
     def report(self) -> AnswerReport | None:
-        """Return what is known of the answer; None before its end, and if that is nothing."""
+        """Return what is known about the answer; None before its end, or if nothing is known."""
         return self._report() if self._report is not None else None
 
 

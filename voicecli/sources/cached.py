@@ -1,4 +1,4 @@
-"""A source in front of another: answers that are kept make no request."""
+"""A caching source in front of another: a cached answer needs no request."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from voicecli.sources.base import RequestEvents, Source
 
 _VERSION = 1
-"""Part of the key: answers of an older kind are not found."""
+"""Part of the key: answers cached by older versions are not found."""
 
 _CHUNK_BYTES = 64 * 1024
 
 _TEXT = (b"{", b"[", b"<")
-"""How error messages begin that a server labels as sound: such an answer is not kept."""
+"""Beginnings of error messages that servers label as sound: such an answer is not cached."""
 
 
 class CachedSource:
-    """Yields a kept answer, or the bytes of ``source``, which it keeps if all of them arrive.
+    """Yields a cached answer, or the bytes of ``source``, which it caches if all of them arrive.
 
-    The cache is asked once, by whatever is called first.
+    The cache is asked once, by the method that is called first.
     """
 
     def __init__(self, source: Source, cache: AnswerCache, key: bytes) -> None:
@@ -42,12 +42,12 @@ class CachedSource:
 
     @property
     def label(self) -> str:
-        """That of the source."""
+        """The label of the source."""
         return self._source.label
 
     @property
     def sends_request(self) -> bool:
-        """Whether the answer is not kept, and the source sends a request."""
+        """Whether the answer is not cached and the source sends a request."""
         return self._kept() is None and self._source.sends_request
 
     def prepare(self) -> None:
@@ -56,7 +56,7 @@ class CachedSource:
             self._source.prepare()
 
     def open(self, events: RequestEvents | None = None) -> Response:
-        """Return the kept answer, or make the request; raises as the source does."""
+        """Return the cached answer, or make the request; raises as the source does."""
         if (kept := self._kept()) is not None:
             report = AnswerReport(is_cached=True)
             return Response(kept.info, self._chunks(kept.data), report=lambda: report)
@@ -85,7 +85,7 @@ class CachedSource:
             yield data[at : at + _CHUNK_BYTES]
 
     def _recorded(self, response: Response) -> Iterator[bytes]:
-        """Yield an answer, and keep it once all of it has been taken."""
+        """Yield an answer, and cache it once all of it has been taken."""
         kept: bytearray | None = bytearray()
         for chunk in response:
             if kept is not None:
@@ -97,7 +97,7 @@ class CachedSource:
 
 
 def _is_worth_keeping(response: Response, data: bytearray) -> bool:
-    """Return whether this is the whole answer, and sound of what was asked for."""
+    """Return whether this is the whole answer, in sound, and with the words of the text."""
     report, info = response.report(), response.info
     kind = (info.of_audio.content_type or "").lower()
     is_text = kind.startswith("text/") or "json" in kind or data.startswith(_TEXT)
@@ -108,7 +108,7 @@ def _is_worth_keeping(response: Response, data: bytearray) -> bool:
 def answer_key(endpoint: Endpoint, request: SpeechRequest, *settings: object) -> bytes:
     """Return what identifies an answer: a hash of everything that decides how it sounds.
 
-    ``settings`` are those of the source that change what it says of the bytes.
+    ``settings`` are those of the source that change what it reports about the bytes.
     """
     said = [
         _VERSION, endpoint.base_url, endpoint.protocol, request.model, request.voice,

@@ -40,10 +40,10 @@ NOT_NEEDED = (
 
 
 class RequestTransport(Protocol):
-    """What a source needs of the transport that its request is sent through."""
+    """What a source needs from the transport that sends its request."""
 
     def begin(self, events: RequestEvents | None, cancelled: threading.Event) -> None:
-        """Set whom to inform of the next request, and what says that it was cancelled."""
+        """Set what gets the events of the next request, and the flag that cancels it."""
 
     def interrupt(self) -> None:
         """Make a blocked read return; any thread."""

@@ -1,4 +1,4 @@
-"""Compressed answers (RFC 9110, 8.4.1), although `voicecli` asks for none.
+"""Decompress answers (RFC 9110, 8.4.1), although `voicecli` asks for none.
 
 httpx2 decompresses gzip as well, but takes a stream that ends early for a whole one.
 """
@@ -18,7 +18,7 @@ _STEP_BYTES = 64 * 1024
 
 _ZLIB_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 _UNSUPPORTED = {"br", "compress", "x-compress", "zstd", "dcb", "dcz", "exi", "pack200-gzip"}
-"""The other names of IANA's registry; servers put more there, such as a charset, in vain."""
+"""The other names of IANA's registry; anything else, such as a charset, is ignored."""
 
 
 def decompressed(chunks: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:
@@ -28,7 +28,7 @@ def decompressed(chunks: Iterable[bytes], content_encoding: str) -> Iterator[byt
         BadResponse: the encoding is not supported, or the data is not in it.
         NetworkError: the compressed data ended early.
     """
-    # Nothing downstream would undo these, and the bytes would be played as sound.
+    # Nothing downstream would undo these: the bytes would be played as sound.
     codings = {name.strip() for name in content_encoding.lower().split(",")}
     if unsupported := codings & _UNSUPPORTED:
         names = " and ".join(sorted(unsupported))

@@ -21,7 +21,7 @@ PORTS = (8880, 8000, 8001, 5002, 5050, 5093, 7860, 8080, 8881)
 """Kokoro-FastAPI and `voicecli serve`, speaches and vLLM, others with ``/v1/audio/speech``."""
 
 _REFUSALS = {400, 405, 415, 422}
-"""How a server with speech answers a GET of it; one without has another status."""
+"""Statuses with which a server that has speech answers a GET of ``/audio/speech``."""
 
 _KEY_WANTED = {401, 403}
 _MAX_SHOWN = 40
@@ -75,7 +75,7 @@ def _status(server: Server, timeout_s: float) -> int | None:
 
 
 def _listed(server: Server, path: str, timeout_s: float) -> Any:
-    """Return the decoded JSON of a list; None if there is none."""
+    """Return a list as decoded JSON; None if the server has none."""
     try:
         answer = get(server, path, timeout_s=timeout_s)
         return json.loads(answer.body) if answer.status < 300 else None  # noqa: PLR2004  RFC 9110

@@ -1,7 +1,7 @@
-"""What of a text a voice can say that speaks English only; pure.
+"""Reduce a text to what an English-only voice can say; pure.
 
-It can say what is written in Latin letters, numbers, and single Greek letters (π, Ω), whose
-names it knows. Words in other scripts it would spell in gibberish, or not say at all.
+That is Latin letters, numbers, and single Greek letters (π, Ω), whose names it knows. Words in
+other scripts would come out as gibberish, or not at all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _GREEK_LETTER = lazy_pattern(r"[\u0370-\u03ff]")
 
 
 class EnglishPart(NamedTuple):
-    """A text without the words in other scripts, and how many those were."""
+    """A text without the words in other scripts, and the number of those words."""
 
     text: str
     left_out: int
@@ -46,7 +46,7 @@ def english_part(text: str) -> EnglishPart:
 
 
 def nothing_english() -> NothingToSay:
-    """Return the error for a text of which nothing is left."""
+    """Return the error for a text without any English."""
     return NothingToSay(
         "the built-in voice speaks English, and nothing in the text is",
         remedy="for other languages set an endpoint with --base-url",
@@ -54,16 +54,16 @@ def nothing_english() -> NothingToSay:
 
 
 class EnglishSentences:
-    """Passes on what can be said of the sentences of a text, and counts what cannot.
+    """Passes on the part of each sentence that the voice can say, and counts the other words.
 
-    ``is_english`` says whether a voice speaks English only; others get their sentences as
-    they are. ``left_out`` is the number of words left out so far. One thread at a time.
+    ``is_english`` says whether a voice speaks English only; other voices get their sentences
+    unchanged. ``left_out`` is the number of words left out so far. One thread at a time.
     """
 
     def __init__(self, is_english: Callable[[str | None], bool] = lambda _: True) -> None:
         self._is_english = is_english
         self.left_out = 0
-        self._dropped: Sentence | None = None  # whose pause and paragraph the next one takes over
+        self._dropped: Sentence | None = None  # its pause and paragraph go to the next sentence
 
     def __call__(self, sentences: Iterable[Sentence]) -> list[Sentence]:
         """Return the sentences without other scripts; those with nothing else are dropped."""

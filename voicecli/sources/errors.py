@@ -65,7 +65,7 @@ _UNREACHABLE = _Rule(
 _BAD_CODING = _Rule(BadResponse, "{where} sent a badly compressed answer: {reason}")
 _CUT = _Rule(NetworkError, "the connection was cut after {received} bytes", _CHECK_LOG)
 _MISSING = "something needed to reach {where} is not installed: {reason}"
-# What HTTP cannot carry may be the key: it is not repeated.
+# The characters may be part of the key, so they are not repeated.
 _ILLEGAL = "the request to {where} contains characters that HTTP does not allow"
 
 _RULES: Mapping[str, _Rule] = {
@@ -104,7 +104,7 @@ _BODY_RULES: Mapping[str, _Rule] = {
     "TransportError": _CUT,
     "OSError": _CUT,
 }
-"""The same once the body has begun: nothing is retried then."""
+"""The same once the body has begun, when nothing is retried any more."""
 
 
 class _Case(NamedTuple):

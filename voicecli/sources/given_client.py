@@ -61,10 +61,10 @@ def _secrets_of(client: Any) -> Iterator[str]:
 
 
 class _GivenTransport:
-    """What can be done about one request of a foreign client: stop waiting, or reading.
+    """Interrupts one request of a foreign client: the wait for its answer, or a read of it.
 
-    The request is made by a thread of its own, because a client that waits for an answer
-    cannot be interrupted. After a cancel, it is left to the client's own timeout.
+    The request is made on a thread of its own, because a client that waits for an answer
+    cannot be interrupted. After a cancel, that thread ends with the client's own timeout.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ def _fault_of_status(error: Exception) -> SourceError | None:
 
 
 class _RecordedSpeech:
-    """The SDK's ``audio.speech``; its transport makes each request, and learns of its answer."""
+    """The SDK's ``audio.speech``, whose requests go through a `_GivenTransport`."""
 
     def __init__(self, speech: Any, transport: _GivenTransport) -> None:
         self._speech = speech

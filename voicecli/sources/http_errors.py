@@ -33,7 +33,7 @@ _REFUSALS = (
     (r"\binstructions?\b", "leave out --instructions"),
     (r"voice|model|speaker", _CHECK_VOICE),
 )
-"""What a refusal is about, and the remedy for it; the first match counts."""
+"""The subject of a refusal, and the remedy for it; the first match counts."""
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _PROXY_LOGIN = "put user:password@ before the host of --proxy or HTTP_PROXY"

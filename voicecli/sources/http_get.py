@@ -1,4 +1,4 @@
-"""One small GET beside the speech: a list of voices, a check whether a server answers."""
+"""Make one small GET besides speech: for a list of voices, or a check of the server."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Content types under which servers send raw samples, kept between runs.
+"""Remember the wrong content types under which servers send raw samples.
 
-Some label every answer the same, whatever was requested (LiteLLM's proxy: ``audio/mpeg``).
+Some servers label every answer the same, whatever was requested (LiteLLM: ``audio/mpeg``).
 """
 
 from __future__ import annotations

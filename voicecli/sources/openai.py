@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from voicecli.sources.client import Client, Connection, RequestTransport
 
 _END_OF_BODY_S = 0.1
-"""How long the end of a body may take to come after its last event."""
+"""Longest wait for the end of a body after its last event."""
 
 _MAX_CHUNKS_AFTER_END = 8
 

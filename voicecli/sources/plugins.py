@@ -1,8 +1,8 @@
 """Sources of other packages, found by the scheme of an endpoint's URL.
 
 A package names its sources in the entry-point group ``voicecli.sources``; docs/sources.md
-describes how. What such a source does wrong is reported under its name: its exceptions become
-our errors, whatever they are.
+describes how. Faults of such a source are reported under its name: all its exceptions become
+our errors.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class PluginSource:
         return Response(response.info, self._chunks(response), close, report=report)
 
     def cancel(self) -> None:
-        """Cancel the source, which may fail at it."""
+        """Cancel the source, ignoring its exceptions."""
         with contextlib.suppress(Exception):
             self._source.cancel()
 

@@ -1,4 +1,4 @@
-"""Which proxy leads to a server: the given one, else the environment's.
+"""Choose the proxy for a server: the given one, else the environment's.
 
 ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` are read as by
 `urllib.request`, which asks macOS for its settings as well. Desktops export SOCKS

@@ -1,7 +1,7 @@
 """Speech from OpenAI's Realtime API, and from servers that speak it.
 
-Made for conversations, it reads a text aloud if instructed to, but may change the words. What it
-said is compared with the text once it has arrived: `Response.report`.
+The API is made for conversations. It reads a text aloud if instructed to, but may change the
+words, so its transcript is compared with the text once the answer has arrived: `Response.report`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class RealtimeSource:
     """Speaks one request, as 24 kHz mono s16le PCM, whatever format is asked for.
 
-    ``is_strict`` makes it an error if the model says other words than the text's.
+    ``is_strict`` makes it an error if the model changes the words of the text.
     ``warnings`` are added to those of the answer.
     """
 

@@ -53,7 +53,7 @@ _TYPES = (
 _importing = threading.Lock()
 
 _CLOSE_S = 0.5
-"""How long a server may take to answer that it closes the websocket."""
+"""Longest wait for the server to confirm that the websocket is closed."""
 
 
 class RealtimeClient:
@@ -74,7 +74,7 @@ class RealtimeClient:
         self._sessions: dict[VoiceSettings, RealtimeSession] = {}
 
     def prepare(self) -> None:
-        """Import the SDK's part for it."""
+        """Import the part of the SDK for the Realtime API."""
         _imported()
 
     def session(self, settings: VoiceSettings) -> RealtimeSession:
@@ -148,7 +148,7 @@ def _connect(server: Server, model: str, timeout_s: float, proxy: str | None) ->
     }
     if server.base_url.startswith("https:"):
         options["ssl"] = trust
-    with httpx2.Client(verify=trust, trust_env=False) as http:  # the SDK wants one
+    with httpx2.Client(verify=trust, trust_env=False) as http:  # the SDK requires one
         opening = realtime(sdk_client(server, http)).connect(
             model=model,
             extra_headers=dict(server.headers),

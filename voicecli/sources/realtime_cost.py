@@ -1,4 +1,4 @@
-"""Tokens that an answer of a Realtime API used, and what they cost; pure."""
+"""Count the tokens of a Realtime answer, and what they cost; pure."""
 
 from __future__ import annotations
 

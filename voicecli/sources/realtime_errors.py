@@ -1,6 +1,6 @@
 """Errors of a Realtime API, and of the websocket to it, mapped to ours.
 
-An API that is connected reports errors in events: ``error`` for a request it refuses, and the
+A connected API reports errors in events: ``error`` for a request that it refuses, and the
 status of ``response.done`` for one that it began. Text from a server is cleaned and cut.
 """
 

@@ -1,4 +1,4 @@
-"""What is said to a Realtime API, and what its events mean; pure.
+"""Make the events for a Realtime API, and interpret the server's; pure.
 
 One websocket carries any number of responses (OpenAI's guide "Realtime conversations", section
 "Create responses outside the default conversation"; the event types of the SDK 3.51). A response
@@ -102,7 +102,7 @@ class VoiceSettings(NamedTuple):
 
 
 def session_update(settings: VoiceSettings, event_id: str) -> dict[str, Any]:
-    """Return the first event of a session: audio out, no ears, no tools."""
+    """Return the first event of a session: audio output, no audio input, no tools."""
     output: dict[str, Any] = {"format": _FORMAT, "voice": settings.voice}
     if settings.speed is not None:
         output["speed"] = settings.speed
@@ -114,7 +114,7 @@ def session_update(settings: VoiceSettings, event_id: str) -> dict[str, Any]:
         "tools": [],
         "tool_choice": "none",
     }
-    if settings.model.startswith("gpt-realtime-2"):  # which would think before they speak
+    if settings.model.startswith("gpt-realtime-2"):  # reasoning would delay the speech
         session["reasoning"] = {"effort": "minimal"}
     return {"type": "session.update", "event_id": event_id, "session": session}
 
@@ -141,7 +141,7 @@ def response_cancel(response_id: str, event_id: str) -> dict[str, Any]:
 
 
 _OF_SPEECH = ("stream", "stream_format", "response_format")
-"""Extra fields of a profile that was written for the speech API: they mean nothing here."""
+"""Extra fields of profiles for the speech API, which have no meaning here."""
 
 _FORMAT = {"type": "audio/pcm", "rate": RATE_HZ}
 
@@ -158,7 +158,7 @@ def parse_event(message: bytes) -> dict[str, Any]:
         event = None
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         shown = clean(message[:1000].decode("utf-8", errors="replace"), limit=200)
-        raise BadResponse(f"the server sent something that is no realtime event: {shown}")
+        raise BadResponse(f"the server sent something that is not a realtime event: {shown}")
     event["type"] = ALIASES.get(event["type"], event["type"])
     return event
 
@@ -177,7 +177,7 @@ class Answer:
         self.text = ""
         """What the model wrote instead of speaking."""
         self.response: dict[str, Any] | None = None
-        """The response as ``response.done`` has it; None as long as more may follow."""
+        """The response in ``response.done``; None as long as more may follow."""
         self._said = ""
         self._has_transcript = False
 
@@ -190,7 +190,7 @@ class Answer:
         """Take one event of this response, and return its audio, often none.
 
         Raises:
-            BadResponse: it is not base64, or there is no end of it.
+            BadResponse: it is not base64, or the answer is too long.
         """
         match event["type"]:
             case "response.output_audio.delta":

@@ -5,8 +5,8 @@
     any thread       `RealtimeSession.start` and `cancel`, and the waits of `RealtimeCall`
     the session's    connects, sends what waits, then takes events: each goes to its call
 
-A thread of its own, because a connection cannot be woken while it is made, and because one
-call must not wait for the bytes of another. It ends with the connection.
+The session has a thread of its own, because a connection cannot be interrupted while it is
+made, and because no call must wait for the bytes of another. It ends with the connection.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class RealtimeSession:
                 self._take_of_response(event)
 
     def _take_error(self, event: dict[str, Any]) -> None:
-        """Give an error to the call that it is about; one about none of them ends the session."""
+        """Pass an error to the call that it is about; any other error ends the session."""
         error = event.get("error")
         about = error.get("event_id") if isinstance(error, dict) else None
         if isinstance(about, str) and about.endswith("_cancel"):
@@ -206,7 +206,7 @@ class RealtimeSession:
         with self._changed:
             unknown = [call for call in self._calls.values() if call.response_id is None]
             call = next((each for each in unknown if each.event_id == name), None)
-            if call is None and name is None and unknown:  # it keeps no metadata, but the order
+            if call is None and name is None and unknown:  # it drops metadata but keeps the order
                 call = unknown[0]
             if call is None:
                 return
@@ -223,7 +223,7 @@ class RealtimeSession:
                 (each for each in self._calls.values() if each.response_id == response_id), None
             )
             if call is None or response_id is None:
-                return  # nothing of ours, or what `IGNORED` names
+                return  # not about our calls, or one of `IGNORED`
             try:
                 chunk = call.answer.take(event)
             except BadResponse as error:

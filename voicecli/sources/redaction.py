@@ -1,7 +1,7 @@
 """Hide keys and passwords in everything that comes from outside.
 
 A server may repeat the key that it got: in an error, in a header, in an audio file's tags,
-cut by the chunks of the answer, or spelled as JSON, URLs, HTML or base64 spell it. A
+across the chunks of the answer, or escaped for JSON, URLs, HTML or base64. A
 `Redactor` is applied to every byte and header of an answer before anything else sees it.
 """
 
@@ -30,10 +30,10 @@ _MIN_CUT = 6
 """A secret that is cut by the end of an answer is hidden if this much of it is there."""
 
 _MAX_SPELLED = 10
-"""The longest that one character is spelled, about."""
+"""About the longest spelling of one character."""
 
 _MAX_NESTING = 4
-"""How often a spelled character may be spelled in turn, as by JSON in JSON."""
+"""How often a spelling may itself be escaped, as by JSON in JSON."""
 
 _SPELLING = re.compile(
     rb"""\\U0{6}([0-9a-f]{2}) | \\u00([0-9a-f]{2}) | \\[ux]\{0*([0-9a-f]{1,2})\}
@@ -46,7 +46,7 @@ _SPELLING = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""A spelled character; or what people do not see, or what the end cuts, without a group."""
+"""A spelled character; without a group, what is invisible or cut off by the end."""
 
 _BASES = {7: 10, 9: 8}
 """Bases of the groups of `_SPELLING` that are numbers; the others have 16."""
@@ -60,7 +60,7 @@ _OPEN = re.compile(rb"(?:\\[ux0-3]?[{0-9a-f]{0,8}|%[0-9a-f]?|&\#?x?[0-9a-z]{0,8}
 _HINT = re.compile(
     rb"\\u(?:\{|00)|\\x[2-7{]|\\[01][0-7]{2}|&\#[x0-9]|%[2-7][0-9a-f]", re.IGNORECASE
 )
-"""What audio hardly ever contains, and text with spelled characters does."""
+"""Rare in audio, but present in text with spelled characters."""
 
 
 class Redactor:
@@ -88,7 +88,7 @@ class Redactor:
         return text if hidden is data else hidden.decode("utf-8", "replace")
 
     def hide_in(self, fault: VoiceError) -> None:
-        """Hide the secrets in what a fault says and advises, which may quote a server."""
+        """Hide the secrets in the message and remedy of a fault, which may quote a server."""
         fault.message = self.text(fault.message)
         fault.remedy = fault.remedy and self.text(fault.remedy)
 
@@ -97,7 +97,7 @@ class Redactor:
 
         Audio keeps its length, so that its container stays readable; bytes that may be the
         beginning of a secret are held back until the next chunk. An answer in JSON or HTML,
-        which is no audio, is yielded as a whole.
+        which is not audio, is yielded in one piece.
         """
         if not self._needles:
             yield from chunks
@@ -190,7 +190,7 @@ def _is_markup(data: bytes) -> bool:
 
 
 def _plain(data: bytes) -> tuple[bytes, Sequence[int]]:
-    """Return data with its spelled characters plain; and where each of its bytes begins."""
+    """Return data with its spellings decoded, and where each byte of that began."""
     plain, origins, end = bytearray(), array("L"), 0
     for match in _SPELLING.finditer(data):
         plain += data[end : match.start()]
@@ -210,7 +210,7 @@ def _character(group: int, spelled: bytes) -> bytes:
     if group == _QUOTED:
         return spelled
     if group == _NAME:
-        from html.entities import html5  # noqa: PLC0415  seldom needed
+        from html.entities import html5  # noqa: PLC0415  rarely needed
 
         return html5.get(f"{spelled.decode()};", "").encode()
     return bytes([int(spelled, _BASES.get(group, 16)) & 0xFF])
@@ -226,7 +226,7 @@ def _positions(needle: bytes, data: bytes) -> Iterator[int]:
 def _forms(secret: str) -> Iterator[bytes]:
     """Yield the secret in lower case, most of it, and how other encodings write it.
 
-    Of its base64 that is what does not depend on its place.
+    Of its base64, only the part that does not depend on its position.
     """
     plain = secret.encode("utf-8", "surrogatepass")
     if len(plain) < MIN_SECRET_LENGTH:

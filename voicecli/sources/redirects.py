@@ -1,4 +1,4 @@
-"""Which redirects are followed: those that take the text nowhere else.
+"""Decide which redirects to follow: those that send the text nowhere else.
 
 A redirect within the origin of the base URL keeps the key and the headers. One to another
 origin is followed only if the profile allows it, without them. None leads from https to

@@ -1,4 +1,4 @@
-"""Which source speaks a request: the only place that chooses one.
+"""Choose the source that speaks a request; the only place that does.
 
 An endpoint without a URL is the built-in voice; http and https are servers with
 OpenAI's speech API, or with its Realtime API. Any other scheme is looked up among the
@@ -41,8 +41,8 @@ class SourceContext:
 
     ``pcm_rate_hz`` and ``overrides_rate`` are as for `OpenAISource`, the other settings
     as for `SpeechClient`; ``spawn`` lends threads for loading. ``strict_words`` is
-    ``is_strict`` of `RealtimeSource`. ``caches`` is whether answers are kept, and kept ones
-    used; None leaves that to the profile. Any number of threads may make sources; `close`
+    ``is_strict`` of `RealtimeSource`. ``caches`` is whether answers are cached;
+    None leaves that to the profile. Any number of threads may make sources; `close`
     it when done.
     """
 
@@ -71,7 +71,7 @@ class SourceContext:
             read_timeout_s=self.read_timeout_s,
             proxy=self.proxy,
         )
-        return self._clients.setdefault(server, client)  # of two threads' the first
+        return self._clients.setdefault(server, client)  # if two threads made one, the first counts
 
     def realtime(self, endpoint: Endpoint) -> RealtimeClient:
         """Return the sessions of an endpoint with a Realtime API."""
@@ -86,7 +86,7 @@ class SourceContext:
         return self._realtime[server]
 
     def retired(self) -> RetiredModels:
-        """Return the models that are known to be gone."""
+        """Return the models that are known to be retired."""
         from voicecli.config.retired import RetiredModels  # noqa: PLC0415  OpenAI only
 
         self._retired = self._retired or RetiredModels()
@@ -100,7 +100,7 @@ class SourceContext:
         return self._answers
 
     def use_voices(self, voices: VoiceCache | None) -> None:
-        """Use voices that are loaded already."""
+        """Use voices that are already loaded."""
         self._voices = voices
 
     def voices(self) -> VoiceCache:

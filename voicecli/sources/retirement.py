@@ -1,8 +1,8 @@
-"""A speech model that OpenAI may have retired, and the Realtime API in its place.
+"""Replace a speech model that OpenAI has retired with the Realtime API.
 
-OpenAI ends its speech models on 2027-01-06. A program that asks for one of them the day after
-is refused; this source then speaks with the model that OpenAI names instead, says so, and has
-it remembered, so that the next run does not ask again.
+OpenAI ends its speech models on 2027-01-06 and refuses requests for them afterwards. This
+source then speaks with the model that OpenAI names instead, warns about it, and remembers it,
+so that the next run does not ask for the old model again.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _RETIRED = re.compile(
 
 
 class RetiringSource:
-    """Speaks through ``speech``, or through the Realtime API once its model is gone.
+    """Speaks through ``speech``, or through the Realtime API once its model is retired.
 
-    ``make_realtime`` gets a request and warnings. ``memory`` has the models of ``base_url``
-    that are gone.
+    ``make_realtime`` gets a request and warnings. ``memory`` has the retired models of
+    ``base_url``.
     """
 
     sends_request = True

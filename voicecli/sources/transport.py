@@ -36,8 +36,6 @@ ERROR_BODY_S = 3.0
 _PROXY_FAILURES = {"connection.connect_tcp.failed", "connection.start_tls.failed"}
 """httpcore2's events for its own connection; those inside a tunnel begin with ``proxy.``."""
 
-_SOCKS_REPLY = "setup_socks5_connection.failed"
-
 _REPEATING_REDIRECTS = {307, 308}
 """Redirects that repeat the request; others turn it into a GET (RFC 9110, 15.4)."""
 
@@ -86,7 +84,7 @@ class Transport:
         )
 
     def begin(self, events: RequestEvents | None, cancelled: threading.Event) -> None:
-        """Set who receives the next request's events, and the flag that says it is unwanted."""
+        """Set what gets the events of the next request, and the flag that cancels it."""
         self._call = _Call(events, cancelled)
 
     def interrupt(self) -> None:
@@ -102,7 +100,7 @@ class Transport:
     def close(self) -> None:
         """Close the connection."""
         self.http.close()
-        for opened in self._sockets:  # those that httpcore2 forgot when SOCKS failed
+        for opened in self._sockets:  # sockets that httpcore2 leaves open when SOCKS fails
             opened.close()
 
     def _on_request(self, request: Any) -> None:
@@ -163,7 +161,7 @@ class Transport:
 
 
 def _first_bytes(request: Any, chunks: Iterable[bytes]) -> bytes:
-    """Read a body within bounds of size and time; of a broken one, what arrived has to do."""
+    """Read a body within bounds of size and time; of a broken one, return what arrived."""
     body = bytearray()
     give_up_at = time.monotonic() + ERROR_BODY_S
     timeouts = request.extensions["timeout"]  # a redirected request shares them

@@ -57,7 +57,7 @@ class VoiceCache:
         return frozenset(self._voices)
 
     def load_tables(self, name: str) -> None:
-        """Load only the pronunciation tables of a voice; starts no thread.
+        """Load only the pronunciation tables of a voice; start no thread.
 
         Raises:
             ConfigError: there is no such voice.

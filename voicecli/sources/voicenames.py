@@ -1,4 +1,4 @@
-"""Names of voices of other services, and the built-in voice that each stands for."""
+"""Map the voice names of other services to built-in voices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPENAI_VOICES = (
 """As documented for ``audio.speech`` in the SDK 3.51 (``SpeechCreateParams.voice``)."""
 
 REALTIME_SUBSTITUTES = {"fable": "ballad", "nova": "marin", "onyx": "cedar"}
-"""Those that its Realtime API does not have (the same SDK), and the nearest that it has."""
+"""Those that its Realtime API lacks (the same SDK), and the nearest that it has."""
 
 _KOKORO = re.compile(r"[a-z][fm](?:_([a-z0-9]+))?")
 """Language, gender, and a name except in its first version.

@@ -1,4 +1,4 @@
-"""Load a module without the types that it names in annotations only.
+"""Load a module without the types that it names only in annotations.
 
 The SDK's Realtime resource imports 180 modules of event types, 60 ms of the time to the first
 sound, to annotate and to parse what `voicecli` parses itself. `private_copy` executes its file
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def private_copy(name: str, unneeded: Collection[str]) -> ModuleType:
     """Return a copy of the module ``name``, with placeholders for the modules ``unneeded``.
 
-    Those that are loaded already are used. If the copy cannot be made, since a new version
-    needs what it is denied, the module itself is returned.
+    Those that are already loaded are used. If the copy cannot be made, because a new version
+    needs one of them, the module itself is returned.
     """
     finder = _PlaceholderFinder(unneeded)
     sys.meta_path.insert(0, finder)
@@ -46,7 +46,7 @@ def private_copy(name: str, unneeded: Collection[str]) -> ModuleType:
 
 
 class _PlaceholderFinder(MetaPathFinder):
-    """Finds the unneeded modules, as modules that have any name one asks for."""
+    """Finds the unneeded modules, as placeholders in which every name exists."""
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = frozenset(names)
@@ -74,7 +74,7 @@ class _PlaceholderFinder(MetaPathFinder):
 
 class _PlaceholderLoader(Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Create a module that has any name one asks for."""
+        """Create a module in which every name exists."""
         return _Placeholder(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
