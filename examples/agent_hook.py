@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Speak what a coding agent has to say: a hook that reads the agent's JSON on stdin.
 
-For Claude Code, in ``.claude/settings.json`` (likewise for the event ``Stop``)::
+For Claude Code, in ``.claude/settings.json`` (the same for the event ``Stop``)::
 
     {"hooks": {"Notification": [{"hooks": [
         {"type": "command", "command": "python3 /path/to/examples/agent_hook.py"}]}]}}
@@ -14,7 +14,7 @@ After a long command, its exit status is spoken::
 
     make; python3 examples/agent_hook.py $?
 
-The message is read aloud in the background: the agent goes on at once. A hook must not
+The message is read aloud in the background: the agent continues at once. A hook must not
 disturb, so this one prints nothing and always succeeds.
 """
 
