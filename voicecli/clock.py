@@ -87,8 +87,3 @@ class Deadline:
     def remaining_s(self) -> float | None:
         """Seconds left, never below 0; None when there is no limit."""
         return None if self._at is None else max(0.0, self._at - self._clock.now())
-
-    @property
-    def expired(self) -> bool:
-        """Whether the moment has passed."""
-        return self._at is not None and self._clock.now() >= self._at

@@ -3,7 +3,7 @@
 Each kind has a JSON file of its own: an object with a key for every endpoint. It holds no
 text and no key. A write replaces the whole file in one step; if two processes write at
 once, one may lose its entry, and learns it again. Nothing here raises but
-`LearnedFile.delete`: a cache that cannot be used is ignored.
+`CacheFile.delete`: a cache that cannot be used is ignored.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _MOST_BYTES = 256 * 1024
 _log = logging.getLogger(__name__)
 
 
-class LearnedFile:
-    """One file, at ``path`` or where the platform keeps caches."""
+class CacheFile:
+    """What earlier runs learned, in a file at ``path`` or where the platform keeps caches."""
 
     name: ClassVar[str]
 
@@ -43,6 +43,22 @@ class LearnedFile:
 
             self._path = platformdirs.user_cache_path("voicecli", appauthor=False) / self.name
         return self._path
+
+    def delete(self) -> bool:
+        """Delete the file; False if there was none.
+
+        Raises:
+            OSError: the file exists and cannot be deleted.
+        """
+        try:
+            self.path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+
+class LearnedFile(CacheFile):
+    """A JSON object with a key for every endpoint."""
 
     def _read(self) -> dict[str, Any]:
         """Return what is known about each endpoint, oldest first."""
@@ -70,15 +86,3 @@ class LearnedFile:
             _log.debug("%s is not written: %s", self.name, error)
             with suppress(OSError):
                 fresh.unlink()
-
-    def delete(self) -> bool:
-        """Delete the file; False if there was none.
-
-        Raises:
-            OSError: the file exists and cannot be deleted.
-        """
-        try:
-            self.path.unlink()
-        except FileNotFoundError:
-            return False
-        return True

@@ -20,13 +20,13 @@ import os
 from collections import Counter
 from contextlib import suppress
 from math import isfinite
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from voicecli.config.learnedfile import MOST_NAME, CacheFile
 from voicecli.config.regularfile import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from voicecli.playback.base import SinkReport
 
@@ -35,9 +35,6 @@ MOST_BYTES = 64 * 1024
 
 MOST_RUNS = 32
 """Runs kept per key; older ones hardly count."""
-
-MOST_NAME = 300
-"""Names of endpoints, models and formats are cut to this many characters."""
 
 _STILL_S = 0.25
 """Longest silence of a device in a run that says something about its endpoint."""
@@ -87,23 +84,10 @@ class History:
             self._recent = (*self._recent, needed_s)[-MOST_RUNS:]
 
 
-def history_path() -> Path:
-    """Return the path of the platform's file, whether it exists or not."""
-    import platformdirs  # noqa: PLC0415  while the server thinks, not before the request
+class HistoryFile(CacheFile):
+    """The file of all runs."""
 
-    return platformdirs.user_cache_path("voicecli", appauthor=False) / "arrivals.jsonl"
-
-
-class HistoryFile:
-    """The file of all runs, at ``path`` or in the platform's cache folder."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-
-    @property
-    def path(self) -> Path:
-        """Where the file is, or would be."""
-        return self._path or history_path()
+    name: ClassVar[str] = "arrivals.jsonl"
 
     def runs(self, key: HistoryKey) -> tuple[float, ...]:
         """Return the ``needed_prebuffer`` of past runs with ``key``, in seconds, newest last."""
@@ -133,18 +117,6 @@ class HistoryFile:
                 self._rewrite()
         except OSError as error:
             _log.debug("this run is not remembered: %s", error)
-
-    def delete(self) -> bool:
-        """Delete the file; False if there was none.
-
-        Raises:
-            OSError: the file exists and cannot be deleted.
-        """
-        try:
-            self.path.unlink()
-        except FileNotFoundError:
-            return False
-        return True
 
     def _lines(self) -> Iterator[tuple[bytes, HistoryKey, float]]:
         """Yield the valid lines, oldest first; of an overlong file only those at its end."""

@@ -188,29 +188,13 @@ class DiscardSink:
         return self._format
 
     def start(self) -> None:
-        """Do nothing."""
+        """Do nothing: frames are done with when they are written."""
+
+    await_input = end_input = drain = pause = resume = flush = abort = close = start
 
     def write(self, samples: Samples) -> None:
         """Count frames."""
         self._frames += samples.shape[0]
-
-    def await_input(self) -> None:
-        """Do nothing."""
-
-    def end_input(self) -> None:
-        """Do nothing."""
-
-    def drain(self) -> None:
-        """Return at once: frames are finished when they are written."""
-
-    def pause(self) -> None:
-        """Do nothing: there is no sound."""
-
-    def resume(self) -> None:
-        """Do nothing."""
-
-    def flush(self) -> None:
-        """Do nothing: there is no buffer."""
 
     def seek(self, position: int) -> bool:  # noqa: ARG002  no position can be heard again
         """Return False: nothing is kept."""
@@ -218,12 +202,6 @@ class DiscardSink:
 
     def set_gain(self, factor: float) -> None:
         """Do nothing: it is silent anyway."""
-
-    def abort(self) -> None:
-        """Do nothing: there is no sound."""
-
-    def close(self) -> None:
-        """Do nothing."""
 
     def position(self) -> int:
         """Return the frames taken, which count as spoken."""

@@ -27,11 +27,4 @@ class NoTurn:
     def ask(self) -> None:
         """Do nothing."""
 
-    def wait(self) -> None:
-        """Do nothing."""
-
-    def await_text(self) -> None:
-        """Do nothing."""
-
-    def release(self) -> None:
-        """Do nothing."""
+    wait = await_text = release = ask
