@@ -9,29 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import ConfigError
 from voicecli.sanitize import clean
-from voicecli.telemetry.trace.lines import (
-    EVENTS,
-    FAILED,
-    INTERRUPTED,
-    RECEIVED_ALL,
-    SCHEMA,
-    WHOLE,
-    Answer,
-    Chunk,
-    Decoded,
-    End,
-    Event,
-    Fault,
-    Header,
-    Recognised,
-    Trace,
-)
+from voicecli.telemetry.trace import lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from voicecli.telemetry.trace.lines import Line
 
 MOST_LINE_BYTES = 32 * 1024 * 1024
 """Longest line: a chunk of 16 MiB, the longest a source yields, fits as base64."""
@@ -53,7 +36,7 @@ _MOST_CHANNELS = (1 << 16) - 1
 """The limits of a WAV header."""
 
 
-def read_trace(path: Path) -> Trace:
+def read_trace(path: Path) -> lines.Trace:
     """Read a trace from a file. Its texts are cleaned for a terminal.
 
     Raises:
@@ -69,7 +52,7 @@ def read_trace(path: Path) -> Trace:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
     if parser.header is None:
         raise ConfigError(f"{path} contains no trace")
-    return Trace(parser.header, tuple(parser.lines), parser.end)
+    return lines.Trace(parser.header, tuple(parser.lines), parser.end)
 
 
 class _InvalidLine(ValueError):
@@ -81,9 +64,9 @@ class _Parser:
 
     def __init__(self) -> None:
         self.count = 0
-        self.header: Header | None = None
-        self.lines: list[Line] = []
-        self.end: End | None = None
+        self.header: lines.Header | None = None
+        self.lines: list[lines.Line] = []
+        self.end: lines.End | None = None
         self._latest_ms = {True: 0.0, False: 0.0}
         self._is_answered = self._has_all = False
 
@@ -101,18 +84,18 @@ class _Parser:
             self._add(_line(fields, has_audio=self.header.has_audio))
         self.count += 1
 
-    def _add(self, line: Line) -> None:
+    def _add(self, line: lines.Line) -> None:
         """Add a line, if it is in order among those of the same thread."""
-        of_decoder = isinstance(line, Recognised | Decoded)
+        of_decoder = isinstance(line, lines.Recognised | lines.Decoded)
         if line.ms < self._latest_ms[of_decoder]:
             raise _InvalidLine(f'"ms" goes back to {line.ms:g}')
         self._latest_ms[of_decoder] = line.ms
         if not of_decoder:
             if self._has_all:
                 raise _InvalidLine("comes after all was received")
-            self._is_answered |= isinstance(line, Answer)
-            self._has_all = isinstance(line, Event) and line.name == RECEIVED_ALL
-            if not self._is_answered and (self._has_all or isinstance(line, Chunk)):
+            self._is_answered |= isinstance(line, lines.Answer)
+            self._has_all = isinstance(line, lines.Event) and line.name == lines.RECEIVED_ALL
+            if not self._is_answered and (self._has_all or isinstance(line, lines.Chunk)):
                 raise _InvalidLine("comes before the answer")
         self.lines.append(line)
 
@@ -179,9 +162,9 @@ class _Fields:
         return None if self.values.get(name) is None else self.text(name)
 
 
-def _header(fields: _Fields) -> Header:
-    if fields.values.get("schema") != SCHEMA:
-        raise _InvalidLine(f'"schema" is not {SCHEMA}')
+def _header(fields: _Fields) -> lines.Header:
+    if fields.values.get("schema") != lines.SCHEMA:
+        raise _InvalidLine(f'"schema" is not {lines.SCHEMA}')
     started, has_audio = fields.text("started"), fields.values.get("audio")
     try:
         is_utc = datetime.fromisoformat(started).tzinfo is not None
@@ -191,7 +174,7 @@ def _header(fields: _Fields) -> Header:
         raise _InvalidLine('"started" is not a time with a time zone')
     if not isinstance(has_audio, bool):
         raise _InvalidLine('"audio" is neither true nor false')
-    return Header(
+    return lines.Header(
         run_id=fields.text("run_id"),
         started=started,
         endpoint=fields.text("endpoint"),
@@ -202,20 +185,20 @@ def _header(fields: _Fields) -> Header:
     )
 
 
-def _line(fields: _Fields, *, has_audio: bool) -> Line:
+def _line(fields: _Fields, *, has_audio: bool) -> lines.Line:
     ms = fields.ms()
     if "bytes" in fields.values:
         size = fields.count("bytes", MOST_LINE_BYTES)
-        return Chunk(ms, size, _audio(fields, size) if has_audio else None)
+        return lines.Chunk(ms, size, _audio(fields, size) if has_audio else None)
     if "decoded_frames" in fields.values:
         onset_ms = None if fields.values.get("onset_ms") is None else fields.ms("onset_ms")
         frames = fields.count("decoded_frames", MOST_FRAMES)
-        return Decoded(ms, frames, fields.count("rate_hz", _MOST_RATE_HZ), onset_ms)
+        return lines.Decoded(ms, frames, fields.count("rate_hz", _MOST_RATE_HZ), onset_ms)
     event = fields.text("event") if "event" in fields.values else None
-    if event in EVENTS:
-        return Event(ms, event)
+    if event in lines.EVENTS:
+        return lines.Event(ms, event)
     if event == "answered":
-        return Answer(
+        return lines.Answer(
             ms,
             requested=fields.optional_text("requested"),
             content_type=fields.optional_text("content_type"),
@@ -223,7 +206,7 @@ def _line(fields: _Fields, *, has_audio: bool) -> Line:
             channels=fields.optional_count("channels", _MOST_CHANNELS),
         )
     if event == "recognised":
-        return Recognised(
+        return lines.Recognised(
             ms,
             format=fields.text("format"),
             rate_hz=fields.count("rate_hz", _MOST_RATE_HZ),
@@ -242,16 +225,16 @@ def _audio(fields: _Fields, size: int) -> bytes:
     return audio
 
 
-def _end(fields: _Fields) -> End:
+def _end(fields: _Fields) -> lines.End:
     ms, how = fields.ms(), fields.values["end"]
-    if how in (WHOLE, INTERRUPTED):
-        return End(ms, how)
+    if how in (lines.WHOLE, lines.INTERRUPTED):
+        return lines.End(ms, how)
     error = fields.values.get("error")
-    if how != FAILED or not isinstance(error, dict):
+    if how != lines.FAILED or not isinstance(error, dict):
         raise _InvalidLine('"end" is not a known ending')
     fault = _Fields(error)
-    return End(
+    return lines.End(
         ms,
-        FAILED,
-        Fault(fault.text("code"), fault.text("message"), fault.optional_text("remedy")),
+        lines.FAILED,
+        lines.Fault(fault.text("code"), fault.text("message"), fault.optional_text("remedy")),
     )

@@ -11,28 +11,12 @@ from voicecli.errors import SaveError
 from voicecli.sanitize import clean
 from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import FINAL, State
-from voicecli.telemetry.trace.lines import (
-    FAILED,
-    INTERRUPTED,
-    RECEIVED_ALL,
-    REQUEST_SENT,
-    WHOLE,
-    Answer,
-    Chunk,
-    Decoded,
-    End,
-    Event,
-    Fault,
-    Header,
-    Recognised,
-    text_of,
-)
+from voicecli.telemetry.trace import lines
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import Pcm
     from voicecli.clock import Clock
     from voicecli.request import SpeechRequest
-    from voicecli.telemetry.trace.lines import Line
 
 
 class TraceWriter:
@@ -61,7 +45,7 @@ class TraceWriter:
         self._lock = threading.Lock()
         self._onset: OnsetDetector | None = OnsetDetector()
         self._t0: float | None = None
-        self._end: End | None = None
+        self._end: lines.End | None = None
         self._has_begun = self._has_ended = False
 
     def __call__(self, event: events.Event, /) -> None:
@@ -76,21 +60,21 @@ class TraceWriter:
                 self._write(self._header(at, label))
             case events.Failed(at, error):
                 remedy = None if error.remedy is None else clean(error.remedy)
-                fault = Fault(error.code, clean(error.message), remedy)
-                self._end = End(self._ms(at), FAILED, fault)
+                fault = lines.Fault(error.code, clean(error.message), remedy)
+                self._end = lines.End(self._ms(at), lines.FAILED, fault)
             case events.StateChanged(at, _, entered) if entered in FINAL:
-                how = WHOLE if entered is State.DONE else INTERRUPTED
-                self._write(self._end or End(self._ms(at), how))
+                how = lines.WHOLE if entered is State.DONE else lines.INTERRUPTED
+                self._write(self._end or lines.End(self._ms(at), how))
             case _:
                 line = self._line(event)
                 if line is not None:
                     self._write(line)
 
-    def _header(self, at: float, label: str) -> Header:
+    def _header(self, at: float, label: str) -> lines.Header:
         started_s = self._clock.wall() - (self._clock.now() - at)
         started = datetime.fromtimestamp(started_s, UTC).isoformat(timespec="milliseconds")
         request = self._request
-        return Header(
+        return lines.Header(
             run_id=self._run_id,
             started=started.replace("+00:00", "Z"),
             endpoint=clean(label),
@@ -100,26 +84,28 @@ class TraceWriter:
             has_audio=self._with_audio,
         )
 
-    def _line(self, event: events.Event) -> Line | None:  # noqa: PLR0911  one case an event
+    def _line(self, event: events.Event) -> lines.Line | None:  # noqa: PLR0911  one case an event
         match event:
             case events.Decoded(at, pcm):
-                return Decoded(self._ms(at), pcm.frames, pcm.rate_hz, self._onset_ms(pcm))
+                return lines.Decoded(self._ms(at), pcm.frames, pcm.rate_hz, self._onset_ms(pcm))
             case events.Received(at, data):
-                return Chunk(self._ms(at), len(data), data if self._with_audio else None)
+                return lines.Chunk(self._ms(at), len(data), data if self._with_audio else None)
             case events.Connected(at):
-                return Event(self._ms(at), "connected")
+                return lines.Event(self._ms(at), "connected")
             case events.RequestSent(at):
-                return Event(self._ms(at), REQUEST_SENT)
+                return lines.Event(self._ms(at), lines.REQUEST_SENT)
             case events.Answered(at, info):
                 requested = None if info.requested is None else clean(info.requested)
                 content_type = None if info.content_type is None else clean(info.content_type)
-                return Answer(self._ms(at), requested, content_type, info.rate_hz, info.channels)
+                return lines.Answer(
+                    self._ms(at), requested, content_type, info.rate_hz, info.channels
+                )
             case events.Retrying(at):
-                return Event(self._ms(at), "retrying")
+                return lines.Event(self._ms(at), "retrying")
             case events.ReceivedAll(at):
-                return Event(self._ms(at), RECEIVED_ALL)
+                return lines.Event(self._ms(at), lines.RECEIVED_ALL)
             case events.Recognised(at, name, format):
-                return Recognised(self._ms(at), name, format.rate_hz, format.channels)
+                return lines.Recognised(self._ms(at), name, format.rate_hz, format.channels)
         return None
 
     def _ms(self, at: float) -> float:
@@ -140,13 +126,13 @@ class TraceWriter:
             self._onset = None
         return onset_ms
 
-    def _write(self, line: Header | Line | End) -> None:
-        text = text_of(line)
+    def _write(self, line: lines.Header | lines.Line | lines.End) -> None:
+        text = lines.text_of(line)
         try:
             with self._lock:
                 # Another thread may report the end while this one is about to begin.
-                is_next = isinstance(line, Header) != self._has_begun and not self._has_ended
-                self._has_ended |= isinstance(line, End)
+                is_next = isinstance(line, lines.Header) != self._has_begun and not self._has_ended
+                self._has_ended |= isinstance(line, lines.End)
                 if is_next:
                     self._has_begun = True
                     self._file.write(text)
