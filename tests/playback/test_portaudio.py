@@ -9,8 +9,8 @@ from tests.playback.fakes import Device, FakePortAudio, PortAudioError
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
 from voicecli.playback import portaudio as device_module
+from voicecli.playback.latency import LATENCY_S, DeviceLatency
 from voicecli.playback.portaudio import (
-    LATENCY_S,
     OutputDevice,
     candidate_formats,
     device_fault,
@@ -249,7 +249,7 @@ def test_a_device_is_opened_in_the_wanted_format(portaudio):
 def test_a_device_that_is_slow_to_open_buffers_more(portaudio, monkeypatch):
     times = iter([0.0, 0.2, 1.0, 1.2])
     monkeypatch.setattr(device_module.time, "monotonic", lambda: next(times, 9.0))
-    opened = open_output(find_output_device(None), MONO, callback=None, may_grow=True)
+    opened = open_output(find_output_device(None), MONO, callback=None, latency=DeviceLatency(""))
     assert opened.latency_s == pytest.approx(0.2)
     assert portaudio.streams[0].closed
     assert opened.stream is portaudio.streams[1]

@@ -13,7 +13,6 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.device_sink import DeviceSink
-from voicecli.playback.latency import LATENCY_S, DeviceLatency
 from voicecli.playback.policy import TAKEN_AT_START
 from voicecli.playback.portaudio import open_output, stream_faults
 from voicecli.playback.stall import STUCK_S
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from voicecli.audio.pcm import AudioFormat
     from voicecli.clock import Clock
+    from voicecli.playback.latency import DeviceLatency
     from voicecli.playback.policy import Policy
     from voicecli.playback.portaudio import OutputDevice
     from voicecli.threads import Spawn
@@ -54,19 +54,18 @@ class BlockingSink(DeviceSink):
         preroll_s: float = 0.0,
         latency: DeviceLatency | None = None,
     ) -> None:
-        self._latency = latency = latency or DeviceLatency("", LATENCY_S)
         opened = open_output(
             device,
             wanted,
             callback=None,
             accept=lambda f: f.rate_hz == wanted.rate_hz,
-            latency_s=latency.choose_s(),
-            may_grow=latency.may_grow,
+            latency=latency,
         )
         super().__init__(
             opened,
             policy,
             clock,
+            latency,
             preroll_s=preroll_s,
             delay_s=0.0 if opened.starts_at_write else opened.latency_s,
             # Writes come when there is room, so that none is under way when a pause begins.

@@ -9,13 +9,13 @@ import numpy as np
 
 from voicecli.errors import DeviceError
 from voicecli.playback.device_sink import DeviceSink
-from voicecli.playback.latency import LATENCY_S, DeviceLatency
 from voicecli.playback.policy import TAKEN_AT_START
 from voicecli.playback.portaudio import DEVICE_LOST_REMEDY, open_output, stream_faults
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Samples
     from voicecli.clock import Clock
+    from voicecli.playback.latency import DeviceLatency
     from voicecli.playback.policy import Policy
     from voicecli.playback.portaudio import OutputDevice
 
@@ -40,18 +40,17 @@ class CallbackSink(DeviceSink):
         preroll_s: float = 0.0,
         latency: DeviceLatency | None = None,
     ) -> None:
-        self._latency = latency = latency or DeviceLatency("", LATENCY_S)
         opened = open_output(
             device,
             wanted,
             callback=self._callback,
-            latency_s=latency.choose_s(),
-            may_grow=latency.may_grow,
+            latency=latency,
         )
         super().__init__(
             opened,
             policy,
             clock,
+            latency,
             preroll_s=preroll_s,
             asked_ahead_s=opened.latency_s,
         )

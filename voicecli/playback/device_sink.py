@@ -36,13 +36,12 @@ class DeviceSink(ABC):
     stream's state, ``_changed`` only wakes threads that wait.
     """
 
-    _latency: DeviceLatency
-
     def __init__(
         self,
         opened: OpenStream,
         policy: Policy,
         clock: Clock,
+        latency: DeviceLatency | None,
         *,
         preroll_s: float,
         asked_ahead_s: float = 0.0,
@@ -53,6 +52,7 @@ class DeviceSink(ABC):
         self._opened = opened
         self._stream: Any = opened.stream
         self._clock = clock
+        self._latency = latency
         self._preroll_s = preroll_s
         self._gate = Gate(policy, ahead_s=asked_ahead_s)
         self._ring = Ring(format.frames(policy.capacity_s), format, format.frames(KEPT_S))
@@ -169,7 +169,8 @@ class DeviceSink(ABC):
             if self._closed:
                 return
             self._closed = True
-        self._latency.learn(self._opened.latency_s, self.report())
+        if self._latency is not None:
+            self._latency.learn(self._opened.latency_s, self.report())
         self._release()
 
     def position(self) -> int:

@@ -26,6 +26,8 @@ from voicecli.playback.latency import LATENCY_S, MOST_LATENCY_S, ignore_environm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from voicecli.playback.latency import DeviceLatency
+
 _SLOW_S = 0.08
 """Opening a device takes 2 ms. One that takes this long is on a server far away."""
 
@@ -203,19 +205,20 @@ def open_output(
     *,
     callback: Callable[..., None] | None,
     accept: Callable[[AudioFormat], bool] = lambda _: True,
-    latency_s: float = LATENCY_S,
-    may_grow: bool = False,
+    latency: DeviceLatency | None = None,
 ) -> OpenStream:
     """Open ``device`` in the wanted format, or the nearest one it takes.
 
     With a ``callback`` the stream asks for its frames (sounddevice's raw output
-    callback); without one, they are written. ``accept`` may reject formats. The device
-    buffers ``latency_s``, more if it ``may_grow`` and takes long to open.
+    callback); without one, they are written. ``accept`` may reject formats. ``latency``
+    chooses how much the device buffers, more if it takes long to open; None is `LATENCY_S`.
 
     Raises:
         DeviceError: the device takes none of them.
     """
     portaudio = _portaudio()
+    latency_s = LATENCY_S if latency is None else latency.choose_s()
+    may_grow = latency is not None and latency.may_grow
     failure: Exception | None = None
     for format in candidate_formats(wanted, device):
         if not accept(format):
