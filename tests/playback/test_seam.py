@@ -83,6 +83,12 @@ def test_a_pause_that_the_text_asks_for_is_filled_up():
     assert longest_silence_s(joined) == pytest.approx(0.5, abs=0.02)
 
 
+def test_a_pause_that_the_text_asks_for_keeps_the_background_noise():
+    noise = silence(0.5, level=20)
+    segments = [np.concatenate([speech(0.3), noise]), speech(0.3)]
+    assert np.array_equal(join(segments, pause_s=0.5), np.concatenate(segments))
+
+
 def test_a_cut_in_noise_does_not_click():
     noise = silence(0.6, level=60)
     joined = join([np.concatenate([speech(0.3), noise]), np.concatenate([noise, speech(0.3)])])

@@ -125,6 +125,15 @@ def test_an_endpoint_that_breaks_twice_in_one_sentence_is_given_up():
     assert each.segment.sentences == segment().sentences[1:]
 
 
+@pytest.mark.parametrize(("fault", "most"), [(FAULT, 5), (SourceTimeout("slow"), 2)])
+def test_a_single_endpoint_that_is_slow_is_given_up_earlier(fault, most):
+    each, asked = fallback("a").utterance(segment()), 0
+    while found := each.replace(Failure(fault, 0)):
+        (each,) = found
+        asked += 1
+    assert asked == most - 1
+
+
 def test_a_server_that_breaks_without_end_is_given_up():
     each, breaks = fallback("a").utterance(segment(100)), 0
     while found := each.replace(Failure(FAULT, 1)):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -84,7 +83,7 @@ class CostlessRecorder(Recorder):
 
     def __call__(self, event: Event, /) -> None:
         """Record an event."""
-        super().__call__(replace(event, cpu_s=0.0) if isinstance(event, Decoded) else event)
+        super().__call__(event._replace(cpu_s=0.0) if isinstance(event, Decoded) else event)
 
 
 class SimulatedPlayback:

@@ -7,8 +7,7 @@ observer must ignore what it does not know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from voicecli.audio.pcm import AudioFormat, Pcm
@@ -19,25 +18,7 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
 
 
-class Event:
-    """Base of all events."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment(Event):
-    """An event that has only a time.
-
-    Its subclasses are not dataclasses of their own: making one takes most of a
-    millisecond, and all of these are made before the first request.
-    """
-
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Requested(Event):
+class Requested(NamedTuple):
     """A request is about to be handed to its source [source]. The first one's time is t0."""
 
     at: float
@@ -45,28 +26,26 @@ class Requested(Event):
     segment: int = 0
 
 
-class Connected(_Moment):
+class Connected(NamedTuple):
     """A connection was established [source]; reported twice if encryption follows."""
 
-    __slots__ = ()
+    at: float
 
 
-class RequestSent(_Moment):
+class RequestSent(NamedTuple):
     """The request has left the machine [source]."""
 
-    __slots__ = ()
+    at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Answered(Event):
+class Answered(NamedTuple):
     """The source knows what kind of answer it gets [source]."""
 
     at: float
     info: SourceInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Retrying(Event):
+class Retrying(NamedTuple):
     """An attempt failed and will be repeated after ``wait_s`` seconds [source]."""
 
     at: float
@@ -75,8 +54,7 @@ class Retrying(Event):
     segment: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced(Event):
+class Replaced(NamedTuple):
     """A segment, or the rest of it, is requested again after a failure [fetch, decoder].
 
     ``failed`` and ``label`` are the labels of the endpoint that failed and of the one asked
@@ -92,16 +70,14 @@ class Replaced(Event):
     sentences: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestsReduced(Event):
+class RequestsReduced(NamedTuple):
     """A server refused one request of several; from now on ``at_once`` are made [source]."""
 
     at: float
     at_once: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Event):
+class Received(NamedTuple):
     """Bytes arrived [source]."""
 
     at: float
@@ -109,8 +85,7 @@ class Received(Event):
     segment: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerReported(Event):
+class AnswerReported(NamedTuple):
     """An answer arrived whose source reports more than its sound [source]."""
 
     at: float
@@ -118,14 +93,13 @@ class AnswerReported(Event):
     segment: int = 0
 
 
-class ReceivedAll(_Moment):
+class ReceivedAll(NamedTuple):
     """The last byte of the last answer arrived [source]."""
 
-    __slots__ = ()
+    at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised(Event):
+class Recognised(NamedTuple):
     """The bytes turned out to be ``name``, decoded to ``format`` [decoder]."""
 
     at: float
@@ -133,16 +107,14 @@ class Recognised(Event):
     format: AudioFormat
 
 
-@dataclass(frozen=True, slots=True)
-class Warned(Event):
+class Warned(NamedTuple):
     """The sound is heard, but there is something that people should know [decoder]."""
 
     at: float
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded(Event):
+class Decoded(NamedTuple):
     """A block was decoded, in ``cpu_s`` seconds of CPU time [decoder]."""
 
     at: float
@@ -151,8 +123,7 @@ class Decoded(Event):
     segment: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentPlaced(Event):
+class SegmentPlaced(NamedTuple):
     """A segment's speech begins at ``starts_s`` of the joined sound [decoder]."""
 
     at: float
@@ -160,8 +131,7 @@ class SegmentPlaced(Event):
     starts_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentEnded(Event):
+class SegmentEnded(NamedTuple):
     """All of a segment was decoded; its speech ends at ``ends_s`` of the joined sound [decoder].
 
     ``is_whole`` is false if its sound broke off.
@@ -174,8 +144,7 @@ class SegmentEnded(Event):
     is_whole: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class StateChanged(Event):
+class StateChanged(NamedTuple):
     """The session moved from one state to another [session]."""
 
     at: float
@@ -183,44 +152,67 @@ class StateChanged(Event):
     entered: State
 
 
-class Waited(_Moment):
+class Waited(NamedTuple):
     """There is nothing to play yet; reported about ten times a second [session]."""
 
-    __slots__ = ()
+    at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Progressed(Event):
+class Progressed(NamedTuple):
     """The state of playback; reported about ten times a second [session]."""
 
     at: float
     snapshot: SinkSnapshot
 
 
-class PlaybackStarted(_Moment):
+class PlaybackStarted(NamedTuple):
     """The first sample was heard at ``at`` [session]; reported shortly afterwards."""
 
-    __slots__ = ()
+    at: float
 
 
-@dataclass(frozen=True, slots=True)
-class UnderrunEnded(Event):
+class UnderrunEnded(NamedTuple):
     """Sound resumed after a gap [session]."""
 
     underrun: Underrun
 
 
-@dataclass(frozen=True, slots=True)
-class PlaybackEnded(Event):
+class PlaybackEnded(NamedTuple):
     """The last sample was heard, or the sound was cut off, at ``at`` [session]."""
 
     at: float
     report: SinkReport
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(Event):
+class Failed(NamedTuple):
     """The session's first error [session]."""
 
     at: float
     error: VoiceError
+
+
+Event: TypeAlias = (
+    Requested
+    | Connected
+    | RequestSent
+    | Answered
+    | Retrying
+    | Replaced
+    | RequestsReduced
+    | Received
+    | AnswerReported
+    | ReceivedAll
+    | Recognised
+    | Warned
+    | Decoded
+    | SegmentPlaced
+    | SegmentEnded
+    | StateChanged
+    | Waited
+    | Progressed
+    | PlaybackStarted
+    | UnderrunEnded
+    | PlaybackEnded
+    | Failed
+)
+"""Any event."""

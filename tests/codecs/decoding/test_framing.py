@@ -32,6 +32,12 @@ def test_frames_without_a_bit_rate_are_named():
             sniff(Sniffer(declared), in_pieces(size, free_format_mp3()))
 
 
+def test_a_reserved_version_is_not_free_format_mp3():
+    reserved = b"\xff\xeb" + free_format_mp3()[2:501]
+    with pytest.raises(UnsupportedFormat, match="unrecognised"):
+        sniff(Sniffer(), [reserved * 8])
+
+
 @pytest.mark.parametrize("codec", ["mp3", "aac"])
 def test_a_stream_that_begins_inside_a_frame_is_found_without_a_claim(codec):
     data = encoded(codec, 20_000)

@@ -62,8 +62,7 @@ class LeadIn:
             return None
         if is_id3v1 and readable(data[:ID3V1_BYTES]) is not None:
             return 0
-        size_bytes = tag_bytes(data) if data[:1] in (b"I", b"T", b"A") else 0
-        return 0 if size_bytes is None and final else size_bytes
+        return tag_bytes(data) if data[:1] in (b"I", b"T", b"A") else 0
 
     def _filler(self, data: bytes, *, final: bool) -> int | None:
         if self._may_be_samples:
