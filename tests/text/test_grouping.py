@@ -132,6 +132,12 @@ def test_a_paragraph_and_a_whole_text_are_waited_for(mode):
     assert decide([], mode, 4096, situation()) == Wait(None)
 
 
+@pytest.mark.parametrize("mode", [Grouping.AUTO, Grouping.PARAGRAPH])
+def test_a_request_whose_paragraph_has_ended_does_not_wait_for_more_text(mode):
+    text = sentences(60, 60, 60, paragraph=2)
+    assert decide(text, mode, 4096, situation(60.0, complete=False)) == Take(2)
+
+
 def test_a_sentence_mode_request_holds_the_clauses_of_one_sentence():
     first, second = sentences(60, 60)
     rest = Sentence(1, "and more.", Span(61, 70), continues=True)

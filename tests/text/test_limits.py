@@ -111,6 +111,12 @@ def test_a_learned_limit_replaces_the_default_and_remembers_its_origin():
     assert limit.after_refusal(error("no such voice"), 3000) is None
 
 
+def test_a_limit_that_the_text_did_not_exceed_is_not_the_reason():
+    message = error("input must have at most 100 characters")
+    assert limit_in(message, 101) == 100
+    assert limit_in(message, 100) is None
+
+
 def test_a_refusal_without_a_number_halves_what_is_sent():
     assert InputLimit().halved(3000) == InputLimit(1500, LimitOrigin.LEARNED)
     assert InputLimit(100).halved(3000) == InputLimit(50, LimitOrigin.LEARNED)
