@@ -71,6 +71,17 @@ def test_a_name_that_is_not_there_is_not_there(package):
     assert runs() == 1
 
 
+def test_importing_a_function_runs_nothing_until_it_is_called(package, tmp_path):
+    init = tmp_path / "heavy" / "__init__.py"
+    init.write_text(init.read_text() + "def lift(by, *, times=1): return 9 + by * times\n")
+    with deferred([package], ["lift"]):
+        from heavy import lift
+    assert runs() == 0
+    assert lift(1, times=2) == 11
+    assert runs() == 1
+    assert importlib.import_module(package).lift(1) == 10
+
+
 def test_a_name_asked_for_while_the_code_runs_does_not_run_it_again(package, tmp_path):
     init = tmp_path / "heavy" / "__init__.py"
     init.write_text(init.read_text() + "import heavy.loop\n")
@@ -123,6 +134,7 @@ def test_the_sdk_is_whole_for_other_users():
         "client.prepare()\n"
         "for name in ('responses.response', 'audio.transcription'):\n"
         "    assert f'openai.types.{name}' not in sys.modules, name\n"
+        "assert 'openai.lib._tools' not in sys.modules\n"
         "import openai\n"
         "from openai.types import Completion\n"
         "from openai.types.chat import ChatCompletion, ChatCompletionMessageParam\n"
@@ -130,6 +142,9 @@ def test_the_sdk_is_whole_for_other_users():
         "assert openai.types.audio.Transcription.model_fields\n"
         "assert Response.model_json_schema()['title'] == 'Response'\n"
         "assert openai.OpenAI(api_key='k').chat.completions\n"
+        "class Weather(openai.BaseModel):\n"
+        "    city: str\n"
+        "assert openai.pydantic_function_tool(Weather)['function']['name'] == 'Weather'\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

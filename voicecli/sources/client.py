@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from voicecli.sources.base import RequestEvents
 
 NOT_NEEDED = (
+    "openai.lib",
     "openai.types",
     "openai.types.audio",
     "openai.types.chat",
@@ -37,6 +38,9 @@ NOT_NEEDED = (
     "openai.types.shared_params",
 )
 """Packages of the SDK that import hundreds of modules, of which speech needs a few."""
+
+NOT_CALLED = ("pydantic_function_tool", "pydantic_responses_function_tool")
+"""Functions that ``openai`` imports from them."""
 
 
 class RequestTransport(Protocol):
@@ -147,7 +151,7 @@ class SpeechClient:
                 connection.transport.close()
 
     def _make(self) -> Connection:
-        with deferred(NOT_NEEDED):
+        with deferred(NOT_NEEDED, NOT_CALLED):
             import openai  # noqa: F401, PLC0415  100 ms; 190 with all its types
 
             # Named by its module: ``client.audio`` would import transcriptions and their types.

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from voicecli.config.server import Server
-from voicecli.sources.client import NOT_NEEDED, sdk_client
+from voicecli.sources.client import NOT_CALLED, NOT_NEEDED, sdk_client
 from voicecli.sources.lazy_packages import deferred
 from voicecli.sources.proxies import proxy_for
 from voicecli.sources.realtime_errors import fault_of_connecting
@@ -112,7 +112,7 @@ def _imported() -> tuple[Any, Any]:
 
 @functools.cache
 def _import() -> tuple[Any, Any]:
-    with deferred((*NOT_NEEDED, *_NOT_NEEDED)):
+    with deferred((*NOT_NEEDED, *_NOT_NEEDED), NOT_CALLED):
         import openai  # noqa: F401, PLC0415  slow to import
         from websockets.sync.client import ClientConnection  # noqa: PLC0415  likewise
 
