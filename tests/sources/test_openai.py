@@ -159,7 +159,7 @@ class TestAnswer:
             assert next(iter(response)) == b"a"
 
     def test_a_compressed_answer_comes_in_bounded_pieces(self, server):
-        clear = bytes(32 * 1024 * 1024)
+        clear = bytes(8 * 1024 * 1024)
         server.reply = Reply(
             body=gzip.compress(clear, 9), chunk_bytes=None, headers={"Content-Encoding": "gzip"}
         )
