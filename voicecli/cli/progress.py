@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from voicecli.sanitize import clean
+from voicecli.telemetry.current_sentence import CurrentSentence
 from voicecli.telemetry.events import (
     Failed,
     PlaybackEnded,
@@ -20,7 +21,6 @@ from voicecli.telemetry.events import (
     Waited,
 )
 from voicecli.telemetry.lifecycle import FINAL
-from voicecli.telemetry.spoken_text import SpokenText
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,11 +67,11 @@ class ProgressLine:
         self._attempts = 1
         self._is_rebuffering = False
         self._waits_since: float | None = None
-        self._text = SpokenText()
+        self._sentence = CurrentSentence()
 
     def __call__(self, event: Event, /) -> None:
         """Draw what the event changes."""
-        self._text(event)
+        self._sentence(event)
         match event:
             case Requested(at, label):
                 self._first_request = self._first_request or (at, clean(label))
@@ -105,13 +105,13 @@ class ProgressLine:
     def _draw_progress(self, snapshot: SinkSnapshot) -> None:
         note = self._note
         may_come = snapshot.playing or self._is_written()
-        if self._text.is_awaited and not snapshot.buffered_s and may_come:
+        if self._sentence.awaits_text and not snapshot.buffered_s and may_come:
             note = "waiting for the text"
         elif self._is_rebuffering:
             note = "waiting for the server"
         if snapshot.paused:
             note = "paused"
-        shown = note or clean(self._text.sentence_at(snapshot.heard_s), 500)
+        shown = note or clean(self._sentence.at(snapshot.heard_s), 500)
         line = f"{snapshot.heard_s:5.1f} s received  {shown}"  # without sound output
         if snapshot.playing:
             line = f"{snapshot.heard_s:5.1f} s spoken  {snapshot.buffered_s:5.1f} s ahead  {shown}"

@@ -1,4 +1,4 @@
-"""Find the sentence at a position in the sound."""
+"""Find the sentence being heard, many times a second."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _KEPT_SEGMENTS = 32
 """Number of segments whose sentences are kept; older ones have been heard."""
 
 
-class SpokenText:
-    """An observer that knows which sentence is heard at a position of the sound.
+class CurrentSentence:
+    """An observer that knows which sentence is at a position in the sound.
 
-    Its events come from several threads; it is read on the session's.
+    It places sentences by their lengths alone, once for each segment, and so costs next to
+    nothing. Its events come from several threads; it is read on the session's.
     """
 
     def __init__(self) -> None:
@@ -42,11 +43,11 @@ class SpokenText:
                     self._rate_s = (ends_s - starts_s) / max(1, len(segment.text))
 
     @property
-    def is_awaited(self) -> bool:
+    def awaits_text(self) -> bool:
         """Whether all requested sound has arrived, so that only more text can bring more."""
         return self._has_text and not self._open
 
-    def sentence_at(self, position_s: float) -> str:
+    def at(self, position_s: float) -> str:
         """Return the sentence at a position; empty before the first."""
         found = ""
         for number in sorted(self._sentences, reverse=True):
