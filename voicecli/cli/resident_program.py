@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.cli.app import prepare_command
 from voicecli.cli.launch import started_at_of, this_launch
-from voicecli.cli.resident_rehearsal import rehearse, rehearse_voice
+from voicecli.cli.resident_warmup import warm_up, warm_up_voice
 from voicecli.config.file import find_config
 from voicecli.control.resident.client import COMMANDS
 from voicecli.errors import VoiceError
@@ -96,12 +96,12 @@ class CommandLine:
                 portaudio.refresh()
 
     def prepare(self, useful: frozenset[str]) -> None:
-        """Load the built-in voices that were used lately, and rehearse."""
-        rehearse()
+        """Load the built-in voices that were used lately, and warm up."""
+        warm_up()
         for name in useful:
             with contextlib.suppress(VoiceError):
                 self._voices.load(name)
-                rehearse_voice(name, self._voices)
+                warm_up_voice(name, self._voices)
 
     def useful(self) -> frozenset[str]:
         """Return the built-in voices that were used."""

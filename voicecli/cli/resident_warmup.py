@@ -34,7 +34,7 @@ _ANSWER = (
 )
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """Parse a command line, and fetch, decode and discard a tenth of a second of silence.
 
     It comes from a socket of this process, on the loopback interface.
@@ -45,7 +45,7 @@ def rehearse() -> None:
         _speak()
 
 
-def rehearse_voice(name: str, voices: VoiceCache) -> None:
+def warm_up_voice(name: str, voices: VoiceCache) -> None:
     """Speak a few words with a built-in voice, which allocates what it needs to compute."""
     request = SpeechRequest("Hello, this is a voice.", name, "", "pcm")
     with contextlib.suppress(Exception):  # the command will report it
@@ -68,7 +68,7 @@ def _speak() -> None:
         client = SpeechClient(url, connect_timeout_s=_WAIT_S, read_timeout_s=_WAIT_S)
         request = SpeechRequest("Hello.", "voice", "model", "pcm")
         output = Output(OutputSettings(output="discard"))
-        Session(output, observers=[Recorder("rehearsal", 0.0)]).run([OpenAISource(client, request)])
+        Session(output, observers=[Recorder("warm-up", 0.0)]).run([OpenAISource(client, request)])
         client.close()
         serving.join(_WAIT_S)
 
