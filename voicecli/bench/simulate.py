@@ -1,7 +1,7 @@
 """Play an answer in simulation, as fast as it arrives.
 
 A session plays in real time, on threads. Here one thread fetches, decodes, and writes to
-an ideal device whose waits are only booked: audio that arrives faster than it plays is
+an ideal device whose waits only move its clock: audio that arrives faster than it plays is
 processed as fast as it arrives. Fetcher, renderer and sink are the session's own, so the
 figures are those of a session on the ``null`` device with the same arrivals.
 """

@@ -74,7 +74,7 @@ class Feed:
         self._targets: deque[int | None] = deque()  # positions to go on at; None is the end
         self._paused_at = 0.0
         self._paused_s = 0.0  # by all pauses that are over
-        self._booked_s = 0.0  # of those; the device's thread
+        self._recorded_s = 0.0  # of those; the device's thread
         self._starves_for: Silence | None = None
         self._is_skipping = False
         self.gain = 1.0
@@ -172,16 +172,16 @@ class Feed:
         """The kind of a silence before the next piece, if it comes too late."""
         if self._starves_for is not None:
             return self._starves_for
-        return Silence.PAUSE if self._paused_s > self._booked_s else Silence.DEVICE
+        return Silence.PAUSE if self._paused_s > self._recorded_s else Silence.DEVICE
 
     def take(self, block: Samples, now: float) -> int:
         """Fill ``block`` with frames that are handed over now, and return their count."""
         ended, awaiting = self.input_ended, self._gate.is_awaiting
         if not (ended or awaiting):
             self._levels.add(self.buffered_s)
-        paused_s = self._paused_s - self._booked_s
+        paused_s = self._paused_s - self._recorded_s
         silence = self._silence
-        self._booked_s += paused_s
+        self._recorded_s += paused_s
         self._starves_for, self._is_skipping = None, False
         count = self._piece = self._ring.read_into(block)
         has_gap = self._timeline.push(count, now, silence=silence, paused_s=paused_s)

@@ -34,7 +34,7 @@ class IdealPlayer:
         self._is_cut_by_pause = False
         self._paused_at: float | None = None
         self._paused_s = 0.0  # by pauses that are over
-        self._booked_s = 0.0  # of those
+        self._recorded_s = 0.0  # of those
         self.gate = Gate(policy)
         self.timeline = Timeline(rate_hz)
 
@@ -119,7 +119,7 @@ class IdealPlayer:
             self.gate.released_at = at if self.gate.released_at is None else self.gate.released_at
         else:
             self._sample(at)
-        paused_s, self._booked_s = self._paused_s - self._booked_s, self._paused_s
+        paused_s, self._recorded_s = self._paused_s - self._recorded_s, self._paused_s
         self.timeline.push(self._waiting_frames, at, silence=self._silence, paused_s=paused_s)
         self._waiting_frames, self._is_awaited = 0, False
         self._is_skipping = self._is_cut_by_pause = False

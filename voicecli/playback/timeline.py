@@ -112,7 +112,7 @@ class Timeline:
         if self.first_sound_at is None:
             self.first_sound_at = heard_at
         else:
-            gap_s = self._book_gap(heard_at, silence, paused_s)
+            gap_s = self._record_gap(heard_at, silence, paused_s)
         self._append(frames, heard_at, is_new=gap_s > 0)
         return gap_s > 0
 
@@ -128,7 +128,7 @@ class Timeline:
         self.next_position = position + frames
         self._runs = runs
 
-    def _book_gap(self, heard_at: float, silence: Silence, paused_s: float) -> float:
+    def _record_gap(self, heard_at: float, silence: Silence, paused_s: float) -> float:
         """Record the silence until ``heard_at``; return its length, 0 if there is none."""
         ends_at = self._ends_at
         gap_s = heard_at - ends_at
