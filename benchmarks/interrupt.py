@@ -48,14 +48,14 @@ EDGE_S = 0.060
 
 @dataclass
 class Run:
-    """One interruption. Times in seconds; ``told`` and ``heard`` are whole sentences."""
+    """One interruption. Times in seconds; ``reported`` and ``heard`` are whole sentences."""
 
     format: str
     after_s: float
     silent_after_s: float
     heard_s: float
     saved_s: float
-    told: int
+    reported: int
     heard: int
     left: int
     problems: list[str]
@@ -78,14 +78,14 @@ def interrupt(cli: Cli, sound: SoundServer, speech: SpeechServer, kind: str, aft
         heard = recorder.finish(tail_s=0.3).sound(min_gap_s=0.005)
     left = sum(not request.finished.wait(1.0) for request in speech.requests)
     samples, rate_hz = read_wav(saved.read_bytes())
-    told = re.search(r"spoken (\d+) of", done.stderr)
+    reported = re.search(r"spoken (\d+) of", done.stderr)
     run = Run(
         kind,
         after_s,
         heard.end - sent,
         heard.audible_s,
         len(samples) / rate_hz,
-        int(told[1]) if told else -1,
+        int(reported[1]) if reported else -1,
         whole(heard),
         left,
         [],
@@ -108,7 +108,7 @@ def problems(run: Run, heard: Sound, exit_code: int) -> list[str]:
         f"exit {exit_code}": exit_code != 130,
         "late silence": run.silent_after_s > SILENT_S,
         "another length": abs(run.saved_s - run.heard_s) > SAVED_S,
-        "another count": abs(run.told - run.heard) > (1 if is_edge else 0),
+        "another count": abs(run.reported - run.heard) > (1 if is_edge else 0),
         "requests left": run.left > 0,
         "gaps": bool(heard.gaps),
     }
@@ -134,7 +134,7 @@ def main() -> int:
                 print(
                     f"{run.format:<5} after {run.after_s:5.2f} s: silent after "
                     f"{run.silent_after_s * 1e3:4.0f} ms, heard {run.heard_s:6.3f} s, saved "
-                    f"{run.saved_s:6.3f} s, spoken {run.told} (heard {run.heard}) "
+                    f"{run.saved_s:6.3f} s, spoken {run.reported} (heard {run.heard}) "
                     f"{', '.join(run.problems)}",
                     flush=True,
                 )

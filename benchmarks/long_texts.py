@@ -177,14 +177,14 @@ def engine(server: SpeechServer) -> Iterator[Result]:
         for number in range(TEXTS):
             speak(speaker, number)
         after = stays(server)
-        yield told(f"{TEXTS} texts one after another", before, after, 5)
+        yield growth(f"{TEXTS} texts one after another", before, after, 5)
         for _ in range(TIMES):
             threads = [threading.Thread(target=speak, args=(speaker, n)) for n in range(AT_ONCE)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
-        yield told(f"{AT_ONCE} at once, {TIMES} times", after, stays(server), CONNECTIONS)
+        yield growth(f"{AT_ONCE} at once, {TIMES} times", after, stays(server), CONNECTIONS)
 
 
 def speak(speaker: Engine, number: int) -> None:
@@ -202,7 +202,7 @@ def stays(server: SpeechServer) -> tuple[float, int, int]:
     return memory_mb(os.getpid(), "VmRSS"), len(threads), len([*Path("/proc/self/fd").iterdir()])
 
 
-def told(
+def growth(
     what: str, before: tuple[float, int, int], after: tuple[float, int, int], most: int
 ) -> Result:
     """Say what has grown."""

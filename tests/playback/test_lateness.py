@@ -18,7 +18,7 @@ def fed(lateness, lates_s):
     return found
 
 
-def test_what_a_device_is_late_from_the_start_is_booked_once():
+def test_what_a_device_is_late_from_the_start_is_recorded_once():
     lateness = Lateness(LATENCY_S)
     assert fed(lateness, [0.003] * 100) == [0.003]
     assert lateness.is_settled
