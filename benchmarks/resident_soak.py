@@ -138,7 +138,7 @@ def soak(calls: int, seed: int, cli: Cli, speech: SpeechServer) -> dict[str, obj
         left_workers = len(watched.workers()) - 1
         is_alive = process.poll() is None
         served = cli.run("resident", "status", "--json").json.get("calls", 0)
-    # Sockets of speakers that were killed are cleared away by whoever looks.
+    # The sockets of killed speakers are removed by the next command that looks for speakers.
     cli.run("status")
     left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_socket())
     slopes = watched.slopes()

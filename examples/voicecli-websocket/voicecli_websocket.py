@@ -112,7 +112,7 @@ class WebSocketSource:
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):
-            raise BadResponse(f"{self.label} sent text that is no JSON object")
+            raise BadResponse(f"{self.label} sent text that is not a JSON object")
         if "error" in parsed:
             raise BadResponse(f"{self.label} reports: {parsed['error']}")
         return parsed
