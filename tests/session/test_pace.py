@@ -65,6 +65,16 @@ def test_this_run_replaces_the_estimate_of_earlier_ones(pace):
     assert pace.estimate() == Estimate(0.2, pytest.approx(0.02), pytest.approx(0.06))
 
 
+def test_a_segment_is_measured_by_its_own_sound(pace):
+    speak(pace, 0, seconds=6.0)
+    speak(pace, 1, seconds=4.0)
+    assert pace.estimate().speech_per_character_s == pytest.approx(0.05)
+
+
+def test_without_earlier_runs_the_defaults_count():
+    assert Pace().estimate() == Estimate()
+
+
 def test_the_middle_of_the_first_bytes_counts(pace):
     for first_byte_s in (0.1, 9.0, 0.3):
         pace.fetched(100, first_byte_s, first_byte_s + 1.0)
