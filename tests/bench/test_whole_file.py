@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -120,3 +124,25 @@ def test_a_missing_ffmpeg_is_an_error_with_a_remedy(monkeypatch):
     with pytest.raises(UnsupportedFormat) as raised:
         read(source_of(encode(tone(0.5), "mp3"), "mp3"))
     assert raised.value.remedy == "install ffmpeg"
+
+
+@pytest.mark.parametrize("path", ["", None])
+def test_pydub_is_loaded_without_ffmpeg_and_without_a_path(path):
+    """In a process of its own, which has not loaded it yet."""
+    code = (
+        "from types import SimpleNamespace as Source\n"
+        "from voicecli.bench.whole_file import WholeFile\n"
+        "source = Source(label='', sends_request=True, prepare=lambda: print('prepared'))\n"
+        "WholeFile(source).prepare()\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PATH"}
+    if path is not None:
+        environment["PATH"] = path
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "prepared\n", "")

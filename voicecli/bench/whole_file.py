@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import warnings
 from contextlib import ExitStack
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -42,8 +44,7 @@ class WholeFile:
 
     def prepare(self) -> None:
         """Load pydub, and prepare the source."""
-        import pydub  # noqa: F401, PLC0415  on the thread that makes the request
-
+        _load_pydub()
         self._source.prepare()
 
     def open(self, events: RequestEvents | None = None) -> Response:
@@ -73,6 +74,15 @@ class WholeFile:
         self._source.cancel()
 
 
+def _load_pydub() -> None:
+    """Import pydub, on the thread that makes the request."""
+    # It looks for ffmpeg at once: it warns if there is none, and fails without a PATH.
+    os.environ.setdefault("PATH", os.defpath)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pydub  # noqa: F401, PLC0415  slow
+
+
 def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
     block = bytearray()
     for chunk in chunks:
@@ -94,8 +104,9 @@ def _collected(first: bytes, blocks: Iterable[bytes]) -> bytes:
 
 
 def _decoded(clip: bytes, name: str) -> tuple[list[bytes], SourceInfo]:
-    from pydub import AudioSegment  # noqa: PLC0415  loaded by `prepare`
-    from pydub.exceptions import CouldntDecodeError  # noqa: PLC0415
+    _load_pydub()
+    from pydub import AudioSegment  # noqa: PLC0415  see above
+    from pydub.exceptions import CouldntDecodeError  # noqa: PLC0415  see above
 
     if name != "wav" and not shutil.which("ffmpeg"):
         raise UnsupportedFormat(f"pydub needs ffmpeg to decode {name}", remedy="install ffmpeg")
