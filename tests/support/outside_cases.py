@@ -77,7 +77,8 @@ class Generator:
 
     def case(self) -> Case:
         """Draw one."""
-        argv = self.random.choice([self._say, self._say, self._say, self._ask, self._help])()
+        kinds = [self._say, self._say, self._say, self._ask, self._help, self._bench, self._keep]
+        argv = self.random.choice(kinds)()
         environ = self._environ()
         config = self._config() if self.random.random() < 0.4 else None
         stdin = self.random.choice([b"", b"Hello.", b"\xff\xfe", b"a\0b", None, b"# x\n\n> y" * 20])
@@ -117,11 +118,27 @@ class Generator:
             "--event-log": self._path, "--trace": self._path, "--subtitles": self._path,
             "--lexicon": self._path, "--file": self._path, "--profile": self._odd,
             "--proxy": self._url, "--lang": self._odd, "--buffer-ms": self._odd,
+            "--fallback": lambda: pick(["builtin", "p", self._odd()]), "--say": self._odd,
+            "--script": self._path, "--prefetch": self._odd, "--pause-ms": self._odd,
+            "--segment": lambda: pick(["auto", "sentence", "paragraph", "whole", self._odd()]),
+            "--encoding": self._odd, "--latency-ms": self._odd, "--save-as": self._odd,
+            "--markdown": lambda: pick(["on", "off", self._odd()]), "--code": self._odd,
         }  # fmt: skip
         for name in self.random.sample(sorted(options), self.random.randrange(4)):
             argv += [name, options[name]()]
         argv += self.random.sample(
-            ["--json", "-v", "-q", "--trace-audio"], self.random.randrange(3)
+            [
+                "--json",
+                "-v",
+                "-q",
+                "--trace-audio",
+                "--cache",
+                "--no-recover",
+                "--resume",
+                "--no-state",
+                "--strict-words",
+            ],
+            self.random.randrange(3),
         )
         if self.random.random() < 0.2:
             argv.append(f"--debug-audio={self._path()}")
@@ -134,6 +151,33 @@ class Generator:
         argv = [*command, "--base-url", self._url()]
         argv += ["--timeout", "2"] if command[0] != "config" else []
         return [*argv, *self.random.sample(["--json"], self.random.randrange(2))]
+
+    def _bench(self) -> list[str]:
+        pick = self.random.choice
+        argv = ["bench", "--device", "null", "--simulate", "--runs", "1", "--warmup", "0"]
+        argv += ["--base-url", self._url(), "--format", pick(_FORMATS)]
+        options = {
+            "--voice": self._odd, "--text": self._odd, "--texts": self._path,
+            "--network": self._odd, "--fail-if": lambda: pick(["ttfa_ms>1", self._odd()]),
+            "--compare": self._path, "--report": self._path, "--replay": self._path,
+            "--record": self._path, "--buffer-ms": self._odd, "--concurrency": lambda: "2",
+        }  # fmt: skip
+        for name in self.random.sample(sorted(options), self.random.randrange(3)):
+            argv += [name, options[name]()]
+        return argv + self.random.sample(
+            ["--json", "--csv", "-v", "-q", "--baseline"], self.random.randrange(3)
+        )
+
+    def _keep(self) -> list[str]:
+        """Draw a command about what is configured, kept or spoken elsewhere."""
+        return self.random.choice([
+            ["endpoints"], ["endpoints", "--json"], ["endpoints", "add", self._odd()],
+            ["endpoints", "add", "groq"], ["endpoints", "test", "p", "--timeout", "2"],
+            ["endpoints", "test", self._odd(), "--timeout", "2"], ["cache", "info"],
+            ["cache", "clear"], ["config", "init"], ["config", "forget"], ["config", "show"],
+            ["replay", "--device", "null"], ["status", "--json"], ["stop", "--all"],
+            ["pause"], ["skip"], ["resident", "status"], ["say", "--resume", "--no-play"],
+        ])  # fmt: skip
 
     def _help(self) -> list[str]:
         pick = self.random.choice
