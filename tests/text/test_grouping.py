@@ -138,6 +138,23 @@ def test_a_request_whose_paragraph_has_ended_does_not_wait_for_more_text(mode):
     assert decide(text, mode, 4096, situation(60.0, complete=False)) == Take(2)
 
 
+@pytest.mark.parametrize(
+    ("mode", "enough"),
+    [
+        (Grouping.AUTO, 241),
+        (Grouping.SENTENCE, 241),
+        (Grouping.PARAGRAPH, 501),
+        (Grouping.WHOLE, 501),
+    ],
+)
+def test_more_text_is_read_until_it_would_change_nothing(mode, enough):
+    grouper = Grouper(mode, limit=500)
+    grouper.add(sentences(*[1] * (enough - 1)))
+    assert not grouper.has_enough
+    grouper.add(sentences(1))
+    assert grouper.has_enough
+
+
 def test_a_sentence_mode_request_holds_the_clauses_of_one_sentence():
     first, second = sentences(60, 60)
     rest = Sentence(1, "and more.", Span(61, 70), continues=True)

@@ -111,6 +111,13 @@ def test_a_learned_limit_replaces_the_default_and_remembers_its_origin():
     assert limit.after_refusal(error("no such voice"), 3000) is None
 
 
+def test_a_body_that_is_nested_too_deeply_names_no_limit():
+    body: object = error("input must have at most 100 characters")
+    for _ in range(5000):
+        body = {"detail": body}
+    assert limit_in(body, 101) is None
+
+
 def test_a_limit_that_the_text_did_not_exceed_is_not_the_reason():
     message = error("input must have at most 100 characters")
     assert limit_in(message, 101) == 100

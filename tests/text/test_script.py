@@ -92,3 +92,9 @@ def test_a_script_reads_the_same_however_it_is_split(text, data):
 )
 def test_a_pause_on_its_own(text, expected):
     assert pause_ms(text) == expected
+
+
+def test_an_open_bracket_holds_back_only_what_may_be_a_pause():
+    script, decoder = ScriptReader(), TextDecoder()
+    assert [each.text for each in script.feed(decoder.feed("So [1"))] == ["So "]
+    assert [each.text for each in script.feed(decoder.feed("1" * 200))] == ["[1" + "1" * 200]

@@ -55,6 +55,7 @@ def test_spelling_is_no_difference(asked, said):
         ("one two", "one three", ("12", "13")),
         ("Hello there.", "Hello.", ("there", "")),
         ("This and that.", "This, that.", ("and", "")),
+        ("3 cats and 2 dogs", "3 cats 2 dogs", ("and", "")),
         ("Hello.", "Sure! Hello.", ("", "sure")),
         ("What is 2 plus 2?", "Four.", ("what is 2 plus 2", "4")),
         ("你好世界", "你好", ("你好世界", "你好")),
