@@ -39,7 +39,7 @@ def first_clause(text: str, begin: int, end: int, *, final: bool) -> int | None:
         cut = mark.end()
         if cut - begin < MIN_CLAUSE or text[mark.start() - 1] == ".":
             continue
-        if text[mark.start() - 1].isdecimal():  # 5 March, 1990
+        if text[mark.start() - 1].isdecimal():  # March 5, 1990
             following = text[cut:end].lstrip()[:1]
             if following.isdecimal():
                 continue
