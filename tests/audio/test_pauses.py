@@ -48,3 +48,19 @@ def test_they_do_not_depend_on_how_the_sound_is_cut(cuts):
 def test_a_pause_may_span_a_change_of_the_rate():
     found = pauses(sound(0.5, 0.105), sound(0, 0.2, 0.5, rate_hz=48_000))
     assert found == [(0.5, pytest.approx(0.805, abs=0.006))]
+
+
+@pytest.mark.parametrize(("silence_s", "found"), [(0.3, [(0.5, 0.8)]), (0.1, []), (0.0, [])])
+def test_a_pause_that_lasts_counts_so_far(silence_s, found):
+    detector = PauseDetector()
+    detector.feed(sound(0.5, silence_s))
+    assert [(round(p.starts_s, 6), round(p.ends_s, 6)) for p in detector.so_far()] == found
+    assert detector.pauses == []
+
+
+def test_pauses_count_from_where_the_first_block_begins():
+    detector = PauseDetector(at_s=10.0)
+    detector.feed(sound(0.5, 0.3, 0.4, 0.2, 0.1))
+    assert [round(p.starts_s, 6) for p in detector.pauses] == [10.5, 11.2]
+    detector.forget_before(11.0)
+    assert [round(p.starts_s, 6) for p in detector.pauses] == [11.2]

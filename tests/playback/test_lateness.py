@@ -8,11 +8,11 @@ LATENCY_S = 0.04
 
 
 def fed(lateness, lates_s):
-    """Feed figures as a sink does: what was booked does not show in later ones."""
-    booked_s, found = 0.0, []
+    """Feed figures as a sink does: what was recorded does not show in later ones."""
+    recorded_s, found = 0.0, []
     for late_s in lates_s:
-        moved_s = lateness.add(late_s - booked_s)
-        booked_s += moved_s
+        moved_s = lateness.add(late_s - recorded_s)
+        recorded_s += moved_s
         if moved_s:
             found.append(round(moved_s, 4))
     return found
@@ -49,3 +49,9 @@ def test_after_a_restart_it_settles_again():
     lateness.restart()
     assert not lateness.is_settled
     assert fed(lateness, [0.05] * 30) == [0.05]
+
+
+def test_a_device_that_was_on_time_is_settled_too():
+    lateness = Lateness(LATENCY_S)
+    assert fed(lateness, [0.0] * lateness.window) == []
+    assert lateness.is_settled

@@ -148,3 +148,20 @@ def test_everything_passes_through_a_small_capacity():
         got += items
     producer.join()
     assert got == sent
+
+
+def test_it_is_over_once_it_has_ended_and_everything_was_taken():
+    channel = Channel(10)
+    channel.put("a")
+    assert not channel.is_over
+    channel.end()
+    assert not channel.is_over
+    channel.take()
+    assert channel.is_over
+
+
+def test_it_is_over_once_it_is_closed():
+    channel = Channel(10)
+    channel.put("a")
+    channel.close()
+    assert channel.is_over
