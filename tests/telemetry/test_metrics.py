@@ -9,7 +9,7 @@ from tests.session.fakes import (
 from tests.telemetry.shape import check_shape
 from voicecli.audio.pcm import AudioFormat, Pcm
 from voicecli.errors import BadResponse, DeviceError, NetworkError
-from voicecli.playback.base import SinkReport, Underrun
+from voicecli.playback.base import SinkReport, SinkSnapshot, Underrun
 from voicecli.sources.base import SourceInfo
 from voicecli.telemetry import events
 from voicecli.telemetry.metrics import SCHEMA, Recorder, describe
@@ -232,3 +232,29 @@ def test_an_error_has_its_exit_status():
         "code": "bad_response", "message": "no audio", "exit": 4, "remedy": "try another model",
     }  # fmt: skip
     assert describe(DeviceError("none")) == {"code": "device", "message": "none", "exit": 6}
+
+
+STEADY = [10.0 + number * 0.102 for number in range(12)]
+"""Progress is never reported exactly in time."""
+
+
+@pytest.mark.parametrize(
+    ("progress_at", "why"),
+    [
+        (STEADY, "device"),
+        ([*STEADY[:2], *(at + 0.06 for at in STEADY[2:])], "device"),  # a busy machine
+        ([*STEADY[:2], 10.32, 10.42], "machine"),  # continued before it was due twice
+        ([*STEADY[:2], 10.301, 10.4], "machine"),
+        ([*STEADY[:1], 10.31, 10.41], "machine"),
+    ],
+)
+def test_a_short_stop_of_the_process_is_told_from_one_of_the_device(progress_at, why):
+    """A process or a sound server stood still for 0.2 s, of which 0.16 s were heard."""
+    recorder = Recorder("run1")
+    playing = SinkSnapshot(playing=True, rebuffering=False, buffered_s=0.5, heard_s=0.2)
+    for at in progress_at:
+        recorder(events.Progressed(at, playing))
+    gap = Underrun(0.26, 0.16, 10.14, is_device=True)
+    recorder(events.PlaybackEnded(11.0, SinkReport(first_sound_at=9.9, underruns=(gap,))))
+    (event,) = recorder.result()["underruns"]["sink"]["events"]
+    assert event["cause"] == why

@@ -64,7 +64,14 @@ def test_the_three_counts_are_kept_apart():
 
 @pytest.mark.parametrize(
     ("stops", "why"),
-    [((), DEVICE), ([(5.0, 9.0)], DEVICE), ([(11.0, 12.1)], MACHINE), ([(11.9, 12.1)], DEVICE)],
+    [
+        ((), DEVICE),
+        ([(5.0, 9.0)], DEVICE),
+        ([(11.0, 12.1)], MACHINE),
+        ([(11.45, 12.1)], MACHINE),
+        ([(11.55, 12.1)], DEVICE),  # it ran for the first 100 ms
+        ([(11.9, 12.1)], DEVICE),
+    ],
 )
 def test_a_gap_of_a_process_that_was_stopped_is_the_machines(stops, why):
     gap = Underrun(1.0, 0.8, 11.2, is_device=True)
@@ -87,6 +94,9 @@ def test_a_process_that_was_stopped_is_not_the_networks_fault():
     report = SinkReport(first_sound_at=10.1, underruns=(stopped,))
     assert underruns(report, LATE, [10.0, 11.99])["network"]["count"] == 1
     assert underruns(report, LATE, [10.0, 11.99], [(10.9, 11.95)])["network"]["count"] == 0
+    # It was only a little late when the device stopped for another reason.
+    late = [(11.6, 11.75)]
+    assert underruns(report, LATE, [10.0, 11.99], late)["network"]["count"] == 1
     # Nothing was heard of this one, so it made nothing late.
     report = SinkReport(first_sound_at=10.1)
     assert underruns(report, LATE, [10.0, 11.99], [(10.9, 11.95)])["network"]["count"] == 1

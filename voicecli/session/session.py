@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from voicecli.sources.base import Source
     from voicecli.telemetry.observers import Observer
 
-TICK_S = 0.1  # how often playback is checked while there are no messages
+TICK_S = events.PROGRESS_S  # how often playback is checked while there are no messages
 _JOIN_S = 5.0  # how long all threads together may take to end once they were stopped
 _LEAVE_S = 0.3  # the same after `Session.cancel`: some threads cannot be woken
 

@@ -152,14 +152,18 @@ class StateChanged(NamedTuple):
     entered: State
 
 
+PROGRESS_S = 0.1
+"""How often the session reports `Waited` or `Progressed`, at least."""
+
+
 class Waited(NamedTuple):
-    """There is nothing to play yet; reported about ten times a second [session]."""
+    """There is nothing to play yet; reported every `PROGRESS_S` [session]."""
 
     at: float
 
 
 class Progressed(NamedTuple):
-    """The state of playback; reported about ten times a second [session]."""
+    """The state of playback; reported every `PROGRESS_S`, if the process runs [session]."""
 
     at: float
     snapshot: SinkSnapshot

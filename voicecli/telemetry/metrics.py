@@ -13,6 +13,7 @@ from voicecli.audio.onset import OnsetDetector
 from voicecli.playback.arrivals import Arrivals
 from voicecli.playback.base import SinkReport
 from voicecli.telemetry.events import (
+    PROGRESS_S,
     Answered,
     Connected,
     Decoded,
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "voicecli.metrics/1"
 
-_STOPPED_S = 0.35
-"""Progress is reported ten times a second: if it is this late, the process did not run."""
+_LATE_S = 0.02
+"""A check of playback this late is no stop: it waits for the interpreter, or for observers."""
 
 
 class Recorder:
@@ -74,7 +75,7 @@ class Recorder:
         self._arrivals = Arrivals()
         self._report = SinkReport()
         self._ran_at: float | None = None
-        self._stops: list[tuple[float, float]] = []  # from and until when nothing ran
+        self._stops: list[tuple[float, float]] = []  # checks of playback, the second late
         self._error: VoiceError | None = None
         self.segments = SegmentTable()
 
@@ -113,7 +114,7 @@ class Recorder:
                 if self._name is None:
                     self._name, self._format = name, format
             case Progressed(at):
-                if self._ran_at is not None and at - self._ran_at > _STOPPED_S:
+                if self._ran_at is not None and at - self._ran_at > PROGRESS_S + _LATE_S:
                     self._stops.append((self._ran_at, at))
                 self._ran_at = at
             case PlaybackEnded(_, report):

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from voicecli.playback.arrivals import Arrivals
+from voicecli.telemetry.events import PROGRESS_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,11 +41,13 @@ def cause(
 ) -> str:
     """Return why there was a gap.
 
-    ``received_at`` are the times of all chunks, in order; ``stops`` are times from and until
-    which this process did not run.
+    ``received_at`` are the times of all chunks, in order. ``stops`` are pairs of times at
+    which playback was checked, the second too late: the process did not run between them,
+    except in the first `PROGRESS_S`. If it did not run for half of a device's gap, the gap
+    is the machine's.
     """
     if gap.is_device:
-        return MACHINE if _stopped_s(gap, stops) > gap.silence_s / 2 else DEVICE
+        return MACHINE if _is_of_stop(gap, stops) else DEVICE
     arrived_at = arrivals.arrived_at(gap.at_s + _INSIDE_S)
     if arrived_at is None or gap.began_at is None or arrived_at < gap.began_at - NEEDED_AHEAD_S:
         return MACHINE
@@ -53,10 +56,16 @@ def cause(
     return DECODER if decoding_s > gap.silence_s / 2 else NETWORK
 
 
+def _is_of_stop(gap: Underrun, stops: Sequence[tuple[float, float]]) -> bool:
+    return _stopped_s(gap, stops) > gap.silence_s / 2
+
+
 def _stopped_s(gap: Underrun, stops: Sequence[tuple[float, float]]) -> float:
     began_at = gap.began_at or 0.0
     ended_at = began_at + gap.silence_s
-    return sum(max(0.0, min(until, ended_at) - max(at, began_at)) for at, until in stops)
+    return sum(
+        max(0.0, min(until, ended_at) - max(at + PROGRESS_S, began_at)) for at, until in stops
+    )
 
 
 def underruns(
@@ -105,10 +114,11 @@ def while_running(
     Nothing can be late then. ``stops`` as for `cause`; only those count that stopped the sound.
     """
     still = [((pause.began_at or 0.0), pause.silence_s) for pause in report.pauses]
+    of_machine = [gap for gap in report.underruns if gap.is_device and _is_of_stop(gap, stops)]
     still += [
         (since, until - since)
         for since, until in stops
-        if any(gap.is_device and _stopped_s(gap, [(since, until)]) for gap in report.underruns)
+        if any(_stopped_s(gap, [(since, until)]) for gap in of_machine)
     ]
     if not still:
         return arrivals
