@@ -128,7 +128,10 @@ def _found_rows(found: list[Any]) -> Iterator[tuple[str, ...]]:
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a known server.")],
 ) -> None:
-    """Add a known server to the configuration file, as a profile that you can change."""
+    """Add a known server to the configuration file, as a profile.
+
+    You can then change the profile.
+    """
     if name not in presets():
         raise ConfigError(
             f'no known server is called "{clean(name, 60)}"', remedy=suggest(name, [*presets()])

@@ -84,7 +84,7 @@ def restart(idle_min: IdleMin = IDLE_MIN) -> None:
 def status(
     json_: Annotated[bool, options.output_option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Print whether it is running, for how long, and how many commands it ran."""
+    """Print whether it is running, and since when."""
     _print_status(as_json=json_)
 
 
@@ -100,7 +100,7 @@ def install(
         bool, typer.Option("--show", help="Print the files instead of writing them.")
     ] = False,
 ) -> None:
-    """Let systemd (Linux) or launchd (macOS) start it when it is needed."""
+    """Let systemd or launchd start it when needed."""
     from voicecli.control.resident.install import service_files  # noqa: PLC0415  only here
 
     files, command = service_files(sys.executable, sys.platform, os.environ)
