@@ -91,7 +91,9 @@ def test_every_option_has_help():
             assert param.help, (name, param.name)
 
 
-@pytest.mark.parametrize("argv", [(), ("bench",), ("config",)])
+@pytest.mark.parametrize(
+    "argv", [(), *[(name,) for name in ("bench", "cache", "config", "endpoints", "resident")]]
+)
 def test_summaries_of_commands_are_not_cut(cli, argv):
     _, _, commands = cli.run(*argv, "--help").stdout.partition("Commands:\n")
     assert commands
