@@ -80,10 +80,12 @@ def test_nothing_is_complete_if_neither_a_pause_nor_the_pace_of_the_voice_is_kno
 
 @pytest.mark.parametrize(("heard_s", "whole"), [(0.9, 0), (1.2, 1), (2.2, 2)])
 def test_the_pace_of_earlier_segments_tells_where_a_voice_without_pauses_is(heard_s, whole):
-    times = begun(100)
+    times = SentenceTimes()
+    speak(times, 1.0)
+    times.begin(segment(100), 1.0)
     speak(times, 5.0)
-    times.end(5.0, is_whole=True)  # 50 ms a character
-    times.begin(segment(20, 20, 20), 5.0)
+    times.end(6.0, is_whole=True)  # 50 ms a character
+    times.begin(segment(20, 20, 20), 6.0)
     speak(times, heard_s)
     assert times.whole_so_far() == whole
 
