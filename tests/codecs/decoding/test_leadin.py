@@ -8,9 +8,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from tests.codecs.containers import wav
 from tests.codecs.decoding.test_sniff import id3, sniff
 from tests.codecs.feeding import decode, in_pieces, joined
-from tests.codecs.samples import samples_of
+from tests.codecs.samples import encoded, samples_of
 from tests.codecs.signals import noise
 from voicecli.codecs import CODECS, AutoDecoder
 from voicecli.codecs.decoding.leadin import MAX_FILLER_BYTES
@@ -63,7 +64,20 @@ def test_a_lead_that_cannot_be_sound_is_skipped_before_samples(lead):
         assert np.array_equal(joined(blocks), sound)
 
 
-@pytest.mark.parametrize("before", [bytes(2), bytes(40), bytes(9_000), b"\r\n", ID3V1])
+@pytest.mark.parametrize(
+    "before",
+    [
+        bytes(2),
+        bytes(40),
+        bytes(9_000),
+        b"\r\n",
+        ID3V1,
+        b"\0" + id3(401),
+        b"\0\0" + id3(1 << 18),
+        b"\0\xef",
+        b"\n\xff\xfb\x90\0\1",
+    ],
+)
 def test_what_may_be_sound_is_heard_if_samples_are_expected(before):
     data = before + noise(3_000).tobytes()
     for claim, size in product((("pcm", None), ("pcm", "audio/mpeg")), (13, 1 << 20)):
@@ -71,11 +85,23 @@ def test_what_may_be_sound_is_heard_if_samples_are_expected(before):
         assert joined(blocks).tobytes() == data[: len(data) // 2 * 2]
 
 
-@pytest.mark.parametrize("codec", ["wav", "flac", "opus"])
-def test_a_little_filler_is_skipped_before_magic_though_samples_were_requested(codec):
-    data = samples_of(codec)[0].data
-    for before, size in product((b"\0", bytes(16), b"\r\n", b"\xef\xbb\xbf"), (1, 1 << 20)):
+@pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "pcm"])
+def test_a_little_filler_and_tags_are_skipped_though_samples_were_requested(codec):
+    data = encoded(codec, 6_000) if codec != "wav" else wav(noise(50))
+    leads = (b"\0", bytes(16), b"\r\n", b"\xef\xbb\xbf\r\n", ID3V1, b"\r\n" + id3(70),
+             id3(20) + bytes(300), ID3V1 + APE + b"\n" + id3(9))  # fmt: skip
+    for before, size in product(leads, (1, 1 << 20)):
         assert sniff(Sniffer("pcm"), in_pieces(size, before + data)) == codec
+
+
+@pytest.mark.parametrize("lead", [lead for lead in LEADS if lead != "many NULs"])
+@pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "pcm"])
+def test_a_label_counts_behind_any_lead_though_samples_were_requested(codec, lead):
+    data = encoded(codec, 6_000) if codec != "wav" else wav(noise(50))
+    for size in (13, 1 << 20):
+        sniffer = Sniffer("pcm", CODECS[codec].media_types[0])
+        assert sniff(sniffer, in_pieces(size, LEADS[lead] + data)) == codec
+        assert sniffer.seen[:40] in data  # the encoder of MP3 writes a tag of its own
 
 
 def test_a_tag_is_not_held():

@@ -11,7 +11,12 @@ MAX_FILLER_BYTES = 1 << 20
 """Most NULs, line ends and byte order marks that are skipped."""
 
 _MAX_FILLER_OF_SAMPLES = 16
-"""Most filler before magic bytes if samples are expected: more is silence."""
+"""Most filler to look past if samples are expected: more is silence."""
+
+_MAX_FILLER_IF_LABELLED = 4_096
+"""The same if something says that these are no samples: it delays those that are by 85 ms."""
+
+_MAX_LOOKED_PAST_BYTES = 1 << 17
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FILLER = re.compile(rb"(?:\r|\n|\xef\xbb\xbf)+|\0+")  # a magic may begin with NULs
@@ -22,11 +27,13 @@ class LeadIn:
     """Skips what precedes the sound, in bytes split anywhere, and holds none of it.
 
     If the sound may be raw samples (``may_be_samples``), NULs and line ends stay: they
-    may be silence. `look_past` tells where magic bytes may be behind them.
+    may be silence. `look_past` tells where another format may begin behind them;
+    ``is_labelled`` says that one was announced.
     """
 
-    def __init__(self, *, may_be_samples: bool) -> None:
+    def __init__(self, *, may_be_samples: bool, is_labelled: bool = False) -> None:
         self._may_be_samples = may_be_samples
+        self._is_labelled = is_labelled
         self._tag_left_bytes = 0
         self._filler_left_bytes = MAX_FILLER_BYTES
         self.skipped_tag = False
@@ -74,15 +81,33 @@ class LeadIn:
         return size_bytes or (None if is_open else 0)
 
     def look_past(self, data: bytes) -> int:
-        """Return where in ``data`` to look for magic bytes."""
+        """Return where in ``data`` another format may begin, behind filler and tags.
+
+        It is the end of ``data`` or later if more bytes must decide. A tag at the very
+        beginning is left to `skip`, which holds none of it.
+        """
         if not self._may_be_samples:
             return 0
-        size_bytes = _filler_bytes(data)
-        return size_bytes if size_bytes <= _MAX_FILLER_OF_SAMPLES else 0
+        is_announced = self._is_labelled or self.skipped_tag
+        left_bytes = _MAX_FILLER_IF_LABELLED if is_announced else _MAX_FILLER_OF_SAMPLES
+        at = 0
+        while at < len(data):
+            size_bytes: int | None = _filler_bytes(data, at)
+            left_bytes -= size_bytes or 0
+            if not size_bytes and (at or data.startswith(b"TAG")):
+                size_bytes = tag_bytes(data, at)
+            if size_bytes is None or (not size_bytes and _BYTE_ORDER_MARK.startswith(data[at:])):
+                return len(data)
+            if not size_bytes:
+                break
+            at += size_bytes
+            if left_bytes < 0 or at > _MAX_LOOKED_PAST_BYTES:
+                return 0
+        return at
 
 
-def _filler_bytes(data: bytes) -> int:
-    if not data or data[0] not in _FILLER_STARTS:
+def _filler_bytes(data: bytes, at: int = 0) -> int:
+    if at >= len(data) or data[at] not in _FILLER_STARTS:
         return 0
-    match = _FILLER.match(data)
-    return match.end() if match else 0
+    match = _FILLER.match(data, at)
+    return match.end() - at if match else 0

@@ -14,8 +14,8 @@ begins inside a frame is searched for the next one, if no claim says what it is.
 Raw samples have no magic and may look like anything: quiet noise often begins with
 FF FF or FF FB, silence with NULs, and any first byte may be a brace. If samples were
 requested or announced, a frame header counts only with a second one where the first
-says it will be, filler only before magic bytes, and text only after a run of 64
-characters. Samples under the name of a compressed format are samples.
+says it will be, filler only before magic bytes or three headers, and text only after a
+run of 64 characters. Samples under the name of a compressed format are samples.
 
 No decision depends on how the bytes were split; most need no more than the first chunk.
 """
@@ -90,7 +90,7 @@ class Sniffer:
         self._is_doubtful = declared == "pcm" and is_audio and self._label != "pcm"
         self._may_be_samples = self._fallback == "pcm" or self._is_doubtful
         self._text_is_due_bytes = 0  # text before this position has been read
-        self._lead_in = LeadIn(may_be_samples=self._may_be_samples)
+        self._lead_in = LeadIn(may_be_samples=self._may_be_samples, is_labelled=self._is_doubtful)
         self.seen = b""
 
     def feed(self, data: bytes) -> str | None:
@@ -170,7 +170,9 @@ class Sniffer:
 
     def _by_frames(self, *, final: bool) -> tuple[str | None, bool]:
         """Recognise formats made of frames, of which the first begins here."""
-        is_open = False
+        codec, is_open = self._by_frames_behind_filler()
+        if codec is not None:
+            return codec, False
         for framing in FRAMINGS:
             if not framing.sync.startswith(self.seen[:1]):
                 continue
@@ -188,6 +190,19 @@ class Sniffer:
             return "flac", False
         is_short = len(self.seen) < MAX_HEADER_BYTES and self.seen[:1] == b"\xff"
         return None, is_open or (is_short and not self._may_be_samples)
+
+    def _by_frames_behind_filler(self) -> tuple[str | None, bool]:
+        """Recognise frames behind filler that might be samples, by three headers in a row."""
+        past = self._lead_in.look_past(self.seen)
+        found = [
+            (framing.codec, frames_at(framing, self.seen, past, framing.followers + 1))
+            for framing in FRAMINGS
+            if past and framing.codec is not None
+        ]
+        codec = next((codec for codec, matches in found if matches), None)
+        if codec is not None:
+            self.seen = self.seen[past:]
+        return codec, any(matches is None for _, matches in found)
 
     def _is_flac(self, framing: Framing) -> bool:
         """Tell whether the bytes may be ADTS or FLAC, whose sync words have bits in common."""
