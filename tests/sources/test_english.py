@@ -53,6 +53,11 @@ class TestSentences:
         assert (found[1].pause_ms, found[1].begins_paragraph) == (600, True)
         assert english.left_out == 2
 
+    def test_a_paragraph_that_begins_behind_a_dropped_sentence_stays_one(self):
+        english = EnglishSentences()
+        found = english([sentence("Мир."), sentence("Bye 你好.", begins_paragraph=True)])
+        assert [each.begins_paragraph for each in found] == [True]
+
     def test_sentences_of_other_voices_stay(self):
         english = EnglishSentences(lambda voice: voice is None)
         found = english([sentence("Привет.", voice="server/ivan"), sentence("Мир.")])
