@@ -178,7 +178,8 @@ def test_a_key_variable_requires_a_base_url(load):
 
 @pytest.mark.parametrize(
     "line",
-    ['headers = "X-Key"', 'headers = { "a b" = "c" }', 'headers = { Host = "x" }', "headers = { a = 1 }",
+    ['headers = "X-Key"', 'headers = { "a b" = "c" }', 'headers = { Host = "x" }',
+     "headers = { a = 1 }",
      'headers = { a = "b\\u000ac" }', 'allow_redirects_to = "https://a"',
      'allow_redirects_to = ["https://a/b"]', 'allow_redirects_to = ["a"]',
      'allow_redirects_to = ["https://a:b"]', "allow_redirects_to = [1]"],
