@@ -117,6 +117,30 @@ def test_a_device_that_plays_later_than_it_said_had_a_gap_once_that_is_certain()
     assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(0.06))]
 
 
+def test_what_a_device_reports_after_it_ran_empty_is_the_same_gap():
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.3)
+    rig.fill(1.43, underflowed=True)
+    rig.play(1.44, 1.47)
+    rig.play(1.5, 1.7)  # it was 160 ms, of which 130 were known
+    assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(0.16))]
+    assert rig.timeline.ends_at == pytest.approx(1.7)
+
+
+def test_what_a_device_reports_much_later_is_another_gap():
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.2)
+    rig.fill(1.25, underflowed=True)
+    rig.play(1.26, 1.8)
+    rig.play(1.84, 1.97)
+    assert rig.timeline.underruns == [
+        Underrun(0.2, pytest.approx(0.05)),
+        Underrun(0.75, pytest.approx(0.04)),
+    ]
+
+
 def test_a_writer_keeps_the_device_as_full_as_it_should_be():
     rig = Rig(ahead_s=0.04)
     rig.ring.write(ramp(900))

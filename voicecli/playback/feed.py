@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _REPORTED_WITHIN = 5
 """A device may report a gap up to this many pieces after it."""
 
+_CORRECTED_WITHIN_S = 0.5
+"""After it ran empty, a device may take this long to report how late it is."""
+
 _LATE_START_S = 0.015
 """Longer than any device takes to continue after a gap."""
 
@@ -68,6 +71,7 @@ class Feed:
         self._lateness = Lateness(latency_s)
         self._settled_at = inf
         self._follows_gap = False
+        self._ran_empty_at = -inf  # as the device reported the last gap
         self._piece = 0  # frames of the last one
         self._pieces = 0  # since the start, or the last gap
         self._levels = BufferLevels()
@@ -187,6 +191,7 @@ class Feed:
         has_gap = self._timeline.push(count, now, silence=silence, paused_s=paused_s)
         self._pieces += 1
         if has_gap or self._settled_at == inf:
+            self._ran_empty_at = -inf
             self._pieces, self._follows_gap = 0, has_gap
             self._settled_at = now + self._settling_s
         self.finished = ended and not self._ring.readable
@@ -223,11 +228,15 @@ class Feed:
         elif underflowed and late_s > self._lateness.least_gap_s:
             self._timeline.postpone(self._piece, late_s)
             self._lateness.forget()
+            self._ran_empty_at = now
         elif not is_settling:
             was_settled = self._lateness.is_settled
             moved_s = self._lateness.add(late_s)
             if was_settled and moved_s > self._lateness.least_gap_s:
-                self._timeline.postpone(self._lateness.window * self._piece, moved_s)
+                if now - self._ran_empty_at < _CORRECTED_WITHIN_S:
+                    self._timeline.extend_gap(moved_s)
+                else:
+                    self._timeline.postpone(self._lateness.window * self._piece, moved_s)
             elif moved_s:
                 self._timeline.shift(moved_s)
         if is_settling:
