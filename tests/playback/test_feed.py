@@ -159,3 +159,12 @@ def test_a_writer_that_is_late_makes_a_gap():
     rig.feed.take(rig.out, 1.5)
     assert rig.timeline.underruns == [Underrun(0.01, pytest.approx(0.49))]
     assert rig.timeline.underruns[0].is_device
+
+
+def test_the_buffer_running_empty_at_the_end_is_not_a_low_level():
+    rig = Rig()
+    rig.ring.write(ramp(50))
+    rig.play(1.0, 1.02)
+    rig.feed.input_ended = True
+    rig.play(1.02, 1.05)
+    assert rig.feed.report(2.0).min_buffered_s == pytest.approx(0.04)

@@ -46,3 +46,14 @@ def test_levels_are_reported_around_each_arrival():
     player.arrive(400, 4.0)
     player.end(4.5)
     assert levels == [0.5, 0.25, 0.75]
+
+
+def test_a_pause_does_not_make_what_arrives_in_it_late():
+    player = IdealPlayer(RATE_HZ, BufferPolicy.fixed(0.1))
+    player.arrive(1000, 0.0)
+    player.pause(3.0)  # it has starved for two seconds by now
+    player.arrive(1000, 4.0)
+    assert player.gate.needed_s == pytest.approx(2.0)
+    player.resume(9.0)
+    player.arrive(1000, 9.5)
+    assert player.gate.needed_s == pytest.approx(2.0)
