@@ -129,3 +129,31 @@ def test_the_same_is_spoken_however_the_text_is_split(text, data):
 def test_mistakes_are_named(table, message):
     with pytest.raises(ConfigError, match=message):
         Lexicon(table)
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"), [("(a|aa)+b", "a" * 64), (r"(a|a)+\1b", "a" * 64 + " b")]
+)
+def test_a_regular_expression_without_end_is_given_up(expression, text, caplog):
+    """Python's re would take years, and nothing could interrupt it."""
+    lexicon = Lexicon({f"/{expression}/": "x", "/[bc]/": "y"})
+    assert lexicon.apply(f"{text} {text} c") == f"{text} {text} c".replace("b", "y")[:-1] + "y"
+    assert [record.message.count("takes too long") for record in caplog.records] == [1]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "spoken"),
+    [
+        ("日本", "日本語と日本。", "x語とx。"),
+        ("北京", "他住在北京市。", "他住在x市。"),
+        ("กรุงเทพ", "ไปกรุงเทพกัน", "ไปxกัน"),
+        ("US", "米国はUSです。USAも", "米国はxです。USAも"),
+        ("don't", "I don’t, don't", "I x, x"),
+        ("’tis", "'tis ’tis", "x x"),
+    ],
+)
+def test_words_are_found_without_spaces_and_with_either_apostrophe(key, text, spoken):
+    assert Lexicon({key: "x"}).apply(text) == spoken
+    stage, decoder = Replacer(Lexicon({key: "x"})), TextDecoder()
+    found = [piece for letter in text for piece in stage.feed(decoder.feed(letter))]
+    assert "".join(piece.text for piece in [*found, *stage.finish()]) == spoken

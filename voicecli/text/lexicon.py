@@ -11,21 +11,26 @@ The table as TOML::
     "z. B." = "zum Beispiel"
 
 A replacement keeps the span of the text it replaces. Text may arrive in any pieces. Words
-and phrases are replaced as soon as they are complete. A regular expression sees complete
-words only: one word, or four if the expression can match white space.
+and phrases are replaced as soon as they are complete, in scripts without spaces also within
+what surrounds them. A regular expression sees complete words only: one word, or four if the
+expression can match white space. One that takes too long to match is no longer used.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.errors import ConfigError
 from voicecli.text.fragment import Fragment, SourceMap
 from voicecli.text.patterns import lazy_pattern
+from voicecli.text.segment import NO_SPACE_SCRIPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+_log = logging.getLogger(__name__)
 
 MAX_ENTRIES = 5000
 _MAX_KEY = 500
@@ -34,6 +39,15 @@ _WORDS_SEEN = 4
 
 _MAX_WORD = 64
 """Longer words are matched in pieces of this many characters."""
+
+_MATCH_S = 0.02
+"""Processor time that one match of a regular expression may take, in seconds."""
+
+_UNSPACED = NO_SPACE_SCRIPTS + "\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"
+"""Characters of scripts without spaces between words: also Thai, Lao, Tibetan, Burmese, Khmer."""
+
+_IS_UNSPACED = lazy_pattern(f"[{_UNSPACED}]")
+_APOSTROPHES = str.maketrans("’", "'")
 
 _LANGUAGE = lazy_pattern(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", re.IGNORECASE)
 _WORD = lazy_pattern(rf"\s*\S{{1,{_MAX_WORD}}}")
@@ -44,7 +58,7 @@ class _Entry(NamedTuple):
     """A pattern and its replacement."""
 
     key: str  # a word or phrase in lower case, or a regular expression
-    pattern: re.Pattern[str]
+    pattern: Any  # compiled by re, or a regular expression by regex, which can time out
     template: str
     words: int = 0  # visible to a regular expression; 0 for a word or phrase
 
@@ -157,14 +171,16 @@ class Replacer:
 
     def _match(self, at: int, *, final: bool) -> tuple[str, re.Match[str]] | bool:
         """Return template and match at ``at``; True if there is none, False if undecided."""
-        first = self._text[at].lower()[:1]
+        first = self._text[at].lower()[:1].translate(_APOSTROPHES)
         for entry in self._literals.get(first, ()):
             # One more character, which must not continue the word.
             rest = self._text[at : at + len(entry.key) + 1]
             if final or len(rest) > len(entry.key):
                 if match := entry.pattern.match(self._text, at):
                     return entry.template, match
-            elif entry.key.startswith(rest.lower()) and self._may_begin(at, first):
+            elif self._may_begin(at, first) and entry.key.startswith(
+                rest.lower().translate(_APOSTROPHES)
+            ):
                 return False
         if self._text[at].isspace():
             return True  # regular expressions do not match there
@@ -172,14 +188,25 @@ class Replacer:
             end = self._window(at, entry.words)
             if end is None and not final:
                 return False
-            match = entry.pattern.match(self._text, at, end or len(self._text))
+            match = self._pattern_match(entry, at, end or len(self._text))
             if match and match.end() > at:
                 return entry.template, match
         return True
 
+    def _pattern_match(self, entry: _Entry, at: int, end: int) -> re.Match[str] | None:
+        try:
+            found: re.Match[str] | None = entry.pattern.match(self._text, at, end, timeout=_MATCH_S)
+        except TimeoutError:
+            self._patterns = [each for each in self._patterns if each is not entry]
+            _log.warning("lexicon: %r takes too long to match and is ignored", entry.key)
+            return None
+        return found
+
     def _may_begin(self, at: int, first: str) -> bool:
         """Whether a word or phrase that begins with ``first`` can begin at ``at``."""
-        return at == 0 or not (first.isalnum() and self._text[at - 1].isalnum())
+        if at == 0 or not (first.isalnum() and self._text[at - 1].isalnum()):
+            return True
+        return any(map(_IS_UNSPACED.match, (first, self._text[at - 1])))
 
     def _window(self, at: int, words: int) -> int | None:
         """Return the end of the ``words`` words from ``at``, or None if the last is incomplete."""
@@ -210,19 +237,30 @@ def _entry(key: str, value: str) -> _Entry:
         raise ConfigError(f"lexicon: a word has 1 to {_MAX_KEY} characters, not {len(key)}")
     if len(key) > 2 and key.startswith("/") and key.endswith("/"):  # noqa: PLR2004  //
         return _pattern_entry(key, value)
-    before = r"(?<!\w)" if key[0].isalnum() else ""
-    after = r"(?!\w)" if key[-1].isalnum() else ""
+    key = key.translate(_APOSTROPHES)
+    letter = rf"[^\W{_UNSPACED}]"
+    before = f"(?<!{letter})" if _is_of_spaced_word(key[0]) else ""
+    after = f"(?!{letter})" if _is_of_spaced_word(key[-1]) else ""
     flags = re.IGNORECASE if key == key.lower() else re.NOFLAG
-    pattern = re.compile(before + re.escape(key) + after, flags)
+    pattern = re.compile(before + re.escape(key).replace("'", "['’]") + after, flags)
     return _Entry(key.lower(), pattern, value.replace("\\", r"\\"))
 
 
+def _is_of_spaced_word(character: str) -> bool:
+    return character.isalnum() and not _IS_UNSPACED.match(character)
+
+
 def _pattern_entry(key: str, value: str) -> _Entry:
+    import regex  # noqa: PLC0415  only for these
+
     try:
-        pattern = re.compile(key[1:-1])
-        pattern.sub(value, "")
-    except (re.error, IndexError) as error:
-        raise ConfigError(f"lexicon: {key} = {value!r}: {error}") from error
+        re.compile(key[1:-1]).sub(value, "")  # regex checks the replacement when it is used
+        pattern = regex.compile(key[1:-1])
+    except (re.error, regex.error, IndexError, OverflowError, RecursionError) as error:
+        raise ConfigError(
+            f"lexicon: {key} = {value!r}: {error}",
+            remedy="correct the regular expression, which Python's re describes",
+        ) from error
     if pattern.match(""):
         raise ConfigError(
             f"lexicon: {key} matches the empty string",
