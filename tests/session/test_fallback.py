@@ -15,6 +15,7 @@ from voicecli.errors import (
     NothingToSay,
     RateLimited,
     SourceTimeout,
+    TruncatedStream,
     UnsupportedFormat,
 )
 from voicecli.session.cooldowns import FIRST_COOLDOWN_S, EndpointCooldowns
@@ -125,8 +126,16 @@ def test_an_endpoint_that_breaks_twice_in_one_sentence_is_given_up():
     assert each.segment.sentences == segment().sentences[1:]
 
 
-@pytest.mark.parametrize(("fault", "most"), [(FAULT, 5), (SourceTimeout("slow"), 2)])
-def test_a_single_endpoint_that_is_slow_is_given_up_earlier(fault, most):
+@pytest.mark.parametrize(
+    ("fault", "most"),
+    [
+        (FAULT, 5),
+        (SourceTimeout("slow"), 2),
+        (BadResponse("the server reports: no memory"), 2),
+        (TruncatedStream("1 of 2 bytes"), 2),
+    ],
+)
+def test_a_single_endpoint_is_given_up_earlier_unless_the_connection_was_cut(fault, most):
     each, asked = fallback("a").utterance(segment()), 0
     while found := each.replace(Failure(fault, 0)):
         (each,) = found

@@ -122,6 +122,20 @@ def test_events_other_than_speech_are_errors(event, says):
     assert len(caught.value.message) < 400
 
 
+@pytest.mark.parametrize(
+    "data", [b'{"message": "no memory"}', b'{"code": 7, "detail": "no memory"}', b"no memory"]
+)
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_an_event_with_the_name_of_an_error_is_one(data, end):
+    lines = [b"event: ping", b"", b"event: other", b"data: {}", b"", b"event: error"]
+    with pytest.raises(BadResponse, match="the server reports: no memory"):
+        decoded(end.join([*lines, b"data: " + data, b"", b""]))
+
+
+def test_the_name_of_an_event_is_not_that_of_the_next():
+    assert decoded(b"event: error\n\n" + DONE) == []
+
+
 def test_a_server_s_message_is_cleaned():
     with pytest.raises(BadResponse) as caught:
         decoded(b'data: {"error": "\\u001b[31mred\\u0007"}\n\n')

@@ -15,10 +15,10 @@ from voicecli.clock import SystemClock
 from voicecli.errors import (
     ConfigError,
     DecodeError,
+    NetworkError,
     NothingToSay,
     RateLimited,
     SourceError,
-    SourceTimeout,
     WordsDiffer,
 )
 from voicecli.session.cooldowns import EndpointCooldowns
@@ -37,7 +37,8 @@ MOST_BREAKS = 20
 """How often the parts of one segment may break off, each time a little further."""
 
 MOST_STUCK, MOST_STUCK_ALONE = 2, 5
-"""How often an endpoint may break off in the same sentence, with and without another one."""
+"""How often an endpoint may break off in the same sentence; the second is for connections that
+are cut, if there is no other endpoint."""
 
 
 class Candidate(NamedTuple):
@@ -109,8 +110,9 @@ class Fallback:
             return ()
         attempt = attempt.after(sentences)
         has_next = len(attempt.failed) + 1 < len(self._candidates(attempt.segment))
-        is_slow = isinstance(error, SourceTimeout)  # and would be waited for each time
-        if attempt.stuck >= (MOST_STUCK if has_next or is_slow else MOST_STUCK_ALONE):
+        # A connection may hold the next time. What else broke would only be heard once more.
+        is_cut = isinstance(error, NetworkError)
+        if attempt.stuck >= (MOST_STUCK_ALONE if is_cut and not has_next else MOST_STUCK):
             return self._by_next(attempt._replace(stuck=0), asked, error)
         return [self._utterance(attempt)]
 

@@ -51,6 +51,7 @@ class SpeechEvents:
     def __init__(self) -> None:
         self._line = bytearray()
         self._data = bytearray()
+        self._is_error = False  # by the event's name
         self._after_cr = False
         self.ended = False
         """Whether the last event has arrived: the connection may stay open after it."""
@@ -99,8 +100,13 @@ class SpeechEvents:
             if field.removeprefix(_BYTE_ORDER_MARK) == b"data":
                 self._data += value.removeprefix(b" ") + b"\n"
                 self._check_length()
+            elif field == b"event":
+                self._is_error = value.strip() == b"error"
             return b""
         data, self._data = bytes(self._data[:-1]), bytearray()
+        is_error, self._is_error = self._is_error, False
+        if data and is_error:
+            raise BadResponse(f"the server reports: {server_message(data)}")
         return self._take_event(data) if data else b""
 
     def _check_length(self) -> None:
