@@ -287,3 +287,19 @@ def test_what_cannot_be_recovered_is_reported_once():
     assert taken_with_recovery(rig, 0) == ([b"be"], [False])
     assert [m.error for m in rig.messages() if isinstance(m, Failed)] == [fault]
     assert rig.watcher.all(ReceivedAll) == []
+
+
+@pytest.mark.parametrize("stop", [lambda fetches: fetches.cancel_one(0), lambda f: f.cancel()])
+def test_what_was_cancelled_after_it_broke_off_is_not_asked_for_again(stop):
+    rig, asked, recovered = Rig(retries=0), [], []
+    first = broken(rig, NetworkError("cut"), lambda failure: asked.append(failure) or [])
+    rig.start([first])
+    while items := rig.fetches.take():
+        if any(isinstance(item, bytes) for item in items):
+            rig.taken.set()
+        if fault := next((item.error for item in items if isinstance(item, StreamBroken)), None):
+            stop(rig.fetches)
+            recovered.append(rig.fetches.recover(Failure(fault, 1)))
+    rig.threads.join(5)
+    assert recovered == [False]
+    assert asked == []
