@@ -25,8 +25,8 @@ def talking(cli, sound_server, speech):
     speech.speak = SpokenTones(seconds_per_character=0.05)
     folder = runtime_folder(sound_server.environment())
 
-    def run(*commands, gap_s=0.3):
-        url = ("--base-url", speech.url, "--format", "pcm", "--segment", "sentence")
+    def run(*commands, gap_s=0.3, segment="sentence"):
+        url = ("--base-url", speech.url, "--format", "pcm", "--segment", segment)
         given = []
         with Recorder(sound_server) as recorder, cli.start("say", *url, TEXT) as running:
             recorder.wait_for_sound(unless=running.exited)
@@ -77,3 +77,15 @@ def test_a_pause_is_silent_at_once_and_ends_where_it_began(talking) -> None:
         return begins_at - paused_at
 
     assert best_of(3, silent_after_s, good_enough=0.1) <= 0.1
+
+
+def test_a_skip_waits_for_the_next_sentence_of_a_request(talking, speech) -> None:
+    speech.reply = Reply(headers={"X-Sample-Rate": "24000"}, pace=1.3)
+    speech.speak = SpokenTones(seconds_per_character=0.05, gap_s=0.25)
+    recording, _ = talking("skip", gap_s=2.0, segment="whole")
+    assert numbers(recording)[:3] == [1, 2, 3]
+    first, second, third = pitches(recording.samples)[:3]
+    assert first.ends_s - first.starts_s < 0.8  # of 0.95
+    assert second.ends_s - second.starts_s == pytest.approx(0.95, abs=0.06)
+    assert second.starts_s > first.ends_s + 0.1
+    assert third.starts_s - second.ends_s < 0.4

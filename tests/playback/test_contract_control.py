@@ -184,13 +184,31 @@ def test_only_a_minute_is_kept(rig, clock):
     assert kept_s == (0 if rig.kind == "null" else 10.0)
 
 
-def test_what_was_not_written_cannot_be_sought(rig):
+def test_only_what_can_still_be_written_can_be_sought(rig):
     sink = rig.make()
     sink.start()
     sink.write(seconds(0.5))
-    assert not sink.seek(RATE_HZ)
+    assert sink.seek(RATE_HZ)
     assert sink.seek(0)
+    sink.end_input()
+    assert not sink.seek(RATE_HZ)
     sink.abort()
+
+
+def test_what_is_written_before_the_position_sought_is_not_heard(rig, clock):
+    sink = rig.make()
+    clock.after(0.3, lambda: sink.seek(2 * RATE_HZ))
+    clock.after(0.4, lambda: sink.seek(RATE_HZ * 3 // 2))  # known better by now
+    later = [seconds(0.5, start_s=start_s) for start_s in (1.0, 1.5, 2.0)]
+    rig.play(seconds(1.0), 1.0, later[0], 0.5, later[1], later[2])
+    report = sink.report()
+    assert report.underruns == ()
+    assert report.heard_frames / RATE_HZ == pytest.approx(1.3, abs=2 * rig.slack_s)
+    assert sink.position() == RATE_HZ * 5 // 2
+    if rig.can_be_heard:
+        heard = rig.stream.recording().samples[:, 0].astype(int)
+        (jump,) = np.flatnonzero(np.diff(heard) != 1)
+        assert heard[jump + 1] - 1 == RATE_HZ * 3 // 2
 
 
 moments = st.lists(st.tuples(st.floats(0.01, 0.4), st.floats(0.001, 0.7)), min_size=1, max_size=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -33,12 +34,12 @@ def segment(number, *texts):
 class Scene:
     """Three sentences in two requests, each heard for a second, on a clock of the test's."""
 
-    def __init__(self, *steps):
+    def __init__(self, *steps, texts=("One, two, three.", "Two, three, one.")):
         self.clock = FakeClock(holds=True)
         self.session, self.watcher = watched(self.clock)
         first = ScriptedSource(list(steps) or [sound(2.0)])
         utterances = [
-            Utterance(first, segment(0, "One, two, three.", "Two, three, one.")),
+            Utterance(first, segment(0, *texts)),
             Utterance(ScriptedSource([sound(1.0)]), segment(1, "Three.")),
         ]
         self.run = Run(self.session, utterances)
@@ -106,7 +107,7 @@ def test_skipping_goes_on_with_the_next_sentence_and_the_next_request():
 
 def test_skipping_what_has_not_arrived_cancels_its_request_only():
     waiting = UntilCancelled()
-    scene = Scene(sound(0.5), waiting)
+    scene = Scene(sound(0.5), waiting, texts=["One, two, three."])
     seen(waiting.reached)
     scene.watcher.wait_for_state("playing")
     scene.clock.advance(0.25)
@@ -116,6 +117,84 @@ def test_skipping_what_has_not_arrived_cancels_its_request_only():
     assert result.state is State.DONE
     assert result.error is None
     assert result.spoken_s == pytest.approx(1.25, abs=0.02)
+
+
+VOICE_S = 0.9
+SILENCE_S = 0.3
+NEXT_S = VOICE_S + SILENCE_S
+LONG = ["One, two, three.", "Two, three, one.", "Six, five, four."]
+
+
+def spoken(count):
+    return b"".join(sound(VOICE_S) + sound(SILENCE_S, 0) for _ in range(count))
+
+
+class Awaited(Scene):
+    """Three sentences in one request, of which half of the first is there."""
+
+    def __init__(self, whole=None):
+        self.held = threading.Event()
+        self.reached = threading.Event()
+        whole = whole or spoken(3)[: -2 * FORMAT.frames(SILENCE_S)]
+        half = 2 * FORMAT.frames(0.5)
+        steps = [whole[:half], self.hold]
+        blocks = [whole[at : at + 1600] for at in range(half, len(whole), 1600)]
+        super().__init__(*steps, *blocks, texts=LONG)
+        seen(self.reached)
+        self.watcher.wait_for_state("playing")
+        self.clock.advance(0.25)
+
+    def hold(self):
+        self.reached.set()
+        seen(self.held)
+
+
+@pytest.mark.parametrize("skips", [1, 2])
+def test_a_skip_waits_for_a_sentence_of_the_same_request(skips):
+    scene = Awaited()
+    for _ in range(skips):
+        scene.control.skip()
+    scene.clock.advance(0.5)
+    scene.held.set()
+    scene.decoded()
+    assert scene.control.status().heard_s == pytest.approx(skips * NEXT_S, abs=0.011)
+    assert scene.control.status().text == LONG[skips]
+    result = scene.finish()
+    assert result.state is State.DONE
+    assert result.report.underruns == ()
+    left_s = 3 * NEXT_S - SILENCE_S - skips * NEXT_S
+    assert result.spoken_s == pytest.approx(0.25 + left_s + 1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("skips", [3, 4])
+def test_skips_add_up_beyond_a_request_that_has_not_arrived(skips):
+    scene = Awaited()
+    for _ in range(skips):
+        scene.control.skip()
+    scene.held.set()
+    result = scene.finish() if skips == 3 else scene.run.result()
+    assert result.state is State.DONE
+    assert result.error is None
+    assert result.spoken_s == pytest.approx(0.25 + (1.0 if skips == 3 else 0.0), abs=0.02)
+
+
+def test_going_back_ends_a_skip_that_waits():
+    scene = Awaited()
+    scene.control.skip()
+    scene.control.back()
+    scene.held.set()
+    scene.decoded()
+    assert scene.control.status().heard_s == 0
+    assert scene.finish().spoken_s == pytest.approx(0.25 + 3 * NEXT_S - SILENCE_S + 1.0, abs=0.05)
+
+
+def test_without_a_pause_a_skip_goes_where_the_sentence_is_expected():
+    scene = Awaited(sound(3.0))
+    scene.control.skip()
+    scene.held.set()
+    scene.decoded()
+    assert scene.control.status().heard_s == pytest.approx(1.0, abs=0.3)
+    assert scene.finish().state is State.DONE
 
 
 def test_going_back_repeats_the_sentence_and_near_its_start_the_one_before():
@@ -191,11 +270,17 @@ class SinkAt:
 class KnownText:
     """Sentences of ten seconds."""
 
+    open_segment = None
+    decoded_s = 100.0
+
     def at(self, at_s):
-        return SpokenSentence(0, "", at_s // 10 * 10.0)
+        return SpokenSentence(0, "", at_s // 10 * 10.0, int(at_s // 10))
 
     def after(self, at_s):
-        return SpokenSentence(0, "", at_s // 10 * 10.0 + 10)
+        return self.at(at_s + 10)
+
+    def following(self, order):
+        return [self.at(number * 10) for number in range(order[1] + 1, 10)]
 
 
 def control_of(sink):

@@ -177,9 +177,10 @@ class Sink(Protocol):
         """
 
     def seek(self, position: int) -> bool:
-        """Continue at this frame of what was written; any thread.
+        """Continue at this frame of what is written, or will be; any thread.
 
-        Returns False if it was not written yet, or is no longer kept.
+        What is written before it is not heard. Returns False if it is no longer kept, or the
+        input has ended before it.
         """
 
     def set_gain(self, factor: float) -> None:

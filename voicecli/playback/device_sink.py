@@ -126,12 +126,13 @@ class DeviceSink(ABC):
 
     def flush(self) -> None:
         """Drop what was written and not yet taken by the device."""
-        self._feed.seek(None)
+        self._feed.seek(self._ring.written)
         self._follow_up()
 
     def seek(self, position: int) -> bool:
-        """Continue at this frame, if it was written and is still kept."""
-        if not self._ring.kept_from <= position <= self._ring.written or self._feed.is_over:
+        """Continue at this frame, if it is still kept or may still be written."""
+        is_lost = self._feed.input_ended and position > self._ring.written
+        if position < self._ring.kept_from or is_lost or self._feed.is_over:
             return False
         self._feed.seek(position)
         self._follow_up()

@@ -75,7 +75,7 @@ class Feed:
         self._piece = 0  # frames of the last one
         self._pieces = 0  # since the start, or the last gap
         self._levels = BufferLevels()
-        self._targets: deque[int | None] = deque()  # positions to go on at; None is the end
+        self._targets: deque[int] = deque()  # positions to go on at
         self._paused_at = 0.0
         self._paused_s = 0.0  # by all pauses that are over
         self._recorded_s = 0.0  # of those; the device's thread
@@ -102,17 +102,16 @@ class Feed:
         """Return the seconds spent in pauses so far."""
         return self._paused_s + (now - self._paused_at if self.is_paused else 0.0)
 
-    def seek(self, position: int | None) -> None:
-        """Continue at the frame ``position``, or with the next one to be written if None."""
+    def seek(self, position: int) -> None:
+        """Continue at the frame ``position``, which may not have been written yet."""
         self._targets.append(position)
 
     def jumps_to(self, now: float) -> int | None:
         """Return the position of a `seek` whose sound is not heard at ``now``; any thread."""
         try:
-            target = self._targets[-1]
+            return self._targets[-1]
         except IndexError:  # the device's thread has taken it
             return self._timeline.jumps_to(now)
-        return self._ring.written if target is None else target
 
     @property
     def is_over(self) -> bool:
@@ -156,9 +155,9 @@ class Feed:
     def _go_to_targets(self) -> None:
         while self._targets:
             target = self._targets[0]
-            self._ring.seek(self._ring.written if target is None else target)
+            self._ring.seek(target)
             self._timeline.jump(self._ring.read)
-            self._is_skipping = target is None
+            self._is_skipping = not self._ring.readable
             self._targets.popleft()  # now that the timeline has it: see `jumps_to`
 
     def _starve(self, *, awaiting: bool) -> None:

@@ -26,7 +26,7 @@ class IdealPlayer:
     ) -> None:
         self._rate_hz = rate_hz
         self._on_level = on_level
-        self._waiting_frames = 0
+        self._waiting_frames = 0  # negative: so many to come are left out
         self._waiting_since = 0.0
         self._input_ended = False
         self._is_awaited = False  # the frames that wait end a wait for text
@@ -41,7 +41,7 @@ class IdealPlayer:
     @property
     def waiting_s(self) -> float:
         """Seconds of audio that were not released yet."""
-        return self._waiting_frames / self._rate_hz
+        return max(0, self._waiting_frames) / self._rate_hz
 
     @property
     def is_paused(self) -> bool:
@@ -93,10 +93,10 @@ class IdealPlayer:
             self.catch_up(now)
 
     def seek(self, position: int, now: float) -> None:
-        """Continue at this frame of what has arrived; `written` drops everything."""
+        """Continue at this frame, which may not have arrived; `written` drops everything."""
         self._take_back(now)
         self._waiting_frames = self.written - position
-        self._is_skipping = not self._waiting_frames
+        self._is_skipping = self._waiting_frames <= 0
         self.timeline.jump(position)
         self._waiting_since = now
         self.catch_up(now)
@@ -109,7 +109,7 @@ class IdealPlayer:
 
     def catch_up(self, now: float) -> None:
         """Release what was due by ``now``, at the time it was due."""
-        if not self._waiting_frames or self._paused_at is not None:
+        if self._waiting_frames <= 0 or self._paused_at is not None:
             return
         starved_at = self.timeline.starved_at
         at = max(self._due_at(starved_at, now), self._waiting_since)

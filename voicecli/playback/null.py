@@ -104,9 +104,9 @@ class NullSink:
             self._seek(self._player.written)
 
     def seek(self, position: int) -> bool:
-        """Continue at this frame, if it was written."""
+        """Continue at this frame, unless it cannot be written any more."""
         with self._changed:
-            if not 0 <= position <= self._player.written:
+            if position < 0 or (self._input_ended and position > self._player.written):
                 return False
             self._seek(position)
         return True

@@ -6,7 +6,8 @@ writer may find less room than there is, the reader fewer frames than there are,
 In CPython, storing and loading an attribute is atomic, and the copy is done before the
 counter moves. (PortAudio's ``pa_ringbuffer.c`` works the same way, with barriers.)
 
-Frames that were read stay in place until they are overwritten, so the reader can go back.
+Frames that were read stay in place until they are overwritten, so the reader can go back. It
+may also go ahead of the writer: what is written before its position is then not read.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Ring:
     @property
     def readable(self) -> int:
         """Frames buffered: at least this many for the reader, at most for the writer."""
-        return self._written - self._read
+        return max(0, self._written - self._read)
 
     @property
     def kept_from(self) -> int:
@@ -75,7 +76,7 @@ class Ring:
 
         Frames of ``out`` beyond that count are left as they were.
         """
-        count: int = min(self._written - self._read, out.shape[0])
+        count: int = min(self.readable, out.shape[0])
         start = self._read % self._size
         head = min(count, self._size - start)
         out[:head] = self._frames[start : start + head]
@@ -87,5 +88,5 @@ class Ring:
 
     def seek(self, position: int) -> None:
         """Continue reading at ``position``, or as near to it as frames are kept; reader only."""
-        self._read = max(self.kept_from, min(position, self._written))
+        self._read = max(self.kept_from, position)
         self._furthest = max(self._furthest, self._read)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.session.spoken_text import SpokenText
 
 if TYPE_CHECKING:
-    from voicecli.playback.base import SinkSnapshot
+    from voicecli.playback.base import Sink, SinkSnapshot
     from voicecli.session.prefetch import Prefetcher
     from voicecli.session.renderer import Renderer
 
@@ -16,6 +18,13 @@ AT_THE_START_S = 1.5
 
 _MARGIN_S = 0.2
 """The oldest sound kept is about to be overwritten: this much of it is not used."""
+
+
+_WAITS_FOR_A_PAUSE_S = 1.5
+"""Sound behind the expected start of a sentence that is awaited: a pause may show where it is."""
+
+_BEFORE_ALL = (-1, -inf)
+"""The `SpokenSentence.order` of none."""
 
 
 class ControlStatus(NamedTuple):
@@ -39,6 +48,10 @@ class Control:
         self._renderer = renderer
         self._fetches = fetches
         self._gain = 1.0
+        self._skipping = threading.Lock()  # of what follows
+        self._from: tuple[int, float] = _BEFORE_ALL  # skip from this sentence,
+        self._sentences = 0  # by so many, 0 if nothing is skipped
+        renderer.before_write = self._follow
         self.text = SpokenText()
         """An observer: where the sentences are."""
 
@@ -66,21 +79,55 @@ class Control:
     def skip(self) -> None:
         """Skip to the next sentence; drop the rest of the current one.
 
-        If the next one is not buffered, the request being heard is cancelled, and sound
-        continues with the next request's. A paused run stays paused.
+        Its sound may still have to arrive: it is silent until then. If the sentence belongs
+        to another request, the one being heard is cancelled. Several skips add up. A paused
+        run stays paused.
         """
         sink = self._renderer.sink
         if sink is None:
             return
-        at_s = _goes_on_at_s(sink.snapshot())
-        current, following = self.text.at(at_s), self.text.after(at_s)
-        if following is not None and sink.seek(sink.format.frames(following.starts_s)):
+        with self._skipping:
+            if not self._sentences:
+                current = self.text.at(_goes_on_at_s(sink.snapshot()))
+                self._from = current.order if current is not None else _BEFORE_ALL
+            self._sentences += 1
+            self._go_on(sink)
+
+    def _follow(self) -> None:
+        """Correct where a skip goes on, now that more is known [decoder thread]."""
+        if self._sentences and (sink := self._renderer.sink) is not None:
+            with self._skipping:
+                if self._sentences:
+                    self._go_on(sink)
+
+    def _go_on(self, sink: Sink) -> None:
+        following, decoded_s = self.text.following(self._from), self.text.decoded_s
+        if len(following) < self._sentences:
+            self._leave_request(len(following))
+            if not sink.seek(sink.format.frames(decoded_s)):
+                sink.flush()
             return
-        if current is None or self.text.is_open(current.segment):
-            number = self._renderer.skip()
-            if number is not None:
-                self.cancel_utterance(number)
-        sink.flush()
+        sentence = following[self._sentences - 1]
+        at_s = sentence.starts_s
+        if not sentence.is_certain and decoded_s < at_s + _WAITS_FOR_A_PAUSE_S:
+            at_s = max(at_s, decoded_s)
+        else:
+            self._sentences = 0
+        if not sink.seek(sink.format.frames(at_s)):
+            self._sentences = 0
+
+    def _leave_request(self, known: int) -> None:
+        """Cancel the request being rendered: none of its ``known`` sentences is the one."""
+        segment, has_text = self.text.open_segment, self._from != _BEFORE_ALL
+        if segment is None and has_text:
+            return  # the next one is still to come
+        number = self._renderer.skip(segment)
+        if number is not None:
+            self.cancel_utterance(number)
+        if segment is None:
+            self._sentences = 0  # sound without a text is left as a whole
+        elif number is not None:
+            self._from, self._sentences = (number, inf), self._sentences - known
 
     def back(self) -> bool:
         """Repeat the current sentence; near its start, go back to the one before.
@@ -91,6 +138,8 @@ class Control:
         sink = self._renderer.sink
         if sink is None:
             return False
+        with self._skipping:
+            self._sentences = 0
         snapshot = sink.snapshot()
         at_s = _goes_on_at_s(snapshot)
         current = self.text.at(at_s)

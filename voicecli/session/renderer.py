@@ -94,6 +94,7 @@ class Renderer:
         self._control = threading.Lock()  # of pausing, and of setting the sink
         self._skipped = -1  # the number of the latest segment whose rest is dropped
         self._gain = 1.0
+        self.before_write: Callable[[], object] = int  # once a block's sentences are known
         self.is_paused = False
         self.name: str | None = None
         self.sink: Sink | None = None
@@ -158,16 +159,17 @@ class Renderer:
             if self.sink is not None:
                 self.sink.set_gain(factor)
 
-    def skip(self) -> int | None:
-        """Drop what follows of the segment that is rendered; any thread.
+    def skip(self, segment: int | None) -> int | None:
+        """Drop what follows of this segment, or of any if None; any thread.
 
         Returns the number of its utterance, None if it has been rendered. The caller
         cancels it, and flushes the sink.
         """
-        if self._decoder is None:
+        number = self._seams.number
+        if self._decoder is None or segment not in {None, number}:
             return None
-        self._skipped = self._seams.number
-        return self._skipped
+        self._skipped = number
+        return number
 
     @property
     def _is_skipped(self) -> bool:
@@ -269,11 +271,13 @@ class Renderer:
                 self._open(block.format)
             assert self.sink is not None
             assert self._converter is not None
+            self.before_write()
             was_skipped = self._is_skipped
             for samples in self._converter.convert(block):
                 self.sink.write(samples)
             if self._is_skipped and not was_skipped:
                 self.sink.flush()  # of what was written after the first flush
+        self.before_write()
 
     def _open(self, format: AudioFormat) -> None:
         from voicecli.audio.convert import SampleConverter  # noqa: PLC0415  numpy comes with it
