@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.recorder import Recorder
+from tests.support.timing import best_of
 from tests.support.tones import noise
 
 pytestmark = pytest.mark.sound
@@ -67,3 +68,49 @@ def test_everything_is_heard_without_a_gap(sound_server, queue_size_ms, frame_ms
     assert heard.gaps == ()
     assert np.array_equal(heard.samples, sound)
     assert counts == [b"0", b"0"]
+
+
+CLEAR = """
+import asyncio, sys, time
+from voicecli.streams import AudioFrame, AudioSource
+
+async def main():
+    data = sys.stdin.buffer.read()
+    half = len(data) // 4 * 2
+    async with await AudioSource.open(48_000, 1, 2000) as source:
+        await source.capture_frame(AudioFrame(data[:half], 48_000, 1))
+        await asyncio.sleep(0.35)
+        source.clear_queue()
+        print(time.monotonic())
+        await source.wait_for_playout()
+        await asyncio.sleep(0.4)
+        await source.capture_frame(AudioFrame(data[half:], 48_000, 1))
+        await source.wait_for_playout()
+        print(source.underruns, source.drops)
+
+asyncio.run(main())
+"""
+
+
+def test_a_cleared_queue_is_silent_within_60_ms_and_what_follows_is_whole(sound_server):
+    sound = noise(CLIP_S)
+
+    def silent_after_s():
+        with Recorder(sound_server) as recorder:
+            done = subprocess.run(
+                [sys.executable, "-c", CLEAR],
+                input=sound.astype("<i2").tobytes(),
+                env=sound_server.environment(),
+                capture_output=True,
+                timeout=30,
+                check=True,
+            )
+            heard = recorder.finish().sound(min_gap_s=0.2)
+        cleared_at, *counts = done.stdout.split()
+        (gap,) = heard.gaps
+        end = round((gap.at_s + gap.length_s) * 48_000)
+        assert np.array_equal(heard.samples[end:], sound[len(sound) // 2 :])
+        assert counts == [b"0", b"0"]
+        return heard.onset + gap.at_s - float(cleared_at)
+
+    assert best_of(3, silent_after_s, good_enough=0.06) <= 0.06

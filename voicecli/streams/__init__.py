@@ -6,7 +6,7 @@ The names and shapes are those of LiveKit's classes, with these differences:
 - Queues are bounded: `AudioStreamDecoder.push` raises `BufferFull` beyond 8 MiB,
   ``await push_async()`` waits. A push after the end raises `StreamClosed`.
 - `AudioSource.open` plays on a sound device; a plain `AudioSource` on the given sink,
-  or silently. `clear_queue` keeps what the device already has (``lead_ms``).
+  or silently. `clear_queue` is silent within 60 ms; `pause` and `resume` lose no sample.
 - LiveKit's frames are accepted; for the reverse see `voicecli.streams.frame`.
 - MP4 and WebM are rejected by name.
 """
