@@ -197,7 +197,7 @@ class Speech:
         is_usual = self._reading._replace(language=None, pause_ms=400) == usual
         if not isinstance(self._text, GivenText) or not is_usual:
             return None
-        from voicecli.cli.short_text import ShortText, is_short_and_plain  # noqa: PLC0415  ditto
+        from voicecli.cli.short_text import ShortText, is_short_and_plain  # noqa: PLC0415  likewise
 
         text = self._text.text
         if not is_short_and_plain(text) or (most is not None and len(text) > most):
