@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 
@@ -11,6 +12,7 @@ from mcp import Client, StdioServerParameters
 from mcp.server.mcpserver.exceptions import ToolError
 
 from tests.support.cli import Cli
+from tests.support.resident import running_resident
 from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
 from voicecli.cli.mcp_tools import outcome
@@ -114,6 +116,45 @@ def test_a_cancelled_call_ends_its_own_voice_only(parameters, server):
         assert text.startswith("stopped by the listener (voicecli stop")
 
     use(parameters, script)
+
+
+async def playing(client):
+    """Wait until a voice is heard, and return its status."""
+    ends_at = time.monotonic() + 20
+    while "playing: say" not in (status := (await call(client, "status"))[0]):
+        assert time.monotonic() < ends_at, status
+        await asyncio.sleep(0.05)
+    return status
+
+
+@pytest.mark.parametrize("resident", [False, True])
+def test_a_call_that_is_cancelled_in_mid_speech_lets_the_next_one_speak(
+    parameters, server, resident
+):
+    long = clips_of(tone(30.0), formats=["pcm"])
+
+    async def script(client):
+        short, server.clips = server.clips, long
+        cancelled = asyncio.create_task(call(client, "speak", text="For long."))
+        first = await playing(client)
+        server.clips = short
+        queued = asyncio.create_task(call(client, "speak", text="Queued."))
+        await speakers(client, 2)
+        assert (await call(client, "pause"))[0].startswith("paused: say")
+        assert (await call(client, "resume"))[0].startswith("playing: say")
+        cancelled_at = time.monotonic()
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+        assert await queued == ("spoken 0.3 s", False)
+        assert time.monotonic() - cancelled_at < 15  # of 30
+        assert first not in (await call(client, "status"))[0]
+        assert await call(client, "status") == ("nothing is being spoken", False)
+        assert await call(client, "speak", text="Another.") == ("spoken 0.3 s", False)
+        assert (await call(client, "list_voices"))[0]
+        assert await call(client, "stop") == ("nothing was being spoken", False)
+
+    with running_resident(parameters.env) if resident else contextlib.nullcontext():
+        use(parameters, script)
 
 
 def test_an_error_comes_with_its_remedy(parameters, server):
