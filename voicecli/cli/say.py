@@ -172,7 +172,7 @@ def say(
             endpoints = _endpoints(choice, config, records, fallback, lines or [])
             for warning in unused(choice, flags, endpoints.default, no_play=no_play):
                 _warn(warning, records)
-            words = text_options.read_lexicon(config.lexicon, lexicon, lang)
+            words = text_options.read_lexicon(config.lexicon, lexicon, lang, reads)
         is_script = run.is_script if run else bool(script or lines)
         reading = Reading(
             lang, pause_ms, segment, markdown, code, think, is_script, words, format,

@@ -256,7 +256,7 @@ def _script_line(line: str, reading: TextReading | None = None) -> str:
 
 
 def read_lexicon(
-    configured: Mapping[str, object], file: Path | None, language: str | None
+    configured: Mapping[str, object], file: Path | None, language: str | None, reads: TextReading
 ) -> Lexicon | None:
     """Return the words to speak otherwise, those of the file before the configuration's.
 
@@ -273,7 +273,7 @@ def read_lexicon(
             known = table.get(key)
             both = isinstance(known, dict) and isinstance(value, dict)
             table[key] = {**known, **value} if both else value  # type: ignore[dict-item]  # both
-    return Lexicon(table, language)
+    return Lexicon(table, language, reads.warn)
 
 
 def _table(file: Path) -> dict[str, object]:

@@ -18,19 +18,16 @@ expression can match white space. One that takes too long to match is no longer 
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.errors import ConfigError
 from voicecli.text.fragment import Fragment, SourceMap
 from voicecli.text.patterns import lazy_pattern
-from voicecli.text.segment import NO_SPACE_SCRIPTS
+from voicecli.text.segment import NO_SPACE_SCRIPTS, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-_log = logging.getLogger(__name__)
+    from collections.abc import Callable, Iterable, Mapping
 
 MAX_ENTRIES = 5000
 _MAX_KEY = 500
@@ -74,12 +71,19 @@ class Lexicon:
         table: replacements by word, phrase or ``/regular expression/``; nested tables
             apply to the language code that is their key.
         language: code of the text's language; None ignores the nested tables.
+        notify: gets a warning when an expression takes too long and is ignored from then on.
 
     Raises:
         ConfigError: an entry has the wrong type or a regular expression is invalid.
     """
 
-    def __init__(self, table: Mapping[str, object], language: str | None = None) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, object],
+        language: str | None = None,
+        notify: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.notify = notify
         chosen: dict[str, str] = {}
         codes = _codes(language)
         for key, value in table.items():
@@ -105,8 +109,6 @@ class Lexicon:
 
     def apply(self, text: str) -> str:
         """Return ``text`` with all replacements made."""
-        from voicecli.text.segment import Span  # noqa: PLC0415  only here
-
         stage = Replacer(self)
         found = stage.feed([Fragment(text, Span(0, len(text)))]) + stage.finish()
         return "".join(fragment.text for fragment in found)
@@ -117,6 +119,7 @@ class Replacer:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._is_empty = not lexicon
+        self._notify = lexicon.notify
         self._patterns = [entry for entry in lexicon.entries if entry.is_pattern]
         self._literals: dict[str, list[_Entry]] = {}
         for entry in lexicon.entries:
@@ -198,7 +201,7 @@ class Replacer:
             found: re.Match[str] | None = entry.pattern.match(self._text, at, end, timeout=_MATCH_S)
         except TimeoutError:
             self._patterns = [each for each in self._patterns if each is not entry]
-            _log.warning("lexicon: %r takes too long to match and is ignored", entry.key)
+            self._notify(f"lexicon: {entry.key!r} takes too long to match and is ignored")
             return None
         return found
 
