@@ -171,11 +171,20 @@ def test_429_lowers_the_number_of_requests_at_once():
     go, busy = threading.Event(), RateLimited("busy", retry_after_s=1.0)
     first = utterance(0, [lambda: seen(go), b"a"])
     rig.start([first, utterance(1, [busy], [b"b"]), *(utterance(n, [b"x"]) for n in range(2, 8))])
-    until(lambda: len(rig.watcher.all(Requested)) >= 3)
+    until(lambda: rig.watcher.all(RequestsReduced))
     go.set()
     assert [item for item in rig.take_all() if isinstance(item, int)] == list(range(8))
     (reduced,) = rig.watcher.all(RequestsReduced)
     assert reduced.at_once < 3
+
+
+def test_a_server_that_allows_one_request_at_once_is_no_failure():
+    rig, go = Rig(ahead=2, retries=0), threading.Event()
+    refused = utterance(1, [RateLimited("one at a time")], [b"b"])
+    rig.start([utterance(0, [lambda: seen(go), b"a"]), refused, utterance(2, [b"c"])])
+    until(lambda: rig.watcher.all(RequestsReduced))
+    go.set()
+    assert [item for item in rig.take_all() if isinstance(item, int)] == [0, 1, 2]
 
 
 def test_later_requests_leave_after_the_first():

@@ -91,3 +91,12 @@ def test_a_server_that_answered_before_may_refuse_connections_for_a_while():
 def test_a_long_wait_is_not_worth_it_if_there_is_another_endpoint(has_next, follows):
     fault = RateLimited("wait", retry_after_s=30.0)
     assert RetryPolicy().decide(fault, Attempt(1, has_next=has_next)) == follows
+
+
+def test_a_refusal_for_earlier_requests_under_way_uses_up_no_retry():
+    policy = RetryPolicy(retries=0)
+    busy = RateLimited("busy")
+    assert policy.decide(busy, Attempt(9)) == GiveUp()
+    assert policy.decide(busy, Attempt(1, is_crowded=True)) == Retry(0.5)
+    assert policy.decide(busy, Attempt(9, is_crowded=True, has_next=True)) == Retry(2.0)
+    assert policy.decide(asks_to_wait(1e3), Attempt(1, is_crowded=True)) == GiveUp()

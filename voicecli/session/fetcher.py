@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable  # noqa: TC003  NamedTuple fields
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.errors import SourceTimeout, VoiceError
+from voicecli.errors import RateLimited, SourceTimeout, VoiceError
 from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.session.retry import Attempt, Retry, RetryPolicy
 from voicecli.telemetry.events import (
@@ -21,13 +22,16 @@ from voicecli.telemetry.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from voicecli.clock import Clock
     from voicecli.session.items import Item
     from voicecli.session.retry import Decision
     from voicecli.sources.base import Response, Source
     from voicecli.telemetry.observers import Observers
+
+_ROOM_POLL_S = 0.05
+"""Time between looks whether there is room for a refused request, in seconds."""
 
 
 class FetchLimits(NamedTuple):
@@ -42,6 +46,19 @@ class FetchLimits(NamedTuple):
     retries: int = 2
     longest_wait_s: float = 60.0
     ahead: int = 2
+
+
+class RunState(NamedTuple):
+    """What a request has to know of the rest of its run; any thread.
+
+    ``was_reached`` and ``has_next`` are as for `Attempt`, and so is ``is_crowded``.
+    ``has_room`` tells whether the server is thought to allow this request beside the others.
+    """
+
+    was_reached: Callable[[], bool] = lambda: False
+    has_next: bool = False
+    is_crowded: Callable[[], bool] = lambda: False
+    has_room: Callable[[], bool] = lambda: True
 
 
 class _Silence(NamedTuple):
@@ -72,12 +89,11 @@ class Fetcher:
         segment: int = 0,
         on_sent: Callable[[], None] | None = None,
         on_retry: Callable[[VoiceError], None] | None = None,
-        was_reached: Callable[[], bool] | None = None,
-        has_next: bool = False,
+        run: RunState | None = None,
     ) -> None:
         self._limits = limits
-        self._was_reached = was_reached
-        self._has_next = has_next
+        self._run = run or RunState()
+        self._crowded = 0  # attempts that do not count, since others were under way
         self._segment = segment
         self._policy = RetryPolicy(limits.retries, limits.longest_wait_s)
         self._clock = clock
@@ -149,7 +165,7 @@ class Fetcher:
         if not source.sends_request:
             self._release()
         source.prepare()
-        number = 0
+        number = self._crowded = 0
         failed_at: float | None = None
         while not self._cancelled:
             number += 1
@@ -176,8 +192,11 @@ class Fetcher:
     def _decide(
         self, fault: VoiceError, number: int, failing_s: float, *, has_audio: bool
     ) -> Decision:
-        was_reached = self._was_reached is not None and self._was_reached()
-        attempt = Attempt(number, failing_s, has_audio, was_reached, self._has_next)
+        is_crowded = isinstance(fault, RateLimited) and self._run.is_crowded()
+        self._crowded += is_crowded
+        counted = max(1, number - self._crowded)
+        was_reached, has_next = self._run.was_reached(), self._run.has_next
+        attempt = Attempt(counted, failing_s, has_audio, was_reached, has_next, is_crowded)
         return self._policy.decide(fault, attempt)
 
     def _attempt(self, source: Source, number: int) -> Generator[Item, None, None]:
@@ -218,6 +237,8 @@ class Fetcher:
         with self._changed:
             while not self._cancelled and (left_s := until - self._clock.now()) > 0:
                 self._clock.wait(self._changed, left_s)
+            while not (self._cancelled or self._run.has_room()):
+                self._clock.wait(self._changed, _ROOM_POLL_S)
 
     def _release(self) -> None:
         if self._on_sent is not None:

@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Generator
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from voicecli.errors import SourceTimeout, VoiceError
@@ -219,7 +220,7 @@ class Prefetcher:
         """Fetch one utterance, or what is to be spoken in its place [fetch thread]."""
 
         def make_fetcher(utterance: Utterance) -> Fetcher:
-            return self._requests.fetcher(utterance, lambda: len(self._fetches))
+            return self._requests.fetcher(utterance, partial(self._count_before, fetch))
 
         error: VoiceError | None = None
         try:
@@ -227,6 +228,12 @@ class Prefetcher:
         except VoiceError as fault:
             error = fault
         self._end(fetch, error)
+
+    def _count_before(self, fetch: UtteranceFetch) -> int:
+        """Return how many utterances before this one are still being fetched."""
+        with self._changed:
+            before = takewhile(lambda each: each is not fetch, self._fetches)
+            return sum(not each.has_ended for each in before)
 
     def _end(self, fetch: UtteranceFetch, error: VoiceError | None) -> None:
         """Note how a fetch ended; an error of the one that is rendered is reported at once."""

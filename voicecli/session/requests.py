@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from voicecli.errors import RateLimited, VoiceError
-from voicecli.session.fetcher import Fetcher
+from voicecli.session.fetcher import Fetcher, RunState
 from voicecli.session.messages import FirstBytes
 from voicecli.telemetry.events import Replaced, RequestsReduced
 
@@ -55,17 +55,21 @@ class Requests:
         self._has_bytes = False
         self._first_left = threading.Event()
 
-    def fetcher(self, utterance: Utterance, count_under_way: Callable[[], int]) -> Fetcher:
-        """Return the fetcher of an utterance; ``count_under_way`` counts those being fetched."""
+    def fetcher(self, utterance: Utterance, count_before: Callable[[], int]) -> Fetcher:
+        """Return the fetcher of an utterance; ``count_before`` counts those fetched before it."""
         return Fetcher(
             self._limits,
             self._clock,
             self._observers,
             segment=utterance.number,
             on_sent=self._note_sent if utterance.source.sends_request else self.release,
-            on_retry=lambda error: self._note_retry(error, count_under_way()),
-            was_reached=lambda: self._has_bytes,
-            has_next=utterance.has_next,
+            on_retry=lambda error: self._note_retry(error, count_before()),
+            run=RunState(
+                was_reached=lambda: self._has_bytes,
+                has_next=utterance.has_next,
+                is_crowded=lambda: count_before() > 0,
+                has_room=lambda: count_before() < self.most,
+            ),
         )
 
     def wait_for_first(self) -> None:
@@ -101,13 +105,13 @@ class Requests:
         self._first_left.set()
         self.release()
 
-    def _note_retry(self, error: VoiceError, under_way: int) -> None:
+    def _note_retry(self, error: VoiceError, before_it: int) -> None:
         """Lower the number of requests at once after the server refused one of several."""
         if not isinstance(error, RateLimited):
             return
         with self._lock:
-            before = self.most
-            self.most = max(1, min(before, under_way - 1))
-            is_less = self.most < before
+            was = self.most
+            self.most = max(1, min(was, before_it))
+            is_less = self.most < was
         if is_less:
             self._observers.notify(RequestsReduced(self._clock.now(), self.most))

@@ -12,6 +12,8 @@ _FIRST_WAIT_S = 0.5
 _LONGEST_OUTAGE_WAIT_S = 2.0
 """Longest wait between retries while a server that has answered before cannot be reached."""
 
+_LONGEST_CROWDED_WAIT_S = 2.0
+"""Longest wait between retries of a request that the server refused for others under way."""
 
 _LONGEST_WAIT_WITH_NEXT_S = 2.0
 """Longest wait for a retry if another endpoint can be asked at once."""
@@ -35,7 +37,8 @@ class Attempt(NamedTuple):
 
     ``number`` counts from 1. ``failing_s`` is how long ago the first attempt failed.
     ``has_audio`` says that audio of the answer arrived, ``was_reached`` that the server
-    sent audio earlier in this run, ``has_next`` that another endpoint can be asked instead.
+    sent audio earlier in this run, ``has_next`` that another endpoint can be asked instead,
+    ``is_crowded`` that requests for earlier text are still under way.
     """
 
     number: int
@@ -43,6 +46,7 @@ class Attempt(NamedTuple):
     has_audio: bool = False
     was_reached: bool = False
     has_next: bool = False
+    is_crowded: bool = False
 
 
 class RetryPolicy(NamedTuple):
@@ -53,7 +57,8 @@ class RetryPolicy(NamedTuple):
     unreachable, and there is another   give up: the other one is asked at once
     unreachable, but answered before    retry for ``outage_s``: it may be restarting
     a fault that would recur            give up (``retryable`` of `SourceError`)
-    ``retries`` are used up             give up
+    ``retries`` are used up             give up, unless 429 came while earlier text
+                                        is fetched: the server allows fewer at once
     the server asks for a wait (429)    retry then; give up above ``longest_wait_s``,
                                         or above 2 s if there is another
     any other fault                     retry after 0.5 s, then twice as long
@@ -76,13 +81,14 @@ class RetryPolicy(NamedTuple):
                 return GiveUp()
             if self.retries and attempt.was_reached and attempt.failing_s < self.outage_s:
                 return Retry(min(wait_s, _LONGEST_OUTAGE_WAIT_S))
-        if not fault.retryable:
+        is_crowded = attempt.is_crowded and isinstance(fault, RateLimited)
+        if not fault.retryable or (attempt.number > self.retries and not is_crowded):
             return GiveUp()
-        if attempt.number > self.retries:
-            return GiveUp()
+        if is_crowded:
+            wait_s = min(wait_s, _LONGEST_CROWDED_WAIT_S)
         if isinstance(fault, RateLimited) and fault.retry_after_s is not None:
             wait_s = fault.retry_after_s
         longest_s = self.longest_wait_s
-        if attempt.has_next:
+        if attempt.has_next and not is_crowded:
             longest_s = min(longest_s, _LONGEST_WAIT_WITH_NEXT_S)
         return Retry(wait_s) if wait_s <= longest_s else GiveUp()
