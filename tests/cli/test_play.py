@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 
 from tests.support.tones import FORMATS, encode, tone
@@ -150,6 +151,33 @@ def test_raw_samples_by_the_name_that_save_gives_them(play, tmp_path, name):
     result = play(str(path))
     assert result.exit_code == 0, result.stderr
     assert (result.json["format"], result.json["spoken_s"]) == ("pcm", pytest.approx(CLIP_S))
+
+
+@pytest.mark.parametrize(
+    ("name", "sample_type", "rate_hz"),
+    [
+        ("a.s16be", ">i2", 24_000),
+        ("a.s32le", "<i4", 24_000),
+        ("a.f32", "<f4", 24_000),
+        ("a.F64BE", ">f8", 24_000),
+        ("a.s8", "i1", 24_000),
+        ("a.ul", "u1", 8_000),
+        ("a.alaw", "u1", 8_000),
+    ],
+)
+def test_raw_samples_of_other_kinds_by_their_names(play, tmp_path, name, sample_type, rate_hz):
+    sound = np.linspace(-0.9, 0.9, 1_200)
+    if np.dtype(sample_type).kind != "f":
+        sound = sound * np.iinfo(sample_type).max
+    path, saved = tmp_path / name, tmp_path / "out.wav"
+    path.write_bytes(sound.astype(sample_type).tobytes())
+    result = play("--save", str(saved), str(path))
+    assert result.exit_code == 0, result.stderr
+    assert (result.json["format"], result.json["rate_hz"]) == ("pcm", rate_hz)
+    assert result.json["spoken_s"] == pytest.approx(1_200 / rate_hz)
+    if rate_hz == 24_000:
+        heard = np.frombuffer(saved.read_bytes()[-2_400:], "<i2")
+        assert np.abs(heard / 32_768 - np.linspace(-0.9, 0.9, 1_200)).max() < 0.02
 
 
 def test_a_file_of_tags_alone_has_no_audio(play, tmp_path):

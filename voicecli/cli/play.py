@@ -12,7 +12,7 @@ from voicecli.cli import control_options, options
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, keep_resident, playback_settings
-from voicecli.codecs.formats import codec_for_suffix
+from voicecli.codecs.formats import codec_for_suffix, raw_media_type
 from voicecli.config.file import find_config
 from voicecli.control.voice_turn import WhenBusy
 from voicecli.session.fetcher import FetchLimits
@@ -90,7 +90,14 @@ def play(
 
     def make_sources(_: Session, __: Clock) -> list[Source]:
         rate_hz = sample_rate or config.sample_rate_hz
-        return [FileSource(file, format=format or codec_for_suffix(file), rate_hz=rate_hz)]
+        return [
+            FileSource(
+                file,
+                format=format or codec_for_suffix(file),
+                content_type=None if format else raw_media_type(file),
+                rate_hz=rate_hz,
+            )
+        ]
 
     settings = settings._replace(session=session)
     status = run_session(settings, records, make_sources, command="play")

@@ -64,3 +64,21 @@ def codec_for_suffix(path: str) -> str | None:
     """Return the codec that a file name suggests, or None."""
     suffix = PurePath(path).suffix.lower()
     return next((codec.name for codec in CODECS.values() if suffix in codec.suffixes), None)
+
+
+RAW_MEDIA_TYPES: dict[str, str] = {
+    **{
+        f".{kind}{order}": f"audio/pcm;encoding={kind}{order}"
+        for kind in ("s16", "s24", "s32", "f32", "f64")
+        for order in ("", "le", "be")
+    },
+    **{f".{kind}": f"audio/pcm;encoding={kind}" for kind in ("s8", "u8")},
+    **dict.fromkeys((".ul", ".ulaw", ".mulaw"), "audio/pcmu"),
+    **dict.fromkeys((".al", ".alaw"), "audio/pcma"),
+}
+"""Media types of raw samples by the suffixes that SoX and FFmpeg write."""
+
+
+def raw_media_type(path: str) -> str | None:
+    """Return the media type of the raw samples that a file name suggests, or None."""
+    return RAW_MEDIA_TYPES.get(PurePath(path).suffix.lower())

@@ -24,7 +24,7 @@ class FileSource:
     """A file, or standard input for ``-``, in chunks as they become readable.
 
     ``format`` names the format of data that magic bytes cannot identify, such as
-    headerless PCM.
+    headerless PCM; ``content_type`` says the same of raw samples other than 16 bits.
     """
 
     sends_request = False
@@ -34,11 +34,12 @@ class FileSource:
         path: str,
         *,
         format: str | None = None,
+        content_type: str | None = None,
         rate_hz: int | None = None,
         channels: int | None = None,
     ) -> None:
         self._path = path
-        self._info = SourceInfo(format, None, rate_hz, channels, is_file=True)
+        self._info = SourceInfo(format, content_type, rate_hz, channels, is_file=True)
         self._cancelled = False
 
     @property
