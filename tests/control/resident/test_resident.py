@@ -9,16 +9,19 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli import Cli, environment_without_sound
+from tests.support.resident import running_resident
 from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of
 from tests.support.tones import tone
 from voicecli.control.resident.server import RESERVE_AFTER_S
 from voicecli.control.resident.wire import DESCRIPTORS, SOCKET_NAME, Call, send_call, stamp
+from voicecli.control.resident.worker import Worker
 from voicecli.control.runtime import runtime_folder
 
 
@@ -259,3 +262,73 @@ def test_a_hung_resident_is_not_waited_for(server, tmp_path):
             done = say(cli, server, "-v", "Hello.")
     assert done.exit_code == 0
     assert "it has not answered for 250 ms" in done.stderr
+
+
+@pytest.mark.parametrize(("kills_worker", "status"), [(False, 0), (True, 130)])
+def test_a_resident_that_is_killed_takes_no_command_with_it(server, tmp_path, kills_worker, status):
+    with tempfile.TemporaryDirectory(prefix="vcr") as folder:
+        cli = Resident(tmp_path, folder)
+        server.reply = Reply(headers={"X-Sample-Rate": "48000"}, ttfb_s=1.5)
+        with running_resident(cli.environment()) as resident:
+            wait_until(lambda: cli.status()["running"], 60)
+            url = ("--base-url", server.url, "--format", "pcm", "--device", "null")
+            with cli.start("say", "--json", *url, "Hello.") as run:
+                wait_until(lambda: server.speech_requests)
+                workers = cli.processes(resident.pid)
+                resident.kill()
+                resident.wait()
+                for pid in workers if kills_worker else []:
+                    os.kill(pid, signal.SIGKILL)
+                done = run.finish(20)
+        assert done.exit_code == status
+        if not kills_worker:
+            assert done.json["ok"]
+        assert say(cli, server, "Again.").exit_code == 0  # on its own, past a stale socket
+
+
+class Recorded:
+    """A program that records whether it prepared, and finds no sound before it may."""
+
+    def __init__(self, may_prepare):
+        self.may_prepare = may_prepare
+        self.prepared = threading.Event()
+        self.looked = threading.Event()
+
+    def prepare_sound(self):
+        self.may_prepare.wait(10)
+        self.looked.set()
+
+    def prepare(self, useful):
+        self.prepared.set()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # its process would have ended
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("in_reserve", [True, False])
+def test_only_a_worker_in_reserve_warms_up(monkeypatch, in_reserve):
+    may_prepare = threading.Event()
+    program = Recorded(may_prepare)
+    if in_reserve:
+        may_prepare.set()
+    monkeypatch.setattr(os, "_exit", lambda _: leave(may_prepare))
+    ours, theirs = socket.socketpair()
+    command, connection = socket.socketpair()
+    command.close()  # it has gone by the time it is served
+    worker = Worker(theirs, program, dict(os.environ))
+    give = threading.Thread(
+        target=lambda: (
+            in_reserve and program.prepared.wait(10),
+            socket.send_fds(ours, [b"{}"], [connection.fileno()]),
+        )
+    )
+    give.start()
+    with pytest.raises(SystemExit), ours, theirs, connection:
+        worker.work(frozenset())
+    give.join()
+    assert program.looked.wait(10)
+    assert program.prepared.wait(0.2) == in_reserve
+
+
+def leave(may_prepare):
+    may_prepare.set()
+    raise SystemExit

@@ -132,6 +132,10 @@ def _await_hello(lines: Iterator[tuple[str, str]]) -> None:
         raise Refused("it has no worker")
 
 
+_STOPPED = 130
+"""Exit status of a command that was stopped from outside."""
+
+
 class _Call:
     """A command line that a worker runs."""
 
@@ -153,8 +157,8 @@ class _Call:
         finally:
             if self._keys is not None:
                 self._keys.close()
-        print("voicecli: error: the resident has ended", file=sys.stderr)  # noqa: T201
-        return 1
+        print("voicecli: error: the resident was killed", file=sys.stderr)  # noqa: T201
+        return _STOPPED
 
     def _send(self, line: str) -> None:
         try:

@@ -71,6 +71,8 @@ class Worker:
         self._program = program
         self._loaded_with = load_time_variables(environ)
         self._has_sound = threading.Event()
+        self._has_command = False
+        self._resident = os.getppid()
 
     def work(self, useful: frozenset[str]) -> NoReturn:
         """Prepare, wait for a command, and run it."""
@@ -78,6 +80,7 @@ class Worker:
         data, descriptors, _, _ = socket.recv_fds(self._channel, 4096, 1)
         if not descriptors:  # the resident has ended, or needs no reserve
             os._exit(0)
+        self._has_command = True
         connection = socket.socket(fileno=descriptors[0])
         connection.settimeout(CALL_S)
         try:
@@ -103,6 +106,9 @@ class Worker:
         status = self._program.run(call, lambda: _tell(connection, "keys"))
         with contextlib.suppress(OSError):
             self._channel.send(" ".join(["useful", *self._program.useful()]).encode() + b"\n")
+        if os.getppid() != self._resident:  # it was killed, and cannot pass on the exit status
+            with contextlib.suppress(OSError):
+                send_line(connection, "exit", status)
         # The frames below this one are the resident's: nothing there may see an end.
         if not any(thread.name.startswith("voicecli-") for thread in threading.enumerate()):
             atexit._run_exitfuncs()  # noqa: SLF001  has no public name; PortAudio is closed by one
@@ -113,7 +119,8 @@ class Worker:
             self._program.prepare_sound()
         finally:
             self._has_sound.set()
-        self._program.prepare(useful)
+        if not self._has_command:  # which it would slow down
+            self._program.prepare(useful)
 
     def _answer(self, connection: socket.socket, kind: str, about: dict[str, Any]) -> None:
         if kind == "stop":
