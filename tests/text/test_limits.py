@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from voicecli.text.limits import DEFAULT_CHARACTERS, InputLimit, LimitOrigin, limit_in
+from voicecli.text.limits import (
+    DEFAULT_CHARACTERS,
+    InputLimit,
+    LimitOrigin,
+    limit_in,
+    says_too_long,
+)
 
 PYDANTIC = {
     "type": "string_too_long",
@@ -128,3 +134,38 @@ def test_a_refusal_without_a_number_halves_what_is_sent():
     assert InputLimit().halved(3000) == InputLimit(1500, LimitOrigin.LEARNED)
     assert InputLimit(100).halved(3000) == InputLimit(50, LimitOrigin.LEARNED)
     assert InputLimit().halved(30) is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "input too long: maximum length is 0 characters",
+        "Invalid 'input': string too long, at most -5 characters",
+        "The text is too long, more than 999999999 characters are not allowed",
+        "Text length 5000 exceeds the limit",
+        "You sent too many tokens",
+        "the request exceeds the maximum size",
+        "le texte: max_length",
+    ],
+)
+def test_a_refusal_for_length_is_known_without_a_useful_number(message):
+    assert limit_in(error(message), 5000) is None
+    assert says_too_long(error(message))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        error("The model `tts-9` does not exist", code="model_not_found"),
+        error("speed must be between 0.25 and 4"),
+        error("Rate limit reached: you exceeded your current quota"),
+        {"detail": [{"type": "missing", "input": "This is too long"}]},
+        {"detail": "Voice too loud"}, None, b"\xff", {},
+    ],
+)  # fmt: skip
+def test_other_refusals_are_not_for_length(body):
+    assert not says_too_long(body)
+
+
+def test_a_range_names_its_upper_end():
+    assert limit_in(error("input must have between 1 and 4096 characters"), 5000) == 4096

@@ -42,7 +42,9 @@ def _print_line(line: str) -> None:
         return
     try:
         lines = wrap(mask_controls(line), terminal_width(sys.stderr))
-        print("\n".join(lines), file=sys.stderr, flush=True)
+        # In one piece: print would write the line break apart, behind another thread's line.
+        sys.stderr.write("\n".join(lines) + "\n")
+        sys.stderr.flush()
     except OSError:
         redirect_to_null(sys.stderr)
 

@@ -10,6 +10,7 @@ from voicecli.session.input_limits import InputLimits
 from voicecli.session.text_reader import TextReader
 from voicecli.sources.english import nothing_english
 from voicecli.text.grouping import Grouper, Grouping, Situation, split_segment
+from voicecli.text.limits import says_too_long
 from voicecli.text.segment import Segment
 from voicecli.text.stage import TextOptions, TextStage
 
@@ -156,7 +157,7 @@ class Planner:
         length = len(segment.text)
         known = self._limits.of(segment.voice)
         limit = known.after_refusal(error.refusal, length)
-        if limit is None and error.status == _TOO_LARGE:
+        if limit is None and (error.status == _TOO_LARGE or says_too_long(error.refusal)):
             limit = known.halved(length)
         if limit is None:
             return []

@@ -47,14 +47,22 @@ _SHAPES = tuple(
         rf"max\w*(?: \w+){{0,4}}?(?:\s*(?:is|of|:|=|\(|<=|≤))*\s*{_N}{_UNIT}",
         rf"\bhas \d+ characters, more than {_N}()",  # voicecli serve
         rf"(?:more|longer|greater) than {_N}{_UNIT}",
+        rf"between \d+ and {_N}{_UNIT}",
         rf"exceed\w*(?: \w+){{0,5}}?\s*\(?{_N}{_UNIT}",
         rf"(?:limit|less|fewer|up to|under|below)(?: is| of| than|:)*\s*{_N}{_UNIT}",
         rf"\d+\s*(?:/|>)\s*{_N}{_UNIT}",
     )
 )
 _IS_ABOUT_LENGTH = lazy_pattern(
-    r"too[ _]long|max|at most|limit|exceed|longer|more than|less than|fewer|up to|length"
+    r"too[ _]long|max|at most|limit|exceed|longer|more than|less than|fewer|up to|length|between"
     r"|\d\s*/\s*\d",
+    re.IGNORECASE,
+)
+_SAYS_TOO_LONG = lazy_pattern(
+    r"too[ _]?(?:long|large|big)|too many (?:characters|tokens|words|letters|bytes)"
+    r"|exceed\w*(?: \w+){0,4} (?:length|size|characters|tokens|words)"
+    r"|(?:length|text|input|characters|tokens)(?: \S+){0,4} exceed"
+    r"|max\w*[ _](?:\w+[ _])?(?:length|size|input|characters|tokens|words)",
     re.IGNORECASE,
 )
 _IS_QUOTED_INPUT = lazy_pattern(r"""(?P<key>["']input["']\s*:\s*)(?P<quote>["'])""")
@@ -88,7 +96,7 @@ class InputLimit(NamedTuple):
         return None
 
     def halved(self, sent: int) -> InputLimit | None:
-        """Return the limit to try next after a refusal that names no number, such as a bare 413.
+        """Return the limit to try next after a refusal that names no useful number.
 
         None if less is not worth trying.
         """
@@ -108,6 +116,11 @@ def limit_in(body: object, sent: int) -> int | None:
         if found := _limit_in_text(_without_input(text), sent):
             return found
     return None
+
+
+def says_too_long(body: object) -> bool:
+    """Whether a refusal says that the text is too long, whatever number it names."""
+    return any(_SAYS_TOO_LONG.search(_without_input(text)) for text in _texts(body, 0))
 
 
 def _limit_in_text(text: str, sent: int) -> int | None:
