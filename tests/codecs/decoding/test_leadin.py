@@ -89,7 +89,8 @@ def test_what_may_be_sound_is_heard_if_samples_are_expected(before):
 def test_a_little_filler_and_tags_are_skipped_though_samples_were_requested(codec):
     data = encoded(codec, 6_000) if codec != "wav" else wav(noise(50))
     leads = (b"\0", bytes(16), b"\r\n", b"\xef\xbb\xbf\r\n", ID3V1, b"\r\n" + id3(70),
-             id3(20) + bytes(300), ID3V1 + APE + b"\n" + id3(9))  # fmt: skip
+             id3(20) + bytes(300), ID3V1 + APE + b"\n" + id3(9),
+             LEADS["all of it"])  # fmt: skip
     for before, size in product(leads, (1, 1 << 20)):
         assert sniff(Sniffer("pcm"), in_pieces(size, before + data)) == codec
 

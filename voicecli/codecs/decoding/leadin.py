@@ -96,6 +96,7 @@ class LeadIn:
             left_bytes -= size_bytes or 0
             if not size_bytes and (at or data.startswith(b"TAG")):
                 size_bytes = tag_bytes(data, at)
+                left_bytes = _MAX_FILLER_IF_LABELLED if size_bytes else left_bytes
             if size_bytes is None or (not size_bytes and _BYTE_ORDER_MARK.startswith(data[at:])):
                 return len(data)
             if not size_bytes:
