@@ -44,6 +44,15 @@ def test_samples_that_the_header_does_not_count_are_heard(channels, counted):
         assert np.array_equal(joined(decode(WavDecoder(), in_pieces(size, data))), sound)
 
 
+@pytest.mark.parametrize("silent", [1, 1_024, 5_000])
+def test_silence_before_samples_that_the_header_does_not_count_is_heard(silent):
+    sound = noise(12_000, 2)
+    sound[700 : 700 + silent] = 0
+    data = wav(sound[:700])[: 44 + 2_800] + sound[700:].tobytes()
+    for size in SIZES:
+        assert np.array_equal(joined(decode(WavDecoder(), in_pieces(size, data))), sound)
+
+
 def test_another_file_ends_samples_that_were_not_counted():
     sound = noise(4_000)
     data = wav(sound[:100]) + sound[100:].tobytes() + wav(sound[:50])

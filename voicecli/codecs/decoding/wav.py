@@ -117,7 +117,7 @@ class WavDecoder(ReadingDecoder):
             layout, size_bytes = yield from self._read_chunks()
             block = yield from self._choose_block(layout, size_bytes)
             missing = yield from self._read_data(layout, block, size_bytes)
-            if (yield from self._is_more_sound(layout, size_bytes)):
+            if (yield from self._is_more_sound(layout, block, size_bytes)):
                 missing = yield from self._read_data(layout, block, 0)
             short = short or missing
             another = yield from self._find_next_file()
@@ -207,14 +207,19 @@ class WavDecoder(ReadingDecoder):
             )
         return TruncatedStream("the WAV data ends inside a frame") if partial_bytes else None
 
-    def _is_more_sound(self, layout: WavFormat, size_bytes: int) -> Reading[bool]:
+    def _is_more_sound(
+        self, layout: WavFormat, block: Callable[[bytes, int, int], Pcm], size_bytes: int
+    ) -> Reading[bool]:
         """Tell whether what follows the data is sound that its size did not count.
 
         It is, if there is much of it and it is neither a header, a chunk, a tag, text nor
-        a constant. The read position is then where a frame begins.
+        a constant. The read position is then where a frame begins. Silence before it, which
+        might have been padding, is yielded.
         """
         if not 0 < size_bytes < _PLACEHOLDER_FROM:
             return False  # the data lasted to the end, or to a header
+        step_bytes = _MIN_SOUND_BYTES // layout.bytes_per_frame * layout.bytes_per_frame
+        silent_steps = 0
         while True:
             while self._ahead_bytes < _MIN_SOUND_BYTES:
                 if self._all_in or find_header(self._buffer, self._at)[1]:
@@ -223,9 +228,12 @@ class WavDecoder(ReadingDecoder):
             head = self._peek(_MIN_SOUND_BYTES)
             if head.count(head[:1]) < len(head):
                 break
-            self._at += len(head) // layout.bytes_per_frame * layout.bytes_per_frame
+            self._at += step_bytes
+            silent_steps += not any(head)
         if _is_trailer(head.lstrip(b"\0")):
             return False
+        for _ in range(silent_steps):
+            yield block(bytes(step_bytes), 0, step_bytes)
         self._at += -size_bytes % layout.bytes_per_frame
         return True
 
