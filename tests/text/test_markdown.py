@@ -314,3 +314,20 @@ def test_the_same_is_spoken_however_the_text_is_split(text, markdown, data):
     whole = read([text.encode()], markdown=markdown)
     assert read(cut_anywhere(text, data), markdown=markdown) == whole
     assert all(0 <= s.span.start < s.span.end <= len(text) for s in whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Said before.[^1] And[^2] after.", "Said before. And after."),
+        ("See [the docs][1] and [others][].", "See the docs and others."),
+        ("AT&amp;T said &quot;no&quot;.", 'AT&T said "no".'),
+        ("It is <!-- not --> here.", "It is here."),
+        ("<script>alert(1)</script>\n\nNext.", "Next."),
+        ("Use a[0][1], f(x)[0][1] and [^abc] here.", "Use a[0][1], f(x)[0][1] and [^abc] here."),
+    ],
+)
+def test_marks_of_one_line_are_recognised_without_any_other(text, expected):
+    stage = TextStage(TextOptions())
+    found = stage.feed(text) + stage.finish()
+    assert " ".join(sentence.text for sentence in found) == expected

@@ -8,7 +8,8 @@ from voicecli.text.patterns import lazy_pattern
 
 _TAGS = (
     "a|abbr|b|blockquote|br|center|code|dd|del|details|div|dl|dt|em|font|h[1-6]|hr|i|img|ins|kbd"
-    "|li|mark|ol|p|pre|q|s|samp|small|span|strong|sub|summary|sup|table|tbody|td|th|thead|tr|u|ul"
+    "|li|mark|ol|p|pre|q|s|samp|script|small|span|strong|style|sub|summary|sup|table|tbody|td"
+    "|th|thead|tr|u|ul"
 )
 _EVIDENCE = lazy_pattern(
     rf"""^[ ]{{0,3}}(?:`{{3,}}|~{{3,}})            # a fence
@@ -25,9 +26,13 @@ _EVIDENCE = lazy_pattern(
       | ~~(?=\S)[^~\n]+(?<=\S)~~                   # struck out
       | (?<!`)(`+)(?!`)[^`\n]+\1(?!`)              # code
       | !?\[[^\]\n]*\]\([^)\s]*(?:[ ]"[^"\n]*")?\)  # a link or an image
+      | (?<![\w)\]])\[[^\[\]\n"']*[^\W\d_]{{2}}[^\[\]\n"']*\]\[[^\[\]\n"']*\]  # reference link
+      | \[\^\d{{1,3}}\](?!\()                       # a footnote
       | ^[ ]{{0,3}}\[[^\]\n]+\]:[ \t]+\S           # a link definition
       | <(?:https?|mailto):[^\s>]+>
       | </?(?:{_TAGS})(?:\s[^<>\n]*)?/?>           # HTML
+      | <!--
+      | &(?:amp|lt|gt|quot|apos|nbsp|copy|reg|mdash|ndash|hellip|[lr][sd]quo|\#\d+|\#x[0-9a-f]+);
     """,
     re.VERBOSE | re.MULTILINE | re.IGNORECASE,
 )

@@ -15,7 +15,7 @@ _URL = r"(?<![\w@])(?:https?://|www\.)[^\s<>\"`|]+"
 _MARKS = lazy_pattern(rf"(?P<url>{_URL})|[{_EMOJI}](?:\u200d[{_EMOJI}])*", re.IGNORECASE)
 _MARKDOWN_MARKS = lazy_pattern(
     rf"(?P<url>{_URL})|[{_EMOJI}](?:\u200d[{_EMOJI}])*"
-    r"|(?<!\w)\[(?P<label>[^\[\]]+)\]\[[^\[\]]*\]|\[\^[^\]\s]+\]:?",
+    r"|(?<![\w)\]])\[(?P<label>[^\[\]]+)\]\[[^\[\]]*\]|\[\^[^\]\s]+\]:?",
     re.IGNORECASE,
 )
 _UNFINISHED = lazy_pattern(
