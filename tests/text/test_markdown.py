@@ -265,8 +265,8 @@ def test_what_a_model_thinks_is_left_out_unless_wanted():
     inline = "<think>Hmm.</think>The answer is 4."
     assert spoken(inline) == ["The answer is 4."]
     assert spoken(inline, think=True) == ["Hmm.", "¶The answer is 4."]
-    assert spoken("Use the <think> tag.") == ["Use the tag."]
-    assert spoken("<thin air>") == []
+    assert spoken("Use the <think> tag.") == ["Use the think tag."]
+    assert spoken("<thin air>") == ["thin air"]
     assert spoken("<think>never closed. Really.") == []
 
 
@@ -331,3 +331,24 @@ def test_marks_of_one_line_are_recognised_without_any_other(text, expected):
     stage = TextStage(TextOptions())
     found = stage.feed(text) + stage.finish()
     assert " ".join(sentence.text for sentence in found) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Put **your** <api-key> there.", ["Put your api-key there."]),
+        ("A **List**<String> is <b>it</b>.", ["A List String is it."]),
+        ("So a<b and c>d, **x**.", ["So a b and cd, x."]),
+        ('<x-card title="no"></x-card> and <details open>**yes**</details>', ["and yes"]),
+        (
+            "<table><tr><th>a</th><th>b</th></tr>\n<tr><td>1</td><td>2.</td></tr></table>\n",
+            ["a, b. 1, 2."],
+        ),
+        ("<ul><li>One</li><li>Two</li></ul>\n", ["One.", "Two."]),
+        ("<h1>Title</h1><p>Text<br>more</p>\n", ["Title.", "Text more."]),
+    ],
+)
+def test_html_keeps_its_words_apart_and_placeholders_are_words(text, expected):
+    stage = TextStage(TextOptions(markdown=Markdown.ON))
+    found = stage.feed(text) + stage.finish()
+    assert [sentence.text for sentence in found] == expected

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.text.fragment import Break
-from voicecli.text.markdown.inline import parser, spoken_inline
+from voicecli.text.markdown.inline import parser, placeholder, spoken_inline
 from voicecli.text.markdown.plain import Piece, spoken_plain
 from voicecli.text.patterns import lazy_pattern
 from voicecli.text.segment import NO_SPACE_SCRIPTS
@@ -34,6 +34,8 @@ _NO_NAME = frozenset({"", "text", "txt", "plain", "plaintext", "output", "none"}
 _SILENT_HTML = lazy_pattern(
     r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>", re.DOTALL | re.IGNORECASE
 )
+_CELL_TAG = lazy_pattern(r"<t[dh]\b[^<>]*>", re.IGNORECASE)
+_END_TAG = lazy_pattern(r"</(?:tr|li|p|h[1-6]|dt|dd|summary|caption|figcaption)\s*>", re.IGNORECASE)
 _TASK = lazy_pattern(r"\[([ xX])\]\s+")
 _WIDE = lazy_pattern(rf"[{NO_SPACE_SCRIPTS}]")
 
@@ -222,9 +224,20 @@ class _Blocks:
             end = tag.start() if tag else len(source)
             pieces += spoken_plain(source, at, end)
             at = tag.end() if tag else end
+            if tag and (spoken := _spoken_tag(tag[0], "".join(piece.text for piece in pieces))):
+                pieces.append(Piece(spoken, end, at))
         if not any(piece.text.strip() for piece in pieces):
             return []
         return [Piece(text, begin + first, begin + last) for text, first, last in pieces]
+
+
+def _spoken_tag(tag: str, before: str) -> str:
+    """Return the pause, or the words, that a tag stands for behind the text ``before``."""
+    if _CELL_TAG.fullmatch(tag):
+        return ", " if before.strip() and _full_stop(before) else " "
+    if _END_TAG.fullmatch(tag):
+        return ("" if before[-1:].isspace() else _full_stop(before)) + " "
+    return placeholder(tag) or (" " if tag.lower().startswith(("<br", "</div")) else "")
 
 
 def _full_stop(text: str) -> str:

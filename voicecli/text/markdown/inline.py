@@ -33,6 +33,23 @@ _TIMES = "\ue000"
 
 _BREAK_TAG = lazy_pattern(r"<br\s*/?>", re.IGNORECASE)
 
+_PLACEHOLDER = lazy_pattern(r"<([A-Za-z][\w-]*(?:\s+[\w-]+)*)\s*>")
+_PLAIN_TAG = lazy_pattern(
+    r"<(?:a|abbr|address|article|aside|audio|b|bdi|bdo|blockquote|body|br|button|canvas|caption|center"
+    r"|cite|code|col|colgroup|dd|del|details|dfn|dialog|div|dl|dt|em|figcaption|figure|font|footer"
+    r"|form|h[1-6]|head|header|hr|html|i|img|input|ins|kbd|label|legend|li|main|mark|math|menu|nav"
+    r"|ol|option|p|picture|pre|q|rp|rt|ruby|s|samp|script|section|select|small|span|strike|strong"
+    r"|style|sub|summary|sup|svg|table|tbody|td|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|var"
+    r"|video|wbr)(?:\s+(?:checked|controls|disabled|hidden|open|reversed))*\s*>",
+    re.IGNORECASE,
+)
+
+
+def placeholder(tag: str) -> str:
+    """Return the words of ``<your-name>`` or ``<T>``, "" for a tag of HTML, which is silent."""
+    found = _PLACEHOLDER.fullmatch(tag)
+    return found[1] if found and not _PLAIN_TAG.fullmatch(tag) else ""
+
 
 @cache
 def parser() -> MarkdownIt:
@@ -79,6 +96,7 @@ class _Walk:
         context = f"x{1 if before.isdecimal() else kind}"
         source = _PRODUCT.sub(_TIMES, context + source)
         self.found: list[Piece] = []
+        self._before = before
         self.source = source[len(context) :]
         self._at = 0
         self._context = len(context)  # leading characters that only provide context
@@ -99,8 +117,10 @@ class _Walk:
             self._context = 0
             self._piece("\n", "\n")
         elif token.type == "html_inline":
-            spoken = " " if _BREAK_TAG.fullmatch(token.content) else ""
-            self._piece(spoken, token.content)
+            spoken = " " if _BREAK_TAG.fullmatch(token.content) else placeholder(token.content)
+            last = self.found[-1].text if self.found else self._before
+            is_joined = bool(spoken) and last[-1:].isalnum()
+            self._piece(" " * is_joined + spoken, token.content)
         elif token.type == "image":
             self._image(token)
         elif token.type == "link_close" and token.markup != "autolink":
