@@ -107,7 +107,8 @@ def call(cli: Cli, url: str, how: str, watched: Watched, chance: random.Random) 
             run.signal(signal.Signals[how])
         try:
             run.finish(HANG_S)
-        except AssertionError:
+        except AssertionError as hang:
+            print(f"hung after {how}: {hang}", file=sys.stderr, flush=True)
             return True
     return False
 

@@ -63,6 +63,19 @@ def test_a_block_that_hangs_after_the_first_signal_is_left(handlers, exits, monk
         assert exits() == [130]
 
 
+def test_a_signal_at_the_very_end_of_a_block_does_not_hold_it_up(handlers):
+    def block():
+        with signals.cancelling(lambda: None, lambda: False):
+            os.kill(os.getpid(), signal.SIGTERM)  # noticed after the block, as this holds the GIL
+
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1.0)
+    try:
+        block()
+    finally:
+        sys.setswitchinterval(interval_s)
+
+
 def test_saving_has_more_time(handlers, exits, monkeypatch):
     monkeypatch.setattr(signals, "LIMIT_S", 0.01)
     monkeypatch.setattr(signals, "SAVING_LIMIT_S", 0.2)

@@ -114,7 +114,10 @@ class _Watcher(threading.Thread):
         self.has_received.set()
         self._cancel()
         waited_s = 0.0
-        while not self._has_second(LIMIT_S):
+        while not (has_second := self._has_second(LIMIT_S)):
+            if has_second is None:
+                os.close(self._reader)
+                return
             waited_s += LIMIT_S
             limit_s = SAVING_LIMIT_S if self._is_saving() else LIMIT_S
             if waited_s >= limit_s and not self.is_over.is_set():
@@ -124,8 +127,9 @@ class _Watcher(threading.Thread):
             os.write(sys.stderr.fileno(), _SHOW_CURSOR)
         os._exit(ExitStatus.INTERRUPTED)
 
-    def _has_second(self, timeout_s: float) -> bool:
+    def _has_second(self, timeout_s: float) -> bool | None:
+        """Wait for another signal; None if the block ended just before the first was noticed."""
         if not select.select([self._reader], [], [], timeout_s)[0]:
             return False
         number = os.read(self._reader, 1)
-        return bool(number) and number[0] in self._numbers
+        return number[0] in self._numbers if number else None
