@@ -9,7 +9,7 @@
     go                                    ──►
     signal N · key NAME · suspend …       ──►
                                           ◄── keys: read the terminal's keys
-                                          ◄── exit N, from the resident, or the worker if that was killed
+                                          ◄── exit N, from the resident; if it was killed, from here
 
 Everything but the call is a line: a word and perhaps a text. Descriptors are sent only to a
 worker that said hello: an unserved queue would keep them open. A command that gets no answer
