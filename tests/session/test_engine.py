@@ -179,3 +179,20 @@ def test_many_texts_leave_no_thread_and_no_descriptor_behind(engine):
     ] == []
     # Connections are kept: at most one for each request that was under way at once.
     assert len([*Path("/proc/self/fd").iterdir()]) <= descriptors + 20 * 3
+
+
+def test_text_may_be_bytes_and_nothing_else_is_taken_for_it(engine, server):
+    assert engine.say("Grüße.".encode()).wait(20).state is State.DONE
+    assert texts_of(server) == ["Grüße."]
+    for wrong in (5, None, object()):
+        with pytest.raises(TypeError, match="text must be a string or an iterable of strings"):
+            engine.say(wrong)
+
+
+def test_a_closed_engine_speaks_no_more(server):
+    engine = Engine(base_url=server.url, output=Output(SILENT))
+    engine.close()
+    engine.close()
+    with pytest.raises(RuntimeError, match="the engine is closed"):
+        engine.say("Hello.")
+    assert not server.requests

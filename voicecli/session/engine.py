@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -32,7 +32,7 @@ from voicecli.text.grouping import Grouping
 from voicecli.text.limits import InputLimit, LimitOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from voicecli.recording.saver import Saver
     from voicecli.sources.base import Source
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from voicecli.text.segment import Segment
     from voicecli.text.stage import TextOptions
 
-    Text = str | Iterable[str | bytes] | AsyncIterable[str | bytes]
+    Text = str | bytes | Iterable[str | bytes] | AsyncIterable[str | bytes]
 
 _LEAVE_S = 10.0
 """How long `Engine.close` waits for playbacks to end."""
@@ -104,6 +104,7 @@ class Engine:
         self._cooldowns = EndpointCooldowns(SystemClock(), CooldownFile() if learns else None)
         self._shared = SourceContext()
         self._lock = threading.Lock()
+        self._is_closed = False
         self._threads = ThreadGroup(lambda _: None)  # a playback keeps its own errors
         self._playbacks: set[Playback] = set()  # under the lock, as is the estimate
         self._estimate: Estimate | None = None
@@ -127,8 +128,12 @@ class Engine:
         task of the running event loop.
 
         Raises:
-            RuntimeError: ``text`` is an async iterable and no event loop runs here.
+            RuntimeError: ``text`` is an async iterable and no event loop runs here, or the
+                engine is closed.
+            TypeError: ``text`` is neither text nor an iterable.
         """
+        if self._is_closed:
+            raise RuntimeError("the engine is closed")
         endpoint = replace(
             self.endpoint,
             voice=voice or self.endpoint.voice,
@@ -160,7 +165,6 @@ class Engine:
         return self._start(Playback(session, planner, recorder, on_stop=on_stop), pace)
 
     def _start(self, playback: Playback, pace: Pace) -> Playback:
-
         with self._lock:
             self._playbacks.add(playback)
         self._threads.spawn(partial(self._run, playback, pace), "voicecli-playback")
@@ -178,8 +182,9 @@ class Engine:
         return History(key) if self._learns else None
 
     def close(self) -> None:
-        """Stop all playbacks, and close the connections."""
+        """Stop all playbacks, and close the connections. Idempotent."""
         with self._lock:
+            self._is_closed = True
             playbacks = list(self._playbacks)
         for playback in playbacks:
             playback.stop()
@@ -218,11 +223,14 @@ class Engine:
 
 def _pieces(text: Text) -> tuple[str | Iterable[str | bytes], Callable[[], None] | None]:
     """Return a text that a thread can iterate, and what stops it."""
-    if isinstance(text, str):
-        return text, None
+    if isinstance(text, bytes | bytearray | memoryview):
+        return [bytes(text)], None
     if isinstance(text, AsyncIterable):
         pieces = AsyncText(text)
         return pieces, pieces.close
+    if not isinstance(text, Iterable):
+        kind = type(text).__name__
+        raise TypeError(f"text must be a string or an iterable of strings, not {kind}")
     return text, None
 
 
