@@ -324,3 +324,25 @@ def test_english_words_that_are_abbreviations_elsewhere_end_sentences(line):
 def test_what_was_said_before_tells_the_language():
     text = "Das ist der Hund, und er ist nicht da. Am 3. Okt. 1990 kam er."
     assert texts(text)[1:] == ["Am 3. Okt. 1990 kam er."]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Τι κάνεις;|Καλά!|Ο κ. Παπάς ήρθε.",
+        "One; two; three.|Τι είναι;|Four.",
+        "ဒါက ပထမ စာကြောင်းပါ။|ဒုတိယပါ။",
+        "བོད་ཡིག།|གཉིས་པ།",
+        "यह पहला है।|डॉ. शर्मा आए।",
+        "Really⁉|Yes‼",
+    ],
+)
+def test_terminators_of_each_script_are_known_without_the_language(line):
+    expected = line.split("|")
+    joined = " ".join(expected)
+    for size in (1, 3, len(joined)):
+        segmenter = Segmenter()
+        found = [
+            s for at in range(0, len(joined), size) for s in segmenter.feed(joined[at : at + size])
+        ]
+        assert [sentence.text for sentence in [*found, *segmenter.finish()]] == expected

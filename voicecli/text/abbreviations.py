@@ -40,11 +40,20 @@ ABBREVIATIONS = {
     ),
     "tr": _words("dr prof doç av sn cad sok mah apt bkz örn yy m.ö m.s s tel no"),
     "ar": _words("د أ"),
+    "hi": _words("डॉ डा श्री सुश्री प्रो पं कि.मी रु"),
+    "el": _words("κ κα κος δρ π.χ δηλ κλπ αρ σελ"),
+    "sv": _words("t.ex bl.a d.v.s s.k nr kl st ca"),
+    "da": _words("f.eks bl.a d.v.s nr kl ca"),
+    "fi": _words("esim mm ns ts nro klo"),
+    "cs": _words("např tj tzv č str mj ing mgr p"),
     "ru": _words("г гг ул им т.е т.к т.н напр стр рис руб тыс см"),
 }
 
+_OTHER_SCRIPTS = ("en", "ar", "el", "hi", "ru", "sv", "da", "fi", "cs")
+"""Languages whose abbreviations count only in texts known to be in them."""
+
 _OF_ANY = frozenset[str]().union(
-    *(words for code, words in ABBREVIATIONS.items() if code not in ("en", "ar", "ru"))
+    *(words for code, words in ABBREVIATIONS.items() if code not in _OTHER_SCRIPTS)
 )
 FOREIGN_BEFORE_NUMBER = _OF_ANY - _words("on no me al as por par r s w m h p")
 """Abbreviations of any Latin-script language that are no words if a number follows."""

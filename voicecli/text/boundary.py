@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from voicecli.text.fragment import Break
 from voicecli.text.fullstop import FullStop
-from voicecli.text.language import UNKNOWN, Language
+from voicecli.text.language import UNKNOWN, Language, guess_language
 from voicecli.text.patterns import lazy_pattern
 from voicecli.text.quotes import QuoteScan, after_closers
 from voicecli.text.segment import NO_SPACE_SCRIPTS
@@ -25,10 +25,14 @@ _LIST_MARK = 5
 _ORDINARY_WORD = 4
 """A shorter word may be an abbreviation that no list has."""
 
-_WIDE = "。！？｡．؟۔।॥።፧։។"
-"""Sentence terminators that need no space after them."""
+_WIDE = (
+    "。！？｡．؟۔।॥።፧։។"
+    "\u104b\u0f0d\u0f0e\u17d5\u1803\u1809\u0700\u166e\u1c7e\u1c7f\u203c\u2047\u2048\u2049\ufe52\ufe56\ufe57"
+)
+"""Sentence terminators that need no space after them: Unicode's Sentence_Terminal and shads."""
 
 _TERMINATORS = lazy_pattern(rf"[.!?…\u037e{_WIDE}]+|\n")
+_MAYBE_GREEK_TERMINATORS = lazy_pattern(rf"[.!?…\u037e{_WIDE}]+|;|\n")
 _GREEK_TERMINATORS = lazy_pattern(rf"[.!?;…\u037e{_WIDE}]+|\n")
 _NO_SPACE = lazy_pattern(rf"[{NO_SPACE_SCRIPTS}]")
 _SPACE = lazy_pattern(r"\s*")
@@ -61,9 +65,14 @@ def find_boundary(
     ``language`` is that of the text, or what it is guessed from. If ``eager`` is true, a full
     stop after an ordinary word and before a space ends the sentence, whatever follows.
     """
-    terminators = _GREEK_TERMINATORS if language.code == "el" else _TERMINATORS
+    terminators = _MAYBE_GREEK_TERMINATORS if language.code is None else _TERMINATORS
+    if language.code == "el":
+        terminators = _GREEK_TERMINATORS
     scan = QuoteScan(text, begin)
     for match in terminators.finditer(text, begin):
+        is_guessed = match[0] == ";" and language.code is None
+        if is_guessed and guess_language(text[begin : match.start()]) != "el":
+            continue
         candidate = _Candidate(
             text, begin, match.start(), match.end(), final, language, scan, eager
         )
