@@ -58,7 +58,7 @@ def test_stop_is_silent_at_once(talking) -> None:
 
 def test_skip_and_back_are_heard_at_once(talking) -> None:
     def heard_after_s() -> float:
-        recording, (skipped_at, back_at) = talking("skip", "back", gap_s=0.35)
+        recording, (skipped_at, back_at) = talking("skip", "back", gap_s=0.6)
         heard = pitches(recording.samples)
         assert numbers(recording)[:3] == [1, 2, 1]
         second_at = recording.time_of(round(heard[1].starts_s * 48_000))
