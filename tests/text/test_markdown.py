@@ -352,3 +352,45 @@ def test_html_keeps_its_words_apart_and_placeholders_are_words(text, expected):
     stage = TextStage(TextOptions(markdown=Markdown.ON))
     found = stage.feed(text) + stage.finish()
     assert [sentence.text for sentence in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("---\ntitle: A page\ntags:\n  - one\n- two\n---\n\n# Hello\n\nText.", ["Hello.", "Text."]),
+        ("---\r\ntitle: A page\r\n---\r\nText.", ["Text."]),
+        ("---\nlayout: post\n...\nText.", ["Text."]),
+        ("+++\ntitle = 'x'\n[extra]\n+++\nText.", ["Text."]),
+        ("---\ntitle: only\n---", []),
+        ("---\n\nText: it is.\n\n---\n", ["Text: it is."]),
+        ("---\nNote: it is.\n\n---\n", ["Note: it is."]),
+        ("---\ntitle: never closed\n", ["title: never closed"]),
+        ("Text.\n\n---\nkey: value\n---\n", ["Text.", "key: value"]),
+        ("---\r\nNote: it is.\r\n\r\n---\r\n", ["Note: it is."]),
+        ("--- he said.", ["--- he said."]),
+    ],
+)
+def test_front_matter_is_silent(text, expected):
+    for size in (1, 5, len(text)):
+        stage = TextStage(TextOptions())
+        found = [s for at in range(0, len(text), size) for s in stage.feed(text[at : at + size])]
+        assert [sentence.text for sentence in [*found, *stage.finish()]] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\n\nText.\n",
+        "Title\n=====\nText.\n",
+        "***\nText.\n",
+        "a | b\n-|-\n1 | 2\n",
+        "| a |\n|---|\n",
+    ],
+)
+def test_lines_that_end_as_in_windows_are_the_same_markdown(text):
+    def spoken_as(source):
+        stage = TextStage(TextOptions())
+        return [sentence.text for sentence in stage.feed(source) + stage.finish()]
+
+    assert spoken_as(text.replace("\n", "\r\n")) == spoken_as(text)
+    assert not any(mark in "".join(spoken_as(text)) for mark in "-=*|")

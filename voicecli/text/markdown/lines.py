@@ -14,7 +14,7 @@ MAX_LINE = 300
 
 _PLAIN_STARTS = "\"'“”‘’«»„‚(¿¡$€£¥@%/…—–"
 _FENCE = lazy_pattern(r" {0,3}(`{3,}|~{3,})")
-_DELIMITER_ROW = lazy_pattern(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+_DELIMITER_ROW = lazy_pattern(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t\r]*")
 _DEFINITION = lazy_pattern(r"\[[^\]\n]{0,200}(?:\](?P<after>.)?)?", re.DOTALL)
 
 
@@ -62,9 +62,9 @@ def _kind_of_mark(first: str, inner: str, *, is_cut: bool) -> Kind:
     if is_cut and (not after or (is_number and len(after) == 1 and after in ".)")):
         return Kind.OPEN
     if is_number:
-        is_item = after[:1] in (".", ")") and after[1:2] in ("", " ", "\t", "\n")
+        is_item = after[:1] in (".", ")") and after[1:2] in ("", " ", "\t", "\r", "\n")
         return Kind.BLOCK if is_item and len(run[0]) < 10 else Kind.PARAGRAPH  # noqa: PLR2004
-    spaced = after[:1] in ("", " ", "\t", "\n")
+    spaced = after[:1] in ("", " ", "\t", "\r", "\n")
     blocks = {
         ">": True, "|": True, "<": True, "=": spaced, "#": spaced and len(run[0]) < 7,  # noqa: PLR2004
         "`": len(run[0]) > 2, "~": len(run[0]) > 2, "*": spaced, "_": spaced,  # noqa: PLR2004

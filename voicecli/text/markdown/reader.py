@@ -14,6 +14,7 @@ from voicecli.text.fragment import Break, Fragment
 from voicecli.text.markdown import lines
 from voicecli.text.markdown.blocks import CodeBlocks, spoken_blocks
 from voicecli.text.markdown.detect import looks_like_markdown
+from voicecli.text.markdown.frontmatter import end_of_front_matter
 from voicecli.text.markdown.lines import Kind
 from voicecli.text.markdown.paragraph import ParagraphReader
 from voicecli.text.markdown.plain import Piece
@@ -92,6 +93,13 @@ class MarkdownReader:
     def _between_step(self, *, final: bool) -> list[Fragment] | None:
         """Find out what kind of block begins here."""
         window = self._window
+        if window.passed + window.at == 0:
+            end = end_of_front_matter(window.text, final=final)
+            if end is None:
+                return None
+            if end:
+                window.at, window.is_markdown = end, True
+                return []
         if blank := _BLANK_LINES.match(window.text, window.at):
             window.at, window.begins = blank.end(), Break.PARAGRAPH
             return []
