@@ -128,12 +128,10 @@ class Engine:
         task of the running event loop.
 
         Raises:
-            RuntimeError: ``text`` is an async iterable and no event loop runs here, or the
-                engine is closed.
+            RuntimeError: the engine is closed, or no event loop runs for an async iterable.
             TypeError: ``text`` is neither text nor an iterable.
         """
-        if self._is_closed:
-            raise RuntimeError("the engine is closed")
+        self._check_open()
         endpoint = replace(
             self.endpoint,
             voice=voice or self.endpoint.voice,
@@ -163,6 +161,10 @@ class Engine:
             english=EnglishSentences() if endpoint.is_builtin else None,
         )
         return self._start(Playback(session, planner, recorder, on_stop=on_stop), pace)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("the engine is closed")
 
     def _start(self, playback: Playback, pace: Pace) -> Playback:
         with self._lock:
