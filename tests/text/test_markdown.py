@@ -394,3 +394,21 @@ def test_lines_that_end_as_in_windows_are_the_same_markdown(text):
 
     assert spoken_as(text.replace("\n", "\r\n")) == spoken_as(text)
     assert not any(mark in "".join(spoken_as(text)) for mark in "-=*|")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<think lang='x'>hm</think>Hi.", ["Hi."]),
+        ("<THINK >hm</Think >Hi.", ["Hi."]),
+        ("<thinking\nbudget=1>\nhm\n</thinking>\nHi.", ["Hi."]),
+        ("<think twice before you speak. Really.", ["<think twice before you speak.", "Really."]),
+        (f"<think {'long ' * 30}> it is.", [f"<think {'long ' * 30}> it is."]),
+    ],
+)
+def test_a_think_tag_may_have_attributes(text, expected):
+    for size in (1, len(text)):
+        stage = TextStage(TextOptions(markdown=Markdown.OFF))
+        found = [s for at in range(0, len(text), size) for s in stage.feed(text[at : at + size])]
+        spoken = " ".join(sentence.text for sentence in [*found, *stage.finish()])
+        assert spoken == " ".join(" ".join(expected).split())

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NAMES = ("think", "thinking", "thought", "reasoning")
-_OPEN = lazy_pattern(rf"<({'|'.join(_NAMES)})>", re.IGNORECASE)
-_CLOSE = lazy_pattern(rf"</({'|'.join(_NAMES)})>", re.IGNORECASE)
+_ATTRIBUTES = r"(?:\s[^<>]{0,100})?"
+_OPEN = lazy_pattern(rf"<({'|'.join(_NAMES)}){_ATTRIBUTES}>", re.IGNORECASE)
+_CLOSE = lazy_pattern(rf"</({'|'.join(_NAMES)}){_ATTRIBUTES}>", re.IGNORECASE)
+_BEGINS = lazy_pattern(rf"</?({'|'.join(_NAMES)}){_ATTRIBUTES}>?", re.IGNORECASE)
 _TAGS = [tag for name in _NAMES for tag in (f"<{name}>", f"</{name}>")]
 
 
@@ -67,7 +69,7 @@ class ThinkFilter:
                     at += 1
                 continue
             tag = "".join(piece.text for piece in self._held) + text[at]
-            if any(known.startswith(tag.lower()) for known in _TAGS):
+            if any(known.startswith(tag.lower()) for known in _TAGS) or _BEGINS.fullmatch(tag):
                 self._held.append(fragment.part(at, at + 1))
                 at += 1
                 self._close_tag(tag)
