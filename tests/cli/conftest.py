@@ -10,8 +10,10 @@ from tests.support.tones import tone
 
 
 @pytest.fixture
-def cli(tmp_path):
-    return InProcessCli(tmp_path)
+def cli(tmp_path, request):
+    cli = InProcessCli(tmp_path)
+    cli.is_here = "monkeypatch" in request.fixturenames or "in_process" in request.keywords
+    return cli
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ def signalled(server, number):
         thread.join()
 
 
+@pytest.mark.in_process
 class TestSignals:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_the_first_ends_the_run_and_is_reported(self, say, server, handlers, number):
@@ -226,6 +227,7 @@ class TestLearning:
         assert say().exit_code == 4
         assert runs() == {}
 
+    @pytest.mark.in_process
     def test_an_interrupted_run_is_not(self, say, server, runs, handlers):
         server.reply = Reply(pace=0.2, headers={"X-Sample-Rate": "48000"})
         with signalled(server, signal.SIGINT):

@@ -43,6 +43,7 @@ def test_the_suffix_selects_the_format(say, tmp_path, suffix):
     assert length_s(path) == pytest.approx(done.json["audio_s"], abs=0.0006)
 
 
+@pytest.mark.in_process
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_an_interrupted_recording_ends_with_the_last_frame_heard(

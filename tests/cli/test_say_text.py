@@ -114,6 +114,7 @@ class TestWhileItIsWritten:
         assert [segment["chars"] for segment in result.json["segments"]] == [22, 18, 16]
         assert result.json["endpoint"] == "builtin"
 
+    @pytest.mark.in_process
     def test_ctrl_c_while_the_writer_is_silent(self, say, server):
         ended = threading.Event()
 
@@ -133,6 +134,7 @@ class TestWhileItIsWritten:
         assert re.search("spoken 2 (of 3 )?sentences", result.stderr)
         assert [t.name for t in threading.enumerate() if t.name == "voicecli-text"] == []
 
+    @pytest.mark.in_process
     def test_an_interruption_says_how_far_it_got(self, say, server):
         server.reply = Reply(ttfb_s=FOREVER)
         server.queued.extend([Reply(headers=RATE)] * 3)
@@ -149,6 +151,7 @@ class TestWhileItIsWritten:
         assert result.exit_code == 130
         assert "spoken 3 of 8 sentences" in result.stderr
 
+    @pytest.mark.in_process
     def test_an_interruption_within_a_request_says_how_far_it_got(self, say, server):
         """Of three sentences in one request, two have arrived and were heard."""
         one, pause = tone(0.45), np.zeros(round(0.2 * 48_000), np.int16)
@@ -169,6 +172,7 @@ class TestWhileItIsWritten:
         assert "spoken 2 of 3 sentences" in result.stderr
         assert result.json["sentences"] == {"spoken": 2, "known": 3}
 
+    @pytest.mark.in_process
     def test_a_pipe_of_ten_megabytes_is_left_to_fill(self, say, server):
         written = []
 
@@ -475,6 +479,7 @@ class TestRecords:
         assert wait_ms > 0
         assert begins_ms == pytest.approx(CLIP_S * 1e3 + wait_ms, abs=2)
 
+    @pytest.mark.in_process
     def test_subtitles_of_an_interrupted_text_end_with_it(self, say, server, tmp_path):
         path = tmp_path / "out.vtt"
         server.reply = Reply(ttfb_s=FOREVER)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import io
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
+from tests.support.cli import ROOT
+from tests.support.resident import running_resident
 from voicecli.cli.app import run
 from voicecli.cli.environment import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -37,8 +44,11 @@ class Result:
 class InProcessCli:
     """``voicecli`` without configuration, key or endpoint other than what a test sets.
 
-    ``env`` holds the variables that differ from this process's.
+    ``env`` holds the variables that differ from this process's. With VOICECLI_TEST_RESIDENT, a
+    resident does what it can, unless ``is_here``: for a test that changes or signals this process.
     """
+
+    is_here = False
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -65,8 +75,12 @@ class InProcessCli:
         env: Mapping[str, str] | None = None,
     ) -> Result:
         """Run one command line; ``stdin`` is its content, a stream, or None if closed."""
-        stdout, stderr = io.StringIO(), io.StringIO()
         variables = {**_without_settings(), **self.env, **(env or {})}
+        is_served = argv[:1] in _SERVED and isinstance(stdin, bytes) and not self.is_here
+        if os.environ.get("VOICECLI_TEST_RESIDENT") and is_served:
+            assert isinstance(stdin, bytes)
+            return _run_by_resident(argv, stdin, variables)
+        stdout, stderr = io.StringIO(), io.StringIO()
         if not isinstance(stdin, bytes):
             status = run(list(argv), Environment(stdin, stdout, stderr, variables))
         else:
@@ -75,6 +89,31 @@ class InProcessCli:
                 file.seek(0)
                 status = run(list(argv), Environment(file, stdout, stderr, variables))
         return Result(status, stdout.getvalue(), stderr.getvalue())
+
+
+_SERVED = (("say",), ("play",))
+
+
+@functools.cache
+def _resident() -> dict[str, str]:
+    """Return the variables that lead to a resident, which runs until this process ends."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vcr"))
+    found = {"XDG_RUNTIME_DIR": folder, "PYTHONPATH": str(ROOT)}
+    stack.enter_context(running_resident(_without_settings() | found))
+    return found
+
+
+def _run_by_resident(argv: Sequence[str], stdin: bytes, variables: dict[str, str]) -> Result:
+    done = subprocess.run(
+        [sys.executable, "-m", "voicecli", *argv],
+        env=variables | _resident(),
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def _without_settings() -> dict[str, str]:
