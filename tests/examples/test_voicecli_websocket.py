@@ -102,7 +102,7 @@ def test_a_key_goes_to_its_own_server(cli):
     ("answer", "words"),
     [
         (lambda c, _: c.send('{"error": "no such voice"}'), "no such voice"),
-        (lambda c, _: c.send("hello"), "no JSON object"),
+        (lambda c, _: c.send("hello"), "not a JSON object"),
         (lambda c, _: c.send('{"rate": "fast"}'), "the format of its sound"),
         (lambda c, _: c.close(), "1000"),
     ],
