@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -9,11 +10,13 @@ import stat
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from tests.support.speech_server import Reply, SpeechServer, error
 from tests.support.spoken_tones import SpokenTones
+from voicecli.cli import resume
 from voicecli.cli.resume import MOST_RUNS
 
 SENTENCES = [f"This is number {n} of the story." for n in range(12)]
@@ -118,6 +121,63 @@ def test_the_files_are_for_their_owner_only_and_hold_no_password(cli, server, ru
     for path in runs.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert "secret" not in path.read_text()
+
+
+def test_options_that_mention_somebody_are_kept(cli, server):
+    whole = fail_after(server, 0)
+    say(cli, "--instructions", "Read @names aloud.", "Hello there.")
+    server.speak = whole
+    server.requests.clear()
+    assert say(cli, "--resume").exit_code == 0
+    (request,) = server.speech_requests
+    assert request.json["instructions"] == "Read @names aloud."
+
+
+def write_instead(monkeypatch, write):
+    """Replace what writes the text, and nothing else."""
+    monkeypatch.setattr(resume, "os", SimpleNamespace(**vars(os) | {"write": write}))
+
+
+def test_a_text_that_cannot_be_kept_leaves_the_run_that_is_resumed(cli, server, monkeypatch):
+    whole = fail_after(server, 2)
+    first = say(cli, "--segment", "sentence", "--prefetch", "0", " ".join(SENTENCES))
+    heard = first.json["sentences"]["spoken"]
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full_disk:
+        write_instead(full_disk, full)
+        assert say(cli, "--resume").exit_code == 4
+    server.speak = whole
+    server.requests.clear()
+    assert say(cli, "--resume").exit_code == 0
+    assert spoken(server) == " ".join(SENTENCES[heard:])
+
+
+def test_a_text_that_cannot_be_kept_whole_is_not_kept(cli, server, runs, monkeypatch):
+    written = []
+
+    def nearly_full(descriptor, data):
+        if written:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(data)
+        return os.write(descriptor, data[:7])
+
+    fail_after(server, 2)
+    write_instead(monkeypatch, nearly_full)
+    assert say(cli, " ".join(SENTENCES)).exit_code == 4
+    assert list(runs.iterdir()) == []
+
+
+def test_a_text_that_is_written_bit_by_bit_is_whole(cli, server, monkeypatch):
+    write_instead(monkeypatch, lambda descriptor, data: os.write(descriptor, data[:7]))
+    whole = fail_after(server, 2)
+    first = say(cli, "--segment", "sentence", "--prefetch", "0", " ".join(SENTENCES))
+    server.speak = whole
+    server.requests.clear()
+    assert say(cli, "--resume").exit_code == 0
+    assert spoken(server) == " ".join(SENTENCES[first.json["sentences"]["spoken"] :])
 
 
 def test_without_state_nothing_is_kept(cli, server, runs):

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.session.fakes import ScriptedSource
 from tests.sources.clients import AUDIO, KEY
 from tests.support.speech_server import Reply, error
 from voicecli.config.endpoint import Endpoint
@@ -127,12 +128,49 @@ def test_a_damaged_file_is_replaced(cache, content):
     assert cache.get(named(1)) == answer()
 
 
+def test_a_table_of_another_shape_is_replaced(cache):
+    cache.path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(cache.path)) as database:
+        database.execute("CREATE TABLE answers (key BLOB, words TEXT)")
+    assert cache.get(named(1)) is None
+    cache.put(named(1), answer())
+    assert cache.get(named(1)) == answer()
+
+
 def test_a_cache_that_cannot_be_used_is_ignored(tmp_path):
     (tmp_path / "file").write_text("")
     cache = AnswerCache(tmp_path / "file" / "below")
     cache.put(named(1), answer())
     assert cache.get(named(1)) is None
     assert cache.size() == (0, 0, 0)
+    assert cache.fault == "Not a directory"
+
+
+def test_a_full_disk_is_reported_and_drops_nothing(cache, monkeypatch):
+    """SQLite's own bound on pages stands for the disk's."""
+    cache.put(named(1), answer())
+    connect = sqlite3.connect
+
+    def full(*args, **named_args):
+        database = connect(*args, **named_args)
+        database.execute("PRAGMA max_page_count = 1")
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", full)
+    cache.put(named(2), answer(9_000))
+    assert cache.fault == "database or disk is full"
+    assert cache.get(named(1)) == answer()
+    assert cache.get(named(2)) is None
+
+
+def test_a_cache_that_cannot_be_used_is_mentioned_and_the_answer_is_heard(tmp_path):
+    (tmp_path / "file").write_text("")
+    source = ScriptedSource([b"\0" * 480], info=SourceInfo("pcm", None, 24_000, 1))
+    cached = CachedSource(source, AnswerCache(tmp_path / "file" / "below"), named(1))
+    cached.prepare()
+    with cached.open() as response:
+        assert b"".join(response) == b"\0" * 480
+        assert response.info.warnings == ("answers are not cached: Not a directory",)
 
 
 WORK = """

@@ -15,11 +15,12 @@ from voicecli.cli import control_options, options, text_options
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
-from voicecli.cli.resume import RunKeeper, RunState, options_to_keep
+from voicecli.cli.resume import keeper_of
+from voicecli.cli.run_state import RunState
 from voicecli.cli.running import ending_if_empty, failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, keep_resident, playback_settings
 from voicecli.cli.speech import Reading, Speech
-from voicecli.cli.text_input import STDIN, TextReading, as_unicode
+from voicecli.cli.text_input import TextReading, as_unicode
 from voicecli.cli.unused_options import is_pipe_unread
 from voicecli.cli.unused_options import warnings as unused
 from voicecli.cli.voice_endpoints import VoiceEndpoints
@@ -181,7 +182,7 @@ def say(
         shared = _source_context(config, sample_rate, proxy, cache=cache, strict_words=strict_words)
         stack.callback(shared.close)
         stack.callback(keep_resident, config, wanted=not no_resident)  # after the sound
-        keeper = None if no_state else _keeper(context, file or script, run, is_script=is_script)
+        keeper = None if no_state else keeper_of(context, file or script, run, is_script=is_script)
         speech = Speech(spoken, reading, endpoints, shared, keeper)
         raise typer.Exit(_speak(speech, flags, records, config, no_play=no_play))
 
@@ -210,14 +211,6 @@ def _source_context(
 def _mention_pipe(given: list[object], records: Records) -> None:
     if is_pipe_unread(given):
         _warn("standard input is not read: the text was given otherwise", records)
-
-
-def _keeper(
-    context: typer.Context, file: Path | None, run: RunState | None, *, is_script: bool
-) -> RunKeeper:
-    """Return what keeps the place in the text."""
-    named = None if file is None or str(file) == STDIN else file
-    return RunKeeper(options_to_keep(context), is_script=is_script, file=named, resumed=run)
 
 
 def _speed(factor: float | None, of_rate: float | None) -> float | None:

@@ -11,7 +11,8 @@ import typer
 
 from voicecli.cli import completion, options
 from voicecli.cli.plain_text import check_encoding
-from voicecli.cli.resume import RunState, use_options_of_last_run
+from voicecli.cli.resume import use_options_of_last_run
+from voicecli.cli.run_state import RunState
 from voicecli.cli.text_input import (
     GivenText,
     TextInput,

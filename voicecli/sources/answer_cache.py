@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import logging
 import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,13 +33,13 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _WAIT_S = 2.0
 """How long a process waits for another one that writes."""
 
+_FOLDER_MODE = 0o700
+
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, used_at REAL NOT NULL, "
     "size INTEGER NOT NULL, checksum BLOB NOT NULL, info TEXT NOT NULL, data BLOB NOT NULL)"
 )
 _INDEX = "CREATE INDEX IF NOT EXISTS answers_used_at ON answers (used_at)"
-
-_log = logging.getLogger(__name__)
 
 
 class CachedAnswer(NamedTuple):
@@ -67,6 +66,8 @@ class AnswerCache:
     def __init__(self, folder: Path | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
+        self.fault: str | None = None
+        """Why the cache could not be used the last time it could not."""
 
     @property
     def path(self) -> Path:
@@ -164,7 +165,8 @@ class AnswerCache:
         """Make the folder and the file, for their owner; SQLite's own files follow its mode."""
         folder = self.path.parent
         folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        if folder.stat().st_mode & 0o777 != _FOLDER_MODE:
+            folder.chmod(_FOLDER_MODE)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         os.close(os.open(self.path, flags, 0o600))
 
@@ -175,14 +177,15 @@ class AnswerCache:
 
         try:
             yield
-        except sqlite3.OperationalError as error:  # locked, full, read-only
-            _log.debug("the cache is not used: %s", error)
         except sqlite3.DatabaseError as error:
-            _log.debug("the cache is damaged: %s", error)
-            with contextlib.suppress(OSError):
+            is_usable = isinstance(error, sqlite3.OperationalError)  # but locked, full, read-only
+            if is_usable and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                self.fault = str(error)
+                return
+            with contextlib.suppress(OSError):  # damaged, or a table of another shape
                 self.clear()
         except OSError as error:
-            _log.debug("the cache is not used: %s", error)
+            self.fault = error.strerror or str(error)
 
 
 def _verified(checksum: object, info: object, data: object) -> CachedAnswer | None:

@@ -61,8 +61,12 @@ class CachedSource:
             report = AnswerReport(is_cached=True)
             return Response(kept.info, self._chunks(kept.data), report=lambda: report)
         response = self._source.open(events)
+        info = response.info
+        if self._cache.fault is not None:
+            warning = f"answers are not cached: {self._cache.fault}"
+            info = info._replace(warnings=(*info.warnings, warning))
         return Response(
-            response.info,
+            info,
             self._recorded(response),
             lambda: response.__exit__(None, None, None),
             report=response.report,
