@@ -53,7 +53,14 @@ def test_text_mistaken_for_an_option_is_answered_with_how_to_pass_it(cli, text):
     assert 'begins with a dash: voicecli say -- "-5 degrees"' in result.stderr
 
 
-@pytest.mark.parametrize("argv", [("say", "--formt", "wav", "x"), ("play", "-5 degrees")])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("say", "--formt", "wav", "x"),
+        ("play", "-5 degrees"),
+        ("endpoints", "test", "--base-url", "x"),
+    ],
+)
 def test_a_misspelt_option_is_not_mistaken_for_text(cli, argv):
     result = cli.run(*argv)
     assert result.exit_code == 2

@@ -223,8 +223,10 @@ def _said(result: dict[str, Any]) -> str:
     if "error" in result:
         return f"failed: {result['error']}"
     sent = result["format"]
+    speed = result["speed"]
+    times = f"{speed:.1f}" if speed >= 1 else f"{speed:.2f}"
     honoured = "" if sent == result["requested"] else f" instead of {result['requested']}"
     return (
         f"first byte after {result['first_byte_ms']:.0f} ms; {sent}{honoured}; "
-        f"{result['speed']:.1f} times as fast as speech"
+        f"{times} times as fast as speech"
     )

@@ -83,7 +83,7 @@ class Command(_Panels, TyperCommand):
             is_unknown = type(error).__name__ == "NoSuchOption" and (
                 not found["possibilities"] or " " in found["option_name"]
             )
-            if is_unknown and any(param.nargs == -1 for param in self.params):
+            if is_unknown and any(param.name == "text" for param in self.params):
                 example = f'{ctx.command_path} -- "-5 degrees"'
                 vars(error)["message"] += f"; put -- before text that begins with a dash: {example}"
             raise
