@@ -163,6 +163,17 @@ def test_a_full_disk_is_reported_and_drops_nothing(cache, monkeypatch):
     assert cache.get(named(2)) is None
 
 
+def test_a_fault_that_is_over_is_forgotten(cache, monkeypatch):
+    monkeypatch.setattr("voicecli.sources.answer_cache._WAIT_S", 0.0)
+    cache.put(named(1), answer())
+    with contextlib.closing(sqlite3.connect(cache.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        cache.put(named(2), answer())
+        assert cache.fault == "database is locked"
+    cache.put(named(2), answer())
+    assert cache.fault is None
+
+
 def test_a_cache_that_cannot_be_used_is_mentioned_and_the_answer_is_heard(tmp_path):
     (tmp_path / "file").write_text("")
     source = ScriptedSource([b"\0" * 480], info=SourceInfo("pcm", None, 24_000, 1))

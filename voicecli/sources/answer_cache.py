@@ -67,7 +67,7 @@ class AnswerCache:
         self._folder = folder
         self._max_bytes = max_bytes
         self.fault: str | None = None
-        """Why the cache could not be used the last time it could not."""
+        """Why the cache could not be used; None again once an answer was kept."""
 
     @property
     def path(self) -> Path:
@@ -107,6 +107,7 @@ class AnswerCache:
             self._make_room(database, size)
             database.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)", row)
             database.execute("COMMIT")
+            self.fault = None  # another process may only have been writing
 
     def size(self) -> CacheSize:
         """Return how much is kept."""
