@@ -95,6 +95,9 @@ _ctl = c_function("opus_decoder_ctl", _int, _pointer, _int)
 _decode = c_function(
     "opus_decode", _int, _pointer, ctypes.c_char_p, ctypes.c_int32, _pointer, _int, _int
 )
+_packet_frames = c_function(
+    "opus_packet_get_nb_samples", _int, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32
+)
 _multi_get_size = c_function("opus_multistream_decoder_get_size", _int, _int, _int)
 _multi_init = c_function(
     "opus_multistream_decoder_init",
@@ -152,6 +155,11 @@ class OpusPacketDecoder:
             ctl(self._state, _SET_GAIN_REQUEST, _int(gain_q8))
         self._frame_bytes = 2 * channels
         self._max_concealed_frames = int(rate_hz * _MAX_CONCEALED_S)
+
+    @staticmethod
+    def packet_length(packet: bytes) -> int:
+        """Return the frames at 48 kHz in a packet, by its first two bytes; 0 if it is invalid."""
+        return max(0, int(_packet_frames(packet, len(packet), 48_000)))
 
     def decode(self, packet: bytes, address: int, frames: int) -> None:
         """Decode one packet of ``frames`` frames to int16 at ``address``.

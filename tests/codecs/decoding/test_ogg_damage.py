@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.codecs.containers import CONTINUED, FIRST, LAST, lace, page
 from tests.codecs.feeding import in_pieces, split_at
-from voicecli.codecs.decoding.ogg import OggDemuxer, codec_of
+from voicecli.codecs.decoding.ogg import OggDemuxer
+from voicecli.codecs.decoding.oggcodec import codec_of
 
 HEAD = page([b"head"], flags=FIRST)
 MANY = [bytes([65 + n]) * (n + 3) for n in range(20)]

@@ -8,8 +8,6 @@ import io
 import av
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.codecs.containers import CONTINUED, LAST, OPUS_TAGS, opus_head, opus_pages, page
 from tests.codecs.feeding import decode, in_pieces, joined
@@ -18,7 +16,7 @@ from tests.codecs.signals import tone
 from voicecli.audio.pcm import NO_SPEAKERS, AudioFormat
 from voicecli.codecs import libopus
 from voicecli.codecs.decoding.opus import OpusDecoder
-from voicecli.codecs.decoding.opusformat import OpusHead, packet_length
+from voicecli.codecs.decoding.opusformat import OpusHead
 from voicecli.errors import CorruptStream, UnsupportedFormat
 
 RATES_HZ = [8_000, 12_000, 16_000, 24_000, 48_000]
@@ -95,17 +93,24 @@ def test_streams_of_ffmpegs_muxer_are_exact(frames, rate_hz):
     assert len(samples(data, rate_hz)) == -(-frames * rate_hz // 48_000)
 
 
-@given(st.integers(0, 255), st.binary(max_size=3))
-def test_packet_length_agrees_with_libopus(toc, rest):
-    packet = bytes([toc]) + rest
-    kinds = (libopus._int, libopus.ctypes.c_char_p, libopus._int, libopus._int)
-    count = libopus.c_function("opus_packet_get_nb_samples", *kinds)
-    claimed = count(packet, len(packet), 48_000)
-    assert packet_length(packet) == max(0, claimed)
-
-
-def test_an_empty_packet_has_no_length():
-    assert packet_length(b"") == 0
+@pytest.mark.parametrize(
+    ("packet", "duration_ms"),
+    [
+        (b"\x00", 10),  # SILK; one frame
+        (b"\x08", 20),
+        (b"\x18", 60),
+        (b"\x61", 20),  # hybrid; two frames of 10 ms
+        (b"\x80", 2.5),  # CELT
+        (b"\xfa", 40),  # two frames of 20 ms, with different sizes
+        (b"\xfb\x06", 120),  # as many as the second byte says
+        (b"\xfb\x07", 0),  # longer than 120 ms
+        (b"\x1b\x00", 0),
+        (b"\xfb", 0),
+        (b"", 0),
+    ],
+)
+def test_packet_length_follows_from_the_first_two_bytes(packet, duration_ms):
+    assert libopus.OpusPacketDecoder.packet_length(packet) == duration_ms * 48
 
 
 @pytest.mark.parametrize("frame_ms", [5, 10, 40, 60])

@@ -12,7 +12,7 @@ from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
 from tests.codecs.samples import opus_packets
 from voicecli.codecs import libopus
 from voicecli.codecs.decoding.opus import OpusDecoder
-from voicecli.codecs.decoding.opusformat import packet_length
+from voicecli.codecs.libopus import OpusPacketDecoder
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 
 RATES_HZ = [8_000, 12_000, 16_000, 24_000, 48_000]
@@ -97,7 +97,7 @@ def test_a_rejected_packet_keeps_its_duration():
     packets = list(opus_packets(PACKETS))
     toc = packets[7][0] | 3  # many frames whose sizes do not add up
     packets[7] = bytes([toc, 0x82, 0xFF, 0xFF])
-    length = packet_length(packets[7])
+    length = OpusPacketDecoder.packet_length(packets[7])
     got = samples(b"".join(opus_pages(packets)))
     assert len(got) == WHOLE - 312 - 960 + length
 

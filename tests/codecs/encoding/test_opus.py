@@ -9,9 +9,10 @@ import pytest
 
 from tests.codecs.encoding.roundtrip import chunks_of, decoded, encoded, file_of, floats, sound
 from voicecli.codecs.decoding.ogg import OggDemuxer
-from voicecli.codecs.decoding.opusformat import OpusHead, packet_length
+from voicecli.codecs.decoding.opusformat import OpusHead
 from voicecli.codecs.encoding.opus import OpusEncoder
 from voicecli.codecs.encoding.opuspackets import MAX_PACKET_BYTES, OpusPacketEncoder
+from voicecli.codecs.libopus import OpusPacketDecoder
 from voicecli.errors import ConfigError
 
 PRE_SKIP = 312
@@ -69,13 +70,13 @@ def test_granules_count_packets_and_the_last_states_the_length(frames):
     audio = pages_of(data)[2:]
     position = 0
     for page in audio[:-1]:
-        position += sum(packet_length(packet) for packet in page.packets)
+        position += sum(OpusPacketDecoder.packet_length(packet) for packet in page.packets)
         assert page.granule == position
         assert not page.last
     last = audio[-1]
     assert last.last
     assert last.granule == PRE_SKIP + 2 * frames
-    coded = position + sum(packet_length(packet) for packet in last.packets)
+    coded = position + sum(OpusPacketDecoder.packet_length(packet) for packet in last.packets)
     assert coded - 960 < last.granule <= coded
     assert last.granule > position
     assert len(decoded("opus", data)) == frames

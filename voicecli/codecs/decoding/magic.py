@@ -1,7 +1,7 @@
 """The one table of magic bytes: of formats, supported and not.
 
 Formats whose frames are found by headers of a few bits are in
-`voicecli.codecs.decoding.framing`, codecs within Ogg in `voicecli.codecs.decoding.ogg`.
+`voicecli.codecs.decoding.framing`, codecs within Ogg in `voicecli.codecs.decoding.oggcodec`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.oggpage import (
     CAPTURE,
+    CONTINUED,
     FIRST,
     HEADER,
     LAST,
@@ -20,8 +21,6 @@ from voicecli.codecs.decoding.oggpage import (
     header_bytes,
     read_header,
 )
-from voicecli.codecs.decoding.oggstream import SEQUENCE_MASK, LogicalStream
-from voicecli.errors import UnsupportedFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,52 +30,11 @@ _MAX_STREAMS = 32
 
 _LOOK_EVERY_BYTES = 1 << 10
 
-_MAGICS = (
-    (b"OpusHead", "Opus"),
-    (b"\x01vorbis", "Vorbis"),
-    (b"\x7fFLAC", "FLAC"),
-    (b"Speex   ", "Speex"),
-    (b"\x80theora", "Theora"),
-    (b"fishead\x00", "Skeleton"),
-    (b"CELT    ", "CELT"),
-)
+_MAX_PACKET_BYTES = 1 << 16
+"""Longer packets are cut: audio packets are far shorter, comment headers are not read."""
 
-
-_LONGEST_MAGIC = 8
-
-
-def codec_of(first_packet: bytes) -> str | None:
-    """Return the codec that the first packet of a logical stream names, None if unknown."""
-    return next((name for magic, name in _MAGICS if first_packet.startswith(magic)), None)
-
-
-def find_ogg_codec(data: bytes, *, final: bool) -> tuple[str | None, bool]:
-    """Return "opus" if one of the streams that begin here is Opus, or may be.
-
-    The flag tells whether more bytes may find one: the first pages of all streams come
-    before any other page (RFC 3533 section 4). A skeleton does not name the streams.
-
-    Raises:
-        UnsupportedFormat: all streams are of other codecs; the message names the first.
-    """
-    at, first = 0, None
-    while True:
-        header_end = at + header_bytes(data[at : at + HEADER.size])
-        head = bytearray(data[at:header_end])
-        is_page = len(head) >= HEADER.size and head.startswith(CAPTURE)
-        page = read_header(head) if is_page and len(data) >= header_end else None
-        body = data[header_end : header_end + _LONGEST_MAGIC]
-        if len(body) < _LONGEST_MAGIC and not final:
-            return None, True
-        if page is None or not page.flags & FIRST:
-            break
-        codec = codec_of(body)
-        if codec in (None, "Opus", "Skeleton"):
-            return "opus", False
-        first, at = first or codec, at + page.size
-    if first is None:
-        return "opus", False  # cut, or damaged: the decoder reports that
-    raise UnsupportedFormat(f"{first} in Ogg is not supported, only Opus")
+_HALF_OF_ALL_SEQUENCES = 1 << 31
+_SEQUENCE_MASK = 0xFFFFFFFF
 
 
 @dataclass(slots=True)
@@ -95,6 +53,49 @@ class Page:
     lost: int
     packets: list[bytes]
     checked: bool = True
+
+
+@dataclass(slots=True)
+class LogicalStream:
+    """What is remembered of a logical stream between its pages.
+
+    ``lost`` counts pages known to be missing and not yet reported.
+    """
+
+    next_sequence: int
+    lost: int = 0
+    _partial: bytes | None = None  # the packet that the next page continues
+
+    def expects(self, page: PageHeader) -> bool:
+        """Tell whether this is the next page, with nothing missing before it."""
+        return self.next_sequence == page.sequence and not self.lost
+
+    def begin_page(self, page: PageHeader, packets: list[bytes]) -> None:
+        """Count what is missing before a page; complete the packet that it continues.
+
+        ``packets`` are the available packets that end on the page. The first is
+        removed if its beginning is missing.
+        """
+        missing = (page.sequence - self.next_sequence) & _SEQUENCE_MASK
+        if missing < _HALF_OF_ALL_SEQUENCES:  # otherwise the numbers went back: no known loss
+            self.lost += missing
+        self.next_sequence = (page.sequence + 1) & _SEQUENCE_MASK
+        partial, continued = self._partial, bool(page.flags & CONTINUED)
+        if missing or not continued:
+            self._partial = None
+        if packets and continued:
+            if missing or partial is None:
+                del packets[0]  # its beginning is missing
+            else:
+                packets[0] = (partial + packets[0])[:_MAX_PACKET_BYTES]
+                self._partial = None
+
+    def hold_tail(self, page: PageHeader, tail: bytes) -> None:
+        """Remember the bytes after the last packet that ends on a page, to be continued."""
+        if page.ends or not page.flags & CONTINUED:
+            self._partial = tail
+        elif self._partial is not None:
+            self._partial = (self._partial + tail)[:_MAX_PACKET_BYTES]
 
 
 class OggDemuxer:
@@ -182,7 +183,7 @@ class OggDemuxer:
         if at < 0 or len(self._buffer) < at + HEADER.size:
             return False
         following = read_header(self._buffer[at : at + HEADER.size])
-        next_sequence = page.sequence + 1 & SEQUENCE_MASK
+        next_sequence = page.sequence + 1 & _SEQUENCE_MASK
         return following is not None and (
             (following.serial, following.sequence) == (page.serial, next_sequence)
         )

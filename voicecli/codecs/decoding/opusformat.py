@@ -1,4 +1,4 @@
-"""Headers of Opus: the one in Ogg (RFC 7845) and the first bytes of a packet."""
+"""The header of Ogg Opus (RFC 7845 section 5.1)."""
 
 from __future__ import annotations
 
@@ -14,33 +14,6 @@ GRANULE_HZ = 48_000
 
 OPUS_HEAD = struct.Struct("<8sBBHIhB")
 """Magic, version, channels, pre-skip, input rate, gain, mapping family."""
-
-TICK = 120  # 2.5 ms at 48 kHz: every Opus frame is a multiple of it
-_MAX_PACKET = 5_760  # 120 ms: the longest packet (RFC 6716 section 3.2.5)
-
-_FRAME_TICKS = (4, 8, 16, 24) * 3 + (4, 8) * 2 + (1, 2, 4, 8) * 4
-"""Frame lengths of SILK, hybrid and CELT by config number (RFC 6716 section 3.1, table 2)."""
-
-
-def packet_length(packet: bytes) -> int:
-    """Return the frames at 48 kHz in a packet, by its first two bytes; 0 if it is invalid.
-
-    The lower bits of the TOC byte state the number of Opus frames: one, two, two, or as
-    many as the lower six bits of the next byte state (RFC 6716 section 3.2).
-    """
-    if not packet:
-        return 0
-    toc = packet[0]
-    code = toc & 3
-    if code < 3:  # noqa: PLR2004  code 3 has a count byte
-        count = 2 if code else 1
-    elif len(packet) > 1:
-        count = packet[1] & 0x3F
-    else:
-        return 0
-    length = _FRAME_TICKS[toc >> 3] * count * TICK
-    return length if length <= _MAX_PACKET else 0
-
 
 _MONO_OR_STEREO, _SURROUND, _DISCRETE = 0, 1, 255
 """Channel mapping families (RFC 7845 section 5.1.1); 2 and 3 are ambisonics (RFC 8486)."""

@@ -35,7 +35,7 @@ from voicecli.codecs.decoding.framing import (
 )
 from voicecli.codecs.decoding.leadin import LeadIn
 from voicecli.codecs.decoding.magic import find_magic
-from voicecli.codecs.decoding.ogg import find_ogg_codec
+from voicecli.codecs.decoding.oggcodec import find_ogg_codec
 from voicecli.codecs.media_type import parse_media_type
 from voicecli.codecs.raw_coding import raw_coding
 from voicecli.codecs.text_response import MAX_TEXT_BYTES, explain, kind_of_text, readable

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.codecs.containers import CONTINUED, page
+from voicecli.codecs.decoding.ogg import LogicalStream
 from voicecli.codecs.decoding.oggpage import read_header
-from voicecli.codecs.decoding.oggstream import LogicalStream
 
 
 def header(packets, **settings):
