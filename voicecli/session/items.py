@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from voicecli.errors import VoiceError
     from voicecli.session.utterance import Utterance
     from voicecli.sources.base import SourceInfo
@@ -45,23 +43,3 @@ class AwaitText:
 
 
 Item: TypeAlias = UtteranceStart | StreamStart | bytes | StreamEnd | StreamBroken | AwaitText
-
-JOINED_BYTES = 16 * 1024
-"""Small chunks are joined up to this size. Decoding more at once would delay the first sound."""
-
-
-def joined(items: list[Item]) -> Iterator[Item]:
-    """Yield the items with small chunks joined: decoding has a cost per call."""
-    chunks: list[bytes] = []
-    size = 0
-    for item in items:
-        if chunks and not (isinstance(item, bytes) and size + len(item) <= JOINED_BYTES):
-            yield b"".join(chunks)
-            chunks, size = [], 0
-        if isinstance(item, bytes):
-            chunks.append(item)
-            size += len(item)
-        else:
-            yield item
-    if chunks:
-        yield b"".join(chunks)

@@ -113,7 +113,7 @@ class Prefetcher:
                     return [UtteranceStart(self._fetches[0].utterance)]
                 fetch = self._fetches[0]
             self._report_error_of(fetch)
-            if items := fetch.items.take():
+            if items := fetch.take():
                 return items
             if fetch.error is not None and self._is_recoverable(fetch):
                 return [StreamBroken(fetch.error)]

@@ -15,7 +15,6 @@ from voicecli.session.items import (
     StreamEnd,
     StreamStart,
     UtteranceStart,
-    joined,
 )
 from voicecli.session.seams import Seams
 from voicecli.session.stream_decoder import load_decoder
@@ -177,7 +176,7 @@ class Renderer:
 
     def _render_all(self) -> None:
         while items := self._chunks.take():
-            for item in joined(items):
+            for item in items:
                 if self._aborted:
                     return
                 try:

@@ -11,13 +11,16 @@ from voicecli.session.channel import Channel
 from voicecli.session.utterance import Failure, Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from voicecli.clock import Clock
     from voicecli.errors import SourceTimeout
     from voicecli.session.fetcher import Fetcher
     from voicecli.session.items import Item
     from voicecli.session.pace import Pace
+
+JOINED_BYTES = 16 * 1024
+"""Small chunks are joined up to this size. Decoding more at once would delay the first sound."""
 
 CHUNK_BACKLOG_BYTES = 4 * 1024 * 1024
 """Received bytes of one utterance that may wait for the decoder; beyond that, the socket fills."""
@@ -99,6 +102,13 @@ class UtteranceFetch:
             return ()
         return instead
 
+    def take(self) -> list[Item]:
+        """Take what has arrived, small chunks joined; waits for at least one item.
+
+        Empty at the end. For the decoder thread.
+        """
+        return list(_joined(self.items.take()))
+
     @property
     def is_recoverable(self) -> bool:
         """Whether it broke within its sound, and its rest can perhaps be asked for again."""
@@ -148,3 +158,20 @@ class UtteranceFetch:
         if self._pace is not None and utterance.segment is not None and first_at is not None:
             length, now = len(utterance.segment.text), self._clock.now()
             self._pace.fetched(length, first_at - began_at, now - began_at)
+
+
+def _joined(items: list[Item]) -> Iterator[Item]:
+    """Yield the items with small chunks joined: decoding has a cost per call."""
+    chunks: list[bytes] = []
+    size = 0
+    for item in items:
+        if chunks and not (isinstance(item, bytes) and size + len(item) <= JOINED_BYTES):
+            yield b"".join(chunks)
+            chunks, size = [], 0
+        if isinstance(item, bytes):
+            chunks.append(item)
+            size += len(item)
+        else:
+            yield item
+    if chunks:
+        yield b"".join(chunks)
