@@ -301,6 +301,15 @@ def test_commands_in_a_row_add_up_before_the_first_is_heard():
     assert sink.next_s == 30.0
 
 
+@pytest.mark.parametrize(
+    ("heard_s", "goes_on_s"), [(28.0, 20.0), (21.6, 20.0), (21.4, 10.0), (0.5, 0.0)]
+)
+def test_back_repeats_the_sentence_unless_it_has_just_begun(heard_s, goes_on_s):
+    sink = SinkAt(heard_s)
+    assert control_of(sink).back()
+    assert sink.next_s == goes_on_s
+
+
 @pytest.mark.parametrize(("kept_s", "goes_on_s"), [(71.0, 80.0), (78.0, 80.0), (84.0, 84.2)])
 def test_back_goes_as_far_as_sound_is_kept(kept_s, goes_on_s):
     sink = SinkAt(86.0 if kept_s > 80 else 81.0, kept_s)
