@@ -313,3 +313,20 @@ def test_back_goes_as_far_as_sound_is_kept(kept_s, goes_on_s):
     sink = SinkAt(86.0 if kept_s > 80 else 81.0, kept_s)
     assert not control_of(sink).back()
     assert sink.next_s == pytest.approx(goes_on_s)
+
+
+@pytest.mark.parametrize(("decoded_s", "goes_on_s"), [(28.0, 30.0), (31.0, 31.0), (32.0, 30.0)])
+def test_a_skip_is_silent_until_the_sentence_can_be_found(decoded_s, goes_on_s):
+    sink = SinkAt(25.0)
+    control = control_of(sink)
+    control.text.following = lambda _: [SpokenSentence(0, "", 30.0, 3, is_certain=False)]
+    control.text.decoded_s = decoded_s
+    control.skip()
+    assert sink.next_s == goes_on_s
+
+
+def test_the_volume_has_limits():
+    gains = []
+    control = Control(SimpleNamespace(set_gain=gains.append), None)
+    assert [control.louder(factor) for factor in (0.5, 0.01, 2, 100, 0.5)] == [0.5, 0.05, 0.1, 4, 2]
+    assert gains == [0.5, 0.05, 0.1, 4, 2]
