@@ -2,12 +2,14 @@
 
 In each run one to three disturbances, mixed at random, hit a tone in one of the six formats:
 the process or the sound server stands still (SIGSTOP, SIGCONT), or the server sends nothing.
-A recorder at the sound server hears the gaps. The JSON must have exactly these, each within
-30 ms in place and length, and the closing line may not say "no gaps" if there was one. Gaps
-that a busy machine adds must be reported as well.
+The device's buffer is that of `--latency-ms auto`, or 100 or 200 ms. A recorder at the sound
+server hears the gaps. The JSON must have exactly these, each within 30 ms in place and length,
+and the closing line may not say "no gaps" if there was one. Gaps that a busy machine adds must
+be reported as well.
 
     scripts/setup dev && .venv/bin/python benchmarks/gaps.py [--runs 30] [--seed 1] [--json]
 
+Each run has a seed, counted from the first one's: `--runs 1 --seed N` repeats a run.
 The exit status is 1 if a run missed.
 """
 
@@ -60,6 +62,7 @@ class Run:
 
     format: str
     disturbances: list[Disturbance]
+    latency_ms: str = "auto"
     heard: list[tuple[float, float]] = field(default_factory=list)
     reported: list[tuple[float, float, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -74,7 +77,11 @@ def plan(rng: random.Random) -> Run:
         for_s = rng.uniform(0.2, 1.2)
         disturbances.append(Disturbance(what, round(at_s, 3), round(for_s, 3)))
         at_s += 0.5 if what == "network" else for_s + 0.5
-    return Run(rng.choice(FORMATS), disturbances)
+    run = Run(rng.choice(FORMATS), disturbances)
+    if rng.random() < 0.3:  # the first one soon after the start
+        run.disturbances[0].at_s = round(rng.uniform(0.0, 0.3), 3)
+    run.latency_ms = rng.choice(["auto", "auto", "100", "200"])
+    return run
 
 
 def disturb(running: Running, sound: SoundServer, disturbances: list[Disturbance]) -> None:
@@ -135,7 +142,8 @@ def measure(home: Path, run: Run, seed: int) -> None:
         pace=random.Random(seed).uniform(1.2, 2.5) if stalls else None,
         stalls=stalls,
     )
-    argv = ("say", "--json", "--no-state", "--format", run.format, "--base-url")
+    argv = ("say", "--json", "--no-state", "--latency-ms", run.latency_ms)
+    argv += ("--format", run.format, "--base-url")
     with (
         SpeechServer(clips, reply=reply) as speech,
         SoundServer() as sound,
@@ -173,7 +181,8 @@ def main() -> int:
         did = ", ".join(f"{d.what} {d.for_s:.2f} s at {d.at_s:.2f}" for d in run.disturbances)
         causes = " ".join(f"{length_s * 1e3:.0f} ({why})" for _, length_s, why in run.reported)
         heard = " ".join(f"{length_s * 1e3:.0f}" for _, length_s in run.heard)
-        print(f"{number:3} {run.format:4} {did}; heard {heard} ms, reported {causes}", flush=True)
+        drawn = f"{number:3} {run.format:4} {run.latency_ms:4} {did}"
+        print(f"{drawn}; heard {heard} ms, reported {causes}", flush=True)
         for problem in run.problems:
             print(f"    MISS {problem}", flush=True)
     print(f"{options.runs} runs, {gaps} gaps heard, {missed} runs missed")

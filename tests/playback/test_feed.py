@@ -128,6 +128,63 @@ def test_what_a_device_reports_after_it_ran_empty_is_the_same_gap():
     assert rig.timeline.ends_at == pytest.approx(1.7)
 
 
+@pytest.mark.parametrize("until", [1.29, 1.3, 1.34, 1.37])
+def test_a_gap_is_where_the_device_began_to_be_late(until):
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, until)
+    rig.play(until + 0.06, 1.7)
+    assert rig.timeline.underruns == [
+        Underrun(pytest.approx(until - 1), pytest.approx(0.06, abs=1e-6))
+    ]
+
+
+@pytest.mark.parametrize("until", [1.02, 1.05, 1.1, 1.15])
+def test_a_device_that_stands_still_just_after_the_start_had_a_gap(until):
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, until)
+    rig.play(until + 0.4, until + 0.8)
+    assert rig.timeline.underruns == [Underrun(pytest.approx(until - 1), pytest.approx(0.4))]
+
+
+def test_a_device_that_takes_a_buffer_at_once_after_a_stop_had_one_gap():
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.3)
+    for _ in range(4):
+        rig.fill(1.75)  # the device reports nothing of what it has just taken
+    rig.play(1.76, 2.06)  # and 30 ms too little for a while
+    rig.play(2.09, 2.3)
+    assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(0.45, abs=0.005))]
+
+
+def test_a_piece_that_the_device_drops_after_a_stop_is_silence_too():
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.3)
+    rig.fill(1.7)
+    rig.fill(1.7, underflowed=True)
+    rig.play(1.71, 2.0)
+    assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(0.4))]
+    assert rig.timeline.ends_at == pytest.approx(2.0)
+
+
+def test_what_a_refilled_device_has_not_counted_yet_does_not_shorten_a_gap():
+    rig = Rig(ahead_s=0.04)
+    rig.ring.write(ramp(900))
+    now = 1.0
+    for _ in range(4):
+        rig.feed.take(rig.out, now)
+        rig.feed.wrote(10, now, underflowed=False)
+        now += 0.01
+    rig.feed.take(rig.out, 1.5)
+    rig.feed.wrote(10, 1.5, underflowed=False)
+    rig.feed.take(rig.out, 1.5)
+    rig.feed.wrote(5, 1.5, underflowed=True)
+    assert rig.timeline.underruns == [Underrun(0.04, pytest.approx(0.46))]
+
+
 def test_what_a_device_reports_much_later_is_another_gap():
     rig = Rig()
     rig.ring.write(ramp(900))

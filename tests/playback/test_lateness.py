@@ -5,15 +5,17 @@ import itertools
 from voicecli.playback.lateness import Lateness
 
 LATENCY_S = 0.04
+PIECE_S = 0.01
 
 
 def fed(lateness, lates_s):
     """Feed figures as a sink does: what was recorded does not show in later ones."""
     recorded_s, found = 0.0, []
     for late_s in lates_s:
-        moved_s = lateness.add(late_s - recorded_s)
+        moved_s = lateness.add(late_s - recorded_s, PIECE_S)
         recorded_s += moved_s
         if moved_s:
+            lateness.forget()
             found.append(round(moved_s, 4))
     return found
 
@@ -53,5 +55,25 @@ def test_after_a_restart_it_settles_again():
 
 def test_a_device_that_was_on_time_is_settled_too():
     lateness = Lateness(LATENCY_S)
-    assert fed(lateness, [0.0] * lateness.window) == []
+    assert fed(lateness, [0.0] * 8) == []
     assert lateness.is_settled
+
+
+def test_short_pieces_count_by_their_length():
+    lateness = Lateness(LATENCY_S)
+    assert not any(lateness.add(0.003, 0.0001) for _ in range(700))
+    assert any(lateness.add(0.003, 0.01) for _ in range(8))
+
+
+def test_a_figure_alone_is_certain_only_beyond_what_a_device_holds():
+    lateness = Lateness(LATENCY_S)
+    assert not lateness.has_jumped(0.2)  # it may be late from the start
+    lateness.forget()
+    assert not lateness.has_jumped(0.06)
+    assert lateness.has_jumped(0.2)
+
+
+def test_figures_that_were_too_low_are_not_a_jump_afterwards():
+    lateness = Lateness(LATENCY_S)
+    lateness.has_jumped(-0.15)
+    assert not lateness.has_jumped(0.0)

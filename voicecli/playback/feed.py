@@ -31,6 +31,9 @@ _REPORTED_WITHIN = 5
 _CORRECTED_WITHIN_S = 0.5
 """After it ran empty, a device may take this long to report how late it is."""
 
+_DROPPED_WITHIN_S = 0.005
+"""A device that has dropped a piece asks for the next one at once."""
+
 _LATE_START_S = 0.015
 """Longer than any device takes to continue after a gap."""
 
@@ -220,26 +223,43 @@ class Feed:
 
     def _judge(self, late_s: float, now: float, *, underflowed: bool) -> None:
         """Note the device's report that it plays the last piece ``late_s`` later than recorded."""
-        is_settling = now < self._settled_at
+        has_jumped = self._lateness.has_jumped(late_s)
+        has_run_empty = underflowed and late_s > self._lateness.least_gap_s
         if self._follows_gap and self._pieces <= _REPORTED_WITHIN:
-            if late_s > _LATE_START_S or (underflowed and self._pieces):
+            if late_s > (0.0 if underflowed and self._pieces else _LATE_START_S):
                 self._timeline.extend_gap(late_s)
-        elif underflowed and late_s > self._lateness.least_gap_s:
+        elif has_jumped or has_run_empty:
             self._timeline.postpone(self._piece, late_s)
             self._lateness.forget()
             self._ran_empty_at = now
-        elif not is_settling:
-            was_settled = self._lateness.is_settled
-            moved_s = self._lateness.add(late_s)
-            if was_settled and moved_s > self._lateness.least_gap_s:
-                if now - self._ran_empty_at < _CORRECTED_WITHIN_S:
-                    self._timeline.extend_gap(moved_s)
-                else:
-                    self._timeline.postpone(self._lateness.window * self._piece, moved_s)
-            elif moved_s:
-                self._timeline.shift(moved_s)
-        if is_settling:
+        elif underflowed and now - self._ran_empty_at < _DROPPED_WITHIN_S:
+            # The device dropped the first piece after the gap: that much longer it was silent.
+            self._timeline.shift(late_s)
+            self._lateness.forget()
+        elif now >= self._settled_at:
+            self._follow(late_s, now)
+        if now < self._settled_at:
             self._lateness.restart()
+
+    def _follow(self, late_s: float, now: float) -> None:
+        """Follow a device by its figures, none of which alone proves anything."""
+        lateness, was_settled = self._lateness, self._lateness.is_settled
+        moved_s = lateness.add(late_s, self._piece / self._rate_hz)
+        if not moved_s:
+            return
+        span_s = lateness.span_s
+        # For a while after a gap, a device reports less than it holds, then corrects that.
+        is_correction = now - span_s - self._ran_empty_at < _CORRECTED_WITHIN_S
+        if not was_settled or abs(moved_s) <= lateness.least_gap_s:
+            self._timeline.shift(moved_s)
+        elif is_correction:
+            self._timeline.extend_gap(moved_s)
+            self._ran_empty_at = now
+        elif moved_s > 0:
+            self._timeline.postpone(round(span_s * self._rate_hz), moved_s)
+        else:
+            self._timeline.shift(moved_s)
+        lateness.forget()
 
     def report(self, now: float) -> SinkReport:
         """Report what was heard by ``now``."""

@@ -168,11 +168,11 @@ class Timeline:
         self._add_gap(Silence.DEVICE, position, late_s, began_at)
 
     def extend_gap(self, late_s: float) -> None:
-        """Record that the last gap, if there was one, was ``late_s`` longer."""
+        """Record that the last gap, if there was one, was ``late_s`` longer, or shorter."""
         if self._last_gap is None:
             return
         gaps = self.silences[self._last_gap]
-        gaps[-1] = replace(gaps[-1], silence_s=gaps[-1].silence_s + late_s)
+        gaps[-1] = replace(gaps[-1], silence_s=max(0.0, gaps[-1].silence_s + late_s))
         self.shift(late_s)
 
     def shift(self, late_s: float) -> None:
