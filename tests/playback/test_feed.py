@@ -159,6 +159,31 @@ def test_a_device_that_takes_a_buffer_at_once_after_a_stop_had_one_gap():
     assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(0.45, abs=0.005))]
 
 
+def test_a_gap_in_the_time_of_wrong_reports_is_told_from_the_one_before():
+    rig = Rig()
+    rig.ring.write(ramp(950))
+    rig.play(1.0, 1.3)
+    rig.fill(2.0)
+    rig.play(1.98, 2.4)  # 30 ms too little
+    rig.fill(2.61, underflowed=True)
+    rig.play(2.62, 2.7)
+    assert rig.timeline.underruns == [
+        Underrun(0.3, pytest.approx(0.7)),
+        Underrun(0.73, pytest.approx(0.18)),
+    ]
+
+
+def test_a_piece_that_was_dropped_before_the_device_said_so_is_silence_too():
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.3)
+    rig.fill(1.35)
+    rig.fill(1.35, underflowed=True)
+    rig.play(1.36, 1.7)
+    assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(0.05))]
+    assert rig.timeline.ends_at == pytest.approx(1.7)
+
+
 def test_a_piece_that_the_device_drops_after_a_stop_is_silence_too():
     rig = Rig()
     rig.ring.write(ramp(900))

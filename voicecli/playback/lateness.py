@@ -29,7 +29,8 @@ class Lateness:
         self._window_s = 2 * latency_s - _ROUNDING_S
         self._jump_s = latency_s + _CERTAIN_S
         self._recent: deque[tuple[float, float]] = deque()  # length of a piece, figure
-        self._before_s = inf
+        self.before_s = inf
+        """The last figure given to `has_jumped`, above 0."""
         self.span_s = 0.0
         """Length of the pieces whose figures are looked at."""
         self.is_settled = False
@@ -42,7 +43,7 @@ class Lateness:
     def forget(self) -> None:
         """Drop the figures so far, which were recorded."""
         self._clear()
-        self._before_s = 0.0
+        self.before_s = 0.0
 
     def _clear(self) -> None:
         self._recent.clear()
@@ -50,7 +51,7 @@ class Lateness:
 
     def has_jumped(self, late_s: float) -> bool:
         """Return whether a figure alone proves a silence, compared with the one before."""
-        before_s, self._before_s = max(0.0, self._before_s), late_s
+        before_s, self.before_s = self.before_s, max(0.0, late_s)
         return late_s - before_s > self._jump_s
 
     def add(self, late_s: float, piece_s: float) -> float:
