@@ -71,13 +71,29 @@ def wait_for_request(server, asked):
     asked.set()
 
 
-def test_an_error_of_the_text_is_the_callers_own(engine):
+def test_an_error_of_the_text_is_raised_after_what_it_gave_was_spoken(engine, server):
     def text():
-        yield "One. "
+        yield "One is a sentence. Two is not"
         raise KeyError("mine")
 
+    playback = engine.say(text())
     with pytest.raises(KeyError, match="mine"):
-        engine.say(text()).wait(20)
+        playback.wait(20)
+    assert " ".join(texts_of(server)) == "One is a sentence. Two is not"
+    assert playback.heard_s > 0
+
+
+def test_an_error_of_an_async_text_is_raised_after_what_it_gave_was_spoken(engine, server):
+    async def text():
+        yield "One is a sentence. Two is not"
+        raise KeyError("mine")
+
+    async def main():
+        await engine.say(text())
+
+    with pytest.raises(KeyError, match="mine"):
+        asyncio.run(main())
+    assert " ".join(texts_of(server)) == "One is a sentence. Two is not"
 
 
 def test_a_failure_of_the_server_is_in_the_result(server):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from tests.session.fakes import FakeClock, ScriptedSource
+from tests.session.fakes import FakeClock, ScriptedSource, sound
 from tests.session.rendering import START
+from voicecli.errors import RateLimited
+from voicecli.session.fetcher import Fetcher, FetchLimits
 from voicecli.session.items import StreamEnd
+from voicecli.session.pace import Pace
 from voicecli.session.utterance import Utterance
 from voicecli.session.utterance_fetch import UtteranceFetch
+from voicecli.telemetry.observers import Observers
+from voicecli.text.segment import Segment, Sentence, Span
 
 
 def taken(*items):
@@ -34,3 +39,15 @@ def test_nothing_is_taken_after_the_end():
     fetch = UtteranceFetch(Utterance(ScriptedSource()), FakeClock(), None)
     fetch.cancel()
     assert fetch.take() == []
+
+
+def test_waiting_for_a_server_that_had_refused_the_request_is_not_its_pace():
+    clock, pace = FakeClock(), Pace()
+    segment = Segment(0, (Sentence(0, "x" * 100, Span(0, 100)),))
+    source = ScriptedSource([RateLimited("429", retry_after_s=20.0), None], [sound(0.1)])
+    fetch = UtteranceFetch(Utterance(source, segment=segment), clock, pace)
+    fetch.run(
+        lambda _: Fetcher(FetchLimits(), clock, Observers([])), lambda *_: None, lambda *_: None
+    )
+    assert clock.now() >= 1020.0
+    assert pace.estimate().first_byte_s < 1.0

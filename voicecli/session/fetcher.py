@@ -104,6 +104,8 @@ class Fetcher:
         self._cancelled = False
         self._source: Source | None = None
         self._silence: _Silence | None = None
+        self.began_at = 0.0
+        """When the last request was made, after all waits for a server that had refused it."""
 
     def items(self, sources: Iterable[Source]) -> Generator[Item, None, None]:
         """Yield what arrives, and report it; ends early once cancelled.
@@ -201,7 +203,8 @@ class Fetcher:
 
     def _attempt(self, source: Source, number: int) -> Generator[Item, None, None]:
         has_started = False
-        self._observers.notify(Requested(self._clock.now(), source.label, self._segment))
+        self.began_at = self._clock.now()
+        self._observers.notify(Requested(self.began_at, source.label, self._segment))
         try:
             self._silence = _Silence(source, self._clock.now(), number, is_first=True)
             with source.open(self) as response, self._reporting(response):

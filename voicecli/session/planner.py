@@ -81,6 +81,7 @@ class Planner:
         self._unread: deque[str | bytes] = deque()
         self._began_at: float | None = None  # when the first text was read
         self._has_asked = False
+        self._text_error: Exception | None = None
         self.sentences = 0
         """Sentences found so far."""
         self.is_complete = False
@@ -92,7 +93,7 @@ class Planner:
         """Yield utterances; blocks while the text is being written.
 
         Raises:
-            Exception: what the iterable of text raised.
+            Exception: what the iterable of text raised, after the utterances of what it gave.
             NothingToSay: nothing in the text is English, and all voices are.
         """
         reader = TextReader(self._pieces)
@@ -118,6 +119,8 @@ class Planner:
                     self._read(reader, min(wait_s, _POLL_S), is_over)
         finally:
             reader.close()
+        if self._text_error is not None:
+            raise self._text_error
         if self._english is not None and self._english.left_out and not self._has_asked:
             raise nothing_english()
 
@@ -125,7 +128,7 @@ class Planner:
         """Take the text that is there, waiting for it at most ``timeout_s``."""
         while not (self.is_complete or self._has_enough or is_over()):
             if not self._unread:
-                self._unread.extend(_sliced(reader.take(timeout_s)))
+                self._unread.extend(_sliced(self._take(reader, timeout_s)))
             has_text, now = bool(self._unread), self._clock.now()
             if has_text:
                 found = self._stage.feed(self._unread.popleft(), now)
@@ -142,6 +145,13 @@ class Planner:
                 return
             self._began_at = now if self._began_at is None else self._began_at
             timeout_s = _SETTLE_S if timeout_s and now - self._began_at < _AT_ONCE_S else 0.0
+
+    def _take(self, reader: TextReader, timeout_s: float) -> list[str | bytes]:
+        try:
+            return reader.take(timeout_s)
+        except Exception as error:  # noqa: BLE001  raised once what was given is requested
+            self._text_error = error
+            return []
 
     @property
     def _has_enough(self) -> bool:

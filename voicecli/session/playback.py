@@ -7,12 +7,15 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from voicecli.errors import VoiceError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from voicecli.session.planner import Planner
     from voicecli.session.session import Session
     from voicecli.session.settings import SessionResult
+    from voicecli.session.utterance import Utterance
     from voicecli.telemetry.metrics import Recorder
 
 
@@ -132,7 +135,8 @@ class Playback:
         A failure outside the program is in the result.
 
         Raises:
-            Exception: what the iterable of text raised, or a bug.
+            Exception: what the iterable of text raised, once all that it gave was heard, or a
+                bug.
         """
         if not self._ended.wait(timeout_s):
             return None
@@ -165,13 +169,23 @@ class Playback:
         assert result is not None
         return result
 
+    def _utterances(self) -> Generator[Utterance, None, None]:
+        """Yield the utterances; an error of the caller's text waits for their sound."""
+        session = self._session
+        try:
+            yield from self._planner.utterances(
+                session.spawn, session.heard_s, lambda: session.is_over
+            )
+        except VoiceError:
+            raise
+        except Exception as error:  # noqa: BLE001  raised again by `wait`
+            self._error = error
+
     def run(self) -> None:
         """Speak; the engine calls it once, on a thread of the playback's own."""
         session = self._session
         try:
-            self._result = session.run(
-                self._planner.utterances(session.spawn, session.heard_s, lambda: session.is_over)
-            )
+            self._result = session.run(self._utterances())
         except BaseException as error:  # noqa: BLE001  raised again by `wait`
             self._error = error
         with self._lock:

@@ -144,7 +144,7 @@ class UtteranceFetch:
     def _drain(
         self, fetcher: Fetcher, utterance: Utterance, on_bytes: Callable[[int, bytes], None]
     ) -> None:
-        began_at, first_at = self._clock.now(), None
+        first_at: float | None = None
         with closing(fetcher.fetch(utterance.source)) as items:
             for item in items:
                 weight = 1
@@ -156,7 +156,7 @@ class UtteranceFetch:
                 if not self.items.put(item, weight):
                     return  # the reader wants no more
         if self._pace is not None and utterance.segment is not None and first_at is not None:
-            length, now = len(utterance.segment.text), self._clock.now()
+            length, now, began_at = len(utterance.segment.text), self._clock.now(), fetcher.began_at
             self._pace.fetched(length, first_at - began_at, now - began_at)
 
 
