@@ -167,7 +167,7 @@ Let me know if you'd like more!
 """
 HEARD = [
     "Sure!",
-    "Here's how tides work :",
+    "Here's how tides work:",
     "¶The Moon's pull.",
     "¶The Moon's gravity pulls on the ocean (see NOAA).",
     'Dr. Smith calls it "a bulge".',
@@ -206,7 +206,7 @@ def test_a_real_answer_from_a_chat():
 
 def test_each_sentence_knows_its_place_in_the_source():
     places = {s.text: ANSWER[s.span.start : s.span.end] for s in read([ANSWER.encode()])}
-    assert places["Here's how tides work :"] == "Here's how **tides** work 🌊:"
+    assert places["Here's how tides work:"] == "Here's how **tides** work 🌊:"
     assert places["The Moon's pull."] == "The Moon's pull"
     assert places["1. High tide – the bulge faces you."].startswith("1. **High tide**")
     code = ANSWER[ANSWER.index("```") : ANSWER.rindex("```") + 3]
@@ -247,6 +247,25 @@ def test_addresses_and_emoji_are_never_read_out():
     assert [s.text for s in read(["Nice 👍 work.".encode()])] == ["Nice work."]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hello world 🌍!", "Hello world!"),
+        ("Hello 👍🏽, you and I.", "Hello, you and I."),
+        ("Well done 🎉 🎉 .", "Well done ."),
+        ("Well done 🎉 🎉.", "Well done."),
+        ("It went (fine 😀) today.", "It went (fine) today."),
+        ("A **strong** 🌍!", "A strong!"),
+        ("Bonjour le monde 🌍 !", "Bonjour le monde !"),
+        ("A word 🌍 and more.", "A word and more."),
+    ],
+)
+def test_an_emoji_takes_the_space_before_punctuation_with_it(text, expected):
+    for size in (1, 3, len(text)):
+        pieces = [text[at : at + size].encode() for at in range(0, len(text), size)]
+        assert [s.text for s in read(pieces)] == [expected]
+
+
 def test_code_can_be_read_or_left_out():
     text = "Do:\n\n```py\na = 1\n\nb = 2\n```\n\nDone."
     assert spoken(text, code=CodeBlocks.READ) == ["Do:", "¶a = 1", "b = 2", "¶Done."]
@@ -268,6 +287,25 @@ def test_what_a_model_thinks_is_left_out_unless_wanted():
     assert spoken("Use the <think> tag.") == ["Use the think tag."]
     assert spoken("<thin air>") == ["thin air"]
     assert spoken("<think>never closed. Really.") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("```\n<think>\nx\n```\n\nAfter.", ["code, 2 lines.", "After."]),
+        ("A:\n~~~xml\n<think>hm\n~~~\nAfter.", ["A:", "code, 1 line, XML.", "After."]),
+        ("- A:\n  ```\n  <think>\n  ```\n\nAfter.", ["A:", "code, 1 line.", "After."]),
+        ("````\n```\n<think>\n````\n\nAfter.", ["code, 2 lines.", "After."]),
+        ("`<think>` is a tag. It opens.", ["<think> is a tag.", "It opens."]),
+        ("```x``` is code.\n<think>\nHm.\n</think>\nAfter.", ["x is code.", "After."]),
+        ("```\na\n```\n<think>\nHm.\n</think>\nAfter.", ["code, 1 line.", "After."]),
+        ("<think>\n```\nHm.\n</think>\n<think>No.</think>After.", ["After."]),
+    ],
+)
+def test_a_think_tag_in_code_is_code(text, expected):
+    for size in (1, 5, len(text)):
+        pieces = [text[at : at + size].encode() for at in range(0, len(text), size)]
+        assert [s.text for s in read(pieces)] == expected
 
 
 def test_text_flows_word_by_word_until_a_mark_opens():

@@ -64,7 +64,8 @@ class TextStage:
         self._stages: list[ScriptReader | ThinkFilter | MarkdownReader | Replacer] = []
         if options.script:
             self._stages.append(ScriptReader())
-        self._stages.append(ThinkFilter(keep=options.think))
+        has_code = options.markdown is not Markdown.OFF
+        self._stages.append(ThinkFilter(keep=options.think, fences=has_code))
         if options.markdown is not Markdown.OFF:
             is_auto = options.markdown is Markdown.AUTO
             self._stages.append(MarkdownReader(auto=is_auto, code=options.code))

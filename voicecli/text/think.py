@@ -18,6 +18,45 @@ _CLOSE = lazy_pattern(rf"</({'|'.join(_NAMES)}){_ATTRIBUTES}>", re.IGNORECASE)
 _BEGINS = lazy_pattern(rf"</?({'|'.join(_NAMES)}){_ATTRIBUTES}>?", re.IGNORECASE)
 _TAGS = [tag for name in _NAMES for tag in (f"<{name}>", f"</{name}>")]
 
+_FENCE = lazy_pattern(r"[ \t>]*(`{3,}|~{3,})[ \t]*(.*)")
+_MAX_LINE = 200
+"""Beginning of a line that is looked at: a fence is shorter."""
+
+
+class FenceTracker:
+    """Follows Markdown's fenced code in text that arrives in pieces.
+
+    Its fences may be indented, as in a list, or quoted.
+    """
+
+    def __init__(self) -> None:
+        self._line = ""
+        self._fence = ""
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the text that follows is code."""
+        return bool(self._fence)
+
+    def feed(self, text: str) -> None:
+        """Follow ``text``."""
+        *ended, rest = text.split("\n")
+        for line in ended:
+            self._end_line((self._line + line)[:_MAX_LINE])
+            self._line = ""
+        self._line = (self._line + rest)[:_MAX_LINE]
+
+    def _end_line(self, line: str) -> None:
+        match = _FENCE.match(line)
+        if match is None:
+            return
+        fence, rest = match[1], match[2].strip()
+        if self._fence:
+            if fence.startswith(self._fence) and not rest:
+                self._fence = ""
+        elif fence[0] not in rest or fence[0] == "~":
+            self._fence = fence
+
 
 class ThinkFilter:
     """The stage that removes reasoning from fragments.
@@ -27,10 +66,12 @@ class ThinkFilter:
 
     Args:
         keep: remove the tags only, not the text between them.
+        fences: ignore tags in Markdown's fenced code.
     """
 
-    def __init__(self, *, keep: bool = False) -> None:
+    def __init__(self, *, keep: bool = False, fences: bool = True) -> None:
         self._keep = keep
+        self._code = FenceTracker() if fences else None
         self._held: list[Fragment] = []  # possible start of a tag
         self._thinks = False
         self._is_open = False  # between tags, whose text may be kept
@@ -61,7 +102,7 @@ class ThinkFilter:
                 end = mark if mark >= 0 else len(text)
                 found += self._pass(fragment, at, end)
                 at = end
-                if mark >= 0 and not (self._is_open or self._at_line_start):
+                if mark >= 0 and not self._may_be_tag:
                     found += self._pass(fragment, at, at + 1)
                     at += 1
                 elif mark >= 0:
@@ -75,9 +116,19 @@ class ThinkFilter:
                 self._close_tag(tag)
             else:
                 held, self._held = self._held, []
+                self._follow("".join(piece.text for piece in held))
                 found += [] if self._thinks else held
                 self._at_line_start = False
         return found
+
+    @property
+    def _may_be_tag(self) -> bool:
+        is_code = self._code is not None and self._code.is_inside
+        return self._is_open or (self._at_line_start and not is_code)
+
+    def _follow(self, text: str) -> None:
+        if self._code is not None and not self._is_open:
+            self._code.feed(text)
 
     def _close_tag(self, tag: str) -> None:
         """Start or stop skipping if ``tag`` is complete."""
@@ -91,6 +142,7 @@ class ThinkFilter:
 
     def _pass(self, fragment: Fragment, begin: int, end: int) -> list[Fragment]:
         text = fragment.text[begin:end]
+        self._follow(text)
         if text:
             line = text[text.rfind("\n") + 1 :]
             is_blank = not line.strip()

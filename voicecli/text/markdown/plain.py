@@ -12,14 +12,20 @@ _EMOJI = (
     "\u23e9-\u23fa\ufe0f\u20e3"
 )
 _URL = r"(?<![\w@])(?:https?://|www\.)[^\s<>\"`|]+"
-_MARKS = lazy_pattern(rf"(?P<url>{_URL})|[{_EMOJI}](?:\u200d[{_EMOJI}])*", re.IGNORECASE)
+_EMOJIS = rf"(?P<emoji>[{_EMOJI}](?:[\u200d \t]*[{_EMOJI}])*)"
+_MARKS = lazy_pattern(rf"(?P<url>{_URL})|{_EMOJIS}", re.IGNORECASE)
 _MARKDOWN_MARKS = lazy_pattern(
-    rf"(?P<url>{_URL})|[{_EMOJI}](?:\u200d[{_EMOJI}])*"
+    rf"(?P<url>{_URL})|{_EMOJIS}"
     r"|(?<![\w)\]])\[(?P<label>[^\[\]]+)\]\[[^\[\]]*\]|\[\^[^\]\s]+\]:?",
     re.IGNORECASE,
 )
+_ENDS = ".!?…:;"
+_CLOSES = f"{_ENDS},)]"
+_EMOJI_TAIL = rf"[{_EMOJI}][{_EMOJI}\u200d \t]*"
 _UNFINISHED = lazy_pattern(
-    rf"(?<![\w@])(?:https?:?/?|htt?|h|ww?w?)\Z|[{_EMOJI}](?:\u200d[{_EMOJI}]?)*\Z", re.IGNORECASE
+    rf"(?<![\w@])(?:https?:?/?|htt?|h|ww?w?)\Z|(?<=[^\s{_ENDS}])[ \t]+(?:{_EMOJI_TAIL})?\Z"
+    rf"|{_EMOJI_TAIL}\Z",
+    re.IGNORECASE,
 )
 _HOST = lazy_pattern(r"(?:https?://)?(?:[^/?#@]*@)?(?:www\.)?([^/?#:]+)", re.IGNORECASE)
 _AFTER_URL = ".,;:!?'*_~"
@@ -38,13 +44,19 @@ def spoken_plain(
 ) -> list[Piece]:
     """Return ``text[begin:end]`` without emoji and with URLs shortened to their hosts.
 
+    The space before an emoji goes with it if punctuation follows.
+
     With ``markdown``, reference links speak their text and footnote references are silent.
     """
     found: list[Piece] = []
     at, end = begin, len(text) if end is None else end
     for match in (_MARKDOWN_MARKS if markdown else _MARKS).finditer(text, begin, end):
-        if match.start() > at:
-            found.append(Piece(text[at : match.start()], at, match.start()))
+        before, following = text[at : match.start()], text[match.end() : match.end() + 1]
+        if match["emoji"] and following and following in _CLOSES:
+            kept = before.rstrip(" \t")
+            before = before if kept and kept[-1] in _ENDS else kept
+        if before:
+            found.append(Piece(before, at, at + len(before)))
         at = match.end()
         if match["url"]:
             at = match.start() + len(_without_punctuation(match["url"]))
@@ -59,7 +71,10 @@ def spoken_plain(
 
 
 def may_go_on(text: str, begin: int) -> int | None:
-    """Return the start of a URL or emoji that may be incomplete at the end of ``text``."""
+    """Return the start of a URL or emoji that may be incomplete at the end of ``text``.
+
+    The space before an emoji belongs to it, so a space may have to wait too.
+    """
     match = _UNFINISHED.search(text, max(begin, len(text) - 200))
     return match.start() if match else None
 
