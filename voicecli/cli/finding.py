@@ -11,6 +11,9 @@ from voicecli.errors import ExitStatus
 if TYPE_CHECKING:
     from voicecli.errors import VoiceError
 
+_WIDTH = 100
+"""Columns of a report in a pipe or a file, as for an issue."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -38,5 +41,5 @@ class Finding:
         rows = [(f"{mark:<4}", f"{self.name:<11}", self.message)]
         if self.remedy:
             rows.append(("    ", f"{'':<11}", self.remedy))
-        print_table(rows)
+        print_table(rows, _WIDTH)
         flush()

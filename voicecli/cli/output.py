@@ -83,9 +83,12 @@ def print_text(text: str) -> None:
         sys.stdout.flush()
 
 
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of equally many cells on standard output, in aligned columns."""
-    for line in table(rows, terminal_width(sys.stdout)):
+def print_table(rows: Sequence[Sequence[str]], width: int | None = None) -> None:
+    """Print rows of equally many cells on standard output, in aligned columns.
+
+    They fit a terminal; into a pipe or a file, ``width`` columns if that is given.
+    """
+    for line in table(rows, terminal_width(sys.stdout) or width):
         print(line)
 
 
