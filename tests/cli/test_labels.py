@@ -55,15 +55,22 @@ def test_samples_in_another_coding_are_decoded(say, server):
     assert "audio/g722" in result.json["error"]["message"]
 
 
-@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 def test_a_placeholder_in_a_complete_answer_is_not_a_cut(say, server, framing):
     whole = encode(SOUND, "wav", rate_hz=RATE_HZ)
     at = whole.index(b"data") + 4
     body = whole[:at] + (2_000_000_000).to_bytes(4, "little") + whole[at + 4 :]
     server.reply = Reply(body=body, content_type="audio/wav", framing=framing)
-    result = say("--json", "Hello.")
+    result = say("--json", "-v", "Hello.")
     assert result.exit_code == 0, result.stderr
     assert result.json["audio_s"] == pytest.approx(CLIP_S)
+    assert ("the server gave no length" in result.stderr) == (framing == "close")
+
+
+def test_a_true_size_shows_a_cut_where_nothing_else_does(say, server):
+    body = encode(SOUND, "wav", rate_hz=RATE_HZ, sized=True)[:-100]
+    server.reply = Reply(body=body, content_type="audio/wav", framing="close")
+    assert say("--json", "Hello.").exit_code == 5
 
 
 def test_a_size_beyond_the_end_of_a_file_is_a_cut(cli, tmp_path):

@@ -24,14 +24,24 @@ def test_a_size_beyond_a_checked_end_is_a_placeholder(claim):
         pieces = in_pieces(size, wav(sound, size=claim))
         decoder = AutoDecoder("wav", is_checked=True)
         assert np.array_equal(joined(decode(decoder, pieces)), sound)
-        blocks, fault = decode_until_fault(AutoDecoder("wav"), pieces)
+        blocks, fault = decode_until_fault(AutoDecoder("wav", is_file=True), pieces)
         assert np.array_equal(joined(blocks), sound)
         assert isinstance(fault, TruncatedStream)
 
 
+@pytest.mark.parametrize(
+    ("claim", "is_cut"), [(2_000_000_000, False), (200_000_000, False), (1_000_000, True)]
+)
+def test_a_size_that_no_answer_has_is_a_placeholder_even_if_nothing_checks_the_end(claim, is_cut):
+    sound = noise(300)
+    blocks, fault = decode_until_fault(AutoDecoder("wav"), [wav(sound, size=claim)])
+    assert np.array_equal(joined(blocks), sound)
+    assert isinstance(fault, TruncatedStream) == is_cut
+
+
 def test_a_frame_that_is_cut_is_reported_though_the_end_was_checked():
     data = wav(noise(300), size=2_000_000_000)[:-1]
-    _, fault = decode_until_fault(WavDecoder(is_checked=True), [data])
+    _, fault = decode_until_fault(WavDecoder(trusted_s=0), [data])
     assert fault is None or isinstance(fault, TruncatedStream)
 
 

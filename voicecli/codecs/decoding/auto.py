@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from math import inf
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.sniff import Sniffer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from voicecli.codecs.raw_coding import RawCoding
 
 _PCM_RATE_HZ = 24_000
+_LONGEST_ANSWER_S = 3600.0
 
 
 def preload(name: str) -> None:
@@ -54,7 +56,7 @@ def make_decoder(
     rate_hz: int | None = None,
     channels: int | None = None,
     coding: RawCoding | None = None,
-    is_checked: bool = False,
+    trusted_s: float = inf,
 ) -> Decoder:
     """Make a decoder for one of the six formats.
 
@@ -64,7 +66,7 @@ def make_decoder(
             to decode at, if Opus has it (else 48000). Other formats state their own.
         channels: for pcm the samples per frame (1 if None). Other formats state it.
         coding: for pcm how a sample is written (16-bit little-endian if None).
-        is_checked: for wav, see `voicecli.codecs.decoding.wav.WavDecoder`.
+        trusted_s: for wav, see `voicecli.codecs.decoding.wav.WavDecoder`.
 
     Raises:
         UnsupportedFormat: no such format.
@@ -73,7 +75,7 @@ def make_decoder(
     if name == "pcm":
         return decoder(rate_hz or _PCM_RATE_HZ, channels or 1, coding or S16LE)
     if name == "wav":
-        return decoder(is_checked=is_checked)
+        return decoder(trusted_s=trusted_s)
     if name == "opus" and rate_hz in OPUS_RATES_HZ:
         return decoder(rate_hz)
     return decoder()
@@ -95,7 +97,8 @@ class AutoDecoder:
         is_file: this is a file and not a server's answer, which errors then say:
             `UnsupportedFormat` instead of `BadResponse`.
         is_checked: the transport notices an end that comes too early, so that a WAV
-            header that claims more has a placeholder.
+            header that claims more has a placeholder. If it does not, one that claims more
+            than an hour has, as no answer is that long; a file's size is always believed.
         on_mislabelled: called with the content type if raw samples were requested and
             came under another name.
     """
@@ -117,7 +120,7 @@ class AutoDecoder:
         self._channels = channels
         self._opus_rate_hz = opus_rate_hz
         self._is_file = is_file
-        self._is_checked = is_checked
+        self._trusted_s = 0.0 if is_checked else inf if is_file else _LONGEST_ANSWER_S
         self._on_mislabelled = on_mislabelled
         self._decoder: Decoder | None = None
         self._fault: DecodeError | SourceError | None = None  # of the stream as a whole
@@ -206,5 +209,5 @@ class AutoDecoder:
             rate_hz=rate_hz,
             channels=channels,
             coding=sniffer.coding,
-            is_checked=self._is_checked,
+            trusted_s=self._trusted_s,
         )

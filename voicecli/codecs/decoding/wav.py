@@ -5,10 +5,10 @@ to even length; ``fmt`` describes the samples, ``data`` holds them (Microsoft an
 Multimedia Programming Interface 1.0; WAVE_FORMAT_EXTENSIBLE came later).
 
 A streaming server does not know the sizes when it sends the header. It writes 0,
-0x7FFFFFFF or 0xFFFFFFFF, or one of these less the length of a header. Some send a
-whole file for each piece of speech, so the only sign that the data of one has ended
-is the header of the next, at any byte. The data is therefore searched for headers,
-and bytes that may begin one are held back: at most 15, while they still match.
+0x7FFFFFFF or 0xFFFFFFFF, or one of these less the length of a header, or a large round
+number. Some send a whole file for each piece of speech, so the only sign that the data
+of one has ended is the header of the next, at any byte. The data is therefore searched
+for headers, and bytes that may begin one are held back: at most 15, while they match.
 
 After data of known size come a new header, or chunks, tags and padding, which are not
 played; a wrong size cannot hide the next file. Some servers count only the first part
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import struct
+from math import inf
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.reader import ReadingDecoder
@@ -100,13 +101,14 @@ class WavDecoder(ReadingDecoder):
     if the header leaves the meaning of the samples open, the first of them.
 
     Args:
-        is_checked: the transport notices an end that comes too early. A size beyond the
-            end is then a placeholder, such as 2,000,000,000.
+        trusted_s: longest sound in seconds whose size is believed if the stream ends before
+            it. A larger one is a placeholder, such as 2,000,000,000. 0 if the transport
+            notices an end that comes too early.
     """
 
-    def __init__(self, *, is_checked: bool = False) -> None:
+    def __init__(self, *, trusted_s: float = inf) -> None:
         super().__init__("WAV")
-        self._is_checked = is_checked
+        self._trusted_s = trusted_s
 
     def _read(self) -> Reading[None]:
         """Read all files; report at the very end that one of them was short."""
@@ -201,7 +203,8 @@ class WavDecoder(ReadingDecoder):
         partial_bytes = stop - self._at
         self._at = stop
         missing_bytes = 0 if left_bytes is None else left_bytes - partial_bytes
-        if missing_bytes and not self._is_checked:
+        claimed_s = size_bytes / layout.bytes_per_frame / layout.rate_hz
+        if missing_bytes and claimed_s <= self._trusted_s:
             return TruncatedStream(
                 f"the WAV data ends {missing_bytes} bytes short of the size in its header"
             )
