@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from itertools import product
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.codecs.decoding.test_sniff import id3, sniff
 from tests.codecs.feeding import in_pieces
 from tests.codecs.foreign_streams import FOREIGN, foreign, free_format_mp3
 from tests.codecs.samples import encoded
-from tests.codecs.signals import noise
-from voicecli.codecs.decoding.framing import FRAMINGS, SEARCH_BYTES, find_frames
+from tests.codecs.signals import noise, tone
+from voicecli.codecs.decoding.framing import (
+    FRAMINGS,
+    SEARCH_BYTES,
+    cannot_be_samples,
+    find_frames,
+)
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.errors import UnsupportedFormat
 
@@ -24,6 +32,44 @@ def test_foreign_streams_are_refused_by_name(name):
     for declared, before, size in product((None, "mp3"), (b"", b"\r\n", id3(50_000)), SIZES):
         with pytest.raises(UnsupportedFormat, match=name):
             sniff(Sniffer(declared), in_pieces(size, before + data))
+
+
+@pytest.mark.parametrize("name", ["layer I or II", "AC-3", "LATM"])
+@pytest.mark.parametrize("content_type", [None, "audio/pcm", "audio/mpeg"])
+def test_foreign_frames_are_not_played_as_samples(name, content_type):
+    data = foreign(*FOREIGN[name])
+    for before, size in product((b"", id3(50_000)), SIZES):
+        with pytest.raises(UnsupportedFormat, match=name):
+            sniff(Sniffer("pcm", content_type), in_pieces(size, before + data))
+
+
+@given(
+    start=st.sampled_from([b"\xff\xfc", b"\xff\xfd\xc4", b"\x0b\x77", b"\x56\xe1", b"\xff\xff"]),
+    level=st.integers(1, 32_767),
+    period=st.integers(1, 800),
+    seed=st.integers(0, 1 << 16),
+)
+@settings(max_examples=60, deadline=None)
+def test_samples_that_begin_like_a_foreign_frame_are_samples(start, level, period, seed):
+    random = np.random.default_rng(seed)
+    quiet = random.integers(-level, level, 10_000, np.int16, endpoint=True)
+    repeated = np.resize(quiet[:period], 10_000)
+    for samples in (quiet, repeated, np.cumsum(quiet // 16, dtype=np.int16)):
+        data = start + samples.tobytes()[len(start) :]
+        assert sniff(Sniffer("pcm"), [data]) == "pcm"
+        repeating = (start + samples[:period].tobytes()) * (20_000 // period)
+        assert sniff(Sniffer("pcm"), [repeating[:20_000]]) == "pcm"
+
+
+def test_a_sound_that_begins_anywhere_is_no_foreign_frame():
+    """At each of 400,000 places in loud, quiet and periodic samples that may begin one."""
+    sound = np.concatenate([noise(100_000), noise(200_000) >> 12, tone(100_000)]).tobytes()
+    for framing in FRAMINGS:
+        at = sound.find(framing.sync)
+        while framing.certain and at >= 0:
+            part = sound[at : at + 20_000]
+            assert not cannot_be_samples(framing, part), (framing.name, at)
+            at = sound.find(framing.sync, at + 1)
 
 
 def test_frames_without_a_bit_rate_are_named():

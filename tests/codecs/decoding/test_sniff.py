@@ -95,7 +95,7 @@ def test_the_codec_is_recognised_as_early_as_possible(codec, enough):
 def test_older_layers_are_refused_if_mpeg_is_claimed(layer):
     with pytest.raises(UnsupportedFormat, match="layer I or II"):
         Sniffer(None, "audio/mpeg").feed(layer + b"\x01" * 50)
-    assert Sniffer("pcm").feed(layer + b"\x01" * 50) == "pcm"
+    assert sniff(Sniffer("pcm"), [layer + b"\x01" * 50]) == "pcm"
 
 
 def test_an_unrecognised_body_without_a_claim_is_refused():

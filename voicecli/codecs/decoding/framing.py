@@ -28,6 +28,9 @@ SEARCH_BYTES = 4_608
 
 _MAX_FREE_FORMAT_BYTES = 8_192
 
+_MAX_CERTAIN_BYTES = 16_384
+"""Bytes in which frames of an unsupported format must show themselves among samples."""
+
 
 class _Header(NamedTuple):
     """Length of a frame, and bits that all frames of a stream have in common."""
@@ -39,7 +42,8 @@ class _Header(NamedTuple):
 class Framing(NamedTuple):
     """A format made of frames: one of ours (``codec``), or unsupported.
 
-    ``followers`` is how many headers must follow one at the beginning of a stream.
+    ``followers`` is how many headers must follow one at the beginning of a stream, and
+    ``certain`` how many different frames in a row cannot be samples; 0 if any number may be.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Framing(NamedTuple):
     header: Callable[[bytes, int], _Header | None]
     sync: bytes
     followers: int = 1
+    certain: int = 0
 
 
 def _of(name: str, syntax: Syntax) -> Framing:
@@ -120,14 +125,16 @@ def _free_format_header(data: bytes, at: int) -> _Header | None:
 
 
 ADTS_FRAMES = _of("aac", ADTS)
-OLDER_LAYERS = Framing("MPEG audio of layer I or II", None, 4, _older_layer_header, b"\xff")
+OLDER_LAYERS = Framing(
+    "MPEG audio of layer I or II", None, 4, _older_layer_header, b"\xff", certain=4
+)
 FRAMINGS = (
     _of("mp3", MP3),
     ADTS_FRAMES,
     OLDER_LAYERS,
     Framing("free-format MP3", None, 4, _free_format_header, b"\xff", 3),
-    Framing("AC-3", None, 6, _ac3_header, b"\x0b\x77"),
-    Framing("AAC in LATM", None, 3, _loas_header, b"\x56"),
+    Framing("AC-3", None, 6, _ac3_header, b"\x0b\x77", certain=4),
+    Framing("AAC in LATM", None, 3, _loas_header, b"\x56", certain=6),
 )
 """The formats, our own first."""
 
@@ -145,6 +152,31 @@ def frames_at(framing: Framing, data: bytes, at: int = 0, followers: int = 1) ->
         header = framing.header(data, at)
         if header is None or header.identity != first.identity:
             return False
+    return True
+
+
+def cannot_be_samples(framing: Framing, data: bytes) -> bool | None:
+    """Tell whether ``data`` begins with frames of an unsupported format, and not with samples.
+
+    None if it ends before that is sure. All headers together fix 60 bits or more. A sound
+    may repeat itself, so only frames that differ count. Layer I does not: its sync word is
+    what quiet samples look like.
+    """
+    at, identity, frames = 0, None, set[bytes]()
+    is_layer_1 = framing is OLDER_LAYERS and data[1:2] and data[1] & 6 == 6
+    if not framing.certain or is_layer_1:
+        return False
+    while len(frames) < framing.certain:
+        header = framing.header(data, at)
+        if header is None:
+            return None if len(data) < at + framing.header_bytes else False
+        if identity not in (None, header.identity) or at > _MAX_CERTAIN_BYTES:
+            return False
+        identity, end = header.identity, at + header.frame_bytes
+        if len(data) < end:
+            return None
+        frames.add(data[at:end])
+        at = end
     return True
 
 

@@ -14,8 +14,9 @@ begins inside a frame is searched for the next one, if no claim says what it is.
 Raw samples have no magic and may look like anything: quiet noise often begins with
 FF FF or FF FB, silence with NULs, and any first byte may be a brace. If samples were
 requested or announced, a frame header counts only with a second one where the first
-says it will be, filler only before magic bytes or three headers, and text only after a
-run of 64 characters. Samples under the name of a compressed format are samples.
+says it will be, one of an unsupported format only with several frames that differ, filler
+only before magic bytes or three headers, and text only after a run of 64 characters.
+Samples under the name of a compressed format are samples.
 
 No decision depends on how the bytes were split; most need no more than the first chunk.
 """
@@ -30,6 +31,7 @@ from voicecli.codecs.decoding.framing import (
     FRAMINGS,
     OLDER_LAYERS,
     SEARCH_BYTES,
+    cannot_be_samples,
     find_frames,
     frames_at,
 )
@@ -177,7 +179,11 @@ class Sniffer:
             if not framing.sync.startswith(self.seen[:1]):
                 continue
             if self._may_be_samples and framing.codec is None:
-                continue  # their headers are too short to tell them from samples
+                matches = cannot_be_samples(framing, self.seen)
+                if matches:
+                    raise UnsupportedFormat(f"{framing.name} is not supported")
+                is_open |= matches is None
+                continue
             is_claimed = framing.codec or (framing is OLDER_LAYERS and self._fallback == "mp3")
             is_trusted = is_claimed and not self._may_be_samples and not self._is_flac(framing)
             matches = frames_at(framing, self.seen, 0, 0 if is_trusted else framing.followers)
