@@ -128,6 +128,29 @@ def test_what_a_device_reports_after_it_ran_empty_is_the_same_gap():
     assert rig.timeline.ends_at == pytest.approx(1.7)
 
 
+@pytest.mark.parametrize(
+    ("paused", "resumed", "continued", "gap_s"),
+    [
+        (1.3, 1.9, 1.9, 0.0),
+        (1.3, 1.9, 2.05, 0.0),  # it takes a while
+        (1.3, 1.5, 1.9, 0.4),  # the device stood still when it was resumed
+        (1.6, 1.9, 1.9, 0.3),  # and when it was paused
+        (1.4, 1.5, 1.9, 0.5),
+    ],
+)
+def test_a_device_that_stands_still_about_a_pause_had_a_gap(paused, resumed, continued, gap_s):
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.3)
+    rig.feed.pause(paused)
+    rig.feed.resume(resumed)
+    rig.play(continued, 2.3)
+    pause = rig.timeline.silences[Silence.PAUSE]
+    assert pause == [Underrun(0.3, pytest.approx(continued - 1.3 - gap_s))]
+    expected = [Underrun(0.3, pytest.approx(gap_s))] if gap_s else []
+    assert rig.timeline.underruns == expected
+
+
 @pytest.mark.parametrize("until", [1.29, 1.3, 1.34, 1.37])
 def test_a_gap_is_where_the_device_began_to_be_late(until):
     rig = Rig()

@@ -34,6 +34,9 @@ _CORRECTED_WITHIN_S = 0.5
 _MISREPORTS_S = 0.3
 """After it stood still, a device reports too little for as long as it stood, and this."""
 
+_RESUMES_WITHIN_S = 0.2
+"""A device that needs longer to continue after a pause stood still."""
+
 _DROPPED_WITHIN_S = 0.005
 """A device that has dropped a piece asks for the next one at once."""
 
@@ -191,6 +194,9 @@ class Feed:
             self._levels.add(self.buffered_s)
         paused_s = self._paused_s - self._recorded_s
         silence = self._silence
+        is_of_pause = silence is Silence.PAUSE and self._starves_for is None
+        if is_of_pause and self._timeline.gap_s(now) - paused_s > _RESUMES_WITHIN_S:
+            silence = Silence.DEVICE  # beyond the pause
         self._recorded_s += paused_s
         self._starves_for, self._is_skipping = None, False
         count = self._piece = self._ring.read_into(block)

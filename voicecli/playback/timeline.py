@@ -90,6 +90,12 @@ class Timeline:
         """The time after which a piece comes too late to avoid a gap; None before the first."""
         return None if self.first_sound_at is None else self._ends_at - self._delay_s
 
+    def gap_s(self, now: float) -> float:
+        """Return the silence before a piece handed over at ``now``; 0 before the first."""
+        if self.first_sound_at is None:
+            return 0.0
+        return max(0.0, now + self._delay_s - self._ends_at)
+
     def push_silence(self, frames: int, now: float) -> None:
         """Record silence before the first frame: it takes time but does not count as audio."""
         self._silent_until = max(now + self._delay_s, self._silent_until) + frames / self._rate_hz
