@@ -45,6 +45,18 @@ class TestAlign:
         found = aligned([48, 12, 76], 0.0, 9.05, (2.06, 2.84), (3.54, 4.29), (5.37, 5.84))
         assert found == [(0.0, 2.06), (2.84, 3.54), (4.29, 9.05)]
 
+    def test_the_length_of_the_last_sentence_decides_too(self):
+        """At the long pause, the last sentence would have 3.4 s of sound instead of 2.6."""
+        found = aligned([19, 39], 0.0, 6.0, (0.5, 2.4), (2.9, 3.1))
+        assert found == [(0.0, 2.9), (3.1, 6.0)]
+
+    def test_pauses_outside_of_the_segment_do_not_count(self):
+        inside = aligned([19, 19], 1.0, 5.0, (3.3, 3.7))
+        assert inside == [(1.0, 3.3), (3.7, 5.0)]
+        around = [(0.2, 0.9), (3.3, 3.7), (5.1, 6.0)]
+        assert aligned([19, 19], 1.0, 5.0, *around) == inside
+        assert aligned([19, 19], 1.0, 5.0, around[0], around[2]) == [(1.0, 3.0), (3.0, 5.0)]
+
     @settings(max_examples=50)
     @given(
         lengths=st.lists(st.integers(1, 200), min_size=1, max_size=12),
@@ -86,6 +98,11 @@ class TestSoFar:
 
     def test_an_edge_is_moved_to_a_pause(self):
         assert so_far([49, 49], 6.0, (4.8, 5.3))[0] == (2.0, 4.8)
+
+    def test_a_whole_book_is_divided_without_looking_at_pauses(self):
+        pauses = [(n / 10, n / 10 + 0.05) for n in range(30, 10_000)]
+        found = so_far([49] * (MOST_ALIGNED + 1), 1000.0, *pauses)
+        assert [ends_s for _, ends_s in found[:3]] == pytest.approx([6.97, 11.93, 16.9], abs=0.1)
 
     def test_pauses_tell_that_the_voice_is_slower_than_expected(self):
         """Sentences of 40 characters take 3.2 s each instead of 2.4."""

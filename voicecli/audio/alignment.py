@@ -165,18 +165,12 @@ def _best_path(counts: Sequence[int], speech: Stretch, inside: Sequence[Pause]) 
                 if not path.edges or edge.starts_s >= path.edges[-1].ends_s
             ]
             following += [min(steps)] if steps else []
-        paths = following or [_with_empty_edge(path) for path in paths]
+        paths = following  # never empty: the place itself comes after the place before
     total_s = pace_s * sum(counts)
     return min(
         path._replace(cost=path.cost + _misfit(total_s - path.voiced_s, pace_s * counts[-1]))
         for path in paths
     )
-
-
-def _with_empty_edge(path: _Path) -> _Path:
-    """Let a sentence for which there is no time end where the one before does."""
-    at_s = path.edges[-1].ends_s
-    return path._replace(edges=(*path.edges, Pause(at_s, at_s)))
 
 
 def _candidates(
