@@ -64,6 +64,18 @@ def test_frames_that_are_missing_in_a_block_begin_a_gap():
     assert not rig.timeline.underruns[0].is_device
 
 
+def test_a_gain_changes_what_is_handed_over_next():
+    rig = Rig()
+    rig.ring.write(np.full((40, 1), 20_000, np.int16))
+    assert rig.fill(1.0) == [20_000] * 10
+    rig.feed.gain = 0.5
+    assert rig.fill(1.01) == [10_000] * 10
+    rig.feed.gain = 2.0
+    assert rig.fill(1.02) == [32_767] * 10
+    rig.feed.gain = 1.0
+    assert rig.fill(1.03) == [20_000] * 10
+
+
 def test_the_end_of_input_is_not_a_gap():
     rig = Rig()
     rig.ring.write(ramp(15))

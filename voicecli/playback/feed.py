@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from voicecli.playback.device_reports import DeviceReports
 from voicecli.playback.latency import LATENCY_S
-from voicecli.playback.lateness import Lateness
 from voicecli.playback.levels import BufferLevels
 from voicecli.playback.timeline import Silence
 
@@ -25,23 +25,8 @@ if TYPE_CHECKING:
     from voicecli.playback.timeline import Timeline
 
 
-_REPORTED_WITHIN = 5
-"""A device may report a gap up to this many pieces after it."""
-
-_CORRECTED_WITHIN_S = 0.5
-"""After it ran empty, a device may take this long to report how late it is."""
-
-_MISREPORTS_S = 0.3
-"""After it stood still, a device reports too little for as long as it stood, and this."""
-
 _RESUMES_WITHIN_S = 0.2
 """A device that needs longer to continue after a pause stood still."""
-
-_DROPPED_WITHIN_S = 0.005
-"""A device that has dropped a piece asks for the next one at once."""
-
-_LATE_START_S = 0.015
-"""Longer than any device takes to continue after a gap."""
 
 
 class Feed:
@@ -76,14 +61,7 @@ class Feed:
         self._timeline = timeline
         self._rate_hz = rate_hz
         self._ahead_s = ahead_s
-        self._settling_s = 2 * latency_s + _LATE_START_S
-        self._lateness = Lateness(latency_s)
-        self._settled_at = inf
-        self._follows_gap = False
-        self._judged_at = -inf
-        self._reliable_at = -inf  # the device's reports, after the last gap in them
-        self._piece = 0  # frames of the last one
-        self._pieces = 0  # since the start, or the last gap
+        self._reports = DeviceReports(timeline, rate_hz, latency_s)
         self._levels = BufferLevels()
         self._targets: deque[int] = deque()  # positions to go on at
         self._paused_at = 0.0
@@ -199,13 +177,11 @@ class Feed:
             silence = Silence.DEVICE  # beyond the pause
         self._recorded_s += paused_s
         self._starves_for, self._is_skipping = None, False
-        count = self._piece = self._ring.read_into(block)
+        count = self._ring.read_into(block)
+        if self.gain != 1.0:
+            amplify(block[:count], self.gain)
         has_gap = self._timeline.push(count, now, silence=silence, paused_s=paused_s)
-        self._pieces += 1
-        if has_gap or self._settled_at == inf:
-            self._reliable_at = -inf
-            self._pieces, self._follows_gap = 0, has_gap
-            self._settled_at = now + self._settling_s
+        self._reports.handed_over(count, now, has_gap=has_gap)
         self.finished = ended and not self._ring.readable
         return count
 
@@ -221,7 +197,7 @@ class Feed:
             is_steady = ends_at is not None and self._silence is Silence.DEVICE
             count = self.take(out, ends_at if is_steady and ends_at is not None else heard_at)
             if is_steady and ends_at is not None:
-                self._judge(heard_at - ends_at, heard_at, underflowed=underflowed)
+                self._reports.judge(heard_at - ends_at, heard_at, underflowed=underflowed)
         out[count:] = 0
         is_playing = self._timeline.ends_at is not None and not self.is_paused
         if count < len(out) and is_playing and not self.finished:
@@ -229,62 +205,8 @@ class Feed:
 
     def wrote(self, held_frames: int, now: float, *, underflowed: bool) -> None:
         """Note what a device holds after it was given a piece, and whether it had run empty."""
-        self._judge(self._timeline.late_s(held_frames, now), now, underflowed=underflowed)
-
-    def _judge(self, late_s: float, now: float, *, underflowed: bool) -> None:
-        """Note the device's report that it plays the last piece ``late_s`` later than recorded."""
-        before_s = self._lateness.before_s
-        has_jumped = self._lateness.has_jumped(late_s)
-        is_at_once = now - self._judged_at < _DROPPED_WITHIN_S
-        self._judged_at = now
-        if self._follows_gap and self._pieces <= _REPORTED_WITHIN:
-            if late_s > (0.0 if underflowed and self._pieces else _LATE_START_S):
-                self._timeline.extend_gap(late_s)
-        elif underflowed and late_s > self._lateness.least_gap_s:
-            is_second = is_at_once and inf > before_s > late_s
-            silent_s = before_s if is_second else late_s
-            self._timeline.postpone(self._piece * (1 + is_second), silent_s)
-            self._move(late_s - silent_s, now)
-        elif underflowed and is_at_once and self._is_held(now):
-            self._move(late_s, now)
-        elif has_jumped:
-            self._timeline.postpone(self._piece, late_s)
-            self._move(0.0, now + late_s + _MISREPORTS_S)
-        elif now >= self._settled_at and not self._is_held(now):
-            self._follow(late_s, now)
-        if now < self._settled_at:
-            self._lateness.restart()
-
-    def _is_held(self, now: float) -> bool:
-        return now < self._reliable_at
-
-    def _move(self, late_s: float, reliable_at: float) -> None:
-        """Follow the device after a gap: it has dropped a piece if ``late_s`` is negative.
-
-        Its reports are right from ``reliable_at`` on.
-        """
-        self._timeline.shift(late_s)
-        self._lateness.forget()
-        self._reliable_at = reliable_at
-
-    def _follow(self, late_s: float, now: float) -> None:
-        """Follow a device by its figures, none of which alone proves anything."""
-        lateness, was_settled = self._lateness, self._lateness.is_settled
-        moved_s = lateness.add(late_s, self._piece / self._rate_hz)
-        if not moved_s:
-            return
-        span_s = lateness.span_s
-        is_correction = now - span_s - self._reliable_at < _CORRECTED_WITHIN_S
-        if not was_settled or abs(moved_s) <= lateness.least_gap_s:
-            self._timeline.shift(moved_s)
-        elif is_correction:
-            self._timeline.extend_gap(moved_s)
-            self._reliable_at = now
-        elif moved_s > 0:
-            self._timeline.postpone(round(span_s * self._rate_hz), moved_s)
-        else:
-            self._timeline.shift(moved_s)
-        lateness.forget()
+        late_s = self._timeline.late_s(held_frames, now)
+        self._reports.judge(late_s, now, underflowed=underflowed)
 
     def report(self, now: float) -> SinkReport:
         """Report what was heard by ``now``."""

@@ -1,0 +1,116 @@
+"""What a device's own reports prove: silences that nothing else shows, and a drifting clock.
+
+A device says when it will play a piece, or what it holds; and sometimes that it ran empty.
+These reports are late, coarse, and wrong for a while after the device stood still.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from voicecli.playback.lateness import Lateness
+
+if TYPE_CHECKING:
+    from voicecli.playback.timeline import Timeline
+
+_REPORTED_WITHIN = 5
+"""A device may report a gap up to this many pieces after it."""
+
+_CORRECTED_WITHIN_S = 0.5
+"""After it ran empty, a device may take this long to report how late it is."""
+
+_MISREPORTS_S = 0.3
+"""After it stood still, a device reports too little for as long as it stood, and this."""
+
+_DROPPED_WITHIN_S = 0.005
+"""A device that has dropped a piece asks for the next one at once."""
+
+_LATE_START_S = 0.015
+"""Longer than any device takes to continue after a gap."""
+
+
+class DeviceReports:
+    """Corrects a timeline by the reports of its device, which buffers ``latency_s``.
+
+    For the thread that feeds the device: nothing here blocks, locks or raises.
+    """
+
+    def __init__(self, timeline: Timeline, rate_hz: int, latency_s: float) -> None:
+        self._timeline = timeline
+        self._rate_hz = rate_hz
+        self._lateness = Lateness(latency_s)
+        self._settling_s = 2 * latency_s + _LATE_START_S
+        self._settled_at = inf
+        self._follows_gap = False
+        self._judged_at = -inf
+        self._reliable_at = -inf  # the device's reports, after the last gap in them
+        self._piece = 0  # frames of the last one
+        self._pieces = 0  # since the start, or the last gap
+
+    def handed_over(self, frames: int, now: float, *, has_gap: bool) -> None:
+        """Note that the device was given a piece, after a gap that is recorded already."""
+        self._piece = frames
+        self._pieces += 1
+        if has_gap or self._settled_at == inf:
+            self._reliable_at = -inf
+            self._pieces, self._follows_gap = 0, has_gap
+            self._settled_at = now + self._settling_s
+
+    def judge(self, late_s: float, now: float, *, underflowed: bool) -> None:
+        """Take the device's report that it plays the last piece ``late_s`` later than recorded.
+
+        ``underflowed``: it also reports that it ran empty.
+        """
+        before_s = self._lateness.before_s
+        has_jumped = self._lateness.has_jumped(late_s)
+        is_at_once = now - self._judged_at < _DROPPED_WITHIN_S
+        self._judged_at = now
+        if self._follows_gap and self._pieces <= _REPORTED_WITHIN:
+            if late_s > (0.0 if underflowed and self._pieces else _LATE_START_S):
+                self._timeline.extend_gap(late_s)
+        elif underflowed and late_s > self._lateness.least_gap_s:
+            is_second = is_at_once and inf > before_s > late_s
+            silent_s = before_s if is_second else late_s
+            self._timeline.postpone(self._piece * (1 + is_second), silent_s)
+            self._move(late_s - silent_s, now)
+        elif underflowed and is_at_once and self._is_held(now):
+            self._move(late_s, now)
+        elif has_jumped:
+            self._timeline.postpone(self._piece, late_s)
+            self._move(0.0, now + late_s + _MISREPORTS_S)
+        elif now >= self._settled_at and not self._is_held(now):
+            self._follow(late_s, now)
+        if now < self._settled_at:
+            self._lateness.restart()
+
+    def _is_held(self, now: float) -> bool:
+        return now < self._reliable_at
+
+    def _move(self, late_s: float, reliable_at: float) -> None:
+        """Follow the device after a gap: it has dropped a piece if ``late_s`` is negative.
+
+        Its reports are right from ``reliable_at`` on.
+        """
+        self._timeline.shift(late_s)
+        self._lateness.forget()
+        self._reliable_at = reliable_at
+
+    def _follow(self, late_s: float, now: float) -> None:
+        """Follow a device by its figures, none of which alone proves anything."""
+        lateness, was_settled = self._lateness, self._lateness.is_settled
+        moved_s = lateness.add(late_s, self._piece / self._rate_hz)
+        if not moved_s:
+            return
+        span_s = lateness.span_s
+        is_correction = now - span_s - self._reliable_at < _CORRECTED_WITHIN_S
+        if not was_settled or abs(moved_s) <= lateness.least_gap_s:
+            self._timeline.shift(moved_s)
+        elif is_correction:
+            self._timeline.extend_gap(moved_s)
+            self._reliable_at = now
+        elif moved_s > 0:
+            self._timeline.postpone(round(span_s * self._rate_hz), moved_s)
+        else:
+            self._timeline.shift(moved_s)
+        lateness.forget()
