@@ -258,3 +258,15 @@ def test_a_short_stop_of_the_process_is_told_from_one_of_the_device(progress_at,
     recorder(events.PlaybackEnded(11.0, SinkReport(first_sound_at=9.9, underruns=(gap,))))
     (event,) = recorder.result()["underruns"]["sink"]["events"]
     assert event["cause"] == why
+
+
+def test_a_stop_of_the_process_just_after_the_start_is_known():
+    recorder = Recorder("run1")
+    playing = SinkSnapshot(playing=True, rebuffering=False, buffered_s=0.5, heard_s=0.2)
+    recorder(events.Waited(10.0))
+    for at in (10.6, 10.7):
+        recorder(events.Progressed(at, playing))
+    gap = Underrun(0.1, 0.4, 10.18, is_device=True)
+    recorder(events.PlaybackEnded(11.0, SinkReport(first_sound_at=10.05, underruns=(gap,))))
+    (event,) = recorder.result()["underruns"]["sink"]["events"]
+    assert event["cause"] == "machine"

@@ -27,6 +27,7 @@ from voicecli.telemetry.events import (
     Requested,
     RequestSent,
     Retrying,
+    Waited,
 )
 from voicecli.telemetry.segments import SegmentTable
 from voicecli.telemetry.underruns import (
@@ -113,6 +114,8 @@ class Recorder:
             case Recognised(_, name, format):
                 if self._name is None:
                     self._name, self._format = name, format
+            case Waited(at):
+                self._ran_at = at
             case Progressed(at):
                 if self._ran_at is not None and at - self._ran_at > PROGRESS_S + _LATE_S:
                     self._stops.append((self._ran_at, at))
