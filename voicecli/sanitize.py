@@ -20,6 +20,9 @@ _ESCAPES = re.compile(
 )
 """Escape sequences of ECMA-48 §5, in 7-bit and 8-bit form, truncated ones included."""
 
+CUT = "…"
+"""Marks where `clean` has cut a text off."""
+
 _SEVEN_BIT = (
     r"\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?"
 )
@@ -59,9 +62,9 @@ def clean(text: str, limit: int = 300) -> str:
     Escape sequences are removed, each run of white space becomes one space, and
     every other character that Unicode considers unprintable (controls,
     bidirectional overrides, lone surrogates, unassigned) is dropped. A cut is
-    marked with ``…``. The work is bounded by ``limit``, not by the length of ``text``.
+    marked with `CUT`. The work is bounded by ``limit``, not by the length of ``text``.
     """
     shown = _ESCAPES.sub("", text[: limit * _LOOKAHEAD])
     shown = " ".join("".join(c for c in shown if c.isprintable() or c.isspace()).split())
     whole = len(shown) <= limit and len(text) <= limit * _LOOKAHEAD
-    return shown if whole else shown[: limit - 1].rstrip() + "…"
+    return shown if whole else shown[: limit - 1].rstrip() + CUT

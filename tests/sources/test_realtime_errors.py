@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from tests.sources.clients import KEY, listening
-from tests.sources.realtime_calls import fails, realtime_client
+from tests.sources.realtime_calls import fails, read, realtime_client
 from tests.support.realtime_server import RealtimeServer, Speech
 from voicecli.errors import (
     AuthError,
@@ -13,6 +13,8 @@ from voicecli.errors import (
     NetworkError,
     RateLimited,
     SourceTimeout,
+    VoiceError,
+    WordsDiffer,
 )
 from voicecli.sources.realtime_errors import fault_of_error, reset_s_of
 
@@ -122,6 +124,53 @@ def test_the_key_is_not_repeated():
         fault, _ = fails(client, BadResponse)
     assert KEY not in fault.message
     assert "\x1b" not in fault.message
+
+
+HEADER = "hdr-Jd93kLx0PqWe72bN"
+
+
+@pytest.mark.parametrize("secret", [KEY, HEADER])
+@pytest.mark.parametrize("length", [0, 182, 285])
+def test_neither_key_nor_headers_are_repeated_wherever_the_message_is_cut(secret, length):
+    echo = "x" * length + f" {secret} " + "y" * 3000
+    error = {"type": "invalid_request_error", "message": echo}
+    servers = [
+        RealtimeServer(Speech(error=error)),
+        RealtimeServer(failed("x", message=echo)),
+        RealtimeServer(Speech(status="cancelled", details={"reason": echo})),
+        RealtimeServer(Speech(text=echo)),
+        RealtimeServer(greeting=[echo]),
+        RealtimeServer(refusal=(400, {"error": {"message": echo}})),
+        RealtimeServer(refusal=(401, {"detail": echo})),
+    ]
+    for running in servers:
+        sent = {"headers": (("X-Tenant", HEADER),)}
+        with running as server, realtime_client(server.url, server=sent) as client:
+            with pytest.raises(VoiceError) as caught:
+                read(client)
+            assert server.connections[0].headers["x-tenant"] == HEADER
+        assert secret[:9] not in f"{caught.value.message} {caught.value.remedy}"
+
+
+def test_what_a_model_says_instead_is_compared_without_the_key():
+    with (
+        RealtimeServer(Speech(said=f"Your key is {KEY}.")) as server,
+        realtime_client(server.url) as client,
+    ):
+        fault, _ = fails(client, WordsDiffer, is_strict=True)
+    assert "your key is" in fault.message.lower()
+    assert "0123456789" not in fault.message.replace(" ", "")
+
+
+def test_the_key_is_not_in_the_sound_either():
+    noise = bytes(range(256))
+    with (
+        RealtimeServer(Speech(audio=noise + KEY.encode() + noise, delta_bytes=10)) as server,
+        realtime_client(server.url) as client,
+    ):
+        audio, _ = read(client)
+    assert len(audio) == 2 * len(noise) + len(KEY)
+    assert KEY[3:-4].encode() not in audio
 
 
 def test_nothing_listens():

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voicecli.config.server import Server
+from voicecli.sanitize import clean
 from voicecli.sources.redaction import Redactor
 
 KEY = "sk-proj-0123456789/abc+DEF"
@@ -117,3 +119,29 @@ def test_short_words_are_not_secrets(secrets):
 def test_other_bytes_stay_as_they_are(body, size):
     assert received(body, size) == body
     assert Redactor([KEY]).data(body) == body
+
+
+@pytest.mark.parametrize("length", range(270, 300))
+@pytest.mark.parametrize("secret", [KEY, "hdr-Jd93kLx0PqWe72bN"])
+def test_a_key_that_a_message_s_limit_cuts_is_hidden(secret, length):
+    cut = clean("x" * length + f" {secret} is bad, so there. " * 9, limit=300)
+    shown = Redactor([secret]).text(cut)
+    assert secret[:7] not in shown
+    assert shown.startswith("x" * length)
+    assert shown.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_secret"),
+    [
+        ("X-Tenant", "tok_Vb5nM8aSdF1gH6jK", True),
+        ("X-Signature", "tok_Vb5nM8aSdF1gH6jK", True),
+        ("Authorization", "Bearer tok_Vb5nM8aSdF1gH6jK", True),
+        ("X-Title", "Newspaper", False),
+        ("User-Agent", "Newspaper", False),
+    ],
+)
+def test_the_headers_of_a_profile_are_secret_but_for_public_ones(name, value, is_secret):
+    server = Server("http://h/v1", headers=((name, value),))
+    text = f"you sent {value.split()[-1]}"
+    assert (Redactor(server.all_secrets).text(text) != text) is is_secret

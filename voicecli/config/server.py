@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 KEYLESS = "voicecli"
 """The placeholder sent if there is no key."""
 
-_SECRET_NAMES = ("auth", "key", "token", "secret", "cookie", "pass")
-"""Parts of the names of headers whose values are secret."""
+_PUBLIC_HEADERS = (
+    "accept", "content-type", "http-referer", "referer", "user-agent", "x-stainless-", "x-title",
+)  # fmt: skip
+"""Beginnings of the names of headers whose values are not secret, but may be ordinary words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Server:
         if self.api_key and self.api_key != KEYLESS:
             yield self.api_key
         for name, value in self.headers:
-            if any(part in name.lower() for part in _SECRET_NAMES):
+            if not name.lower().startswith(_PUBLIC_HEADERS):
                 yield value
                 yield value.rpartition(" ")[2]  # without "Bearer"
 

@@ -108,7 +108,7 @@ class RealtimeSource:
 
     def _audio(self, call: RealtimeCall) -> Iterator[bytes]:
         with self._hiding_key():
-            yield from call.audio()
+            yield from self._client.redactor.stream(call.audio())
         if self._is_strict and call.answer.response is not None and not call.is_cancelled:
             self._check_words(call)
 
@@ -116,10 +116,11 @@ class RealtimeSource:
         said = call.answer.said
         if said is None:
             raise WordsDiffer("the server does not say what it said, so it cannot be compared")
-        if found := difference(self._request.text, said):
+        if difference(self._request.text, said) and (
+            found := difference(self._request.text, self._client.redactor.text(said))
+        ):
             raise WordsDiffer(
-                f'the model said "{self._client.redactor.text(found.said)}" '
-                f'instead of "{found.asked}"',
+                f'the model said "{found.said}" instead of "{found.asked}"',
                 remedy="try again, or leave out --strict-words",
             )
 

@@ -12,6 +12,8 @@ import re
 from array import array
 from typing import TYPE_CHECKING
 
+from voicecli.sanitize import CUT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -82,7 +84,9 @@ class Redactor:
         return b"".join([*parts, data[end:]]) if parts else data
 
     def text(self, text: str) -> str:
-        """Return a text without the secrets."""
+        """Return a text without the secrets, including one that `clean` has cut off."""
+        if CUT in text:
+            return CUT.join(map(self.text, text.split(CUT)))
         data = text.encode("utf-8", "surrogatepass")
         hidden = self.data(data)
         return text if hidden is data else hidden.decode("utf-8", "replace")
