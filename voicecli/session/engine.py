@@ -125,7 +125,8 @@ class Engine:
 
         ``text`` may be an iterable that is still being written, such as the stream of a
         language model; it is iterated on another thread. An async iterable is iterated by a
-        task of the running event loop.
+        task of the running event loop. If it raises, what it gave is spoken first; then
+        `Playback.wait` raises the same.
 
         Raises:
             RuntimeError: the engine is closed, or no event loop runs for an async iterable.
