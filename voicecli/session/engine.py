@@ -124,9 +124,8 @@ class Engine:
         """Begin to speak a text, and return at once.
 
         ``text`` may be an iterable that is still being written, such as the stream of a
-        language model; it is iterated on another thread. An async iterable is iterated by a
-        task of the running event loop. If it raises, what it gave is spoken first; then
-        `Playback.wait` raises the same.
+        language model; it is iterated on another thread, and an async one by a task of the
+        running event loop. If it raises, `Playback.wait` does so after what it gave was spoken.
 
         Raises:
             RuntimeError: the engine is closed, or no event loop runs for an async iterable.
