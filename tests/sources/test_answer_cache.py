@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -143,12 +144,10 @@ def test_a_cache_that_cannot_be_used_is_ignored(tmp_path):
     cache.put(named(1), answer())
     assert cache.get(named(1)) is None
     assert cache.size() == (0, 0, 0)
-    assert cache.fault == "Not a directory"
+    assert cache.fault == f"Not a directory: {tmp_path / 'file' / 'below'}"
 
 
-def test_a_full_disk_is_reported_and_drops_nothing(cache, monkeypatch):
-    """SQLite's own bound on pages stands for the disk's."""
-    cache.put(named(1), answer())
+def fill_disk(monkeypatch):
     connect = sqlite3.connect
 
     def full(*args, **named_args):
@@ -157,6 +156,12 @@ def test_a_full_disk_is_reported_and_drops_nothing(cache, monkeypatch):
         return database
 
     monkeypatch.setattr(sqlite3, "connect", full)
+
+
+def test_a_full_disk_is_reported_and_drops_nothing(cache, monkeypatch):
+    """SQLite's own bound on pages stands for the disk's."""
+    cache.put(named(1), answer())
+    fill_disk(monkeypatch)
     cache.put(named(2), answer(9_000))
     assert cache.fault == "database or disk is full"
     assert cache.get(named(1)) == answer()
@@ -181,7 +186,64 @@ def test_a_cache_that_cannot_be_used_is_mentioned_and_the_answer_is_heard(tmp_pa
     cached.prepare()
     with cached.open() as response:
         assert b"".join(response) == b"\0" * 480
-        assert response.info.warnings == ("answers are not cached: Not a directory",)
+    assert response.report().warning.startswith("answers are not cached: Not a directory")
+
+
+def test_a_disk_that_is_full_by_the_last_answer_is_mentioned_too(cache, monkeypatch):
+    source = ScriptedSource([b"\0" * 9_000], info=SourceInfo("pcm", None, 24_000, 1))
+    cached = CachedSource(source, cache, named(1))
+    with cached.open() as response:
+        fill_disk(monkeypatch)
+        b"".join(response)
+    assert response.report().warning == "answers are not cached: database or disk is full"
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_what_belongs_to_another_user_is_neither_read_nor_changed(cache, monkeypatch, what):
+    """Whoever it belongs to could have put any sound there."""
+    cache.put(named(1), answer())
+    cache.path.parent.chmod(0o755)
+
+    def fstat(descriptor):
+        found = os.fstat(descriptor)
+        return SimpleNamespace(st_uid=found.st_uid + 1)
+
+    theirs = {"fstat": fstat} if what == "file" else {"geteuid": lambda: os.getuid() + 1}
+    instead = SimpleNamespace(**vars(os) | theirs)
+    monkeypatch.setattr("voicecli.sources.answer_cache.os", instead)
+    assert cache.get(named(1)) is None
+    assert "another user" in cache.fault
+    mode = cache.path.parent.stat().st_mode & 0o777
+    assert mode == (0o755 if what == "folder" else 0o700)
+
+
+@pytest.mark.parametrize("at", ["folder", "file", "journal"])
+@pytest.mark.parametrize("what", ["file", "link", "folder", "pipe", "garbage"])
+def test_anything_may_be_in_the_cache_s_place(tmp_path, at, what):
+    cache = AnswerCache(tmp_path / "answers")
+    place = {
+        "folder": cache.path.parent,
+        "file": cache.path,
+        "journal": cache.path.with_name(cache.path.name + "-journal"),
+    }[at]
+    place.parent.mkdir(exist_ok=True)
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    match what:
+        case "file" | "garbage":
+            place.write_bytes(b"" if what == "file" else os.urandom(9000))
+        case "link":
+            place.symlink_to(precious)
+        case "folder":
+            place.mkdir()
+        case "pipe":
+            os.mkfifo(place)
+    source = ScriptedSource([b"\0" * 480], info=SourceInfo("pcm", None, 24_000, 1))
+    for _ in range(2):
+        with CachedSource(source, cache, named(1)).open() as response:
+            assert b"".join(response) == b"\0" * 480
+    assert cache.fault is None or response.report().warning.endswith(cache.fault)
+    assert precious.read_text() == "precious"
 
 
 WORK = """

@@ -23,6 +23,7 @@ from voicecli.session import Session
 from voicecli.telemetry.eventlog import EventLog
 from voicecli.telemetry.events import (
     Answered,
+    AnswerReported,
     Progressed,
     Replaced,
     RequestsReduced,
@@ -273,6 +274,8 @@ class _AnswerWarnings:
         warnings: set[str] = set()
         if isinstance(event, Answered):
             warnings.update(event.info.warnings)
+        elif isinstance(event, AnswerReported) and event.report.warning:
+            warnings.add(event.report.warning)
         elif isinstance(event, Warned):
             warnings.add(event.message)
         elif isinstance(event, Replaced) and event.failed != event.label:

@@ -11,6 +11,7 @@ used is ignored.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -166,10 +167,17 @@ class AnswerCache:
         """Make the folder and the file, for their owner; SQLite's own files follow its mode."""
         folder = self.path.parent
         folder.mkdir(parents=True, exist_ok=True)
-        if folder.stat().st_mode & 0o777 != _FOLDER_MODE:
+        found = folder.stat()
+        _check_owner(found)
+        if found.st_mode & 0o777 != _FOLDER_MODE:
             folder.chmod(_FOLDER_MODE)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        os.close(os.open(self.path, flags, 0o600))
+        # Without O_NONBLOCK, a named pipe would be waited for.
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(self.path, flags, 0o600)
+        try:
+            _check_owner(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
 
     @contextlib.contextmanager
     def _ignoring_faults(self) -> Iterator[None]:
@@ -183,10 +191,22 @@ class AnswerCache:
             if is_usable and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                 self.fault = str(error)
                 return
-            with contextlib.suppress(OSError):  # damaged, or a table of another shape
-                self.clear()
+            try:
+                self.clear()  # damaged, or a table of another shape
+            except OSError as stuck:
+                self.fault = f"{error}; it cannot be deleted: {stuck.strerror}"
         except OSError as error:
-            self.fault = error.strerror or str(error)
+            self.fault = f"{error.strerror or error}: {self.path.parent}"
+
+
+def _check_owner(found: os.stat_result) -> None:
+    """Check that a folder or file is ours: its owner could put any sound into it.
+
+    Raises:
+        PermissionError: it is somebody else's, as with ``sudo`` in the home of a user.
+    """
+    if found.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, f"it belongs to another user, number {found.st_uid}")
 
 
 def _verified(checksum: object, info: object, data: object) -> CachedAnswer | None:

@@ -77,13 +77,15 @@ class AnswerReport(NamedTuple):
     """What is known about an answer once it has arrived.
 
     ``is_reworded`` says that the model changed the words; ``said`` is its transcript, not
-    cleaned for a terminal. ``is_cached`` says that no request was made.
+    cleaned for a terminal. ``is_cached`` says that no request was made. ``warning`` is
+    printed once.
     """
 
     said: str | None = None
     is_reworded: bool = False
     usage: Usage | None = None
     is_cached: bool = False
+    warning: str | None = None
 
 
 class RequestEvents(Protocol):

@@ -61,15 +61,11 @@ class CachedSource:
             report = AnswerReport(is_cached=True)
             return Response(kept.info, self._chunks(kept.data), report=lambda: report)
         response = self._source.open(events)
-        info = response.info
-        if self._cache.fault is not None:
-            warning = f"answers are not cached: {self._cache.fault}"
-            info = info._replace(warnings=(*info.warnings, warning))
         return Response(
-            info,
+            response.info,
             self._recorded(response),
             lambda: response.__exit__(None, None, None),
-            report=response.report,
+            report=lambda: self._report(response),
         )
 
     def cancel(self) -> None:
@@ -81,6 +77,14 @@ class CachedSource:
         if not self._has_asked:
             self._found, self._has_asked = self._cache.get(self._key), True
         return self._found
+
+    def _report(self, response: Response) -> AnswerReport | None:
+        """Add to the report of the source why the cache cannot be used."""
+        report = response.report()
+        if self._cache.fault is None:
+            return report
+        warning = f"answers are not cached: {self._cache.fault}"
+        return (report or AnswerReport())._replace(warning=warning)
 
     def _chunks(self, data: bytes) -> Iterator[bytes]:
         for at in range(0, len(data), _CHUNK_BYTES):
