@@ -178,6 +178,41 @@ def test_skips_add_up_beyond_a_request_that_has_not_arrived(skips):
     assert result.spoken_s == pytest.approx(0.25 + (1.0 if skips == 3 else 0.0), abs=0.02)
 
 
+class Silent(Scene):
+    """Three sentences in two requests, before any sound has arrived."""
+
+    def __init__(self):
+        self.held = threading.Event()
+        reached = threading.Event()
+
+        def hold():
+            reached.set()
+            seen(self.held)
+
+        super().__init__(hold, sound(0.9), sound(0.1, 0), sound(1.0))
+        seen(reached)
+
+
+@pytest.mark.parametrize(("skips", "heard_s"), [(1, 2.0), (2, 1.0)])
+def test_before_the_first_sound_the_first_sentences_are_skipped(skips, heard_s):
+    scene = Silent()
+    for _ in range(skips):
+        scene.control.skip()
+    scene.held.set()
+    result = scene.finish()
+    assert result.state is State.DONE
+    assert result.error is None
+    assert result.spoken_s == pytest.approx(heard_s, abs=0.1)
+
+
+def test_going_back_before_the_first_sound_takes_a_skip_back():
+    scene = Silent()
+    scene.control.skip()
+    assert not scene.control.back()
+    scene.held.set()
+    assert scene.finish().spoken_s == pytest.approx(3.0, abs=0.02)
+
+
 def test_going_back_ends_a_skip_that_waits():
     scene = Awaited()
     scene.control.skip()

@@ -81,12 +81,13 @@ class Control:
 
         Its sound may still have to arrive: it is silent until then. If the sentence belongs
         to another request, the one being heard is cancelled. Several skips add up. A paused
-        run stays paused.
+        run stays paused. Before the first sound, the first sentence is skipped.
         """
-        sink = self._renderer.sink
-        if sink is None:
-            return
         with self._skipping:
+            sink = self._renderer.sink
+            if sink is None:
+                self._sentences = (self._sentences or 1) + 1  # from before the first sentence
+                return
             if not self._sentences:
                 current = self.text.at(_goes_on_at_s(sink.snapshot()))
                 self._from = current.order if current is not None else _BEFORE_ALL
@@ -135,11 +136,11 @@ class Control:
         Returns False if the sound that far back is no longer kept, or nothing was heard yet.
         It then goes back as far as it can, to the start of a sentence if there is one.
         """
+        with self._skipping:
+            self._sentences = 0
         sink = self._renderer.sink
         if sink is None:
             return False
-        with self._skipping:
-            self._sentences = 0
         snapshot = sink.snapshot()
         at_s = _goes_on_at_s(snapshot)
         current = self.text.at(at_s)
