@@ -219,6 +219,18 @@ def test_a_piece_that_was_dropped_before_the_device_said_so_is_silence_too():
     assert rig.timeline.ends_at == pytest.approx(1.7)
 
 
+def test_a_report_that_turns_out_to_be_wrong_is_no_gap():
+    rig = Rig()
+    rig.ring.write(ramp(990))
+    rig.play(1.0, 1.3)
+    rig.fill(1.5)
+    rig.play(1.31, 1.9)
+    rig.ring.write(ramp(400))
+    rig.play(1.9, 2.2)
+    assert rig.timeline.underruns == []
+    assert rig.timeline.ends_at == pytest.approx(2.2)
+
+
 def test_a_piece_that_the_device_drops_after_a_stop_is_silence_too():
     rig = Rig()
     rig.ring.write(ramp(900))

@@ -32,6 +32,8 @@ BLOCK_S = 0.01
 
 _TAIL_MARGIN_S = 0.02
 
+_TOGETHER_S = 0.005
+
 
 class BlockingSink(DeviceSink):
     """Writes PCM to a device on a thread of its own.
@@ -137,8 +139,12 @@ class BlockingSink(DeviceSink):
         self._notify()
         with stream_faults():
             underflowed = self._stream.write(block[:count].tobytes())
+            asked_at = self._clock.now()
             held = self._device_frames - self._stream.write_available
-        self._feed.wrote(held, self._clock.now(), underflowed=underflowed)
+        now = self._clock.now()
+        # If the thread was held up between the two, they say nothing about each other.
+        if underflowed or now - asked_at < _TOGETHER_S:
+            self._feed.wrote(held, now, underflowed=underflowed)
 
     def _wait_for_frames(self) -> bool:
         """Wait until something may be written; False at the end or after an abort."""

@@ -26,6 +26,9 @@ _MOST_RUNS = 16
 _SAME_GAP_S = 0.015
 """Gaps of a late device that are this close count as one: the pieces between were late too."""
 
+_LEAST_GAP_S = 0.005
+"""What a correction leaves of a gap that was none may be this long."""
+
 
 class Silence(Enum):
     """Why nothing was heard: no audio, a late device, no text, or a pause on request."""
@@ -174,11 +177,18 @@ class Timeline:
         self._add_gap(Silence.DEVICE, position, late_s, began_at)
 
     def extend_gap(self, late_s: float) -> None:
-        """Record that the last gap, if there was one, was ``late_s`` longer, or shorter."""
+        """Record that the last gap, if there was one, was ``late_s`` longer, or shorter.
+
+        A gap of which nothing is left was none.
+        """
         if self._last_gap is None:
             return
         gaps = self.silences[self._last_gap]
-        gaps[-1] = replace(gaps[-1], silence_s=max(0.0, gaps[-1].silence_s + late_s))
+        gap = gaps.pop()
+        if gap.silence_s + late_s >= _LEAST_GAP_S:
+            gaps.append(replace(gap, silence_s=gap.silence_s + late_s))
+        else:
+            self._last_gap = None
         self.shift(late_s)
 
     def shift(self, late_s: float) -> None:
