@@ -26,7 +26,7 @@ fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR), termios.TIOCSCTTY, 0)
 def say(*words):
     print(*words, flush=True)
 
-keys = {" ": lambda: say("space"), "right": lambda: say("right"), "q": lambda: say("q")}
+keys = {name: lambda name=name: say(name.strip() or "space") for name in (" ", "right", "[", "q")}
 with TerminalKeys(keys, pause=lambda: say("pause"), resume=lambda: say("resume")):
     say("ready")
     if "crash" in sys.argv:
@@ -113,6 +113,12 @@ def test_an_arrow_that_comes_in_pieces_is_one_key(terminal):
         terminal.press(part)
         time.sleep(0.005)
     terminal.press(b"q")
+    assert [terminal.read_line() for _ in range(2)] == ["right", "q"]
+
+
+@pytest.mark.parametrize("offset", range(62, 65))
+def test_an_arrow_in_pasted_text_is_one_key_wherever_it_is(terminal, offset):
+    terminal.press(b"x" * offset + b"\x1b[C" + b"x" * 2000 + b"q")
     assert [terminal.read_line() for _ in range(2)] == ["right", "q"]
 
 

@@ -108,16 +108,28 @@ def test_a_silent_connection_holds_up_nobody(connect, path):
     assert ask(path, "status")["ok"]
 
 
-def test_connections_are_limited(connect, path):
+def test_half_lines_that_stay_open_keep_nobody_out(connect, path):
     held = [connect() for _ in range(MAX_CLIENTS)]
     for connection in held:
         connection.sendall(b"line\n")
         read_line(connection)
-    assert ask(path, "status") is None
-    held[0].close()
-    while (answer := ask(path, "status")) is None:  # until the server has noticed
-        pass
-    assert answer["ok"]
+        connection.sendall(b"half a line")
+    assert ask(path, "status")["ok"]
+    assert held[0].recv(1) == b""  # the one that was silent for the longest
+    held[-1].sendall(b"\n")
+    assert read_line(held[-1])
+
+
+def test_a_thousand_connections_are_answered(server, path):
+    assert all(ask(path, "status")["ok"] for _ in range(1000))
+
+
+def test_a_client_that_reads_no_answer_holds_up_nobody(connect, path):
+    deaf = connect()
+    with contextlib.suppress(OSError):  # it is closed once its answers fill the queue
+        for _ in range(20):
+            deaf.sendall(b"line\n" * 10_000)
+    assert ask(path, "status")["ok"]
 
 
 def test_closing_removes_the_socket_and_ends_the_thread(server, path):

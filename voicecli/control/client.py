@@ -10,7 +10,12 @@ import os
 import socket
 
 from voicecli.control.protocol import MAX_LINE_BYTES, ProtocolError, decode, encode
-from voicecli.control.runtime import is_peer_ours, make_subfolder, socket_address
+from voicecli.control.runtime import (
+    RuntimeFolderError,
+    is_peer_ours,
+    make_subfolder,
+    socket_address,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +102,11 @@ def speakers(folder: str) -> dict[str, dict[str, Any]]:
     """
     where = speakers_folder(folder)
     found: dict[str, dict[str, Any]] = {}
-    for name in os.listdir(where):
+    try:
+        names = os.listdir(where)
+    except OSError as error:
+        raise RuntimeFolderError(f"cannot read {where}: {error.strerror}") from error
+    for name in names:
         if name.startswith("."):
             continue
         path = os.path.join(where, name)
@@ -115,7 +124,7 @@ def speakers(folder: str) -> dict[str, dict[str, Any]]:
 
 def _began_at(speaker: dict[str, Any]) -> float:
     value = speaker.get("began_at")
-    return float(value) if isinstance(value, int | float) else 0.0
+    return value if isinstance(value, int | float) else 0.0  # no float(): it may be too large
 
 
 def choose(found: dict[str, dict[str, Any]]) -> str | None:

@@ -91,21 +91,30 @@ def describe(speaker: dict[str, Any]) -> str:
     """Describe a speaker in one line for people."""
     from voicecli.sanitize import clean  # noqa: PLC0415  compiles regular expressions
 
-    sentences = speaker.get("sentences") or {}
+    sentences = speaker.get("sentences")
+    if not isinstance(sentences, dict):
+        sentences = {}
     who = [speaker.get("command"), f"process {speaker.get('pid')}"]
     parts = [f"{speaker.get('state')}: " + ", ".join(str(each) for each in who if each)]
     if speaker.get("started_by"):
         parts[0] += f" from {speaker['started_by']}"
-    if speaker.get("heard_s"):
-        parts.append(
-            f"{speaker['heard_s']:.1f} s heard, {speaker.get('buffered_s', 0):.1f} s ahead"
-        )
+    if heard_s := _seconds(speaker, "heard_s"):
+        parts.append(f"{heard_s:.1f} s heard, {_seconds(speaker, 'buffered_s'):.1f} s ahead")
     if sentences.get("known"):
         of = "" if sentences.get("all") else " so far"
         parts.append(f"{sentences.get('heard')} of {sentences['known']} sentences{of}")
     if speaker.get("text"):
         parts.append(str(speaker["text"]))
     return clean(" · ".join(parts))
+
+
+def _seconds(speaker: dict[str, Any], key: str) -> float:
+    """Return a number of a speaker's status; 0 if it is missing or anything else."""
+    value = speaker.get(key)
+    try:
+        return float(value) if isinstance(value, int | float) else 0.0
+    except OverflowError:
+        return 0.0
 
 
 def _print(line: str, file: Any = None) -> None:

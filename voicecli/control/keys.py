@@ -32,6 +32,9 @@ _ESCAPE_S = 0.05
 
 _MOST_BYTES = 64
 
+_MOST_OF_ONE = 32
+"""Bytes of the longest sequence; text that was pasted may cut one at `_MOST_BYTES`."""
+
 
 def split_keys(data: bytes) -> Iterator[str]:
     """Yield the names of the keys in what a terminal sent; unknown sequences are dropped."""
@@ -199,13 +202,13 @@ class TerminalKeys:
 def _read_keys(terminal: int) -> bytes:
     """Read what was typed, and the rest of a sequence that comes in pieces."""
     data = os.read(terminal, _MOST_BYTES)
-    while len(data) < _MOST_BYTES:
+    while len(data) < _MOST_BYTES + _MOST_OF_ONE:
         begin = data.rfind(b"\x1b")
         if begin < 0 or _escape_length(data[begin:]):
             break
         if not select.select([terminal], [], [], _ESCAPE_S)[0]:
             break  # it was the key Esc
-        more = os.read(terminal, _MOST_BYTES - len(data))
+        more = os.read(terminal, 1)
         if not more:
             break
         data += more

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from voicecli.audio.pcm import to_int16
 from voicecli.audio.wavheader import HEADER_BYTES, wav_header
-from voicecli.control.runtime import make_subfolder
+from voicecli.control.runtime import RuntimeFolderError, make_subfolder
 from voicecli.telemetry.events import Decoded
 
 if TYPE_CHECKING:
@@ -86,7 +86,10 @@ def recent_files(folder: str) -> list[str]:
         RuntimeFolderError: the folder cannot be used.
     """
     where = make_subfolder(folder, "recent")
-    names = sorted((name for name in os.listdir(where) if name.endswith(".wav")), reverse=True)
+    try:
+        names = sorted((name for name in os.listdir(where) if name.endswith(".wav")), reverse=True)
+    except OSError as error:
+        raise RuntimeFolderError(f"cannot read {where}: {error.strerror}") from error
     return [os.path.join(where, name) for name in names]
 
 

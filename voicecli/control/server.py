@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_CLIENTS = 16
-"""Connections at once; further ones are closed."""
+"""Connections at once; a further one closes the one that has been silent for the longest."""
 
 _BACKLOG = 128
 """Connections that may wait to be accepted; a further one is refused at once."""
@@ -79,8 +79,8 @@ class ControlServer:
             for key, _ in ready:
                 if key.fileobj is self._listener:
                     self._accept()
-                elif key.fileobj is not self._woken:
-                    self._read(self._clients[key.fileobj])  # type: ignore[index]
+                elif key.fileobj in self._clients:  # it may have been dropped for another
+                    self._read(self._clients[key.fileobj])
             self._drop_idle()
         for client in [*self._clients.values()]:
             self._drop(client)
@@ -92,9 +92,11 @@ class ControlServer:
             connection, _ = self._listener.accept()
         except OSError:  # it has gone already, or no descriptor is left
             return
-        if len(self._clients) >= MAX_CLIENTS or not is_peer_ours(connection):
+        if not is_peer_ours(connection):
             connection.close()
             return
+        if len(self._clients) >= MAX_CLIENTS:
+            self._drop(min(self._clients.values(), key=lambda each: each.active_at))
         connection.setblocking(False)
         self._clients[connection] = _Client(connection)
         self._selector.register(connection, selectors.EVENT_READ)

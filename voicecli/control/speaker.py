@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from voicecli.telemetry.metrics import Recorder
 
 
+_LARGE_ID = 1 << 64
+"""Whole numbers from here on do not come back as ``id``."""
+
+
 class Speaker:
     """Answers status and takes commands for one run; any thread.
 
@@ -72,6 +76,8 @@ class Speaker:
         request_id = fields.get("id")
         if isinstance(request_id, str):
             request_id = request_id[:MAX_TEXT]
+        if isinstance(request_id, int) and abs(request_id) >= _LARGE_ID:
+            request_id = None  # the answer must fit on a line
         is_number = isinstance(request_id, float) and isfinite(request_id)  # JSON has no other
         known = {"id": request_id} if isinstance(request_id, int | str) or is_number else {}
         limited = {"limited": True} if was_limited else {}
