@@ -12,16 +12,18 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tests.support.cli import ROOT
 from tests.support.resident import running_resident
 from voicecli.cli.app import run
 from voicecli.cli.environment import Environment
+from voicecli.control.resident.wire import SOCKET_NAME
+from voicecli.control.runtime import runtime_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,39 +79,45 @@ class InProcessCli:
         """Run one command line; ``stdin`` is its content, a stream, or None if closed."""
         variables = {**_without_settings(), **self.env, **(env or {})}
         is_served = argv[:1] in _SERVED and isinstance(stdin, bytes) and not self.is_here
-        if os.environ.get("VOICECLI_TEST_RESIDENT") and is_served:
-            assert isinstance(stdin, bytes)
-            return _run_by_resident(argv, stdin, variables)
-        stdout, stderr = io.StringIO(), io.StringIO()
         if not isinstance(stdin, bytes):
-            status = run(list(argv), Environment(stdin, stdout, stderr, variables))
-        else:
-            with tempfile.TemporaryFile("w+") as file:
-                file.buffer.write(stdin)
-                file.seek(0)
-                status = run(list(argv), Environment(file, stdout, stderr, variables))
-        return Result(status, stdout.getvalue(), stderr.getvalue())
+            return _run_here(argv, stdin, variables)
+        with tempfile.TemporaryFile("w+") as file:
+            file.buffer.write(stdin)
+            file.seek(0)
+            if os.environ.get("VOICECLI_TEST_RESIDENT") and is_served:
+                return _run_by_resident(argv, file, variables)
+            return _run_here(argv, file, variables)
+
+
+def _run_here(argv: Sequence[str], stdin: TextIO | None, variables: dict[str, str]) -> Result:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    status = run(list(argv), Environment(stdin, stdout, stderr, variables))
+    return Result(status, stdout.getvalue(), stderr.getvalue())
 
 
 _SERVED = (("say",), ("play",))
 
 
 @functools.cache
-def _resident() -> dict[str, str]:
-    """Return the variables that lead to a resident, which runs until this process ends."""
+def _resident() -> Path:
+    """Return the socket of a resident, which runs until this process ends."""
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vcr"))
     found = {"XDG_RUNTIME_DIR": folder, "PYTHONPATH": str(ROOT)}
     stack.enter_context(running_resident(_without_settings() | found))
-    return found
+    return Path(folder) / "voicecli" / SOCKET_NAME
 
 
-def _run_by_resident(argv: Sequence[str], stdin: bytes, variables: dict[str, str]) -> Result:
+def _run_by_resident(argv: Sequence[str], stdin: TextIO, variables: dict[str, str]) -> Result:
+    """Let the resident run it, with the runtime folder of the test's own."""
+    path = Path(runtime_folder(variables)) / SOCKET_NAME
+    if not path.is_symlink():
+        path.symlink_to(_resident())
     done = subprocess.run(
         [sys.executable, "-m", "voicecli", *argv],
-        env=variables | _resident(),
-        input=stdin,
+        env=variables | {"PYTHONPATH": str(ROOT)},
+        stdin=stdin,
         capture_output=True,
         check=False,
     )
