@@ -30,6 +30,12 @@ _END_OF_BODY_S = 0.1
 
 _MAX_CHUNKS_AFTER_END = 8
 
+_CLICK_PCM_BYTES = 480
+"""Events that break within this would be heard as a click: 10 ms at 24 kHz, mono."""
+
+_CLICK_BYTES = 44
+"""The same in other formats: the header of a WAV file, and less than any other header."""
+
 _RATES_HZ = range(4000, 384_001)
 _CHANNELS = range(1, 9)
 _RATE = re.compile(r';\s*rate\s*=\s*"?(\w*)"?', re.IGNORECASE)
@@ -173,6 +179,8 @@ class OpenAISource:
         audio = self._received(answer)
         if content_type.lower().startswith("text/event-stream"):
             audio = self._reporting_errors(_events_to_the_end(audio, transport))
+            is_raw = self._request.response_format == "pcm"
+            audio = _without_click(audio, _CLICK_PCM_BYTES if is_raw else _CLICK_BYTES)
         elif self._request.response_format == "pcm" and not _is_text(content_type):
             audio = filter(None, self._reporting_errors(audio_before_error(audio)))
         return self._client.redactor.stream(audio)
@@ -199,6 +207,25 @@ class OpenAISource:
         fault = fault_of(error, self.label, received)
         self._client.redactor.hide_in(fault)
         return fault
+
+
+def _without_click(chunks: Iterator[bytes], least_bytes: int) -> Iterator[bytes]:
+    """Yield chunks, the first once ``least_bytes`` have arrived, or at the end.
+
+    A fault before that drops them, so nothing is heard and the request can be made again.
+    """
+    held = b""
+    try:
+        for chunk in chunks:
+            held += chunk
+            if len(held) >= least_bytes:
+                break
+    except VoiceError as error:
+        error.retryable = error.retryable or bool(held)
+        raise
+    if held:
+        yield held
+    yield from chunks
 
 
 def _events_to_the_end(chunks: Iterator[bytes], transport: RequestTransport) -> Iterator[bytes]:
