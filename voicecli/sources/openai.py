@@ -12,7 +12,7 @@ import re
 import threading
 from typing import TYPE_CHECKING, Any
 
-from voicecli.errors import BadResponse, NetworkError, VoiceError
+from voicecli.errors import BadResponse, NetworkError, SourceError, VoiceError
 from voicecli.sources.base import Response, SourceInfo
 from voicecli.sources.compression import decompressed
 from voicecli.sources.errors import fault_of
@@ -220,7 +220,7 @@ def _without_click(chunks: Iterator[bytes], least_bytes: int) -> Iterator[bytes]
             held += chunk
             if len(held) >= least_bytes:
                 break
-    except VoiceError as error:
+    except SourceError as error:
         error.retryable = error.retryable or bool(held)
         raise
     if held:
