@@ -76,6 +76,11 @@ def cli(tmp_path):
 
 
 class TestReplay:
+    def test_nothing_to_replay_is_an_object_too(self, cli):
+        result = cli.run("replay", "--json")
+        assert (result.exit_code, result.json["ok"], result.json["spoken_s"]) == (0, True, 0)
+        assert cli.run("replay", "-q").stderr == ""
+
     def test_the_last_utterances_are_spoken_again_in_order(self, cli, tmp_path):
         assert "nothing was spoken" in cli.run("replay", "--device", "null").stderr
         for number, duration_s in enumerate([0.1, 0.2, 0.3]):

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.cli import control_options, options
-from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
-from voicecli.cli.running import failing_as_json, run_session
+from voicecli.cli.running import ending_if_empty, failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, playback_settings
 from voicecli.config.file import find_config
 from voicecli.control.recent import MAX_FILES, recent_files
 from voicecli.control.runtime import RuntimeFolderError, runtime_folder
 from voicecli.control.voice_turn import WhenBusy
-from voicecli.errors import ConfigError, ExitStatus
+from voicecli.errors import ConfigError, EmptyText
 from voicecli.sources.file import FileSource
 
 if TYPE_CHECKING:
@@ -56,9 +55,9 @@ def replay(
             files = recent_files(runtime_folder())
         except RuntimeFolderError as error:
             raise ConfigError(f"nothing is kept for a replay: {error}") from error
-    if not files:
-        print_message("nothing was spoken since the system started")
-        raise typer.Exit(ExitStatus.OK)
+    with ending_if_empty(records):
+        if not files:
+            raise EmptyText("nothing was spoken since the system started")
     chosen = list(reversed(files if everything else files[:count]))
     settings = playback_settings(
         config,
