@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from tests.support.speech_server import Reply, SpeechServer, clips_of, error
+from tests.support.spoken_tones import SpokenTones
 from tests.support.tones import tone
 
 CLIP_S = 0.4
@@ -142,3 +143,46 @@ def test_a_voice_falls_back_as_its_own_profile_says(cli, server, dead, spare):
     result = cli.run("say", "--device", "null", "--buffer-ms", "0", "--json", *argv)
     assert result.exit_code == 0, result
     assert len(spare.speech_requests) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["pcm", "mp3", "opus"])
+def test_a_segment_that_breaks_twice_is_counted_whole(cli, server, how):
+    """Each time three fifths of what was asked for arrive."""
+    sentences = [f"This is number {number} of the story." for number in range(8)]
+    speak = SpokenTones(seconds_per_character=0.06, gap_s=0.3)
+
+    def breaking(fields):
+        whole = speak(fields)
+        is_cut = len(server.speech_requests) <= 2
+        return Reply(whole.body, content_type=whole.content_type, cut_at=0.6) if is_cut else whole
+
+    server.speak = breaking
+    argv = ("say", "--no-play", "--segment", "whole", "--format", how, "--json")
+    result = cli.run(*argv, "--save", str(cli.home / "a.wav"), " ".join(sentences))
+    assert result.exit_code == 0, result
+    assert result.json["recovered"] == 2
+    assert result.json["sentences"] == {"spoken": 8, "known": 8}
+    assert "spoken 8 of 8 sentences" in result.stderr
+    (segment,) = result.json["segments"]
+    assert segment["chars"] == pytest.approx(len(" ".join(sentences)), abs=2)  # spaces between
+    assert segment["sentences"] == 8
+    assert segment["at_s"] == pytest.approx(0.0, abs=0.1)
+    asked = [request.json["input"].strip() for request in server.speech_requests]
+    assert all(asked[0].endswith(each) for each in asked)
+
+
+def test_a_sentence_that_is_asked_for_in_parts_is_one(cli, server):
+    """Also if one of them breaks off."""
+    speak = SpokenTones(seconds_per_character=0.01)
+
+    def breaking(fields):
+        whole = speak(fields)
+        is_cut = len(server.speech_requests) == 2
+        return Reply(whole.body, content_type=whole.content_type, cut_at=0.6) if is_cut else whole
+
+    server.speak = breaking
+    argv = ("say", "--no-play", "--json", "--save", str(cli.home / "a.wav"))
+    result = cli.run(*argv, "word, " * 333 + "end. This is the next one.")
+    assert result.exit_code == 0, result
+    assert result.json["sentences"] == {"spoken": 2, "known": 2}

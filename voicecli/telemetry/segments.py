@@ -112,7 +112,7 @@ class SegmentTable:
                 if ends_s is not None and segment.number in self.records:
                     found = _whole_ends_s(segment, self._times.end(ends_s, is_whole=is_whole))
                     record = self.records[segment.number]
-                    record.sentence_ends_s = [*record.earlier[2], *found]
+                    record.sentence_ends_s = _joined(record.earlier, segment, found)
                     record.ended = record.characters, record.sentences, record.sentence_ends_s
                 self._current = None
 
@@ -131,9 +131,14 @@ class SegmentTable:
     def _place(self, segment: Segment, starts_s: float | None, ends_s: float | None = None) -> None:
         if (record := self.records.get(segment.number)) is None:
             return
-        record.characters, record.sentences = len(segment.text), len(segment.sentences)
-        record.continues = segment.continues
-        record.starts_s, record.ends_s = starts_s, ends_s
+        if segment.part > record.part:
+            record.part, record.earlier = segment.part, record.ended
+        characters, sentences, _ = record.earlier
+        record.characters = characters + len(segment.text)
+        record.sentences = sentences + len(segment.sentences)
+        if not sentences:
+            record.continues, record.starts_s = segment.continues, starts_s
+        record.ends_s = ends_s
 
     def to_json(self, report: SinkReport) -> list[dict[str, Any]]:
         """Return the segments of a text in order, as JSON objects."""
@@ -165,7 +170,7 @@ class SegmentTable:
         for record in self._in_order():
             ends_s = record.sentence_ends_s
             if current is not None and current.number == record.number:
-                ends_s = [*record.earlier[2], *_whole_ends_s(current, expected)]
+                ends_s = _joined(record.earlier, current, _whole_ends_s(current, expected))
             if ends_s:
                 yield SpokenSegment(ends_s, record.continues)
 
@@ -181,6 +186,12 @@ def _whole_ends_s(segment: Segment, times: Sequence[Stretch]) -> Sequence[float]
             ends_s.pop()
         ends_s.append(stretch.ends_s)
     return ends_s
+
+
+def _joined(earlier: _Parts, segment: Segment, ends_s: Sequence[float]) -> Sequence[float]:
+    """Join the sentences of a part to those before it, which it may begin in the middle of."""
+    before_s = earlier[2][:-1] if segment.continues and ends_s else earlier[2]
+    return [*before_s, *ends_s]
 
 
 def _row(record: SegmentRecord, before_s: float, silences: Silences) -> dict[str, Any]:
