@@ -134,6 +134,12 @@ def test_the_terminal_is_as_it_was_after_a_crash(terminal):
     assert terminal.is_as_found
 
 
+def test_ctrl_backslash_ends_it_and_gives_the_terminal_back(terminal):
+    terminal.press(b"\x1c")
+    assert terminal.process.wait(10) == -signal.SIGQUIT
+    assert terminal.is_as_found
+
+
 def test_ctrl_z_pauses_and_gives_the_terminal_back(terminal):
     """Its process group is orphaned here, so the system does not stop it at all."""
     terminal.process.send_signal(signal.SIGTSTP)

@@ -101,6 +101,7 @@ class TerminalKeys:
             for number, handler in (
                 (signal.SIGTSTP, self._suspend),
                 (signal.SIGCONT, self._continue),
+                (signal.SIGQUIT, self._quit),
             ):
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._handlers[number] = signal.signal(number, handler)
@@ -189,6 +190,12 @@ class TerminalKeys:
         signal.signal(number, self._suspend)
         self._acquire()
         self._resume()
+
+    def _quit(self, number: int, _: FrameType | None) -> None:
+        """Restore the terminal, and end as SIGQUIT does."""
+        self.restore()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def _continue(self, *_: object) -> None:
         """Set the terminal again after a stop that could not be handled, such as SIGSTOP."""
