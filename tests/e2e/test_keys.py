@@ -6,9 +6,12 @@ import contextlib
 import json
 import os
 import termios
+import time
 
+import numpy as np
 import pytest
 
+from tests.support.recorder import Recorder
 from tests.support.speech_server import Reply, clips_of
 from tests.support.terminal import Terminal
 from tests.support.tones import tone
@@ -56,3 +59,22 @@ def test_ctrl_z_and_fg(terminal):
     terminal.press(b"\x03")
     assert terminal.read_line() == "exit 130"
     assert termios.tcgetattr(terminal.theirs) == terminal.before
+
+
+@pytest.mark.sound
+@pytest.mark.parametrize("kind", ["pcm", "opus"])  # written directly, and through a callback
+def test_minus_makes_it_quieter(cli, sound_server, speech, kind):
+    speech.clips = clips_of(tone(20.0), formats=[kind])
+    speech.reply = Reply(headers={"X-Sample-Rate": "48000"})
+    said = ("say", "--no-resident", "--json", "--base-url", speech.url, "--format", kind, "-")
+    with Recorder(sound_server) as recorder, contextlib.closing(Terminal(cli, *said)) as made:
+        made.give_text("A text from a pipe.")
+        recorder.wait_for_sound()
+        time.sleep(0.5)
+        made.press(b"-----")
+        time.sleep(0.8)
+        made.press(b"q")
+        assert made.read_line() == "exit 130"
+        heard = recorder.finish().sound().samples
+    first, last = heard[4800:14_400], heard[-24_000:-14_400]
+    assert np.abs(first).max() / np.abs(last).max() == pytest.approx(1.25**5, rel=0.05)
