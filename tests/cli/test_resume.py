@@ -17,6 +17,7 @@ import pytest
 from tests.support.speech_server import Reply, SpeechServer, error
 from tests.support.spoken_tones import SpokenTones
 from voicecli.cli import resume
+from voicecli.cli.interrupted_runs import find_run
 from voicecli.cli.resume import MOST_RUNS
 
 SENTENCES = [f"This is number {n} of the story." for n in range(12)]
@@ -278,3 +279,14 @@ def test_a_file_that_has_changed_is_mentioned(cli, server, tmp_path):
     server.speak = whole
     (tmp_path / "story.txt").write_text(" ".join(SENTENCES) + " And more.")
     assert "has changed" in " ".join(say(cli, "--resume").stderr.split())
+
+
+def test_two_commands_do_not_resume_the_same_run(cli, server):
+    fail_after(server, 1)
+    assert say(cli, "--segment", "sentence", "--prefetch", "0", stdin=" ".join(SENTENCES)).exit_code
+    first = find_run()
+    with first.lock:
+        refused = say(cli, "--resume")
+        assert (refused.exit_code, "nothing to resume" in refused.stderr) == (2, True)
+    with find_run().lock as lock:
+        assert lock.name == first.lock.name

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from voicecli.cli.run_state import delete_files, find_run, kept_runs, stamp_of, state_folder
+from voicecli.cli.interrupted_runs import delete_files, find_run, kept_runs, stamp_of, state_folder
 from voicecli.cli.text_input import STDIN
 from voicecli.telemetry.events import Progressed, Recognised, RequestSent, SegmentPlaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voicecli.cli.run_state import RunState
+    from voicecli.cli.interrupted_runs import InterruptedRun
     from voicecli.telemetry.events import Event
     from voicecli.telemetry.segments import SegmentTable
 
@@ -47,14 +47,17 @@ def use_options_of_last_run(context: typer.Context, value: bool) -> bool:  # noq
     if value and not context.resilient_parsing:
         run = find_run()
         if run is None:
-            raise typer.BadParameter("nothing to resume: the last text was spoken to its end")
+            raise typer.BadParameter(
+                "nothing to resume: each text was spoken to its end, or is being spoken"
+            )
         context.default_map = {**(context.default_map or {}), **run.options}
         context.obj = run
+        context.call_on_close(run.lock.close)
     return value
 
 
 def keeper_of(
-    context: typer.Context, file: Path | None, run: RunState | None, *, is_script: bool
+    context: typer.Context, file: Path | None, run: InterruptedRun | None, *, is_script: bool
 ) -> RunKeeper:
     """Return what keeps the place of the command in ``context``, which may continue a ``run``."""
     named = None if file is None or str(file) == STDIN else file
@@ -90,7 +93,7 @@ class RunKeeper:
         *,
         is_script: bool,
         file: Path | None,
-        resumed: RunState | None = None,
+        resumed: InterruptedRun | None = None,
     ) -> None:
         self._path = state_folder() / f"{os.urandom(6).hex()}.json"
         self._options = options

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from voicecli.cli import control_options, options, text_options
+from voicecli.cli.interrupted_runs import InterruptedRun
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
 from voicecli.cli.resume import keeper_of
-from voicecli.cli.run_state import RunState
 from voicecli.cli.running import ending_if_empty, failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, keep_resident, playback_settings
 from voicecli.cli.speech import Reading, Speech
@@ -164,7 +164,7 @@ def say(
     with contextlib.ExitStack() as stack:
         reads = TextReading(encoding, partial(_warn, records=records))
         with ending_if_empty(records):
-            run: RunState | None = context.obj if resume else None
+            run: InterruptedRun | None = context.obj if resume else None
             spoken = text_options.choose_text(text or [], file, script, lines or [], reads, run)
         stack.callback(spoken.close)
         _mention_pipe([*(text or []), file, script, *(lines or [])], records)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from voicecli.cli import completion, options
+from voicecli.cli.interrupted_runs import InterruptedRun
 from voicecli.cli.plain_text import check_encoding
 from voicecli.cli.resume import use_options_of_last_run
-from voicecli.cli.run_state import RunState
 from voicecli.cli.text_input import (
     GivenText,
     TextInput,
@@ -221,7 +221,7 @@ def choose_text(
     script: Path | None,
     lines: list[str],
     reading: TextReading | None = None,
-    run: RunState | None = None,
+    run: InterruptedRun | None = None,
 ) -> TextInput:
     """Return the text to speak, from whichever of its places was given.
 

@@ -3,18 +3,18 @@
 Each run that speaks a text has two files in the state folder, for its owner only: the text as
 it was read (empty if it is in a file, which is read again), and an object of the options it was
 given and the place of the sentence that is being heard. A run that was spoken to its end
-deletes them. The text file is locked while the run lasts, so that `find_run` never takes over
-what another process is speaking; the kernel releases the lock however the process ends.
-`voicecli.cli.resume` writes them.
+deletes them. The text file is locked while the run lasts, and while another continues it, so that
+`find_run` never takes over what another process is speaking; the kernel releases the lock
+however the process ends. `voicecli.cli.resume` writes them.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from voicecli.cli.rest_of_text import RestOfText
 from voicecli.cli.text_input import GivenText, TextReading, open_text
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 _MOST_BYTES = 64 << 20
 
 
-class RunState(NamedTuple):
+class InterruptedRun(NamedTuple):
     """A run that was not spoken to its end: its ``options``, and what is left of its text.
 
     ``file`` is the file that the text is in, ``at`` how many characters of it were spoken,
     ``stamp`` how large it was and when it was changed; without a file ``text`` is what is
-    left. ``voice`` speaks the line of a script that the run was in.
+    left. ``voice`` speaks the line of a script that the run was in. No other process finds the
+    run while ``lock`` is open.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class RunState(NamedTuple):
     text: str
     voice: str | None
     stamp: list[int] | None
+    lock: BinaryIO
 
     @property
     def label(self) -> str:
@@ -72,23 +74,33 @@ def state_folder() -> Path:
     return platformdirs.user_state_path("voicecli", appauthor=False) / "runs"
 
 
-def find_run() -> RunState | None:
-    """Return the newest run that was interrupted or failed, None if there is none."""
+def find_run() -> InterruptedRun | None:
+    """Return the newest run that was interrupted or failed, None if there is none.
+
+    The caller closes its lock.
+    """
     for path in kept_runs():
-        try:
-            with path.with_suffix(".txt").open("rb") as text:
-                fcntl.flock(text, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                read = text.read(_MOST_BYTES).decode("utf-8", "replace")
-            state = json.loads(path.read_bytes())
-            at, file = int(state["at"]), state["file"]
-            left = "" if file is not None else read[at:]
-            voice, is_script = state.get("voice"), bool(state["script"])
-            voice = voice if isinstance(voice, str) else None
-            options, stamp = dict(state["options"]), state.get("stamp")
-            return RunState(path, options, is_script, file, at, left, voice, stamp)
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
+        with ExitStack() as opened:
+            try:
+                lock = opened.enter_context(path.with_suffix(".txt").open("rb"))
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                run = _read_run(path, lock)
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            opened.pop_all()
+            return run
     return None
+
+
+def _read_run(path: Path, lock: BinaryIO) -> InterruptedRun:
+    read = lock.read(_MOST_BYTES).decode("utf-8", "replace")
+    state = json.loads(path.read_bytes())
+    at, file = int(state["at"]), state["file"]
+    left = "" if file is not None else read[at:]
+    voice, is_script = state.get("voice"), bool(state["script"])
+    voice = voice if isinstance(voice, str) else None
+    options, stamp = dict(state["options"]), state.get("stamp")
+    return InterruptedRun(path, options, is_script, file, at, left, voice, stamp, lock)
 
 
 def stamp_of(file: str) -> list[int] | None:
