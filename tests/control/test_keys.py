@@ -21,6 +21,7 @@ import fcntl, os, select, signal, sys, termios, time
 from voicecli.control.keys import TerminalKeys
 
 os.setsid()
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell's background job ignores it
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR), termios.TIOCSCTTY, 0)
 
 def say(*words):

@@ -51,38 +51,6 @@ def test_where_a_server_has_moved_is_shown_without_what_may_be_a_password(locati
     assert fault.message == f"the server has moved (301) to {shown}"
 
 
-AS_DOCUMENTED = {
-    "openrouter": (
-        400,
-        {"success": False, "error": {"name": "ZodError", "message": '[{"path": ["voice"]}]'}},
-        "--voice",
-    ),
-    "venice": (402, {"error": "Insufficient USD or Diem balance"}, None),
-    "deepinfra": (
-        422,
-        {"detail": [{"loc": ["body", "voice"], "msg": "field required", "type": "missing"}]},
-        "--voice",
-    ),
-    "litellm": (
-        500,
-        {"error": {"message": "File size is too large.", "type": "bad_request", "code": 500}},
-        "log",
-    ),
-    "localai": (400, {"error": "Voice 'unknown' not found. Available voices: jane"}, "--voice"),
-    "vllm-omni": (404, {"success": False, "error": "Voice 'unknown' not found"}, "--voice"),
-}
-"""Errors of the known servers that have a form of their own, from their documentation."""
-
-
-@pytest.mark.parametrize("name", AS_DOCUMENTED)
-def test_known_servers_are_understood(name):
-    status, body, remedy = AS_DOCUMENTED[name]
-    fault = fault_of_status(status, {}, json.dumps(body).encode())
-    assert "{" not in fault.message or name == "openrouter"  # whose message is JSON itself
-    assert f"({status}): " in fault.message
-    assert (remedy in fault.remedy) if remedy else (fault.remedy is None)
-
-
 def in_detail(message):
     return json.dumps({"detail": message}).encode()
 
