@@ -76,5 +76,5 @@ def test_minus_makes_it_quieter(cli, sound_server, speech, kind):
         made.press(b"q")
         assert made.read_line() == "exit 130"
         heard = recorder.finish().sound().samples
-    first, last = heard[4800:14_400], heard[-24_000:-14_400]
+    first, last = heard[4800:14_400], heard[-14_400:]
     assert np.abs(first).max() / np.abs(last).max() == pytest.approx(1.25**5, rel=0.05)
