@@ -88,10 +88,12 @@ def test_an_answer_is_spoken(say, name, answer):
 
 @pytest.mark.parametrize(("name", "refusal"), ERRORS, ids=names(ERRORS))
 def test_a_refusal_is_understood(say, name, refusal):
-    result, _ = say(name, error(refusal["status"], refusal["body"]))
+    headers = refusal.get("headers", {})
+    result, _ = say(name, error(refusal["status"], refusal["body"], **headers))
     assert result.exit_code == refusal["exit"], result
     fault = result.json["error"]
-    assert f"({refusal['status']}): " in fault["message"]
+    assert f"({refusal['status']})" in fault["message"]
+    assert ("for 7 s" in fault["message"]) is ("retry-after" in headers)
     assert "{" not in fault["message"] or name in {"openrouter", "openai"}  # a list as a string
     remedy = fault.get("remedy", "")
     assert refusal["remedy"] in remedy if refusal["remedy"] else not remedy
