@@ -38,6 +38,12 @@ def test_a_servers_voices_in_every_shape(cli, server, shape):
     assert [voice["default"] for voice in result.json] == [True, False]
 
 
+def test_a_server_that_has_its_list_elsewhere(cli, server):
+    server.voices_path = "/v1/voices"
+    result = cli.run("voices", "--base-url", server.url, "--json")
+    assert [voice["id"] for voice in result.json] == ["alloy", "heart"]
+
+
 def test_a_servers_voices_as_a_table(cli, server):
     server.voices = [{"id": "alloy", "name": "Alloy\x1b[31m", "language": "en"}, "heart"]
     cli.configure(f"[profiles.mine]\nbase_url = '{server.url}'\nvoice = 'heart'")

@@ -160,8 +160,8 @@ class SpeechServer:
     """Serves on a free port of 127.0.0.1 while the ``with`` block runs.
 
     Speech requests are answered from ``queued``, or with ``reply`` if that is empty. Both,
-    and ``clips`` and ``voices``, may be changed between requests. ``speak`` makes the clip
-    for the fields of a request instead, or another answer.
+    and ``clips``, ``voices`` and ``voices_path``, may be changed between requests. ``speak``
+    makes the clip for the fields of a request instead, or another answer.
     """
 
     def __init__(
@@ -172,6 +172,7 @@ class SpeechServer:
         self.queued: deque[Reply] = deque()
         self.speak: Callable[[Mapping[str, Any]], Clip | Reply] | None = None
         self.voices: Any = VOICE_SHAPES["strings"]
+        self.voices_path = "/v1/audio/voices"
         self.requests: list[RequestRecord] = []
         self.closing = threading.Event()
         self._http = _Http(("127.0.0.1", port), _Handler)
@@ -232,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._record(None)
-        if self.path.split("?")[0].endswith("/audio/voices"):
+        if self.path.split("?")[0] == self.server.owner.voices_path:
             self._send_json(200, self.server.owner.voices)
         elif self.path.endswith("/models"):
             self._send_json(200, {"object": "list", "data": [{"id": "tts-1", "object": "model"}]})

@@ -32,8 +32,8 @@ def voices(
     """List the voices of an endpoint; `*` marks the one that `say` uses by default.
 
     The endpoint is selected as for `voicecli say`. Servers are asked for
-    /audio/voices. api.openai.com has no such list, so its documented voices are
-    listed.
+    /audio/voices, then for /voices. api.openai.com has no such list, so its
+    documented voices are listed.
     """
     config = find_config(os.environ)
     choice = EndpointChoice(base_url=base_url, profile=profile)

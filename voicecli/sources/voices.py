@@ -1,8 +1,8 @@
 """The voices of an endpoint: the built-in ones, OpenAI's, or those a server lists.
 
 ``GET /audio/voices`` is not part of OpenAI's API. Compatible servers have it by
-convention, in many shapes: names or objects, bare or under ``voices`` or ``data``,
-objects keyed by name, lists keyed by language.
+convention, or ``GET /voices`` (pocket-tts), in many shapes: names or objects, bare
+or under ``voices`` or ``data``, objects keyed by name, lists keyed by language.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from voicecli.config.server import Server
 
 MAX_VOICES = 5000
+
+_PATHS = ("/audio/voices", "/voices")
+_NOT_THERE = (404, 405)
 
 _NO_LIST = f"{CHECK_BASE_URL}; otherwise see the server's documentation for names for --voice"
 _MAX_NAME = 200
@@ -95,8 +98,11 @@ def server_voices(server: Server, *, timeout_s: float) -> list[VoiceInfo]:
             f"{base_url} belongs to an installed package, whose voices are not known here",
             remedy="see that package's documentation for names for --voice",
         )
-    answer = get(server, "/audio/voices", timeout_s=timeout_s)
-    if answer.status in (404, 405):
+    answer = get(server, _PATHS[0], timeout_s=timeout_s)
+    for path in _PATHS[1:]:
+        if answer.status in _NOT_THERE:
+            answer = get(server, path, timeout_s=timeout_s)
+    if answer.status in _NOT_THERE:
         raise BadResponse(
             f"{base_url} does not list its voices ({answer.status})",
             remedy=_NO_LIST,
