@@ -62,7 +62,7 @@ def _settings(row: dict[str, Any]) -> dict[str, Any]:
 
 def _preset(name: str, row: dict[str, Any]) -> Preset:
     return Preset(
-        parse_profile(name, _settings(row), Path(PRESET_FILE)),
+        parse_profile(name, _settings(row), Path(PRESET_FILE.name)),
         tuple(row.get("formats", ())),
         row.get("streams"),
         tuple(row["sources"]),
