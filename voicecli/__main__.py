@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -15,12 +14,6 @@ _CONTROL = ("stop", "pause", "resume", "skip", "back", "status")
 _INTERRUPTED = 130
 """`voicecli.errors.ExitStatus.INTERRUPTED`, which is not imported yet."""
 
-SWITCH_INTERVAL_S = 0.001
-"""How long a thread that computes may keep the interpreter lock while PortAudio's callback waits.
-
-With Python's 5 ms, a machine whose cores are all busy gets gaps (`benchmarks/starved.py`).
-"""
-
 
 def main() -> None:
     """Run the command line and exit with its status."""
@@ -28,30 +21,18 @@ def main() -> None:
     if sys.argv[1:2] and _controls(sys.argv[1:]):
         return
     note = _call_resident(sys.argv[1:])
-    # Importing creates hundreds of thousands of objects and no garbage; scanning them
-    # costs 30 ms. `voicecli.cli.running` turns the collector on again after the first sound.
-    gc.disable()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    # typer and openai import pydantic, which would scan every installed package for plugins.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    _defer_package_metadata()
     try:
+        from voicecli.cli.interpreter import hasten_start  # noqa: PLC0415  no resident was there
+
+        hasten_start()
         if note is not None:
             from voicecli.cli.launch import this_launch  # noqa: PLC0415  the rest is loaded later
 
             this_launch.note = note
-        from voicecli.cli.app import run  # noqa: PLC0415  after the collector is off
+        from voicecli.cli.app import run  # noqa: PLC0415  after that
     except KeyboardInterrupt:  # importing is half of the start-up time
         sys.exit(_INTERRUPTED)
     _leave(run(sys.argv[1:]))
-
-
-def _defer_package_metadata() -> None:
-    """Let pydantic import what would find its plugins, 4 ms, without running it."""
-    from voicecli.sources.lazy_packages import deferred  # noqa: PLC0415  see above
-
-    with deferred(("importlib.metadata",), ("entry_points",)):
-        import importlib.metadata  # noqa: F401, PLC0415  see above
 
 
 def _controls(argv: list[str]) -> bool:

@@ -175,23 +175,6 @@ class TestRun:
     def test_run_ids_differ(self):
         assert len({running.new_run_id() for _ in range(100)}) == 100
 
-    def test_the_garbage_collector_is_enabled_once_there_is_sound(self):
-        script = (
-            "import gc, sys\n"
-            "gc.disable()\n"
-            "from voicecli.cli.running import _enable_garbage_collector\n"
-            "from voicecli.playback.base import SinkSnapshot\n"
-            "from voicecli.telemetry.events import Progressed\n"
-            "_enable_garbage_collector(Progressed(0.0, SinkSnapshot(False, False, 1.0, 0.0)))\n"
-            "print(gc.isenabled())\n"
-            "_enable_garbage_collector(Progressed(0.1, SinkSnapshot(True, False, 1.0, 0.1)))\n"
-            "print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
-        )
-        assert done.stdout == "False\nTrue True\n"
-
 
 def test_a_closed_pipe_does_not_change_the_status(tmp_path, server):
     """What ``voicecli say --json | head -0`` does, of a run that fails otherwise."""

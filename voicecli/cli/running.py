@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
+from voicecli.cli.interpreter import settle
 from voicecli.cli.launch import process_started_at
 from voicecli.cli.output import internal_error, print_json, print_message
 from voicecli.cli.progress import ProgressLine, wants_progress
@@ -24,7 +24,6 @@ from voicecli.telemetry.eventlog import EventLog
 from voicecli.telemetry.events import (
     Answered,
     AnswerReported,
-    Progressed,
     Replaced,
     RequestsReduced,
     Retrying,
@@ -74,7 +73,7 @@ def run_session(
     saver = records.saver(run_id, clock.wall())
     with contextlib.ExitStack() as stack:
         control = stack.enter_context(_voice_control(command, run_id, settings, records))
-        observers: list[Observer] = [recorder, _enable_garbage_collector, control]
+        observers: list[Observer] = [recorder, settle, control]
         observers += _writing(records, files, stack, run_id, clock, request)
         observers += _watching(records, stack, speech, control)
         track = _subtitle_track(records, stack)
@@ -251,17 +250,6 @@ def ending_if_empty(records: Records) -> Iterator[None]:
         if records.json:
             print_json(_metrics())
         raise typer.Exit(empty.exit_status) from empty
-
-
-def _enable_garbage_collector(event: Event) -> None:
-    """Turn the garbage collector on again once something was played (or discarded).
-
-    Imported modules are frozen first: they are never garbage, and traversing all
-    of them would hold up the audio callback.
-    """
-    if isinstance(event, Progressed) and event.snapshot.heard_s > 0 and not gc.isenabled():
-        gc.freeze()
-        gc.enable()
 
 
 class _AnswerWarnings:

@@ -1,0 +1,44 @@
+"""Settings of the interpreter for a quick start, and for sound without gaps after it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from voicecli.sources.lazy_packages import deferred
+from voicecli.telemetry.events import Progressed
+
+if TYPE_CHECKING:
+    from voicecli.telemetry.events import Event
+
+SWITCH_INTERVAL_S = 0.001
+"""How long a thread that computes may keep the interpreter lock while PortAudio's callback waits.
+
+With Python's 5 ms, a machine whose cores are all busy gets gaps (`benchmarks/starved.py`).
+"""
+
+
+def hasten_start() -> None:
+    """Leave out what costs time before the first sound and is not needed for it."""
+    # Importing creates hundreds of thousands of objects and no garbage; scanning them
+    # costs 30 ms.
+    gc.disable()
+    # typer and openai import pydantic, which would scan every installed package for plugins,
+    # and loads what it would do that with: 4 ms.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    with deferred(("importlib.metadata",), ("entry_points",)):
+        import importlib.metadata  # noqa: F401, PLC0415  without running it
+
+
+def settle(event: Event) -> None:
+    """Once something was played (or discarded), let nothing hold up the audio callback.
+
+    An observer. The garbage collector is turned on again; imported modules are frozen first:
+    they are never garbage, and traversing all of them would take long.
+    """
+    if isinstance(event, Progressed) and event.snapshot.heard_s > 0 and not gc.isenabled():
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        gc.freeze()
+        gc.enable()
