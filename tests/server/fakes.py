@@ -20,6 +20,7 @@ class FakeVoice:
 
     def __init__(self, before_sentence=None, sentence_frames=SENTENCE_FRAMES):
         self.sentences = 0
+        self.spoken = []
         self._frames = sentence_frames
         self._before_sentence = before_sentence or (lambda number: None)
 
@@ -34,6 +35,7 @@ class FakeVoice:
 
     def from_ids(self, ids, speed, rng):
         self._before_sentence(self.sentences)
+        self.spoken.append("".join(ids))
         self.sentences += 1
         return np.full(round(self._frames / speed), self.sentences / 100, np.float32)
 
