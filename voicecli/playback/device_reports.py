@@ -67,9 +67,11 @@ class DeviceReports:
         is_at_once = now - self._judged_at < _DROPPED_WITHIN_S
         self._judged_at = now
         if self._follows_gap and self._pieces <= _REPORTED_WITHIN:
+            # The gap is recorded; the device only says how much longer it was.
             if late_s > (0.0 if underflowed and self._pieces else _LATE_START_S):
                 self._timeline.extend_gap(late_s)
         elif underflowed and late_s > self._lateness.least_gap_s:
+            # It ran empty. A second report at once is of a piece that it dropped meanwhile.
             is_second = is_at_once and inf > before_s > late_s
             silent_s = before_s if is_second else late_s
             self._timeline.postpone(self._piece * (1 + is_second), silent_s)
@@ -77,6 +79,7 @@ class DeviceReports:
         elif underflowed and is_at_once and self._is_held(now):
             self._move(late_s, now)
         elif has_jumped:
+            # It stood still and did not say so: no figure is that wrong.
             self._timeline.postpone(self._piece, late_s)
             self._move(0.0, now + late_s + _MISREPORTS_S)
         elif now >= self._settled_at and not self._is_held(now):

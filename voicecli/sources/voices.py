@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 MAX_VOICES = 5000
 
-_PATHS = ("/audio/voices", "/voices")
 _NOT_THERE = (404, 405)
 
 _NO_LIST = f"{CHECK_BASE_URL}; otherwise see the server's documentation for names for --voice"
@@ -98,10 +97,9 @@ def server_voices(server: Server, *, timeout_s: float) -> list[VoiceInfo]:
             f"{base_url} belongs to an installed package, whose voices are not known here",
             remedy="see that package's documentation for names for --voice",
         )
-    answer = get(server, _PATHS[0], timeout_s=timeout_s)
-    for path in _PATHS[1:]:
-        if answer.status in _NOT_THERE:
-            answer = get(server, path, timeout_s=timeout_s)
+    answer = get(server, "/audio/voices", timeout_s=timeout_s)
+    if answer.status in _NOT_THERE:
+        answer = get(server, "/voices", timeout_s=timeout_s)
     if answer.status in _NOT_THERE:
         raise BadResponse(
             f"{base_url} does not list its voices ({answer.status})",
