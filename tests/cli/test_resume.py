@@ -281,10 +281,14 @@ def test_a_file_that_has_changed_is_mentioned(cli, server, tmp_path):
     assert "has changed" in " ".join(say(cli, "--resume").stderr.split())
 
 
-def test_two_commands_do_not_resume_the_same_run(cli, server):
-    fail_after(server, 1)
-    assert say(cli, "--segment", "sentence", "--prefetch", "0", stdin=" ".join(SENTENCES)).exit_code
+def test_two_commands_do_not_resume_the_same_run(cli, server, runs, tmp_path, monkeypatch):
+    (tmp_path / "story.txt").write_text(" ".join(SENTENCES))
+    fail_after(server, 2)
+    given = ("--file", str(tmp_path / "story.txt"))
+    assert say(cli, "--segment", "sentence", "--prefetch", "0", *given).exit_code == 4
+    monkeypatch.setenv("XDG_STATE_HOME", cli.env["XDG_STATE_HOME"])
     first = find_run()
+    assert first.path.parent == runs
     with first.lock:
         refused = say(cli, "--resume")
         assert (refused.exit_code, "nothing to resume" in refused.stderr) == (2, True)
