@@ -5,8 +5,8 @@ a slice of them waits, it is decoded at once, on the event loop. If more waits, 
 batch goes to the thread pool that all streams share, and more batches follow until
 enough has been decoded ahead. Raw PCM and WAV are so cheap that they stay on the loop.
 
-Waking the consumer costs ten times as much as a push. If the producer pushes in every
-pass of the loop, bytes therefore gather for a batch, or for a millisecond.
+Waking the consumer costs ten times as much as a push. If the producer pushes in every pass
+of the loop, 64 KiB and a batch therefore gather, or what comes within a millisecond.
 
 Everything here belongs to the loop's thread. While ``_is_away``, a task on the
 executor has the `FrameDecoder` to itself; it reports by ``call_soon_threadsafe``.
@@ -41,7 +41,7 @@ MIN_SLICE_BYTES = 1 << 8
 """A slice that takes longer than `SLOW_S` is halved, down to this; a quick one is doubled,
 up to the codec's size. A few bytes can expand to 30,000 times as many samples."""
 
-GATHER_S = 0.001
+GATHER_S, GATHER_BYTES = 0.001, 1 << 16
 _NEVER = 1 << 62
 
 
@@ -197,8 +197,8 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         if not self.queued_bytes:
             self._wakes_at = 1
             await self._news.wait()
-        elif self.queued_bytes < self._slice * BATCH_SLICES:
-            self._wakes_at = self._slice * BATCH_SLICES
+        elif self.queued_bytes < (enough_bytes := max(GATHER_BYTES, self._slice * BATCH_SLICES)):
+            self._wakes_at = enough_bytes
             timer = self._loop.call_later(GATHER_S, self._news.wake)
             try:
                 await self._news.wait()

@@ -46,6 +46,7 @@ _UNSUPPORTED_TAGS = {
 _KINDS: dict[int, SampleKind] = {_PCM: "signed", _IEEE_FLOAT: "float", 6: "alaw", 7: "mulaw"}
 
 _MAX_CHANNELS = 64
+_INT16 = np.dtype("<i2")
 
 
 class WavFormat(NamedTuple):
@@ -111,7 +112,7 @@ class WavFormat(NamedTuple):
 
     def int16_block(self, data: bytes, at: int, size_bytes: int) -> Pcm:
         """Do the same for 16-bit samples, which most are, at once."""
-        flat = np.frombuffer(data, "<i2", size_bytes // 2, at)
+        flat = np.frombuffer(data, _INT16, size_bytes // 2, at)
         if not flat.flags.aligned:
             flat = flat.copy()
         return Pcm(flat.reshape(-1, self.channels), self.rate_hz, self.speakers)
