@@ -44,7 +44,8 @@ def make(server, tmp_path):
     def make_runner(kind, *, whole_file=False):
         if kind is Cold:
             env = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-            env["HOME"] = str(tmp_path)
+            # A runtime folder of its own, or another test's ``voicecli skip`` would reach it.
+            env |= {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
             return Cold(["--base-url", server.url, "--device", "null", "--buffer-ms", "0"], env)
 
         def make_source(request):

@@ -94,7 +94,7 @@ class Harness:
         environ = {
             "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "PATH": "/usr/bin:/bin",
             "XDG_DATA_HOME": str(home / "data"), "XDG_STATE_HOME": str(home / "state"),
-            "XDG_CACHE_HOME": str(home / "cache"), **given,
+            "XDG_CACHE_HOME": str(home / "cache"), "TMPDIR": str(self._home), **given,
         }  # fmt: skip
         if environ["PATH"] == "":
             del environ["PATH"]
