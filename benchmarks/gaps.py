@@ -5,9 +5,9 @@ the process or the sound server stands still (SIGSTOP, SIGCONT), or the server s
 The device's buffer is that of `--latency-ms auto`, or 100 or 200 ms. A recorder at the sound
 server hears the gaps. The JSON must have exactly these, each within 30 ms in place and length,
 and the closing line may not say "no gaps" if there was one. Gaps that a busy machine adds must
-be reported as well.
+be reported as well. With `--link-ms N` the sound server is far away: N ms in either direction.
 
-    scripts/setup dev && .venv/bin/python benchmarks/gaps.py [--runs 30] [--seed 1] [--json]
+    scripts/setup dev && .venv/bin/python benchmarks/gaps.py [--runs 30] [--seed 1] [--link-ms 30]
 
 Each run has a seed, counted from the first one's: `--runs 1 --seed N` repeats a run.
 The exit status is 1 if a run missed.
@@ -23,6 +23,7 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # tests.support is not installed
 
 from tests.support.cli import Cli  # noqa: E402  needs the path above
+from tests.support.far_link import far_link  # noqa: E402
 from tests.support.recorder import Recorder  # noqa: E402
 from tests.support.sound_server import SoundServer  # noqa: E402
 from tests.support.speech_server import Reply, SpeechServer, clips_of  # noqa: E402
@@ -132,7 +134,7 @@ def compare(run: Run, metrics: dict[str, Any], closing: str) -> None:
         run.problems.append(f"spoke {metrics['spoken_s']} of {CLIP_S} s")
 
 
-def measure(home: Path, run: Run, seed: int) -> None:
+def measure(home: Path, run: Run, seed: int, link_s: float) -> None:
     """Make a run on a sound server of its own."""
     stalls = tuple((d.at_s, d.for_s) for d in run.disturbances if d.what == "network")
     clips = clips_of(tone(CLIP_S, rate_hz=RATE_HZ), rate_hz=RATE_HZ, formats=[run.format])
@@ -148,7 +150,10 @@ def measure(home: Path, run: Run, seed: int) -> None:
         SpeechServer(clips, reply=reply) as speech,
         SoundServer() as sound,
         Recorder(sound) as recorder,
-        Cli(home, sound).start(*argv, speech.url, "hello") as running,
+        far_link(sound, link_s) if link_s else nullcontext() as far,
+        Cli(home, sound).start(
+            *argv, speech.url, "hello", env={"PULSE_SERVER": far} if far else None
+        ) as running,
     ):
         recorder.wait_for_sound(unless=running.exited)
         disturb(running, sound, run.disturbances)
@@ -166,13 +171,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--link-ms", type=float, default=0.0, help="to the sound server, one way")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each run")
     options = parser.parse_args()
     missed = gaps = 0
     for number in range(options.seed, options.seed + options.runs):
         run = plan(random.Random(number))
         with tempfile.TemporaryDirectory() as home:
-            measure(Path(home), run, number)
+            measure(Path(home), run, number, options.link_ms / 1e3)
         missed += bool(run.problems)
         gaps += len(run.heard)
         if options.json:
