@@ -81,9 +81,23 @@ def test_progress_agrees_with_arrivals(steps, began_at):
         at += pause_s
         arrived.add(at, duration_s)
         progress = progress.after(at, duration_s) if progress else Progress.begin(at, duration_s)
-        assert progress.needed_s == pytest.approx(arrived.needed_prebuffer_s)
+        assert max(0.0, progress.needed_s) == pytest.approx(arrived.needed_prebuffer_s)
         assert progress.audio_s == pytest.approx(arrived.audio_s)
         assert (progress.first_at, progress.latest_at) == (began_at + steps[0][0], at)
+
+
+def test_progress_tells_how_early_the_tightest_piece_came():
+    progress = Progress.begin(5.0, 0.5)
+    assert progress.needed_s == -0.5
+    assert progress.after(5.25, 0.5).needed_s == -0.25
+    assert progress.after(5.25, 0.5).after(5.5, 0.5).needed_s == -0.25
+    assert progress.after(5.75, 0.5).needed_s == 0.25
+
+
+def test_the_next_piece_is_expected_at_the_rate_of_those_before():
+    progress = Progress.begin(5.0, 0.5)
+    assert progress.next_needed_s == -0.5  # nothing is known
+    assert progress.after(5.25, 0.5).next_needed_s == 0.25 + 0.25 - 1.0
 
 
 def test_the_rate_excludes_the_first_arrival():

@@ -135,6 +135,30 @@ def test_past_needs_are_waited_for_unless_they_are_jitter():
     assert wait_of(ADAPTIVE.with_history([JITTER_S] * 5), (10.0, 1.0)) == 0
 
 
+def test_a_piece_must_outlast_what_the_device_takes_at_once():
+    """By past runs the second piece arrives 35 ms before the first one of 90 ms has ended."""
+    known = ADAPTIVE.with_history([-0.035] * 3)
+    assert wait_of(known, (10.0, 0.09), ahead_s=0.04) == pytest.approx(
+        TAKEN_AT_START * 0.04 - 0.035
+    )
+    assert wait_of(known, (10.0, 0.09)) == 0  # a device that takes nothing ahead
+    assert wait_of(known, (10.0, 0.07), ahead_s=0.04) == 0  # starts with the second piece
+    assert wait_of(ADAPTIVE.with_history([-0.06] * 3), (10.0, 0.09), ahead_s=0.04) == 0
+
+
+def test_what_is_left_in_hand_must_outlast_the_wait_for_the_next_piece():
+    """Pieces of 45 ms at 1.15 times real time, of which the device takes 1.25 × 40 ms."""
+    known = ADAPTIVE.with_history([0.0] * 3)
+    steady = [(10.0 + i * 0.045 / 1.15, 0.045) for i in range(3)]
+    assert wait_of(known, *steady[:2], ahead_s=0.04) == pytest.approx(
+        2 * 0.045 / 1.15 - 2 * 0.045 + TAKEN_AT_START * 0.04
+    )
+    assert wait_of(known, *steady[:2]) == 0
+    assert wait_of(known, (10.0, 0.1), (10.0, 0.0), (12.0, 0.0), ahead_s=0.04) > 0
+    slow = [(10.0, 0.1), (10.9, 0.01)]
+    assert wait_of(known, *slow, ahead_s=0.04) <= ADAPTIVE.most_wait_s + 0.04
+
+
 def test_what_was_learned_is_no_longer_than_the_longest_wait():
     assert ADAPTIVE.with_history([5.0] * 5).learned_s == ADAPTIVE.most_wait_s
 
@@ -201,3 +225,37 @@ def test_a_gate_updates_its_thresholds_with_every_arrival():
     assert gate.first_at == 10.0
     assert gate.thresholds == ADAPTIVE.thresholds(progress((10.0, 0.1), (10.4, 0.1)), 0.05)
     assert before == ADAPTIVE.thresholds(None, 0.05)
+
+
+def start_of(gate: Gate, pieces: list[tuple[float, float]]) -> float:
+    """Return when sound starts, as the pieces arrive."""
+    in_hand_s, starts_at = 0.0, inf
+    for at, duration_s in pieces:
+        if starts_at <= at:
+            break
+        gate.arrived(at, duration_s)
+        in_hand_s += duration_s
+        due_at = gate.thresholds.starts_at(in_hand_s, input_ended=False)
+        starts_at = inf if due_at == inf else max(at, due_at)
+    return starts_at
+
+
+@given(st.floats(0.02, 0.5), st.floats(0.02, 0.5), st.floats(1.02, 8.0), st.floats(0.01, 0.2))
+def test_a_known_steady_server_never_leaves_a_device_without_sound(
+    first_s, piece_s, rate, latency_s
+):
+    """A device takes `TAKEN_AT_START` latencies at once, and the rest at the pace of sound."""
+    pieces, at = [(0.0, first_s)], 0.0
+    for _ in range(20):
+        at += piece_s / rate
+        pieces.append((at, piece_s))
+    past = Gate(ADAPTIVE, ahead_s=latency_s)
+    for at, duration_s in pieces:
+        past.arrived(at, duration_s)
+    known = ADAPTIVE.with_history([past.needed_s] * 5)
+    starts_at = start_of(Gate(known, ahead_s=latency_s), pieces)
+    audio_s = 0.0
+    for at, duration_s in pieces:
+        taken_at = starts_at + max(0.0, audio_s - TAKEN_AT_START * latency_s)
+        assert at <= taken_at + 1e-9
+        audio_s += duration_s

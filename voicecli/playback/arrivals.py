@@ -14,19 +14,21 @@ class Progress(NamedTuple):
     """An arrival timeline so far, in a few numbers; times are clock seconds.
 
     ``needed_s`` is the least delay of the start that plays what has arrived
-    without a gap; see `Arrivals.needed_prebuffer_s`.
+    without a gap; see `Arrivals.needed_prebuffer_s`. Here it is negative if all that
+    followed came early: so far ahead of need is the tightest of it.
     """
 
     first_at: float
     latest_at: float
     first_s: float
+    latest_s: float
     audio_s: float
     needed_s: float
 
     @classmethod
     def begin(cls, at: float, duration_s: float) -> Progress:
         """Start a timeline with its first arrival."""
-        return cls(at, at, duration_s, duration_s, 0.0)
+        return cls(at, at, duration_s, duration_s, duration_s, -duration_s)
 
     def after(self, at: float, duration_s: float) -> Progress:
         """Return the timeline with one more arrival."""
@@ -34,6 +36,7 @@ class Progress(NamedTuple):
             self.first_at,
             at,
             self.first_s,
+            duration_s,
             self.audio_s + duration_s,
             max(self.needed_s, at - self.first_at - self.audio_s),
         )
@@ -43,6 +46,12 @@ class Progress(NamedTuple):
         """Speed at which audio arrived after the first, in times real time; ``inf`` at once."""
         elapsed_s = self.latest_at - self.first_at
         return (self.audio_s - self.first_s) / elapsed_s if elapsed_s > 0 else inf
+
+    @property
+    def next_needed_s(self) -> float:
+        """What the next piece will need if it takes as long as the latest, at this `rate`."""
+        wait_s = self.latest_s / self.rate if self.latest_s else 0.0
+        return self.latest_at - self.first_at + wait_s - self.audio_s
 
 
 class Arrivals:

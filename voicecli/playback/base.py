@@ -85,8 +85,9 @@ class SinkReport(NamedTuple):
     audio that is not yet in the device's own buffer. ``arrived_at`` is when the
     first frame was written to the sink, ``released_at`` when it was handed to the
     device. ``needed_s`` is the least delay of the start, after ``arrived_at``, that
-    would have played without a gap. ``text_waits`` and ``pauses`` are silences that are
-    not underruns. ``heard_frames`` counts a frame that was heard twice as two.
+    would have played without a gap; negative if all came early. ``text_waits`` and
+    ``pauses`` are silences that are not underruns. ``heard_frames`` counts a frame that was
+    heard twice as two.
     """
 
     first_sound_at: float | None = None

@@ -62,7 +62,7 @@ class History:
         self._recent: tuple[float, ...] | None = None
 
     def recent(self) -> tuple[float, ...]:
-        """Return the ``needed_prebuffer`` of past runs, in seconds, newest last."""
+        """Return what past runs needed (`SinkReport.needed_s`), newest last."""
         if self._recent is None:
             self._recent = self._file.runs(self._key)
         return self._recent
@@ -90,11 +90,11 @@ class HistoryFile(CacheFile):
     name: ClassVar[str] = "arrivals.jsonl"
 
     def runs(self, key: HistoryKey) -> tuple[float, ...]:
-        """Return the ``needed_prebuffer`` of past runs with ``key``, in seconds, newest last."""
+        """Return what past runs with ``key`` needed, in seconds, newest last."""
         return self.all_runs().get(_shortened(key), ())
 
     def all_runs(self) -> dict[HistoryKey, tuple[float, ...]]:
-        """Return the ``needed_prebuffer`` of all past runs by key, in seconds, newest last."""
+        """Return what all past runs needed, by key, in seconds, newest last."""
         found: dict[HistoryKey, tuple[float, ...]] = {}
         for _, key, needed_s in self._lines():
             found[key] = (*found.get(key, ()), needed_s)[-MOST_RUNS:]
@@ -163,7 +163,7 @@ def _parse(line: bytes) -> tuple[HistoryKey, float] | None:
         needed_s = float(fields["needed_ms"]) / 1e3
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    if not (all(isinstance(name, str) for name in key) and isfinite(needed_s) and needed_s >= 0):
+    if not (all(isinstance(name, str) for name in key) and isfinite(needed_s)):
         return None
     return key, needed_s
 

@@ -80,7 +80,7 @@ class Policy(Protocol):
         """
 
     def with_history(self, history: Sequence[float]) -> Policy:  # noqa: ARG002  not all learn
-        """Return the policy for this ``needed_prebuffer`` of past runs, in seconds, newest last."""
+        """Return the policy for what past runs needed, in seconds, newest last."""
         return self
 
 
@@ -114,9 +114,9 @@ class BufferPolicy(Policy):
 class AdaptivePolicy(Policy):
     """Starts with little audio if that is safe, and waits if this run or past runs say so.
 
-    ``history`` is the ``needed_prebuffer`` of past runs of the same kind, in
-    seconds, newest last. The other fields are settings; the simulation in
-    `voicecli.bench.components.policy` shows their effects.
+    ``history`` is `Gate.needed_s` of past runs of the same kind, newest last. The other
+    fields are settings; the simulation in `voicecli.bench.components.policy` shows their
+    effects.
 
     - ``start_s``: audio that is needed in any case.
     - ``unsure_s``: wait if nothing is known yet and audio comes hardly faster than
@@ -145,7 +145,7 @@ class AdaptivePolicy(Policy):
     chunk_s: float = 0.024
 
     def with_history(self, history: Sequence[float]) -> AdaptivePolicy:
-        """Return the policy for this ``needed_prebuffer`` of past runs, in seconds, newest last."""
+        """Return the policy for what past runs needed, in seconds, newest last."""
         return replace(self, history=tuple(history))
 
     def thresholds(self, progress: Progress | None, ahead_s: float) -> Thresholds:
@@ -153,10 +153,19 @@ class AdaptivePolicy(Policy):
         if progress is None:
             return Thresholds(self.start_s, self.refill_s)
         wait_s = min(self.most_wait_s, max(self.learned_s, self._guessed_s(progress)))
+        taken_s = TAKEN_AT_START * ahead_s
+        start_s = max(self.start_s, taken_s + self.chunk_s if ahead_s else 0.0)
+        start_after_s = wait_s + ahead_s if wait_s else -inf
+        if ahead_s:
+            # What the device takes at once must not be all there is until the next piece.
+            needed_s = progress.next_needed_s
+            if self.history and start_s <= progress.first_s:
+                needed_s = max(needed_s, self._needed_s)
+            start_after_s = max(start_after_s, min(self.most_wait_s, needed_s + taken_s))
         return Thresholds(
-            start_s=max(self.start_s, TAKEN_AT_START * ahead_s + self.chunk_s if ahead_s else 0.0),
+            start_s=start_s,
             resume_s=self.refill_s,
-            not_before=progress.first_at + wait_s + ahead_s if wait_s else -inf,
+            not_before=progress.first_at + start_after_s,
             pause_s=self.pause_s,
             most_s=self.most_refill_s,
         )
@@ -164,10 +173,13 @@ class AdaptivePolicy(Policy):
     @property
     def learned_s(self) -> float:
         """Wait that would have been enough for nearly all past runs."""
-        needed_s = recent_quantile(self.history, QUANTILE, HALF_LIFE_RUNS)
-        if needed_s <= JITTER_S:
+        if self._needed_s <= JITTER_S:
             return 0.0
-        return min(self.most_wait_s, needed_s * self.safety + JITTER_S)
+        return min(self.most_wait_s, self._needed_s * self.safety + JITTER_S)
+
+    @property
+    def _needed_s(self) -> float:
+        return recent_quantile(self.history, QUANTILE, HALF_LIFE_RUNS)
 
     def _guessed_s(self, progress: Progress) -> float:
         """Return the wait that this run's own arrivals suggest: what was late once may be again."""
@@ -228,8 +240,9 @@ class Gate:
     The producer calls `arrived` and `await_input`. ``thresholds`` and ``is_awaiting`` are
     replaced in one step and may be read from any thread, including the audio callback.
     ``first_at`` is when the first audio arrived; ``needed_s`` is the least delay of the
-    start that plays what arrived without a gap; both are None before. ``released_at`` is
-    set by the thread that feeds the device, when it takes the first frame.
+    start that plays what arrived without a gap, negative if all came early; both are None
+    before. ``released_at`` is set by the thread that feeds the device, when it takes the
+    first frame.
     """
 
     __slots__ = (
@@ -267,7 +280,8 @@ class Gate:
             progress = before.after(at - (paused_s - self._paused_s), duration_s)
         self._progress = progress
         self.first_at = progress.first_at if self.first_at is None else self.first_at
-        self.needed_s = max(progress.needed_s, self.needed_s or 0.0)
+        needed_s = self.needed_s
+        self.needed_s = progress.needed_s if needed_s is None else max(progress.needed_s, needed_s)
         self.thresholds = self._policy.thresholds(progress, self._ahead_s)
         self.is_awaiting = False
 
