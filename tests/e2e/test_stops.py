@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.cli import Cli
+from tests.support.far_link import far_link
 from tests.support.recorder import Recorder
 from tests.support.sound_server import SoundServer
 from tests.support.speech_server import Reply, SpeechServer, clips_of
@@ -72,6 +73,28 @@ def test_a_stop_is_told_as_it_was_heard(
     assert longest["cause"] == cause
     assert longest in underruns["device"]["events"]
     assert "no gaps" not in done.stderr
+    assert done.json["spoken_s"] == pytest.approx(CLIP_S, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["pcm", "mp3"])
+@pytest.mark.parametrize("latency_ms", ["auto", "100"])
+def test_the_gaps_of_a_far_sound_server_are_told(
+    home: Path, speech: SpeechServer, kind: str, latency_ms: str
+) -> None:
+    """It is asked for more by messages that take as long as its first piece of sound."""
+    serve(speech, kind, CLIP_S)
+    for _ in range(ATTEMPTS):
+        with SoundServer() as server, Recorder(server) as recorder, far_link(server, 0.03) as far:
+            done = Cli(home, server).run(
+                *("say", "--json", "--base-url", speech.url, "--format", kind, "--no-state"),
+                *("--latency-ms", latency_ms, "hi"),
+                env={"PULSE_SERVER": far},
+            )
+            sound = recorder.finish().sound(min_gap_s=0.01)
+        if agree(done.json["underruns"], sound):
+            break
+    assert agree(done.json["underruns"], sound), (done.json["underruns"]["sink"], sound.gaps)
+    assert ("no gaps" in done.stderr) == (not sound.gaps)
     assert done.json["spoken_s"] == pytest.approx(CLIP_S, abs=0.01)
 
 

@@ -32,8 +32,8 @@ class Rig:
         self.feed = Feed(self.ring, Gate(policy), self.timeline, RATE_HZ, ahead_s=ahead_s)
         self.out = np.full((PIECE, 1), 99, np.int16)
 
-    def fill(self, heard_at, *, underflowed=False):
-        self.feed.fill(self.out, heard_at, underflowed=underflowed)
+    def fill(self, heard_at, *, underflowed=False, asked_at=-inf):
+        self.feed.fill(self.out, heard_at, underflowed=underflowed, asked_at=asked_at)
         return self.out[:, 0].tolist()
 
     def play(self, since, until):
@@ -297,3 +297,19 @@ def test_the_buffer_running_empty_at_the_end_is_not_a_low_level():
     rig.feed.input_ended = True
     rig.play(1.02, 1.05)
     assert rig.feed.report(2.0).min_buffered_s == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize(("link_s", "gap_s"), [(0.03, 0.05), (0.001, 0.0)])
+def test_a_far_device_is_dry_after_its_first_piece(link_s, gap_s):
+    """It plays the first piece at once, and asks for more by a message that takes ``link_s``."""
+    rig = Rig()
+    rig.ring.write(ramp(400))
+    rig.fill(1.04, asked_at=1.0)
+    late_s = link_s + gap_s  # than the device said before it began
+    for n in range(1, 30):
+        asked_at = 1.0 + 2 * link_s + max(0, n - 4) * PIECE / RATE_HZ
+        rig.fill(1.04 + late_s + n * PIECE / RATE_HZ, asked_at=asked_at)
+    gaps = rig.timeline.underruns
+    assert [(gap.at_s, gap.is_device) for gap in gaps] == [(0.01, True)] * bool(gap_s)
+    assert sum(gap.silence_s for gap in gaps) == pytest.approx(gap_s)
+    assert rig.timeline.ends_at == pytest.approx(1.04 + late_s + 30 * PIECE / RATE_HZ)

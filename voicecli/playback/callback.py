@@ -67,7 +67,8 @@ class CallbackSink(DeviceSink):
             block[:] = 0
             return
         heard_at = time.outputBufferDacTime + self._offset(time.currentTime, now)
-        self._feed.fill(block, heard_at, underflowed=bool(status.output_underflow))
+        underflowed = bool(status.output_underflow)
+        self._feed.fill(block, heard_at, underflowed=underflowed, asked_at=now)
         if self._gate.released_at is None and self._timeline.first_sound_at is not None:
             self._gate.released_at = now
 

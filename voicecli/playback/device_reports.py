@@ -29,6 +29,9 @@ _DROPPED_WITHIN_S = 0.005
 _LATE_START_S = 0.015
 """Longer than any device takes to continue after a gap."""
 
+_LEAST_DRY_S = 0.01
+"""A device may begin this late with its first piece, and was not dry as long as it seems."""
+
 
 class DeviceReports:
     """Corrects a timeline by the reports of its device, which buffers ``latency_s``.
@@ -47,15 +50,31 @@ class DeviceReports:
         self._reliable_at = -inf  # the device's reports, after the last gap in them
         self._piece = 0  # frames of the last one
         self._pieces = 0  # since the start, or the last gap
+        self._has_until = -inf  # when the device has played what it was given
+        self._dry_s = 0.0  # that it had nothing to play, between its very first pieces
+        self._since_dry = 0  # frames given since
 
-    def handed_over(self, frames: int, now: float, *, has_gap: bool) -> None:
-        """Note that the device was given a piece, after a gap that is recorded already."""
+    def handed_over(
+        self, frames: int, now: float, *, has_gap: bool, asked_at: float = -inf
+    ) -> None:
+        """Note that the device was given a piece, after a gap that is recorded already.
+
+        A device plays at once what it is given first, and asks for more, which it did at
+        ``asked_at``. One that is far away may have played it all before more arrives.
+        """
         self._piece = frames
         self._pieces += 1
         if has_gap or self._settled_at == inf:
             self._reliable_at = -inf
             self._pieces, self._follows_gap = 0, has_gap
             self._settled_at = now + self._settling_s
+            self._has_until, self._dry_s, self._since_dry = asked_at, 0.0, 0
+        dry_s = asked_at - self._has_until
+        is_at_start = not self._follows_gap and self._pieces <= _REPORTED_WITHIN
+        if is_at_start and not self._dry_s and dry_s > _LEAST_DRY_S:
+            self._dry_s = dry_s
+        self._has_until = max(self._has_until, asked_at) + frames / self._rate_hz
+        self._since_dry += frames if self._dry_s else 0
 
     def judge(self, late_s: float, now: float, *, underflowed: bool) -> None:
         """Take the device's report that it plays the last piece ``late_s`` later than recorded.
@@ -87,6 +106,15 @@ class DeviceReports:
         if now < self._settled_at:
             self._lateness.restart()
 
+    def _settle(self, late_s: float) -> None:
+        """Follow a device that began later than it said, or was dry after its first piece."""
+        dry_s, self._dry_s = min(self._dry_s, late_s), 0.0
+        if dry_s <= _LEAST_DRY_S:
+            dry_s = 0.0
+        self._timeline.shift(late_s - dry_s)
+        if dry_s:
+            self._timeline.postpone(self._since_dry, dry_s)
+
     def _is_held(self, now: float) -> bool:
         return now < self._reliable_at
 
@@ -107,7 +135,9 @@ class DeviceReports:
             return
         span_s = lateness.span_s
         is_correction = now - span_s - self._reliable_at < _CORRECTED_WITHIN_S
-        if not was_settled or abs(moved_s) <= lateness.least_gap_s:
+        if not was_settled:
+            self._settle(moved_s)
+        elif abs(moved_s) <= lateness.least_gap_s:
             self._timeline.shift(moved_s)
         elif is_correction:
             self._timeline.extend_gap(moved_s)

@@ -165,8 +165,11 @@ class Feed:
             return self._starves_for
         return Silence.PAUSE if self._paused_s > self._recorded_s else Silence.DEVICE
 
-    def take(self, block: Samples, now: float) -> int:
-        """Fill ``block`` with frames that are handed over now, and return their count."""
+    def take(self, block: Samples, now: float, *, asked_at: float = -inf) -> int:
+        """Fill ``block`` with frames that are handed over now, and return their count.
+
+        ``asked_at`` is when the device asked for them, if it does.
+        """
         ended, awaiting = self.input_ended, self._gate.is_awaiting
         if not (ended or awaiting):
             self._levels.add(self.buffered_s)
@@ -181,12 +184,14 @@ class Feed:
         if self.gain != 1.0:
             amplify(block[:count], self.gain)
         has_gap = self._timeline.push(count, now, silence=silence, paused_s=paused_s)
-        self._reports.handed_over(count, now, has_gap=has_gap)
+        self._reports.handed_over(count, now, has_gap=has_gap, asked_at=asked_at)
         self.finished = ended and not self._ring.readable
         return count
 
-    def fill(self, out: Samples, heard_at: float, *, underflowed: bool) -> None:
-        """Fill a block of a device that asks, with silence if frames are missing.
+    def fill(
+        self, out: Samples, heard_at: float, *, underflowed: bool, asked_at: float = -inf
+    ) -> None:
+        """Fill a block of a device that asks at ``asked_at``, with silence if frames are missing.
 
         Its first frame will be heard at ``heard_at``, as far as the device knows;
         ``underflowed`` says that the device ran empty before it.
@@ -195,7 +200,8 @@ class Feed:
         if self.due_at(heard_at) <= heard_at:
             ends_at = self._timeline.ends_at
             is_steady = ends_at is not None and self._silence is Silence.DEVICE
-            count = self.take(out, ends_at if is_steady and ends_at is not None else heard_at)
+            due_at = ends_at if is_steady and ends_at is not None else heard_at
+            count = self.take(out, due_at, asked_at=asked_at)
             if is_steady and ends_at is not None:
                 self._reports.judge(heard_at - ends_at, heard_at, underflowed=underflowed)
         out[count:] = 0
