@@ -259,7 +259,7 @@ class Runs:
 @pytest.mark.parametrize(
     ("steps", "output", "added"),
     [
-        ([sound(0.5)], "null", [0.0]),
+        ([sound(0.5)], "null", [-0.5]),  # nothing followed what came first
         ([sound(0.5), cut_off()], "null", []),
         ([sound(0.5)], "discard", []),
         ([], "null", []),
