@@ -6,7 +6,7 @@ batch goes to the thread pool that all streams share, and more batches follow un
 enough has been decoded ahead. Raw PCM and WAV are so cheap that they stay on the loop.
 
 Waking the consumer costs ten times as much as a push. If the producer pushes in every pass
-of the loop, 64 KiB and a batch therefore gather, or what comes within a millisecond.
+of the loop, 256 KiB and a batch therefore gather, or what comes within a millisecond.
 
 Everything here belongs to the loop's thread. While ``_is_away``, a task on the
 executor has the `FrameDecoder` to itself; it reports by ``call_soon_threadsafe``.
@@ -41,7 +41,7 @@ MIN_SLICE_BYTES = 1 << 8
 """A slice that takes longer than `SLOW_S` is halved, down to this; a quick one is doubled,
 up to the codec's size. A few bytes can expand to 30,000 times as many samples."""
 
-GATHER_S, GATHER_BYTES = 0.001, 1 << 16
+GATHER_S, GATHER_BYTES = 0.001, 1 << 18
 _NEVER = 1 << 62
 
 
