@@ -30,7 +30,7 @@ _LATE_START_S = 0.015
 """Longer than any device takes to continue after a gap."""
 
 _LEAST_DRY_S = 0.01
-"""A device may begin this late with its first piece, and was not dry as long as it seems."""
+"""A shorter silence between the first pieces may as well be a late start."""
 
 
 class DeviceReports:
@@ -50,8 +50,8 @@ class DeviceReports:
         self._reliable_at = -inf  # the device's reports, after the last gap in them
         self._piece = 0  # frames of the last one
         self._pieces = 0  # since the start, or the last gap
-        self._has_until = -inf  # when the device has played what it was given
-        self._dry_s = 0.0  # that it had nothing to play, between its very first pieces
+        self._supplied_until = -inf  # when the device will have played what it was given
+        self._dry_s = 0.0  # silence between its very first pieces, which it does not report
         self._since_dry = 0  # frames given since
 
     def handed_over(
@@ -68,12 +68,12 @@ class DeviceReports:
             self._reliable_at = -inf
             self._pieces, self._follows_gap = 0, has_gap
             self._settled_at = now + self._settling_s
-            self._has_until, self._dry_s, self._since_dry = asked_at, 0.0, 0
-        dry_s = asked_at - self._has_until
+            self._supplied_until, self._dry_s, self._since_dry = asked_at, 0.0, 0
+        dry_s = asked_at - self._supplied_until
         is_at_start = not self._follows_gap and self._pieces <= _REPORTED_WITHIN
         if is_at_start and not self._dry_s and dry_s > _LEAST_DRY_S:
             self._dry_s = dry_s
-        self._has_until = max(self._has_until, asked_at) + frames / self._rate_hz
+        self._supplied_until = max(self._supplied_until, asked_at) + frames / self._rate_hz
         self._since_dry += frames if self._dry_s else 0
 
     def judge(self, late_s: float, now: float, *, underflowed: bool) -> None:
@@ -110,10 +110,10 @@ class DeviceReports:
         """Follow a device that began later than it said, or was dry after its first piece."""
         dry_s, self._dry_s = min(self._dry_s, late_s), 0.0
         if dry_s <= _LEAST_DRY_S:
-            dry_s = 0.0
+            self._timeline.shift(late_s)
+            return
         self._timeline.shift(late_s - dry_s)
-        if dry_s:
-            self._timeline.postpone(self._since_dry, dry_s)
+        self._timeline.postpone(self._since_dry, dry_s)
 
     def _is_held(self, now: float) -> bool:
         return now < self._reliable_at

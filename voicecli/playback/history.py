@@ -4,12 +4,13 @@ A file of JSON lines in the platform's cache folder, one line a run::
 
     {"endpoint": "http://localhost:8880/v1", "model": "kokoro", "format": "opus", "needed_ms": 41.5}
 
-It holds no text, no voice, no key and no time of day. A run appends its line in
-one write (``O_APPEND``), so any number of processes may append at once. A process
-that finds the file too long writes its newest part to a new file, which replaces
-the old one in one step. A line appended by another process at that moment is
-lost, which does not matter. Lines that make no sense are skipped, and dropped by
-the next rewrite. Nothing here raises: a cache that cannot be used is ignored.
+What a run needed is negative if all its audio came early. The file holds no text, no
+voice, no key and no time of day. A run appends its line in one write (``O_APPEND``), so
+any number of processes may append at once. A process that finds the file too long writes
+its newest part to a new file, which replaces the old one in one step. A line appended by
+another process at that moment is lost, which does not matter. Lines that make no sense are
+skipped, and dropped by the next rewrite. Nothing here raises: a cache that cannot be used
+is ignored.
 """
 
 from __future__ import annotations

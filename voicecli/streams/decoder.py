@@ -5,8 +5,8 @@ a slice of them waits, it is decoded at once, on the event loop. If more waits, 
 batch goes to the thread pool that all streams share, and more batches follow until
 enough has been decoded ahead. Raw PCM and WAV are so cheap that they stay on the loop.
 
-Waking the consumer costs ten times as much as a push. If the producer pushes in every pass
-of the loop, 256 KiB and a batch therefore gather, or what comes within a millisecond.
+Waking the consumer costs ten times as much as a push. If the producer pushes in every pass of
+the loop, bytes gather for a millisecond, or until they are 256 KiB and a batch.
 
 Everything here belongs to the loop's thread. While ``_is_away``, a task on the
 executor has the `FrameDecoder` to itself; it reports by ``call_soon_threadsafe``.
