@@ -17,6 +17,7 @@ gaps exact to the frame.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -39,6 +40,9 @@ THRESHOLD = 0.02
 """Relative to full scale; a tone of 0.5 exceeds it within two frames."""
 
 WINDOW_S = 0.5
+
+RECENT_S = 2.0
+"""A block arrives on time at least this often."""
 
 
 class RecorderError(Exception):
@@ -173,6 +177,16 @@ class Recorder:
             terminate(self._process)
             self._process = None
 
+    def hold(self) -> None:
+        """Keep ``parec`` from running until `release`, as a busy machine may."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def release(self) -> None:
+        """Let ``parec`` run again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def _read(self) -> None:
         process = self._process
         assert process is not None
@@ -224,9 +238,20 @@ class Recorder:
             f"no silence of {length_s:.1f} s",
         )
 
+    def _heard_until(self, at: float) -> int:
+        """Return the position of the frame heard at a time, though it may not have arrived yet."""
+        with self._changed:
+            recent = [each for each in self._arrivals if each[1] > at - RECENT_S]
+        started_at = min(stamp - frames / RATE_HZ for frames, stamp in recent or self._arrivals)
+        return round((at - started_at) * RATE_HZ)
+
     def finish(self, *, tail_s: float = 0.1) -> Recording:
-        """Record for another ``tail_s``, stop, and return the recording."""
-        target = self._frames + round(tail_s * RATE_HZ)
+        """Record what is heard within ``tail_s`` from now, stop, and return the recording.
+
+        On a busy machine ``parec`` is late; what it still has to deliver is waited for.
+        """
+        now = time.monotonic()
+        target = max(self._frames, self._heard_until(now)) + round(tail_s * RATE_HZ)
         self._await(lambda: self._frames >= target, tail_s + 5.0, "the recorder received nothing")
         self._stop()
         with self._changed:

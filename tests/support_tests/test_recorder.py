@@ -76,6 +76,20 @@ class TestContent:
         assert [1000 * gap.length_s for gap in heard.gaps] == pytest.approx(lengths, abs=0.2)
         assert heard.audible_s == pytest.approx(0.6 - sum(lengths) / 1000, abs=0.001)
 
+    def test_what_a_late_recorder_still_has_to_deliver_is_waited_for(
+        self, sound_server: SoundServer
+    ) -> None:
+        sent = noise(0.8)
+        with Recorder(sound_server) as recorder:
+            playing = threading.Thread(target=players.pacat, args=(sound_server, sent))
+            playing.start()
+            recorder.wait_for_sound()
+            recorder.hold()
+            playing.join()
+            threading.Timer(0.2, recorder.release).start()
+            heard = recorder.finish().sound()
+        assert np.array_equal(heard.samples, sent)
+
     def test_silence_is_an_error(self) -> None:
         with pytest.raises(RecorderError, match=r"nothing heard in 1\.0 s"):
             silence(RATE_HZ).sound()
