@@ -10,7 +10,8 @@ import pytest
 from voicecli.audio.pcm import AudioFormat
 from voicecli.playback.base import Underrun
 from voicecli.playback.feed import Feed
-from voicecli.playback.policy import BufferPolicy, Gate
+from voicecli.playback.gate import Gate
+from voicecli.playback.policy import BufferPolicy
 from voicecli.playback.ring import Ring
 from voicecli.playback.timeline import Silence, Timeline
 

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from voicecli.audio.pcm import AudioFormat, Samples
+    from voicecli.playback.gate import Gate
     from voicecli.playback.levels import BufferLevels
-    from voicecli.playback.policy import Gate
 
 
 @dataclass(frozen=True, slots=True)

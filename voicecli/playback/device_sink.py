@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from voicecli.errors import DeviceError
 from voicecli.playback.base import SinkReport, SinkSnapshot
 from voicecli.playback.feed import Feed
-from voicecli.playback.policy import Gate
+from voicecli.playback.gate import Gate
 from voicecli.playback.ring import Ring
 from voicecli.playback.stall import StallDetector
 from voicecli.playback.timeline import Timeline

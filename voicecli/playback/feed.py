@@ -20,7 +20,7 @@ from voicecli.playback.timeline import Silence
 if TYPE_CHECKING:
     from voicecli.audio.pcm import Samples
     from voicecli.playback.base import SinkReport
-    from voicecli.playback.policy import Gate
+    from voicecli.playback.gate import Gate
     from voicecli.playback.ring import Ring
     from voicecli.playback.timeline import Timeline
 

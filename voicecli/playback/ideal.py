@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.playback.policy import Gate
+from voicecli.playback.gate import Gate
 from voicecli.playback.timeline import Silence, Timeline
 
 if TYPE_CHECKING:

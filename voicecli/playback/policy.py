@@ -1,9 +1,7 @@
 """When sound may start, and when it may resume after a gap; pure.
 
-A `Policy` turns what is known about the arrivals into immutable `Thresholds`. A
-`Gate` applies the policy to one sink: the producer reports every arrival to it,
-and the thread or callback that feeds the device reads the thresholds. No lock is
-needed: it sees either the old or the new ones.
+A `Policy` turns what is known about the arrivals into immutable `Thresholds`;
+`voicecli.playback.gate` applies it to a sink.
 
 The start is decided by *time*: sound plays without a gap if it starts at least
 ``needed_prebuffer`` after the first arrival (see `voicecli.playback.arrivals`).
@@ -17,10 +15,10 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from voicecli.playback.arrivals import Progress
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from voicecli.playback.arrivals import Progress
 
 CAPACITY_S = 30.0
 """Seconds of audio that are buffered before backpressure reaches the socket."""
@@ -110,6 +108,28 @@ class BufferPolicy(Policy):
         return Thresholds(self.start_s, self.resume_s)
 
 
+TAKEN_AT_START = 1.25
+"""What a device takes when it starts, in latencies: its buffer, and the first block after it."""
+
+QUANTILE = 0.9
+"""Share of the past runs, by weight, that would have had no gap: outliers do not count."""
+
+HALF_LIFE_RUNS = 8.0
+"""Number of later runs after which a run weighs half as much."""
+
+RUNS_TO_TRUST = 3
+"""Number of runs after which history replaces caution."""
+
+_LEAST_KNOWN_S = 0.12
+"""Audio that says something about a server that sends small pieces."""
+
+_MOST_GUESSED_S = 0.12
+"""Longest wait for an unknown server whose first piece is enough to start with."""
+
+JITTER_S = 0.02
+"""Lateness below this comes from the machine itself, and is ignored."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdaptivePolicy(Policy):
     """Starts with little audio if that is safe, and waits if this run or past runs say so.
@@ -196,28 +216,6 @@ class AdaptivePolicy(Policy):
         return min(guessed_s, _MOST_GUESSED_S) if progress.first_s >= self.start_s else guessed_s
 
 
-TAKEN_AT_START = 1.25
-"""What a device takes when it starts, in latencies: its buffer, and the first block after it."""
-
-QUANTILE = 0.9
-"""Share of the past runs, by weight, that would have had no gap: outliers do not count."""
-
-HALF_LIFE_RUNS = 8.0
-"""Number of later runs after which a run weighs half as much."""
-
-RUNS_TO_TRUST = 3
-"""Number of runs after which history replaces caution."""
-
-_LEAST_KNOWN_S = 0.12
-"""Audio that says something about a server that sends small pieces."""
-
-_MOST_GUESSED_S = 0.12
-"""Longest wait for an unknown server whose first piece is enough to start with."""
-
-JITTER_S = 0.02
-"""Lateness below this comes from the machine itself, and is ignored."""
-
-
 def recent_quantile(values: Sequence[float], quantile: float, half_life: float) -> float:
     """Return a quantile of values of which the last weigh most; 0 without any.
 
@@ -232,62 +230,3 @@ def recent_quantile(values: Sequence[float], quantile: float, half_life: float) 
         if below >= enough:
             return value
     return weighed[-1][0] if weighed else 0.0
-
-
-class Gate:
-    """Applies a policy to one sink.
-
-    The producer calls `arrived` and `await_input`. ``thresholds`` and ``is_awaiting`` are
-    replaced in one step and may be read from any thread, including the audio callback.
-    ``first_at`` is when the first audio arrived; ``needed_s`` is the least delay of the
-    start that plays what arrived without a gap, negative if all came early; both are None
-    before. ``released_at`` is set by the thread that feeds the device, when it takes the
-    first frame.
-    """
-
-    __slots__ = (
-        "_ahead_s",
-        "_paused_s",
-        "_policy",
-        "_progress",
-        "first_at",
-        "is_awaiting",
-        "needed_s",
-        "released_at",
-        "thresholds",
-    )
-
-    def __init__(self, policy: Policy, *, ahead_s: float = 0.0) -> None:
-        self._policy = policy
-        self._ahead_s = ahead_s
-        self._progress: Progress | None = None
-        self._paused_s = 0.0
-        self.released_at: float | None = None
-        self.first_at: float | None = None
-        self.needed_s: float | None = None
-        self.is_awaiting = False
-        self.thresholds = policy.thresholds(None, ahead_s)
-
-    def arrived(self, at: float, duration_s: float, paused_s: float = 0.0) -> None:
-        """Note that ``duration_s`` seconds of audio can be played since ``at``.
-
-        Pauses took ``paused_s`` until then, in which nothing can be late.
-        """
-        before = None if self.is_awaiting else self._progress
-        if before is None:
-            progress, self._paused_s = Progress.begin(at, duration_s), paused_s
-        else:
-            progress = before.after(at - (paused_s - self._paused_s), duration_s)
-        self._progress = progress
-        self.first_at = progress.first_at if self.first_at is None else self.first_at
-        needed_s = self.needed_s
-        self.needed_s = progress.needed_s if needed_s is None else max(progress.needed_s, needed_s)
-        self.thresholds = self._policy.thresholds(progress, self._ahead_s)
-        self.is_awaiting = False
-
-    def await_input(self) -> None:
-        """Play what is buffered to its end: more will come, but was not requested yet.
-
-        What arrives next is judged like the first audio of a run.
-        """
-        self.is_awaiting = True

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from voicecli.playback.base import SinkReport, Underrun
 
 if TYPE_CHECKING:
+    from voicecli.playback.gate import Gate
     from voicecli.playback.levels import BufferLevels
-    from voicecli.playback.policy import Gate
 
 _MOST_RUNS = 16
 """Number of runs kept: a device asks for fewer than this ahead."""
