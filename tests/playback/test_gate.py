@@ -24,6 +24,15 @@ def test_a_gate_updates_its_thresholds_with_every_arrival():
     assert before == ADAPTIVE.thresholds(None, 0.05)
 
 
+def test_after_a_wait_for_text_an_arrival_is_judged_like_the_first():
+    gate = Gate(ADAPTIVE)
+    gate.arrived(10.0, 0.1)
+    gate.await_input()
+    gate.arrived(60.0, 0.2)
+    assert gate.thresholds == ADAPTIVE.thresholds(Progress.begin(60.0, 0.2), 0.0)
+    assert (gate.first_at, gate.needed_s) == (10.0, -0.1)
+
+
 def start_of(gate: Gate, pieces: list[tuple[float, float]]) -> float:
     """Return when sound starts, as the pieces arrive."""
     in_hand_s, starts_at = 0.0, inf

@@ -290,6 +290,13 @@ def test_the_rest_of_a_broken_answer_comes_in_its_place():
     assert len(rig.watcher.all(ReceivedAll)) == 1
 
 
+def test_a_rest_in_several_requests_keeps_its_order():
+    rig = Rig(retries=0)
+    rest = [utterance(0, [b"rest"]), utterance(0, [b"of it"])]
+    rig.start([broken(rig, NetworkError("cut"), lambda _: rest), utterance(1, [b"b"])])
+    assert taken_with_recovery(rig, 1) == ([b"be", b"rest", b"of it", b"b"], [True])
+
+
 def test_what_cannot_be_recovered_is_reported_once():
     rig, fault = Rig(retries=0), NetworkError("cut")
     rig.start([broken(rig, fault, lambda _: []), utterance(1, [b"b"])])

@@ -59,6 +59,20 @@ def test_the_sink_is_started_before_it_is_written_to():
     assert rig.sink.report().first_sound_at == 1000.25
 
 
+def test_what_is_written_while_it_is_skipped_is_flushed(monkeypatch):
+    rig = Rig()
+    write, flushed = rig.sink.write, []
+
+    def write_and_skip(samples):
+        rig.renderer.skip(None)
+        write(samples)
+
+    monkeypatch.setattr(rig.sink, "write", write_and_skip)
+    monkeypatch.setattr(rig.sink, "flush", lambda: flushed.append(rig.sink.written))
+    rig.run(START, sound(0.5), sound(0.5), StreamEnd())
+    assert flushed == [4000], "after the first block; the second is dropped"
+
+
 # Faults
 
 
