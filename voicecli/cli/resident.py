@@ -125,10 +125,10 @@ def _print_status(*, as_json: bool) -> None:
         print_message("no resident is running")
     else:
         is_ours = "" if found.get("stamp") == stamp() else ", of another version"
-        calls, minutes = found.get("calls", 1) - 1, found.get("runs_s", 0) / 60
+        calls, minutes = found.get("calls", 0), found.get("runs_s", 0) / 60
         print_message(
             f"the resident is running: process {found.get('pid')}{is_ours}, "
-            f"{calls} {'request' if calls == 1 else 'requests'} in {minutes:.0f} min"
+            f"{calls} {'command' if calls == 1 else 'commands'} in {minutes:.0f} min"
         )
 
 

@@ -37,7 +37,7 @@ _PLIST = """<?xml version="1.0" encoding="UTF-8"?>
 "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
 <dict>
-  <key>Label</key><string>voicecli.control.resident</string>
+  <key>Label</key><string>voicecli.resident</string>
   <key>ProgramArguments</key>
   <array>
     <string>{python}</string><string>-m</string><string>voicecli</string>
@@ -61,7 +61,7 @@ def service_files(
     """
     home = Path(environ.get("HOME", "~")).expanduser()
     if platform == "darwin":
-        path = home / "Library/LaunchAgents/voicecli.control.resident.plist"
+        path = home / "Library/LaunchAgents/voicecli.resident.plist"
         command = f"launchctl bootstrap gui/$(id -u) {path}"
         return {path: _PLIST.format(python=escape(python))}, command
     units = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "systemd/user"

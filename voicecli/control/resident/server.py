@@ -145,7 +145,6 @@ class Resident:
         if worker is None:
             connection.close()
             return
-        self._calls += 1
         about = {
             "pid": os.getpid(), "calls": self._calls, "at_once": len(self._workers) + 1,
             "runs_s": round(time.monotonic() - self._began_at, 1), "idle_s": self._idle_s,
@@ -172,7 +171,7 @@ class Resident:
         theirs.close()
         worker = _Worker(pid, ours)
         ours.setblocking(False)
-        self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(worker))
+        self._selector.register(ours, selectors.EVENT_READ, lambda: self._receive(worker))
         self._reserve = worker
 
     def _become_worker(self, ours: socket.socket, theirs: socket.socket) -> NoReturn:
@@ -199,8 +198,8 @@ class Resident:
         finally:
             os._exit(1)
 
-    def _hear(self, worker: _Worker) -> None:
-        """Read a worker's message: a request to stop, or what was useful."""
+    def _receive(self, worker: _Worker) -> None:
+        """Read a worker's message: a request to stop, or that its command is done."""
         try:
             data = worker.channel.recv(4096)
         except OSError:
@@ -208,7 +207,8 @@ class Resident:
         for line in data.split(b"\n"):
             if line == b"stop":
                 self.stop()
-            elif line.startswith(b"useful "):
+            elif line.partition(b" ")[0] == b"useful":  # its command is done
+                self._calls += 1
                 self._useful = frozenset(line.decode(errors="replace").split()[1:9])
         if not data:
             with contextlib.suppress(KeyError, ValueError):
@@ -228,15 +228,12 @@ class Resident:
                 self._reserve = None  # the next command has another one made
             elif (worker := self._workers.pop(pid, None)) is not None:
                 self._active_at = time.monotonic()
-                self._hear_rest(worker)
+                self._receive(worker)  # what it sent last
+                self._forget(worker)
                 if worker.connection is not None:
                     with contextlib.suppress(OSError), worker.connection as connection:
                         connection.settimeout(0.1)
                         send_line(connection, "exit", code if code >= 0 else 128 - code)
-
-    def _hear_rest(self, worker: _Worker) -> None:
-        self._hear(worker)
-        self._forget(worker)
 
     def _forget(self, worker: _Worker) -> None:
         with contextlib.suppress(KeyError, ValueError):

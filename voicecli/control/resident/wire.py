@@ -118,11 +118,11 @@ class Call:
 
 def stamp() -> list[str]:
     """Return what identifies this version of the code."""
-    from voicecli import __version__  # noqa: PLC0415  loaded by now
+    import voicecli  # noqa: PLC0415  loaded by now
 
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    changed_at = os.stat(os.path.join(package, "__init__.py")).st_mtime_ns
-    return [__version__, package, str(changed_at)]
+    module = os.path.abspath(voicecli.__file__)
+    changed_at = os.stat(module).st_mtime_ns
+    return [voicecli.__version__, os.path.dirname(module), str(changed_at)]
 
 
 def load_time_variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -103,7 +103,7 @@ class Worker:
         _become(call, streams)
         spawn_daemon(lambda: self._follow(lines), "follow")
         self._program.refresh_sound()
-        status = self._program.run(call, lambda: _tell(connection, "keys"))
+        status = self._program.run(call, lambda: _notify(connection, "keys"))
         with contextlib.suppress(OSError):
             self._channel.send(" ".join(["useful", *self._program.useful()]).encode() + b"\n")
         if os.getppid() != self._resident:  # it was killed, and cannot pass on the exit status
@@ -159,7 +159,7 @@ class Worker:
         os.kill(os.getpid(), signal.SIGTERM)  # it was killed
 
 
-def _tell(connection: socket.socket, word: str) -> None:
+def _notify(connection: socket.socket, word: str) -> None:
     with contextlib.suppress(OSError):
         send_line(connection, word)
 
