@@ -218,7 +218,7 @@ _PROFILE: Mapping[str, tuple[str, values.Check[Any]]] = {
     "headers": ("headers", header_table),
     "allow_redirects_to": ("allow_redirects_to", values.origins),
     "max_input_chars": ("max_input_chars", values.integer(20, 10_000_000)),
-    "protocol": ("protocol", values.one_of(*PROTOCOLS)),
+    "protocol": ("protocol", values.choice(*PROTOCOLS)),
     "cache": ("cache", values.boolean),
     "fallback": ("fallback", values.names),
 }

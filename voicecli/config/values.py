@@ -59,17 +59,6 @@ def integer(low: int, high: int) -> Check[int]:
     return check
 
 
-def choice(*words: str) -> Check[str]:
-    """Accept one of ``words``."""
-
-    def check(value: object) -> str:
-        if value not in words:
-            raise TypeError(" or ".join(f'"{word}"' for word in words))
-        return str(value)
-
-    return check
-
-
 def boolean(value: object) -> bool:
     """Accept true or false."""
     if not isinstance(value, bool):
@@ -77,12 +66,12 @@ def boolean(value: object) -> bool:
     return value
 
 
-def one_of(*known: str) -> Check[str]:
-    """Accept one of these words."""
+def choice(*words: str) -> Check[str]:
+    """Accept one of ``words``."""
 
     def check(value: object) -> str:
-        if not isinstance(value, str) or value not in known:
-            raise TypeError(" or ".join(f'"{word}"' for word in known))
+        if not isinstance(value, str) or value not in words:
+            raise TypeError(" or ".join(f'"{word}"' for word in words))
         return value
 
     return check
