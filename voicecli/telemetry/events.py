@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Requested(NamedTuple):
-    """A request is about to be handed to its source [source]. The first one's time is t0."""
+    """A request is about to be handed to its source [fetch]. The first one's time is t0."""
 
     at: float
     label: str
@@ -27,26 +27,26 @@ class Requested(NamedTuple):
 
 
 class Connected(NamedTuple):
-    """A connection was established [source]; reported twice if encryption follows."""
+    """A connection was established [fetch]; reported twice if encryption follows."""
 
     at: float
 
 
 class RequestSent(NamedTuple):
-    """The request has left the machine [source]."""
+    """The request has left the machine [fetch]."""
 
     at: float
 
 
 class Answered(NamedTuple):
-    """The source knows what kind of answer it gets [source]."""
+    """The source knows what kind of answer it gets [fetch]."""
 
     at: float
     info: SourceInfo
 
 
 class Retrying(NamedTuple):
-    """An attempt failed and will be repeated after ``wait_s`` seconds [source]."""
+    """An attempt failed and will be repeated after ``wait_s`` seconds [fetch]."""
 
     at: float
     error: VoiceError
@@ -71,14 +71,14 @@ class Replaced(NamedTuple):
 
 
 class RequestsReduced(NamedTuple):
-    """A server refused one request of several; from now on ``at_once`` are made [source]."""
+    """A server refused one request of several; from now on ``at_once`` are made [fetch]."""
 
     at: float
     at_once: int
 
 
 class Received(NamedTuple):
-    """Bytes arrived [source]."""
+    """Bytes arrived [fetch]."""
 
     at: float
     data: bytes
@@ -86,7 +86,7 @@ class Received(NamedTuple):
 
 
 class AnswerReported(NamedTuple):
-    """An answer arrived whose source reports more than its sound [source]."""
+    """An answer arrived whose source reports more than its sound [fetch]."""
 
     at: float
     report: AnswerReport
@@ -94,7 +94,7 @@ class AnswerReported(NamedTuple):
 
 
 class ReceivedAll(NamedTuple):
-    """The last byte of the last answer arrived [source]."""
+    """The last byte of the last answer arrived [fetch]."""
 
     at: float
 

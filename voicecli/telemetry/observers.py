@@ -2,7 +2,7 @@
 
 An observer is any callable that takes an event. It is called on the thread where the
 event happens, so it must guard what it shares between threads. Events of one thread
-come in order. It must be quick: the source and decoder threads are on the audio's path.
+come in order. It must be quick: the fetch and decoder threads are on the audio's path.
 """
 
 from __future__ import annotations
