@@ -52,7 +52,7 @@ def test_space_pauses_and_q_stops(terminal):
 def test_ctrl_z_and_fg(terminal):
     terminal.press(b"\x1a")
     assert terminal.read_line() == "stopped, line by line"
-    os.write(terminal.tells, b"fg\n")
+    os.write(terminal.to_shell, b"fg\n")
     terminal.wait_for("playing")
     terminal.press(b" ")
     terminal.wait_for("paused")

@@ -46,25 +46,25 @@ os.write(3, b"exit %d\\n" % os.waitstatus_to_exitcode(status))
 class Terminal:
     """A terminal with ``voicecli`` in its foreground, whose standard input is a pipe.
 
-    `press` sends keys, `read_line` returns what the shell says: that the command was stopped,
-    or ended. A line to ``tells`` brings it to the foreground again.
+    `press` sends keys, `read_line` returns a line of the shell: the command was suspended, or
+    ended. A line to ``to_shell`` brings it to the foreground again.
     """
 
     def __init__(self, cli: Cli, *arguments: str) -> None:
         self.cli = cli
         self.keys, self.theirs = pty.openpty()
         self.before = termios.tcgetattr(self.theirs)
-        said, says = os.pipe()
-        told, self.tells = os.pipe()
-        self.said = os.fdopen(said, "rb", buffering=0)
-        script = f"import os; os.dup2({says}, 3); os.dup2({told}, 4)\n{SHELL}"
+        from_shell, shell_out = os.pipe()
+        shell_in, self.to_shell = os.pipe()
+        self.from_shell = os.fdopen(from_shell, "rb", buffering=0)
+        script = f"import os; os.dup2({shell_out}, 3); os.dup2({shell_in}, 4)\n{SHELL}"
         env = cli.environment(TERM="xterm")
         self.process = subprocess.Popen(
             [sys.executable, "-c", script, os.ttyname(self.theirs), *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, pass_fds=(says, told),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, pass_fds=(shell_out, shell_in),
         )  # fmt: skip
-        os.close(says)
-        os.close(told)
+        os.close(shell_out)
+        os.close(shell_in)
 
     def press(self, keys: bytes) -> None:
         """Send keys."""
@@ -72,8 +72,8 @@ class Terminal:
 
     def read_line(self) -> str:
         """Return the next line of the shell."""
-        assert select.select([self.said], [], [], 20)[0]
-        return self.said.readline().decode().strip()
+        assert select.select([self.from_shell], [], [], 20)[0]
+        return self.from_shell.readline().decode().strip()
 
     def read_screen(self) -> str:
         """Return what was written to the terminal since the last time; there is room for 4 KiB."""
@@ -90,7 +90,7 @@ class Terminal:
         self.process.stdin = None
 
     def state(self) -> str | None:
-        """Return the state that the command says of itself."""
+        """Return the state that the command reports; None once it has ended."""
         self.read_screen()
         speakers = self.cli.run("status", "--json").json["speakers"]
         return speakers[0]["state"] if speakers else None
@@ -108,6 +108,6 @@ class Terminal:
         with contextlib.suppress(OSError):
             self.cli.run("stop", "--all")
         self.process.communicate()
-        self.said.close()
-        for descriptor in (self.keys, self.theirs, self.tells):
+        self.from_shell.close()
+        for descriptor in (self.keys, self.theirs, self.to_shell):
             os.close(descriptor)
