@@ -44,6 +44,30 @@ def test_a_remembered_label_does_not_hide_a_real_mp3(say, server, tmp_path):
     assert (result.exit_code, result.json["format"]) == (0, "mp3"), result.stderr
 
 
+@pytest.mark.parametrize(
+    "label",
+    [
+        "audio/pcm;samplerate=12000",
+        "audio/pcm; sample_rate=12000 Hz",
+        "audio/x-raw, layout=(string)interleaved, rate=(int)12000, format=(string)S16LE",
+        "audio/pcm;rate=12000, audio/pcm;rate=12000",
+    ],
+)
+def test_a_rate_is_read_in_any_spelling(say, server, label):
+    server.reply = Reply(body=PCM, content_type=label)
+    result = say("--json", "Hello.")
+    assert result.exit_code == 0, result.stderr
+    assert result.json["audio_s"] == pytest.approx(2 * CLIP_S)
+    flagged = say("--json", "--sample-rate", "24000", "Hello.")
+    assert flagged.json["audio_s"] == pytest.approx(CLIP_S)
+    assert "the server states 12000 Hz" in flagged.stderr
+
+
+def test_a_rate_in_a_header_of_its_own_may_have_decimals(say, server):
+    server.reply = Reply(body=PCM, content_type="audio/pcm", headers={"X-Sample-Rate": "12000.0"})
+    assert say("--json", "Hello.").json["audio_s"] == pytest.approx(2 * CLIP_S)
+
+
 def test_samples_in_another_coding_are_decoded(say, server):
     server.reply = Reply(body=bytes([0xFF]) * 4_000, content_type="audio/x-mulaw;rate=8000")
     result = say("--json", "Hello.")

@@ -43,6 +43,19 @@ CODINGS = {
     "audio/pcm;encoding=floating-point;bits=64": RawCoding("float", 8),
     "audio/raw;format=s16be": RawCoding("signed", 2, "big"),
     "audio/s16le": S16LE,
+    "audio/x-pcm-s16le": S16LE,
+    "audio/l16le": S16LE,
+    "audio/S24_3LE": RawCoding("signed", 3),
+    "audio/pcm_mulaw;rate=8000": MULAW,
+    "audio/pcm;codec=pcm_alaw": ALAW,
+    "audio/pcm;encoding=s16-le": S16LE,
+    "audio/pcm;codec=audio/pcm": S16LE,
+    "audio/pcm;encoding=L16": RawCoding("signed", 2, "unsure"),
+    "audio/pcm;bit_depth=24": RawCoding("signed", 3),
+    "audio/pcm;bits_per_sample=32": RawCoding("signed", 4),
+    "audio/pcm;sample_format=f32le": RawCoding("float", 4),
+    "audio/pcm;byte_order=big": RawCoding("signed", 2, "big"),
+    "audio/x-raw, format=(string)S16BE, rate=(int)16000": RawCoding("signed", 2, "big"),
     "audio/mpeg": None,
     "application/octet-stream": None,
     "text/html": None,
@@ -55,7 +68,7 @@ def test_a_label_names_a_coding(label):
 
 
 REFUSED = [
-    *("audio/G722", "audio/L20;rate=48000", "audio/GSM", "audio/dvi4"),
+    *("audio/G722", "audio/PCMU-WB", "audio/L20;rate=48000", "audio/GSM", "audio/dvi4"),
     *("audio/pcm;encoding=adpcm", "audio/pcm;encoding=float;bits=16"),
     *("audio/pcm;bits=12", "audio/pcm;bits=nine"),
 ]

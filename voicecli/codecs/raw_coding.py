@@ -51,9 +51,9 @@ SUPPORTED = {
 """Kinds and sizes in bytes that can be decoded."""
 
 _LAWS = {
-    **dict.fromkeys(("basic", "pcmu", "mulaw", "ulaw", "mu-law", "u-law", "g711u"), MULAW),
-    **dict.fromkeys(("g711-mulaw", "g711-ulaw", "g711_ulaw", "mu_law", "g711.mu"), MULAW),
-    **dict.fromkeys(("pcma", "alaw", "a-law", "a_law", "g711a", "g711-alaw", "g711_alaw"), ALAW),
+    **dict.fromkeys(("basic", "pcmu", "mulaw", "ulaw", "g711u", "g711mu"), MULAW),
+    **dict.fromkeys(("g711mulaw", "g711ulaw", "pcmmulaw", "pcmulaw"), MULAW),
+    **dict.fromkeys(("pcma", "alaw", "g711a", "g711alaw", "pcmalaw"), ALAW),
 }
 _LINEAR = {
     "l8": RawCoding("unsigned", 1),
@@ -64,21 +64,25 @@ _LINEAR = {
 
 _REFUSED = re.compile(
     r"l20|lpc|g711|.*adpcm|dvi4|vdvi|g72[0-9].*|g711-0|gsm.*|ilbc|isac|qcelp|evrc.*|smv|"
-    r"amr-wb\+?|silk|codec2|dsd|vox|sbc|aptx.*|ldac|lc3"
+    r"amr-wb\+?|silk|codec2|dsd|vox|sbc|aptx.*|ldac|lc3|pcm[au]-wb"
 )
 """Codings without a header that cannot be decoded: what they hold would sound as noise."""
 
-_SHORT = re.compile(r"(?:pcm_?)?([suf])(8|16|24|32|64)_?(le|be)?")
-_KINDS: dict[str, SampleKind] = {"s": "signed", "u": "unsigned", "f": "float"}
+_SHORT = re.compile(r"(?:pcm)?([sufl])(8|16|24|32|64)(le|be)?")
+_PACKED_24 = re.compile(r"([su]24)3(le|be)")
+"""ALSA's name of 24 bits in 3 bytes, ``S24_3LE``."""
+
+_KINDS: dict[str, SampleKind] = {"s": "signed", "l": "signed", "u": "unsigned", "f": "float"}
 _NAMES: dict[str, SampleKind] = {
-    **dict.fromkeys(("pcm", "lpcm", "raw", "linear", "linear16", "linear-pcm"), "signed"),
-    **dict.fromkeys(("signed", "signed-int", "signed-integer", "int", "integer"), "signed"),
-    **dict.fromkeys(("unsigned", "unsigned-int", "unsigned-integer", "uint"), "unsigned"),
-    **dict.fromkeys(("float", "floating-point", "ieee-float", "float32"), "float"),
+    **dict.fromkeys(("pcm", "lpcm", "raw", "linear", "linear16", "linearpcm"), "signed"),
+    **dict.fromkeys(("signed", "signedint", "signedinteger", "int", "integer"), "signed"),
+    **dict.fromkeys(("int16", "pcm16", "pcms16", "16bit"), "signed"),
+    **dict.fromkeys(("unsigned", "unsignedint", "unsignedinteger", "uint"), "unsigned"),
+    **dict.fromkeys(("float", "floatingpoint", "ieeefloat", "float32", "pcmfloat"), "float"),
 }
-_CODING_PARAMS = ("encoding", "codec", "format", "sample-format")
-_BITS_PARAMS = ("bits", "bit-depth", "bitdepth", "bits-per-sample", "depth")
-_ORDER_PARAMS = ("endianness", "endian", "byte-order", "byteorder")
+_CODING_PARAMS = ("encoding", "codec", "format", "sampleformat", "audioencoding")
+_BITS_PARAMS = ("bits", "bitdepth", "bitspersample", "samplewidth", "depth", "width")
+_ORDER_PARAMS = ("endianness", "endian", "byteorder")
 
 
 def raw_coding(label: MediaType) -> RawCoding | None:
@@ -90,13 +94,13 @@ def raw_coding(label: MediaType) -> RawCoding | None:
     if not label.name.startswith("audio/"):
         return None
     subtype = label.name.removeprefix("audio/").removeprefix("x-")
-    coding = _LINEAR.get(subtype) or _of_word(subtype)
+    coding = _of_word(subtype)
     if coding is None:
         if _REFUSED.fullmatch(subtype):
             raise UnsupportedFormat(f"{clean(label.name, limit=60)} is not supported")
         return None
     for param in _CODING_PARAMS:
-        word = label.params.get(param, "").lower()
+        word = label.param(param).lower().removeprefix("audio/")
         if not word:
             continue
         named = _of_word(word)
@@ -108,9 +112,14 @@ def raw_coding(label: MediaType) -> RawCoding | None:
 
 
 def _of_word(word: str) -> RawCoding | None:
-    """Return the coding that a word such as ``mulaw``, ``s24be`` or ``float`` names."""
-    if word in _LAWS:
-        return _LAWS[word]
+    """Return the coding that a word such as ``mulaw``, ``s24be`` or ``float`` names.
+
+    ``-``, ``_`` and ``.`` mean nothing: ``pcm_s16le``, ``s16-le`` and ``S16LE`` are one.
+    """
+    word = re.sub(r"[-_.]", "", word)
+    word = _PACKED_24.sub(r"\1\2", word)
+    if word in _LAWS or word in _LINEAR:
+        return _LAWS.get(word) or _LINEAR[word]
     short = _SHORT.fullmatch(word)
     if short:
         order: ByteOrder = "big" if short[3] == "be" else "little"
@@ -121,14 +130,14 @@ def _of_word(word: str) -> RawCoding | None:
 
 def _with_bits_and_order(label: MediaType, coding: RawCoding) -> RawCoding:
     """Apply the parameters for the size of a sample and the order of its bytes."""
-    bits = next((label.params[name] for name in _BITS_PARAMS if name in label.params), None)
-    if bits is not None and not coding.is_telephone:
+    bits = label.param(*_BITS_PARAMS)
+    if bits and not coding.is_telephone:
         if bits not in ("8", "16", "24", "32", "64"):
             raise _unsupported(label)
         coding = coding._replace(bytes_per_sample=int(bits) // 8)
-        if bits == "8" and not any("sign" in label.params.get(name, "") for name in _CODING_PARAMS):
+        if bits == "8" and "sign" not in label.param(*_CODING_PARAMS):
             coding = coding._replace(kind="unsigned")  # as in WAV
-    order = next((label.params[name] for name in _ORDER_PARAMS if name in label.params), "").lower()
+    order = label.param(*_ORDER_PARAMS).lower()
     if order.startswith(("big", "be", "network", "msb")):
         coding = coding._replace(byte_order="big")
     elif order.startswith(("little", "le", "lsb")):

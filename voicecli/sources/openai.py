@@ -38,7 +38,10 @@ _CLICK_BYTES = 44
 
 _RATES_HZ = range(4000, 384_001)
 _CHANNELS = range(1, 9)
-_RATE = re.compile(r';\s*rate\s*=\s*"?(\w*)"?', re.IGNORECASE)
+_RATE = re.compile(
+    r"[;,]\s*(?:rate|sampl(?:e|ing)[-_]?rate|sr|frequency)\s*=\s*([^;,]*)", re.IGNORECASE
+)
+_NUMBER = re.compile(r'\s*"?(?:\(int\))?([0-9]{1,9})(?:\.0*)?\s*(?:hz)?"?\s*', re.IGNORECASE)
 
 
 class OpenAISource:
@@ -166,7 +169,7 @@ class OpenAISource:
         """Tell whether an earlier answer showed that this label means raw samples here."""
         if self._request.response_format != "pcm":
             return False
-        name = (content_type or "").partition(";")[0].strip().lower()
+        name = re.split("[;,]", content_type or "")[0].strip().lower()
         if not name.startswith(("audio/", "application/ogg")) or name == "audio/pcm":
             return False
         from voicecli.sources.label_file import LabelFile  # noqa: PLC0415  few servers do this
@@ -251,14 +254,12 @@ def _is_text(content_type: str) -> bool:
 
 def _is_raw(content_type: str | None) -> bool:
     """Return whether the type may be that of raw PCM: other formats have a rate of their own."""
-    kind = (content_type or "").partition(";")[0].strip().lower()
-    return kind in ("", "audio/pcm", "audio/x-pcm", "audio/l16", "application/octet-stream")
+    kind = re.split("[;,]", content_type or "")[0].strip().lower()
+    raw = "audio/pcm", "audio/x-pcm", "audio/l16", "audio/x-raw", "application/octet-stream"
+    return kind in ("", *raw)
 
 
 def _bounded(text: str | None, sensible: range) -> int | None:
-    """Return a header's number, or None if it is missing or makes no sense."""
-    try:
-        number = int(text or "")
-    except ValueError:
-        return None
-    return number if number in sensible else None
+    """Return a header's number, such as ``16000`` or ``16000.0``; None if it makes no sense."""
+    match = _NUMBER.fullmatch(text or "")
+    return int(match[1]) if match and int(match[1]) in sensible else None
