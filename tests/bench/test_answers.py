@@ -186,10 +186,19 @@ def test_the_widest_table_fits_80_columns():
                 outcome.readings[metric] = [value + step for step in range(10)]
             outcomes.append(outcome)
     conclude(outcomes, {})
-    lines = (table(outcomes, columns(outcomes)) + "\n" + answers.LEGEND).splitlines()
+    shown = columns(outcomes)
+    lines = (table(outcomes, shown) + "\n" + answers.legend(shown)).splitlines()
     more = table(outcomes, columns(outcomes, answers.MORE_COLUMNS))
     assert max(map(len, [*lines, *(more + "\n" + answers.MORE_LEGEND).splitlines()])) <= 80
     assert {"server", "format", "method", "p95", "gaps", "clean", "buffer"} <= set(lines[1].split())
+
+
+def test_the_legend_explains_the_columns_that_are_shown():
+    few = columns([speech_outcome("opus", *[speech_run()] * 3)])
+    assert "95 %" not in answers.legend(few)
+    many = columns([speech_outcome("opus", *[speech_run()] * 10)])
+    assert "95 %: interval of its median" in answers.legend(many)
+    assert answers.legend(few).splitlines()[0].startswith("TTFB: from the request")
 
 
 def test_a_narrow_terminal_gets_two_tables_with_the_same_labels():

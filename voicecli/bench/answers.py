@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,12 +68,19 @@ MORE_LEGEND = (
     "gaps by network: implied by the arrivals; by device: it stood still;\n"
     "silence: before the speech; missing: how much shorter it is than pcm"
 )
-LEGEND = (
-    "TTFB: from the request to the first byte of the answer; TTFA: to the first\n"
-    "sample heard; 95 %: interval of its median; audible: to the first sound above\n"
-    "−40 dBFS; RTF: seconds it takes to generate a second of speech; gaps: per run;\n"
-    "clean: % of runs without gaps; buffer: the smallest --buffer-ms without gaps"
-)
+_MEANINGS = {
+    "launch_to_sound_ms p50": "launch: from the start of the command to the first sample heard",
+    "ttfb_ms p50": "TTFB: from the request to the first byte of the answer",
+    "ttfa_ms p50": "TTFA: to the first sample heard",
+    "ttfa_ms interval": "95 %: interval of its median",
+    "ttfa_audible_ms p50": "audible: to the first sound above −40 dBFS",
+    "rtf p50": "RTF: seconds it takes to generate a second of speech",
+    "gaps mean": "gaps: per run",
+    "continuity_pct mean": "clean: % of runs without gaps",
+    "recommended_buffer_ms max": "buffer: the smallest --buffer-ms without gaps",
+}
+"""What the titles of `COLUMNS` mean, by metric and statistic."""
+
 _DROPPED_FIRST = (
     "ttfb_ms p95",
     "kbit_s p50",
@@ -241,5 +249,16 @@ def columns(outcomes: Sequence[Outcome], wanted: Sequence[Column] = COLUMNS) -> 
         width = max(map(len, table(outcomes, [*labels, *numbers]).splitlines()))
         if width <= TERMINAL:
             break
-        numbers = [column for column in numbers if f"{column.metric} {column.statistic}" != dropped]
+        numbers = [column for column in numbers if _key(column) != dropped]
     return [*labels, *numbers]
+
+
+def legend(shown: Iterable[Column]) -> str:
+    """Explain the columns that are shown, in lines of at most `TERMINAL` characters."""
+    keys = set(map(_key, shown))
+    meanings = "; ".join(text for key, text in _MEANINGS.items() if key in keys)
+    return textwrap.fill(meanings, TERMINAL, break_on_hyphens=False)
+
+
+def _key(column: Column) -> str:
+    return f"{column.metric} {column.statistic}"

@@ -142,7 +142,8 @@ def _report(options: BenchOptions, measured: _Measurement, verdict: _Verdict) ->
     elif options.csv:
         print_text(report.as_csv(outcomes))
     else:
-        print_results(outcomes, answers.columns(outcomes), answers.LEGEND)
+        shown = answers.columns(outcomes)
+        print_results(outcomes, shown, answers.legend(shown))
         if options.verbose and any(outcome.runs for outcome in outcomes):
             more = answers.columns(outcomes, answers.MORE_COLUMNS)
             print()
