@@ -52,7 +52,7 @@ def error(message: str, **fields: object) -> dict[str, object]:
         (error(f"litellm.BadRequestError: OpenAIException - {json.dumps(error(OPENAI))}"), 4096),
         (error("litellm.BadRequestError: OpenAIException - " + OPENAI_LITERAL), 4096),
         (error(f"litellm.APIError: {json.dumps({'detail': [PYDANTIC]})}"), 4096),
-        (error("input has 5000 characters, more than 4096", param="input"), 4096),
+        (error("'input': String should have at most 4096 characters", param="input"), 4096),
         ({"message": "`input` exceeds 4000 characters"}, 4000),
         ({"error": "text length (5000) should be less than 200 characters"}, 200),
         ({"error": "input must be fewer than 600 characters"}, 600),

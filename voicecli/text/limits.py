@@ -12,7 +12,7 @@ may be quoted in the message; numbers in it are ignored.
 - Kokoro-FastAPI: ``{"detail": {"error": …, "message": …}}`` around either of them.
 - LiteLLM: ``{"error": {"message": "litellm.BadRequestError: OpenAIException - …"}}``
   around the upstream server's body, often as a string of JSON.
-- ``voicecli serve``: ``input has 5000 characters, more than 4096``.
+- ``voicecli serve``: ``'input': String should have at most 4096 characters``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ _SHAPES = tuple(
         rf"max_length\\*[\"']?\s*[:=]\s*{_N}()",  # pydantic's ctx
         rf"at most {_N}{_UNIT}",  # pydantic's message
         rf"max\w*(?: \w+){{0,4}}?(?:\s*(?:is|of|:|=|\(|<=|≤))*\s*{_N}{_UNIT}",
-        rf"\bhas \d+ characters, more than {_N}()",  # voicecli serve
         rf"(?:more|longer|greater) than {_N}{_UNIT}",
         rf"between \d+ and {_N}{_UNIT}",
         rf"exceed\w*(?: \w+){{0,5}}?\s*\(?{_N}{_UNIT}",
