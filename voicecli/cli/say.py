@@ -123,7 +123,7 @@ def say(
         options.network_option(
             metavar="N",
             min=0,
-            max=20,
+            max=100,  # as in the configuration file
             help="Retries after a failure, before any sound is heard.  [default: 2]",
         ),
     ] = None,
