@@ -1,4 +1,4 @@
-"""Converts decoded blocks to the format that a sink takes."""
+"""Convert decoded blocks to one rate, number of channels and sample type."""
 
 from __future__ import annotations
 

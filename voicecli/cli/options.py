@@ -98,7 +98,7 @@ SampleRate: TypeAlias = Annotated[
         metavar="HZ",
         min=4000,
         max=384_000,
-        help="Sample rate of raw PCM, whatever the server reports.  [default: 24000]",
+        help="Sample rate of raw PCM, whatever its label says.  [default: 24000]",
     ),
 ]
 Proxy: TypeAlias = Annotated[
