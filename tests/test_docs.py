@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from voicecli import Output, OutputSettings, __version__
+from voicecli.bench import answers
 from voicecli.cli.app import COMMANDS, EPILOG, make_app
 from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, PROFILE_KEYS, Config, load_config
@@ -24,6 +25,7 @@ README, ARCHITECTURE, CONTRIBUTING, CHANGELOG = (
 )
 FIRST_STEPS = (ROOT / "docs" / "first-steps.md").read_text(encoding="utf-8")
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+DOCS = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 SOURCES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "voicecli").rglob("*.py")}
 
 
@@ -57,7 +59,10 @@ EXAMPLES = re.findall(r'"""(Examples:\n.*?)"""', "".join(SOURCES.values()), flag
 
 @pytest.mark.parametrize(
     "line",
-    command_lines([*code_blocks(README, "console"), *inline_code(README), EPILOG, *EXAMPLES]),
+    [
+        *command_lines([*code_blocks(README, "console"), *inline_code(README), EPILOG, *EXAMPLES]),
+        *command_lines([block for text in DOCS.values() for block in code_blocks(text, "console")]),
+    ],
 )
 def test_command_lines_have_known_commands_and_options(line):
     command = line.split()[0]
@@ -214,3 +219,19 @@ def test_the_version_is_the_same_everywhere():
 def test_links_to_files_lead_somewhere(text):
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_of_the_docs_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#:]+)\)", DOCS[path]):
+        assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("text", [README, FIRST_STEPS], ids=["README", "first-steps"])
+def test_the_legend_of_bench_is_that_of_the_code(text):
+    (shown,) = re.findall(r"^TTFB: .*?without gaps$", text, flags=re.DOTALL | re.MULTILINE)
+    assert set(_meanings(shown)) <= set(_meanings(answers.legend(answers.COLUMNS)))
+
+
+def _meanings(legend: str) -> list[str]:
+    return " ".join(legend.split()).split("; ")
