@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from voicecli.control.resident.wire import send_line
 from voicecli.control.runtime import is_peer_ours
+from voicecli.errors import ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +33,6 @@ RESERVE_AFTER_S = 0.3
 
 MAX_WORKERS = 64
 """Commands served at once; further ones run in their own process."""
-
-
-_INTERRUPTED = 130
-"""Exit status of a command that was interrupted."""
 
 
 class _Worker:
@@ -194,9 +191,9 @@ class Resident:
             self._selector.close()
             self._work(theirs, self._useful)
         except KeyboardInterrupt:  # between what the command line does itself about it
-            os._exit(_INTERRUPTED)
+            os._exit(ExitStatus.INTERRUPTED)
         finally:
-            os._exit(1)
+            os._exit(ExitStatus.INTERNAL)
 
     def _receive(self, worker: _Worker) -> None:
         """Read a worker's message: a request to stop, or that its command is done."""
