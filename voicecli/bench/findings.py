@@ -11,7 +11,7 @@ from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.playback.policy import JITTER_S
+from voicecli.playback.policy import JITTER_S, AdaptivePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ MIN_AUDIO_S = 1.0
 STEP_MS = 20.0
 """Recommended buffers are multiples of this."""
 
-MIN_BUFFER_MS = 60.0
+MIN_BUFFER_MS = AdaptivePolicy().start_s * 1e3
 """What `AdaptivePolicy` buffers in any case."""
 
 

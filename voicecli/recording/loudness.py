@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from voicecli.audio.onset import THRESHOLD_RMS
 from voicecli.audio.pcm import INT16_FULL_SCALE
 
 if TYPE_CHECKING:
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
 
     from voicecli.audio.pcm import Samples
 
-SILENCE_DBFS = -40.0
-"""A window whose RMS is below this is silent; the onset in the metrics has the same limit."""
-
 WINDOW_MS = 10
 
-_SILENT_POWER = (INT16_FULL_SCALE * 10 ** (SILENCE_DBFS / 20)) ** 2
+_SILENT_POWER = (INT16_FULL_SCALE * THRESHOLD_RMS) ** 2
+"""A window with less power is silent; the onset in the metrics has the same limit."""
 
 
 class LoudnessMeter:

@@ -10,7 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
+from typing import TYPE_CHECKING
+
+from voicecli.threads import spawn_daemon
+
+if TYPE_CHECKING:
+    import threading
 
 _STDIN = 0
 _READ_BYTES = 4096
@@ -30,6 +35,4 @@ def terminate_on_eof(descriptor: int = _STDIN) -> threading.Thread:
                 pass
         signal.raise_signal(signal.SIGTERM)
 
-    thread = threading.Thread(target=wait, name="voicecli-parent-watch", daemon=True)
-    thread.start()
-    return thread
+    return spawn_daemon(wait, "voicecli-parent-watch")
