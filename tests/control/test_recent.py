@@ -66,6 +66,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(folder):
     (Path(folder) / "recent").rmdir()
     speech(Decoded(0.0, Pcm(tone(0.01).reshape(-1, 1), 48_000), 0.0))
     speech.close()
+    assert recent_files(folder) == []
 
 
 @pytest.fixture

@@ -111,6 +111,7 @@ class TestAwaitingText:
             pass
         first.release()
         waiting.join(5)
+        assert not waiting.is_alive()
 
     def test_a_voice_that_was_released_does_not_come_back(self, voice, folder):
         first = voice()

@@ -117,8 +117,7 @@ class SpokenTones:
     """Reads texts as tones; the ``speak`` of a `SpeechServer`.
 
     ``lead_s`` and ``tail_s`` are the silence around each answer, ``gap_s`` that between
-    sentences. With ``most``, longer texts
-    are refused in the way of ``refusal``.
+    sentences. Texts of more than ``most`` characters get the refusal of that name.
     """
 
     def __init__(
