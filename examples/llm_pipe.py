@@ -56,7 +56,8 @@ def main() -> int:
         result = playback.wait()
     assert result is not None
     if result.error is not None:
-        print(result.error.message, result.error.remedy or "", file=sys.stderr)
+        lines = filter(None, (result.error.message, result.error.remedy))
+        print(*lines, sep="\n  ", file=sys.stderr)
         return result.error.exit_status
     heard, known = playback.sentences
     print(f"spoke {heard} of {known} sentences in {result.spoken_s:.1f} s")

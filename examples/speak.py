@@ -18,7 +18,8 @@ def main() -> int:
     # Keep the cache to speak again: the voice is then loaded already.
     result = session.run([BuiltinSource(request, VoiceCache(), session.spawn)])
     if result.error is not None:
-        print(result.error.message, result.error.remedy or "", file=sys.stderr)
+        lines = filter(None, (result.error.message, result.error.remedy))
+        print(*lines, sep="\n  ", file=sys.stderr)
         return result.error.exit_status
     print(f"spoke {result.spoken_s:.2f} s, first sound {recorder.ttfa_ms} ms after the request")
     return 0
