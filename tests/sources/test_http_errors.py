@@ -230,3 +230,12 @@ def test_any_status_makes_an_error(status, body):
     fault = fault_of_status(status, {"location": "x", "retry-after": "x"}, body)
     assert isinstance(fault, VoiceError)
     assert fault.message.isprintable()
+
+
+def test_a_body_that_is_not_text_is_not_quoted():
+    samples = bytes.fromhex("00406d3741902d00e0bf92c8c22f") * 40
+    assert server_message(samples) == ""
+    assert server_message(b"\x1f\x8b\x08" + samples) == ""
+    assert server_message("服务器错误".encode()) == "服务器错误"
+    assert server_message("no voice".encode("utf-16-le")) == "no voice"
+    assert server_message(b'{"error": "no voice"}' + samples) == "no voice"

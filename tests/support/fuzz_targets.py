@@ -17,7 +17,8 @@ from voicecli.codecs.text_response import explain, readable
 from voicecli.errors import BadResponse, DecodeError, NetworkError, VoiceError
 from voicecli.sources.compression import decompressed
 from voicecli.sources.http_errors import server_message
-from voicecli.sources.sse import audio_before_error, audio_of_events
+from voicecli.sources.sse import audio_of_events
+from voicecli.sources.trailing_text import audio_before_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -139,11 +140,11 @@ def events(data: bytes) -> None:
 
 
 def error_behind_samples(data: bytes) -> None:
-    """Find an error message behind raw samples."""
+    """Find a text behind raw samples."""
     if not data:
         return
-    whole, fault = _audio(audio_before_error, [data[1:]])
-    parts, other = _audio(audio_before_error, pieces_of(data[1:], data[0]))
+    whole, fault = _audio(audio_before_text, [data[1:]])
+    parts, other = _audio(audio_before_text, pieces_of(data[1:], data[0]))
     assert (whole, fault is None) == (parts, other is None)
     assert data[1:].startswith(whole)
 

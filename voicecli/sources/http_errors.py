@@ -36,6 +36,7 @@ _REFUSALS = (
 """The subject of a refusal, and the remedy for it; the first match counts."""
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_JSON = json.JSONDecoder()
 _PROXY_LOGIN = "put user:password@ before the host of --proxy or HTTP_PROXY"
 
 
@@ -129,21 +130,37 @@ def server_message(body: bytes) -> str:
     """Return the message in an error body, else its text, cleaned for a terminal.
 
     Reads ``{"error": {"message"}}`` (OpenAI), ``{"error": "…"}``, ``{"detail": …}``
-    (FastAPI, in all its shapes), ``{"message"}``, and of HTML the title.
+    (FastAPI, in all its shapes), ``{"message"}``, and of HTML the title. What follows a
+    JSON object is ignored, and so is a body that is not text.
     """
     text = _text_of(body).strip()
     try:
-        found = _message(json.loads(text))
+        is_object = text.startswith("{")
+        found = _message(_JSON.raw_decode(text)[0] if is_object else json.loads(text))
     except (ValueError, RecursionError):
         found = text
         if text.startswith("<"):
             found = title[1] if (title := _TITLE.search(text)) else ""
+        elif not _is_legible(text):
+            found = ""
     return clean(found, limit=300)
 
 
 def _text_of(body: bytes) -> str:
     """Return a body as text: UTF-8, or UTF-16 or UTF-32 by its first bytes (RFC 4627, 3)."""
-    return body.decode(json.detect_encoding(body), errors="replace")
+    encoding = json.detect_encoding(body)
+    text = body.decode(encoding, errors="replace")
+    is_guessed = encoding.endswith(("-le", "-be"))
+    if is_guessed and 2 * sum(map(str.isascii, text)) < len(text):  # samples, more likely
+        text = body.decode(errors="replace")
+    return text
+
+
+def _is_legible(text: str) -> bool:
+    """Tell whether a body was text: few of its bytes are invalid or control characters."""
+    head = text[:300]
+    illegible = sum(c == "\ufffd" or not (c.isprintable() or c.isspace()) for c in head)
+    return 4 * illegible <= len(head)
 
 
 def _message(value: Any, depth: int = 0) -> str:

@@ -16,7 +16,8 @@ from voicecli.errors import BadResponse, NetworkError, SourceError, VoiceError
 from voicecli.sources.base import Response, SourceInfo
 from voicecli.sources.compression import decompressed
 from voicecli.sources.errors import fault_of
-from voicecli.sources.sse import audio_before_error, audio_of_events
+from voicecli.sources.sse import audio_of_events
+from voicecli.sources.trailing_text import audio_before_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -185,7 +186,7 @@ class OpenAISource:
             is_raw = self._request.response_format == "pcm"
             audio = _without_click(audio, _CLICK_PCM_BYTES if is_raw else _CLICK_BYTES)
         elif self._request.response_format == "pcm" and not _is_text(content_type):
-            audio = filter(None, self._reporting_errors(audio_before_error(audio)))
+            audio = filter(None, self._reporting_errors(audio_before_text(audio)))
         return self._client.redactor.stream(audio)
 
     def _reporting_errors(self, audio: Iterator[bytes]) -> Iterator[bytes]:

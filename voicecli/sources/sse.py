@@ -9,8 +9,8 @@ lines make up an event, an empty line ends it. Each event's data is one JSON obj
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import BadResponse, NetworkError
@@ -29,20 +29,9 @@ _END_MARKER = b"[DONE]"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """May precede the first field; anywhere else it makes the field unknown."""
 
-_MIN_SAMPLES_BYTES = 4
-"""Less than this before an error is white space or a byte order mark."""
+_SPEECH_EVENT = "speech.audio."
 
-_MAX_MESSAGE_BYTES = 4096
-
-_ERROR_MARKERS = [
-    line + start
-    for line in (b"event: error\ndata: ", b"data: ", b"data:", b"")
-    for start in (b'{"error"', b'{"detail"', b'{"type": "error"', b'{"type":"error"')
-]
-"""How an error begins behind samples. They fix 64 bits, so no samples look like this."""
-
-_ERROR = re.compile(b"|".join(map(re.escape, _ERROR_MARKERS)))
-_MAX_MARKER_BYTES = max(map(len, _ERROR_MARKERS))
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 class SpeechEvents:
@@ -51,7 +40,7 @@ class SpeechEvents:
     def __init__(self) -> None:
         self._line = bytearray()
         self._data = bytearray()
-        self._is_error = False  # by the event's name
+        self._name = ""  # of the event
         self._after_cr = False
         self.ended = False
         """Whether the last event has arrived: the connection may stay open after it."""
@@ -82,11 +71,15 @@ class SpeechEvents:
         self._check_length()
 
     def flush(self) -> None:
-        """Note the end of the stream.
+        """Note the end of the stream, which may lack the empty line after the last event.
 
         Raises:
             NetworkError: it ended before its last event.
         """
+        if not self.ended:
+            with contextlib.suppress(BadResponse):  # an event that is cut
+                self._take_line(bytes(self._line))
+                self._take_line(b"")
         if not self.ended:
             raise NetworkError(
                 "the event stream ended before its last event",
@@ -101,29 +94,35 @@ class SpeechEvents:
                 self._data += value.removeprefix(b" ") + b"\n"
                 self._check_length()
             elif field == b"event":
-                self._is_error = value.strip() == b"error"
+                self._name = value.strip().decode("ascii", "replace")
             return b""
         data, self._data = bytes(self._data[:-1]), bytearray()
-        is_error, self._is_error = self._is_error, False
-        if data and is_error:
+        name, self._name = self._name, ""
+        if data and name == "error":
             raise BadResponse(f"the server reports: {server_message(data)}")
-        return self._take_event(data) if data else b""
+        return self._take_event(data, name) if data else b""
 
     def _check_length(self) -> None:
         if len(self._line) + len(self._data) > MAX_EVENT_BYTES:
             raise BadResponse("the server sent an event too long to be speech")
 
-    def _take_event(self, data: bytes) -> bytes:
+    def _take_event(self, data: bytes, name: str) -> bytes:
+        """Return the audio of an event; its kind is in its data, or else its name."""
         if data.strip() == _END_MARKER:
             self.ended = True
             return b""
         event = _parsed(data)
-        kind = event.get("type")
+        if event is None:
+            if name and not name.startswith(_SPEECH_EVENT):
+                return b""  # something of the server's own, such as a ping
+            shown = clean(data.decode("utf-8", errors="replace"), limit=300)
+            raise BadResponse(f"the server sent an event that is not a JSON object: {shown}")
+        kind = event.get("type") or name
         if kind == "speech.audio.delta":
             return _audio(event)
         if kind == "speech.audio.done":
             self.ended = True
-        elif kind == "error" or "error" in event:
+        elif kind == "error" or event.get("error"):
             raise BadResponse(f"the server reports: {server_message(data)}")
         return b""
 
@@ -143,59 +142,22 @@ def audio_of_events(chunks: Iterable[bytes]) -> Iterator[bytes]:
     events.flush()
 
 
-def audio_before_error(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield raw samples, in pieces that may be empty, up to an error message behind them.
-
-    A message at the very beginning is yielded: the decoder reports answers in text.
-
-    Raises:
-        BadResponse: with the server's message.
-    """
-    held, yielded = b"", 0
-    for chunk in chunks:
-        data = held + chunk
-        is_suspect = b'"error"' in data or b'"detail"' in data  # much faster than the pattern
-        match = _ERROR.search(data) if is_suspect else None
-        if match and yielded + match.start() < _MIN_SAMPLES_BYTES:
-            yield data
-            yield from chunks
-            return
-        if match:
-            yield data[: match.start()]
-            message = data[data.index(b"{", match.start()) :]
-            for more in chunks:
-                message += more
-                if len(message) > _MAX_MESSAGE_BYTES:
-                    break
-            raise BadResponse(f"the server reports: {server_message(message)}")
-        split = _start_of_error(data)
-        held, data = data[split:], data[:split]
-        yielded += len(data)
-        yield data
-    yield held
-
-
-def _start_of_error(data: bytes) -> int:
-    """Return where the last bytes begin that might turn out to be `_ERROR`, else the end."""
-    for start in range(max(0, len(data) - _MAX_MARKER_BYTES + 1), len(data)):
-        if data[start] in b"ed{" and any(m.startswith(data[start:]) for m in _ERROR_MARKERS):
-            return start
-    return len(data)
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
+def _parsed(data: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that an event's data is, or None."""
     try:
         event = json.loads(data)
     except (ValueError, RecursionError):
-        event = None
-    if not isinstance(event, dict):
-        shown = clean(data.decode("utf-8", errors="replace"), limit=300)
-        raise BadResponse(f"the server sent an event that is not a JSON object: {shown}")
-    return event
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def _audio(event: dict[str, Any]) -> bytes:
+    """Decode base64, also with line breaks, in its URL-safe alphabet or without padding."""
     try:
-        return base64.b64decode(event["audio"], validate=True)
-    except (KeyError, TypeError, ValueError) as error:
+        text = event["audio"]
+        with contextlib.suppress(ValueError):
+            return base64.b64decode(text, validate=True)
+        text = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadResponse("the server sent an audio event without audio") from error

@@ -1,0 +1,91 @@
+"""Text behind raw samples is reported and not played."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicecli.errors import BadResponse
+from voicecli.sources.trailing_text import audio_before_text
+
+SAMPLES = bytes(range(256)) + b"data: {" * 3  # which is none
+
+TEXTS = {
+    b'{"error": {"message": "no memory"}}': "no memory",
+    b'{"type": "error", "message": "no memory"}': "no memory",
+    b'{"error":"no memory"}\xff\xfe\x00\x01': "no memory",
+    b'{\n  "error": {\n    "message": "no memory"\n  }\n}': "no memory",
+    b'{\r\n\t"detail" : [ {"msg": "no memory"} ]}': "no memory",
+    b'{"success": false, "message": "no memory"}': "no memory",
+    b'{"status":500,"error":"no memory"}': "no memory",
+    b'{"code": "x", "message": "no memory"}': "no memory",
+    b"{'error': 'no memory'}": "no memory",
+    b'event: error\r\ndata: {"message": "no memory"}\r\n\r\n': "no memory",
+    b"event:error\ndata:no memory\n\n": "no memory",
+    b"<html>\r\n<head><title>502 Bad Gateway</title></head>": "502 Bad Gateway",
+    b"<!DOCTYPE html><title>no memory</title>": "no memory",
+    b"<HTML><BODY>gone</BODY></HTML>": "page of text",
+    b'<?xml version="1.0"?><Error><Message>x</Message></Error>': "page of text",
+    b"Traceback (most recent call last):\n  File x\nMemoryError": "MemoryError",
+}
+
+
+def pieces(data, cuts):
+    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
+
+
+def read_all(chunks, into):
+    for chunk in chunks:
+        into.append(chunk)
+
+
+@pytest.mark.parametrize("line", [b"", b"data: ", b"data:", b"event: error\ndata: "])
+@pytest.mark.parametrize("text", [text for text in TEXTS if text.startswith(b"{")])
+@given(cuts=st.lists(st.integers(0, 4096), max_size=6))
+def test_an_error_behind_samples_is_not_audio(line, text, cuts):
+    got = []
+    with pytest.raises(BadResponse, match="no memory"):
+        read_all(audio_before_text(iter(pieces(SAMPLES + line + text, cuts))), got)
+    assert b"".join(got) == SAMPLES
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_text_is_audio_however_it_arrives(text):
+    for size in (1, 3, 1_000):
+        data = SAMPLES + text
+        got = []
+        with pytest.raises(BadResponse, match=TEXTS[text]):
+            read_all(audio_before_text(data[i : i + size] for i in range(0, len(data), size)), got)
+        assert b"".join(got) == SAMPLES
+
+
+@pytest.mark.parametrize("size", [1, 1_000])
+@pytest.mark.parametrize("head", [b"RIFF", b"ID3\4", b"fLaC", b"OggS"])
+def test_tags_of_another_format_are_not_errors(head, size):
+    data = head + SAMPLES + b'<?xml version="1.0"?>{"title": "A song"}' + SAMPLES
+    assert b"".join(audio_before_text(iter(pieces(data, range(0, len(data), size))))) == data
+    failing = data + b'{"error": "no memory"}'
+    with pytest.raises(BadResponse, match="no memory"):
+        read_all(audio_before_text(iter(pieces(failing, range(0, len(data), size)))), [])
+
+
+@given(data=st.binary(max_size=200) | st.sampled_from(list(TEXTS)), size=st.integers(1, 50))
+def test_other_bytes_pass_unchanged(data, size):
+    """Among them an answer that is a text as a whole, which the decoder reports."""
+    chunks = (data[i : i + size] for i in range(0, len(data), size))
+    assert b"".join(audio_before_text(chunks)) == data
+
+
+@pytest.mark.slow
+def test_loud_samples_are_no_text():
+    rng = np.random.default_rng(13)
+    loud = rng.integers(0x2020, 0x7E7E, 5_000_000, dtype="<i2").tobytes()
+    printable = rng.integers(0x20, 0x7F, 5_000_000, dtype=np.uint8).tobytes()
+    for data in (loud, printable):
+        chunks = (data[i : i + 4_096] for i in range(0, len(data), 4_096))
+        assert b"".join(audio_before_text(chunks)) == data

@@ -1,0 +1,98 @@
+"""Text behind raw samples: a server that fails after its first sound can only append it.
+
+An error in JSON, in an event or as a page would be played as a click, and its end would
+look like the end of the speech.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from voicecli.errors import BadResponse
+from voicecli.sources.http_errors import server_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MIN_SAMPLES_BYTES = 4
+"""Less than this before a text is white space or a byte order mark."""
+
+_MAX_MESSAGE_BYTES = 4096
+
+_ERROR_KEYS = rb"errors?|details?"
+_KEYS = _ERROR_KEYS + (
+    rb"|error_code|error_message|message|msg|code|status|status_code|success|type|title|reason"
+)
+_JSON = rb"\{\s{0,8}[\"'](?:%b)[\"'] ?:\s{0,2}[\"'\[{0-9tfnTFN]"
+_FIELDS = rb"(?:event: ?\w{1,32}\s{1,2})?(?:data: ?)?"
+_HTML = rb"<!doctype html|<html[ -;=?-~]{0,64}>\s{0,8}<(?:head|body|title)"
+_OTHER = rb"<\?xml version=|traceback \(most recent call last\):|event: ?error\s"
+_TEXT = re.compile(b"|".join((_FIELDS + _JSON % _KEYS, _HTML, _OTHER)), re.IGNORECASE)
+"""How such a text begins. It fixes 55 bits or more, which samples match once in 10⁸ hours."""
+
+_CONTAINERS = (b"RIFF", b"ID3", b"fLaC", b"OggS")
+_ERROR = re.compile(_FIELDS + _JSON % _ERROR_KEYS, re.IGNORECASE)
+"""What counts behind one of `_CONTAINERS`, whose tags may hold JSON and XML."""
+
+_HINTS = (b'":', b"':", b'" :', b"' :", b"<!", b"<?", b"<h", b"<H", b"vent:", b"raceback ")
+_MAX_OPENING_BYTES = 160
+_OPENING = re.compile(
+    rb"\{\s{0,8}(?:\Z|[\"'](?:\Z|[a-z]))|<(?:\Z|[!?h])|d(?:\Z|a)|e(?:\Z|v)|t(?:\Z|r)", re.IGNORECASE
+)
+"""Its first two characters, or as many of them as there are."""
+
+_EVENT_FIELDS = re.compile(rb"(?:event: ?\w+\s+)?data: ?", re.IGNORECASE)
+_TEXT_BYTES = bytes([*range(0x20, 0x7F), *b"\t\n\v\f\r"])
+
+
+def audio_before_text(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield raw samples, in pieces that may be empty, up to a text behind them.
+
+    A text at the very beginning is yielded: the decoder reports answers in text.
+
+    Raises:
+        BadResponse: with the server's message.
+    """
+    held, head, yielded = b"", b"", 0
+    for chunk in chunks:
+        data = held + chunk
+        head += chunk[: _MIN_SAMPLES_BYTES - len(head)]
+        pattern = _ERROR if head.startswith(_CONTAINERS) else _TEXT
+        # Much faster than the pattern, which few chunks of samples need.
+        match = pattern.search(data) if any(hint in data for hint in _HINTS) else None
+        if match and yielded + match.start() < _MIN_SAMPLES_BYTES:
+            yield data
+            yield from chunks
+            return
+        if match:
+            yield data[: match.start()]
+            raise _reported(data[match.start() :], chunks)
+        split = _start_of_opening(data)
+        held, data = data[split:], data[:split]
+        yielded += len(data)
+        yield data
+    yield held
+
+
+def _start_of_opening(data: bytes) -> int:
+    """Return where the last bytes begin that might turn out to be `_TEXT`, else the end."""
+    end = len(data)
+    tail = data[-_MAX_OPENING_BYTES:]
+    run = tail[len(tail.rstrip(_TEXT_BYTES)) :]  # an opening consists of text only
+    found = _OPENING.search(run) if run else None
+    return end - len(run) + found.start() if found else end
+
+
+def _reported(text: bytes, chunks: Iterator[bytes]) -> BadResponse:
+    """Return the error that a text reports, after reading more of it."""
+    for more in chunks:
+        text += more
+        if len(text) > _MAX_MESSAGE_BYTES:
+            break
+    message = server_message(
+        re.sub(rb"^(?:event: ?\w+\s+)?data: ?", b"", text, flags=re.IGNORECASE)
+    )
+    if not message:
+        return BadResponse("the server sent a page of text instead of the rest of the speech")
+    return BadResponse(f"the server reports: {message}")
