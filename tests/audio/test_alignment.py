@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicecli.audio.alignment import (
-    MOST_ALIGNED,
+    MAX_ALIGNED,
     SpokenSegment,
     Stretch,
     align,
@@ -77,7 +77,7 @@ class TestAlign:
             assert following.starts_s >= stretch.ends_s - 1e-6
 
     def test_a_whole_book_in_one_request_is_divided_without_looking_at_pauses(self):
-        lengths = [50] * (MOST_ALIGNED + 1)
+        lengths = [50] * (MAX_ALIGNED + 1)
         pauses = [Pause(n / 10, n / 10 + 0.05) for n in range(10_000)]
         found = align(lengths, Stretch(0.0, 1005.0), pauses)
         assert [stretch.ends_s for stretch in found[:3]] == pytest.approx([5, 10, 15])
@@ -101,7 +101,7 @@ class TestSoFar:
 
     def test_a_whole_book_is_divided_without_looking_at_pauses(self):
         pauses = [(n / 10, n / 10 + 0.05) for n in range(30, 10_000)]
-        found = so_far([49] * (MOST_ALIGNED + 1), 1000.0, *pauses)
+        found = so_far([49] * (MAX_ALIGNED + 1), 1000.0, *pauses)
         assert [ends_s for _, ends_s in found[:3]] == pytest.approx([6.97, 11.93, 16.9], abs=0.1)
 
     def test_pauses_tell_that_the_voice_is_slower_than_expected(self):

@@ -18,7 +18,7 @@ from tests.support.speech_server import Reply, SpeechServer, error
 from tests.support.spoken_tones import SpokenTones
 from voicecli.cli import resume
 from voicecli.cli.interrupted_runs import find_run
-from voicecli.cli.resume import MOST_RUNS
+from voicecli.cli.resume import MAX_RUNS
 
 SENTENCES = [f"This is number {n} of the story." for n in range(12)]
 
@@ -191,9 +191,9 @@ def test_without_state_nothing_is_kept(cli, server, runs):
 def test_old_runs_do_not_pile_up(cli, server, runs):
     server.speak = None
     server.reply = error(400, {})
-    for _ in range(MOST_RUNS + 3):
+    for _ in range(MAX_RUNS + 3):
         say(cli, "Hello there.")
-    assert len(list(runs.glob("*.json"))) == len(list(runs.glob("*.txt"))) == MOST_RUNS
+    assert len(list(runs.glob("*.json"))) == len(list(runs.glob("*.txt"))) == MAX_RUNS
 
 
 def test_a_text_and_resume_is_a_usage_error(cli, server):

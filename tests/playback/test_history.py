@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from voicecli.playback import history as history_module
 from voicecli.playback.base import SinkReport, Underrun
 from voicecli.playback.history import (
-    MOST_BYTES,
-    MOST_RUNS,
+    MAX_BYTES,
+    MAX_RUNS,
     History,
     HistoryFile,
     HistoryKey,
@@ -60,15 +60,15 @@ def test_deleting_forgets_everything(history):
 
 
 def test_the_newest_runs_count(history):
-    for i in range(MOST_RUNS + 10):
+    for i in range(MAX_RUNS + 10):
         history.add(KEY, float(i))
-    assert history.runs(KEY) == tuple(float(i) for i in range(10, MOST_RUNS + 10))
+    assert history.runs(KEY) == tuple(float(i) for i in range(10, MAX_RUNS + 10))
 
 
 def test_the_file_stays_short_and_keeps_the_newest(history):
     for i in range(2000):
         history.add(KEY._replace(model=f"model {i % 40}"), i / 8)
-        assert history.path.stat().st_size <= MOST_BYTES + 200
+        assert history.path.stat().st_size <= MAX_BYTES + 200
     assert history.runs(KEY._replace(model=f"model {1999 % 40}"))[-1] == 1999 / 8
     assert list(history.path.parent.iterdir()) == [history.path]
 
@@ -135,8 +135,8 @@ def test_a_file_of_garbage_is_rebuilt(history):
 def test_only_the_end_of_an_overlong_file_counts(history):
     line = json.dumps(KEY._asdict() | {"needed_ms": 250.0}).encode() + b"\n"
     history.path.parent.mkdir(parents=True)
-    history.path.write_bytes(line * (3 * MOST_BYTES // len(line)))
-    assert history.runs(KEY) == (0.25,) * MOST_RUNS
+    history.path.write_bytes(line * (3 * MAX_BYTES // len(line)))
+    assert history.runs(KEY) == (0.25,) * MAX_RUNS
 
 
 @settings(max_examples=50)
@@ -167,7 +167,7 @@ def test_a_path_that_is_not_a_regular_file_is_ignored_at_once(tmp_path, make):
 
 
 def test_a_failed_rewrite_leaves_the_file_alone(history, monkeypatch):
-    monkeypatch.setattr(history_module, "MOST_BYTES", 10)
+    monkeypatch.setattr(history_module, "MAX_BYTES", 10)
 
     def refuse(*_):
         raise OSError("disk full")
@@ -193,7 +193,7 @@ def test_many_processes_may_add_at_once(history):
     assert len(lines) == 300
     for name in ("a", "b", "c"):
         runs = history.runs(HistoryKey("e", "m", name))
-        assert runs == tuple(i / 8 for i in range(100 - MOST_RUNS, 100))
+        assert runs == tuple(i / 8 for i in range(100 - MAX_RUNS, 100))
 
 
 def test_the_default_path_is_in_the_cache(monkeypatch, tmp_path):

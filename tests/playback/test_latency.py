@@ -9,7 +9,7 @@ from voicecli.playback.base import SinkReport, Underrun
 from voicecli.playback.latency import (
     BUSY_LATENCY_S,
     LATENCY_S,
-    MOST_LATENCY_S,
+    MAX_LATENCY_S,
     DeviceLatency,
     LatencyFile,
     ignore_environment,
@@ -32,7 +32,7 @@ def _idle(monkeypatch):
     [
         (LATENCY_S, 0.0, CLEAN, 0.0),
         (LATENCY_S, 0.0, STARVED, 2 * LATENCY_S),
-        (0.4, 0.4, STARVED, MOST_LATENCY_S),
+        (0.4, 0.4, STARVED, MAX_LATENCY_S),
         (LATENCY_S, 0.0, STOPPED, 0.0),  # no buffer would have helped
         (LATENCY_S, 0.0, SLOW_NETWORK, 0.0),
         (0.2, 0.2, CLEAN, 0.18),

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from voicecli.config.learnedfile import MOST_ENDPOINTS
+from voicecli.config.learnedfile import MAX_ENDPOINTS
 from voicecli.session.limit_file import LimitFile
 from voicecli.text.limits import InputLimit, LimitOrigin
 
@@ -48,11 +48,11 @@ def test_nonsense_is_ignored_and_replaced(file, content):
 
 
 def test_the_endpoints_learned_last_are_kept(file):
-    for number in range(MOST_ENDPOINTS + 5):
+    for number in range(MAX_ENDPOINTS + 5):
         file.put(f"http://{number}/v1", "m", InputLimit(100 + number))
     known = json.loads(file.path.read_text())
-    assert len(known) == MOST_ENDPOINTS
-    assert list(known)[-1] == f"http://{MOST_ENDPOINTS + 4}/v1"
+    assert len(known) == MAX_ENDPOINTS
+    assert list(known)[-1] == f"http://{MAX_ENDPOINTS + 4}/v1"
 
 
 def test_a_folder_that_cannot_be_written_is_ignored(tmp_path):

@@ -96,7 +96,7 @@ class TestSpokenSentences:
 
 
 def test_the_oldest_segments_are_dropped_and_their_sentences_still_count(monkeypatch):
-    monkeypatch.setattr(segments, "MOST_SEGMENTS", 3)
+    monkeypatch.setattr(segments, "MAX_SEGMENTS", 3)
     run = Run()
     for _ in range(5):
         run.segment(texts(20, 20), 1.0)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 REACH_S = 1.5
 """How far from its expected place the end of a sentence is searched for, in sound."""
 
-MOST_ALIGNED = 200
+MAX_ALIGNED = 200
 """Sentences that are moved to pauses; the work grows with sentences times pauses."""
 
 TOLERANCE_S = 0.05
@@ -48,7 +48,7 @@ def align(lengths: Sequence[int], speech: Stretch, pauses: Sequence[Pause] = ())
     """
     counts = _counts(lengths)
     inside = _inside(speech, pauses)
-    if not inside or not 1 < len(counts) <= MOST_ALIGNED:
+    if not inside or not 1 < len(counts) <= MAX_ALIGNED:
         return _divided(counts, speech)
     return _stretches(speech, _best_path(counts, speech, inside).edges)
 
@@ -65,7 +65,7 @@ def align_so_far(
     inside = _inside(decoded, pauses)
     expected_s = sum(counts) * per_character_s
     likely = Stretch(decoded.starts_s, max(decoded.ends_s, decoded.starts_s + expected_s))
-    if not inside or not 1 < len(counts) <= MOST_ALIGNED:
+    if not inside or not 1 < len(counts) <= MAX_ALIGNED:
         return _divided(counts, likely)
     best: tuple[float, list[Stretch]] | None = None
     for speed in _SPEEDS:

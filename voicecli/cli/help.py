@@ -25,7 +25,7 @@ SAVING = "Saving"
 
 _FILES = (ARGUMENTS, SAVING)
 
-_MOST_SHOWN = 40
+_MAX_SHOWN = 40
 """Characters of a text that are shown in a message."""
 
 
@@ -151,7 +151,7 @@ def _meant(args: list[str]) -> str:
     if len(args) == 1 and codec_for_suffix(args[0]):
         return f"voicecli play {shlex.quote(args[0])}"
     text = " ".join(args)
-    shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
     return f'voicecli say "{clean(shown)}"'
 
 

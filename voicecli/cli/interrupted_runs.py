@@ -22,7 +22,7 @@ from voicecli.cli.text_input import GivenText, TextReading, open_text
 if TYPE_CHECKING:
     from voicecli.cli.text_input import TextInput
 
-_MOST_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 
 
 class InterruptedRun(NamedTuple):
@@ -93,7 +93,7 @@ def find_run() -> InterruptedRun | None:
 
 
 def _read_run(path: Path, lock: BinaryIO) -> InterruptedRun:
-    read = lock.read(_MOST_BYTES).decode("utf-8", "replace")
+    read = lock.read(_MAX_BYTES).decode("utf-8", "replace")
     state = json.loads(path.read_bytes())
     at, file = int(state["at"]), state["file"]
     left = "" if file is not None else read[at:]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voicecli.telemetry.events import Event
     from voicecli.telemetry.segments import SegmentTable
 
-MOST_RUNS = 8
+MAX_RUNS = 8
 """Runs kept, the newest ones."""
 
 _EVERY_S = 0.05
@@ -153,7 +153,7 @@ class RunKeeper:
             self._note(heard_s)
         with suppress(OSError):
             os.close(self._lock_fd)
-        for old in kept_runs()[MOST_RUNS:]:
+        for old in kept_runs()[MAX_RUNS:]:
             delete_files(old)
 
     def _note(self, heard_s: float) -> None:

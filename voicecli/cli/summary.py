@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST_LISTED = 4
+_MAX_LISTED = 4
 _TIMES = {1: "once", 2: "twice"}
 
 
@@ -83,6 +83,6 @@ def _gaps(sink: dict[str, Any]) -> str:
 
 def _listed(paths: list[str]) -> str:
     """Name the first few: with --debug-audio each answer to a long text is a file."""
-    more = [f"{len(paths) - _MOST_LISTED} more"] if len(paths) > _MOST_LISTED else []
-    shown = ["to standard output" if path == "-" else path for path in paths[:_MOST_LISTED]]
+    more = [f"{len(paths) - _MAX_LISTED} more"] if len(paths) > _MAX_LISTED else []
+    shown = ["to standard output" if path == "-" else path for path in paths[:_MAX_LISTED]]
     return ", ".join([*shown, *more])

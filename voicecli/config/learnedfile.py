@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOST_ENDPOINTS = 100
+MAX_ENDPOINTS = 100
 """Number of endpoints kept, the latest ones."""
 
-MOST_NAME = 300
+MAX_NAME_CHARACTERS = 300
 """Characters of a name that are kept."""
 
-_MOST_BYTES = 256 * 1024
+_MAX_BYTES = 256 * 1024
 _log = logging.getLogger(__name__)
 
 
@@ -64,7 +64,7 @@ class LearnedFile(CacheFile):
         """Return what is known about each endpoint, oldest first."""
         try:
             with self.path.open("rb") as file:
-                data = json.loads(file.read(_MOST_BYTES))
+                data = json.loads(file.read(_MAX_BYTES))
         except (OSError, ValueError, RecursionError):
             return {}
         return data if isinstance(data, dict) else {}
@@ -74,7 +74,7 @@ class LearnedFile(CacheFile):
         known = self._read()
         known.pop(endpoint, None)
         known[endpoint] = value
-        kept = dict(list(known.items())[-MOST_ENDPOINTS:])
+        kept = dict(list(known.items())[-MAX_ENDPOINTS:])
         fresh = self.path.with_suffix(f".{os.getpid()}")
         try:
             self.path.parent.mkdir(0o700, parents=True, exist_ok=True)

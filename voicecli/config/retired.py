@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from voicecli.config.learnedfile import MOST_NAME, LearnedFile
+from voicecli.config.learnedfile import MAX_NAME_CHARACTERS, LearnedFile
 
 _RETIRING = ("tts-1", "gpt-4o-mini-tts")
 """How the names of OpenAI's speech models begin; a misspelt name is not remembered."""
@@ -17,7 +17,7 @@ class RetiredModels(LearnedFile):
 
     def of(self, base_url: str) -> frozenset[str]:
         """Return the models that a server no longer has."""
-        models = self._read().get(base_url[:MOST_NAME])
+        models = self._read().get(base_url[:MAX_NAME_CHARACTERS])
         return frozenset(
             model for model in (models if isinstance(models, list) else ()) if _is_name(model)
         )
@@ -25,8 +25,8 @@ class RetiredModels(LearnedFile):
     def add(self, base_url: str, model: str) -> None:
         """Remember that a server no longer has a model, if it is one that it had."""
         if model.startswith(_RETIRING):
-            self._write(base_url[:MOST_NAME], sorted({*self.of(base_url), model}))
+            self._write(base_url[:MAX_NAME_CHARACTERS], sorted({*self.of(base_url), model}))
 
 
 def _is_name(model: object) -> bool:
-    return isinstance(model, str) and 0 < len(model) <= MOST_NAME
+    return isinstance(model, str) and 0 < len(model) <= MAX_NAME_CHARACTERS

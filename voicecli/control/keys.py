@@ -30,10 +30,10 @@ _CLOSE_S = 1.0
 _ESCAPE_S = 0.05
 """How long the rest of a sequence may take, over a slow connection."""
 
-_MOST_BYTES = 64
+_MAX_READ_BYTES = 64
 
-_MOST_OF_ONE = 32
-"""Bytes of the longest sequence; text that was pasted may cut one at `_MOST_BYTES`."""
+_MAX_SEQUENCE_BYTES = 32
+"""Bytes of the longest sequence; text that was pasted may cut one at `_MAX_READ_BYTES`."""
 
 
 def split_keys(data: bytes) -> Iterator[str]:
@@ -208,8 +208,8 @@ class TerminalKeys:
 
 def _read_keys(terminal: int) -> bytes:
     """Read what was typed, and the rest of a sequence that comes in pieces."""
-    data = os.read(terminal, _MOST_BYTES)
-    while len(data) < _MOST_BYTES + _MOST_OF_ONE:
+    data = os.read(terminal, _MAX_READ_BYTES)
+    while len(data) < _MAX_READ_BYTES + _MAX_SEQUENCE_BYTES:
         begin = data.rfind(b"\x1b")
         if begin < 0 or _escape_length(data[begin:]):
             break

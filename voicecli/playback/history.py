@@ -23,7 +23,7 @@ from contextlib import suppress
 from math import isfinite
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from voicecli.config.learnedfile import MOST_NAME, CacheFile
+from voicecli.config.learnedfile import MAX_NAME_CHARACTERS, CacheFile
 from voicecli.config.regularfile import open_regular
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
     from voicecli.playback.base import SinkReport
 
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 """Length at which the file is rewritten: about 500 runs."""
 
-MOST_RUNS = 32
+MAX_RUNS = 32
 """Runs kept per key; older ones hardly count."""
 
 _STILL_S = 0.25
@@ -82,7 +82,7 @@ class History:
         """Remember a run."""
         self._file.add(self._key, needed_s)
         if self._recent is not None:
-            self._recent = (*self._recent, needed_s)[-MOST_RUNS:]
+            self._recent = (*self._recent, needed_s)[-MAX_RUNS:]
 
 
 class HistoryFile(CacheFile):
@@ -98,7 +98,7 @@ class HistoryFile(CacheFile):
         """Return what all past runs needed, by key, in seconds, newest last."""
         found: dict[HistoryKey, tuple[float, ...]] = {}
         for _, key, needed_s in self._lines():
-            found[key] = (*found.get(key, ()), needed_s)[-MOST_RUNS:]
+            found[key] = (*found.get(key, ()), needed_s)[-MAX_RUNS:]
         return found
 
     def add(self, key: HistoryKey, needed_s: float) -> None:
@@ -114,7 +114,7 @@ class HistoryFile(CacheFile):
                 length = os.fstat(descriptor).st_size
             finally:
                 os.close(descriptor)
-            if length > MOST_BYTES:
+            if length > MAX_BYTES:
                 self._rewrite()
         except OSError as error:
             _log.debug("this run is not remembered: %s", error)
@@ -123,9 +123,9 @@ class HistoryFile(CacheFile):
         """Yield the valid lines, oldest first; of an overlong file only those at its end."""
         try:
             with open_regular(self.path) as file:
-                begin = max(0, file.seek(0, os.SEEK_END) - 2 * MOST_BYTES)
+                begin = max(0, file.seek(0, os.SEEK_END) - 2 * MAX_BYTES)
                 file.seek(begin)
-                lines = file.read(2 * MOST_BYTES).splitlines(keepends=True)
+                lines = file.read(2 * MAX_BYTES).splitlines(keepends=True)
         except OSError:
             return
         for line in lines[1:] if begin else lines:
@@ -133,13 +133,13 @@ class HistoryFile(CacheFile):
                 yield line, *parsed
 
     def _rewrite(self) -> None:
-        """Keep the newest lines: `MOST_RUNS` per key, and at most half of `MOST_BYTES`."""
+        """Keep the newest lines: `MAX_RUNS` per key, and at most half of `MAX_BYTES`."""
         runs: Counter[HistoryKey] = Counter()
         kept: list[bytes] = []
         length = 0
         for line, key, _ in reversed(list(self._lines())):
             runs[key] += 1
-            if runs[key] <= MOST_RUNS and length + len(line) <= MOST_BYTES // 2:
+            if runs[key] <= MAX_RUNS and length + len(line) <= MAX_BYTES // 2:
                 kept.append(line)
                 length += len(line)
         fresh = self.path.with_suffix(f".{os.getpid()}")
@@ -170,4 +170,4 @@ def _parse(line: bytes) -> tuple[HistoryKey, float] | None:
 
 
 def _shortened(key: HistoryKey) -> HistoryKey:
-    return HistoryKey(*(name[:MOST_NAME] for name in key))
+    return HistoryKey(*(name[:MAX_NAME_CHARACTERS] for name in key))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voicecli.config.learnedfile import MOST_NAME, LearnedFile
+from voicecli.config.learnedfile import MAX_NAME_CHARACTERS, LearnedFile
 
 if TYPE_CHECKING:
     from voicecli.playback.base import SinkReport
@@ -21,7 +21,7 @@ fall silent. With half of it the device starves on a busy machine.
 BUSY_LATENCY_S = 0.1
 """The same on an overloaded machine: 50 ms starved beside two busy loops."""
 
-MOST_LATENCY_S = 0.5
+MAX_LATENCY_S = 0.5
 """The largest buffer that is tried."""
 
 _CURABLE_S = 0.25
@@ -50,14 +50,14 @@ class LatencyFile(LearnedFile):
 
     def get(self, device: str) -> float:
         """Return the buffer that a device needed, in seconds; 0 if it is not known."""
-        value = self._read().get(device[:MOST_NAME])
-        if isinstance(value, int | float) and 0 < value <= MOST_LATENCY_S * 1e3:
+        value = self._read().get(device[:MAX_NAME_CHARACTERS])
+        if isinstance(value, int | float) and 0 < value <= MAX_LATENCY_S * 1e3:
             return value / 1e3
         return 0.0
 
     def put(self, device: str, latency_s: float) -> None:
         """Remember what a device needs."""
-        self._write(device[:MOST_NAME], round(latency_s * 1e3, 1))
+        self._write(device[:MAX_NAME_CHARACTERS], round(latency_s * 1e3, 1))
 
 
 class DeviceLatency:
@@ -103,7 +103,7 @@ def next_latency_s(latency_s: float, known_s: float, report: SinkReport) -> floa
     """
     gaps = [gap for gap in report.underruns if gap.is_device and gap.silence_s < _CURABLE_S]
     if gaps:
-        return min(MOST_LATENCY_S, 2 * latency_s)
+        return min(MAX_LATENCY_S, 2 * latency_s)
     decayed_s = known_s * _DECAY
     return decayed_s if decayed_s > LATENCY_S else 0.0 if known_s == 0 else LATENCY_S
 

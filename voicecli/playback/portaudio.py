@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import DeviceError
 from voicecli.playback import runtime_dir
-from voicecli.playback.latency import LATENCY_S, MOST_LATENCY_S, ignore_environment
+from voicecli.playback.latency import LATENCY_S, MAX_LATENCY_S, ignore_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -256,7 +256,7 @@ def _opened(
             prime_output_buffers_using_stream_callback=callback is not None,
         )
         _streams.add(stream)
-    took_s = min(MOST_LATENCY_S, time.monotonic() - began_at)
+    took_s = min(MAX_LATENCY_S, time.monotonic() - began_at)
     if may_grow and took_s > max(_SLOW_S, latency_s):
         stream.close(ignore_errors=True)
         return _opened(device, format, callback, took_s, may_grow=False)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from voicecli.playback.gate import Gate
     from voicecli.playback.levels import BufferLevels
 
-_MOST_RUNS = 16
+_MAX_RUNS = 16
 """Number of runs kept: a device asks for fewer than this ahead."""
 
 
@@ -130,7 +130,7 @@ class Timeline:
         last = runs[-1] if runs else None
         if last is None or is_new or last.position + last.frames != position:
             before = last.before + last.frames if last is not None else 0
-            runs = (*runs[1 - _MOST_RUNS :], _Run(position, heard_at, frames, before))
+            runs = (*runs[1 - _MAX_RUNS :], _Run(position, heard_at, frames, before))
         else:
             at = heard_at - last.frames / self._rate_hz  # may be later by less than a gap
             runs = (*runs[:-1], last._replace(at=at, frames=last.frames + frames))
@@ -173,7 +173,7 @@ class Timeline:
         position = run.position + before
         kept = (run._replace(frames=before),) if before else ()
         late = _Run(position, began_at + late_s, run.frames - before, run.before + before)
-        self._runs = (*self._runs[1 - _MOST_RUNS : -1], *kept, late)
+        self._runs = (*self._runs[1 - _MAX_RUNS : -1], *kept, late)
         self._add_gap(Silence.DEVICE, position, late_s, began_at)
 
     def extend_gap(self, late_s: float) -> None:
@@ -213,7 +213,7 @@ class Timeline:
         if self._runs:
             last = self._runs[-1]
             run = _Run(position, self._ends_at, 0, last.before + last.frames)
-            self._runs = (*self._runs[1 - _MOST_RUNS :], run)
+            self._runs = (*self._runs[1 - _MAX_RUNS :], run)
 
     def jumps_to(self, now: float) -> int | None:
         """Return the position of the last `jump`, if nothing behind it is heard at ``now``."""

@@ -28,7 +28,7 @@ from voicecli.recording.partfile import PRIVATE, SUFFIX, is_locked_by_others, sa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MOST_OPEN = 32
+_MAX_OPEN = 32
 """Answers that may be under way at once."""
 
 
@@ -116,7 +116,7 @@ class DebugFolder:
         if number not in self._received:
             path = self._path(f"{_infix(number)}received{SUFFIX}")
             self._received[number] = ReceivedFile(path, self._mode)
-            if (earlier := self._received.get(number - _MOST_OPEN)) is not None:
+            if (earlier := self._received.get(number - _MAX_OPEN)) is not None:
                 earlier.close()
         return self._received[number]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, ClassVar
 
-from voicecli.config.learnedfile import MOST_NAME, LearnedFile
+from voicecli.config.learnedfile import MAX_NAME_CHARACTERS, LearnedFile
 
 if TYPE_CHECKING:
     from voicecli.clock import Clock
@@ -27,7 +27,7 @@ class CooldownFile(LearnedFile):
 
     def get(self, endpoint: str) -> tuple[float, float]:
         """Return when the latest cooldown of an endpoint ends, and its length; zeros for none."""
-        match self._read().get(endpoint[:MOST_NAME]):
+        match self._read().get(endpoint[:MAX_NAME_CHARACTERS]):
             case [int() | float() as until, int() | float() as cooldown_s] if (
                 0 <= until < _MOST_WALL_S and 0 <= cooldown_s <= LONGEST_COOLDOWN_S
             ):
@@ -36,7 +36,7 @@ class CooldownFile(LearnedFile):
 
     def put(self, endpoint: str, until: float, cooldown_s: float) -> None:
         """Remember a cooldown."""
-        self._write(endpoint[:MOST_NAME], [until, cooldown_s])
+        self._write(endpoint[:MAX_NAME_CHARACTERS], [until, cooldown_s])
 
 
 class EndpointCooldowns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicecli.config.learnedfile import MOST_NAME, LearnedFile
+from voicecli.config.learnedfile import MAX_NAME_CHARACTERS, LearnedFile
 from voicecli.text.limits import InputLimit, LimitOrigin
 
 
@@ -13,7 +13,9 @@ class LimitFile(LearnedFile):
 
     def get(self, endpoint: str, model: str) -> InputLimit | None:
         """Return what was learned about a model at the endpoint with this label."""
-        characters = self.all().get(endpoint[:MOST_NAME], {}).get(model[:MOST_NAME])
+        characters = (
+            self.all().get(endpoint[:MAX_NAME_CHARACTERS], {}).get(model[:MAX_NAME_CHARACTERS])
+        )
         return None if characters is None else InputLimit(characters, LimitOrigin.LEARNED)
 
     def all(self) -> dict[str, dict[str, int]]:
@@ -28,6 +30,6 @@ class LimitFile(LearnedFile):
 
     def put(self, endpoint: str, model: str, limit: InputLimit) -> None:
         """Remember a limit."""
-        endpoint = endpoint[:MOST_NAME]
-        models = self.all().get(endpoint, {}) | {model[:MOST_NAME]: limit.characters}
+        endpoint = endpoint[:MAX_NAME_CHARACTERS]
+        models = self.all().get(endpoint, {}) | {model[:MAX_NAME_CHARACTERS]: limit.characters}
         self._write(endpoint, models)

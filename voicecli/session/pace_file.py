@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from voicecli.config.learnedfile import MOST_NAME, LearnedFile
+from voicecli.config.learnedfile import MAX_NAME_CHARACTERS, LearnedFile
 from voicecli.text.grouping import Estimate
 
 _MOST_S = 600.0
@@ -22,7 +22,7 @@ class PaceFile(LearnedFile):
 
     def get(self, endpoint: str, model: str) -> Estimate | None:
         """Return the estimate of a model at an endpoint, which is given by its label."""
-        numbers = self._models(endpoint).get(model[:MOST_NAME])
+        numbers = self._models(endpoint).get(model[:MAX_NAME_CHARACTERS])
         if numbers is None:
             return None
         first_byte_s, per_character_s, speech_per_character_s = numbers
@@ -37,11 +37,13 @@ class PaceFile(LearnedFile):
                 per_character_s=(known.per_character_s + measured.per_character_s) / 2,
             )
         numbers = (measured.first_byte_s, measured.per_character_s, measured.speech_per_character_s)
-        models = self._models(endpoint) | {model[:MOST_NAME]: [round(n, 5) for n in numbers]}
-        self._write(endpoint[:MOST_NAME], models)
+        models = self._models(endpoint) | {
+            model[:MAX_NAME_CHARACTERS]: [round(n, 5) for n in numbers]
+        }
+        self._write(endpoint[:MAX_NAME_CHARACTERS], models)
 
     def _models(self, endpoint: str) -> dict[str, list[float]]:
-        models = self._read().get(endpoint[:MOST_NAME])
+        models = self._read().get(endpoint[:MAX_NAME_CHARACTERS])
         if not isinstance(models, dict):
             return {}
         return {model: numbers for model, numbers in models.items() if _is_valid(numbers)}

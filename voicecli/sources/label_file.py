@@ -5,7 +5,7 @@ Some servers label every answer the same, whatever was requested (LiteLLM: ``aud
 
 from __future__ import annotations
 
-from voicecli.config.learnedfile import MOST_NAME, LearnedFile
+from voicecli.config.learnedfile import MAX_NAME_CHARACTERS, LearnedFile
 
 
 class LabelFile(LearnedFile):
@@ -15,7 +15,7 @@ class LabelFile(LearnedFile):
 
     def get(self, endpoint: str) -> frozenset[str]:
         """Return the content types that mean raw samples at an endpoint if PCM was requested."""
-        known = self._read().get(endpoint[:MOST_NAME], ())
+        known = self._read().get(endpoint[:MAX_NAME_CHARACTERS], ())
         return frozenset(known) if _is_valid(known) else frozenset()
 
     def all(self) -> dict[str, frozenset[str]]:
@@ -28,8 +28,8 @@ class LabelFile(LearnedFile):
 
     def put(self, endpoint: str, content_type: str) -> None:
         """Remember a wrong label."""
-        labels = self.get(endpoint) | {content_type[:MOST_NAME]}
-        self._write(endpoint[:MOST_NAME], sorted(labels))
+        labels = self.get(endpoint) | {content_type[:MAX_NAME_CHARACTERS]}
+        self._write(endpoint[:MAX_NAME_CHARACTERS], sorted(labels))
 
 
 def _is_valid(known: object) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from voicecli.telemetry.events import Event
     from voicecli.text.segment import Segment
 
-MOST_SEGMENTS = 10_000
+MAX_SEGMENTS = 10_000
 """Number of segments kept, the newest ones: ten hours of speech, often twenty."""
 
 _NOTHING = AnswerReport()
@@ -74,7 +74,7 @@ class SegmentRecord:
 class SegmentTable:
     """An observer that keeps a record of every segment; called from the session's threads.
 
-    Of more than `MOST_SEGMENTS`, only the sentences of the oldest are still counted.
+    Of more than `MAX_SEGMENTS`, only the sentences of the oldest are still counted.
     """
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class SegmentTable:
             self.records[number].label = label
             return
         self.records[number] = SegmentRecord(number, label, at)
-        if len(self.records) > MOST_SEGMENTS:
+        if len(self.records) > MAX_SEGMENTS:
             oldest = self.records.pop(next(iter(self.records)))
             self.dropped += 1
             is_rest = oldest.continues and self._dropped_sentences > 0

@@ -198,13 +198,13 @@ def test_the_order_of_lines(rejected, read):
 
 
 def test_sizes_are_bounded(rejected, monkeypatch):
-    monkeypatch.setattr(reader, "MOST_LINE_BYTES", 400)
+    monkeypatch.setattr(reader, "MAX_LINE_BYTES", 400)
     long = HEADER | {"more": "x" * 400}
     assert rejected(long) == "line 1: is too long"
     assert rejected(HEADER, ANSWERED | {"more": "x" * 400}, END) == "line 2: is too long"
-    monkeypatch.setattr(reader, "MOST_BYTES", 250)
+    monkeypatch.setattr(reader, "MAX_BYTES", 250)
     assert rejected(HEADER, ANSWERED, ANSWERED, ANSWERED) == "line 4: the file is too long"
-    monkeypatch.setattr(reader, "MOST_LINES", 2)
+    monkeypatch.setattr(reader, "MAX_LINES", 2)
     assert rejected(HEADER, ANSWERED, ANSWERED) == "line 3: there are too many lines"
 
 

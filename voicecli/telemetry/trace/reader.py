@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-MOST_LINE_BYTES = 32 * 1024 * 1024
+MAX_LINE_BYTES = 32 * 1024 * 1024
 """Longest line: a chunk of 16 MiB, the longest a source yields, fits as base64."""
 
-MOST_BYTES = 512 * 1024 * 1024
+MAX_BYTES = 512 * 1024 * 1024
 """Longest file: an hour and a half of PCM with audio."""
 
-MOST_LINES = 2_000_000
+MAX_LINES = 2_000_000
 """Most lines: each is kept, and takes more memory than in the file."""
 
-MOST_MS = 1e8
+MAX_MS = 1e8
 """Latest time: somewhat more than a day."""
 
-MOST_FRAMES = 1 << 23
+MAX_FRAMES = 1 << 23
 """Longest decoded block."""
 
-_MOST_RATE_HZ = (1 << 32) - 1
-_MOST_CHANNELS = (1 << 16) - 1
+_MAX_RATE_HZ = (1 << 32) - 1
+_MAX_CHANNELS = (1 << 16) - 1
 """The limits of a WAV header."""
 
 
@@ -72,7 +72,7 @@ class _Parser:
 
     def feed(self, fields: _Fields) -> None:
         """Add the next line."""
-        if self.count == MOST_LINES:
+        if self.count == MAX_LINES:
             raise _InvalidLine("there are too many lines")
         if self.end is not None:
             raise _InvalidLine("follows the end")
@@ -104,9 +104,9 @@ def _objects(path: Path) -> Iterator[_Fields]:
     """Yield the objects of a file's lines, without an incomplete last one."""
     length = 0
     with path.open("rb") as file:
-        while (line := file.readline(MOST_LINE_BYTES + 1)).endswith(b"\n"):
+        while (line := file.readline(MAX_LINE_BYTES + 1)).endswith(b"\n"):
             length += len(line)
-            if length > MOST_BYTES:
+            if length > MAX_BYTES:
                 raise _InvalidLine("the file is too long")
             try:
                 found = json.loads(line.decode("utf-8"), parse_constant=_reject_constant)
@@ -115,7 +115,7 @@ def _objects(path: Path) -> Iterator[_Fields]:
             if not isinstance(found, dict):
                 raise _InvalidLine("is not a JSON object")
             yield _Fields(found)
-    if len(line) > MOST_LINE_BYTES:
+    if len(line) > MAX_LINE_BYTES:
         raise _InvalidLine("is too long")
 
 
@@ -135,7 +135,7 @@ class _Fields:
         value = self.values.get(name)
         if not (isinstance(value, int | float) and not isinstance(value, bool)):
             raise _InvalidLine(f'"{name}" is not a number')
-        if not 0 <= value <= MOST_MS:  # nan as well
+        if not 0 <= value <= MAX_MS:  # nan as well
             raise _InvalidLine(f'"{name}" is not a valid time')
         return float(value)
 
@@ -188,12 +188,12 @@ def _header(fields: _Fields) -> lines.Header:
 def _line(fields: _Fields, *, has_audio: bool) -> lines.Line:
     ms = fields.ms()
     if "bytes" in fields.values:
-        size = fields.count("bytes", MOST_LINE_BYTES)
+        size = fields.count("bytes", MAX_LINE_BYTES)
         return lines.Chunk(ms, size, _audio(fields, size) if has_audio else None)
     if "decoded_frames" in fields.values:
         onset_ms = None if fields.values.get("onset_ms") is None else fields.ms("onset_ms")
-        frames = fields.count("decoded_frames", MOST_FRAMES)
-        return lines.Decoded(ms, frames, fields.count("rate_hz", _MOST_RATE_HZ), onset_ms)
+        frames = fields.count("decoded_frames", MAX_FRAMES)
+        return lines.Decoded(ms, frames, fields.count("rate_hz", _MAX_RATE_HZ), onset_ms)
     event = fields.text("event") if "event" in fields.values else None
     if event in lines.EVENTS:
         return lines.Event(ms, event)
@@ -202,15 +202,15 @@ def _line(fields: _Fields, *, has_audio: bool) -> lines.Line:
             ms,
             requested=fields.optional_text("requested"),
             content_type=fields.optional_text("content_type"),
-            rate_hz=fields.optional_count("rate_hz", _MOST_RATE_HZ),
-            channels=fields.optional_count("channels", _MOST_CHANNELS),
+            rate_hz=fields.optional_count("rate_hz", _MAX_RATE_HZ),
+            channels=fields.optional_count("channels", _MAX_CHANNELS),
         )
     if event == "recognised":
         return lines.Recognised(
             ms,
             format=fields.text("format"),
-            rate_hz=fields.count("rate_hz", _MOST_RATE_HZ),
-            channels=fields.count("channels", _MOST_CHANNELS),
+            rate_hz=fields.count("rate_hz", _MAX_RATE_HZ),
+            channels=fields.count("channels", _MAX_CHANNELS),
         )
     raise _InvalidLine("is not a line of a trace")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voicecli.text.patterns import lazy_pattern
 
-_MOST = 4096
+_MAX_CHARACTERS = 4096
 """Longest front matter, in characters; anything longer is text."""
 
 _FENCES = {"---": ("---", "..."), "+++": ("+++",)}
@@ -20,11 +20,11 @@ def end_of_front_matter(text: str, *, final: bool) -> int | None:
     """
     closing: tuple[str, ...] = ()
     at, expected = 0, _FIRST_KEY
-    while at < _MOST:
-        end = text.find("\n", at, _MOST)
+    while at < _MAX_CHARACTERS:
+        end = text.find("\n", at, _MAX_CHARACTERS)
         if end < 0 and not final:
             is_open = closing or any(fence.startswith(text.rstrip()) for fence in _FENCES)
-            return None if is_open and len(text) < _MOST else 0
+            return None if is_open and len(text) < _MAX_CHARACTERS else 0
         line = text[at : end if end >= 0 else len(text)].rstrip()
         if not at:
             closing = _FENCES.get(line, ())
