@@ -29,7 +29,7 @@ _DROPPED_WITHIN_S = 0.005
 _LATE_START_S = 0.015
 """Longer than any device takes to continue after a gap."""
 
-_LEAST_DRY_S = 0.01
+_MIN_STARVED_S = 0.01
 """A shorter silence between the first pieces may as well be a late start."""
 
 
@@ -51,8 +51,8 @@ class DeviceReports:
         self._piece = 0  # frames of the last one
         self._pieces = 0  # since the start, or the last gap
         self._supplied_until = -inf  # when the device will have played what it was given
-        self._dry_s = 0.0  # silence between its very first pieces, which it does not report
-        self._since_dry = 0  # frames given since
+        self._starved_s = 0.0  # silence between its very first pieces, which it does not report
+        self._frames_since = 0  # frames given since
 
     def handed_over(
         self, frames: int, now: float, *, has_gap: bool, asked_at: float = -inf
@@ -68,13 +68,13 @@ class DeviceReports:
             self._reliable_at = -inf
             self._pieces, self._follows_gap = 0, has_gap
             self._settled_at = now + self._settling_s
-            self._supplied_until, self._dry_s, self._since_dry = asked_at, 0.0, 0
-        dry_s = asked_at - self._supplied_until
+            self._supplied_until, self._starved_s, self._frames_since = asked_at, 0.0, 0
+        starved_s = asked_at - self._supplied_until
         is_at_start = not self._follows_gap and self._pieces <= _REPORTED_WITHIN
-        if is_at_start and not self._dry_s and dry_s > _LEAST_DRY_S:
-            self._dry_s = dry_s
+        if is_at_start and not self._starved_s and starved_s > _MIN_STARVED_S:
+            self._starved_s = starved_s
         self._supplied_until = max(self._supplied_until, asked_at) + frames / self._rate_hz
-        self._since_dry += frames if self._dry_s else 0
+        self._frames_since += frames if self._starved_s else 0
 
     def judge(self, late_s: float, now: float, *, underflowed: bool) -> None:
         """Take the device's report that it plays the last piece ``late_s`` later than recorded.
@@ -107,13 +107,13 @@ class DeviceReports:
             self._lateness.restart()
 
     def _settle(self, late_s: float) -> None:
-        """Follow a device that began later than it said, or was dry after its first piece."""
-        dry_s, self._dry_s = min(self._dry_s, late_s), 0.0
-        if dry_s <= _LEAST_DRY_S:
+        """Follow a device that began later than it reported, or ran empty after its first piece."""
+        starved_s, self._starved_s = min(self._starved_s, late_s), 0.0
+        if starved_s <= _MIN_STARVED_S:
             self._timeline.shift(late_s)
             return
-        self._timeline.shift(late_s - dry_s)
-        self._timeline.postpone(self._since_dry, dry_s)
+        self._timeline.shift(late_s - starved_s)
+        self._timeline.postpone(self._frames_since, starved_s)
 
     def _is_held(self, now: float) -> bool:
         return now < self._reliable_at
