@@ -184,6 +184,16 @@ class TestAnswer:
         server.reply = Reply(body=cut, framing=framing, headers={"Content-Encoding": "gzip"})
         assert "ended early" in fails(server.url, NetworkError).message
 
+    @pytest.mark.parametrize("coding", ["gzip", "deflate"])
+    @pytest.mark.parametrize("after", [bytes(512), b"rubbish", b"\r\n"])
+    def test_what_follows_a_whole_compressed_answer_is_ignored(self, server, coding, after):
+        body = {"gzip": gzip, "deflate": zlib}[coding].compress(AUDIO) + after
+        for chunk_bytes in (7, None):
+            server.reply = Reply(
+                body=body, headers={"Content-Encoding": coding}, chunk_bytes=chunk_bytes
+            )
+            assert read(server.url) == AUDIO
+
     @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "raw deflate"])
     def test_a_compressed_answer_is_decompressed(self, server, coding):
         body = gzip.compress(AUDIO[:5000]) + gzip.compress(AUDIO[5000:])

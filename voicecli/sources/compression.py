@@ -17,6 +17,9 @@ _STEP_BYTES = 64 * 1024
 """Upper bound on a decompressed chunk: a kilobyte can expand to a megabyte."""
 
 _ZLIB_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+_GZIP_ID = 0x1F
+"""The first byte of a gzip member (RFC 1952, 2.3.1)."""
+
 _UNSUPPORTED = {"br", "compress", "x-compress", "zstd", "dcb", "dcz", "exi", "pack200-gzip"}
 """The other names of IANA's registry; anything else, such as a charset, is ignored."""
 
@@ -44,6 +47,8 @@ def _inflated(chunks: Iterable[bytes], bits: int) -> Iterator[bytes]:
         received += len(chunk)
         data, is_full = chunk, False
         while data or is_full:
+            if member is not None and member.eof and not (bits & 16 and data[0] == _GZIP_ID):
+                return  # padding or rubbish: what was compressed is whole
             if member is None or member.eof:  # one may follow another (RFC 1952, 2.2)
                 is_raw = bits == zlib.MAX_WBITS and data[0] & 15 != zlib.DEFLATED
                 member = zlib.decompressobj(-bits if is_raw else bits)
