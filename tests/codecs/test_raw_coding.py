@@ -82,6 +82,16 @@ def test_other_codings_are_refused_by_name(label):
         assert label.partition(";")[0].lower() in fault.message
 
 
+@pytest.mark.parametrize("declared", ["pcm", "wav", "opus"])
+def test_parts_in_an_envelope_are_refused_by_name(declared):
+    body = b"--x\r\nContent-Type: audio/pcm\r\n\r\n" + noise(3_000).tobytes() + b"\r\n--x--"
+    decoder = AutoDecoder(declared, "Multipart/Mixed; boundary=x")
+    blocks, fault = decode_until_fault(decoder, in_pieces(13, body))
+    assert not blocks
+    assert isinstance(fault, UnsupportedFormat)
+    assert "multipart/mixed" in fault.message
+
+
 def test_a_refused_label_does_not_hide_magic():
     file = wav(tone(500))
     assert len(joined(decode(AutoDecoder("pcm", "audio/G722"), [file]))) == 500

@@ -42,6 +42,7 @@ from voicecli.codecs.media_type import parse_media_type
 from voicecli.codecs.raw_coding import raw_coding
 from voicecli.codecs.text_response import MAX_TEXT_BYTES, explain, kind_of_text, readable
 from voicecli.errors import BadResponse, TruncatedStream, UnsupportedFormat
+from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
     from voicecli.codecs.decoding.framing import Framing
@@ -85,6 +86,9 @@ class Sniffer:
                 self.coding = raw_coding(label)
             except UnsupportedFormat as refusal:
                 self._refusal = refusal
+        if label is not None and label.name.startswith("multipart/") and declared not in _FRAMED:
+            # Its headers would be noise; decoders of frames skip them.
+            self._refusal = UnsupportedFormat(f"{clean(label.name, limit=60)} is not supported")
         self._label = "pcm" if self.coding else self._label
         self._fallback = self._label or declared
         # Samples were requested, and another format is announced.
