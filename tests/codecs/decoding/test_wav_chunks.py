@@ -41,6 +41,26 @@ def test_chunks_before_and_after_the_data_are_not_played(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("between", [b"", LIST, LIST + chunk(b"id3 ", b"y" * 1001)])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_further_data_chunks_are_played(size, between, bits):
+    sound = (np.arange(303) % 200).astype(np.uint8 if bits == 8 else "<i2")
+    parts = (sound[:101], sound[101:200], sound[200:])
+    chunks = [chunk(b"data", part.tobytes()) + between for part in parts]
+    data = riff(fmt(bits=bits), *chunks)
+    expected = samples(riff(fmt(bits=bits), chunk(b"data", sound.tobytes())))
+    assert np.array_equal(samples(data, size), expected)
+    assert np.array_equal(samples(data + data, size), np.concatenate([expected, expected]))
+
+
+def test_a_further_data_chunk_that_is_cut_is_reported():
+    data = wav(noise(50)) + chunk(b"data", noise(50).tobytes())[:-10]
+    blocks, fault = decode_until_fault(WavDecoder(), [data])
+    assert len(joined(blocks)) == 95
+    assert isinstance(fault, TruncatedStream)
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_odd_chunks_without_padding_are_skipped(size):
     sound = noise(100)
     unpadded = b"LIST" + struct.pack("<I", 5) + b"INFOx"

@@ -9,6 +9,7 @@ import pytest
 
 from tests.codecs.containers import chunk, fmt, riff, wav
 from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
+from tests.codecs.samples import encoded
 from tests.codecs.signals import noise, tone
 from voicecli.codecs import AutoDecoder
 from voicecli.codecs.decoding.wav import WavDecoder
@@ -69,6 +70,14 @@ def test_another_file_ends_samples_that_were_not_counted():
     for size in SIZES:
         got = joined(decode(WavDecoder(), in_pieces(size, data)))
         assert np.array_equal(got, np.concatenate([sound, sound[:50]]))
+
+
+@pytest.mark.parametrize("name", ["mp3", "aac", "flac", "opus"])
+def test_another_format_behind_the_data_is_not_heard_as_noise(name):
+    sound = noise(501)
+    data = wav(sound) + encoded(name, 12_000, 1)
+    for size in SIZES:
+        assert np.array_equal(joined(decode(WavDecoder(), in_pieces(size, data))), sound)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ of one has ended is the header of the next, at any byte. The data is therefore s
 for headers, and bytes that may begin one are held back: at most 15, while they match.
 
 After data of known size come a new header, or chunks, tags and padding, which are not
-played; a wrong size cannot hide the next file. Some servers count only the first part
-of their speech, and send the rest raw: anything else, if there is much of it, is sound.
+played; a wrong size cannot hide the next file. Some servers send each further piece as
+another ``data`` chunk, which is played. Some count only the first part of their speech,
+and send the rest raw: anything else, if there is much of it, is sound.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import struct
 from math import inf
 from typing import TYPE_CHECKING
 
+from voicecli.codecs.decoding.framing import FRAMINGS, frames_at
 from voicecli.codecs.decoding.reader import ReadingDecoder
 from voicecli.codecs.decoding.sampleformat import (
     EVIDENCE_BYTES,
@@ -52,6 +54,9 @@ _MAX_EVIDENCE_BYTES = 1 << 20
 
 _MIN_SOUND_BYTES = 2_048
 """Bytes behind the data that count as sound: 40 ms at 24 kHz."""
+
+_MAX_BETWEEN_BYTES = 1 << 16
+"""Upper bound on chunks between two ``data`` chunks: they are held until the second is found."""
 
 _TAG = re.compile(rb"TAG|ID3[\2-\4]|APETAGEX")
 _CHUNK_ID = re.compile(rb"[ -~]{4}")
@@ -85,11 +90,16 @@ def _may_be_header(buffer: bytes, at: int) -> bool:
 
 
 def _is_trailer(head: bytes) -> bool:
-    """Tell whether bytes behind the data begin a chunk or tag, are text, or hold a header."""
+    """Tell whether bytes behind the data begin something that is not samples.
+
+    It is a chunk, a tag, text, another format, or holds a header.
+    """
     name, size_bytes = _CHUNK.unpack_from(head + bytes(_CHUNK.size))
     is_chunk = _CHUNK_ID.match(name) is not None and size_bytes <= _MAX_CHUNK_BYTES
     is_tag = _TAG.match(head) is not None or readable(head) is not None
-    return is_chunk or is_tag or find_header(head, 0)[1]
+    is_framed = any(frames_at(framing, head) for framing in FRAMINGS if framing.codec)
+    is_other = is_framed or head.startswith((b"fLaC", b"OggS"))
+    return is_chunk or is_tag or is_other or find_header(head, 0)[1]
 
 
 class WavDecoder(ReadingDecoder):
@@ -119,6 +129,9 @@ class WavDecoder(ReadingDecoder):
             layout, size_bytes = yield from self._read_chunks()
             block = yield from self._choose_block(layout, size_bytes)
             missing = yield from self._read_data(layout, block, size_bytes)
+            while (further_bytes := (yield from self._find_more_data(size_bytes))) is not None:
+                size_bytes = further_bytes
+                missing = (yield from self._read_data(layout, block, size_bytes)) or missing
             if (yield from self._is_more_sound(layout, block, size_bytes)):
                 missing = yield from self._read_data(layout, block, 0)
             short = short or missing
@@ -209,6 +222,28 @@ class WavDecoder(ReadingDecoder):
                 f"the WAV data ends {missing_bytes} bytes short of the size in its header"
             )
         return TruncatedStream("the WAV data ends inside a frame") if partial_bytes else None
+
+    def _find_more_data(self, size_bytes: int) -> Reading[int | None]:
+        """Skip to another ``data`` chunk behind one of known size; return the size it claims.
+
+        Return None, and skip nothing, if other chunks are all there is.
+        """
+        if not 0 < size_bytes < _PLACEHOLDER_FROM:
+            return None
+        yield from self._wait(1)
+        ahead_bytes = int(size_bytes % 2 and self._peek(1) == b"\0")
+        while ahead_bytes < _MAX_BETWEEN_BYTES:
+            end = ahead_bytes + _CHUNK.size
+            yield from self._wait(end)
+            head = self._peek(end)[ahead_bytes:]
+            if len(head) < _CHUNK.size or _CHUNK_ID.match(head) is None or head[:4] == b"RIFF":
+                return None
+            name, claim_bytes = _CHUNK.unpack(head)
+            if name == b"data":
+                self._at += end
+                return int(claim_bytes)
+            ahead_bytes = end + claim_bytes + claim_bytes % 2
+        return None
 
     def _is_more_sound(
         self, layout: WavFormat, block: Callable[[bytes, int, int], Pcm], size_bytes: int
