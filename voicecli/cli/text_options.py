@@ -34,6 +34,7 @@ text_option = partial(typer.Option, rich_help_panel="Text")
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _LINE = re.compile(r"([\w./+()@-]{1,100}):\s*(.*)", re.DOTALL)
+_SUBTITLES = (".srt", ".vtt")
 _MAX_PAUSE_MS = 60_000
 
 
@@ -44,12 +45,8 @@ def _language(value: str | None) -> str | None:
 
 
 def _subtitle_file(path: Path | None) -> Path | None:
-    if path is None:
-        return None
-    from voicecli.recording.subtitles import SUFFIXES  # noqa: PLC0415  rarely needed
-
-    if path.suffix.lower() not in SUFFIXES:
-        raise typer.BadParameter(f"{str(path)!r} does not end in {' or '.join(SUFFIXES)}")
+    if path is not None and path.suffix.lower() not in _SUBTITLES:
+        raise typer.BadParameter(f"{str(path)!r} does not end in {' or '.join(_SUBTITLES)}")
     return path
 
 
