@@ -107,20 +107,6 @@ def test_help_with_examples(cli, name):
     assert result.stdout.endswith("\n\n" + getattr(module, f"{name.upper()}_EXAMPLES"))
 
 
-def test_the_defaults_are_those_of_the_benchmarks():
-    from voicecli.bench.components import decode, encode, source
-    from voicecli.cli.bench import components
-
-    defaults = {
-        name: getattr(components, name).__defaults__ for name in ("encode", "decode", "source")
-    }
-    assert list(encode.FRAMES_MS) in defaults["encode"]
-    assert list(encode.MODES) in defaults["encode"]
-    assert list(decode.CHUNKS_BYTES) in defaults["decode"]
-    assert list(source.QUEUES_MS) in defaults["source"]
-    assert list(source.PRODUCERS) in defaults["source"]
-
-
 def test_policies_are_compared_on_the_same_answers(cli):
     result = cli.run("bench", "policy", "--server", "jittery", "--traces", "5", "-q")
     assert result.exit_code == 0

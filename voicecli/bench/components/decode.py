@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from voicecli.bench.case import Case, Readings
 
-CHUNKS_BYTES = (1 << 10, 1 << 12, 1 << 16)
 COLUMNS = (
     Column("", "codec", "codec"),
     Column("", "chunk bytes", "chunk_bytes"),

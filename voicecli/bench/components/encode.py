@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from voicecli.bench.case import Case, Readings
 
-FRAMES_MS = (10, 20, 60, 500)
-MODES = ("inline", "threaded")
 COLUMNS = (
     Column("", "codec", "codec"),
     Column("", "ms", "frame_ms"),

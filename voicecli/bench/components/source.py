@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from voicecli.bench.case import Case, Readings
 
-QUEUES_MS = (0, 100, 1000)
-PRODUCERS = ("fast", "real-time")
 COLUMNS = (
     Column("ms", "queue", "queue_ms"),
     Column("ms", "frame", "frame_ms"),
