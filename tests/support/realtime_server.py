@@ -47,16 +47,16 @@ _CLIENT_EVENT = TypeAdapter(types.RealtimeClientEvent)
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """One answer; the default says what was asked for, at once.
+    """One answer; by default the text of the request, at once.
 
-    - ``said``: the transcript; None is the text that was asked for, "" none at all.
-    - ``audio``: s16le at 24 kHz; None is ``seconds`` of a tone.
+    - ``said``: the transcript; None is the text of the request, "" none at all.
+    - ``audio``: s16le at 24 kHz, in deltas of ``delta_bytes``; None is ``seconds`` of a tone.
     - ``ttfb_s``: wait before the first delta; ``pace``: speed in times real time.
     - ``text``: answers in text, without audio.
     - ``status``, ``details``: of ``response.done``; ``error`` refuses the request instead.
-    - ``cut_at``: fraction of the audio after which the connection is dropped, ``reset``
-      without a close frame; ``hang_at`` after which nothing more comes.
-    - ``raw``: messages sent in place of deltas; ``endless`` repeats the audio for ever.
+    - ``cut_at``: fraction of the audio after which the connection is closed with status 1011;
+      ``hang_at``: fraction after which nothing more is sent.
+    - ``raw``: messages sent before the deltas; ``endless`` repeats the audio without end.
     """
 
     said: str | None = None
