@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.support.speech_server import Reply, SpeechServer, clips_of
-from tests.support.tones import tone
+from tests.support.tones import encode, tone
 
 LOUD = b"\xff\x7f" * 6
 
@@ -48,6 +48,17 @@ def test_it_is_asked_for_again_and_spoken_whole(server, say, reply):
     assert result.exit_code == 0, result
     assert result.json["retries"] == 1
     assert result.json["spoken_s"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("name", ["pcm", "wav", "opus", "mp3", "aac", "flac"])
+def test_an_error_behind_sound_is_a_failure_in_every_format(server, say, name):
+    sound = encode(tone(0.4, rate_hz=24_000), name, rate_hz=24_000)
+    body = sound + b'{"error": {"message": "out of memory"}}'
+    server.reply = Reply(body=body, content_type=f"audio/{name}")
+    result = say("--format", name, "--json", "--no-recover", "Hello.")
+    assert result.exit_code == 4, result
+    assert "out of memory" in result.json["error"]["message"]
+    assert result.json["spoken_s"] == pytest.approx(0.4, abs=0.03)
 
 
 def test_another_endpoint_speaks_instead(cli, server, say):

@@ -1,4 +1,4 @@
-"""Text behind raw samples is reported and not played."""
+"""Text behind sound is reported and not played."""
 
 from __future__ import annotations
 

@@ -181,12 +181,13 @@ class OpenAISource:
         self, answer: Any, content_type: str, transport: RequestTransport
     ) -> Iterator[bytes]:
         audio = self._received(answer)
+        is_raw = self._request.response_format == "pcm"
         if content_type.lower().startswith("text/event-stream"):
             audio = self._reporting_errors(_events_to_the_end(audio, transport))
-            is_raw = self._request.response_format == "pcm"
             audio = _without_click(audio, _CLICK_PCM_BYTES if is_raw else _CLICK_BYTES)
-        elif self._request.response_format == "pcm" and not _is_text(content_type):
-            audio = filter(None, self._reporting_errors(audio_before_text(audio)))
+        elif not _is_text(content_type):
+            audio = self._reporting_errors(audio_before_text(audio, is_raw=is_raw))
+            audio = filter(None, audio)
         return self._client.redactor.stream(audio)
 
     def _reporting_errors(self, audio: Iterator[bytes]) -> Iterator[bytes]:

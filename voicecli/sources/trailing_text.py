@@ -1,7 +1,7 @@
-"""Text behind raw samples: a server that fails after its first sound can only append it.
+"""Text behind sound: a server that fails after its first sound can only append it.
 
-An error in JSON, in an event or as a page would be played as a click, and its end would
-look like the end of the speech.
+An error in JSON, in an event or as a page would be played as a click behind raw samples,
+and be skipped as rubbish behind other formats. Its end would look like the end of the speech.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TEXT = re.compile(b"|".join((_FIELDS + _JSON % _KEYS, _HTML, _OTHER)), re.IGNOR
 
 _CONTAINERS = (b"RIFF", b"ID3", b"fLaC", b"OggS")
 _ERROR = re.compile(_FIELDS + _JSON % _ERROR_KEYS, re.IGNORECASE)
-"""What counts behind one of `_CONTAINERS`, whose tags may hold JSON and XML."""
+"""What counts if the sound is not raw: its tags may hold other JSON, and XML."""
 
 _HINTS = (b'":', b"':", b'" :', b"' :", b"<!", b"<?", b"<h", b"<H", b"vent:", b"raceback ")
 _MAX_OPENING_BYTES = 160
@@ -46,10 +46,11 @@ _EVENT_FIELDS = re.compile(rb"(?:event: ?\w+\s+)?data: ?", re.IGNORECASE)
 _TEXT_BYTES = bytes([*range(0x20, 0x7F), *b"\t\n\v\f\r"])
 
 
-def audio_before_text(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield raw samples, in pieces that may be empty, up to a text behind them.
+def audio_before_text(chunks: Iterator[bytes], *, is_raw: bool = True) -> Iterator[bytes]:
+    """Yield sound, in pieces that may be empty, up to a text behind it.
 
-    A text at the very beginning is yielded: the decoder reports answers in text.
+    ``is_raw`` says that raw samples were requested. A text at the very beginning is
+    yielded: the decoder reports answers in text.
 
     Raises:
         BadResponse: with the server's message.
@@ -58,7 +59,7 @@ def audio_before_text(chunks: Iterator[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         data = held + chunk
         head += chunk[: _MIN_SAMPLES_BYTES - len(head)]
-        pattern = _ERROR if head.startswith(_CONTAINERS) else _TEXT
+        pattern = _TEXT if is_raw and not head.startswith(_CONTAINERS) else _ERROR
         # Much faster than the pattern, which few chunks of samples need.
         match = pattern.search(data) if any(hint in data for hint in _HINTS) else None
         if match and yielded + match.start() < _MIN_SAMPLES_BYTES:
