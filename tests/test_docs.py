@@ -227,6 +227,13 @@ def test_links_of_the_docs_lead_somewhere(path):
         assert (path.parent / target).exists(), target
 
 
+def test_the_events_of_the_event_log_are_documented():
+    text = DOCS[ROOT / "docs" / "speaking.md"]
+    documented = re.findall(r"^\| `(TTS_\w+)` \|", text, flags=re.MULTILINE)
+    code = SOURCES[ROOT / "voicecli" / "telemetry" / "eventlog.py"]
+    assert documented == re.findall(r'"(TTS_\w+)"', code)
+
+
 @pytest.mark.parametrize("text", [README, FIRST_STEPS], ids=["README", "first-steps"])
 def test_the_legend_of_bench_is_that_of_the_code(text):
     (shown,) = re.findall(r"^TTFB: .*?without gaps$", text, flags=re.DOTALL | re.MULTILINE)
