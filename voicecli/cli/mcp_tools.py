@@ -112,7 +112,7 @@ class SpeechTools:
     @staticmethod
     async def _control(command: str, *, everyone: bool = False) -> list[dict[str, Any]]:
         try:
-            return await asyncio.to_thread(commands.give, command, everyone=everyone)
+            return await asyncio.to_thread(commands.send, command, everyone=everyone)
         except RuntimeFolderError as error:
             raise ToolError(f"voices cannot be controlled here: {error}") from error
 

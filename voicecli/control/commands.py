@@ -42,12 +42,12 @@ def parse(argv: list[str]) -> dict[str, Any] | None:
 
 
 def run(command: str, *, everyone: bool = False, as_json: bool = False, count: int = 1) -> None:
-    """Send a command as `give` does, and print the result.
+    """Send a command as `send` does, and print the result.
 
     Raises:
         RuntimeFolderError: there can be no speakers here.
     """
-    found = give(command, everyone=everyone, count=count)
+    found = send(command, everyone=everyone, count=count)
     if as_json:
         import json  # noqa: PLC0415  loaded by now
 
@@ -61,7 +61,7 @@ def run(command: str, *, everyone: bool = False, as_json: bool = False, count: i
             _print(describe(speaker))
 
 
-def give(command: str, *, everyone: bool = False, count: int = 1) -> list[dict[str, Any]]:
+def send(command: str, *, everyone: bool = False, count: int = 1) -> list[dict[str, Any]]:
     """Send a command to the current speaker, or to ``everyone``; return their status.
 
     If nothing is being spoken, that is not an error. ``status`` always goes to all.
@@ -75,10 +75,10 @@ def give(command: str, *, everyone: bool = False, count: int = 1) -> list[dict[s
     chosen = choose(found)
     # Those that wait come first, so that none of them begins when the current one stops.
     paths = [*reversed(found)] if everyone else [chosen] if chosen is not None else []
-    return [_give(path, command, count) or found[path] for path in paths]
+    return [_send(path, command, count) or found[path] for path in paths]
 
 
-def _give(path: str, command: str, count: int) -> dict[str, Any] | None:
+def _send(path: str, command: str, count: int) -> dict[str, Any] | None:
     by = f"voicecli {command} (process {os.getpid()})"
     answer = ask(path, command, count=count, by=by)
     speaker = answer.get("speaker") if answer else None
