@@ -53,7 +53,7 @@ class Segmenter:
         self._language = Language(language)
         self._pause_s = pause_ms / 1e3 - ROUNDING_S
         self._decoder = TextDecoder()
-        self._written: float | None = None
+        self._written_at: float | None = None
         self._text = ""
         self._begin = 0
         self._map = SourceMap()
@@ -70,7 +70,7 @@ class Segmenter:
 
     def feed_fragments(self, fragments: Iterable[Fragment], now: float = 0.0) -> list[Sentence]:
         """Add text from another stage and return the sentences that are now certain."""
-        self._written = now
+        self._written_at = now
         found: list[Sentence] = []
         for fragment in fragments:
             if fragment.begins or fragment.pause_ms or fragment.voice != self._voice:
@@ -85,7 +85,7 @@ class Segmenter:
 
     def tick(self, now: float) -> list[Sentence]:
         """Return the text to release if the writer has paused, else nothing."""
-        if self._written is None or now - self._written < self._pause_s:
+        if self._written_at is None or now - self._written_at < self._pause_s:
             return []
         text = self._text.rstrip()
         if self._text[len(text) :].count("\n"):
@@ -103,7 +103,7 @@ class Segmenter:
 
     def finish(self) -> list[Sentence]:
         """Return the remaining sentences; no more text follows."""
-        found = self.feed_fragments(self._decoder.finish(), self._written or 0.0)
+        found = self.feed_fragments(self._decoder.finish(), self._written_at or 0.0)
         found += self._sentences(final=True)
         self._text, self._begin = "", 0
         return found

@@ -59,7 +59,7 @@ class TextStage:
     def __init__(self, options: TextOptions | None = None) -> None:
         options = options or TextOptions()
         self._pause_s = options.pause_ms / 1e3 - ROUNDING_S
-        self._written: float | None = None
+        self._written_at: float | None = None
         self._decoder = TextDecoder()
         self._stages: list[ScriptReader | ThinkFilter | MarkdownReader | Replacer] = []
         if options.script:
@@ -75,7 +75,7 @@ class TextStage:
 
     def feed(self, data: str | bytes, now: float = 0.0) -> list[Sentence]:
         """Add text, or UTF-8 cut at any byte, and return the sentences that are now certain."""
-        self._written = now
+        self._written_at = now
         return self._segmenter.feed_fragments(self._through(self._decoder.feed(data)), now)
 
     def tick(self, now: float) -> list[Sentence]:
@@ -83,13 +83,13 @@ class TextStage:
 
         Call it about every 50 ms while no text arrives.
         """
-        if self._written is None or now - self._written < self._pause_s:
+        if self._written_at is None or now - self._written_at < self._pause_s:
             return []
         found: list[Sentence] = []
         for number, stage in enumerate(self._stages):
             if isinstance(stage, MarkdownReader):
                 flushed = self._through(stage.flush(), number + 1)
-                found += self._segmenter.feed_fragments(flushed, self._written)
+                found += self._segmenter.feed_fragments(flushed, self._written_at)
         return found + self._segmenter.tick(now)
 
     def finish(self) -> list[Sentence]:
