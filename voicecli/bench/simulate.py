@@ -58,8 +58,8 @@ def simulate(
     """Fetch and decode one source to its end, and return how it would have been heard.
 
     Takes as long as the source does. There are no retries and no deadlines but the
-    source's own. ``observers`` get the events of a session, except `Waited` and `Progressed`, on the
-    calling thread. Without ``measures_cpu``, ``decode_ms`` is 0.
+    source's own. ``observers`` get the events of a session, except `Waited` and `Progressed`,
+    on the calling thread. Without ``measures_cpu``, ``decode_ms`` is 0.
 
     Raises:
         SourceError: the bytes did not arrive, or are not speech.

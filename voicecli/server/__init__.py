@@ -14,7 +14,8 @@ A request passes these modules, in this order::
     answer           the response, for as long as the client is connected
 
 `catalogue` lists the voices and models, `errors` defines error responses, `openapi`
-describes the API. The event loop never synthesizes: it asks a worker thread for the
+describes the API. `memory` keeps the process small, and `parent_watch` ends it with the
+program that started it. The event loop never synthesizes: it asks a worker thread for the
 next sentence after the previous one was sent. A client that reads slowly slows its own
 speech down, and nothing is synthesized for a client that left.
 """
