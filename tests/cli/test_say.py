@@ -145,6 +145,12 @@ class TestRequest:
         assert say("--extra", "deep=" + "[" * 100_000, "Hello.").exit_code == 0
         assert request_of(server)["deep"].startswith("[[")
 
+    @pytest.mark.parametrize("value", ["1e999", "[-1e999]", r'{"a": "\ud800"}', '"\udce9"'])
+    def test_what_json_cannot_carry_is_a_string(self, say, server, value):
+        result = say("--extra", f"odd={value}", "Hello.")
+        assert result.exit_code == 0, result.stderr
+        assert request_of(server)["odd"] == value.replace("\udce9", "\ufffd")
+
     def test_pcm_is_requested_by_default(self, say, server):
         say("Hello.")
         assert request_of(server)["response_format"] == "pcm"

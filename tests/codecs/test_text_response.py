@@ -8,7 +8,7 @@ import pytest
 
 from tests.codecs.feeding import in_pieces
 from voicecli.codecs.decoding.sniff import Sniffer
-from voicecli.codecs.text_response import explain, readable
+from voicecli.codecs.text_response import explain, kind_of_text, readable
 from voicecli.errors import BadResponse
 
 PAGE = "<html><title>502 gateway gestört</title>".encode("latin-1") + b"\0\x07" + b"x" * 99
@@ -112,3 +112,23 @@ def test_a_character_cut_by_the_end_is_dropped():
 )
 def test_text_is_explained_in_one_sentence(text, sentence):
     assert explain(text) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"a": 1}', "JSON"),
+        ("[]", "JSON"),
+        ("[ 1, 2", "JSON"),
+        ('[{"a"', "JSON"),
+        ("[", "JSON"),
+        ('"no voice"', "JSON"),
+        ('"no \\"voice', "JSON"),
+        ("[server]\nport = 80", "text"),
+        ('"Hello," she said.', "text"),
+        ("<a>", "XML"),
+        ("Hello", "text"),
+    ],
+)
+def test_the_kind_of_a_text_is_named(text, kind):
+    assert kind_of_text(text) == kind

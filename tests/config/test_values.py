@@ -44,7 +44,13 @@ def test_a_valid_value_is_converted(check, value, converted):
         (values.folder, ["", 3], "a non-empty string"),
         (
             values.json_table,
-            [1, [], {"a": date(2026, 11, 20)}, {"a": [{"b": date(2026, 11, 20)}]}],
+            [
+                1,
+                [],
+                {"a": date(2026, 11, 20)},
+                {"a": [{"b": date(2026, 11, 20)}]},
+                {"a": [inf, nan]},
+            ],
             "a table of strings, numbers, booleans, lists and tables",
         ),
     ],

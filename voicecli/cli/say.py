@@ -26,6 +26,7 @@ from voicecli.cli.unused_options import warnings as unused
 from voicecli.cli.voice_endpoints import VoiceEndpoints
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, find_config
+from voicecli.config.values import is_json
 from voicecli.control.voice_turn import WhenBusy
 from voicecli.errors import ExitStatus
 from voicecli.playback.history import History, HistoryKey
@@ -282,12 +283,9 @@ def _extra(pairs: list[str] | None) -> dict[str, Any]:
         if not (key and equals):
             raise typer.BadParameter(f"--extra {pair!r} does not have the form KEY=JSON")
         try:
-            fields[key] = json.loads(value, parse_constant=_reject_constant)
+            parsed = json.loads(value)
+            is_sendable = is_json(parsed)
         except (ValueError, RecursionError):
-            fields[key] = as_unicode(value)
+            is_sendable = False
+        fields[as_unicode(key)] = parsed if is_sendable else as_unicode(value)
     return fields
-
-
-def _reject_constant(constant: str) -> Any:
-    """Reject NaN and the infinities, which Python accepts and JSON does not have."""
-    raise ValueError(constant)

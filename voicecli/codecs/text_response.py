@@ -29,6 +29,11 @@ begins so, and no quiet one, since any of these characters as the upper byte of 
 sample makes it louder than 8000.
 """
 
+_JSON_START = re.compile(
+    r'\{|\[\s*(?:[\]\[{"\d-]|true|false|null|\Z)|"(?:[^"\\]|\\.)*(?:"\Z|\\?\Z)', re.DOTALL
+)
+"""How JSON begins. A line of a settings file may begin with a bracket, a story with a quote."""
+
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
@@ -57,7 +62,7 @@ def readable(data: bytes) -> str | None:
 def kind_of_text(text: str) -> str:
     """Return what kind of text this is: JSON, HTML, XML or just text."""
     stripped = text.strip()
-    if stripped.startswith(("{", "[", '"')):
+    if _JSON_START.match(stripped):
         return "JSON"
     if stripped.startswith("<"):
         is_html = "<html" in stripped.lower() or stripped.lower().startswith("<!doctype html")

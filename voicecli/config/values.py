@@ -122,15 +122,22 @@ def _origin(url: object) -> str:
 
 def json_table(value: object) -> Mapping[str, object]:
     """Accept a table that JSON can represent."""
-    if not isinstance(value, dict) or not _is_json(value):
+    if not isinstance(value, dict) or not is_json(value):
         raise TypeError("a table of strings, numbers, booleans, lists and tables")
     return value
 
 
-def _is_json(value: object) -> bool:
-    """Whether JSON can represent it; TOML also has dates and times."""
+def is_json(value: object) -> bool:
+    """Whether JSON can represent it; TOML also has dates, times, infinity and NaN.
+
+    A text with half a surrogate pair, which JSON can write, cannot be sent.
+    """
     if isinstance(value, dict):
-        return all(map(_is_json, value.values()))
+        return all(map(is_json, (*value, *value.values())))
     if isinstance(value, list):
-        return all(map(_is_json, value))
-    return isinstance(value, str | int | float)
+        return all(map(is_json, value))
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, int)
