@@ -51,6 +51,9 @@ COMMANDS = ("say", "play")
 
 KEYS = (" ", "right", "left", "+", "=", "-", "[", "]", "q", "?")
 
+_INTERRUPTED = 130
+"""`voicecli.errors.ExitStatus.INTERRUPTED`, which takes longer to import than all of this."""
+
 
 class Refused(Exception):
     """There is no resident, or it does not serve this command; the message says why."""
@@ -132,10 +135,6 @@ def _await_hello(lines: Iterator[tuple[str, str]]) -> None:
         raise Refused("it has no worker")
 
 
-_STOPPED = 130
-"""Exit status of a command that was stopped from outside."""
-
-
 class _Call:
     """A command line that a worker runs."""
 
@@ -158,7 +157,7 @@ class _Call:
             if self._keys is not None:
                 self._keys.close()
         print("voicecli: error: the resident was killed", file=sys.stderr)  # noqa: T201
-        return _STOPPED
+        return _INTERRUPTED
 
     def _send(self, line: str) -> None:
         try:
