@@ -122,6 +122,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_collections(request: pytest.FixtureRequest) -> None:
+    """Do the same with what earlier tests imported, for measurements: each begins by collecting."""
+    if "bench" in request.path.parts:
+        gc.collect()
+        gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Stop the second measurement too for ``no_cover``: pytest-cov has two in a worker of xdist.
