@@ -7,6 +7,7 @@ import pytest
 
 from tests.session.fakes import FakeClock
 from voicecli.audio.pcm import Pcm
+from voicecli.session.pace import Pace
 from voicecli.session.seams import SeamPauses, Seams
 from voicecli.telemetry.events import SegmentEnded, SegmentPlaced
 from voicecli.telemetry.observers import Observers
@@ -47,6 +48,18 @@ def test_a_segment_is_placed_where_its_speech_begins(seams, events):
     assert placed.starts_s == ended.starts_s == pytest.approx(0.5)
     assert ended.ends_s == pytest.approx(2.5)
     assert ended.is_whole
+
+
+def test_the_pace_is_measured_by_the_sound_of_whole_segments():
+    pace = Pace()
+    seams = Seams(Observers([]), FakeClock(), SeamPauses(), pace)
+    for number in range(2):
+        pace.requested(segment(number=number))
+        seams.begin(segment(number=number))
+        seams.add(speech(2.0))
+        seams.end()
+    assert pace.estimate().speech_per_character_s == pytest.approx(2.0 / len(segment().text))
+    assert pace.in_hand_s(heard_s=1.0) == pytest.approx(3.0)
 
 
 def test_a_segment_that_broke_off_ends_with_the_sentences_that_are_kept(seams, events):

@@ -64,7 +64,7 @@ class PcmDecoder(PushDecoder):
             if self._coding.byte_order == "unsure":
                 self._held = data[at:]
                 return
-        end = len(data) - (len(data) - at) % self._frame_bytes
+        end = len(data) - len(data) % self._frame_bytes
         self._held = data[end:]
         while at < end:
             size_bytes = min(self._most_bytes, end - at)
