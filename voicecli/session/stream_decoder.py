@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from voicecli.errors import UnsupportedFormat
+from voicecli.errors import BadResponse, UnsupportedFormat
 from voicecli.sanitize import clean
 from voicecli.telemetry.events import Warned
 
@@ -17,9 +17,16 @@ if TYPE_CHECKING:
 
     from voicecli.audio.pcm import Pcm
     from voicecli.clock import Clock
-    from voicecli.codecs.decoding.auto import AutoDecoder
     from voicecli.sources.base import SourceInfo
     from voicecli.telemetry.observers import Observers
+
+
+_MAX_SILENT_BYTES = 32 * 1024 * 1024
+"""Upper bound on bytes of an answer without sound: two of FLAC's largest pictures."""
+
+_MAX_SILENT_S = 60.0
+_MIN_SILENT_BYTES = 64 * 1024
+"""Bytes without sound that count as silence after `_MAX_SILENT_S`: more than a large frame."""
 
 
 class StreamDecoder(Protocol):
@@ -56,7 +63,52 @@ def preload_decoder(name: str) -> None:
         preload(name)
 
 
-def load_decoder(observers: Observers, clock: Clock) -> Callable[[SourceInfo], AutoDecoder]:
+class AnswerDecoder:
+    """A decoder of a server's answer, which fails if bytes arrive without end and without sound.
+
+    Padding, tags and chunks that are not played may follow the sound, or precede it.
+    """
+
+    def __init__(self, decoder: StreamDecoder, clock: Clock) -> None:
+        self._decoder = decoder
+        self._clock = clock
+        self._silent_bytes = 0  # since the latest block
+        self._silent_since = 0.0
+
+    @property
+    def name(self) -> str | None:
+        """The format's name, None until it is known."""
+        return self._decoder.name
+
+    @property
+    def pending(self) -> bool:
+        """Whether another call has more to return, or an error to raise."""
+        return self._decoder.pending
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes and return the blocks that became decodable.
+
+        Raises:
+            BadResponse: too many bytes brought no sound.
+        """
+        blocks = self._decoder.feed(data)
+        if blocks:
+            self._silent_bytes = 0
+            return blocks
+        if not self._silent_bytes:
+            self._silent_since = self._clock.now()
+        self._silent_bytes += len(data)
+        is_long = self._clock.now() - self._silent_since > _MAX_SILENT_S
+        if self._silent_bytes > (_MIN_SILENT_BYTES if is_long else _MAX_SILENT_BYTES):
+            raise BadResponse(f"the server sent {self._silent_bytes:,} bytes without sound")
+        return blocks
+
+    def flush(self) -> list[Pcm]:
+        """End the stream and return the remaining blocks."""
+        return self._decoder.flush()
+
+
+def load_decoder(observers: Observers, clock: Clock) -> MakeDecoder:
     """Import decoders and return what makes one, from what a source knows of its stream.
 
     ``observers`` are warned once for each endpoint that labels raw PCM as another format:
@@ -64,14 +116,14 @@ def load_decoder(observers: Observers, clock: Clock) -> Callable[[SourceInfo], A
     """
     from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy comes with it
 
-    def make_decoder(info: SourceInfo) -> AutoDecoder:
+    def make_decoder(info: SourceInfo) -> StreamDecoder:
         def report(content_type: str) -> None:
             shown = clean(content_type, limit=60)
             message = f"the server labels raw PCM {shown}: it is played as PCM, as requested"
             observers.notify(Warned(clock.now(), message))
             _remember(info, content_type)
 
-        return AutoDecoder(
+        decoder = AutoDecoder(
             declared=info.requested,
             content_type=info.content_type,
             rate_hz=info.rate_hz,
@@ -80,6 +132,7 @@ def load_decoder(observers: Observers, clock: Clock) -> Callable[[SourceInfo], A
             is_checked=info.endpoint is not None and info.has_known_end,
             on_mislabelled=report,
         )
+        return decoder if info.endpoint is None else AnswerDecoder(decoder, clock)
 
     return make_decoder
 
