@@ -38,7 +38,7 @@ HANG_S = 15.0
 EVERY = 20
 """Calls between two samples of the resident, which has then rested."""
 
-MOST_BYTES_A_CALL = 1024.0
+MAX_BYTES_A_CALL = 1024.0
 """Memory that may be added by a call: less than a page, so the noise of a few pages."""
 
 ENDS = ("spoken", "spoken", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "worker killed", "garbage")
@@ -149,7 +149,7 @@ def soak(calls: int, seed: int, cli: Cli, speech: SpeechServer) -> dict[str, obj
         "slope_a_call": {name: round(value, 5) for name, value in slopes.items()},
         "first": watched.samples[0][1:], "last": watched.samples[-1][1:],
         "leaks": not is_alive or hangs > 0 or left_workers > 0 or bool(left)
-        or slopes["memory_bytes"] > MOST_BYTES_A_CALL
+        or slopes["memory_bytes"] > MAX_BYTES_A_CALL
         or watched.samples[-1][2:] != watched.samples[1][2:],
     }  # fmt: skip
 

@@ -35,13 +35,13 @@ SENTENCES = [f"This is number {n} of sixty." for n in range(60)]
 SENTENCE_S, GAP_S = 0.3, 0.1
 LONGEST_S = len(SENTENCES) * (SENTENCE_S + GAP_S)
 FLAGS = ("--no-resident", "--no-keys", "--sentence-pause-ms", "100", "--paragraph-pause-ms", "100")
-LEAST_S, SLACK_S = 0.12, 0.1
+MIN_S, SLACK_S = 0.12, 0.1
 """A shorter piece of a tone has no certain pitch; how exact its length is."""
 
 
 def heard(recorder: Recorder) -> list[tuple[int, float]]:
     """Return the numbers of the sentences in a recording, in order, and how long each is."""
-    found = pitches(recorder.finish(tail_s=0.3).samples, min_s=LEAST_S)
+    found = pitches(recorder.finish(tail_s=0.3).samples, min_s=MIN_S)
     return [
         (round((each.hz - pitch_hz("")) / STEP_HZ), each.ends_s - each.starts_s) for each in found
     ]

@@ -19,7 +19,7 @@ from voicecli.errors import (
     UnsupportedFormat,
 )
 from voicecli.session.cooldowns import FIRST_COOLDOWN_S, EndpointCooldowns
-from voicecli.session.fallback import MOST_BREAKS, Candidate, Fallback
+from voicecli.session.fallback import MAX_BREAKS, Candidate, Fallback
 from voicecli.session.utterance import Failure
 from voicecli.text.segment import Segment, Sentence, Span
 
@@ -148,7 +148,7 @@ def test_a_server_that_breaks_without_end_is_given_up():
     while found := each.replace(Failure(FAULT, 1)):
         (each,) = found
         breaks += 1
-    assert breaks == MOST_BREAKS
+    assert breaks == MAX_BREAKS
 
 
 def test_without_recovery_a_broken_segment_has_failed():

@@ -120,10 +120,10 @@ HALF_LIFE_RUNS = 8.0
 RUNS_TO_TRUST = 3
 """Number of runs after which history replaces caution."""
 
-_LEAST_KNOWN_S = 0.12
+_MIN_KNOWN_S = 0.12
 """Audio that says something about a server that sends small pieces."""
 
-_MOST_GUESSED_S = 0.12
+_MAX_GUESSED_S = 0.12
 """Longest wait for an unknown server whose first piece is enough to start with."""
 
 JITTER_S = 0.02
@@ -209,11 +209,11 @@ class AdaptivePolicy(Policy):
         guessed_s = lateness_s + doubt * slowness * self.unsure_s
         if not doubt:
             return guessed_s
-        enough_s = min(self.few_s, max(_LEAST_KNOWN_S, progress.first_s + self.late_s))
+        enough_s = min(self.few_s, max(_MIN_KNOWN_S, progress.first_s + self.late_s))
         if progress.audio_s < enough_s:
             guessed_s = max(guessed_s, doubt * self.late_s)
         # Only its first piece is certain to have been on time.
-        return min(guessed_s, _MOST_GUESSED_S) if progress.first_s >= self.start_s else guessed_s
+        return min(guessed_s, _MAX_GUESSED_S) if progress.first_s >= self.start_s else guessed_s
 
 
 def recent_quantile(values: Sequence[float], quantile: float, half_life: float) -> float:

@@ -26,7 +26,7 @@ _MAX_RUNS = 16
 _SAME_GAP_S = 0.015
 """Gaps of a late device that are this close count as one: the pieces between were late too."""
 
-_LEAST_GAP_S = 0.005
+_MIN_GAP_S = 0.005
 """What a correction leaves of a gap that was none may be this long."""
 
 
@@ -185,7 +185,7 @@ class Timeline:
             return
         gaps = self.silences[self._last_gap]
         gap = gaps.pop()
-        if gap.silence_s + late_s >= _LEAST_GAP_S:
+        if gap.silence_s + late_s >= _MIN_GAP_S:
             gaps.append(replace(gap, silence_s=gap.silence_s + late_s))
         else:
             self._last_gap = None

@@ -74,6 +74,8 @@ class AudioFile:
     def finish(self, heard_frames: int | None) -> None:
         """Put the file in place, even if the disk is too full for its last block.
 
+        A stream is in place only if it took everything.
+
         Raises:
             SaveError: it cannot be written.
         """
@@ -81,15 +83,17 @@ class AudioFile:
             self._discard()
             return
         writer, converter = self._writing
+        is_whole = False
         try:
             if not self.has_failed:
                 _write_all(writer, converter.flush())
             if heard_frames is not None:
                 writer.truncate_to(heard_frames)
             writer.end()
+            is_whole = not self.has_failed
         finally:
             writer.finish()
-            self.is_in_place = True
+            self.is_in_place = is_whole or isinstance(self._opened, PartFile)
             if (measured := writer.measure()) is not None:
                 self.clip = {"path": str(self.path), **measured}
 

@@ -16,7 +16,7 @@ LONGEST_COOLDOWN_S = 300.0
 _FORGIVEN_S = 600.0
 """An endpoint that did not fail for this long after a cooldown starts over with a short one."""
 
-_MOST_WALL_S = 1e11
+_MAX_WALL_S = 1e11
 """A time that no clock shows: the file may say anything."""
 
 
@@ -29,7 +29,7 @@ class CooldownFile(LearnedFile):
         """Return when the latest cooldown of an endpoint ends, and its length; zeros for none."""
         match self._read().get(endpoint[:MAX_NAME_CHARACTERS]):
             case [int() | float() as until, int() | float() as cooldown_s] if (
-                0 <= until < _MOST_WALL_S and 0 <= cooldown_s <= LONGEST_COOLDOWN_S
+                0 <= until < _MAX_WALL_S and 0 <= cooldown_s <= LONGEST_COOLDOWN_S
             ):
                 return float(until), float(cooldown_s)
         return 0.0, 0.0

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     Split = Callable[[Segment, VoiceError], Sequence[Segment]]
 
-MOST_BREAKS = 20
+MAX_BREAKS = 20
 """How often the parts of one segment may break off, each time a little further."""
 
-MOST_STUCK, MOST_STUCK_ALONE = 2, 5
+MAX_STUCK, MAX_STUCK_ALONE = 2, 5
 """How often an endpoint may break off in the same sentence; the second is for connections that
 are cut, if there is no other endpoint."""
 
@@ -106,13 +106,13 @@ class Fallback:
             if parts:
                 return [self._utterance(attempt._replace(segment=part)) for part in parts]
             return self._by_next(attempt, asked, error)
-        if not self._recovers or attempt.breaks >= MOST_BREAKS:
+        if not self._recovers or attempt.breaks >= MAX_BREAKS:
             return ()
         attempt = attempt.after(sentences)
         has_next = len(attempt.failed) + 1 < len(self._candidates(attempt.segment))
         # A connection may hold the next time. What else broke would only be heard once more.
         is_cut = isinstance(error, NetworkError)
-        if attempt.stuck >= (MOST_STUCK_ALONE if is_cut and not has_next else MOST_STUCK):
+        if attempt.stuck >= (MAX_STUCK_ALONE if is_cut and not has_next else MAX_STUCK):
             return self._by_next(attempt._replace(stuck=0), asked, error)
         return [self._utterance(attempt)]
 

@@ -7,7 +7,7 @@ from typing import Any
 from voicecli.config.learnedfile import MAX_NAME_CHARACTERS, LearnedFile
 from voicecli.text.grouping import Estimate
 
-_MOST_S = 600.0
+_MAX_S = 600.0
 """A longer wait for the first byte is not credible."""
 
 
@@ -53,6 +53,6 @@ def _is_valid(numbers: Any) -> bool:
     return (
         isinstance(numbers, list)
         and len(numbers) == 3  # noqa: PLR2004  as in `PaceFile`
-        and all(isinstance(number, int | float) and 0 <= number <= _MOST_S for number in numbers)
+        and all(isinstance(number, int | float) and 0 <= number <= _MAX_S for number in numbers)
         and numbers[2] > 0
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from voicecli.telemetry.events import Event
     from voicecli.text.segment import Segment
 
-MOST_SENTENCES = 1000
+MAX_SENTENCES = 1000
 """Sentences that are remembered, the newest ones."""
 
 
@@ -49,7 +49,7 @@ class SpokenText:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._times = SentenceTimes()
-        self._sentences: deque[SpokenSentence] = deque(maxlen=MOST_SENTENCES)
+        self._sentences: deque[SpokenSentence] = deque(maxlen=MAX_SENTENCES)
         self._open: Segment | None = None  # placed, and not decoded to its end
         self.decoded_s = 0.0
         """Seconds of the sound that are known."""

@@ -40,7 +40,7 @@ MAX_AUTO = 800
 _SAFE_SHARE = 0.5
 """Share of the remaining sound that a request may use up before it arrives."""
 
-_LEAST_WAIT_S = 0.25
+_MIN_WAIT_S = 0.25
 """Shortest wait for more text that is worthwhile, in seconds."""
 
 
@@ -146,7 +146,7 @@ def _decide_freely(
     in_time = sum(n <= most and estimate.arrival_s(n) <= planned_s for n in lengths)
     if in_time == len(lengths) and not ended:
         spare_s = planned_s - estimate.arrival_s(lengths[-1])
-        if spare_s >= _LEAST_WAIT_S:
+        if spare_s >= _MIN_WAIT_S:
             return Wait(spare_s)
     return Take(max(1, in_time))
 
