@@ -119,6 +119,27 @@ def test_long_silence_is_not_held_for_ever():
     assert sum(block.duration_s for block in played) > 15
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        Pcm(speech(0.5), 2 * RATE_HZ),
+        Pcm(np.repeat(speech(0.5), 2, axis=1), RATE_HZ),
+        Pcm(speech(0.5).astype(np.float32) / 32768, RATE_HZ),
+    ],
+    ids=["rate", "channels", "type"],
+)
+def test_less_than_a_window_is_not_joined_to_sound_of_another_format(other):
+    joiner = SeamJoiner()
+    joiner.begin(limit_s=0.35)
+    first = speech(0.5)[:-5]
+    played = [*joiner.add(Pcm(first, RATE_HZ)), *joiner.add(other), *joiner.flush()]
+    begun = np.concatenate([block.samples for block in played[:2]])
+    assert np.array_equal(begun, first)
+    rest = played[2:]
+    assert {block.rate_hz for block in rest} == {other.rate_hz}
+    assert np.array_equal(np.concatenate([block.samples for block in rest]), other.samples)
+
+
 def test_segments_may_differ_in_rate_channels_and_type():
     joiner = SeamJoiner()
     stereo = np.repeat(speech(0.3), 2, axis=1).astype(np.float32) / 32768
