@@ -84,7 +84,8 @@ def test_a_reader_that_has_gone_is_not_an_error(pipe):
     os.close(reader)
     for _ in range(3):
         saver.pcm(BLOCK)
-    assert saver.finish().error is None
+    report = saver.finish()
+    assert (report.error, report.saved) == (None, [])
     assert saver.has_lost_reader
     assert not saver.waits_for_reader
     assert told == [1]
@@ -105,7 +106,9 @@ def test_a_device_takes_it_too():
     assert saver.finish().saved == [os.devnull]
     saver = saver_to(Path("/dev/full"))
     saver.pcm(BLOCK)
-    assert "No space" in saver.finish().error.message
+    report = saver.finish()
+    assert "No space" in report.error.message
+    assert report.saved == []
 
 
 @pytest.mark.parametrize("mode", ["wb", "ab"])

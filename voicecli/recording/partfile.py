@@ -32,7 +32,8 @@ def save_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SaveError(f"cannot save {path}: {error.strerror or error}") from error
+        shown = "to standard output" if str(path) == "-" else path
+        raise SaveError(f"cannot save {shown}: {error.strerror or error}") from error
 
 
 def check_destination(path: Path) -> None:
