@@ -55,6 +55,15 @@ def test_samples_that_the_header_does_not_count_are_heard(channels, counted):
         assert np.array_equal(joined(decode(WavDecoder(), in_pieces(size, data))), sound)
 
 
+@pytest.mark.parametrize("letters", [b"\0 A-m7\xd1=\0@", b"abcd7\xd1=\0", b"LIST\0\0\0\x60"])
+def test_uncounted_samples_that_look_like_a_chunk_are_heard(letters):
+    sound = noise(4_000)
+    raw = letters + sound[500 + len(letters) // 2 :].tobytes()
+    for size in SIZES:
+        got = joined(decode(WavDecoder(), in_pieces(size, wav(sound[:500]) + raw)))
+        assert len(got) == 500 + len(raw) // 2
+
+
 @pytest.mark.parametrize("silent", [1, 1_024, 5_000])
 def test_silence_before_samples_that_the_header_does_not_count_is_heard(silent):
     sound = noise(12_000, 2)
@@ -84,6 +93,8 @@ def test_another_format_behind_the_data_is_not_heard_as_noise(name):
     "trailer",
     [
         chunk(b"LIST", b"INFO" + bytes(6_000)),
+        b"id3 " + (3_000_000).to_bytes(4, "little") + noise(3_000).tobytes(),
+        b"afsp" + (8_000).to_bytes(4, "little") + noise(3_000).tobytes(),
         b"\0" + chunk(b"id3 ", noise(3_000).tobytes()),
         b"ID3\4" + noise(3_000).tobytes(),
         b"TAG" + noise(3_000).tobytes(),
