@@ -55,6 +55,25 @@ def test_escape_sequences_and_controls_are_left_out(text, spoken):
     assert decoded(data, range(len(data))) == spoken
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 1_000])
+def test_japanese_in_seven_bits_is_read_and_reported(step):
+    text = "Hello. これは日本語です。 OK?\nもう一度。"
+    data = text.encode("iso2022_jp")
+    said = []
+    decoder = PlainTextDecoder(notify=said.append)
+    got = "".join(decoder.feed(data[at : at + step]) for at in range(0, len(data), step))
+    assert got + decoder.finish() == text
+    assert len(said) == 1
+    assert "ISO-2022-JP" in said[0]
+
+
+@given(cuts=st.lists(st.integers(0, 80), max_size=6))
+def test_escapes_in_utf_8_are_not_japanese(cuts):
+    data = "é \x1b(B one \x1b$ two \x1b$B three\x1b".encode()
+    assert decoded(data, [min(cut, len(data)) for cut in cuts]) == decoded(data)
+    assert decoded(b"plain \x1b(B\x1b[m text\x1b$") == "plain  text"
+
+
 def test_a_character_cut_in_the_middle_waits_for_its_rest():
     decoder = PlainTextDecoder()
     data = "größer".encode()

@@ -32,6 +32,10 @@ _CONTEXT = 512
 
 _HIGH = re.compile(rb"[\x80-\xff]")
 
+_JAPANESE = re.compile(rb"\x1b\$(?:[@B]|\([@BD])")
+_CUT_JAPANESE = re.compile(rb"\x1b(?:\$\(?)?\Z")
+"""How ISO-2022-JP, all ASCII, changes to Japanese (RFC 1468), and the beginning of that."""
+
 _MAX_ESCAPE = 4096
 """An escape sequence without an end is given up at this length."""
 
@@ -83,6 +87,7 @@ class PlainTextDecoder:
         self._has_utf8 = False
         self._context = b""  # the end of what was decoded, to judge what follows by
         self._held = ""  # an escape sequence that may go on
+        self._cut = b""  # the same, of ISO-2022-JP
         self.is_binary = False
 
     def feed(self, data: bytes) -> str:
@@ -126,6 +131,8 @@ class PlainTextDecoder:
         return data
 
     def _decoded(self, data: bytes, *, final: bool, pauses: bool) -> str:
+        if self._is_assumed and not self._undecided:
+            data = self._look_for_japanese(data, final=final)
         if self._is_assumed:
             data = self._undecided + data
             if not self._undecided and b"\0" not in data:
@@ -149,6 +156,19 @@ class PlainTextDecoder:
             before, _ = self._decoder.getstate()
             self._leave_out(self._of_mark)
             return self._decoder.decode(before + data, final)
+
+    def _look_for_japanese(self, data: bytes, *, final: bool) -> bytes:
+        """Choose ISO-2022-JP if ``data`` changes to it; return what can be decoded now."""
+        data, self._cut = self._cut + data, b""
+        found = _JAPANESE.search(data)
+        is_ascii = not self._has_utf8 and not self._decoder.getstate()[0]
+        if found and is_ascii and data[: found.start()].isascii():
+            self._is_assumed = False
+            self._decoder = _decoder("iso2022_jp_ext", errors="ignore")
+            self._notify("is not UTF-8 and is read as ISO-2022-JP; --encoding NAME overrides that")
+        elif not final and (cut := _CUT_JAPANESE.search(data)):
+            data, self._cut = data[: cut.start()], cut[0]
+        return data
 
     def _leave_out(self, encoding: str) -> None:
         self._decoder = _decoder(encoding, errors="ignore")
