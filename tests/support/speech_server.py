@@ -160,8 +160,8 @@ class SpeechServer:
     """Serves on a free port of 127.0.0.1 while the ``with`` block runs.
 
     Speech requests are answered from ``queued``, or with ``reply`` if that is empty. Both,
-    and ``clips``, ``voices`` and ``voices_path``, may be changed between requests. ``speak``
-    makes the clip for the fields of a request instead, or another answer.
+    and ``clips``, ``voices``, ``voices_path`` and ``models``, may be changed between requests.
+    ``speak`` makes the clip for the fields of a request instead, or another answer.
     """
 
     def __init__(
@@ -173,6 +173,7 @@ class SpeechServer:
         self.speak: Callable[[Mapping[str, Any]], Clip | Reply] | None = None
         self.voices: Any = VOICE_SHAPES["strings"]
         self.voices_path = "/v1/audio/voices"
+        self.models: Any = {"object": "list", "data": [{"id": "tts-1", "object": "model"}]}
         self.requests: list[RequestRecord] = []
         self.closing = threading.Event()
         self._http = _Http(("127.0.0.1", port), _Handler)
@@ -236,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.split("?")[0] == self.server.owner.voices_path:
             self._send_json(200, self.server.owner.voices)
         elif self.path.endswith("/models"):
-            self._send_json(200, {"object": "list", "data": [{"id": "tts-1", "object": "model"}]})
+            self._send_json(200, self.server.owner.models)
         elif self.path.endswith("/audio/speech"):
             self._send_json(405, {"detail": "Method Not Allowed"})
         else:
