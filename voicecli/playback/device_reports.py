@@ -30,7 +30,7 @@ _LATE_START_S = 0.015
 """Longer than any device takes to continue after a gap."""
 
 _MIN_STARVED_S = 0.01
-"""A shorter silence between the first pieces may as well be a late start."""
+"""A shorter silence between the first pieces may also be a late start."""
 
 
 class DeviceReports:

@@ -61,8 +61,9 @@ _MAX_BETWEEN_BYTES = 1 << 16
 _TAG = re.compile(rb"TAG|ID3[\2-\4]|APETAGEX")
 _CHUNK_ID = re.compile(rb"[A-Za-z0-9_ ]{4}")
 _LARGE_CHUNKS = re.compile(rb"LIST|id3 |ID3 |bext|iXML|axml|_PMX|JUNK|junk|PAD |FLLR")
-_MAX_CHUNK_BYTES = 1 << 20
-_MAX_LARGE_CHUNK_BYTES = 1 << 26
+"""Chunks that may hold pictures, long texts or padding."""
+
+_MAX_CHUNK_BYTES, _MAX_LARGE_CHUNK_BYTES = 1 << 20, 1 << 26
 """A trailing chunk that claims more is sound whose bytes look like letters."""
 
 
@@ -98,8 +99,8 @@ def _is_trailer(head: bytes) -> bool:
     """
     name, size_bytes = _CHUNK.unpack_from(head + bytes(_CHUNK.size))
     is_large = _LARGE_CHUNKS.match(name) is not None
-    most_bytes = _MAX_LARGE_CHUNK_BYTES if is_large else _MAX_CHUNK_BYTES
-    is_chunk = _CHUNK_ID.match(name) is not None and size_bytes <= most_bytes
+    max_bytes = _MAX_LARGE_CHUNK_BYTES if is_large else _MAX_CHUNK_BYTES
+    is_chunk = _CHUNK_ID.match(name) is not None and size_bytes <= max_bytes
     is_tag = _TAG.match(head) is not None or readable(head) is not None
     is_framed = any(frames_at(framing, head) for framing in FRAMINGS if framing.codec)
     is_other = is_framed or head.startswith((b"fLaC", b"OggS"))
