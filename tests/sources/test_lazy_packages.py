@@ -134,7 +134,9 @@ def test_the_sdk_is_whole_for_other_users():
         "client.prepare()\n"
         "for name in ('responses.response', 'audio.transcription'):\n"
         "    assert f'openai.types.{name}' not in sys.modules, name\n"
-        "assert 'openai.lib._tools' not in sys.modules\n"
+        "for name in ('openai.lib._tools', 'openai.providers.vertex', 'asyncio.base_events'):\n"
+        "    assert name not in sys.modules, name\n"
+        "assert 'socksio.socks5' not in sys.modules\n"
         "import openai\n"
         "from openai.types import Completion\n"
         "from openai.types.chat import ChatCompletion, ChatCompletionMessageParam\n"
@@ -145,6 +147,13 @@ def test_the_sdk_is_whole_for_other_users():
         "class Weather(openai.BaseModel):\n"
         "    city: str\n"
         "assert openai.pydantic_function_tool(Weather)['function']['name'] == 'Weather'\n"
+        "import asyncio\n"
+        "async def wait():\n"
+        "    async with asyncio.timeout(5), openai.AsyncOpenAI(api_key='k') as client:\n"
+        "        return await asyncio.to_thread(lambda: client.api_key)\n"
+        "assert asyncio.run(wait()) == 'k'\n"
+        "from socksio import SOCKS5Command\n"
+        "assert SOCKS5Command.CONNECT and openai.providers.vertex\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

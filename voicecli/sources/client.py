@@ -29,15 +29,18 @@ if TYPE_CHECKING:
     from voicecli.sources.base import RequestEvents
 
 NOT_NEEDED = (
+    "asyncio",
     "openai.lib",
+    "openai.providers",
     "openai.types",
     "openai.types.audio",
     "openai.types.chat",
     "openai.types.responses",
     "openai.types.shared",
     "openai.types.shared_params",
+    "socksio",
 )
-"""Packages of the SDK that import hundreds of modules, of which speech needs a few."""
+"""Packages that import hundreds of modules, of which speech through the SDK needs a few."""
 
 NOT_CALLED = ("pydantic_function_tool", "pydantic_responses_function_tool")
 """Functions that ``openai`` imports from them."""
@@ -157,9 +160,9 @@ class SpeechClient:
             # Named by its module: ``client.audio`` would import transcriptions and their types.
             from openai.resources.audio.speech import Speech  # noqa: PLC0415
 
-        self._trust = self._trust or trusted_certificates(self._server)
-        transport = self._make_transport(trust=self._trust)
-        return Connection(Speech(sdk_client(self._server, transport.http)), transport)
+            self._trust = self._trust or trusted_certificates(self._server)
+            transport = self._make_transport(trust=self._trust)  # imports httpcore2
+            return Connection(Speech(sdk_client(self._server, transport.http)), transport)
 
 
 def sdk_client(server: Server, http: Any) -> Any:
