@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tests.support.cli import ROOT
 from tests.support.resident import running_resident
-from voicecli.cli.app import run
+from voicecli.cli.app import COMMANDS, prepare_command, run
 from voicecli.cli.environment import Environment
 from voicecli.control.resident.wire import SOCKET_NAME
 from voicecli.control.runtime import runtime_folder
@@ -90,6 +90,8 @@ class InProcessCli:
 
 
 def _run_here(argv: Sequence[str], stdin: TextIO | None, variables: dict[str, str]) -> Result:
+    if argv and argv[0] in COMMANDS:
+        prepare_command(argv[0])  # as a resident does: its parser takes as long as a short run
     stdout, stderr = io.StringIO(), io.StringIO()
     status = run(list(argv), Environment(stdin, stdout, stderr, variables))
     return Result(status, stdout.getvalue(), stderr.getvalue())
