@@ -209,15 +209,69 @@ def test_a_gap_in_the_time_of_wrong_reports_is_told_from_the_one_before():
     ]
 
 
-def test_a_piece_that_was_dropped_before_the_device_said_so_is_silence_too():
+@pytest.mark.parametrize("stop_s", [0.05, 0.4])
+def test_a_piece_that_the_device_has_dropped_is_given_again(stop_s):
+    """It was dry when it got that piece, and says so when it asks for the next, at once."""
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.3)
+    since = 1.3 + stop_s
+    rig.fill(since)
+    assert rig.fill(since + 0.001, underflowed=True) == list(range(301, 311))
+    assert rig.play(since + 0.011, since + 0.361) == list(range(311, 661))
+    assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(stop_s, abs=0.002))]
+    assert rig.timeline.heard(3.0) == rig.timeline.position(3.0) == 660
+    assert rig.timeline.ends_at == pytest.approx(since + 0.361, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("since", "flags", "until"),
+    [
+        (1.35, (False, True), 1.357),  # it may have played it meanwhile
+        (1.35, (True, True), 1.351),  # it had started again already
+        (1.30, (False, True), 1.301),  # it was not dry
+        (1.35, (False, False), 1.351),  # it has dropped nothing
+    ],
+)
+def test_a_piece_that_may_have_been_heard_is_not_given_again(since, flags, until):
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.3)
+    rig.fill(since, underflowed=flags[0])
+    assert rig.fill(until, underflowed=flags[1]) == list(range(311, 321))
+
+
+def test_a_seek_is_followed_although_the_device_has_dropped_a_piece():
     rig = Rig()
     rig.ring.write(ramp(900))
     rig.play(1.0, 1.3)
     rig.fill(1.35)
-    rig.fill(1.35, underflowed=True)
-    rig.play(1.36, 1.7)
-    assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(0.05))]
-    assert rig.timeline.ends_at == pytest.approx(1.7)
+    rig.feed.seek(600)
+    assert rig.fill(1.351, underflowed=True) == list(range(601, 611))
+    assert rig.timeline.position(1.356) == 605
+
+
+def test_the_last_piece_of_all_is_given_again_too():
+    rig = Rig()
+    rig.ring.write(ramp(306))
+    rig.feed.input_ended = True
+    rig.play(1.0, 1.3)
+    rig.fill(1.4)
+    assert rig.feed.is_over
+    assert rig.fill(1.4, underflowed=True) == [*range(301, 307), 0, 0, 0, 0]
+    assert rig.feed.is_over
+    assert rig.timeline.heard(2.0) == 306
+
+
+def test_a_paused_feed_gives_a_dropped_piece_after_the_pause():
+    rig = Rig()
+    rig.ring.write(ramp(900))
+    rig.play(1.0, 1.3)
+    rig.fill(1.35)
+    rig.feed.pause(1.351)
+    assert rig.fill(1.351, underflowed=True) == [0] * PIECE
+    rig.feed.resume(1.4)
+    assert rig.fill(1.4) == list(range(301, 311))
 
 
 def test_a_report_that_turns_out_to_be_wrong_is_no_gap():
@@ -230,17 +284,6 @@ def test_a_report_that_turns_out_to_be_wrong_is_no_gap():
     rig.play(1.9, 2.2)
     assert rig.timeline.underruns == []
     assert rig.timeline.ends_at == pytest.approx(2.2)
-
-
-def test_a_piece_that_the_device_drops_after_a_stop_is_silence_too():
-    rig = Rig()
-    rig.ring.write(ramp(900))
-    rig.play(1.0, 1.3)
-    rig.fill(1.7)
-    rig.fill(1.7, underflowed=True)
-    rig.play(1.71, 2.0)
-    assert rig.timeline.underruns == [Underrun(0.3, pytest.approx(0.4))]
-    assert rig.timeline.ends_at == pytest.approx(2.0)
 
 
 def test_what_a_refilled_device_has_not_counted_yet_does_not_shorten_a_gap():

@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 65_536
 
+_HEADER_BYTES = 20
+"""Of a message in PulseAudio's protocol; the first four say how much follows."""
+
 
 @contextlib.contextmanager
-def far_link(sound: SoundServer, delay_s: float) -> Iterator[str]:
-    """Give a PULSE_SERVER that reaches ``sound`` with ``delay_s`` more in either direction."""
-    link = _Link(f"{sound.folder}/far", f"{sound.folder}/native", delay_s)
+def far_link(sound: SoundServer, delay_s: float, apart_s: float = 0.0) -> Iterator[str]:
+    """Give a PULSE_SERVER that reaches ``sound`` with ``delay_s`` more in either direction.
+
+    The server's messages arrive one by one, at least ``apart_s`` apart.
+    """
+    link = _Link(f"{sound.folder}/far", f"{sound.folder}/native", delay_s, apart_s)
     link.start(link.accept)
     try:
         yield f"unix:{sound.folder}/far"
@@ -31,8 +37,8 @@ def far_link(sound: SoundServer, delay_s: float) -> Iterator[str]:
 
 
 class _Link:
-    def __init__(self, path: str, target: str, delay_s: float) -> None:
-        self._target, self._delay_s = target, delay_s
+    def __init__(self, path: str, target: str, delay_s: float, apart_s: float) -> None:
+        self._target, self._delay_s, self._apart_s = target, delay_s, apart_s
         self._threads: list[threading.Thread] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._sockets = [self._listener]
@@ -51,10 +57,10 @@ class _Link:
                 far = socket.socket(socket.AF_UNIX)
                 self._sockets += [near, far]
                 far.connect(self._target)
-                for source, target in ((near, far), (far, near)):
+                for source, target, apart_s in ((near, far, 0.0), (far, near, self._apart_s)):
                     due: Due = queue.Queue()
                     self.start(self._receive, source, due)
-                    self.start(self._send, target, due)
+                    self.start(self._send, target, due, apart_s)
 
     def _receive(self, source: socket.socket, due: Due) -> None:
         data = b"any"
@@ -65,7 +71,8 @@ class _Link:
                 data = b""
             due.put((time.monotonic() + self._delay_s, data))
 
-    def _send(self, target: socket.socket, due: Due) -> None:
+    def _send(self, target: socket.socket, due: Due, apart_s: float) -> None:
+        waiting = b""
         with contextlib.suppress(OSError):
             while True:
                 at, data = due.get()
@@ -73,7 +80,14 @@ class _Link:
                 if not data:
                     target.shutdown(socket.SHUT_RDWR)
                     return
-                target.sendall(data)
+                if not apart_s:
+                    target.sendall(data)
+                    continue
+                waiting += data
+                while message := _first_message(waiting):
+                    target.sendall(message)
+                    waiting = waiting[len(message) :]
+                    time.sleep(apart_s)
 
     def close(self) -> None:
         for end in self._sockets:
@@ -83,3 +97,9 @@ class _Link:
             thread.join()
         for end in self._sockets:
             end.close()
+
+
+def _first_message(data: bytes) -> bytes:
+    """Return the first message, or nothing if it is not complete."""
+    length = _HEADER_BYTES + int.from_bytes(data[:4], "big")
+    return data[:length] if _HEADER_BYTES <= length <= len(data) else b""

@@ -1,4 +1,4 @@
-"""What a device's own reports prove: silences that nothing else shows, and a drifting clock.
+"""What a device's reports prove: silences that nothing else shows, lost audio, a drifting clock.
 
 A device says when it will play a piece, or what it holds; and sometimes that it ran empty.
 These reports are late, coarse, and wrong for a while after the device stood still.
@@ -53,6 +53,7 @@ class DeviceReports:
         self._supplied_until = -inf  # when the device will have played what it was given
         self._starved_s = 0.0  # silence between its very first pieces, which it does not report
         self._frames_since = 0  # frames given since
+        self._was_dry = False  # the device, when it was given the last piece
 
     def handed_over(
         self, frames: int, now: float, *, has_gap: bool, asked_at: float = -inf
@@ -76,6 +77,18 @@ class DeviceReports:
         self._supplied_until = max(self._supplied_until, asked_at) + frames / self._rate_hz
         self._frames_since += frames if self._starved_s else 0
 
+    def dropped_frames(self, now: float, *, underflowed: bool) -> int:
+        """Return the length of the last piece if the device has dropped it, else 0.
+
+        Call it before each piece; the device would play that at ``now``. ALSA refuses a piece if
+        it notices just then that it ran dry, and PortAudio goes on with the next one, after a
+        restart that it reports. So the last piece was lost if the device was dry before it, had
+        not reported that, and asks again before it could have played half of it.
+        """
+        was_dry, self._was_dry = self._was_dry, False
+        is_at_once = abs(now - self._judged_at) < self._piece / self._rate_hz / 2
+        return self._piece if underflowed and was_dry and is_at_once else 0
+
     def judge(self, late_s: float, now: float, *, underflowed: bool) -> None:
         """Take the device's report that it plays the last piece ``late_s`` later than recorded.
 
@@ -85,7 +98,10 @@ class DeviceReports:
         has_jumped = self._lateness.has_jumped(late_s)
         is_at_once = now - self._judged_at < _DROPPED_WITHIN_S
         self._judged_at = now
-        if self._follows_gap and self._pieces <= _REPORTED_WITHIN:
+        is_after_gap = self._follows_gap and self._pieces <= _REPORTED_WITHIN
+        has_run_dry = late_s - before_s > self._lateness.least_gap_s
+        self._was_dry = has_run_dry and not (underflowed or is_after_gap)
+        if is_after_gap:
             # The gap is recorded; the device only says how much longer it was.
             if late_s > (0.0 if underflowed and self._pieces else _LATE_START_S):
                 self._timeline.extend_gap(late_s)

@@ -194,8 +194,10 @@ class Feed:
         """Fill a block of a device that asks at ``asked_at``, with silence if frames are missing.
 
         Its first frame will be heard at ``heard_at``, as far as the device knows;
-        ``underflowed`` says that the device ran empty before it.
+        ``underflowed`` says that the device ran empty before it. A piece that the device has
+        dropped is given again.
         """
+        self._give_again(self._reports.dropped_frames(heard_at, underflowed=underflowed))
         count = 0
         if self.due_at(heard_at) <= heard_at:
             ends_at = self._timeline.ends_at
@@ -208,6 +210,13 @@ class Feed:
         is_playing = self._timeline.ends_at is not None and not self.is_paused
         if count < len(out) and is_playing and not self.finished:
             self._starve(awaiting=self._gate.is_awaiting)
+
+    def _give_again(self, frames: int) -> None:
+        """Go back by ``frames``, which the device was given and has dropped."""
+        if frames:
+            position = self._ring.read
+            self._ring.seek(position - frames)
+            self._timeline.withdraw(position - self._ring.read)
 
     def wrote(self, held_frames: int, now: float, *, underflowed: bool) -> None:
         """Note what a device holds after it was given a piece, and whether it had run empty."""

@@ -196,6 +196,12 @@ class Timeline:
         run = self._runs[-1]
         self._runs = (*self._runs[:-1], run._replace(at=run.at + late_s))
 
+    def withdraw(self, frames: int) -> None:
+        """Take back the last ``frames`` of the last piece, which were not heard."""
+        run = self._runs[-1]
+        self._runs = (*self._runs[:-1], run._replace(frames=run.frames - frames))
+        self.next_position -= frames
+
     def cut(self, now: float) -> int:
         """Take back what was recorded and is not heard by ``now``; return its frames."""
         kept = [run._replace(frames=run.heard(now, self._rate_hz)) for run in self._runs]
