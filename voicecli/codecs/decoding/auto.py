@@ -36,12 +36,12 @@ _BEGINNINGS = {
 
 _MAX_BEGINNING_BYTES = 16
 _FOLLOWERS = {
-    "wav": ("opus", "flac"),
     "mp3": ("opus", "flac", "wav"),
     "aac": ("opus", "flac", "wav"),
     "opus": ("wav",),  # FLAC may be another stream of its Ogg
 }
-"""The formats whose streams are looked for behind each format: its decoder skips them."""
+"""What is looked for behind each format, whose decoder skips it. WAV decodes in less time."""
+
 _LONGEST_ANSWER_S = 3600.0
 
 
@@ -182,8 +182,8 @@ class AutoDecoder:
         self._tail = (self._tail + data[1 - _MAX_BEGINNING_BYTES :])[1 - _MAX_BEGINNING_BYTES :]
         for name in _FOLLOWERS[self.name]:
             pattern = _BEGINNINGS[name]
-            # Much faster than the pattern, which few chunks need.
-            is_likely = pattern.pattern[:4] in data
+            # Much faster than the pattern, which few chunks need, or `in`.
+            is_likely = data.rfind(pattern.pattern[:4]) >= 0
             if pattern.search(joint) or (is_likely and pattern.search(data)):
                 self._follower = name
 
