@@ -86,7 +86,8 @@ def test_words_are_joined_and_stripped():
 def test_binary_data_is_rejected(piped, tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFF\x24\0\0\0WAVE")
-    with pytest.raises(typer.BadParameter, match=r"a\.wav is not text.*voicecli play .*a\.wav$"):
+    message = r"a\.wav is not text.*utf-16.*voicecli play .*a\.wav$"
+    with pytest.raises(typer.BadParameter, match=message):
         text_input([], path)
     with pytest.raises(typer.BadParameter, match=r"standard input is not text.*voicecli play -$"):
         piped(path.read_bytes())

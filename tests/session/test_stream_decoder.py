@@ -60,3 +60,15 @@ def test_a_pause_between_blocks_is_no_silence():
     for _ in range(20):
         decoding.feed(bytes(10))
         assert decoding.feed(WAV)
+
+
+def test_bytes_that_trickle_without_sound_are_an_error():
+    decoding = decoder(1.0)
+    assert decoding.feed(WAV)
+    assert feed_until_fault(decoding, bytes(1), 1_000) is not None
+
+
+def test_one_long_wait_between_a_header_and_its_first_frame_is_no_silence():
+    decoding = decoder(1_000.0)
+    assert feed_until_fault(decoding, bytes(10), 10) is None
+    assert decoding.feed(WAV)

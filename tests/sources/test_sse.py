@@ -131,9 +131,36 @@ def test_an_end_without_the_last_event_is_a_broken_connection(data):
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"error": {"message": "no credits"}}',
+        b"<html><title>502 Bad Gateway</title></html>",
+        b"Internal Server Error",
+        b"RIFF\x24\0\0\0WAVEfmt " + bytes(40),
+        bytes(1_000),
+        bytes(range(256)),
+    ],
+)
+def test_an_answer_that_is_only_labelled_as_events_is_yielded_as_it_is(data, size):
+    chunks = (data[i : i + size] for i in range(0, len(data), size))
+    assert b"".join(audio_of_events(chunks)) == data
+
+
+@pytest.mark.parametrize("lead", [b"", b"\xef\xbb\xbf", b"\r\n\n", b": ping\n\n", b"retry: 5\n"])
+def test_events_are_recognised_by_their_first_field(lead):
+    data = lead + delta(b"some") + DONE
+    for size in (1, 2, len(data)):
+        chunks = (data[i : i + size] for i in range(0, len(data), size))
+        assert list(audio_of_events(chunks)) == [b"some"]
+
+
 @pytest.mark.parametrize(
     ("event", "says"),
     [
+        (b'{"type": "speech.audio.failed", "message": "no voice"}', "no voice"),
+        (b'{"type": "speech.audio.error", "message": "no voice"}', "no voice"),
         (b'{"type": "error", "error": {"message": "no voice"}}', "no voice"),
         (b'{"type": "error", "message": "no voice"}', "no voice"),
         (b'{"error": "no voice"}', "no voice"),

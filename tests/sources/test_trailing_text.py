@@ -74,6 +74,41 @@ def test_tags_of_another_format_are_not_errors(head, size):
         read_all(audio_before_text(iter(pieces(failing, range(0, len(data), size)))), [])
 
 
+WORDS = (
+    b"Internal Server Error",
+    b"upstream timed out",
+    b"rate limit exceeded\n",
+    b"502 Bad Gateway",
+    b"error code: 1015",
+    b"Timeout",
+    b"CUDA out of memory. Tried to allocate 2.00 GiB",
+    b"the model was unloaded",
+    b"upstream connect error or disconnect/reset before headers. reset reason: timeout",
+)
+
+
+@pytest.mark.parametrize("words", WORDS)
+@given(cuts=st.lists(st.integers(0, 4096), max_size=6))
+def test_plain_words_behind_samples_are_not_audio(words, cuts):
+    samples = bytes(range(256)) * 2
+    got = []
+    with pytest.raises(BadResponse, match=words.strip().decode()[4:]):
+        read_all(audio_before_text(iter(pieces(samples + words, cuts))), got)
+    heard = b"".join(got)
+    assert heard[: len(samples)] == samples
+    assert len(heard) < len(samples) + 4  # of the words
+
+
+@pytest.mark.parametrize("is_raw", [True, False])
+@pytest.mark.parametrize("head", [b"RIFF", b"ID3\4", b"\xff\xf3"])
+def test_a_fault_behind_another_format_is_one_but_a_comment_is_not(head, is_raw):
+    data = head + bytes(range(256))
+    comment = data + (b"ICMTMade by a speech engine" if head == b"RIFF" else b"TAGA long title\0")
+    assert b"".join(audio_before_text(iter([comment]), is_raw=is_raw)) == comment
+    with pytest.raises(BadResponse, match="Server Error"):
+        read_all(audio_before_text(iter([data + b"Internal Server Error"]), is_raw=is_raw), [])
+
+
 @given(data=st.binary(max_size=200) | st.sampled_from(list(TEXTS)), size=st.integers(1, 50))
 def test_other_bytes_pass_unchanged(data, size):
     """Among them an answer that is a text as a whole, which the decoder reports."""

@@ -164,7 +164,8 @@ class ReadText:
         if text is None:
             return None
         if self._decoder.is_binary:
-            raise TextError(f"{self._name} is not text; if it is audio: voicecli play {self._path}")
+            what = f"{self._name} is not text; if it is in UTF-16: --encoding utf-16-le"
+            raise TextError(f"{what}; if it is audio: voicecli play {self._path}")
         self._has_text = self._has_text or bool(text.strip())
         if self._has_ended and not self._has_text:
             raise EmptyText(f"nothing to say: {self._name} is empty")

@@ -25,8 +25,8 @@ _MAX_SILENT_BYTES = 32 * 1024 * 1024
 """Upper bound on bytes of an answer without sound: two of FLAC's largest pictures."""
 
 _MAX_SILENT_S = 60.0
-_MIN_SILENT_BYTES = 64 * 1024
-"""Bytes without sound that count as silence after `_MAX_SILENT_S`: more than a large frame."""
+_LONGEST_GAP_S = 5.0
+"""Most of a wait between bytes that counts as silence: `FetchLimits` has limits of its own."""
 
 
 class StreamDecoder(Protocol):
@@ -73,7 +73,8 @@ class AnswerDecoder:
         self._decoder = decoder
         self._clock = clock
         self._silent_bytes = 0  # since the latest block
-        self._silent_since = 0.0
+        self._silent_s = 0.0  # in which bytes kept coming
+        self._fed_at = 0.0
 
     @property
     def name(self) -> str | None:
@@ -89,17 +90,18 @@ class AnswerDecoder:
         """Take bytes and return the blocks that became decodable.
 
         Raises:
-            BadResponse: too many bytes brought no sound.
+            BadResponse: bytes brought no sound for too long, or too many of them.
         """
         blocks = self._decoder.feed(data)
         if blocks:
-            self._silent_bytes = 0
+            self._silent_bytes, self._silent_s = 0, 0.0
             return blocks
-        if not self._silent_bytes:
-            self._silent_since = self._clock.now()
+        now = self._clock.now()
+        if self._silent_bytes:
+            self._silent_s += min(now - self._fed_at, _LONGEST_GAP_S)
+        self._fed_at = now
         self._silent_bytes += len(data)
-        is_long = self._clock.now() - self._silent_since > _MAX_SILENT_S
-        if self._silent_bytes > (_MIN_SILENT_BYTES if is_long else _MAX_SILENT_BYTES):
+        if self._silent_s > _MAX_SILENT_S or self._silent_bytes > _MAX_SILENT_BYTES:
             raise BadResponse(f"the server sent {self._silent_bytes:,} bytes without sound")
         return blocks
 

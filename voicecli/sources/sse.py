@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import BadResponse, NetworkError
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 """Upper bound on an event: two minutes of PCM. Five times this may be in memory."""
+
+_MAX_FIELD_BYTES = 32
+_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*[A-Za-z_-]*(?:[:\r\n]|\Z)")
+"""How a stream of events begins, or as much of it as there is."""
+
+_FAILURES = ("error", "failed")
+"""How the kinds of events that report a failure end, such as ``response.failed``."""
 
 _END_MARKER = b"[DONE]"
 """The last event of servers that follow chat completions."""
@@ -122,7 +131,7 @@ class SpeechEvents:
             return _audio(event)
         if kind == "speech.audio.done":
             self.ended = True
-        elif kind == "error" or event.get("error"):
+        elif str(kind).endswith(_FAILURES) or event.get("error"):
             raise BadResponse(f"the server reports: {server_message(data)}")
         return b""
 
@@ -130,12 +139,25 @@ class SpeechEvents:
 def audio_of_events(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the audio of an event stream up to its last event, whatever follows.
 
+    What does not begin as events is yielded as it is: some servers label all answers as
+    events, audio and errors too.
+
     Raises:
         BadResponse: as `SpeechEvents.feed`.
         NetworkError: as `SpeechEvents.flush`.
     """
     events = SpeechEvents()
+    chunks = iter(chunks)
+    head = b""
     for chunk in chunks:
+        head += chunk
+        if len(head) >= _MAX_FIELD_BYTES or b":" in head:
+            break
+    if not _BEGINNING.match(head):
+        yield head
+        yield from chunks
+        return
+    for chunk in itertools.chain((head,), chunks):
         yield from events.feed(chunk)
         if events.ended:
             return

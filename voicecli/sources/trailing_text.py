@@ -1,7 +1,8 @@
 """Text behind sound: a server that fails after its first sound can only append it.
 
-An error in JSON, in an event or as a page would be played as a click behind raw samples,
-and be skipped as rubbish behind other formats. Its end would look like the end of the speech.
+An error in JSON, in an event, as a page or in plain words would be played as a click
+behind raw samples, and be skipped as rubbish behind other formats. Its end would look like
+the end of the speech.
 """
 
 from __future__ import annotations
@@ -31,12 +32,25 @@ _OTHER = rb"<\?xml version=|traceback \(most recent call last\):|event: ?error\s
 _TEXT = re.compile(b"|".join((_FIELDS + _JSON % _KEYS, _HTML, _OTHER)), re.IGNORECASE)
 """How such a text begins. It fixes 55 bits or more, which samples match once in 10⁸ hours."""
 
+_WORD = rb"(?:[A-Z]?[a-z]+|[A-Z]{2,}|[0-9]{3})"
+_SENTENCE = re.compile(rb"%b(?:[,:;.]? %b){2,}" % (_WORD, _WORD))
+_MIN_SENTENCE_BYTES = 18
+_FAULT = re.compile(
+    rb"\b(?:error|exception|fail(?:ed|ure)|timeout|timed out|unavailable|bad gateway|exceeded"
+    rb"|overloaded|out of memory|too many requests|forbidden|unauthorized)\b",
+    re.IGNORECASE,
+)
+"""Words at the very end. Behind other formats than raw samples, comments may be sentences."""
+
 _CONTAINERS = (b"RIFF", b"ID3", b"fLaC", b"OggS")
 _ERROR = re.compile(_FIELDS + _JSON % _ERROR_KEYS, re.IGNORECASE)
 """What counts if the sound is not raw: its tags may hold other JSON, and XML."""
 
 _HINTS = (b'":', b"':", b'" :', b"' :", b"<!", b"<?", b"<h", b"<H", b"vent:", b"raceback ")
-_MAX_OPENING_BYTES = 160
+_MIN_WORDS_BYTES = 4
+"""Text that is held back until more is known: fewer bytes of it are no audible click."""
+
+_MAX_OPENING_BYTES = 512
 _OPENING = re.compile(
     rb"\{\s{0,8}(?:\Z|[\"'](?:\Z|[a-z]))|<(?:\Z|[!?h])|d(?:\Z|a)|e(?:\Z|v)|t(?:\Z|r)", re.IGNORECASE
 )
@@ -73,14 +87,25 @@ def audio_before_text(chunks: Iterator[bytes], *, is_raw: bool = True) -> Iterat
         held, data = data[split:], data[:split]
         yielded += len(data)
         yield data
+    if yielded >= _MIN_SAMPLES_BYTES:
+        is_raw = is_raw and not head.startswith(_CONTAINERS)
+        if _FAULT.search(held) or (is_raw and _has_sentence(held)):
+            raise _reported(held, iter(()))
     yield held
 
 
+def _has_sentence(data: bytes) -> bool:
+    """Tell whether words follow each other, which samples do not match by chance."""
+    return any(len(found[0]) >= _MIN_SENTENCE_BYTES for found in _SENTENCE.finditer(data))
+
+
 def _start_of_opening(data: bytes) -> int:
-    """Return where the last bytes begin that might turn out to be `_TEXT`, else the end."""
+    """Return where the last bytes begin that might turn out to be text, else the end."""
     end = len(data)
     tail = data[-_MAX_OPENING_BYTES:]
     run = tail[len(tail.rstrip(_TEXT_BYTES)) :]  # an opening consists of text only
+    if len(run) >= _MIN_WORDS_BYTES:
+        return end - len(run)
     found = _OPENING.search(run) if run else None
     return end - len(run) + found.start() if found else end
 

@@ -12,6 +12,7 @@ from tests.codecs.containers import wav
 from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
 from tests.codecs.samples import samples_of
 from tests.codecs.signals import noise
+from tests.support.tones import encode, tone
 from voicecli.audio.pcm import AudioFormat
 from voicecli.codecs import (
     CODECS,
@@ -204,3 +205,28 @@ def test_nothing_is_left_after_the_end(codec):
         assert sum(block.frames for block in decode(decoder, pieces)) > 0
         assert decoder.flush() == []
         assert decoder.fault is None
+
+
+@pytest.mark.parametrize("size", [1, 100, 1_000_000])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("mp3", "wav"),
+        ("mp3", "opus"),
+        ("mp3", "flac"),
+        ("aac", "wav"),
+        ("aac", "opus"),
+        ("aac", "flac"),
+        ("opus", "wav"),
+    ],
+)
+def test_audio_in_another_format_behind_the_sound_is_reported(first, second, size):
+    rate_hz = 48_000
+    sound = tone(0.2, rate_hz=rate_hz)
+    sounds = [encode(sound, name, rate_hz=rate_hz, sized=True) for name in (first, second)]
+    data = b"".join(sounds)
+    blocks, fault = decode_until_fault(AutoDecoder(first), in_pieces(size, data))
+    assert isinstance(fault, CorruptStream)
+    assert f"{second} audio follows the {first}" in fault.message
+    frames = sum(len(block.samples) for block in blocks)
+    assert frames == pytest.approx(0.2 * rate_hz, abs=2_500)

@@ -235,10 +235,11 @@ def test_html_is_raised_with_its_title(declared):
 
 def test_short_text_is_recognised_by_its_content_type_or_if_it_cannot_be_samples():
     short = b"Not Found"
-    for claims in (("pcm", "text/plain"), ("mp3", None), (None, None)):
+    for claims in (("pcm", "text/plain"), ("pcm", None), ("mp3", None), (None, None)):
         with pytest.raises(BadResponse, match="received text instead of audio: Not Found"):
             sniff(Sniffer(*claims), [short])
-    assert sniff(Sniffer("pcm"), [short]) == "pcm"
+    for samples in (b"abcd", b"a1b2c3d4e5", "übermütig".encode(), short + b"\0\1"):
+        assert sniff(Sniffer("pcm"), [samples]) == "pcm"
 
 
 def test_text_is_recognised_by_its_length():

@@ -15,7 +15,8 @@ Raw samples have no magic and may look like anything: quiet noise often begins w
 FF FF or FF FB, silence with NULs, and any first byte may be a brace. If samples were
 requested or announced, a frame header counts only with a second one where the first
 says it will be, one of an unsupported format only with several frames that differ, filler
-only before magic bytes or three headers, and text only after a run of 64 characters.
+only before magic bytes or three headers, and text only after a run of 64 characters, or
+if there is a word in it and nothing behind it.
 Samples under the name of a compressed format are samples.
 
 No decision depends on how the bytes were split; most need no more than the first chunk.
@@ -23,6 +24,7 @@ No decision depends on how the bytes were split; most need no more than the firs
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.flacheader import MAX_HEADER_BYTES, StreamInfo
@@ -47,6 +49,9 @@ from voicecli.sanitize import clean
 if TYPE_CHECKING:
     from voicecli.codecs.decoding.framing import Framing
     from voicecli.codecs.raw_coding import RawCoding
+
+_WORD = re.compile(r"[A-Za-z]{5}")
+"""What makes a body of nothing but printable characters text, however short."""
 
 _MIN_TEXT_BYTES = 64
 """Readable bytes that make a text; one in 10²⁵ loud raw streams begins so."""
@@ -243,7 +248,8 @@ class Sniffer:
         if self._fallback != "pcm" or (self.media_type is not None and self.media_type.is_text):
             return True
         stripped = text.strip()
-        return stripped[:1] + stripped[-1:] in ("{}", "[]", "<>")
+        is_word = _WORD.search(stripped) is not None and stripped.isascii()
+        return is_word or stripped[:1] + stripped[-1:] in ("{}", "[]", "<>")
 
     def _by_claim(self, *, final: bool) -> str | None:
         """Go by the label and the request; search for frames if these do not agree."""
