@@ -51,6 +51,11 @@ def test_where_a_server_has_moved_is_shown_without_what_may_be_a_password(locati
     assert fault.message == f"the server has moved (301) to {shown}"
 
 
+def test_a_server_may_not_say_where_it_has_moved():
+    fault = fault_of_status(308, {}, b"")
+    assert fault.message == "the server has moved (308) without saying where"
+
+
 def in_detail(message):
     return json.dumps({"detail": message}).encode()
 

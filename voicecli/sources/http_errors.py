@@ -56,10 +56,10 @@ def fault_of_status(
     if status == 429:  # noqa: PLR2004  RFC 6585
         return _rate_limited(details, headers, body)
     if status in {301, 302, 303, 307, 308}:
-        return BadResponse(
-            f"the server has moved ({status}) to {showable(headers.get('location', ''))}",
-            remedy="put that address, up to /v1, into --base-url",
-        )
+        place = showable(headers.get("location", ""))
+        fix = "put that address, up to /v1, into --base-url" if place else CHECK_BASE_URL
+        where = f"to {place}" if place else "without saying where"
+        return BadResponse(f"the server has moved ({status}) {where}", remedy=fix)
     if status in {401, 403, 407}:
         return _unauthorized(status, details, has_key=has_key)
     if status in {404, 405} and not _names_model_or_voice(message):
