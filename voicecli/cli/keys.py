@@ -64,15 +64,19 @@ class SpeechKeys:
             return
         self._has_begun = True
         actions = self._actions(self._session)
+
+        def press(key: str) -> None:
+            actions.get(key, _ignore)()
+
         if this_launch.show_keys is not None:
-            this_launch.press = lambda key: actions.get(key, _ignore)()
+            this_launch.press = press
             if self._has_terminal:
                 this_launch.show_keys()
         elif self._has_terminal:
             from voicecli.control.keys import TerminalKeys  # noqa: PLC0415  after the request
 
             suspend, go_on = actions.pop("suspend"), actions.pop("continue")
-            self._keys = TerminalKeys(actions, pause=suspend, resume=go_on)
+            self._keys = TerminalKeys(press, pause=suspend, resume=go_on)
             self._keys.start()
 
     def _actions(self, session: Session) -> dict[str, Callable[[], Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 TERMINAL = "/dev/tty"
@@ -37,7 +37,10 @@ _MAX_SEQUENCE_BYTES = 32
 
 
 def split_keys(data: bytes) -> Iterator[str]:
-    """Yield the names of the keys in what a terminal sent; unknown sequences are dropped."""
+    """Yield the names of the keys in what a terminal sent.
+
+    Control characters and unknown sequences are dropped.
+    """
     while data:
         length = _escape_length(data) if data.startswith(b"\x1b") else 1
         if not length:
@@ -45,8 +48,8 @@ def split_keys(data: bytes) -> Iterator[str]:
         key, data = data[:length], data[length:]
         if key in _ESCAPES:
             yield _ESCAPES[key]
-        elif not key.startswith(b"\x1b"):
-            yield key.decode("ascii", errors="replace")
+        elif (name := key.decode("ascii", errors="replace")).isprintable():
+            yield name
 
 
 def _escape_length(data: bytes) -> int:
@@ -63,7 +66,7 @@ def _escape_length(data: bytes) -> int:
 
 
 class TerminalKeys:
-    """Calls an action for each key that is pressed, on a thread of its own; a context manager.
+    """Calls ``press`` with each key's name, on a thread of its own; a context manager.
 
     The terminal is read without waiting for a line and without an echo, only while this
     process is in its foreground, and is left as it was found: at the end, when the process
@@ -73,13 +76,13 @@ class TerminalKeys:
 
     def __init__(
         self,
-        actions: Mapping[str, Callable[[], object]],
+        press: Callable[[str], object],
         *,
         pause: Callable[[], None],
         resume: Callable[[], None],
         path: str = TERMINAL,
     ) -> None:
-        self._actions = actions
+        self._press = press
         self._pause = pause
         self._resume = resume
         self._path = path
@@ -178,8 +181,7 @@ class TerminalKeys:
             if not data:
                 return
             for key in split_keys(data):
-                if key in self._actions:
-                    self._actions[key]()
+                self._press(key)
 
     def _suspend(self, number: int, _: FrameType | None) -> None:
         """Pause, restore the terminal, and stop as the shell expects; continue from there."""

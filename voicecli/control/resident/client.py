@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 COMMANDS = ("say", "play")
 """The commands that the resident runs; those that control speech are quick anyway."""
 
-KEYS = (" ", "right", "left", "+", "=", "-", "[", "]", "q", "?")
-
 _INTERRUPTED = 130
 """`voicecli.errors.ExitStatus.INTERRUPTED`, which takes longer to import than all of this."""
 
@@ -186,11 +184,8 @@ class _Call:
     def _read_keys(self) -> None:
         from voicecli.control.keys import TerminalKeys  # noqa: PLC0415  on a terminal
 
-        def press(key: str) -> Any:
-            return lambda: self._send(f"key {key}")
-
         self._keys = TerminalKeys(
-            {key: press(key) for key in KEYS},
+            lambda key: self._send(f"key {key}"),
             pause=lambda: self._send("suspend"),
             resume=lambda: self._send("continue"),
         )
