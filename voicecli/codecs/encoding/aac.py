@@ -10,18 +10,11 @@ plays up to 1023 frames of silence.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from voicecli.codecs.decoding.mpeg import AAC_BLOCK_FRAMES, ADTS_RATES_HZ
 from voicecli.codecs.decoding.padding_marker import DATA_ELEMENT, padding_marker
 from voicecli.codecs.encoding.encoder import Chunk
 from voicecli.codecs.encoding.libav import LibavPacketEncoder
-from voicecli.codecs.encoding.lossy import LossyEncoder, check_setting, codec_rate_hz
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from voicecli.audio.pcm import Samples
+from voicecli.codecs.encoding.lossy import MpegEncoder, check_setting, codec_rate_hz
 
 _HEADER_BYTES = 7
 _LOW_COMPLEXITY = 1  # the profile field: object type 2, less one
@@ -30,7 +23,7 @@ _MAX_BLOCK_BITS = 6144  # of each channel (§4.5.3.1)
 _DEFAULT_BPS_PER_CHANNEL = 64_000
 
 
-class AacEncoder(LossyEncoder):
+class AacEncoder(MpegEncoder):
     """AAC-LC in ADTS; see `voicecli.codecs.encoding.base.Encoder`.
 
     Args:
@@ -67,19 +60,8 @@ class AacEncoder(LossyEncoder):
             | channels << 30
             | 0x7FF << 2  # buffer fullness: variable bitrate
         )
-        self._packets = 0
 
-    def _encode(self, block: Samples) -> Iterator[Chunk]:
-        for packet in self._codec.encode(block):
-            yield self._chunk(packet)
-
-    def _end(self) -> Iterator[Chunk]:
-        for packet in self._codec.finish():
-            if self._packets != self._total_blocks:
-                yield self._chunk(packet)
-
-    def _chunk(self, packet: bytes) -> Chunk:
-        self._packets += 1
+    def _frame(self, packet: bytes) -> Chunk:
         if self._packets == self._total_blocks:
             packet = DATA_ELEMENT + padding_marker(self._padding_frames) + packet
         header = self._fixed | _HEADER_BYTES + len(packet) << 13

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from voicecli.audio.pcm import Samples
-
+    from voicecli.codecs.encoding.libav import LibavPacketEncoder
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
 """Rates that are resampled; anything beyond is a mistake."""
@@ -108,3 +108,29 @@ class LossyEncoder(PushEncoder):
     @abstractmethod
     def _end(self) -> Iterator[Chunk]:
         """Yield what is left after the last block."""
+
+
+class MpegEncoder(LossyEncoder):
+    """Packets of a libav encoder, each framed alone by `_frame`.
+
+    A subclass sets ``_codec``.
+    """
+
+    _codec: LibavPacketEncoder
+    _packets = 0
+
+    def _encode(self, block: Samples) -> Iterator[Chunk]:
+        return self._framed(self._codec.encode(block))
+
+    def _end(self) -> Iterator[Chunk]:
+        return self._framed(self._codec.finish())
+
+    def _framed(self, packets: Iterator[bytes]) -> Iterator[Chunk]:
+        for packet in packets:
+            if self._packets != self._total_blocks:  # libav flushes more than the audio needs
+                self._packets += 1
+                yield self._frame(packet)
+
+    @abstractmethod
+    def _frame(self, packet: bytes) -> Chunk:
+        """Return a packet in its frame; the last one is number ``_total_blocks``."""

@@ -15,8 +15,6 @@ lags by a frame.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import av
 
 from voicecli.codecs.decoding.mp3 import DECODER_DELAY_FRAMES
@@ -26,13 +24,8 @@ from voicecli.codecs.encoding.ancillary import with_ancillary
 from voicecli.codecs.encoding.encoder import Chunk
 from voicecli.codecs.encoding.infotag import info_frame
 from voicecli.codecs.encoding.libav import LibavPacketEncoder
-from voicecli.codecs.encoding.lossy import LossyEncoder, codec_rate_hz
+from voicecli.codecs.encoding.lossy import MpegEncoder, codec_rate_hz
 from voicecli.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from voicecli.audio.pcm import Samples
 
 ENCODER_DELAY_FRAMES = 576
 """LAME's ENCDELAY, whatever the rate."""
@@ -47,7 +40,7 @@ _OPTIONS = {"reservoir": "0"}
 """Frames that use no bit reservoir leave one frame earlier, and stand alone."""
 
 
-class Mp3Encoder(LossyEncoder):
+class Mp3Encoder(MpegEncoder):
     """Layer III of constant bitrate; see `voicecli.codecs.encoding.base.Encoder`.
 
     Args:
@@ -80,21 +73,10 @@ class Mp3Encoder(LossyEncoder):
         )
         self._writer = "Lavc{}.{}".format(*av.library_versions["libavcodec"])
         self._first = b""
-        self._packets = 0
         self._data_bytes = 0
 
-    def _encode(self, block: Samples) -> Iterator[Chunk]:
-        for packet in self._codec.encode(block):
-            yield self._chunk(packet)
-
-    def _end(self) -> Iterator[Chunk]:
-        for packet in self._codec.finish():
-            if self._packets != self._total_blocks:  # LAME flushes more than the audio needs
-                yield self._chunk(packet)
-
-    def _chunk(self, packet: bytes) -> Chunk:
+    def _frame(self, packet: bytes) -> Chunk:
         self._first = self._first or packet
-        self._packets += 1
         if self._packets == self._total_blocks:
             packet = with_ancillary(packet, padding_marker(self._padding_frames)) or packet
         self._data_bytes += len(packet)
