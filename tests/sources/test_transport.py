@@ -60,6 +60,10 @@ class TestErrorBodies:
         )
         assert len(fails(server.url, BadResponse).message) < 400
 
+    def test_a_part_of_the_answer_is_not_spoken(self, server):
+        server.reply = Reply(status=206, headers={"Content-Range": "bytes 0-999/2000"})
+        assert "only a part of the answer (206)" in fails(server.url, BadResponse).message
+
 
 class TestRedirects:
     @pytest.mark.parametrize("status", [307, 308])

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from voicecli.errors import BadResponse
 from voicecli.sources.errors import fault_of_proxy
 from voicecli.sources.http_errors import fault_of_status
 from voicecli.sources.proxies import proxy_for
@@ -38,6 +39,9 @@ _PROXY_FAILURES = {"connection.connect_tcp.failed", "connection.start_tls.failed
 
 _REPEATING_REDIRECTS = {307, 308}
 """Redirects that repeat the request; others turn it into a GET (RFC 9110, 15.4)."""
+
+_PARTIAL = 206
+"""A success that is none here: no range was asked for."""
 
 
 class _Call(NamedTuple):
@@ -123,6 +127,11 @@ class Transport:
             _first_bytes(request, response.stream)
             response.stream.close()
             response.stream = httpx2.ByteStream(b"")  # httpx2 would read all of it
+        elif status == _PARTIAL and request.method != "GET":
+            raise BadResponse(
+                "the server sent only a part of the answer (206)",
+                remedy="look for a cache in front of it",
+            )
         elif not response.is_success and request.method != "GET":
             body = _first_bytes(request, response.iter_bytes())
             shown = self._redactor.data(body)

@@ -182,7 +182,7 @@ def test_a_file_without_audio_is_a_bad_response(codec):
         blocks, fault = decode_until_fault(AutoDecoder(codec), pieces)
         assert blocks == []
         assert isinstance(fault, BadResponse)
-        assert fault.message == f"received a {codec} stream without audio"
+        assert fault.message == f"received {codec} without audio"
 
 
 def test_a_fault_after_good_blocks_is_known_before_it_is_raised():

@@ -202,7 +202,7 @@ class AutoDecoder:
             if not blocks:  # otherwise the next call raises it
                 raise
         if not self.pending and self.format is None:
-            message = f"received a {self.name} stream without audio"
+            message = f"received {self.name} without audio"
             self._fault = BadResponse(message)
             if self._is_file:
                 self._fault = CorruptStream(f"there is no audio in this {self.name} file")

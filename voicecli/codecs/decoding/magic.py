@@ -97,7 +97,7 @@ MAGICS: tuple[Magic, ...] = (
     *_unsupported("SoX", b".SoX", b"XoS."),
     *_unsupported("IRCAM", *(bytes((0x64, 0xA3, n, 0)) for n in range(1, 5))),
     *_unsupported("IRCAM", *(bytes((0, n, 0xA3, 0x64)) for n in range(1, 5))),
-    *_unsupported("S/PDIF frames", b"\x72\xf8\x1f\x4e", b"\xf8\x72\x4e\x1f"),
+    *_unsupported("S/PDIF", b"\x72\xf8\x1f\x4e", b"\xf8\x72\x4e\x1f"),
     *_unsupported("DSF", b"DSD \x1c\0\0\0"),
     *_unsupported("DSDIFF", b"FRM8"),
     # Codecs with a header of their own.
