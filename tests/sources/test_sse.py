@@ -253,3 +253,10 @@ def test_what_follows_the_last_event_is_not_waited_for():
         raise AssertionError("read on after the last event")
 
     assert list(audio_of_events(stream())) == [b"one"]
+
+
+@pytest.mark.parametrize("size", [1, 31, 32, 33, 500])
+def test_letters_without_a_colon_are_judged_by_the_first_32_bytes(size):
+    body = b"M" * 70 + b";oer: \ndata: x\n\n"
+    with pytest.raises(BadResponse):
+        list(audio_of_events([body[i : i + size] for i in range(0, len(body), size)]))

@@ -99,6 +99,13 @@ def test_plain_words_behind_samples_are_not_audio(words, cuts):
     assert len(heard) < len(samples) + 4  # of the words
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_words_that_come_in_small_pieces_are_not_audio(size):
+    data = bytes(17) + b'"messag*"error": {-mes: "quota"}}'
+    with pytest.raises(BadResponse):
+        read_all(audio_before_text(iter(pieces(data, range(0, len(data), size)))), [])
+
+
 @pytest.mark.parametrize("is_raw", [True, False])
 @pytest.mark.parametrize("head", [b"RIFF", b"ID3\4", b"\xff\xf3"])
 def test_a_fault_behind_another_format_is_one_but_a_comment_is_not(head, is_raw):

@@ -153,7 +153,7 @@ def audio_of_events(chunks: Iterable[bytes]) -> Iterator[bytes]:
         head += chunk
         if len(head) >= _MAX_FIELD_BYTES or b":" in head:
             break
-    if not _BEGINNING.match(head):
+    if not _BEGINNING.match(head[:_MAX_FIELD_BYTES]):
         yield head
         yield from chunks
         return

@@ -47,14 +47,8 @@ _ERROR = re.compile(_FIELDS + _JSON % _ERROR_KEYS, re.IGNORECASE)
 """What counts if the sound is not raw: its tags may hold other JSON, and XML."""
 
 _HINTS = (b'":', b"':", b'" :', b"' :", b"<!", b"<?", b"<h", b"<H", b"vent:", b"raceback ")
-_MIN_WORDS_BYTES = 4
-"""Text that is held back until more is known: fewer bytes of it are no audible click."""
-
-_MAX_OPENING_BYTES = 512
-_OPENING = re.compile(
-    rb"\{\s{0,8}(?:\Z|[\"'](?:\Z|[a-z]))|<(?:\Z|[!?h])|d(?:\Z|a)|e(?:\Z|v)|t(?:\Z|r)", re.IGNORECASE
-)
-"""Its first two characters, or as many of them as there are."""
+_MAX_HELD_BYTES = 512
+"""Text that is held back until more is known, at most."""
 
 _EVENT_FIELDS = re.compile(rb"(?:event: ?\w+\s+)?data: ?", re.IGNORECASE)
 _TEXT_BYTES = bytes([*range(0x20, 0x7F), *b"\t\n\v\f\r"])
@@ -83,7 +77,7 @@ def audio_before_text(chunks: Iterator[bytes], *, is_raw: bool = True) -> Iterat
         if match:
             yield data[: match.start()]
             raise _reported(data[match.start() :], chunks)
-        split = _start_of_opening(data)
+        split = _start_of_text(data)
         held, data = data[split:], data[:split]
         yielded += len(data)
         yield data
@@ -99,15 +93,10 @@ def _has_sentence(data: bytes) -> bool:
     return any(len(found[0]) >= _MIN_SENTENCE_BYTES for found in _SENTENCE.finditer(data))
 
 
-def _start_of_opening(data: bytes) -> int:
-    """Return where the last bytes begin that might turn out to be text, else the end."""
-    end = len(data)
-    tail = data[-_MAX_OPENING_BYTES:]
-    run = tail[len(tail.rstrip(_TEXT_BYTES)) :]  # an opening consists of text only
-    if len(run) >= _MIN_WORDS_BYTES:
-        return end - len(run)
-    found = _OPENING.search(run) if run else None
-    return end - len(run) + found.start() if found else end
+def _start_of_text(data: bytes) -> int:
+    """Return where the last bytes begin that are characters of a text, else the end."""
+    tail = data[-_MAX_HELD_BYTES:]
+    return len(data) - len(tail) + len(tail.rstrip(_TEXT_BYTES))
 
 
 def _reported(text: bytes, chunks: Iterator[bytes]) -> BadResponse:
