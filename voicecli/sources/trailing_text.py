@@ -48,7 +48,7 @@ _ERROR = re.compile(_FIELDS + _JSON % _ERROR_KEYS, re.IGNORECASE)
 
 _HINTS = (b'":', b"':", b'" :', b"' :", b"<!", b"<?", b"<h", b"<H", b"vent:", b"raceback ")
 _MAX_HELD_BYTES = 512
-"""Text that is held back until more is known, at most."""
+"""Bytes that could be text are held back until more is known, at most this many."""
 
 _EVENT_FIELDS = re.compile(rb"(?:event: ?\w+\s+)?data: ?", re.IGNORECASE)
 _TEXT_BYTES = bytes([*range(0x20, 0x7F), *b"\t\n\v\f\r"])
