@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import re
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -26,22 +25,6 @@ if TYPE_CHECKING:
     from voicecli.codecs.raw_coding import RawCoding
 
 _PCM_RATE_HZ = 24_000
-
-_BEGINNINGS = {
-    "opus": re.compile(rb"OggS\x00\x02.{8}", re.DOTALL),
-    "flac": re.compile(rb"fLaC\x00\x00\x00\x22"),
-    "wav": re.compile(rb"RIFF.{4}WAVEfmt ", re.DOTALL),
-}
-"""How a stream begins that can be recognised in another format, by 48 bits or more."""
-
-_MAX_BEGINNING_BYTES = 16
-_FOLLOWERS = {
-    "mp3": ("opus", "flac", "wav"),
-    "aac": ("opus", "flac", "wav"),
-    "opus": ("wav",),  # FLAC may be another stream of its Ogg
-}
-"""What is looked for behind each format, whose decoder skips it. WAV decodes in less time."""
-
 _LONGEST_ANSWER_S = 3600.0
 
 
@@ -141,8 +124,6 @@ class AutoDecoder:
         self._on_mislabelled = on_mislabelled
         self._decoder: Decoder | None = None
         self._fault: DecodeError | SourceError | None = None  # of the stream as a whole
-        self._tail = b""  # of what was fed
-        self._follower: str | None = None
         self.name: str | None = None
         """Name of the codec, None until it is recognised."""
 
@@ -171,21 +152,7 @@ class AutoDecoder:
                 return []
             data = recognised
         assert self._decoder is not None
-        self._look_for_follower(data)
         return self._decoder.feed(data)
-
-    def _look_for_follower(self, data: bytes) -> None:
-        """Note a stream in another format, which the decoder skips."""
-        if self.name not in _FOLLOWERS or self._follower or not data:
-            return
-        joint = self._tail + data[: _MAX_BEGINNING_BYTES - 1]
-        self._tail = (self._tail + data[1 - _MAX_BEGINNING_BYTES :])[1 - _MAX_BEGINNING_BYTES :]
-        for name in _FOLLOWERS[self.name]:
-            pattern = _BEGINNINGS[name]
-            # Much faster than the pattern, which few chunks need, or `in`.
-            is_likely = data.rfind(pattern.pattern[:4]) >= 0
-            if pattern.search(joint) or (is_likely and pattern.search(data)):
-                self._follower = name
 
     def flush(self) -> list[Pcm]:
         """End the stream as `Decoder.flush`."""
@@ -194,7 +161,6 @@ class AutoDecoder:
             data = self._recognise(None)
             assert data is not None
             assert self._decoder is not None
-            self._look_for_follower(data)
             blocks = self._decoder.feed(data)
         try:
             blocks += self._decoder.flush()
@@ -207,11 +173,6 @@ class AutoDecoder:
             if self._is_file:
                 self._fault = CorruptStream(f"there is no audio in this {self.name} file")
             raise self._fault
-        if self._follower and not self.pending:
-            what = f"{self._follower} audio follows the {self.name} audio, and is not played"
-            self._fault = CorruptStream(what)
-            if not blocks:
-                raise self._fault
         return blocks
 
     def _recognise(self, data: bytes | None) -> bytes | None:

@@ -140,6 +140,8 @@ MAGICS: tuple[Magic, ...] = (
     *_unsupported("a program", b"\x7fELF\x01", b"\x7fELF\x02"),
 )
 
+_OURS = (*(magic for magic in MAGICS if magic.codec), _ours("opus", (0, b"OggS\0\x02")))
+
 _MIN_MAGIC_BYTES = 4
 _HEAD_BYTES = 2 * _TS_PACKET_BYTES + 1
 
@@ -171,3 +173,18 @@ def find_magic(data: bytes, *, final: bool) -> tuple[str | None, bool]:
             return magic.codec, False
         is_open |= matches is None
     return None, is_open and not final
+
+
+def codec_at(data: bytes | bytearray, at: int) -> tuple[str | None, bool]:
+    """Return the codec of ours whose magic bytes are at ``at``, if any.
+
+    The flag tells whether more bytes may find one.
+    """
+    head = bytes(data[at : at + _HEAD_BYTES])
+    is_open = False
+    for magic in _OURS:
+        matches = magic.matches(head)
+        if matches:
+            return magic.codec, False
+        is_open |= matches is None
+    return None, is_open

@@ -2,7 +2,7 @@
 
 Between frames, real streams hold the tags of files that were concatenated (ID3v2
 before, ID3v1 and APEv2 after the audio) and sometimes garbage. `FrameReader` skips
-both.
+both, but no other audio.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from voicecli.codecs.decoding.magic import codec_at
 from voicecli.codecs.decoding.mpeg import FrameHeader
 from voicecli.codecs.decoding.tags import ID3V1_BYTES, tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
@@ -70,7 +71,8 @@ class FrameReader:
         """Take bytes, yield the frames that they complete. Must be run to its end.
 
         Raises:
-            CorruptStream: more than `MAX_GARBAGE_BYTES` in a row without a frame.
+            CorruptStream: more than `MAX_GARBAGE_BYTES` in a row without a frame, or
+                another format where a frame is due.
         """
         self._buffer += data
         return self._read(final=False)
@@ -96,6 +98,8 @@ class FrameReader:
                 self._tag_left_bytes = piece.size_bytes
                 self._synced, self._after_tag, self._last = True, True, None
             else:
+                if self._synced and self._may_be_other_audio() and not final:
+                    break
                 self._at += piece.size_bytes
                 self._synced = False
                 self._garbage_bytes += piece.size_bytes
@@ -103,6 +107,14 @@ class FrameReader:
                     raise CorruptStream(f"the stream contains no more {self._syntax.name} audio")
         del self._buffer[: self._at]
         self._at = 0
+
+    def _may_be_other_audio(self) -> bool:
+        """Raise CorruptStream for another format here; tell whether more bytes may show one."""
+        other, is_open = codec_at(self._buffer, self._at)
+        if other is not None:
+            what = f"{other} audio follows the {self._syntax.name} audio"
+            raise CorruptStream(f"{what}, and is not played")
+        return is_open
 
     def _skip_tag(self) -> bool:
         """Skip what is there of a tag; return whether that was all of it."""

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from voicecli.codecs.decoding.magic import codec_at
 from voicecli.codecs.decoding.oggpage import (
     CAPTURE,
     CONTINUED,
@@ -21,6 +22,7 @@ from voicecli.codecs.decoding.oggpage import (
     header_bytes,
     read_header,
 )
+from voicecli.errors import CorruptStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,8 +107,8 @@ class OggDemuxer:
     first page was not seen are left out. Damage raises nothing: after a bad checksum
     the search for a page resumes after its capture pattern, so a page swallowed by a
     damaged length is found again, and the next page of the stream states how many are
-    ``lost``. Holds at most one page (65,307 bytes) besides the chunk fed, and one
-    incomplete packet of each stream.
+    ``lost``. Another format where a page is due raises `CorruptStream`. Holds at most one
+    page (65,307 bytes) besides the chunk fed, and one incomplete packet of each stream.
     """
 
     def __init__(self) -> None:
@@ -160,6 +162,13 @@ class OggDemuxer:
     def _open_next(self) -> PageHeader | None:
         """Find the next page and parse its header; None until enough has arrived."""
         buffer = self._buffer
+        if self._in_sync and buffer[:1] != CAPTURE[:1]:
+            other, is_open = codec_at(buffer, 0)
+            if other is not None:
+                raise CorruptStream(f"{other} audio follows the Ogg stream, and is not played")
+            if is_open:
+                self._needed = 0
+                return None
         while True:
             at = buffer.find(CAPTURE)
             if at < 0:
