@@ -23,8 +23,8 @@ _CORRECTED_WITHIN_S = 0.5
 _MISREPORTS_S = 0.3
 """After it stood still, a device reports too little for as long as it stood, and this."""
 
-_DROPPED_WITHIN_S = 0.005
-"""A device that has dropped a piece asks for the next one at once."""
+_REPEATED_WITHIN_S = 0.005
+"""A device that started anew asks for the next piece at once."""
 
 _LATE_START_S = 0.015
 """Longer than any device takes to continue after a gap."""
@@ -96,7 +96,7 @@ class DeviceReports:
         """
         before_s = self._lateness.before_s
         has_jumped = self._lateness.has_jumped(late_s)
-        is_at_once = now - self._judged_at < _DROPPED_WITHIN_S
+        is_at_once = now - self._judged_at < _REPEATED_WITHIN_S
         self._judged_at = now
         is_after_gap = self._follows_gap and self._pieces <= _REPORTED_WITHIN
         has_run_dry = late_s - before_s > self._lateness.least_gap_s
@@ -106,11 +106,8 @@ class DeviceReports:
             if late_s > (0.0 if underflowed and self._pieces else _LATE_START_S):
                 self._timeline.extend_gap(late_s)
         elif underflowed and late_s > self._lateness.least_gap_s:
-            # It ran empty. A second report at once is of a piece that it dropped meanwhile.
-            is_second = is_at_once and inf > before_s > late_s
-            silent_s = before_s if is_second else late_s
-            self._timeline.postpone(self._piece * (1 + is_second), silent_s)
-            self._move(late_s - silent_s, now)
+            self._timeline.postpone(self._piece, late_s)
+            self._move(0.0, now)
         elif underflowed and is_at_once and self._is_held(now):
             self._move(late_s, now)
         elif has_jumped:
@@ -135,10 +132,7 @@ class DeviceReports:
         return now < self._reliable_at
 
     def _move(self, late_s: float, reliable_at: float) -> None:
-        """Follow the device after a gap: it has dropped a piece if ``late_s`` is negative.
-
-        Its reports are right from ``reliable_at`` on.
-        """
+        """Follow the device after a gap; its reports are right from ``reliable_at`` on."""
         self._timeline.shift(late_s)
         self._lateness.forget()
         self._reliable_at = reliable_at
