@@ -25,8 +25,8 @@ _MAX_SILENT_BYTES = 32 * 1024 * 1024
 """Upper bound on bytes of an answer without sound: two of FLAC's largest pictures."""
 
 _MAX_SILENT_S = 60.0
-_LONGEST_GAP_S = 5.0
-"""Most of a wait between bytes that counts as silence: `FetchLimits` has limits of its own."""
+_MAX_WAIT_S = 5.0
+"""A longer wait for bytes counts as this much silence: `FetchLimits` bounds single waits."""
 
 
 class StreamDecoder(Protocol):
@@ -73,7 +73,7 @@ class AnswerDecoder:
         self._decoder = decoder
         self._clock = clock
         self._silent_bytes = 0  # since the latest block
-        self._silent_s = 0.0  # in which bytes kept coming
+        self._silent_s = 0.0  # time in which bytes kept coming, without sound
         self._fed_at = 0.0
 
     @property
@@ -98,7 +98,7 @@ class AnswerDecoder:
             return blocks
         now = self._clock.now()
         if self._silent_bytes:
-            self._silent_s += min(now - self._fed_at, _LONGEST_GAP_S)
+            self._silent_s += min(now - self._fed_at, _MAX_WAIT_S)
         self._fed_at = now
         self._silent_bytes += len(data)
         if self._silent_s > _MAX_SILENT_S or self._silent_bytes > _MAX_SILENT_BYTES:

@@ -40,7 +40,7 @@ NOT_NEEDED = (
     "openai.types.shared_params",
     "socksio",
 )
-"""Packages that import hundreds of modules, of which speech through the SDK needs a few."""
+"""Packages that the SDK imports, hundreds of modules in all, of which speech needs a few."""
 
 NOT_CALLED = ("pydantic_function_tool", "pydantic_responses_function_tool")
 """Functions that ``openai`` imports from them."""

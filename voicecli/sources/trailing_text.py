@@ -40,7 +40,8 @@ _FAULT = re.compile(
     rb"|overloaded|out of memory|too many requests|forbidden|unauthorized)\b",
     re.IGNORECASE,
 )
-"""Words at the very end. Behind other formats than raw samples, comments may be sentences."""
+"""What an error in plain words contains. Only these words count behind a container, whose tags
+may hold any sentence."""
 
 _CONTAINERS = (b"RIFF", b"ID3", b"fLaC", b"OggS")
 _ERROR = re.compile(_FIELDS + _JSON % _ERROR_KEYS, re.IGNORECASE)
@@ -64,10 +65,12 @@ def audio_before_text(chunks: Iterator[bytes], *, is_raw: bool = True) -> Iterat
         BadResponse: with the server's message.
     """
     held, head, yielded = b"", b"", 0
+    has_tags = not is_raw
     for chunk in chunks:
         data = held + chunk
         head += chunk[: _MIN_SAMPLES_BYTES - len(head)]
-        pattern = _TEXT if is_raw and not head.startswith(_CONTAINERS) else _ERROR
+        has_tags = not is_raw or head.startswith(_CONTAINERS)
+        pattern = _ERROR if has_tags else _TEXT
         # Much faster than the pattern, which few chunks of samples need.
         match = pattern.search(data) if any(hint in data for hint in _HINTS) else None
         if match and yielded + match.start() < _MIN_SAMPLES_BYTES:
@@ -81,10 +84,9 @@ def audio_before_text(chunks: Iterator[bytes], *, is_raw: bool = True) -> Iterat
         held, data = data[split:], data[:split]
         yielded += len(data)
         yield data
-    if yielded >= _MIN_SAMPLES_BYTES:
-        is_raw = is_raw and not head.startswith(_CONTAINERS)
-        if _FAULT.search(held) or (is_raw and _has_sentence(held)):
-            raise _reported(held, iter(()))
+    is_message = _FAULT.search(held) or (not has_tags and _has_sentence(held))
+    if is_message and yielded >= _MIN_SAMPLES_BYTES:
+        raise _reported(held, iter(()))
     yield held
 
 
