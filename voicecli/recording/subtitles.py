@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from voicecli.playback.silences import Silences
 
-SUFFIXES = (".srt", ".vtt")
-
 _TOLERANCE_S = 0.002
 """A gap this close to a sentence's edge is at the edge: positions are rounded to frames."""
 

@@ -76,8 +76,8 @@ class Fetcher:
     One thread iterates `items`. `check_deadline` and `cancel` may be called from any.
     ``on_sent`` is called, perhaps more than once, when slow imports need not wait any
     longer: a request has left, or none will. ``on_retry`` gets the fault of each attempt
-    that will be repeated. ``segment`` is the number that its events carry. ``was_reached``
-    and ``has_next`` are as for `Attempt`.
+    that will be repeated. ``segment`` is the number that its events carry. ``run`` is what it
+    has to know of the rest of its run.
     """
 
     def __init__(

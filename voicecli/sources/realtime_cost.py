@@ -10,9 +10,6 @@ from voicecli.sources.base import Usage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CHECKED = "2026-11-27"
-"""When the prices were compared with https://developers.openai.com/api/docs/models."""
-
 
 class _Prices(NamedTuple):
     """Dollars for a million tokens."""
@@ -30,6 +27,7 @@ _PRICES = {
     "gpt-realtime-2.1": _Prices(4.0, 0.40, 24.0, 32.0, 0.40, 64.0),
     "gpt-realtime-1.5": _Prices(4.0, 0.40, 16.0, 32.0, 0.40, 64.0),
 }
+"""On 2026-11-27, from https://developers.openai.com/api/docs/models."""
 
 _SNAPSHOT = re.compile(r"-\d{4}-\d\d-\d\d$")
 
