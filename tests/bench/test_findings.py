@@ -5,13 +5,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.bench.results import speech_run
+from voicecli.bench.bursts import burst_finding
 from voicecli.bench.findings import (
     MIN_BUFFER_MS,
-    Burst,
     audio_by_text,
     buffer_needed_ms,
     findings,
-    largest_burst,
     missing_ms,
     recommended_buffer_ms,
 )
@@ -20,22 +19,6 @@ from voicecli.playback.ideal import IdealPlayer
 from voicecli.playback.policy import BufferPolicy
 
 STREAM = [(100.0 + 50 * i, 0.1) for i in range(20)]
-
-
-def test_a_stream_has_no_burst():
-    assert largest_burst(speech_run(STREAM).arrivals) == Burst(0.0, 0.0)
-
-
-def test_audio_that_arrives_at_once_after_a_pause_is_a_burst():
-    """The first 0.4 s arrive within 40 ms; what arrives later does not belong to it."""
-    blocks = [(600.0 + 10 * i, 0.1) for i in range(4)] + [(700.0, 1.0)]
-    burst = largest_burst(speech_run(blocks).arrivals)
-    assert burst == (pytest.approx(0.4), pytest.approx(0.6))
-
-
-def test_the_largest_burst_counts():
-    burst = largest_burst(speech_run([(300.0, 0.2), (700.0, 0.5), (1000.0, 0.1)]).arrivals)
-    assert burst == (pytest.approx(0.5), pytest.approx(0.4))
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 300)), min_size=1, max_size=30))
@@ -107,21 +90,9 @@ def test_a_server_slower_than_real_time():
     assert findings([slow], {}) == ["slower than real time (0.80 ×): long texts will have pauses"]
 
 
-def test_a_server_that_buffers_then_bursts():
+def test_a_server_that_bursts_is_reported():
     held = speech_run([(900.0, 1.5), (940.0, 0.5), (1000.0, 0.5)])
-    (found,) = findings([held], {})
-    assert found == (
-        "buffers, then bursts: 80% of the audio arrived at once, after 900 ms of nothing"
-    )
-    short = speech_run([(900.0, 0.5)])
-    assert findings([short], {}) == []
-
-
-def test_a_fast_but_distant_server_does_not_burst():
-    assert findings([speech_run([(390.0, 2.0)])], {}) == []
-    assert findings([speech_run([(410.0, 2.0)])], {})
-    assert findings([speech_run([(990.0, 30.0)])], {}) == []
-    assert findings([speech_run([(1010.0, 30.0)])], {})
+    assert findings([held], {}) == [burst_finding([held])]
 
 
 def test_gaps_come_with_a_buffer_that_would_have_prevented_them():
