@@ -178,11 +178,11 @@ def test_after_an_error_the_devices_are_listed_anew(portaudio, open_sink):
     output.prepare()
     sink = open_sink(output, is_pcm=False)
     assert portaudio.calls == ["terminate", "initialize"]
-    output.refresh()  # PortAudio would close the stream, so this waits
+    output.close_device()  # not while a stream is open
     output.prepare()
     assert len(portaudio.calls) == 2
     sink.close()
-    output.refresh()
+    output.close_device()
     output.prepare()
     assert portaudio.calls == ["terminate", "initialize"] * 2
 
@@ -202,11 +202,11 @@ def test_after_a_device_could_not_be_opened_the_devices_are_listed_anew(
     sink.close()
 
 
-def test_a_refreshed_device_may_have_another_index(portaudio, open_sink):
+def test_a_device_found_again_may_have_another_index(portaudio, open_sink):
     output = make(device="second")
     open_sink(output, is_pcm=False).close()
     portaudio.devices.reverse()
-    output.refresh()
+    output.close_device()
     open_sink(output, is_pcm=False).close()
     assert [stream.device.name for stream in portaudio.streams] == ["second", "second"]
 

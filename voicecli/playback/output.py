@@ -1,4 +1,4 @@
-"""The sound output: finds and keeps the device, and opens a sink for each run."""
+"""The sound output: finds the device, opens a sink on it for each run, closes it after an error."""
 
 from __future__ import annotations
 
@@ -123,8 +123,12 @@ class Output:
         self.no_device = None
         return sink
 
-    def refresh(self) -> None:
-        """Look for the device again before the next run; call after the device failed."""
+    def close_device(self) -> None:
+        """Close the device, which failed, and find it again for the next run.
+
+        It stays open while another stream of this process plays. `open` does this by itself
+        when it fails; call it when a sink fails later.
+        """
         self._is_stale = True
 
     def _load(self) -> None:
