@@ -1,4 +1,4 @@
-"""Answers that go on without sound end."""
+"""Answers that go on without sound end, and what cannot be decoded has a remedy."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import pytest
 
 from tests.support.tones import encode, tone
 from voicecli.codecs import AutoDecoder
-from voicecli.errors import BadResponse
-from voicecli.session.stream_decoder import AnswerDecoder
+from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
+from voicecli.session.stream_decoder import AnswerDecoder, load_decoder
+from voicecli.sources.base import SourceInfo
+from voicecli.telemetry.observers import Observers
 
 WAV = encode(tone(0.1, rate_hz=24_000), "wav", rate_hz=24_000, sized=True)
 LIST = b"LIST" + (16_376).to_bytes(4, "little") + bytes(16_376)
@@ -72,3 +74,46 @@ def test_one_long_wait_between_a_header_and_its_first_frame_is_no_silence():
     decoding = decoder(1_000.0)
     assert feed_until_fault(decoding, bytes(10), 10) is None
     assert decoding.feed(WAV)
+
+
+UNDECODABLE = {
+    UnsupportedFormat: b"MThd\0\0\0\6" + bytes(4_000),
+    CorruptStream: b"RIFF\xff\xff\xff\xffWAVEfmt \4\0\0\0" + bytes(4_000),
+    TruncatedStream: encode(tone(0.5), "flac")[:5_000],
+}
+
+
+ANSWER = SourceInfo(endpoint="http://localhost")
+FILE = SourceInfo(is_file=True)
+
+
+@pytest.mark.parametrize(
+    ("info", "kind", "remedy"),
+    [
+        (ANSWER, UnsupportedFormat, "--format"),
+        (ANSWER, CorruptStream, "--debug-audio"),
+        (ANSWER, TruncatedStream, "try again"),
+        (FILE, UnsupportedFormat, "convert it"),
+        (FILE, CorruptStream, "--save"),
+        (FILE, TruncatedStream, "--save"),
+    ],
+)
+def test_what_cannot_be_decoded_has_a_remedy(info, kind, remedy):
+    decoding = load_decoder(Observers([]), SteppedClock(0.0))(info)
+    with pytest.raises(kind, check=lambda error: remedy in error.remedy):
+        drain(decoding, UNDECODABLE[kind])
+
+
+def test_the_remedy_of_a_codec_stays():
+    decoding = load_decoder(Observers([]), SteppedClock(0.0))(FILE)
+    with pytest.raises(UnsupportedFormat, check=lambda error: "say" in error.remedy):
+        drain(decoding, b"Once upon a time, there was a text.\n" * 100)
+
+
+def drain(decoding, data):
+    decoding.feed(data)
+    while decoding.pending:
+        decoding.feed(b"")
+    decoding.flush()
+    while decoding.pending:
+        decoding.flush()

@@ -5,15 +5,21 @@ numpy comes with a decoder, so it is loaded when the first request has left.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from voicecli.errors import BadResponse, UnsupportedFormat
+from voicecli.errors import (
+    BadResponse,
+    CorruptStream,
+    DecodeError,
+    TruncatedStream,
+    UnsupportedFormat,
+)
 from voicecli.sanitize import clean
 from voicecli.telemetry.events import Warned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from voicecli.audio.pcm import Pcm
     from voicecli.clock import Clock
@@ -61,6 +67,57 @@ def preload_decoder(name: str) -> None:
     # The answer may need another decoder, and then a missing one does not matter.
     with suppress(UnsupportedFormat):
         preload(name)
+
+
+OF_ANSWERS: Mapping[type[DecodeError], str] = {
+    UnsupportedFormat: "ask for another format with --format",
+    CorruptStream: "ask for another format with --format; --debug-audio keeps what was received",
+    TruncatedStream: "try again; --debug-audio keeps what was received",
+}
+"""What to do about an answer that cannot be decoded."""
+
+OF_FILES: Mapping[type[DecodeError], str] = {
+    UnsupportedFormat: "convert it first, for example with ffmpeg -i FILE speech.wav",
+    CorruptStream: "get the file again; --save NEW.wav keeps what can be decoded",
+    TruncatedStream: "get the file again; --save NEW.wav keeps what can be decoded",
+}
+"""What to do about a file that cannot be decoded."""
+
+
+class RemedyingDecoder:
+    """A decoder whose errors have a remedy: the codecs do not know where bytes come from."""
+
+    def __init__(self, decoder: StreamDecoder, remedies: Mapping[type[DecodeError], str]) -> None:
+        self._decoder = decoder
+        self._remedies = remedies
+
+    @property
+    def name(self) -> str | None:
+        """The format's name, None until it is known."""
+        return self._decoder.name
+
+    @property
+    def pending(self) -> bool:
+        """Whether another call has more to return, or an error to raise."""
+        return self._decoder.pending
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes and return the blocks that became decodable."""
+        with self._remedying():
+            return self._decoder.feed(data)
+
+    def flush(self) -> list[Pcm]:
+        """End the stream and return the remaining blocks."""
+        with self._remedying():
+            return self._decoder.flush()
+
+    @contextmanager
+    def _remedying(self) -> Iterator[None]:
+        try:
+            yield
+        except DecodeError as error:
+            error.remedy = error.remedy or self._remedies.get(type(error))
+            raise
 
 
 class AnswerDecoder:
@@ -125,7 +182,7 @@ def load_decoder(observers: Observers, clock: Clock) -> MakeDecoder:
             observers.notify(Warned(clock.now(), message))
             _remember(info, content_type)
 
-        decoder = AutoDecoder(
+        automatic = AutoDecoder(
             declared=info.requested,
             content_type=info.content_type,
             rate_hz=info.rate_hz,
@@ -134,6 +191,7 @@ def load_decoder(observers: Observers, clock: Clock) -> MakeDecoder:
             is_checked=info.endpoint is not None and info.has_known_end,
             on_mislabelled=report,
         )
+        decoder = RemedyingDecoder(automatic, OF_FILES if info.is_file else OF_ANSWERS)
         return decoder if info.endpoint is None else AnswerDecoder(decoder, clock)
 
     return make_decoder
