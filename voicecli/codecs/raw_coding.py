@@ -63,10 +63,15 @@ _LINEAR = {
 """RFC 3551 puts the high byte first; many speech servers do not, whatever their label says."""
 
 _REFUSED = re.compile(
-    r"l20|lpc|g711|.*adpcm|dvi4|vdvi|g72[0-9].*|g711-0|gsm.*|ilbc|isac|qcelp|evrc.*|smv|"
-    r"amr-wb\+?|silk|codec2|dsd|vox|sbc|aptx.*|ldac|lc3|pcm[au]-wb"
+    r"l20|dat12|lpc|g711|.*adpcm|dvi4|vdvi|g7(?:19|2[0-9]).*|g711-0|gsm.*|ilbc|isac|qcelp|"
+    r"evrc.*|evs|smv|vmr-wb|amr.*|bv(?:16|32)|melp.*|tetra.*|speex|vorbis|silk|codec2|uemclip|"
+    r"scip|tsvcis|clearmode|cn|red|telephone-event|e?ac-?[34]|(?:vnd\.)?dts.*|atrac.*|"
+    r"dsd|vox|sbc|aptx.*|ldac|lc3.*|pcm[au]-wb"
 )
-"""Codings without a header that cannot be decoded: what they hold would sound as noise."""
+"""Codings, mostly without a header, that cannot be decoded: they would sound as noise.
+
+Most are IANA's registered types of what RTP carries.
+"""
 
 _SHORT = re.compile(r"(?:pcm)?([sufl])(8|16|24|32|64)(le|be)?")
 _PACKED_24 = re.compile(r"([su]24)3(le|be)")
