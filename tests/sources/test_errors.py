@@ -109,6 +109,27 @@ def test_a_cut_says_after_how_many_bytes():
     assert "after 1234 bytes" in fault_of(httpx2.ReadError("x"), LABEL, 1234).message
 
 
+@pytest.mark.parametrize("received", [None, 0, 7])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "illegal chunk header: bytearray(b'zz')",
+        "malformed chunk footer: bytearray(b'XX') (expected b'\\r\\n')",
+        "illegal header line: bytearray(b':')",
+        "conflicting Content-Length headers",
+        "Only Transfer-Encoding: chunked is supported",
+    ],
+)
+def test_an_answer_against_the_rules_of_http_is_not_called_cut(reason, received):
+    fault = fault_of(httpx2.RemoteProtocolError(reason), LABEL, received)
+    assert type(fault) is NetworkError
+    assert fault.message == (
+        "the answer breaks the rules of HTTP: " + reason.partition(": bytearray")[0]
+    )
+    assert "proxy" in fault.remedy
+    assert fault.retryable == (received is None)
+
+
 def test_our_own_error_in_the_chain_counts():
     ours = RateLimited("busy", retry_after_s=3)
     assert fault_of(of_sdk(ValueError("x"), ours), LABEL) is ours

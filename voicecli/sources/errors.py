@@ -9,6 +9,7 @@ Text from a server or a library is cleaned and cut before it becomes part of a m
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.config.urls import is_loopback
@@ -64,6 +65,14 @@ _UNREACHABLE = _Rule(
 )
 _BAD_CODING = _Rule(BadResponse, "{where} sent a badly compressed answer: {reason}")
 _CUT = _Rule(NetworkError, "the connection was cut after {received} bytes", _CHECK_LOG)
+_BROKEN = _Rule(
+    NetworkError,
+    "the answer breaks the rules of HTTP: {reason}",
+    "look at the server, and at any proxy in front of it",
+    retryable=True,
+)
+_NO_ANSWER_OR_END = re.compile("(request|response) line|clos(ed|ing)|disconnected", re.IGNORECASE)
+"""What libraries say if there is no HTTP at all, or no more of it."""
 _MISSING = "something needed to reach {where} is not installed: {reason}"
 # The characters may be part of the key, so they are not repeated.
 _ILLEGAL = "the request to {where} contains characters that HTTP does not allow"
@@ -121,9 +130,10 @@ class _Case(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The innermost cause's message; the operating system's without its number."""
+        """The innermost cause's message, without the operating system's number or bytes."""
         innermost = self.chain[-1]
         message = getattr(innermost, "strerror", None) or str(innermost)
+        message = message.partition(": bytearray(")[0]
         return clean(message or type(innermost).__name__, limit=300)
 
 
@@ -178,6 +188,10 @@ def _apply(rule: _Rule, name: str, case: _Case) -> VoiceError:
         remedy = f"{_CHECK_NETWORK}; {USE_HTTPS}"  # how some servers refuse plain http
     elif name == "SSLError" and "WRONG_VERSION" in case.reason:
         remedy = _USE_HTTP
+    elif "RemoteProtocolError" in case.names and not _NO_ANSWER_OR_END.search(case.reason):
+        is_early = case.received is None
+        rule = _BROKEN if is_early else _BROKEN._replace(retryable=False)
+        remedy = rule.remedy
     message = rule.message.format(where=where, reason=case.reason, received=case.received)
     fault = rule.kind(message, remedy=remedy)
     if isinstance(fault, SourceError):
