@@ -10,6 +10,7 @@ import pytest
 
 from tests.codecs.containers import wav
 from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
+from tests.codecs.mpeg_frames import id3v2
 from tests.codecs.samples import samples_of
 from tests.codecs.signals import noise
 from tests.support.tones import encode, tone
@@ -214,17 +215,26 @@ def test_nothing_is_left_after_the_end(codec):
         ("mp3", "wav"),
         ("mp3", "opus"),
         ("mp3", "flac"),
+        ("mp3", "aac"),
+        ("aac", "mp3"),
         ("aac", "wav"),
         ("aac", "opus"),
         ("aac", "flac"),
         ("opus", "wav"),
+        ("opus", "mp3"),
+        ("opus", "aac"),
+        ("wav", "mp3"),
+        ("wav", "aac"),
+        ("wav", "opus"),
+        ("wav", "flac"),
     ],
 )
-def test_audio_in_another_format_behind_the_sound_is_reported(first, second, size):
+@pytest.mark.parametrize("tag", [b"", id3v2(bytes(2_000))])
+def test_audio_in_another_format_behind_the_sound_is_reported(first, second, tag, size):
     rate_hz = 48_000
     sound = tone(0.2, rate_hz=rate_hz)
     sounds = [encode(sound, name, rate_hz=rate_hz, sized=True) for name in (first, second)]
-    data = b"".join(sounds)
+    data = tag.join(sounds)
     blocks, fault = decode_until_fault(AutoDecoder(first), in_pieces(size, data))
     assert isinstance(fault, CorruptStream)
     assert f"{second} audio follows the " in fault.message

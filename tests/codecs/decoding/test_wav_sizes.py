@@ -9,11 +9,12 @@ import pytest
 
 from tests.codecs.containers import chunk, fmt, riff, wav
 from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
+from tests.codecs.mpeg_frames import id3v2
 from tests.codecs.samples import encoded
 from tests.codecs.signals import noise, tone
 from voicecli.codecs import AutoDecoder
 from voicecli.codecs.decoding.wav import WavDecoder
-from voicecli.errors import TruncatedStream
+from voicecli.errors import CorruptStream, TruncatedStream
 
 SIZES = [13, 1000, 1 << 20]
 
@@ -81,12 +82,19 @@ def test_another_file_ends_samples_that_were_not_counted():
         assert np.array_equal(got, np.concatenate([sound, sound[:50]]))
 
 
+@pytest.mark.parametrize("tags", [b"", id3v2(bytes(3_000)), id3v2(bytes(100_000))])
+@pytest.mark.parametrize("bits", [16, 8])
 @pytest.mark.parametrize("name", ["mp3", "aac", "flac", "opus"])
-def test_another_format_behind_the_data_is_not_heard_as_noise(name):
+def test_another_format_behind_the_data_is_reported_and_not_heard_as_noise(name, bits, tags):
     sound = noise(501)
-    data = wav(sound) + encoded(name, 12_000, 1)
+    file = wav(sound) if bits == 16 else riff(fmt(bits=8), chunk(b"data", bytes(range(201))))
+    data = file + tags + encoded(name, 12_000, 1)
     for size in SIZES:
-        assert np.array_equal(joined(decode(WavDecoder(), in_pieces(size, data))), sound)
+        blocks, fault = decode_until_fault(WavDecoder(), in_pieces(size, data))
+        assert sum(block.frames for block in blocks) == (501 if bits == 16 else 201)
+        if len(tags) < 65_536:  # a picture is not held in memory to look behind it
+            assert isinstance(fault, CorruptStream)
+            assert fault.message == f"{name} audio follows the WAV audio, and is not played"
 
 
 @pytest.mark.parametrize(

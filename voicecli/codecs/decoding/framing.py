@@ -16,7 +16,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli.codecs.decoding.magic import codec_at
 from voicecli.codecs.decoding.mpeg import ADTS, MP3, MPEG1_KBPS, MPEG2_KBPS, MPEG_RATES_HZ
+from voicecli.codecs.decoding.tags import tag_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,9 @@ SEARCH_BYTES = 4_608
 """Bytes searched for frames: three of the longest of MP3, 1,441 bytes each."""
 
 _MAX_FREE_FORMAT_BYTES = 8_192
+
+_MAX_TAGS_BYTES = 1 << 16
+"""Upper bound on tags before audio in another format: they are held until it is found."""
 
 _MAX_CERTAIN_BYTES = 16_384
 """Bytes in which frames of an unsupported format must show themselves among samples."""
@@ -49,14 +54,14 @@ class Framing(NamedTuple):
     name: str
     codec: str | None
     header_bytes: int
-    header: Callable[[bytes, int], _Header | None]
+    header: Callable[[bytes | bytearray, int], _Header | None]
     sync: bytes
     followers: int = 1
     certain: int = 0
 
 
 def _of(name: str, syntax: Syntax) -> Framing:
-    def header(data: bytes, at: int) -> _Header | None:
+    def header(data: bytes | bytearray, at: int) -> _Header | None:
         found = syntax.header(data, at)
         return None if found is None else _Header(found.frame_bytes, found.identity)
 
@@ -73,7 +78,7 @@ _LAYER2_KBPS = {
 }
 
 
-def _older_layer_header(data: bytes, at: int) -> _Header | None:
+def _older_layer_header(data: bytes | bytearray, at: int) -> _Header | None:
     """Parse the header of an MPEG frame of layer I or II."""
     word = int.from_bytes(data[at : at + 4], "big")
     version, layer = word >> 19 & 3, word >> 17 & 3
@@ -90,7 +95,7 @@ def _older_layer_header(data: bytes, at: int) -> _Header | None:
 _AC3_KBPS = (*MPEG1_KBPS[1:], 384, 448, 512, 576, 640)
 
 
-def _ac3_header(data: bytes, at: int) -> _Header | None:
+def _ac3_header(data: bytes | bytearray, at: int) -> _Header | None:
     """Parse the sync frame header of AC-3 (§4.4.1) or E-AC-3 (annex E)."""
     head = data[at : at + 6]
     if len(head) < 6 or head[:2] != b"\x0b\x77":
@@ -105,19 +110,19 @@ def _ac3_header(data: bytes, at: int) -> _Header | None:
     return _Header(2 * words, rate)
 
 
-def _loas_header(data: bytes, at: int) -> _Header | None:
+def _loas_header(data: bytes | bytearray, at: int) -> _Header | None:
     word = int.from_bytes(data[at : at + 3], "big")
     size = word & 0x1FFF
     return _Header(3 + size, 0) if word >> 13 == 0x2B7 and size else None
 
 
-def _free_format_header(data: bytes, at: int) -> _Header | None:
+def _free_format_header(data: bytes | bytearray, at: int) -> _Header | None:
     """Parse a Layer III header without a bit rate, whose frame ends at the next such header."""
     word = int.from_bytes(data[at : at + 4], "big")
     if word & 0xFFE6_F000 != 0xFFE2_0000 or word >> 19 & 3 == 1 or word >> 10 & 3 == 3:
         return None
     similar = re.compile(
-        re.escape(data[at : at + 2]) + b"[%c%c]" % (data[at + 2], data[at + 2] ^ 2)
+        re.escape(bytes(data[at : at + 2])) + b"[%c%c]" % (data[at + 2], data[at + 2] ^ 2)
     )
     following = similar.search(data, at + 24)
     size = following.start() - at if following else max(_MAX_FREE_FORMAT_BYTES, len(data) - at)
@@ -139,7 +144,9 @@ FRAMINGS = (
 """The formats, our own first."""
 
 
-def frames_at(framing: Framing, data: bytes, at: int = 0, followers: int = 1) -> bool | None:
+def frames_at(
+    framing: Framing, data: bytes | bytearray, at: int = 0, followers: int = 1
+) -> bool | None:
     """Tell whether a run of frames begins at ``at``; None if the data ends before that is sure."""
     first = header = framing.header(data, at)
     if first is None:
@@ -178,6 +185,27 @@ def cannot_be_samples(framing: Framing, data: bytes) -> bool | None:
         frames.add(data[at:end])
         at = end
     return True
+
+
+def audio_at(data: bytes | bytearray, at: int = 0) -> tuple[str | None, bool]:
+    """Return the codec of ours whose audio begins at ``at``, maybe behind tags, if any.
+
+    Frames count from the third in a row. The flag tells whether more bytes may find audio.
+    """
+    start = at
+    while size_bytes := tag_bytes(data, at):
+        at += size_bytes
+        if at - start > _MAX_TAGS_BYTES:
+            return None, False
+    if size_bytes is None:
+        return None, True
+    codec, is_open = codec_at(data, at)
+    for framing in FRAMINGS if codec is None else ():
+        matches = framing.codec is not None and frames_at(framing, data, at, 2)
+        if matches:
+            return framing.codec, False
+        is_open |= matches is None
+    return codec, is_open
 
 
 def find_frames(data: bytes, *, final: bool) -> Framing | None:

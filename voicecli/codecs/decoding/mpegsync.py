@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from voicecli.codecs.decoding.magic import codec_at
+from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.mpeg import FrameHeader
 from voicecli.codecs.decoding.tags import ID3V1_BYTES, tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
@@ -110,7 +110,7 @@ class FrameReader:
 
     def _may_be_other_audio(self) -> bool:
         """Raise CorruptStream for another format here; tell whether more bytes may show one."""
-        other, is_open = codec_at(self._buffer, self._at)
+        other, is_open = audio_at(self._buffer, self._at)
         if other is not None:
             what = f"{other} audio follows the {self._syntax.name} audio"
             raise CorruptStream(f"{what}, and is not played")

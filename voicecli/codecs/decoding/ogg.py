@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.decoding.magic import codec_at
+from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.oggpage import (
     CAPTURE,
     CONTINUED,
@@ -163,7 +163,7 @@ class OggDemuxer:
         """Find the next page and parse its header; None until enough has arrived."""
         buffer = self._buffer
         if self._in_sync and buffer[:1] != CAPTURE[:1]:
-            other, is_open = codec_at(buffer, 0)
+            other, is_open = audio_at(buffer)
             if other is not None:
                 raise CorruptStream(f"{other} audio follows the Ogg stream, and is not played")
             if is_open:

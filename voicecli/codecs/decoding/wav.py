@@ -23,7 +23,7 @@ import struct
 from math import inf
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.decoding.framing import FRAMINGS, frames_at
+from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.reader import ReadingDecoder
 from voicecli.codecs.decoding.sampleformat import (
     EVIDENCE_BYTES,
@@ -102,9 +102,7 @@ def _is_trailer(head: bytes) -> bool:
     max_bytes = _MAX_LARGE_CHUNK_BYTES if is_large else _MAX_CHUNK_BYTES
     is_chunk = _CHUNK_ID.match(name) is not None and size_bytes <= max_bytes
     is_tag = _TAG.match(head) is not None or readable(head) is not None
-    is_framed = any(frames_at(framing, head) for framing in FRAMINGS if framing.codec)
-    is_other = is_framed or head.startswith((b"fLaC", b"OggS"))
-    return is_chunk or is_tag or is_other or find_header(head, 0)[1]
+    return is_chunk or is_tag or audio_at(head)[0] is not None or find_header(head, 0)[1]
 
 
 class WavDecoder(ReadingDecoder):
@@ -137,6 +135,7 @@ class WavDecoder(ReadingDecoder):
             while (further_bytes := (yield from self._find_more_data(size_bytes))) is not None:
                 size_bytes = further_bytes
                 missing = (yield from self._read_data(layout, block, size_bytes)) or missing
+            yield from self._refuse_other_audio(size_bytes)
             if (yield from self._is_more_sound(layout, block, size_bytes)):
                 missing = yield from self._read_data(layout, block, 0)
             short = short or missing
@@ -250,14 +249,26 @@ class WavDecoder(ReadingDecoder):
             ahead_bytes = end + claim_bytes + claim_bytes % 2
         return None
 
+    def _refuse_other_audio(self, size_bytes: int) -> Reading[None]:
+        """Raise CorruptStream if audio in another format follows data of known size."""
+        if not 0 < size_bytes < _PLACEHOLDER_FROM:
+            return
+        while True:
+            has_padding = size_bytes % 2 and self._peek(1) == b"\0"
+            codec, is_open = audio_at(self._buffer, self._at + has_padding)
+            if codec not in (None, "wav"):
+                raise CorruptStream(f"{codec} audio follows the WAV audio, and is not played")
+            if self._all_in or not is_open:
+                return
+            yield None
+
     def _is_more_sound(
         self, layout: WavFormat, block: Callable[[bytes, int, int], Pcm], size_bytes: int
     ) -> Reading[bool]:
         """Tell whether what follows the data is sound that its size did not count.
 
-        It is, if there is much of it and it is neither a header, a chunk, a tag, text nor
-        a constant. The read position is then where a frame begins. Silence before it, which
-        might have been padding, is yielded.
+        It is, if there is much of it and it is neither a header, a chunk, a tag, text nor a
+        constant. The read position is then where a frame begins. Silence before it is yielded.
         """
         if not 0 < size_bytes < _PLACEHOLDER_FROM:
             return False  # the data lasted to the end, or to a header
