@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 
 import pytest
 
 from tests.codecs.feeding import in_pieces
 from voicecli.codecs.decoding.sniff import Sniffer
-from voicecli.codecs.text_response import explain, kind_of_text, readable
+from voicecli.codecs.text_response import explain, kind_of_text, readable, remedy_for
 from voicecli.errors import BadResponse
 
 PAGE = "<html><title>502 gateway gestört</title>".encode("latin-1") + b"\0\x07" + b"x" * 99
@@ -112,6 +113,28 @@ def test_a_character_cut_by_the_end_is_dropped():
 )
 def test_text_is_explained_in_one_sentence(text, sentence):
     assert explain(text) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"audioContent": "' + "UklGRg/+" * 60, 'JSON with encoded data in "audioContent"'),
+        (
+            '{\n "data": {"audio": "' + "0a1b" * 100 + '"}}',
+            'JSON with encoded data in "audio"',
+        ),
+        ('data: {"delta": "' + "AA\\/B" * 100 + '"}', 'text with encoded data in "delta"'),
+    ],
+)
+def test_encoded_audio_is_named_and_not_quoted(text, sentence):
+    assert explain(text) == f"received {sentence} instead of audio"
+    assert "/audio/speech" in remedy_for(text)
+
+
+def test_an_error_is_not_taken_for_encoded_audio():
+    text = json.dumps({"error": {"message": "no credit", "id": "a" * 399, "hint": "well, " * 90}})
+    assert explain(text) == "received JSON instead of audio: no credit"
+    assert remedy_for(text) is None
 
 
 @pytest.mark.parametrize(

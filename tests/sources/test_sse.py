@@ -260,3 +260,50 @@ def test_letters_without_a_colon_are_judged_by_the_first_32_bytes(size):
     body = b"M" * 70 + b";oer: \ndata: x\n\n"
     with pytest.raises(BadResponse):
         list(audio_of_events([body[i : i + size] for i in range(0, len(body), size)]))
+
+
+SOUND = base64.b64encode(bytes(range(256)) * 4).decode()
+ANSWERED = b"data: [DONE]\n\n"
+
+
+def event(value, name=""):
+    data = value if isinstance(value, str) else json.dumps(value)
+    return (f"event: {name}\n" if name else "").encode() + b"data: " + data.encode() + b"\n\n"
+
+
+OTHER_APIS = {
+    "chat.completion.chunk": event(
+        {"object": "chat.completion.chunk", "choices": [{"delta": {"audio": {"data": SOUND}}}]}
+    ),
+    "response.audio.delta": event({"type": "response.created"})
+    + event({"type": "response.audio.delta", "delta": SOUND}),
+    "data, status": event({"data": {"audio": bytes(range(256)).hex()}, "status": 1}),
+    "audioContent": event({"audioContent": SOUND}),
+    "chunk": event(SOUND, "chunk"),
+    "a": event({"type": "a\x1bb", "delta": SOUND}),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_APIS)
+def test_audio_in_events_of_another_api_is_reported_as_such(kind):
+    for end in (b"", ANSWERED):
+        data = OTHER_APIS[kind] * 2 + end
+        for size in (1, 13, 100_000):
+            with pytest.raises(BadResponse) as caught:
+                read_all(audio_of_events(data[i : i + size] for i in range(0, len(data), size)))
+            assert caught.value.message.isprintable()
+            assert f"events of another API ({kind})" in caught.value.message
+            assert "/audio/speech" in caught.value.remedy
+
+
+def test_events_without_audio_show_another_api_only_if_the_answer_is_whole():
+    text = event({"object": "chat.completion.chunk", "choices": [{"delta": {"content": "Hi"}}]})
+    with pytest.raises(BadResponse, match=r"another API .chat\.completion\.chunk"):
+        list(audio_of_events([text, ANSWERED]))
+    with pytest.raises(NetworkError, match="ended before its last event"):
+        list(audio_of_events([text]))
+
+
+@pytest.mark.parametrize("speech", [delta(b"one") + ANSWERED, DONE])
+def test_other_events_beside_those_of_speech_are_ignored(speech):
+    assert b"".join(audio_of_events([OTHER_APIS["audioContent"], speech])) in (b"one", b"")

@@ -37,6 +37,11 @@ _JSON_START = re.compile(
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
+_ENCODED = re.compile(r'"(\w{1,40})"\s*:\s*"(?:[\w+/=-]|\\[/rn]){400}', re.ASCII)
+"""The name of a value in base64 or hexadecimal, too long for a word, a key or a signature."""
+
+_OTHER_API = "that is another API; --base-url needs one with OpenAI's /audio/speech"
+
 _JSON_MESSAGE = re.compile(r'"(?:message|detail|error|msg)"\s*:\s*"((?:[^"\\]|\\.)+)')
 
 
@@ -73,9 +78,16 @@ def kind_of_text(text: str) -> str:
 def explain(text: str) -> str:
     """Say in one sentence what kind of text was received, and its main point."""
     stripped, kind = text.strip(), kind_of_text(text)
+    if encoded := _ENCODED.search(stripped):
+        return f'received {kind} with encoded data in "{encoded[1]}" instead of audio'
     readers = {"JSON": _from_json, "HTML": _from_markup, "XML": _from_markup}
     point = clean(readers[kind](stripped) if kind in readers else stripped)
     return f"received {kind} instead of audio" + (f": {point}" if point else "")
+
+
+def remedy_for(text: str) -> str | None:
+    """Return what to do about a text that was received, if anything."""
+    return _OTHER_API if _ENCODED.search(text) else None
 
 
 def _from_json(text: str) -> str:

@@ -38,6 +38,14 @@ _END_MARKER = b"[DONE]"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """May precede the first field; anywhere else it makes the field unknown."""
 
+_OTHER_API = "--base-url needs an API with OpenAI's /audio/speech"
+
+_ENCODED = re.compile(rb"(?:[\w+/=-]|\\[/rn]){400}", re.ASCII)
+"""Data in base64 or hexadecimal, too long for a word, a key or a signature."""
+
+_SEARCH_BYTES = 16 * 1024
+"""Bytes of an event that are searched for it."""
+
 _SPEECH_EVENT = "speech.audio."
 
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -51,6 +59,9 @@ class SpeechEvents:
         self._data = bytearray()
         self._name = ""  # of the event
         self._after_cr = False
+        self._is_speech = False
+        self._other = ""  # kind of the first event with audio, or else of any, of another API
+        self._other_has_audio = False
         self.ended = False
         """Whether the last event has arrived: the connection may stay open after it."""
 
@@ -83,12 +94,15 @@ class SpeechEvents:
         """Note the end of the stream, which may lack the empty line after the last event.
 
         Raises:
+            BadResponse: its events are those of another API.
             NetworkError: it ended before its last event.
         """
         if not self.ended:
             with contextlib.suppress(BadResponse):  # an event that is cut
                 self._take_line(bytes(self._line))
                 self._take_line(b"")
+        if self._other_has_audio or self.ended:
+            self._check_api()
         if not self.ended:
             raise NetworkError(
                 "the event stream ended before its last event",
@@ -111,6 +125,20 @@ class SpeechEvents:
             raise BadResponse(f"the server reports: {server_message(data)}")
         return self._take_event(data, name) if data else b""
 
+    def _check_api(self) -> None:
+        """Raise BadResponse if no event was of speech, and some were of another API."""
+        if self._other and not self._is_speech:
+            raise BadResponse(
+                f"the server sent events of another API ({self._other}), not of speech",
+                remedy=_OTHER_API,
+            )
+
+    def _note_other(self, data: bytes, kind: str) -> None:
+        """Remember an event that is not of speech."""
+        has_audio = _ENCODED.search(data[:_SEARCH_BYTES]) is not None
+        if not self._other or (has_audio and not self._other_has_audio):
+            self._other, self._other_has_audio = clean(kind, limit=60), has_audio
+
     def _check_length(self) -> None:
         if len(self._line) + len(self._data) > MAX_EVENT_BYTES:
             raise BadResponse("the server sent an event too long to be speech")
@@ -123,16 +151,20 @@ class SpeechEvents:
         event = _parsed(data)
         if event is None:
             if name and not name.startswith(_SPEECH_EVENT):
+                self._note_other(data, name)
                 return b""  # something of the server's own, such as a ping
             shown = clean(data.decode("utf-8", errors="replace"), limit=300)
             raise BadResponse(f"the server sent an event that is not a JSON object: {shown}")
         kind = event.get("type") or name
         if kind == "speech.audio.delta":
+            self._is_speech = True
             return _audio(event)
         if kind == "speech.audio.done":
-            self.ended = True
+            self._is_speech = self.ended = True
         elif str(kind).endswith(_FAILURES) or event.get("error"):
             raise BadResponse(f"the server reports: {server_message(data)}")
+        else:
+            self._note_other(data, str(kind or event.get("object") or ", ".join(event)))
         return b""
 
 
@@ -160,7 +192,7 @@ def audio_of_events(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in itertools.chain((head,), chunks):
         yield from events.feed(chunk)
         if events.ended:
-            return
+            break
     events.flush()
 
 

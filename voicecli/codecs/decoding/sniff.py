@@ -42,7 +42,13 @@ from voicecli.codecs.decoding.magic import find_magic
 from voicecli.codecs.decoding.oggcodec import find_ogg_codec
 from voicecli.codecs.media_type import parse_media_type
 from voicecli.codecs.raw_coding import raw_coding
-from voicecli.codecs.text_response import MAX_TEXT_BYTES, explain, kind_of_text, readable
+from voicecli.codecs.text_response import (
+    MAX_TEXT_BYTES,
+    explain,
+    kind_of_text,
+    readable,
+    remedy_for,
+)
 from voicecli.errors import BadResponse, TruncatedStream, UnsupportedFormat
 from voicecli.sanitize import clean
 
@@ -240,7 +246,7 @@ class Sniffer:
                     f"this is {kind_of_text(text)}, not audio",
                     remedy="voicecli say speaks text",
                 )
-            raise BadResponse(explain(text))
+            raise BadResponse(explain(text), remedy=remedy_for(text))
         return None, False
 
     def _reads_as_text(self, text: str) -> bool:
