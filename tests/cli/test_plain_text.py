@@ -187,3 +187,39 @@ def test_names_of_encodings():
     for wrong in ("nope", "rot13", "hex", "zlib", ""):
         with pytest.raises(ValueError, match="is not an encoding"):
             check_encoding(wrong)
+
+
+UTF16 = {
+    "English": "Hello there, this is a test.",
+    "Russian": "Привет, это проверка голоса.\n",
+    "a Russian word": "Да",
+    "Greek": "Γειά σου Κόσμε, όλα καλά.",
+    "Arabic": "مرحبا بالعالم",
+    "Chinese": "你好,这是语音测试。一切正常,谢谢大家。",
+    "Chinese without punctuation": "你好世界今天天气很好我们去公园散步吧",
+    "Japanese": "こんにちは、これは音声のテストです。",
+    "Korean": "안녕하세요, 음성 시험입니다.",
+    "mixed": "Hello 你好 world, it is fine. " * 3,
+}
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", UTF16)
+def test_utf_16_without_a_mark_is_recognised_and_told(name, order):
+    text = UTF16[name]
+    data = text.encode(order)
+    is_east_asian = text.encode("utf-8")[0] >= 0xE0  # whose first bytes may be ASCII
+    for size in (len(data), 13) if is_east_asian else (len(data), 13, 1):
+        spoken, told, is_binary = heard(data, pieces=size)
+        assert not is_binary
+        assert spoken == text
+        assert told == [
+            f"is not UTF-8 and is read as {order.upper()}; --encoding NAME overrides that"
+        ]
+
+
+@pytest.mark.parametrize("data", [b"\1\2Ready\1\2", b"\x0e\x0fok, go", b"\x07Hi there", b"a\x01b"])
+def test_controls_in_utf_8_do_not_make_it_utf_16(data):
+    spoken, told, is_binary = heard(data)
+    assert (told, is_binary) == ([], False)
+    assert spoken.encode() == bytes(byte for byte in data if byte >= 0x20)

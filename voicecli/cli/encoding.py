@@ -7,6 +7,7 @@ long list in no good order, so a few facts about scripts decide between its entr
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,18 @@ _SYMBOL = 3
 
 _NUL_SHARE = 0.7
 """Share of NULs at their place in UTF-16 or UTF-32: texts of the first 256 characters."""
+
+_USUAL = re.compile(
+    "[\t\n\r -~\xa0-\u06ff\u0900-\u0e7f\u10a0-\u10ff\u1e00-\u1eff\u2010-\u2044\u20a0-\u20bf"
+    "\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef]"
+)
+"""Characters of the scripts in use; half of all pairs of bytes are one."""
+
+_MIN_USUAL = 0.98
+_MIN_OF_ONE_SCRIPT = 0.6
+_EAST_ASIAN_FROM = "\u2e80"
+_MIN_EAST_ASIAN = 4
+"""Fewer characters of so large a script may be any bytes."""
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 _HIGH_WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
@@ -61,12 +74,36 @@ def encoding_by_nuls(data: bytes) -> str | None:
     return None
 
 
+def utf16_by_letters(data: bytes) -> str | None:
+    """Return the byte order of UTF-16 in which ``data`` is text of one script, else None.
+
+    The other order turns its letters into rare characters of many scripts.
+    """
+    even = data[: len(data) // 2 * 2]
+    orders = "utf-16-le", "utf-16-be"
+    found = [order for order in orders if _is_text(even.decode(order, "replace"))]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_text(text: str) -> bool:
+    """Whether nearly all characters are usual ones, and most letters of one script."""
+    letters = [character for character in text if character.isalpha()]
+    east_asian = sum(letter >= _EAST_ASIAN_FROM for letter in letters)
+    rows = Counter(ord(letter) >> 8 for letter in letters if letter < _EAST_ASIAN_FROM)
+    most = max(*rows.values(), east_asian if east_asian >= _MIN_EAST_ASIAN else 0, 0)
+    return (
+        2 * len(letters) >= len(text) > 1
+        and most >= _MIN_OF_ONE_SCRIPT * len(letters)
+        and len(_USUAL.findall(text)) >= _MIN_USUAL * len(text)
+    )
+
+
 def guess_encoding(data: bytes) -> str | None:
     """Return the encoding of ``data``, which is not UTF-8; None if it is not text."""
     if b"\0" in data:
-        return encoding_by_nuls(data)
+        return encoding_by_nuls(data) or utf16_by_letters(data)
     if not data or len(_CONTROL.findall(data)) > _MAX_CONTROLS * len(data):
-        return None
+        return utf16_by_letters(data)
     likely = _plausible(data)
     if found := _east_asian(data, likely):
         return found

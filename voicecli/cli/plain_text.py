@@ -32,6 +32,12 @@ _CONTEXT = 512
 
 _HIGH = re.compile(rb"[\x80-\xff]")
 
+_ROWS = re.compile(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f]")
+"""Upper bytes of Cyrillic, Greek and other letters, and many lower ones, in UTF-16."""
+
+_MIN_BEGINNING = 4
+"""Bytes that show whether a text begins as UTF-16 if there are such among them."""
+
 _JAPANESE = re.compile(rb"\x1b\$(?:[@B]|\([@BD])")
 _CUT_JAPANESE = re.compile(rb"\x1b(?:\$\(?)?\Z")
 """How ISO-2022-JP, all ASCII, changes to Japanese (RFC 1468), and the beginning of that."""
@@ -101,7 +107,7 @@ class PlainTextDecoder:
 
     def settle(self) -> str:
         """Return the text held back to judge its encoding: the writer has paused."""
-        return self._feed(b"", pauses=True) if self._undecided else ""
+        return self._feed(b"", pauses=True) if self._undecided or self._mark else ""
 
     def finish(self) -> str:
         """Return the rest."""
@@ -110,7 +116,9 @@ class PlainTextDecoder:
     def _feed(self, data: bytes, *, final: bool = False, pauses: bool = False) -> str:
         if self._mark is not None:
             data = self._mark + data
-            if not final and any(mark != data and mark.startswith(data) for mark, _ in MARKS):
+            may_be_mark = any(mark != data and mark.startswith(data) for mark, _ in MARKS)
+            is_short = len(data) < (_MIN_BEGINNING if _ROWS.search(data) else 2)
+            if not final and (may_be_mark or (is_short and self._is_assumed and not pauses)):
                 self._mark = data
                 return ""
             self._mark = None
@@ -135,7 +143,7 @@ class PlainTextDecoder:
             data = self._look_for_japanese(data, final=final)
         if self._is_assumed:
             data = self._undecided + data
-            if not self._undecided and b"\0" not in data:
+            if not self._undecided and b"\0" not in data and not self._may_begin_utf16(data):
                 with suppress(UnicodeDecodeError):
                     text = self._decoder.decode(data, final)
                     self._has_utf8 = self._has_utf8 or not text.isascii()
@@ -156,6 +164,14 @@ class PlainTextDecoder:
             before, _ = self._decoder.getstate()
             self._leave_out(self._of_mark)
             return self._decoder.decode(before + data, final)
+
+    def _may_begin_utf16(self, data: bytes) -> bool:
+        """Whether the first bytes, valid UTF-8, have controls where UTF-16 has its script."""
+        if self._context or self._has_utf8 or not _ROWS.search(data):
+            return False
+        from voicecli.cli import encoding  # noqa: PLC0415  only for such text
+
+        return encoding.utf16_by_letters(data) is not None
 
     def _look_for_japanese(self, data: bytes, *, final: bool) -> bytes:
         """Choose ISO-2022-JP if ``data`` changes to it; return what can be decoded now."""
