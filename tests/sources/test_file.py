@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from voicecli.errors import SourceError
+from voicecli.errors import CorruptStream, SourceError
 from voicecli.sources.base import SourceInfo
 from voicecli.sources.file import CHUNK_BYTES, FileSource
 
@@ -76,10 +76,10 @@ def test_an_empty_file_is_an_error(tmp_path):
 def test_standard_input_is_read_as_it_comes(pipe):
     with FileSource("-").open() as response:
         chunks = iter(response)
-        pipe.write(b"one")
-        assert next(chunks) == b"one"
-        pipe.write(b"two")
-        assert next(chunks) == b"two"
+        pipe.write(b"one\x80")
+        assert next(chunks) == b"one\x80"
+        pipe.write(b"two\x80")
+        assert next(chunks) == b"two\x80"
         pipe.close()
         assert list(chunks) == []
     assert not sys.stdin.closed
@@ -95,7 +95,7 @@ def test_unreadable_standard_input_is_an_error(monkeypatch, stdin):
 def test_cancel_ends_the_wait_for_a_quiet_pipe(pipe):
     source = FileSource("-")
     with source.open() as response:
-        pipe.write(b"one")
+        pipe.write(b"one\x80")
         got = []
         received = threading.Event()
 
@@ -111,7 +111,7 @@ def test_cancel_ends_the_wait_for_a_quiet_pipe(pipe):
         source.cancel()
         thread.join(10)
         assert not thread.is_alive()
-    assert got == [b"one"]
+    assert got == [b"one\x80"]
 
 
 def test_a_second_reading_starts_at_the_beginning(tmp_path):
@@ -121,3 +121,42 @@ def test_a_second_reading_starts_at_the_beginning(tmp_path):
     for _ in range(2):
         with source.open() as response:
             assert b"".join(response) == b"abc"
+
+
+ERROR = b'{"error": {"message": "no credit"}}'
+SOUND = bytes(range(256)) * 30
+
+
+def read(path, format, got):
+    with FileSource(str(path), format=format).open() as response:
+        got.extend(response)
+
+
+@pytest.mark.parametrize(
+    ("name", "sound"),
+    [("a.pcm", SOUND), ("a.mp3", b"\xff\xfb" + SOUND), ("a.wav", b"RIFF" + SOUND)],
+)
+def test_an_error_behind_the_sound_is_reported_after_it(tmp_path, name, sound):
+    """As curl saves it if a server fails after its first sound."""
+    path, got = tmp_path / name, []
+    path.write_bytes(sound + ERROR)
+    with pytest.raises(CorruptStream, match="text follows the sound: no credit"):
+        read(path, "pcm" if name == "a.pcm" else None, got)
+    assert b"".join(got) == sound
+
+
+@pytest.mark.parametrize("words", [b"TAG" + b"Trial and Error".ljust(125), b"Forbidden. " * 9])
+@pytest.mark.parametrize("format", ["pcm", None])
+def test_words_behind_the_sound_of_a_file_may_be_a_title(tmp_path, words, format):
+    path, got = tmp_path / "a", []
+    path.write_bytes(SOUND + words)
+    read(path, format, got)
+    assert b"".join(got) == SOUND + words
+
+
+@pytest.mark.parametrize("before", [b"", b"2026-11-28 12:00 the server answers with "])
+def test_a_text_is_left_to_be_recognised_as_one(tmp_path, before):
+    path, got = tmp_path / "a.log", []
+    path.write_bytes(before + ERROR)
+    read(path, None, got)
+    assert b"".join(got) == before + ERROR

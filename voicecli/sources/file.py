@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import SourceError
 from voicecli.sources.base import Response, SourceInfo
+from voicecli.sources.trailing_text import audio_before_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,18 +56,24 @@ class FileSource:
 
         Raises:
             SourceError: it cannot be read; from iterating, also if it is empty.
+            CorruptStream: from iterating, if text follows the sound.
         """
         try:
             if self._path == STDIN:
-                return Response(self._info, self._chunks(_stdin()))
+                return Response(self._info, self._sound(_stdin()))
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise self._unreadable(error) from error
-        return Response(self._info, self._chunks(descriptor), partial(os.close, descriptor))
+        return Response(self._info, self._sound(descriptor), partial(os.close, descriptor))
 
     def cancel(self) -> None:
         """Stop within a tenth of a second; any thread."""
         self._cancelled = True
+
+    def _sound(self, descriptor: int) -> Iterator[bytes]:
+        is_raw = self._info.requested == "pcm"
+        chunks = self._chunks(descriptor)
+        return filter(None, audio_before_text(chunks, is_raw=is_raw, is_file=True))
 
     def _chunks(self, descriptor: int) -> Iterator[bytes]:
         is_empty = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from voicecli.errors import BadResponse
+from voicecli.errors import BadResponse, CorruptStream
 from voicecli.sources.http_errors import server_message
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _MIN_SAMPLES_BYTES = 4
 """Less than this before a text is white space or a byte order mark."""
+
+_HEAD_BYTES = 64
+"""A file that begins with so many characters is a text as a whole."""
 
 _MAX_MESSAGE_BYTES = 4096
 
@@ -55,38 +58,44 @@ _EVENT_FIELDS = re.compile(rb"(?:event: ?\w+\s+)?data: ?", re.IGNORECASE)
 _TEXT_BYTES = bytes([*range(0x20, 0x7F), *b"\t\n\v\f\r"])
 
 
-def audio_before_text(chunks: Iterator[bytes], *, is_raw: bool = True) -> Iterator[bytes]:
+def audio_before_text(
+    chunks: Iterator[bytes], *, is_raw: bool = True, is_file: bool = False
+) -> Iterator[bytes]:
     """Yield sound, in pieces that may be empty, up to a text behind it.
 
     ``is_raw`` says that raw samples were requested. A text at the very beginning is
-    yielded: the decoder reports answers in text.
+    yielded: the decoder reports answers in text. Plain words at the end of a file are more
+    likely a title than an error.
 
     Raises:
         BadResponse: with the server's message.
+        CorruptStream: the same in a file (``is_file``).
     """
     held, head, yielded = b"", b"", 0
     has_tags = not is_raw
     for chunk in chunks:
         data = held + chunk
-        head += chunk[: _MIN_SAMPLES_BYTES - len(head)]
+        head += chunk[: _HEAD_BYTES - len(head)]
         has_tags = not is_raw or head.startswith(_CONTAINERS)
         pattern = _ERROR if has_tags else _TEXT
         # Much faster than the pattern, which few chunks of samples need.
         match = pattern.search(data) if any(hint in data for hint in _HINTS) else None
-        if match and yielded + match.start() < _MIN_SAMPLES_BYTES:
+        sound_bytes = yielded + match.start() if match else 0
+        is_text = is_file and not head[:sound_bytes].translate(None, _TEXT_BYTES)
+        if match and (sound_bytes < _MIN_SAMPLES_BYTES or is_text):
             yield data
             yield from chunks
             return
         if match:
             yield data[: match.start()]
-            raise _reported(data[match.start() :], chunks)
+            raise _fault(_message(data[match.start() :], chunks), is_file=is_file)
         split = _start_of_text(data)
         held, data = data[split:], data[:split]
         yielded += len(data)
         yield data
     is_message = _FAULT.search(held) or (not has_tags and _has_sentence(held))
-    if is_message and yielded >= _MIN_SAMPLES_BYTES:
-        raise _reported(held, iter(()))
+    if is_message and yielded >= _MIN_SAMPLES_BYTES and not is_file:
+        raise _fault(_message(held, iter(())), is_file=False)
     yield held
 
 
@@ -101,15 +110,18 @@ def _start_of_text(data: bytes) -> int:
     return len(data) - len(tail) + len(tail.rstrip(_TEXT_BYTES))
 
 
-def _reported(text: bytes, chunks: Iterator[bytes]) -> BadResponse:
-    """Return the error that a text reports, after reading more of it."""
+def _message(text: bytes, chunks: Iterator[bytes]) -> str:
+    """Return the message in a text, after reading more of it; empty if there is none."""
     for more in chunks:
         text += more
         if len(text) > _MAX_MESSAGE_BYTES:
             break
-    message = server_message(
-        re.sub(rb"^(?:event: ?\w+\s+)?data: ?", b"", text, flags=re.IGNORECASE)
-    )
+    return server_message(re.sub(rb"^(?:event: ?\w+\s+)?data: ?", b"", text, flags=re.IGNORECASE))
+
+
+def _fault(message: str, *, is_file: bool) -> BadResponse | CorruptStream:
+    if is_file:
+        return CorruptStream("text follows the sound" + (f": {message}" if message else ""))
     if not message:
         return BadResponse("the server sent a page of text instead of the rest of the speech")
     return BadResponse(f"the server reports: {message}")
