@@ -75,7 +75,7 @@ def test_similar_openings_are_not_text(data):
         (b"\xef\xbb\xbfmarked", "marked"),
         ("zoë".encode()[:-1], "zo"),
         (b"bell\x07", None),
-        (b"\x1b[31m", None),
+        (b"\x1b[31mno credit\x1b[0m", "\x1b[31mno credit\x1b[0m"),
         (b"\xff\xfb", None),
         ("\u202e".encode(), None),
         (b"", ""),
@@ -109,6 +109,11 @@ def test_a_character_cut_by_the_end_is_dropped():
         ("<html><title> </title><p>body</p>", "received HTML instead of audio: body"),
         ("<html>", "received HTML instead of audio"),
         ("upstream connect error", "received text instead of audio: upstream connect error"),
+        ("\x1b[31mno credit\x1b[0m", "received text instead of audio: no credit"),
+        (
+            'data: {"type": "speech.audio.delta", "audio": "' + "AA" * 300 + '"}',
+            "received speech in events, which are not labelled as text/event-stream",
+        ),
     ],
 )
 def test_text_is_explained_in_one_sentence(text, sentence):
@@ -129,6 +134,10 @@ def test_text_is_explained_in_one_sentence(text, sentence):
 def test_encoded_audio_is_named_and_not_quoted(text, sentence):
     assert explain(text) == f"received {sentence} instead of audio"
     assert "/audio/speech" in remedy_for(text)
+
+
+def test_speech_in_events_is_not_taken_for_another_api():
+    assert remedy_for('data: {"type": "speech.audio.delta", "audio": "' + "AA" * 300) is None
 
 
 def test_an_error_is_not_taken_for_encoded_audio():

@@ -29,7 +29,7 @@ def test_a_file_comes_whole_and_in_pieces(tmp_path):
     with FileSource(str(path)).open() as response:
         chunks = list(response)
     assert b"".join(chunks) == content
-    assert max(map(len, chunks)) <= CHUNK_BYTES
+    assert max(map(len, chunks)) <= CHUNK_BYTES + 512  # held back, as they may begin a text
 
 
 def test_the_info_is_what_the_caller_says(tmp_path):

@@ -131,3 +131,14 @@ def test_loud_samples_are_no_text():
     for data in (loud, printable):
         chunks = (data[i : i + 4_096] for i in range(0, len(data), 4_096))
         assert b"".join(audio_before_text(chunks)) == data
+
+
+@pytest.mark.parametrize("size", [1, 13, 1_000])
+@pytest.mark.parametrize("page", [text for text in TEXTS if b"html" in text.lower()[:20]])
+def test_a_page_behind_compressed_sound_is_an_error_except_in_a_file(page, size):
+    got, data = [], b"\xff\xfb" + SAMPLES + page
+    parts = [data[i : i + size] for i in range(0, len(data), size)]
+    with pytest.raises(BadResponse):
+        read_all(audio_before_text(iter(parts), is_raw=False), got)
+    assert b"".join(got) == b"\xff\xfb" + SAMPLES
+    assert b"".join(audio_before_text(iter(parts), is_raw=False, is_file=True)) == data

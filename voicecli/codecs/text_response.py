@@ -29,6 +29,9 @@ begins so, and no quiet one, since any of these characters as the upper byte of 
 sample makes it louder than 8000.
 """
 
+_LAYOUT = "\t\r\n\u3000\xa0\x1b"
+"""White space, and the escape character, with which some servers colour their messages."""
+
 _JSON_START = re.compile(
     r'\{|\[\s*(?:[\]\[{"\d-]|true|false|null|\Z)|"(?:[^"\\]|\\.)*(?:"\Z|\\?\Z)', re.DOTALL
 )
@@ -40,6 +43,10 @@ _TAG = re.compile(r"<[^<>]*>")
 _ENCODED = re.compile(r'"(\w{1,40})"\s*:\s*"(?:[\w+/=-]|\\[/rn]){400}', re.ASCII)
 """The name of a value in base64 or hexadecimal, too long for a word, a key or a signature."""
 
+_ERROR = re.compile(r'"(?:error|detail)"\s*:\s*["\[{]')
+
+_SPEECH_EVENT = '"speech.audio.delta"'
+
 _OTHER_API = "that is another API; --base-url needs one with OpenAI's /audio/speech"
 
 _JSON_MESSAGE = re.compile(r'"(?:message|detail|error|msg)"\s*:\s*"((?:[^"\\]|\\.)+)')
@@ -48,7 +55,7 @@ _JSON_MESSAGE = re.compile(r'"(?:message|detail|error|msg)"\s*:\s*"((?:[^"\\]|\\
 def readable(data: bytes) -> str | None:
     """Return the bytes as text, or None if they are not text.
 
-    Text is UTF-8 without control characters. Anything that opens as HTML, XML or
+    Text is UTF-8 without control characters but ESC. Anything that opens as HTML, XML or
     JSON is text regardless: pages may be in Latin-1, and error messages may quote
     escape sequences. A character cut by the end of ``data`` is dropped.
     """
@@ -59,7 +66,7 @@ def readable(data: bytes) -> str | None:
         text, _ = codecs.utf_8_decode(data, "strict", False)
     except UnicodeDecodeError:
         return None
-    if all(char.isprintable() or char in "\t\r\n\u3000\xa0" for char in text):
+    if all(char.isprintable() or char in _LAYOUT for char in text):
         return text
     return None
 
@@ -78,8 +85,10 @@ def kind_of_text(text: str) -> str:
 def explain(text: str) -> str:
     """Say in one sentence what kind of text was received, and its main point."""
     stripped, kind = text.strip(), kind_of_text(text)
-    if encoded := _ENCODED.search(stripped):
-        return f'received {kind} with encoded data in "{encoded[1]}" instead of audio'
+    if _SPEECH_EVENT in stripped:
+        return "received speech in events, which are not labelled as text/event-stream"
+    if name := _name_of_encoded(stripped):
+        return f'received {kind} with encoded data in "{name}" instead of audio'
     readers = {"JSON": _from_json, "HTML": _from_markup, "XML": _from_markup}
     point = clean(readers[kind](stripped) if kind in readers else stripped)
     return f"received {kind} instead of audio" + (f": {point}" if point else "")
@@ -87,7 +96,14 @@ def explain(text: str) -> str:
 
 def remedy_for(text: str) -> str | None:
     """Return what to do about a text that was received, if anything."""
-    return _OTHER_API if _ENCODED.search(text) else None
+    is_other = _name_of_encoded(text) and _SPEECH_EVENT not in text
+    return _OTHER_API if is_other else None
+
+
+def _name_of_encoded(text: str) -> str | None:
+    """Return the name of encoded data in JSON that does not report an error."""
+    encoded = _ENCODED.search(text)
+    return encoded[1] if encoded and not _ERROR.search(text) else None
 
 
 def _from_json(text: str) -> str:

@@ -48,7 +48,9 @@ may hold any sentence."""
 
 _CONTAINERS = (b"RIFF", b"ID3", b"fLaC", b"OggS")
 _ERROR = re.compile(_FIELDS + _JSON % _ERROR_KEYS, re.IGNORECASE)
-"""What counts if the sound is not raw: its tags may hold other JSON, and XML."""
+_ERROR_OR_PAGE = re.compile(_ERROR.pattern + b"|" + _HTML, re.IGNORECASE)
+"""What counts if the sound is not raw: its tags may hold other JSON and XML, those of a file
+also HTML."""
 
 _HINTS = (b'":', b"':", b'" :', b"' :", b"<!", b"<?", b"<h", b"<H", b"vent:", b"raceback ")
 _MAX_HELD_BYTES = 512
@@ -77,7 +79,7 @@ def audio_before_text(
         data = held + chunk
         head += chunk[: _HEAD_BYTES - len(head)]
         has_tags = not is_raw or head.startswith(_CONTAINERS)
-        pattern = _ERROR if has_tags else _TEXT
+        pattern = (_ERROR if is_file else _ERROR_OR_PAGE) if has_tags else _TEXT
         # Much faster than the pattern, which few chunks of samples need.
         match = pattern.search(data) if any(hint in data for hint in _HINTS) else None
         sound_bytes = yielded + match.start() if match else 0
