@@ -23,7 +23,7 @@ from voicecli.cli.bench.rounds import (
 from voicecli.cli.layout import terminal_width, wrap
 from voicecli.cli.library_output import hidden_library_output
 from voicecli.cli.output import print_json, print_message, print_paragraph, print_text
-from voicecli.cli.settings import buffer_policy
+from voicecli.cli.settings import buffer_policy, flag_or
 from voicecli.config.file import find_config
 from voicecli.errors import ExitStatus, SaveError
 
@@ -127,7 +127,7 @@ def _measure(options: BenchOptions, config: Config) -> _Measurement:
 
 
 def _replay(options: BenchOptions, config: Config) -> _Measurement:
-    buffer_ms = config.buffer_ms if options.buffer_ms is None else options.buffer_ms
+    buffer_ms = flag_or(options.buffer_ms, config.buffer_ms)
     cases = plan.replays(options.replay, buffer_policy(buffer_ms))
     outcomes = [Outcome(case) for case in cases]
     interrupted = run_cases(outcomes, 1, 0, quiet=options.quiet)  # every run would be the same
