@@ -38,7 +38,7 @@ def bench(
     ctx: typer.Context,
     formats: Annotated[
         list[str],
-        options.voice_option(
+        options.format_option(
             "--format",
             metavar="NAME",
             callback=options.one_of(*completion.FORMATS, ALL),
@@ -60,10 +60,10 @@ def bench(
     profile: options.ProfileName = None,
     model: options.Model = None,
     voice: options.VoiceName = None,
-    text: Annotated[str | None, options.voice_option(metavar="TEXT", help="Text to speak.")] = None,
+    text: Annotated[str | None, options.text_option(metavar="TEXT", help="Text to speak.")] = None,
     texts: Annotated[
         Path | None,
-        options.voice_option(
+        options.text_option(
             metavar="FILE",
             help="File with one text per line, spoken in turn; `-` is standard input.",
         ),
@@ -100,7 +100,7 @@ def bench(
     ] = None,
     device: Annotated[
         str | None,
-        options.sound_option(
+        options.playback_option(
             metavar="NAME",
             autocompletion=completion.devices,
             help="Sound device, or `default`; `null` plays silently, in real time.  "
@@ -109,13 +109,13 @@ def bench(
     ] = None,
     simulate: Annotated[
         bool,
-        options.sound_option(
+        options.playback_option(
             "--simulate", help="Simulate an ideal device, without waiting for playback."
         ),
     ] = False,
     buffer_ms: Annotated[
         Any,
-        options.sound_option(
+        options.timing_option(
             metavar="MS",
             parser=option_values.buffer_ms,
             help="As for `voicecli say`, but without learning from earlier runs.  [default: auto]",
