@@ -22,9 +22,9 @@ def main() -> None:
         return
     note = _call_resident(sys.argv[1:])
     try:
-        from voicecli.cli.interpreter import hasten_start  # noqa: PLC0415  no resident was there
+        from voicecli.cli.interpreter import speed_up_start  # noqa: PLC0415  no resident was there
 
-        hasten_start()
+        speed_up_start()
         if note is not None:
             from voicecli.cli.launch import this_launch  # noqa: PLC0415  the rest is loaded later
 

@@ -1,4 +1,4 @@
-"""Explain the rows of the table in sentences; pure."""
+"""Explain the rows of a benchmark's table in sentences; pure."""
 
 from __future__ import annotations
 

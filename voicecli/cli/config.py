@@ -99,14 +99,11 @@ def show(
 
 @config_app.command(cls=Command, epilog=FORGET_EXAMPLES)
 def forget() -> None:
-    """Delete what earlier runs learned about endpoints.
+    """Delete what earlier runs learned about endpoints and the sound device.
 
-    Their timing decides how much --buffer-ms auto buffers: one number per run, stored
-    with the endpoint, the model and the format. The longest text that a server accepts
-    is one number per endpoint and model, its speed is three numbers. Wrong content
-    types of raw PCM are stored with the endpoint. A sound device that has to buffer
-    more than usual is one number. The speech models that OpenAI has refused as retired
-    are listed by name, as are the endpoints that failed recently.
+    That is: when sound may start, how fast an endpoint speaks, the longest text it
+    accepts, wrong labels of raw PCM, speech models that OpenAI has retired, endpoints
+    that failed recently, and how much the sound device has to buffer.
     """
     existed = False
     for file in (

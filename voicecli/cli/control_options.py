@@ -1,4 +1,4 @@
-"""Options of commands that can be heard: who speaks when, keys, the resident."""
+"""Options of ``say``, ``play`` and ``replay`` for control: when to speak, keys, the resident."""
 
 from __future__ import annotations
 

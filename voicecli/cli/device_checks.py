@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli.finding import Finding
-from voicecli.cli.signals import dying_of_ctrl_c
+from voicecli.cli.signals import exiting_on_ctrl_c
 from voicecli.errors import DeviceError
 from voicecli.playback import runtime_dir
 
@@ -25,7 +25,7 @@ def check_devices() -> tuple[list[Finding], bool]:
     try:
         from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
-        with dying_of_ctrl_c():
+        with exiting_on_ctrl_c():
             found = list_output_devices()
     except DeviceError as error:
         return [Finding.of_error("PortAudio", error)], False
@@ -46,7 +46,7 @@ def check_stream(wanted: str | None) -> Finding:
     from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
 
     try:
-        with dying_of_ctrl_c():
+        with exiting_on_ctrl_c():
             return _play_silence(find_output_device(wanted))
     except DeviceError as error:
         return Finding.of_error("test stream", error)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.cli.output import print_json, print_table
-from voicecli.cli.signals import dying_of_ctrl_c
+from voicecli.cli.signals import exiting_on_ctrl_c
 from voicecli.errors import DeviceError
 from voicecli.playback import runtime_dir
 from voicecli.sanitize import clean
@@ -31,7 +31,7 @@ def devices(
     """
     from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
-    with dying_of_ctrl_c():
+    with exiting_on_ctrl_c():
         found = list_output_devices()
     if json_:
         print_json([asdict(device) for device in found])

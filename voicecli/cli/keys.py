@@ -105,9 +105,9 @@ class SpeechKeys:
             " ": toggle,
             "right": control.skip,
             "left": go_back,
-            "+": lambda: control.louder(_LOUDER),
-            "=": lambda: control.louder(_LOUDER),  # + without shift
-            "-": lambda: control.louder(1 / _LOUDER),
+            "+": lambda: control.scale_volume(_LOUDER),
+            "=": lambda: control.scale_volume(_LOUDER),  # + without shift
+            "-": lambda: control.scale_volume(1 / _LOUDER),
             "]": lambda: change_speed(_FASTER),
             "[": lambda: change_speed(1 / _FASTER),
             "q": session.cancel,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from voicecli.cli.interpreter import settle
+from voicecli.cli.interpreter import favour_audio_callback
 from voicecli.cli.launch import process_started_at
 from voicecli.cli.output import internal_error, print_json, print_message
 from voicecli.cli.progress import ProgressLine, wants_progress
@@ -73,7 +73,7 @@ def run_session(
     saver = records.saver(run_id, clock.wall())
     with contextlib.ExitStack() as stack:
         control = stack.enter_context(_voice_control(command, run_id, settings, records))
-        observers: list[Observer] = [recorder, settle, control]
+        observers: list[Observer] = [recorder, favour_audio_callback, control]
         observers += _writing(records, files, stack, run_id, clock, request)
         observers += _watching(records, stack, speech, control)
         track = _subtitle_track(records, stack)
@@ -188,7 +188,7 @@ def _watching(
     """Return the observers that print to people during the run."""
     observers: list[Observer] = []
     if wants_progress(quiet=records.quiet):
-        line = ProgressLine(speech.is_written if speech else bool, control.awaited)
+        line = ProgressLine(speech.is_written if speech else bool, control.voice_ahead)
         observers.append(stack.enter_context(contextlib.closing(line)))
     if not records.quiet:
         observers.append(_AnswerWarnings())

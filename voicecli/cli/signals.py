@@ -64,7 +64,7 @@ def cancelling(
 
 
 @contextlib.contextmanager
-def dying_of_ctrl_c() -> Iterator[None]:
+def exiting_on_ctrl_c() -> Iterator[None]:
     """Let Ctrl-C end the process at once, also while a library waits for a sound server.
 
     For blocks that leave nothing behind. An ignored SIGINT stays ignored.

@@ -234,7 +234,7 @@ class Speech:
 
     def _candidates(self, segment: Segment) -> Sequence[Candidate]:
         voice = segment.voice
-        endpoints = distinct((self._endpoints.of(voice), *self._endpoints.spare_of(voice)))
+        endpoints = distinct((self._endpoints.of(voice), *self._endpoints.fallbacks_of(voice)))
         return [
             Candidate(each.label, partial(self._source, each), each.model) for each in endpoints
         ]

@@ -257,7 +257,7 @@ def _script_line(line: str, reading: TextReading | None = None) -> str:
 def read_lexicon(
     configured: Mapping[str, object], file: Path | None, language: str | None, reads: TextReading
 ) -> Lexicon | None:
-    """Return the words to speak otherwise, those of the file before the configuration's.
+    """Return the lexicon: entries of the file take precedence over the configuration's.
 
     Raises:
         ConfigError: the file cannot be read, or an entry is wrong.

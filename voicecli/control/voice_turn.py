@@ -1,4 +1,4 @@
-"""Decide when a run may be heard: `--when-busy`."""
+"""Decide when a run may be heard, by ``--when-busy`` and the queue of voices."""
 
 from __future__ import annotations
 

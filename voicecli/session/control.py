@@ -1,4 +1,4 @@
-"""Pause, skip and go back while a session speaks."""
+"""Control a session while it speaks: pause, skip, go back, and change the volume."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Control:
         """Continue exactly where `pause` stopped; idempotent."""
         self._renderer.resume()
 
-    def louder(self, factor: float) -> float:
+    def scale_volume(self, factor: float) -> float:
         """Multiply the volume, within one block; return the new factor, from 0.05 to 4.
 
         1 is the volume that the session was made with. Files are not changed.

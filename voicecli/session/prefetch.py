@@ -1,4 +1,4 @@
-"""Fetches the segments of a text in order, a few ahead of the one that is rendered.
+"""Fetch the segments of a text in order, a few ahead of the one that is rendered.
 
 ::
 

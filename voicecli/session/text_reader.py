@@ -1,4 +1,4 @@
-"""Reads text from anything that yields it, on a thread of its own, a bounded amount ahead."""
+"""Read text from any iterable on a thread of its own, a bounded amount ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the sound of a session may be heard."""
+"""`SoundTurn`: what a session asks before it plays, so that one voice speaks at a time."""
 
 from __future__ import annotations
 
