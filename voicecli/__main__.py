@@ -85,7 +85,7 @@ def _call_resident(argv: list[str]) -> str | None:
         return str(error)
     if status is None:
         return None
-    os._exit(status)  # nothing was written here
+    os._exit(status)  # there is no output to flush
 
 
 def _leave(status: int) -> NoReturn:

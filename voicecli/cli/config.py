@@ -148,7 +148,7 @@ def _endpoint_rows(endpoint: Endpoint) -> Iterator[tuple[str, str, str]]:
         yield "key", "set" if endpoint.key_variable else "not set", endpoint.key_variable or ""
     for name, key in _REQUEST.items():
         if name == "protocol" and name not in endpoint.origins:
-            continue  # the usual one
+            continue  # the usual default is not worth a row
         if (value := getattr(endpoint, name)) not in (None, {}, False):
             yield key, str(value), endpoint.origins.get(name, f"profile {endpoint.profile}")
 
@@ -161,7 +161,7 @@ def _setting_rows(config: Config) -> Iterator[tuple[str, str, str]]:
 def _settings(config: Config) -> Iterator[tuple[str, Any, str]]:
     """Yield key, value and origin of each setting that is independent of the endpoint."""
     for key, name in FILE_KEYS.items():
-        if key == "voice":  # which is shown with the endpoint
+        if key == "voice":  # shown with the endpoint
             continue
         yield key, getattr(config, name), "file" if key in config.in_file else "default"
 

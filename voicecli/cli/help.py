@@ -87,7 +87,7 @@ class Command(_Panels, TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse; if an unknown option may be text to speak, explain how to pass it."""
-        given = list(args)  # which parsing uses up
+        given = list(args)  # a copy: parsing empties the list
         try:
             rest = super().parse_args(ctx, args)
             self._mention_repeated(ctx, given)

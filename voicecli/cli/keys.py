@@ -99,7 +99,7 @@ class SpeechKeys:
 
         def change_speed(factor: float) -> None:
             if self._speech is not None:
-                self._speech.faster(factor)
+                self._speech.scale_speed(factor)
 
         return {
             " ": toggle,

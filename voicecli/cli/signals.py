@@ -1,4 +1,4 @@
-"""Ctrl-C and other signals that end a run, whatever hangs in it."""
+"""End a run on Ctrl-C and other signals, even if a library hangs in it."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class VoiceTurn:
         with self._lock:
             self._awaits_text = False
             if self._turn is None and not self._is_released:
-                with contextlib.suppress(RuntimeFolderError):  # then it is mixed with others
+                with contextlib.suppress(RuntimeFolderError):  # without a folder, voices mix
                     self._turn = Turn(self._folder, note=self._note)
 
     def wait(self) -> None:

@@ -73,7 +73,7 @@ class Output:
 
     @property
     def is_silent(self) -> bool:
-        """Whether no sound is played, because none was wanted or there is no device."""
+        """Whether sound is discarded, because none was wanted or there is no device."""
         return self._settings.output == "discard" or self.no_device is not None
 
     def prepare(self, history: History | None = None) -> None:
@@ -184,11 +184,13 @@ class Output:
                     device, wanted, policy, clock, spawn, preroll_s=preroll_s, latency=latency
                 )
             except DeviceError:
-                pass  # not at this rate; the ring may resample
+                pass  # the device does not take this rate: resample, and use the callback
         return CallbackSink(device, wanted, policy, clock, preroll_s=preroll_s, latency=latency)
 
     def _latency(self, device: OutputDevice) -> DeviceLatency:
-        server = os.environ.get("PULSE_SERVER", "")  # whose devices have the same names
+        server = os.environ.get(
+            "PULSE_SERVER", ""
+        )  # other servers' devices may have the same names
         name = f"{device.host_api} {device.name} {server}".rstrip()
         file = LatencyFile() if self._settings.learns else None
         return DeviceLatency(name, self._settings.latency_s, file)

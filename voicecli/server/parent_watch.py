@@ -31,7 +31,9 @@ def terminate_on_eof(descriptor: int = _STDIN) -> threading.Thread:
 
     def wait() -> None:
         with contextlib.suppress(OSError):  # a closed or unreadable descriptor counts as ended
-            while os.read(descriptor, _READ_BYTES):  # not sys.stdin: its lock outlives us
+            while os.read(
+                descriptor, _READ_BYTES
+            ):  # sys.stdin would still hold its lock when the interpreter exits
                 pass
         signal.raise_signal(signal.SIGTERM)
 

@@ -48,9 +48,9 @@ class Control:
         self._renderer = renderer
         self._fetches = fetches
         self._gain = 1.0
-        self._skipping = threading.Lock()  # of what follows
-        self._from: tuple[int, float] = _BEFORE_ALL  # skip from this sentence,
-        self._sentences = 0  # by so many, 0 if nothing is skipped
+        self._skipping = threading.Lock()  # guards the two fields below
+        self._from: tuple[int, float] = _BEFORE_ALL  # skip from this sentence
+        self._sentences = 0  # by this many sentences; 0 if nothing is skipped
         renderer.before_write = self._follow
         self.text = SpokenText()
         """An observer: where the sentences are."""
@@ -95,7 +95,7 @@ class Control:
             self._go_on(sink)
 
     def _follow(self) -> None:
-        """Correct where a skip goes on, now that more is known [decoder thread]."""
+        """Correct where a skip continues, now that more is known [decoder thread]."""
         if self._sentences and (sink := self._renderer.sink) is not None:
             with self._skipping:
                 if self._sentences:

@@ -119,7 +119,7 @@ class Fetcher:
             if self._cancelled:
                 return
         self._observers.notify(ReceivedAll(self._clock.now()))
-        self._release()  # there may have been no request at all
+        self._release()  # for threads that wait for a request, even if there was none
 
     def check_deadline(self) -> float | None:
         """Return the seconds until this should be called again, None for no need.

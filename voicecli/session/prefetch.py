@@ -79,7 +79,7 @@ class Prefetcher:
         self._failed = False
         self._is_cut = False  # an answer did not arrive to its end
         self._received_all = False
-        self._last_error: VoiceError | None = None  # of the text itself, behind all utterances
+        self._last_error: VoiceError | None = None  # of the text, behind all utterances
 
     def run(self, utterances: Iterable[Utterance | Source]) -> None:
         """Start a fetch for each utterance, taking the next one when there is a free slot."""
@@ -277,7 +277,7 @@ class Prefetcher:
             self._mailbox.fail(error)
 
     def _stop(self) -> bool:
-        """Let nothing follow what is rendered now; False if that was so already."""
+        """Drop all behind the utterance being rendered; False if that was done before."""
         with self._changed:
             if self._failed:
                 return False

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 TICK_S = events.PROGRESS_S  # how often playback is checked while there are no messages
 _JOIN_S = 5.0  # how long all threads together may take to end once they were stopped
-_LEAVE_S = 0.3  # the same after `Session.cancel`: some threads cannot be woken
+_LEAVE_S = 0.3  # shorter after `Session.cancel`: some threads cannot be woken
 
 
 class Session:

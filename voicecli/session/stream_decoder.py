@@ -169,7 +169,7 @@ class AnswerDecoder(_WrappedDecoder):
 
 
 def load_decoder(observers: Observers, clock: Clock) -> MakeDecoder:
-    """Import decoders and return what makes one, from what a source knows of its stream.
+    """Import decoders, and return a function that makes one for each stream.
 
     ``observers`` are warned once for each endpoint that labels raw PCM as another format:
     the label is remembered.

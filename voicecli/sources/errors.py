@@ -151,7 +151,7 @@ def fault_of(error: Exception, label: str, received: int | None = None) -> Voice
 
 
 def _is_of_library(error: BaseException) -> bool:
-    """Return whether a library made an exception, or failed over what it was given."""
+    """Return whether an exception comes from a library, or from a value it was given."""
     if type(error).__module__.partition(".")[0] in _LIBRARIES:
         return True
     trace = error.__traceback__

@@ -60,7 +60,7 @@ class BenchOptions(NamedTuple):
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> BenchOptions:
-        """Make them from the command's parameters, of which there may be more."""
+        """Make the options from the command's parameters; others are ignored."""
         values = {name: given[name] for name in cls._fields}
         for name in ("formats", "base_urls", "replay", "fail_if"):
             values[name] = tuple(values[name] or ())
