@@ -162,11 +162,11 @@ def speak_a_word(
     """
     config = find_config(os.environ)
     chosen = names or [*sorted(config.profiles), *_usable(config)]
-    results = {name: _tested(name, config, timeout) for name in dict.fromkeys(chosen)}
+    results = {name: _test(name, config, timeout) for name in dict.fromkeys(chosen)}
     if json_:
         print_json(results)
     elif results:
-        print_table([(clean(name, 60), _said(result)) for name, result in results.items()])
+        print_table([(clean(name, 60), _describe(result)) for name, result in results.items()])
     else:
         print_message("there is no profile, and no key of a known server is set")
     failed = any("error" in result for result in results.values())
@@ -180,15 +180,15 @@ def _usable(config: Config) -> Iterator[str]:
             yield name
 
 
-def _tested(name: str, config: Config, timeout_s: float) -> dict[str, Any]:
+def _test(name: str, config: Config, timeout_s: float) -> dict[str, Any]:
     try:
         endpoint = resolve_endpoint(EndpointChoice(profile=name), os.environ, config)
-        return _spoken(endpoint, timeout_s)
+        return _speak(endpoint, timeout_s)
     except VoiceError as error:
         return {"error": error.message, "remedy": error.remedy}
 
 
-def _spoken(endpoint: Endpoint, timeout_s: float) -> dict[str, Any]:
+def _speak(endpoint: Endpoint, timeout_s: float) -> dict[str, Any]:
     from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy
     from voicecli.sources.registry import SourceContext, source_for  # noqa: PLC0415  likewise
 
@@ -219,7 +219,7 @@ def _spoken(endpoint: Endpoint, timeout_s: float) -> dict[str, Any]:
     }
 
 
-def _said(result: dict[str, Any]) -> str:
+def _describe(result: dict[str, Any]) -> str:
     if "error" in result:
         return f"failed: {result['error']}"
     sent = result["format"]
