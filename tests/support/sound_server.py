@@ -10,7 +10,8 @@ Reasons for the settings (all measured):
   volume then arrives at the monitor bit for bit; any other rate goes through
   PulseAudio's resampler.
 - An idle null sink renders in blocks of up to 2 s, so the first sound after a silence can
-  be that late. One silent client that asks for 5 ms keeps the blocks at 5 ms for all.
+  be that late. One silent client that asks for 10 ms keeps the blocks at 10 ms for all. With
+  5 ms, a server and its recorder take 29 % of a slow processor instead of 19 %.
 - Rewinding is off. A null sink that rewinds re-renders up to one block for each stream that
   starts. By then its monitor has sent the old block, so the recorder misses up to 1 ms of
   the head and gets blocks up to 3 ms late. Without it, block arrival jitters by 0.1 ms.
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 RATE_HZ = 48_000
 SINK = "speaker"
-BLOCK_MS = 5
+BLOCK_MS = 10
 START_TIMEOUT_S = 15.0
 
 # PortAudio aborts the process if ALSA's configuration is empty, and lists every card and
