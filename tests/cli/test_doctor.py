@@ -36,7 +36,7 @@ def test_a_machine_with_sound_passes_every_check(tmp_path, sound_server):
     assert (result.json["ok"], result.json["exit"]) == (True, 0)
     *checks, stream = result.json["checks"]
     assert [check["name"] for check in checks] == [
-        "Python", "config", "key", "endpoint", "servers", "libopus", "ffmpeg", "PortAudio",
+        "Python", "start", "config", "key", "endpoint", "servers", "libopus", "ffmpeg", "PortAudio",
         "devices",
     ]  # fmt: skip
     assert {check["status"] for check in checks} == {"ok"}
@@ -60,6 +60,19 @@ def test_a_machine_without_sound_is_6_with_a_remedy(tmp_path):
 def voice(monkeypatch):
     """A built-in voice that loads at once."""
     monkeypatch.setattr(VoiceCache, "load", lambda self, name: None)
+
+
+@pytest.mark.parametrize(
+    ("loaded_s", "resident", "shown", "remedy"),
+    [
+        (0.14, None, "takes 0.1 s", None),
+        (0.62, None, "takes 0.6 s", "to begin at once: voicecli resident start"),
+        (0.62, {"pid": 1}, "a resident is running, so `say` and `play` begin at once", None),
+    ],
+)
+def test_a_slow_start_can_be_saved(monkeypatch, loaded_s, resident, shown, remedy):
+    monkeypatch.setattr(doctor, "ask", lambda _: resident)
+    assert doctor.check_start(loaded_s) == Finding("start", "ok", shown, remedy)
 
 
 @pytest.mark.usefixtures("voice")

@@ -47,3 +47,14 @@ def test_what_would_search_for_plugins_is_not_run_until_it_is_used():
     assert is_loaded == "False"
     assert version[0].isdigit()
     assert is_found == "True"
+
+
+def test_numpy_starts_no_threads():
+    (threads,) = printed(
+        "import os",
+        "from voicecli.cli.interpreter import hasten_start",
+        "hasten_start()",
+        "import numpy",
+        "print(os.listdir('/proc/self/task') == [str(os.getpid())])",
+    )
+    assert threads == "True"

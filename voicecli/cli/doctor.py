@@ -16,10 +16,12 @@ import typer
 from voicecli.cli import options
 from voicecli.cli.device_checks import check_devices, check_stream
 from voicecli.cli.finding import Finding
+from voicecli.cli.launch import process_started_at
 from voicecli.cli.output import print_json
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, exists, find_config
 from voicecli.config.urls import is_loopback
+from voicecli.control.resident.client import ask
 from voicecli.errors import ConfigError, ExitStatus, UnsupportedFormat, VoiceError
 from voicecli.playback.output import NULL_DEVICE
 
@@ -33,6 +35,9 @@ EXAMPLES = """Examples:
 """
 
 OLDEST_PYTHON = (3, 11)
+
+SLOW_START_S = 0.25
+"""Loading for longer is felt; `say` loads more than this command has by then."""
 
 _DISCOVERY_TIMEOUT_S = 1.0
 """How long a port of this machine may take to answer."""
@@ -55,8 +60,9 @@ def doctor(
     (sound device), whichever comes first.
     """
     findings: list[Finding] = []
+    loaded_s = time.monotonic() - process_started_at()
     choice = EndpointChoice(base_url=base_url, profile=profile)
-    for finding in _findings(choice, device, timeout):
+    for finding in _findings(choice, device, timeout, loaded_s):
         findings.append(finding)
         if not json_:  # one by one, because some take seconds
             finding.show()
@@ -73,8 +79,11 @@ def exit_status(findings: list[Finding]) -> ExitStatus:
     return next((status for status in _BY_PRIORITY if status in failed), ExitStatus.OK)
 
 
-def _findings(choice: EndpointChoice, device: str | None, timeout_s: float) -> Iterator[Finding]:
+def _findings(
+    choice: EndpointChoice, device: str | None, timeout_s: float, loaded_s: float
+) -> Iterator[Finding]:
     yield check_python()
+    yield check_start(loaded_s)
     config = Config()
     try:
         config = find_config(os.environ)
@@ -107,6 +116,14 @@ def check_python() -> Finding:
     if sys.version_info < OLDEST_PYTHON:
         return Finding("Python", "fail", version, "install Python 3.11 or newer", ExitStatus.CONFIG)
     return Finding("Python", "ok", version)
+
+
+def check_start(loaded_s: float) -> Finding:
+    """Report how long it took to load this command, and what saves it."""
+    if ask("status") is not None:
+        return Finding("start", "ok", "a resident is running, so `say` and `play` begin at once")
+    remedy = "to begin at once: voicecli resident start" if loaded_s > SLOW_START_S else None
+    return Finding("start", "ok", f"takes {loaded_s:.1f} s", remedy)
 
 
 def check_config(config: Config) -> Finding:

@@ -25,6 +25,9 @@ def speed_up_start() -> None:
     # Importing creates hundreds of thousands of objects and no garbage; scanning them
     # costs 30 ms.
     gc.disable()
+    # OpenBLAS, which comes with numpy, starts a thread for each processor. Each spins for 100 ms
+    # just when the sound system is loaded. The largest matrix here mixes channels down.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # typer and openai import pydantic. It would scan every installed package for plugins, and
     # imports importlib.metadata for that, which alone takes 4 ms.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
