@@ -52,8 +52,8 @@ def test_what_would_search_for_plugins_is_not_run_until_it_is_used():
 def test_numpy_starts_no_threads():
     (threads,) = printed(
         "import os",
-        "from voicecli.cli.interpreter import hasten_start",
-        "hasten_start()",
+        "from voicecli.cli.interpreter import speed_up_start",
+        "speed_up_start()",
         "import numpy",
         "print(os.listdir('/proc/self/task') == [str(os.getpid())])",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -79,7 +79,7 @@ def path() -> None:
 def show(
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """Print the settings in effect and where each comes from.
 
@@ -99,7 +99,7 @@ def show(
 
 @config_app.command(cls=Command, epilog=FORGET_EXAMPLES)
 def forget() -> None:
-    """Delete what earlier runs learned about endpoints and the sound device.
+    """Delete what earlier runs learned.
 
     That is: when sound may start, how fast an endpoint speaks, the longest text it
     accepts, wrong labels of raw PCM, speech models that OpenAI has retired, endpoints

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from voicecli.cli import options
 from voicecli.cli.output import print_json, print_table
 from voicecli.cli.signals import exiting_on_ctrl_c
 from voicecli.errors import DeviceError
@@ -23,7 +22,7 @@ EXAMPLES = """Examples:
 
 
 def devices(
-    json_: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+    json_: options.JsonArray = False,
 ) -> None:
     """List the sound devices that can play; `*` marks the default one.
 

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import typer
@@ -51,7 +51,7 @@ def doctor(
     profile: options.ProfileName = None,
     device: options.Device = None,
     timeout: options.Timeout = 5.0,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """Check this machine; each line says ok, warn or FAIL, and how to fix it.
 

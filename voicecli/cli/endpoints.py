@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voicecli.cli import options
 from voicecli.cli.config_file import append_to_file
 from voicecli.cli.help import Command, Group
 from voicecli.cli.output import print_json, print_message, print_table
@@ -53,7 +54,7 @@ endpoints_app = typer.Typer(
 @endpoints_app.callback()
 def endpoints(
     context: typer.Context,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """List speech servers: known ones, those on this machine, and your profiles.
 
@@ -151,9 +152,10 @@ def speak_a_word(
         typer.Argument(metavar="NAME", help="Profiles or known servers.  [default: all usable]"),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(metavar="S", min=0.001, max=3600, help="Longest wait for bytes.")
+        float,
+        options.network_option(metavar="S", min=0.001, max=3600, help="Longest wait for bytes."),
     ] = 10.0,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """Speak a word with each endpoint, without playing it.
 

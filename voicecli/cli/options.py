@@ -128,7 +128,7 @@ Proxy: TypeAlias = Annotated[
 ]
 Timeout: TypeAlias = Annotated[
     float,
-    typer.Option(metavar="S", min=0.001, max=3600, help="Longest wait for the server, in seconds."),
+    network_option(metavar="S", min=0.001, max=3600, help="Longest wait for the server."),
 ]
 Device: TypeAlias = Annotated[
     str | None,
@@ -233,6 +233,12 @@ FailOnUnderrun: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[
     bool, output_option("--json", help="Print all metrics as one JSON object on standard output.")
+]
+JsonObject: TypeAlias = Annotated[
+    bool, output_option("--json", help="Print one JSON object on standard output.")
+]
+JsonArray: TypeAlias = Annotated[
+    bool, output_option("--json", help="Print a JSON array on standard output.")
 ]
 Quiet: TypeAlias = Annotated[bool, output_option("--quiet", "-q", help="Print nothing but errors.")]
 Verbose: TypeAlias = Annotated[

@@ -82,7 +82,7 @@ def restart(idle_min: IdleMin = IDLE_MIN) -> None:
 
 @resident_app.command()
 def status(
-    json_: Annotated[bool, options.output_option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """Print whether a resident is running, and since when."""
     _print_status(as_json=json_)

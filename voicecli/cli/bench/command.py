@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from voicecli.cli import completion, option_values, options
-from voicecli.cli.bench.components import Json, Runs, Warmup, components_app
+from voicecli.cli.bench.components import Runs, Warmup, components_app
 from voicecli.cli.help import Group
 
 ALL = completion.ALL_FORMATS
@@ -151,7 +151,7 @@ def bench(
     report: Annotated[
         Path | None, options.output_option(metavar="FILE", help="Write an HTML page with figures.")
     ] = None,
-    json: Json = False,
+    json: options.JsonObject = False,
     csv: Annotated[
         bool, options.output_option("--csv", help="Print one line per metric, as CSV.")
     ] = False,
