@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from voicecli.control.runtime import RuntimeFolderError
-from voicecli.control.turns import POLL_S, Ticket, Turn
+from voicecli.control.voice_queue import POLL_S, Ticket, Turn
 from voicecli.errors import DeviceBusy
 
 if TYPE_CHECKING:

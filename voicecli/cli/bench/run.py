@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.bench import answers, comparison, ranking, report
 from voicecli.bench.case import Outcome
-from voicecli.bench.in_words import in_words
+from voicecli.bench.explanation import explanations
 from voicecli.cli.bench import plan
 from voicecli.cli.bench.options import choose_device, parse_limits, read_earlier, read_texts
 from voicecli.cli.bench.rounds import (
@@ -149,7 +149,7 @@ def _report(options: BenchOptions, measured: _Measurement, verdict: _Verdict) ->
             print()
             print_table_and_legend(outcomes, more, answers.MORE_LEGEND)
         width = terminal_width(sys.stdout) or report.TERMINAL
-        for sentence in in_words(outcomes):
+        for sentence in explanations(outcomes):
             print("\n".join(wrap(sentence, width)))
         for line in (*_servers(outcomes), *verdict.findings, *map(str, verdict.differences)):
             print_paragraph(line)
