@@ -154,7 +154,7 @@ def _text_of(body: bytes) -> str:
 
 
 def _is_legible(text: str) -> bool:
-    """Tell whether a body was text: few of its bytes are invalid or control characters."""
+    """Return whether a body was text: few of its bytes are invalid or control characters."""
     head = text[:300]
     illegible = sum(c == "\ufffd" or not (c.isprintable() or c.isspace()) for c in head)
     return 4 * illegible <= len(head)

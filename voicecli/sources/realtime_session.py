@@ -100,7 +100,7 @@ class RealtimeSession:
         return call
 
     def cancel(self, call: RealtimeCall) -> None:
-        """Stop one answer; the others go on. Idempotent."""
+        """Stop one answer; the others continue. Idempotent."""
         with self._changed:
             if call.is_over or call.is_cancelled:
                 call.is_cancelled = True

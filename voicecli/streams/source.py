@@ -251,7 +251,7 @@ class AudioSource(AsyncClosing):
         self._sink.pause()
 
     def resume(self) -> None:
-        """Go on exactly where `pause` stopped; idempotent."""
+        """Continue exactly where `pause` stopped; idempotent."""
         self._sink.resume()
 
     async def wait_for_playout(self) -> None:

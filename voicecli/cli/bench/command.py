@@ -165,12 +165,11 @@ def bench(
 ) -> None:
     """Measure a speech server by what a listener hears.
 
-    The subcommands measure parts of voicecli itself, and are for its developers.
-    Without one: requests speech, plays it, and reports when it was heard
-    and whether it had gaps. The server is selected as for `voicecli say`; if none is
-    set, a local server with the built-in voice is started. Cases take turns, run by
-    run. Exits with 0 if every run succeeded, with the status of the first failure,
-    or with 8 if --fail-if or --compare finds something.
+    Requests speech, plays it, and reports when it was heard and whether it had gaps. The
+    server is selected as for `voicecli say`; if none is set, a local server with the
+    built-in voice is started. Cases take turns, run by run. Exits with 0 if every run
+    succeeded, with the status of the first failure, or with 8 if --fail-if or --compare
+    finds something. The subcommands measure parts of voicecli, for its developers.
     """
     given = locals()
     if ctx.invoked_subcommand is not None:
