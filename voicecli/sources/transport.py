@@ -41,7 +41,7 @@ _REPEATING_REDIRECTS = {307, 308}
 """Redirects that repeat the request; others turn it into a GET (RFC 9110, 15.4)."""
 
 _PARTIAL = 206
-"""A success that is none here: no range was asked for."""
+"""A success status that is an error here: no range was requested."""
 
 
 class _Call(NamedTuple):
