@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from voicecli.sanitize import clean, html_title
+from voicecli.sanitize import clean
 
 MAX_TEXT_BYTES = 4096
 """Bytes of such a response that are collected; explanations come early."""
@@ -34,6 +34,7 @@ _JSON_START = re.compile(
 )
 """How JSON begins. A line of a settings file may begin with a bracket, a story with a quote."""
 
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 _JSON_MESSAGE = re.compile(r'"(?:message|detail|error|msg)"\s*:\s*"((?:[^"\\]|\\.)+)')
@@ -105,7 +106,7 @@ def _message_in(value: Any, depth: int) -> str | None:
 
 
 def _from_markup(text: str) -> str:
-    title = html_title(text)
-    if title.strip():
-        return title
+    title = _TITLE.search(text)
+    if title and title.group(1).strip():
+        return title.group(1)
     return _TAG.sub(" ", _INVISIBLE.sub(" ", text))

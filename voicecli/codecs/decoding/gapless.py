@@ -1,4 +1,4 @@
-"""Trim encoder delay and padding from the samples of one file."""
+"""Trims encoder delay and padding from the samples of one file."""
 
 from __future__ import annotations
 
