@@ -22,9 +22,9 @@ def main() -> None:
         return
     note = _call_resident(sys.argv[1:])
     try:
-        from voicecli.cli.interpreter import hasten_start  # noqa: PLC0415  no resident was there
+        from voicecli.cli.interpreter import speed_up_start  # noqa: PLC0415  no resident was there
 
-        hasten_start()
+        speed_up_start()
         if note is not None:
             from voicecli.cli.launch import this_launch  # noqa: PLC0415  the rest is loaded later
 
@@ -85,7 +85,7 @@ def _call_resident(argv: list[str]) -> str | None:
         return str(error)
     if status is None:
         return None
-    os._exit(status)  # nothing was written here
+    os._exit(status)  # there is no output to flush
 
 
 def _leave(status: int) -> NoReturn:

@@ -33,8 +33,16 @@ _OPEN = r"(?:\x1b\[[0-?]*[ -/]*|\x1b[\]PX^_][^\x07\x1b\x9c]*\x1b?|\x1b[ -/]*)\Z"
 _LOOKAHEAD = 8
 """Multiple of the length limit that is examined at most."""
 
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters except tab and line feed, and bidirectional overrides (UAX #9)."""
+
+
+def html_title(page: str) -> str:
+    """Return the title of an HTML page as it is written, empty if there is none."""
+    found = _TITLE.search(page)
+    return found[1] if found else ""
 
 
 def mask_controls(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How code that needs a thread gets one without owning it.
+"""`Spawn`: how code that needs a thread gets one from the owner of all threads.
 
 `voicecli.session.thread_group` starts all threads of a session and joins them. A
 stage that needs a thread is given a `Spawn`.

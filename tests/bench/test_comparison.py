@@ -6,7 +6,7 @@ import pytest
 
 from tests.bench.results import speech_outcome, speech_run
 from voicecli.bench import report
-from voicecli.bench.comparison import KIND, Difference, check, compare, unlike
+from voicecli.bench.comparison import KIND, Difference, check, compare, differing_settings
 from voicecli.bench.statistics import Interval
 from voicecli.errors import ConfigError
 
@@ -117,6 +117,6 @@ def test_other_json_is_rejected(data):
 
 def test_differing_settings_are_named():
     before = earlier(measured(200.0), device="null", texts="abc", runs=5)
-    assert unlike(before, {"device": "null", "texts": "abc", "runs": 10}) == []
-    assert unlike(before, {"device": None, "texts": "abd"}) == ["texts", "device"]
-    assert unlike({"settings": 7}, {}) == []
+    assert differing_settings(before, {"device": "null", "texts": "abc", "runs": 10}) == []
+    assert differing_settings(before, {"device": None, "texts": "abd"}) == ["texts", "device"]
+    assert differing_settings({"settings": 7}, {}) == []

@@ -93,6 +93,7 @@ def test_a_server_slower_than_real_time():
 def test_a_server_that_bursts_is_reported():
     held = speech_run([(900.0, 1.5), (940.0, 0.5), (1000.0, 0.5)])
     assert findings([held], {}) == [burst_finding([held])]
+    assert findings([held], {}, is_streamed=False) == []
 
 
 def test_gaps_come_with_a_buffer_that_would_have_prevented_them():

@@ -9,8 +9,8 @@ import pytest
 from tests.support.cli import Cli
 from tests.support.speech_server import SpeechServer
 from voicecli.cli import device_checks, doctor
+from voicecli.cli.check_result import CheckResult
 from voicecli.cli.doctor import exit_status
-from voicecli.cli.finding import Finding
 from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config
 from voicecli.errors import DeviceError, ExitStatus, NetworkError, UnsupportedFormat
@@ -36,7 +36,7 @@ def test_a_machine_with_sound_passes_every_check(tmp_path, sound_server):
     assert (result.json["ok"], result.json["exit"]) == (True, 0)
     *checks, stream = result.json["checks"]
     assert [check["name"] for check in checks] == [
-        "Python", "config", "key", "endpoint", "servers", "libopus", "ffmpeg", "PortAudio",
+        "Python", "start", "config", "key", "endpoint", "servers", "libopus", "ffmpeg", "PortAudio",
         "devices",
     ]  # fmt: skip
     assert {check["status"] for check in checks} == {"ok"}
@@ -60,6 +60,19 @@ def test_a_machine_without_sound_is_6_with_a_remedy(tmp_path):
 def voice(monkeypatch):
     """A built-in voice that loads at once."""
     monkeypatch.setattr(VoiceCache, "load", lambda self, name: None)
+
+
+@pytest.mark.parametrize(
+    ("loaded_s", "resident", "shown", "remedy"),
+    [
+        (0.14, None, "takes 0.1 s", None),
+        (0.62, None, "takes 0.6 s", "to begin at once: voicecli resident start"),
+        (0.62, {"pid": 1}, "a resident is running, so `say` and `play` begin at once", None),
+    ],
+)
+def test_a_slow_start_can_be_saved(monkeypatch, loaded_s, resident, shown, remedy):
+    monkeypatch.setattr(doctor, "ask", lambda _: resident)
+    assert doctor.check_start(loaded_s) == CheckResult("start", "ok", shown, remedy)
 
 
 @pytest.mark.usefixtures("voice")
@@ -86,8 +99,12 @@ def test_a_broken_configuration_does_not_end_the_checks(cli):
 
 @pytest.mark.usefixtures("voice")
 def test_a_device_is_tested_if_there_is_one(cli, monkeypatch):
-    monkeypatch.setattr(doctor, "check_devices", lambda: ([Finding("devices", "ok", "1")], True))
-    monkeypatch.setattr(doctor, "check_stream", lambda wanted: Finding("test stream", "ok", wanted))
+    monkeypatch.setattr(
+        doctor, "check_devices", lambda: ([CheckResult("devices", "ok", "1")], True)
+    )
+    monkeypatch.setattr(
+        doctor, "check_stream", lambda wanted: CheckResult("test stream", "ok", wanted)
+    )
     assert "ok    test stream  speaker" in cli.run("doctor", "--device", "speaker").stdout
 
 
@@ -101,9 +118,9 @@ def test_a_device_is_tested_if_there_is_one(cli, monkeypatch):
     ],
 )
 def test_the_first_failed_class_decides_the_status(failures, status):
-    findings = [Finding("x", "fail", "", None, failure) for failure in failures]
-    warned = Finding("y", "warn", "", None, ExitStatus.CONFIG)
-    assert exit_status([warned, *findings]) == status
+    results = [CheckResult("x", "fail", "", None, failure) for failure in failures]
+    warned = CheckResult("y", "warn", "", None, ExitStatus.CONFIG)
+    assert exit_status([warned, *results]) == status
 
 
 def test_an_old_python_fails(monkeypatch):
@@ -133,10 +150,10 @@ def test_the_configuration_file_is_named(tmp_path):
     ],
 )
 def test_the_key_is_reported_by_its_variable(base_url, env, status, message):
-    finding = doctor.check_key(endpoint(base_url, env))
-    assert finding.status == status
-    assert message in finding.message
-    assert "sk-openai" not in finding.message
+    result = doctor.check_key(endpoint(base_url, env))
+    assert result.status == status
+    assert message in result.message
+    assert "sk-openai" not in result.message
 
 
 @pytest.mark.parametrize(
@@ -168,17 +185,17 @@ def test_the_server_is_checked_without_speaking(monkeypatch, answer, status, exi
         return Answer(given, {}, b"")
 
     monkeypatch.setattr(http_get, "get", get)
-    finding = doctor.check_server(endpoint("http://localhost:1/v1"), timeout_s=3.0)
-    assert (finding.status, finding.exit_status) == (status, exits)
-    assert message in finding.message
+    result = doctor.check_server(endpoint("http://localhost:1/v1"), timeout_s=3.0)
+    assert (result.status, result.exit_status) == (status, exits)
+    assert message in result.message
     assert asked == ["/models", "/audio/speech"][: len(answers)]
 
 
 def test_a_builtin_voice_that_is_not_downloaded_is_a_warning(monkeypatch, tmp_path):
     monkeypatch.setenv("HIBARI_HOME", str(tmp_path))
-    finding = doctor.check_builtin_voice("emma")
-    assert finding.status == "warn"
-    assert "downloaded on first use" in finding.message
+    result = doctor.check_builtin_voice("emma")
+    assert result.status == "warn"
+    assert "downloaded on first use" in result.message
     assert list(tmp_path.iterdir()) == []
 
 
@@ -187,8 +204,8 @@ def test_a_builtin_voice_that_does_not_load_fails(monkeypatch):
         raise NetworkError("broken")
 
     monkeypatch.setattr(VoiceCache, "load", load)
-    finding = doctor.check_builtin_voice("heart")
-    assert (finding.status, finding.exit_status) == ("fail", ExitStatus.SOURCE)
+    result = doctor.check_builtin_voice("heart")
+    assert (result.status, result.exit_status) == ("fail", ExitStatus.SOURCE)
 
 
 def listing(monkeypatch, found):
@@ -202,8 +219,8 @@ def listing(monkeypatch, found):
 
 def test_a_missing_portaudio_fails_with_its_remedy(monkeypatch):
     listing(monkeypatch, DeviceError("PortAudio is not installed", remedy="apt install it"))
-    (finding,), any_device = doctor.check_devices()
-    assert (finding.name, finding.status, finding.remedy) == ("PortAudio", "fail", "apt install it")
+    (result,), any_device = doctor.check_devices()
+    assert (result.name, result.status, result.remedy) == ("PortAudio", "fail", "apt install it")
     assert not any_device
 
 
@@ -216,16 +233,16 @@ def test_a_missing_portaudio_fails_with_its_remedy(monkeypatch):
 )
 def test_devices_are_counted(monkeypatch, found, message):
     listing(monkeypatch, found)
-    findings, any_device = doctor.check_devices()
-    assert findings[-1].message == message
+    results, any_device = doctor.check_devices()
+    assert results[-1].message == message
     assert any_device
 
 
 def test_a_missing_device_fails_the_test_stream(monkeypatch):
     listing(monkeypatch, [SPEAKER])
-    finding = doctor.check_stream("headphones")
-    assert (finding.status, finding.exit_status) == ("fail", ExitStatus.DEVICE)
-    assert "headphones" in finding.message
+    result = doctor.check_stream("headphones")
+    assert (result.status, result.exit_status) == ("fail", ExitStatus.DEVICE)
+    assert "headphones" in result.message
 
 
 class Stream:
@@ -274,9 +291,9 @@ def test_the_test_stream_plays_silence_and_is_closed(monkeypatch, settings, stat
     listing(monkeypatch, [SPEAKER])
     monkeypatch.setattr(device_module, "open_output", open_output)
     monkeypatch.setattr(device_checks, "_STREAM_TIMEOUT_S", 0.01)
-    finding = doctor.check_stream(None)
-    assert finding.status == status
-    assert message in finding.message
+    result = doctor.check_stream(None)
+    assert result.status == status
+    assert message in result.message
     assert opened[0].closed
 
 
@@ -288,14 +305,14 @@ def test_a_missing_libopus_is_a_warning(monkeypatch):
             raise UnsupportedFormat("no libopus", remedy="install it")
 
     monkeypatch.setitem(sys.modules, "voicecli.codecs.libopus", Missing())
-    assert doctor.check_libopus() == Finding("libopus", "warn", "no libopus", "install it")
+    assert doctor.check_libopus() == CheckResult("libopus", "warn", "no libopus", "install it")
 
 
 def test_a_missing_ffmpeg_is_a_warning(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert doctor.check_ffmpeg().status == "warn"
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    assert doctor.check_ffmpeg() == Finding("ffmpeg", "ok", "/usr/bin/ffmpeg")
+    assert doctor.check_ffmpeg() == CheckResult("ffmpeg", "ok", "/usr/bin/ffmpeg")
 
 
 class TestLocalServers:
@@ -307,25 +324,25 @@ class TestLocalServers:
     def test_a_speech_server_is_found_and_its_use_explained(self, monkeypatch):
         with SpeechServer() as server:
             server.voices = [{"id": "af bella"}, "heart"]
-            (finding,) = self.found(monkeypatch, None, 1, server.port)
+            (result,) = self.found(monkeypatch, None, 1, server.port)
             assert all("authorization" not in request.headers for request in server.requests)
-        assert finding.status == "ok"
-        assert f"http://localhost:{server.port}/v1" in finding.message
-        assert "2 voices" in finding.message
+        assert result.status == "ok"
+        assert f"http://localhost:{server.port}/v1" in result.message
+        assert "2 voices" in result.message
         use = f"voicecli say --base-url http://localhost:{server.port}/v1 --voice 'af bella'"
-        assert use in finding.remedy
+        assert use in result.remedy
 
     def test_the_endpoint_in_force_is_not_looked_for(self, monkeypatch):
         with SpeechServer() as server:
-            (finding,) = self.found(monkeypatch, server.url, 1, server.port)
+            (result,) = self.found(monkeypatch, server.url, 1, server.port)
             assert server.requests == []
-        assert "no speech server" in finding.message
+        assert "no speech server" in result.message
 
 
 def test_a_source_of_another_package_is_not_contacted():
     other = replace(endpoint("http://localhost:1/v1"), base_url="piper://amy")
-    finding = doctor.check_server(other, timeout_s=1.0)
-    assert (finding.status, finding.message) == (
+    result = doctor.check_server(other, timeout_s=1.0)
+    assert (result.status, result.message) == (
         "ok",
         "piper://amy belongs to an installed package",
     )

@@ -33,13 +33,16 @@ def test_options_are_in_panels(cli):
     lines = cli.run("say", "--help").stdout.splitlines()
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert titles == [
-        "Arguments:",
-        "Voice:",
         "Text:",
-        "Sound:",
+        "Voice and server:",
+        "Format:",
+        "Playback:",
         "Saving:",
+        "Timing:",
+        "Control:",
         "Network:",
         "Output:",
+        "Diagnostics:",
         "Options:",
         "Examples:",
     ]

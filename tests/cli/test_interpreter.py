@@ -18,13 +18,13 @@ def test_nothing_holds_up_the_callback_once_there_is_sound():
     state = "print(gc.isenabled(), gc.get_freeze_count() > 0, sys.getswitchinterval())"
     before, after = printed(
         "import gc, sys",
-        "from voicecli.cli.interpreter import hasten_start, settle",
+        "from voicecli.cli.interpreter import speed_up_start, favour_audio_callback",
         "from voicecli.playback.base import SinkSnapshot",
         "from voicecli.telemetry.events import Progressed",
-        "hasten_start()",
-        "settle(Progressed(0.0, SinkSnapshot(False, False, 1.0, 0.0)))",
+        "speed_up_start()",
+        "favour_audio_callback(Progressed(0.0, SinkSnapshot(False, False, 1.0, 0.0)))",
         state,
-        "settle(Progressed(0.1, SinkSnapshot(True, False, 1.0, 0.1)))",
+        "favour_audio_callback(Progressed(0.1, SinkSnapshot(True, False, 1.0, 0.1)))",
         state,
     )
     assert before.split()[:2] == ["False", "False"]
@@ -35,8 +35,8 @@ def test_nothing_holds_up_the_callback_once_there_is_sound():
 def test_what_would_search_for_plugins_is_not_run_until_it_is_used():
     is_loaded, version, is_found = printed(
         "import sys",
-        "from voicecli.cli.interpreter import hasten_start",
-        "hasten_start()",
+        "from voicecli.cli.interpreter import speed_up_start",
+        "speed_up_start()",
         "import voicecli.cli.app, pydantic",
         "from importlib.metadata import entry_points",
         "print('zipfile' in sys.modules)",
@@ -47,3 +47,14 @@ def test_what_would_search_for_plugins_is_not_run_until_it_is_used():
     assert is_loaded == "False"
     assert version[0].isdigit()
     assert is_found == "True"
+
+
+def test_numpy_starts_no_threads():
+    (threads,) = printed(
+        "import os",
+        "from voicecli.cli.interpreter import speed_up_start",
+        "speed_up_start()",
+        "import numpy",
+        "print(os.listdir('/proc/self/task') == [str(os.getpid())])",
+    )
+    assert threads == "True"

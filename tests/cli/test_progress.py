@@ -192,12 +192,12 @@ class TestLine:
         assert "waiting for the server" in capsys.readouterr().err
 
     def test_a_wait_for_the_first_text_is_shown_if_there_is_a_writer(self, capsys):
-        for is_written in (True, False):
-            line = ProgressLine(lambda is_written=is_written: is_written)
+        for is_growing in (True, False):
+            line = ProgressLine(lambda is_growing=is_growing: is_growing)
             line(events.Waited(10.0))
             line(events.Waited(11.5))
             line.close()
-            assert ("waiting for the text  2 s" in capsys.readouterr().err) is is_written
+            assert ("waiting for the text  2 s" in capsys.readouterr().err) is is_growing
 
     def test_a_wait_for_another_voice_is_told_from_one_for_the_server(self, capsys):
         line = ProgressLine(turn_of=lambda: "another voice, of process 7,")

@@ -96,7 +96,7 @@ def test_without_a_reader_ctrl_c_ends_the_wait(tmp_path, server):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (("--json", "--save", "-"), "cannot both have standard output"),
+        (("--json", "--save", "-"), "cannot both write to standard output"),
         (("--save-as", "mp3"), "--save-as requires --save FILE"),
         (("--save", "a.doc"), "'.doc' is not one of"),
         (("--save", "a.wav", "--save-as", "doc"), "'doc' is not one of"),

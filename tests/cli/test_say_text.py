@@ -1,4 +1,4 @@
-"""`say` and its text: while it is written, as a script, with words to speak otherwise."""
+"""`say` and its text: while it is written, as a script, with a lexicon."""
 
 from __future__ import annotations
 

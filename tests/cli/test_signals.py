@@ -177,9 +177,9 @@ def test_a_hanging_sound_server_does_not_keep_other_commands(tmp_path, command):
 
 def test_ctrl_c_is_as_before_after_such_a_block(handlers):
     before = signal.getsignal(signal.SIGINT)
-    with signals.dying_of_ctrl_c():
+    with signals.exiting_on_ctrl_c():
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     assert signal.getsignal(signal.SIGINT) is before
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with signals.dying_of_ctrl_c():
+    with signals.exiting_on_ctrl_c():
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -15,7 +15,7 @@ from tests.support.speech_server import Reply
 from tests.support.spoken_tones import STEP_HZ, SpokenTones, pitch_hz, pitches
 from tests.support.timing import best_of
 from voicecli.control.runtime import runtime_folder
-from voicecli.control.turns import Turn
+from voicecli.control.voice_queue import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -119,7 +119,7 @@ def test_a_link_to_itself_is_an_error(tmp_path):
 
 def test_a_folder_without_rights_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # root has all rights
-    with pytest.raises(SaveError, match="no right to write"):
+    with pytest.raises(SaveError, match="no permission to write"):
         PartFile(tmp_path / "a.wav")
 
 

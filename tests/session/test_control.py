@@ -363,5 +363,11 @@ def test_a_skip_is_silent_until_the_sentence_can_be_found(decoded_s, goes_on_s):
 def test_the_volume_has_limits():
     gains = []
     control = Control(SimpleNamespace(set_gain=gains.append), None)
-    assert [control.louder(factor) for factor in (0.5, 0.01, 2, 100, 0.5)] == [0.5, 0.05, 0.1, 4, 2]
+    assert [control.scale_volume(factor) for factor in (0.5, 0.01, 2, 100, 0.5)] == [
+        0.5,
+        0.05,
+        0.1,
+        4,
+        2,
+    ]
     assert gains == [0.5, 0.05, 0.1, 4, 2]

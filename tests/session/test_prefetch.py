@@ -13,6 +13,7 @@ from voicecli.session.fetcher import FetchLimits
 from voicecli.session.items import AwaitText, StreamBroken, StreamEnd, StreamStart, UtteranceStart
 from voicecli.session.messages import Failed, FirstBytes, Mailbox
 from voicecli.session.prefetch import Prefetcher
+from voicecli.session.requests import Requests
 from voicecli.session.thread_group import ThreadGroup
 from voicecli.session.utterance import Failure, Utterance
 from voicecli.telemetry.events import ReceivedAll, Replaced, Requested, RequestsReduced
@@ -31,13 +32,10 @@ class Rig:
         self.watcher = Watcher()
         self.mailbox = Mailbox()
         self.threads = ThreadGroup(self.mailbox.report_exception)
-        self.fetches = Prefetcher(
-            FetchLimits(**limits),
-            self.clock,
-            Observers([self.watcher]),
-            self.mailbox,
-            self.threads.spawn,
+        requests = Requests(
+            FetchLimits(**limits), self.clock, Observers([self.watcher]), self.mailbox
         )
+        self.fetches = Prefetcher(requests, self.threads.spawn)
 
     def start(self, utterances):
         self.threads.spawn(lambda: self.fetches.run(utterances), "voicecli-source")

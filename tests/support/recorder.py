@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tests.support.sound_server import BLOCK_MS, RATE_HZ, terminate
+from tests.support.sound_server import RATE_HZ, terminate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +158,7 @@ class Recorder:
         self._process = subprocess.Popen(
             ["parec", "--record", f"--device={self._server.monitor}", f"--rate={RATE_HZ}",
              f"--channels={self._server.channels}", "--format=s16le", "--raw",
-             f"--latency-msec={BLOCK_MS}", "--client-name=recorder"],
+             f"--latency-msec={self._server.block_ms}", "--client-name=recorder"],
             env=self._server.environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip

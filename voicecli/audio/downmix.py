@@ -64,7 +64,7 @@ def _matrix(channels: int, wanted: int, speakers: int) -> NDArray[np.float32]:
     for channel, name in enumerate(names):
         gains[channel] = _STEREO.get(name, (0.0, 0.0))
     if speakers == NO_SPEAKERS or not gains.any():
-        gains[:] = 1 / channels  # the mean of all, which nothing is missing from
+        gains[:] = 1 / channels  # the mean: no channel is left out
         return gains[:, :wanted]
     if wanted == 1:  # the table's second row: −3 dB left and right, 0 dB in the centre
         gains = gains.sum(axis=1, keepdims=True) * np.float32(_HALF_POWER)

@@ -1,4 +1,4 @@
-"""What samples are: the vocabulary that every stage shares.
+"""`AudioFormat` and `Pcm`: a rate and channels, and a block of samples that has them.
 
 A **sample** is one number; a **frame** is one sample per channel, taken at the
 same instant. Counts in this package are frames unless a name says otherwise,

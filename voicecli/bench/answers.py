@@ -223,7 +223,9 @@ def conclude(
         outcome.readings["missing_ms"] = missing
         if (buffer_ms := recommended_buffer_ms(runs)) is not None:
             outcome.readings["recommended_buffer_ms"] = [buffer_ms]
-        sentences += [f"{outcome.case.name}: {sentence}" for sentence in findings(runs, lengths)]
+        is_streamed = outcome.case.labels["method"] != WHOLE_FILE
+        found = findings(runs, lengths, is_streamed=is_streamed)
+        sentences += [f"{outcome.case.name}: {sentence}" for sentence in found]
     return sentences
 
 

@@ -136,7 +136,7 @@ def _is_case(case: object) -> bool:
     return all(type(value) in (int, float) for value in (*values, *medians))
 
 
-def unlike(before: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+def differing_settings(before: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
     """Name the settings that differ between the two benchmarks."""
     earlier = before.get("settings")
     earlier = earlier if isinstance(earlier, dict) else {}

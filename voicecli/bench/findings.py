@@ -74,9 +74,15 @@ def missing_ms(run: SpeechRun, reference: Mapping[int, Sequence[float]]) -> floa
     return (min(lengths) - run.metrics["audio_s"]) * 1e3 if lengths else None
 
 
-def findings(runs: Sequence[SpeechRun], reference: Mapping[int, Sequence[float]]) -> list[str]:
-    """Say what is wrong with one case, most serious first; ``reference`` is by `audio_by_text`."""
-    sentences = (_cut(runs, reference), _slow(runs), burst_finding(runs), _gaps(runs))
+def findings(
+    runs: Sequence[SpeechRun], reference: Mapping[int, Sequence[float]], *, is_streamed: bool = True
+) -> list[str]:
+    """Say what is wrong with one case, most serious first; ``reference`` is by `audio_by_text`.
+
+    Unless ``is_streamed``, answers were not decoded as they arrived: bursts are not the server's.
+    """
+    burst = burst_finding(runs) if is_streamed else None
+    sentences = (_cut(runs, reference), _slow(runs), burst, _gaps(runs))
     return [sentence for sentence in sentences if sentence]
 
 

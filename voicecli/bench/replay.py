@@ -99,7 +99,7 @@ class _Replay:
         missing = trace.missing()
         fault: VoiceError | None = missing
         if decoder is not None and trace.end is not None and trace.end.fault is not None:
-            fault = trace.end.fault.error()  # which may be the decoder's
+            fault = trace.end.fault.error()  # may be a fault of the decoder
         if missing is not None and trace.is_interrupted:
             self._interrupt()
         elif fault is not None and not isinstance(fault, DeviceError):

@@ -53,13 +53,12 @@ def simulate(
     policy: Policy,
     run_id: str | None = None,
     observers: Iterable[Observer] = (),
-    measures_cpu: bool = True,
 ) -> SpeechRun:
     """Fetch and decode one source to its end, and return how it would have been heard.
 
     Takes as long as the source does. There are no retries and no deadlines but the
     source's own. ``observers`` get the events of a session, except `Waited` and `Progressed`,
-    on the calling thread. Without ``measures_cpu``, ``decode_ms`` is 0.
+    on the calling thread.
 
     Raises:
         SourceError: the bytes did not arrive, or are not speech.
@@ -67,7 +66,7 @@ def simulate(
         ConfigError: the source cannot be used at all.
     """
     run_id = run_id or os.urandom(6).hex()
-    recorder = Recorder(run_id) if measures_cpu else CostlessRecorder(run_id)
+    recorder = Recorder(run_id)
     notified = Observers([recorder, *observers])
     playback = SimulatedPlayback(clock, policy, notified)
     fetcher = Fetcher(FetchLimits(first_byte_s=None, stall_s=None, retries=0), clock, notified)

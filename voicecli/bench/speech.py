@@ -43,7 +43,7 @@ class SpeechRun:
 
     @classmethod
     def of(cls, recorder: Recorder, *, spoken_s: float) -> SpeechRun:
-        """Take the result from a recorder after its run, of which ``spoken_s`` was heard."""
+        """Take the result from a recorder after its run; ``spoken_s`` of it was heard."""
         return cls(recorder.result(spoken_s=spoken_s), recorder.arrival_curve())
 
     @property

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from voicecli.cli import options
 from voicecli.cli.help import Command, Group
 from voicecli.cli.output import print_json, print_message, print_table
 from voicecli.errors import SaveError
@@ -33,7 +32,7 @@ cache_app = typer.Typer(
 
 @cache_app.command(cls=Command, epilog=INFO_EXAMPLES)
 def info(
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """Print how much is cached, and where.
 

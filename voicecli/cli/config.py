@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -79,7 +79,7 @@ def path() -> None:
 def show(
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """Print the settings in effect and where each comes from.
 
@@ -99,14 +99,11 @@ def show(
 
 @config_app.command(cls=Command, epilog=FORGET_EXAMPLES)
 def forget() -> None:
-    """Delete what earlier runs learned about endpoints.
+    """Delete what earlier runs learned.
 
-    Their timing decides how much --buffer-ms auto buffers: one number per run, stored
-    with the endpoint, the model and the format. The longest text that a server accepts
-    is one number per endpoint and model, its speed is three numbers. Wrong content
-    types of raw PCM are stored with the endpoint. A sound device that has to buffer
-    more than usual is one number. The speech models that OpenAI has refused as retired
-    are listed by name, as are the endpoints that failed recently.
+    That is: when sound may start, how fast an endpoint speaks, the longest text it
+    accepts, wrong labels of raw PCM, speech models that OpenAI has retired, endpoints
+    that failed recently, and how much the sound device has to buffer.
     """
     existed = False
     for file in (
@@ -151,7 +148,7 @@ def _endpoint_rows(endpoint: Endpoint) -> Iterator[tuple[str, str, str]]:
         yield "key", "set" if endpoint.key_variable else "not set", endpoint.key_variable or ""
     for name, key in _REQUEST.items():
         if name == "protocol" and name not in endpoint.origins:
-            continue  # the usual one
+            continue  # the usual default is not worth a row
         if (value := getattr(endpoint, name)) not in (None, {}, False):
             yield key, str(value), endpoint.origins.get(name, f"profile {endpoint.profile}")
 
@@ -164,7 +161,7 @@ def _setting_rows(config: Config) -> Iterator[tuple[str, str, str]]:
 def _settings(config: Config) -> Iterator[tuple[str, Any, str]]:
     """Yield key, value and origin of each setting that is independent of the endpoint."""
     for key, name in FILE_KEYS.items():
-        if key == "voice":  # which is shown with the endpoint
+        if key == "voice":  # shown with the endpoint
             continue
         yield key, getattr(config, name), "file" if key in config.in_file else "default"
 

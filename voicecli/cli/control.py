@@ -22,15 +22,12 @@ EXAMPLES = """Examples:
 Everyone: TypeAlias = Annotated[
     bool, typer.Option("--all", help="All voices, those that wait included.")
 ]
-Json: TypeAlias = Annotated[
-    bool, options.output_option("--json", help="Print one JSON object on standard output.")
-]
 Count: TypeAlias = Annotated[
     int, typer.Option("-n", "--count", metavar="N", min=1, max=1000, help="Number of sentences.")
 ]
 
 
-def stop(everyone: Everyone = False, json_: Json = False) -> None:
+def stop(everyone: Everyone = False, json_: options.JsonObject = False) -> None:
     """Stop what is being spoken, from any terminal or program of yours.
 
     The stopped command exits with 130. This one exits with 0 even if nothing was being
@@ -44,7 +41,7 @@ def pause(
     toggle: Annotated[
         bool, typer.Option("--toggle", help="Resume it if it is paused already.")
     ] = False,
-    json_: Json = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """Pause what is being spoken; `resume` continues at the same sample.
 
@@ -53,17 +50,17 @@ def pause(
     _give("toggle" if toggle else "pause", everyone=everyone, json_=json_)
 
 
-def resume(everyone: Everyone = False, json_: Json = False) -> None:
+def resume(everyone: Everyone = False, json_: options.JsonObject = False) -> None:
     """Resume what was paused."""
     _give("resume", everyone=everyone, json_=json_)
 
 
-def skip(everyone: Everyone = False, count: Count = 1, json_: Json = False) -> None:
+def skip(everyone: Everyone = False, count: Count = 1, json_: options.JsonObject = False) -> None:
     """Skip to the next sentence."""
     _give("skip", everyone=everyone, json_=json_, count=count)
 
 
-def back(everyone: Everyone = False, count: Count = 1, json_: Json = False) -> None:
+def back(everyone: Everyone = False, count: Count = 1, json_: options.JsonObject = False) -> None:
     """Repeat the current sentence; near its start, go back to the one before."""
     _give("back", everyone=everyone, json_=json_, count=count)
 
@@ -72,7 +69,7 @@ def status(
     everyone: Annotated[
         bool, typer.Option("--all", help="Accepted for symmetry: everything is listed anyway.")
     ] = False,
-    json_: Json = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """List who speaks, how far it is, and who waits."""
     _give("status", everyone=everyone, json_=json_)

@@ -1,4 +1,4 @@
-"""Options of commands that can be heard: who speaks when, keys, the resident."""
+"""Options of ``say``, ``play`` and ``replay`` for control: when to speak, keys, the resident."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from voicecli.cli import completion, options
 
 WhenBusyChoice: TypeAlias = Annotated[
     str,
-    options.sound_option(
+    options.control_option(
         "--when-busy",
         metavar="CHOICE",
         callback=options.one_of("queue", "interrupt", "mix", "fail"),
@@ -18,7 +18,7 @@ WhenBusyChoice: TypeAlias = Annotated[
 ]
 NoKeys: TypeAlias = Annotated[
     bool,
-    options.sound_option(
+    options.control_option(
         "--no-keys",
         help="Do not read keys. On a terminal, space pauses, the arrows skip and go back, "
         "? lists the others.",
@@ -26,7 +26,7 @@ NoKeys: TypeAlias = Annotated[
 ]
 NoResident: TypeAlias = Annotated[
     bool,
-    options.sound_option(
+    options.control_option(
         "--no-resident", help="Do the work in this process, even if `voicecli resident` runs."
     ),
 ]

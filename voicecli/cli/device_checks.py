@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from voicecli.cli.finding import Finding
-from voicecli.cli.signals import dying_of_ctrl_c
+from voicecli.cli.check_result import CheckResult
+from voicecli.cli.signals import exiting_on_ctrl_c
 from voicecli.errors import DeviceError
 from voicecli.playback import runtime_dir
 
@@ -20,39 +20,39 @@ _STREAM_TIMEOUT_S = 3.0
 """Longest wait for a device to play 0.2 s of silence; sleeping Bluetooth takes a second or two."""
 
 
-def check_devices() -> tuple[list[Finding], bool]:
+def check_devices() -> tuple[list[CheckResult], bool]:
     """Check PortAudio and the devices it finds; the flag says whether there is any."""
     try:
         from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
-        with dying_of_ctrl_c():
+        with exiting_on_ctrl_c():
             found = list_output_devices()
     except DeviceError as error:
-        return [Finding.of_error("PortAudio", error)], False
-    loaded = Finding("PortAudio", "ok", "loaded")
+        return [CheckResult.of_error("PortAudio", error)], False
+    loaded = CheckResult("PortAudio", "ok", "loaded")
     if not found:
         none = DeviceError(
             "no device can play",
             remedy=runtime_dir.remedy()
             or "start a sound server, save with --save, or use --device null",
         )
-        return [loaded, Finding.of_error("devices", none)], False
+        return [loaded, CheckResult.of_error("devices", none)], False
     default = next((device.name for device in found if device.is_default), "none")
-    return [loaded, Finding("devices", "ok", f"{len(found)}, default {default}")], True
+    return [loaded, CheckResult("devices", "ok", f"{len(found)}, default {default}")], True
 
 
-def check_stream(wanted: str | None) -> Finding:
+def check_stream(wanted: str | None) -> CheckResult:
     """Play 0.2 s of silence, and check that the device consumes it."""
     from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
 
     try:
-        with dying_of_ctrl_c():
+        with exiting_on_ctrl_c():
             return _play_silence(find_output_device(wanted))
     except DeviceError as error:
-        return Finding.of_error("test stream", error)
+        return CheckResult.of_error("test stream", error)
 
 
-def _play_silence(device: OutputDevice) -> Finding:
+def _play_silence(device: OutputDevice) -> CheckResult:
     from voicecli.audio.pcm import AudioFormat  # noqa: PLC0415  with PortAudio
     from voicecli.playback.portaudio import device_fault, open_output  # noqa: PLC0415  likewise
 
@@ -85,5 +85,5 @@ def _play_silence(device: OutputDevice) -> Finding:
     latency_ms = opened.latency_s * 1e3
     message = f"{device.name} plays {rate_hz} Hz, {channels} ch, latency {latency_ms:.0f} ms"
     if underflows:
-        return Finding("test stream", "warn", f"{message}, but had {underflows} underruns")
-    return Finding("test stream", "ok", message)
+        return CheckResult("test stream", "warn", f"{message}, but had {underflows} underruns")
+    return CheckResult("test stream", "ok", message)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from voicecli.cli import options
 from voicecli.cli.output import print_json, print_table
-from voicecli.cli.signals import dying_of_ctrl_c
+from voicecli.cli.signals import exiting_on_ctrl_c
 from voicecli.errors import DeviceError
 from voicecli.playback import runtime_dir
 from voicecli.sanitize import clean
@@ -23,7 +22,7 @@ EXAMPLES = """Examples:
 
 
 def devices(
-    json_: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+    json_: options.JsonArray = False,
 ) -> None:
     """List the sound devices that can play; `*` marks the default one.
 
@@ -31,7 +30,7 @@ def devices(
     """
     from voicecli.playback.portaudio import list_output_devices  # noqa: PLC0415  loads PortAudio
 
-    with dying_of_ctrl_c():
+    with exiting_on_ctrl_c():
         found = list_output_devices()
     if json_:
         print_json([asdict(device) for device in found])

@@ -8,18 +8,20 @@ import shlex
 import shutil
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import typer
 
 from voicecli.cli import options
+from voicecli.cli.check_result import CheckResult
 from voicecli.cli.device_checks import check_devices, check_stream
-from voicecli.cli.finding import Finding
+from voicecli.cli.launch import process_started_at
 from voicecli.cli.output import print_json
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, exists, find_config
 from voicecli.config.urls import is_loopback
+from voicecli.control.resident.client import ask
 from voicecli.errors import ConfigError, ExitStatus, UnsupportedFormat, VoiceError
 from voicecli.playback.output import NULL_DEVICE
 
@@ -34,6 +36,9 @@ EXAMPLES = """Examples:
 
 OLDEST_PYTHON = (3, 11)
 
+SLOW_START_S = 0.25
+"""Loading for longer is felt; `say` loads more than this command has by then."""
+
 _DISCOVERY_TIMEOUT_S = 1.0
 """How long a port of this machine may take to answer."""
 
@@ -46,7 +51,7 @@ def doctor(
     profile: options.ProfileName = None,
     device: options.Device = None,
     timeout: options.Timeout = 5.0,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """Check this machine; each line says ok, warn or FAIL, and how to fix it.
 
@@ -54,33 +59,37 @@ def doctor(
     0 if nothing failed, else with 3 (configuration or key), 4 (endpoint) or 6
     (sound device), whichever comes first.
     """
-    findings: list[Finding] = []
+    results: list[CheckResult] = []
+    loaded_s = time.monotonic() - process_started_at()
     choice = EndpointChoice(base_url=base_url, profile=profile)
-    for finding in _findings(choice, device, timeout):
-        findings.append(finding)
+    for result in _results(choice, device, timeout, loaded_s):
+        results.append(result)
         if not json_:  # one by one, because some take seconds
-            finding.show()
-    status = exit_status(findings)
+            result.show()
+    status = exit_status(results)
     if json_:
-        checks = [finding.to_json() for finding in findings]
+        checks = [result.to_json() for result in results]
         print_json({"ok": status == ExitStatus.OK, "exit": int(status), "checks": checks})
     raise typer.Exit(status)
 
 
-def exit_status(findings: list[Finding]) -> ExitStatus:
+def exit_status(results: list[CheckResult]) -> ExitStatus:
     """Return the failed exit status that comes first in the order 3, 4, 6."""
-    failed = {finding.exit_status for finding in findings if finding.status == "fail"}
+    failed = {result.exit_status for result in results if result.status == "fail"}
     return next((status for status in _BY_PRIORITY if status in failed), ExitStatus.OK)
 
 
-def _findings(choice: EndpointChoice, device: str | None, timeout_s: float) -> Iterator[Finding]:
+def _results(
+    choice: EndpointChoice, device: str | None, timeout_s: float, loaded_s: float
+) -> Iterator[CheckResult]:
     yield check_python()
+    yield check_start(loaded_s)
     config = Config()
     try:
         config = find_config(os.environ)
         endpoint = resolve_endpoint(choice, os.environ, config)
     except ConfigError as error:
-        yield Finding.of_error("config", error)
+        yield CheckResult.of_error("config", error)
     else:
         yield check_config(config)
         yield check_key(endpoint)
@@ -93,7 +102,7 @@ def _findings(choice: EndpointChoice, device: str | None, timeout_s: float) -> I
     yield check_ffmpeg()
     wanted = device if device is not None else config.device
     if wanted == NULL_DEVICE:
-        yield Finding("devices", "ok", "not needed (--device null)")
+        yield CheckResult("devices", "ok", "not needed (--device null)")
         return
     found, any_device = check_devices()
     yield from found
@@ -101,36 +110,50 @@ def _findings(choice: EndpointChoice, device: str | None, timeout_s: float) -> I
         yield check_stream(wanted)
 
 
-def check_python() -> Finding:
+def check_python() -> CheckResult:
     """Check the version of the interpreter."""
     version = platform.python_version()
     if sys.version_info < OLDEST_PYTHON:
-        return Finding("Python", "fail", version, "install Python 3.11 or newer", ExitStatus.CONFIG)
-    return Finding("Python", "ok", version)
+        return CheckResult(
+            "Python", "fail", version, "install Python 3.11 or newer", ExitStatus.CONFIG
+        )
+    return CheckResult("Python", "ok", version)
 
 
-def check_config(config: Config) -> Finding:
+def check_start(loaded_s: float) -> CheckResult:
+    """Report how long it took to load this command, and how to avoid that."""
+    if ask("status") is not None:
+        return CheckResult(
+            "start", "ok", "a resident is running, so `say` and `play` begin at once"
+        )
+    remedy = "to begin at once: voicecli resident start" if loaded_s > SLOW_START_S else None
+    return CheckResult("start", "ok", f"takes {loaded_s:.1f} s", remedy)
+
+
+def check_config(config: Config) -> CheckResult:
     """Report which configuration file was read."""
     is_there = config.path is not None and exists(config.path)
-    return Finding("config", "ok", f"{config.path}" if is_there else "no file; defaults apply")
+    return CheckResult("config", "ok", f"{config.path}" if is_there else "no file; defaults apply")
 
 
-def check_key(endpoint: Endpoint) -> Finding:
+def check_key(endpoint: Endpoint) -> CheckResult:
     """Check that there is a key for the endpoint."""
     if endpoint.is_builtin:
-        return Finding("key", "ok", "the built-in voice needs none")
+        return CheckResult("key", "ok", "the built-in voice needs none")
     if endpoint.warnings:
-        return Finding("key", "warn", "; ".join(endpoint.warnings))
+        return CheckResult("key", "warn", "; ".join(endpoint.warnings))
     if endpoint.key_variable:
-        return Finding("key", "ok", f"from {endpoint.key_variable}")
+        return CheckResult("key", "ok", f"from {endpoint.key_variable}")
     if endpoint.server.has_key:
-        return Finding("key", "ok", "user and password, or a header of the profile")
+        return CheckResult("key", "ok", "user and password, or a header of the profile")
     if is_loopback(urlsplit(endpoint.base_url or "").hostname or ""):
-        return Finding("key", "ok", "none, as usual for a server on this machine")
-    return Finding("key", "warn", "none", "if the server requires one, put it in VOICECLI_API_KEY")
+        return CheckResult("key", "ok", "none, as usual for a server on this machine")
+    return CheckResult(
+        "key", "warn", "none", "if the server requires one, put it in VOICECLI_API_KEY"
+    )
 
 
-def check_server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
+def check_server(endpoint: Endpoint, *, timeout_s: float) -> CheckResult:
     """Check that the endpoint responds, by asking for its list of models.
 
     Many servers have no such list. Then GET /audio/speech tells whether they have
@@ -141,26 +164,26 @@ def check_server(endpoint: Endpoint, *, timeout_s: float) -> Finding:
 
     server = endpoint.server
     if urlsplit(server.base_url).scheme not in ("http", "https"):
-        return Finding("endpoint", "ok", f"{endpoint.label} belongs to an installed package")
+        return CheckResult("endpoint", "ok", f"{endpoint.label} belongs to an installed package")
     try:
         answer = get(server, "/models", timeout_s=timeout_s)
         lists_models = answer.status != _NOT_FOUND
         if not lists_models:
             answer = get(server, "/audio/speech", timeout_s=timeout_s)
     except VoiceError as error:
-        return Finding.of_error("endpoint", error)
+        return CheckResult.of_error("endpoint", error)
     message = f"{endpoint.label} responds in {answer.elapsed_s * 1e3:.0f} ms"
     if not lists_models and answer.status not in (401, 403, _NOT_FOUND):
-        return Finding("endpoint", "ok", f"{message} (it does not list models)")
+        return CheckResult("endpoint", "ok", f"{message} (it does not list models)")
     if answer.status < 300:  # noqa: PLR2004  RFC 9110
-        return Finding("endpoint", "ok", message)
+        return CheckResult("endpoint", "ok", message)
     fault = fault_of_status(answer.status, answer.headers, answer.body, has_key=server.has_key)
     if answer.status in (401, 403):
-        return Finding.of_error("endpoint", fault)
-    return Finding("endpoint", "warn", f"{message}, but {fault.message}", fault.remedy)
+        return CheckResult.of_error("endpoint", fault)
+    return CheckResult("endpoint", "warn", f"{message}, but {fault.message}", fault.remedy)
 
 
-def check_local_servers(endpoint: Endpoint, timeout_s: float) -> Iterator[Finding]:
+def check_local_servers(endpoint: Endpoint, timeout_s: float) -> Iterator[CheckResult]:
     """Look for speech servers on this machine's usual ports, and say how to use them."""
     from voicecli.sources.discovery import PORTS, find_local_servers  # noqa: PLC0415  httpx2
 
@@ -169,7 +192,7 @@ def check_local_servers(endpoint: Endpoint, timeout_s: float) -> Iterator[Findin
     ports = [port for port in PORTS if not (is_here and port == used.port)]
     found = find_local_servers(timeout_s, ports)
     if not found:
-        yield Finding("servers", "ok", "no speech server on this machine's usual ports")
+        yield CheckResult("servers", "ok", "no speech server on this machine's usual ports")
     for server in found:
         lists = f"; {server.voices} voices" if server.voices else ""
         models = f"; model {server.model}" if server.model else ""
@@ -177,10 +200,10 @@ def check_local_servers(endpoint: Endpoint, timeout_s: float) -> Iterator[Findin
         use += f" --voice {shlex.quote(server.voice)}" if server.voice else ""
         use = f"VOICECLI_API_KEY=... {use}" if server.wants_key else use
         message = f"speech at {server.base_url}{models}{lists}"
-        yield Finding("servers", "ok", message, f'to use it: {use} "Hello."')
+        yield CheckResult("servers", "ok", message, f'to use it: {use} "Hello."')
 
 
-def check_builtin_voice(name: str) -> Finding:
+def check_builtin_voice(name: str) -> CheckResult:
     """Check that the built-in voice loads, unless it would have to be downloaded."""
     from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415  numpy and onnxruntime
     from voicecli.sources.voices import builtin_voices  # noqa: PLC0415  likewise
@@ -189,31 +212,31 @@ def check_builtin_voice(name: str) -> Finding:
     try:
         for voice in builtin_voices():
             if voice.id == name and "first use" in (voice.note or ""):
-                return Finding("endpoint", "warn", f"the built-in voice {name} is {voice.note}")
+                return CheckResult("endpoint", "warn", f"the built-in voice {name} is {voice.note}")
         VoiceCache().load(name)
     except VoiceError as error:
-        return Finding.of_error("endpoint", error)
+        return CheckResult.of_error("endpoint", error)
     elapsed_s = time.monotonic() - started
-    return Finding("endpoint", "ok", f"the built-in voice {name} loads in {elapsed_s:.1f} s")
+    return CheckResult("endpoint", "ok", f"the built-in voice {name} loads in {elapsed_s:.1f} s")
 
 
-def check_libopus() -> Finding:
+def check_libopus() -> CheckResult:
     """Check that Opus can be decoded."""
     try:
         from voicecli.codecs.libopus import version  # noqa: PLC0415  loads the library
     except UnsupportedFormat as error:
-        return Finding("libopus", "warn", error.message, error.remedy)
-    return Finding("libopus", "ok", version())
+        return CheckResult("libopus", "warn", error.message, error.remedy)
+    return CheckResult("libopus", "ok", version())
 
 
-def check_ffmpeg() -> Finding:
+def check_ffmpeg() -> CheckResult:
     """Look for the ffmpeg program, which only pydub uses, to export recordings."""
     path = shutil.which("ffmpeg")
     if path is None:
-        return Finding(
+        return CheckResult(
             "ffmpeg",
             "warn",
             "not found; voicecli plays and saves without it",
             "to convert recordings: apt install ffmpeg, brew install ffmpeg",
         )
-    return Finding("ffmpeg", "ok", path)
+    return CheckResult("ffmpeg", "ok", path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voicecli.cli import options
 from voicecli.cli.config_file import append_to_file
 from voicecli.cli.help import Command, Group
 from voicecli.cli.output import print_json, print_message, print_table
@@ -53,7 +54,7 @@ endpoints_app = typer.Typer(
 @endpoints_app.callback()
 def endpoints(
     context: typer.Context,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """List speech servers: known ones, those on this machine, and your profiles.
 
@@ -151,9 +152,10 @@ def speak_a_word(
         typer.Argument(metavar="NAME", help="Profiles or known servers.  [default: all usable]"),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(metavar="S", min=0.001, max=3600, help="Longest wait for bytes.")
+        float,
+        options.network_option(metavar="S", min=0.001, max=3600, help="Longest wait for bytes."),
     ] = 10.0,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
     """Speak a word with each endpoint, without playing it.
 
@@ -162,11 +164,11 @@ def speak_a_word(
     """
     config = find_config(os.environ)
     chosen = names or [*sorted(config.profiles), *_usable(config)]
-    results = {name: _tested(name, config, timeout) for name in dict.fromkeys(chosen)}
+    results = {name: _test(name, config, timeout) for name in dict.fromkeys(chosen)}
     if json_:
         print_json(results)
     elif results:
-        print_table([(clean(name, 60), _said(result)) for name, result in results.items()])
+        print_table([(clean(name, 60), _describe(result)) for name, result in results.items()])
     else:
         print_message("there is no profile, and no key of a known server is set")
     failed = any("error" in result for result in results.values())
@@ -180,15 +182,15 @@ def _usable(config: Config) -> Iterator[str]:
             yield name
 
 
-def _tested(name: str, config: Config, timeout_s: float) -> dict[str, Any]:
+def _test(name: str, config: Config, timeout_s: float) -> dict[str, Any]:
     try:
         endpoint = resolve_endpoint(EndpointChoice(profile=name), os.environ, config)
-        return _spoken(endpoint, timeout_s)
+        return _speak(endpoint, timeout_s)
     except VoiceError as error:
         return {"error": error.message, "remedy": error.remedy}
 
 
-def _spoken(endpoint: Endpoint, timeout_s: float) -> dict[str, Any]:
+def _speak(endpoint: Endpoint, timeout_s: float) -> dict[str, Any]:
     from voicecli.codecs.decoding.auto import AutoDecoder  # noqa: PLC0415  numpy
     from voicecli.sources.registry import SourceContext, source_for  # noqa: PLC0415  likewise
 
@@ -219,7 +221,7 @@ def _spoken(endpoint: Endpoint, timeout_s: float) -> dict[str, Any]:
     }
 
 
-def _said(result: dict[str, Any]) -> str:
+def _describe(result: dict[str, Any]) -> str:
     if "error" in result:
         return f"failed: {result['error']}"
     sent = result["format"]

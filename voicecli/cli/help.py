@@ -18,12 +18,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ARGUMENTS = "Arguments"
-"""The title of the panel of positional arguments."""
-
+TEXT = "Text"
+VOICE = "Voice and server"
+FORMAT = "Format"
+PLAYBACK = "Playback"
 SAVING = "Saving"
-"""The title of the panel of files to write."""
+MEASUREMENT = "Measurement"
+TIMING = "Timing"
+CONTROL = "Control"
+NETWORK = "Network"
+OUTPUT = "Output"
+DIAGNOSTICS = "Diagnostics"
 
-_FILES = (ARGUMENTS, SAVING)
+_PANELS = (
+    *(ARGUMENTS, TEXT, VOICE, FORMAT, PLAYBACK, SAVING, MEASUREMENT),
+    *(TIMING, CONTROL, NETWORK, OUTPUT, DIAGNOSTICS),
+)
+"""The titles of panels in the order of help; what people need first comes first."""
+
+_FILES = (ARGUMENTS, TEXT, SAVING, DIAGNOSTICS)
+"""The panels whose options name files."""
 
 _MAX_SHOWN = 40
 """Characters of a text that are shown in a message."""
@@ -42,14 +56,14 @@ class _Panels:
             if record is None:
                 continue
             name, text = record
+            title = getattr(param, "rich_help_panel", None)
             if param.param_type_name == "argument":
-                title, name = ARGUMENTS, name.partition(" <")[0]  # without the Python type
-            else:
-                title = getattr(param, "rich_help_panel", None) or "Options"
-            panels.setdefault(title, []).append((name, text))
-        for title, rows in panels.items():
-            with formatter.section(title):
-                formatter.write_dl(rows)
+                title, name = title or ARGUMENTS, name.partition(" <")[0]  # without the Python type
+            panels.setdefault(title or "Options", []).append((name, text))
+        for title in (*_PANELS, *(title for title in panels if title not in _PANELS)):
+            if title in panels:
+                with formatter.section(title):
+                    formatter.write_dl(panels[title])
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         epilog: str | None = self.epilog  # type: ignore[attr-defined]  # of typer's class
@@ -73,7 +87,7 @@ class Command(_Panels, TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse; if an unknown option may be text to speak, explain how to pass it."""
-        given = list(args)  # which parsing uses up
+        given = list(args)  # a copy: parsing empties the list
         try:
             rest = super().parse_args(ctx, args)
             self._mention_repeated(ctx, given)

@@ -20,11 +20,14 @@ With Python's 5 ms, a machine whose cores are all busy gets gaps (`benchmarks/st
 """
 
 
-def hasten_start() -> None:
+def speed_up_start() -> None:
     """Leave out what costs time before the first sound and is not needed for it."""
     # Importing creates hundreds of thousands of objects and no garbage; scanning them
     # costs 30 ms.
     gc.disable()
+    # OpenBLAS, which comes with numpy, starts a thread for each processor. Each spins for 100 ms
+    # just when the sound system is loaded. The largest matrix here mixes channels down.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # typer and openai import pydantic. It would scan every installed package for plugins, and
     # imports importlib.metadata for that, which alone takes 4 ms.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -32,7 +35,7 @@ def hasten_start() -> None:
         import importlib.metadata  # noqa: F401, PLC0415  without running it
 
 
-def settle(event: Event) -> None:
+def favour_audio_callback(event: Event) -> None:
     """Once something was played (or discarded), let nothing hold up the audio callback.
 
     An observer. The garbage collector is turned on again; imported modules are frozen first:

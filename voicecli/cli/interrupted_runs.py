@@ -59,7 +59,7 @@ class InterruptedRun(NamedTuple):
             return GivenText(self.label + self.text)
         text = open_text(self.file, reading)
         if self.stamp != stamp_of(self.file):
-            reading.warn(f"{self.file} has changed; going on after as many characters as before")
+            reading.warn(f"{self.file} has changed; continuing after as many characters as before")
         return RestOfText(text, self.at, self.label)
 
     def delete(self) -> None:

@@ -99,15 +99,15 @@ class SpeechKeys:
 
         def change_speed(factor: float) -> None:
             if self._speech is not None:
-                self._speech.faster(factor)
+                self._speech.scale_speed(factor)
 
         return {
             " ": toggle,
             "right": control.skip,
             "left": go_back,
-            "+": lambda: control.louder(_LOUDER),
-            "=": lambda: control.louder(_LOUDER),  # + without shift
-            "-": lambda: control.louder(1 / _LOUDER),
+            "+": lambda: control.scale_volume(_LOUDER),
+            "=": lambda: control.scale_volume(_LOUDER),  # + without shift
+            "-": lambda: control.scale_volume(1 / _LOUDER),
             "]": lambda: change_speed(_FASTER),
             "[": lambda: change_speed(1 / _FASTER),
             "q": session.cancel,

@@ -1,4 +1,4 @@
-"""How this process came to run a command: when it started, and what is already loaded.
+"""How this process was launched: when it started, and what was already loaded.
 
 The wait of a person at a prompt includes starting the interpreter and importing. With a
 resident, the process that the person started is another one.

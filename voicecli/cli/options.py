@@ -10,16 +10,32 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from voicecli.cli import completion, option_values
-from voicecli.cli.help import ARGUMENTS, SAVING
+from voicecli.cli.help import (
+    CONTROL,
+    DIAGNOSTICS,
+    FORMAT,
+    MEASUREMENT,
+    NETWORK,
+    OUTPUT,
+    PLAYBACK,
+    SAVING,
+    TEXT,
+    TIMING,
+    VOICE,
+)
 from voicecli.cli.text_input import as_unicode
 
-argument_option = partial(typer.Option, rich_help_panel=ARGUMENTS)
-voice_option = partial(typer.Option, rich_help_panel="Voice")
-measurement_option = partial(typer.Option, rich_help_panel="Measurement")
-sound_option = partial(typer.Option, rich_help_panel="Sound")
+text_option = partial(typer.Option, rich_help_panel=TEXT)
+voice_option = partial(typer.Option, rich_help_panel=VOICE)
+format_option = partial(typer.Option, rich_help_panel=FORMAT)
+playback_option = partial(typer.Option, rich_help_panel=PLAYBACK)
 saving_option = partial(typer.Option, rich_help_panel=SAVING)
-network_option = partial(typer.Option, rich_help_panel="Network")
-output_option = partial(typer.Option, rich_help_panel="Output")
+measurement_option = partial(typer.Option, rich_help_panel=MEASUREMENT)
+timing_option = partial(typer.Option, rich_help_panel=TIMING)
+control_option = partial(typer.Option, rich_help_panel=CONTROL)
+network_option = partial(typer.Option, rich_help_panel=NETWORK)
+output_option = partial(typer.Option, rich_help_panel=OUTPUT)
+diagnostics_option = partial(typer.Option, rich_help_panel=DIAGNOSTICS)
 
 
 def one_of(*known: str) -> Any:
@@ -68,17 +84,17 @@ VoiceName: TypeAlias = Annotated[
         metavar="NAME",
         callback=unicode_value,
         autocompletion=completion.voices,
-        help="Voice; `voicecli voices` lists them.",
+        help="Voice to speak with; `voicecli voices` lists them.",
     ),
 ]
 Format: TypeAlias = Annotated[
     str | None,
-    voice_option(
+    format_option(
         "--format",
         metavar="NAME",
         callback=one_of(*completion.FORMATS),
         autocompletion=completion.formats,
-        help="pcm, wav, opus, mp3, aac or flac.",
+        help="Format of the audio: pcm, wav, opus, mp3, aac or flac.",
     ),
 ]
 Rate: TypeAlias = Annotated[
@@ -94,7 +110,7 @@ Rate: TypeAlias = Annotated[
 ]
 SampleRate: TypeAlias = Annotated[
     int | None,
-    voice_option(
+    format_option(
         metavar="HZ",
         min=4000,
         max=384_000,
@@ -112,11 +128,11 @@ Proxy: TypeAlias = Annotated[
 ]
 Timeout: TypeAlias = Annotated[
     float,
-    typer.Option(metavar="S", min=0.001, max=3600, help="Longest wait for the server, in seconds."),
+    network_option(metavar="S", min=0.001, max=3600, help="Longest wait for the server."),
 ]
 Device: TypeAlias = Annotated[
     str | None,
-    sound_option(
+    playback_option(
         metavar="NAME",
         autocompletion=completion.devices,
         help="Sound device: its number or part of its name; `null` plays silently, in real time.",
@@ -124,13 +140,13 @@ Device: TypeAlias = Annotated[
 ]
 Volume: TypeAlias = Annotated[
     float | None,
-    sound_option(
+    playback_option(
         metavar="FACTOR", min=0.0, max=4.0, help="Volume factor; 1 leaves the sound unchanged."
     ),
 ]
 BufferMs: TypeAlias = Annotated[
     Any,
-    sound_option(
+    timing_option(
         metavar="MS",
         parser=option_values.buffer_ms,
         help="Audio to buffer before playback starts or resumes; `auto` adapts to how "
@@ -139,7 +155,7 @@ BufferMs: TypeAlias = Annotated[
 ]
 LatencyMs: TypeAlias = Annotated[
     Any,
-    sound_option(
+    timing_option(
         metavar="MS",
         parser=option_values.latency_ms,
         help="Audio that the sound device buffers: less lets a pause begin sooner, more "
@@ -148,7 +164,7 @@ LatencyMs: TypeAlias = Annotated[
 ]
 PrerollMs: TypeAlias = Annotated[
     float | None,
-    sound_option(
+    timing_option(
         metavar="MS",
         min=0.0,
         max=10_000.0,
@@ -157,7 +173,7 @@ PrerollMs: TypeAlias = Annotated[
 ]
 NoPlay: TypeAlias = Annotated[
     bool,
-    sound_option(
+    playback_option(
         "--no-play", help="Do not play; with --save, write the file as fast as the audio arrives."
     ),
 ]
@@ -185,7 +201,7 @@ SaveAs: TypeAlias = Annotated[
 ]
 DebugAudio: TypeAlias = Annotated[
     str | None,
-    saving_option(
+    diagnostics_option(
         "--debug-audio",
         metavar="[DIR]",
         help="Save a WAV, the bytes as received and the metrics in DIR "
@@ -194,11 +210,11 @@ DebugAudio: TypeAlias = Annotated[
 ]
 EventLogFile: TypeAlias = Annotated[
     Path | None,
-    saving_option("--event-log", metavar="FILE", help="Append events to FILE, as JSON lines."),
+    diagnostics_option("--event-log", metavar="FILE", help="Append events to FILE, as JSON lines."),
 ]
 TraceFile: TypeAlias = Annotated[
     Path | None,
-    saving_option(
+    diagnostics_option(
         "--trace",
         metavar="FILE",
         help="Record when each chunk arrived and its size in FILE, as JSON lines, "
@@ -206,7 +222,7 @@ TraceFile: TypeAlias = Annotated[
     ),
 ]
 TraceAudio: TypeAlias = Annotated[
-    bool, saving_option("--trace-audio", help="With --trace: record the bytes as well.")
+    bool, diagnostics_option("--trace-audio", help="With --trace: record the bytes as well.")
 ]
 FailOnUnderrun: TypeAlias = Annotated[
     bool,
@@ -217,6 +233,12 @@ FailOnUnderrun: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[
     bool, output_option("--json", help="Print all metrics as one JSON object on standard output.")
+]
+JsonObject: TypeAlias = Annotated[
+    bool, output_option("--json", help="Print one JSON object on standard output.")
+]
+JsonArray: TypeAlias = Annotated[
+    bool, output_option("--json", help="Print a JSON array on standard output.")
 ]
 Quiet: TypeAlias = Annotated[bool, output_option("--quiet", "-q", help="Print nothing but errors.")]
 Verbose: TypeAlias = Annotated[

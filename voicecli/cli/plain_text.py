@@ -85,15 +85,15 @@ class PlainTextDecoder:
     ) -> None:
         self._encoding = encoding
         self._notify = notify or (lambda _: None)
-        self._mark: bytes | None = b""  # what may be the beginning of one; None once decided
+        self._mark: bytes | None = b""  # possible beginning of a byte order mark; None once decided
         self._decoder = _decoder(encoding or "utf-8")
         self._of_mark = "utf-8"  # the encoding that the mark names
         self._is_assumed = encoding is None  # whether UTF-8 is only assumed
         self._undecided = b""  # bytes whose encoding is not known yet
         self._has_utf8 = False
         self._context = b""  # the end of what was decoded, to judge what follows by
-        self._held = ""  # an escape sequence that may go on
-        self._cut = b""  # the same, of ISO-2022-JP
+        self._held = ""  # an escape sequence that may continue
+        self._cut = b""  # the same in ISO-2022-JP
         self.is_binary = False
 
     def feed(self, data: bytes) -> str:
@@ -149,7 +149,7 @@ class PlainTextDecoder:
                     self._has_utf8 = self._has_utf8 or not text.isascii()
                     self._context = (self._context + text[-_CONTEXT:].encode())[-_CONTEXT:]
                     return text
-            before, _ = self._decoder.getstate()  # what a strict decoder could not decode
+            before, _ = self._decoder.getstate()  # bytes that a strict decoder could not decode
             self._decoder.reset()
             self._undecided = before + data
             if not (final or pauses or len(self._undecided) >= JUDGED_BYTES):

@@ -46,7 +46,7 @@ class ProgressLine:
     """An observer that draws one line on standard error, before and during the speech.
 
     It shows how much was spoken, how much is buffered, and the current sentence; or what it
-    waits for: the server, the text if ``is_written`` says that it is still being written, or
+    waits for: the server, the text if ``is_growing`` says that it is still being written, or
     the voice that ``turn_of`` names.
     rich is imported when sound has started, which it must not delay. All drawing is
     done on the session's thread.
@@ -54,10 +54,10 @@ class ProgressLine:
 
     def __init__(
         self,
-        is_written: Callable[[], bool] = lambda: False,
+        is_growing: Callable[[], bool] = lambda: False,
         turn_of: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._is_written = is_written
+        self._is_growing = is_growing
         self._turn_of = turn_of
         self._live: Any = None
         self._one_line: Any = None  # makes what rich draws on one line, whatever is in it
@@ -92,7 +92,7 @@ class ProgressLine:
                 self.close()
 
     def _draw_wait(self, at: float) -> None:
-        if self._first_request is None and not self._is_written():
+        if self._first_request is None and not self._is_growing():
             return
         self._waits_since = at if self._waits_since is None else self._waits_since
         since, label = self._first_request or (self._waits_since, "the text")
@@ -104,7 +104,7 @@ class ProgressLine:
 
     def _draw_progress(self, snapshot: SinkSnapshot) -> None:
         note = self._note
-        may_come = snapshot.playing or self._is_written()
+        may_come = snapshot.playing or self._is_growing()
         if self._sentence.awaits_text and not snapshot.buffered_s and may_come:
             note = "waiting for the text"
         elif self._is_rebuffering:

@@ -60,7 +60,7 @@ class Records(NamedTuple):
 
         if save == STANDARD_OUTPUT:
             if self.json:
-                raise typer.BadParameter("--json and --save - cannot both have standard output")
+                raise typer.BadParameter("--json and --save - cannot both write to standard output")
             if sys.stdout is not None and sys.stdout.isatty():
                 raise typer.BadParameter("standard output is a terminal: pipe it into a program")
         elif save.suffix and not (self.save_as or codec_for_suffix(str(save)) or is_stream(save)):

@@ -52,7 +52,7 @@ IdleMin = Annotated[
 
 @resident_app.command()
 def start(idle_min: IdleMin = IDLE_MIN) -> None:
-    """Start it in the background, unless it is running."""
+    """Start the resident in the background, unless it is running."""
     if ask("status") is None:
         start_in_background(idle_min)
         ends_at = time.monotonic() + _START_S
@@ -68,29 +68,29 @@ def start(idle_min: IdleMin = IDLE_MIN) -> None:
 
 @resident_app.command()
 def stop() -> None:
-    """Stop it, once the commands under way have ended."""
+    """Stop the resident, once the commands under way have ended."""
     if ask("stop") is None:
         print_message("no resident is running")
 
 
 @resident_app.command()
 def restart(idle_min: IdleMin = IDLE_MIN) -> None:
-    """Replace it with a new one."""
+    """Replace the resident with a new one."""
     ask("stop")
     start(idle_min)
 
 
 @resident_app.command()
 def status(
-    json_: Annotated[bool, options.output_option("--json", help="Print one JSON object.")] = False,
+    json_: options.JsonObject = False,
 ) -> None:
-    """Print whether it is running, and since when."""
+    """Print whether a resident is running, and since when."""
     _print_status(as_json=json_)
 
 
 @resident_app.command()
 def run(idle_min: IdleMin = IDLE_MIN) -> None:
-    """Run it in the foreground, as systemd and launchd do."""
+    """Run a resident in the foreground, as systemd and launchd do."""
     raise typer.Exit(serve(idle_min))
 
 
@@ -100,7 +100,7 @@ def install(
         bool, typer.Option("--show", help="Print the files instead of writing them.")
     ] = False,
 ) -> None:
-    """Let systemd or launchd start it when needed."""
+    """Let systemd or launchd start the resident when needed."""
     from voicecli.control.resident.install import service_files  # noqa: PLC0415  only here
 
     files, command = service_files(sys.executable, sys.platform, os.environ)

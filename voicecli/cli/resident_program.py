@@ -42,7 +42,8 @@ def load(voices: frozenset[str]) -> VoiceCache:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see `voicecli.sources.voicecache`
     threads = os.environ.get("OPENBLAS_NUM_THREADS")
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # which numpy would start, and a fork would lose
+    # numpy would start more threads, and a fork would lose them.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     for name in MODULES:
         importlib.import_module(name)
     from voicecli.codecs.decoding.auto import preload  # noqa: PLC0415  numpy comes with it
@@ -65,7 +66,7 @@ def load(voices: frozenset[str]) -> VoiceCache:
     with contextlib.suppress(VoiceError, ImportError):
         for name in voices:
             cache.load_tables(name)
-            importlib.import_module("onnxruntime")  # whose threads come with a network
+            importlib.import_module("onnxruntime")  # starts no threads before a network is loaded
     return cache
 
 
@@ -108,13 +109,13 @@ class CommandLine:
         return self._voices.names
 
     def press(self, key: str) -> None:
-        """Do what a key of the terminal stands for; also ``suspend`` and ``continue``."""
+        """Carry out a key of the terminal, or ``suspend`` or ``continue``."""
         if this_launch.press is not None:
             this_launch.press(key)
 
     def refusal(self, environ: dict[str, str]) -> str | None:
         """Return why a command with this environment is refused; None if it is served."""
-        if environ.get("VOICECLI_RESIDENT"):  # which wins
+        if environ.get("VOICECLI_RESIDENT"):  # overrides the configuration
             return None
         try:
             is_off = find_config(environ).resident == "off"

@@ -1,4 +1,4 @@
-"""The rest of a text that was spoken in part."""
+"""The rest of a text that was spoken in part, for ``say --resume``."""
 
 from __future__ import annotations
 

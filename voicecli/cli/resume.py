@@ -99,7 +99,7 @@ class RunKeeper:
         self._options = options
         self._is_script = is_script
         self._file = None if file is None else str(file.absolute())
-        self._begin = 0  # of this run, in the file
+        self._begin = 0  # where this run begins in the file
         if resumed is not None and resumed.file is not None:
             self._file, self._begin = resumed.file, resumed.at - len(resumed.label)
         self._stamp = None if self._file is None else stamp_of(self._file)
@@ -107,8 +107,8 @@ class RunKeeper:
         self._lock_fd: int | None = None
         self._is_lost = False
         self._unwritten: list[str] = []  # text read before the request left
-        self._starts: list[tuple[int, str | None]] = []  # of each sentence; and its voice
-        self._end = 0  # of the last of them
+        self._starts: list[tuple[int, str | None]] = []  # where each sentence begins, and its voice
+        self._end = 0  # where the last of them ends
         self._at, self._voice = 0, resumed.voice if resumed is not None else None
         self._looked_at = 0.0
         self.segments: SegmentTable | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from voicecli.cli.interpreter import settle
+from voicecli.cli.interpreter import favour_audio_callback
 from voicecli.cli.launch import process_started_at
 from voicecli.cli.output import internal_error, print_json, print_message
 from voicecli.cli.progress import ProgressLine, wants_progress
@@ -73,9 +73,9 @@ def run_session(
     saver = records.saver(run_id, clock.wall())
     with contextlib.ExitStack() as stack:
         control = stack.enter_context(_voice_control(command, run_id, settings, records))
-        observers: list[Observer] = [recorder, settle, control]
-        observers += _writing(records, files, stack, run_id, clock, request)
-        observers += _watching(records, stack, speech, control)
+        observers: list[Observer] = [recorder, favour_audio_callback, control]
+        observers += _recording_observers(records, files, stack, run_id, clock, request)
+        observers += _printing_observers(records, stack, speech, control)
         track = _subtitle_track(records, stack)
         observers += [track] if track else []
         keeper = _keeper_of(speech, recorder)
@@ -110,7 +110,7 @@ def _keeper_of(speech: Speech | None, recorder: Recorder) -> RunKeeper | None:
     return speech.keeper
 
 
-def _writing(
+def _recording_observers(
     records: Records,
     files: list[LineFile],
     stack: contextlib.ExitStack,
@@ -182,13 +182,13 @@ def _subtitle_track(records: Records, stack: contextlib.ExitStack) -> SubtitleTr
     return stack.enter_context(contextlib.closing(SubtitleTrack(records.subtitles)))
 
 
-def _watching(
+def _printing_observers(
     records: Records, stack: contextlib.ExitStack, speech: Speech | None, control: VoiceControl
 ) -> list[Observer]:
     """Return the observers that print to people during the run."""
     observers: list[Observer] = []
     if wants_progress(quiet=records.quiet):
-        line = ProgressLine(speech.is_written if speech else bool, control.awaited)
+        line = ProgressLine(speech.is_growing if speech else lambda: False, control.voice_ahead)
         observers.append(stack.enter_context(contextlib.closing(line)))
     if not records.quiet:
         observers.append(_AnswerWarnings())

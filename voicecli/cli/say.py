@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from voicecli.cli import control_options, options, text_options
+from voicecli.cli.help import TEXT
 from voicecli.cli.interrupted_runs import InterruptedRun
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_message
@@ -49,24 +50,26 @@ def say(
         list[str] | None,
         typer.Argument(
             metavar="TEXT",
+            rich_help_panel=TEXT,
             help="Text to speak; words are joined. `-` or a pipe reads standard input.",
         ),
     ] = None,
     file: Annotated[
         Path | None,
-        options.argument_option(
+        options.text_option(
             "--file", "-f", metavar="FILE", help="Read the text from FILE; `-` is stdin."
         ),
     ] = None,
     script: text_options.Script = None,
     lines: text_options.Lines = None,
     resume: text_options.Resume = False,
-    no_state: text_options.NoState = False,
-    base_url: options.BaseUrl = None,
-    profile: options.ProfileName = None,
-    model: options.Model = None,
+    lang: text_options.Language = None,
+    markdown: text_options.Markdown = "auto",
+    code: text_options.Code = "name",
+    think: text_options.Think = False,
+    lexicon: text_options.LexiconFile = None,
+    encoding: text_options.Encoding = None,
     voice: options.VoiceName = None,
-    format: options.Format = None,
     speed: Annotated[
         float | None,
         options.voice_option(metavar="FACTOR", min=0.25, max=4.0, help="Speed; 1 is normal."),
@@ -80,37 +83,36 @@ def say(
             help="How to speak, for models that support it.",
         ),
     ] = None,
+    model: options.Model = None,
     strict_words: text_options.StrictWords = False,
-    sample_rate: options.SampleRate = None,
+    profile: options.ProfileName = None,
+    base_url: options.BaseUrl = None,
     extra: Annotated[
         list[str] | None,
         options.voice_option(
             metavar="KEY=JSON", help="Extra field for the request, such as stream=true; repeatable."
         ),
     ] = None,
-    encoding: text_options.Encoding = None,
-    lang: text_options.Language = None,
-    segment: text_options.Segment = "auto",
-    markdown: text_options.Markdown = "auto",
-    code: text_options.Code = "name",
-    think: text_options.Think = False,
-    lexicon: text_options.LexiconFile = None,
-    pause_ms: text_options.PauseMs = 400,
+    format: options.Format = None,
+    sample_rate: options.SampleRate = None,
     device: options.Device = None,
     volume: options.Volume = None,
+    no_play: options.NoPlay = False,
+    save: options.Save = None,
+    save_as: options.SaveAs = None,
+    subtitles: text_options.Subtitles = None,
     buffer_ms: options.BufferMs = None,
     latency_ms: options.LatencyMs = None,
     preroll_ms: options.PrerollMs = None,
+    segment: text_options.Segment = "auto",
+    prefetch: text_options.Prefetch = 2,
+    pause_ms: text_options.PauseMs = 400,
+    sentence_pause_ms: text_options.SentencePauseMs = 350,
+    paragraph_pause_ms: text_options.ParagraphPauseMs = 700,
     when_busy: control_options.WhenBusyChoice = "queue",
     no_keys: control_options.NoKeys = False,
     no_resident: control_options.NoResident = False,
-    sentence_pause_ms: text_options.SentencePauseMs = 350,
-    paragraph_pause_ms: text_options.ParagraphPauseMs = 700,
-    save: options.Save = None,
-    save_as: options.SaveAs = None,
-    debug_audio: options.DebugAudio = None,
-    subtitles: text_options.Subtitles = None,
-    no_play: options.NoPlay = False,
+    no_state: text_options.NoState = False,
     timeout: Annotated[
         float | None,
         options.network_option(
@@ -128,18 +130,18 @@ def say(
             help="Retries after a failure, before any sound is heard.  [default: 2]",
         ),
     ] = None,
-    prefetch: text_options.Prefetch = 2,
     fallback: text_options.Fallback = None,
     no_recover: text_options.NoRecover = False,
     proxy: options.Proxy = None,
     cache: text_options.Cache = None,
-    fail_on_underrun: options.FailOnUnderrun = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     json_: options.Json = False,
+    fail_on_underrun: options.FailOnUnderrun = False,
     event_log: options.EventLogFile = None,
     trace: options.TraceFile = None,
     trace_audio: options.TraceAudio = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    debug_audio: options.DebugAudio = None,
 ) -> None:
     """Speak text, also while it is still being written.
 

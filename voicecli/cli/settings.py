@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from voicecli.config.file import AUTO
 from voicecli.control.voice_turn import WhenBusy
@@ -16,6 +16,8 @@ from voicecli.session.seams import SeamPauses
 if TYPE_CHECKING:
     from voicecli.config.file import Config
     from voicecli.playback.policy import Policy
+
+T = TypeVar("T")
 
 
 class PlaybackFlags(NamedTuple):
@@ -56,17 +58,17 @@ def playback_settings(
     no_play: bool,
 ) -> PlaybackSettings:
     """Choose each setting: the flag, else the configuration file, else the default."""
-    device = config.device if flags.device is None else flags.device
+    device = flag_or(flags.device, config.device)
     output: Literal["device", "null", "discard"] = "null" if device == NULL_DEVICE else "device"
     if no_play:
         output = "discard"
-    wait_s = _either(flags.timeout_s, config.timeout_s)
+    wait_s = flag_or(flags.timeout_s, config.timeout_s)
     return PlaybackSettings(
         OutputSettings(
-            policy=buffer_policy(config.buffer_ms if flags.buffer_ms is None else flags.buffer_ms),
+            policy=buffer_policy(flag_or(flags.buffer_ms, config.buffer_ms)),
             output=output,
             device=device,
-            preroll_s=_either(flags.preroll_ms, config.preroll_ms) / 1e3,
+            preroll_s=flag_or(flags.preroll_ms, config.preroll_ms) / 1e3,
             optional=keeps_audio,
             latency_s=_latency_s(config, flags),
             learns=True,
@@ -75,10 +77,10 @@ def playback_settings(
             limits=FetchLimits(
                 first_byte_s=wait_s,
                 stall_s=wait_s,
-                retries=config.retries if flags.retries is None else flags.retries,
+                retries=flag_or(flags.retries, config.retries),
                 ahead=flags.ahead,
             ),
-            volume=_either(flags.volume, config.volume),
+            volume=flag_or(flags.volume, config.volume),
             expected_format=expected_format,
             pauses=flags.pauses,
         ),
@@ -109,9 +111,10 @@ def buffer_policy(buffer_ms: float | Literal["auto"]) -> Policy:
 
 def _latency_s(config: Config, flags: PlaybackFlags) -> float | None:
     """Return what the device is to buffer, None for as little as it needs."""
-    latency_ms = config.latency_ms if flags.latency_ms is None else flags.latency_ms
+    latency_ms = flag_or(flags.latency_ms, config.latency_ms)
     return None if latency_ms == AUTO else latency_ms / 1e3
 
 
-def _either(flag: float | None, setting: float) -> float:
+def flag_or(flag: T | None, setting: T) -> T:
+    """Return the value of a flag, or of the configuration file if the flag was not given."""
     return setting if flag is None else flag

@@ -1,4 +1,4 @@
-"""Ctrl-C and other signals that end a run, whatever hangs in it."""
+"""End a run on Ctrl-C and other signals, even if a library hangs in it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def cancelling(
 
 
 @contextlib.contextmanager
-def dying_of_ctrl_c() -> Iterator[None]:
+def exiting_on_ctrl_c() -> Iterator[None]:
     """Let Ctrl-C end the process at once, also while a library waits for a sound server.
 
     For blocks that leave nothing behind. An ignored SIGINT stays ignored.

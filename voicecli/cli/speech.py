@@ -119,7 +119,7 @@ class Speech:
         """Number of words left out because the built-in voice cannot say them."""
         return self._english.left_out if self._english is not None else 0
 
-    def is_written(self) -> bool:
+    def is_growing(self) -> bool:
         """Whether the text is still being written, as far as is known; any thread."""
         return self._text.is_growing
 
@@ -144,7 +144,7 @@ class Speech:
             endpoint = replace(endpoint, speed=min(4.0, max(0.25, speed)))
         return endpoint.request(text, endpoint.format_or(self._format))
 
-    def faster(self, factor: float) -> None:
+    def scale_speed(self, factor: float) -> None:
         """Multiply the speed of all further requests, from 0.25 to 4 of the voice's own."""
         self._tempo = min(4.0, max(0.25, self._tempo * factor))
 
@@ -234,7 +234,7 @@ class Speech:
 
     def _candidates(self, segment: Segment) -> Sequence[Candidate]:
         voice = segment.voice
-        endpoints = distinct((self._endpoints.of(voice), *self._endpoints.spare_of(voice)))
+        endpoints = distinct((self._endpoints.of(voice), *self._endpoints.fallbacks_of(voice)))
         return [
             Candidate(each.label, partial(self._source, each), each.model) for each in endpoints
         ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from voicecli.text.lexicon import Lexicon
-
-text_option = partial(typer.Option, rich_help_panel="Text")
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _LINE = re.compile(r"([\w./+()@-]{1,100}):\s*(.*)", re.DOTALL)
@@ -59,7 +56,7 @@ def _encoding(value: str | None) -> str | None:
 
 Script: TypeAlias = Annotated[
     Path | None,
-    options.argument_option(
+    options.text_option(
         metavar="FILE",
         help="Read a script from FILE: `VOICE: line` and pauses such as [500ms]; `-` is stdin. "
         "A voice may name a profile: kokoro/af_bella.",
@@ -67,13 +64,13 @@ Script: TypeAlias = Annotated[
 ]
 Lines: TypeAlias = Annotated[
     list[str] | None,
-    options.argument_option(
+    options.text_option(
         "--say", metavar="VOICE:TEXT", help="One line of a script; repeatable, in order."
     ),
 ]
 Encoding: TypeAlias = Annotated[
     str | None,
-    text_option(
+    options.text_option(
         metavar="NAME",
         callback=_encoding,
         help="Encoding of the text, such as windows-1252.  [default: UTF-8, by its byte order "
@@ -82,7 +79,7 @@ Encoding: TypeAlias = Annotated[
 ]
 Language: TypeAlias = Annotated[
     str | None,
-    text_option(
+    options.text_option(
         "--lang",
         metavar="CODE",
         callback=_language,
@@ -92,7 +89,7 @@ Language: TypeAlias = Annotated[
 ]
 Segment: TypeAlias = Annotated[
     str,
-    text_option(
+    options.timing_option(
         metavar="HOW",
         callback=options.one_of("auto", "sentence", "paragraph", "whole"),
         help="What one request speaks: auto, sentence, paragraph or whole. `auto` starts with a "
@@ -101,7 +98,7 @@ Segment: TypeAlias = Annotated[
 ]
 Markdown: TypeAlias = Annotated[
     str,
-    text_option(
+    options.text_option(
         metavar="WHEN",
         callback=options.one_of("auto", "on", "off"),
         help="Whether to read the text as Markdown: auto, on or off. `auto` does if it looks "
@@ -110,35 +107,36 @@ Markdown: TypeAlias = Annotated[
 ]
 Code: TypeAlias = Annotated[
     str,
-    text_option(
+    options.text_option(
         metavar="HOW",
         callback=options.one_of("name", "read", "skip"),
         help="What to do with code blocks of Markdown: name, read or skip them.",
     ),
 ]
 Think: TypeAlias = Annotated[
-    bool, text_option("--think", help="Speak a model's thinking too, between its `think` tags.")
+    bool,
+    options.text_option("--think", help="Speak a model's thinking too, between its `think` tags."),
 ]
 LexiconFile: TypeAlias = Annotated[
     Path | None,
-    text_option(
+    options.text_option(
         "--lexicon",
         metavar="FILE",
-        help="TOML file of words to speak otherwise, added to [lexicon] of the configuration.",
+        help="TOML file of pronunciations, added to [lexicon] of the configuration.",
     ),
 ]
 PauseMs: TypeAlias = Annotated[
     int,
-    text_option(
+    options.timing_option(
         metavar="MS",
         min=50,
         max=_MAX_PAUSE_MS,
-        help="Speak what is there once the writer has paused for this long.",
+        help="Speak an unfinished sentence once its writer has paused for this long.",
     ),
 ]
 SentencePauseMs: TypeAlias = Annotated[
     int,
-    options.sound_option(
+    options.timing_option(
         metavar="MS",
         min=0,
         max=_MAX_PAUSE_MS,
@@ -147,13 +145,13 @@ SentencePauseMs: TypeAlias = Annotated[
 ]
 ParagraphPauseMs: TypeAlias = Annotated[
     int,
-    options.sound_option(
-        metavar="MS", min=0, max=_MAX_PAUSE_MS, help="The same, between paragraphs."
+    options.timing_option(
+        metavar="MS", min=0, max=_MAX_PAUSE_MS, help="Longest silence to keep between paragraphs."
     ),
 ]
 Prefetch: TypeAlias = Annotated[
     int,
-    options.network_option(
+    options.timing_option(
         metavar="N",
         min=0,
         max=16,
@@ -194,16 +192,16 @@ NoRecover: TypeAlias = Annotated[
 ]
 Resume: TypeAlias = Annotated[
     bool,
-    options.argument_option(
+    options.text_option(
         "--resume",
         is_eager=True,
         callback=use_options_of_last_run,
-        help="Go on with the last text that was interrupted or failed, with its options.",
+        help="Continue the last text that was interrupted or failed, with its options.",
     ),
 ]
 NoState: TypeAlias = Annotated[
     bool,
-    options.argument_option("--no-state", help="Do not keep the text and the place for --resume."),
+    options.control_option("--no-state", help="Do not keep the text and the place for --resume."),
 ]
 Subtitles: TypeAlias = Annotated[
     Path | None,
@@ -259,7 +257,7 @@ def _script_line(line: str, reading: TextReading | None = None) -> str:
 def read_lexicon(
     configured: Mapping[str, object], file: Path | None, language: str | None, reads: TextReading
 ) -> Lexicon | None:
-    """Return the words to speak otherwise, those of the file before the configuration's.
+    """Return the lexicon: entries of the file take precedence over the configuration's.
 
     Raises:
         ConfigError: the file cannot be read, or an entry is wrong.

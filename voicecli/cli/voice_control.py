@@ -1,4 +1,4 @@
-"""One voice at a time, and commands from other processes, for the run of a command."""
+"""Give the run of a command its turn to speak, its keys, and its control socket."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class VoiceControl:
         except RuntimeFolderError as error:
             self._notify(f"other processes cannot control this run: {error}")
 
-    def awaited(self) -> str | None:
+    def voice_ahead(self) -> str | None:
         """Return the name of the voice that this run waits for; None if it does not wait."""
         if self.turn is None or not self.turn.is_waiting:
             return None

@@ -62,7 +62,7 @@ class VoiceEndpoints:
             self._known[voice] = self._find(voice)
         return self._known[voice]
 
-    def spare_of(self, voice: str | None) -> tuple[Endpoint, ...]:
+    def fallbacks_of(self, voice: str | None) -> tuple[Endpoint, ...]:
         """Return the endpoints to speak with if that of a voice fails, in this order.
 
         Raises:

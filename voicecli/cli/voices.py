@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from voicecli.cli import options
 from voicecli.cli.output import print_json, print_message, print_table
@@ -27,7 +25,7 @@ def voices(
     base_url: options.BaseUrl = None,
     profile: options.ProfileName = None,
     timeout: options.Timeout = 10.0,
-    json_: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+    json_: options.JsonArray = False,
 ) -> None:
     """List the voices of an endpoint; `*` marks the one that `say` uses by default.
 

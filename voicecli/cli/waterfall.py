@@ -1,4 +1,4 @@
-"""Draws the parts of the wait for the first audible sound as a bar."""
+"""Draw the parts of the wait for the first audible sound as a bar."""
 
 from __future__ import annotations
 

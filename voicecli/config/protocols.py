@@ -22,7 +22,7 @@ REALTIME_CHARS = 1500
 
 _BUILTIN_DEFAULTS = {"model": "hibari", "voice": "heart"}
 _OPENAI_DEFAULTS = {"model": "gpt-4o-mini-tts", "voice": "alloy"}
-_OTHER_DEFAULTS = {"model": "tts-1", "voice": "alloy"}  # what most compatible servers alias
+_OTHER_DEFAULTS = {"model": "tts-1", "voice": "alloy"}  # names that most compatible servers accept
 
 
 def protocol_of(model: str, given: str | None) -> str:

@@ -43,7 +43,7 @@ TEMPLATE = """\
 # Folder of --debug-audio.
 # recordings = "~/recordings"
 
-# Words to speak otherwise.
+# Pronunciations.
 # [lexicon]
 # Kubernetes = "koo ber nettees"
 

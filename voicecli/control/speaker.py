@@ -1,4 +1,4 @@
-"""Answer for a speaking process: its status, and the commands it takes."""
+"""Answer requests to a speaking process: report its status, and carry out commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decide when a run may be heard: `--when-busy`."""
+"""Decide when a run may be heard, by ``--when-busy`` and the queue of voices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from voicecli.control.runtime import RuntimeFolderError
-from voicecli.control.turns import POLL_S, Ticket, Turn
+from voicecli.control.voice_queue import POLL_S, Ticket, Turn
 from voicecli.errors import DeviceBusy
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class VoiceTurn:
         with self._lock:
             self._awaits_text = False
             if self._turn is None and not self._is_released:
-                with contextlib.suppress(RuntimeFolderError):  # then it is mixed with others
+                with contextlib.suppress(RuntimeFolderError):  # without a folder, voices mix
                     self._turn = Turn(self._folder, note=self._note)
 
     def wait(self) -> None:

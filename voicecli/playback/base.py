@@ -1,4 +1,4 @@
-"""The sink contract.
+"""The sink contract: what plays samples, can be controlled, and reports what was heard when.
 
 A sink is used once, in this order::
 

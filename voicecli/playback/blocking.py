@@ -1,4 +1,4 @@
-"""Plays PCM by blocking writes, if the device takes its rate.
+"""Play PCM by blocking writes, at a rate that the device supports.
 
 Bytes go to ``RawOutputStream.write`` undecoded and unconverted, on a thread of
 their own, so that a full device never holds up the network.

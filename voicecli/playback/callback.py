@@ -1,4 +1,4 @@
-"""Plays decoded audio through PortAudio's callback."""
+"""Play decoded audio through PortAudio's callback."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _MISREPORTS_S = 0.3
 """After it stood still, a device reports too little for as long as it stood, and this."""
 
 _REPEATED_WITHIN_S = 0.005
-"""A device that started anew asks for the next piece at once."""
+"""A device that was restarted asks for the next piece at once."""
 
 _LATE_START_S = 0.015
 """Longer than any device takes to continue after a gap."""
@@ -47,13 +47,13 @@ class DeviceReports:
         self._settled_at = inf
         self._follows_gap = False
         self._judged_at = -inf
-        self._reliable_at = -inf  # the device's reports, after the last gap in them
+        self._reliable_at = -inf  # when its reports can be trusted again, after a gap
         self._piece = 0  # frames of the last one
-        self._pieces = 0  # since the start, or the last gap
+        self._pieces = 0  # number of pieces since the start, or the last gap
         self._supplied_until = -inf  # when the device will have played what it was given
         self._starved_s = 0.0  # silence between its very first pieces, which it does not report
-        self._frames_since = 0  # frames given since
-        self._was_dry = False  # the device, when it was given the last piece
+        self._frames_since = 0  # frames handed over since then
+        self._was_dry = False  # whether it was empty when it was given the last piece
 
     def handed_over(
         self, frames: int, now: float, *, has_gap: bool, asked_at: float = -inf

@@ -163,7 +163,7 @@ class DeviceSink(ABC):
             self._silence()
 
     def close(self) -> None:
-        """Play what the device still holds, then release it; abort if the input has not ended."""
+        """Close the device's stream: at once after an error, else after what it still holds."""
         if not self._feed.input_ended:
             self.abort()
         with self._control:

@@ -63,10 +63,10 @@ class Feed:
         self._ahead_s = ahead_s
         self._reports = DeviceReports(timeline, rate_hz, latency_s)
         self._levels = BufferLevels()
-        self._targets: deque[int] = deque()  # positions to go on at
+        self._targets: deque[int] = deque()  # positions to continue at
         self._paused_at = 0.0
-        self._paused_s = 0.0  # by all pauses that are over
-        self._recorded_s = 0.0  # of those; the device's thread
+        self._paused_s = 0.0  # total length of pauses that are over
+        self._recorded_s = 0.0  # how much of that is in the timeline; the device's thread
         self._starves_for: Silence | None = None
         self._is_skipping = False
         self.gain = 1.0

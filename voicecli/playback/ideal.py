@@ -26,15 +26,15 @@ class IdealPlayer:
     ) -> None:
         self._rate_hz = rate_hz
         self._on_level = on_level
-        self._waiting_frames = 0  # negative: so many to come are left out
+        self._waiting_frames = 0  # if negative, this many of the next frames are left out
         self._waiting_since = 0.0
         self._input_ended = False
         self._is_awaited = False  # the frames that wait end a wait for text
         self._is_skipping = False  # or a silence that the listener made
         self._is_cut_by_pause = False
         self._paused_at: float | None = None
-        self._paused_s = 0.0  # by pauses that are over
-        self._recorded_s = 0.0  # of those
+        self._paused_s = 0.0  # total length of pauses that are over
+        self._recorded_s = 0.0  # how much of that is in the timeline
         self.gate = Gate(policy)
         self.timeline = Timeline(rate_hz)
 

@@ -1,4 +1,4 @@
-"""Tell a device that was silent from one whose clock drifts; pure."""
+"""Distinguish a device that was silent from one whose clock drifts; pure."""
 
 from __future__ import annotations
 

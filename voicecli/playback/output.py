@@ -73,7 +73,7 @@ class Output:
 
     @property
     def is_silent(self) -> bool:
-        """Whether no sound is played, because none was wanted or there is no device."""
+        """Whether sound is discarded, because none was wanted or there is no device."""
         return self._settings.output == "discard" or self.no_device is not None
 
     def prepare(self, history: History | None = None) -> None:
@@ -124,10 +124,11 @@ class Output:
         return sink
 
     def close_device(self) -> None:
-        """Close the device, which failed, and find it again for the next run.
+        """Release the device, which failed: it is closed and found again for the next run.
 
-        It stays open while another stream of this process plays. `open` does this by itself
-        when it fails; call it when a sink fails later.
+        The sink has closed its own stream. PortAudio is closed and initialised again by the next
+        `prepare` or `open`, or later if another stream of this process plays. `open` does this
+        by itself when it fails; call it when a sink fails later.
         """
         self._is_stale = True
 
@@ -184,11 +185,12 @@ class Output:
                     device, wanted, policy, clock, spawn, preroll_s=preroll_s, latency=latency
                 )
             except DeviceError:
-                pass  # not at this rate; the ring may resample
+                pass  # the device does not take this rate: resample, and use the callback
         return CallbackSink(device, wanted, policy, clock, preroll_s=preroll_s, latency=latency)
 
     def _latency(self, device: OutputDevice) -> DeviceLatency:
-        server = os.environ.get("PULSE_SERVER", "")  # whose devices have the same names
+        # Devices of another sound server may have the same names.
+        server = os.environ.get("PULSE_SERVER", "")
         name = f"{device.host_api} {device.name} {server}".rstrip()
         file = LatencyFile() if self._settings.learns else None
         return DeviceLatency(name, self._settings.latency_s, file)

@@ -217,7 +217,7 @@ class AdaptivePolicy(Policy):
 
 
 def recent_quantile(values: Sequence[float], quantile: float, half_life: float) -> float:
-    """Return a quantile of values of which the last weigh most; 0 without any.
+    """Return a quantile that weighs recent values most; 0 if there are none.
 
     It is the least value that has at least ``quantile`` of all weight at or below it.
     """

@@ -1,4 +1,4 @@
-"""Joins the sound of one segment to the next: keeps a natural pause, drops the rest; pure.
+"""Join the sound of one segment to the next: keep a natural pause, drop the rest; pure.
 
 Voices put silence at the end of every answer and at the start of the next, up to a second of
 it. If two answers speak one text, that is a gap between two sentences. A `SeamJoiner` stands

@@ -1,4 +1,4 @@
-"""Detects a sound device that no longer makes progress."""
+"""Detect a sound device that no longer makes progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger of a sink: which frame is heard when, and every silence between them; pure.
+"""Record which frame of a sink is heard when, and every silence between them; pure.
 
 Audio handed over in pieces plays without a gap as long as each piece is handed over before
 the one before it has ended. So everything follows from when the pieces are heard. A

@@ -143,7 +143,7 @@ def make_folder(folder: Path, mode: int) -> None:
     with save_errors(folder):
         for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
             missing.mkdir(mode, exist_ok=True)
-        folder.mkdir(mode, exist_ok=True)  # which fails if it is not a folder
+        folder.mkdir(mode, exist_ok=True)  # fails if it is not a folder
 
 
 def _write_all(writer: Writer, blocks: list[Samples]) -> None:

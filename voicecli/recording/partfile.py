@@ -48,7 +48,7 @@ def check_destination(path: Path) -> None:
         if not folder.is_dir():
             raise SaveError(f"cannot save {path}: there is no folder {folder}")
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise SaveError(f"cannot save {path}: no right to write to the folder {folder}")
+            raise SaveError(f"cannot save {path}: no permission to write to the folder {folder}")
 
 
 def _check_regular(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Saves the audio of one run: ``--save FILE`` and the folder of ``--debug-audio``.
+"""Save the audio of one run: ``--save FILE`` and the folder of ``--debug-audio``.
 
 The suffix of FILE selects the format: .wav (the default), .opus or .ogg, .mp3, .flac,
 .aac, or .pcm for raw samples. `voicecli.recording.debugfolder` has what a run leaves there.

@@ -1,4 +1,4 @@
-"""The routes and the application."""
+"""The web application of ``voicecli serve``: its options, its routes and its middleware."""
 
 from __future__ import annotations
 

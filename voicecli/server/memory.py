@@ -1,4 +1,4 @@
-"""Memory of a server that runs for days, with dozens of worker threads.
+"""Keep the memory of a server small, although it runs for days with dozens of threads.
 
 glibc gives each thread a heap of its own and rarely returns memory from it. Each client
 that reads slowly keeps one sentence of samples; as mapped blocks these do not fragment a

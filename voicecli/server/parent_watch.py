@@ -31,7 +31,8 @@ def terminate_on_eof(descriptor: int = _STDIN) -> threading.Thread:
 
     def wait() -> None:
         with contextlib.suppress(OSError):  # a closed or unreadable descriptor counts as ended
-            while os.read(descriptor, _READ_BYTES):  # not sys.stdin: its lock outlives us
+            # Not through sys.stdin, whose lock a blocked daemon thread would hold at exit.
+            while os.read(descriptor, _READ_BYTES):
                 pass
         signal.raise_signal(signal.SIGTERM)
 

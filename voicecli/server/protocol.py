@@ -1,4 +1,4 @@
-"""HTTP/1.1 by uvicorn and h11, with what they lack: error bodies, a header timeout, resets.
+"""Serve HTTP/1.1 with uvicorn and h11, and add error bodies, a header timeout and resets.
 
 uvicorn waits forever for the first request of a connection, and for the rest of a
 request's header. A few hundred silent clients would exhaust the file descriptors.

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from voicecli.session.channel import Channel
+from voicecli.session.channel import TEXT_CAPACITY, Channel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
-
-_BACKLOG_CHARACTERS = 64 * 1024
-"""Characters read ahead of the speech; the task waits while this many are queued."""
 
 _RETRY_S = 0.05
 
@@ -27,7 +24,7 @@ class AsyncText:
 
     def __init__(self, pieces: AsyncIterable[str | bytes]) -> None:
         self._pieces = pieces
-        self._channel: Channel[str | bytes] = Channel(_BACKLOG_CHARACTERS)
+        self._channel: Channel[str | bytes] = Channel(TEXT_CAPACITY)
         self._error: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._read())

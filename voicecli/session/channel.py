@@ -13,6 +13,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+TEXT_CAPACITY = 64 * 1024
+"""Characters of text that are read ahead of the speech; then its writer has to wait."""
+
 
 class Channel(Generic[T]):
     """Passes weighted items from producers to one consumer, in order.

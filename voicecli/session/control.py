@@ -1,4 +1,4 @@
-"""Pause, skip and go back while a session speaks."""
+"""Control a session while it speaks: pause, skip, go back, and change the volume."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class Control:
         self._renderer = renderer
         self._fetches = fetches
         self._gain = 1.0
-        self._skipping = threading.Lock()  # of what follows
-        self._from: tuple[int, float] = _BEFORE_ALL  # skip from this sentence,
-        self._sentences = 0  # by so many, 0 if nothing is skipped
+        self._skipping = threading.Lock()  # guards the two fields below
+        self._from: tuple[int, float] = _BEFORE_ALL  # skip from this sentence
+        self._sentences = 0  # by this many sentences; 0 if nothing is skipped
         renderer.before_write = self._follow
         self.text = SpokenText()
         """An observer: where the sentences are."""
@@ -67,7 +67,7 @@ class Control:
         """Continue exactly where `pause` stopped; idempotent."""
         self._renderer.resume()
 
-    def louder(self, factor: float) -> float:
+    def scale_volume(self, factor: float) -> float:
         """Multiply the volume, within one block; return the new factor, from 0.05 to 4.
 
         1 is the volume that the session was made with. Files are not changed.
@@ -95,7 +95,7 @@ class Control:
             self._go_on(sink)
 
     def _follow(self) -> None:
-        """Correct where a skip goes on, now that more is known [decoder thread]."""
+        """Correct where a skip continues, now that more is known [decoder thread]."""
         if self._sentences and (sink := self._renderer.sink) is not None:
             with self._skipping:
                 if self._sentences:

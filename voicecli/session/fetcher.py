@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from voicecli.errors import RateLimited, SourceTimeout, VoiceError
 from voicecli.session.items import StreamEnd, StreamStart
 from voicecli.session.retry import Attempt, Retry, RetryPolicy
+from voicecli.sources.remedies import SET_TIMEOUT
 from voicecli.telemetry.events import (
     Answered,
     AnswerReported,
@@ -118,7 +119,7 @@ class Fetcher:
             if self._cancelled:
                 return
         self._observers.notify(ReceivedAll(self._clock.now()))
-        self._release()  # there may have been no request at all
+        self._release()  # for threads that wait for a request, even if there was none
 
     def check_deadline(self) -> float | None:
         """Return the seconds until this should be called again, None for no need.
@@ -140,7 +141,7 @@ class Fetcher:
         what = "sent nothing" if silence.is_first else "stopped sending"
         fault = SourceTimeout(
             f"{silence.source.label} {what} for {limit_s:g} s",
-            remedy="--timeout sets how long to wait",
+            remedy=SET_TIMEOUT,
         )
         decision = self._decide(fault, silence.attempt, 0.0, has_audio=not silence.is_first)
         assert not isinstance(decision, Retry), "a silent source cannot be asked again"

@@ -27,7 +27,7 @@ class Pace:
     def __init__(self, prior: Estimate | None = None) -> None:
         self._prior = prior or Estimate()
         self._lock = threading.Lock()
-        self._characters: dict[int, int] = {}  # of the segments not decoded to their end
+        self._characters: dict[int, int] = {}  # of each segment not yet decoded
         self._first_bytes_s: list[float] = []
         self._fetches: list[tuple[int, float]] = []  # characters, seconds after the first byte
         self._sounds: list[tuple[int, float]] = []  # characters, seconds of sound

@@ -1,4 +1,4 @@
-"""Turn text into utterances, each as late as possible: text and pace decide what it holds."""
+"""Decide what each request speaks: turn text into utterances, each as late as possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns a sink's reports into events, each reported once."""
+"""Turn a sink's reports into events, each reported once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetches the segments of a text in order, a few ahead of the one that is rendered.
+"""Fetch the segments of a text in order, a few ahead of the one that is rendered.
 
 ::
 
@@ -21,21 +21,17 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import SourceTimeout, VoiceError
 from voicecli.session.items import AwaitText, StreamBroken, UtteranceStart
-from voicecli.session.requests import Requests
 from voicecli.session.utterance import Failure, Utterance
 from voicecli.session.utterance_fetch import UtteranceFetch
-from voicecli.telemetry.events import ReceivedAll
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from voicecli.clock import Clock
-    from voicecli.session.fetcher import Fetcher, FetchLimits
+    from voicecli.session.fetcher import Fetcher
     from voicecli.session.items import Item
-    from voicecli.session.messages import Mailbox
     from voicecli.session.pace import Pace
+    from voicecli.session.requests import Requests
     from voicecli.sources.base import Source
-    from voicecli.telemetry.observers import Observers
     from voicecli.threads import Spawn
 
 
@@ -45,29 +41,12 @@ class Prefetcher:
     `run` belongs to the source thread, `take` to the decoder thread, `check_deadline` to the
     session's; `cancel`, `cancel_one` and `close` to any. As many utterances as `Requests`
     allows are fetched beside the one that is rendered.
-    ``mailbox`` gets the first bytes, and the first error in the order of the text; what
-    arrived before it is still passed on, nothing behind it is. ``on_sent`` and
-    ``on_bytes`` are as for `Requests`.
+    Of several errors, the first in the order of the text is reported; what arrived before it
+    is still passed on, nothing behind it is.
     """
 
-    def __init__(
-        self,
-        limits: FetchLimits,
-        clock: Clock,
-        observers: Observers,
-        mailbox: Mailbox,
-        spawn: Spawn,
-        *,
-        on_sent: Callable[[], None] | None = None,
-        on_bytes: Callable[[int, bytes], None] | None = None,
-        pace: Pace | None = None,
-    ) -> None:
-        self._requests = Requests(
-            limits, clock, observers, mailbox, on_sent=on_sent, on_bytes=on_bytes
-        )
-        self._clock = clock
-        self._observers = observers
-        self._mailbox = mailbox
+    def __init__(self, requests: Requests, spawn: Spawn, pace: Pace | None = None) -> None:
+        self._requests = requests
         self._spawn = spawn
         self._pace = pace
         self._changed = threading.Condition()
@@ -79,7 +58,7 @@ class Prefetcher:
         self._failed = False
         self._is_cut = False  # an answer did not arrive to its end
         self._received_all = False
-        self._last_error: VoiceError | None = None  # of the text itself, behind all utterances
+        self._last_error: VoiceError | None = None  # of the text, behind all utterances
 
     def run(self, utterances: Iterable[Utterance | Source]) -> None:
         """Start a fetch for each utterance, taking the next one when there is a free slot."""
@@ -146,7 +125,7 @@ class Prefetcher:
         fetch.is_replaced = True
         fetch.cancel()
         self._requests.replaced(failure, fetch.latest, utterances[0])
-        fresh = [UtteranceFetch(each, self._clock, self._pace) for each in utterances]
+        fresh = [UtteranceFetch(each, self._requests.clock, self._pace) for each in utterances]
         with self._changed:
             self._fetches.popleft()
             self._fetches.extendleft(reversed(fresh))
@@ -199,7 +178,7 @@ class Prefetcher:
 
     def _start(self, utterance: Utterance) -> bool:
         """Start a fetch and wait for the next free slot; False once everything is over."""
-        fetch = UtteranceFetch(utterance, self._clock, self._pace)
+        fetch = UtteranceFetch(utterance, self._requests.clock, self._pace)
         with self._changed:
             # An error ends the speech where it is reached; nothing is asked for behind it.
             is_lost = any(
@@ -261,8 +240,7 @@ class Prefetcher:
             if not is_all or self._is_cut or self._received_all:
                 return
             self._received_all = True
-        self._observers.notify(ReceivedAll(self._clock.now()))
-        self._requests.release()
+        self._requests.received_all()
 
     def _report_error_of(self, fetch: UtteranceFetch) -> None:
         if fetch.error is not None and not self._is_recoverable(fetch):
@@ -274,10 +252,10 @@ class Prefetcher:
 
     def _report(self, error: VoiceError) -> None:
         if self._stop():
-            self._mailbox.fail(error)
+            self._requests.failed(error)
 
     def _stop(self) -> bool:
-        """Let nothing follow what is rendered now; False if that was so already."""
+        """Drop all behind the utterance being rendered; False if that was done before."""
         with self._changed:
             if self._failed:
                 return False

@@ -1,4 +1,4 @@
-"""The saving thread: writes recordings without holding up playback."""
+"""The thread that saves: it writes recordings without holding up playback."""
 
 from __future__ import annotations
 

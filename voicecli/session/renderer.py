@@ -64,7 +64,7 @@ class Renderer:
 
     def __init__(  # noqa: PLR0913  everything around the decoder thread
         self,
-        chunks: Items,
+        items: Items,
         open_sink: OpenSink,
         clock: Clock,
         observers: Observers,
@@ -76,7 +76,7 @@ class Renderer:
         make_decoder: MakeDecoder | None = None,
         turn: SoundTurn | None = None,
     ) -> None:
-        self._chunks = chunks
+        self._items = items
         self._open_sink = open_sink
         self._clock = clock
         self._observers = observers
@@ -90,10 +90,10 @@ class Renderer:
         self._seams = seams or Seams(observers, clock)
         self._cpu_s = 0.0
         self._aborted = False
-        self._control = threading.Lock()  # of pausing, and of setting the sink
+        self._control = threading.Lock()  # held while pausing, and while the sink is set
         self._skipped = -1  # the number of the latest segment whose rest is dropped
         self._gain = 1.0
-        self.before_write: Callable[[], object] = int  # once a block's sentences are known
+        self.before_write: Callable[[], None] = lambda: None  # once a block's sentences are known
         self.is_paused = False
         self.name: str | None = None
         self.sink: Sink | None = None
@@ -112,7 +112,7 @@ class Renderer:
         except VoiceError as error:
             self._seams.break_off()
             self._fail(error)
-            self._chunks.close()
+            self._items.close()
         if not self._aborted:
             self._write(self._seams.flush())
         if self.sink is None:
@@ -175,7 +175,7 @@ class Renderer:
         return self._seams.number <= self._skipped
 
     def _render_all(self) -> None:
-        while items := self._chunks.take():
+        while items := self._items.take():
             for item in items:
                 if self._aborted:
                     return
@@ -185,7 +185,7 @@ class Renderer:
                     self._decoder = None  # it cannot be used again
                     if not self._recover(error):
                         raise
-                    break  # what was taken with it belongs to the broken stream
+                    break  # items taken with it belong to the broken stream
         if not self._aborted:
             self._finish_broken_stream()
 
@@ -219,7 +219,7 @@ class Renderer:
         """Play what there is of a broken utterance, and ask for the sentences after it."""
         self._finish_broken_stream()
         sentences = self._seams.whole_sentences()
-        is_recovered = self._chunks.recover(Failure(error, sentences))
+        is_recovered = self._items.recover(Failure(error, sentences))
         if is_recovered:
             self._seams.cut_to(sentences or 0)
         return is_recovered
@@ -250,7 +250,7 @@ class Renderer:
         started_s = time.thread_time()
         blocks = decode()
         self._cpu_s += time.thread_time() - started_s
-        if blocks and self.sink is None:  # whose sound may be held back beyond its stream
+        if blocks and self.sink is None:  # its sound may be held back beyond its stream
             assert self._decoder is not None
             self.name = self._decoder.name or "pcm"
         for block in blocks:
@@ -275,7 +275,7 @@ class Renderer:
             for samples in self._converter.convert(block):
                 self.sink.write(samples)
             if self._is_skipped and not was_skipped:
-                self.sink.flush()  # of what was written after the first flush
+                self.sink.flush()  # drops what was written after the first flush
         self.before_write()
 
     def _open(self, format: AudioFormat) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from voicecli.errors import RateLimited, VoiceError
 from voicecli.session.fetcher import Fetcher, RunState
 from voicecli.session.messages import FirstBytes
-from voicecli.telemetry.events import Replaced, RequestsReduced
+from voicecli.telemetry.events import ReceivedAll, Replaced, RequestsReduced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +26,11 @@ _HEAD_START_S = 0.25
 class Requests:
     """Makes the fetcher of each request, and reports what all of them do; any thread.
 
-    ``mailbox`` gets the first bytes. ``on_sent`` is as for `Fetcher`, ``on_bytes`` gets each
-    utterance's number and bytes.
+    ``mailbox`` gets the first bytes and the first error. ``on_sent`` is as for `Fetcher`,
+    ``on_bytes`` gets each utterance's number and bytes.
 
     Attributes:
+        clock: the clock of all requests.
         most: how many utterances may be fetched or rendered at once: one beside
             ``limits.ahead``, fewer once a server has refused one with 429.
     """
@@ -46,7 +47,7 @@ class Requests:
     ) -> None:
         self.most = 1 + limits.ahead
         self._limits = limits
-        self._clock = clock
+        self.clock = clock
         self._observers = observers
         self._mailbox = mailbox
         self._on_sent = on_sent
@@ -59,7 +60,7 @@ class Requests:
         """Return the fetcher of an utterance; ``count_before`` counts those fetched before it."""
         return Fetcher(
             self._limits,
-            self._clock,
+            self.clock,
             self._observers,
             segment=utterance.number,
             on_sent=self._note_sent if utterance.source.sends_request else self.release,
@@ -98,8 +99,17 @@ class Requests:
     def replaced(self, failure: Failure, failed: Utterance, instead: Utterance) -> None:
         """Report that ``instead`` is spoken in place of what failed."""
         labels = failed.source.label, instead.source.label
-        now, number = self._clock.now(), failed.number
+        now, number = self.clock.now(), failed.number
         self._observers.notify(Replaced(now, number, failure.error, *labels, failure.sentences))
+
+    def received_all(self) -> None:
+        """Report that the last answer has arrived, or that there was nothing to ask for."""
+        self._observers.notify(ReceivedAll(self.clock.now()))
+        self.release()
+
+    def failed(self, error: VoiceError) -> None:
+        """Report the error that ends the run."""
+        self._mailbox.fail(error)
 
     def _note_sent(self) -> None:
         self._first_left.set()
@@ -114,4 +124,4 @@ class Requests:
             self.most = max(1, min(was, before_it))
             is_less = self.most < was
         if is_less:
-            self._observers.notify(RequestsReduced(self._clock.now(), self.most))
+            self._observers.notify(RequestsReduced(self.clock.now(), self.most))

@@ -43,7 +43,7 @@ class Seams:
         self._joiner: SeamJoiner | None = None
         self._times = SentenceTimes()
         self._segment: Segment | None = None
-        self._kept: Segment | None = None  # what it is cut to
+        self._kept: Segment | None = None  # the part of it that is kept, if it is cut
         self._is_placed = False
         self._is_whole = True
 

@@ -29,6 +29,7 @@ from voicecli.session.playback_events import PlaybackEvents
 from voicecli.session.prefetch import Prefetcher
 from voicecli.session.recording_thread import RecordingThread
 from voicecli.session.renderer import Renderer
+from voicecli.session.requests import Requests
 from voicecli.session.seams import Seams
 from voicecli.session.settings import SessionResult, SessionSettings
 from voicecli.session.stream_decoder import preload_decoder
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 
 TICK_S = events.PROGRESS_S  # how often playback is checked while there are no messages
 _JOIN_S = 5.0  # how long all threads together may take to end once they were stopped
-_LEAVE_S = 0.3  # the same after `Session.cancel`: some threads cannot be woken
+_LEAVE_S = 0.3  # shorter after `Session.cancel`: some threads cannot be woken
 
 
 class Session:
@@ -90,16 +91,15 @@ class Session:
         self._threads = ThreadGroup(self._mailbox.report_exception)
         self._recording = RecordingThread(saver, lambda: output.is_silent) if saver else None
         self._sent = threading.Event()
-        self._fetches = Prefetcher(
+        requests = Requests(
             settings.limits,
             self._clock,
             self._observers,
             self._mailbox,
-            self.spawn,
             on_sent=self._sent.set,
             on_bytes=self._recording.raw if self._recording else None,
-            pace=pace,
         )
+        self._fetches = Prefetcher(requests, self.spawn, pace)
         self._renderer = Renderer(
             self._fetches,
             partial(output.open, clock=self._clock, spawn=self.spawn, history=history),

@@ -1,4 +1,4 @@
-"""What goes into a session and what comes out of it."""
+"""`SessionSettings` and `SessionResult`: the input and the outcome of a session."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class SpokenText:
 
     @property
     def open_segment(self) -> int | None:
-        """The number of the segment of which more sound is to come."""
+        """The number of the segment whose sound is still arriving."""
         with self._lock:
             return None if self._open is None else self._open.number
 

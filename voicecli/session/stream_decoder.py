@@ -69,14 +69,14 @@ def preload_decoder(name: str) -> None:
         preload(name)
 
 
-OF_ANSWERS: Mapping[type[DecodeError], str] = {
+ANSWER_REMEDIES: Mapping[type[DecodeError], str] = {
     UnsupportedFormat: "ask for another format with --format",
     CorruptStream: "ask for another format with --format; --debug-audio keeps what was received",
     TruncatedStream: "try again; --debug-audio keeps what was received",
 }
 """What to do about an answer that cannot be decoded."""
 
-OF_FILES: Mapping[type[DecodeError], str] = {
+FILE_REMEDIES: Mapping[type[DecodeError], str] = {
     UnsupportedFormat: "convert it first, for example with ffmpeg -i FILE speech.wav",
     CorruptStream: "get the file again; --save NEW.wav keeps what can be decoded",
     TruncatedStream: "get the file again; --save NEW.wav keeps what can be decoded",
@@ -84,12 +84,11 @@ OF_FILES: Mapping[type[DecodeError], str] = {
 """What to do about a file that cannot be decoded."""
 
 
-class RemedyingDecoder:
-    """A decoder whose errors have a remedy: the codecs do not know where bytes come from."""
+class _WrappedDecoder:
+    """A decoder around another one, which it passes its calls on to."""
 
-    def __init__(self, decoder: StreamDecoder, remedies: Mapping[type[DecodeError], str]) -> None:
+    def __init__(self, decoder: StreamDecoder) -> None:
         self._decoder = decoder
-        self._remedies = remedies
 
     @property
     def name(self) -> str | None:
@@ -100,6 +99,22 @@ class RemedyingDecoder:
     def pending(self) -> bool:
         """Whether another call has more to return, or an error to raise."""
         return self._decoder.pending
+
+    def feed(self, data: bytes) -> list[Pcm]:
+        """Take bytes and return the blocks that became decodable."""
+        return self._decoder.feed(data)
+
+    def flush(self) -> list[Pcm]:
+        """End the stream and return the remaining blocks."""
+        return self._decoder.flush()
+
+
+class RemedyingDecoder(_WrappedDecoder):
+    """A decoder whose errors have a remedy: the codecs do not know where bytes come from."""
+
+    def __init__(self, decoder: StreamDecoder, remedies: Mapping[type[DecodeError], str]) -> None:
+        super().__init__(decoder)
+        self._remedies = remedies
 
     def feed(self, data: bytes) -> list[Pcm]:
         """Take bytes and return the blocks that became decodable."""
@@ -120,28 +135,18 @@ class RemedyingDecoder:
             raise
 
 
-class AnswerDecoder:
+class AnswerDecoder(_WrappedDecoder):
     """A decoder of a server's answer, which fails if bytes arrive without end and without sound.
 
     Padding, tags and chunks that are not played may follow the sound, or precede it.
     """
 
     def __init__(self, decoder: StreamDecoder, clock: Clock) -> None:
-        self._decoder = decoder
+        super().__init__(decoder)
         self._clock = clock
         self._silent_bytes = 0  # since the latest block
         self._silent_s = 0.0  # time in which bytes kept coming, without sound
         self._fed_at = 0.0
-
-    @property
-    def name(self) -> str | None:
-        """The format's name, None until it is known."""
-        return self._decoder.name
-
-    @property
-    def pending(self) -> bool:
-        """Whether another call has more to return, or an error to raise."""
-        return self._decoder.pending
 
     def feed(self, data: bytes) -> list[Pcm]:
         """Take bytes and return the blocks that became decodable.
@@ -162,13 +167,9 @@ class AnswerDecoder:
             raise BadResponse(f"the server sent {self._silent_bytes:,} bytes without sound")
         return blocks
 
-    def flush(self) -> list[Pcm]:
-        """End the stream and return the remaining blocks."""
-        return self._decoder.flush()
-
 
 def load_decoder(observers: Observers, clock: Clock) -> MakeDecoder:
-    """Import decoders and return what makes one, from what a source knows of its stream.
+    """Import decoders, and return a function that makes one for each stream.
 
     ``observers`` are warned once for each endpoint that labels raw PCM as another format:
     the label is remembered.
@@ -191,7 +192,7 @@ def load_decoder(observers: Observers, clock: Clock) -> MakeDecoder:
             is_checked=info.endpoint is not None and info.has_known_end,
             on_mislabelled=report,
         )
-        decoder = RemedyingDecoder(automatic, OF_FILES if info.is_file else OF_ANSWERS)
+        decoder = RemedyingDecoder(automatic, FILE_REMEDIES if info.is_file else ANSWER_REMEDIES)
         return decoder if info.endpoint is None else AnswerDecoder(decoder, clock)
 
     return make_decoder

@@ -1,18 +1,15 @@
-"""Reads text from anything that yields it, on a thread of its own, a bounded amount ahead."""
+"""Read text from any iterable on a thread of its own, a bounded amount ahead."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voicecli.session.channel import Channel
+from voicecli.session.channel import TEXT_CAPACITY, Channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from voicecli.threads import Spawn
-
-TEXT_BACKLOG_CHARACTERS = 64 * 1024
-"""Characters read ahead of the speech; beyond that, a pipe fills up and its writer waits."""
 
 
 class TextReader:
@@ -24,7 +21,7 @@ class TextReader:
 
     def __init__(self, pieces: Iterable[str | bytes]) -> None:
         self._pieces = pieces
-        self._channel: Channel[str | bytes] = Channel(TEXT_BACKLOG_CHARACTERS)
+        self._channel: Channel[str | bytes] = Channel(TEXT_CAPACITY)
         self._error: BaseException | None = None
         self.has_ended = False
 

@@ -1,4 +1,4 @@
-"""Starts and joins the threads of a session, and collects their exceptions."""
+"""Start and join the threads of a session, and collect their exceptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the sound of a session may be heard."""
+"""`SoundTurn`: what a session asks before it plays, so that one voice speaks at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SoundTurn(Protocol):
         """Wait for the turn, before sound is played; `release` ends the wait."""
 
     def await_text(self) -> None:
-        """Note that nothing follows what is there until more text has been written."""
+        """Note that all text so far has been taken, and more must be written first."""
 
     def release(self) -> None:
         """End the turn; idempotent."""

@@ -50,8 +50,8 @@ class UtteranceFetch:
         self._fetcher: Fetcher | None = None
         self.is_whole = False
         self._is_request_cancelled = False
-        self._has_sound = False  # of the request that is under way
-        self._fault: SourceTimeout | None = None  # of the request that is under way
+        self._has_sound = False  # whether the current request brought sound
+        self._fault: SourceTimeout | None = None  # the timeout of the current request
 
     def run(
         self,

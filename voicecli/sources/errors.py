@@ -22,7 +22,13 @@ from voicecli.errors import (
     VoiceError,
 )
 from voicecli.sanitize import clean
-from voicecli.sources.http_errors import CHECK_BASE_URL, USE_HTTPS
+from voicecli.sources.remedies import (
+    CHECK_BASE_URL,
+    SET_CONNECT_TIMEOUT,
+    SET_TIMEOUT,
+    TRY_AGAIN,
+    USE_HTTPS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,12 +38,7 @@ if TYPE_CHECKING:
 _CHECK_HOST = "check the spelling of --base-url and the network"
 _CHECK_PORT = "start the server, or check the port in --base-url"
 _CHECK_NETWORK = "check the network and the server"
-_CHECK_LOG = "try again; if it happens every time, the server's log may say why"
 _CHECK_PROXY = "check --proxy, HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
-_SET_TIMEOUT = "--timeout sets how long to wait"
-_SET_CONNECT_TIMEOUT = (
-    "check that the server runs; connect_timeout_s in the configuration sets the limit"
-)
 _USE_HTTP = "if the server speaks plain http, use http:// in --base-url"
 _TRUST_IT = "if it is your server, set SSL_CERT_FILE to a file with its certificate"
 _REINSTALL = "reinstall voicecli"
@@ -57,14 +58,14 @@ class _Rule(NamedTuple):
 
 
 _NOT_ACCEPTED = "{where} did not accept the connection in time"
-_NO_ANSWER = _Rule(SourceTimeout, "{where} did not answer in time", _SET_TIMEOUT, retryable=True)
+_NO_ANSWER = _Rule(SourceTimeout, "{where} did not answer in time", SET_TIMEOUT, retryable=True)
 _NO_URL = _Rule(BadResponse, "{where} redirects to an unusable address: {reason}", CHECK_BASE_URL)
 _NO_HTTP = "{where} did not answer in HTTP: {reason}"
 _UNREACHABLE = _Rule(
     NetworkError, "{where} could not be reached: {reason}", _CHECK_NETWORK, retryable=True
 )
 _BAD_CODING = _Rule(BadResponse, "{where} sent a badly compressed answer: {reason}")
-_CUT = _Rule(NetworkError, "the connection was cut after {received} bytes", _CHECK_LOG)
+_CUT = _Rule(NetworkError, "the connection was cut after {received} bytes", TRY_AGAIN)
 _BROKEN = _Rule(
     NetworkError,
     "the answer breaks the rules of HTTP: {reason}",
@@ -78,7 +79,7 @@ _MISSING = "something needed to reach {where} is not installed: {reason}"
 _ILLEGAL = "the request to {where} contains characters that HTTP does not allow"
 
 _RULES: Mapping[str, _Rule] = {
-    "ConnectTimeout": _Rule(SourceTimeout, _NOT_ACCEPTED, _SET_CONNECT_TIMEOUT, retryable=True),
+    "ConnectTimeout": _Rule(SourceTimeout, _NOT_ACCEPTED, SET_CONNECT_TIMEOUT, retryable=True),
     "TimeoutException": _NO_ANSWER,
     "APITimeoutError": _NO_ANSWER,
     "TimeoutError": _NO_ANSWER,
@@ -160,7 +161,7 @@ def fault_of(error: Exception, label: str, received: int | None = None) -> Voice
 
 
 def _is_of_library(error: BaseException) -> bool:
-    """Return whether a library made an exception, or failed over what it was given."""
+    """Return whether an exception comes from a library, or from a value it was given."""
     if type(error).__module__.partition(".")[0] in _LIBRARIES:
         return True
     trace = error.__traceback__

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.config.urls import showable
 from voicecli.errors import AuthError, BadResponse, NetworkError, RateLimited, SourceError
-from voicecli.sanitize import clean
+from voicecli.sanitize import clean, html_title
+from voicecli.sources.remedies import CHECK_BASE_URL, CHECK_BILLING, CHECK_KEY, USE_HTTPS, WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CHECK_BASE_URL = "--base-url usually ends in /v1"
-USE_HTTPS = "if the server speaks https, use https:// in --base-url"
 _CHECK_VOICE = "`voicecli voices` lists voices; choose with --voice and --model"
 _SET_KEY = "set VOICECLI_API_KEY, or api_key_env in the server's profile"
-_CHECK_KEY = "set the key's variable (`voicecli config show` names it)"
 _SHORTEN = "send the text in parts"
 _REFUSALS = (
     (r"http request (was sent )?to (an )?https|plain http to an ssl", USE_HTTPS),
@@ -35,7 +33,6 @@ _REFUSALS = (
 )
 """The subject of a refusal, and the remedy for it; the first match counts."""
 
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _JSON = json.JSONDecoder()
 _PROXY_LOGIN = "put user:password@ before the host of --proxy or HTTP_PROXY"
 
@@ -88,7 +85,7 @@ def _unauthorized(status: int, details: str, *, has_key: bool) -> SourceError:
     if not has_key:
         what = "requests without a key" if status == 401 else "the request"  # noqa: PLR2004  RFC 9110
         return AuthError(f"the server refuses {what} {details}", remedy=_SET_KEY)
-    return AuthError(f"the server refuses the key {details}", remedy=_CHECK_KEY)
+    return AuthError(f"the server refuses the key {details}", remedy=CHECK_KEY)
 
 
 def _names_model_or_voice(message: str) -> bool:
@@ -102,11 +99,11 @@ def _rate_limited(details: str, headers: Mapping[str, str], body: bytes) -> Sour
     duration = f", for {wait_s:.0f} s" if wait_s else ""
     fault = RateLimited(
         f"the server asks to wait {details}{duration}",
-        remedy="wait, or raise --retries",
+        remedy=WAIT,
         retry_after_s=wait_s,
     )
     if b"insufficient_quota" in body:  # OpenAI's code for it
-        fault.retryable, fault.remedy = False, "check the account's plan and billing"
+        fault.retryable, fault.remedy = False, CHECK_BILLING
     return fault
 
 
@@ -140,7 +137,7 @@ def server_message(body: bytes) -> str:
     except (ValueError, RecursionError):
         found = text
         if text.startswith("<"):
-            found = title[1] if (title := _TITLE.search(text)) else ""
+            found = html_title(text)
         elif not _is_legible(text):
             found = ""
     return clean(found, limit=300)
@@ -157,7 +154,7 @@ def _text_of(body: bytes) -> str:
 
 
 def _is_legible(text: str) -> bool:
-    """Tell whether a body was text: few of its bytes are invalid or control characters."""
+    """Return whether a body was text: few of its bytes are invalid or control characters."""
     head = text[:300]
     illegible = sum(c == "\ufffd" or not (c.isprintable() or c.isspace()) for c in head)
     return 4 * illegible <= len(head)

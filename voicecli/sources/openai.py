@@ -113,7 +113,7 @@ class OpenAISource:
         return Response(info, audio, close)
 
     def cancel(self) -> None:
-        """Stop soon; any thread. Other requests of the client go on."""
+        """Stop soon; any thread. Other requests of the client continue."""
         self._cancelled.set()
         with self._lock:
             if self._connection is not None:
@@ -167,7 +167,7 @@ class OpenAISource:
         )
 
     def _is_mislabelled(self, content_type: str | None) -> bool:
-        """Tell whether an earlier answer showed that this label means raw samples here."""
+        """Return whether an earlier answer showed that this label means raw samples here."""
         if self._request.response_format != "pcm":
             return False
         name = re.split("[;,]", content_type or "")[0].strip().lower()

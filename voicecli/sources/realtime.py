@@ -98,7 +98,7 @@ class RealtimeSource:
         )
 
     def cancel(self) -> None:
-        """Stop soon; any thread. Other requests of the session go on."""
+        """Stop soon; any thread. Other requests of the session continue."""
         with self._lock:
             self._is_cancelled = True
             current = self._current

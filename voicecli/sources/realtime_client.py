@@ -135,7 +135,7 @@ def _connect(server: Server, model: str, timeout_s: float, proxy: str | None) ->
         target = f"{scheme}://{protocol.uri.host}:{protocol.uri.port}"
         check_redirect(Server(server.base_url), server.base_url, target)
         made = connection(opened, protocol, **settings)
-        made.pending_legacy_warning = False  # of websockets, for how the SDK uses it
+        made.pending_legacy_warning = False  # websockets would warn of how the SDK uses it
         return made
 
     options: dict[str, Any] = {

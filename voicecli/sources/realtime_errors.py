@@ -23,7 +23,15 @@ from voicecli.errors import (
 )
 from voicecli.sanitize import clean
 from voicecli.sources.errors import fault_of, fault_of_proxy
-from voicecli.sources.http_errors import CHECK_BASE_URL, fault_of_status
+from voicecli.sources.http_errors import fault_of_status
+from voicecli.sources.remedies import (
+    CHECK_BASE_URL,
+    CHECK_BILLING,
+    CHECK_KEY,
+    SET_CONNECT_TIMEOUT,
+    TRY_AGAIN,
+    WAIT,
+)
 from voicecli.sources.transport import MAX_ERROR_BYTES
 
 if TYPE_CHECKING:
@@ -33,13 +41,7 @@ if TYPE_CHECKING:
     from voicecli.sources.proxies import Proxy
     from voicecli.sources.realtime_events import Answer
 
-_CHECK_KEY = "set the key's variable (`voicecli config show` names it)"
-_TRY_AGAIN = "try again; if it happens every time, the server's log may say why"
 _SEND_LESS = "send less at once: max_input_chars in the server's profile"
-
-_SET_CONNECT_TIMEOUT = (
-    "check that the server runs; connect_timeout_s in the configuration sets the limit"
-)
 _PROXY_FAULTS = (ImportError, socket.gaierror, ConnectionRefusedError)
 _OK = 200  # RFC 9110; a websocket's answer is 101
 
@@ -63,7 +65,7 @@ def fault_of_connecting(error: Exception, server: Server, proxy: Proxy | None = 
     if isinstance(error, TimeoutError):
         return SourceTimeout(
             f"{where} did not accept the connection in time",
-            remedy=_SET_CONNECT_TIMEOUT,
+            remedy=SET_CONNECT_TIMEOUT,
             retryable=True,
         )
     refusal = getattr(error, "response", None)
@@ -107,7 +109,7 @@ def fault_of_closing(error: Exception, server: Server) -> VoiceError:
     return NetworkError(
         f"{where} closed the connection before the end of the answer"
         + (f": {reason}" if reason else ""),
-        remedy=_TRY_AGAIN,
+        remedy=TRY_AGAIN,
         retryable=True,
     )
 
@@ -123,7 +125,7 @@ def fault_of_error(error: object, reset_s: float | None = None) -> SourceError:
     if "insufficient_quota" in (kind, code):
         fault = RateLimited(
             f"the account has no credit left: {message}",
-            remedy="check the account's plan and billing",
+            remedy=CHECK_BILLING,
         )
         fault.retryable = False
         return fault
@@ -132,15 +134,15 @@ def fault_of_error(error: object, reset_s: float | None = None) -> SourceError:
         wait_s = reset_s if wait_s is None else wait_s
         return RateLimited(
             f"the server asks to wait: {message}",
-            remedy="wait, or raise --retries",
+            remedy=WAIT,
             retry_after_s=wait_s,
         )
     if kind in ("authentication_error", "permission_error") or code == "invalid_api_key":
-        return AuthError(f"the server refuses the key: {message}", remedy=_CHECK_KEY)
+        return AuthError(f"the server refuses the key: {message}", remedy=CHECK_KEY)
     if code == "session_expired":
         return NetworkError(f"the session has ended: {message}", retryable=True)
     if kind == "server_error":
-        return BadResponse(f"the server failed: {message}", remedy=_TRY_AGAIN, retryable=True)
+        return BadResponse(f"the server failed: {message}", remedy=TRY_AGAIN, retryable=True)
     body = json.dumps({"error": details}).encode()[:MAX_ERROR_BYTES]
     fault_of_request = fault_of_status(400, {}, body)
     fault_of_request.message = f"the server refuses the request: {message}"
@@ -169,7 +171,7 @@ def fault_of_answer(answer: Answer, reset_s: float | None = None) -> SourceError
             remedy="try again, or another model",
             retryable=True,
         )
-    return BadResponse("the server's answer has no audio", remedy=_TRY_AGAIN, retryable=True)
+    return BadResponse("the server's answer has no audio", remedy=TRY_AGAIN, retryable=True)
 
 
 def _fault_of_incomplete(reason: object) -> SourceError:
@@ -186,7 +188,7 @@ def _fault_of_incomplete(reason: object) -> SourceError:
         )
     return BadResponse(
         f"the server's answer is incomplete ({clean(str(reason), 60)})",
-        remedy=_TRY_AGAIN,
+        remedy=TRY_AGAIN,
         retryable=True,
     )
 

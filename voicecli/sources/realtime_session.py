@@ -100,7 +100,7 @@ class RealtimeSession:
         return call
 
     def cancel(self, call: RealtimeCall) -> None:
-        """Stop one answer; the others go on. Idempotent."""
+        """Stop one answer; the others continue. Idempotent."""
         with self._changed:
             if call.is_over or call.is_cancelled:
                 call.is_cancelled = True
@@ -223,7 +223,7 @@ class RealtimeSession:
                 (each for each in self._calls.values() if each.response_id == response_id), None
             )
             if call is None or response_id is None:
-                return  # not about our calls, or one of `IGNORED`
+                return  # about another call, or one of `IGNORED`
             try:
                 chunk = call.answer.take(event)
             except BadResponse as error:
@@ -236,7 +236,7 @@ class RealtimeSession:
                 if call.answer.response is not None:
                     self._end(call, fault_of_answer(call.answer, self._reset_s))
                 self._changed.notify_all()
-        if socket is not None:  # nothing more of a bad answer is wanted
+        if socket is not None:  # the rest of a bad answer is of no use
             self._send_cancel(socket, call, str(response_id))
 
     def _end(self, call: RealtimeCall, error: Exception | None) -> None:

@@ -236,7 +236,7 @@ def _forms(secret: str) -> Iterator[bytes]:
     if len(plain) < MIN_SECRET_LENGTH:
         return
     most = max(len(plain) * 4 // 5, MIN_SECRET_LENGTH)
-    for part in (plain, plain[:most], plain[-most:]):  # what a server cut short
+    for part in (plain, plain[:most], plain[-most:]):  # a server may cut a secret short
         yield part.lower()
         yield part.hex().encode()
         for encoding in ("utf-16-le", "utf-16-be", "utf-32-le"):  # as tags of audio have it

@@ -14,7 +14,7 @@ from voicecli.config.server import origin_of
 from voicecli.config.urls import is_host, showable
 from voicecli.errors import BadResponse
 from voicecli.sanitize import clean
-from voicecli.sources.http_errors import CHECK_BASE_URL, USE_HTTPS
+from voicecli.sources.remedies import CHECK_BASE_URL, USE_HTTPS
 
 if TYPE_CHECKING:
     from voicecli.config.server import Server

@@ -41,7 +41,7 @@ _REPEATING_REDIRECTS = {307, 308}
 """Redirects that repeat the request; others turn it into a GET (RFC 9110, 15.4)."""
 
 _PARTIAL = 206
-"""A success that is none here: no range was asked for."""
+"""A success status that is an error here: no range was requested."""
 
 
 class _Call(NamedTuple):
@@ -80,7 +80,7 @@ class Transport:
         self._is_speech = False
         self.http = httpx2.Client(
             timeout=httpx2.Timeout(read_timeout_s, connect=connect_timeout_s),
-            follow_redirects=True,  # those that `_on_response` lets pass
+            follow_redirects=True,  # `_on_response` rejects those that must not be followed
             verify=trust,
             proxy=self._proxy and self._proxy.url,
             trust_env=False,
@@ -152,7 +152,7 @@ class Transport:
             if events is not None:
                 events.connected()
         elif event.endswith("send_request_body.started"):
-            self._is_speech = details["request"].method != b"CONNECT"  # which is for a proxy
+            self._is_speech = details["request"].method != b"CONNECT"  # CONNECT goes to a proxy
         elif event.endswith("send_request_body.complete") and self._is_speech:
             self._call = self._call._replace(events=None)  # a redirect does not report again
             if events is not None:

@@ -133,9 +133,12 @@ def _registered_name(name: str) -> str:
         raise voice_failed(error) from error
     voice = builtin_voice(name, VOICES)
     if voice is None:
+        profile, slash, _ = clean(name, 60).partition("/")
         raise ConfigError(
-            f'the built-in voice has no "{clean(name, 60)}"; there are {", ".join(VOICES)}',
-            remedy="voicecli voices --base-url builtin lists them",
+            f'no built-in voice is named "{clean(name, 60)}"; there are {", ".join(VOICES)}',
+            remedy=f'"{profile}" is not a profile either; `voicecli config edit` can add it'
+            if slash
+            else "voicecli voices --base-url builtin lists them",
         )
     return voice
 

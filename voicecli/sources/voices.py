@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 from voicecli.config.file import exists
 from voicecli.errors import BadResponse, ConfigError, SourceError
 from voicecli.sanitize import clean
-from voicecli.sources.http_errors import CHECK_BASE_URL, fault_of_status
+from voicecli.sources.http_errors import fault_of_status
 from voicecli.sources.http_get import get
+from voicecli.sources.remedies import CHECK_BASE_URL
 from voicecli.sources.voicenames import OPENAI_VOICES, REALTIME_SUBSTITUTES
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ _SLICE_BYTES = {
 
 def slice_bytes(codec: str | None) -> int:
     """Return how many bytes to decode at a time: about half a millisecond of work."""
-    return _SLICE_BYTES[codec or "opus"]  # the least while the codec is unknown
+    return _SLICE_BYTES[codec or "opus"]  # the smallest, while the codec is unknown
 
 
 class FrameDecoder:

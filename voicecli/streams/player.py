@@ -82,7 +82,7 @@ class Player:
         self._fed_at = clock.now()
         self._release_due = False
         self._pauses: set[int] = set()  # sink frames after which silence is intended
-        self._clears = self._clears_before = 0  # in all, and before the last pieces
+        self._clears = self._clears_before = 0  # clears in total, and before the last pieces
         self._closing = False
         self.fault: Exception | None = None
         self.finished = False
@@ -178,7 +178,7 @@ class Player:
                 for piece in pieces:
                     self._sink.write(piece)
                 if self._clears != self._clears_before:
-                    self._sink.flush()  # of what was written after the first flush
+                    self._sink.flush()  # drops what was written after the first flush
         except Exception as fault:  # noqa: BLE001  raised by the source, foreseen or not
             self.fault = fault
         finally:

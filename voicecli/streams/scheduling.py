@@ -74,7 +74,7 @@ class PassBudget(threading.local):
         """Take ``seconds`` from the budget of this pass."""
         loop = asyncio.get_running_loop()
         if self._renewed_by is not None and self._renewed_by is not loop:
-            self._renew()  # that loop was closed first
+            self._renew()  # its loop was closed before the pass ended
         self._left_s -= seconds
         if self._left_s < PASS_S / 2 and self._renewed_by is None:
             self._renewed_by = loop

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 OnFull = Literal["wait", "drop_oldest", "drop_newest"]
 
 LEAD_MS = 200  # audio handed to the sink ahead of need
-DEVICE_LEAD_MS = 150  # the least on a device, which takes 50 at once and stutters on little more
-UNQUEUED_MS = 200  # what a sink may hold if the source queues nothing
+DEVICE_LEAD_MS = 150  # minimum on a device: it takes 50 at once and stutters on little more
+UNQUEUED_MS = 200  # audio that a sink may hold if the source queues nothing
 CUSHION_MS = 60  # three frames of 20 ms: enough if each may come 15 ms early or late
 _MIN_SLEEP_S = 0.001
 
@@ -251,7 +251,7 @@ class AudioSource(AsyncClosing):
         self._sink.pause()
 
     def resume(self) -> None:
-        """Go on exactly where `pause` stopped; idempotent."""
+        """Continue exactly where `pause` stopped; idempotent."""
         self._sink.resume()
 
     async def wait_for_playout(self) -> None:

@@ -1,1 +1,1 @@
-"""Records what happened when: events, observers, metrics, event log, traces."""
+"""Record what happened when: events, observers, metrics, event log, traces."""

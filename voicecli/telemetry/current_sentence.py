@@ -1,4 +1,4 @@
-"""Find the sentence being heard, many times a second."""
+"""Find the sentence being heard, cheaply enough to ask many times a second."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 SCHEMA = "voicecli.metrics/1"
 
 _LATE_S = 0.02
-"""A check of playback this late is no stop: it waits for the interpreter, or for observers."""
+"""A check of playback up to this late does not mean that the process was stopped."""
 
 
 class Recorder:

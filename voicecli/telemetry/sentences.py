@@ -31,7 +31,7 @@ class SentenceTimes:
         self._decoded_s = 0.0
         self._lengths: tuple[int, ...] = ()
         self._starts_s: float | None = None
-        self._characters, self._speech_s = 0, 0.0  # of the segments that have ended
+        self._characters, self._speech_s = 0, 0.0  # totals of the segments that have ended
 
     def decoded(self, pcm: Pcm) -> None:
         """Take note of a block of the joined sound."""

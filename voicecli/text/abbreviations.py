@@ -56,7 +56,7 @@ _OF_ANY = frozenset[str]().union(
     *(words for code, words in ABBREVIATIONS.items() if code not in _OTHER_SCRIPTS)
 )
 FOREIGN_BEFORE_NUMBER = _OF_ANY - _words("on no me al as por par r s w m h p")
-"""Abbreviations of any Latin-script language that are no words if a number follows."""
+"""Abbreviations of any Latin-script language that are not words if a number follows."""
 
 FOREIGN = FOREIGN_BEFORE_NUMBER - _words(
     "mm art av pp st ste pr ing gral ok os pl ww im tab fr geb mah apt cap fig tel ca resp env "

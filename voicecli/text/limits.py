@@ -1,4 +1,4 @@
-"""Find out how much text one request may contain.
+"""How much text one request may contain: read the limit from a server's refusal.
 
 The limit is configured, learned from a refusal, or the default. A server that refuses a
 text for its length nearly always names the limit, in one of these shapes. The refused text

@@ -52,7 +52,7 @@ class ClientConnection:
         self._link = link
         self._reader = reader
         self._writer = writer
-        self._http = h11.Connection(h11.SERVER, _MAX_HEAD_BYTES)  # of one request
+        self._http = h11.Connection(h11.SERVER, _MAX_HEAD_BYTES)  # the state of one request
 
     async def run(self) -> None:
         """Serve requests until either side ends; failures of either side are not raised."""
@@ -177,7 +177,7 @@ class ClientConnection:
         while isinstance(event := await self._next_event(), h11.Data):
             await server.send(http.send(event) or b"")
         await server.send(http.send(h11.EndOfMessage()) or b"")
-        data, _ = self._http.trailing_data  # of the next request
+        data, _ = self._http.trailing_data  # the beginning of the next request
         self._http = h11.Connection(h11.SERVER, _MAX_HEAD_BYTES)
         if data:
             self._http.receive_data(data)

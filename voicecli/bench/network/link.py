@@ -47,7 +47,7 @@ class Lane:
 
 
 class Pipe:
-    """One direction of one connection: what was put in and has not come out yet.
+    """One direction of one connection: the bytes on their way.
 
     One task puts, another gets. Putting waits while the pipe holds `Shaper.window_bytes`,
     which it exceeds by less than a chunk.

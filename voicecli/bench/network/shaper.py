@@ -78,7 +78,7 @@ class Shaper:
 
     @property
     def window_bytes(self) -> int:
-        """What a busy link holds of one connection: two queues, and what is in flight."""
+        """Bytes of one connection that a busy link holds: two queues, and those in flight."""
         in_flight = self._bytes_per_s * (self._latency_s + self._jitter_s)
         return int(min(_MAX_WINDOW_BYTES, 2 * self.queue_bytes + in_flight))
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from voicecli.cli import completion, option_values, options
-from voicecli.cli.bench.components import Json, Runs, Warmup, components_app
+from voicecli.cli.bench.components import Runs, Warmup, components_app
 from voicecli.cli.help import Group
 
 ALL = completion.ALL_FORMATS
@@ -38,7 +38,7 @@ def bench(
     ctx: typer.Context,
     formats: Annotated[
         list[str],
-        options.voice_option(
+        options.format_option(
             "--format",
             metavar="NAME",
             callback=options.one_of(*completion.FORMATS, ALL),
@@ -60,10 +60,10 @@ def bench(
     profile: options.ProfileName = None,
     model: options.Model = None,
     voice: options.VoiceName = None,
-    text: Annotated[str | None, options.voice_option(metavar="TEXT", help="Text to speak.")] = None,
+    text: Annotated[str | None, options.text_option(metavar="TEXT", help="Text to speak.")] = None,
     texts: Annotated[
         Path | None,
-        options.voice_option(
+        options.text_option(
             metavar="FILE",
             help="File with one text per line, spoken in turn; `-` is standard input.",
         ),
@@ -100,7 +100,7 @@ def bench(
     ] = None,
     device: Annotated[
         str | None,
-        options.sound_option(
+        options.playback_option(
             metavar="NAME",
             autocompletion=completion.devices,
             help="Sound device, or `default`; `null` plays silently, in real time.  "
@@ -109,13 +109,13 @@ def bench(
     ] = None,
     simulate: Annotated[
         bool,
-        options.sound_option(
+        options.playback_option(
             "--simulate", help="Simulate an ideal device, without waiting for playback."
         ),
     ] = False,
     buffer_ms: Annotated[
         Any,
-        options.sound_option(
+        options.timing_option(
             metavar="MS",
             parser=option_values.buffer_ms,
             help="As for `voicecli say`, but without learning from earlier runs.  [default: auto]",
@@ -151,7 +151,7 @@ def bench(
     report: Annotated[
         Path | None, options.output_option(metavar="FILE", help="Write an HTML page with figures.")
     ] = None,
-    json: Json = False,
+    json: options.JsonObject = False,
     csv: Annotated[
         bool, options.output_option("--csv", help="Print one line per metric, as CSV.")
     ] = False,
@@ -165,12 +165,11 @@ def bench(
 ) -> None:
     """Measure a speech server by what a listener hears.
 
-    The subcommands measure parts of voicecli itself, and are for its developers.
-    Without one: requests speech, plays it, and reports when it was heard
-    and whether it had gaps. The server is selected as for `voicecli say`; if none is
-    set, a local server with the built-in voice is started. Cases take turns, run by
-    run. Exits with 0 if every run succeeded, with the status of the first failure,
-    or with 8 if --fail-if or --compare finds something.
+    Requests speech, plays it, and reports when it was heard and whether it had gaps. The
+    server is selected as for `voicecli say`; if none is set, a local server with the
+    built-in voice is started. Cases take turns, run by run. Exits with 0 if every run
+    succeeded, with the status of the first failure, or with 8 if --fail-if or --compare
+    finds something. The subcommands measure parts of voicecli, for its developers.
     """
     given = locals()
     if ctx.invoked_subcommand is not None:

@@ -72,7 +72,6 @@ Warmup: TypeAlias = Annotated[
         "--warmup", metavar="N", min=0, help="Runs before that, not counted."
     ),
 ]
-Json: TypeAlias = Annotated[bool, options.output_option("--json", help="Print one JSON object.")]
 
 
 def _choice(names: tuple[str, ...], help_: str) -> Any:
@@ -102,7 +101,7 @@ def encode(
     ] = 10.0,
     runs: Runs = 3,
     warmup: Warmup = 1,
-    json_: Json = False,
+    json_: options.JsonObject = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure the stream encoder: the cost of a push, and when pages are emitted.
@@ -138,7 +137,7 @@ def decode(
     ] = None,
     runs: Runs = 5,
     warmup: Warmup = 1,
-    json_: Json = False,
+    json_: options.JsonObject = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure the stream decoder: throughput, cost of a push, first frame.
@@ -177,7 +176,7 @@ def source(
     ] = NULL_DEVICE,
     runs: Runs = 2,
     warmup: Warmup = 0,
-    json_: Json = False,
+    json_: options.JsonObject = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure the paced source: how long producers wait, and whether sound is late.
@@ -204,7 +203,7 @@ def policy(
         int, options.measurement_option(metavar="N", min=1, help="Answers per kind.")
     ] = 200,
     seed: Annotated[int, options.measurement_option(metavar="N", help="Seed of the answers.")] = 1,
-    json_: Json = False,
+    json_: options.JsonObject = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Compare --buffer-ms values by simulation: time to first sound, and gaps.

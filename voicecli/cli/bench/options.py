@@ -12,7 +12,7 @@ from voicecli.bench.limits import parse_limit
 from voicecli.bench.statistics import MIN_FOR_P99
 from voicecli.cli import completion
 from voicecli.cli.output import print_message
-from voicecli.cli.signals import dying_of_ctrl_c
+from voicecli.cli.signals import exiting_on_ctrl_c
 from voicecli.cli.text_input import read_file
 from voicecli.errors import ConfigError, DeviceError
 from voicecli.playback.output import NULL_DEVICE
@@ -60,7 +60,7 @@ class BenchOptions(NamedTuple):
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> BenchOptions:
-        """Make them from the command's parameters, of which there may be more."""
+        """Make the options from the command's parameters; others are ignored."""
         values = {name: given[name] for name in cls._fields}
         for name in ("formats", "base_urls", "replay", "fail_if"):
             values[name] = tuple(values[name] or ())
@@ -154,7 +154,7 @@ def choose_device(options: BenchOptions, config: Config) -> str:
     from voicecli.playback.portaudio import find_output_device  # noqa: PLC0415  loads PortAudio
 
     try:
-        with dying_of_ctrl_c():
+        with exiting_on_ctrl_c():
             find_output_device(None)
     except DeviceError as error:
         print_message(f"{error.message}; measuring without a device, in real time")

@@ -19,7 +19,7 @@ from voicecli.cli.bench.options import DEFAULT_DEVICE
 from voicecli.cli.output import print_message
 from voicecli.cli.records import LineFile
 from voicecli.cli.running import new_run_id
-from voicecli.cli.settings import buffer_policy
+from voicecli.cli.settings import buffer_policy, flag_or
 from voicecli.clock import SystemClock
 from voicecli.config.endpoint import BUILTIN, Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.server import KEYLESS
@@ -167,8 +167,8 @@ class Plan:
         self._device = device
         self._proxy_url = proxy_url
         self._stack = stack
-        self.buffer_ms = config.buffer_ms if options.buffer_ms is None else options.buffer_ms
-        volume = config.volume if options.volume is None else options.volume
+        self.buffer_ms = flag_or(options.buffer_ms, config.buffer_ms)
+        volume = flag_or(options.volume, config.volume)
         self._output = Output(
             OutputSettings(
                 policy=buffer_policy(self.buffer_ms),

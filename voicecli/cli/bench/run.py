@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.bench import answers, comparison, ranking, report
 from voicecli.bench.case import Outcome
-from voicecli.bench.in_words import in_words
+from voicecli.bench.explanation import explanations
 from voicecli.cli.bench import plan
 from voicecli.cli.bench.options import choose_device, parse_limits, read_earlier, read_texts
 from voicecli.cli.bench.rounds import (
@@ -23,7 +23,7 @@ from voicecli.cli.bench.rounds import (
 from voicecli.cli.layout import terminal_width, wrap
 from voicecli.cli.library_output import hidden_library_output
 from voicecli.cli.output import print_json, print_message, print_paragraph, print_text
-from voicecli.cli.settings import buffer_policy
+from voicecli.cli.settings import buffer_policy, flag_or
 from voicecli.config.file import find_config
 from voicecli.errors import ExitStatus, SaveError
 
@@ -83,8 +83,8 @@ def _run(options: BenchOptions) -> int:
         differences=comparison.compare(before, outcomes) if before else (),
         exceeded=[text for limit in limits for o in outcomes if (text := limit.breach(o))],
     )
-    if before and (unlike := comparison.unlike(before, measured.settings)):
-        print_message(f"warning: {options.compare} was measured with other {', '.join(unlike)}")
+    if before and (differing := comparison.differing_settings(before, measured.settings)):
+        print_message(f"warning: {options.compare} was measured with other {', '.join(differing)}")
     _report(options, measured, verdict)
     if options.report is not None:
         _write_page(options.report, measured, verdict)
@@ -127,7 +127,7 @@ def _measure(options: BenchOptions, config: Config) -> _Measurement:
 
 
 def _replay(options: BenchOptions, config: Config) -> _Measurement:
-    buffer_ms = config.buffer_ms if options.buffer_ms is None else options.buffer_ms
+    buffer_ms = flag_or(options.buffer_ms, config.buffer_ms)
     cases = plan.replays(options.replay, buffer_policy(buffer_ms))
     outcomes = [Outcome(case) for case in cases]
     interrupted = run_cases(outcomes, 1, 0, quiet=options.quiet)  # every run would be the same
@@ -149,7 +149,7 @@ def _report(options: BenchOptions, measured: _Measurement, verdict: _Verdict) ->
             print()
             print_table_and_legend(outcomes, more, answers.MORE_LEGEND)
         width = terminal_width(sys.stdout) or report.TERMINAL
-        for sentence in in_words(outcomes):
+        for sentence in explanations(outcomes):
             print("\n".join(wrap(sentence, width)))
         for line in (*_servers(outcomes), *verdict.findings, *map(str, verdict.differences)):
             print_paragraph(line)

@@ -225,7 +225,7 @@ class Resident:
                 self._reserve = None  # the next command has another one made
             elif (worker := self._workers.pop(pid, None)) is not None:
                 self._active_at = time.monotonic()
-                self._receive(worker)  # what it sent last
+                self._receive(worker)  # its last messages
                 self._forget(worker)
                 if worker.connection is not None:
                     with contextlib.suppress(OSError), worker.connection as connection:

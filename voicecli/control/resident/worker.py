@@ -57,7 +57,7 @@ class Program(Protocol):
         """Return what the next worker should load."""
 
     def press(self, key: str) -> None:
-        """Do what a key of the terminal stands for; also ``suspend`` and ``continue``."""
+        """Carry out a key of the terminal, or ``suspend`` or ``continue``."""
 
 
 class Worker:
@@ -119,7 +119,7 @@ class Worker:
             self._program.prepare_sound()
         finally:
             self._has_sound.set()
-        if not self._has_command:  # which it would slow down
+        if not self._has_command:  # preparing would slow a command down
             self._program.prepare(useful)
 
     def _answer(self, connection: socket.socket, kind: str, about: dict[str, Any]) -> None:
@@ -147,7 +147,7 @@ class Worker:
         return None
 
     def _follow(self, lines: Iterator[tuple[str, str]]) -> None:
-        """Do what the command passes on; exit when the command ends."""
+        """Carry out the keys and signals that the command passes on; exit when it ends."""
         with contextlib.suppress(OSError):
             for word, rest in lines:
                 if word == "signal" and rest.isdecimal():
@@ -172,7 +172,7 @@ def _is_newer(theirs: list[str], ours: list[str]) -> bool:
 
     if theirs[:1] != ours[:1]:
         return numbers(theirs[:1]) > numbers(ours[:1])
-    return theirs[1:2] == ours[1:2]  # the same place, changed since
+    return theirs[1:2] == ours[1:2]  # the same installation, changed since
 
 
 def _become(call: Call, streams: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""Reads traces, checking everything: the file may come from anywhere."""
+"""Read traces, checking everything: the file may come from anywhere."""
 
 from __future__ import annotations
 

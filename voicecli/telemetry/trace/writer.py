@@ -1,4 +1,4 @@
-"""Writes a trace of a run's arrivals."""
+"""Write a trace of a run's arrivals."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class _Blocks:
         for match in re.finditer(r"\n", source):
             self._lines.append(match.end())
         self._marker: Piece | None = None  # number of a list item, still to be spoken
-        self._depth = 0  # of nested lists
+        self._depth = 0  # how deeply lists are nested
         self._begins = Break.PARAGRAPH
 
     def spoken(self, tokens: Sequence[Token]) -> Iterator[BlockPiece]:
@@ -147,7 +147,7 @@ class _Blocks:
     def _places(self, token: Token) -> Callable[[int], int]:
         """Return what finds the position in the source of a character of a token's content."""
         first = token.map[0] if token.map else 0
-        begins, found = [0], []  # of its lines: in the content, and in the source
+        begins, found = [0], []  # where its lines begin: in the content, and in the source
         for number, line in enumerate(token.content.split("\n")):
             begins.append(begins[-1] + len(line) + 1)
             begin = self._lines[min(first + number, len(self._lines) - 1)]

@@ -45,8 +45,8 @@ class ParagraphReader:
 
     def __init__(self, window: Window) -> None:
         self._window = window
-        self._open_since = -1  # in all text that came; up to how far markup was open
-        self._open_until = 0
+        self._open_since = -1  # in all text so far: where the last test for open markup began
+        self._open_until = 0  # how far from there it was tested
 
     def step(self, *, final: bool) -> list[Fragment] | None:
         """Return the next part of the paragraph, or None if more text is needed.

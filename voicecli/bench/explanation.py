@@ -1,4 +1,4 @@
-"""Explain the rows of the table in sentences; pure."""
+"""Explain the rows of a benchmark's table in sentences; pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from voicecli.bench.case import Outcome
 
 
-def in_words(outcomes: Sequence[Outcome]) -> list[str]:
+def explanations(outcomes: Sequence[Outcome]) -> list[str]:
     """Return a sentence for each case with a first sound."""
     return [f"{o.case.name}: {'; '.join(_parts(o))}" for o in outcomes if o.readings.get("ttfa_ms")]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from voicecli.control.runtime import RuntimeFolderError
-from voicecli.control.turns import Turn
+from voicecli.control.voice_queue import Turn
 
 HOLD = """
 import sys, time
-from voicecli.control.turns import Turn
+from voicecli.control.voice_queue import Turn
 turn = Turn(sys.argv[1], note="holder")
 print("held", flush=True)
 time.sleep(60)

@@ -1,4 +1,4 @@
-"""One voice at a time: tickets in the order of asking, held by locks of the kernel.
+"""The queue of voices on this machine: a ticket for each, held by a lock of the kernel.
 
 Every speaker holds an exclusive ``flock`` on a ticket of its own, a file whose name is its
 place in the queue. The first ticket that is held has the turn. A lock ends with its

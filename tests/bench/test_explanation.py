@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from voicecli.bench.case import Case, Outcome
-from voicecli.bench.in_words import in_words
+from voicecli.bench.explanation import explanations
 
 TWICE = "starts after 85 ms, 2.0 times faster than speech"
 SLOWER = "starts after 85 ms, 1.5 times slower than speech"
@@ -33,8 +33,8 @@ def outcome(**readings):
     ],
 )
 def test_a_sentence_says_what_a_row_means(readings, sentence):
-    assert in_words([outcome(**readings)]) == [f"opus from http://a.test: {sentence}"]
+    assert explanations([outcome(**readings)]) == [f"opus from http://a.test: {sentence}"]
 
 
 def test_what_was_not_heard_has_none():
-    assert in_words([outcome(), outcome(ttfa_ms=[])]) == []
+    assert explanations([outcome(), outcome(ttfa_ms=[])]) == []

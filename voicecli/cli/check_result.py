@@ -16,7 +16,7 @@ _WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """The result of one check; ``exit_status`` counts only if it failed."""
 
     name: str
@@ -26,8 +26,8 @@ class Finding:
     exit_status: ExitStatus = ExitStatus.OK
 
     @classmethod
-    def of_error(cls, name: str, error: VoiceError) -> Finding:
-        """Make the finding of a check that failed with one of our errors."""
+    def of_error(cls, name: str, error: VoiceError) -> CheckResult:
+        """Make the result of a check that failed with one of our errors."""
         return cls(name, "fail", error.message, error.remedy, error.exit_status)
 
     def to_json(self) -> dict[str, str | None]:
@@ -36,7 +36,7 @@ class Finding:
         return {field: getattr(self, field) for field in fields}
 
     def show(self) -> None:
-        """Print the finding, with its remedy below."""
+        """Print the result, with its remedy below."""
         mark = "FAIL" if self.status == "fail" else self.status
         rows = [(f"{mark:<4}", f"{self.name:<11}", self.message)]
         if self.remedy:
