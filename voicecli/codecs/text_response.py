@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from voicecli.sanitize import clean
+from voicecli.sanitize import clean, html_title
 
 MAX_TEXT_BYTES = 4096
 """Bytes of such a response that are collected; explanations come early."""
@@ -37,7 +37,6 @@ _JSON_START = re.compile(
 )
 """How JSON begins. A line of a settings file may begin with a bracket, a story with a quote."""
 
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 _ENCODED = re.compile(r'"(\w{1,40})"\s*:\s*"(?:[\w+/=-]|\\[/rn]){400}', re.ASCII)
@@ -134,7 +133,7 @@ def _message_in(value: Any, depth: int) -> str | None:
 
 
 def _from_markup(text: str) -> str:
-    title = _TITLE.search(text)
-    if title and title.group(1).strip():
-        return title.group(1)
+    title = html_title(text)
+    if title.strip():
+        return title
     return _TAG.sub(" ", _INVISIBLE.sub(" ", text))

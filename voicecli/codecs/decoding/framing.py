@@ -1,4 +1,4 @@
-"""Recognises formats that consist of frames with short headers, anywhere in the bytes.
+"""Recognise formats that consist of frames with short headers, anywhere in the bytes.
 
 A header of a few bits occurs by chance, so it counts only if more follow where it says:
 `frames_at` at the very beginning, `find_frames` in a stream that begins inside a frame,

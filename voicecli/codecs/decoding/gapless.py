@@ -1,4 +1,4 @@
-"""Trims encoder delay and padding from the samples of one file."""
+"""Trim encoder delay and padding from the samples of one file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decodes whole packets with libav, for mp3, aac and flac.
+"""Decode whole packets with libav, for mp3, aac and flac.
 
 Framing is ours (`voicecli.codecs.decoding.mpegsync`, `voicecli.codecs.decoding.flac`),
 because only then is it known which bytes made which samples: libav's parsers hold

@@ -1,4 +1,4 @@
-"""Splits a byte stream into MPEG audio frames.
+"""Split a byte stream into MPEG audio frames.
 
 Between frames, real streams hold the tags of files that were concatenated (ID3v2
 before, ID3v1 and APEv2 after the audio) and sometimes garbage. `FrameReader` skips

@@ -1,4 +1,4 @@
-"""Recognises the format of a body by its first bytes.
+"""Recognise the format of a body by its first bytes.
 
 Servers send mp3 whatever was requested, label raw samples vaguely or wrongly, and
 explain errors in JSON with status 200. So the evidence is weighed in this order:

@@ -1,4 +1,4 @@
-"""Regroups any number of frames into blocks of one size, as codecs need them."""
+"""Regroup any number of frames into blocks of one size, as codecs need them."""
 
 from __future__ import annotations
 

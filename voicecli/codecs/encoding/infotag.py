@@ -1,4 +1,4 @@
-"""Writes the info tag: the first frame of an MP3 file, with facts about what follows.
+"""Write the info tag: the first frame of an MP3 file, with facts about what follows.
 
 To a decoder that does not know it, it is a Layer III frame of silence. After the side
 information, in place of audio, come::
