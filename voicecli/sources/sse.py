@@ -40,8 +40,11 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _OTHER_API = "--base-url needs an API with OpenAI's /audio/speech"
 
-_ENCODED = re.compile(rb"(?:[\w+/=-]|\\[/rn]){400}", re.ASCII)
-"""Data in base64 or hexadecimal, too long for a word, a key or a signature."""
+_ENCODED = re.compile(rb"(?<![\w+/=\\-])(?:[\w+/=-]|\\[/rn]){400}", re.ASCII)
+"""Data in base64 or hexadecimal, too long for a word, a key or a signature.
+
+A run is tried from its beginning only, so that crafted events cost no more than others.
+"""
 
 _SEARCH_BYTES = 16 * 1024
 """Bytes of an event that are searched for it."""
