@@ -140,7 +140,11 @@ def test_an_error_behind_the_sound_is_reported_after_it(tmp_path, name, sound):
     """As curl saves it if a server fails after its first sound."""
     path, got = tmp_path / name, []
     path.write_bytes(sound + ERROR)
-    with pytest.raises(CorruptStream, match="text follows the sound: no credit"):
+    with pytest.raises(
+        CorruptStream,
+        match="text follows the sound: no credit",
+        check=lambda error: error.remedy == "get the file again",
+    ):
         read(path, "pcm" if name == "a.pcm" else None, got)
     assert b"".join(got) == sound
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from voicecli.errors import BadResponse, NetworkError
 from voicecli.sanitize import clean
 from voicecli.sources.http_errors import server_message
+from voicecli.sources.remedies import TRY_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -109,7 +110,7 @@ class SpeechEvents:
         if not self.ended:
             raise NetworkError(
                 "the event stream ended before its last event",
-                remedy="try again; if it happens every time, the server's log may say why",
+                remedy=TRY_AGAIN,
             )
 
     def _take_line(self, line: bytes) -> bytes:

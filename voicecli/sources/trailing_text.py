@@ -56,7 +56,7 @@ _HINTS = (b'":', b"':", b'" :', b"' :", b"<!", b"<?", b"<h", b"<H", b"vent:", b"
 _MAX_HELD_BYTES = 512
 """Bytes that could be text are held back until more is known, at most this many."""
 
-_EVENT_FIELDS = re.compile(rb"(?:event: ?\w+\s+)?data: ?", re.IGNORECASE)
+_EVENT_FIELDS = re.compile(rb"^(?:event: ?\w+\s+)?data: ?", re.IGNORECASE)
 _TEXT_BYTES = bytes([*range(0x20, 0x7F), *b"\t\n\v\f\r"])
 
 
@@ -118,12 +118,13 @@ def _message(text: bytes, chunks: Iterator[bytes]) -> str:
         text += more
         if len(text) > _MAX_MESSAGE_BYTES:
             break
-    return server_message(re.sub(rb"^(?:event: ?\w+\s+)?data: ?", b"", text, flags=re.IGNORECASE))
+    return server_message(_EVENT_FIELDS.sub(b"", text))
 
 
 def _fault(message: str, *, is_file: bool) -> BadResponse | CorruptStream:
     if is_file:
-        return CorruptStream("text follows the sound" + (f": {message}" if message else ""))
+        shown = f": {message}" if message else ""
+        return CorruptStream(f"text follows the sound{shown}", remedy="get the file again")
     if not message:
         return BadResponse("the server sent a page of text instead of the rest of the speech")
     return BadResponse(f"the server reports: {message}")
