@@ -178,11 +178,11 @@ def test_after_an_error_the_devices_are_listed_anew(portaudio, open_sink):
     output.prepare()
     sink = open_sink(output, is_pcm=False)
     assert portaudio.calls == ["terminate", "initialize"]
-    output.close_device()  # not while a stream is open
+    output.forget_device()  # not while a stream is open
     output.prepare()
     assert len(portaudio.calls) == 2
     sink.close()
-    output.close_device()
+    output.forget_device()
     output.prepare()
     assert portaudio.calls == ["terminate", "initialize"] * 2
 
@@ -206,7 +206,7 @@ def test_a_device_found_again_may_have_another_index(portaudio, open_sink):
     output = make(device="second")
     open_sink(output, is_pcm=False).close()
     portaudio.devices.reverse()
-    output.close_device()
+    output.forget_device()
     open_sink(output, is_pcm=False).close()
     assert [stream.device.name for stream in portaudio.streams] == ["second", "second"]
 

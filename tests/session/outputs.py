@@ -79,7 +79,7 @@ class FakeOutput(Output):
         self.prepare_fault: BaseException | None = None
         self.open_fault: BaseException | None = None
         self.prepared = 0
-        self.devices_closed = 0
+        self.devices_forgotten = 0
         self.opened = threading.Event()
         self.sink: WatchedSink | None = None
         self.is_pcm: bool | None = None
@@ -88,9 +88,9 @@ class FakeOutput(Output):
         self.prepared += 1
         super().prepare(history)
 
-    def close_device(self) -> None:
-        self.devices_closed += 1
-        super().close_device()
+    def forget_device(self) -> None:
+        self.devices_forgotten += 1
+        super().forget_device()
 
     def _load(self) -> None:
         self.before_preparing()

@@ -99,7 +99,7 @@ def test_a_device_that_fails_midway_ends_the_run_at_once():
     assert source.cancelled.is_set()
     assert output.sink.aborts == 1
     assert saver.finished == [(None, "pcm")], "what was decoded is kept whole"
-    assert output.devices_closed == 1
+    assert output.devices_forgotten == 1
 
 
 def test_a_device_that_does_not_play_to_the_end_is_an_error():

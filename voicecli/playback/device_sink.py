@@ -1,4 +1,4 @@
-"""What both device sinks have in common: the ring, the waits, and control from any thread."""
+"""What both device sinks share: the ring, the waits, closing, and control from any thread."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class DeviceSink(ABC):
             self._silence()
 
     def close(self) -> None:
-        """Close the device's stream: at once after an error, else after what it still holds."""
+        """Close the device: at once after an error, otherwise once it has played what it holds."""
         if not self._feed.input_ended:
             self.abort()
         with self._control:

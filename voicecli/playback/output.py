@@ -123,12 +123,12 @@ class Output:
         self.no_device = None
         return sink
 
-    def close_device(self) -> None:
-        """Release the device, which failed: it is closed and found again for the next run.
+    def forget_device(self) -> None:
+        """Find the device again before the next run, because it failed.
 
-        The sink has closed its own stream. PortAudio is closed and initialised again by the next
-        `prepare` or `open`, or later if another stream of this process plays. `open` does this
-        by itself when it fails; call it when a sink fails later.
+        The sink has closed its own stream. The next `prepare` or `open` initialises PortAudio
+        again, or a later one if another stream of this process plays. `open` calls this by itself
+        when it fails; call it when a sink fails later.
         """
         self._is_stale = True
 

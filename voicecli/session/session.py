@@ -227,7 +227,7 @@ class Session:
     def _fail(self, failed: messages.Failed) -> None:
         """Keep the first error; a fatal one stops the sound, others let it play to its end."""
         if isinstance(failed.error, DeviceError):
-            self._output.close_device()
+            self._output.forget_device()
         if self._error is None:
             self._error = failed.error
             self._observers.notify(events.Failed(self._clock.now(), failed.error))
