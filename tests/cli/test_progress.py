@@ -30,14 +30,8 @@ def server():
 def on_a_terminal(cli, *argv, term="xterm-256color"):
     """What standard error, a terminal of 80 columns, was shown; the exit status."""
     ours, theirs = pty.openpty()
-    os.set_inheritable(theirs, True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "voicecli", *argv],
-        env=cli.environment(TERM=term, COLUMNS="80"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    )
+    env = cli.environment(TERM=term, COLUMNS="80")
+    process = cli.popen(*argv, env=env, stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
     shown = b""
     while True:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 import sys
 import threading
 from types import SimpleNamespace
@@ -107,10 +106,7 @@ def test_a_full_pipe_does_not_keep_ctrl_c(tmp_path, server):
     os.set_blocking(writer, True)
     cli = Cli(tmp_path)
     argv = ("say", "--json", "--device", "null", "--base-url", server.url, "Hello.")
-    child = subprocess.Popen(
-        [sys.executable, "-m", "voicecli", *argv],
-        env=cli.environment(), stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    child = cli.popen(*argv, env=cli.environment(), stdout=writer)
     try:
         assert b"spoke" in child.stderr.readline()
         child.send_signal(signal.SIGINT)

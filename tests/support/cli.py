@@ -14,15 +14,16 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.support import fork_server
+from tests.support.fork_server import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tests.support.sound_server import SoundServer
-
-ROOT = Path(__file__).parents[2]
 
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
@@ -58,7 +59,9 @@ class Result:
 class Running:
     """A run in progress; signal it, then `finish` it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], started: float) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes] | fork_server.Process, started: float
+    ) -> None:
         self._process = process
         self.started = started
 
@@ -143,14 +146,7 @@ class Cli:
         """
         full = self.environment(**(env or {}))
         started = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "voicecli", *arguments],
-            env=full,
-            cwd=self.home,
-            stdin=_redirection(stdin),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        process = self.popen(*arguments, env=full, stdin=_redirection(stdin))
         try:
             if isinstance(stdin, int):
                 os.close(stdin)
@@ -165,6 +161,27 @@ class Cli:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+
+    def popen(
+        self,
+        *arguments: str,
+        env: Mapping[str, str],
+        stdin: int = subprocess.DEVNULL,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+    ) -> subprocess.Popen[bytes] | fork_server.Process:
+        """Start a process, forked from one that has imported voicecli if that makes no difference.
+
+        ``env`` is its whole environment.
+        """
+        if fork_server.can_fork(env):
+            return fork_server.Process(
+                arguments, env=env, cwd=self.home, stdin=stdin, stdout=stdout, stderr=stderr
+            )
+        return subprocess.Popen(
+            [sys.executable, "-m", "voicecli", *arguments],
+            env=env, cwd=self.home, stdin=stdin, stdout=stdout, stderr=stderr,
+        )  # fmt: skip
 
     def run(
         self,

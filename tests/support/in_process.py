@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tests.support.cli import ROOT
+from tests.support.fork_server import ROOT
 from tests.support.resident import running_resident
 from voicecli.cli.app import COMMANDS, prepare_command, run
 from voicecli.cli.environment import Environment
