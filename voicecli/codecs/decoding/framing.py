@@ -30,7 +30,7 @@ SEARCH_BYTES = 4_608
 
 _MAX_FREE_FORMAT_BYTES = 8_192
 
-_MAX_TAGS_BYTES = 1 << 16
+_MAX_TAGS_BYTES = 1 << 18
 """Upper bound on tags before audio in another format: they are held until it is found."""
 
 _MAX_CERTAIN_BYTES = 16_384

@@ -135,7 +135,6 @@ class WavDecoder(ReadingDecoder):
             while (further_bytes := (yield from self._find_more_data(size_bytes))) is not None:
                 size_bytes = further_bytes
                 missing = (yield from self._read_data(layout, block, size_bytes)) or missing
-            yield from self._refuse_other_audio(size_bytes)
             if (yield from self._is_more_sound(layout, block, size_bytes)):
                 missing = yield from self._read_data(layout, block, 0)
             short = short or missing
@@ -231,12 +230,16 @@ class WavDecoder(ReadingDecoder):
         """Skip to another ``data`` chunk behind one of known size; return the size it claims.
 
         Return None, and skip nothing, if other chunks are all there is.
+
+        Raises:
+            CorruptStream: audio in another format follows the data or a chunk.
         """
         if not 0 < size_bytes < _PLACEHOLDER_FROM:
             return None
         yield from self._wait(1)
         ahead_bytes = int(size_bytes % 2 and self._peek(1) == b"\0")
         while ahead_bytes < _MAX_BETWEEN_BYTES:
+            yield from self._refuse_other_audio(ahead_bytes)
             end = ahead_bytes + _CHUNK.size
             yield from self._wait(end)
             head = self._peek(end)[ahead_bytes:]
@@ -249,13 +252,10 @@ class WavDecoder(ReadingDecoder):
             ahead_bytes = end + claim_bytes + claim_bytes % 2
         return None
 
-    def _refuse_other_audio(self, size_bytes: int) -> Reading[None]:
-        """Raise CorruptStream if audio in another format follows data of known size."""
-        if not 0 < size_bytes < _PLACEHOLDER_FROM:
-            return
+    def _refuse_other_audio(self, ahead_bytes: int) -> Reading[None]:
+        """Raise CorruptStream if audio in another format begins that many bytes ahead."""
         while True:
-            has_padding = size_bytes % 2 and self._peek(1) == b"\0"
-            codec, is_open = audio_at(self._buffer, self._at + has_padding)
+            codec, is_open = audio_at(self._buffer, self._at + ahead_bytes)
             if codec not in (None, "wav"):
                 raise CorruptStream(f"{codec} audio follows the WAV audio, and is not played")
             if self._all_in or not is_open:
