@@ -162,9 +162,10 @@ def test_metadata_of_any_size_is_skipped_and_not_kept(step):
     assert np.array_equal(joined(blocks + decoder.flush()), decoded(flac(5000)))
 
 
+@pytest.mark.parametrize("pipe", [False, True], ids=["total", "no total"])
 @pytest.mark.parametrize("between", [b"", ID3V1, id3v2(), ape(), ID3V1 + id3v2(bytes(70000))])
-def test_concatenated_streams_decode(between):
-    streams = [flac(5000), flac(2304), flac(3000, 48000, 2)]
+def test_concatenated_streams_decode(between, pipe):
+    streams = [flac(5000, pipe=pipe), flac(2304, pipe=pipe), flac(3000, 48000, 2, pipe=pipe)]
     blocks, fault = decode_until_fault(
         FlacDecoder(), in_pieces(700, between.join(streams) + between)
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.codecs.feeding import decode_until_fault, in_pieces, joined
 from tests.codecs.ffmpeg_streams import encode, flac, integers, sweep
-from tests.codecs.mpeg_frames import ID3V1, id3v2
+from tests.codecs.mpeg_frames import ID3V1, ape, id3v2
 from tests.codecs.signals import noise
 from voicecli.codecs.decoding.flac import FlacDecoder
 from voicecli.codecs.decoding.flacheader import StreamInfo, crc8, crc16, flac_frame_header
@@ -207,6 +207,31 @@ def test_endless_noise_after_a_frame_is_reported():
     assert len(got) == BLOCK
 
 
+def bomb(filler):
+    """Make a stream of one frame of 2 MB at most, in which ``filler`` is what may end it."""
+    word = 8000 << 44 | 7 << 41 | 15 << 36 | 65_535
+    info = (65_535).to_bytes(2, "big") * 2 + bytes(6) + word.to_bytes(8, "big") + bytes(16)
+    return b"fLaC\x80\0\0\x22" + info + header_of(0, 0) + filler * (60_000 // len(filler))
+
+
+def header_of(number, rate_code):
+    head = bytes([0xFF, 0xF8, 0x70 | rate_code, 0x78, number]) + (65_534).to_bytes(2, "big")
+    return head + bytes([crc8(head)])
+
+
+@pytest.mark.parametrize("filler", [b"TAG", header_of(1, 9)], ids=["tags", "other rates"])
+def test_looking_for_the_end_of_a_frame_reads_it_a_few_times_at_most(filler, monkeypatch):
+    read_bytes = []
+
+    def counting(data, *crc):
+        read_bytes.append(len(data))
+        return crc16(data, *crc)
+
+    monkeypatch.setattr("voicecli.codecs.decoding.flac.crc16", counting)
+    assert isinstance(faulty(bomb(filler))[1], (CorruptStream, TruncatedStream))
+    assert sum(read_bytes) < 300_000
+
+
 @pytest.mark.parametrize(
     "stream",
     [
@@ -225,5 +250,12 @@ def test_other_bytes_are_reported_as_corrupt(stream):
     assert len(got) == (5000 if stream.endswith(b"more") else 0)
 
 
-def test_a_tag_at_the_end_is_skipped_if_the_total_is_known():
-    assert len(decoded(flac(5000) + ID3V1)) == 5000
+@pytest.mark.parametrize("pipe", [False, True])
+@pytest.mark.parametrize("tag", [ID3V1, id3v2(bytes(300)), id3v2(bytes(100_000)), ape()])
+def test_a_tag_at_the_end_is_skipped(tag, pipe):
+    stream = flac(5000, pipe=pipe)
+    for size in (13, 1000, len(stream) + len(tag)):
+        assert len(decoded(*in_pieces(size, stream + tag))) == 5000
+    got, fault = faulty(stream[:-3] + tag)
+    assert len(got) < 5000
+    assert isinstance(fault, (CorruptStream, TruncatedStream))

@@ -62,6 +62,7 @@ class FlacDecoder(ReadingDecoder):
 
     def __init__(self) -> None:
         super().__init__("FLAC")
+        self._crc = self._crc_bytes = 0  # of the frame whose end is being searched for
 
     def _read(self) -> Reading[None]:
         """Read all streams laid end to end; report a short one at the very end."""
@@ -131,8 +132,7 @@ class FlacDecoder(ReadingDecoder):
         position = 0
         header = yield from self._read_first_header(info)
         while header is not None:
-            last = position + header.block_frames == info.total_frames
-            span = yield from self._find_end(header, info, last=last)
+            span = yield from self._find_end(header, info)
             packet = self._take(span.size_bytes)
             blocks = self._decode(codec, packet, info, sure=span.sure)
             position += blocks[0].frames
@@ -157,45 +157,52 @@ class FlacDecoder(ReadingDecoder):
             raise TruncatedStream("the FLAC stream ends before its first frame")
         raise CorruptStream("there is no FLAC frame where the first should begin")
 
-    def _find_end(self, header: FlacFrameHeader, info: StreamInfo, *, last: bool) -> Reading[_Span]:
+    def _find_end(self, header: FlacFrameHeader, info: StreamInfo) -> Reading[_Span]:
         """Find where the frame at the read position ends."""
         limit = header.max_bytes
         at = header.header_bytes
+        self._crc = self._crc_bytes = 0
         while True:
-            match = _find_boundary(self._buffer, self._at + at, self._at + limit, last=last)
+            match = _find_boundary(self._buffer, self._at + at, self._at + limit)
             if match is None:
-                if self._ahead_bytes >= limit:
-                    return _Span(limit, sure=False)
-                if self._all_in:
-                    return self._find_cut_marker() or _Span(self._ahead_bytes, sure=False)
+                if self._all_in or self._ahead_bytes >= limit:
+                    return self._find_last_end(limit)
                 at = max(at, self._ahead_bytes - (_LONGEST_BOUNDARY - 1))
                 yield None
                 continue
             at = match.start() - self._at
-            if match.re is _TAG:
-                if crc16(self._peek(at)) == 0:  # three letters alone are a weak sign
-                    return _Span(at)
-            elif match.re is _NEXT_STREAM:
+            if match.re is _NEXT_STREAM:
                 return _Span(at)
-            else:
-                yield from self._wait(at + MAX_HEADER_BYTES)
-                following = flac_frame_header(self._buffer, self._at + at, info)
-                if (
-                    following is not None
-                    and following.continues(header)
-                    and (following.is_like(header) or crc16(self._peek(at)) == 0)
-                ):
-                    return _Span(at, following)
+            yield from self._wait(at + MAX_HEADER_BYTES)
+            following = flac_frame_header(self._buffer, self._at + at, info)
+            if (
+                following is not None
+                and following.continues(header)
+                and (following.is_like(header) or self._is_frame(at))
+            ):
+                return _Span(at, following)
             at += 1
 
-    def _find_cut_marker(self) -> _Span | None:
-        """Find a whole frame before the beginning of another stream's marker, cut by the end."""
+    def _is_frame(self, size_bytes: int) -> bool:
+        """Tell whether so many bytes have the right checksum; reads none of them twice."""
+        start, end = self._at + self._crc_bytes, self._at + size_bytes
+        self._crc = crc16(self._buffer[start:end], self._crc)
+        self._crc_bytes = size_bytes
+        return not self._crc
+
+    def _find_last_end(self, limit_bytes: int) -> _Span:
+        """Find the end of a frame that no other follows: a tag, or a marker cut by the end."""
+        self._crc = self._crc_bytes = 0
+        for match in _TAG.finditer(self._buffer, self._at, self._at + limit_bytes):
+            size_bytes = match.start() - self._at
+            if self._is_frame(size_bytes):  # three letters alone are a weak sign
+                return _Span(size_bytes)
         for marker_bytes in range(_LONGEST_BOUNDARY - 1, 0, -1):
             size_bytes = self._ahead_bytes - marker_bytes
             begun = tuple(marker[:marker_bytes] for marker in _NEXT_STREAMS)
-            if self._buffer.endswith(begun) and crc16(self._peek(size_bytes)) == 0:
+            if self._all_in and self._buffer.endswith(begun) and crc16(self._peek(size_bytes)) == 0:
                 return _Span(size_bytes)
-        return None
+        return _Span(min(self._ahead_bytes, limit_bytes), sure=False)
 
     def _decode(
         self, codec: LibavPacketDecoder, packet: bytes, info: StreamInfo, *, sure: bool
@@ -216,17 +223,13 @@ class FlacDecoder(ReadingDecoder):
         raise TruncatedStream("the FLAC stream ends inside a frame")
 
 
-def _find_boundary(buffer: bytes, start: int, end: int, *, last: bool) -> re.Match[bytes] | None:
-    """Find the first thing that may follow a frame; after the ``last`` one also a tag.
+def _find_boundary(buffer: bytes, start: int, end: int) -> re.Match[bytes] | None:
+    """Find the first thing that may follow a frame, other than a tag.
 
     One pattern at a time: a single pattern with alternatives takes six times as long.
     """
-    found: re.Match[bytes] | None = None
-    for pattern in (_SYNC, _NEXT_STREAM, _TAG) if last else (_SYNC, _NEXT_STREAM):
-        match = pattern.search(buffer, start, end)
-        if match is not None:
-            found, end = match, match.start()  # matches of these cannot overlap
-    return found
+    sync = _SYNC.search(buffer, start, end)
+    return _NEXT_STREAM.search(buffer, start, sync.start() if sync else end) or sync
 
 
 def _new_codec(info: StreamInfo, err_detect: str = "crccheck+explode") -> LibavPacketDecoder:

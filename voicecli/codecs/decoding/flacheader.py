@@ -50,9 +50,11 @@ def crc8(data: bytes) -> int:
     return crc
 
 
-def crc16(data: bytes) -> int:
-    """Compute the CRC-16 of a frame; 0 over a frame with its own CRC (§9.3). Slow: 10 MB/s."""
-    crc = 0
+def crc16(data: bytes, crc: int = 0) -> int:
+    """Compute the CRC-16 of a frame; 0 over a frame with its own CRC (§9.3). Slow: 10 MB/s.
+
+    ``crc`` is that of the bytes before ``data``.
+    """
     for byte in data:
         crc = (crc << 8 & 0xFFFF) ^ _CRC16[crc >> 8 ^ byte]
     return crc
