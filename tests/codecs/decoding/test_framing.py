@@ -17,6 +17,7 @@ from tests.codecs.signals import noise, tone
 from voicecli.codecs.decoding.framing import (
     FRAMINGS,
     SEARCH_BYTES,
+    audio_at,
     cannot_be_samples,
     find_frames,
 )
@@ -110,3 +111,9 @@ def test_no_header_is_longer_than_its_format(framing):
             assert framing.header(data[:end], 0) is None
         header = framing.header(data, 0)
         assert header is None or header.frame_bytes >= framing.header_bytes
+
+
+@pytest.mark.parametrize("count", [1, 16, 17, 20_000])
+def test_audio_is_looked_for_behind_a_few_tags(count):
+    found = audio_at(id3(0) * count + encoded("aac", 12_000, 1))
+    assert found == (("aac", False) if count < 17 else (None, False))

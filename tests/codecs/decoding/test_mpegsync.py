@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.codecs.feeding import in_pieces, split_at
 from tests.codecs.ffmpeg_streams import adts, mp3, raw_mp3
 from tests.codecs.mpeg_frames import ID3V1, adts_frames, ape, id3v2, mp3_frames, silent_mp3_frame
+from tests.codecs.samples import encoded
 from voicecli.codecs.decoding.mpeg import ADTS, MP3
 from voicecli.codecs.decoding.mpegsync import MAX_GARBAGE_BYTES, FrameReader
 from voicecli.errors import CorruptStream, TruncatedStream
@@ -78,6 +79,16 @@ def test_a_false_tag_is_garbage(magic):
     if magic != b"APETAGEX":
         assert payloads(first, junk, rest) == FRAMES
     assert payloads(first + rest, junk) == FRAMES
+
+
+@pytest.mark.parametrize("size", [1, 1000, 1 << 20])
+@pytest.mark.parametrize("name", ["aac", "opus", "flac"])
+def test_another_format_behind_garbage_is_reported(name, size):
+    data = b"".join(FRAMES) + GARBAGE + bytes(5000) + encoded(name, 12_000, 1)
+    frames, fault = read(in_pieces(size, data))
+    assert [frame.data for frame in frames] == FRAMES
+    assert isinstance(fault, CorruptStream)
+    assert fault.message == f"{name} audio follows the MP3 audio, and is not played"
 
 
 def test_a_lone_sync_word_in_garbage_is_not_a_frame():

@@ -33,6 +33,9 @@ _MAX_FREE_FORMAT_BYTES = 8_192
 _MAX_TAGS_BYTES = 1 << 18
 """Upper bound on tags before audio in another format: they are held until it is found."""
 
+_MAX_TAGS = 16
+"""Upper bound on their number: they are read again whenever more bytes arrive."""
+
 _MAX_CERTAIN_BYTES = 16_384
 """Bytes in which frames of an unsupported format must show themselves among samples."""
 
@@ -192,10 +195,10 @@ def audio_at(data: bytes | bytearray, at: int = 0) -> tuple[str | None, bool]:
 
     Frames count from the third in a row. The flag tells whether more bytes may find audio.
     """
-    start = at
+    start, tags = at, 0
     while size_bytes := tag_bytes(data, at):
-        at += size_bytes
-        if at - start > _MAX_TAGS_BYTES:
+        at, tags = at + size_bytes, tags + 1
+        if at - start > _MAX_TAGS_BYTES or tags > _MAX_TAGS:
             return None, False
     if size_bytes is None:
         return None, True

@@ -43,7 +43,7 @@ class _Skip(NamedTuple):
 
 _Piece: TypeAlias = FrameHeader | _Skip | None
 
-_LANDMARK = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX")
+_LANDMARK = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX|OggS|fLaC|RIFF")
 _LONGEST_LANDMARK = 8
 _SYNC_BYTE = 0xFF
 
@@ -72,7 +72,7 @@ class FrameReader:
 
         Raises:
             CorruptStream: more than `MAX_GARBAGE_BYTES` in a row without a frame, or
-                another format where a frame is due.
+                audio in another format.
         """
         self._buffer += data
         return self._read(final=False)
@@ -98,7 +98,7 @@ class FrameReader:
                 self._tag_left_bytes = piece.size_bytes
                 self._synced, self._after_tag, self._last = True, True, None
             else:
-                if self._synced and self._may_be_other_audio() and not final:
+                if self._may_be_other_audio() and not final:
                     break
                 self._at += piece.size_bytes
                 self._synced = False
