@@ -194,6 +194,17 @@ class TestAnswer:
             )
             assert read(server.url) == AUDIO
 
+    @pytest.mark.parametrize("coding", ["gzip", "deflate"])
+    @pytest.mark.parametrize("before", [b"", bytes(9) + b"\r\n", b"data: "])
+    def test_an_error_behind_a_whole_compressed_answer_is_an_error(self, server, coding, before):
+        error = b'{"error": {"message": "out of memory"}}'
+        body = {"gzip": gzip, "deflate": zlib}[coding].compress(AUDIO) + before + error
+        for chunk_bytes in (1, 7, None):
+            server.reply = Reply(
+                body=body, headers={"Content-Encoding": coding}, chunk_bytes=chunk_bytes
+            )
+            assert "out of memory" in fails(server.url, BadResponse).message
+
     @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "raw deflate"])
     def test_a_compressed_answer_is_decompressed(self, server, coding):
         body = gzip.compress(AUDIO[:5000]) + gzip.compress(AUDIO[5000:])

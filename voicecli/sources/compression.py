@@ -5,6 +5,8 @@ httpx2 decompresses gzip as well, but takes a stream that ends early for a whole
 
 from __future__ import annotations
 
+import itertools
+import re
 import zlib
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,12 @@ _STEP_BYTES = 64 * 1024
 _ZLIB_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 _GZIP_ID = 0x1F
 """The first byte of a gzip member (RFC 1952, 2.3.1)."""
+
+_TEXT_START = re.compile(rb"[{<]|data:|event:")
+_MAX_START_BYTES = 6
+
+_MAX_CHUNKS_BEHIND = 64
+"""Upper bound on chunks that are searched for the start of a text."""
 
 _UNSUPPORTED = {"br", "compress", "x-compress", "zstd", "dcb", "dcz", "exi", "pack200-gzip"}
 """The other names of IANA's registry; anything else, such as a charset, is ignored."""
@@ -43,12 +51,14 @@ def decompressed(chunks: Iterable[bytes], content_encoding: str) -> Iterator[byt
 def _inflated(chunks: Iterable[bytes], bits: int) -> Iterator[bytes]:
     member = None
     received = 0
+    chunks = iter(chunks)
     for chunk in chunks:
         received += len(chunk)
         data, is_full = chunk, False
         while data or is_full:
             if member is not None and member.eof and not (bits & 16 and data[0] == _GZIP_ID):
-                return  # padding or rubbish: what was compressed is whole
+                yield from _text_at(itertools.chain([data], chunks))
+                return  # what was compressed is whole
             if member is None or member.eof:  # one may follow another (RFC 1952, 2.2)
                 is_raw = bits == zlib.MAX_WBITS and data[0] & 15 != zlib.DEFLATED
                 member = zlib.decompressobj(-bits if is_raw else bits)
@@ -62,3 +72,15 @@ def _inflated(chunks: Iterable[bytes], bits: int) -> Iterator[bytes]:
             is_full = len(clear) == _STEP_BYTES and not member.eof  # more may be held inside
     if member is not None and not member.eof:
         raise NetworkError(f"the compressed answer ended early, after {received} bytes")
+
+
+def _text_at(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what a failing server appended without compressing it; drop padding and rubbish."""
+    begun = b""
+    for chunk in itertools.islice(chunks, _MAX_CHUNKS_BEHIND):
+        begun = (begun + chunk).lstrip(b"\0\r\n\t ")
+        if len(begun) >= _MAX_START_BYTES:
+            break
+    if _TEXT_START.match(begun):
+        yield begun
+        yield from chunks
