@@ -85,6 +85,19 @@ def test_plain_text_is_utf_8_without_control_characters(data, text):
     assert readable(data) == text
 
 
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
+)
+def test_wide_text_counts_if_it_is_marked_or_has_an_opening(encoding):
+    for text in ('{"error": "out of memory"}', "<!doctype html><title>Überlastet</title>"):
+        assert readable(text.encode(encoding)) == text
+        assert readable(text.encode(encoding) + b"\r") == text
+    is_marked = encoding in {"utf-16", "utf-32"}
+    plain = "Internal Server Error: überlastet"
+    assert readable(plain.encode(encoding)) == (plain if is_marked else None)
+    assert readable("声がでません".encode(encoding)) is None  # samples look the same
+
+
 def test_a_character_cut_by_the_end_is_dropped():
     text = '{"error": "\x07zo'
     assert readable(text.encode() + "ë".encode()[:1]) == text

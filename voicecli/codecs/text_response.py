@@ -19,6 +19,7 @@ MAX_TEXT_BYTES = 4096
 _MAX_DEPTH = 6
 
 _UTF8_BOM = b"\xef\xbb\xbf"
+_DETECT_BYTES = 4
 _OPENING = re.compile(
     rb"[ \t\r\n]*(?:<!doctype[\s>]|<html[\s>]|<\?xml\s|\{\s*\"[a-z_]{2,20}\"\s*:)", re.IGNORECASE
 )
@@ -56,9 +57,10 @@ def readable(data: bytes) -> str | None:
 
     Text is UTF-8 without control characters but ESC. Anything that opens as HTML, XML or
     JSON is text regardless: pages may be in Latin-1, and error messages may quote
-    escape sequences. A character cut by the end of ``data`` is dropped.
+    escape sequences. UTF-16 and UTF-32 need such an opening, or a byte order mark and a
+    text that is mostly ASCII. A character cut by the end of ``data`` is dropped.
     """
-    data = data.removeprefix(_UTF8_BOM)
+    data = _from_wide(data) or data.removeprefix(_UTF8_BOM)
     if _OPENING.match(data):
         return codecs.utf_8_decode(data, "replace", False)[0]
     try:
@@ -68,6 +70,23 @@ def readable(data: bytes) -> str | None:
     if all(char.isprintable() or char in _LAYOUT for char in text):
         return text
     return None
+
+
+def may_be_wide(head: bytes) -> bool:
+    """Tell whether text in UTF-16 or UTF-32 may begin so, as far as the first bytes tell."""
+    is_wide = not json.detect_encoding(head).startswith("utf-8")
+    return len(head) < _DETECT_BYTES or (is_wide and any(head[:_DETECT_BYTES]))
+
+
+def _from_wide(data: bytes) -> bytes | None:
+    """Return UTF-16 or UTF-32 as UTF-8, or None if it is neither, or not certainly."""
+    encoding = json.detect_encoding(data[:_DETECT_BYTES])  # by its mark or its NULs
+    if encoding.startswith("utf-8"):
+        return None
+    text = data.decode(encoding, "ignore")
+    is_marked = not encoding.endswith(("-le", "-be"))
+    is_text = is_marked and 2 * sum(map(str.isascii, text)) >= len(text)
+    return text.encode() if is_text or _OPENING.match(text.encode()) else None
 
 
 def kind_of_text(text: str) -> str:

@@ -224,6 +224,14 @@ def test_json_is_raised_with_its_message(answer, message):
         assert str(raised.value) == f"received JSON instead of audio: {message}"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_json_in_wide_characters_is_raised_with_its_message(encoding):
+    body = '{"error": "no such voice"}'.encode(encoding)
+    for content_type, size in product((None, "application/json", "audio/pcm"), SIZES):
+        with pytest.raises(BadResponse, match="received JSON instead of audio: no such voice"):
+            sniff(Sniffer("pcm", content_type), in_pieces(size, body))
+
+
 @pytest.mark.parametrize("declared", ["pcm", "mp3"])
 def test_html_is_raised_with_its_title(declared):
     body = (

@@ -46,6 +46,7 @@ from voicecli.codecs.text_response import (
     MAX_TEXT_BYTES,
     explain,
     kind_of_text,
+    may_be_wide,
     readable,
     remedy_for,
 )
@@ -235,7 +236,7 @@ class Sniffer:
             return None, True
         text = readable(self.seen[:MAX_TEXT_BYTES])
         if text is None:
-            return None, False
+            return None, len(self.seen) < _MIN_TEXT_BYTES and may_be_wide(self.seen)
         if len(self.seen) < MAX_TEXT_BYTES and not final:
             # Reading it again with every byte would take a second.
             self._text_is_due_bytes = min(2 * len(self.seen), MAX_TEXT_BYTES)
