@@ -80,8 +80,14 @@ def test_the_best_place_counts_from_the_beginning():
 
 def test_a_cut_always_goes_on():
     accents = "\u0301" * 20
-    assert last_cut("a" + accents, 0, 5) == 1
-    assert last_cut(f"word {accents}", 5, 10) == 6
+    assert last_cut("a" + accents, 0, 5) == 5
+    assert last_cut(f"word {accents}", 5, 10) == 10
+    assert last_cut("ab" + accents, 0, 5) == 5
+    assert last_cut("abc" + accents, 0, 5) == 2
+
+
+def test_accents_without_end_are_cut_into_few_pieces():
+    assert len(list(parts("a" + "\u0301" * 10_000, 1_000))) == 11
 
 
 def test_parts_hold_all_words_within_the_limit():

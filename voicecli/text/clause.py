@@ -59,7 +59,8 @@ def first_clause(text: str, begin: int, end: int, *, final: bool) -> int | None:
 def last_cut(text: str, begin: int, limit: int) -> int:
     """Return the best place to cut ``text[begin:limit]``: a clause, a word, or ``limit``.
 
-    The result is always greater than ``begin``, even if that cuts a word.
+    The result is always greater than ``begin``, even if that cuts a word. A character stays
+    with its accents, unless there are so many that nothing else is left.
     """
     cut = 0
     for mark in _MARK.finditer(text, begin, limit):
@@ -73,7 +74,7 @@ def last_cut(text: str, begin: int, limit: int) -> int:
     cut = limit
     while cut > begin + 1 and cut < len(text) and unicodedata.combining(text[cut]):
         cut -= 1
-    return cut
+    return limit if cut == begin + 1 else cut
 
 
 def parts(text: str, limit: int) -> Iterator[tuple[int, int]]:
