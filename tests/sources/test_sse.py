@@ -163,6 +163,10 @@ def test_events_are_recognised_by_their_first_field(lead):
         (b'{"type": "speech.audio.error", "message": "no voice"}', "no voice"),
         (b'{"type": "error", "error": {"message": "no voice"}}', "no voice"),
         (b'{"type": "error", "message": "no voice"}', "no voice"),
+        (
+            b'{"type": "response.failed", "response": {"error": {"message": "no voice"}}}',
+            "reports: no voice",
+        ),
         (b'{"error": "no voice"}', "no voice"),
         (b'{"type": "error"}', '{"type": "error"}'),
         (b"no json", "not a JSON object: no json"),

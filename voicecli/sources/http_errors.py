@@ -168,7 +168,7 @@ def _message(value: Any, depth: int = 0) -> str:
     if isinstance(value, list):
         return "; ".join(filter(None, (_message(item, depth + 1) for item in value[:3])))
     if isinstance(value, dict):
-        for key in ("message", "msg", "detail", "error", "error_description"):
+        for key in ("message", "msg", "detail", "error", "error_description", "response"):
             if message := _message(value.get(key), depth + 1):
                 return _field(value.get("loc")) + message
         return json.dumps(value) if value and depth == 0 else ""
