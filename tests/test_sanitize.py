@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.sanitize import clean, mask_controls, without_escapes
+from voicecli.sanitize import clean, html_title, mask_controls, without_escapes
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,10 @@ def test_escapes_are_removed_and_lines_kept():
 
 def test_masked_text_keeps_its_lines_and_letters():
     assert mask_controls("a\tb\nc\r\x07 你好 😀 \udce9") == "a\tb\nc?? 你好 😀 \udce9"
+
+
+def test_a_title_is_looked_for_within_bounds():
+    """Looking from each beginning to the end of the page would take time in its square."""
+    assert html_title('<html><TITLE lang="en">502 <Bad> Gateway</title>') == "502 <Bad> Gateway"
+    assert html_title("<title>" + "x" * 1_001 + "</title>") == ""
+    assert html_title("<title" * 10_000 + "<title>" * 10_000) == ""
