@@ -83,6 +83,14 @@ class TestExitStatus:
         failing(PermissionError(13, "Permission denied", "/home"))
         assert cli.run("anything").exit_code == 1
 
+    @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+    def test_too_many_open_files_are_not_internal(self, cli, failing, number):
+        failing(OSError(number, "Too many open files", "convert.py"))
+        result = cli.run("anything")
+        assert result.exit_code == 3
+        message = "no more files can be opened: Too many open files\n  raise the limit"
+        assert message in result.stderr
+
     def test_an_interrupt_is_130(self, cli, failing):
         failing(KeyboardInterrupt())
         result = cli.run("anything")

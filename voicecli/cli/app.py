@@ -187,8 +187,9 @@ def _report_internal(error: Exception) -> ExitStatus:
         import traceback  # noqa: PLC0415  only if asked for
 
         traceback.print_exception(error)
-    print_error(internal_error(error))
-    return ExitStatus.INTERNAL
+    reported = internal_error(error)
+    print_error(reported)
+    return reported.exit_status
 
 
 def _run(argv: list[str]) -> int:

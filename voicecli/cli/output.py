@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli.layout import table, terminal_width, wrap
-from voicecli.errors import SaveError, VoiceError
+from voicecli.errors import ConfigError, SaveError, VoiceError
 from voicecli.sanitize import clean, mask_controls
 
 if TYPE_CHECKING:
@@ -50,9 +50,14 @@ def _print_line(line: str) -> None:
 
 
 def internal_error(error: Exception) -> VoiceError:
-    """Convert an unforeseen exception to an error that can be reported."""
+    """Convert an exception that nothing has mapped to an error that can be reported."""
     if isinstance(error, VoiceError):
         return error
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        return ConfigError(
+            f"no more files can be opened: {error.strerror}",
+            remedy="raise the limit, for example with ulimit -n 256",
+        )
     return VoiceError(
         f"internal error: {clean(f'{type(error).__name__}: {error}')}",
         remedy="please report it, with the traceback that VOICECLI_TRACEBACK=1 prints",
