@@ -13,7 +13,8 @@ import av
 import numpy as np
 import pytest
 
-from tests.support.fork_server import ROOT, Cli
+from tests.support.cli import Cli
+from tests.support.fork_server import ROOT
 from tests.support.recorder import Recorder
 from tests.support.serve_process import serving
 from tests.support.sound_server import RATE_HZ
