@@ -80,7 +80,8 @@ def test_no_descriptor_is_left_open(tmp_path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         assert cli.run("--version").exit_code == 0
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    # What earlier tests left may be collected meanwhile.
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 def test_importing_it_loads_nothing_of_voicecli() -> None:
