@@ -20,18 +20,16 @@ import atexit
 import contextlib
 import functools
 import gc
-import io
 import json
 import os
 import select
-import selectors
 import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -176,7 +174,7 @@ def _server() -> socket.socket:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of the server: as `tests.support.cli`, nothing of the user's."""
+    """Return the environment of the server, which has no settings of the user's."""
     here = _at_start(os.environ)
     here = {name: value for name, value in here.items() if not name.startswith("PYTHON")}
     here |= {"PATH": os.environ["PATH"], "PYTHONFAULTHANDLER": "1", "PYTHONPATH": str(ROOT)}
@@ -202,30 +200,27 @@ def serve(channel: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests
     signal.set_wakeup_fd(waker)
     connections: dict[int, socket.socket] = {}
-    with selectors.DefaultSelector() as selector:
-        selector.register(channel, selectors.EVENT_READ)
-        selector.register(woken, selectors.EVENT_READ)
-        while True:
-            selector.select()
-            with contextlib.suppress(BlockingIOError):
-                os.read(woken, 4096)
+    while True:
+        ready, _, _ = select.select([channel, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
             _report_ends(connections)
-            if not select.select([channel], [], [], 0)[0]:
-                continue
-            _, descriptors, _, _ = socket.recv_fds(channel, 1, 4)
-            if not descriptors:
-                os._exit(0)
-            connection = socket.socket(fileno=descriptors[0])
-            pid = os.fork()
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                break
-            connections[pid] = connection
-            for descriptor in descriptors[1:]:
-                os.close(descriptor)
-            _report(connection, pid)
+        if channel not in ready:
+            continue
+        _, descriptors, _, _ = socket.recv_fds(channel, 1, 4)
+        if not descriptors:
+            os._exit(0)
+        connection = socket.socket(fileno=descriptors[0])
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            break
+        connections[pid] = connection
+        for descriptor in descriptors[1:]:
+            os.close(descriptor)
+        _report(connection, pid)
     for other in (channel, *connections.values()):
         other.close()
     os.close(woken)
@@ -261,21 +256,14 @@ def _become(connection: socket.socket, streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(call["env"])
     sys.argv[:] = call["argv"]
-    sys.stdin = _stream(0, sys.__stdin__)
-    sys.stdout = _stream(1, sys.__stdout__)
-    sys.stderr = _stream(2, sys.__stderr__)
 
     from voicecli.cli.launch import this_launch
+    from voicecli.control.resident.worker import standard_stream
 
+    sys.stdin = standard_stream(0, sys.__stdin__)
+    sys.stdout = standard_stream(1, sys.__stdout__)
+    sys.stderr = standard_stream(2, sys.__stderr__)
     this_launch.pid, this_launch.parent = os.getpid(), os.getppid()
-
-
-def _stream(number: int, like: TextIO | None) -> TextIO:
-    """Return a standard stream as the interpreter would have made it."""
-    assert like is not None
-    raw = open(number, "rb" if number == 0 else "wb", closefd=False)  # noqa: SIM115
-    is_line_by_line = number == 2 or os.isatty(number)
-    return io.TextIOWrapper(raw, like.encoding, like.errors, line_buffering=is_line_by_line)
 
 
 if __name__ == "__main__":

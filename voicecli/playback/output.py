@@ -127,7 +127,7 @@ class Output:
         """Find the device again before the next run, because it failed.
 
         The sink has closed its own stream. The next `prepare` or `open` initialises PortAudio
-        again, or a later one if another stream of this process plays. `open` calls this by itself
+        again, or a later one if another stream of this process plays. `open` does this by itself
         when it fails; call it when a sink fails later.
         """
         self._is_stale = True

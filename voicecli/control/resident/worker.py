@@ -185,13 +185,13 @@ def _become(call: Call, streams: list[int]) -> None:
     os.umask(call.umask)
     os.environ.clear()
     os.environ.update(call.environ)
-    sys.stdin = _stream(0, sys.__stdin__)
-    sys.stdout = _stream(1, sys.__stdout__)
-    sys.stderr = _stream(2, sys.__stderr__)
+    sys.stdin = standard_stream(0, sys.__stdin__)
+    sys.stdout = standard_stream(1, sys.__stdout__)
+    sys.stderr = standard_stream(2, sys.__stderr__)
 
 
-def _stream(number: int, like: TextIO | None) -> TextIO:
-    """Return a standard stream as the interpreter would have made it."""
+def standard_stream(number: int, like: TextIO | None) -> TextIO:
+    """Open a descriptor as the interpreter opens that standard stream, encoded like ``like``."""
     encoding = getattr(like, "encoding", None) or "utf-8"
     errors = "backslashreplace" if number == 2 else getattr(like, "errors", None) or "strict"  # noqa: PLR2004
     raw = open(number, "rb" if number == 0 else "wb", closefd=False)  # noqa: SIM115
