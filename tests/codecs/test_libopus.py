@@ -5,9 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from tests.codecs.samples import opus_packets
+from tests.codecs.signals import noise, tone
 from voicecli.codecs import libopus
+from voicecli.codecs.encoding.opuspackets import OpusPacketEncoder
 
 
 def run(code):
@@ -96,3 +100,50 @@ def test_a_pyav_without_libopus_has_no_bundled_library(monkeypatch, tmp_path):
 def test_rates_and_channels_that_libopus_lacks_are_refused(rate_hz, channels):
     with pytest.raises(ValueError, match="libopus cannot decode"):
         libopus.OpusPacketDecoder(rate_hz, channels)
+
+
+# --- merged packets
+
+
+def decoded(packets, channels=1, rate_hz=48_000):
+    decoder = libopus.OpusPacketDecoder(rate_hz, channels)
+    blocks = []
+    for packet in packets:
+        frames = decoder.packet_length(packet) * rate_hz // 48_000
+        blocks.append(np.empty((frames, channels), np.int16))
+        decoder.decode(packet, blocks[-1].ctypes.data, frames)
+    return np.concatenate(blocks)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 48_000])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("bitrate_bps", [8_000, 24_000, 96_000])  # SILK, hybrid, CELT
+def test_a_merged_packet_decodes_to_the_same_samples(bitrate_bps, channels, rate_hz):
+    encoder = OpusPacketEncoder(48_000, channels, bitrate_bps)
+    frames = 60 * 960
+    sound = (tone(frames, channels) // 2 + noise(frames, channels) // 8).astype(np.float32) / 2**15
+    packets = [encoder.encode(sound[at : at + 960]) for at in range(0, frames, 960)]
+    merged, run = [], []
+    for packet in packets:
+        if len(run) == 6 or (run and packet[0] != run[0][0]):
+            merged.append(libopus.merge_packets(run))
+            run = []
+        run.append(packet)
+    merged.append(libopus.merge_packets(run))
+    assert len(merged) < 30
+    assert np.array_equal(decoded(merged, channels, rate_hz), decoded(packets, channels, rate_hz))
+
+
+@pytest.mark.parametrize("frame_ms", [5, 10, 40, 60])
+def test_packets_of_other_durations_are_merged_up_to_the_longest(frame_ms):
+    _, *packets = opus_packets(120 // frame_ms + 2, frame_ms=frame_ms)
+    merged = libopus.merge_packets(packets[:-1])
+    assert np.array_equal(decoded([merged, packets[-1]]), decoded(packets))
+    assert libopus.merge_packets(packets) is None
+
+
+def test_packets_that_cannot_be_one_are_not_merged():
+    mono, stereo = opus_packets(2), opus_packets(2, 2)
+    assert libopus.merge_packets([mono[0], stereo[0]]) is None
+    assert libopus.merge_packets([mono[0], b""]) is None
+    assert libopus.merge_packets([mono[0], bytes([mono[0][0] | 3, 0])]) is None

@@ -25,11 +25,20 @@ import importlib
 import importlib.util
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voicecli.errors import CorruptStream, UnsupportedFormat
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _SET_GAIN_REQUEST = 4034  # opus_defines.h
+MAX_PACKET_MS = 120
+"""Longest packet (RFC 6716 section 3.2.5)."""
+
+_MAX_LENGTHS_BYTES = 2 + 2 * 48
+"""What a packet holds besides its frames, of which 2.5 ms is the shortest."""
+
 _MAX_CONCEALED_S = 0.12
 """libopus keeps the block on its stack, and threads have small stacks."""
 
@@ -88,6 +97,14 @@ def c_function(name: str, restype: Any, *argtypes: Any) -> Any:
     return function
 
 
+def _short_function(name: str, restype: Any, *argtypes: Any) -> Any:
+    """Make a handle that keeps the interpreter's lock, for calls of about a microsecond.
+
+    Another thread may take the lock whenever it is given up, and keep it much longer.
+    """
+    return ctypes.PYFUNCTYPE(restype, *argtypes)((name, _library))
+
+
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
 _get_size = c_function("opus_decoder_get_size", _int, _int)
 _init = c_function("opus_decoder_init", _int, _pointer, ctypes.c_int32, _int)
@@ -95,8 +112,16 @@ _ctl = c_function("opus_decoder_ctl", _int, _pointer, _int)
 _decode = c_function(
     "opus_decode", _int, _pointer, ctypes.c_char_p, ctypes.c_int32, _pointer, _int, _int
 )
-_packet_frames = c_function(
+_packet_frames = _short_function(
     "opus_packet_get_nb_samples", _int, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32
+)
+_repacketizer_get_size = _short_function("opus_repacketizer_get_size", _int)
+_repacketizer_init = _short_function("opus_repacketizer_init", _pointer, _pointer)
+_repacketizer_cat = _short_function(
+    "opus_repacketizer_cat", _int, _pointer, ctypes.c_char_p, ctypes.c_int32
+)
+_repacketizer_out = _short_function(
+    "opus_repacketizer_out", ctypes.c_int32, _pointer, _pointer, ctypes.c_int32
 )
 _multi_get_size = c_function("opus_multistream_decoder_get_size", _int, _int, _int)
 _multi_init = c_function(
@@ -113,6 +138,23 @@ _multi_decode = c_function(
 def version() -> str:
     """Return the library's version string, such as ``libopus 1.6.1``."""
     return str(c_function("opus_get_version_string", ctypes.c_char_p)().decode())
+
+
+def merge_packets(packets: Sequence[bytes]) -> bytes | None:
+    """Merge packets into one that decodes to the same samples (RFC 6716 section 3.2.5).
+
+    Decoding it takes one call, which gives up the interpreter's lock once. Returns None
+    if the packets differ in configuration, last longer than `MAX_PACKET_MS` together, or
+    are invalid.
+    """
+    state = ctypes.create_string_buffer(_repacketizer_get_size())
+    address = ctypes.addressof(state)
+    _repacketizer_init(address)
+    if any(_repacketizer_cat(address, packet, len(packet)) for packet in packets):
+        return None
+    merged = ctypes.create_string_buffer(sum(map(len, packets)) + _MAX_LENGTHS_BYTES)
+    size = _repacketizer_out(address, ctypes.addressof(merged), len(merged))
+    return merged.raw[:size] if size > 0 else None
 
 
 class OpusPacketDecoder:

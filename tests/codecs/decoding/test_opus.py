@@ -120,6 +120,19 @@ def test_packets_of_other_durations_are_exact(frame_ms):
     assert len(samples(data)) == 8 * 48 * frame_ms - 312
 
 
+def test_a_page_is_decoded_by_as_few_calls_as_possible(monkeypatch):
+    sizes, decode_one = [], libopus.OpusPacketDecoder.decode
+
+    def watched(self, packet, address, frames):
+        sizes.append(frames)
+        decode_one(self, packet, address, frames)
+
+    monkeypatch.setattr(libopus.OpusPacketDecoder, "decode", watched)
+    packets = opus_packets(PACKETS)  # nine of one configuration, six of another
+    samples(b"".join(opus_pages(packets, per_page=PACKETS)))
+    assert sizes == [6 * 960, 3 * 960, 6 * 960]
+
+
 # --- headers
 
 

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from voicecli.codecs.libopus import OpusPacketDecoder
-
-
 _TICK = 120
 """2.5 ms at 48 kHz: every Opus frame is a multiple of it (RFC 6716 section 2.1.4)."""
+
+_CONFIGURATION = 0xFC
+"""Bits of a packet's first byte that packets to be merged have in common (RFC 6716 section 3.1)."""
 
 _MAX_CONCEALED = 5 * GRANULE_HZ
 """Longest gap that is concealed; and no more is concealed than has been decoded since."""
@@ -44,11 +44,12 @@ class _Link:
     """Header, position and decoder of one logical stream.
 
     `add` queues the packets of a page; `render` decodes the queue, of ``queued_frames``,
-    to one block. ``rejected`` and ``decoded`` count packets. ``speakers`` is as in `Pcm`.
+    to one block. ``rejected`` and ``decoded`` count packets, merged ones as one.
+    ``speakers`` is as in `Pcm`.
     """
 
     def __init__(self, serial: int, head: OpusHead, rate_hz: int) -> None:
-        from voicecli.codecs.libopus import OpusPacketDecoder  # noqa: PLC0415  raises without libopus
+        from voicecli.codecs import libopus  # noqa: PLC0415  raises without libopus
 
         self.serial = serial
         self.started = False
@@ -58,9 +59,11 @@ class _Link:
         self._channels = head.channels
         mapping = head.mapping
         self.speakers = mapping.speakers if mapping else 0
-        self._packets: OpusPacketDecoder = OpusPacketDecoder(
+        self._packets = libopus.OpusPacketDecoder(
             rate_hz, head.channels, head.gain_q8, mapping and mapping[:3]
         )
+        self._merge_packets = libopus.merge_packets
+        self._max_merged_frames = 0 if mapping else rate_hz * libopus.MAX_PACKET_MS // 1000
         self._step = GRANULE_HZ // rate_hz
         self._skip_frames = -(-head.pre_skip // self._step)
         self._tags_due = True
@@ -140,6 +143,7 @@ class _Link:
             return None
         block = np.empty((self.queued_frames, self._channels), np.int16)
         address = block.ctypes.data
+        self._merge_queue()
         for index, (packet, frames) in enumerate(self._queue):
             try:
                 if packet is None:
@@ -157,6 +161,27 @@ class _Link:
         self._queue = []
         self.queued_frames = self._cut_frames = 0
         return heard if len(heard) else None
+
+    def _merge_queue(self) -> None:
+        """Merge adjacent packets, so that fewer calls decode the queue.
+
+        Not next to a gap, which is bridged with the packet that follows it.
+        """
+        runs: list[list[tuple[bytes, int]]] = []
+        configuration = room = 0
+        for packet, frames in self._queue:
+            if packet is None:
+                return
+            if frames > room or (packet[0] ^ configuration) & _CONFIGURATION:
+                runs.append([])
+                configuration, room = packet[0], self._max_merged_frames
+            runs[-1].append((packet, frames))
+            room -= frames
+        self._queue = []
+        for run in runs:
+            packets, lengths = zip(*run, strict=True)
+            merged = self._merge_packets(packets) if len(run) > 1 else None
+            self._queue += [(merged, sum(lengths))] if merged else run
 
     def _bridge_gap(self, index: int, address: int, frames: int) -> None:
         """Conceal a gap, its end with the next packet's copy of its predecessor."""
