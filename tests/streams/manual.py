@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 
 
 class ManualExecutor:
@@ -13,6 +14,7 @@ class ManualExecutor:
         self.tasks = []
         self.count = 0
         monkeypatch.setattr(module, "shared_executor", lambda: self)
+        monkeypatch.setattr(module, "waiting_batches", deque(), raising=False)
 
     def submit(self, work, *args):
         self.count += 1

@@ -10,9 +10,10 @@ from tests.codecs.containers import opus_pages, wav
 from tests.codecs.samples import encoded, opus_packets, samples_of
 from tests.codecs.signals import noise
 from tests.streams.frames import collect, cut, joined, until_fault
-from tests.streams.manual import settle
+from tests.streams.manual import ManualExecutor, settle
 from voicecli.codecs import CODECS
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
+from voicecli.streams import decoder as module
 from voicecli.streams.base import BufferFull, StreamClosed
 from voicecli.streams.decoder import AudioStreamDecoder
 
@@ -47,7 +48,9 @@ def test_every_frame_of_every_codec_is_decoded(codec, size):
             assert np.array_equal(joined(frames), sample.exact)
 
 
-def test_frames_come_as_the_bytes_do():
+def test_frames_come_as_the_bytes_do(monkeypatch):
+    executor = ManualExecutor(monkeypatch, module)
+
     async def main():
         decoder = AudioStreamDecoder(format="audio/ogg", **OWN)
         frames, counts = [], []
@@ -55,9 +58,12 @@ def test_frames_come_as_the_bytes_do():
         for page in opus_pages(opus_packets(20)):
             decoder.push(page)
             await settle()
+            while executor.tasks:
+                executor.run_one()
+                await settle()
             counts.append(len(frames))
         decoder.end_input()
-        await task
+        await executor.run_until(task)
         return counts
 
     counts = asyncio.run(main())

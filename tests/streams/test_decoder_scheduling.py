@@ -75,22 +75,6 @@ def test_pcm_and_wav_never_need_a_thread(format, no_threads):
 
 
 @pytest.mark.parametrize("codec", COSTLY)
-def test_no_codec_needs_a_thread_at_the_pace_of_speech(codec, no_threads):
-    async def main():
-        decoder = AudioStreamDecoder(format=codec)
-        frames = []
-        consumer = asyncio.create_task(collect(decoder, frames))
-        for piece in cut(encoded(codec, 20_000), 160):
-            decoder.push(piece)
-            await settle()
-        decoder.end_input()
-        await consumer
-        return frames
-
-    assert len(joined(asyncio.run(main()))) >= 20_000
-
-
-@pytest.mark.parametrize("codec", COSTLY)
 def test_the_first_frame_of_a_whole_file_needs_no_thread(codec, executor):
     async def main():
         decoder = AudioStreamDecoder(format=codec)
@@ -160,6 +144,35 @@ def test_input_that_expands_beyond_measure_is_decoded_in_smaller_slices(monkeypa
 
 
 # --- on a thread
+
+
+@pytest.mark.parametrize("codec", COSTLY)
+def test_what_follows_the_first_frame_is_decoded_elsewhere(codec, monkeypatch):
+    feed, has_begun, places = FrameDecoder.feed, False, set()
+
+    def watched(self, data):
+        if has_begun:
+            places.add(threading.current_thread())
+        return feed(self, data)
+
+    monkeypatch.setattr(FrameDecoder, "feed", watched)
+
+    async def main():
+        nonlocal has_begun
+        decoder = AudioStreamDecoder(format=codec, **OWN)
+        frames = []
+        consumer = asyncio.create_task(collect(decoder, frames))
+        for piece in cut(encoded(codec, 20_000), 160):
+            decoder.push(piece)
+            await settle()
+            has_begun = bool(frames)
+        decoder.end_input()
+        await consumer
+        return frames
+
+    assert len(joined(asyncio.run(main()))) >= 20_000
+    assert threading.current_thread() not in places
+    assert places
 
 
 @pytest.mark.parametrize("codec", ["opus", "mp3", "flac"])
@@ -245,6 +258,26 @@ def test_a_batch_that_takes_too_long_is_cut_short(monkeypatch, executor, feeds):
         return frames
 
     assert len(joined(asyncio.run(main()))) == 480_000
+
+
+def test_what_the_threads_are_too_slow_for_is_decoded_on_the_loop(executor, monkeypatch):
+    monkeypatch.setattr(module, "MAX_WAITING_BATCHES", 1)
+
+    async def main():
+        one, other = AudioStreamDecoder(**OWN), AudioStreamDecoder(**OWN)
+        one.push(encoded("mp3", 96_000))
+        await anext(one)  # what follows waits for a thread
+        other.push(encoded("mp3", 96_000))
+        other.end_input()
+        frames = [frame async for frame in other]
+        assert executor.count == 1
+        one.end_input()
+        rest = []
+        await executor.run_until(asyncio.create_task(collect(one, rest)))
+        assert executor.count > 1
+        return frames
+
+    assert len(joined(asyncio.run(main()))) == 96_000
 
 
 def test_closing_waits_for_a_task_under_way(executor):

@@ -10,16 +10,17 @@ from voicecli.streams import scheduling
 from voicecli.streams.scheduling import PASS_S, PassBudget, call_in, shared_executor
 
 
-def test_the_process_has_one_pool_of_a_few_threads():
+def test_the_process_has_one_pool():
     pool = shared_executor()
     assert shared_executor() is pool
-    busy = threading.Barrier(2, timeout=10) if os.cpu_count() > 1 else None
-    names = [
-        pool.submit(lambda: (busy and busy.wait(), threading.current_thread().name)[1])
-        for _ in range(2)
-    ]
-    assert all(name.result().startswith("voicecli-streams") for name in names)
-    assert pool._max_workers <= scheduling.MAX_THREADS
+    name = pool.submit(lambda: threading.current_thread().name).result()
+    assert name.startswith("voicecli-streams")
+
+
+@pytest.mark.parametrize(("processors", "threads"), [(None, 1), (1, 1), (2, 1), (3, 2), (64, 4)])
+def test_the_pool_leaves_a_processor_to_the_loop(processors, threads, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    assert scheduling._make_executor()._max_workers == threads
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

@@ -1,12 +1,12 @@
 """An async stream decoder: push bytes from one task, iterate frames in another.
 
-The consumer drives it. Bytes wait until ``__anext__`` needs a frame. If no more than
-a slice of them waits, it is decoded at once, on the event loop. If more waits, a
-batch goes to the thread pool that all streams share, and more batches follow until
-enough has been decoded ahead. Raw PCM and WAV are so cheap that they stay on the loop.
+The consumer drives it. Bytes wait until ``__anext__`` needs a frame. Up to the first
+frame they are decoded at once, on the event loop. From then on a batch at a time goes to
+the thread pool that all streams share, until enough has been decoded ahead. Raw PCM and
+WAV are so cheap that they stay on the loop.
 
-Waking the consumer costs ten times as much as a push. If the producer pushes in every pass of
-the loop, bytes gather for a millisecond, or until they are 256 KiB and a batch.
+Waking the consumer costs ten times as much as a push: if the producer pushes in every pass
+of the loop, bytes gather for a millisecond, or until they are 256 KiB and a batch.
 
 Everything here belongs to the loop's thread. While ``_is_away``, a task on the
 executor has the `FrameDecoder` to itself; it reports by ``call_soon_threadsafe``.
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from voicecli.streams.base import BufferFull, CodecStream, State, StreamClosed
 from voicecli.streams.frame import AudioFrame
 from voicecli.streams.framedecoder import VIEWS, FrameDecoder, slice_bytes
-from voicecli.streams.scheduling import call_in, pass_budget, shared_executor
+from voicecli.streams.scheduling import call_in, pass_budget, shared_executor, waiting_batches
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -31,14 +31,12 @@ if TYPE_CHECKING:
 
 MAX_QUEUED_BYTES = 8 << 20
 MAX_AHEAD_S = 2.0
+MAX_WAITING_BATCHES = 32  # of all streams; what comes then is decoded on the loop
 
-BATCH_SLICES = 8
-BATCH_S = 0.004
-"""A batch ends after `BATCH_SLICES`, or after the slice that passes this time."""
+BATCH_SLICES, BATCH_S = 8, 0.004  # a batch ends with the slice that reaches either
 
-SLOW_S, QUICK_S = 0.001, 0.000_25
-MIN_SLICE_BYTES = 1 << 8
-"""A slice that takes longer than `SLOW_S` is halved, down to this; a quick one is doubled,
+SLOW_S, QUICK_S, MIN_SLICE_BYTES = 0.001, 0.000_25, 1 << 8
+"""A slice that takes longer than `SLOW_S` is halved, down to the least; a quick one is doubled,
 up to the codec's size. A few bytes can expand to 30,000 times as many samples."""
 
 GATHER_S, GATHER_BYTES = 0.001, 1 << 18
@@ -179,7 +177,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
                 await self._news.wait()
             elif self._state is State.OPEN and not (self.queued_bytes or self._decoder.pending):
                 await self._wait_for_bytes()
-            elif self._has_backlog():
+            elif self._is_movable():
                 self._decode_away()
             elif not self._decode_here():
                 await asyncio.sleep(0)
@@ -205,14 +203,14 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
             finally:
                 timer.cancel()
 
-    def _has_backlog(self) -> bool:
-        """Return whether the backlog is large enough, after the first frame, for the pool."""
-        is_movable = self._has_begun and self._decoder.codec not in VIEWS
-        return is_movable and (self.queued_bytes > self._slice or self._decoder.pending)
+    def _is_movable(self) -> bool:
+        is_costly = self._has_begun and self._decoder.codec not in VIEWS  # the first is urgent
+        return is_costly and len(waiting_batches) < MAX_WAITING_BATCHES
 
     def _decode_ahead(self) -> None:
         """Decode a backlog on another thread, but not too far ahead of the consumer."""
-        if self._is_away or not self._has_backlog():
+        has_backlog = self.queued_bytes > self._slice or self._decoder.pending
+        if self._is_away or not has_backlog or not self._is_movable():
             return
         if sum(frame.duration for frame in self._made) < self._max_ahead_s:
             self._decode_away()
@@ -232,11 +230,13 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
 
     def _decode_away(self) -> None:
         self._loop = asyncio.get_running_loop()
+        waiting_batches.append(None)
         shared_executor().submit(self._run_task, *self._take(BATCH_SLICES), self._loop)
         self._is_away = True
 
     def _run_task(self, pieces: list[bytes], is_last: bool, loop: AbstractEventLoop) -> None:  # noqa: FBT001  submit passes by position
         """Decode a batch on a thread of the executor."""
+        waiting_batches.popleft()
         call_in(loop, self._come_back, self._decode(pieces, is_last))
 
     def _come_back(self, decoded: _Decoded) -> None:

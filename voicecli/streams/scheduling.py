@@ -1,8 +1,8 @@
 """How streams share the time of an event loop, and the threads beside it.
 
-Handing work to a thread and back costs about 100 µs, and a thread that runs Python
-can keep the loop waiting for 5 ms. Work shorter than that is done on the loop,
-within the `PassBudget` of all its streams; the rest goes to `shared_executor`.
+What costs time goes to `shared_executor`, which leaves a processor to the loop. Handing
+it over and back costs about 100 µs. What costs less, what is urgent, and what the threads
+are too slow for is done on the loop, within the `PassBudget` of all its streams.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 
 MAX_THREADS = 4
 
-PASS_S = 0.004
+waiting_batches: deque[None] = deque()
+"""As many entries as batches wait for a thread: appended on a loop, removed on the thread."""
+
+PASS_S = 0.001
 """Time that all streams of a loop may spend on it before it looks at timers and sockets."""
 
 
 def _make_executor() -> ThreadPoolExecutor:
-    threads = min(MAX_THREADS, os.cpu_count() or 1)
+    threads = max(1, min(MAX_THREADS, (os.cpu_count() or 1) - 1))
     return ThreadPoolExecutor(threads, thread_name_prefix="voicecli-streams")
 
 
@@ -45,6 +49,7 @@ def _renew_executor() -> None:
     """Replace the pool in a forked child, which has none of its threads."""
     global _executor  # noqa: PLW0603  one pool is the point
     _executor = _make_executor()
+    waiting_batches.clear()
 
 
 os.register_at_fork(after_in_child=_renew_executor)

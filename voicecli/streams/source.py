@@ -18,7 +18,6 @@ from voicecli.playback.stall import STUCK_S, StallDetector
 from voicecli.streams.base import AsyncClosing, StreamClosed
 from voicecli.streams.frame import as_frame
 from voicecli.streams.player import Player, open_device_sink
-from voicecli.streams.scheduling import shared_executor
 from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
@@ -147,11 +146,8 @@ class AudioSource(AsyncClosing):
             ValueError: as the constructor.
         """
         format, clock = AudioFormat(sample_rate, num_channels), SystemClock()
-        loop = asyncio.get_running_loop()
         policy = BufferPolicy.fixed(cushion_ms / 1000)
-        sink = await loop.run_in_executor(
-            shared_executor(), open_device_sink, format, device, policy, clock
-        )
+        sink = await asyncio.to_thread(open_device_sink, format, device, policy, clock)
         if queue_size_ms > 0:
             leads = 2 if on_full == "drop_oldest" else 1
             queue_size_ms = max(queue_size_ms, leads * DEVICE_LEAD_MS)
