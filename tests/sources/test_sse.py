@@ -311,3 +311,19 @@ def test_events_without_audio_show_another_api_only_if_the_answer_is_whole():
 @pytest.mark.parametrize("speech", [delta(b"one") + ANSWERED, DONE])
 def test_other_events_beside_those_of_speech_are_ignored(speech):
     assert b"".join(audio_of_events([OTHER_APIS["audioContent"], speech])) in (b"one", b"")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'data: {"type": "speech.audio.delta"}\n\n',
+        b'data: {"type": "speech.audio.delta", "audio": 5}\n\n',
+        b"data: nonsense\n\n",
+        b'data: {"error": "no more credit"}\n\n',
+        b"event: error\ndata: broken\n\n",
+    ],
+)
+def test_every_fault_of_an_event_has_a_remedy(event):
+    with pytest.raises(BadResponse) as raised:
+        decoded(event)
+    assert raised.value.remedy

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import BadResponse, CorruptStream
 from voicecli.sources.http_errors import server_message
+from voicecli.sources.remedies import TRY_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,5 +127,7 @@ def _fault(message: str, *, is_file: bool) -> BadResponse | CorruptStream:
         shown = f": {message}" if message else ""
         return CorruptStream(f"text follows the sound{shown}", remedy="get the file again")
     if not message:
-        return BadResponse("the server sent a page of text instead of the rest of the speech")
-    return BadResponse(f"the server reports: {message}")
+        return BadResponse(
+            "the server sent a page of text instead of the rest of the speech", remedy=TRY_AGAIN
+        )
+    return BadResponse(f"the server reports: {message}", remedy=TRY_AGAIN)

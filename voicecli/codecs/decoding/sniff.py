@@ -50,7 +50,7 @@ from voicecli.codecs.text_response import (
     readable,
     remedy_for,
 )
-from voicecli.errors import BadResponse, TruncatedStream, UnsupportedFormat
+from voicecli.errors import TRY_AGAIN, BadResponse, TruncatedStream, UnsupportedFormat
 from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Sniffer:
         if final and not self.seen and self._is_file:
             raise UnsupportedFormat("there is no audio in it")
         if final and not self.seen:
-            raise BadResponse("received no audio: the response is empty")
+            raise BadResponse("received no audio: the response is empty", remedy=TRY_AGAIN)
 
     # Checks: each returns the codec it found, if any, and whether more bytes may change
     # its mind.
