@@ -25,6 +25,7 @@ No decision depends on how the bytes were split; most need no more than the firs
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_LE
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.flacheader import MAX_HEADER_BYTES, StreamInfo
@@ -155,7 +156,10 @@ class Sniffer:
                 break
             self.seen = self.seen[size_bytes:]
         self._check_end(final=final)
-        for check in (self._by_frames, self._by_text):
+        # A mark of UTF-16 looks like the header of a frame.
+        is_marked = self.seen.startswith(BOM_UTF16_LE)
+        checks = self._by_frames, self._by_text
+        for check in reversed(checks) if is_marked else checks:
             codec, is_open = check(final=final)
             if codec is not None:
                 return codec
