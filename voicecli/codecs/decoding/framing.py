@@ -132,12 +132,13 @@ def _free_format_header(data: bytes | bytearray, at: int) -> _Header | None:
     return _Header(size, word & 0xFFFE0C00)
 
 
+MP3_FRAMES = _of("mp3", MP3)
 ADTS_FRAMES = _of("aac", ADTS)
 OLDER_LAYERS = Framing(
     "MPEG audio of layer I or II", None, 4, _older_layer_header, b"\xff", certain=4
 )
 FRAMINGS = (
-    _of("mp3", MP3),
+    MP3_FRAMES,
     ADTS_FRAMES,
     OLDER_LAYERS,
     Framing("free-format MP3", None, 4, _free_format_header, b"\xff", 3),
