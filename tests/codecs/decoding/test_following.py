@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.codecs.containers import wav
+from tests.codecs.containers import chunk, wav
 from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
 from tests.codecs.samples import encoded
 from tests.codecs.signals import noise, tone
@@ -43,6 +43,25 @@ def test_another_format_behind_a_wav_without_a_size_is_not_heard(name, size):
         got = joined(blocks)[:, 0]
         assert np.array_equal(got[:3_000], sound[:, 0])
         assert len(got) < 3_000 + 100  # the header of the first MP3 frame
+
+
+@pytest.mark.parametrize("name", ["opus", "mp3", "flac", "aac", "tagged"])
+@pytest.mark.parametrize("chunk_name", [b"LIST", b"bext", b"junk"])
+def test_another_format_behind_a_long_chunk_is_reported(name, chunk_name):
+    data = wav(noise(3_000)) + chunk(chunk_name, bytes(200_000)) + others()[name]
+    for piece in SIZES[1:]:
+        blocks, fault = decode_until_fault(WavDecoder(), in_pieces(piece, data))
+        assert isinstance(fault, CorruptStream)
+        assert "follows the WAV audio, and is not played" in fault.message
+        assert np.array_equal(joined(blocks), noise(3_000))
+
+
+def test_another_wav_behind_a_tag_is_played():
+    data = wav(noise(3_000)) + ID3 + wav(noise(100))
+    for piece in SIZES:
+        got = joined(decode(WavDecoder(), in_pieces(piece, data)))
+        assert np.array_equal(got[:3_000], noise(3_000))
+        assert np.array_equal(got[-100:], noise(100))
 
 
 @pytest.mark.parametrize("name", ["opus", "mp3", "flac", "aac", "tagged", "wav"])

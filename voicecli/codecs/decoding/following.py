@@ -94,7 +94,7 @@ def _ogg(buffer: bytes, at: int) -> tuple[str | None, bool]:
 
 
 def _tagged(buffer: bytes, at: int) -> tuple[str | None, bool]:
-    """Check for an ID3 tag before audio."""
+    """Check for an ID3 tag before audio; that in WAV is found by its header."""
     size_bytes = tag_bytes(buffer, at)
     if size_bytes is None:
         return None, True
@@ -106,7 +106,7 @@ def _tagged(buffer: bytes, at: int) -> tuple[str | None, bool]:
         if matches:
             return framing.codec, False
         is_open |= matches is None
-    return codec, is_open
+    return (None if codec == "wav" else codec), is_open
 
 
 def _info(buffer: bytes, at: int) -> tuple[str | None, bool]:

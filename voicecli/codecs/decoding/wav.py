@@ -283,9 +283,17 @@ class WavDecoder(ReadingDecoder):
         return True
 
     def _find_next_file(self) -> Reading[bool]:
-        """Skip to the next file; return False if the stream ends first."""
+        """Skip to the next file; return False if the stream ends first.
+
+        Raises:
+            CorruptStream: audio in another format comes before it, maybe behind a long chunk.
+        """
         while True:
-            self._at, found = find_header(self._buffer, self._at)
-            if found or self._all_in:
+            next_at, found = find_header(self._buffer, self._at)
+            other_at, other = find_other(self._buffer, self._at, final=self._all_in)
+            self._at = min(next_at, other_at)
+            if other is not None and other_at < next_at:
+                raise CorruptStream(f"{other} audio follows the WAV audio, and is not played")
+            if self._all_in or (found and next_at <= other_at):
                 return found
             yield None
