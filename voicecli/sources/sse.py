@@ -41,11 +41,12 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _OTHER_API = "--base-url needs an API with OpenAI's /audio/speech"
 
-_ENCODED = re.compile(rb"(?<![\w+/=\\-])(?:[\w+/=-]|\\[/rn]){400}", re.ASCII)
-"""Data in base64 or hexadecimal, too long for a word, a key or a signature.
+_RUN = re.compile(rb"(?:[\w+/=-]|\\[/rn])+", re.ASCII)
+"""Characters of base64 or hexadecimal; the next run is looked for behind this one, so that
+crafted events cost no more than others."""
 
-A run is tried from its beginning only, so that crafted events cost no more than others.
-"""
+_MIN_ENCODED_BYTES = 400
+"""A run of so many is data: too long for a word, a key or a signature."""
 
 _SEARCH_BYTES = 16 * 1024
 """Bytes of an event that are searched for it."""
@@ -139,7 +140,8 @@ class SpeechEvents:
 
     def _note_other(self, data: bytes, kind: str) -> None:
         """Remember an event that is not of speech."""
-        has_audio = _ENCODED.search(data[:_SEARCH_BYTES]) is not None
+        runs = _RUN.finditer(data[:_SEARCH_BYTES])
+        has_audio = any(len(run[0]) >= _MIN_ENCODED_BYTES for run in runs)
         if not self._other or (has_audio and not self._other_has_audio):
             self._other, self._other_has_audio = clean(kind, limit=60), has_audio
 
