@@ -139,6 +139,30 @@ class TestNotUtf8:
         assert spoken == "Größe, Maße, Füße,  und Bäume"
         assert told == ["has bytes that are not UTF-8, which are left out"]
 
+    @pytest.mark.parametrize("pieces", [None, 1, 5])
+    @pytest.mark.parametrize("last", ["é", "°", "€", "’", "…", "😀", "ł"])
+    @pytest.mark.parametrize(
+        "before", ["The price is 20 ", "Größe ", "Привет ", "你好，", "x" * 9000]
+    )
+    def test_a_last_character_that_is_cut_is_left_out_and_told(self, before, last, pieces):
+        if last == "é" and not before[-1].isalpha() and before.isascii():
+            before += "caf"
+        pieces = pieces if len(before) < 100 else 1000
+        for missing in range(1, len(last.encode())):
+            if last != "é" and before.isascii() and len(last.encode()) - missing == 1:
+                continue  # one byte alone may be a letter: see the next test
+            spoken, told, _ = heard((before + last).encode()[:-missing], pieces=pieces)
+            assert (spoken, told) == (
+                before, ["ends inside a character of UTF-8, which is left out"]
+            )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "text", ["A café", "Spaß", "voilà", "He goes «là»", "Variante Ä", "20 °", "déjà…", "Ja, já"]
+    )
+    def test_a_last_letter_in_another_encoding_is_no_cut_character(self, text):
+        assert heard(text.encode("cp1252"))[0][-4:-1] == text[-4:-1]
+        assert "read as" in heard(text.encode("cp1252"))[1][0]
+
     def test_half_a_character_of_utf_16_is_left_out_and_told(self):
         spoken, told, _ = heard(b"\xff\xfe" + "Hi é".encode("utf-16-le") + b"x")
         assert (spoken, len(told)) == ("Hi é", 1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.codecs.feeding import in_pieces
 from voicecli.codecs.decoding.sniff import Sniffer
@@ -92,9 +95,6 @@ def test_wide_text_counts_if_it_is_marked_or_has_an_opening(encoding):
     for text in ('{"error": "out of memory"}', "<!doctype html><title>Überlastet</title>"):
         assert readable(text.encode(encoding)) == text
         assert readable(text.encode(encoding) + b"\r") == text
-    is_marked = encoding in {"utf-16", "utf-32"}
-    plain = "Internal Server Error: überlastet"
-    assert readable(plain.encode(encoding)) == (plain if is_marked else None)
     assert readable("声がでません".encode(encoding)) is None  # samples look the same
 
 
@@ -177,3 +177,39 @@ def test_an_error_is_not_taken_for_encoded_audio():
 )
 def test_the_kind_of_a_text_is_named(text, kind):
     assert kind_of_text(text) == kind
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Internal error: the model is out of memory, try again later.",
+        "Fehler 500: Der Dienst ist überlastet (bitte später versuchen).",
+        "Error while loading",
+    ],
+)
+def test_words_in_utf_16_need_no_mark(text, encoding):
+    assert readable(text.encode(encoding)) == text
+    assert readable(text.encode(encoding) + b"\x81") == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize(
+    "text", ["Ошибка: нет памяти на сервере", "服务器内部错误，请稍后重试。", "Fehler: größer"]
+)
+def test_text_in_any_script_needs_a_mark(text, encoding):
+    assert readable(text.encode(encoding)) == text
+    wide = text.encode(f"{encoding}-le")
+    assert text.startswith("Fehler") or readable(wide) is None
+
+
+@given(
+    level=st.integers(-300, 300),
+    steps=st.lists(st.integers(-9, 9), min_size=32, max_size=64),
+    is_marked=st.booleans(),
+)
+def test_faint_samples_are_no_words(level, steps, is_marked):
+    samples = itertools.accumulate(steps, initial=level)
+    data = b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
+    assert is_marked or readable(data) is None
+    assert readable(b"\0" + data) is None

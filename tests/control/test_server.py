@@ -56,6 +56,18 @@ def server(path, lines):
         yield running
 
 
+@pytest.mark.parametrize("made", ["socket.socketpair", "selectors.DefaultSelector"])
+def test_a_machine_without_descriptors_left_is_reported_and_nothing_stays(path, made):
+    with (
+        mock.patch(made, side_effect=OSError(24, "Too many open files")),
+        pytest.raises(RuntimeFolderError, match="Too many open files"),
+    ):
+        ControlServer(path, lambda line: line)
+    assert not Path(path).exists()
+    with contextlib.closing(ControlServer(path, lambda line: line)):
+        assert Path(path).exists()
+
+
 @pytest.fixture
 def connect(path, server):
     with contextlib.ExitStack() as stack:

@@ -12,8 +12,9 @@ from voicecli.errors import AuthError, BadResponse, NetworkError, RateLimited, V
 from voicecli.sources.http_errors import fault_of_status, server_message
 
 STATUSES = {
+    300: (BadResponse, False, "proxy"),
     301: (BadResponse, False, "--base-url"),
-    304: (BadResponse, False, None),
+    304: (BadResponse, False, "cache"),
     400: (BadResponse, False, None),
     401: (AuthError, False, "key"),
     403: (AuthError, False, "key"),

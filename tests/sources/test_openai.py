@@ -176,7 +176,9 @@ class TestAnswer:
 
     def test_a_badly_compressed_answer_is_an_error(self, server):
         server.reply = Reply(body=b"no gzip", headers={"Content-Encoding": "gzip"})
-        assert "compressed" in fails(server.url, BadResponse).message
+        fault = fails(server.url, BadResponse)
+        assert "compressed" in fault.message
+        assert fault.remedy
 
     @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
     def test_a_compressed_answer_that_ends_early_is_an_error(self, server, framing):

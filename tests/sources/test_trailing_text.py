@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 
 import numpy as np
@@ -52,6 +53,35 @@ def test_an_error_behind_samples_is_not_audio(line, text, cuts):
     with pytest.raises(BadResponse, match="no memory"):
         read_all(audio_before_text(iter(pieces(SAMPLES + line + text, cuts))), got)
     assert b"".join(got) == SAMPLES
+
+
+@pytest.mark.parametrize("is_raw", [True, False])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"error": {"message": "no memory"}}',
+        '{\r\n  "detail" : "no memory"}',
+        "<!DOCTYPE html><title>no memory</title>",
+    ],
+)
+def test_an_error_in_utf_16_behind_samples_is_not_audio(text, encoding, is_raw):
+    for size in (1, 2, 3, 50, 1_000):
+        data, got = SAMPLES + text.encode(encoding), []
+        chunks = (data[at : at + size] for at in range(0, len(data), size))
+        with pytest.raises(BadResponse, match="no memory"):
+            read_all(audio_before_text(chunks, is_raw=is_raw), got)
+        assert b"".join(got).removesuffix(codecs.BOM_UTF16_LE) == SAMPLES  # one sample
+
+
+def test_faint_samples_that_might_begin_such_a_text_wait_for_few_more():
+    samples = SAMPLES + b"{\0" + bytes(range(32, 126)).replace(b"", b"\0")[1:] * 4
+    chunks = [samples[at : at + 2] for at in range(0, len(samples), 2)]
+    got = []
+    for number, chunk in enumerate(audio_before_text(iter(chunks))):
+        got.append(chunk)
+        assert 2 * number - len(b"".join(got)) <= 512
+    assert b"".join(got) == samples
 
 
 @pytest.mark.parametrize("text", TEXTS)

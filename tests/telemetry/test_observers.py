@@ -47,6 +47,13 @@ def test_an_expected_error_is_logged_in_one_line(caplog):
     assert record.levelno == logging.WARNING
 
 
+def test_a_fault_of_the_machine_is_logged_in_one_line(caplog):
+    Observers([Failing(OSError(24, "Too many open files"))]).notify(FIRST)
+    (record,) = caplog.records
+    assert record.getMessage().endswith("was dropped: Too many open files")
+    assert (record.exc_info, record.levelno) == (None, logging.WARNING)
+
+
 def test_one_that_fails_on_two_threads_at_once_is_dropped_once(caplog):
     both = threading.Barrier(2, timeout=20)
 

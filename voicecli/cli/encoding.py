@@ -6,6 +6,7 @@ long list in no good order, so a few facts about scripts decide between its entr
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -56,6 +57,18 @@ _SYMBOL_IN_WORD = re.compile(r"[^\W\d][³¹¿¼¾£¥¢¦ª¯´¸][^\W\d]|\b[³�
 
 _LATIN_2 = re.compile(r"[^\W\d][±¶]|[±¶][^\W\d]")
 """Symbols of windows-1252 where ISO 8859-2 has ą and ś."""
+
+
+_CUT_CHARACTER = re.compile(
+    rb"(?:[a-z][\xc2-\xde]|[0-9 ]\xc2|(?<![A-Za-z])[\xe2\xf0]"
+    rb"|[\xe1-\xef][\x80-\x84\x86-\x90\x98]|\xf0\x9f.?)\Z",
+    re.DOTALL,
+)
+"""The beginning of a character of UTF-8 that would be no usual end of a word elsewhere.
+
+A capital behind a small letter; â or ð alone; é and its like before what is neither a
+letter, a quotation mark, a dash nor a symbol in the encodings of Windows; half an emoji.
+"""
 
 
 def encoding_by_nuls(data: bytes) -> str | None:
@@ -171,6 +184,22 @@ def _may_be_hebrew(data: bytes) -> bool:
     """Whether no byte is outside of windows-1255's letters: Russian has capitals, ы and я."""
     letters = [byte for byte in data if byte >= 0xC0]  # noqa: PLR2004  letters of code pages
     return len(letters) >= _MIN_LETTERS and all(0xE0 <= byte <= 0xFA for byte in letters)  # noqa: PLR2004
+
+
+def is_cut_utf8(data: bytes, *, has_utf8: bool = False) -> bool:
+    """Whether ``data`` is UTF-8 up to a last character that is cut.
+
+    A lone byte there may be the last letter of a text in another encoding, so other
+    characters of UTF-8 (``has_utf8``: there were some before) or an unlikely letter must
+    speak for it.
+    """
+    try:
+        text, size_bytes = codecs.utf_8_decode(data, "strict", False)
+    except UnicodeDecodeError:
+        return False
+    if size_bytes == len(data):
+        return False
+    return has_utf8 or not text.isascii() or _CUT_CHARACTER.search(data) is not None
 
 
 def is_damaged_utf8(data: bytes) -> bool:

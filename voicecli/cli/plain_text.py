@@ -155,7 +155,7 @@ class PlainTextDecoder:
             if not (final or pauses or len(self._undecided) >= JUDGED_BYTES):
                 return ""
             data, self._undecided, self._is_assumed = self._undecided, b"", False
-            self._judge(data)
+            self._judge(data, final=final)
         try:
             return self._decoder.decode(data, final)
         except UnicodeDecodeError:
@@ -190,10 +190,14 @@ class PlainTextDecoder:
         self._decoder = _decoder(encoding, errors="ignore")
         self._notify(f"has bytes that are not {encoding.upper()}, which are left out")
 
-    def _judge(self, data: bytes) -> None:
+    def _judge(self, data: bytes, *, final: bool) -> None:
         """Choose how to decode ``data``, which is not UTF-8, and what follows."""
         from voicecli.cli import encoding  # noqa: PLC0415  only for such text
 
+        if final and encoding.is_cut_utf8(self._context + data, has_utf8=self._has_utf8):
+            self._decoder = _decoder("utf-8", errors="ignore")
+            self._notify("ends inside a character of UTF-8, which is left out")
+            return
         if b"\0" not in data and (self._has_utf8 or encoding.is_damaged_utf8(data)):
             self._leave_out("utf-8")
             return

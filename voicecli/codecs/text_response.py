@@ -20,6 +20,18 @@ _MAX_DEPTH = 6
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _DETECT_BYTES = 4
+_EVIDENCE_BYTES = 64
+"""Bytes that must show text in UTF-16 or UTF-32: no later ones, whatever the split."""
+
+_WORDS = re.compile(
+    r"(?:(?:[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-ZÀ-Þ]{2,}|[0-9]+)[ ,.:;'\"!?()/\r\n-]{1,2}){2,}"
+    r"(?:[A-ZÀ-Þ]?[a-zß-ÿ]*|[A-ZÀ-Þ]+|[0-9]*)"
+)
+"""Three words or more in Latin letters. Without a mark nothing else is certain: quiet
+samples may be letters, but not jump to a space behind every few, and to nothing between."""
+
+_PAUSES = set(" ,.:;!?\u3001\u3002\uff0c\uff01\uff1a\uff1f")
+"""What a text in any script contains. Samples of one script's range vary less."""
 _OPENING = re.compile(
     rb"[ \t\r\n]*(?:<!doctype[\s>]|<html[\s>]|<\?xml\s|\{\s*\"[a-z_]{2,20}\"\s*:)", re.IGNORECASE
 )
@@ -57,8 +69,8 @@ def readable(data: bytes) -> str | None:
 
     Text is UTF-8 without control characters but ESC. Anything that opens as HTML, XML or
     JSON is text regardless: pages may be in Latin-1, and error messages may quote
-    escape sequences. UTF-16 and UTF-32 need such an opening, or a byte order mark and a
-    text that is mostly ASCII. A character cut by the end of ``data`` is dropped.
+    escape sequences. UTF-16 and UTF-32 need such an opening, words in Latin letters, or a
+    byte order mark and characters of a text. A character cut by the end of ``data`` is dropped.
     """
     data = _from_wide(data) or data.removeprefix(_UTF8_BOM)
     if _OPENING.match(data):
@@ -83,10 +95,26 @@ def _from_wide(data: bytes) -> bytes | None:
     encoding = json.detect_encoding(data[:_DETECT_BYTES])  # by its mark or its NULs
     if encoding.startswith("utf-8"):
         return None
-    text = data.decode(encoding, "ignore")
+    text = data.decode(encoding, "ignore").removeprefix("\ufeff")
+    head = data[:_EVIDENCE_BYTES].decode(encoding, "ignore").removeprefix("\ufeff")
     is_marked = not encoding.endswith(("-le", "-be"))
-    is_text = is_marked and 2 * sum(map(str.isascii, text)) >= len(text)
+    is_text = _is_text(head) if is_marked else _has_words(head)
     return text.encode() if is_text or _OPENING.match(text.encode()) else None
+
+
+def _has_words(head: str) -> bool:
+    """Tell whether characters are words, mostly of letters, with spaces between them."""
+    is_separated = head.count(" ") > 1 and 2 * sum(map(str.isalpha, head)) >= len(head)
+    return is_separated and _WORDS.fullmatch(head) is not None
+
+
+def _is_text(head: str) -> bool:
+    """Tell whether characters behind a byte order mark are those of a text."""
+    if 2 * sum(map(str.isascii, head)) >= len(head):
+        return True
+    letters = sum(map(str.isalpha, head))
+    is_legible = all(char.isprintable() or char in _LAYOUT for char in head)
+    return is_legible and 2 * letters >= len(head) and not _PAUSES.isdisjoint(head)
 
 
 def kind_of_text(text: str) -> str:

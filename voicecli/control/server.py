@@ -51,9 +51,17 @@ class ControlServer:
     def __init__(self, path: str, handle: Callable[[bytes], bytes]) -> None:
         self._path = path
         self._handle = handle
-        self._listener = _listen(path)
-        self._wake, self._woken = socket.socketpair()
-        self._selector = selectors.DefaultSelector()
+        with contextlib.ExitStack() as undo:
+            self._listener = undo.enter_context(_listen(path))
+            undo.callback(os.unlink, path)
+            try:
+                self._wake, self._woken = socket.socketpair()
+                undo.callback(self._woken.close)
+                undo.callback(self._wake.close)
+                self._selector = selectors.DefaultSelector()
+            except OSError as error:
+                raise RuntimeFolderError(error.strerror or str(error)) from error
+            undo.pop_all()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._clients: dict[socket.socket, _Client] = {}

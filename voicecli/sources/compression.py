@@ -11,6 +11,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from voicecli.errors import BadResponse, NetworkError
+from voicecli.sources.remedies import LOOK_FOR_PROXY, TRY_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +44,10 @@ def decompressed(chunks: Iterable[bytes], content_encoding: str) -> Iterator[byt
     codings = {name.strip() for name in content_encoding.lower().split(",")}
     if unsupported := codings & _UNSUPPORTED:
         names = " and ".join(sorted(unsupported))
-        raise BadResponse(f"the server compressed its answer with {names}, against the request")
+        raise BadResponse(
+            f"the server compressed its answer with {names}, against the request",
+            remedy=LOOK_FOR_PROXY,
+        )
     bits = next((_ZLIB_BITS[name] for name in codings if name in _ZLIB_BITS), None)
     return iter(chunks) if bits is None else _inflated(chunks, bits)
 
@@ -65,13 +69,16 @@ def _inflated(chunks: Iterable[bytes], bits: int) -> Iterator[bytes]:
             try:
                 clear = member.decompress(data, _STEP_BYTES)
             except zlib.error as error:
-                raise BadResponse(f"the server sent a badly compressed answer: {error}") from error
+                message = f"the server sent a badly compressed answer: {error}"
+                raise BadResponse(message, remedy=LOOK_FOR_PROXY) from error
             if clear:
                 yield clear
             data = member.unused_data or member.unconsumed_tail
             is_full = len(clear) == _STEP_BYTES and not member.eof  # more may be held inside
     if member is not None and not member.eof:
-        raise NetworkError(f"the compressed answer ended early, after {received} bytes")
+        raise NetworkError(
+            f"the compressed answer ended early, after {received} bytes", remedy=TRY_AGAIN
+        )
 
 
 def _text_at(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ from voicecli.errors import (
 from voicecli.sanitize import clean
 from voicecli.sources.remedies import (
     CHECK_BASE_URL,
+    LOOK_FOR_PROXY,
     SET_CONNECT_TIMEOUT,
     SET_TIMEOUT,
     TRY_AGAIN,
@@ -64,7 +65,7 @@ _NO_HTTP = "{where} did not answer in HTTP: {reason}"
 _UNREACHABLE = _Rule(
     NetworkError, "{where} could not be reached: {reason}", _CHECK_NETWORK, retryable=True
 )
-_BAD_CODING = _Rule(BadResponse, "{where} sent a badly compressed answer: {reason}")
+_BAD_CODING = _Rule(BadResponse, "{where} sent a badly compressed answer: {reason}", LOOK_FOR_PROXY)
 _CUT = _Rule(NetworkError, "the connection was cut after {received} bytes", TRY_AGAIN)
 _BROKEN = _Rule(
     NetworkError,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CHECK_VOICE = "`voicecli voices` lists voices; choose with --voice and --model"
 _SET_KEY = "set VOICECLI_API_KEY, or api_key_env in the server's profile"
+_NO_SPEECH = f"look for a cache or proxy in front of the server; {CHECK_BASE_URL}"
 _SHORTEN = "send the text in parts"
 _REFUSALS = (
     (r"http request (was sent )?to (an )?https|plain http to an ssl", USE_HTTPS),
@@ -52,11 +53,8 @@ def fault_of_status(
         )
     if status == 429:  # noqa: PLR2004  RFC 6585
         return _rate_limited(details, headers, body)
-    if status in {301, 302, 303, 307, 308}:
-        place = showable(headers.get("location", ""))
-        fix = "put that address, up to /v1, into --base-url" if place else CHECK_BASE_URL
-        where = f"to {place}" if place else "without saying where"
-        return BadResponse(f"the server has moved ({status}) {where}", remedy=fix)
+    if status < 400:  # noqa: PLR2004  RFC 9110
+        return _elsewhere(status, details, headers)
     if status in {401, 403, 407}:
         return _unauthorized(status, details, has_key=has_key)
     if status in {404, 405} and not _names_model_or_voice(message):
@@ -67,6 +65,16 @@ def fault_of_status(
     fault = BadResponse(f"the server refuses the request {details}", remedy=remedy)
     fault.status, fault.refusal = status, body
     return fault
+
+
+def _elsewhere(status: int, details: str, headers: Mapping[str, str]) -> SourceError:
+    """Return the error for a 3xx: a redirect that is not followed, or no speech at all."""
+    if status not in {301, 302, 303, 307, 308}:
+        return BadResponse(f"the server did not answer with speech {details}", remedy=_NO_SPEECH)
+    place = showable(headers.get("location", ""))
+    fix = "put that address, up to /v1, into --base-url" if place else CHECK_BASE_URL
+    where = f"to {place}" if place else "without saying where"
+    return BadResponse(f"the server has moved ({status}) {where}", remedy=fix)
 
 
 def _remedy(body: bytes) -> str | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.errors import BadResponse
 from voicecli.sanitize import clean
+from voicecli.sources.remedies import CHECK_BASE_URL, TRY_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,7 +159,8 @@ def parse_event(message: bytes) -> dict[str, Any]:
         event = None
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         shown = clean(message[:1000].decode("utf-8", errors="replace"), limit=200)
-        raise BadResponse(f"the server sent something that is not a realtime event: {shown}")
+        what = f"the server sent something that is not a realtime event: {shown}"
+        raise BadResponse(what, remedy=CHECK_BASE_URL)
     event["type"] = ALIASES.get(event["type"], event["type"])
     return event
 
@@ -213,10 +215,11 @@ class Answer:
         try:
             audio = base64.b64decode(delta, validate=True)  # type: ignore[arg-type]  # checked here
         except (TypeError, ValueError) as error:
-            raise BadResponse("the server sent an audio event without audio") from error
+            message = "the server sent an audio event without audio"
+            raise BadResponse(message, remedy=TRY_AGAIN) from error
         self.audio_bytes += len(audio)
         if self.audio_bytes > MAX_AUDIO_BYTES:
-            raise BadResponse("the server's answer is too long to be speech")
+            raise BadResponse("the server's answer is too long to be speech", remedy=TRY_AGAIN)
         return audio
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from voicecli.errors import BadResponse, NetworkError
 from voicecli.sanitize import clean
 from voicecli.sources.http_errors import server_message
-from voicecli.sources.remedies import TRY_AGAIN
+from voicecli.sources.remedies import CHECK_BASE_URL, TRY_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,11 +41,12 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _OTHER_API = "--base-url needs an API with OpenAI's /audio/speech"
 
-_ENCODED = re.compile(rb"(?<![\w+/=\\-])(?:[\w+/=-]|\\[/rn]){400}", re.ASCII)
-"""Data in base64 or hexadecimal, too long for a word, a key or a signature.
+_RUN = re.compile(rb"(?:[\w+/=-]|\\[/rn])+", re.ASCII)
+"""Characters of base64 or hexadecimal; the next run is looked for behind this one, so that
+crafted events cost no more than others."""
 
-A run is tried from its beginning only, so that crafted events cost no more than others.
-"""
+_MIN_ENCODED_BYTES = 400
+"""A run of so many is data: too long for a word, a key or a signature."""
 
 _SEARCH_BYTES = 16 * 1024
 """Bytes of an event that are searched for it."""
@@ -126,7 +127,7 @@ class SpeechEvents:
         data, self._data = bytes(self._data[:-1]), bytearray()
         name, self._name = self._name, ""
         if data and name == "error":
-            raise BadResponse(f"the server reports: {server_message(data)}")
+            raise _reported(data)
         return self._take_event(data, name) if data else b""
 
     def _check_api(self) -> None:
@@ -139,13 +140,16 @@ class SpeechEvents:
 
     def _note_other(self, data: bytes, kind: str) -> None:
         """Remember an event that is not of speech."""
-        has_audio = _ENCODED.search(data[:_SEARCH_BYTES]) is not None
+        runs = _RUN.finditer(data[:_SEARCH_BYTES])
+        has_audio = any(len(run[0]) >= _MIN_ENCODED_BYTES for run in runs)
         if not self._other or (has_audio and not self._other_has_audio):
             self._other, self._other_has_audio = clean(kind, limit=60), has_audio
 
     def _check_length(self) -> None:
         if len(self._line) + len(self._data) > MAX_EVENT_BYTES:
-            raise BadResponse("the server sent an event too long to be speech")
+            raise BadResponse(
+                "the server sent an event too long to be speech", remedy=CHECK_BASE_URL
+            )
 
     def _take_event(self, data: bytes, name: str) -> bytes:
         """Return the audio of an event; its kind is in its data, or else its name."""
@@ -158,7 +162,8 @@ class SpeechEvents:
                 self._note_other(data, name)
                 return b""  # something of the server's own, such as a ping
             shown = clean(data.decode("utf-8", errors="replace"), limit=300)
-            raise BadResponse(f"the server sent an event that is not a JSON object: {shown}")
+            message = f"the server sent an event that is not a JSON object: {shown}"
+            raise BadResponse(message, remedy=TRY_AGAIN)
         kind = event.get("type") or name
         if kind == "speech.audio.delta":
             self._is_speech = True
@@ -166,7 +171,7 @@ class SpeechEvents:
         if kind == "speech.audio.done":
             self._is_speech = self.ended = True
         elif str(kind).endswith(_FAILURES) or event.get("error"):
-            raise BadResponse(f"the server reports: {server_message(data)}")
+            raise _reported(data)
         else:
             self._note_other(data, str(kind or event.get("object") or ", ".join(event)))
         return b""
@@ -200,6 +205,11 @@ def audio_of_events(chunks: Iterable[bytes]) -> Iterator[bytes]:
     events.flush()
 
 
+def _reported(data: bytes) -> BadResponse:
+    """Return the error that an event reports, in the server's own words."""
+    return BadResponse(f"the server reports: {server_message(data)}", remedy=TRY_AGAIN)
+
+
 def _parsed(data: bytes) -> dict[str, Any] | None:
     """Return the JSON object that an event's data is, or None."""
     try:
@@ -218,4 +228,5 @@ def _audio(event: dict[str, Any]) -> bytes:
         text = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadResponse("the server sent an audio event without audio") from error
+        message = "the server sent an audio event without audio"
+        raise BadResponse(message, remedy=TRY_AGAIN) from error

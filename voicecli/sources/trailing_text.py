@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.errors import BadResponse, CorruptStream
 from voicecli.sources.http_errors import server_message
+from voicecli.sources.remedies import TRY_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +54,19 @@ _ERROR_OR_PAGE = re.compile(_ERROR.pattern + b"|" + _HTML, re.IGNORECASE)
 also HTML."""
 
 _HINTS = (b'":', b"':", b'" :', b"' :", b"<!", b"<?", b"<h", b"<H", b"vent:", b"raceback ")
+_WIDE_KEYS = b"|".join(key.encode("utf-16-le") for key in ("error", "errors", "detail"))
+_WIDE_ERROR = re.compile(
+    rb"(?:\xff\xfe|(?:\xfe\xff)?\0)?(?:\{\0(?:\s\0){0,8}[\"']\0(?:%b)[\"']\0(?: \0)?:\0|%b)"
+    % (_WIDE_KEYS, "<!doctype html".encode("utf-16-le")),
+    re.IGNORECASE,
+)
+"""An error or a page in UTF-16, of either byte order, which fixes 128 bits or more."""
+
+_WIDE_HINTS = (b'"\0:\0', b"'\0:\0", b"\0 \0:\0", b"<\0!\0")
+_MAX_WIDE_BYTES = 128
+_WIDE_START = re.compile(
+    rb"(?:\xff\xfe|(?:\xfe\xff)?\0)?[{<]\0(?:[\t\n\r -~]\0){0,60}[\t\n\r -~]?\Z"
+)
 _MAX_HELD_BYTES = 512
 """Bytes that could be text are held back until more is known, at most this many."""
 
@@ -82,6 +96,8 @@ def audio_before_text(
         pattern = (_ERROR if is_file else _ERROR_OR_PAGE) if has_tags else _TEXT
         # Much faster than the pattern, which few chunks of samples need.
         match = pattern.search(data) if any(hint in data for hint in _HINTS) else None
+        if match is None and any(hint in data for hint in _WIDE_HINTS):
+            match = _WIDE_ERROR.search(data)
         sound_bytes = yielded + match.start() if match else 0
         is_text = is_file and not head[:sound_bytes].translate(None, _TEXT_BYTES)
         if match and (sound_bytes < _MIN_SAMPLES_BYTES or is_text):
@@ -109,7 +125,9 @@ def _has_sentence(data: bytes) -> bool:
 def _start_of_text(data: bytes) -> int:
     """Return where the last bytes begin that are characters of a text, else the end."""
     tail = data[-_MAX_HELD_BYTES:]
-    return len(data) - len(tail) + len(tail.rstrip(_TEXT_BYTES))
+    start = len(data) - len(tail) + len(tail.rstrip(_TEXT_BYTES))
+    wide = _WIDE_START.search(data, max(0, len(data) - _MAX_WIDE_BYTES))
+    return min(start, wide.start()) if wide else start
 
 
 def _message(text: bytes, chunks: Iterator[bytes]) -> str:
@@ -126,5 +144,7 @@ def _fault(message: str, *, is_file: bool) -> BadResponse | CorruptStream:
         shown = f": {message}" if message else ""
         return CorruptStream(f"text follows the sound{shown}", remedy="get the file again")
     if not message:
-        return BadResponse("the server sent a page of text instead of the rest of the speech")
-    return BadResponse(f"the server reports: {message}")
+        return BadResponse(
+            "the server sent a page of text instead of the rest of the speech", remedy=TRY_AGAIN
+        )
+    return BadResponse(f"the server reports: {message}", remedy=TRY_AGAIN)

@@ -54,6 +54,9 @@ class Observers:
             self._observers = left
         if isinstance(fault, VoiceError):
             _log.warning("%s", fault)
+        elif isinstance(fault, OSError):  # such as too many open files: no defect of its own
+            reason = fault.strerror or fault
+            _log.warning("an observer of %s was dropped: %s", type(event).__name__, reason)
         else:
             name = type(event).__name__
             _log.error("an observer failed on %s and was dropped", name, exc_info=fault)

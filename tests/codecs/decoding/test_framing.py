@@ -16,6 +16,7 @@ from tests.codecs.samples import encoded
 from tests.codecs.signals import noise, tone
 from voicecli.codecs.decoding.framing import (
     FRAMINGS,
+    OLDER_LAYERS,
     SEARCH_BYTES,
     audio_at,
     cannot_be_samples,
@@ -71,6 +72,32 @@ def test_a_sound_that_begins_anywhere_is_no_foreign_frame():
             part = sound[at : at + 20_000]
             assert not cannot_be_samples(framing, part), (framing.name, at)
             at = sound.find(framing.sync, at + 1)
+
+
+def layer_1(frames, payload):
+    """MPEG-1 layer I at 384 kb/s and 48 kHz: frames of 384 bytes."""
+    return b"".join(b"\xff\xff\xc4\0" + payload(number) for number in range(frames))
+
+
+def test_layer_1_where_samples_were_requested_is_named():
+    data = layer_1(9, lambda number: noise(190, seed=number).tobytes())
+    for size in SIZES:
+        with pytest.raises(UnsupportedFormat, match="layer I or II"):
+            sniff(Sniffer("pcm"), in_pieces(size, data))
+
+
+def test_samples_that_repeat_layer_1_are_samples():
+    """A tone of 125 Hz whose frequency is a little off, with noise in a third of it."""
+    tone_bytes = tone(190).tobytes()
+    drifting = layer_1(20, lambda number: tone_bytes[:-100] + noise(50, seed=number).tobytes())
+    few = layer_1(7, lambda number: noise(190, seed=number).tobytes())
+    faint = np.concatenate([noise(60_000) >> shift for shift in (6, 7, 8, 9)]).tobytes()
+    for samples in (drifting, few + bytes(2_000)):
+        assert sniff(Sniffer("pcm"), [samples]) == "pcm"
+    at = faint.find(b"\xff\xff")
+    while at >= 0:
+        assert not cannot_be_samples(OLDER_LAYERS, faint[at : at + 8_000])
+        at = faint.find(b"\xff\xff", at + 1)
 
 
 def test_frames_without_a_bit_rate_are_named():

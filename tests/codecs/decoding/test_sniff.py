@@ -287,3 +287,22 @@ def test_a_character_cut_at_the_limit_does_no_harm():
 def test_an_empty_body_is_a_bad_response():
     with pytest.raises(BadResponse, match="empty"):
         Sniffer("mp3").finish()
+
+
+@pytest.mark.parametrize("declared", ["mp3", "aac", "wav", "pcm", None])
+@pytest.mark.parametrize("label", [None, "audio/mpeg", "text/plain"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_plain_words_in_utf_16_are_an_error_message(declared, label, encoding, size):
+    text = "The model is out of memory, please try again in a few minutes."
+    with pytest.raises(BadResponse, match="The model is out of memory"):
+        sniff(Sniffer(declared, label), in_pieces(size, text.encode(encoding)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+@pytest.mark.parametrize("size", [1, 64, 10_000])
+def test_a_file_in_utf_16_is_text(encoding, size):
+    sniffer = Sniffer("mp3", is_file=True)
+    body = ("Dear all, " * 20).encode(encoding)
+    with pytest.raises(UnsupportedFormat, match="this is text"):
+        sniff(sniffer, in_pieces(size, body))

@@ -12,7 +12,8 @@ from tests.codecs.containers import chunk, fmt, riff, wav
 from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
 from tests.codecs.signals import noise
 from voicecli.audio.pcm import AudioFormat
-from voicecli.codecs.decoding.wav import WavDecoder, find_header
+from voicecli.codecs.decoding.following import find_header
+from voicecli.codecs.decoding.wav import WavDecoder
 from voicecli.errors import TruncatedStream
 
 SIZES = [1, 7, 4096]

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.formats import CODECS, OPUS_RATES_HZ
 from voicecli.codecs.raw_coding import S16LE, TELEPHONE_RATE_HZ
-from voicecli.errors import BadResponse, CorruptStream, DecodeError, SourceError, UnsupportedFormat
+from voicecli.errors import (
+    TRY_AGAIN,
+    BadResponse,
+    CorruptStream,
+    DecodeError,
+    SourceError,
+    UnsupportedFormat,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +33,10 @@ if TYPE_CHECKING:
 
 _PCM_RATE_HZ = 24_000
 _LONGEST_ANSWER_S = 3600.0
+
+_GET_AGAIN = "get the file again"
+_CONVERT = "convert it to wav, flac, mp3, opus or aac, for example with ffmpeg"
+_ASK_FOR_OTHER = "ask for another format with --format"
 
 
 def preload(name: str) -> None:
@@ -57,6 +68,7 @@ def make_decoder(
     channels: int | None = None,
     coding: RawCoding | None = None,
     trusted_s: float = inf,
+    looks_for_others: bool = False,
 ) -> Decoder:
     """Make a decoder for one of the six formats.
 
@@ -67,13 +79,15 @@ def make_decoder(
         channels: for pcm the samples per frame (1 if None). Other formats state it.
         coding: for pcm how a sample is written (16-bit little-endian if None).
         trusted_s: for wav, see `voicecli.codecs.decoding.wav.WavDecoder`.
+        looks_for_others: for pcm, see `voicecli.codecs.decoding.pcm.PcmDecoder`.
 
     Raises:
         UnsupportedFormat: no such format.
     """
     decoder = _decoder_class(name)
     if name == "pcm":
-        return decoder(rate_hz or _PCM_RATE_HZ, channels or 1, coding or S16LE)
+        form = rate_hz or _PCM_RATE_HZ, channels or 1, coding or S16LE
+        return decoder(*form, looks_for_others=looks_for_others)
     if name == "wav":
         return decoder(trusted_s=trusted_s)
     if name == "opus" and rate_hz in OPUS_RATES_HZ:
@@ -135,7 +149,8 @@ class AutoDecoder:
     @property
     def fault(self) -> DecodeError | SourceError | None:
         """What the next call will raise: found by a call that had blocks to return first."""
-        return self._fault or (self._decoder.fault if self._decoder is not None else None)
+        fault = self._fault or (self._decoder.fault if self._decoder is not None else None)
+        return fault and self._with_remedy(fault)
 
     @property
     def pending(self) -> bool:
@@ -152,7 +167,11 @@ class AutoDecoder:
                 return []
             data = recognised
         assert self._decoder is not None
-        return self._decoder.feed(data)
+        try:
+            return self._decoder.feed(data)
+        except DecodeError as fault:
+            self._with_remedy(fault)
+            raise
 
     def flush(self) -> list[Pcm]:
         """End the stream as `Decoder.flush`."""
@@ -164,16 +183,25 @@ class AutoDecoder:
             blocks = self._decoder.feed(data)
         try:
             blocks += self._decoder.flush()
-        except (DecodeError, SourceError):
+        except (DecodeError, SourceError) as fault:
+            self._with_remedy(fault)
             if not blocks:  # otherwise the next call raises it
                 raise
         if not self.pending and self.format is None:
             message = f"received {self.name} without audio"
-            self._fault = BadResponse(message)
+            self._fault = BadResponse(message, remedy=TRY_AGAIN)
             if self._is_file:
                 self._fault = CorruptStream(f"there is no audio in this {self.name} file")
-            raise self._fault
+            raise self._with_remedy(self._fault)
         return blocks
+
+    def _with_remedy(self, fault: DecodeError | SourceError) -> DecodeError | SourceError:
+        """Give a fault without a remedy the one that fits where the bytes come from."""
+        if fault.remedy is None and isinstance(fault, UnsupportedFormat):
+            fault.remedy = _CONVERT if self._is_file else _ASK_FOR_OTHER
+        elif fault.remedy is None:
+            fault.remedy = _GET_AGAIN if self._is_file else TRY_AGAIN
+        return fault
 
     def _recognise(self, data: bytes | None) -> bytes | None:
         """Choose the decoder, by more bytes or by those there were; return all it missed."""
@@ -185,7 +213,7 @@ class AutoDecoder:
                 return None
             self._make(self.name)
         except (DecodeError, SourceError) as fault:
-            self._fault = fault
+            self._fault = self._with_remedy(fault)
             raise
         seen, self._sniffer.seen = self._sniffer.seen, b""
         return seen
@@ -210,4 +238,5 @@ class AutoDecoder:
             channels=channels,
             coding=sniffer.coding,
             trusted_s=self._trusted_s,
+            looks_for_others=True,
         )

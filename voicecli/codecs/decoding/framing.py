@@ -13,6 +13,7 @@ ISO/IEC 11172-3 §2.4.2.3.
 
 from __future__ import annotations
 
+import operator
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,6 +39,10 @@ _MAX_TAGS = 16
 
 _MAX_CERTAIN_BYTES = 16_384
 """Bytes in which frames of an unsupported format must show themselves among samples."""
+
+
+_CERTAIN_OF_LAYER_1 = 8
+"""Frames of layer I that cannot be samples."""
 
 
 class _Header(NamedTuple):
@@ -132,12 +137,13 @@ def _free_format_header(data: bytes | bytearray, at: int) -> _Header | None:
     return _Header(size, word & 0xFFFE0C00)
 
 
+MP3_FRAMES = _of("mp3", MP3)
 ADTS_FRAMES = _of("aac", ADTS)
 OLDER_LAYERS = Framing(
     "MPEG audio of layer I or II", None, 4, _older_layer_header, b"\xff", certain=4
 )
 FRAMINGS = (
-    _of("mp3", MP3),
+    MP3_FRAMES,
     ADTS_FRAMES,
     OLDER_LAYERS,
     Framing("free-format MP3", None, 4, _free_format_header, b"\xff", 3),
@@ -169,14 +175,14 @@ def cannot_be_samples(framing: Framing, data: bytes) -> bool | None:
     """Tell whether ``data`` begins with frames of an unsupported format, and not with samples.
 
     None if it ends before that is sure. All headers together fix 60 bits or more. A sound
-    may repeat itself, so only frames that differ count. Layer I does not: its sync word is
-    what quiet samples look like.
+    may repeat itself, so only frames that differ count. The sync word of layer I is what
+    quiet samples look like: it needs more frames, each with little in common with the last.
     """
-    at, identity, frames = 0, None, set[bytes]()
-    is_layer_1 = framing is OLDER_LAYERS and data[1:2] and data[1] & 6 == 6
-    if not framing.certain or is_layer_1:
+    at, identity, previous, frames = 0, None, b"", set[bytes]()
+    is_layer_1 = framing is OLDER_LAYERS and bool(data[1:2]) and data[1] & 6 == 6
+    if not framing.certain:
         return False
-    while len(frames) < framing.certain:
+    while len(frames) < (_CERTAIN_OF_LAYER_1 if is_layer_1 else framing.certain):
         header = framing.header(data, at)
         if header is None:
             return None if len(data) < at + framing.header_bytes else False
@@ -185,9 +191,18 @@ def cannot_be_samples(framing: Framing, data: bytes) -> bool | None:
         identity, end = header.identity, at + header.frame_bytes
         if len(data) < end:
             return None
-        frames.add(data[at:end])
-        at = end
+        frame = data[at:end]
+        if is_layer_1 and _are_similar(previous, frame):
+            return False
+        frames.add(frame)
+        at, previous = end, frame
     return True
+
+
+def _are_similar(frame: bytes, other: bytes) -> bool:
+    """Tell whether half of the bytes are the same, as those of a tone's periods are."""
+    same: int = sum(map(operator.eq, frame, other))
+    return 0 < min(len(frame), len(other)) <= 2 * same
 
 
 def audio_at(data: bytes | bytearray, at: int = 0) -> tuple[str | None, bool]:

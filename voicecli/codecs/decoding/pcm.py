@@ -8,6 +8,7 @@ import numpy as np
 
 from voicecli.audio.pcm import Pcm
 from voicecli.codecs.decoding.decoder import PushDecoder
+from voicecli.codecs.decoding.following import find_header, find_other
 from voicecli.codecs.decoding.sampleformat import (
     EVIDENCE_BYTES,
     MAX_BLOCK_BYTES,
@@ -15,7 +16,7 @@ from voicecli.codecs.decoding.sampleformat import (
     samples_from,
 )
 from voicecli.codecs.raw_coding import S16LE
-from voicecli.errors import TruncatedStream
+from voicecli.errors import CorruptStream, TruncatedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,12 +36,20 @@ class PcmDecoder(PushDecoder):
         rate_hz: frames per second.
         channels: samples per frame.
         coding: how a sample is written.
+        looks_for_others: whether audio in another format behind the samples is an error.
 
     Raises:
         ValueError: ``rate_hz`` or ``channels`` is below 1.
     """
 
-    def __init__(self, rate_hz: int = 24_000, channels: int = 1, coding: RawCoding = S16LE) -> None:
+    def __init__(
+        self,
+        rate_hz: int = 24_000,
+        channels: int = 1,
+        coding: RawCoding = S16LE,
+        *,
+        looks_for_others: bool = False,
+    ) -> None:
         if rate_hz < 1 or channels < 1:
             raise ValueError(f"no such PCM: {rate_hz} Hz, {channels} channels")
         super().__init__()
@@ -48,6 +57,7 @@ class PcmDecoder(PushDecoder):
         self._channels = channels
         self._coding = coding
         self._is_plain = coding == S16LE
+        self._looks_for_others = looks_for_others
         self._frame_bytes = channels * coding.bytes_per_sample
         self._most_bytes = MAX_BLOCK_BYTES // self._frame_bytes * self._frame_bytes
         self._held = b""  # a frame cut by the end of the latest chunk, or evidence of the order
@@ -64,12 +74,28 @@ class PcmDecoder(PushDecoder):
             if self._coding.byte_order == "unsure":
                 self._held = data[at:]
                 return
-        end = len(data) - len(data) % self._frame_bytes
+        yield from self._push_samples(data, at, final=False)
+
+    def _push_samples(self, data: bytes, at: int, *, final: bool) -> Iterator[Pcm]:
+        """Yield samples up to audio in another format; hold what may begin it.
+
+        Raises:
+            CorruptStream: there is some.
+        """
+        stop, other = len(data), None
+        if self._looks_for_others:
+            wav_at, is_wav = find_header(data, at)
+            stop, other = find_other(data, at, final=final)
+            if wav_at < stop and (is_wav or not final):
+                stop, other = wav_at, "wav" if is_wav else None
+        end = stop - (stop - at) % self._frame_bytes
         self._held = data[end:]
         while at < end:
             size_bytes = min(self._most_bytes, end - at)
             yield self._block(data, at, size_bytes)
             at += size_bytes
+        if other is not None:
+            raise CorruptStream(f"{other} audio follows the raw samples, and is not played")
 
     def _decide_order(self, data: bytes, at: int, size_bytes: int) -> Pcm:
         """Decode a stretch that decides the byte order, unless it is silence."""
@@ -87,6 +113,8 @@ class PcmDecoder(PushDecoder):
         return Pcm(samples.reshape(-1, self._channels), self._rate_hz)
 
     def _finish(self) -> Iterator[Pcm]:
+        if self._coding.byte_order != "unsure":
+            yield from self._push_samples(self._held, 0, final=True)
         size_bytes = len(self._held) // self._frame_bytes * self._frame_bytes
         if size_bytes:  # too little to be sure of the order
             yield self._decide_order(self._held, 0, size_bytes)

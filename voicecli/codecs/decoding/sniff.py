@@ -25,6 +25,7 @@ No decision depends on how the bytes were split; most need no more than the firs
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_LE
 from typing import TYPE_CHECKING
 
 from voicecli.codecs.decoding.flacheader import MAX_HEADER_BYTES, StreamInfo
@@ -50,7 +51,7 @@ from voicecli.codecs.text_response import (
     readable,
     remedy_for,
 )
-from voicecli.errors import BadResponse, TruncatedStream, UnsupportedFormat
+from voicecli.errors import TRY_AGAIN, BadResponse, TruncatedStream, UnsupportedFormat
 from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
@@ -155,7 +156,10 @@ class Sniffer:
                 break
             self.seen = self.seen[size_bytes:]
         self._check_end(final=final)
-        for check in (self._by_frames, self._by_text):
+        # A mark of UTF-16 looks like the header of a frame.
+        is_marked = self.seen.startswith(BOM_UTF16_LE)
+        checks = self._by_frames, self._by_text
+        for check in reversed(checks) if is_marked else checks:
             codec, is_open = check(final=final)
             if codec is not None:
                 return codec
@@ -170,7 +174,7 @@ class Sniffer:
         if final and not self.seen and self._is_file:
             raise UnsupportedFormat("there is no audio in it")
         if final and not self.seen:
-            raise BadResponse("received no audio: the response is empty")
+            raise BadResponse("received no audio: the response is empty", remedy=TRY_AGAIN)
 
     # Checks: each returns the codec it found, if any, and whether more bytes may change
     # its mind.

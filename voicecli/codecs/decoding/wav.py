@@ -23,6 +23,7 @@ import struct
 from math import inf
 from typing import TYPE_CHECKING
 
+from voicecli.codecs.decoding.following import find_header, find_other
 from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.reader import ReadingDecoder
 from voicecli.codecs.decoding.sampleformat import (
@@ -44,11 +45,12 @@ if TYPE_CHECKING:
 _CHUNK = struct.Struct("<4sI")
 _RIFF_BYTES = 12
 _FMT_BYTES = 40  # what WAVE_FORMAT_EXTENSIBLE uses of "fmt "; the rest is skipped
-_FIRST_CHUNKS = (b"fmt ", b"JUNK", b"junk", b"bext", b"LIST", b"fact")
-_HEADER_BYTES = _RIFF_BYTES + 4
 
 _PLACEHOLDER_FROM = 0x7F00_0000
 """Data sizes from here up are placeholders: 2 GiB or 4 GiB, less any header."""
+
+_UNSURE_FROM = 1 << 30
+"""Sizes from here up are searched for another format: some are placeholders as well."""
 
 _MAX_EVIDENCE_BYTES = 1 << 20
 
@@ -65,31 +67,6 @@ _LARGE_CHUNKS = re.compile(rb"LIST|id3 |ID3 |bext|iXML|axml|_PMX|JUNK|junk|PAD |
 
 _MAX_CHUNK_BYTES, _MAX_LARGE_CHUNK_BYTES = 1 << 20, 1 << 26
 """A trailing chunk that claims more is sound whose bytes look like letters."""
-
-
-def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
-    """Find the next RIFF/WAVE header at or after ``start``.
-
-    Returns its position and True; or False and where a header may begin that the end
-    of ``buffer`` cuts, else the length of ``buffer``. A header needs "WAVE" and the id
-    of a usual first chunk: 96 bits that audio does not match by chance.
-    """
-    end = len(buffer)
-    # Nearly always there is none, which rfind finds out in half the time.
-    at = buffer.find(b"RIFF", start) if buffer.rfind(b"RIFF", start) >= 0 else -1
-    while at >= 0:
-        if _may_be_header(buffer, at):
-            return at, at + _HEADER_BYTES <= end
-        at = buffer.find(b"RIFF", at + 1)
-    tail_at = buffer.rfind(b"R", max(start, end - 3))
-    return (tail_at if tail_at >= 0 and b"RIFF".startswith(buffer[tail_at:]) else end), False
-
-
-def _may_be_header(buffer: bytes, at: int) -> bool:
-    """Tell whether the bytes at ``at``, as many as there are, match a header."""
-    form = buffer[at + 8 : at + 12]
-    first = buffer[at + 12 : at + 16]
-    return b"WAVE".startswith(form) and any(known.startswith(first) for known in _FIRST_CHUNKS)
 
 
 def _is_trailer(head: bytes) -> bool:
@@ -201,12 +178,9 @@ class WavDecoder(ReadingDecoder):
     ) -> Reading[TruncatedStream | None]:
         """Yield samples up to the end of the data or the next header; return what is missing."""
         left_bytes = size_bytes if 0 < size_bytes < _PLACEHOLDER_FROM else None
+        is_unsure = left_bytes is None or size_bytes >= _UNSURE_FROM
         while True:
-            stop, at_end = find_header(self._buffer, self._at)
-            if self._all_in and not at_end:
-                stop, at_end = len(self._buffer), True
-            if left_bytes is not None and self._at + left_bytes <= stop:
-                stop, at_end = self._at + left_bytes, True
+            stop, at_end, other = self._end_of_data(left_bytes, is_unsure=is_unsure)
             frame_bytes = layout.bytes_per_frame
             while whole_bytes := min(stop - self._at, MAX_BLOCK_BYTES) // frame_bytes * frame_bytes:
                 yield block(self._buffer, self._at, whole_bytes)
@@ -216,6 +190,8 @@ class WavDecoder(ReadingDecoder):
             if at_end:
                 break
             yield None
+        if other is not None:
+            raise CorruptStream(f"{other} audio follows the WAV audio, and is not played")
         partial_bytes = stop - self._at
         self._at = stop
         missing_bytes = 0 if left_bytes is None else left_bytes - partial_bytes
@@ -225,6 +201,21 @@ class WavDecoder(ReadingDecoder):
                 f"the WAV data ends {missing_bytes} bytes short of the size in its header"
             )
         return TruncatedStream("the WAV data ends inside a frame") if partial_bytes else None
+
+    def _end_of_data(
+        self, left_bytes: int | None, *, is_unsure: bool
+    ) -> tuple[int, bool, str | None]:
+        """Return where the data ends, or may end; whether it does; and what format follows."""
+        stop, at_end = find_header(self._buffer, self._at)
+        if self._all_in and not at_end:
+            stop, at_end = len(self._buffer), True
+        if left_bytes is not None and self._at + left_bytes <= stop:
+            stop, at_end = self._at + left_bytes, True
+        if is_unsure:
+            other_at, other = find_other(self._buffer, self._at, final=self._all_in)
+            if other_at < stop:
+                return other_at, other is not None, other
+        return stop, at_end, None
 
     def _find_more_data(self, size_bytes: int) -> Reading[int | None]:
         """Skip to another ``data`` chunk behind one of known size; return the size it claims.
@@ -292,9 +283,17 @@ class WavDecoder(ReadingDecoder):
         return True
 
     def _find_next_file(self) -> Reading[bool]:
-        """Skip to the next file; return False if the stream ends first."""
+        """Skip to the next file; return False if the stream ends first.
+
+        Raises:
+            CorruptStream: audio in another format comes before it, maybe behind a long chunk.
+        """
         while True:
-            self._at, found = find_header(self._buffer, self._at)
-            if found or self._all_in:
+            next_at, found = find_header(self._buffer, self._at)
+            other_at, other = find_other(self._buffer, self._at, final=self._all_in)
+            self._at = min(next_at, other_at)
+            if other is not None and other_at < next_at:
+                raise CorruptStream(f"{other} audio follows the WAV audio, and is not played")
+            if self._all_in or (found and next_at <= other_at):
                 return found
             yield None

@@ -1,0 +1,122 @@
+"""Another format behind samples whose end is not known is reported, and nothing else is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.codecs.containers import chunk, wav
+from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
+from tests.codecs.samples import encoded
+from tests.codecs.signals import noise, tone
+from voicecli.codecs.decoding.auto import AutoDecoder
+from voicecli.codecs.decoding.following import find_header, find_other
+from voicecli.codecs.decoding.pcm import PcmDecoder
+from voicecli.codecs.decoding.wav import WavDecoder
+from voicecli.errors import CorruptStream
+
+SIZES = (7, 1_000, 1 << 20)
+ID3 = b"ID3\4\0\0\0\0\0\x23TSSE\0\0\0\x0f\0\0\3Lavf62.3.100\0" + bytes(11)
+NAMES = {"opus": "Ogg", "mp3": "mp3", "flac": "flac"}
+SIGNS = (b"fLaC", b"OggS", b"ID3", b"Info", b"Xing", b"RIFF")
+
+
+def others():
+    """Files in other formats, as servers send them."""
+    files = {name: encoded(name, 12_000) for name in NAMES}
+    files |= {"aac": ID3 + encoded("aac", 12_000), "tagged": ID3 + encoded("mp3", 12_000)}
+    return files
+
+
+@pytest.mark.parametrize("name", ["opus", "mp3", "flac", "aac", "tagged"])
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 2_000_000_000, 0xFFFFFFFF - 36])
+def test_another_format_behind_a_wav_without_a_size_is_not_heard(name, size):
+    sound = noise(3_000)
+    for piece in SIZES:
+        data = in_pieces(piece, wav(sound, size=size) + others()[name])
+        blocks, fault = decode_until_fault(WavDecoder(), data)
+        assert isinstance(fault, CorruptStream)
+        shown = {"tagged": "mp3", "aac": "aac"}.get(name) or NAMES[name]
+        assert fault.message == f"{shown} audio follows the WAV audio, and is not played"
+        got = joined(blocks)[:, 0]
+        assert np.array_equal(got[:3_000], sound[:, 0])
+        assert len(got) < 3_000 + 100  # the header of the first MP3 frame
+
+
+@pytest.mark.parametrize("name", ["opus", "mp3", "flac", "aac", "tagged"])
+@pytest.mark.parametrize("chunk_name", [b"LIST", b"bext", b"junk"])
+def test_another_format_behind_a_long_chunk_is_reported(name, chunk_name):
+    data = wav(noise(3_000)) + chunk(chunk_name, bytes(200_000)) + others()[name]
+    for piece in SIZES[1:]:
+        blocks, fault = decode_until_fault(WavDecoder(), in_pieces(piece, data))
+        assert isinstance(fault, CorruptStream)
+        assert "follows the WAV audio, and is not played" in fault.message
+        assert np.array_equal(joined(blocks), noise(3_000))
+
+
+def test_another_wav_behind_a_tag_is_played():
+    data = wav(noise(3_000)) + ID3 + wav(noise(100))
+    for piece in SIZES:
+        got = joined(decode(WavDecoder(), in_pieces(piece, data)))
+        assert np.array_equal(got[:3_000], noise(3_000))
+        assert np.array_equal(got[-100:], noise(100))
+
+
+@pytest.mark.parametrize("name", ["opus", "mp3", "flac", "aac", "tagged", "wav"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_another_format_behind_raw_samples_is_not_heard(name, channels):
+    sound = noise(3_000, channels)
+    other = wav(noise(100)) if name == "wav" else others()[name]
+    for piece in SIZES:
+        decoder = AutoDecoder("pcm", channels=channels)
+        blocks, fault = decode_until_fault(decoder, in_pieces(piece, sound.tobytes() + other))
+        assert isinstance(fault, CorruptStream)
+        assert "audio follows the raw samples, and is not played" in fault.message
+        got = joined(blocks)
+        assert np.array_equal(got[:3_000], sound)
+        assert len(got) < 3_000 + 100
+
+
+def hostile():
+    """Samples that look like the beginning of other formats."""
+    rng = np.random.default_rng(5)
+    tag = b"ID3\4\0\0\0\0\x27\x08"  # longer than what is looked behind
+    words = [*SIGNS, tag, ID3[:5], b"fLaC\0\0", b"OggS\0\2\0", b"\xff\xfb\x90\x64", b"Info\xff\xfb"]
+    for _ in range(40):
+        chosen = [words[rng.integers(len(words))] + rng.bytes(rng.integers(9)) for _ in range(60)]
+        data = b"".join(chosen)
+        yield data[: len(data) // 2 * 2]
+    yield noise(4_000).tobytes()
+    yield (noise(4_000) // 256).tobytes()
+    yield tone(4_000).tobytes()
+    yield (b"\xff\xfb\x90\x64" + bytes(413)) * 8 + bytes(2)
+
+
+@pytest.mark.parametrize("is_wav", [False, True])
+def test_samples_are_never_cut(is_wav):
+    for samples in hostile():
+        data = wav(np.frombuffer(samples, "<i2").reshape(-1, 1), size=0) if is_wav else samples
+        for piece in SIZES:
+            decoder = WavDecoder() if is_wav else PcmDecoder(looks_for_others=True)
+            assert joined(decode(decoder, in_pieces(piece, data))).tobytes() == samples
+
+
+@given(before=st.binary(max_size=30), sign=st.sampled_from(SIGNS), cut=st.integers(1, 4))
+def test_a_sign_that_is_cut_waits_and_no_other_bytes_do(before, sign, cut):
+    data = before + b"\0" + sign[:cut]
+    waits_at = min(find_other(data, 0, final=False)[0], find_header(data, 0)[0])
+    assert waits_at == len(before) + 1
+    assert find_other(data, 0, final=True) == (len(data), None)
+    assert find_other(data + b"\0", 0, final=True) == (len(data) + 1, None)
+
+
+def test_what_may_be_a_tag_holds_back_little():
+    decoder = PcmDecoder(looks_for_others=True)
+    data = b"\1\2" * 100 + ID3[:6] + b"\0\0\x1f\x7f" + b"\1\2" * 20_000
+    held = 0
+    for number, piece in enumerate(in_pieces(100, data)):
+        got = sum(block.frames for block in decoder.feed(piece))
+        held += len(piece) - 2 * got
+        assert held < 10_000, number
