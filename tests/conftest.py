@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from _pytest.runner import runtestprotocol
 from coverage import Coverage
 from hypothesis import is_hypothesis_test, settings
 
@@ -105,6 +106,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return True
     is_module = collection_path.name.startswith("test_")
     return True if chosen == "sound" and is_module and not may_be_sound(collection_path) else None
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Send one message a test from a worker of xdist, instead of six, if it passes.
+
+    Setting up and cleaning up are reported only if they fail, are skipped, or are to be timed.
+    """
+    config = item.config
+    if not hasattr(config, "workerinput") or config.option.durations is not None:
+        return None
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed:
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
 
 
 def pytest_runtest_teardown() -> None:

@@ -57,17 +57,16 @@ def command_lines(code: list[str]) -> list[str]:
 EXAMPLES = re.findall(r'"""(Examples:\n.*?)"""', "".join(SOURCES.values()), flags=re.DOTALL)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
+def test_command_lines_have_known_commands_and_options():
+    lines = [
         *command_lines([*code_blocks(README, "console"), *inline_code(README), EPILOG, *EXAMPLES]),
         *command_lines([block for text in DOCS.values() for block in code_blocks(text, "console")]),
-    ],
-)
-def test_command_lines_have_known_commands_and_options(line):
-    command = line.split()[0]
-    assert command in COMMANDS
-    assert set(re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", line)) <= options_of(command)
+    ]
+    assert lines
+    for line in lines:
+        command = line.split()[0]
+        assert command in COMMANDS, line
+        assert set(re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", line)) <= options_of(command), line
 
 
 class TestReadme:

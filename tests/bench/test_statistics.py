@@ -18,11 +18,13 @@ from voicecli.bench.statistics import (
 )
 
 
-@pytest.mark.parametrize("percent", [0, 1, 50, 95, 99.9, 100])
 @pytest.mark.parametrize("count", [1, 2, 3, 20, 101])
-def test_percentiles_agree_with_numpy(count, percent):
-    values = sorted(random.Random(count).uniform(-5, 5) for _ in range(count))
-    assert percentile(values, percent) == pytest.approx(np.percentile(values, percent))
+def test_percentiles_agree_with_numpy(count):
+    chance = random.Random(count)
+    values = sorted(chance.uniform(-5, 5) for _ in range(count))
+    percents = [0, 1, 50, 95, 99.9, 100]
+    ours = [percentile(values, percent) for percent in percents]
+    assert ours == pytest.approx(np.percentile(values, percents))
 
 
 def test_a_summary_of_values_in_any_order():

@@ -148,12 +148,12 @@ COMMAND_LINES = [
 ]
 
 
-@pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("argv", [[], *COMMAND_LINES], ids=" ".join)
-def test_no_line_of_help_is_wider_than_the_terminal(cli, argv, columns):
-    result = cli.run(*argv, "--help", env={"COLUMNS": str(columns)})
-    assert result.exit_code == 0
-    assert [line for line in result.stdout.splitlines() if len(line) > columns] == []
+def test_no_line_of_help_is_wider_than_the_terminal(cli, argv):
+    for columns in (60, 80):
+        result = cli.run(*argv, "--help", env={"COLUMNS": str(columns)})
+        assert result.exit_code == 0, result
+        assert [line for line in result.stdout.splitlines() if len(line) > columns] == []
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,6 @@ import sys
 import time
 
 import pytest
-from mcp import Client, StdioServerParameters
-from mcp.server.mcpserver.exceptions import ToolError
 
 from tests.support.cli import Cli
 from tests.support.resident import running_resident
@@ -37,6 +35,8 @@ def server():
 
 @pytest.fixture
 def parameters(tmp_path, server):
+    from mcp import StdioServerParameters  # takes a second, which only these tests need
+
     cli = Cli(tmp_path)
     arguments = ["--base-url", server.url, "--device", "null"]
     return StdioServerParameters(
@@ -46,6 +46,8 @@ def parameters(tmp_path, server):
 
 def use(parameters, script):
     """Run ``script`` with a client of a server."""
+
+    from mcp import Client
 
     async def run():
         async with Client(parameters) as client:
@@ -188,6 +190,8 @@ class TestOutcome:
         assert outcome(stopped) == f"stopped by {by} after sentence 3 of 8 (12.3 s)"
 
     def test_a_failure(self):
+        from mcp.server.mcpserver.exceptions import ToolError
+
         fault = {"message": "no sound", "remedy": "plug it in"}
         with pytest.raises(ToolError, match=r"no sound; plug it in \(ended after sentence 3"):
             outcome(METRICS | {"error": fault})

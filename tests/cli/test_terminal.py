@@ -6,8 +6,6 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 from fcntl import ioctl
 from termios import TIOCSWINSZ
 
@@ -37,12 +35,10 @@ def shown(home, columns, argv):
     """What a terminal of so many columns shows in the end, line by line."""
     ours, theirs = pty.openpty()
     ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    env = Cli(home).environment(TERM="xterm")
+    cli = Cli(home)
+    env = cli.environment(TERM="xterm")
     del env["COLUMNS"]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "voicecli", *argv],
-        env=env, cwd=home, stdin=theirs, stdout=theirs, stderr=theirs,
-    )  # fmt: skip
+    child = cli.popen(*argv, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     data = b""
     while True:

@@ -62,9 +62,8 @@ CODINGS = {
 }
 
 
-@pytest.mark.parametrize("label", CODINGS)
-def test_a_label_names_a_coding(label):
-    assert raw_coding(parse_media_type(label)) == CODINGS[label]
+def test_a_label_names_a_coding():
+    assert {label: raw_coding(parse_media_type(label)) for label in CODINGS} == CODINGS
 
 
 REFUSED = [

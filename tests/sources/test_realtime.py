@@ -4,7 +4,6 @@ import typing
 
 import pytest
 import trustme
-from openai.types.realtime.realtime_server_event import RealtimeServerEvent
 
 from tests.sources.clients import KEY, Notes
 from tests.sources.realtime_calls import MODEL, fails, read, realtime_client, source_of
@@ -29,6 +28,8 @@ HANDLED = {
 
 def server_events():
     """The types of every event that the SDK knows a server to send."""
+    from openai.types.realtime.realtime_server_event import RealtimeServerEvent
+
     union = typing.get_args(RealtimeServerEvent)[0]
     return [
         typing.get_args(event.model_fields["type"].annotation)[0]

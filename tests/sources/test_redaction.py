@@ -52,10 +52,10 @@ class TestSpellings:
         assert shown.endswith(" is bad: ö")
         assert not any(part in shown for part in (spelling[4:-4], "0123456789"))
 
-    @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-    def test_it_is_hidden_in_the_chunks_of_a_text(self, spelling, size):
+    def test_it_is_hidden_in_the_chunks_of_a_text(self, spelling):
         body = f'{{"error": "your key {spelling} is bad"}}'.encode()
-        assert received(body, size) == Redactor([KEY]).data(body)
+        for size in (1, 2, 3, 7, 1000):
+            assert received(body, size) == Redactor([KEY]).data(body), f"chunks of {size} bytes"
 
 
 def received(body, size, secret=KEY):
@@ -121,14 +121,15 @@ def test_other_bytes_stay_as_they_are(body, size):
     assert Redactor([KEY]).data(body) == body
 
 
-@pytest.mark.parametrize("length", range(270, 300))
 @pytest.mark.parametrize("secret", [KEY, "hdr-Jd93kLx0PqWe72bN"])
-def test_a_key_that_a_message_s_limit_cuts_is_hidden(secret, length):
-    cut = clean("x" * length + f" {secret} is bad, so there. " * 9, limit=300)
-    shown = Redactor([secret]).text(cut)
-    assert secret[:7] not in shown
-    assert shown.startswith("x" * length)
-    assert shown.endswith("…")
+def test_a_key_that_a_message_s_limit_cuts_is_hidden(secret):
+    for length in range(270, 300):
+        cut = clean("x" * length + f" {secret} is bad, so there. " * 9, limit=300)
+        shown = Redactor([secret]).text(cut)
+        case = f"behind {length} characters: {shown[250:]}"
+        assert secret[:7] not in shown, case
+        assert shown.startswith("x" * length), case
+        assert shown.endswith("…"), case
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import base64
 import contextlib
+import functools
 import itertools
 import json
 import socket
@@ -24,9 +25,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import openai.types.realtime as types
 import uvicorn
-from pydantic import TypeAdapter
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
@@ -39,10 +38,19 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from pydantic import TypeAdapter
+
 RATE_HZ = 24_000
 BYTES_PER_S = 2 * RATE_HZ
 
-_CLIENT_EVENT = TypeAdapter(types.RealtimeClientEvent)
+
+@functools.cache
+def _client_event() -> TypeAdapter[Any]:
+    """Return the check of a client's event; importing its types takes a second."""
+    from openai.types.realtime import RealtimeClientEvent
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RealtimeClientEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +217,7 @@ class _Conversation:
                 event = json.loads(await self._websocket.receive_text())
                 self._record.events.append(event)
                 try:
-                    _CLIENT_EVENT.validate_python(event)
+                    _client_event().validate_python(event)
                 except ValueError as error:
                     self._record.problems.append(str(error))
                 await self._handle(event)

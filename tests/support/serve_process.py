@@ -6,7 +6,6 @@ import contextlib
 import json
 import signal
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tests.support import fork_server
     from tests.support.cli import Cli
 
 TIMEOUT_S = 30.0
@@ -25,7 +25,7 @@ TIMEOUT_S = 30.0
 class ServeProcess:
     """A running server. ``url`` ends in ``/v1``; ``lines`` is its standard error so far."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes] | fork_server.Process
     started: dict[str, Any]
     lines: list[str] = field(default_factory=list)
     _new_line: threading.Condition = field(default_factory=threading.Condition)
@@ -72,10 +72,11 @@ class ServeProcess:
     def read_lines(self) -> None:
         """Read standard error to its end; runs on a thread."""
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with self._new_line:
-                self.lines.append(line.rstrip("\n"))
-                self._new_line.notify_all()
+        with open(self.process.stderr.fileno(), encoding="utf-8", closefd=False) as lines:
+            for line in lines:
+                with self._new_line:
+                    self.lines.append(line.rstrip("\n"))
+                    self._new_line.notify_all()
 
 
 @contextlib.contextmanager
@@ -83,11 +84,9 @@ def serving(
     cli: Cli, *arguments: str, env: Mapping[str, str] | None = None
 ) -> Iterator[ServeProcess]:
     """Start ``voicecli serve`` on a free port, and yield it once it accepts requests."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "serve", "--port", "0", "--json", *arguments],
-        env=cli.environment(**(env or {})), cwd=cli.home, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    process = cli.popen(
+        "serve", "--port", "0", "--json", *arguments, env=cli.environment(**(env or {}))
+    )
     assert process.stdout is not None
     assert process.stderr is not None
     first = process.stdout.readline()
@@ -101,7 +100,7 @@ def serving(
         yield server
     finally:
         if process.poll() is None:
-            process.terminate()
+            process.send_signal(signal.SIGTERM)
             try:
                 process.wait(TIMEOUT_S)
             except subprocess.TimeoutExpired:
