@@ -32,9 +32,6 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import ClassVar
 
-TRY_AGAIN = "try again; if it happens every time, the server's log may say why"
-"""The remedy for an answer that cannot be used."""
-
 
 class ExitStatus(IntEnum):
     """Exit statuses of the ``voicecli`` command; stable, scripts may rely on them."""

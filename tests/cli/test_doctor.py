@@ -167,7 +167,7 @@ def test_the_key_is_reported_by_its_variable(base_url, env, status, message):
         (401, "fail", 3, "refuses requests without a key"),
         (403, "fail", 3, "refuses the request"),
         (500, "warn", 0, "but the server failed"),
-        (304, "warn", 0, "refuses the request"),
+        (304, "warn", 0, "did not answer with speech"),
         (NetworkError("nothing listens"), "fail", 4, "nothing listens"),
     ],
 )

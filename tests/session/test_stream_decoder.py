@@ -77,6 +77,7 @@ def test_one_long_wait_between_a_header_and_its_first_frame_is_no_silence():
 
 
 UNDECODABLE = {
+    BadResponse: b"",
     UnsupportedFormat: b"MThd\0\0\0\6" + bytes(4_000),
     CorruptStream: b"RIFF\xff\xff\xff\xffWAVEfmt \4\0\0\0" + bytes(4_000),
     TruncatedStream: encode(tone(0.5), "flac")[:5_000],
@@ -93,6 +94,7 @@ FILE = SourceInfo(is_file=True)
         (ANSWER, UnsupportedFormat, "--format"),
         (ANSWER, CorruptStream, "--debug-audio"),
         (ANSWER, TruncatedStream, "try again"),
+        (ANSWER, BadResponse, "try again"),
         (FILE, UnsupportedFormat, "convert it"),
         (FILE, CorruptStream, "--save"),
         (FILE, TruncatedStream, "--save"),

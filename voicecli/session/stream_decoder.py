@@ -12,8 +12,10 @@ from voicecli.errors import (
     BadResponse,
     CorruptStream,
     DecodeError,
+    SourceError,
     TruncatedStream,
     UnsupportedFormat,
+    VoiceError,
 )
 from voicecli.sanitize import clean
 from voicecli.telemetry.events import Warned
@@ -69,14 +71,17 @@ def preload_decoder(name: str) -> None:
         preload(name)
 
 
-ANSWER_REMEDIES: Mapping[type[DecodeError], str] = {
+_TRY_AGAIN = "try again; --debug-audio keeps what was received"
+
+ANSWER_REMEDIES: Mapping[type[VoiceError], str] = {
+    BadResponse: _TRY_AGAIN,
     UnsupportedFormat: "ask for another format with --format",
     CorruptStream: "ask for another format with --format; --debug-audio keeps what was received",
-    TruncatedStream: "try again; --debug-audio keeps what was received",
+    TruncatedStream: _TRY_AGAIN,
 }
 """What to do about an answer that cannot be decoded."""
 
-FILE_REMEDIES: Mapping[type[DecodeError], str] = {
+FILE_REMEDIES: Mapping[type[VoiceError], str] = {
     UnsupportedFormat: "convert it first, for example with ffmpeg -i FILE speech.wav",
     CorruptStream: "get the file again; --save NEW.wav keeps what can be decoded",
     TruncatedStream: "get the file again; --save NEW.wav keeps what can be decoded",
@@ -112,7 +117,7 @@ class _WrappedDecoder:
 class RemedyingDecoder(_WrappedDecoder):
     """A decoder whose errors have a remedy: the codecs do not know where bytes come from."""
 
-    def __init__(self, decoder: StreamDecoder, remedies: Mapping[type[DecodeError], str]) -> None:
+    def __init__(self, decoder: StreamDecoder, remedies: Mapping[type[VoiceError], str]) -> None:
         super().__init__(decoder)
         self._remedies = remedies
 
@@ -130,7 +135,7 @@ class RemedyingDecoder(_WrappedDecoder):
     def _remedying(self) -> Iterator[None]:
         try:
             yield
-        except DecodeError as error:
+        except (DecodeError, SourceError) as error:
             error.remedy = error.remedy or self._remedies.get(type(error))
             raise
 
@@ -164,7 +169,8 @@ class AnswerDecoder(_WrappedDecoder):
         self._fed_at = now
         self._silent_bytes += len(data)
         if self._silent_s > _MAX_SILENT_S or self._silent_bytes > _MAX_SILENT_BYTES:
-            raise BadResponse(f"the server sent {self._silent_bytes:,} bytes without sound")
+            message = f"the server sent {self._silent_bytes:,} bytes without sound"
+            raise BadResponse(message, remedy=_TRY_AGAIN)
         return blocks
 
 

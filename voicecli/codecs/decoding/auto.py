@@ -15,14 +15,7 @@ from typing import TYPE_CHECKING
 from voicecli.codecs.decoding.sniff import Sniffer
 from voicecli.codecs.formats import CODECS, OPUS_RATES_HZ
 from voicecli.codecs.raw_coding import S16LE, TELEPHONE_RATE_HZ
-from voicecli.errors import (
-    TRY_AGAIN,
-    BadResponse,
-    CorruptStream,
-    DecodeError,
-    SourceError,
-    UnsupportedFormat,
-)
+from voicecli.errors import BadResponse, CorruptStream, DecodeError, SourceError, UnsupportedFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,10 +26,6 @@ if TYPE_CHECKING:
 
 _PCM_RATE_HZ = 24_000
 _LONGEST_ANSWER_S = 3600.0
-
-_GET_AGAIN = "get the file again"
-_CONVERT = "convert it to wav, flac, mp3, opus or aac, for example with ffmpeg"
-_ASK_FOR_OTHER = "ask for another format with --format"
 
 
 def preload(name: str) -> None:
@@ -149,8 +138,7 @@ class AutoDecoder:
     @property
     def fault(self) -> DecodeError | SourceError | None:
         """What the next call will raise: found by a call that had blocks to return first."""
-        fault = self._fault or (self._decoder.fault if self._decoder is not None else None)
-        return fault and self._with_remedy(fault)
+        return self._fault or (self._decoder.fault if self._decoder is not None else None)
 
     @property
     def pending(self) -> bool:
@@ -167,11 +155,7 @@ class AutoDecoder:
                 return []
             data = recognised
         assert self._decoder is not None
-        try:
-            return self._decoder.feed(data)
-        except DecodeError as fault:
-            self._with_remedy(fault)
-            raise
+        return self._decoder.feed(data)
 
     def flush(self) -> list[Pcm]:
         """End the stream as `Decoder.flush`."""
@@ -183,25 +167,16 @@ class AutoDecoder:
             blocks = self._decoder.feed(data)
         try:
             blocks += self._decoder.flush()
-        except (DecodeError, SourceError) as fault:
-            self._with_remedy(fault)
+        except (DecodeError, SourceError):
             if not blocks:  # otherwise the next call raises it
                 raise
         if not self.pending and self.format is None:
             message = f"received {self.name} without audio"
-            self._fault = BadResponse(message, remedy=TRY_AGAIN)
+            self._fault = BadResponse(message)
             if self._is_file:
                 self._fault = CorruptStream(f"there is no audio in this {self.name} file")
-            raise self._with_remedy(self._fault)
+            raise self._fault
         return blocks
-
-    def _with_remedy(self, fault: DecodeError | SourceError) -> DecodeError | SourceError:
-        """Give a fault without a remedy the one that fits where the bytes come from."""
-        if fault.remedy is None and isinstance(fault, UnsupportedFormat):
-            fault.remedy = _CONVERT if self._is_file else _ASK_FOR_OTHER
-        elif fault.remedy is None:
-            fault.remedy = _GET_AGAIN if self._is_file else TRY_AGAIN
-        return fault
 
     def _recognise(self, data: bytes | None) -> bytes | None:
         """Choose the decoder, by more bytes or by those there were; return all it missed."""
@@ -213,7 +188,7 @@ class AutoDecoder:
                 return None
             self._make(self.name)
         except (DecodeError, SourceError) as fault:
-            self._fault = self._with_remedy(fault)
+            self._fault = fault
             raise
         seen, self._sniffer.seen = self._sniffer.seen, b""
         return seen

@@ -51,7 +51,7 @@ from voicecli.codecs.text_response import (
     readable,
     remedy_for,
 )
-from voicecli.errors import TRY_AGAIN, BadResponse, TruncatedStream, UnsupportedFormat
+from voicecli.errors import BadResponse, TruncatedStream, UnsupportedFormat
 from voicecli.sanitize import clean
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Sniffer:
         if final and not self.seen and self._is_file:
             raise UnsupportedFormat("there is no audio in it")
         if final and not self.seen:
-            raise BadResponse("received no audio: the response is empty", remedy=TRY_AGAIN)
+            raise BadResponse("received no audio: the response is empty")
 
     # Checks: each returns the codec it found, if any, and whether more bytes may change
     # its mind.
