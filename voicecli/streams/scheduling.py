@@ -24,7 +24,7 @@ MAX_THREADS = 4
 waiting_batches: deque[None] = deque()
 """As many entries as batches wait for a thread: appended on a loop, removed on the thread."""
 
-PASS_S = 0.001
+PASS_S = 0.004
 """Time that all streams of a loop may spend on it before it looks at timers and sockets."""
 
 
