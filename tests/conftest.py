@@ -109,9 +109,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Send one message a test from a worker of xdist, instead of six, if it passes.
+    """Send fewer messages from a worker of xdist: of a test that passes, only its result.
 
-    Setting up and cleaning up are reported only if they fail, are skipped, or are to be timed.
+    Set-up and teardown are reported if they fail, are skipped, or are to be timed.
     """
     config = item.config
     if not hasattr(config, "workerinput") or config.option.durations is not None:

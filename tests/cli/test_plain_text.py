@@ -153,7 +153,7 @@ class TestNotUtf8:
                 continue  # one byte alone may be a letter: see the next test
             spoken, told, _ = heard((before + last).encode()[:-missing], pieces=pieces)
             assert (spoken, told) == (
-                before, ["ends inside a character of UTF-8, which is left out"]
+                before, ["ends inside a UTF-8 character, which is left out"]
             )  # fmt: skip
 
     @pytest.mark.parametrize(

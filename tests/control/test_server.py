@@ -60,7 +60,7 @@ def server(path, lines):
 def test_a_machine_without_descriptors_left_is_reported_and_nothing_stays(path, made):
     with (
         mock.patch(made, side_effect=OSError(24, "Too many open files")),
-        pytest.raises(RuntimeFolderError, match="Too many open files"),
+        pytest.raises(OSError, match="Too many open files"),
     ):
         ControlServer(path, lambda line: line)
     assert not Path(path).exists()

@@ -327,22 +327,3 @@ def test_every_fault_of_an_event_has_a_remedy(event):
     with pytest.raises(BadResponse) as raised:
         decoded(event)
     assert raised.value.remedy
-
-
-@pytest.mark.parametrize("run", [b"a" * 399, b"\\n" * 199, b"ab\\" * 130, b"a", b"\\"])
-def test_looking_for_encoded_data_reads_no_byte_twice(run, monkeypatch):
-    read_bytes = 0
-
-    class Counted:
-        def finditer(self, data):
-            nonlocal read_bytes
-            for found in pattern.finditer(data):
-                read_bytes += len(found[0])
-                yield found
-
-    pattern = module._RUN
-    monkeypatch.setattr(module, "_RUN", Counted())
-    text = (run + b" ") * (16_000 // (len(run) + 1))
-    with pytest.raises(BadResponse, match="another API"):
-        decoded(b"event: other\ndata: " + text + b"\n\n" + b"data: [DONE]\n\n")
-    assert 0 < read_bytes <= len(text) or not run.strip(b"\\")

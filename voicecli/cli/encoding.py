@@ -64,7 +64,7 @@ _CUT_CHARACTER = re.compile(
     rb"|[\xe1-\xef][\x80-\x84\x86-\x90\x98]|\xf0\x9f.?)\Z",
     re.DOTALL,
 )
-"""The beginning of a character of UTF-8 that would be no usual end of a word elsewhere.
+"""The beginning of a UTF-8 character, where a word in another encoding would hardly end.
 
 A capital behind a small letter; â or ð alone; é and its like before what is neither a
 letter, a quotation mark, a dash nor a symbol in the encodings of Windows; half an emoji.

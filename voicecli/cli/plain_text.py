@@ -196,7 +196,7 @@ class PlainTextDecoder:
 
         if final and encoding.is_cut_utf8(self._context + data, has_utf8=self._has_utf8):
             self._decoder = _decoder("utf-8", errors="ignore")
-            self._notify("ends inside a character of UTF-8, which is left out")
+            self._notify("ends inside a UTF-8 character, which is left out")
             return
         if b"\0" not in data and (self._has_utf8 or encoding.is_damaged_utf8(data)):
             self._leave_out("utf-8")

@@ -142,9 +142,8 @@ class VoiceControl:
         try:
             path = os.path.join(speakers_folder(folder), self._socket_name)  # noqa: PTH118
             self._server = ControlServer(path, self._speaker.answer)
-        except (RuntimeFolderError, OSError) as error:  # also from importing: no file can be opened
-            reason = getattr(error, "strerror", None) or error
-            self._notify(f"other processes cannot control this run: {reason}")
+        except OSError as error:  # even from an import, if no more files can be opened
+            self._notify(f"other processes cannot control this run: {error.strerror or error}")
 
     def voice_ahead(self) -> str | None:
         """Return the name of the voice that this run waits for; None if it does not wait."""

@@ -140,23 +140,6 @@ def version() -> str:
     return str(c_function("opus_get_version_string", ctypes.c_char_p)().decode())
 
 
-def merge_packets(packets: Sequence[bytes]) -> bytes | None:
-    """Merge packets into one that decodes to the same samples (RFC 6716 section 3.2.5).
-
-    Decoding it takes one call, which gives up the interpreter's lock once. Returns None
-    if the packets differ in configuration, last longer than `MAX_PACKET_MS` together, or
-    are invalid.
-    """
-    state = ctypes.create_string_buffer(_repacketizer_get_size())
-    address = ctypes.addressof(state)
-    _repacketizer_init(address)
-    if any(_repacketizer_cat(address, packet, len(packet)) for packet in packets):
-        return None
-    merged = ctypes.create_string_buffer(sum(map(len, packets)) + _MAX_LENGTHS_BYTES)
-    size = _repacketizer_out(address, ctypes.addressof(merged), len(merged))
-    return merged.raw[:size] if size > 0 else None
-
-
 class OpusPacketDecoder:
     """Decoder state of one Opus stream; one thread at a time.
 
@@ -202,6 +185,23 @@ class OpusPacketDecoder:
     def packet_length(packet: bytes) -> int:
         """Return the frames at 48 kHz in a packet, by its first two bytes; 0 if it is invalid."""
         return max(0, int(_packet_frames(packet, len(packet), 48_000)))
+
+    @staticmethod
+    def merge(packets: Sequence[bytes]) -> bytes | None:
+        """Merge packets into one that decodes to the same samples (RFC 6716 section 3.2.5).
+
+        Decoding it takes one call, which gives up the interpreter's lock once. Returns None
+        if the packets differ in configuration, last longer than `MAX_PACKET_MS` together, or
+        are invalid.
+        """
+        state = ctypes.create_string_buffer(_repacketizer_get_size())
+        address = ctypes.addressof(state)
+        _repacketizer_init(address)
+        if any(_repacketizer_cat(address, packet, len(packet)) for packet in packets):
+            return None
+        merged = ctypes.create_string_buffer(sum(map(len, packets)) + _MAX_LENGTHS_BYTES)
+        size = _repacketizer_out(address, ctypes.addressof(merged), len(merged))
+        return merged.raw[:size] if size > 0 else None
 
     def decode(self, packet: bytes, address: int, frames: int) -> None:
         """Decode one packet of ``frames`` frames to int16 at ``address``.

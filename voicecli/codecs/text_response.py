@@ -21,17 +21,17 @@ _MAX_DEPTH = 6
 _UTF8_BOM = b"\xef\xbb\xbf"
 _DETECT_BYTES = 4
 _EVIDENCE_BYTES = 64
-"""Bytes that must show text in UTF-16 or UTF-32: no later ones, whatever the split."""
+"""Only these first bytes decide whether it is UTF-16 or UTF-32, so that no split changes it."""
 
 _WORDS = re.compile(
     r"(?:(?:[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-ZÀ-Þ]{2,}|[0-9]+)[ ,.:;'\"!?()/\r\n-]{1,2}){2,}"
     r"(?:[A-ZÀ-Þ]?[a-zß-ÿ]*|[A-ZÀ-Þ]+|[0-9]*)"
 )
-"""Three words or more in Latin letters. Without a mark nothing else is certain: quiet
-samples may be letters, but not jump to a space behind every few, and to nothing between."""
+"""Three words or more in Latin letters: all that is certain without a mark. Quiet samples may
+look like letters, but not like words with a space or two between them."""
 
 _PAUSES = set(" ,.:;!?\u3001\u3002\uff0c\uff01\uff1a\uff1f")
-"""What a text in any script contains. Samples of one script's range vary less."""
+"""Text in any script contains some of these; samples that look like its letters do not."""
 _OPENING = re.compile(
     rb"[ \t\r\n]*(?:<!doctype[\s>]|<html[\s>]|<\?xml\s|\{\s*\"[a-z_]{2,20}\"\s*:)", re.IGNORECASE
 )
@@ -103,7 +103,7 @@ def _from_wide(data: bytes) -> bytes | None:
 
 
 def _has_words(head: str) -> bool:
-    """Tell whether characters are words, mostly of letters, with spaces between them."""
+    """Tell whether all characters are words of Latin letters with spaces between them."""
     is_separated = head.count(" ") > 1 and 2 * sum(map(str.isalpha, head)) >= len(head)
     return is_separated and _WORDS.fullmatch(head) is not None
 

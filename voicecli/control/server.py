@@ -46,6 +46,7 @@ class ControlServer:
 
     Raises:
         RuntimeFolderError: there can be no socket at ``path``.
+        OSError: no more files can be opened; nothing is left behind.
     """
 
     def __init__(self, path: str, handle: Callable[[bytes], bytes]) -> None:
@@ -54,13 +55,10 @@ class ControlServer:
         with contextlib.ExitStack() as undo:
             self._listener = undo.enter_context(_listen(path))
             undo.callback(os.unlink, path)
-            try:
-                self._wake, self._woken = socket.socketpair()
-                undo.callback(self._woken.close)
-                undo.callback(self._wake.close)
-                self._selector = selectors.DefaultSelector()
-            except OSError as error:
-                raise RuntimeFolderError(error.strerror or str(error)) from error
+            self._wake, self._woken = socket.socketpair()
+            undo.callback(self._woken.close)
+            undo.callback(self._wake.close)
+            self._selector = selectors.DefaultSelector()
             undo.pop_all()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._woken, selectors.EVENT_READ)

@@ -54,7 +54,7 @@ def fault_of_status(
     if status == 429:  # noqa: PLR2004  RFC 6585
         return _rate_limited(details, headers, body)
     if status < 400:  # noqa: PLR2004  RFC 9110
-        return _elsewhere(status, details, headers)
+        return _redirect_fault(status, details, headers)
     if status in {401, 403, 407}:
         return _unauthorized(status, details, has_key=has_key)
     if status in {404, 405} and not _names_model_or_voice(message):
@@ -67,8 +67,8 @@ def fault_of_status(
     return fault
 
 
-def _elsewhere(status: int, details: str, headers: Mapping[str, str]) -> SourceError:
-    """Return the error for a 3xx: a redirect that is not followed, or no speech at all."""
+def _redirect_fault(status: int, details: str, headers: Mapping[str, str]) -> SourceError:
+    """Return the error for a 3xx: a redirect, which is not followed, or 300 or 304."""
     if status not in {301, 302, 303, 307, 308}:
         return BadResponse(f"the server did not answer with speech {details}", remedy=_NO_SPEECH)
     place = showable(headers.get("location", ""))

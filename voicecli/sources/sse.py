@@ -42,11 +42,11 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OTHER_API = "--base-url needs an API with OpenAI's /audio/speech"
 
 _RUN = re.compile(rb"(?:[\w+/=-]|\\[/rn])+", re.ASCII)
-"""Characters of base64 or hexadecimal; the next run is looked for behind this one, so that
+"""Characters of base64 or hexadecimal. A run is never tried again from its middle, so that
 crafted events cost no more than others."""
 
 _MIN_ENCODED_BYTES = 400
-"""A run of so many is data: too long for a word, a key or a signature."""
+"""A run of this length is data: too long for a word, a key or a signature."""
 
 _SEARCH_BYTES = 16 * 1024
 """Bytes of an event that are searched for it."""

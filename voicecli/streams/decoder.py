@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 MAX_QUEUED_BYTES = 8 << 20
 MAX_AHEAD_S = 2.0
-MAX_WAITING_BATCHES = 32  # of all streams; what comes then is decoded on the loop
+MAX_WAITING_BATCHES = 32  # of all streams; beyond that, streams decode on the loop
 
 BATCH_SLICES, BATCH_S = 8, 0.004  # a batch ends with the slice that reaches either
 
 SLOW_S, QUICK_S, MIN_SLICE_BYTES = 0.001, 0.000_25, 1 << 8
-"""A slice that takes longer than `SLOW_S` is halved, down to the least; a quick one is doubled,
-up to the codec's size. A few bytes can expand to 30,000 times as many samples."""
+"""A slice slower than `SLOW_S` is halved, down to `MIN_SLICE_BYTES`; a quick one is doubled, up
+to the codec's size. A few bytes can expand to 30,000 times as many samples."""
 
 GATHER_S, GATHER_BYTES = 0.001, 1 << 18
 _NEVER = 1 << 62
@@ -101,7 +101,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         self.queued_bytes = 0
         """Bytes pushed and not decoded yet."""
         self._slice = slice_bytes(None)
-        self._has_begun = False  # a frame has been made
+        self._has_begun = False  # a frame has been made; the first is urgent
         self._wakes_at = _NEVER  # queued bytes at which a push wakes the consumer
 
     # The producer's end.
@@ -204,7 +204,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
                 timer.cancel()
 
     def _is_movable(self) -> bool:
-        is_costly = self._has_begun and self._decoder.codec not in VIEWS  # the first is urgent
+        is_costly = self._has_begun and self._decoder.codec not in VIEWS
         return is_costly and len(waiting_batches) < MAX_WAITING_BATCHES
 
     def _decode_ahead(self) -> None:

@@ -54,7 +54,7 @@ class Observers:
             self._observers = left
         if isinstance(fault, VoiceError):
             _log.warning("%s", fault)
-        elif isinstance(fault, OSError):  # such as too many open files: no defect of its own
+        elif isinstance(fault, OSError):  # such as too many open files: not a defect
             reason = fault.strerror or fault
             _log.warning("an observer of %s was dropped: %s", type(event).__name__, reason)
         else:

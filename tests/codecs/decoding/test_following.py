@@ -99,7 +99,7 @@ def test_samples_are_never_cut(is_wav):
     for samples in hostile():
         data = wav(np.frombuffer(samples, "<i2").reshape(-1, 1), size=0) if is_wav else samples
         for piece in SIZES:
-            decoder = WavDecoder() if is_wav else PcmDecoder(looks_for_others=True)
+            decoder = WavDecoder() if is_wav else PcmDecoder()
             assert joined(decode(decoder, in_pieces(piece, data))).tobytes() == samples
 
 
@@ -113,7 +113,7 @@ def test_a_sign_that_is_cut_waits_and_no_other_bytes_do(before, sign, cut):
 
 
 def test_what_may_be_a_tag_holds_back_little():
-    decoder = PcmDecoder(looks_for_others=True)
+    decoder = PcmDecoder()
     data = b"\1\2" * 100 + ID3[:6] + b"\0\0\x1f\x7f" + b"\1\2" * 20_000
     held = 0
     for number, piece in enumerate(in_pieces(100, data)):

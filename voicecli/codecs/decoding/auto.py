@@ -57,7 +57,6 @@ def make_decoder(
     channels: int | None = None,
     coding: RawCoding | None = None,
     trusted_s: float = inf,
-    looks_for_others: bool = False,
 ) -> Decoder:
     """Make a decoder for one of the six formats.
 
@@ -68,15 +67,13 @@ def make_decoder(
         channels: for pcm the samples per frame (1 if None). Other formats state it.
         coding: for pcm how a sample is written (16-bit little-endian if None).
         trusted_s: for wav, see `voicecli.codecs.decoding.wav.WavDecoder`.
-        looks_for_others: for pcm, see `voicecli.codecs.decoding.pcm.PcmDecoder`.
 
     Raises:
         UnsupportedFormat: no such format.
     """
     decoder = _decoder_class(name)
     if name == "pcm":
-        form = rate_hz or _PCM_RATE_HZ, channels or 1, coding or S16LE
-        return decoder(*form, looks_for_others=looks_for_others)
+        return decoder(rate_hz or _PCM_RATE_HZ, channels or 1, coding or S16LE)
     if name == "wav":
         return decoder(trusted_s=trusted_s)
     if name == "opus" and rate_hz in OPUS_RATES_HZ:
@@ -213,5 +210,4 @@ class AutoDecoder:
             channels=channels,
             coding=sniffer.coding,
             trusted_s=self._trusted_s,
-            looks_for_others=True,
         )

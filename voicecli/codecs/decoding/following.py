@@ -30,13 +30,15 @@ _MAX_TAG_BYTES = 4_096
 
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _MAX_INFO_BYTES = 1_500
+"""An info tag is in the first frame, of 1,441 bytes at most; the next begins behind it."""
+
 _MAX_SYNCS = 32
 _FOLLOWERS = 3
 _STEP_BYTES = 64
 """Bytes between two tags that are looked behind, so that crafted streams cost no more."""
 
 _BEGUN = re.compile(rb"(?:f(?:La?)?|O(?:gg?)?|ID?|In?f?|X(?:in?)?)\Z")
-"""The beginning of a sign, at the end of the bytes."""
+"""A sign that the end of the bytes cuts."""
 
 
 def find_header(buffer: bytes, start: int) -> tuple[int, bool]:
@@ -94,7 +96,7 @@ def _ogg(buffer: bytes, at: int) -> tuple[str | None, bool]:
 
 
 def _tagged(buffer: bytes, at: int) -> tuple[str | None, bool]:
-    """Check for an ID3 tag before audio; that in WAV is found by its header."""
+    """Check for an ID3 tag before audio; a WAV behind it is found by its own header."""
     size_bytes = tag_bytes(buffer, at)
     if size_bytes is None:
         return None, True

@@ -40,9 +40,8 @@ _MAX_TAGS = 16
 _MAX_CERTAIN_BYTES = 16_384
 """Bytes in which frames of an unsupported format must show themselves among samples."""
 
-
-_CERTAIN_OF_LAYER_1 = 8
-"""Frames of layer I that cannot be samples."""
+_CERTAIN_LAYER_1 = 8
+"""How many frames of layer I in a row cannot be samples."""
 
 
 class _Header(NamedTuple):
@@ -182,7 +181,7 @@ def cannot_be_samples(framing: Framing, data: bytes) -> bool | None:
     is_layer_1 = framing is OLDER_LAYERS and bool(data[1:2]) and data[1] & 6 == 6
     if not framing.certain:
         return False
-    while len(frames) < (_CERTAIN_OF_LAYER_1 if is_layer_1 else framing.certain):
+    while len(frames) < (_CERTAIN_LAYER_1 if is_layer_1 else framing.certain):
         header = framing.header(data, at)
         if header is None:
             return None if len(data) < at + framing.header_bytes else False

@@ -49,7 +49,8 @@ class _Link:
     """
 
     def __init__(self, serial: int, head: OpusHead, rate_hz: int) -> None:
-        from voicecli.codecs import libopus  # noqa: PLC0415  raises without libopus
+        # Raises without libopus.
+        from voicecli.codecs.libopus import MAX_PACKET_MS, OpusPacketDecoder  # noqa: PLC0415
 
         self.serial = serial
         self.started = False
@@ -59,11 +60,10 @@ class _Link:
         self._channels = head.channels
         mapping = head.mapping
         self.speakers = mapping.speakers if mapping else 0
-        self._packets = libopus.OpusPacketDecoder(
+        self._packets = OpusPacketDecoder(
             rate_hz, head.channels, head.gain_q8, mapping and mapping[:3]
         )
-        self._merge_packets = libopus.merge_packets
-        self._max_merged_frames = 0 if mapping else rate_hz * libopus.MAX_PACKET_MS // 1000
+        self._max_merged_frames = 0 if mapping else rate_hz * MAX_PACKET_MS // 1000
         self._step = GRANULE_HZ // rate_hz
         self._skip_frames = -(-head.pre_skip // self._step)
         self._tags_due = True
@@ -180,7 +180,7 @@ class _Link:
         self._queue = []
         for run in runs:
             packets, lengths = zip(*run, strict=True)
-            merged = self._merge_packets(packets) if len(run) > 1 else None
+            merged = self._packets.merge(packets) if len(run) > 1 else None
             self._queue += [(merged, sum(lengths))] if merged else run
 
     def _bridge_gap(self, index: int, address: int, frames: int) -> None:

@@ -36,20 +36,12 @@ class PcmDecoder(PushDecoder):
         rate_hz: frames per second.
         channels: samples per frame.
         coding: how a sample is written.
-        looks_for_others: whether audio in another format behind the samples is an error.
 
     Raises:
         ValueError: ``rate_hz`` or ``channels`` is below 1.
     """
 
-    def __init__(
-        self,
-        rate_hz: int = 24_000,
-        channels: int = 1,
-        coding: RawCoding = S16LE,
-        *,
-        looks_for_others: bool = False,
-    ) -> None:
+    def __init__(self, rate_hz: int = 24_000, channels: int = 1, coding: RawCoding = S16LE) -> None:
         if rate_hz < 1 or channels < 1:
             raise ValueError(f"no such PCM: {rate_hz} Hz, {channels} channels")
         super().__init__()
@@ -57,7 +49,6 @@ class PcmDecoder(PushDecoder):
         self._channels = channels
         self._coding = coding
         self._is_plain = coding == S16LE
-        self._looks_for_others = looks_for_others
         self._frame_bytes = channels * coding.bytes_per_sample
         self._most_bytes = MAX_BLOCK_BYTES // self._frame_bytes * self._frame_bytes
         self._held = b""  # a frame cut by the end of the latest chunk, or evidence of the order
@@ -82,12 +73,10 @@ class PcmDecoder(PushDecoder):
         Raises:
             CorruptStream: there is some.
         """
-        stop, other = len(data), None
-        if self._looks_for_others:
-            wav_at, is_wav = find_header(data, at)
-            stop, other = find_other(data, at, final=final)
-            if wav_at < stop and (is_wav or not final):
-                stop, other = wav_at, "wav" if is_wav else None
+        wav_at, is_wav = find_header(data, at)
+        stop, other = find_other(data, at, final=final)
+        if wav_at < stop and (is_wav or not final):
+            stop, other = wav_at, "wav" if is_wav else None
         end = stop - (stop - at) % self._frame_bytes
         self._held = data[end:]
         while at < end:
