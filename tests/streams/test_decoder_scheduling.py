@@ -269,7 +269,8 @@ def test_what_the_threads_are_too_slow_for_is_decoded_on_the_loop(executor, monk
         await anext(one)  # what follows waits for a thread
         other.push(encoded("mp3", 96_000))
         other.end_input()
-        frames = [frame async for frame in other]
+        async with asyncio.timeout(20):  # else the second would wait for a thread as well
+            frames = [frame async for frame in other]
         assert executor.count == 1
         one.end_input()
         rest = []
