@@ -97,11 +97,8 @@ class FrameDecoder:
         """Name of the codec; None until it has been recognised."""
         self.fault: Exception | None = None
         """What is wrong with the stream."""
-
-    @property
-    def pending(self) -> bool:
+        self.pending = False
         """Whether `feed` has more to return: call it with b"" until this is false."""
-        return self.fault is None and self._decoder.pending
 
     def feed(self, data: bytes) -> list[AudioFrame]:
         """Take bytes of any length; return decoded frames, of 8 MiB of samples or so at most."""
@@ -125,6 +122,7 @@ class FrameDecoder:
             self.fault = fault
         else:
             self.fault = decoder.fault
+        self.pending = self.fault is None and decoder.pending
         self.codec = decoder.name
         return frames if self.fault is None else frames + self._flush_converter()
 

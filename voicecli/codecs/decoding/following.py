@@ -1,4 +1,4 @@
-"""Find where another format begins among samples whose end is not known.
+"""Find where another format begins among samples whose end is not known, and what follows them.
 
 Only signs that samples cannot show by chance count: the beginning of a WAV or FLAC file, of
 an Ogg stream, and an ID3 or info tag with several frames of MP3 or AAC behind it. Frames
@@ -8,17 +8,31 @@ without a tag do not: their headers are what faint samples look like.
 from __future__ import annotations
 
 import re
+import struct
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.decoding.framing import ADTS_FRAMES, MP3_FRAMES, frames_at
+from voicecli.codecs.decoding.framing import ADTS_FRAMES, MP3_FRAMES, audio_at, frames_at
 from voicecli.codecs.decoding.magic import codec_at
 from voicecli.codecs.decoding.tags import tag_bytes
+from voicecli.codecs.text_response import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FIRST_CHUNKS = (b"fmt ", b"JUNK", b"junk", b"bext", b"LIST", b"fact")
 _HEADER_BYTES = 16
+
+CHUNK = struct.Struct("<4sI")
+"""Id and size of a RIFF chunk."""
+
+CHUNK_ID = re.compile(rb"[A-Za-z0-9_ ]{4}")
+_LARGE_CHUNKS = re.compile(rb"LIST|id3 |ID3 |bext|iXML|axml|_PMX|JUNK|junk|PAD |FLLR")
+"""Chunks that may hold pictures, long texts or padding."""
+
+_MAX_CHUNK_BYTES, _MAX_LARGE_CHUNK_BYTES = 1 << 20, 1 << 26
+"""A trailing chunk that claims more is sound whose bytes look like letters."""
+
+_TAG = re.compile(rb"TAG|ID3[\2-\4]|APETAGEX")
 
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22", re.DOTALL)
 _OGG = b"OggS\0\2" + bytes(8)
@@ -64,6 +78,19 @@ def _may_be_header(buffer: bytes, at: int) -> bool:
     form = buffer[at + 8 : at + 12]
     first = buffer[at + 12 : at + 16]
     return b"WAVE".startswith(form) and any(known.startswith(first) for known in _FIRST_CHUNKS)
+
+
+def is_trailer(head: bytes) -> bool:
+    """Tell whether bytes behind the data of a WAV begin something that is not samples.
+
+    It is a chunk, a tag, text, another format, or holds a header.
+    """
+    name, size_bytes = CHUNK.unpack_from(head + bytes(CHUNK.size))
+    is_large = _LARGE_CHUNKS.match(name) is not None
+    max_bytes = _MAX_LARGE_CHUNK_BYTES if is_large else _MAX_CHUNK_BYTES
+    is_chunk = CHUNK_ID.match(name) is not None and size_bytes <= max_bytes
+    is_tag = _TAG.match(head) is not None or readable(head) is not None
+    return is_chunk or is_tag or audio_at(head)[0] is not None or find_header(head, 0)[1]
 
 
 def find_other(buffer: bytes, start: int, *, final: bool) -> tuple[int, str | None]:

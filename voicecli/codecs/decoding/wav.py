@@ -18,12 +18,10 @@ and send the rest raw: anything else, if there is much of it, is sound.
 
 from __future__ import annotations
 
-import re
-import struct
 from math import inf
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.decoding.following import find_header, find_other
+from voicecli.codecs.decoding.following import CHUNK, CHUNK_ID, find_header, find_other, is_trailer
 from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.reader import ReadingDecoder
 from voicecli.codecs.decoding.sampleformat import (
@@ -33,7 +31,6 @@ from voicecli.codecs.decoding.sampleformat import (
 )
 from voicecli.codecs.decoding.wavformat import WavFormat
 from voicecli.codecs.raw_coding import S16LE
-from voicecli.codecs.text_response import readable
 from voicecli.errors import CorruptStream, TruncatedStream, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -42,7 +39,6 @@ if TYPE_CHECKING:
     from voicecli.audio.pcm import Pcm
     from voicecli.codecs.decoding.reader import Reading
 
-_CHUNK = struct.Struct("<4sI")
 _RIFF_BYTES = 12
 _FMT_BYTES = 40  # what WAVE_FORMAT_EXTENSIBLE uses of "fmt "; the rest is skipped
 
@@ -59,27 +55,6 @@ _MIN_SOUND_BYTES = 2_048
 
 _MAX_BETWEEN_BYTES = 1 << 16
 """Upper bound on chunks between two ``data`` chunks: they are held until the second is found."""
-
-_TAG = re.compile(rb"TAG|ID3[\2-\4]|APETAGEX")
-_CHUNK_ID = re.compile(rb"[A-Za-z0-9_ ]{4}")
-_LARGE_CHUNKS = re.compile(rb"LIST|id3 |ID3 |bext|iXML|axml|_PMX|JUNK|junk|PAD |FLLR")
-"""Chunks that may hold pictures, long texts or padding."""
-
-_MAX_CHUNK_BYTES, _MAX_LARGE_CHUNK_BYTES = 1 << 20, 1 << 26
-"""A trailing chunk that claims more is sound whose bytes look like letters."""
-
-
-def _is_trailer(head: bytes) -> bool:
-    """Tell whether bytes behind the data begin something that is not samples.
-
-    It is a chunk, a tag, text, another format, or holds a header.
-    """
-    name, size_bytes = _CHUNK.unpack_from(head + bytes(_CHUNK.size))
-    is_large = _LARGE_CHUNKS.match(name) is not None
-    max_bytes = _MAX_LARGE_CHUNK_BYTES if is_large else _MAX_CHUNK_BYTES
-    is_chunk = _CHUNK_ID.match(name) is not None and size_bytes <= max_bytes
-    is_tag = _TAG.match(head) is not None or readable(head) is not None
-    return is_chunk or is_tag or audio_at(head)[0] is not None or find_header(head, 0)[1]
 
 
 class WavDecoder(ReadingDecoder):
@@ -105,19 +80,27 @@ class WavDecoder(ReadingDecoder):
         short: TruncatedStream | None = None
         another = True
         while another:
-            yield from self._read_riff()
-            layout, size_bytes = yield from self._read_chunks()
-            block = yield from self._choose_block(layout, size_bytes)
-            missing = yield from self._read_data(layout, block, size_bytes)
-            while (further_bytes := (yield from self._find_more_data(size_bytes))) is not None:
-                size_bytes = further_bytes
-                missing = (yield from self._read_data(layout, block, size_bytes)) or missing
-            if (yield from self._is_more_sound(layout, block, size_bytes)):
-                missing = yield from self._read_data(layout, block, 0)
+            missing = yield from self._read_file()
             short = short or missing
             another = yield from self._find_next_file()
         if short is not None:
             raise short
+
+    def _read_file(self) -> Reading[TruncatedStream | None]:
+        """Read a file up to what is no sound of its; return what is missing."""
+        yield from self._read_riff()
+        layout, size_bytes = yield from self._read_chunks()
+        block = yield from self._choose_block(layout, size_bytes)
+        missing = yield from self._read_data(layout, block, size_bytes)
+        yield from self._wait(1)
+        if not self._ahead_bytes:
+            return missing
+        while (further_bytes := (yield from self._find_more_data(size_bytes))) is not None:
+            size_bytes = further_bytes
+            missing = (yield from self._read_data(layout, block, size_bytes)) or missing
+        if (yield from self._is_more_sound(layout, block, size_bytes)):
+            missing = yield from self._read_data(layout, block, 0)
+        return missing
 
     def _read_riff(self) -> Reading[None]:
         """Read the RIFF header that must be here."""
@@ -137,8 +120,8 @@ class WavDecoder(ReadingDecoder):
         """Read ``fmt`` and skip other chunks up to the data; return the size it claims."""
         layout: WavFormat | None = None
         while True:
-            yield from self._need(_CHUNK.size)
-            name, size_bytes = _CHUNK.unpack(self._take(_CHUNK.size))
+            yield from self._need(CHUNK.size)
+            name, size_bytes = CHUNK.unpack(self._take(CHUNK.size))
             if name == b"data":
                 if layout is None:
                     raise CorruptStream("the WAV stream has data but no format before it")
@@ -231,12 +214,12 @@ class WavDecoder(ReadingDecoder):
         ahead_bytes = int(size_bytes % 2 and self._peek(1) == b"\0")
         while ahead_bytes < _MAX_BETWEEN_BYTES:
             yield from self._refuse_other_audio(ahead_bytes)
-            end = ahead_bytes + _CHUNK.size
+            end = ahead_bytes + CHUNK.size
             yield from self._wait(end)
             head = self._peek(end)[ahead_bytes:]
-            if len(head) < _CHUNK.size or _CHUNK_ID.match(head) is None or head[:4] == b"RIFF":
+            if len(head) < CHUNK.size or CHUNK_ID.match(head) is None or head[:4] == b"RIFF":
                 return None
-            name, claim_bytes = _CHUNK.unpack(head)
+            name, claim_bytes = CHUNK.unpack(head)
             if name == b"data":
                 self._at += end
                 return int(claim_bytes)
@@ -275,7 +258,7 @@ class WavDecoder(ReadingDecoder):
                 break
             self._at += step_bytes
             silent_steps += not any(head)
-        if _is_trailer(head.lstrip(b"\0")):
+        if is_trailer(head.lstrip(b"\0")):
             return False
         for _ in range(silent_steps):
             yield block(bytes(step_bytes), 0, step_bytes)
@@ -288,7 +271,7 @@ class WavDecoder(ReadingDecoder):
         Raises:
             CorruptStream: audio in another format comes before it, maybe behind a long chunk.
         """
-        while True:
+        while self._ahead_bytes or not self._all_in:
             next_at, found = find_header(self._buffer, self._at)
             other_at, other = find_other(self._buffer, self._at, final=self._all_in)
             self._at = min(next_at, other_at)
@@ -297,3 +280,4 @@ class WavDecoder(ReadingDecoder):
             if self._all_in or (found and next_at <= other_at):
                 return found
             yield None
+        return False
