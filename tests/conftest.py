@@ -8,11 +8,13 @@ import gc
 import os
 import re
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from _pytest.pathlib import import_path
 from _pytest.runner import runtestprotocol
 from coverage import Coverage
 from hypothesis import is_hypothesis_test, settings
@@ -101,11 +103,15 @@ def may_be_sound(module: Path) -> bool:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not even import what ``-m`` leaves out as a whole."""
+    return is_left_out(collection_path, config) or None
+
+
+def is_left_out(path: Path, config: pytest.Config) -> bool:
+    """Return whether ``-m`` leaves out all tests of a file or folder."""
     chosen = config.option.markexpr
-    if "not slow" in chosen and is_slow(collection_path):
+    if "not slow" in chosen and is_slow(path):
         return True
-    is_module = collection_path.name.startswith("test_")
-    return True if chosen == "sound" and is_module and not may_be_sound(collection_path) else None
+    return chosen == "sound" and path.name.startswith("test_") and not may_be_sound(path)
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -129,6 +135,30 @@ def pytest_runtest_teardown() -> None:
             signal.set_wakeup_fd(-1)
             is_interrupt = number == signal.SIGINT
             signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker of xdist import other modules first, if it collects all of them.
+
+    On a fresh clone each would compile every module. This way the others have compiled most of
+    them by the time it gets there.
+    """
+    config = session.config
+    worker = getattr(config, "workerinput", None)
+    if worker is None or config.args != config.getini("testpaths"):
+        return
+    modules = [path for path in sorted(ROOT.rglob("test_*.py")) if not is_left_out(path, config)]
+    first = len(modules) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for path in modules[first:] + modules[:first]:
+        try:
+            import_path(
+                path, mode="importlib", root=config.rootpath, consider_namespace_packages=False
+            )
+        except (Exception, pytest.skip.Exception):  # noqa: BLE001  collecting it reports that
+            for name, module in tuple(sys.modules.items()):
+                if getattr(module, "__file__", None) == str(path):
+                    del sys.modules[name]
 
 
 def pytest_collection_finish() -> None:
