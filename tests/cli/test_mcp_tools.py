@@ -13,7 +13,6 @@ from tests.support.cli import Cli
 from tests.support.resident import running_resident
 from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
-from voicecli.cli.mcp_tools import outcome
 
 TOOLS = {"speak", "stop", "pause", "resume", "status", "list_voices"}
 
@@ -175,21 +174,27 @@ def test_an_error_comes_with_its_remedy(parameters, server):
 
 
 class TestOutcome:
-    def test_all_of_it(self):
+    @pytest.fixture
+    def outcome(self):
+        from voicecli.cli.mcp_tools import outcome  # imports mcp
+
+        return outcome
+
+    def test_all_of_it(self, outcome):
         assert outcome(METRICS) == "spoken 12.3 s"
 
-    def test_a_part_of_it(self):
+    def test_a_part_of_it(self, outcome):
         stopped = METRICS | {"interrupted": True, "stopped_by": "voicecli stop (process 7)"}
         assert outcome(stopped) == (
             "stopped by the listener (voicecli stop (process 7)) after sentence 3 of 8 (12.3 s)"
         )
 
-    def test_another_voice(self):
+    def test_another_voice(self, outcome):
         by = "voicecli say --when-busy interrupt (process 7)"
         stopped = METRICS | {"interrupted": True, "stopped_by": by}
         assert outcome(stopped) == f"stopped by {by} after sentence 3 of 8 (12.3 s)"
 
-    def test_a_failure(self):
+    def test_a_failure(self, outcome):
         from mcp.server.mcpserver.exceptions import ToolError
 
         fault = {"message": "no sound", "remedy": "plug it in"}
