@@ -7,6 +7,8 @@ import pytest
 from tests.support.in_process import InProcessCli
 from tests.support.speech_server import Reply, SpeechServer, clips_of
 from tests.support.tones import tone
+from voicecli.cli.launch import this_launch
+from voicecli.sources.voicecache import VoiceCache
 
 
 @pytest.fixture
@@ -40,3 +42,19 @@ def say(cli, server):
         return cli.run("say", "--device", "null", "--buffer-ms", "0", *argv, **how)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def _voices():
+    return VoiceCache()
+
+
+@pytest.fixture
+def _voices_loaded(_voices):
+    """Let commands in this process use built-in voices that are loaded, as in a resident.
+
+    Loading takes a second of processor time. Some commands do it: `TestRequest` of `test_say.py`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(this_launch, "voices", _voices)
+        yield

@@ -162,6 +162,7 @@ def test_a_refused_connection_is_4(say):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_voices_loaded")
 def test_a_text_that_the_builtin_voice_cannot_speak_is_2(say):
     result = say("--json", "--base-url", "builtin", "你好。")
     assert result.exit_code == 2, result

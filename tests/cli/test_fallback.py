@@ -58,6 +58,7 @@ def test_the_next_run_does_not_wait_for_what_failed(cli, dead, spare):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_voices_loaded")
 def test_the_built_in_voice_can_be_the_last_resort(cli, dead):
     result = say(cli, "--fallback", "builtin")
     assert result.exit_code == 0, result
@@ -127,6 +128,7 @@ def test_a_server_that_never_answers_is_waited_for_once(cli, server, spare):
     assert say(cli, "--timeout", "0.3", "--fallback", "spare").json["failed_over"] == 0
 
 
+@pytest.mark.usefixtures("_voices_loaded")
 def test_words_that_the_built_in_voice_leaves_out_are_mentioned(cli, dead):
     argv = ("say", "--device", "null", "--buffer-ms", "0", "--json", "--fallback", "builtin")
     result = cli.run(*argv, "Hello Привет there.")

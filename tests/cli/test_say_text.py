@@ -106,6 +106,7 @@ class TestWhileItIsWritten:
         assert inputs(server) == ["Hello there. How are you?\n\nFine."]
 
     @pytest.mark.slow
+    @pytest.mark.usefixtures("_voices_loaded")
     def test_the_builtin_voice_takes_the_same_way(self, cli):
         text = "The tide is coming in. Boats rise slowly.\n\nThen they float."
         argv = ("say", "--no-play", "--base-url", "builtin", "--segment", "sentence", "--json")
@@ -526,6 +527,7 @@ class TestEncoding:
         assert "'klingon' is not an encoding" in result.stderr
 
 
+@pytest.mark.usefixtures("_voices_loaded")
 class TestBuiltinVoice:
     """It speaks English, and says what it leaves out."""
 
