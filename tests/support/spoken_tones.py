@@ -175,7 +175,7 @@ class Pitch(NamedTuple):
 
 def pitches(samples: NDArray[np.int16], *, min_s: float = 0.15) -> list[Pitch]:
     """Return the pitches in a recording in order; a silence does not part one pitch."""
-    window, hop, bins = round(0.04 * RATE_HZ), round(0.02 * RATE_HZ), 1 << 14
+    window, hop, bins = round(0.04 * RATE_HZ), round(0.02 * RATE_HZ), 1 << 13  # 6 Hz
     taper, heard = np.hanning(window), []
     for start in range(0, len(samples) - window, hop):
         part = samples[start : start + window].astype(np.float64)
