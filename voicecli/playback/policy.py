@@ -12,6 +12,7 @@ After a gap nothing is left of the past, so an *amount* is refilled.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -199,7 +200,7 @@ class AdaptivePolicy(Policy):
 
     @property
     def _needed_s(self) -> float:
-        return recent_quantile(self.history, QUANTILE, HALF_LIFE_RUNS)
+        return _needed_by_most(self.history)
 
     def _guessed_s(self, progress: Progress) -> float:
         """Return the wait that this run's own arrivals suggest: what was late once may be again."""
@@ -214,6 +215,12 @@ class AdaptivePolicy(Policy):
             guessed_s = max(guessed_s, doubt * self.late_s)
         # Only its first piece is certain to have been on time.
         return min(guessed_s, _MAX_GUESSED_S) if progress.first_s >= self.start_s else guessed_s
+
+
+@lru_cache(maxsize=32)
+def _needed_by_most(history: tuple[float, ...]) -> float:
+    """Return what nearly all past runs needed; it is asked for at each arrival."""
+    return recent_quantile(history, QUANTILE, HALF_LIFE_RUNS)
 
 
 def recent_quantile(values: Sequence[float], quantile: float, half_life: float) -> float:
