@@ -15,6 +15,7 @@ import itertools
 import threading
 from contextlib import contextmanager
 from math import inf
+from queue import SimpleQueue
 
 
 class Stuck(AssertionError):
@@ -29,7 +30,7 @@ class _Thread:
     """One thread of a scenario; the first is the test's own."""
 
     def __init__(self):
-        self.turn = threading.Semaphore(0)
+        self.turn = SimpleQueue()  # gives and takes a turn faster than a semaphore
         self.condition = None
         self.notified = False
         self.due_at = inf
@@ -99,7 +100,7 @@ class VirtualClock:
         thread.notified = True  # ready to begin
 
         def body():
-            thread.turn.acquire()
+            thread.turn.get()
             try:
                 if not self._killing:
                     work()
@@ -148,8 +149,8 @@ class VirtualClock:
         chosen = self._choose()
         if chosen is not me:
             self._current = chosen
-            chosen.turn.release()
-            me.turn.acquire()
+            chosen.turn.put(None)
+            me.turn.get()
         if self._killing and me is not self._threads[0]:
             raise _Killed
         me.condition, me.due_at = None, inf
@@ -160,7 +161,7 @@ class VirtualClock:
     def _pass_turn(self):
         """The turn of a thread that has ended goes to another."""
         self._current = self._threads[0] if self._killing else self._choose()
-        self._current.turn.release()
+        self._current.turn.put(None)
 
     def _choose(self):
         """Who runs next; time passes here and nowhere else."""
@@ -188,8 +189,8 @@ class VirtualClock:
         for thread in self._threads[1:]:
             if not thread.done:
                 self._current = thread
-                thread.turn.release()
-                self._threads[0].turn.acquire()
+                thread.turn.put(None)
+                self._threads[0].turn.get()
             thread.real.join(5)
 
 
