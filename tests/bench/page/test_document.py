@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from html.parser import HTMLParser
@@ -68,6 +69,18 @@ GAPPED = PageCase("pcm", [jittery(seed, policy=BufferPolicy.fixed(0.0)) for seed
 WORST = max(GAPPED.runs, key=lambda run: run.metrics["underruns"]["sink"]["total_ms"])
 
 
+@functools.cache
+def usual_page():
+    """A page that no test changes: drawing it takes half a second."""
+    return page([STEADY])
+
+
+@functools.cache
+def full_page():
+    """One with a second case, whose runs have gaps, and every section."""
+    return page([STEADY, GAPPED], table=TABLE, findings=["a"])
+
+
 def test_headline_settings_and_machine():
     html = page(
         headline="Fast & whole",
@@ -119,12 +132,12 @@ def test_findings_and_failures_with_their_counts():
 
 
 def test_empty_sections_have_no_heading():
-    assert page([STEADY]).texts("h2") == ["Figures", "Runs over time", "What the numbers mean"]
+    assert usual_page().texts("h2") == ["Figures", "Runs over time", "What the numbers mean"]
     assert page().texts("h2") == ["Figures", "What the numbers mean"]
 
 
 def test_captions_have_the_numbers_of_the_runs():
-    html = page([STEADY])
+    html = usual_page()
     words = " ".join(html.texts("p", "li", "desc"))
     ttfas = sorted(run.metrics["ttfa_ms"] for run in STEADY.runs)
     median = next(run for run in STEADY.runs if run.metrics["ttfa_ms"] == ttfas[2])
@@ -138,7 +151,7 @@ def test_captions_have_the_numbers_of_the_runs():
 
 
 def test_the_key_of_the_waterfall_has_every_part_in_its_colour():
-    html = page([STEADY])
+    html = usual_page()
     parts = [part.replace("_", " ") for part in STEADY.runs[0].metrics["waterfall_ms"]]
     assert [text for text in html.texts("li") if text in parts] == parts
     colors = [a["style"] for a, _ in html.of("i")]
@@ -147,8 +160,8 @@ def test_the_key_of_the_waterfall_has_every_part_in_its_colour():
 
 
 def test_the_worst_run_is_shown_beside_the_median_if_it_has_gaps():
-    assert page([STEADY]).texts("p").count("Run with the most silence") == 0
-    html = page([STEADY, GAPPED])
+    assert usual_page().texts("p").count("Run with the most silence") == 0
+    html = full_page()
     which = [text for text in html.texts("p") if text.startswith(("Median run,", "Run with"))]
     assert which == ["Median run, by time to first audio"] * 2 + ["Run with the most silence"]
     event = WORST.metrics["underruns"]["sink"]["events"][0]
@@ -164,9 +177,9 @@ def test_of_equally_bad_runs_one_is_shown(times):
 
 def test_the_page_says_whether_axes_are_shared():
     slow = PageCase("slow", [speech_run([(n * 0.5, 0.25) for n in range(40)])])
-    assert "All runs share the same axes." in page([STEADY, GAPPED]).texts("p")
+    assert "All runs share the same axes." in full_page().texts("p")
     assert "Each run has its own axes." in page([STEADY, slow]).texts("p")
-    assert not any("axes" in text for text in page([STEADY]).texts("p"))
+    assert not any("axes" in text for text in usual_page().texts("p"))
 
 
 @pytest.mark.parametrize("runs", [[], [silent()]])
@@ -217,7 +230,7 @@ def test_control_characters_are_dropped_and_long_texts_cut():
 
 
 def test_the_page_loads_and_runs_nothing():
-    html = page([STEADY, GAPPED], table=TABLE)
+    html = full_page()
     (policy,) = [a["content"] for a, _ in html.of("meta") if "http-equiv" in a]
     assert policy.startswith("default-src 'none';")
     assert "script" not in policy
@@ -233,7 +246,7 @@ def test_the_page_loads_and_runs_nothing():
 
 
 def test_identifiers_are_unique_and_references_resolve():
-    html = page([STEADY, GAPPED], table=TABLE, findings=["a"])
+    html = full_page()
     identifiers = [a["id"] for _, a, _ in html.elements if "id" in a]
     assert len(set(identifiers)) == len(identifiers)
     wanted = set()
@@ -249,7 +262,8 @@ def test_identifiers_are_unique_and_references_resolve():
 
 
 def test_rendering_is_deterministic():
-    assert page([STEADY, GAPPED]).elements == page([STEADY, GAPPED]).elements
+    again = page([STEADY, GAPPED], table=TABLE, findings=["a"])
+    assert again.elements == full_page().elements
 
 
 # -- colours
