@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 
@@ -41,6 +42,19 @@ def parameters(tmp_path, server):
     return StdioServerParameters(
         command=sys.executable, args=["-m", "voicecli", "mcp", *arguments], env=cli.environment()
     )
+
+
+@pytest.fixture
+def here(tmp_path, server, monkeypatch):
+    """A server in this process, which saves starting one; its voices are processes all the same."""
+    from voicecli.cli.mcp_tools import SpeechTools, make_server
+
+    for name in os.environ:
+        monkeypatch.delenv(name)
+    for name, value in Cli(tmp_path).environment().items():
+        monkeypatch.setenv(name, value)
+    endpoint = ("--base-url", server.url)
+    return make_server(SpeechTools([*endpoint, "--device", "null"], endpoint))
 
 
 def use(parameters, script):
@@ -99,7 +113,7 @@ def test_every_tool_through_the_official_client(parameters, server):
     use(parameters, script)
 
 
-def test_a_cancelled_call_ends_its_own_voice_only(parameters, server):
+def test_a_cancelled_call_ends_its_own_voice_only(here, server):
     async def script(client):
         server.reply = Reply(ttfb_s=FOREVER)
         kept = asyncio.create_task(call(client, "speak", text="Kept."))
@@ -116,7 +130,7 @@ def test_a_cancelled_call_ends_its_own_voice_only(parameters, server):
         text, _ = await kept
         assert text.startswith("stopped by the listener (voicecli stop")
 
-    use(parameters, script)
+    use(here, script)
 
 
 async def playing(client):
@@ -158,7 +172,7 @@ def test_a_call_that_is_cancelled_in_mid_speech_lets_the_next_one_speak(
         use(parameters, script)
 
 
-def test_an_error_comes_with_its_remedy(parameters, server):
+def test_an_error_comes_with_its_remedy(here, server):
     server.reply = error(401, {"error": {"message": "wrong key"}})
 
     async def script(client):
@@ -170,7 +184,7 @@ def test_an_error_comes_with_its_remedy(parameters, server):
         assert failed
         assert "nothing to say" in text
 
-    use(parameters, script)
+    use(here, script)
 
 
 class TestOutcome:
