@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import struct
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from voicecli.errors import BadResponse
 from voicecli.sources.trailing_text import audio_before_text
 
+ID3 = b"ID3\4" + bytes(6)
 SAMPLES = bytes(range(256)) + b"data: {" * 3  # which is none
 
 TEXTS = {
@@ -95,7 +97,7 @@ def test_no_text_is_audio_however_it_arrives(text):
 
 
 @pytest.mark.parametrize("size", [1, 1_000])
-@pytest.mark.parametrize("head", [b"RIFF", b"ID3\4", b"fLaC", b"OggS"])
+@pytest.mark.parametrize("head", [b"RIFF", ID3, b"fLaC\x80\0\0\x22" + bytes(34), b"OggS"])
 def test_tags_of_another_format_are_not_errors(head, size):
     data = head + SAMPLES + b'<?xml version="1.0"?>{"title": "A song"}' + SAMPLES
     assert b"".join(audio_before_text(iter(pieces(data, range(0, len(data), size))))) == data
@@ -137,13 +139,82 @@ def test_words_that_come_in_small_pieces_are_not_audio(size):
 
 
 @pytest.mark.parametrize("is_raw", [True, False])
-@pytest.mark.parametrize("head", [b"RIFF", b"ID3\4", b"\xff\xf3"])
+@pytest.mark.parametrize("head", [b"RIFF", ID3, b"\xff\xf3"])
 def test_a_fault_behind_another_format_is_one_but_a_comment_is_not(head, is_raw):
     data = head + bytes(range(256))
     comment = data + (b"ICMTMade by a speech engine" if head == b"RIFF" else b"TAGA long title\0")
     assert b"".join(audio_before_text(iter([comment]), is_raw=is_raw)) == comment
     with pytest.raises(BadResponse, match="Server Error"):
         read_all(audio_before_text(iter([data + b"Internal Server Error"]), is_raw=is_raw), [])
+
+
+def chunk(name, body):
+    return name + struct.pack("<I", len(body)) + body
+
+
+def opus_tags(comment):
+    page = b"OpusTags" + chunk(b"", b"x") + struct.pack("<I", 1) + chunk(b"", comment)
+    return b"OggS\0\0" + bytes(20) + bytes([1, len(page)]) + page
+
+
+COUNTED = {
+    "list": lambda text: chunk(b"LIST", b"INFO" + chunk(b"ICMT", text)),
+    "bext": lambda text: chunk(b"bext", text),
+    "_PMX": lambda text: chunk(b"_PMX", text),
+    "id3": lambda text: b"ID3\4\0\0\0\0\0" + bytes([len(text)]) + text,
+    "id3v1": lambda text: (b"TAG" + text.ljust(125))[:128],
+    "ape": lambda text: (
+        b"APETAGEX" + struct.pack("<IIII", 2000, len(text) + 32, 1, 0xA0000000) + bytes(8)
+        + text + b"APETAGEX" + struct.pack("<IIII", 2000, len(text) + 32, 1, 0x80000000) + bytes(8)
+    ),
+    "opus": opus_tags,
+    "flac": lambda text: b"fLaC\0\0\0\x22" + bytes(34) + b"\x84\0\0" + bytes([len(text)]) + text,
+}  # fmt: skip
+"""Texts whose length a container states."""
+
+TITLES = (
+    b"Your payment failed. Try again.",
+    b'{"error": "none", "text": "Hi"}',
+    b"<!doctype html><title>Errors</title>",
+    b"Traceback (most recent call last): a song",
+    b"connection timed out",
+)
+
+
+@pytest.mark.parametrize("size", [1, 13, 1_000])
+@pytest.mark.parametrize("kind", COUNTED)
+def test_a_text_in_a_tag_or_chunk_is_no_error_but_one_behind_it_is(kind, size):
+    for title in TITLES:
+        data = b"RIFF" + SAMPLES + COUNTED[kind](title)
+        assert b"".join(audio_before_text(iter(pieces(data, range(0, len(data), size))))) == data
+        for error in (b'{"error": "no memory"}', b"Failed: no memory"):
+            failing, got = data + error, []
+            parts = pieces(failing, range(0, len(failing), size))
+            with pytest.raises(BadResponse, match="no memory") as raised:
+                read_all(audio_before_text(iter(parts)), got)
+            assert b"".join(got) == data
+            assert "song" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b'Traceback (most recent call last):\n  File "x.py", line 3\nValueError: no memory',
+        b"ValueError: no memory",
+        b"java.lang.RuntimeException: no memory",
+    ],
+)
+def test_an_error_of_a_program_behind_any_format_is_one(words):
+    for head in (b"RIFF", ID3, b"\xff\xf3", b"OggS"):
+        with pytest.raises(BadResponse, match="no memory"):
+            read_all(audio_before_text(iter([head + SAMPLES, words]), is_raw=False), [])
+
+
+def test_the_padding_of_the_last_frame_is_sound():
+    got, data = [], b"\xff\xf3" + bytes(range(256)) + b"U" * 80
+    with pytest.raises(BadResponse, match=r"reports: Internal Server Error$"):
+        read_all(audio_before_text(iter([data, b"Internal Server Error"]), is_raw=False), got)
+    assert b"".join(got) == data
 
 
 @given(data=st.binary(max_size=200) | st.sampled_from(list(TEXTS)), size=st.integers(1, 50))

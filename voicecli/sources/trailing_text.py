@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from voicecli.errors import BadResponse, CorruptStream
+from voicecli.sources.counted import CountedText
 from voicecli.sources.http_errors import server_message
 from voicecli.sources.remedies import TRY_AGAIN
 
@@ -32,8 +33,9 @@ _KEYS = _ERROR_KEYS + (
 _JSON = rb"\{\s{0,8}[\"'](?:%b)[\"'] ?:\s{0,2}[\"'\[{0-9tfnTFN]"
 _FIELDS = rb"(?:event: ?\w{1,32}\s{1,2})?(?:data: ?)?"
 _HTML = rb"<!doctype html|<html[ -;=?-~]{0,64}>\s{0,8}<(?:head|body|title)"
-_OTHER = rb"<\?xml version=|traceback \(most recent call last\):|event: ?error\s"
-_TEXT = re.compile(b"|".join((_FIELDS + _JSON % _KEYS, _HTML, _OTHER)), re.IGNORECASE)
+_TRACEBACK = rb"traceback \(most recent call last\):"
+_OTHER = rb"<\?xml version=|event: ?error\s"
+_TEXT = re.compile(b"|".join((_FIELDS + _JSON % _KEYS, _HTML, _TRACEBACK, _OTHER)), re.IGNORECASE)
 """How such a text begins. It fixes 55 bits or more, which samples match once in 10⁸ hours."""
 
 _WORD = rb"(?:[A-Z]?[a-z]+|[A-Z]{2,}|[0-9]{3})"
@@ -41,14 +43,18 @@ _SENTENCE = re.compile(rb"%b(?:[,:;.]? %b){2,}" % (_WORD, _WORD))
 _MIN_SENTENCE_BYTES = 18
 _FAULT = re.compile(
     rb"\b(?:error|exception|fail(?:ed|ure)|timeout|timed out|unavailable|bad gateway|exceeded"
-    rb"|overloaded|out of memory|too many requests|forbidden|unauthorized)\b",
+    rb"|overloaded|out of memory|too many requests|forbidden|unauthorized"
+    rb"|(?-i:[A-Z]\w{1,40}(?:Error|Exception)))\b",
     re.IGNORECASE,
 )
-"""What an error in plain words contains. Only these words count behind a container, whose tags
-may hold any sentence."""
+"""What an error in plain words contains, or the name of one in a program. Only these words count
+behind a container, whose tags may hold any sentence."""
+
+_REPEATED = re.compile(rb"(?:(.)\1{3,})?", re.DOTALL)
+"""Padding of the last frame of an MP3 are often letters: 0x55, a U."""
 
 _CONTAINERS = (b"RIFF", b"ID3", b"fLaC", b"OggS")
-_ERROR = re.compile(_FIELDS + _JSON % _ERROR_KEYS, re.IGNORECASE)
+_ERROR = re.compile(_FIELDS + _JSON % _ERROR_KEYS + b"|" + _TRACEBACK, re.IGNORECASE)
 _ERROR_OR_PAGE = re.compile(_ERROR.pattern + b"|" + _HTML, re.IGNORECASE)
 """What counts if the sound is not raw: its tags may hold other JSON and XML, those of a file
 also HTML."""
@@ -89,15 +95,16 @@ def audio_before_text(
     """
     held, head, yielded = b"", b"", 0
     has_tags = not is_raw
+    counted = CountedText()
     for chunk in chunks:
         data = held + chunk
         head += chunk[: _HEAD_BYTES - len(head)]
         has_tags = not is_raw or head.startswith(_CONTAINERS)
         pattern = (_ERROR if is_file else _ERROR_OR_PAGE) if has_tags else _TEXT
         # Much faster than the pattern, which few chunks of samples need.
-        match = pattern.search(data) if any(hint in data for hint in _HINTS) else None
+        match = _find(pattern, data, counted) if any(hint in data for hint in _HINTS) else None
         if match is None and any(hint in data for hint in _WIDE_HINTS):
-            match = _WIDE_ERROR.search(data)
+            match = _find(_WIDE_ERROR, data, counted)
         sound_bytes = yielded + match.start() if match else 0
         is_text = is_file and not head[:sound_bytes].translate(None, _TEXT_BYTES)
         if match and (sound_bytes < _MIN_SAMPLES_BYTES or is_text):
@@ -110,11 +117,32 @@ def audio_before_text(
         split = _start_of_text(data)
         held, data = data[split:], data[:split]
         yielded += len(data)
+        if has_tags:
+            counted.pass_by(data)
         yield data
-    is_message = _FAULT.search(held) or (not has_tags and _has_sentence(held))
+    text = _last_words(held, counted) if has_tags else held
+    is_message = _FAULT.search(text) or (not has_tags and _has_sentence(text))
     if is_message and yielded >= _MIN_SAMPLES_BYTES and not is_file:
-        raise _fault(_message(held, iter(())), is_file=False)
+        yield held.removesuffix(text)
+        raise _fault(_message(text, iter(())), is_file=False)
     yield held
+
+
+def _find(pattern: re.Pattern[bytes], data: bytes, counted: CountedText) -> re.Match[bytes] | None:
+    """Search for a text that is in no tag or chunk."""
+    at = 0
+    while match := pattern.search(data, at):
+        at = counted.end(data, match.start() + 1, final=False)
+        if at <= match.start():
+            return match
+    return None
+
+
+def _last_words(data: bytes, counted: CountedText) -> bytes:
+    """Return what is behind the last tag or chunk, and behind the padding of a frame."""
+    words = data[counted.end(data, len(data), final=True) :]
+    padding = _REPEATED.match(words)
+    return words[padding.end() :] if padding else words
 
 
 def _has_sentence(data: bytes) -> bool:

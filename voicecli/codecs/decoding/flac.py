@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli.audio.tags import MAX_TAG_HEADER_BYTES, tag_bytes
 from voicecli.codecs.decoding.flacheader import (
     MAX_HEADER_BYTES,
     STREAMINFO_BYTES,
@@ -21,7 +22,6 @@ from voicecli.codecs.decoding.flacheader import (
 )
 from voicecli.codecs.decoding.libav import LibavPacketDecoder
 from voicecli.codecs.decoding.reader import ReadingDecoder
-from voicecli.codecs.decoding.tags import MAX_TAG_HEADER_BYTES, tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
+from voicecli.audio.tags import tag_bytes
 from voicecli.codecs.decoding.framing import ADTS_FRAMES, MP3_FRAMES, audio_at, frames_at
 from voicecli.codecs.decoding.magic import codec_at
-from voicecli.codecs.decoding.tags import tag_bytes
 from voicecli.codecs.text_response import readable
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ import operator
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli.audio.tags import tag_bytes
 from voicecli.codecs.decoding.magic import codec_at
 from voicecli.codecs.decoding.mpeg import ADTS, MP3, MPEG1_KBPS, MPEG2_KBPS, MPEG_RATES_HZ
-from voicecli.codecs.decoding.tags import tag_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from voicecli.codecs.decoding.tags import ID3V1_BYTES, tag_bytes
+from voicecli.audio.tags import ID3V1_BYTES, tag_bytes
 from voicecli.codecs.text_response import readable
 
 MAX_FILLER_BYTES = 1 << 20

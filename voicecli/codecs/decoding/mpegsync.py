@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from voicecli.audio.tags import ID3V1_BYTES, tag_bytes
 from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.mpeg import FrameHeader
-from voicecli.codecs.decoding.tags import ID3V1_BYTES, tag_bytes
 from voicecli.errors import CorruptStream, TruncatedStream
 
 if TYPE_CHECKING:

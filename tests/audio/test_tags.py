@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.codecs.mpeg_frames import ID3V1, ape, id3v2
-from voicecli.codecs.decoding.tags import tag_bytes
+from voicecli.audio.tags import tag_bytes
 
 
 @pytest.mark.parametrize(

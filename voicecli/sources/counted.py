@@ -1,0 +1,80 @@
+"""Text that a container counts, in tags and chunks: whatever it says, it is no error message."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from voicecli.audio.tags import ID3V1_BYTES, tag_bytes
+
+_CONTEXT_BYTES = 1 << 16
+"""Bytes that are looked back on. What is larger holds a picture, mostly behind its texts."""
+
+_STARTS = re.compile(
+    rb"(?P<chunk>LIST|id3 |ID3 |bext|iXML|axml|_PMX|DISP|cart|JUNK|junk|PAD )"
+    rb"|(?P<tag>ID3[\2-\4]|APETAGEX|TAG)|(?P<page>OggS\0)|(?P<blocks>fLaC)"
+)
+_CHUNK = struct.Struct("<4sI")
+_MAX_CHUNK_BYTES = 1 << 26
+_PAGE_SEGMENTS_AT = 26
+_COMMENTS = (b"OpusTags", b"\x03vorbis")
+_LAST_BLOCK = 0x80
+_BLOCK_HEADER_BYTES = 4
+
+
+class CountedText:
+    """Tells where tags and chunks end in a stream, by what they say of their length."""
+
+    def __init__(self) -> None:
+        self._before = b""
+
+    def pass_by(self, data: bytes) -> None:
+        """Remember bytes that were passed on."""
+        self._before = (self._before + data)[-_CONTEXT_BYTES:]
+
+    def end(self, data: bytes, before: int, *, final: bool) -> int:
+        """Return where the last of those ends that begin before ``data[before]``, at least 0.
+
+        ``data`` follows what was passed on, and is the last of it if ``final``. The result may
+        lie behind its end.
+        """
+        seen, offset = self._before + data, len(self._before)
+        end = 0
+        while start := _STARTS.search(seen, end, offset + before):
+            end = max(start.end(), start.start() + _unit_bytes(seen, start, final=final))
+        return max(0, end - offset)
+
+
+def _unit_bytes(data: bytes, start: re.Match[bytes], *, final: bool) -> int:
+    """Return how many bytes a tag, chunk or page has by its own account; 0 if it is none."""
+    at = start.start()
+    if start["tag"]:
+        size_bytes = tag_bytes(data, at) or 0
+        is_word = start["tag"] == b"TAG" and final and len(data) < at + ID3V1_BYTES
+        return 0 if is_word else size_bytes
+    if start["page"]:
+        return _comment_page_bytes(data[at:])
+    if start["blocks"]:
+        return _flac_blocks_bytes(data[at:])
+    if len(data) < at + _CHUNK.size:
+        return 0
+    _, size_bytes = _CHUNK.unpack_from(data, at)
+    return _CHUNK.size + size_bytes if size_bytes <= _MAX_CHUNK_BYTES else 0
+
+
+def _comment_page_bytes(page: bytes) -> int:
+    """Return the length of an Ogg page that holds comments (RFC 3533 section 6); else 0."""
+    if len(page) <= _PAGE_SEGMENTS_AT:
+        return 0
+    lacing = page[_PAGE_SEGMENTS_AT + 1 :][: page[_PAGE_SEGMENTS_AT]]
+    header_bytes = _PAGE_SEGMENTS_AT + 1 + page[_PAGE_SEGMENTS_AT]
+    return header_bytes + sum(lacing) if page[header_bytes:].startswith(_COMMENTS) else 0
+
+
+def _flac_blocks_bytes(data: bytes) -> int:
+    """Return the length of the metadata of a FLAC stream, as far as ``data`` shows (RFC 9639)."""
+    end, is_last = len(b"fLaC"), False
+    while not is_last and end + _BLOCK_HEADER_BYTES <= len(data):
+        is_last = bool(data[end] & _LAST_BLOCK)
+        end += _BLOCK_HEADER_BYTES + int.from_bytes(data[end + 1 : end + 4], "big")
+    return end
