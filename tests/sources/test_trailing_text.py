@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.errors import BadResponse
+from voicecli.errors import BadResponse, SourceTimeout
 from voicecli.sources.trailing_text import audio_before_text
 
 ID3 = b"ID3\4" + bytes(6)
@@ -208,6 +208,27 @@ def test_an_error_of_a_program_behind_any_format_is_one(words):
     for head in (b"RIFF", ID3, b"\xff\xf3", b"OggS"):
         with pytest.raises(BadResponse, match="no memory"):
             read_all(audio_before_text(iter([head + SAMPLES, words]), is_raw=False), [])
+
+
+@pytest.mark.parametrize("tail", [b"UUUU", b"\xfe", b'{"a'])
+def test_bytes_before_a_broken_connection_are_all_passed_on(tail):
+    def chunks():
+        yield SAMPLES + tail
+        raise SourceTimeout("too late")
+
+    for is_raw in (True, False):
+        got = []
+        with pytest.raises(SourceTimeout):
+            read_all(audio_before_text(chunks(), is_raw=is_raw), got)
+        assert b"".join(got) == SAMPLES + tail
+
+
+@pytest.mark.parametrize("text", [b"event: error\r\ndata: boom", b'<?xml version="1.0"?><Error/>'])
+def test_letters_that_end_a_frame_are_sound(text):
+    got, data = [], b"fLaC\x80\0\0\x22" + bytes(34) + SAMPLES + b"\xf0H4W"
+    with pytest.raises(BadResponse):
+        read_all(audio_before_text(iter([data, text])), got)
+    assert b"".join(got) == data
 
 
 def test_the_padding_of_the_last_frame_is_sound():

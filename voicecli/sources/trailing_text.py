@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from voicecli.errors import BadResponse, CorruptStream
+from voicecli.errors import BadResponse, CorruptStream, VoiceError
 from voicecli.sources.counted import CountedText
 from voicecli.sources.http_errors import server_message
 from voicecli.sources.remedies import TRY_AGAIN
@@ -96,7 +96,8 @@ def audio_before_text(
     held, head, yielded = b"", b"", 0
     has_tags = not is_raw
     counted = CountedText()
-    for chunk in chunks:
+    faults: list[VoiceError] = []
+    for chunk in _up_to_fault(chunks, faults):
         data = held + chunk
         head += chunk[: _HEAD_BYTES - len(head)]
         has_tags = not is_raw or head.startswith(_CONTAINERS)
@@ -120,12 +121,23 @@ def audio_before_text(
         if has_tags:
             counted.pass_by(data)
         yield data
+    if faults:
+        yield held
+        raise faults[0]
     text = _last_words(held, counted) if has_tags else held
     is_message = _FAULT.search(text) or (not has_tags and _has_sentence(text))
     if is_message and yielded >= _MIN_SAMPLES_BYTES and not is_file:
         yield held.removesuffix(text)
         raise _fault(_message(text, iter(())), is_file=False)
     yield held
+
+
+def _up_to_fault(chunks: Iterator[bytes], faults: list[VoiceError]) -> Iterator[bytes]:
+    """Yield what there is; append what ends it too early, so that nothing held is lost."""
+    try:
+        yield from chunks
+    except VoiceError as fault:
+        faults.append(fault)
 
 
 def _find(pattern: re.Pattern[bytes], data: bytes, counted: CountedText) -> re.Match[bytes] | None:
@@ -139,8 +151,11 @@ def _find(pattern: re.Pattern[bytes], data: bytes, counted: CountedText) -> re.M
 
 
 def _last_words(data: bytes, counted: CountedText) -> bytes:
-    """Return what is behind the last tag or chunk, and behind the padding of a frame."""
+    """Return what is behind the last tag or chunk, and behind the end of a frame if it shows."""
     words = data[counted.end(data, len(data), final=True) :]
+    start = _TEXT.search(words)
+    if start is not None:
+        return words[start.start() :]
     padding = _REPEATED.match(words)
     return words[padding.end() :] if padding else words
 
