@@ -87,7 +87,7 @@ class WavDecoder(ReadingDecoder):
             raise short
 
     def _read_file(self) -> Reading[TruncatedStream | None]:
-        """Read a file up to what is no sound of its; return what is missing."""
+        """Read one file to the end of its sound; return what is missing."""
         yield from self._read_riff()
         layout, size_bytes = yield from self._read_chunks()
         block = yield from self._choose_block(layout, size_bytes)
