@@ -41,10 +41,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Tests leave little garbage in circles: looking for it after every 700 new objects, as usual,
-# finds hardly any.
-gc.set_threshold(50_000)
-
 ROOT = Path(__file__).parent
 SOUND = re.compile(r"sound_server|mark\.sound")
 

@@ -157,7 +157,7 @@ def opus_tags(comment):
     return b"OggS\0\0" + bytes(20) + bytes([1, len(page)]) + page
 
 
-COUNTED = {
+METADATA = {
     "list": lambda text: chunk(b"LIST", b"INFO" + chunk(b"ICMT", text)),
     "bext": lambda text: chunk(b"bext", text),
     "_PMX": lambda text: chunk(b"_PMX", text),
@@ -170,7 +170,7 @@ COUNTED = {
     "opus": opus_tags,
     "flac": lambda text: b"fLaC\0\0\0\x22" + bytes(34) + b"\x84\0\0" + bytes([len(text)]) + text,
 }  # fmt: skip
-"""Texts whose length a container states."""
+"""Texts in metadata."""
 
 TITLES = (
     b"Your payment failed. Try again.",
@@ -182,10 +182,10 @@ TITLES = (
 
 
 @pytest.mark.parametrize("size", [1, 13, 1_000])
-@pytest.mark.parametrize("kind", COUNTED)
+@pytest.mark.parametrize("kind", METADATA)
 def test_a_text_in_a_tag_or_chunk_is_no_error_but_one_behind_it_is(kind, size):
     for title in TITLES:
-        data = b"RIFF" + SAMPLES + COUNTED[kind](title)
+        data = b"RIFF" + SAMPLES + METADATA[kind](title)
         assert b"".join(audio_before_text(iter(pieces(data, range(0, len(data), size))))) == data
         for error in (b'{"error": "no memory"}', b"Failed: no memory"):
             failing, got = data + error, []

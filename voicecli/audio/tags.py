@@ -1,10 +1,24 @@
-"""Lengths of the tags between audio: ID3v2, ID3v1 and APEv2. Their contents are ignored."""
+"""Lengths of the metadata around audio: ID3v2, ID3v1 and APEv2 tags, and RIFF chunks.
+
+What they contain is ignored.
+"""
 
 from __future__ import annotations
+
+import struct
 
 ID3V1_BYTES = 128
 _ID3V2_HEADER_BYTES = 10
 MAX_TAG_HEADER_BYTES = _APE_HEADER_BYTES = 32
+
+CHUNK = struct.Struct("<4sI")
+"""Id and size of a RIFF chunk."""
+
+LARGE_CHUNKS = rb"LIST|id3 |ID3 |bext|cart|DISP|iXML|axml|_PMX|JUNK|junk|PAD |FLLR"
+"""Ids of chunks that may hold pictures, long texts or padding, as a regular expression."""
+
+MAX_LARGE_CHUNK_BYTES = 1 << 26
+"""A chunk that claims more is sound whose bytes look like letters."""
 
 
 def tag_bytes(data: bytes | bytearray, at: int = 0) -> int | None:

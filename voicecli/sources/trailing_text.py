@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from voicecli.errors import BadResponse, CorruptStream, VoiceError
-from voicecli.sources.counted import CountedText
 from voicecli.sources.http_errors import server_message
+from voicecli.sources.metadata import MetadataScanner
 from voicecli.sources.remedies import TRY_AGAIN
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ _FAULT = re.compile(
 behind a container, whose tags may hold any sentence."""
 
 _REPEATED = re.compile(rb"(?:(.)\1{3,})?", re.DOTALL)
-"""Padding of the last frame of an MP3 are often letters: 0x55, a U."""
+"""The last frame of an MP3 is often padded with letters: 0x55 is a U."""
 
 _CONTAINERS = (b"RIFF", b"ID3", b"fLaC", b"OggS")
 _ERROR = re.compile(_FIELDS + _JSON % _ERROR_KEYS + b"|" + _TRACEBACK, re.IGNORECASE)
@@ -95,7 +95,7 @@ def audio_before_text(
     """
     held, head, yielded = b"", b"", 0
     has_tags = not is_raw
-    counted = CountedText()
+    metadata = MetadataScanner()
     faults: list[VoiceError] = []
     for chunk in _up_to_fault(chunks, faults):
         data = held + chunk
@@ -103,28 +103,28 @@ def audio_before_text(
         has_tags = not is_raw or head.startswith(_CONTAINERS)
         pattern = (_ERROR if is_file else _ERROR_OR_PAGE) if has_tags else _TEXT
         # Much faster than the pattern, which few chunks of samples need.
-        match = _find(pattern, data, counted) if any(hint in data for hint in _HINTS) else None
-        if match is None and any(hint in data for hint in _WIDE_HINTS):
-            match = _find(_WIDE_ERROR, data, counted)
-        sound_bytes = yielded + match.start() if match else 0
+        text_at = _find(pattern, data, metadata) if any(hint in data for hint in _HINTS) else None
+        if text_at is None and any(hint in data for hint in _WIDE_HINTS):
+            text_at = _find(_WIDE_ERROR, data, metadata)
+        sound_bytes = yielded + (text_at or 0)
         is_text = is_file and not head[:sound_bytes].translate(None, _TEXT_BYTES)
-        if match and (sound_bytes < _MIN_SAMPLES_BYTES or is_text):
+        if text_at is not None and (sound_bytes < _MIN_SAMPLES_BYTES or is_text):
             yield data
             yield from chunks
             return
-        if match:
-            yield data[: match.start()]
-            raise _fault(_message(data[match.start() :], chunks), is_file=is_file)
+        if text_at is not None:
+            yield data[:text_at]
+            raise _fault(_message(data[text_at:], chunks), is_file=is_file)
         split = _start_of_text(data)
         held, data = data[split:], data[:split]
         yielded += len(data)
         if has_tags:
-            counted.pass_by(data)
+            metadata.pass_by(data)
         yield data
     if faults:
         yield held
         raise faults[0]
-    text = _last_words(held, counted) if has_tags else held
+    text = _last_words(held, metadata) if has_tags else held
     is_message = _FAULT.search(text) or (not has_tags and _has_sentence(text))
     if is_message and yielded >= _MIN_SAMPLES_BYTES and not is_file:
         yield held.removesuffix(text)
@@ -140,19 +140,19 @@ def _up_to_fault(chunks: Iterator[bytes], faults: list[VoiceError]) -> Iterator[
         faults.append(fault)
 
 
-def _find(pattern: re.Pattern[bytes], data: bytes, counted: CountedText) -> re.Match[bytes] | None:
-    """Search for a text that is in no tag or chunk."""
+def _find(pattern: re.Pattern[bytes], data: bytes, metadata: MetadataScanner) -> int | None:
+    """Return where a text begins that is not in metadata; None if there is none."""
     at = 0
     while match := pattern.search(data, at):
-        at = counted.end(data, match.start() + 1, final=False)
+        at = metadata.end(data, match.start() + 1, final=False)
         if at <= match.start():
-            return match
+            return match.start()
     return None
 
 
-def _last_words(data: bytes, counted: CountedText) -> bytes:
-    """Return what is behind the last tag or chunk, and behind the end of a frame if it shows."""
-    words = data[counted.end(data, len(data), final=True) :]
+def _last_words(data: bytes, metadata: MetadataScanner) -> bytes:
+    """Return what is behind metadata, and behind the letters that end a frame if they show."""
+    words = data[metadata.end(data, len(data), final=True) :]
     start = _TEXT.search(words)
     if start is not None:
         return words[start.start() :]

@@ -8,10 +8,9 @@ without a tag do not: their headers are what faint samples look like.
 from __future__ import annotations
 
 import re
-import struct
 from typing import TYPE_CHECKING
 
-from voicecli.audio.tags import tag_bytes
+from voicecli.audio.tags import CHUNK, LARGE_CHUNKS, MAX_LARGE_CHUNK_BYTES, tag_bytes
 from voicecli.codecs.decoding.framing import ADTS_FRAMES, MP3_FRAMES, audio_at, frames_at
 from voicecli.codecs.decoding.magic import codec_at
 from voicecli.codecs.text_response import readable
@@ -22,15 +21,11 @@ if TYPE_CHECKING:
 _FIRST_CHUNKS = (b"fmt ", b"JUNK", b"junk", b"bext", b"LIST", b"fact")
 _HEADER_BYTES = 16
 
-CHUNK = struct.Struct("<4sI")
-"""Id and size of a RIFF chunk."""
-
 CHUNK_ID = re.compile(rb"[A-Za-z0-9_ ]{4}")
-_LARGE_CHUNKS = re.compile(rb"LIST|id3 |ID3 |bext|iXML|axml|_PMX|JUNK|junk|PAD |FLLR")
-"""Chunks that may hold pictures, long texts or padding."""
+_LARGE_CHUNK = re.compile(LARGE_CHUNKS)
 
-_MAX_CHUNK_BYTES, _MAX_LARGE_CHUNK_BYTES = 1 << 20, 1 << 26
-"""A trailing chunk that claims more is sound whose bytes look like letters."""
+_MAX_CHUNK_BYTES = 1 << 20
+"""The same for any other chunk as `MAX_LARGE_CHUNK_BYTES` for those."""
 
 _TAG = re.compile(rb"TAG|ID3[\2-\4]|APETAGEX")
 
@@ -86,8 +81,8 @@ def is_trailer(head: bytes) -> bool:
     It is a chunk, a tag, text, another format, or holds a header.
     """
     name, size_bytes = CHUNK.unpack_from(head + bytes(CHUNK.size))
-    is_large = _LARGE_CHUNKS.match(name) is not None
-    max_bytes = _MAX_LARGE_CHUNK_BYTES if is_large else _MAX_CHUNK_BYTES
+    is_large = _LARGE_CHUNK.match(name) is not None
+    max_bytes = MAX_LARGE_CHUNK_BYTES if is_large else _MAX_CHUNK_BYTES
     is_chunk = CHUNK_ID.match(name) is not None and size_bytes <= max_bytes
     is_tag = _TAG.match(head) is not None or readable(head) is not None
     return is_chunk or is_tag or audio_at(head)[0] is not None or find_header(head, 0)[1]

@@ -21,7 +21,8 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from voicecli.codecs.decoding.following import CHUNK, CHUNK_ID, find_header, find_other, is_trailer
+from voicecli.audio.tags import CHUNK
+from voicecli.codecs.decoding.following import CHUNK_ID, find_header, find_other, is_trailer
 from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.reader import ReadingDecoder
 from voicecli.codecs.decoding.sampleformat import (

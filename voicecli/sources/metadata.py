@@ -1,29 +1,32 @@
-"""Text that a container counts, in tags and chunks: whatever it says, it is no error message."""
+"""Where metadata ends: tags, chunks and comments, whose text is never an error of the server."""
 
 from __future__ import annotations
 
 import re
-import struct
 
-from voicecli.audio.tags import ID3V1_BYTES, tag_bytes
+from voicecli.audio.tags import (
+    CHUNK,
+    ID3V1_BYTES,
+    LARGE_CHUNKS,
+    MAX_LARGE_CHUNK_BYTES,
+    tag_bytes,
+)
 
 _CONTEXT_BYTES = 1 << 16
 """Bytes that are looked back on. What is larger holds a picture, mostly behind its texts."""
 
 _STARTS = re.compile(
-    rb"(?P<chunk>LIST|id3 |ID3 |bext|iXML|axml|_PMX|DISP|cart|JUNK|junk|PAD )"
-    rb"|(?P<tag>ID3[\2-\4]|APETAGEX|TAG)|(?P<page>OggS\0)|(?P<blocks>fLaC)"
+    rb"(?P<chunk>%b)|(?P<tag>ID3[\2-\4]|APETAGEX|TAG)|(?P<page>OggS\0)|(?P<blocks>fLaC)"
+    % LARGE_CHUNKS
 )
-_CHUNK = struct.Struct("<4sI")
-_MAX_CHUNK_BYTES = 1 << 26
 _PAGE_SEGMENTS_AT = 26
 _COMMENTS = (b"OpusTags", b"\x03vorbis")
 _LAST_BLOCK = 0x80
 _BLOCK_HEADER_BYTES = 4
 
 
-class CountedText:
-    """Tells where tags and chunks end in a stream, by what they say of their length."""
+class MetadataScanner:
+    """Finds metadata in a stream, and its end by the length that it states."""
 
     def __init__(self) -> None:
         self._before = b""
@@ -33,7 +36,7 @@ class CountedText:
         self._before = (self._before + data)[-_CONTEXT_BYTES:]
 
     def end(self, data: bytes, before: int, *, final: bool) -> int:
-        """Return where the last of those ends that begin before ``data[before]``, at least 0.
+        """Return where the last metadata ends that begins before ``data[before]``; 0 if none does.
 
         ``data`` follows what was passed on, and is the last of it if ``final``. The result may
         lie behind its end.
@@ -46,7 +49,7 @@ class CountedText:
 
 
 def _unit_bytes(data: bytes, start: re.Match[bytes], *, final: bool) -> int:
-    """Return how many bytes a tag, chunk or page has by its own account; 0 if it is none."""
+    """Return the length that a tag, chunk or page states; 0 if it is none."""
     at = start.start()
     if start["tag"]:
         size_bytes = tag_bytes(data, at) or 0
@@ -56,10 +59,10 @@ def _unit_bytes(data: bytes, start: re.Match[bytes], *, final: bool) -> int:
         return _comment_page_bytes(data[at:])
     if start["blocks"]:
         return _flac_blocks_bytes(data[at:])
-    if len(data) < at + _CHUNK.size:
+    if len(data) < at + CHUNK.size:
         return 0
-    _, size_bytes = _CHUNK.unpack_from(data, at)
-    return _CHUNK.size + size_bytes if size_bytes <= _MAX_CHUNK_BYTES else 0
+    _, size_bytes = CHUNK.unpack_from(data, at)
+    return CHUNK.size + size_bytes if size_bytes <= MAX_LARGE_CHUNK_BYTES else 0
 
 
 def _comment_page_bytes(page: bytes) -> int:
