@@ -202,6 +202,8 @@ def test_a_text_in_a_tag_or_chunk_is_no_error_but_one_behind_it_is(kind, size):
         b'Traceback (most recent call last):\n  File "x.py", line 3\nValueError: no memory',
         b"ValueError: no memory",
         b"java.lang.RuntimeException: no memory",
+        b"Traceback (most recent call last):\n" + b"  no memory\n" * 60 + b"Killed",
+        b"Internal Server Error: no memory for TAG",
     ],
 )
 def test_an_error_of_a_program_behind_any_format_is_one(words):

@@ -42,9 +42,11 @@ class MetadataScanner:
         lie behind its end.
         """
         seen, offset = self._before + data, len(self._before)
-        end = 0
-        while start := _STARTS.search(seen, end, offset + before):
-            end = max(start.end(), start.start() + _unit_bytes(seen, start, final=final))
+        at = end = 0
+        while start := _STARTS.search(seen, at, offset + before):
+            size_bytes = _unit_bytes(seen, start, final=final)
+            at = start.start() + (size_bytes or 1)
+            end = at if size_bytes else end
         return max(0, end - offset)
 
 
