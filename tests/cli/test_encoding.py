@@ -2,50 +2,137 @@ from __future__ import annotations
 
 import pytest
 
-from voicecli.cli.encoding import display_name, encoding_by_nuls, guess_encoding, is_damaged_utf8
+from voicecli.cli.encoding import (
+    display_name,
+    encoding_by_nuls,
+    guess_encoding,
+    is_damaged_utf8,
+    second_encoding,
+)
 
-TEXTS = [
-    ("cp1252", "café"),
-    ("cp1252", "It’s"),
-    ("cp1252", "It costs €5."),
-    ("cp1252", "It is 20° today."),
-    ("cp1252", "It’s “quoted” text – with an em—dash…"),
-    ("cp1252", "Un café, s'il vous plaît."),
-    ("cp1252", "Le garçon a mangé une crème brûlée à l'hôtel."),
-    ("cp1252", "Die Straße führt über den Fluß – schön."),
-    ("cp1252", "¿Dónde está el niño? ¡Mañana será otro día!"),
-    ("cp1252", "Não há nada de novo; amanhã começa a lição."),
-    ("cp1252", "Rødgrød med fløde på."),
-    ("cp1252", "Það er gott veður í dag, já."),
-    ("cp1250", "Zażółć gęślą jaźń. Dziękuję bardzo, że przyszedłeś."),
-    ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy."),
-    ("cp1250", "Árvíztűrő tükörfúrógép."),
-    ("cp1250", "Bună dimineaţa."),
-    ("iso8859_2", "Zażółć gęślą jaźń. Dziękuję bardzo."),
-    ("cp1254", "Bugün hava çok güzel, şimdi dışarı çıkıyoruz. İyi günler, ağaç."),
-    ("cp1251", "Привет, мир!"),
-    ("cp1251", "Да"),
-    ("cp1251", "Сегодня хорошая погода, и мы идём гулять."),
-    ("cp1251", "Доброго ранку! Сьогодні їжа смачна."),
-    ("koi8_r", "Привет, мир! Сегодня хорошая погода, и мы идём гулять."),
-    ("cp1253", "Καλημέρα κόσμε. Σήμερα είναι μια ωραία μέρα."),
-    ("cp1255", "שלום עולם, היום יום יפה מאוד."),
-    ("cp1256", "مرحبا بالعالم، اليوم يوم جميل جدا."),
-    ("cp874", "สวัสดีชาวโลก วันนี้อากาศดีมาก"),
-    ("cp932", "こんにちは世界。今日はとても良い天気です。"),
-    ("euc_jp", "こんにちは世界。今日はとても良い天気です。"),
-    ("gb18030", "你好，世界。今天天气很好，我们去散步吧。"),
-    ("big5", "你好，世界。今天天氣很好，我們去散步吧。"),
-    ("cp949", "안녕하세요 세계. 오늘은 날씨가 아주 좋습니다."),
-]
+TEXTS = {
+    "cp1251": (
+        "Да", "нет", "так", "Ёлка", "їжак", "Хвала", "яблоко", "Ошибка", "Що це?", "Помилка",
+        "Это тест", "Благодаря", "Hello, Мир", "Добрий день", "Слава Україні", "Спасибо большое",
+        "Ошибка: файл не найден", "Он сказал «нет» и ушёл.",
+        "Доброго ранку! Сьогодні їжа смачна.", "Привет, мир!",
+        "Сегодня хорошая погода, и мы идём гулять.",
+    ),
+    "koi8_r": (
+        "Да", "нет", "Привет", "Москва", "яблоко", "Это тест", "до свидания", "Спасибо большое",
+        "Привет, мир! Сегодня хорошая погода, и мы идём гулять.",
+    ),
+    "cp866": (
+        "Да", "нет", "СТОП", "Привет", "Москва", "спасибо", "Hello, Мир", "Файл сохранён",
+        "Сегодня хорошая погода, и мы идём гулять.",
+    ),
+    "koi8_u": (
+        "так", "їжак", "Привіт", "Готово", "Помилка", "Слава Україні",
+    ),
+    "cp1253": (
+        "Ναι", "Όχι", "Γειά", "Αθήνα", "Σφάλμα", "Ευχαριστώ",
+        "Καλημέρα κόσμε. Σήμερα είναι μια ωραία μέρα.",
+    ),
+    "cp1255": (
+        "שלום", "שגיאה", "ישראל", "ירושלים", "תודה רבה", "מה שלומך?",
+        "שלום עולם, היום יום יפה מאוד.",
+    ),
+    "cp1256": (
+        "لا", "نعم", "ماء", "شكرا", "مرحبا", "أهلا وسهلا", "مرحبا بالعالم، اليوم يوم جميل جدا.",
+    ),
+    "cp874": (
+        "ไม่", "น้ำ", "ขอบคุณ", "กรุงเทพ", "ประเทศไทย", "ข้อผิดพลาด",
+        "สวัสดีชาวโลก วันนี้อากาศดีมาก",
+    ),
+    "gb18030": (
+        "你好", "北京", "错误", "好的", "再见", "警告", "温度很低",
+        "你好，世界。今天天气很好，我们去散步吧。",
+    ),
+    "big5": (
+        "你好", "謝謝", "台北", "錯誤", "再見", "歡迎光臨",
+        "你好，世界。今天天氣很好，我們去散步吧。",
+    ),
+    "cp932": (
+        "東京", "はい", "大阪", "完了", "テスト", "さようなら", "ファイルが見つかりません",
+        "こんにちは世界。今日はとても良い天気です。",
+    ),
+    "euc_jp": (
+        "東京", "はい", "大阪", "エラー", "さようなら",
+        "こんにちは世界。今日はとても良い天気です。",
+    ),
+    "cp949": (
+        "안녕", "서울", "오류", "주의", "시험", "좋은 아침",
+        "안녕하세요 세계. 오늘은 날씨가 아주 좋습니다.",
+    ),
+    "cp1252": (
+        "Sí", "på", "où", "öl", "sø", "für", "più", "Ærø", "één", "Tür", "pão", "små", "I’m",
+        "cœur", "você", "også", "It’s", "ÜBER", "müde", "João", "hyvä", "“No”", "naïve", "schön",
+        "città", "Wait…", "caffè", "Barça", "perché", "Ísland", "garçon", "ESPAÑA", "lunedì",
+        "déjà vu", "El Niño", "3½ cups", "Fußball", "fiancée", "pingüino", "jalapeño",
+        "São Paulo", "Jyväskylä", "Räksmörgås", "Università", "smörgåsbord", "hyvää päivää",
+        "It costs €5.", "¿Cómo estás?", "Où êtes-vous ?", "Das heißt „gut“", "Må jeg få en øl?",
+        "Perché no? È così.", "Temperature: 21 °C", "Obrigado, até amanhã",
+        "Fehler: Datei ungültig", "Übung macht den Meister", "L’été dernier, j’étais à la plage.",
+        "Die Straße führt über den Fluß – schön.", "Não há nada de novo; amanhã começa a lição.",
+        "café", "It is 20° today.", "It’s “quoted” text – with an em—dash…",
+        "Un café, s'il vous plaît.", "Le garçon a mangé une crème brûlée à l'hôtel.",
+        "¿Dónde está el niño? ¡Mañana será otro día!", "Rødgrød med fløde på.",
+        "Það er gott veður í dag, já.",
+    ),
+    "cp1250": (
+        "nő", "tűz", "źle", "čaj", "Łódź", "kuća", "šuma", "Škoda", "riječ", "vďaka", "băiat",
+        "święta", "češnja", "děkuju", "fűszer", "książka", "Šibenik", "ľúbim ťa", "chłopiec",
+        "bună ziua", "življenje", "Dobré ráno", "Ako sa máš?", "Jak się masz?",
+        "gdzie są klucze?", "Brno je hezké město", "Árvíztűrő tükörfúrógép.",
+        "Hogy vagy? Jól, köszönöm.", "Ce faci? Sunt bine, mulţumesc.",
+        "Příliš žluťoučký kůň úpěl ďábelské ódy.",
+        "Zażółć gęślą jaźń. Dziękuję bardzo, że przyszedłeś.", "Bună dimineaţa.",
+    ),
+    "iso8859_2": (
+        "čaj", "żółw", "może", "Cześć", "łóżko", "prosím", "příště", "Dziękuję", "Jak się masz?",
+        "Soubor byl uložen, můžete zavřít okno", "Zażółć gęślą jaźń. Dziękuję bardzo.",
+    ),
+    "cp1254": (
+        "çay", "ışık", "şeker", "değil", "güneş", "Nasılsın?",
+        "Bugün hava çok güzel, şimdi dışarı çıkıyoruz. İyi günler, ağaç.",
+    ),
+    "cp1257": (
+        "õun", "tēja", "jõgi", "žąsis", "Tere päevast",
+    ),
+}  # fmt: skip
+"""Words and sentences in each encoding; more than half of them are shorter than 12 letters."""
 
 
-@pytest.mark.parametrize(("encoding", "text"), TEXTS)
+@pytest.mark.parametrize(
+    ("encoding", "text"), [(name, text) for name, texts in TEXTS.items() for text in texts]
+)
 def test_a_text_is_read_as_it_was_written(encoding, text):
     data = text.encode(encoding)
     found = guess_encoding(data)
     assert found is not None
     assert data.decode(found) == text
+
+
+@pytest.mark.parametrize("encoding", ["iso8859_5", "mac_cyrillic"])
+def test_charset_normalizer_proposes_further_encodings(encoding):
+    text = "Сегодня хорошая погода, и мы идём гулять. Здравствуйте, меня зовут Анна."
+    assert text.encode(encoding).decode(guess_encoding(text.encode(encoding))) == text
+
+
+def test_words_of_utf_8_do_not_count_as_evidence():
+    mixed = "Größe und Maße, ".encode() * 3 + "Zażółć gęślą jaźń, ".encode("cp1250") * 2
+    for data in (mixed, mixed * 40):
+        assert guess_encoding(data) == "cp1250"
+        assert second_encoding(data) == "cp1250"
+
+
+@pytest.mark.parametrize("junk", [b"\xff\xfe", b"\xff\xfe\xfd", "é".encode()[:1]])
+def test_a_few_wrong_bytes_are_in_no_second_encoding(junk):
+    assert second_encoding("Größe, Maße, ".encode() + junk + " und Füße".encode()) is None
+
+
+def test_a_character_that_is_cut_is_in_no_second_encoding():
+    assert second_encoding("Größe, Maße, Fü".encode()[:-1]) is None
 
 
 def test_a_text_whose_beginning_fits_several_is_windows_1252():

@@ -163,6 +163,39 @@ class TestNotUtf8:
         assert heard(text.encode("cp1252"))[0][-4:-1] == text[-4:-1]
         assert "read as" in heard(text.encode("cp1252"))[1][0]
 
+    @pytest.mark.parametrize("pieces", [None, 13, 1])
+    @pytest.mark.parametrize("is_first", [True, False])
+    @pytest.mark.parametrize(
+        ("text", "other", "encoding"),
+        [
+            (FRENCH, FRENCH, "cp1252"),
+            (RUSSIAN, RUSSIAN, "cp1251"),
+            (RUSSIAN, RUSSIAN, "koi8_r"),
+            (FRENCH, RUSSIAN, "cp1251"),
+            (FRENCH * 300, FRENCH * 300, "cp1252"),
+            ("你好，世界。\n", FRENCH, "cp1252"),
+            ("你好，世界。\n", "今天天气很好。\n", "gb18030"),
+            ("GRÜẞE\n", "„MENÜ“ und «CAFÉ»\n", "cp1252"),
+        ],
+    )
+    def test_words_of_utf_8_and_of_another_encoding_are_both_read(
+        self, text, other, encoding, is_first, pieces
+    ):
+        parts = text.encode(), other.encode(encoding)
+        data = b"".join(parts if is_first else reversed(parts))
+        spoken, told, is_binary = heard(data, pieces=pieces)
+        assert spoken == (text + other if is_first else other + text)
+        assert len(told) == 1
+        assert "read as" in told[0]
+        assert not is_binary
+
+    def test_a_word_waits_for_its_end_no_longer_than_its_writer_pauses(self):
+        decoder = PlainTextDecoder()
+        assert decoder.feed(b"A caf\xe9. ") + decoder.settle() == "A café. "
+        assert decoder.feed(b"un caf\xe9") == "un "
+        assert decoder.settle() == "café"
+        assert decoder.settle() == ""
+
     def test_half_a_character_of_utf_16_is_left_out_and_told(self):
         spoken, told, _ = heard(b"\xff\xfe" + "Hi é".encode("utf-16-le") + b"x")
         assert (spoken, len(told)) == ("Hi é", 1)

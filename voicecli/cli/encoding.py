@@ -1,7 +1,8 @@
 """Guess the encoding of a text that is not UTF-8; pure.
 
-charset-normalizer says which encodings make sense of the bytes. For short texts that is a
-long list in no good order, so a few facts about scripts decide between its entries.
+Each encoding in use, and any other that charset-normalizer finds plausible, is tried. The one
+whose letters are the most usual wins (`voicecli.cli.letters`): for a text of a few words
+charset-normalizer's own order is no better than chance.
 """
 
 from __future__ import annotations
@@ -9,23 +10,60 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from math import inf
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from voicecli.cli.fallback_decoder import HIGH_WORD, utf8_word
+from voicecli.cli.letters import ALPHABETS, is_in_use, surprise_bits
 
-_LATIN = ("cp1252", "cp1250", "cp1254")
-_OTHER = ("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874")
-_EAST_ASIAN = ("cp932", "euc_jp", "gb18030", "big5", "cp949")
-_JAPANESE = ("cp932", "euc_jp")
+
+class _Candidate(NamedTuple):
+    encoding: str
+    rarity_bits: float  # how rare it is, beside windows-1251
+    languages: tuple[str, ...]
+
+
+_WESTERN = (
+    "English", "French", "German", "Spanish", "Portuguese", "Italian", "Dutch", "Swedish", "Danish",
+    "Norwegian", "Finnish",
+)  # fmt: skip
+_CENTRAL = ("Polish", "Czech", "Slovak", "Hungarian", "Romanian", "Croatian", "Slovene")
+
+_CANDIDATES = (
+    _Candidate("cp1252", -1, _WESTERN),
+    _Candidate("cp1252", 2, ("Icelandic", "Catalan")),
+    _Candidate("cp1250", 0, (*_CENTRAL, "German")),
+    _Candidate("iso8859_2", 3, _CENTRAL),
+    _Candidate("cp1254", 1, ("Turkish",)),
+    _Candidate("cp1257", 2, ("Lithuanian", "Latvian", "Estonian")),
+    _Candidate("cp1251", 0, ("Russian", "Ukrainian", "Bulgarian", "Serbian")),
+    _Candidate("koi8_r", 2, ("Russian",)),
+    _Candidate("koi8_u", 2.5, ("Ukrainian",)),
+    _Candidate("cp866", 2, ("Russian", "Ukrainian")),
+    _Candidate("cp1253", 1, ("Greek",)),
+    _Candidate("cp1255", 1, ("Hebrew",)),
+    _Candidate("cp1256", 1, ("Arabic", "Persian")),
+    _Candidate("cp874", 0, ("Thai",)),
+    _Candidate("gb18030", 0, ("Chinese",)),
+    _Candidate("big5", 2, ("traditional Chinese",)),
+    _Candidate("cp932", 2, ("Japanese",)),
+    _Candidate("euc_jp", 2, ("Japanese",)),
+    _Candidate("cp949", 2, ("Korean",)),
+)
+
+_PROPOSED_BITS = 6
+"""Rarity of any other encoding."""
+
+_ALL_BYTES = bytes(range(256))
+
+_EVIDENCE_BYTES = 500
+"""Bytes that decide between encodings."""
+
+_MIN_WORD_BYTES, _MAX_BITS_A_BYTE = 3, 6.7
+"""Bytes between words of UTF-8 are junk if they are fewer, or more surprising as a text."""
 
 _MAX_CONTROLS = 0.02
 """Share of control characters beyond which data is not text."""
-
-_MIN_LETTERS = 10
-_MIN_HIGH = 6
-_SYMBOL = 3
-"""A word of fewer bytes, none of them ASCII, may be a symbol such as € or °."""
 
 _NUL_SHARE = 0.7
 """Share of NULs at their place in UTF-16 or UTF-32: texts of the first 256 characters."""
@@ -43,21 +81,6 @@ _MIN_EAST_ASIAN = 4
 """Fewer characters of so large a script may be any bytes."""
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
-_HIGH_WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
-_HIGH = re.compile(rb"[\x80-\xff]")
-_ASCII_LETTER = re.compile(rb"[A-Za-z]")
-_KANA = re.compile("[\u3040-\u30ff]")
-_NARROW_KATAKANA = re.compile("[\uff61-\uff9f]")
-_TURKISH = re.compile("[þðýÞÝÐ]")
-"""Letters of windows-1252 where windows-1254 and -1250 have ş ğ ı and ţ đ ý."""
-
-_ICELANDIC = re.compile("[áéíóæ]")
-_SYMBOL_IN_WORD = re.compile(r"[^\W\d][³¹¿¼¾£¥¢¦ª¯´¸][^\W\d]|\b[³¹¿¼¾£¥¢¦¯]?[a-z]+[³¹¼¾£¥¦¯]\b")
-"""Symbols of windows-1252 where windows-1250 has ł ą ż ľ ź Ł Ľ and others."""
-
-_LATIN_2 = re.compile(r"[^\W\d][±¶]|[±¶][^\W\d]")
-"""Symbols of windows-1252 where ISO 8859-2 has ą and ś."""
-
 
 _CUT_CHARACTER = re.compile(
     rb"(?:[a-z][\xc2-\xde]|[0-9 ]\xc2|(?<![A-Za-z])[\xe2\xf0]"
@@ -117,14 +140,26 @@ def guess_encoding(data: bytes) -> str | None:
         return encoding_by_nuls(data) or utf16_by_letters(data)
     if not data or len(_CONTROL.findall(data)) > _MAX_CONTROLS * len(data):
         return utf16_by_letters(data)
-    likely = _plausible(data)
-    if found := _east_asian(data, likely):
-        return found
-    if _is_latin(data):
-        return _latin(data, likely)
-    if "cp1255" in likely and _may_be_hebrew(data):
-        return "cp1255"
-    return next((name for name in likely if name in _OTHER), _OTHER[0])
+    return _least_surprising(_evidence(data))[0]
+
+
+def second_encoding(data: bytes) -> str | None:
+    """Return the encoding of those words in ``data``, mostly UTF-8, that are not; None for junk."""
+    words = [word for word in HIGH_WORD.findall(data) if utf8_word(word) is None]
+    if words and data.endswith(words[-1]) and is_cut_utf8(words[-1], has_utf8=True):
+        words.pop()
+    words = [word for word in words if len(word) >= _MIN_WORD_BYTES]
+    if not words:
+        return None
+    evidence = b" ".join(words)[:_EVIDENCE_BYTES]
+    encoding, bits = _least_surprising(evidence)
+    return encoding if bits <= _MAX_BITS_A_BYTE * len(evidence) else None
+
+
+def is_extended_ascii(encoding: str) -> bool:
+    """Whether each byte is one character, and the first 128 are ASCII."""
+    text = _ALL_BYTES.decode(encoding, "replace")
+    return len(text) == len(_ALL_BYTES) and text[:128] == _ALL_BYTES[:128].decode()
 
 
 def display_name(encoding: str) -> str:
@@ -132,58 +167,36 @@ def display_name(encoding: str) -> str:
     return re.sub(r"^cp(?=125\d$)", "windows-", encoding).replace("_", "-").upper()
 
 
-def _plausible(data: bytes) -> list[str]:
-    """Return the encodings that charset-normalizer finds plausible, best first."""
+def _least_surprising(evidence: bytes) -> tuple[str, float]:
+    """Return the encoding in which ``evidence`` is the most usual text, and how usual."""
+    best, least_bits = "", inf
+    for encoding, rarity_bits, languages in (*_CANDIDATES, *_proposals(evidence)):
+        text = evidence.decode(encoding, "replace")
+        bits = rarity_bits + min(surprise_bits(text, language) for language in languages)
+        if bits < least_bits:
+            best, least_bits = encoding, bits
+    return best, least_bits
+
+
+def _evidence(data: bytes) -> bytes:
+    """Return a text without UTF-8; if it is long, some of its words with bytes beyond ASCII."""
+    if len(data) > _EVIDENCE_BYTES:
+        words = (word for word in HIGH_WORD.findall(data) if utf8_word(word) is None)
+        return b" ".join(words)[:_EVIDENCE_BYTES]
+    return HIGH_WORD.sub(lambda word: b"" if utf8_word(word[0]) is not None else word[0], data)
+
+
+def _proposals(data: bytes) -> list[_Candidate]:
+    """Return other encodings, of one byte a character, that make sense of ``data``."""
     from charset_normalizer import from_bytes  # noqa: PLC0415  only for text that is not UTF-8
 
-    found = from_bytes(data, cp_isolation=[*_LATIN, *_OTHER, *_EAST_ASIAN])
-    return [match.encoding for match in found]
-
-
-def _east_asian(data: bytes, likely: Sequence[str]) -> str | None:
-    """Return the East Asian encoding of ``data``, if most of it is in one."""
-    high, ascii_letters = len(_HIGH.findall(data)), len(_ASCII_LETTER.findall(data))
-    if high < _MIN_HIGH or high < ascii_letters:
-        return None
-    texts = {name: data.decode(name, "ignore") for name in likely if name in _EAST_ASIAN}
-    for name, text in texts.items():
-        if name in _JAPANESE and len(_KANA.findall(text)) > len(text) / 5:
-            return name
-    first = next(iter(likely), "")
-    is_katakana = len(_NARROW_KATAKANA.findall(texts.get(first, ""))) > high / 5
-    return first if first in texts and not is_katakana else None
-
-
-def _is_latin(data: bytes) -> bool:
-    """Whether words with bytes beyond ASCII have ASCII letters too, as in "café"."""
-    words = _HIGH_WORD.findall(data)
-    if not _ASCII_LETTER.search(data):
-        return False
-    others = sum(len(word) >= _SYMBOL and not _ASCII_LETTER.search(word) for word in words)
-    return others <= len(words) / 2
-
-
-def _latin(data: bytes, likely: Sequence[str]) -> str:
-    """Return the encoding of a text in Latin letters: windows-1252 unless much speaks against it.
-
-    Of what charset-normalizer finds plausible, the first is as often another.
-    """
-    text = data.decode("cp1252", "replace")
-    if _TURKISH.search(text) and not _ICELANDIC.search(text):
-        return "cp1250" if "ã" in text else "cp1254"  # Romanian
-    if _LATIN_2.search(text):
-        return "iso8859_2"
-    if "\ufffd" in text or _SYMBOL_IN_WORD.search(text):
-        return "cp1250"
-    first = next((name for name in likely if name in _LATIN), "cp1252")
-    is_same = data.decode(first, "replace") == text
-    return "cp1252" if is_same or "cp1252" in likely else first
-
-
-def _may_be_hebrew(data: bytes) -> bool:
-    """Whether no byte is outside of windows-1255's letters: Russian has capitals, ы and я."""
-    letters = [byte for byte in data if byte >= 0xC0]  # noqa: PLR2004  letters of code pages
-    return len(letters) >= _MIN_LETTERS and all(0xE0 <= byte <= 0xFA for byte in letters)  # noqa: PLR2004
+    found = {match.encoding for match in from_bytes(data)}
+    found -= {candidate.encoding for candidate in _CANDIDATES}
+    return [
+        _Candidate(encoding, _PROPOSED_BITS, tuple(ALPHABETS))
+        for encoding in sorted(found)
+        if is_extended_ascii(encoding)
+    ]
 
 
 def is_cut_utf8(data: bytes, *, has_utf8: bool = False) -> bool:
@@ -209,5 +222,10 @@ def is_damaged_utf8(data: bytes) -> bool:
     """
     text = data.decode("utf-8", "surrogateescape")
     beyond = [character for character in text if not character.isascii()]
-    invalid = sum("\udc80" <= character <= "\udcff" for character in beyond)
+    invalid = sum("\udc80" <= each <= "\udcff" or not is_in_use(each) for each in beyond)
     return 0 < invalid <= len(beyond) - invalid
+
+
+def has_utf8_words(data: bytes) -> bool:
+    """Whether some words of ``data`` with bytes beyond ASCII are UTF-8."""
+    return any(utf8_word(word) is not None for word in HIGH_WORD.findall(data))

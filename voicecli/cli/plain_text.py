@@ -12,6 +12,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from voicecli.cli.fallback_decoder import FallbackDecoder
 from voicecli.sanitize import divide_at_open_escape, without_escapes
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class PlainTextDecoder:
         self._notify = notify or (lambda _: None)
         self._mark: bytes | None = b""  # possible beginning of a byte order mark; None once decided
         self._decoder = _decoder(encoding or "utf-8")
+        self._by_word: FallbackDecoder | None = None  # instead, if another encoding is in the text
         self._of_mark = "utf-8"  # the encoding that the mark names
         self._is_assumed = encoding is None  # whether UTF-8 is only assumed
         self._undecided = b""  # bytes whose encoding is not known yet
@@ -107,7 +109,8 @@ class PlainTextDecoder:
 
     def settle(self) -> str:
         """Return the text held back to judge its encoding: the writer has paused."""
-        return self._feed(b"", pauses=True) if self._undecided or self._mark else ""
+        is_held = self._undecided or self._mark or (self._by_word and self._by_word.held)
+        return self._feed(b"", pauses=True) if is_held else ""
 
     def finish(self) -> str:
         """Return the rest."""
@@ -156,6 +159,8 @@ class PlainTextDecoder:
                 return ""
             data, self._undecided, self._is_assumed = self._undecided, b"", False
             self._judge(data, final=final)
+        if self._by_word is not None:
+            return self._by_word.decode(data, final or pauses)
         try:
             return self._decoder.decode(data, final)
         except UnicodeDecodeError:
@@ -199,17 +204,32 @@ class PlainTextDecoder:
             self._notify("ends inside a UTF-8 character, which is left out")
             return
         if b"\0" not in data and (self._has_utf8 or encoding.is_damaged_utf8(data)):
-            self._leave_out("utf-8")
+            if found := encoding.second_encoding(self._context + data):
+                self._read_as(found, "is not UTF-8 in part, which", by_word=True)
+            else:
+                self._leave_out("utf-8")
             return
         first = _HIGH.search(data)
         begin = first.start() if first and b"\0" not in data else 0
         window = data[max(0, begin - _CONTEXT) : begin + JUDGED_BYTES]
         found = encoding.guess_encoding(window if b"\0" in data else self._context + window)
         self.is_binary = found is None
-        self._decoder = _decoder(found or "latin-1", errors="ignore")
-        if found is not None:
-            name = encoding.display_name(found)
-            self._notify(f"is not UTF-8 and is read as {name}; --encoding NAME overrides that")
+        if found is None:
+            self._decoder = _decoder("latin-1")
+        else:
+            by_word = encoding.is_extended_ascii(found) or encoding.has_utf8_words(window)
+            self._read_as(found, "is not UTF-8 and", by_word=by_word)
+
+    def _read_as(self, found: str, problem: str, *, by_word: bool) -> None:
+        """Decode as ``found`` what is not UTF-8, or all; tell it."""
+        from voicecli.cli import encoding  # noqa: PLC0415  only for such text
+
+        if by_word:
+            self._by_word = FallbackDecoder(found)
+        else:
+            self._decoder = _decoder(found, errors="ignore")
+        name = encoding.display_name(found)
+        self._notify(f"{problem} is read as {name}; --encoding NAME overrides that")
 
 
 def _decoder(encoding: str, errors: str = "strict") -> codecs.IncrementalDecoder:

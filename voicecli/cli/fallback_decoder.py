@@ -1,0 +1,60 @@
+"""Decode text that is partly UTF-8 and partly in an older encoding; pure.
+
+A file that two programs wrote, or several files laid end to end, is in two encodings. Words
+of more than one letter beyond ASCII are hardly ever valid UTF-8 by chance, so each word
+shows which it is in.
+"""
+
+from __future__ import annotations
+
+import re
+
+from voicecli.cli.letters import is_in_use
+
+HIGH_WORD = re.compile(rb"[^\t-\r ]*[\x80-\xff][^\t-\r ]*")
+"""A word, with what surrounds it, that has bytes beyond ASCII."""
+
+_OPEN_WORD = re.compile(rb"[^\t-\r ]*\Z")
+
+_MAX_WORD_BYTES = 8 * 1024
+"""A longer word is decoded as far as it has come. Chinese has no spaces."""
+
+
+class FallbackDecoder:
+    """Decodes bytes in pieces of any size, word by word: UTF-8, or else the fallback.
+
+    Args:
+        fallback: an encoding in which white space is that of ASCII. Bytes that it does not have
+            are left out.
+    """
+
+    def __init__(self, fallback: str) -> None:
+        self._fallback = fallback
+        self.held = b""
+        """A word that may continue."""
+
+    def decode(self, data: bytes, final: bool = False) -> str:  # noqa: FBT001  as in `codecs`
+        """Return the text of all whole words; of all there is if ``final``."""
+        data, self.held = self.held + data, b""
+        word = _OPEN_WORD.search(data)
+        if not final and word and not word[0].isascii() and len(word[0]) < _MAX_WORD_BYTES:
+            data, self.held = data[: word.start()], word[0]
+        text: list[str] = []
+        at = 0
+        for high in HIGH_WORD.finditer(data):
+            text += data[at : high.start()].decode(), self._decoded(high[0])
+            at = high.end()
+        return "".join((*text, data[at:].decode()))
+
+    def _decoded(self, word: bytes) -> str:
+        text = utf8_word(word)
+        return word.decode(self._fallback, "ignore") if text is None else text
+
+
+def utf8_word(word: bytes) -> str | None:
+    """Return a word that is UTF-8 as text, None if it is not, or only by chance."""
+    try:
+        text = word.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if all(map(is_in_use, text)) else None
