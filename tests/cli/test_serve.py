@@ -9,7 +9,8 @@ import os
 import pytest
 
 from tests.server.asgi_client import get, post, run
-from voicecli.server import app, listen, memory, parent_watch, speech
+from voicecli import memory
+from voicecli.server import app, listen, parent_watch, speech
 from voicecli.server.fault_injection import FaultPlan
 
 SERVE = ("serve", "--port", "0")

@@ -236,3 +236,40 @@ def test_import_brings_no_numpy():
     )
     run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert run.stdout.strip() == "[]"
+
+
+_THREE_LONG_REQUESTS = """
+import resource, threading
+from voicecli.request import SpeechRequest
+from voicecli.sources.builtin import BuiltinSource
+from voicecli.sources.voicecache import VoiceCache
+
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+def speak(text):
+    request = SpeechRequest(text, "heart", "hibari", "pcm")
+    for _ in BuiltinSource(request, voices).open():
+        pass
+
+voices = VoiceCache()
+voices.load("heart")
+speak("Hello there.")
+before = peak_mb()
+texts = ["hello there my friend " * 60, "ab" * 400, "abc123/" * 60]
+threads = [threading.Thread(target=speak, args=(text,)) for text in texts]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(peak_mb() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library decides")
+def test_long_texts_without_a_full_stop_take_little_memory():
+    run = subprocess.run(
+        [sys.executable, "-c", _THREE_LONG_REQUESTS], capture_output=True, text=True, check=True
+    )
+    assert float(run.stdout) < 140

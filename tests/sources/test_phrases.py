@@ -39,8 +39,14 @@ def test_long_sentences_are_read_and_spoken_in_parts():
     reader = Reader()
     parts = list(phrases(reader, "word " * 300))
     assert 400 < max(map(len, reader.read)) <= 500
-    assert max(map(len, parts)) <= 400
+    assert 180 < max(map(len, parts)) <= 200
     assert " ".join(part.strip() for part in parts).split() == ["word"] * 300
+
+
+@pytest.mark.parametrize(("speed", "most"), [(0.25, 50), (1.0, 200), (4.0, 200)])
+def test_no_input_makes_more_sound_than_memory_allows(speed, most):
+    for text in ("word " * 300, "m" * 1000, "a, b; " * 300):
+        assert max(map(len, phrases(Reader(), text, speed))) <= most
 
 
 def test_digits_reach_the_reader_plain():

@@ -9,6 +9,8 @@ numpy is imported by speaking, not by this module.
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from voicecli.audio.pcm import AudioFormat, to_int16
@@ -47,6 +49,12 @@ _LEFT_OUT = "words are left out: the built-in voice speaks English"
 _WINDOW_S = 0.010
 _SILENT_RMS = 0.001
 """−60 dBFS."""
+
+_LONG = 100
+"""Phonemes at normal speed in an input of the network that takes much memory: 30 MB or more."""
+
+_one_long = threading.Lock()
+"""Held while such an input is spoken, so that requests made ahead do not add up."""
 
 _MIN_SPEED, _MAX_SPEED = 0.25, 4.0
 
@@ -111,8 +119,8 @@ class BuiltinSource:
 
     def _speech(self, voice: Voice, text: str, *, is_foreign: bool) -> Iterator[bytes]:
         is_first = True
-        for phonemes in self._until_cancelled(phrases(voice, text)):
-            speed = self._request.speed or 1.0
+        speed = self._request.speed or 1.0
+        for phonemes in self._until_cancelled(phrases(voice, text, speed)):
             chunks = _speak(voice, phonemes, speed, self._chunk_bytes, is_first=is_first)
             yield from self._until_cancelled(chunks)
             is_first = False
@@ -136,7 +144,8 @@ def _speak(
 ) -> Iterator[bytes]:
     import numpy as np  # noqa: PLC0415  loaded with the voice
 
-    samples = voice.from_ids(voice.ids(phonemes), speed, np.random.default_rng(0))
+    with _one_long if len(phonemes) / speed > _LONG else nullcontext():
+        samples = voice.from_ids(voice.ids(phonemes), speed, np.random.default_rng(0))
     if is_first:
         samples = samples[_leading_silence(samples) :]
     data = to_int16(samples).astype("<i2", copy=False).tobytes()

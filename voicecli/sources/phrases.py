@@ -18,8 +18,10 @@ _MAX_RUN = 32
 """Longest run without white space. Hibari's time for one grows with the cube of its length, to a
 minute for 500 characters, and it cannot read numbers of 37 digits. Words are shorter."""
 
-_MAX_PHONEMES = 400
-"""Longest input of the network, Hibari's own limit; memory use grows with the length."""
+_MAX_PHONEMES = 200
+"""Longest input of the network at normal speed: half of Hibari's own limit.
+
+Memory use grows with the length of the sound, by 0.3 MB for each phoneme."""
 
 _LONG_RUN = re.compile(rf"\S{{{_MAX_RUN + 1},}}")
 _RUN_PART = re.compile(  # the rest, or up to a punctuation mark, or the longest part allowed
@@ -27,15 +29,18 @@ _RUN_PART = re.compile(  # the rest, or up to a punctuation mark, or the longest
 )
 
 
-def phrases(voice: Voice, text: str) -> Iterator[str]:
+def phrases(voice: Voice, text: str, speed: float = 1.0) -> Iterator[str]:
     """Yield the phonemes of a text, in order, in inputs for the network.
+
+    Slow speech has shorter inputs, because the same phonemes make more sound.
 
     Lazy: a sentence is read when its phonemes are needed. Phrases without a letter are
     left out, so there may be none at all. Raises what the voice raises.
     """
+    most = int(_MAX_PHONEMES * min(speed, 1.0))
     for sentence in voice.split_sentences(short_runs(plain_digits(text))):
         for part in pieces(sentence, _MAX_CHARACTERS):
-            for phonemes in pieces(voice.g2p(part), _MAX_PHONEMES):
+            for phonemes in pieces(voice.g2p(part), most):
                 # Punctuation alone has phonemes of its own, which sound like a breath.
                 if any(symbol.isalpha() for symbol in phonemes):
                     yield phonemes

@@ -14,6 +14,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
+from voicecli import memory
 from voicecli.errors import ConfigError, NetworkError, SourceError
 from voicecli.sanitize import clean
 from voicecli.sources.voicenames import DEFAULT_VOICE, builtin_voice
@@ -91,6 +92,7 @@ class VoiceCache:
             if name not in self._voices:
                 name = _registered_name(name)
             if name not in self._voices:
+                memory.limit_heaps()  # before its threads start
                 self._voices[name] = self._load(name, spawn)
             return self._voices[name]
 

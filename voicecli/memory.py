@@ -1,8 +1,8 @@
-"""Keep the memory of a server small, although it runs for days with dozens of threads.
+"""Keep memory small where the built-in voice speaks, on dozens of threads or for days.
 
-glibc gives each thread a heap of its own and rarely returns memory from it. Each client
-that reads slowly keeps one sentence of samples; as mapped blocks these do not fragment a
-heap, and are returned at once.
+glibc gives each thread a heap of its own and rarely returns memory from it. The voice's
+arrays are large and of many sizes, and each client of a server that reads slowly keeps one
+sentence of samples; as mapped blocks these do not fragment a heap, and are returned at once.
 """
 
 from __future__ import annotations
