@@ -131,6 +131,8 @@ class TestNotUtf8:
     def test_bytes_that_are_wrong_in_the_given_encoding_are_an_error(self):
         with pytest.raises(UnicodeDecodeError):
             heard(b"caf\xe9 noir", encoding="utf-8")
+        with pytest.raises(UnicodeDecodeError, match="cp1252"):
+            heard(b"a\x81b", encoding="cp1252")
 
     @pytest.mark.parametrize("pieces", [None, 1])
     def test_a_few_bad_bytes_in_utf_8_are_left_out_and_told(self, pieces):

@@ -163,8 +163,9 @@ class PlainTextDecoder:
             return self._by_word.decode(data, final or pauses)
         try:
             return self._decoder.decode(data, final)
-        except UnicodeDecodeError:
+        except UnicodeDecodeError as error:
             if self._encoding is not None:
+                error.encoding = self._encoding  # Python says "charmap" for most
                 raise
             before, _ = self._decoder.getstate()
             self._leave_out(self._of_mark)
