@@ -136,6 +136,39 @@ def test_a_text_file_is_called_what_it_is(play, tmp_path, text, kind, name):
     assert play("-", stdin=text.encode()).exit_code == 5
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Le garçon a mangé une crème brûlée.", "latin-1"),
+        ("Сегодня хорошая погода.", "cp1251"),
+        ("こんにちは 世界。今日は とても良い天気です。", "cp932"),
+    ],
+)
+def test_a_text_file_in_another_encoding_is_text(play, tmp_path, text, encoding):
+    path = tmp_path / "a.txt"
+    path.write_bytes(text.encode(encoding))
+    error = play(str(path)).json["error"]
+    assert error["message"] == "this looks like text, not audio"
+    assert error["remedy"] == "voicecli say speaks text"
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG image"),
+        (b"PK\3\4\x14\0\0\0\x08\0", "a ZIP archive"),
+        (b"SQLite format 3\0\x10\0", "a database"),
+        (b"MZ\x90\0\3\0\0\0\4\0", "a program"),
+    ],
+)
+def test_what_is_not_sound_needs_no_conversion(play, tmp_path, head, name):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(head + bytes(100))
+    error = play(str(path)).json["error"]
+    assert error["message"] == f"{name} is not audio"
+    assert error["remedy"] == "only audio can be played"
+
+
 def test_a_foreign_format_is_named(play, tmp_path):
     path = tmp_path / "a.m4a"
     path.write_bytes(b"\0\0\0\x1cftypM4A " + bytes(2000))

@@ -42,13 +42,18 @@ begins so, and no quiet one, since any of these characters as the upper byte of 
 sample makes it louder than 8000.
 """
 
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+
 _LAYOUT = "\t\r\n\u3000\xa0\x1b"
 """White space, and the escape character, with which some servers colour their messages."""
 
 _JSON_START = re.compile(
-    r'\{|\[\s*(?:[\]\[{"\d-]|true|false|null|\Z)|"(?:[^"\\]|\\.)*(?:"\Z|\\?\Z)', re.DOTALL
+    r'\{|\[\s*(?:[\]\[{"]|-?\d[\d.eE+-]*\s*(?:[,\]]|\Z)|true|false|null|\Z)'
+    r'|"(?:[^"\\]|\\.)*(?:"\Z|\\?\Z)',
+    re.DOTALL,
 )
-"""How JSON begins. A line of a settings file may begin with a bracket, a story with a quote."""
+"""How JSON begins. A line of settings or of lyrics may begin with a bracket, a story with
+a quote."""
 
 _INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
@@ -82,6 +87,15 @@ def readable(data: bytes) -> str | None:
     if all(char.isprintable() or char in _LAYOUT for char in text):
         return text
     return None
+
+
+def looks_like_text(data: bytes) -> bool:
+    """Tell whether the first bytes look like text in an encoding of one or two bytes a character.
+
+    They have white space and no control characters, as one in 1,000 beginnings of compressed
+    audio may have. So this only explains what is not recognised otherwise.
+    """
+    return not _NO_TEXT.search(data[:MAX_TEXT_BYTES]) and len(data.split(maxsplit=1)) > 1
 
 
 def may_be_wide(head: bytes) -> bool:

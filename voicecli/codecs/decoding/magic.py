@@ -15,12 +15,14 @@ from voicecli.errors import UnsupportedFormat
 class Magic:
     """Bytes that a format begins with: ``parts`` of (offset, bytes), all of which must match.
 
-    ``codec`` is one of ours, or None for the unsupported format ``name``.
+    ``codec`` is one of ours, or None for the unsupported format ``name``, which may be none of
+    sound at all.
     """
 
     codec: str | None
     name: str
     parts: tuple[tuple[int, bytes], ...]
+    is_sound: bool = True
 
     def matches(self, head: bytes) -> bool | None:
         """Tell whether ``head`` matches; None if more bytes must decide."""
@@ -31,6 +33,12 @@ class Magic:
                 return False
             undecided |= len(present) < len(magic)
         return None if undecided else True
+
+    def refusal(self) -> UnsupportedFormat:
+        """Return the error to raise for an unsupported format."""
+        if self.is_sound:
+            return UnsupportedFormat(f"{self.name} is not supported")
+        return UnsupportedFormat(f"{self.name} is not audio", remedy="only audio can be played")
 
 
 def _ours(codec: str, *parts: tuple[int, bytes]) -> Magic:
@@ -46,6 +54,11 @@ def _atom(name: str, *kinds: bytes) -> tuple[Magic, ...]:
     return tuple(Magic(None, name, ((0, b"\0"), (4, kind))) for kind in kinds)
 
 
+def _other(name: str, *magics: bytes) -> tuple[Magic, ...]:
+    """Make the rows of something that is not sound."""
+    return tuple(Magic(None, name, ((0, magic),), is_sound=False) for magic in magics)
+
+
 def _container(name: str, outer: bytes, inner: bytes) -> Magic:
     return Magic(None, name, ((0, outer), (8, inner)))
 
@@ -57,7 +70,7 @@ MAGICS: tuple[Magic, ...] = (
     _ours("flac", (0, b"fLaC")),
     # Containers.
     _container("AVI video", b"RIFF", b"AVI "),
-    _container("a WebP image", b"RIFF", b"WEBP"),
+    Magic(None, "a WebP image", ((0, b"RIFF"), (8, b"WEBP")), is_sound=False),
     _container("MIDI in RIFF", b"RIFF", b"RMID"),
     _container("QCELP speech (QCP)", b"RIFF", b"QLCM"),
     _container("xWMA", b"RIFF", b"XWMA"),
@@ -123,21 +136,22 @@ MAGICS: tuple[Magic, ...] = (
     *_unsupported("MIDI", b"MThd\0\0\0\x06"),
     *_unsupported("a tracker module", b"Extended Module: ", b"IMPM"),
     # What is not sound at all.
-    *_unsupported("an M3U playlist", b"#EXTM3U"),
-    *_unsupported("a PLS playlist", b"[playlist]"),
-    *_unsupported("gzip-compressed data", b"\x1f\x8b\x08"),
-    *_unsupported("bzip2-compressed data", *(b"BZh%d1AY" % level for level in range(1, 10))),
-    *_unsupported("xz-compressed data", b"\xfd7zXZ\0"),
-    *_unsupported("Zstandard-compressed data", b"\x28\xb5\x2f\xfd"),
-    *_unsupported("a RAR archive", b"Rar!\x1a\x07"),
-    *_unsupported("a 7z archive", b"7z\xbc\xaf\x27\x1c"),
-    Magic(None, "a ZIP archive", ((0, b"PK\x03\x04"), (5, b"\0"))),
-    *_unsupported("a PNG image", b"\x89PNG\r\n\x1a\n"),
-    Magic(None, "a JPEG image", ((0, b"\xff\xd8\xff\xe0"), (6, b"JFIF\0"))),
-    Magic(None, "a JPEG image", ((0, b"\xff\xd8\xff\xe1"), (6, b"Exif\0\0"))),
-    *_unsupported("a GIF image", b"GIF87a", b"GIF89a"),
-    *_unsupported("a PDF document", b"%PDF-"),
-    *_unsupported("a program", b"\x7fELF\x01", b"\x7fELF\x02"),
+    *_other("an M3U playlist", b"#EXTM3U"),
+    *_other("a PLS playlist", b"[playlist]"),
+    *_other("gzip-compressed data", b"\x1f\x8b\x08"),
+    *_other("bzip2-compressed data", *(b"BZh%d1AY" % level for level in range(1, 10))),
+    *_other("xz-compressed data", b"\xfd7zXZ\0"),
+    *_other("Zstandard-compressed data", b"\x28\xb5\x2f\xfd"),
+    *_other("a RAR archive", b"Rar!\x1a\x07"),
+    *_other("a 7z archive", b"7z\xbc\xaf\x27\x1c"),
+    Magic(None, "a ZIP archive", ((0, b"PK\x03\x04"), (5, b"\0")), is_sound=False),
+    *_other("a PNG image", b"\x89PNG\r\n\x1a\n"),
+    Magic(None, "a JPEG image", ((0, b"\xff\xd8\xff\xe0"), (6, b"JFIF\0")), is_sound=False),
+    Magic(None, "a JPEG image", ((0, b"\xff\xd8\xff\xe1"), (6, b"Exif\0\0")), is_sound=False),
+    *_other("a GIF image", b"GIF87a", b"GIF89a"),
+    *_other("a PDF document", b"%PDF-"),
+    *_other("a program", b"\x7fELF\x01", b"\x7fELF\x02", b"MZ\x90\0\3\0"),
+    *_other("a database", b"SQLite format 3\0"),
 )
 
 _OURS = (*(magic for magic in MAGICS if magic.codec), _ours("opus", (0, b"OggS\0\x02")))
@@ -167,7 +181,7 @@ def find_magic(data: bytes, *, final: bool) -> tuple[str | None, bool]:
         matches = magic.matches(head)
         if matches:
             if magic.codec is None:
-                raise UnsupportedFormat(f"{magic.name} is not supported")
+                raise magic.refusal()
             return magic.codec, False
         if matches is None and final and len(head) >= _MIN_MAGIC_BYTES and magic.codec:
             return magic.codec, False

@@ -47,6 +47,7 @@ from voicecli.codecs.text_response import (
     MAX_TEXT_BYTES,
     explain,
     kind_of_text,
+    looks_like_text,
     may_be_wide,
     readable,
     remedy_for,
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z]{5}")
 """What makes a body of nothing but printable characters text, however short."""
+
+_SAY = "voicecli say speaks text"
 
 _MIN_TEXT_BYTES = 64
 """Readable bytes that make a text; one in 10²⁵ loud raw streams begins so."""
@@ -247,10 +250,7 @@ class Sniffer:
             return None, True
         if len(self.seen) >= _MIN_TEXT_BYTES or self._reads_as_text(text):
             if self._is_file:
-                raise UnsupportedFormat(
-                    f"this is {kind_of_text(text)}, not audio",
-                    remedy="voicecli say speaks text",
-                )
+                raise UnsupportedFormat(f"this is {kind_of_text(text)}, not audio", remedy=_SAY)
             raise BadResponse(explain(text), remedy=remedy_for(text))
         return None, False
 
@@ -281,6 +281,8 @@ class Sniffer:
             return "pcm"
         if self._lead_in.skipped_tag:
             return "mp3"  # whose decoder skips garbage, and reports what it does not find
+        if self._is_file and looks_like_text(self.seen):
+            raise UnsupportedFormat("this looks like text, not audio", remedy=_SAY)
         raise UnsupportedFormat(
             "unrecognised audio format",
             remedy="supported are pcm, wav, opus, mp3, aac and flac; "
