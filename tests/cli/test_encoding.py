@@ -124,6 +124,8 @@ def test_words_of_utf_8_do_not_count_as_evidence():
     for data in (mixed, mixed * 40):
         assert guess_encoding(data) == "cp1250"
         assert second_encoding(data) == "cp1250"
+    french = "Le garçon a mangé une crème brûlée à l'hôtel.\n".encode()
+    assert guess_encoding(french + "Сегодня хорошая погода.".encode("cp1251")) == "cp1251"
 
 
 @pytest.mark.parametrize("junk", [b"\xff\xfe", b"\xff\xfe\xfd", "é".encode()[:1]])

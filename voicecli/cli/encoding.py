@@ -14,7 +14,7 @@ from math import inf
 from typing import NamedTuple
 
 from voicecli.cli.fallback_decoder import HIGH_WORD, utf8_word
-from voicecli.cli.letters import ALPHABETS, is_in_use, surprise_bits
+from voicecli.cli.letters import ALPHABETS, surprise_bits
 
 
 class _Candidate(NamedTuple):
@@ -146,8 +146,6 @@ def guess_encoding(data: bytes) -> str | None:
 def second_encoding(data: bytes) -> str | None:
     """Return the encoding of those words in ``data``, mostly UTF-8, that are not; None for junk."""
     words = [word for word in HIGH_WORD.findall(data) if utf8_word(word) is None]
-    if words and data.endswith(words[-1]) and is_cut_utf8(words[-1], has_utf8=True):
-        words.pop()
     words = [word for word in words if len(word) >= _MIN_WORD_BYTES]
     if not words:
         return None
@@ -179,11 +177,11 @@ def _least_surprising(evidence: bytes) -> tuple[str, float]:
 
 
 def _evidence(data: bytes) -> bytes:
-    """Return a text without UTF-8; if it is long, some of its words with bytes beyond ASCII."""
-    if len(data) > _EVIDENCE_BYTES:
-        words = (word for word in HIGH_WORD.findall(data) if utf8_word(word) is None)
-        return b" ".join(words)[:_EVIDENCE_BYTES]
-    return HIGH_WORD.sub(lambda word: b"" if utf8_word(word[0]) is not None else word[0], data)
+    """Return a text without its words of UTF-8; if it is long, the words with other bytes only."""
+    if len(data) <= _EVIDENCE_BYTES:
+        return HIGH_WORD.sub(lambda word: b"" if utf8_word(word[0]) else word[0], data)
+    words = (word for word in HIGH_WORD.findall(data) if utf8_word(word) is None)
+    return b" ".join(words)[:_EVIDENCE_BYTES]
 
 
 def _proposals(data: bytes) -> list[_Candidate]:
@@ -222,7 +220,7 @@ def is_damaged_utf8(data: bytes) -> bool:
     """
     text = data.decode("utf-8", "surrogateescape")
     beyond = [character for character in text if not character.isascii()]
-    invalid = sum("\udc80" <= each <= "\udcff" or not is_in_use(each) for each in beyond)
+    invalid = sum("\udc80" <= each <= "\udcff" for each in beyond)
     return 0 < invalid <= len(beyond) - invalid
 
 
