@@ -206,7 +206,7 @@ class PlainTextDecoder:
             return
         if b"\0" not in data and (self._has_utf8 or encoding.is_damaged_utf8(data)):
             if found := encoding.second_encoding(self._context + data):
-                self._read_as(found, "is not UTF-8 in part, which", by_word=True)
+                self._read_as(found, "is only partly UTF-8; the rest", by_word=True)
             else:
                 self._leave_out("utf-8")
             return
