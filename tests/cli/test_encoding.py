@@ -113,6 +113,31 @@ def test_a_text_is_read_as_it_was_written(encoding, text):
     assert data.decode(found) == text
 
 
+@pytest.mark.parametrize("sign", ["180°C", "5 µm", "3 × 4", "§ 12", "¥500", "à la carte", "naïve"])
+def test_one_sign_in_a_long_english_text_is_read_as_windows_1252(sign):
+    text = "Mix the flour with the sugar until it is smooth. " * 12 + f"Then {sign} is right."
+    assert text.encode("cp1252").decode(guess_encoding(text.encode("cp1252"))) == text
+
+
+@pytest.mark.parametrize("times", [1, 12])
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("koi8_r", "УКАЗ ПРЕЗИДЕНТА РОССИЙСКОЙ ФЕДЕРАЦИИ. "),
+        ("cp850", "Größe des Gebäudes, Straße und Tür. "),
+        ("cp1255", "שלום עולם, היום יום יפה מאוד. "),
+    ],
+)
+def test_headings_and_terminals_are_read_as_they_were_written(encoding, text, times):
+    data = (text * times).encode(encoding)
+    assert data.decode(guess_encoding(data)) == text * times
+
+
+@pytest.mark.parametrize("text", ["one\0two\0three\0", "Hello\0world", "The end.\0"])
+def test_words_between_nuls_are_no_text(text):
+    assert guess_encoding(text.encode()) is None
+
+
 @pytest.mark.parametrize("encoding", ["iso8859_5", "mac_cyrillic"])
 def test_charset_normalizer_proposes_further_encodings(encoding):
     text = "Сегодня хорошая погода, и мы идём гулять. Здравствуйте, меня зовут Анна."

@@ -16,6 +16,7 @@ from voicecli.cli.letters import ALPHABETS, LANGUAGES, is_in_use, surprise_bits
         ("много", "мног5", "Russian"),
         ("¿Qué", "Qué¿", "Spanish"),
         ("5 m²", "5 ²m", "English"),
+        ("λογος", "ςολογ", "Greek"),
         ("没有", "魃魈", "Chinese"),
         ("你好 Bob", "你好Bob ", "Chinese"),
         ("안녕", "쫌훠", "Korean"),

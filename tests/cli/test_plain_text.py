@@ -191,6 +191,22 @@ class TestNotUtf8:
         assert notice.startswith(("is only partly UTF-8; the rest is", "is not UTF-8 and is"))
         assert not is_binary
 
+    @pytest.mark.parametrize("times", [1, 10])
+    @pytest.mark.parametrize(
+        ("encoding", "text"),
+        [
+            ("cp866", "Вчера мы так и не встретились. Там я был рад тем дням. "),
+            ("cp1251", "Её звали Анна. «Ну и…» — сказал он. "),
+            ("cp1251", "План дії затверджено, ці дії законні. "),
+            ("cp949", "그는 첫 직장을 서울에서 구했다. 책 한 권, 창 밖, 큰 천. "),
+            ("gb18030", "姓名 年龄 性别\n张三 25 女\n李四 30 男\n"),
+            ("cp874", "รถ 5 คัน สี แดง ราคา ตาม แผน ที่วางไว้ "),
+            ("cp1252", "“She is my fiancé…” he said. «Il est allé…» dit-elle. "),
+        ],
+    )
+    def test_words_that_are_utf_8_by_chance_are_read_like_the_others(self, encoding, text, times):
+        assert heard((text * times).encode(encoding))[0] == text * times
+
     def test_a_word_waits_for_its_end_no_longer_than_its_writer_pauses(self):
         decoder = PlainTextDecoder()
         assert decoder.feed(b"A caf\xe9. ") + decoder.settle() == "A café. "

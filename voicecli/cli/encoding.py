@@ -8,6 +8,7 @@ charset-normalizer's own order is no better than chance.
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 from collections import Counter
 from math import inf
@@ -32,6 +33,7 @@ _CENTRAL = ("Polish", "Czech", "Slovak", "Hungarian", "Romanian", "Croatian", "S
 _CANDIDATES = (
     _Candidate("cp1252", -1, _WESTERN),
     _Candidate("cp1252", 2, ("Icelandic", "Catalan")),
+    _Candidate("cp850", 5, _WESTERN),
     _Candidate("cp1250", 0, (*_CENTRAL, "German")),
     _Candidate("iso8859_2", 3, _CENTRAL),
     _Candidate("cp1254", 1, ("Turkish",)),
@@ -56,8 +58,8 @@ _PROPOSED_BITS = 6
 
 _ALL_BYTES = bytes(range(256))
 
-_EVIDENCE_BYTES = 500
-"""Bytes that decide between encodings."""
+_EVIDENCE_BYTES, _BEFORE_BYTES = 500, 60
+"""Bytes that decide between encodings, and how many of them precede the first beyond ASCII."""
 
 _MIN_WORD_BYTES, _MAX_BITS_A_BYTE = 3, 6.7
 """Bytes between words of UTF-8 are junk if they are fewer, or more surprising as a text."""
@@ -137,10 +139,18 @@ def _is_text(text: str) -> bool:
 def guess_encoding(data: bytes) -> str | None:
     """Return the encoding of ``data``, which is not UTF-8; None if it is not text."""
     if b"\0" in data:
-        return encoding_by_nuls(data) or utf16_by_letters(data)
+        rest = data.replace(b"\0", b"")
+        is_ascii = rest.isascii() and not _CONTROL.search(rest)
+        return encoding_by_nuls(data) or (None if is_ascii else utf16_by_letters(data))
     if not data or len(_CONTROL.findall(data)) > _MAX_CONTROLS * len(data):
         return utf16_by_letters(data)
     return _least_surprising(_evidence(data))[0]
+
+
+def languages_of(encoding: str) -> tuple[str, ...]:
+    """Return the languages that an encoding was made for; any if it is none in common use."""
+    found = (each.languages for each in _CANDIDATES if each.encoding == encoding)
+    return tuple(itertools.chain(*found)) or tuple(ALPHABETS)
 
 
 def second_encoding(data: bytes) -> str | None:
@@ -177,11 +187,16 @@ def _least_surprising(evidence: bytes) -> tuple[str, float]:
 
 
 def _evidence(data: bytes) -> bytes:
-    """Return a text without its words of UTF-8; if it is long, the words with other bytes only."""
-    if len(data) <= _EVIDENCE_BYTES:
-        return HIGH_WORD.sub(lambda word: b"" if utf8_word(word[0]) else word[0], data)
-    words = (word for word in HIGH_WORD.findall(data) if utf8_word(word) is None)
-    return b" ".join(words)[:_EVIDENCE_BYTES]
+    """Return a text without its words of UTF-8; of a long one, words with bytes beyond ASCII.
+
+    A little of what precedes them shows whether most of the text is in Latin letters.
+    """
+    data = HIGH_WORD.sub(lambda word: b"" if utf8_word(word[0]) else word[0], data)
+    first = HIGH_WORD.search(data)
+    if len(data) <= _EVIDENCE_BYTES or first is None:
+        return data[:_EVIDENCE_BYTES]
+    before = data[max(0, first.start() - _BEFORE_BYTES) : first.start()]
+    return (before + b" ".join(HIGH_WORD.findall(data)))[:_EVIDENCE_BYTES]
 
 
 def _proposals(data: bytes) -> list[_Candidate]:
@@ -216,12 +231,18 @@ def is_cut_utf8(data: bytes, *, has_utf8: bool = False) -> bool:
 def is_damaged_utf8(data: bytes) -> bool:
     """Whether ``data`` is UTF-8 in which some bytes are wrong.
 
-    In other encodings, letters beyond ASCII hardly ever form valid UTF-8.
+    In other encodings, few letters beyond ASCII form valid UTF-8 by chance.
     """
     text = data.decode("utf-8", "surrogateescape")
     beyond = [character for character in text if not character.isascii()]
     invalid = sum("\udc80" <= each <= "\udcff" for each in beyond)
-    return 0 < invalid <= len(beyond) - invalid
+    return 0 < 2 * invalid <= len(beyond) - invalid
+
+
+def begin_of_other(data: bytes) -> int:
+    """Return where the first word begins that is not UTF-8; 0 if there is none."""
+    words = HIGH_WORD.finditer(data)
+    return next((word.start() for word in words if utf8_word(word[0]) is None), 0)
 
 
 def has_utf8_words(data: bytes) -> bool:

@@ -8,13 +8,20 @@ shows which it is in.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from voicecli.cli.letters import is_in_use
+from voicecli.cli.letters import is_in_use, surprise_bits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HIGH_WORD = re.compile(rb"[^\t-\r ]*[\x80-\xff][^\t-\r ]*")
 """A word, with what surrounds it, that has bytes beyond ASCII."""
 
 _OPEN_WORD = re.compile(rb"[^\t-\r ]*\Z")
+
+_UTF8_BITS = 10.0
+"""How rare a word of UTF-8 is in a text that is in another encoding."""
 
 _MAX_WORD_BYTES = 8 * 1024
 """A longer word is decoded as far as it has come. Chinese has no spaces."""
@@ -26,10 +33,13 @@ class FallbackDecoder:
     Args:
         fallback: an encoding in which white space is that of ASCII. Bytes that it does not have
             are left out.
+        languages: those of most of the text, if that is in the fallback: only words that are
+            much more usual as UTF-8 are then read so. Three letters may be UTF-8 by chance.
     """
 
-    def __init__(self, fallback: str) -> None:
+    def __init__(self, fallback: str, languages: Sequence[str] = ()) -> None:
         self._fallback = fallback
+        self._languages = languages
         self.held = b""
         """A word that may continue."""
 
@@ -47,8 +57,15 @@ class FallbackDecoder:
         return "".join((*text, data[at:].decode()))
 
     def _decoded(self, word: bytes) -> str:
-        text = utf8_word(word)
-        return word.decode(self._fallback, "ignore") if text is None else text
+        text, other = utf8_word(word), word.decode(self._fallback, "replace")
+        if text is None or self._bits(other) < self._bits(text) + _UTF8_BITS * bool(
+            self._languages
+        ):
+            return other.replace("\ufffd", "")
+        return text
+
+    def _bits(self, text: str) -> float:
+        return min((surprise_bits(text, language) for language in self._languages), default=0.0)
 
 
 def utf8_word(word: bytes) -> str | None:

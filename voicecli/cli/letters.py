@@ -124,16 +124,20 @@ _SMALL_BITS = 4.0
 _SPACE_BITS, _ASCII_BITS, _RARE_ASCII_BITS = 5.0, 6.0, 10.0
 _USUAL_BITS, _SYMBOL_BITS, _FOREIGN_BITS, _INVALID_BITS = 8.0, 11.0, 13.0, 22.0
 _BESIDE_BITS, _MIXED_BITS, _CHANGE_BITS = 5.0, 9.0, 5.0
-"""A symbol or digit beside a letter, two scripts in a word, a change to or from a large script."""
+"""A symbol or digit beside a letter; two scripts, or a final letter, inside a word; a change to or
+from a large script."""
 
 _COMMON_BITS, _FULL_WIDTH_BITS, _DAILY_BITS, _RARE_BITS = 7.5, 7.0, 13.0, 19.0
 """Of the characters of a large script, of which some 3,000 are in daily use."""
 
-_USUAL = frozenset("‘’“”„–—…«»•€°¿¡©®£§·™²³½¼")
-_OPENING, _CLOSING = frozenset("¿¡£§©„"), frozenset("²³½¼°®™")
+_USUAL = frozenset("‘’“”„–—…«»•€°¿¡©®£§·™²³½¼×÷±µ¶‰†‡ªº¥")
+_OPENING, _CLOSING = frozenset("¿¡£§©„¥¶±"), frozenset("²³½¼°®™ªº‰")
 """Some of them stand before words only, some behind them."""
 
 _FULL_WIDTH = frozenset("，。、！？：；“”‘’（）「」『』《》…—·～〜　")
+
+_FINAL = frozenset("ςךםןףץ")
+"""Forms that letters have at the end of a word only."""
 
 _NOT_LATIN_FROM = "\u0370"
 _LARGE_FROM = "\u3000"
@@ -192,7 +196,7 @@ def _is_symbol(character: str) -> bool:
 def _neighbour_bits(last: str, character: str) -> float:
     """Return what it adds that one character follows another."""
     if last.isalpha() and character.isalpha():
-        return _MIXED_BITS if _is_mixed(last, character) else 0.0
+        return _MIXED_BITS if last in _FINAL or _is_mixed(last, character) else 0.0
     if character.isalpha():
         is_odd = _is_symbol(last) or last in _CLOSING or (last.isdigit() and character > "\x7f")
     elif last.isalpha():

@@ -31,8 +31,6 @@ JUDGED_BYTES = 8 * 1024
 _CONTEXT = 512
 """ASCII characters before the first other one that are examined as well."""
 
-_HIGH = re.compile(rb"[\x80-\xff]")
-
 _ROWS = re.compile(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f]")
 """Upper bytes of Cyrillic, Greek and other letters, and many lower ones, in UTF-16."""
 
@@ -206,30 +204,27 @@ class PlainTextDecoder:
             return
         if b"\0" not in data and (self._has_utf8 or encoding.is_damaged_utf8(data)):
             if found := encoding.second_encoding(self._context + data):
-                self._read_as(found, "is only partly UTF-8; the rest", by_word=True)
+                self._by_word = FallbackDecoder(found)
+                self._notify_of(found, "is only partly UTF-8; the rest")
             else:
                 self._leave_out("utf-8")
             return
-        first = _HIGH.search(data)
-        begin = first.start() if first and b"\0" not in data else 0
+        begin = 0 if b"\0" in data else encoding.begin_of_other(data)
         window = data[max(0, begin - _CONTEXT) : begin + JUDGED_BYTES]
         found = encoding.guess_encoding(window if b"\0" in data else self._context + window)
         self.is_binary = found is None
         if found is None:
             self._decoder = _decoder("latin-1")
         else:
-            by_word = encoding.is_extended_ascii(found) or encoding.has_utf8_words(window)
-            self._read_as(found, "is not UTF-8 and", by_word=by_word)
-
-    def _read_as(self, found: str, problem: str, *, by_word: bool) -> None:
-        """Decode as ``found`` what is not UTF-8, or all; tell it."""
-        from voicecli.cli import encoding  # noqa: PLC0415  only for such text
-
-        if by_word:
-            self._by_word = FallbackDecoder(found)
-        else:
+            if encoding.is_extended_ascii(found) or encoding.has_utf8_words(window):
+                self._by_word = FallbackDecoder(found, encoding.languages_of(found))
             self._decoder = _decoder(found, errors="ignore")
-        name = encoding.display_name(found)
+            self._notify_of(found, "is not UTF-8 and")
+
+    def _notify_of(self, found: str, problem: str) -> None:
+        from voicecli.cli.encoding import display_name  # noqa: PLC0415  only for such text
+
+        name = display_name(found)
         self._notify(f"{problem} is read as {name}; --encoding NAME overrides that")
 
 
