@@ -125,6 +125,7 @@ def test_one_sign_in_a_long_english_text_is_read_as_windows_1252(sign):
     [
         ("koi8_r", "УКАЗ ПРЕЗИДЕНТА РОССИЙСКОЙ ФЕДЕРАЦИИ. "),
         ("cp850", "Größe des Gebäudes, Straße und Tür. "),
+        ("cp850", "Tür zu! "),
         ("cp1255", "שלום עולם, היום יום יפה מאוד. "),
     ],
 )

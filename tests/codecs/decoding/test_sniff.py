@@ -105,6 +105,21 @@ def test_an_unrecognised_body_without_a_claim_is_refused():
         assert "pcm, wav, opus, mp3, aac and flac" in raised.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("body", "is_file", "message"),
+    [
+        ("Il était une fois".encode("latin-1"), True, "looks like text"),
+        ("Il était une fois".encode("latin-1"), False, "unrecognised"),
+        (b"\xe9\xe8" * 40, True, "unrecognised"),
+        (b"\xe9 \x02 \xe8", True, "unrecognised"),
+    ],
+)
+def test_a_file_of_words_in_an_older_encoding_looks_like_text(body, is_file, message):
+    for size in SIZES:
+        with pytest.raises(UnsupportedFormat, match=message):
+            sniff(Sniffer(is_file=is_file), in_pieces(size, body))
+
+
 def test_an_ogg_page_cut_before_its_packet_is_left_to_the_decoder():
     for end in (10, 27, 30):
         sniffer = Sniffer("mp3")
