@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import codecs
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -298,3 +300,12 @@ def test_controls_in_utf_8_do_not_make_it_utf_16(data):
     spoken, told, is_binary = heard(data)
     assert (told, is_binary) == ([], False)
     assert spoken.encode() == bytes(byte for byte in data if byte >= 0x20)
+
+
+def test_text_in_utf_8_loads_no_tables_of_letters():
+    script = (
+        "import sys; from voicecli.cli.plain_text import PlainTextDecoder; "
+        "PlainTextDecoder().feed('Größe'.encode()); print('voicecli.cli.letters' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == "False"

@@ -155,8 +155,10 @@ def languages_of(encoding: str) -> tuple[str, ...]:
 
 def second_encoding(data: bytes) -> str | None:
     """Return the encoding of those words in ``data``, mostly UTF-8, that are not; None for junk."""
-    words = [word for word in HIGH_WORD.findall(data) if utf8_word(word) is None]
-    words = [word for word in words if len(word) >= _MIN_WORD_BYTES]
+    words = [
+        word for word in HIGH_WORD.findall(data)
+        if utf8_word(word) is None and len(word) >= _MIN_WORD_BYTES
+    ]  # fmt: skip
     if not words:
         return None
     evidence = b" ".join(words)[:_EVIDENCE_BYTES]

@@ -1,8 +1,8 @@
 """Decode text that is partly UTF-8 and partly in an older encoding; pure.
 
-A file that two programs wrote, or several files laid end to end, is in two encodings. Words
-of more than one letter beyond ASCII are hardly ever valid UTF-8 by chance, so each word
-shows which it is in.
+A file that two programs wrote, or several files laid end to end, is in two encodings. Few
+words in another encoding are valid UTF-8, and those few are rare letters if read so. So each
+word shows which encoding it is in.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class FallbackDecoder:
     Args:
         fallback: an encoding in which white space is that of ASCII. Bytes that it does not have
             are left out.
-        languages: those of most of the text, if that is in the fallback: only words that are
-            much more usual as UTF-8 are then read so. Three letters may be UTF-8 by chance.
+        languages: those of the text, if most of it is in the fallback. A word that is valid
+            UTF-8 must then be more usual as UTF-8: it may be valid by chance.
     """
 
     def __init__(self, fallback: str, languages: Sequence[str] = ()) -> None:
@@ -57,15 +57,17 @@ class FallbackDecoder:
         return "".join((*text, data[at:].decode()))
 
     def _decoded(self, word: bytes) -> str:
-        text, other = utf8_word(word), word.decode(self._fallback, "replace")
-        if text is None or self._bits(other) < self._bits(text) + _UTF8_BITS * bool(
-            self._languages
-        ):
-            return other.replace("\ufffd", "")
-        return text
+        text = utf8_word(word)
+        if text is not None and (not self._languages or self._is_more_usual(text, word)):
+            return text
+        return word.decode(self._fallback, "ignore")
 
-    def _bits(self, text: str) -> float:
-        return min((surprise_bits(text, language) for language in self._languages), default=0.0)
+    def _is_more_usual(self, text: str, word: bytes) -> bool:
+        """Whether ``text``, the word as UTF-8, is more usual than the word in the fallback."""
+        other = word.decode(self._fallback, "replace")
+        bits = (surprise_bits(text, language) for language in self._languages)
+        other_bits = (surprise_bits(other, language) for language in self._languages)
+        return min(bits) + _UTF8_BITS <= min(other_bits)
 
 
 def utf8_word(word: bytes) -> str | None:

@@ -12,11 +12,12 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from voicecli.cli.fallback_decoder import FallbackDecoder
 from voicecli.sanitize import divide_at_open_escape, without_escapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from voicecli.cli.fallback_decoder import FallbackDecoder
 
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -106,7 +107,7 @@ class PlainTextDecoder:
         return self._feed(data)
 
     def settle(self) -> str:
-        """Return the text held back to judge its encoding: the writer has paused."""
+        """Return the text held back to judge its encoding, or a word: the writer has paused."""
         is_held = self._undecided or self._mark or (self._by_word and self._by_word.held)
         return self._feed(b"", pauses=True) if is_held else ""
 
@@ -197,6 +198,7 @@ class PlainTextDecoder:
     def _judge(self, data: bytes, *, final: bool) -> None:
         """Choose how to decode ``data``, which is not UTF-8, and what follows."""
         from voicecli.cli import encoding  # noqa: PLC0415  only for such text
+        from voicecli.cli.fallback_decoder import FallbackDecoder  # noqa: PLC0415  likewise
 
         if final and encoding.is_cut_utf8(self._context + data, has_utf8=self._has_utf8):
             self._decoder = _decoder("utf-8", errors="ignore")
@@ -213,13 +215,12 @@ class PlainTextDecoder:
         window = data[max(0, begin - _CONTEXT) : begin + JUDGED_BYTES]
         found = encoding.guess_encoding(window if b"\0" in data else self._context + window)
         self.is_binary = found is None
+        self._decoder = _decoder(found or "latin-1", errors="ignore")
         if found is None:
-            self._decoder = _decoder("latin-1")
-        else:
-            if encoding.is_extended_ascii(found) or encoding.has_utf8_words(window):
-                self._by_word = FallbackDecoder(found, encoding.languages_of(found))
-            self._decoder = _decoder(found, errors="ignore")
-            self._notify_of(found, "is not UTF-8 and")
+            return
+        if encoding.is_extended_ascii(found) or encoding.has_utf8_words(window):
+            self._by_word = FallbackDecoder(found, encoding.languages_of(found))
+        self._notify_of(found, "is not UTF-8 and")
 
     def _notify_of(self, found: str, problem: str) -> None:
         from voicecli.cli.encoding import display_name  # noqa: PLC0415  only for such text

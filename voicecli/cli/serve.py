@@ -222,7 +222,7 @@ def _serve(
     json_: bool,
     quiet: bool,
 ) -> bool:
-    from voicecli import memory  # noqa: PLC0415  used by the server only
+    from voicecli import memory  # noqa: PLC0415  used with the built-in voice only
     from voicecli.server import catalogue, listen, speech  # noqa: PLC0415  numpy
     from voicecli.server.app import make_app  # noqa: PLC0415
     from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415
