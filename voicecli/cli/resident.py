@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gc
 import os
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +23,9 @@ from voicecli.control.resident.client import ask
 from voicecli.control.resident.wire import SOCKET_NAME, stamp
 from voicecli.control.runtime import RuntimeFolderError, runtime_folder, socket_address
 from voicecli.errors import ConfigError, ExitStatus, SaveError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 IDLE_MIN = 30.0
 
@@ -162,11 +166,9 @@ def serve(idle_min: float) -> ExitStatus:
         folder = runtime_folder()
     except RuntimeFolderError as error:
         raise ConfigError(f"there can be no resident: {error}") from error
-    lock = os.open(
-        os.path.join(folder, "resident.lock"),  # noqa: PTH118  as the client has it
-        os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
-        0o600,
-    )
+    lock_path = os.path.join(folder, "resident.lock")  # noqa: PTH118  as the client has it
+    with _reporting_faults_of(lock_path):
+        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -176,7 +178,8 @@ def serve(idle_min: float) -> ExitStatus:
     first_voices = _first_voices()
     voices = load(first_voices)
     path = Path(folder) / SOCKET_NAME
-    listener, is_inherited = _listener(path)
+    with _reporting_faults_of(path):
+        listener, is_inherited = _listener(path)
     resident = Resident(
         listener,
         lambda channel, useful: Worker(channel, CommandLine(voices), environ).work(useful),
@@ -187,10 +190,22 @@ def serve(idle_min: float) -> ExitStatus:
     return ExitStatus.OK
 
 
+@contextlib.contextmanager
+def _reporting_faults_of(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"there can be no resident: cannot use {path}: {error.strerror}",
+            remedy=f"remove {path}, or make its folder writable",
+        ) from error
+
+
 def _give_up(path: Path | None, lock: int) -> None:
     """Release the lock, so that another resident can start."""
     if path is not None:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # whatever has become of it, this one ends
+            path.unlink(missing_ok=True)
     os.close(lock)
 
 
