@@ -77,10 +77,12 @@ class TestSignals:
         assert "error" not in result.stderr
         assert not handlers()  # the second must find them, whenever it comes
 
-    def test_an_ignored_sighup_stays_ignored(self, say, handlers):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        assert say().exit_code == 0
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_one_that_is_ignored_stays_ignored(self, say, server, handlers, number):
+        signal.signal(number, signal.SIG_IGN)
+        with signalled(server, number):
+            assert say().exit_code == 0
+        assert signal.getsignal(number) is signal.SIG_IGN
 
     def test_handlers_are_restored(self, say, handlers):
         assert say().exit_code == 0

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -143,7 +141,7 @@ async def _run(arguments: Sequence[str], text: str = "") -> tuple[int, str, str]
     finally:
         if process.returncode is None:  # cancelled
             with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGINT)
+                process.terminate()  # SIGINT may be ignored, if a shell's job started us
             await asyncio.shield(_end(process))
     return process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
 

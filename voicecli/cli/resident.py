@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import gc
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -19,14 +20,21 @@ from voicecli.cli.help import Group
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_json, print_message, print_text
 from voicecli.control.resident.client import ask
+from voicecli.control.resident.lock import holder, lock_path, take
 from voicecli.control.resident.wire import SOCKET_NAME, stamp
 from voicecli.control.runtime import RuntimeFolderError, runtime_folder, socket_address
 from voicecli.errors import ConfigError, ExitStatus, SaveError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 IDLE_MIN = 30.0
 
 _START_S = 10.0
 """Longest wait for a resident to start."""
+
+_STOP_S = 5.0
+"""Longest wait for a resident to release its lock."""
 
 EXAMPLES = """Examples:
   voicecli resident start
@@ -58,6 +66,11 @@ def start(idle_min: IdleMin = IDLE_MIN) -> None:
         ends_at = time.monotonic() + _START_S
         while ask("status") is None:
             if time.monotonic() > ends_at:
+                if pid := holder():
+                    raise ConfigError(
+                        f"the resident, process {pid}, does not answer",
+                        remedy="voicecli resident restart replaces it",
+                    )
                 raise ConfigError(
                     "the resident has not started",
                     remedy="voicecli resident run shows why",
@@ -69,14 +82,13 @@ def start(idle_min: IdleMin = IDLE_MIN) -> None:
 @resident_app.command()
 def stop() -> None:
     """Stop the resident, once the commands under way have ended."""
-    if ask("stop") is None:
-        print_message("no resident is running")
+    _stop()
 
 
 @resident_app.command()
 def restart(idle_min: IdleMin = IDLE_MIN) -> None:
     """Replace the resident with a new one."""
-    ask("stop")
+    _stop(is_expected=False)
     start(idle_min)
 
 
@@ -119,8 +131,13 @@ def install(
 
 def _print_status(*, as_json: bool) -> None:
     found = ask("status")
+    pid = holder() if found is None else None
     if as_json:
-        print_json({"running": found is not None, **(found or {})})
+        about = {"unreachable_pid": pid} if pid else found or {}
+        print_json({"running": found is not None, **about})
+    elif pid:
+        print_message(f"the resident, process {pid}, does not answer: it is starting, or it hangs")
+        print_message("voicecli resident restart replaces it")
     elif found is None:
         print_message("no resident is running")
     else:
@@ -130,6 +147,28 @@ def _print_status(*, as_json: bool) -> None:
             f"the resident is running: process {found.get('pid')}{is_ours}, "
             f"{calls} {'command' if calls == 1 else 'commands'} in {minutes:.0f} min"
         )
+
+
+def _stop(*, is_expected: bool = True) -> None:
+    """Stop the resident, and wait until another one can start.
+
+    One that does not answer gets SIGTERM: its socket was removed, or it hangs.
+    """
+    answer = ask("stop")
+    pid = answer.get("pid") if answer else holder()
+    if answer is None and pid is None and is_expected:
+        print_message("no resident is running")
+    if answer is None and pid is not None:
+        for number in (signal.SIGTERM, signal.SIGCONT):  # it may have been stopped
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+    ends_at = time.monotonic() + _STOP_S
+    while pid is not None and holder() == pid:
+        if time.monotonic() > ends_at:
+            raise ConfigError(f"the resident, process {pid}, does not end", remedy=f"kill -9 {pid}")
+        time.sleep(0.02)
+    if answer is None and pid is not None:
+        print_message(f"ended the resident, process {pid}, which did not answer")
 
 
 def start_in_background(idle_min: float = IDLE_MIN) -> None:
@@ -147,7 +186,7 @@ def start_in_background(idle_min: float = IDLE_MIN) -> None:
 
 def ensure_running() -> None:
     """Start a resident for the commands to come, unless this process is one's worker."""
-    if this_launch.show_keys is None and ask("status") is None:
+    if this_launch.show_keys is None and ask("status") is None and holder() is None:
         start_in_background()
 
 
@@ -162,24 +201,27 @@ def serve(idle_min: float) -> ExitStatus:
         folder = runtime_folder()
     except RuntimeFolderError as error:
         raise ConfigError(f"there can be no resident: {error}") from error
-    lock = os.open(
-        os.path.join(folder, "resident.lock"),  # noqa: PTH118  as the client has it
-        os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
-        0o600,
-    )
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print_message("a resident is already running")
+    with _reporting_faults_of(lock_path(folder)):
+        lock = take(folder)
+    if lock is None:
+        pid = holder()
+        print_message(f"a resident is already running{f': process {pid}' if pid else ''}")
         return ExitStatus.OK
     gc.disable()
     first_voices = _first_voices()
     voices = load(first_voices)
     path = Path(folder) / SOCKET_NAME
-    listener, is_inherited = _listener(path)
+    with _reporting_faults_of(path):
+        listener, is_inherited = _listener(path)
+
+    def work(channel: socket.socket, useful: frozenset[str]) -> NoReturn:
+        with contextlib.suppress(OSError):  # the resident may have been stopped just now
+            os.close(lock)
+        Worker(channel, CommandLine(voices), environ).work(useful)
+
     resident = Resident(
         listener,
-        lambda channel, useful: Worker(channel, CommandLine(voices), environ).work(useful),
+        work,
         idle_min * 60,
         on_stop=lambda: _give_up(None if is_inherited else path, lock),
     )
@@ -187,10 +229,22 @@ def serve(idle_min: float) -> ExitStatus:
     return ExitStatus.OK
 
 
+@contextlib.contextmanager
+def _reporting_faults_of(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"there can be no resident: cannot use {path}: {error.strerror}",
+            remedy=f"remove {path}, or make its folder writable",
+        ) from error
+
+
 def _give_up(path: Path | None, lock: int) -> None:
     """Release the lock, so that another resident can start."""
     if path is not None:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # whatever has become of it, this one ends
+            path.unlink(missing_ok=True)
     os.close(lock)
 
 

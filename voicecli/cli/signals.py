@@ -40,11 +40,10 @@ def cancelling(
     A thread waits for them, because the main one may be stuck in a library that waits for
     a sound server, or in a write to a pipe that nobody reads. It ends the process if the
     block takes longer than `LIMIT_S` after the first signal. After that signal, the thread
-    and the handlers stay until the process ends. An ignored SIGHUP (nohup) stays ignored.
+    and the handlers stay until the process ends. A signal that is ignored stays so: SIGHUP
+    by nohup, SIGINT by a shell that starts a command in the background.
     """
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
+    numbers = unignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     watcher = _Watcher(reader, numbers, cancel, is_saving, before_exit)
@@ -79,6 +78,11 @@ def exiting_on_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def unignored(*numbers: signal.Signals) -> list[signal.Signals]:
+    """Return those of some signals that this process was not started to ignore."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _left_to_watcher(*_: object) -> None:

@@ -176,6 +176,70 @@ def test_it_can_be_left_out(cli, server):
     assert calls(cli) == before
 
 
+@pytest.fixture
+def five(cli):
+    """Paths of descriptor 5, as which the shell's commands open a text."""
+    (cli.home / "text.txt").write_text("Text of a descriptor.")
+    (cli.home / "link").symlink_to("/dev/fd/5")
+    (cli.home / "fd").symlink_to("/dev/fd")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "-f <(cat text.txt)",
+        "--file=/dev/fd/5",
+        "-f/proc/self/fd/5",
+        "-f link",
+        "-f fd/5",
+        "-f /dev//fd/5",
+    ],
+)
+def test_a_command_that_names_its_descriptors_runs_by_itself(cli, server, five, arguments):
+    before = calls(cli)
+    done = in_shell(cli, server, f"{arguments} 5< text.txt")
+    assert done.returncode == 0, done
+    assert server.speech_requests[-1].json["input"] == "Text of a descriptor."
+    assert b"the resident was not used: it does not have a descriptor" in done.stderr
+    assert calls(cli) == before
+
+
+def test_a_descriptor_below_the_current_folder_or_in_a_variable_is_named_too(cli, server, five):
+    done = in_shell(cli, server, f"-f fd/5 5< '{cli.home}/text.txt'", before="cd /dev;")
+    assert done.returncode == 0, done
+    assert server.speech_requests[-1].json["input"] == "Text of a descriptor."
+    config = "echo > none.toml; VOICECLI_CONFIG=/dev/fd/5"
+    done = in_shell(cli, server, "Hello. 5< none.toml", before=config)
+    assert done.returncode == 0, done
+    assert b"the resident was not used" in done.stderr
+
+
+def test_sound_is_saved_to_a_descriptor(cli, server):
+    done = in_shell(cli, server, "Hello. --no-play --save /dev/fd/6 --save-as wav 6> out.wav")
+    assert done.returncode == 0, done
+    assert (cli.home / "out.wav").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_a_standard_stream_may_be_named(cli, server, path):
+    before = calls(cli)
+    done = in_shell(cli, server, f"-f {path} <<< 'Text from a pipe.'")
+    assert done.returncode == 0, done
+    assert server.speech_requests[-1].json["input"] == "Text from a pipe."
+    assert calls(cli) == before + 1
+
+
+def in_shell(cli, server, arguments, *, before=""):
+    """Run `say` with arguments as bash reads them; its descriptors are its own."""
+    python = f"'{sys.executable}' -m voicecli"
+    url = f"--base-url {server.url} --format pcm --device null"
+    return subprocess.run(
+        ["bash", "-c", f"{before} {python} say -v {url} {arguments}"],
+        env=cli.environment(), cwd=cli.home, capture_output=True, timeout=30, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
 def test_keys_are_not_kept(cli, server, running):
     assert say(cli, server, "-q", "Hello.", env={"VOICECLI_API_KEY": "sk-secret"}).exit_code == 0
     assert server.speech_requests[-1].headers["authorization"] == "Bearer sk-secret"

@@ -17,6 +17,7 @@ from voicecli.bench.rounds import run_rounds
 from voicecli.cli.layout import terminal_width
 from voicecli.cli.output import print_json, print_message, print_paragraph
 from voicecli.cli.progress import StatusLine, wants_progress
+from voicecli.cli.signals import unignored
 from voicecli.errors import ExitStatus
 
 if TYPE_CHECKING:
@@ -93,15 +94,13 @@ def _progress(done: int, total: int, outcome: Outcome, elapsed_s: float) -> str:
 def raising_on_signals(make_exception: Callable[[int], BaseException]) -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into exceptions, so that started processes are cleaned up.
 
-    An ignored SIGHUP, as under nohup, stays ignored.
+    One that is ignored, as SIGHUP is under nohup, stays ignored.
     """
 
     def handle(number: int, _frame: object) -> None:
         raise make_exception(number)
 
-    numbers = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
+    numbers = unignored(signal.SIGTERM, signal.SIGHUP)
     previous = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield

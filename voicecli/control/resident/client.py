@@ -49,6 +49,14 @@ if TYPE_CHECKING:
 COMMANDS = ("say", "play")
 """The commands that the resident runs; those that control speech are quick anyway."""
 
+_OWN_PLACES = ("dev/fd/", "proc/self/", "proc/thread-self/")
+"""Where a path means something else in each process."""
+
+_STANDARD_STREAMS = ("fd/0", "fd/1", "fd/2")
+
+_WITH_PATHS = ("VOICECLI_", "SSL")
+"""The beginnings of variables that may name files."""
+
 _INTERRUPTED = 130
 """`voicecli.errors.ExitStatus.INTERRUPTED`, which takes longer to import than all of this."""
 
@@ -68,6 +76,8 @@ def call(argv: list[str], started_at: float) -> int | None:
         Refused: it does not serve this command; run it here.
     """
     try:
+        if _needs_own_descriptors(argv) and os.path.exists(_socket_path()):
+            raise Refused("it does not have a descriptor that is named")
         connection = _connect()
     except (FileNotFoundError, ConnectionRefusedError, RuntimeFolderError):
         return None
@@ -80,8 +90,32 @@ def call(argv: list[str], started_at: float) -> int | None:
         connection.close()
 
 
+def _needs_own_descriptors(argv: list[str]) -> bool:
+    """Return whether an argument or a variable names a descriptor that a worker does not get."""
+    values = [value for name, value in os.environ.items() if name.startswith(_WITH_PATHS)]
+    values += argv
+    values += [argument.partition("=")[2] for argument in argv if "=" in argument]
+    return any(map(_is_own, values))
+
+
+def _is_own(text: str) -> bool:
+    """Return whether a text has a path of another descriptor of this process than 0, 1 and 2."""
+    if any(place in text for place in _OWN_PLACES):
+        return not text.endswith(_STANDARD_STREAMS)
+    if not os.path.exists(text):  # so it is no loop of links either
+        return False
+    folder = os.path.dirname(text)
+    if os.path.realpath(folder).startswith("/proc/"):
+        return True
+    return os.path.islink(text) and _is_own(os.path.join(folder, os.readlink(text)))
+
+
+def _socket_path() -> str:
+    return os.path.join(runtime_folder(), SOCKET_NAME)
+
+
 def _connect() -> _socket.socket:
-    path = os.path.join(runtime_folder(), SOCKET_NAME)
+    path = _socket_path()
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)  # not inheritable (PEP 446)
     try:
         connection.settimeout(READY_S)
