@@ -20,6 +20,7 @@ from voicecli.errors import (
     RateLimited,
     SourceError,
     ThreadError,
+    UnsupportedFormat,
     WordsDiffer,
 )
 from voicecli.session.cooldowns import EndpointCooldowns
@@ -114,7 +115,8 @@ class Fallback:
         # A connection may hold the next time. What else broke would only be heard once more.
         is_cut = isinstance(error, NetworkError)
         is_stuck = attempt.stuck >= (MAX_STUCK_ALONE if is_cut and not has_next else MAX_STUCK)
-        if is_stuck:
+        # The same endpoint would answer in the same format again.
+        if is_stuck or isinstance(error, UnsupportedFormat):
             return self._by_next(attempt._replace(stuck=0), asked, error)
         return [self._utterance(attempt)]
 
