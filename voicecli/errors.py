@@ -4,6 +4,7 @@
 
     VoiceError
     ├── ConfigError               3   a setting is missing, unknown or contradictory
+    │   └── ThreadError           3   the system allows no more threads
     ├── TextError                 2   the text to speak is empty, binary or cannot be read
     │   └── EmptyText             0   there is nothing in it
     ├── SourceError               4   the audio could not be fetched
@@ -69,6 +70,12 @@ class ConfigError(VoiceError):
 
     code = "config"
     exit_status = ExitStatus.CONFIG
+
+
+class ThreadError(ConfigError):
+    """The limits of the system, on memory or on threads, allow no more threads."""
+
+    code = "threads"
 
 
 class TextError(VoiceError):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeAlias
 
+from voicecli.errors import ThreadError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,7 +19,26 @@ Spawn: TypeAlias = "Callable[[Callable[[], None], str], threading.Thread]"
 
 
 def spawn_daemon(work: Callable[[], None], name: str) -> threading.Thread:
-    """Start a daemon thread, which does not keep the interpreter from exiting."""
+    """Start a daemon thread, which does not keep the interpreter from exiting.
+
+    Raises:
+        ThreadError: the system allows no more threads.
+    """
     thread = threading.Thread(target=work, name=name, daemon=True)
-    thread.start()
+    start_thread(thread)
     return thread
+
+
+def start_thread(thread: threading.Thread) -> None:
+    """Start a thread that has not been started before.
+
+    Raises:
+        ThreadError: the system allows no more threads.
+    """
+    try:
+        thread.start()
+    except RuntimeError as error:  # all that Python says; the reason is in no errno
+        raise ThreadError(
+            "no more threads can be started: a limit on memory or on processes is too low",
+            remedy="raise it, for example with ulimit -v or -u, or as the container's pids limit",
+        ) from error

@@ -57,6 +57,16 @@ class TestStandardError:
             os.dup2(null.fileno(), write_end)  # for what is still buffered
         unbuffered.close()
 
+    @pytest.mark.parametrize(
+        "fault",
+        [MemoryError(), ImportError("numpy: x.so: failed to map segment from shared object")],
+    )
+    def test_too_little_memory_is_no_internal_error(self, fault):
+        found = output.internal_error(fault)
+        assert found.exit_status is ExitStatus.CONFIG
+        assert found.message == "there is too little memory"
+        assert "ulimit -v" in found.remedy
+
     def test_an_internal_error_has_the_message_of_the_exception(self):
         fault = output.internal_error(ZeroDivisionError("by \x1b[1mzero"))
         assert fault.message == "internal error: ZeroDivisionError: by zero"

@@ -61,6 +61,21 @@ def test_ctrl_z_and_fg(terminal):
     assert termios.tcgetattr(terminal.theirs) == terminal.before
 
 
+@pytest.mark.parametrize("given", [["-"], ["--file", "/dev/stdin"]])
+def test_a_text_typed_on_the_terminal_ends_with_ctrl_d(way, silent_cli, speech, given):
+    speech.clips = clips_of(tone(0.2), formats=["pcm"])
+    speech.reply = Reply(headers={"X-Sample-Rate": "48000"})
+    url = ("--base-url", speech.url, "--format", "pcm", "--device", "null")
+    made = Terminal(silent_cli, "say", "--json", *url, *given, typed=True)
+    with contextlib.closing(made):
+        made.press(b"Hello you.\n")
+        made.wait_for("rebuffering")  # keys would be read by now
+        assert termios.tcgetattr(made.theirs) == made.before
+        made.press(b"And q you.\n\x04")
+        assert made.read_line() == "exit 0"
+    assert [each.json["input"] for each in speech.speech_requests] == ["Hello you.", "And q you."]
+
+
 @pytest.mark.sound
 @pytest.mark.parametrize("kind", ["pcm", "opus"])  # written directly, and through a callback
 def test_minus_makes_it_quieter(cli, sound_server, speech, kind):

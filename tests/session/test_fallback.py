@@ -126,6 +126,14 @@ def test_an_endpoint_that_breaks_twice_in_one_sentence_is_given_up():
     assert each.segment.sentences == segment().sentences[1:]
 
 
+def test_a_format_that_is_not_supported_is_not_asked_for_again():
+    fault = UnsupportedFormat("Vorbis after Opus")
+    assert fallback("a").utterance(segment()).replace(Failure(fault, 1)) == ()
+    (rest,) = fallback("a", "b").utterance(segment()).replace(Failure(fault, 1))
+    assert rest.source.label == "b"
+    assert rest.segment.sentences == segment().sentences[1:]
+
+
 @pytest.mark.parametrize(
     ("fault", "most"),
     [

@@ -9,7 +9,7 @@ from tests.sources.clients import KEY, Notes
 from tests.sources.realtime_calls import MODEL, fails, read, realtime_client, source_of
 from tests.support.realtime_server import RATE_HZ, RealtimeServer, Speech
 from voicecli.errors import BadResponse, NetworkError, WordsDiffer
-from voicecli.sources.realtime_events import IGNORED
+from voicecli.sources.realtime_events import IGNORED, parse_event
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -351,3 +351,10 @@ def test_closing_ends_the_waiting_and_the_thread():
             b"".join(response)
         closing.join()
     assert not [each for each in threading.enumerate() if each.name == "voicecli-realtime"]
+
+
+@pytest.mark.parametrize("message", [b"", b" \n"])
+def test_an_empty_message_is_reported_as_such(message):
+    with pytest.raises(BadResponse) as caught:
+        parse_event(message)
+    assert caught.value.message == ("the server sent an empty message instead of a realtime event")

@@ -28,6 +28,8 @@ if job == 0:
     os.tcsetpgrp(terminal, os.getpid())
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
     os.dup2(terminal, 2)
+    if typed:
+        os.dup2(terminal, 0)
     os.execv(sys.executable, [sys.executable, "-m", "voicecli", *sys.argv[2:]])
 while True:
     _, status = os.waitpid(job, os.WUNTRACED)
@@ -46,18 +48,21 @@ os.write(3, b"exit %d\\n" % os.waitstatus_to_exitcode(status))
 class Terminal:
     """A terminal with ``voicecli`` in its foreground, whose standard input is a pipe.
 
+    With ``typed``, its standard input is the terminal.
+
     `press` sends keys, `read_line` returns a line of the shell: the command was suspended, or
     ended. A line to ``to_shell`` brings it to the foreground again.
     """
 
-    def __init__(self, cli: Cli, *arguments: str) -> None:
+    def __init__(self, cli: Cli, *arguments: str, typed: bool = False) -> None:
         self.cli = cli
         self.keys, self.theirs = pty.openpty()
         self.before = termios.tcgetattr(self.theirs)
         from_shell, shell_out = os.pipe()
         shell_in, self.to_shell = os.pipe()
         self.from_shell = os.fdopen(from_shell, "rb", buffering=0)
-        script = f"import os; os.dup2({shell_out}, 3); os.dup2({shell_in}, 4)\n{SHELL}"
+        script = f"import os; os.dup2({shell_out}, 3); os.dup2({shell_in}, 4)\n"
+        script += f"typed = {typed}\n{SHELL}"
         env = cli.environment(TERM="xterm")
         self.process = subprocess.Popen(
             [sys.executable, "-c", script, os.ttyname(self.theirs), *arguments],

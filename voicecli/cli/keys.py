@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli.launch import this_launch
@@ -11,7 +12,7 @@ from voicecli.cli.output import print_message
 from voicecli.telemetry.events import Progressed, Waited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from voicecli.cli.speech import Speech
     from voicecli.control.keys import TerminalKeys
@@ -34,6 +35,17 @@ def _ignore() -> None:
 def wants_keys() -> bool:
     """Return whether this run has a terminal to read keys from."""
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def is_typed(given: Sequence[object]) -> bool:
+    """Return whether a text is typed on a terminal, which then cannot be read for keys as well.
+
+    The text needs the terminal's lines, and Ctrl-D for its end. ``given`` is what was given as
+    text or as files, ``-`` for standard input.
+    """
+    if "-" in map(str, given):
+        return sys.stdin is not None and sys.stdin.isatty()
+    return any(isinstance(each, Path) and each.is_char_device() for each in given)
 
 
 class SpeechKeys:

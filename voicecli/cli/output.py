@@ -58,9 +58,21 @@ def internal_error(error: Exception) -> VoiceError:
             f"no more files can be opened: {error.strerror}",
             remedy="raise the limit, for example with ulimit -n 256",
         )
+    if _lacks_memory(error):
+        return ConfigError(
+            "there is too little memory",
+            remedy="raise the limit, for example with ulimit -v, or that of the container",
+        )
     return VoiceError(
         f"internal error: {clean(f'{type(error).__name__}: {error}')}",
         remedy="please report it, with the traceback that VOICECLI_TRACEBACK=1 prints",
+    )
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Return whether an allocation failed, or there was no room for a library (dlopen(3))."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, ImportError) and "failed to map segment" in str(error)
     )
 
 

@@ -14,6 +14,7 @@ import typer
 from voicecli.cli import control_options, options, text_options
 from voicecli.cli.help import TEXT
 from voicecli.cli.interrupted_runs import InterruptedRun
+from voicecli.cli.keys import is_typed
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_message
 from voicecli.cli.records import Records
@@ -154,10 +155,11 @@ def say(
     choice = EndpointChoice(
         base_url, profile, model, voice, format, _speed(speed, rate), instructions, _extra(extra),
     )  # fmt: skip
+    given: list[object] = [*(text or []), file, script, *(lines or [])]
     flags = PlaybackFlags(
         device, volume, buffer_ms, preroll_ms, timeout, retries, WhenBusy(when_busy),
-        no_keys=no_keys, ahead=prefetch if trace is None else 0, latency_ms=latency_ms,
-        pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
+        no_keys=no_keys or is_typed(given), ahead=prefetch if trace is None else 0,
+        latency_ms=latency_ms, pauses=SeamPauses(sentence_pause_ms / 1e3, paragraph_pause_ms / 1e3),
     )  # fmt: skip
     records = Records(
         save, debug_audio, event_log, json_, quiet, verbose, fail_on_underrun, trace, trace_audio,
@@ -170,7 +172,7 @@ def say(
             run: InterruptedRun | None = context.obj if resume else None
             spoken = text_options.choose_text(text or [], file, script, lines or [], reads, run)
         stack.callback(spoken.close)
-        _mention_pipe([*(text or []), file, script, *(lines or [])], records)
+        _mention_pipe(given, records)
         with failing_as_json(records):
             config = find_config(os.environ)
             endpoints = _endpoints(choice, config, records, fallback, lines or [])

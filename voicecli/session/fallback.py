@@ -19,6 +19,8 @@ from voicecli.errors import (
     NothingToSay,
     RateLimited,
     SourceError,
+    ThreadError,
+    UnsupportedFormat,
     WordsDiffer,
 )
 from voicecli.session.cooldowns import EndpointCooldowns
@@ -99,7 +101,7 @@ class Fallback:
         """Return what to speak after the endpoint ``asked`` failed; empty for nothing."""
         error, sentences = failure
         is_ours = isinstance(error, SourceError | DecodeError | ConfigError)
-        if not is_ours or isinstance(error, NothingToSay | WordsDiffer):
+        if not is_ours or isinstance(error, NothingToSay | WordsDiffer | ThreadError):
             return ()
         if sentences is None:
             parts = attempt.split(attempt.segment, error) if attempt.split else ()
@@ -112,7 +114,9 @@ class Fallback:
         has_next = len(attempt.failed) + 1 < len(self._candidates(attempt.segment))
         # A connection may hold the next time. What else broke would only be heard once more.
         is_cut = isinstance(error, NetworkError)
-        if attempt.stuck >= (MAX_STUCK_ALONE if is_cut and not has_next else MAX_STUCK):
+        is_stuck = attempt.stuck >= (MAX_STUCK_ALONE if is_cut and not has_next else MAX_STUCK)
+        # The same endpoint would answer in the same format again.
+        if is_stuck or isinstance(error, UnsupportedFormat):
             return self._by_next(attempt._replace(stuck=0), asked, error)
         return [self._utterance(attempt)]
 

@@ -6,7 +6,7 @@ import queue
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from voicecli.errors import DeviceError, VoiceError
+from voicecli.errors import DeviceError, ThreadError, VoiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ class Mailbox:
     def report_exception(self, error: BaseException) -> None:
         """Report the exception that ended a thread; that thread."""
         if isinstance(error, VoiceError):
-            self._queue.put(Failed(error, fatal=isinstance(error, DeviceError)))
+            self._queue.put(Failed(error, fatal=isinstance(error, DeviceError | ThreadError)))
         else:
             self._queue.put(InternalError(error))
 

@@ -19,7 +19,7 @@ from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from voicecli.errors import SourceTimeout, VoiceError
+from voicecli.errors import SourceTimeout, ThreadError, VoiceError
 from voicecli.session.items import AwaitText, StreamBroken, UtteranceStart
 from voicecli.session.utterance import Failure, Utterance
 from voicecli.session.utterance_fetch import UtteranceFetch
@@ -132,7 +132,7 @@ class Prefetcher:
             self._is_rendering = False
             self._changed.notify_all()
         for each in fresh:
-            self._spawn(partial(self._work, each), f"voicecli-fetch-{each.utterance.number}")
+            self._begin(each)
         return True
 
     def check_deadline(self) -> float | None:
@@ -188,12 +188,18 @@ class Prefetcher:
                 return False
             self._fetches.append(fetch)
             self._changed.notify_all()
-        self._spawn(partial(self._work, fetch), f"voicecli-fetch-{utterance.number}")
+        self._begin(fetch)
         self._requests.wait_for_first()
         with self._changed:
             while len(self._fetches) >= self._requests.most and not self._ended:
                 self._changed.wait()
             return not (self._ended or self._failed)
+
+    def _begin(self, fetch: UtteranceFetch) -> None:
+        try:
+            self._spawn(partial(self._work, fetch), f"voicecli-fetch-{fetch.utterance.number}")
+        except ThreadError as error:
+            self._end(fetch, error)  # else the decoder would wait for it
 
     def _work(self, fetch: UtteranceFetch) -> None:
         """Fetch one utterance, or what is to be spoken in its place [fetch thread]."""

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from voicecli.clock import Deadline, SystemClock
+from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,11 @@ class ThreadGroup:
         self._threads: list[threading.Thread] = []  # under the lock
 
     def spawn(self, work: Callable[[], None], name: str) -> threading.Thread:
-        """Start a thread that `join` will join."""
+        """Start a thread that `join` will join.
+
+        Raises:
+            ThreadError: the system allows no more threads.
+        """
 
         def guarded() -> None:
             try:
@@ -35,8 +40,7 @@ class ThreadGroup:
             except BaseException as error:  # noqa: BLE001  reported by the callback
                 self._on_exception(error)
 
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        thread.start()
+        thread = spawn_daemon(guarded, name)
         with self._lock:  # a group may live long: those that have ended are forgotten
             self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
         return thread

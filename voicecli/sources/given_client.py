@@ -7,7 +7,6 @@ with either.
 from __future__ import annotations
 
 import socket
-import threading
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,10 @@ from voicecli.sources.client import Connection
 from voicecli.sources.http_errors import fault_of_status
 from voicecli.sources.redaction import Redactor
 from voicecli.sources.transport import MAX_ERROR_BYTES
+from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
@@ -95,7 +96,7 @@ class _GivenTransport:
                 with suppress(Exception):
                     opening.__exit__(None, None, None)
 
-        threading.Thread(target=work, name="given-client", daemon=True).start()
+        spawn_daemon(work, "given-client")
         return outcome.result()
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from voicecli.errors import BadResponse, SourceTimeout
 from voicecli.sources.errors import fault_of
 from voicecli.sources.redaction import Redactor
 from voicecli.sources.transport import Transport, trusted_certificates
+from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +66,7 @@ def get(server: Server, path: str = "", *, timeout_s: float) -> Answer:
             outcome.set_result(error)
 
     transport.begin(None, too_late)
-    threading.Thread(target=work, name="voicecli-get", daemon=True).start()
+    spawn_daemon(work, "voicecli-get")
     try:
         answer = outcome.result(timeout_s)
     except TimeoutError:

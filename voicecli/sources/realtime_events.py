@@ -159,7 +159,9 @@ def parse_event(message: bytes) -> dict[str, Any]:
         event = None
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         shown = clean(message[:1000].decode("utf-8", errors="replace"), limit=200)
-        what = f"the server sent something that is not a realtime event: {shown}"
+        what = "the server sent an empty message instead of a realtime event"
+        if shown:
+            what = f"the server sent something that is not a realtime event: {shown}"
         raise BadResponse(what, remedy=CHECK_BASE_URL)
     event["type"] = ALIASES.get(event["type"], event["type"])
     return event

@@ -33,6 +33,7 @@ from voicecli.sources.realtime_events import (
     response_of,
     session_update,
 )
+from voicecli.threads import spawn_daemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,10 +91,7 @@ class RealtimeSession:
                 return call
             self._calls[call.event_id] = call
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="voicecli-realtime", daemon=True
-                )
-                self._thread.start()
+                self._thread = spawn_daemon(self._run, "voicecli-realtime")
             socket = self._socket
         if socket is not None:
             self._send_request(socket, call)
