@@ -37,8 +37,18 @@ def start_thread(thread: threading.Thread) -> None:
     """
     try:
         thread.start()
-    except RuntimeError as error:  # all that Python says; the reason is in no errno
-        raise ThreadError(
-            "no more threads can be started: a limit on memory or on processes is too low",
-            remedy="raise it, for example with ulimit -v or -u, or as the container's pids limit",
-        ) from error
+    except RuntimeError as error:
+        if (no_thread := thread_limit_error(error)) is None:
+            raise
+        raise no_thread from error
+
+
+def thread_limit_error(error: Exception) -> ThreadError | None:
+    """Return what to report if ``error`` means that no thread could start, else None."""
+    # This text is all that Python says: there is no errno.
+    if not isinstance(error, RuntimeError) or "can't start new thread" not in str(error):
+        return None
+    return ThreadError(
+        "no more threads can be started: a limit on memory or on processes is too low",
+        remedy="raise it, for example with ulimit -v or -u, or as the container's pids limit",
+    )

@@ -67,6 +67,11 @@ class TestStandardError:
         assert found.message == "there is too little memory"
         assert "ulimit -v" in found.remedy
 
+    def test_a_thread_that_a_library_cannot_start_is_no_internal_error(self):
+        found = output.internal_error(RuntimeError("can't start new thread"))
+        assert found.exit_status is ExitStatus.CONFIG
+        assert "no more threads can be started" in found.message
+
     def test_an_internal_error_has_the_message_of_the_exception(self):
         fault = output.internal_error(ZeroDivisionError("by \x1b[1mzero"))
         assert fault.message == "internal error: ZeroDivisionError: by zero"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from voicecli.cli.layout import table, terminal_width, wrap
 from voicecli.errors import ConfigError, SaveError, VoiceError
 from voicecli.sanitize import clean, mask_controls
+from voicecli.threads import thread_limit_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,6 +59,8 @@ def internal_error(error: Exception) -> VoiceError:
             f"no more files can be opened: {error.strerror}",
             remedy="raise the limit, for example with ulimit -n 256",
         )
+    if (no_thread := thread_limit_error(error)) is not None:
+        return no_thread
     if _lacks_memory(error):
         return ConfigError(
             "there is too little memory",

@@ -18,6 +18,7 @@ from voicecli.sources.compression import decompressed
 from voicecli.sources.errors import fault_of
 from voicecli.sources.sse import audio_of_events
 from voicecli.sources.trailing_text import audio_before_text
+from voicecli.threads import start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -241,7 +242,7 @@ def _events_to_the_end(chunks: Iterator[bytes], transport: RequestTransport) -> 
     yield from audio_of_events(chunks)
     limit = threading.Timer(_END_OF_BODY_S, transport.interrupt)
     limit.daemon = True
-    limit.start()
+    start_thread(limit)
     with contextlib.suppress(VoiceError):
         for _ in itertools.islice(chunks, _MAX_CHUNKS_AFTER_END):
             pass
