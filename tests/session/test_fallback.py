@@ -15,6 +15,7 @@ from voicecli.errors import (
     NothingToSay,
     RateLimited,
     SourceTimeout,
+    ThreadError,
     TruncatedStream,
     UnsupportedFormat,
 )
@@ -73,7 +74,7 @@ def test_the_next_endpoint_speaks_what_one_could_not(fault):
     assert second.replace(Failure(fault)) == ()
 
 
-@pytest.mark.parametrize("fault", [NothingToSay("..."), DeviceError("gone")])
+@pytest.mark.parametrize("fault", [NothingToSay("..."), DeviceError("gone"), ThreadError("none")])
 def test_no_other_endpoint_helps_against_some_faults(fault):
     assert fallback("a", "b").utterance(segment()).replace(Failure(fault)) == ()
 

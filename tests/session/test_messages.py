@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from voicecli.errors import CorruptStream, DeviceError, NetworkError
+from voicecli.errors import CorruptStream, DeviceError, NetworkError, ThreadError
 from voicecli.session.messages import (
     Cancelled,
     Draining,
@@ -39,6 +39,7 @@ def test_an_empty_mailbox_yields_nothing(mailbox):
     [
         (error := CorruptStream("noise"), Failed(error)),
         (error := DeviceError("unplugged"), Failed(error, fatal=True)),
+        (error := ThreadError("no more"), Failed(error, fatal=True)),
         (error := ZeroDivisionError(), InternalError(error)),
         (error := KeyboardInterrupt(), InternalError(error)),
     ],

@@ -15,9 +15,7 @@ from tests.session.fakes import (
     watched,
 )
 from tests.session.outputs import FakeOutput
-from voicecli.errors import (
-    DeviceError,
-)
+from voicecli.errors import DeviceError, ThreadError
 from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import State
 
@@ -54,13 +52,14 @@ def test_without_an_optional_device_saving_continues(where):
     assert saver.finished == [(None, "pcm")]
 
 
-def test_a_device_that_fails_while_opening_is_fatal():
+@pytest.mark.parametrize("fault", [DeviceError("busy"), ThreadError("no thread to write")])
+def test_a_device_that_fails_while_opening_is_fatal(fault):
     clock = FakeClock()
     output = FakeOutput()
-    output.open_fault = DeviceError("busy")
+    output.open_fault = fault
     session, _ = watched(clock, output=output)
     result = session.run([ScriptedSource([sound(0.5), UntilCancelled()])])
-    assert (result.error, result.state) == (output.open_fault, State.FAILED)
+    assert (result.error, result.state) == (fault, State.FAILED)
 
 
 def test_a_sound_system_that_hangs_is_an_error():

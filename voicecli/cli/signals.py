@@ -11,7 +11,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from voicecli.errors import ExitStatus
-from voicecli.threads import start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -48,7 +47,7 @@ def cancelling(
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     watcher = _Watcher(reader, numbers, cancel, is_saving, before_exit)
-    start_thread(watcher)
+    watcher.start()
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     previous = {number: signal.signal(number, _left_to_watcher) for number in numbers}
     try:
