@@ -191,6 +191,8 @@ def five(cli):
         "--file=/dev/fd/5",
         "-f/proc/self/fd/5",
         "-f link",
+        "-flink",
+        "--file=link",
         "-f fd/5",
         "-f /dev//fd/5",
     ],

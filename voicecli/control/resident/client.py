@@ -94,7 +94,7 @@ def _needs_own_descriptors(argv: list[str]) -> bool:
     """Return whether an argument or a variable names a descriptor that a worker does not get."""
     values = [value for name, value in os.environ.items() if name.startswith(_WITH_PATHS)]
     values += argv
-    values += [argument.partition("=")[2] for argument in argv if "=" in argument]
+    values += [argument.partition("=")[2] or argument[2:] for argument in argv]  # --file=, -f
     return any(map(_is_own, values))
 
 
