@@ -100,12 +100,24 @@ def test_one_whose_socket_was_removed_is_named_and_ended(cli, resident, monkeypa
     with pytest.raises(ConfigError, match=f"process {resident.pid}, does not answer") as raised:
         commands.start()
     assert "resident restart" in raised.value.remedy
+    started = []
+    monkeypatch.setattr(commands, "start_in_background", started.append)
+    commands.ensure_running()
+    assert not started
 
     done = cli.run("resident", "stop")
     assert done.exit_code == 0
     assert f"ended the resident, process {resident.pid}" in done.stderr
     assert resident.wait(20) == 0
     assert "no resident is running" in cli.run("resident", "stop").stderr
+
+
+def test_where_none_runs_a_restart_is_a_start(cli):
+    done = cli.run("resident", "restart")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("voicecli: the resident is running")
+    assert cli.status()["running"]
+    assert cli.run("resident", "stop").exit_code == 0
 
 
 def test_one_that_hangs_is_replaced(cli, resident):
