@@ -209,3 +209,14 @@ class SaveError(VoiceError):
 
     code = "save"
     exit_status = ExitStatus.SAVE
+
+
+def memory_limit_error(error: Exception) -> ConfigError | None:
+    """Return what to report if an allocation failed, or a library had no room (dlopen(3))."""
+    is_unloaded = isinstance(error, ImportError) and "failed to map segment" in str(error)
+    if not isinstance(error, MemoryError) and not is_unloaded:
+        return None
+    return ConfigError(
+        "there is too little memory",
+        remedy="raise the limit, for example with ulimit -v, or that of the container",
+    )

@@ -110,6 +110,15 @@ class TestStandardOutput:
             stream.write("something")
             output.flush()
 
+    def test_a_terminal_that_was_closed_is_not_written_without_need(self, monkeypatch):
+        master, terminal = os.openpty()
+        with os.fdopen(terminal, "w") as stream, monkeypatch.context() as patch:
+            os.close(master)
+            patch.setattr(sys, "stdout", stream)
+            output.flush()
+            with pytest.raises(SaveError, match="standard output"):
+                output.print_text("something")
+
     def test_a_full_disk_is_an_error(self, monkeypatch):
         with full_disk(monkeypatch):
             with pytest.raises(SaveError, match="standard output: No space left"):

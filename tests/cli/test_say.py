@@ -65,6 +65,7 @@ class TestText:
             (["-"], None, "standard input: it is closed"),
             (["--file", "x", "text"], b"", "not both"),
             (["--file", "/no/such"], b"", "cannot read /no/such"),
+            (["--file", 300 * "x"], b"", "name too long"),
             (["--extra", "x", "text"], b"", "KEY=JSON"),
             (["--extra", "=1", "text"], b"", "KEY=JSON"),
             (["--format", "midi", "text"], b"", "pcm, wav, opus, mp3, aac, flac"),

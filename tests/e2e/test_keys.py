@@ -61,7 +61,7 @@ def test_ctrl_z_and_fg(terminal):
     assert termios.tcgetattr(terminal.theirs) == terminal.before
 
 
-@pytest.mark.parametrize("given", [["-"], ["--file", "/dev/stdin"]])
+@pytest.mark.parametrize("given", [["-"], ["-f", "/dev/stdin"], ["-f", "/dev/tty"]])
 def test_a_text_typed_on_the_terminal_ends_with_ctrl_d(way, silent_cli, speech, given):
     speech.clips = clips_of(tone(0.2), formats=["pcm"])
     speech.reply = Reply(headers={"X-Sample-Rate": "48000"})

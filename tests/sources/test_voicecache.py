@@ -49,6 +49,15 @@ def test_a_voice_folder_that_cannot_be_created_is_a_network_error(monkeypatch, t
         VoiceCache().load("emma")
 
 
+def test_a_limit_on_memory_is_not_put_down_to_the_installation(monkeypatch):
+    def fail(**_):
+        raise ImportError("onnxruntime.so: failed to map segment from shared object")
+
+    monkeypatch.setattr("hibari.Hibari", fail)
+    with pytest.raises(ConfigError, match="too little memory"):
+        VoiceCache().load(HEART)
+
+
 def test_a_damaged_model_is_a_source_error(monkeypatch, tmp_path):
     from hibari.voices import VOICES
 

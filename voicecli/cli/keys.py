@@ -45,7 +45,14 @@ def is_typed(given: Sequence[object]) -> bool:
     """
     if "-" in map(str, given):
         return sys.stdin is not None and sys.stdin.isatty()
-    return any(isinstance(each, Path) and each.is_char_device() for each in given)
+    return any(isinstance(each, Path) and _is_terminal(each) for each in given)
+
+
+def _is_terminal(path: Path) -> bool:
+    try:
+        return path.is_char_device()  # no other device has a text
+    except OSError:  # reading it reports that
+        return False
 
 
 class SpeechKeys:

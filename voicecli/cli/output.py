@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from voicecli.cli.layout import table, terminal_width, wrap
-from voicecli.errors import ConfigError, SaveError, VoiceError
+from voicecli.errors import ConfigError, SaveError, VoiceError, memory_limit_error
 from voicecli.sanitize import clean, mask_controls
 from voicecli.threads import thread_limit_error
 
@@ -59,23 +59,10 @@ def internal_error(error: Exception) -> VoiceError:
             f"no more files can be opened: {error.strerror}",
             remedy="raise the limit, for example with ulimit -n 256",
         )
-    if (no_thread := thread_limit_error(error)) is not None:
-        return no_thread
-    if _lacks_memory(error):
-        return ConfigError(
-            "there is too little memory",
-            remedy="raise the limit, for example with ulimit -v, or that of the container",
-        )
-    return VoiceError(
+    limit = thread_limit_error(error) or memory_limit_error(error)
+    return limit or VoiceError(
         f"internal error: {clean(f'{type(error).__name__}: {error}')}",
         remedy="please report it, with the traceback that VOICECLI_TRACEBACK=1 prints",
-    )
-
-
-def _lacks_memory(error: Exception) -> bool:
-    """Return whether an allocation failed, or there was no room for a library (dlopen(3))."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, ImportError) and "failed to map segment" in str(error)
     )
 
 
@@ -99,7 +86,8 @@ def print_text(text: str) -> None:
             raise SaveError(_CLOSED)
         return
     with _writing():
-        sys.stdout.write(text)
+        if text:  # a terminal that was closed refuses no bytes as well
+            sys.stdout.write(text)
         sys.stdout.flush()
 
 

@@ -62,20 +62,7 @@ IdleMin = Annotated[
 def start(idle_min: IdleMin = IDLE_MIN) -> None:
     """Start the resident in the background, unless it is running."""
     if ask("status") is None:
-        start_in_background(idle_min)
-        ends_at = time.monotonic() + _START_S
-        while ask("status") is None:
-            if time.monotonic() > ends_at:
-                if pid := holder():
-                    raise ConfigError(
-                        f"the resident, process {pid}, does not answer",
-                        remedy="voicecli resident restart replaces it",
-                    )
-                raise ConfigError(
-                    "the resident has not started",
-                    remedy="voicecli resident run shows why",
-                )
-            time.sleep(0.05)
+        _start(idle_min)
     _print_status(as_json=False)
 
 
@@ -137,7 +124,7 @@ def _print_status(*, as_json: bool) -> None:
         print_json({"running": found is not None, **about})
     elif pid:
         print_message(f"the resident, process {pid}, does not answer: it is starting, or it hangs")
-        print_message("voicecli resident restart replaces it")
+        print_message("if that lasts, voicecli resident restart replaces it")
     elif found is None:
         print_message("no resident is running")
     else:
@@ -149,10 +136,31 @@ def _print_status(*, as_json: bool) -> None:
         )
 
 
+def _start(idle_min: float) -> None:
+    """Start a resident, and wait until one answers; start another if a ``stop`` ended it."""
+    process = start_in_background(idle_min)
+    ends_at = time.monotonic() + _START_S
+    while ask("status") is None:
+        is_over = time.monotonic() > ends_at
+        pid = holder()
+        if is_over and pid is not None:
+            raise ConfigError(
+                f"the resident, process {pid}, does not answer",
+                remedy="voicecli resident restart replaces it",
+            )
+        if is_over or process.poll() not in (None, ExitStatus.OK, -signal.SIGTERM):
+            raise ConfigError(
+                "the resident has not started", remedy="voicecli resident run shows why"
+            )
+        if process.returncode is not None and pid is None:
+            process = start_in_background(idle_min)
+        time.sleep(0.05)
+
+
 def _stop(*, is_expected: bool = True) -> None:
     """Stop the resident, and wait until another one can start.
 
-    One that does not answer gets SIGTERM: its socket was removed, or it hangs.
+    One that does not answer gets SIGTERM: it is starting, its socket was removed, or it hangs.
     """
     answer = ask("stop")
     pid = answer.get("pid") if answer else holder()
@@ -160,7 +168,7 @@ def _stop(*, is_expected: bool = True) -> None:
         print_message("no resident is running")
     if answer is None and pid is not None:
         for number in (signal.SIGTERM, signal.SIGCONT):  # it may have been stopped
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
     ends_at = time.monotonic() + _STOP_S
     while pid is not None and holder() == pid:
@@ -168,13 +176,13 @@ def _stop(*, is_expected: bool = True) -> None:
             raise ConfigError(f"the resident, process {pid}, does not end", remedy=f"kill -9 {pid}")
         time.sleep(0.02)
     if answer is None and pid is not None:
-        print_message(f"ended the resident, process {pid}, which did not answer")
+        print_message(f"ended the resident, process {pid}, which was starting, or hung")
 
 
-def start_in_background(idle_min: float = IDLE_MIN) -> None:
+def start_in_background(idle_min: float = IDLE_MIN) -> subprocess.Popen[bytes]:
     """Start a resident that outlives this process, and do not wait for it."""
     command = [sys.executable, "-m", "voicecli", "resident", "run", "--idle-min", f"{idle_min:g}"]
-    subprocess.Popen(  # noqa: S603  ourselves
+    return subprocess.Popen(  # noqa: S603  ourselves
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

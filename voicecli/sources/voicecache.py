@@ -15,7 +15,13 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from voicecli import memory
-from voicecli.errors import ConfigError, NetworkError, SourceError
+from voicecli.errors import (
+    ConfigError,
+    NetworkError,
+    SourceError,
+    VoiceError,
+    memory_limit_error,
+)
 from voicecli.sanitize import clean
 from voicecli.sources.voicenames import DEFAULT_VOICE, builtin_voice
 
@@ -169,9 +175,9 @@ def _model(name: str) -> Any:
         raise voice_failed(error) from error
 
 
-def voice_failed(error: Exception) -> SourceError:
+def voice_failed(error: Exception) -> VoiceError:
     """Return our error for an exception of hibari or its runtime."""
-    return SourceError(
+    return memory_limit_error(error) or SourceError(
         f"the built-in voice failed: {clean(str(error)) or type(error).__name__}",
         remedy="reinstall hibari-tts and onnxruntime, or set an endpoint with --base-url",
     )

@@ -112,6 +112,34 @@ def test_one_whose_socket_was_removed_is_named_and_ended(cli, resident, monkeypa
     assert "no resident is running" in cli.run("resident", "stop").stderr
 
 
+def test_one_that_is_ended_before_it_answers_is_started_again(cli, monkeypatch):
+    begin = commands.start_in_background
+    begun = []
+
+    def start_in_background(idle_min):
+        begun.append(begin(idle_min))
+        if len(begun) == 1:
+            begun[0].terminate()
+        return begun[-1]
+
+    monkeypatch.setattr(commands, "start_in_background", start_in_background)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", cli.base)
+    commands.start()
+    assert len(begun) == 2
+    assert cli.status()["pid"] == begun[1].pid
+    assert cli.run("resident", "stop").exit_code == 0
+    begun[1].wait(20)
+
+
+def test_one_that_fails_is_not_waited_for(cli, monkeypatch):
+    monkeypatch.setattr(commands, "start_in_background", lambda _: subprocess.Popen(["false"]))
+    monkeypatch.setattr(commands, "_START_S", float("inf"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", cli.base)
+    with pytest.raises(ConfigError, match="has not started") as raised:
+        commands.start()
+    assert "resident run shows why" in raised.value.remedy
+
+
 def test_where_none_runs_a_restart_is_a_start(cli):
     done = cli.run("resident", "restart")
     assert done.exit_code == 0

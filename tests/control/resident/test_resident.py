@@ -202,7 +202,7 @@ def test_a_command_that_names_its_descriptors_runs_by_itself(cli, server, five, 
     done = in_shell(cli, server, f"{arguments} 5< text.txt")
     assert done.returncode == 0, done
     assert server.speech_requests[-1].json["input"] == "Text of a descriptor."
-    assert b"the resident was not used: it does not have a descriptor" in done.stderr
+    assert b"the resident was not used: it does not have a descriptor or terminal" in done.stderr
     assert calls(cli) == before
 
 

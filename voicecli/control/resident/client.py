@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 COMMANDS = ("say", "play")
 """The commands that the resident runs; those that control speech are quick anyway."""
 
-_OWN_PLACES = ("dev/fd/", "proc/self/", "proc/thread-self/")
+_OWN_PLACES = ("dev/fd/", "dev/tty", "proc/self/", "proc/thread-self/")
 """Where a path means something else in each process."""
 
 _STANDARD_STREAMS = ("fd/0", "fd/1", "fd/2")
@@ -77,7 +77,7 @@ def call(argv: list[str], started_at: float) -> int | None:
     """
     try:
         if _needs_own_descriptors(argv) and os.path.exists(_socket_path()):
-            raise Refused("it does not have a descriptor that is named")
+            raise Refused("it does not have a descriptor or terminal that is named")
         connection = _connect()
     except (FileNotFoundError, ConnectionRefusedError, RuntimeFolderError):
         return None
@@ -91,7 +91,7 @@ def call(argv: list[str], started_at: float) -> int | None:
 
 
 def _needs_own_descriptors(argv: list[str]) -> bool:
-    """Return whether an argument or a variable names a descriptor that a worker does not get."""
+    """Return whether an argument or a variable names what a worker does not get."""
     values = [value for name, value in os.environ.items() if name.startswith(_WITH_PATHS)]
     values += argv
     values += [argument.partition("=")[2] or argument[2:] for argument in argv]  # --file=, -f
@@ -99,7 +99,7 @@ def _needs_own_descriptors(argv: list[str]) -> bool:
 
 
 def _is_own(text: str) -> bool:
-    """Return whether a text has a path of another descriptor of this process than 0, 1 and 2."""
+    """Return whether a text has a path of this process's terminal or descriptors above 2."""
     if any(place in text for place in _OWN_PLACES):
         return not text.endswith(_STANDARD_STREAMS)
     if not os.path.exists(text):  # so it is no loop of links either

@@ -50,7 +50,7 @@ def holder() -> int | None:
     """Return the process that has the lock; None if none has, or if it is not named.
 
     The kernel releases the lock of a process that ends, so a number that was left behind by
-    one is never returned.
+    one is not returned, except between the moment when another takes the lock and its `pwrite`.
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
