@@ -112,7 +112,8 @@ class TestStandardOutput:
 
     def test_a_terminal_that_was_closed_is_not_written_without_need(self, monkeypatch):
         master, terminal = os.openpty()
-        with os.fdopen(terminal, "w") as stream, monkeypatch.context() as patch:
+        unbuffered = io.TextIOWrapper(io.FileIO(terminal, "w"), write_through=True)
+        with unbuffered as stream, monkeypatch.context() as patch:
             os.close(master)
             patch.setattr(sys, "stdout", stream)
             output.flush()

@@ -86,7 +86,7 @@ def print_text(text: str) -> None:
             raise SaveError(_CLOSED)
         return
     with _writing():
-        if text:  # a terminal that was closed refuses no bytes as well
+        if text:  # unbuffered, even nothing would be written: a closed terminal refuses that
             sys.stdout.write(text)
         sys.stdout.flush()
 
