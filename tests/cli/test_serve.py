@@ -9,9 +9,9 @@ import os
 import pytest
 
 from tests.server.asgi_client import get, post, run
-from voicecli import memory
 from voicecli.server import app, listen, parent_watch, speech
 from voicecli.server.fault_injection import FaultPlan
+from voicecli.sources import voicememory
 
 SERVE = ("serve", "--port", "0")
 
@@ -32,7 +32,7 @@ def serve(cli, monkeypatch):
         return cli.run(*SERVE, *arguments), given
 
     monkeypatch.setattr(listen, "serve", fake_serve)
-    monkeypatch.setattr(memory, "limit_heaps", lambda: None)  # of this process
+    monkeypatch.setattr(voicememory, "limit_heaps", lambda: None)  # of this process
     yield run_command
     gc.unfreeze()
 

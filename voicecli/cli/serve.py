@@ -222,13 +222,13 @@ def _serve(
     json_: bool,
     quiet: bool,
 ) -> bool:
-    from voicecli import memory  # noqa: PLC0415  used with the built-in voice only
     from voicecli.server import catalogue, listen, speech  # noqa: PLC0415  numpy
     from voicecli.server.app import make_app  # noqa: PLC0415
+    from voicecli.sources import voicememory  # noqa: PLC0415  used with the built-in voice only
     from voicecli.sources.voicecache import VoiceCache  # noqa: PLC0415
     from voicecli.sources.voicenames import DEFAULT_VOICE  # noqa: PLC0415
 
-    memory.limit_heaps()
+    voicememory.limit_heaps()
     installed = catalogue.installed(strict=strict)
     voices = VoiceCache()
     if warm_up:
@@ -244,7 +244,7 @@ def _serve(
     url = listen.url_of(listening)
 
     def on_ready() -> None:
-        memory.return_unused()
+        voicememory.return_unused()
         gc.freeze()  # modules and the voice stay; collect only what requests leave behind
         gc.enable()
         if not quiet:

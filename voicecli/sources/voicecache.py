@@ -14,7 +14,6 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
-from voicecli import memory
 from voicecli.errors import (
     ConfigError,
     NetworkError,
@@ -23,6 +22,7 @@ from voicecli.errors import (
     memory_limit_error,
 )
 from voicecli.sanitize import clean
+from voicecli.sources import voicememory
 from voicecli.sources.voicenames import DEFAULT_VOICE, builtin_voice
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class VoiceCache:
             if name not in self._voices:
                 name = _registered_name(name)
             if name not in self._voices:
-                memory.limit_heaps()  # before its threads start
+                voicememory.limit_heaps()  # before its threads start
                 self._voices[name] = self._load(name, spawn)
             return self._voices[name]
 

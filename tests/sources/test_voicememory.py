@@ -8,7 +8,7 @@ import pytest
 
 SCRIPT = """
 import sys, threading
-from voicecli.memory import limit_heaps
+from voicecli.sources.voicememory import limit_heaps
 
 def virtual_mb():
     with open("/proc/self/statm") as file:
@@ -48,7 +48,7 @@ def test_threads_share_heaps():
 def test_a_sentence_of_samples_is_returned_at_once():
     script = """
 import sys
-from voicecli.memory import limit_heaps, return_unused
+from voicecli.sources.voicememory import limit_heaps, return_unused
 
 def resident_mb():
     with open("/proc/self/statm") as file:
