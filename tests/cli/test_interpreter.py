@@ -42,7 +42,7 @@ def test_what_would_search_for_plugins_is_not_run_until_it_is_used():
         "print('zipfile' in sys.modules)",
         "import importlib.metadata as metadata",
         "print(metadata.version('typer'))",
-        "print('voicecli' in entry_points(group='console_scripts').names)",
+        "print('voicecli' in entry_points(group='console_scripts', name='voicecli').names)",
     )
     assert is_loaded == "False"
     assert version[0].isdigit()

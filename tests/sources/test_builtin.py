@@ -215,17 +215,18 @@ def test_a_page_without_a_full_stop_is_spoken_in_parts(voices):
 
 @pytest.mark.parametrize("part", ["g2p", "from_ids"])
 @pytest.mark.parametrize(
-    ("error", "message"),
+    ("error", "kind", "message"),
     [
-        (RuntimeError("out of\x1b[2J memory"), "failed: out of memory"),
-        (MemoryError(), "failed: MemoryError"),
+        (RuntimeError("bad\x1b[2J model"), SourceError, "failed: bad model"),
+        (KeyError(), SourceError, "failed: KeyError"),
+        (MemoryError(), ConfigError, "too little memory"),
     ],
 )
-def test_a_failure_of_the_voice_is_a_source_error(voices, part, error, message):
+def test_a_failure_of_the_voice_is_an_error_of_ours(voices, part, error, kind, message):
     def fail(*args):
         raise error
 
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(kind, match=message):
         speak(cache_of(Altered(voices.load(HEART), **{part: fail})), "Hello.")
 
 

@@ -96,8 +96,8 @@ class _DeferringLoader:
                 return importlib.import_module(submodule)
             return run(name)
 
-        def call(name: str, *args: Any, **named: Any) -> Any:
-            return run(name)(*args, **named)
+        def call(function: str, /, *args: Any, **named: Any) -> Any:
+            return run(function)(*args, **named)
 
         def run(name: str) -> Any:
             thread = threading.get_ident()
