@@ -50,7 +50,7 @@ def is_typed(given: Sequence[object]) -> bool:
 
 def _is_terminal(path: Path) -> bool:
     try:
-        return path.is_char_device()  # no other device has a text
+        return path.is_char_device()  # no other device holds text
     except OSError:  # reading it reports that
         return False
 

@@ -86,7 +86,7 @@ def print_text(text: str) -> None:
             raise SaveError(_CLOSED)
         return
     with _writing():
-        if text:  # unbuffered, even nothing would be written: a closed terminal refuses that
+        if text:  # an unbuffered stream writes even "", which a closed terminal refuses
             sys.stdout.write(text)
         sys.stdout.flush()
 

@@ -123,7 +123,8 @@ def _print_status(*, as_json: bool) -> None:
         about = {"unreachable_pid": pid} if pid else found or {}
         print_json({"running": found is not None, **about})
     elif pid:
-        print_message(f"the resident, process {pid}, does not answer: it is starting, or it hangs")
+        print_message(f"the resident, process {pid}, does not answer")
+        print_message("it is starting, it hangs or its socket was removed")
         print_message("if that lasts, voicecli resident restart replaces it")
     elif found is None:
         print_message("no resident is running")
@@ -176,7 +177,7 @@ def _stop(*, is_expected: bool = True) -> None:
             raise ConfigError(f"the resident, process {pid}, does not end", remedy=f"kill -9 {pid}")
         time.sleep(0.02)
     if answer is None and pid is not None:
-        print_message(f"ended the resident, process {pid}, which was starting, or hung")
+        print_message(f"ended the resident, process {pid}, which did not answer")
 
 
 def start_in_background(idle_min: float = IDLE_MIN) -> subprocess.Popen[bytes]:

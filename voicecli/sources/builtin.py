@@ -89,7 +89,7 @@ class BuiltinSource:
         """Load the voice.
 
         Raises:
-            ConfigError: no such voice, or a speed outside 0.25 to 4.
+            ConfigError: no such voice, a speed outside 0.25 to 4, or too little memory.
             SourceError: the voice cannot be loaded; `VoiceCache.load` says when.
         """
         speed = self._request.speed

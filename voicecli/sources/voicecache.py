@@ -67,7 +67,7 @@ class VoiceCache:
         """Load only the pronunciation tables of a voice; start no thread.
 
         Raises:
-            ConfigError: there is no such voice.
+            ConfigError: there is no such voice, or too little memory.
             SourceError: they cannot be loaded.
         """
         name = _registered_name(name)
@@ -90,7 +90,7 @@ class VoiceCache:
         pronunciation tables load on a thread that it starts.
 
         Raises:
-            ConfigError: there is no such voice.
+            ConfigError: there is no such voice, or too little memory.
             NetworkError: its model is not on this machine and cannot be downloaded.
             SourceError: the model or its runtime cannot be loaded.
         """

@@ -102,7 +102,7 @@ def _is_own(text: str) -> bool:
     """Return whether a text has a path of this process's terminal or descriptors above 2."""
     if any(place in text for place in _OWN_PLACES):
         return not text.endswith(_STANDARD_STREAMS)
-    if not os.path.exists(text):  # so it is no loop of links either
+    if not os.path.exists(text):  # nor do links in a circle
         return False
     folder = os.path.dirname(text)
     if os.path.realpath(folder).startswith("/proc/"):
