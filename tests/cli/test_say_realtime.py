@@ -64,14 +64,16 @@ def test_refused_and_cut_answers_are_errors(cli, speech, words):
 
 
 @pytest.mark.parametrize(
-    ("speech", "words"),
-    [(Speech(ttfb_s=60), "sent nothing"), (Speech(hang_at=0.5, seconds=1), "stopped sending")],
+    ("speech", "timeout_s", "words"),
+    [
+        (Speech(ttfb_s=60), 0.3, "sent nothing"),
+        (Speech(hang_at=0.5, seconds=1), 3.0, "stopped sending"),  # time for the first byte
+    ],
 )
-def test_a_server_that_falls_silent(cli, speech, words):
+def test_a_server_that_falls_silent(cli, speech, timeout_s, words):
+    flags = ("--json", "--timeout", str(timeout_s), "--retries", "0", "--no-recover")
     with RealtimeServer(speech) as server:
-        result = speak(
-            cli, server, "--json", "--timeout", "0.3", "--retries", "0", "--no-recover", text="Hi."
-        )
+        result = speak(cli, server, *flags, text="Hi.")
     assert result.exit_code == 4, result
     assert words in result.json["error"]["message"]
     assert server.connections[0].of_type("response.cancel")
