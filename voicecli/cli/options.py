@@ -241,6 +241,9 @@ JsonArray: TypeAlias = Annotated[
     bool, output_option("--json", help="Print a JSON array on standard output.")
 ]
 Quiet: TypeAlias = Annotated[bool, output_option("--quiet", "-q", help="Print nothing but errors.")]
+ResultsOnly: TypeAlias = Annotated[
+    bool, output_option("--quiet", "-q", help="Print the results and errors, nothing else.")
+]
 Verbose: TypeAlias = Annotated[
     bool,
     output_option("--verbose", "-v", help="Print which endpoint is used and why, and timings."),

@@ -71,6 +71,9 @@ def test_a_comparison_with_other_settings_causes_a_warning(bench, tmp_path):
     old.write_text(bench(*FAST, "--format", "wav", "--json").stdout)
     result = bench(*FAST, "--format", "wav", "--text", "Other.", "--compare", str(old))
     assert result.stderr == f"voicecli: warning: {old} was measured with other texts\n"
+    quiet = bench(*FAST, "--format", "wav", "--text", "Other.", "--compare", str(old), "-q")
+    assert (quiet.exit_code, quiet.stderr) == (0, "")
+    assert "ttfa" in quiet.stdout
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,13 @@ def test_an_unusable_comparison_is_reported_first(bench, server, tmp_path, conte
     result = bench(*FAST, "--compare", str(old))
     assert (result.exit_code, result.stdout) == (3, "")
     assert reason in result.stderr
+    assert server.speech_requests == []
+
+
+def test_an_endless_comparison_is_not_read_to_its_end(bench, server):
+    result = bench(*FAST, "--compare", "/dev/zero")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "/dev/zero is too large" in result.stderr
     assert server.speech_requests == []
 
 

@@ -155,7 +155,7 @@ def bench(
     csv: Annotated[
         bool, options.output_option("--csv", help="Print one line per metric, as CSV.")
     ] = False,
-    quiet: options.Quiet = False,
+    quiet: options.ResultsOnly = False,
     verbose: Annotated[
         bool,
         options.output_option(

@@ -102,7 +102,7 @@ def encode(
     runs: Runs = 3,
     warmup: Warmup = 1,
     json_: options.JsonObject = False,
-    quiet: options.Quiet = False,
+    quiet: options.ResultsOnly = False,
 ) -> None:
     """Measure the stream encoder: the cost of a push, and when pages are emitted.
 
@@ -138,7 +138,7 @@ def decode(
     runs: Runs = 5,
     warmup: Warmup = 1,
     json_: options.JsonObject = False,
-    quiet: options.Quiet = False,
+    quiet: options.ResultsOnly = False,
 ) -> None:
     """Measure the stream decoder: throughput, cost of a push, first frame.
 
@@ -177,7 +177,7 @@ def source(
     runs: Runs = 2,
     warmup: Warmup = 0,
     json_: options.JsonObject = False,
-    quiet: options.Quiet = False,
+    quiet: options.ResultsOnly = False,
 ) -> None:
     """Measure the paced source: how long producers wait, and whether sound is late.
 
@@ -204,7 +204,7 @@ def policy(
     ] = 200,
     seed: Annotated[int, options.measurement_option(metavar="N", help="Seed of the answers.")] = 1,
     json_: options.JsonObject = False,
-    quiet: options.Quiet = False,
+    quiet: options.ResultsOnly = False,
 ) -> None:
     """Compare --buffer-ms values by simulation: time to first sound, and gaps.
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DEFAULT_TEXT = "The quick brown fox jumps over the lazy dog."
 DEFAULT_DEVICE = "default"
 
+_MAX_EARLIER_BYTES = 64 << 20
+
 
 class BenchOptions(NamedTuple):
     """The command line's options; None or empty if not given."""
@@ -120,7 +122,11 @@ def read_earlier(path: Path) -> Mapping[str, Any]:
         ConfigError: the file cannot be read, or contains something else.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:  # which may be a pipe
+            content = file.read(_MAX_EARLIER_BYTES + 1)
+        if len(content) > _MAX_EARLIER_BYTES:
+            raise ConfigError(f"{path} is too large for the results of a benchmark")
+        data = json.loads(content.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

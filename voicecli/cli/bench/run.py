@@ -83,7 +83,8 @@ def _run(options: BenchOptions) -> int:
         differences=comparison.compare(before, outcomes) if before else (),
         exceeded=[text for limit in limits for o in outcomes if (text := limit.breach(o))],
     )
-    if before and (differing := comparison.differing_settings(before, measured.settings)):
+    differing = comparison.differing_settings(before, measured.settings) if before else ()
+    if differing and not options.quiet:
         print_message(f"warning: {options.compare} was measured with other {', '.join(differing)}")
     _report(options, measured, verdict)
     if options.report is not None:
