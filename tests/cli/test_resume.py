@@ -296,3 +296,34 @@ def test_two_commands_do_not_resume_the_same_run(cli, server, runs, tmp_path, mo
         assert (refused.exit_code, "nothing to resume" in refused.stderr) == (2, True)
     with find_run().lock as lock:
         assert lock.name == first.lock.name
+
+
+STATE = {"version": 1, "options": {}, "script": False, "file": None, "at": 0, "voice": None}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[" * 100_000, b"[]", b"7", b"\xff"]
+    + [
+        json.dumps(STATE | wrong).encode()
+        for wrong in ({"at": float("inf")}, {"at": "x"}, {"at": []}, {"options": 7})
+    ],
+)
+def test_a_damaged_state_is_passed_over(cli, server, runs, content):
+    runs.mkdir(parents=True)
+    (runs / "1.txt").write_text("Hello.")
+    (runs / "1.json").write_bytes(content)
+    refused = say(cli, "--resume")
+    assert (refused.exit_code, "nothing to resume" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["txt", "json"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_regular_file_is_passed_over_at_once(cli, server, runs, kind, make):
+    runs.mkdir(parents=True)
+    (runs / "1.txt").write_text("Hello.")
+    (runs / "1.json").write_text(json.dumps(STATE))
+    (runs / f"1.{kind}").unlink()
+    make(runs / f"1.{kind}")
+    refused = say(cli, "--resume")
+    assert (refused.exit_code, "nothing to resume" in refused.stderr) == (2, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -121,6 +122,12 @@ def test_a_queue_that_another_process_locks_for_ever_is_not_waited_for(turns, fo
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(RuntimeFolderError, match="locked"):
             Turn(folder)
+
+
+def test_a_pipe_in_the_place_of_a_turn_is_not_waited_for(turns, folder):
+    turns().release()  # makes the folder
+    os.mkfifo(Path(folder) / "turns" / f"{1:012}.000000")
+    assert turns().is_first()
 
 
 def test_other_files_in_the_folder_are_left_alone(turns, folder):

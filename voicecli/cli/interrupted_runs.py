@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from voicecli.cli.rest_of_text import RestOfText
 from voicecli.cli.text_input import GivenText, TextReading, open_text
+from voicecli.config.regularfile import open_regular
 
 if TYPE_CHECKING:
     from voicecli.cli.text_input import TextInput
 
 _MAX_BYTES = 64 << 20
+_MAX_STATE_BYTES = 16 << 20
 
 
 class InterruptedRun(NamedTuple):
@@ -82,10 +84,10 @@ def find_run() -> InterruptedRun | None:
     for path in kept_runs():
         with ExitStack() as opened:
             try:
-                lock = opened.enter_context(path.with_suffix(".txt").open("rb"))
+                lock = opened.enter_context(open_regular(path.with_suffix(".txt")))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 run = _read_run(path, lock)
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
                 continue
             opened.pop_all()
             return run
@@ -94,7 +96,8 @@ def find_run() -> InterruptedRun | None:
 
 def _read_run(path: Path, lock: BinaryIO) -> InterruptedRun:
     read = lock.read(_MAX_BYTES).decode("utf-8", "replace")
-    state = json.loads(path.read_bytes())
+    with open_regular(path) as kept:
+        state = json.loads(kept.read(_MAX_STATE_BYTES))
     at, file = int(state["at"]), state["file"]
     left = "" if file is not None else read[at:]
     voice, is_script = state.get("voice"), bool(state["script"])

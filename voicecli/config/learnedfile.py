@@ -14,6 +14,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from voicecli.config.regularfile import open_regular
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -63,7 +65,7 @@ class LearnedFile(CacheFile):
     def _read(self) -> dict[str, Any]:
         """Return what is known about each endpoint, oldest first."""
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 data = json.loads(file.read(_MAX_BYTES))
         except (OSError, ValueError, RecursionError):
             return {}

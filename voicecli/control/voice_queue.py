@@ -142,7 +142,8 @@ class Turn:
 
     def _is_held(self, name: str) -> bool:
         try:
-            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(self._path(name), flags)  # at once, even if it is a pipe
         except OSError:
             return False
         try:
