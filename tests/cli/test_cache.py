@@ -19,6 +19,20 @@ def test_a_second_run_makes_no_request(cli, server):
     assert len(server.speech_requests) == 2 * requests
 
 
+def test_the_cache_says_nothing_of_how_fast_the_server_is(cli, server):
+    def say(*flags):
+        text = "The tide is coming in tonight. The boats begin to float."
+        argv = ("say", "--device", "null", "--segment", "sentence", "--cache", *flags)
+        return cli.run(*argv, "--base-url", server.url, text)
+
+    assert say().exit_code == 0
+    folder = cli.home / "cache" / "voicecli"
+    learned = {path.name: path.read_bytes() for path in folder.glob("*.json*")}
+    assert {"arrivals.jsonl", "pace.json"} <= set(learned)
+    assert say().exit_code == 0
+    assert {path.name: path.read_bytes() for path in folder.glob("*.json*")} == learned
+
+
 def test_a_profile_turns_it_on_and_a_flag_off(cli, server):
     cli.configure(f'[profiles.x]\nbase_url = "{server.url}"\ncache = true\n')
     for flags in ((), (), ("--no-cache",)):

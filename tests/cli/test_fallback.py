@@ -57,6 +57,19 @@ def test_the_next_run_does_not_wait_for_what_failed(cli, dead, spare):
     assert say(cli, "--fallback", "spare").json["failed_over"] == 1
 
 
+def test_what_is_learned_belongs_to_who_spoke(cli, dead, spare):
+    def learned():
+        found = cli.run("config", "show", "--json").json["learned"]
+        return [(each["endpoint"], each["model"], each["runs"]) for each in found]
+
+    say(cli, "--fallback", "spare")
+    assert learned() == []
+    again = say(cli, "-v", "--fallback", "spare")
+    assert again.json["endpoint"] == spare.url
+    assert learned() == [(spare.url, "second", 1)]
+    assert f"{dead} failed recently: {spare.url} speaks instead" in " ".join(again.stderr.split())
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("_voices_loaded")
 def test_the_built_in_voice_can_be_the_last_resort(cli, dead):
@@ -122,10 +135,10 @@ def test_a_server_that_asks_to_wait_for_an_hour_is_not_waited_for(cli, server, s
 
 def test_a_server_that_never_answers_is_waited_for_once(cli, server, spare):
     server.reply = Reply(ttfb_s=5.0)
-    result = say(cli, "--timeout", "0.3", "--fallback", "spare")
+    result = say(cli, "--timeout", "2", "--fallback", "spare")  # time for the spare one
     assert result.exit_code == 0, result
     assert len(server.speech_requests) == 1
-    assert say(cli, "--timeout", "0.3", "--fallback", "spare").json["failed_over"] == 0
+    assert say(cli, "--fallback", "spare").json["failed_over"] == 0
 
 
 @pytest.mark.usefixtures("_voices_loaded")

@@ -213,6 +213,13 @@ def test_a_history_reads_the_file_once(history):
     assert History(OTHER, history).recent() == ()
 
 
+def test_a_run_in_which_others_spoke_teaches_nothing(history):
+    runs = History(KEY, history)
+    runs.mix()
+    runs.learn(SinkReport(first_sound_at=1.0, needed_s=0.25))
+    assert history.runs(KEY) == ()
+
+
 @pytest.mark.parametrize(
     ("gaps", "runs"),
     [

@@ -16,7 +16,7 @@ from voicecli.audio.pcm import AudioFormat
 from voicecli.errors import NetworkError
 from voicecli.session import Session, SessionSettings
 from voicecli.session.fetcher import FetchLimits
-from voicecli.sources.base import Response, SourceInfo
+from voicecli.sources.base import AnswerReport, Response, SourceInfo
 from voicecli.telemetry.events import StateChanged
 
 if TYPE_CHECKING:
@@ -109,8 +109,10 @@ class ScriptedSource:
         info: SourceInfo | None = None,
         prepares: Callable[[], None] | None = None,
         sends_request: bool = True,
+        report: AnswerReport | None = None,
     ) -> None:
         self._attempts = list(attempts)
+        self._report = report
         self._clock = clock
         self._prepares = prepares
         self.sends_request = sends_request
@@ -134,7 +136,7 @@ class ScriptedSource:
             for step in opening:
                 assert not isinstance(step, bytes)
                 self._take(step)
-        return Response(self.info, self._chunks(steps), self._close)
+        return Response(self.info, self._chunks(steps), self._close, report=lambda: self._report)
 
     def _close(self) -> None:
         self.closed += 1

@@ -19,6 +19,7 @@ from voicecli.errors import (
     TruncatedStream,
     UnsupportedFormat,
 )
+from voicecli.playback.history import HistoryKey
 from voicecli.session.cooldowns import FIRST_COOLDOWN_S, EndpointCooldowns
 from voicecli.session.fallback import MAX_BREAKS, Candidate, Fallback
 from voicecli.session.utterance import Failure
@@ -46,6 +47,31 @@ def candidate(label):
 def fallback(*labels, cooldowns=None, recovers=True):
     candidates = [candidate(label) for label in labels]
     return Fallback(lambda _: candidates, cooldowns, recovers=recovers)
+
+
+def test_an_utterance_says_whose_past_runs_count():
+    candidates = [
+        Candidate(label, candidate(label).make_source, "kokoro", format)
+        for label, format in (("a", "pcm"), ("b", "opus"))
+    ]
+    first = Fallback(lambda _: candidates).utterance(segment())
+    assert first.speaker == HistoryKey("a", "kokoro", "pcm")
+    (second,) = first.replace(Failure(FAULT))
+    assert second.speaker == HistoryKey("b", "kokoro", "opus")
+
+
+def test_the_first_choice_is_the_first_without_a_cooldown():
+    cooldowns = EndpointCooldowns(FakeClock())
+    made, candidates = fallback(cooldowns=cooldowns), [candidate(label) for label in "abc"]
+    assert made.choose(candidates) == 0
+    cooldowns.failed("a")
+    assert made.choose(candidates) == 1
+    assert made.choose(candidates, frozenset({1})) == 2
+    assert made.choose(candidates[:1]) == 0
+    assert [made.choose(candidates[:2], frozenset({number})) for number in (0, 1)] == [1, 0]
+    cooldowns.failed("b")
+    cooldowns.failed("c")
+    assert made.choose(candidates) == 0
 
 
 def spoken(utterances):

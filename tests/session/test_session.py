@@ -21,11 +21,13 @@ from voicecli.errors import (
     NetworkError,
 )
 from voicecli.playback.base import SinkReport
-from voicecli.playback.history import History
+from voicecli.playback.history import History, HistoryKey
 from voicecli.playback.output import Output, OutputSettings
 from voicecli.recording.saver import SaveReport
 from voicecli.session import Session
 from voicecli.session import session as module
+from voicecli.session.utterance import Utterance
+from voicecli.sources.base import AnswerReport
 from voicecli.telemetry import events
 from voicecli.telemetry.lifecycle import InvalidTransition, State
 
@@ -241,10 +243,11 @@ def test_the_volume_reaches_the_sink():
     assert np.concatenate(output.sink.blocks).dtype == np.int16
 
 
-class Runs:
-    """Stands in for `History`."""
+class Runs(History):
+    """A history without a file."""
 
-    def __init__(self):
+    def __init__(self, key=None):
+        super().__init__(key or HistoryKey("a script", "m", "pcm"))
         self.added = []
 
     def recent(self):
@@ -252,8 +255,6 @@ class Runs:
 
     def add(self, needed_s):
         self.added.append(needed_s)
-
-    learn = History.learn
 
 
 @pytest.mark.parametrize(
@@ -271,3 +272,30 @@ def test_only_a_run_that_was_heard_to_its_end_is_remembered(steps, output, added
     session, _ = watched(output=null_output(output=output), history=history)
     session.run([ScriptedSource(steps)])
     assert history.added == added
+
+
+KOKORO = HistoryKey("http://one/v1", "kokoro", "pcm")
+
+
+@pytest.mark.parametrize(
+    ("speakers", "is_cached", "is_added"),
+    [
+        ([KOKORO, KOKORO], False, True),
+        ([None, KOKORO], False, True),
+        ([KOKORO._replace(endpoint="http://two/v1")], False, False),
+        ([KOKORO, KOKORO._replace(model="tts-1")], False, False),
+        ([KOKORO, KOKORO._replace(format="opus")], False, False),
+        ([KOKORO], True, False),
+    ],
+)
+def test_what_others_spoke_is_not_remembered_of_an_endpoint(speakers, is_cached, is_added):
+    history = Runs(KOKORO)
+    session, _ = watched(output=null_output(), history=history)
+    report = AnswerReport(is_cached=is_cached)
+    sources = [ScriptedSource([sound(0.25)], report=report) for _ in speakers]
+    result = session.run(
+        Utterance(source, speaker=speaker)
+        for source, speaker in zip(sources, speakers, strict=True)
+    )
+    assert result.state is State.DONE
+    assert bool(history.added) == is_added

@@ -14,6 +14,7 @@ from voicecli.session.items import StreamEnd
 from voicecli.session.pace import Pace
 from voicecli.session.utterance import Utterance
 from voicecli.session.utterance_fetch import UtteranceFetch
+from voicecli.sources.base import AnswerReport
 from voicecli.telemetry.observers import Observers
 from voicecli.text.segment import Segment, Sentence, Span
 
@@ -74,9 +75,9 @@ class Measured:
 class Rig:
     """A fetch whose `run` is called without a thread."""
 
-    def __init__(self, *steps, segment=SEGMENT, replace=None):
+    def __init__(self, *steps, segment=SEGMENT, replace=None, report=None):
         self.clock, self.pace = FakeClock(), Measured()
-        source = ScriptedSource(list(steps), clock=self.clock)
+        source = ScriptedSource(list(steps), clock=self.clock, report=report)
         self.fetch = UtteranceFetch(Utterance(source, segment, replace), self.clock, self.pace)
         self.received, self.replaced = [], []
 
@@ -99,6 +100,14 @@ def test_an_answer_is_timed_from_its_request_to_its_first_and_its_last_byte():
 @pytest.mark.parametrize("rig", [Rig(0.5), Rig(b"sound", segment=None)])
 def test_without_sound_or_a_text_there_is_nothing_to_measure(rig):
     assert rig.run().pace.fetches == []
+
+
+def test_a_cached_answer_says_nothing_of_the_pace():
+    rig = Rig(b"sound", report=AnswerReport(is_cached=True)).run()
+    assert rig.pace.fetches == []
+    assert rig.fetch.is_cached
+    other = Rig(b"sound", report=AnswerReport()).run()
+    assert (len(other.pace.fetches), other.fetch.is_cached) == (1, False)
 
 
 def test_what_replaces_a_failed_request_is_fetched_in_its_place():

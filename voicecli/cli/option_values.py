@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from voicecli.cli.text_input import as_unicode
 from voicecli.config.file import AUTO
+from voicecli.config.values import is_json
 from voicecli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,3 +92,23 @@ def web_origins(values: list[str] | None) -> list[str] | None:
         if not match or int(match["port"] or 0) > MAX_PORT:
             raise typer.BadParameter(f"{value!r} is not an origin such as https://app.example")
     return values and [value.removesuffix("/").lower() for value in values]
+
+
+def extra_fields(pairs: list[str] | None) -> dict[str, Any]:
+    """Parse ``KEY=JSON`` pairs; a value that is not JSON is used as a string.
+
+    Raises:
+        typer.BadParameter: one of them is no such pair.
+    """
+    fields: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise typer.BadParameter(f"--extra {pair!r} does not have the form KEY=JSON")
+        try:
+            parsed = json.loads(value)
+            is_sendable = is_json(parsed)
+        except (ValueError, RecursionError):
+            is_sendable = False
+        fields[as_unicode(key)] = parsed if is_sendable else as_unicode(value)
+    return fields

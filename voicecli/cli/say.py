@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import control_options, options, text_options
+from voicecli.cli import control_options, option_values, options, text_options
 from voicecli.cli.help import TEXT
 from voicecli.cli.interrupted_runs import InterruptedRun
 from voicecli.cli.keys import is_typed
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_message
+from voicecli.cli.reading import Reading
 from voicecli.cli.records import Records
 from voicecli.cli.resume import keeper_of
 from voicecli.cli.running import ending_if_empty, failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, keep_resident, playback_settings
-from voicecli.cli.speech import Reading, Speech
-from voicecli.cli.text_input import TextReading, as_unicode
+from voicecli.cli.speech import Speech
+from voicecli.cli.text_input import TextReading
 from voicecli.cli.unused_options import is_pipe_unread
 from voicecli.cli.unused_options import warnings as unused
 from voicecli.cli.voice_endpoints import VoiceEndpoints
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, find_config
-from voicecli.config.values import is_json
 from voicecli.control.voice_turn import WhenBusy
 from voicecli.errors import ExitStatus
-from voicecli.playback.history import History, HistoryKey
+from voicecli.playback.history import History
 from voicecli.session.seams import SeamPauses
 from voicecli.sources.registry import SourceContext
+
+if TYPE_CHECKING:
+    from voicecli.playback.history import HistoryKey
 
 EXAMPLES = """Examples:
   voicecli say "Hello there."
@@ -153,7 +155,8 @@ def say(
     that the profile names; for OpenAI, from $OPENAI_API_KEY.
     """
     choice = EndpointChoice(
-        base_url, profile, model, voice, format, _speed(speed, rate), instructions, _extra(extra),
+        base_url, profile, model, voice, format, _speed(speed, rate), instructions,
+        option_values.extra_fields(extra),
     )  # fmt: skip
     given: list[object] = [*(text or []), file, script, *(lines or [])]
     flags = PlaybackFlags(
@@ -189,6 +192,7 @@ def say(
         stack.callback(keep_resident, config, wanted=not no_resident)  # after the sound
         keeper = None if no_state else keeper_of(context, file or script, run, is_script=is_script)
         speech = Speech(spoken, reading, endpoints, shared, keeper)
+        _print_stand_in(endpoints.default, speech.speaker, records)
         raise typer.Exit(_speak(speech, flags, records, config, no_play=no_play))
 
 
@@ -257,7 +261,7 @@ def _speak(
         records.with_folder(config.recordings),
         speech.utterances,
         request=request,
-        history=History(HistoryKey(speech.label, request.model, request.response_format)),
+        history=History(speech.speaker),
         speech=speech,
     )
     speech.remember_pace()
@@ -274,22 +278,12 @@ def _print_endpoint(endpoint: Endpoint, records: Records) -> None:
         _warn(warning, records)
 
 
+def _print_stand_in(endpoint: Endpoint, speaker: HistoryKey, records: Records) -> None:
+    """Say who speaks instead of an endpoint that is in cooldown."""
+    if records.verbose and (speaker.endpoint, speaker.model) != (endpoint.label, endpoint.model):
+        print_message(f"{endpoint.label} failed recently: {speaker.endpoint} speaks instead")
+
+
 def _warn(warning: str, records: Records) -> None:
     if not records.quiet:
         print_message(f"warning: {warning}")
-
-
-def _extra(pairs: list[str] | None) -> dict[str, Any]:
-    """Parse ``KEY=JSON`` pairs; a value that is not JSON is used as a string."""
-    fields: dict[str, Any] = {}
-    for pair in pairs or ():
-        key, equals, value = pair.partition("=")
-        if not (key and equals):
-            raise typer.BadParameter(f"--extra {pair!r} does not have the form KEY=JSON")
-        try:
-            parsed = json.loads(value)
-            is_sendable = is_json(parsed)
-        except (ValueError, RecursionError):
-            is_sendable = False
-        fields[as_unicode(key)] = parsed if is_sendable else as_unicode(value)
-    return fields

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from voicecli.cli.reading import Reading
 from voicecli.clock import SystemClock
 from voicecli.config.endpoint import distinct
 from voicecli.session.cooldowns import CooldownFile, EndpointCooldowns
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from voicecli.clock import Clock
     from voicecli.config.endpoint import Endpoint
     from voicecli.errors import VoiceError
+    from voicecli.playback.history import HistoryKey
     from voicecli.request import SpeechRequest
     from voicecli.session import Session
     from voicecli.session.input_limits import InputLimits
@@ -30,49 +32,11 @@ if TYPE_CHECKING:
     from voicecli.sources.base import Source
     from voicecli.sources.english import EnglishSentences
     from voicecli.text.grouping import Estimate
-    from voicecli.text.lexicon import Lexicon
     from voicecli.text.limits import InputLimit
     from voicecli.text.segment import Segment, Sentence
-    from voicecli.text.stage import TextOptions
 
 DEFAULT_FORMAT = "pcm"
 """Needs no decoding. Servers that do not support it answer in another format."""
-
-
-class Reading(NamedTuple):
-    """How the flags turn a text into requests; ``lexicon`` is None for none.
-
-    ``format`` is what is asked for if an endpoint has no format of its own; ``recovers`` is
-    as for `Fallback`.
-    """
-
-    language: str | None = None
-    pause_ms: int = 400
-    segment: str = "auto"
-    markdown: str = "auto"
-    code: str = "name"
-    think: bool = False
-    script: bool = False
-    lexicon: Lexicon | None = None
-    format: str | None = None
-    recovers: bool = True
-
-    @property
-    def options(self) -> TextOptions:
-        """The options of the text stage, which is loaded for it."""
-        from voicecli.text.lexicon import Lexicon  # noqa: PLC0415  not for short texts
-        from voicecli.text.markdown import CodeBlocks  # noqa: PLC0415  likewise
-        from voicecli.text.stage import Markdown, TextOptions  # noqa: PLC0415  likewise
-
-        return TextOptions(
-            language=self.language,
-            pause_ms=self.pause_ms,
-            markdown=Markdown(self.markdown),
-            code=CodeBlocks(self.code),
-            think=self.think,
-            script=self.script,
-            lexicon=self.lexicon or Lexicon({}),
-        )
 
 
 class Speech:
@@ -89,7 +53,9 @@ class Speech:
         self.keeper = keeper
         """Keeps the run's place in its text; None if nothing does."""
         cooldowns = EndpointCooldowns(SystemClock(), CooldownFile())
-        self._fallback = Fallback(self._candidates, cooldowns, recovers=reading.recovers)
+        self._fallback = Fallback(
+            lambda segment: self._candidates(segment.voice), cooldowns, recovers=reading.recovers
+        )
         self._text = text
         self._reading = reading
         self._endpoints = endpoints
@@ -110,9 +76,10 @@ class Speech:
         """When the text began to arrive (clock seconds), if that was during the run."""
 
     @property
-    def label(self) -> str:
-        """The label of the endpoint that speaks all lines without a voice of their own."""
-        return self._endpoints.default.label
+    def speaker(self) -> HistoryKey:
+        """Who speaks the lines without a voice of their own, as the run begins."""
+        candidates = self._candidates(None)
+        return candidates[self._fallback.choose(candidates)].speaker
 
     @property
     def left_out(self) -> int:
@@ -232,11 +199,12 @@ class Speech:
                 is_waiting, self.began_at = False, clock.now()
             yield piece
 
-    def _candidates(self, segment: Segment) -> Sequence[Candidate]:
-        voice = segment.voice
+    def _candidates(self, voice: str | None) -> Sequence[Candidate]:
         endpoints = distinct((self._endpoints.of(voice), *self._endpoints.fallbacks_of(voice)))
+        usual = self._format
         return [
-            Candidate(each.label, partial(self._source, each), each.model) for each in endpoints
+            Candidate(each.label, partial(self._source, each), each.model, each.format_or(usual))
+            for each in endpoints
         ]
 
     def _source(self, endpoint: Endpoint, segment: Segment) -> Source:

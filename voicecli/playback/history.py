@@ -54,33 +54,40 @@ class HistoryKey(NamedTuple):
 class History:
     """The past runs of one endpoint, model and format; ``file`` None is the platform's.
 
-    The file is read once, by the first `recent`. One thread at a time.
+    The file is read once, by the first `recent`. One thread at a time, but for `mix`.
     """
 
     def __init__(self, key: HistoryKey, file: HistoryFile | None = None) -> None:
-        self._key = key
+        self.key = key
         self._file = file or HistoryFile()
         self._recent: tuple[float, ...] | None = None
+        self._is_mixed = False
 
     def recent(self) -> tuple[float, ...]:
         """Return what past runs needed (`SinkReport.needed_s`), newest last."""
         if self._recent is None:
-            self._recent = self._file.runs(self._key)
+            self._recent = self._file.runs(self.key)
         return self._recent
+
+    def mix(self) -> None:
+        """Note that another endpoint, or a cache, also spoke in this run; any thread."""
+        self._is_mixed = True
 
     def learn(self, report: SinkReport) -> None:
         """Remember a run that was heard to its end.
 
-        What was not heard does not count: the disk may have slowed it down. Nor does a run
-        in which the process or the device stood still, for then arrivals are late as well.
+        What was not heard does not count: the disk may have slowed it down. Nor does a mixed
+        run, nor one in which the process or the device stood still, for then arrivals are
+        late as well.
         """
-        stood_still = any(gap.is_device and gap.silence_s > _STILL_S for gap in report.underruns)
-        if report.first_sound_at is not None and report.needed_s is not None and not stood_still:
+        if report.first_sound_at is None or report.needed_s is None or self._is_mixed:
+            return
+        if not any(gap.is_device and gap.silence_s > _STILL_S for gap in report.underruns):
             self.add(report.needed_s)
 
     def add(self, needed_s: float) -> None:
         """Remember a run."""
-        self._file.add(self._key, needed_s)
+        self._file.add(self.key, needed_s)
         if self._recent is not None:
             self._recent = (*self._recent, needed_s)[-MAX_RUNS:]
 

@@ -13,7 +13,7 @@ from voicecli.clock import SystemClock
 from voicecli.config.endpoint import Endpoint, distinct
 from voicecli.config.protocols import protocol_of
 from voicecli.config.server import KEYLESS
-from voicecli.playback.history import History, HistoryKey
+from voicecli.playback.history import History
 from voicecli.playback.output import Output
 from voicecli.session.async_text import AsyncText
 from voicecli.session.cooldowns import CooldownFile, EndpointCooldowns
@@ -142,17 +142,20 @@ class Engine:
         with self._lock:
             pace, limit = Pace(self._estimate), self._limit
         recorder = Recorder(run_id="")
+        candidates = self._candidates(endpoint)
+        fallback = Fallback(lambda _: candidates, self._cooldowns, recovers=self._recovers)
+        speaker = candidates[fallback.choose(candidates)].speaker
         session = Session(
             self._output,
             self._settings,
-            history=self._history_of(endpoint),
+            history=History(speaker) if self._learns else None,
             observers=[recorder, *observers],
             saver=saver,
             pace=pace,
         )
         planner = Planner(
             pieces,
-            self._fallback(endpoint),
+            fallback,
             pace,
             SystemClock(),
             options=self._text,
@@ -179,10 +182,6 @@ class Engine:
             if pace.is_measured:
                 self._estimate = pace.estimate()
 
-    def _history_of(self, endpoint: Endpoint) -> History | None:
-        key = HistoryKey(endpoint.label, endpoint.model, self._format)
-        return History(key) if self._learns else None
-
     def close(self) -> None:
         """Stop all playbacks, and close the connections. Idempotent."""
         with self._lock:
@@ -203,18 +202,24 @@ class Engine:
         with self._lock:
             self._limit = limit
 
-    def _fallback(self, endpoint: Endpoint) -> Fallback:
-        candidates = [
-            Candidate(each.label, partial(self._source, each, is_first=not number), each.model)
+    def _candidates(self, endpoint: Endpoint) -> Sequence[Candidate]:
+        return [
+            Candidate(
+                each.label,
+                partial(self._source, each, is_first=not number),
+                each.model,
+                self._format_of(each, is_first=not number),
+            )
             for number, each in enumerate(distinct((endpoint, *self._spare)))
         ]
-        return Fallback(lambda _: candidates, self._cooldowns, recovers=self._recovers)
+
+    def _format_of(self, endpoint: Endpoint, *, is_first: bool) -> str:
+        return self._format if is_first else endpoint.format_or(self._format)
 
     def _source(self, endpoint: Endpoint, segment: Segment, *, is_first: bool) -> Source:
-        format = self._format if is_first else endpoint.format_or(self._format)
         if segment.voice is not None and is_first:
             endpoint = replace(endpoint, voice=segment.voice)
-        request = endpoint.request(segment.text, format)
+        request = endpoint.request(segment.text, self._format_of(endpoint, is_first=is_first))
         if self._client is None or not is_first:
             return source_for(endpoint, request, self._shared)
         from voicecli.sources.given_client import GivenClient  # noqa: PLC0415  only if given

@@ -23,6 +23,7 @@ from voicecli.errors import (
     UnsupportedFormat,
     WordsDiffer,
 )
+from voicecli.playback.history import HistoryKey
 from voicecli.session.cooldowns import EndpointCooldowns
 from voicecli.session.utterance import Failure, Utterance
 from voicecli.text.segment import Segment
@@ -44,16 +45,25 @@ are cut, if there is no other endpoint."""
 
 
 class Candidate(NamedTuple):
-    """An endpoint that can speak a segment; ``label`` and ``model`` are the endpoint's."""
+    """An endpoint that can speak a segment, and the format that is asked of it.
+
+    ``label`` and ``model`` are the endpoint's.
+    """
 
     label: str
     make_source: Callable[[Segment], Source]
     model: str = ""
+    format: str = ""
 
     @property
     def cooldown_key(self) -> str:
         """The name of its cooldown: another model of the same server may still work."""
         return f"{self.label} {self.model}".strip()
+
+    @property
+    def speaker(self) -> HistoryKey:
+        """What its past runs are known by."""
+        return HistoryKey(self.label, self.model, self.format)
 
 
 class Fallback:
@@ -83,18 +93,26 @@ class Fallback:
         """
         return self._utterance(_Attempt(segment, split))
 
+    def choose(self, candidates: Sequence[Candidate], failed: frozenset[int] = frozenset()) -> int:
+        """Return the number of the best candidate that is not in ``failed``.
+
+        That is the first of them that is not in cooldown, or the first if all are.
+        """
+        able = [number for number in range(len(candidates)) if number not in failed]
+        if len(able) == 1:
+            return able[0]
+        ready = (n for n in able if not self._cooldowns.is_active(candidates[n].cooldown_key))
+        return next(ready, able[0])
+
     def _utterance(self, attempt: _Attempt) -> Utterance:
         candidates = self._candidates(attempt.segment)
-        able = [number for number in range(len(candidates)) if number not in attempt.failed]
-        best = able[0]
-        if len(able) > 1:
-            ready = (n for n in able if not self._cooldowns.is_active(candidates[n].cooldown_key))
-            best = next(ready, best)
+        best = self.choose(candidates, attempt.failed)
         return Utterance(
             candidates[best].make_source(attempt.segment),
             attempt.segment,
             partial(self._replace, attempt, best),
-            has_next=len(able) > 1,
+            has_next=len(candidates) - len(attempt.failed) > 1,
+            speaker=candidates[best].speaker,
         )
 
     def _replace(self, attempt: _Attempt, asked: int, failure: Failure) -> Sequence[Utterance]:

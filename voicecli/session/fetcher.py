@@ -107,6 +107,8 @@ class Fetcher:
         self._silence: _Silence | None = None
         self.began_at = 0.0
         """When the last request was made, after all waits for a server that had refused it."""
+        self.is_cached = False
+        """Whether the last answer came from the cache, without a request."""
 
     def items(self, sources: Iterable[Source]) -> Generator[Item, None, None]:
         """Yield what arrives, and report it; ends early once cancelled.
@@ -233,6 +235,7 @@ class Fetcher:
             yield
         finally:
             if (report := response.report()) is not None:
+                self.is_cached = report.is_cached
                 at = self._clock.now()
                 self._observers.notify(AnswerReported(at, report, self._segment))
 

@@ -228,6 +228,8 @@ class Prefetcher:
                 is_first = bool(self._fetches) and self._fetches[0] is fetch
             if is_first and not self._is_recoverable(fetch):
                 self._report(error)
+        if fetch.is_cached:
+            self._requests.note_cached()
         fetch.items.end()
         with self._changed:
             fetch.has_ended = True

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from voicecli.clock import Clock
+    from voicecli.playback.history import History
     from voicecli.session.fetcher import FetchLimits
     from voicecli.session.messages import Mailbox
     from voicecli.session.utterance import Failure, Utterance
@@ -27,7 +28,8 @@ class Requests:
     """Makes the fetcher of each request, and reports what all of them do; any thread.
 
     ``mailbox`` gets the first bytes and the first error. ``on_sent`` is as for `Fetcher`,
-    ``on_bytes`` gets each utterance's number and bytes.
+    ``on_bytes`` gets each utterance's number and bytes. ``history`` is told if others speak
+    than it is about.
 
     Attributes:
         clock: the clock of all requests.
@@ -44,6 +46,7 @@ class Requests:
         *,
         on_sent: Callable[[], None] | None = None,
         on_bytes: Callable[[int, bytes], None] | None = None,
+        history: History | None = None,
     ) -> None:
         self.most = 1 + limits.ahead
         self._limits = limits
@@ -52,12 +55,15 @@ class Requests:
         self._mailbox = mailbox
         self._on_sent = on_sent
         self._on_bytes = on_bytes
+        self._history = history
         self._lock = threading.Lock()
         self._has_bytes = False
         self._first_left = threading.Event()
 
     def fetcher(self, utterance: Utterance, count_before: Callable[[], int]) -> Fetcher:
         """Return the fetcher of an utterance; ``count_before`` counts those fetched before it."""
+        if self._history is not None and utterance.speaker not in (None, self._history.key):
+            self._history.mix()
         return Fetcher(
             self._limits,
             self.clock,
@@ -101,6 +107,11 @@ class Requests:
         labels = failed.source.label, instead.source.label
         now, number = self.clock.now(), failed.number
         self._observers.notify(Replaced(now, number, failure.error, *labels, failure.sentences))
+
+    def note_cached(self) -> None:
+        """Report that an answer came from the cache."""
+        if self._history is not None:
+            self._history.mix()
 
     def received_all(self) -> None:
         """Report that the last answer has arrived, or that there was nothing to ask for."""

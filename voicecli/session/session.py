@@ -63,8 +63,8 @@ class Session:
     `run` blocks until the last frame was heard. `cancel` may be called from any
     thread and from a signal handler. Sessions share nothing but the ``output``
     they are given: any number may run in a process, one after another or at once.
-    A run that was heard to its end is added to ``history``. ``pace`` measures the segments
-    of a text. ``control`` pauses, skips and goes back.
+    A run that was heard to its end is added to ``history``, unless others spoke than that is
+    about. ``pace`` measures the segments of a text. ``control`` pauses, skips and goes back.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class Session:
             self._mailbox,
             on_sent=self._sent.set,
             on_bytes=self._recording.raw if self._recording else None,
+            history=history,
         )
         self._fetches = Prefetcher(requests, self.spawn, pace)
         self._renderer = Renderer(

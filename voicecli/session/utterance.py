@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from voicecli.errors import VoiceError
+    from voicecli.playback.history import HistoryKey
     from voicecli.sources.base import Source
     from voicecli.text.segment import Segment
 
@@ -28,13 +29,15 @@ class Utterance(NamedTuple):
 
     ``segment`` is None for sound that has no text, such as a file. ``replace`` is asked when
     the request failed: it returns the utterances to speak in its place, or none if the
-    failure stands. ``has_next`` says that another endpoint can speak it.
+    failure stands. ``has_next`` says that another endpoint can speak it. ``speaker`` is the
+    endpoint, model and format that past runs are known of, None if that is not known.
     """
 
     source: Source
     segment: Segment | None = None
     replace: Callable[[Failure], Sequence[Utterance]] | None = None
     has_next: bool = False
+    speaker: HistoryKey | None = None
 
     @property
     def number(self) -> int:

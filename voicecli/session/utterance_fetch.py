@@ -33,7 +33,7 @@ class UtteranceFetch:
     ``is_given_up`` and ``is_replaced`` are set by the owner, under the owner's lock;
     ``is_whole`` says that everything arrived. ``latest`` is the utterance whose items are in
     the channel last: it replaces the first one if that failed before any of its sound was
-    taken.
+    taken. ``is_cached`` says that an answer came from the cache.
     """
 
     def __init__(self, utterance: Utterance, clock: Clock, pace: Pace | None) -> None:
@@ -49,6 +49,7 @@ class UtteranceFetch:
         self._pace = pace
         self._fetcher: Fetcher | None = None
         self.is_whole = False
+        self.is_cached = False
         self._is_request_cancelled = False
         self._has_sound = False  # whether the current request brought sound
         self._fault: SourceTimeout | None = None  # the timeout of the current request
@@ -155,7 +156,9 @@ class UtteranceFetch:
                     on_bytes(utterance.number, item)
                 if not self.items.put(item, weight):
                     return  # the reader wants no more
-        if self._pace is not None and utterance.segment is not None and first_at is not None:
+        if fetcher.is_cached:  # which says nothing of the endpoint's pace
+            self.is_cached = True
+        elif self._pace is not None and utterance.segment is not None and first_at is not None:
             length, now, began_at = len(utterance.segment.text), self._clock.now(), fetcher.began_at
             self._pace.fetched(length, first_at - began_at, now - began_at)
 
