@@ -19,6 +19,13 @@ def test_a_second_run_makes_no_request(cli, server):
     assert len(server.speech_requests) == 2 * requests
 
 
+def test_how_much_came_from_the_cache_is_mentioned(cli, server):
+    for segment, words in (("sentence", "2 of 2 segments"), ("whole", "1 of 1 segment")):
+        flags = ("--cache", "--segment", segment, "-v")
+        speak(cli, server, *flags)
+        assert f"{words} came from the cache" in speak(cli, server, *flags).stderr
+
+
 def test_the_cache_says_nothing_of_how_fast_the_server_is(cli, server):
     def say(*flags):
         text = "The tide is coming in tonight. The boats begin to float."

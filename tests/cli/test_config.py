@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 
 from tests.support.in_process import Result
+from voicecli.cli.learned import learned_files
+from voicecli.config.retired import RetiredModels
 from voicecli.errors import ExitStatus
 from voicecli.playback.history import HistoryFile, HistoryKey
+from voicecli.playback.latency import LatencyFile
+from voicecli.session.cooldowns import CooldownFile
+from voicecli.session.limit_file import LimitFile
+from voicecli.session.pace_file import PaceFile
+from voicecli.sources.label_file import LabelFile
+from voicecli.text.grouping import Estimate
+from voicecli.text.limits import InputLimit, LimitOrigin
 
 KOKORO = """
 volume = 0.5
@@ -105,7 +117,8 @@ def test_help_has_examples(cli):
         )
 
 
-KIND = HistoryKey("http://tts.example.org/v1", "kokoro", "opus")
+URL = "http://tts.example.org/v1"
+KIND = HistoryKey(URL, "kokoro", "opus")
 
 
 @pytest.fixture
@@ -128,6 +141,74 @@ def test_what_was_learned_is_shown(cli, history):
         "needed_ms": [200.0, 100.0],
         "wait_ms": 320.0,
     }
+
+
+FACTS = {
+    "learned": lambda at: HistoryFile(at / "arrivals.jsonl").add(KIND, 0.2),
+    "pace": lambda at: PaceFile(at / "pace.json").put(URL, "kokoro", Estimate(0.3, 0.004, 0.07)),
+    "limits": lambda at: LimitFile(at / "limits.json").put(
+        URL, "kokoro", InputLimit(4096, LimitOrigin.LEARNED)
+    ),
+    "labels": lambda at: LabelFile(at / "labels.json").put(URL, "audio/mpeg"),
+    "retired": lambda at: RetiredModels(at / "retired_models.json").add(URL, "tts-1"),
+    "cooldowns": lambda at: CooldownFile(at / "cooldowns.json").put(
+        f"{URL} kokoro", time.time() + 100, 120.0
+    ),
+    "devices": lambda at: LatencyFile(at / "devices.json").put("ALSA pulse", 0.08),
+}
+"""How to write one fact of each kind that ``config show`` lists, by its key in JSON."""
+
+SHOWN = {
+    "learned": (" ".join(KIND), "buffers 320 ms, from 1 run"),
+    "pace": (f"{URL} kokoro", "first byte after 300 ms, 4.0 ms a character"),
+    "limits": (f"{URL} kokoro", "takes 4096 characters a request"),
+    "labels": (URL, "labels raw PCM audio/mpeg"),
+    "retired": (URL, "no longer has tts-1"),
+    "devices": ("ALSA pulse", "buffers 80 ms"),
+}
+
+
+def learned(cli):
+    lines = cli.run("config", "show").stdout.splitlines()
+    return [" ".join(line.split()[1:]) for line in lines if line.startswith("learned")]
+
+
+def test_everything_that_can_be_forgotten_is_listed_and_forgotten(cli):
+    folder = cli.home / "cache" / "voicecli"
+    empty = cli.run("config", "show", "--json").json
+    for write in FACTS.values():
+        write(folder)
+    shown = cli.run("config", "show", "--json").json
+    assert {kind: len(shown[kind]) for kind in FACTS} == dict.fromkeys(FACTS, 1)
+    assert len(learned(cli)) == len(FACTS)
+    assert {path.name for path in folder.iterdir()} == {file.name for file in learned_files()}
+    assert cli.run("config", "forget").stderr == "voicecli: deleted\n"
+    assert cli.run("config", "show", "--json").json == empty
+    assert learned(cli) == []
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_each_fact_is_a_row(cli, kind):
+    FACTS[kind](cli.home / "cache" / "voicecli")
+    assert learned(cli) == [" ".join(SHOWN[kind])]
+
+
+def test_a_cooldown_is_shown_with_the_time_left(cli):
+    FACTS["cooldowns"](folder := cli.home / "cache" / "voicecli")
+    (row,) = learned(cli)
+    left_s = float(re.fullmatch(rf"{URL} kokoro failed; not asked for (\d+) s more", row)[1])
+    assert 0 < left_s <= 100
+    CooldownFile(folder / "cooldowns.json").put(f"{URL} kokoro", time.time() - 1, 120.0)
+    assert learned(cli) == [f"{URL} kokoro failed; asked again by now"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"), [('a = "b"', "1 entry"), ('a = "b"\nc = "d"', "2 entries")]
+)
+def test_the_lexicon_is_counted(cli, entries, words):
+    cli.configure(f"[lexicon]\n{entries}\n")
+    assert rows(cli.run("config", "show"))["lexicon"] == (words, "file")
 
 
 def test_the_history_can_be_deleted(cli, history):

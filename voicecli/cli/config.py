@@ -10,19 +10,11 @@ import typer
 from voicecli.cli import options
 from voicecli.cli.config_file import file_app
 from voicecli.cli.help import Command, Group
+from voicecli.cli.learned import learned_files, learned_json, learned_rows
 from voicecli.cli.output import print_json, print_message, print_table
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, exists, find_config
-from voicecli.config.retired import RetiredModels
 from voicecli.errors import SaveError
-from voicecli.playback.history import HistoryFile
-from voicecli.playback.latency import LatencyFile
-from voicecli.playback.policy import AdaptivePolicy
-from voicecli.sanitize import clean
-from voicecli.session.cooldowns import CooldownFile
-from voicecli.session.limit_file import LimitFile
-from voicecli.session.pace_file import PaceFile
-from voicecli.sources.label_file import LabelFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +84,7 @@ def show(
         print_json(_as_json(config, endpoint))
         return
     rows = [*_file_rows(config), *_endpoint_rows(endpoint), *_setting_rows(config)]
-    print_table([*rows, *_learned_rows()])
+    print_table([*rows, *learned_rows()])
     for warning in endpoint.warnings:
         print(f"warning: {warning}")
 
@@ -106,15 +98,7 @@ def forget() -> None:
     that failed recently, and how much the sound device has to buffer.
     """
     existed = False
-    for file in (
-        HistoryFile(),
-        LimitFile(),
-        PaceFile(),
-        LabelFile(),
-        RetiredModels(),
-        LatencyFile(),
-        CooldownFile(),
-    ):
+    for file in learned_files():
         try:
             existed = file.delete() or existed
         except OSError as error:
@@ -137,7 +121,8 @@ def _file_rows(config: Config) -> Iterator[tuple[str, str, str]]:
     if config.profiles:
         yield "profiles", ", ".join(sorted(config.profiles)), "file"
     if config.lexicon:
-        yield "lexicon", f"{_lexicon_size(config)} entries", "file"
+        entries = _lexicon_size(config)
+        yield "lexicon", f"{entries} {'entry' if entries == 1 else 'entries'}", "file"
 
 
 def _endpoint_rows(endpoint: Endpoint) -> Iterator[tuple[str, str, str]]:
@@ -166,48 +151,6 @@ def _settings(config: Config) -> Iterator[tuple[str, Any, str]]:
         yield key, getattr(config, name), "file" if key in config.in_file else "default"
 
 
-def _learned_rows() -> Iterator[tuple[str, str, str]]:
-    for known in _learned():
-        kind = f"{known['endpoint']} {known['model']} {known['format']}"
-        plural = "" if known["runs"] == 1 else "s"
-        buffer = f"buffers {known['wait_ms']:.0f} ms, from {known['runs']} run{plural}"
-        yield "learned", kind, buffer
-    for limit in _limits():
-        kind = f"{limit['endpoint']} {limit['model']}"
-        yield "learned", kind, f"takes {limit['max_input_chars']} characters a request"
-    for wrong in _labels():
-        yield "learned", wrong["endpoint"], f"labels raw PCM {', '.join(wrong['pcm_labelled'])}"
-
-
-def _learned() -> Iterator[dict[str, Any]]:
-    """Yield the learned buffer by endpoint, model and format."""
-    for key, runs in sorted(HistoryFile().all_runs().items()):
-        wait_s = AdaptivePolicy().with_history(runs).learned_s
-        yield {
-            **{name: clean(text) for name, text in key._asdict().items()},
-            "runs": len(runs),
-            "needed_ms": [round(needed_s * 1e3, 1) for needed_s in runs],
-            "wait_ms": round(wait_s * 1e3, 1),
-        }
-
-
-def _limits() -> Iterator[dict[str, Any]]:
-    """Yield the longest text that endpoints were found to take."""
-    for endpoint, models in sorted(LimitFile().all().items()):
-        for model, limit in sorted(models.items()):
-            shown = {"endpoint": clean(endpoint), "model": clean(model)}
-            yield {**shown, "max_input_chars": limit}
-
-
-def _labels() -> Iterator[dict[str, Any]]:
-    """Yield the content types under which endpoints sent raw PCM."""
-    for endpoint, labels in sorted(LabelFile().all().items()):
-        yield {
-            "endpoint": clean(endpoint),
-            "pcm_labelled": [clean(name) for name in sorted(labels)],
-        }
-
-
 def _as_json(config: Config, endpoint: Endpoint) -> dict[str, Any]:
     return {
         "file": {"path": str(config.path), "exists": _exists(config)},
@@ -225,9 +168,7 @@ def _as_json(config: Config, endpoint: Endpoint) -> dict[str, Any]:
             key: {"value": _as_json_value(value), "from": origin}
             for key, value, origin in _settings(config)
         },
-        "learned": list(_learned()),
-        "limits": list(_limits()),
-        "labels": list(_labels()),
+        **learned_json(),
         "lexicon": _lexicon_size(config),
         "warnings": list(endpoint.warnings),
     }

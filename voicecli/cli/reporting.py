@@ -167,7 +167,9 @@ def _answers(metrics: dict[str, Any]) -> Iterator[str]:
             yield f'segment {segment["number"] + 1} was reworded: "{said}"'
     cached = sum(segment["cached"] for segment in metrics["segments"])
     if cached:
-        yield f"{cached} of {len(metrics['segments'])} segments came from the cache"
+        segments = len(metrics["segments"])
+        noun = "segment" if segments == 1 else "segments"
+        yield f"{cached} of {segments} {noun} came from the cache"
     for line in _usage(metrics["usage"]):
         yield f"used {line}"
 

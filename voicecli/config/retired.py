@@ -17,10 +17,15 @@ class RetiredModels(LearnedFile):
 
     def of(self, base_url: str) -> frozenset[str]:
         """Return the models that a server no longer has."""
-        models = self._read().get(base_url[:MAX_NAME_CHARACTERS])
-        return frozenset(
-            model for model in (models if isinstance(models, list) else ()) if _is_name(model)
-        )
+        return self.all().get(base_url[:MAX_NAME_CHARACTERS], frozenset())
+
+    def all(self) -> dict[str, frozenset[str]]:
+        """Return the models that each known server no longer has, oldest first."""
+        return {
+            base_url: frozenset(model for model in models if _is_name(model))
+            for base_url, models in self._read().items()
+            if isinstance(models, list)
+        }
 
     def add(self, base_url: str, model: str) -> None:
         """Remember that a server no longer has a model, if it is one that it had."""

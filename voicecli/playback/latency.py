@@ -50,10 +50,15 @@ class LatencyFile(LearnedFile):
 
     def get(self, device: str) -> float:
         """Return the buffer that a device needed, in seconds; 0 if it is not known."""
-        value = self._read().get(device[:MAX_NAME_CHARACTERS])
-        if isinstance(value, int | float) and 0 < value <= MAX_LATENCY_S * 1e3:
-            return value / 1e3
-        return 0.0
+        return self.all().get(device[:MAX_NAME_CHARACTERS], 0.0)
+
+    def all(self) -> dict[str, float]:
+        """Return what every known device needed, in seconds, oldest first."""
+        return {
+            device: value / 1e3
+            for device, value in self._read().items()
+            if isinstance(value, int | float) and 0 < value <= MAX_LATENCY_S * 1e3
+        }
 
     def put(self, device: str, latency_s: float) -> None:
         """Remember what a device needs."""

@@ -27,12 +27,18 @@ class CooldownFile(LearnedFile):
 
     def get(self, endpoint: str) -> tuple[float, float]:
         """Return when the latest cooldown of an endpoint ends, and its length; zeros for none."""
-        match self._read().get(endpoint[:MAX_NAME_CHARACTERS]):
-            case [int() | float() as until, int() | float() as cooldown_s] if (
-                0 <= until < _MAX_WALL_S and 0 <= cooldown_s <= LONGEST_COOLDOWN_S
-            ):
-                return float(until), float(cooldown_s)
-        return 0.0, 0.0
+        return self.all().get(endpoint[:MAX_NAME_CHARACTERS], (0.0, 0.0))
+
+    def all(self) -> dict[str, tuple[float, float]]:
+        """Return what `get` does for every endpoint that is known, oldest first."""
+        found: dict[str, tuple[float, float]] = {}
+        for endpoint, kept in self._read().items():
+            match kept:
+                case [int() | float() as until, int() | float() as cooldown_s] if (
+                    0 <= until < _MAX_WALL_S and 0 <= cooldown_s <= LONGEST_COOLDOWN_S
+                ):
+                    found[endpoint] = float(until), float(cooldown_s)
+        return found
 
     def put(self, endpoint: str, until: float, cooldown_s: float) -> None:
         """Remember a cooldown."""
@@ -53,10 +59,15 @@ class EndpointCooldowns:
 
     def is_active(self, label: str) -> bool:
         """Return whether the endpoint failed so recently that it should not be asked."""
+        return self.left_s(label) > 0
+
+    def left_s(self, label: str) -> float:
+        """Return the seconds until the endpoint may be asked again; 0 if it may be now."""
         with self._lock:
             until, _ = self._cooldown_of(label)
+        left_s = until - self._clock.wall()
         # A clock that was set back must not make it last for years.
-        return 0 < until - self._clock.wall() <= LONGEST_COOLDOWN_S
+        return left_s if 0 < left_s <= LONGEST_COOLDOWN_S else 0.0
 
     def failed(self, label: str, at_least_s: float | None = None) -> None:
         """Start a cooldown, unless one is active; ``at_least_s`` is the server's Retry-After."""

@@ -7,6 +7,9 @@ from typing import Any
 from voicecli.config.learnedfile import MAX_NAME_CHARACTERS, LearnedFile
 from voicecli.text.grouping import Estimate
 
+_NUMBERS = 3
+"""How many numbers of an `Estimate` are kept."""
+
 _MAX_S = 600.0
 """A longer wait for the first byte is not credible."""
 
@@ -22,11 +25,18 @@ class PaceFile(LearnedFile):
 
     def get(self, endpoint: str, model: str) -> Estimate | None:
         """Return the estimate of a model at an endpoint, which is given by its label."""
-        numbers = self._models(endpoint).get(model[:MAX_NAME_CHARACTERS])
-        if numbers is None:
-            return None
-        first_byte_s, per_character_s, speech_per_character_s = numbers
-        return Estimate(first_byte_s, per_character_s, speech_per_character_s)
+        models = self.all().get(endpoint[:MAX_NAME_CHARACTERS], {})
+        return models.get(model[:MAX_NAME_CHARACTERS])
+
+    def all(self) -> dict[str, dict[str, Estimate]]:
+        """Return the estimates by endpoint and model, oldest first."""
+        return {
+            endpoint: {
+                model: Estimate(*numbers) for model, numbers in models.items() if _is_valid(numbers)
+            }
+            for endpoint, models in self._read().items()
+            if isinstance(models, dict)
+        }
 
     def put(self, endpoint: str, model: str, measured: Estimate) -> None:
         """Remember what a run measured: half of it, and half of what was known before."""
@@ -36,23 +46,19 @@ class PaceFile(LearnedFile):
                 first_byte_s=(known.first_byte_s + measured.first_byte_s) / 2,
                 per_character_s=(known.per_character_s + measured.per_character_s) / 2,
             )
-        numbers = (measured.first_byte_s, measured.per_character_s, measured.speech_per_character_s)
-        models = self._models(endpoint) | {
-            model[:MAX_NAME_CHARACTERS]: [round(n, 5) for n in numbers]
-        }
-        self._write(endpoint[:MAX_NAME_CHARACTERS], models)
+        endpoint = endpoint[:MAX_NAME_CHARACTERS]
+        models = self.all().get(endpoint, {}) | {model[:MAX_NAME_CHARACTERS]: measured}
+        self._write(endpoint, {name: _numbers(each) for name, each in models.items()})
 
-    def _models(self, endpoint: str) -> dict[str, list[float]]:
-        models = self._read().get(endpoint[:MAX_NAME_CHARACTERS])
-        if not isinstance(models, dict):
-            return {}
-        return {model: numbers for model, numbers in models.items() if _is_valid(numbers)}
+
+def _numbers(measured: Estimate) -> list[float]:
+    return [round(number, 5) for number in measured[:_NUMBERS]]
 
 
 def _is_valid(numbers: Any) -> bool:
     return (
         isinstance(numbers, list)
-        and len(numbers) == 3  # noqa: PLR2004  as in `PaceFile`
+        and len(numbers) == _NUMBERS
         and all(isinstance(number, int | float) and 0 <= number <= _MAX_S for number in numbers)
         and numbers[2] > 0
     )
