@@ -54,7 +54,27 @@ def command_lines(code: list[str]) -> list[str]:
     return [line.partition(" | ")[0].partition("   ")[0] for each in found for line in each]
 
 
-EXAMPLES = re.findall(r'"""(Examples:\n.*?)"""', "".join(SOURCES.values()), flags=re.DOTALL)
+def every_command() -> dict[str, typer.core.TyperCommand]:
+    """Return every command and subcommand by its words, such as ``config show``."""
+    top = {name: typer.main.get_command(make_app(name)).commands[name] for name in COMMANDS}
+    below = {
+        f"{name} {word}": command
+        for name, group in top.items()
+        for word, command in getattr(group, "commands", {}).items()
+    }
+    return top | below
+
+
+COMMAND_HELP = every_command()
+EXAMPLES = [command.epilog or "" for command in COMMAND_HELP.values()]
+
+
+@pytest.mark.parametrize("name", COMMAND_HELP)
+def test_every_command_explains_itself_with_examples_of_its_own(name):
+    lines = (COMMAND_HELP[name].epilog or "").splitlines()
+    assert lines[:1] == ["Examples:"]
+    own = [line for line in lines[1:] if f"voicecli {name}" in line]
+    assert own, lines
 
 
 def test_command_lines_have_known_commands_and_options():

@@ -15,6 +15,8 @@ EXAMPLES = """Examples:
   voicecli stop              the current voice; the next in the queue begins
   voicecli stop --all        all voices, those in the queue too
   voicecli pause --toggle    for a media key
+  voicecli resume --all      goes on where it was paused
+  voicecli back              this sentence again; with -n 2 also the one before
   voicecli skip -n 2         the rest of this sentence and the next one
   voicecli status --json     who speaks, how far it is, and who waits
 """

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from voicecli.cli import options
-from voicecli.cli.help import Group
+from voicecli.cli.help import Command, Group
 from voicecli.cli.launch import this_launch
 from voicecli.cli.output import print_json, print_message, print_text
 from voicecli.control.resident.client import ask
@@ -42,6 +42,16 @@ EXAMPLES = """Examples:
   voicecli resident install     lets the system start it with the first command
 """
 
+_START_EXAMPLES = """Examples:
+  voicecli resident start
+  voicecli resident start --idle-min 480     for a working day
+"""
+
+_STATUS_EXAMPLES = """Examples:
+  voicecli resident status
+  voicecli resident status --json | jq .running
+"""
+
 resident_app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
@@ -58,7 +68,7 @@ IdleMin = Annotated[
 ]  # fmt: skip
 
 
-@resident_app.command()
+@resident_app.command(cls=Command, epilog=_START_EXAMPLES)
 def start(idle_min: IdleMin = IDLE_MIN) -> None:
     """Start the resident in the background, unless it is running."""
     if ask("status") is None:
@@ -66,20 +76,23 @@ def start(idle_min: IdleMin = IDLE_MIN) -> None:
     _print_status(as_json=False)
 
 
-@resident_app.command()
+@resident_app.command(cls=Command, epilog="Examples:\n  voicecli resident stop\n")
 def stop() -> None:
     """Stop the resident, once the commands under way have ended."""
     _stop()
 
 
-@resident_app.command()
+@resident_app.command(
+    cls=Command,
+    epilog="Examples:\n  voicecli resident restart     after an update, or if it does not answer\n",
+)
 def restart(idle_min: IdleMin = IDLE_MIN) -> None:
     """Replace the resident with a new one."""
     _stop(is_expected=False)
     start(idle_min)
 
 
-@resident_app.command()
+@resident_app.command(cls=Command, epilog=_STATUS_EXAMPLES)
 def status(
     json_: options.JsonObject = False,
 ) -> None:
@@ -87,13 +100,16 @@ def status(
     _print_status(as_json=json_)
 
 
-@resident_app.command()
+@resident_app.command(cls=Command, epilog="Examples:\n  voicecli resident run --idle-min 60\n")
 def run(idle_min: IdleMin = IDLE_MIN) -> None:
     """Run a resident in the foreground, as systemd and launchd do."""
     raise typer.Exit(serve(idle_min))
 
 
-@resident_app.command()
+@resident_app.command(
+    cls=Command,
+    epilog="Examples:\n  voicecli resident install --show\n  voicecli resident install\n",
+)
 def install(
     show: Annotated[
         bool, typer.Option("--show", help="Print the files instead of writing them.")
