@@ -76,6 +76,22 @@ def test_a_slow_answer_keeps_its_place_before_a_fast_one():
     assert len(rig.watcher.all(ReceivedAll)) == 1
 
 
+def test_the_last_answer_ended_when_it_arrived_and_not_when_the_writer_did():
+    rig, is_written = Rig(), threading.Event()
+
+    def utterances():
+        yield utterance(0, [lambda: rig.clock.advance(2.0), b"a"])
+        seen(is_written)
+
+    rig.start(utterances())
+    while AwaitText() not in rig.fetches.take():
+        assert not rig.watcher.all(ReceivedAll)
+    rig.clock.advance(30.0)
+    is_written.set()
+    assert rig.take_all() == []
+    assert rig.watcher.all(ReceivedAll) == [ReceivedAll(1002.0)]
+
+
 @pytest.mark.parametrize("ahead", [0, 1, 2])
 def test_no_more_requests_are_made_than_may_be_ahead(ahead):
     rig = Rig(ahead=ahead)

@@ -58,6 +58,7 @@ class Prefetcher:
         self._failed = False
         self._is_cut = False  # an answer did not arrive to its end
         self._received_all = False
+        self._received_at: float | None = None  # when the latest fetch ended
         self._last_error: VoiceError | None = None  # of the text, behind all utterances
 
     def run(self, utterances: Iterable[Utterance | Source]) -> None:
@@ -230,9 +231,11 @@ class Prefetcher:
                 self._report(error)
         if fetch.is_cached:
             self._requests.note_cached()
+        ended_at = self._requests.clock.now()
         fetch.items.end()
         with self._changed:
             fetch.has_ended = True
+            self._received_at = max(ended_at, self._received_at or ended_at)
             self._requests.stop_waiting()
             is_lost = (error is not None or not fetch.is_whole) and not fetch.is_replaced
             self._is_cut = self._is_cut or (is_lost and not self._is_recoverable(fetch))
@@ -240,7 +243,10 @@ class Prefetcher:
         self._report_all_received()
 
     def _report_all_received(self) -> None:
-        """Report once that the last answer has arrived, or that there was nothing to ask for."""
+        """Report once that the last answer has arrived, or that there was nothing to ask for.
+
+        If more text might have followed it, that is known later than when it arrived.
+        """
         with self._changed:
             is_all = self._ended and all(
                 each.has_ended and not self._is_recoverable(each) for each in self._fetches
@@ -248,7 +254,8 @@ class Prefetcher:
             if not is_all or self._is_cut or self._received_all:
                 return
             self._received_all = True
-        self._requests.received_all()
+            at = self._received_at
+        self._requests.received_all(at)
 
     def _report_error_of(self, fetch: UtteranceFetch) -> None:
         if fetch.error is not None and not self._is_recoverable(fetch):

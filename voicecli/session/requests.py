@@ -113,9 +113,9 @@ class Requests:
         if self._history is not None:
             self._history.mix()
 
-    def received_all(self) -> None:
-        """Report that the last answer has arrived, or that there was nothing to ask for."""
-        self._observers.notify(ReceivedAll(self.clock.now()))
+    def received_all(self, at: float | None) -> None:
+        """Report when the last answer ended; None if there was nothing to ask for."""
+        self._observers.notify(ReceivedAll(self.clock.now() if at is None else at))
         self.release()
 
     def failed(self, error: VoiceError) -> None:

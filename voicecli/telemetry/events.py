@@ -94,7 +94,9 @@ class AnswerReported(NamedTuple):
 
 
 class ReceivedAll(NamedTuple):
-    """The last byte of the last answer arrived [fetch]."""
+    """The last byte of the last answer arrived at ``at`` [fetch]; reported once it is known
+    that no other follows.
+    """
 
     at: float
 

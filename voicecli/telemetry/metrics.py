@@ -27,8 +27,10 @@ from voicecli.telemetry.events import (
     Requested,
     RequestSent,
     Retrying,
+    SegmentEnded,
     Waited,
 )
+from voicecli.telemetry.generation import GenerationTime
 from voicecli.telemetry.segments import SegmentTable
 from voicecli.telemetry.underruns import (
     milliseconds,
@@ -71,6 +73,7 @@ class Recorder:
         self._bytes = 0
         self._retries = 0
         self._recovered = self._failed_over = 0
+        self._generation = GenerationTime()
         self._decode_s = 0.0
         self._onset = OnsetDetector()
         self._arrivals = Arrivals()
@@ -89,11 +92,13 @@ class Recorder:
                 self._decode_s += cpu_s
                 self._arrivals.add(at, pcm.duration_s)
                 self._onset.feed(pcm)
-            case Received(at, data):
+            case Received(at, data, segment):
                 self._times.setdefault("ttfb_ms", at)
+                self._generation.received(segment, at)
                 self._received_at.append(at)
                 self._bytes += len(data)
-            case Requested(at, label):
+            case Requested(at, label, segment):
+                self._generation.requested(segment, at)
                 if self._t0 is None:
                     self._t0, self._label = at, label
             case Connected(at):
@@ -109,8 +114,11 @@ class Recorder:
             case Replaced(_, _, _, failed, label, sentences):
                 self._recovered += sentences is not None
                 self._failed_over += failed != label
+            case SegmentEnded(_, segment):
+                self._generation.ended(segment.number)
             case ReceivedAll(at):
                 self._times["generation_ms"] = at
+                self._generation.received_all(at)
             case Recognised(_, name, format):
                 if self._name is None:
                     self._name, self._format = name, format
@@ -229,10 +237,9 @@ class Recorder:
         return milliseconds(self._t0 - self._launched_at)
 
     def _rtf(self) -> float | None:
-        last = self._times.get("generation_ms")
-        if last is None or self._t0 is None or not self.audio_s:
+        if "generation_ms" not in self._times or not self.audio_s:
             return None
-        return round((last - self._t0) / self.audio_s, 4)
+        return round(self._generation.seconds() / self.audio_s, 4)
 
     def _stop_ms(self, interrupted_at: float | None) -> float | None:
         if interrupted_at is None or self._report.last_sound_at is None:
