@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import typer.main
 
+from tests.cli.test_config import FACTS
 from tests.session.fakes import FakeClock
 from tests.support.json_page import TEXT, check, code, documented, rows
 from tests.support.resident import running_resident
@@ -30,20 +31,16 @@ from voicecli.control.speaker import Speaker
 from voicecli.errors import NetworkError
 from voicecli.playback import portaudio
 from voicecli.playback.base import SinkReport, Underrun
-from voicecli.playback.history import HistoryFile, HistoryKey
 from voicecli.playback.output import Output, OutputSettings
 from voicecli.server import listen
 from voicecli.session import Session
-from voicecli.session.limit_file import LimitFile
 from voicecli.sources import discovery, voicememory
 from voicecli.sources.base import AnswerReport, SourceInfo, Usage
-from voicecli.sources.label_file import LabelFile
 from voicecli.telemetry import events
 from voicecli.telemetry.eventlog import EventLog
 from voicecli.telemetry.lifecycle import State
 from voicecli.telemetry.metrics import Recorder
 from voicecli.telemetry.trace import TraceWriter
-from voicecli.text.limits import InputLimit, LimitOrigin
 from voicecli.text.segment import Segment, Sentence, Span
 
 ROOT = Path(__file__).parents[2]
@@ -147,11 +144,8 @@ def test_endpoints(cli, server, local_server):
 
 
 def test_config_show(cli):
-    learned, url = cli.home / "cache" / "voicecli", "http://here/v1"
-    HistoryFile(learned / HistoryFile.name).add(HistoryKey(url, "kokoro", "opus"), 0.2)
-    limit = InputLimit(100, LimitOrigin.LEARNED)
-    LimitFile(learned / LimitFile.name).put(url, "kokoro", limit)
-    LabelFile(learned / LabelFile.name).put(url, "audio/mpeg")
+    for learn in FACTS.values():
+        learn(cli.home / "cache" / "voicecli")
     check([cli.run("config", "show", "--json").json], "`config show`")
 
 
