@@ -247,7 +247,7 @@ def test_links_of_the_docs_lead_somewhere(path):
 
 
 def test_the_events_of_the_event_log_are_documented():
-    text = DOCS[ROOT / "docs" / "speaking.md"]
+    text = DOCS[ROOT / "docs" / "json.md"]
     documented = re.findall(r"^\| `(TTS_\w+)` \|", text, flags=re.MULTILINE)
     code = SOURCES[ROOT / "voicecli" / "telemetry" / "eventlog.py"]
     assert documented == re.findall(r'"(TTS_\w+)"', code)
