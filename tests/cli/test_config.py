@@ -91,12 +91,20 @@ def test_json_has_the_same_settings(cli):
     assert endpoint["reason"] == "OPENAI_API_KEY is set"
     assert endpoint["key"] == {"set": True, "variable": "OPENAI_API_KEY"}
     assert (endpoint["model"], endpoint["from"]["model"]) == ("gpt-4o-mini-tts", "default")
+    assert endpoint["from"].keys() == {"model", "voice"}
     assert endpoint["extra"] == {}
     assert result.json["settings"]["volume"] == {"value": 0.5, "from": "file"}
     assert result.json["settings"]["recordings"] == {"value": "/var/speech", "from": "file"}
     assert result.json["settings"]["device"] == {"value": None, "from": "default"}
     assert result.json["warnings"] == []
     assert "s3cret" not in result.stdout + result.stderr
+
+
+def test_every_value_of_a_profile_has_its_origin(cli):
+    cli.configure(KOKORO + 'format = "opus"\ncache = true\nmax_input_chars = 900\nspeed = 1.5\n')
+    endpoint = cli.run("config", "show", "--profile", "kokoro", "--json").json["endpoint"]
+    of_profile = ("voice", "format", "extra", "cache", "max_input_chars", "speed")
+    assert endpoint["from"] == {"model": "default"} | dict.fromkeys(of_profile, "profile kokoro")
 
 
 def test_a_broken_file_is_3(cli):

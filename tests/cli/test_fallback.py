@@ -114,6 +114,20 @@ def test_the_key_of_one_server_is_never_sent_to_another(cli, dead, spare):
     assert spare.speech_requests[0].headers["authorization"] == "Bearer second-key"
 
 
+def test_another_model_of_the_same_server_is_another_endpoint(cli, server):
+    tones = SpokenTones()
+    refused = error(404, {"detail": "no"})
+    server.speak = lambda fields: refused if fields["model"] == "first" else tones(fields)
+    cli.configure(
+        f'[profiles.main]\nbase_url = "{server.url}"\nmodel = "first"\nfallback = ["other"]\n'
+        f'[profiles.other]\nbase_url = "{server.url}"\nmodel = "second"\n'
+    )
+    result = say(cli, "--profile", "main")
+    assert result.exit_code == 0, result
+    assert result.json["failed_over"] == 1
+    assert f"{server.url} second speaks instead" in " ".join(result.stderr.split())
+
+
 def test_a_profile_that_falls_back_on_itself_is_asked_once(cli, server, spare):
     server.reply = error(401, {"detail": "no"})
     cli.configure(

@@ -13,11 +13,15 @@ import pytest
 from tests.support.speech_server import FOREVER, Reply, SpeechServer, clips_of, error
 from tests.support.tones import tone
 from voicecli import Engine, Output, OutputSettings
+from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
+from voicecli.config.file import Config
 from voicecli.errors import AuthError
+from voicecli.playback.history import HistoryFile, HistoryKey
 from voicecli.telemetry.lifecycle import State
 
 SILENT = OutputSettings(output="discard")
 PACED = OutputSettings(output="null")
+DEAD = "http://127.0.0.1:9/v1"  # the port of the discard service
 
 
 @pytest.fixture
@@ -100,6 +104,17 @@ def test_a_failure_of_the_server_is_in_the_result(server):
     server.reply = error(401, {"error": {"message": "no"}})
     with Engine(base_url=server.url, output=Output(SILENT)) as engine:
         assert isinstance(engine.say("Hello.").wait(20).error, AuthError)
+
+
+def test_a_fallback_speaks_and_what_is_learned_is_its_own(server, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    choice = EndpointChoice(base_url=server.url, model="second", voice="nova")
+    other = resolve_endpoint(choice, {}, Config())
+    with Engine(base_url=DEAD, output=Output(PACED), learns=True, fallback=[other]) as engine:
+        for learned in (set(), {HistoryKey(server.url, "second", "pcm")}):
+            assert engine.say("Hello there.").wait(20).state is State.DONE
+            assert set(HistoryFile().all_runs()) == learned
+    assert {request.json["model"] for request in server.requests} == {"second"}
 
 
 def test_stopping_ends_it_at_once(server):

@@ -84,7 +84,7 @@ class Rig:
     def run(self):
         self.fetch.run(
             lambda _: Fetcher(FetchLimits(retries=0), self.clock, Observers([])),
-            lambda number, data: self.received.append((number, data)),
+            lambda utterance, data: self.received.append((utterance.number, data)),
             lambda *what: self.replaced.append(what),
         )
         return self

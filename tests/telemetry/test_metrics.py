@@ -270,3 +270,30 @@ def test_a_stop_of_the_process_just_after_the_start_is_known():
     recorder(events.PlaybackEnded(11.0, SinkReport(first_sound_at=10.05, underruns=(gap,))))
     (event,) = recorder.result()["underruns"]["sink"]["events"]
     assert event["cause"] == "machine"
+
+
+def test_a_segment_is_recovered_when_its_rest_comes():
+    recorder = Recorder("run1")
+    recorder(events.Requested(0.0, "a", 0))
+    recorder(events.Decoded(1.0, block(0.25), 0.0, 0))
+    for at in (2.0, 3.0):
+        recorder(events.Replaced(at, 0, NetworkError("cut"), "a", "a", 0))
+    recorder(events.Decoded(3.5, block(0.25), 0.0, 1))
+    assert recorder.result()["recovered"] == 0
+    recorder(events.Decoded(4.0, block(0.25), 0.0, 0))
+    recorder(events.Decoded(5.0, block(0.25), 0.0, 0))
+    assert recorder.result()["recovered"] == 1
+    recorder(events.Replaced(6.0, 1, NetworkError("refused"), "a", "b"))  # before its sound
+    recorder(events.Decoded(7.0, block(0.25), 0.0, 1))
+    assert (recorder.result()["recovered"], recorder.result()["failed_over"]) == (1, 1)
+
+
+def test_the_time_between_two_requests_is_not_generation():
+    recorder = Recorder("run1")
+    for number, at in enumerate((100.0, 150.0)):
+        recorder(events.Requested(at, "a", number))
+        recorder(events.Received(at + 0.5, bytes(100), number))
+        recorder(events.Decoded(at + 0.5, block(1.0), 0.0, number))
+    recorder(events.ReceivedAll(150.5))
+    metrics = recorder.result()
+    assert (metrics["generation_ms"], metrics["rtf"]) == (50_500.0, 0.5)

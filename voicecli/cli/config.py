@@ -131,11 +131,21 @@ def _endpoint_rows(endpoint: Endpoint) -> Iterator[tuple[str, str, str]]:
         yield "profile", endpoint.profile, ""
     if not endpoint.is_builtin:
         yield "key", "set" if endpoint.key_variable else "not set", endpoint.key_variable or ""
+    origins = _origins(endpoint)
+    for name, key in _REQUEST.items():
+        if key in origins:
+            yield key, str(getattr(endpoint, name)), origins[key]
+
+
+def _origins(endpoint: Endpoint) -> dict[str, str]:
+    """Return where each setting of a request comes from, by its key, if it is set at all."""
+    found: dict[str, str] = {}
     for name, key in _REQUEST.items():
         if name == "protocol" and name not in endpoint.origins:
             continue  # the usual default is not worth a row
-        if (value := getattr(endpoint, name)) not in (None, {}, False):
-            yield key, str(value), endpoint.origins.get(name, f"profile {endpoint.profile}")
+        if getattr(endpoint, name) not in (None, {}, False):
+            found[key] = endpoint.origins.get(name, f"profile {endpoint.profile}")
+    return found
 
 
 def _setting_rows(config: Config) -> Iterator[tuple[str, str, str]]:
@@ -162,7 +172,7 @@ def _as_json(config: Config, endpoint: Endpoint) -> dict[str, Any]:
             "key": {"set": endpoint.key_variable is not None, "variable": endpoint.key_variable},
             **{key: getattr(endpoint, name) for name, key in _REQUEST.items()},
             "extra": dict(endpoint.extra_body),
-            "from": dict(endpoint.origins),
+            "from": _origins(endpoint),
         },
         "settings": {
             key: {"value": _as_json_value(value), "from": origin}

@@ -132,12 +132,7 @@ class Engine:
             TypeError: ``text`` is neither text nor an iterable.
         """
         self._check_open()
-        endpoint = replace(
-            self.endpoint,
-            voice=voice or self.endpoint.voice,
-            speed=self.endpoint.speed if speed is None else speed,
-            instructions=instructions or self.endpoint.instructions,
-        )
+        endpoint = self._endpoint_with(voice, speed, instructions)
         pieces, on_stop = _pieces(text)
         with self._lock:
             pace, limit = Pace(self._estimate), self._limit
@@ -164,6 +159,16 @@ class Engine:
             english=EnglishSentences() if endpoint.is_builtin else None,
         )
         return self._start(Playback(session, planner, recorder, on_stop=on_stop), pace)
+
+    def _endpoint_with(
+        self, voice: str | None, speed: float | None, instructions: str | None
+    ) -> Endpoint:
+        return replace(
+            self.endpoint,
+            voice=voice or self.endpoint.voice,
+            speed=self.endpoint.speed if speed is None else speed,
+            instructions=instructions or self.endpoint.instructions,
+        )
 
     def _check_open(self) -> None:
         if self._is_closed:

@@ -57,7 +57,7 @@ class Requests:
         self._on_bytes = on_bytes
         self._history = history
         self._lock = threading.Lock()
-        self._has_bytes = False
+        self._reached: set[str] = set()  # labels of the endpoints that sent bytes
         self._first_left = threading.Event()
 
     def fetcher(self, utterance: Utterance, count_before: Callable[[], int]) -> Fetcher:
@@ -72,7 +72,7 @@ class Requests:
             on_sent=self._note_sent if utterance.source.sends_request else self.release,
             on_retry=lambda error: self._note_retry(error, count_before()),
             run=RunState(
-                was_reached=lambda: self._has_bytes,
+                was_reached=lambda: utterance.source.label in self._reached,
                 has_next=utterance.has_next,
                 is_crowded=lambda: count_before() > 0,
                 has_room=lambda: count_before() < self.most,
@@ -92,21 +92,22 @@ class Requests:
         if self._on_sent is not None:
             self._on_sent()
 
-    def received(self, number: int, data: bytes) -> None:
+    def received(self, utterance: Utterance, data: bytes) -> None:
         """Report bytes of an utterance."""
         with self._lock:
-            is_first, self._has_bytes = not self._has_bytes, True
+            is_first = not self._reached
+            self._reached.add(utterance.source.label)
         if is_first:
             self._first_left.set()
             self._mailbox.put(FirstBytes())
         if self._on_bytes is not None:
-            self._on_bytes(number, data)
+            self._on_bytes(utterance.number, data)
 
     def replaced(self, failure: Failure, failed: Utterance, instead: Utterance) -> None:
         """Report that ``instead`` is spoken in place of what failed."""
-        labels = failed.source.label, instead.source.label
         now, number = self.clock.now(), failed.number
-        self._observers.notify(Replaced(now, number, failure.error, *labels, failure.sentences))
+        names = _names(failed, instead)
+        self._observers.notify(Replaced(now, number, failure.error, *names, failure.sentences))
 
     def note_cached(self) -> None:
         """Report that an answer came from the cache."""
@@ -136,3 +137,12 @@ class Requests:
             is_less = self.most < was
         if is_less:
             self._observers.notify(RequestsReduced(self.clock.now(), self.most))
+
+
+def _names(failed: Utterance, instead: Utterance) -> tuple[str, str]:
+    """Return the labels of two endpoints, with their models if only those differ."""
+    names = failed.source.label, instead.source.label
+    before, after = failed.speaker, instead.speaker
+    if names[0] != names[1] or before is None or after is None or before.model == after.model:
+        return names
+    return f"{names[0]} {before.model}", f"{names[1]} {after.model}"

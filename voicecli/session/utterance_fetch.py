@@ -57,10 +57,10 @@ class UtteranceFetch:
     def run(
         self,
         make_fetcher: Callable[[Utterance], Fetcher],
-        on_bytes: Callable[[int, bytes], None],
+        on_bytes: Callable[[Utterance, bytes], None],
         on_replaced: Callable[[Failure, Utterance, Utterance], None],
     ) -> None:
-        """Fetch everything; ``on_bytes`` gets the utterance's number and its bytes.
+        """Fetch everything; ``on_bytes`` gets each utterance and its bytes.
 
         ``on_replaced`` gets each failure, the utterance that failed and what is spoken instead.
 
@@ -82,7 +82,7 @@ class UtteranceFetch:
         self.is_whole = not self._is_request_cancelled
 
     def _request(
-        self, fetcher: Fetcher, utterance: Utterance, on_bytes: Callable[[int, bytes], None]
+        self, fetcher: Fetcher, utterance: Utterance, on_bytes: Callable[[Utterance, bytes], None]
     ) -> None:
         self._fault, self._has_sound = None, False
         self._fetcher = fetcher
@@ -143,7 +143,7 @@ class UtteranceFetch:
         self.items.close()
 
     def _drain(
-        self, fetcher: Fetcher, utterance: Utterance, on_bytes: Callable[[int, bytes], None]
+        self, fetcher: Fetcher, utterance: Utterance, on_bytes: Callable[[Utterance, bytes], None]
     ) -> None:
         first_at: float | None = None
         with closing(fetcher.fetch(utterance.source)) as items:
@@ -153,7 +153,7 @@ class UtteranceFetch:
                     first_at = self._clock.now() if first_at is None else first_at
                     weight = len(item)
                     self._has_sound = True
-                    on_bytes(utterance.number, item)
+                    on_bytes(utterance, item)
                 if not self.items.put(item, weight):
                     return  # the reader wants no more
         if fetcher.is_cached:  # which says nothing of the endpoint's pace

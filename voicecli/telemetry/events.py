@@ -94,9 +94,7 @@ class AnswerReported(NamedTuple):
 
 
 class ReceivedAll(NamedTuple):
-    """The last byte of the last answer arrived at ``at`` [fetch]; reported once it is known
-    that no other follows.
-    """
+    """The last answer ended at ``at``; reported once none can follow it [fetch, source]."""
 
     at: float
 

@@ -73,6 +73,7 @@ class Recorder:
         self._bytes = 0
         self._retries = 0
         self._recovered = self._failed_over = 0
+        self._broken: set[int] = set()  # segments whose rest was requested again
         self._generation = GenerationTime()
         self._decode_s = 0.0
         self._onset = OnsetDetector()
@@ -87,11 +88,8 @@ class Recorder:
         """Take note of an event."""
         self.segments(event)
         match event:
-            case Decoded(at, pcm, cpu_s):
-                self._times.setdefault("first_frame_ms", at)
-                self._decode_s += cpu_s
-                self._arrivals.add(at, pcm.duration_s)
-                self._onset.feed(pcm)
+            case Decoded():
+                self._decoded(event)
             case Received(at, data, segment):
                 self._times.setdefault("ttfb_ms", at)
                 self._generation.received(segment, at)
@@ -111,8 +109,8 @@ class Recorder:
                 self._content_type = self._content_type or info.content_type
             case Retrying():
                 self._retries += 1
-            case Replaced(_, _, _, failed, label, sentences):
-                self._recovered += sentences is not None
+            case Replaced(_, segment, _, failed, label, sentences):
+                self._broken |= {segment} if sentences is not None else set()
                 self._failed_over += failed != label
             case SegmentEnded(_, segment):
                 self._generation.ended(segment.number)
@@ -132,6 +130,14 @@ class Recorder:
                 self._report = report
             case Failed(_, error):
                 self._error = error
+
+    def _decoded(self, block: Decoded) -> None:
+        self._recovered += block.segment in self._broken  # its rest is here
+        self._broken.discard(block.segment)
+        self._times.setdefault("first_frame_ms", block.at)
+        self._decode_s += block.cpu_s
+        self._arrivals.add(block.at, block.pcm.duration_s)
+        self._onset.feed(block.pcm)
 
     @property
     def label(self) -> str | None:
