@@ -53,6 +53,12 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
         time.sleep(0.005)
 
 
+def wait_for_a_pitch(recorder: Recorder, running: Running) -> None:
+    """Wait until a voice was heard for long enough to be told by its pitch."""
+    recorder.wait_for_sound(unless=running.exited)
+    time.sleep(0.4)
+
+
 def numbers(recording) -> list[int]:
     """Return the voices that were heard, in order."""
     return [round((each.hz - pitch_hz("")) / STEP_HZ) for each in pitches(recording.samples)]
@@ -95,7 +101,7 @@ def test_an_interruption_ends_the_voice_that_is_heard_and_says_who_did(
 ) -> None:
     with Recorder(sound_server) as recorder:
         first = voices(1, LONG)
-        recorder.wait_for_sound(unless=first.exited)
+        wait_for_a_pitch(recorder, first)
         queued = voices(3, SHORT)
         second = voices(2, SHORT, "--when-busy", "interrupt")
         done = first.finish()
@@ -128,7 +134,7 @@ def test_mixing_waits_for_nobody_and_failing_says_so(voices, cli, sound_server) 
 def test_commands_from_elsewhere_reach_the_voice_that_is_heard(voices, cli, sound_server) -> None:
     with Recorder(sound_server) as recorder:
         first = voices(1, LONG)
-        recorder.wait_for_sound(unless=first.exited)
+        wait_for_a_pitch(recorder, first)
         second = voices(2, SHORT)
         wait_until(lambda: len(cli.run("status", "--json").json["speakers"]) == 2)
         time.sleep(0.1)
