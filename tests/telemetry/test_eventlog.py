@@ -8,7 +8,15 @@ import threading
 import numpy as np
 import pytest
 
-from tests.session.fakes import FakeClock, ScriptedSource, cut_off, settings, sound
+from tests.session.fakes import (
+    FakeClock,
+    Run,
+    ScriptedSource,
+    UntilCancelled,
+    cut_off,
+    settings,
+    sound,
+)
 from tests.session.outputs import null_output
 from voicecli.audio.pcm import Pcm
 from voicecli.errors import NetworkError, SaveError
@@ -57,7 +65,7 @@ def test_the_line_of_each_event():
         {"event": "TTS_UNDERRUN", **common, "wall": 1e9 + 1002.5, "monotonic": 1002.5,
          "at_s": 0.1235, "ms": 85.1},
         {"event": "TTS_PLAYBACK_END", **common, "wall": 1e9 + 1002.0, "monotonic": 1002.0,
-         "underruns": 1},
+         "underruns": 1, "interrupted": False},
         {"event": "TTS_ERROR", **common, "wall": 1e9 + 1002.5, "monotonic": 1002.5,
          "error": {"code": "network", "message": "cut — off", "exit": 4, "remedy": "try again"}},
     ]  # fmt: skip
@@ -85,6 +93,20 @@ def test_a_run_in_order():
         "TTS_PLAYBACK_START",
         "TTS_PLAYBACK_END",
     ]
+
+
+def test_a_run_that_is_stopped_says_so():
+    log, waiting = Log(), UntilCancelled()
+    clock = FakeClock(holds=True)
+    session = Session(null_output(), settings(), observers=[log.observer], clock=clock)
+    run = Run(session, [ScriptedSource([sound(0.5), waiting])])
+    clock.advance(0.25)
+    while "TTS_PLAYBACK_START" not in [line["event"] for line in log.lines]:
+        clock.advance(0.01)
+    session.cancel()
+    run.result()
+    assert log.lines[-1]["event"] == "TTS_PLAYBACK_END"
+    assert log.lines[-1]["interrupted"] is True
 
 
 def test_a_run_that_breaks_off_has_its_error():

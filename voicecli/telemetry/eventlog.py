@@ -13,8 +13,10 @@ from voicecli.telemetry.events import (
     PlaybackEnded,
     PlaybackStarted,
     Requested,
+    StateChanged,
     UnderrunEnded,
 )
+from voicecli.telemetry.lifecycle import State
 from voicecli.telemetry.metrics import describe
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class EventLog:
         self._clock = clock
         self._lock = threading.Lock()
         self._has_audio = False
+        self._is_interrupted = False
 
     def __call__(self, event: Event, /) -> None:
         """Write the event, if the log records its kind.
@@ -55,8 +58,11 @@ class EventLog:
                 silence_ms = round(underrun.silence_s * 1e3, 1)
                 at_s = round(underrun.at_s, 4)
                 self._write("TTS_UNDERRUN", self._clock.now(), at_s=at_s, ms=silence_ms)
+            case StateChanged(_, _, State.CANCELLED):
+                self._is_interrupted = True
             case PlaybackEnded(at, report) if report.first_sound_at is not None:
-                self._write("TTS_PLAYBACK_END", at, underruns=len(report.underruns))
+                gaps, interrupted = len(report.underruns), self._is_interrupted
+                self._write("TTS_PLAYBACK_END", at, underruns=gaps, interrupted=interrupted)
             case Failed(at, error):
                 self._write("TTS_ERROR", at, error=describe(error))
 
