@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,8 @@ DEFAULT_PORT = 8880
 _MAX_CONCURRENCY = 40  # anyio's pool of worker threads
 
 FAULT_INJECTION = "Fault injection"
+
+_fault_option = partial(typer.Option, rich_help_panel=FAULT_INJECTION)
 
 EXAMPLES = """Examples:
   voicecli serve
@@ -102,64 +105,33 @@ def serve(
         typer.Option("--no-warm", help="Load the voice on the first request instead of at start."),
     ] = False,
     ttfb_ms: Annotated[
-        float,
-        typer.Option(
-            metavar="MS",
-            min=0.0,
-            rich_help_panel=FAULT_INJECTION,
-            help="Wait before each response.",
-        ),
+        float, _fault_option(metavar="MS", min=0.0, help="Wait before each response.")
     ] = 0.0,
     pace: Annotated[
         float | None,
-        typer.Option(
-            metavar="FACTOR",
-            min=0.001,
-            rich_help_panel=FAULT_INJECTION,
-            help="Send audio at this multiple of real time.",
+        _fault_option(
+            metavar="FACTOR", min=0.001, help="Send audio at this multiple of real time."
         ),
     ] = None,
     jitter_ms: Annotated[
-        float,
-        typer.Option(
-            metavar="MS",
-            min=0.0,
-            rich_help_panel=FAULT_INJECTION,
-            help="Delay each write by up to this much.",
-        ),
+        float, _fault_option(metavar="MS", min=0.0, help="Delay each write by up to this much.")
     ] = 0.0,
     stall_at: Annotated[
         float | None,
-        typer.Option(
-            metavar="S",
-            min=0.0,
-            rich_help_panel=FAULT_INJECTION,
-            help="Stop sending before this second of audio.",
-        ),
+        _fault_option(metavar="S", min=0.0, help="Stop sending before this second of audio."),
     ] = None,
     stall_ms: Annotated[
         float | None,
-        typer.Option(
-            metavar="MS",
-            min=0.0,
-            rich_help_panel=FAULT_INJECTION,
-            help="Continue after this long.  [default: never]",
-        ),
+        _fault_option(metavar="MS", min=0.0, help="Continue after this long.  [default: never]"),
     ] = None,
     cut_at: Annotated[
         float | None,
-        typer.Option(
-            metavar="S",
-            min=0.0,
-            rich_help_panel=FAULT_INJECTION,
-            help="Close the connection before this second of audio.",
+        _fault_option(
+            metavar="S", min=0.0, help="Close the connection before this second of audio."
         ),
     ] = None,
     chunk: Annotated[
-        int | None,
-        typer.Option(
-            metavar="BYTES", min=1, rich_help_panel=FAULT_INJECTION, help="Size of the writes."
-        ),
+        int | None, _fault_option(metavar="BYTES", min=1, help="Size of the writes.")
     ] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="Print the address as JSON on standard output.")
