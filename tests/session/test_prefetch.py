@@ -333,3 +333,13 @@ def test_what_was_cancelled_after_it_broke_off_is_not_asked_for_again(stop):
     rig.threads.join(5)
     assert recovered == [False]
     assert asked == []
+
+
+@pytest.mark.parametrize(("label", "is_restarting"), [("a script", True), ("another", False)])
+def test_only_an_endpoint_that_sent_sound_is_thought_to_be_restarting(label, is_restarting):
+    rig = Rig(retries=1, ahead=0)
+    gone = utterance(1, [NetworkError("refused", retryable=True)])
+    gone.source.label = label
+    rig.start([utterance(0, [b"a"]), gone])
+    assert rig.take_all() == [0, b"a", 1]
+    assert (gone.source.opened > 2) == is_restarting
