@@ -13,6 +13,7 @@ from tests.session.fakes import (
     Run,
     ScriptedSource,
     UntilCancelled,
+    Watcher,
     cut_off,
     settings,
     sound,
@@ -24,6 +25,7 @@ from voicecli.playback.base import SinkReport, Underrun
 from voicecli.session import Session
 from voicecli.telemetry import events
 from voicecli.telemetry.eventlog import EventLog
+from voicecli.telemetry.lifecycle import State
 
 BLOCK = Pcm(np.zeros((10, 1), np.int16), 8000)
 
@@ -96,15 +98,15 @@ def test_a_run_in_order():
 
 
 def test_a_run_that_is_stopped_says_so():
-    log, waiting = Log(), UntilCancelled()
-    clock = FakeClock(holds=True)
-    session = Session(null_output(), settings(), observers=[log.observer], clock=clock)
-    run = Run(session, [ScriptedSource([sound(0.5), waiting])])
+    log, watcher, clock = Log(), Watcher(), FakeClock(holds=True)
+    observers = [log.observer, watcher]
+    session = Session(null_output(), settings(), observers=observers, clock=clock)
+    run = Run(session, [ScriptedSource([sound(0.5), UntilCancelled()])])
+    watcher.wait_for_state("playing")
     clock.advance(0.25)
-    while "TTS_PLAYBACK_START" not in [line["event"] for line in log.lines]:
-        clock.advance(0.01)
+    watcher.wait_for_event(events.PlaybackStarted)
     session.cancel()
-    run.result()
+    assert run.result().state is State.CANCELLED
     assert log.lines[-1]["event"] == "TTS_PLAYBACK_END"
     assert log.lines[-1]["interrupted"] is True
 
