@@ -136,3 +136,16 @@ def test_concurrent_writing_and_reading_keeps_every_frame():
     assert not failures
     assert ring.read == ring.written == total
     assert np.array_equal(heard, source)
+
+
+def test_seeking_back_ends_at_the_first_frame_that_is_kept():
+    ring = Ring(100, AudioFormat(8_000, 1), kept_frames=30)
+    out = np.zeros((100, 1), np.int16)
+    ring.write(np.arange(100, dtype=np.int16).reshape(-1, 1))
+    assert ring.read_into(out[:80]) == 80
+    ring.seek(10)
+    assert (ring.read, ring.kept_from) == (50, 50)
+    assert ring.read_into(out[:5]) == 5
+    assert out[:5, 0].tolist() == [50, 51, 52, 53, 54]
+    ring.seek(70)
+    assert ring.read == 70

@@ -54,6 +54,13 @@ def test_length_is_exact_at_every_rate(rate_hz, pre_skip, trim):
     assert np.array_equal(got, plain(rate_hz)[first : first + expected])
 
 
+@pytest.mark.parametrize("pre_skip", [959, 960, 961, 3840, 6000])
+def test_what_is_skipped_may_span_pages_that_arrive_one_by_one(pre_skip):
+    pages = opus_pages(opus_packets(PACKETS), head=opus_head(pre_skip=pre_skip), per_page=1)
+    got = joined(decode(OpusDecoder(48_000), pages))
+    assert np.array_equal(got, plain()[pre_skip:])
+
+
 @pytest.mark.parametrize("start", [960, 48_000, 1 << 40])
 def test_a_stream_may_start_at_any_granule(start):
     assert np.array_equal(samples(stream(start_granule=start, trim=100)), samples(stream(trim=100)))

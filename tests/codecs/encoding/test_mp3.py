@@ -136,7 +136,7 @@ def test_a_byte_count_beyond_32_bits_is_left_open():
 
 @pytest.mark.parametrize(
     ("rate_hz", "bitrate_bps"),
-    [(24_000, 64_001), (8_000, 80_000), (24_000, 320_000), (48_000, 8_000)],
+    [(24_000, 64_001), (24_000, 0), (8_000, 80_000), (24_000, 320_000), (48_000, 8_000)],
 )
 def test_bitrates_that_mpeg_lacks_are_refused_with_the_choice(rate_hz, bitrate_bps):
     with pytest.raises(ConfigError, match=str(bitrate_bps)) as error:
