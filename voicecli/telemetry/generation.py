@@ -6,9 +6,10 @@ from __future__ import annotations
 class GenerationTime:
     """Adds up the time in which an answer was awaited or arrived, each second once.
 
-    Segments are requested in order of their numbers, several at once. A segment that is
-    requested again counts from its first request on. Memory grows with the segments under
-    way only. Times are clock seconds.
+    Segments are requested in order of their numbers, several at once. One that is requested
+    again before it ended counts from its first request on. When the rest of one that broke off
+    is requested, those fetched ahead of it meanwhile may count too little. Memory grows only
+    with the segments under way. Times are clock seconds.
     """
 
     def __init__(self) -> None:
