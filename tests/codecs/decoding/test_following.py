@@ -112,6 +112,64 @@ def test_a_sign_that_is_cut_waits_and_no_other_bytes_do(before, sign, cut):
     assert find_other(data + b"\0", 0, final=True) == (len(data) + 1, None)
 
 
+def split_results(data):
+    """What raw samples give: whole, in pieces of some sizes, and cut once at every place."""
+    splits = [in_pieces(size, data) for size in (1, 7, 13, 100)]
+    splits += [[data[:at], data[at:]] for at in range(len(data) + 1)]
+    for pieces in ([data], *splits):
+        blocks, fault = decode_until_fault(PcmDecoder(), pieces)
+        yield b"".join(block.samples.tobytes() for block in blocks), str(fault)
+
+
+@pytest.mark.parametrize("gap", [0, 2, 22, 44, 54, 56, 70])
+@pytest.mark.parametrize("first", [bytes.fromhex("49443304 00 00 d385 0e91"), ID3[:6] + bytes(4)])
+@pytest.mark.parametrize("name", ["opus", "mp3", "flac", "aac"])
+def test_tags_close_together_are_judged_alike_in_any_pieces(name, first, gap):
+    other = ID3[:6] + b"\0\0\0\2\0\0" + encoded(name, 12_000)[:2_000]
+    data = noise(40).tobytes() + first + b"\1" * gap + other
+    results = set(split_results(data))
+    assert len(results) == 1
+    samples, fault = results.pop()
+    assert "audio follows the raw samples, and is not played" in fault
+    assert len(samples) <= 80 + len(first) + gap + 12  # the file may have a tag of its own
+
+
+@pytest.mark.parametrize("apart", [4, 5, 63, 64, 65])
+def test_info_tags_close_together_are_judged_alike_in_any_pieces(apart):
+    tag = b"Info" + b"\1" * (apart - 4) + b"Xing\1\1"
+    data = noise(40).tobytes() + tag + encoded("mp3", 12_000)[1_000:3_000]
+    assert len(set(split_results(data))) == 1
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [ID3[:10], ID3[:6], b"ID3", b"Info", b"Xing", b"fLaC", b"OggS\0\2", b"\xff\xfb\x90\x64"]
+            + [bytes(n) for n in (1, 30, 61, 64, 413)]
+            + [ID3[:6] + bytes(3) + b"\1", b"OggS\0\2" + bytes(8), b"fLaC\0\0\0\x22"]
+        ),
+        max_size=12,
+    ),
+    st.integers(1, 90),
+)
+def test_no_split_changes_where_another_format_begins(words, size):
+    data = b"".join(words)
+    header = wav(noise(0), size=0)
+    long_chunk = wav(noise(40)) + chunk(b"LIST", bytes(100)) + b"\1"
+    for make, before in ((PcmDecoder, b""), (WavDecoder, header), (WavDecoder, long_chunk)):
+        whole, *parts = (
+            decode_until_fault(make(), pieces)
+            for pieces in (
+                [before + data],
+                in_pieces(size, before + data),
+                in_pieces(1, before + data),
+            )
+        )
+        for blocks, fault in parts:
+            assert str(fault) == str(whole[1])
+            assert np.array_equal(joined(blocks), joined(whole[0]))
+
+
 def test_what_may_be_a_tag_holds_back_little():
     decoder = PcmDecoder()
     data = b"\1\2" * 100 + ID3[:6] + b"\0\0\x1f\x7f" + b"\1\2" * 20_000

@@ -37,14 +37,15 @@ _ID3 = re.compile(rb"ID3[\2-\4]\0[\x00\x10\x40\x80\xc0]", re.DOTALL)
 _MAX_TAG_BYTES = 4_096
 """A longer tag is not looked behind: samples are held back meanwhile."""
 
+_INFO = re.compile(rb"Info|Xing")
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _MAX_INFO_BYTES = 1_500
 """An info tag is in the first frame, of 1,441 bytes at most; the next begins behind it."""
 
 _MAX_SYNCS = 32
 _FOLLOWERS = 3
-_STEP_BYTES = 64
-"""Bytes between two tags that are looked behind, so that crafted streams cost no more."""
+_APART_BYTES = 64
+"""A tag is not looked behind if another is within so many bytes: crafted ones cost no more."""
 
 _BEGUN = re.compile(rb"(?:f(?:La?)?|O(?:gg?)?|ID?|In?f?|X(?:in?)?)\Z")
 """A sign that the end of the bytes cuts."""
@@ -99,10 +100,11 @@ def find_other(buffer: bytes, start: int, *, final: bool) -> tuple[int, str | No
         at = buffer.find(sign, start)
         while 0 <= at < found_at:
             codec, is_open = check(buffer, at)
-            if codec or (is_open and not final):
-                found_at, name = at, codec
+            is_open &= not final
+            if codec or is_open:
+                found_at, name = at, None if is_open else codec
                 break
-            at = buffer.find(sign, at + _STEP_BYTES)
+            at = buffer.find(sign, at + 1)
     if name is None and not final and (begun := _BEGUN.search(buffer, max(start, len(buffer) - 3))):
         found_at = min(found_at, begun.start())
     return found_at, name
@@ -124,23 +126,28 @@ def _tagged(buffer: bytes, at: int) -> tuple[str | None, bool]:
         return None, True
     if not _ID3.match(buffer, at) or size_bytes > _MAX_TAG_BYTES:
         return None, False
+    if _ID3.search(buffer, at + 1, at + _APART_BYTES):
+        return None, False
+    is_cut = len(buffer) < at + _APART_BYTES
     codec, is_open = codec_at(buffer, at + size_bytes)
     for framing in (MP3_FRAMES, ADTS_FRAMES) if codec is None else ():
         matches = frames_at(framing, buffer, at + size_bytes, 2)
         if matches:
-            return framing.codec, False
+            return framing.codec, is_cut
         is_open |= matches is None
-    return (None if codec == "wav" else codec), is_open
+    return (None if codec == "wav" else codec), is_open or is_cut
 
 
 def _info(buffer: bytes, at: int) -> tuple[str | None, bool]:
     """Check for frames behind the tag in the first of them."""
+    if _INFO.search(buffer, at + 1, at + _APART_BYTES):
+        return None, False
     is_open = len(buffer) < at + _MAX_INFO_BYTES
     syncs = _SYNC.finditer(buffer, at, at + _MAX_INFO_BYTES)
     for sync, _ in zip(syncs, range(_MAX_SYNCS), strict=False):
         matches = frames_at(MP3_FRAMES, buffer, sync.start(), _FOLLOWERS)
         if matches:
-            return "mp3", False
+            return "mp3", len(buffer) < at + _APART_BYTES
         is_open |= matches is None
     return None, is_open
 
@@ -152,3 +159,4 @@ _SIGNS: tuple[tuple[bytes, Callable[[bytes, int], tuple[str | None, bool]]], ...
     (b"Info", _info),
     (b"Xing", _info),
 )
+"""Signs, and what tells which format one begins, if any, and whether more bytes may change that."""
