@@ -1,6 +1,6 @@
-"""Lengths of the metadata around audio: ID3v2, ID3v1 and APEv2 tags, and RIFF chunks.
+"""What surrounds audio: ID3v2, ID3v1 and APEv2 tags, RIFF chunks, and padding.
 
-What they contain is ignored.
+Only the length matters; what they contain is ignored.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import struct
 ID3V1_BYTES = 128
 _ID3V2_HEADER_BYTES = 10
 MAX_TAG_HEADER_BYTES = _APE_HEADER_BYTES = 32
+
+PADDING = b"\0\r\n"
+"""Bytes that may stand between two files."""
 
 CHUNK = struct.Struct("<4sI")
 """Id and size of a RIFF chunk."""

@@ -109,11 +109,16 @@ def _from_wide(data: bytes) -> bytes | None:
     encoding = json.detect_encoding(data[:_DETECT_BYTES])  # by its mark or its NULs
     if encoding.startswith("utf-8"):
         return None
-    text = data.decode(encoding, "ignore").removeprefix("\ufeff")
-    head = data[:_EVIDENCE_BYTES].decode(encoding, "ignore").removeprefix("\ufeff")
+    try:
+        head = codecs.getincrementaldecoder(encoding)().decode(data[:_EVIDENCE_BYTES])
+    except UnicodeDecodeError:
+        return None
+    head = head.removeprefix("\ufeff")
     is_marked = not encoding.endswith(("-le", "-be"))
     is_text = _is_text(head) if is_marked else _has_words(head)
-    return text.encode() if is_text or _OPENING.match(text.encode()) else None
+    if not is_text and not _OPENING.match(head.encode()):
+        return None
+    return data.decode(encoding, "ignore").removeprefix("\ufeff").encode()
 
 
 def _has_words(head: str) -> bool:
@@ -124,7 +129,7 @@ def _has_words(head: str) -> bool:
 
 def _is_text(head: str) -> bool:
     """Tell whether characters behind a byte order mark are those of a text."""
-    if 2 * sum(map(str.isascii, head)) >= len(head):
+    if 2 * sum(map(str.isascii, head)) >= len(head) > 0:
         return True
     letters = sum(map(str.isalpha, head))
     is_legible = all(char.isprintable() or char in _LAYOUT for char in head)

@@ -11,6 +11,7 @@ from tests.codecs.containers import chunk, wav
 from tests.codecs.feeding import decode, decode_until_fault, in_pieces, joined
 from tests.codecs.samples import encoded
 from tests.codecs.signals import noise, tone
+from voicecli.codecs import make_decoder
 from voicecli.codecs.decoding.auto import AutoDecoder
 from voicecli.codecs.decoding.following import find_header, find_other
 from voicecli.codecs.decoding.pcm import PcmDecoder
@@ -20,7 +21,12 @@ from voicecli.errors import CorruptStream
 SIZES = (7, 1_000, 1 << 20)
 ID3 = b"ID3\4\0\0\0\0\0\x23TSSE\0\0\0\x0f\0\0\3Lavf62.3.100\0" + bytes(11)
 NAMES = {"opus": "Ogg", "mp3": "mp3", "flac": "flac"}
+CODECS_WITH_AN_END = ("wav", "opus", "mp3", "aac", "flac")
 SIGNS = (b"fLaC", b"OggS", b"ID3", b"Info", b"Xing", b"RIFF")
+
+
+def file_in(name):
+    return wav(tone(12_000)) if name == "wav" else encoded(name, 12_000)
 
 
 def others():
@@ -77,6 +83,46 @@ def test_another_format_behind_raw_samples_is_not_heard(name, channels):
         got = joined(blocks)
         assert np.array_equal(got[:3_000], sound)
         assert len(got) < 3_000 + 100
+
+
+BETWEEN = {
+    "nothing": b"",
+    "ID3": ID3,
+    "ID3v1": b"TAG" + bytes(125),
+    "APE": b"APETAGEX\xd0\7\0\0\x20\0\0\0" + bytes(7) + b"\x80" + bytes(8),
+    "ID3v1 and ID3": b"TAG" + bytes(125) + ID3,
+    "NULs": bytes(500),
+    "a line end": b"\r\n",
+}
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.parametrize("first", CODECS_WITH_AN_END)
+def test_what_follows_is_played_or_reported(first, between):
+    """The same format is played, whatever tag is between; another is never lost in silence."""
+    whole = joined(decode(make_decoder(first), [file_in(first)]))
+    for second in CODECS_WITH_AN_END:
+        data = file_in(first) + BETWEEN[between] + file_in(second)
+        for piece in SIZES:
+            blocks, fault = decode_until_fault(make_decoder(first), in_pieces(piece, data))
+            got = joined(blocks)
+            if second == first:
+                assert fault is None
+                assert len(got) == 2 * len(whole)
+            else:
+                assert isinstance(fault, CorruptStream), second
+                assert fault.message.endswith(" audio, and is not played") or first == "opus"
+                assert "audio follows the" in fault.message
+                assert np.array_equal(got[: len(whole)], whole)
+
+
+def test_frames_of_the_same_format_in_garbage_do_not_end_the_stream():
+    """Three letters are a weak sign of a tag, so what is behind them is found by its frames."""
+    for name in ("mp3", "aac"):
+        data = encoded(name, 12_000) + b"x" + BETWEEN["ID3v1"] + encoded(name, 12_000)
+        whole = joined(decode(make_decoder(name), [data]))
+        for piece in (1, 2, *SIZES):
+            assert np.array_equal(joined(decode(make_decoder(name), in_pieces(piece, data))), whole)
 
 
 def hostile():

@@ -20,6 +20,7 @@ from voicecli.codecs.decoding.flacheader import (
     crc16,
     flac_frame_header,
 )
+from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.libav import LibavPacketDecoder
 from voicecli.codecs.decoding.reader import ReadingDecoder
 from voicecli.errors import CorruptStream, TruncatedStream
@@ -34,6 +35,7 @@ _SYNC = re.compile(rb"\xff[\xf8\xf9]")  # of a frame header
 _NEXT_STREAM = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # and the header of its STREAMINFO
 _NEXT_STREAMS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # the same, spelt out
 _TAG = re.compile(rb"ID3|TAG|APETAGEX")
+_OTHER = re.compile(_TAG.pattern + rb"|OggS|RIFF|\xff[\xe0-\xff]")
 _LONGEST_BOUNDARY = 8
 
 
@@ -68,7 +70,7 @@ class FlacDecoder(ReadingDecoder):
         """Read all streams laid end to end; report a short one at the very end."""
         short: TruncatedStream | None = None
         found = False
-        while (info := (yield from self._find_stream())) is not None:
+        while (info := (yield from self._find_stream(is_first=not found))) is not None:
             found = True
             position = yield from self._read_frames(info)
             if position < (info.total_frames or 0):
@@ -80,7 +82,7 @@ class FlacDecoder(ReadingDecoder):
         if not found:
             raise CorruptStream("the stream contains no FLAC audio")
 
-    def _find_stream(self) -> Reading[StreamInfo | None]:
+    def _find_stream(self, *, is_first: bool) -> Reading[StreamInfo | None]:
         """Skip tags, read ``fLaC`` and metadata; return None if the bytes end before.
 
         A stream may also begin with a frame, whose header then says what STREAMINFO would.
@@ -97,16 +99,27 @@ class FlacDecoder(ReadingDecoder):
                 yield from self._wait(MAX_HEADER_BYTES)
                 info = StreamInfo.of_frame(self._peek(MAX_HEADER_BYTES))
                 if info is None:
-                    raise CorruptStream("there is no FLAC where a FLAC stream should begin")
+                    raise (yield from self._explain_other(is_first=is_first))
                 return info
             elif tag == 0 and not (_MARKER.startswith(head) or head == b"\xff"):
-                raise CorruptStream("there is no FLAC where a FLAC stream should begin")
+                raise (yield from self._explain_other(is_first=is_first))
             elif not self._all_in:
                 yield None
             elif head:
                 raise TruncatedStream("the FLAC stream ends inside its marker")
             else:
                 return None
+
+    def _explain_other(self, *, is_first: bool) -> Reading[CorruptStream]:
+        """Return the fault of what is here instead of a stream."""
+        while True:
+            codec, is_open = audio_at(self._buffer, self._at)
+            if is_first or self._all_in or not is_open:
+                break
+            yield None
+        if is_first or codec is None:
+            return CorruptStream("there is no FLAC where a FLAC stream should begin")
+        return CorruptStream(f"{codec} audio follows the FLAC audio, and is not played")
 
     def _read_metadata(self) -> Reading[StreamInfo]:
         """Read STREAMINFO and skip all other metadata blocks (§8)."""
@@ -191,11 +204,17 @@ class FlacDecoder(ReadingDecoder):
         return not self._crc
 
     def _find_last_end(self, limit_bytes: int) -> _Span:
-        """Find the end of a frame that no other follows: a tag, or a marker cut by the end."""
+        """Find the end of a frame that no other follows.
+
+        It is a tag, audio in another format, or a marker cut by the end.
+        """
         self._crc = self._crc_bytes = 0
-        for match in _TAG.finditer(self._buffer, self._at, self._at + limit_bytes):
-            size_bytes = match.start() - self._at
-            if self._is_frame(size_bytes):  # three letters alone are a weak sign
+        within = self._peek(limit_bytes)
+        for match in _OTHER.finditer(within):
+            size_bytes = match.start()
+            # Three letters alone are a weak sign.
+            is_end = _TAG.match(match[0]) and self._is_frame(size_bytes)
+            if is_end or audio_at(within, size_bytes)[0] not in {None, "flac"}:
                 return _Span(size_bytes)
         for marker_bytes in range(_LONGEST_BOUNDARY - 1, 0, -1):
             size_bytes = self._ahead_bytes - marker_bytes

@@ -67,12 +67,12 @@ class Framing(NamedTuple):
     certain: int = 0
 
 
-def _of(name: str, syntax: Syntax) -> Framing:
+def _of(syntax: Syntax) -> Framing:
     def header(data: bytes | bytearray, at: int) -> _Header | None:
         found = syntax.header(data, at)
         return None if found is None else _Header(found.frame_bytes, found.identity)
 
-    return Framing(syntax.name, name, syntax.header_bytes, header, b"\xff")
+    return Framing(syntax.name, syntax.codec, syntax.header_bytes, header, b"\xff")
 
 
 _LAYER1_KBPS = {
@@ -136,8 +136,8 @@ def _free_format_header(data: bytes | bytearray, at: int) -> _Header | None:
     return _Header(size, word & 0xFFFE0C00)
 
 
-MP3_FRAMES = _of("mp3", MP3)
-ADTS_FRAMES = _of("aac", ADTS)
+MP3_FRAMES = _of(MP3)
+ADTS_FRAMES = _of(ADTS)
 OLDER_LAYERS = Framing(
     "MPEG audio of layer I or II", None, 4, _older_layer_header, b"\xff", certain=4
 )

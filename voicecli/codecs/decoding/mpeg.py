@@ -118,9 +118,10 @@ class Syntax(NamedTuple):
     """One frame format, as `voicecli.codecs.decoding.mpegsync.FrameReader` needs it."""
 
     name: str
+    codec: str
     header_bytes: int
     header: Callable[[bytes | bytearray, int], FrameHeader | None]
 
 
-MP3 = Syntax("MP3", 4, mp3_header)
-ADTS = Syntax("ADTS", 7, adts_header)
+MP3 = Syntax("MP3", "mp3", 4, mp3_header)
+ADTS = Syntax("ADTS", "aac", 7, adts_header)

@@ -109,9 +109,14 @@ class FrameReader:
         self._at = 0
 
     def _may_be_other_audio(self) -> bool:
-        """Raise CorruptStream for another format here; tell whether more bytes may show one."""
+        """Raise CorruptStream for another format here; tell whether more bytes may show one.
+
+        It is looked for where garbage begins and at landmarks, which no split changes.
+        """
+        if not self._synced and not _LANDMARK.match(self._buffer, self._at):
+            return False
         other, is_open = audio_at(self._buffer, self._at)
-        if other is not None:
+        if other not in {None, self._syntax.codec}:
             what = f"{other} audio follows the {self._syntax.name} audio"
             raise CorruptStream(f"{what}, and is not played")
         return is_open

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from voicecli.audio.tags import PADDING
 from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.oggpage import (
     CAPTURE,
@@ -117,7 +118,8 @@ class OggDemuxer:
         self._buffer = bytearray()
         self._page: PageHeader | None = None  # at the front of the buffer
         self._needed = 0  # no progress is possible before the buffer holds this many bytes
-        self._in_sync = False  # the buffer begins where a good page ended
+        self._in_sync = False  # the buffer begins where a good page ended, or padding behind it
+        self._is_padded = False
         self._streams: dict[int, LogicalStream] = {}
 
     def feed(self, data: bytes) -> Iterator[Page]:
@@ -133,7 +135,8 @@ class OggDemuxer:
         Less than a capture pattern counts only where the next page is due.
         """
         if not self._buffer.startswith(CAPTURE):
-            return self._in_sync and len(self._buffer) > 0 and CAPTURE.startswith(self._buffer)
+            is_due = self._in_sync and not self._is_padded
+            return is_due and len(self._buffer) > 0 and CAPTURE.startswith(self._buffer)
         return self._page is None or self._page.serial not in self._streams
 
     def flush(self) -> Iterator[Page]:
@@ -162,9 +165,13 @@ class OggDemuxer:
     def _open_next(self) -> PageHeader | None:
         """Find the next page and parse its header; None until enough has arrived."""
         buffer = self._buffer
+        if self._in_sync:
+            padding_bytes = len(buffer) - len(buffer.lstrip(PADDING))
+            del buffer[:padding_bytes]
+            self._is_padded |= padding_bytes > 0
         if self._in_sync and buffer[:1] != CAPTURE[:1]:
             other, is_open = audio_at(buffer)
-            if other is not None:
+            if other not in {None, "opus"}:  # tags may stand before the next stream
                 raise CorruptStream(f"{other} audio follows the Ogg stream, and is not played")
             if is_open:
                 self._needed = 0
@@ -230,7 +237,7 @@ class OggDemuxer:
         elif self._streams:
             self.orphaned_pages += 1
         del buffer[: page.size]
-        self._in_sync = True
+        self._in_sync, self._is_padded = True, False
         self._page = None
         self._needed = 0
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from voicecli.audio.tags import CHUNK
+from voicecli.audio.tags import CHUNK, PADDING
 from voicecli.codecs.decoding.following import CHUNK_ID, find_header, find_other, is_trailer
 from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.reader import ReadingDecoder
@@ -259,12 +259,18 @@ class WavDecoder(ReadingDecoder):
                 break
             self._at += step_bytes
             silent_steps += not any(head)
-        if is_trailer(head.lstrip(b"\0")):
+        if is_trailer(head.lstrip(PADDING)):
             return False
         for _ in range(silent_steps):
             yield block(bytes(step_bytes), 0, step_bytes)
         self._at += -size_bytes % layout.bytes_per_frame
         return True
+
+    def _skip_padding(self) -> Reading[None]:
+        while not (ahead := self._buffer[self._at :].lstrip(PADDING)) and not self._all_in:
+            self._at = len(self._buffer)
+            yield None
+        self._at = len(self._buffer) - len(ahead)
 
     def _find_next_file(self) -> Reading[bool]:
         """Skip to the next file; return False if the stream ends first.
@@ -272,6 +278,8 @@ class WavDecoder(ReadingDecoder):
         Raises:
             CorruptStream: audio in another format comes before it, maybe behind a long chunk.
         """
+        yield from self._skip_padding()
+        yield from self._refuse_other_audio(0)
         while self._ahead_bytes or not self._all_in:
             next_at, found = find_header(self._buffer, self._at)
             other_at, other = find_other(self._buffer, self._at, final=self._all_in)
