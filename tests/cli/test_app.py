@@ -198,8 +198,15 @@ class TestProcess:
     def test_all_standard_streams_may_be_closed(self):
         assert shell("voicecli play --json nowhere.wav <&- >&- 2>&-").returncode == 4
 
-    def test_a_full_disk_for_standard_output_is_7(self):
-        done = shell("voicecli config path > /dev/full")
+    @pytest.mark.parametrize(
+        "argv",
+        [
+            *("config path", "config show", "voices", "cache info", "doctor", "endpoints"),
+            *("--version", "--show-completion", "bench policy --server fast --traces 1"),
+        ],
+    )
+    def test_a_full_disk_for_standard_output_is_7(self, argv):
+        done = shell(f"voicecli {argv} > /dev/full")
         assert done.returncode == 7
         assert b"standard output: No space left" in done.stderr
         assert b"Traceback" not in done.stderr

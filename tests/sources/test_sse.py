@@ -327,3 +327,27 @@ def test_every_fault_of_an_event_has_a_remedy(event):
     with pytest.raises(BadResponse) as raised:
         decoded(event)
     assert raised.value.remedy
+
+
+@pytest.mark.parametrize("name", ["", "event: error\n"])
+@pytest.mark.parametrize("end", ["", "\n", "\r", "\n\n"])
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_an_error_is_reported_though_its_event_is_unfinished(name, end, is_cut):
+    def chunks():
+        yield delta(b"abc")
+        yield f'{name}data: {{"error": {{"message": "no credit"}}}}{end}'.encode()
+        if is_cut:
+            raise NetworkError("the connection was cut")
+
+    got = []
+    with pytest.raises(BadResponse, match="no credit"):
+        got.extend(audio_of_events(chunks()))
+
+
+def test_an_unfinished_event_hides_no_cut_connection():
+    def chunks():
+        yield b'data: {"type":"speech.audio.del'
+        raise NetworkError("the connection was cut")
+
+    with pytest.raises(NetworkError, match="was cut"):
+        list(audio_of_events(chunks()))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.errors import BadResponse, SourceTimeout
+from voicecli.errors import BadResponse, NetworkError, SourceTimeout
 from voicecli.sources.trailing_text import audio_before_text
 
 ID3 = b"ID3\4" + bytes(6)
@@ -266,3 +266,18 @@ def test_a_page_behind_compressed_sound_is_an_error_except_in_a_file(page, size)
         read_all(audio_before_text(iter(parts), is_raw=False), got)
     assert b"".join(got) == b"\xff\xfb" + SAMPLES
     assert b"".join(audio_before_text(iter(parts), is_raw=False, is_file=True)) == data
+
+
+@pytest.mark.parametrize("text", [*TEXTS, b"Internal server error: the GPU is out of memory"])
+@given(cuts=st.lists(st.integers(0, 4096), max_size=6))
+def test_a_server_that_reports_an_error_and_cuts_the_connection_is_quoted(text, cuts):
+    samples = SAMPLES + b"\xff"  # no character of a text
+
+    def chunks():
+        yield from pieces(samples + text, cuts)
+        raise NetworkError("the connection was cut")
+
+    got = []
+    with pytest.raises(BadResponse):
+        read_all(audio_before_text(chunks()), got)
+    assert b"".join(got) == samples

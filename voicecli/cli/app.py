@@ -18,6 +18,7 @@ from voicecli.cli.output import (
     flush,
     internal_error,
     print_error,
+    print_text,
     redirect_to_null,
     tolerate_locale,
 )
@@ -93,7 +94,7 @@ _prepared: dict[str, Group] = {}
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  typer's callback shape
     if value:
-        typer.echo(f"voicecli {__version__}")
+        print_text(f"voicecli {__version__}\n")
         raise typer.Exit
 
 
@@ -175,7 +176,7 @@ def _report_os_error(error: OSError, argv: list[str]) -> ExitStatus:
         message = f"cannot install the completion: {reason}"
         remedy = "print it with voicecli --show-completion, and add it to your shell"
         print_error(SaveError(message, remedy=remedy))
-    elif not {"-h", "--help"}.isdisjoint(argv):
+    elif not {"-h", "--help", "--show-completion"}.isdisjoint(argv):
         print_error(SaveError(f"cannot write standard output: {reason}"))
     else:
         return _report_internal(error)

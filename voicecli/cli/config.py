@@ -11,7 +11,13 @@ from voicecli.cli import options
 from voicecli.cli.config_file import file_app
 from voicecli.cli.help import Command, Group
 from voicecli.cli.learned import learned_files, learned_json, learned_rows
-from voicecli.cli.output import print_json, print_message, print_table
+from voicecli.cli.output import (
+    print_json,
+    print_message,
+    print_paragraph,
+    print_table,
+    print_text,
+)
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import FILE_KEYS, Config, config_path, exists, find_config
 from voicecli.errors import SaveError
@@ -64,7 +70,7 @@ def path() -> None:
 
     The file need not exist. $VOICECLI_CONFIG overrides the platform's place.
     """
-    print(config_path(os.environ))
+    print_text(f"{config_path(os.environ)}\n")
 
 
 @config_app.command(cls=Command, epilog=SHOW_EXAMPLES)
@@ -86,7 +92,7 @@ def show(
     rows = [*_file_rows(config), *_endpoint_rows(endpoint), *_setting_rows(config)]
     print_table([*rows, *learned_rows()])
     for warning in endpoint.warnings:
-        print(f"warning: {warning}")
+        print_paragraph(f"warning: {warning}")
 
 
 @config_app.command(cls=Command, epilog=FORGET_EXAMPLES)

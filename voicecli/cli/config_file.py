@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from voicecli.cli.help import Command
-from voicecli.cli.output import print_message
+from voicecli.cli.output import print_message, print_text
 from voicecli.config.file import config_path, load_config
 from voicecli.config.template import TEMPLATE
 from voicecli.errors import ConfigError, SaveError
@@ -50,7 +50,7 @@ def init() -> None:
     path = config_path(os.environ)
     if not _make(path):
         raise ConfigError(f"{path} exists already", remedy="`voicecli config edit` opens it")
-    print(path)
+    print_text(f"{path}\n")
 
 
 @file_app.command(cls=Command, epilog=EDIT_EXAMPLES)

@@ -95,14 +95,21 @@ def print_table(rows: Sequence[Sequence[str]], width: int | None = None) -> None
     """Print rows of equally many cells on standard output, in aligned columns.
 
     They fit a terminal; into a pipe or a file, ``width`` columns if that is given.
+
+    Raises:
+        SaveError: standard output is a file that cannot be written.
     """
-    for line in table(rows, terminal_width(sys.stdout) or width):
-        print(line)
+    lines = table(rows, terminal_width(sys.stdout) or width)
+    print_text("".join(f"{line}\n" for line in lines))
 
 
 def print_paragraph(text: str) -> None:
-    """Print a sentence or more on standard output; on a terminal, without breaking a word."""
-    print("\n".join(wrap(text, terminal_width(sys.stdout), indent="")))
+    """Print a sentence or more on standard output; on a terminal, without breaking a word.
+
+    Raises:
+        SaveError: standard output is a file that cannot be written.
+    """
+    print_text("\n".join(wrap(text, terminal_width(sys.stdout), indent="")) + "\n")
 
 
 def flush() -> None:

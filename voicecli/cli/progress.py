@@ -161,7 +161,8 @@ class StatusLine:
     def _write(self, text: str) -> None:
         if self._wanted:
             with contextlib.suppress(OSError):
-                print(text, end="", file=sys.stderr, flush=True)
+                sys.stderr.write(text)
+                sys.stderr.flush()
 
     def __enter__(self) -> Self:
         return self

@@ -67,6 +67,7 @@ class SpeechEvents:
         self._is_speech = False
         self._other = ""  # kind of the first event with audio, or else of any, of another API
         self._other_has_audio = False
+        self._reported: BadResponse | None = None
         self.ended = False
         """Whether the last event has arrived: the connection may stay open after it."""
 
@@ -103,9 +104,7 @@ class SpeechEvents:
             NetworkError: it ended before its last event.
         """
         if not self.ended:
-            with contextlib.suppress(BadResponse):  # an event that is cut
-                self._take_line(bytes(self._line))
-                self._take_line(b"")
+            self.end_event()
         if self._other_has_audio or self.ended:
             self._check_api()
         if not self.ended:
@@ -113,6 +112,18 @@ class SpeechEvents:
                 "the event stream ended before its last event",
                 remedy=TRY_AGAIN,
             )
+
+    def end_event(self) -> None:
+        """End the bytes, maybe in the middle of an event; ignore one that cannot be read.
+
+        Raises:
+            BadResponse: the event reports an error.
+        """
+        with contextlib.suppress(BadResponse):
+            self._take_line(bytes(self._line))
+            self._take_line(b"")
+        if self._reported is not None:
+            raise self._reported
 
     def _take_line(self, line: bytes) -> bytes:
         """Take one line and return the audio of the event that it ends, if any."""
@@ -127,7 +138,7 @@ class SpeechEvents:
         data, self._data = bytes(self._data[:-1]), bytearray()
         name, self._name = self._name, ""
         if data and name == "error":
-            raise _reported(data)
+            raise self._report(data)
         return self._take_event(data, name) if data else b""
 
     def _check_api(self) -> None:
@@ -144,6 +155,12 @@ class SpeechEvents:
         has_audio = any(len(run[0]) >= _MIN_ENCODED_BYTES for run in runs)
         if not self._other or (has_audio and not self._other_has_audio):
             self._other, self._other_has_audio = clean(kind, limit=60), has_audio
+
+    def _report(self, data: bytes) -> BadResponse:
+        """Return, and remember, the error that an event reports, in the server's own words."""
+        message = f"the server reports: {server_message(data)}"
+        self._reported = BadResponse(message, remedy=TRY_AGAIN)
+        return self._reported
 
     def _check_length(self) -> None:
         if len(self._line) + len(self._data) > MAX_EVENT_BYTES:
@@ -171,7 +188,7 @@ class SpeechEvents:
         if kind == "speech.audio.done":
             self._is_speech = self.ended = True
         elif str(kind).endswith(_FAILURES) or event.get("error"):
-            raise _reported(data)
+            raise self._report(data)
         else:
             self._note_other(data, str(kind or event.get("object") or ", ".join(event)))
         return b""
@@ -185,7 +202,7 @@ def audio_of_events(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
     Raises:
         BadResponse: as `SpeechEvents.feed`.
-        NetworkError: as `SpeechEvents.flush`.
+        NetworkError: as `SpeechEvents.flush`, or the connection was cut.
     """
     events = SpeechEvents()
     chunks = iter(chunks)
@@ -198,16 +215,15 @@ def audio_of_events(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield head
         yield from chunks
         return
-    for chunk in itertools.chain((head,), chunks):
-        yield from events.feed(chunk)
-        if events.ended:
-            break
+    try:
+        for chunk in itertools.chain((head,), chunks):
+            yield from events.feed(chunk)
+            if events.ended:
+                break
+    except NetworkError:
+        events.end_event()  # servers that report an error often cut the connection
+        raise
     events.flush()
-
-
-def _reported(data: bytes) -> BadResponse:
-    """Return the error that an event reports, in the server's own words."""
-    return BadResponse(f"the server reports: {server_message(data)}", remedy=TRY_AGAIN)
 
 
 def _parsed(data: bytes) -> dict[str, Any] | None:

@@ -114,22 +114,21 @@ def audio_before_text(
             return
         if text_at is not None:
             yield data[:text_at]
-            raise _fault(_message(data[text_at:], chunks), is_file=is_file)
+            raise _fault(_message(data[text_at:], _up_to_fault(chunks, faults)), is_file=is_file)
         split = _start_of_text(data)
         held, data = data[split:], data[:split]
         yielded += len(data)
         if has_tags:
             metadata.pass_by(data)
         yield data
-    if faults:
-        yield held
-        raise faults[0]
     text = _last_words(held, metadata) if has_tags else held
     is_message = _FAULT.search(text) or (not has_tags and _has_sentence(text))
     if is_message and yielded >= _MIN_SAMPLES_BYTES and not is_file:
         yield held.removesuffix(text)
         raise _fault(_message(text, iter(())), is_file=False)
     yield held
+    if faults:
+        raise faults[0]
 
 
 def _up_to_fault(chunks: Iterator[bytes], faults: list[VoiceError]) -> Iterator[bytes]:

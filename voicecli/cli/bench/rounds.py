@@ -15,7 +15,7 @@ from voicecli.bench import report
 from voicecli.bench.case import Outcome
 from voicecli.bench.rounds import run_rounds
 from voicecli.cli.layout import terminal_width
-from voicecli.cli.output import print_json, print_message, print_paragraph
+from voicecli.cli.output import print_json, print_message, print_paragraph, print_text
 from voicecli.cli.progress import StatusLine, wants_progress
 from voicecli.cli.signals import unignored
 from voicecli.errors import ExitStatus
@@ -124,9 +124,9 @@ def print_table_and_legend(
 ) -> None:
     """Print a table on standard output, and what its titles mean."""
     width = terminal_width(sys.stdout) or report.TERMINAL
-    print("\n\n".join(report.tables(outcomes, columns, width)))
+    print_text("\n\n".join(report.tables(outcomes, columns, width)) + "\n")
     if width >= report.TERMINAL:
-        print(legend)
+        print_text(f"{legend}\n")
     else:
         print_paragraph(" ".join(legend.split("\n")))
 

@@ -147,11 +147,11 @@ def _report(options: BenchOptions, measured: _Measurement, verdict: _Verdict) ->
         print_results(outcomes, shown, answers.legend(shown))
         if options.verbose and any(outcome.runs for outcome in outcomes):
             more = answers.columns(outcomes, answers.MORE_COLUMNS)
-            print()
+            print_text("\n")
             print_table_and_legend(outcomes, more, answers.MORE_LEGEND)
         width = terminal_width(sys.stdout) or report.TERMINAL
         for sentence in explanations(outcomes):
-            print("\n".join(wrap(sentence, width)))
+            print_text("\n".join(wrap(sentence, width)) + "\n")
         for line in (*_servers(outcomes), *verdict.findings, *map(str, verdict.differences)):
             print_paragraph(line)
     for line in verdict.exceeded:
