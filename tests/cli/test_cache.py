@@ -1,5 +1,10 @@
 import json
 
+import pytest
+
+from tests.codecs.samples import encoded
+from tests.support.speech_server import Reply
+
 
 def speak(cli, server, *flags):
     return cli.run(
@@ -38,6 +43,21 @@ def test_the_cache_says_nothing_of_how_fast_the_server_is(cli, server):
     assert {"arrivals.jsonl", "pace.json"} <= set(learned)
     assert say().exit_code == 0
     assert {path.name: path.read_bytes() for path in folder.glob("*.json*")} == learned
+
+
+@pytest.mark.parametrize(
+    "body", [bytes(range(7, 256)) * 80, b"Out of memory, try again later. " * 9, b""]
+)
+@pytest.mark.parametrize("flags", [("--segment", "whole"), ()])
+def test_what_is_no_sound_is_not_kept(cli, server, body, flags):
+    server.reply = Reply(body=body, content_type="audio/mpeg")
+    first = speak(cli, server, "--cache", "--format", "mp3", *flags)
+    assert first.exit_code in (4, 5), first
+    server.reply = Reply(body=encoded("mp3", 24_000), content_type="audio/mpeg")
+    for _ in range(2):
+        later = speak(cli, server, "--cache", "--format", "mp3", *flags)
+        assert later.exit_code == 0, later
+    assert all(each["cached"] for each in later.json["segments"])
 
 
 def test_a_profile_turns_it_on_and_a_flag_off(cli, server):

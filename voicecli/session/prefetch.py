@@ -23,6 +23,7 @@ from voicecli.errors import SourceTimeout, ThreadError, VoiceError
 from voicecli.session.items import AwaitText, StreamBroken, UtteranceStart
 from voicecli.session.utterance import Failure, Utterance
 from voicecli.session.utterance_fetch import UtteranceFetch
+from voicecli.sources.base import KeepsAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,6 +114,8 @@ class Prefetcher:
         recovered: then `take` reports why it broke off, if that is known.
         """
         fetch = self._fetches[0]
+        if fetch.error is None and isinstance(fetch.latest.source, KeepsAnswer):
+            fetch.latest.source.discard()  # all that came was no sound
         failure = failure._replace(error=fetch.error or failure.error)
         replace = fetch.latest.replace
         with self._changed:

@@ -110,6 +110,13 @@ class AnswerCache:
             database.execute("COMMIT")
             self.fault = None  # another process may only have been writing
 
+    def drop(self, key: bytes) -> None:
+        """Keep an answer no longer."""
+        with self._ignoring_faults():
+            if self.path.exists():
+                with self._opened() as database:
+                    database.execute("DELETE FROM answers WHERE key = ?", (key,))
+
     def size(self) -> CacheSize:
         """Return how much is kept."""
         answers = size = file_bytes = 0

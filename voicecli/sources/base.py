@@ -22,7 +22,7 @@ A source makes requests and knows nothing of decoding or playback::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -164,3 +164,11 @@ class Source(Protocol):
 
     def cancel(self) -> None:
         """Stop soon; any thread, idempotent."""
+
+
+@runtime_checkable
+class KeepsAnswer(Protocol):
+    """A source that keeps its answer for later runs."""
+
+    def discard(self) -> None:
+        """Keep the answer no longer: it could not be decoded. Any thread, idempotent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from typing import TYPE_CHECKING
 
 from voicecli.sources.answer_cache import MAX_ANSWER_BYTES, CachedAnswer
@@ -38,6 +39,8 @@ class CachedSource:
         self._key = key
         self._is_cancelled = False
         self._has_asked = False
+        self._keeping = threading.Lock()
+        self._is_discarded = False
         self._found: CachedAnswer | None = None
 
     @property
@@ -73,6 +76,12 @@ class CachedSource:
         self._is_cancelled = True
         self._source.cancel()
 
+    def discard(self) -> None:
+        """Keep the answer no longer: it could not be decoded. Any thread, idempotent."""
+        with self._keeping:
+            self._is_discarded = True
+            self._cache.drop(self._key)
+
     def _kept(self) -> CachedAnswer | None:
         if not self._has_asked:
             self._found, self._has_asked = self._cache.get(self._key), True
@@ -101,7 +110,9 @@ class CachedSource:
                 kept = kept if len(kept) <= MAX_ANSWER_BYTES else None
             yield chunk
         if kept and not self._is_cancelled and _is_worth_keeping(response, kept):
-            self._cache.put(self._key, CachedAnswer(response.info, bytes(kept)))
+            with self._keeping:
+                if not self._is_discarded:
+                    self._cache.put(self._key, CachedAnswer(response.info, bytes(kept)))
 
 
 def _is_worth_keeping(response: Response, data: bytearray) -> bool:
