@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.audio.pcm import INT16_FULL_SCALE, AudioFormat, Pcm, clip_floats, to_float32, to_int16
+from voicecli.audio.pcm import (
+    INT16_FULL_SCALE,
+    AudioFormat,
+    Pcm,
+    clip_floats,
+    join_blocks,
+    to_float32,
+    to_int16,
+)
 
 
 @pytest.mark.parametrize(
@@ -92,3 +100,33 @@ def test_floats_are_clipped_and_nan_is_silenced(limit):
 def test_floats_within_the_limit_are_returned_as_they_are():
     for samples in (np.zeros((0, 1), np.float32), np.array([[1.0], [-1.0]], np.float32)):
         assert clip_floats(samples) is samples
+
+
+# --- blocks in a row
+
+
+def block(frames, channels=1, rate_hz=24_000, dtype=np.int16):
+    return Pcm(np.arange(frames * channels).reshape(-1, channels).astype(dtype), rate_hz)
+
+
+def test_adjacent_blocks_of_one_format_are_joined():
+    blocks = [block(480), block(480), block(240)]
+    (one,) = join_blocks(blocks)
+    assert np.array_equal(one.samples, np.concatenate([b.samples for b in blocks]))
+    assert one.rate_hz == 24_000
+
+
+def test_a_block_alone_is_not_copied():
+    alone = block(480)
+    (same,) = join_blocks([alone])
+    assert same is alone
+    assert list(join_blocks([])) == []
+
+
+@pytest.mark.parametrize(
+    "other", [block(10, rate_hz=48_000), block(10, channels=2), block(10, dtype=np.float32)]
+)
+def test_a_block_of_another_format_is_kept_apart(other):
+    parts = list(join_blocks([block(10), block(10), other, block(10)]))
+    assert [part.frames for part in parts] == [20, 10, 10]
+    assert parts[1] is other

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
+
+from voicecli.streams import scheduling
 
 
 class ManualExecutor:
@@ -13,8 +14,10 @@ class ManualExecutor:
     def __init__(self, monkeypatch, module):
         self.tasks = []
         self.count = 0
-        monkeypatch.setattr(module, "shared_executor", lambda: self)
-        monkeypatch.setattr(module, "waiting_batches", deque(), raising=False)
+        monkeypatch.setattr(module, "shared_executor", lambda: self, raising=False)
+        monkeypatch.setattr(scheduling, "shared_executor", lambda: self)
+        monkeypatch.setattr(scheduling, "waiting_batches", waiting := set())
+        monkeypatch.setattr(module, "waiting_batches", waiting, raising=False)
 
     def submit(self, work, *args):
         self.count += 1

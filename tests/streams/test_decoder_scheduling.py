@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def no_threads(monkeypatch):
     def refuse():
         raise AssertionError("a thread was asked for")
 
-    monkeypatch.setattr(module, "shared_executor", refuse)
+    monkeypatch.setattr(scheduling, "shared_executor", refuse)
 
 
 @pytest.fixture
@@ -296,3 +297,32 @@ def test_closing_waits_for_a_task_under_way(executor):
         assert executor.count == 1
 
     asyncio.run(main())
+
+
+class NoThreads(ThreadPoolExecutor):
+    """An executor that fails as Python's does at the system's limit: with the task queued."""
+
+    def __init__(self, *, is_queued, threads):
+        super().__init__(1)
+        self.is_queued, self.allowed = is_queued, threads
+
+    def submit(self, work, *args):
+        self.allowed -= 1
+        if self.allowed >= 0:
+            return super().submit(work, *args)
+        if self.is_queued:
+            super().submit(work, *args)
+        raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("is_queued", [False, True])
+@pytest.mark.parametrize("threads", [0, 1, 3])
+@pytest.mark.parametrize("codec", COSTLY)
+def test_a_stream_loses_nothing_if_no_thread_can_be_started(monkeypatch, codec, threads, is_queued):
+    data = encoded(codec, 60_000)
+    whole = joined(asyncio.run(decode(cut(data, 4_096), format=codec, **OWN)))
+    with NoThreads(is_queued=is_queued, threads=threads) as executor:
+        monkeypatch.setattr(scheduling, "shared_executor", lambda: executor)
+        frames = asyncio.run(decode(cut(data, 4_096), format=codec, **OWN))
+    assert np.array_equal(joined(frames), whole)
+    assert not scheduling.waiting_batches

@@ -10,14 +10,12 @@ from tests.codecs.containers import wav
 from tests.codecs.samples import encoded, samples_of
 from tests.codecs.signals import noise, tone
 from tests.streams.frames import cut, joined
-from voicecli.audio.pcm import Pcm
 from voicecli.codecs import CODECS
 from voicecli.codecs.decoding.decoder import MAX_STEP_BYTES
 from voicecli.errors import BadResponse, CorruptStream, TruncatedStream, UnsupportedFormat
 from voicecli.streams.framedecoder import (
     FrameDecoder,
     decode_stream,
-    join_blocks,
     slice_bytes,
 )
 
@@ -232,36 +230,6 @@ def test_a_large_chunk_is_decoded_a_slice_at_a_time(codec, monkeypatch):
     assert sizes[0] == slice_bytes(None)
     assert max(sizes) == slice_bytes(codec)
     assert sum(sizes) == len(data)
-
-
-# --- blocks in a row
-
-
-def block(frames, channels=1, rate_hz=24_000, dtype=np.int16):
-    return Pcm(np.arange(frames * channels).reshape(-1, channels).astype(dtype), rate_hz)
-
-
-def test_adjacent_blocks_of_one_format_are_joined():
-    blocks = [block(480), block(480), block(240)]
-    (one,) = join_blocks(blocks)
-    assert np.array_equal(one.samples, np.concatenate([b.samples for b in blocks]))
-    assert one.rate_hz == 24_000
-
-
-def test_a_block_alone_is_not_copied():
-    alone = block(480)
-    (same,) = join_blocks([alone])
-    assert same is alone
-    assert list(join_blocks([])) == []
-
-
-@pytest.mark.parametrize(
-    "other", [block(10, rate_hz=48_000), block(10, channels=2), block(10, dtype=np.float32)]
-)
-def test_a_block_of_another_format_is_kept_apart(other):
-    parts = list(join_blocks([block(10), block(10), other, block(10)]))
-    assert [part.frames for part in parts] == [20, 10, 10]
-    assert parts[1] is other
 
 
 @pytest.mark.parametrize("codec", ["mp3", "aac", "flac"])

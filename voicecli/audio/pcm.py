@@ -11,9 +11,12 @@ needs to answer, so it loads while the server works.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -95,6 +98,16 @@ class Pcm:
     def with_samples(self, samples: Samples) -> Pcm:
         """Return a block of other samples at the same rate, for the same speakers."""
         return Pcm(samples, self.rate_hz, self.speakers)
+
+
+def join_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:
+    """Join adjacent blocks of the same format: work on a block has a cost whatever its length."""
+    import numpy as np  # noqa: PLC0415  numpy loads while the server works
+
+    for _, group in groupby(blocks, lambda block: (block.format, block.speakers)):
+        run = list(group)
+        samples = [block.samples for block in run]
+        yield run[0] if len(run) == 1 else run[0].with_samples(np.concatenate(samples))
 
 
 def to_int16(samples: Samples) -> NDArray[np.int16]:

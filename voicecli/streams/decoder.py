@@ -22,11 +22,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from voicecli.streams.base import BufferFull, CodecStream, State, StreamClosed
 from voicecli.streams.frame import AudioFrame
 from voicecli.streams.framedecoder import VIEWS, FrameDecoder, slice_bytes
-from voicecli.streams.scheduling import call_in, pass_budget, shared_executor, waiting_batches
+from voicecli.streams.scheduling import call_in, pass_budget, submit_batch, waiting_batches
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-
     from typing_extensions import Buffer
 
 MAX_QUEUED_BYTES = 8 << 20
@@ -177,9 +175,7 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
                 await self._news.wait()
             elif self._state is State.OPEN and not (self.queued_bytes or self._decoder.pending):
                 await self._wait_for_bytes()
-            elif self._is_movable():
-                self._decode_away()
-            elif not self._decode_here():
+            elif not (self._is_movable() and self._decode_away()) and not self._decode_here():
                 await asyncio.sleep(0)
         frame = self._made.popleft()
         self._decode_ahead()
@@ -228,16 +224,16 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         self._accept(decoded)
         return True
 
-    def _decode_away(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        waiting_batches.append(None)
-        shared_executor().submit(self._run_task, *self._take(BATCH_SLICES), self._loop)
-        self._is_away = True
-
-    def _run_task(self, pieces: list[bytes], is_last: bool, loop: AbstractEventLoop) -> None:  # noqa: FBT001  submit passes by position
-        """Decode a batch on a thread of the executor."""
-        waiting_batches.popleft()
-        call_in(loop, self._come_back, self._decode(pieces, is_last))
+    def _decode_away(self) -> bool:
+        """Have a batch decoded on another thread; return False if none can be started."""
+        loop = self._loop = asyncio.get_running_loop()
+        pieces, is_last = self._take(BATCH_SLICES)
+        self._is_away = submit_batch(
+            lambda: call_in(loop, self._come_back, self._decode(pieces, is_last))
+        )
+        if not self._is_away:
+            self._chunks.extendleft(reversed(pieces))
+        return self._is_away
 
     def _come_back(self, decoded: _Decoded) -> None:
         self._is_away = False

@@ -7,13 +7,10 @@ a process does not stall an event loop. A frame is an `AudioFrame` here.
 from __future__ import annotations
 
 from contextlib import suppress
-from itertools import groupby
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from voicecli.audio.convert import SampleConverter
-from voicecli.audio.pcm import AudioFormat, Pcm
+from voicecli.audio.pcm import AudioFormat, join_blocks
 from voicecli.codecs import CODECS, AutoDecoder, preload
 from voicecli.codecs.formats import OPUS_RATES_HZ
 from voicecli.errors import UnsupportedFormat
@@ -22,7 +19,7 @@ from voicecli.streams.frame import frames_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from voicecli.audio.pcm import Samples
+    from voicecli.audio.pcm import Pcm, Samples
     from voicecli.streams.frame import AudioFrame
 
 for _codec in CODECS:
@@ -145,18 +142,6 @@ class FrameDecoder:
     def _framed(self, pieces: list[Samples]) -> list[AudioFrame]:
         rate_hz, _ = self._target
         return [frame for samples in pieces for frame in frames_of(samples, rate_hz)]
-
-
-def join_blocks(blocks: list[Pcm]) -> Iterator[Pcm]:
-    """Join adjacent blocks of the same format.
-
-    Conversion and framing cost about 20 µs a block of any length, and a codec's
-    blocks can be as short as 20 ms.
-    """
-    for _, group in groupby(blocks, lambda block: (block.format, block.speakers)):
-        run = list(group)
-        samples = [block.samples for block in run]
-        yield run[0] if len(run) == 1 else run[0].with_samples(np.concatenate(samples))
 
 
 def decode_stream(

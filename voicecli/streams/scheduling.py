@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
 MAX_THREADS = 4
 
-waiting_batches: deque[None] = deque()
-"""As many entries as batches wait for a thread: appended on a loop, removed on the thread."""
+waiting_batches: set[Callable[[], None]] = set()
+"""Batches that wait for a thread; who removes one may run it."""
 
 PASS_S = 0.004
 """Time that all streams of a loop may spend on it before it looks at timers and sockets."""
@@ -53,6 +52,28 @@ def _renew_executor() -> None:
 
 
 os.register_at_fork(after_in_child=_renew_executor)
+
+
+def submit_batch(batch: Callable[[], None]) -> bool:
+    """Run ``batch`` on the executor; return False if no thread can be started for it."""
+    waiting_batches.add(batch)
+    try:
+        shared_executor().submit(_run_batch, batch)
+    except RuntimeError:  # it is queued all the same, and an older thread may have taken it
+        return not _take_batch(batch)
+    return True
+
+
+def _run_batch(batch: Callable[[], None]) -> None:
+    if _take_batch(batch):
+        batch()
+
+
+def _take_batch(batch: Callable[[], None]) -> bool:
+    with suppress(KeyError):
+        waiting_batches.remove(batch)
+        return True
+    return False
 
 
 def call_in(loop: AbstractEventLoop, callback: Callable[..., None], *args: Any) -> None:
