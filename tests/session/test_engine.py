@@ -100,6 +100,22 @@ def test_an_error_of_an_async_text_is_raised_after_what_it_gave_was_spoken(engin
     assert " ".join(texts_of(server)) == "One is a sentence. Two is not"
 
 
+@pytest.mark.parametrize("sentences", [0, 1, 5])
+def test_a_text_whose_loop_ends_before_it_is_not_taken_for_whole(engine, sentences):
+    async def text():
+        while True:
+            yield "One is a sentence. "
+            await asyncio.sleep(0.01)
+
+    async def main():
+        playback = engine.say(text())
+        await asyncio.sleep(0.01 * sentences)
+        return playback
+
+    with pytest.raises(RuntimeError, match="loop ended before the text"):
+        asyncio.run(main()).wait(20)
+
+
 def test_a_failure_of_the_server_is_in_the_result(server):
     server.reply = error(401, {"error": {"message": "no"}})
     with Engine(base_url=server.url, output=Output(SILENT)) as engine:

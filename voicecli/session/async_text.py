@@ -28,9 +28,13 @@ class AsyncText:
         self._error: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._read())
+        self._task.add_done_callback(self._end)
 
     def __iter__(self) -> Iterator[str | bytes]:
-        """Yield the pieces, waiting for each; raises what the iterable raised."""
+        """Yield the pieces, waiting for each.
+
+        Raises what the iterable raised, or RuntimeError if the loop ended before it.
+        """
         while pieces := self._channel.take():
             yield from pieces
         if self._error is not None:
@@ -43,15 +47,15 @@ class AsyncText:
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def _read(self) -> None:
-        try:
-            async for piece in self._pieces:
-                while piece and not self._channel.offer(piece, len(piece)):
-                    if self._channel.is_over:
-                        return
-                    await asyncio.sleep(_RETRY_S)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001  raised where the text is needed
-            self._error = error
-        finally:
-            self._channel.end()
+        async for piece in self._pieces:
+            while piece and not self._channel.offer(piece, len(piece)):
+                if self._channel.is_over:
+                    return
+                await asyncio.sleep(_RETRY_S)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self._error = task.exception()
+        elif not self._channel.is_over:  # not by `close`
+            self._error = RuntimeError("the event loop ended before the text did")
+        self._channel.end()
