@@ -302,3 +302,15 @@ def test_a_device_that_ran_empty_gets_a_larger_buffer_the_next_time(
         sink.end_input()
         sink.drain()
         sink.close()
+
+
+def test_a_device_that_another_run_loses_meanwhile_is_opened_all_the_same(portaudio, open_sink):
+    output = make()
+
+    class Losing(Known):
+        def recent(self):
+            output._device = None  # as `prepare` leaves it if no device is found again
+            return super().recent()
+
+    open_sink(output, is_pcm=True, history=Losing()).close()
+    assert len(portaudio.streams) == 1

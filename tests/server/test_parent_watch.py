@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -52,3 +54,10 @@ def test_a_closed_descriptor_counts_as_ended(terminated):
     os.close(write)
     terminate_on_eof(read).join(TIMEOUT_S)
     assert terminated.wait(TIMEOUT_S)
+
+
+def test_a_server_that_does_not_serve_yet_exits_with_0():
+    watch = "from voicecli.server.parent_watch import terminate_on_eof as watch; import time"
+    program = f"{watch}; watch(); time.sleep(20)"
+    done = subprocess.run([sys.executable, "-c", program], stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 0

@@ -4,6 +4,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from threading import Event
 
 import pytest
 
@@ -109,3 +110,23 @@ def test_voices_of_one_accent_share_their_tables(voices):
     cache = VoiceCache()
     cache._tables[False] = first.g2p
     assert cache.load(HEART).g2p is first.g2p
+
+
+def test_a_voice_that_is_loaded_is_not_waited_for_while_another_loads(monkeypatch):
+    cache, loaded, is_loading, may_go_on = VoiceCache(), object(), Event(), Event()
+
+    def load(name, spawn):
+        is_loading.set()
+        assert may_go_on.wait(20)
+        return name
+
+    cache._voices[HEART] = loaded
+    monkeypatch.setattr(cache, "_load", load)
+    thread = threading.Thread(target=cache.load, args=("emma",))
+    thread.start()
+    assert is_loading.wait(20)
+    assert cache.load(HEART) is loaded
+    assert cache.load("alloy") is loaded, "by another name"
+    may_go_on.set()
+    thread.join(20)
+    assert cache.names == {HEART, "emma"}

@@ -109,9 +109,9 @@ class Output:
             DeviceError: there is no device, or it cannot be opened, and it is not optional.
         """
         try:
-            self._await_device()
+            device = self._await_device()
             policy = self.policy if history is None else self.policy.with_history(history.recent())
-            sink = self._open(wanted, policy, is_pcm=is_pcm, clock=clock, spawn=spawn)
+            sink = self._open(device, wanted, policy, is_pcm=is_pcm, clock=clock, spawn=spawn)
         except DeviceError as error:
             self._is_stale = True
             if not self._settings.optional:
@@ -132,12 +132,12 @@ class Output:
         """
         self._is_stale = True
 
-    def _load(self) -> None:
-        """Import what `_open` needs, and find the device; under the lock."""
+    def _load(self) -> OutputDevice | None:
+        """Import what `_open` needs, and find the device, if one is wanted; under the lock."""
         if self._settings.output != "device":
             from voicecli.playback import null  # noqa: F401, PLC0415  numpy
 
-            return
+            return None
         from voicecli.playback import (  # noqa: PLC0415  PortAudio and numpy
             blocking,  # noqa: F401
             callback,  # noqa: F401
@@ -153,19 +153,27 @@ class Output:
             except DeviceError:
                 self._is_stale = True
                 raise
+        return self._device
 
-    def _await_device(self) -> None:
-        """Wait for `prepare`, or do its work if it was not called."""
+    def _await_device(self) -> OutputDevice | None:
+        """Wait for `prepare`, or do its work if it was not called; return the device."""
         if not self._lock.acquire(timeout=self._prepare_timeout_s):
             limit_s = self._prepare_timeout_s
             raise DeviceError(f"the sound system has not answered for {limit_s:g} s")
         try:
-            self._load()
+            return self._load()
         finally:
             self._lock.release()
 
     def _open(
-        self, wanted: AudioFormat, policy: Policy, *, is_pcm: bool, clock: Clock, spawn: Spawn
+        self,
+        device: OutputDevice | None,
+        wanted: AudioFormat,
+        policy: Policy,
+        *,
+        is_pcm: bool,
+        clock: Clock,
+        spawn: Spawn,
     ) -> Sink:
         from voicecli.playback.null import DiscardSink, NullSink  # noqa: PLC0415  numpy
 
@@ -177,8 +185,8 @@ class Output:
         from voicecli.playback.blocking import BlockingSink  # noqa: PLC0415  PortAudio
         from voicecli.playback.callback import CallbackSink  # noqa: PLC0415  PortAudio
 
-        assert self._device is not None
-        device, preroll_s, latency = self._device, settings.preroll_s, self._latency(self._device)
+        assert device is not None
+        preroll_s, latency = settings.preroll_s, self._latency(device)
         if is_pcm:
             try:
                 return BlockingSink(

@@ -24,9 +24,8 @@ _READ_BYTES = 4096
 def terminate_on_eof(descriptor: int = _STDIN) -> threading.Thread:
     """Send this process a SIGTERM at the end of ``descriptor``; its content is ignored.
 
-    Returns at once; the thread that reads ends with the process. Before the
-    server handles signals, SIGTERM ends the process; afterwards it shuts the
-    server down as `voicecli.server.listen` describes.
+    Returns at once; the thread that reads ends with the process. The server shuts down as
+    `voicecli.server.listen` describes; one that does not serve yet exits with 0.
     """
 
     def wait() -> None:
@@ -34,6 +33,8 @@ def terminate_on_eof(descriptor: int = _STDIN) -> threading.Thread:
             # Not through sys.stdin, whose lock a blocked daemon thread would hold at exit.
             while os.read(descriptor, _READ_BYTES):
                 pass
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            os._exit(0)
         signal.raise_signal(signal.SIGTERM)
 
     return spawn_daemon(wait, "voicecli-parent-watch")

@@ -52,11 +52,11 @@ class RecordingThread:
         self._put((number, data), len(data))
 
     def _put(self, item: Pcm | tuple[int, bytes], weight: int) -> None:
-        if self._error is not None:
+        if self._error is not None or self._saver.is_finishing:
             return
         if self._may_wait():
             self._queue.put(item, weight, capacity=PACED_BYTES)
-        elif not self._queue.offer(item, weight):
+        elif not self._queue.offer(item, weight) and not self._saver.is_finishing:
             # Given up rather than resumed: a recording must not have gaps.
             self._error = SaveError("the disk is too slow to save to; the recording stops early")
 
@@ -73,8 +73,8 @@ class RecordingThread:
         """End the queue, wait until it is written, and finish the files."""
         from voicecli.recording.saver import SaveReport  # noqa: PLC0415  after the sound
 
-        self._queue.end()
         self._saver.is_finishing = True
+        self._queue.end()
         if self.thread is None:
             return self._saver.finish(0)
         self.thread.join(SAVE_S)

@@ -49,8 +49,8 @@ class Voice(Protocol):
 class VoiceCache:
     """The voices that this process has loaded, each once; any thread.
 
-    A thread that asks for a voice while it loads waits for it. A voice may speak for
-    several sources at once.
+    Voices load one after another; one that is loaded is returned at once. A voice may speak
+    for several sources at once.
     """
 
     def __init__(self) -> None:
@@ -94,13 +94,14 @@ class VoiceCache:
             NetworkError: its model is not on this machine and cannot be downloaded.
             SourceError: the model or its runtime cannot be loaded.
         """
-        with self._lock:
-            if name not in self._voices:
-                name = _registered_name(name)
-            if name not in self._voices:
-                voicememory.limit_heaps()  # before its threads start
-                self._voices[name] = self._load(name, spawn)
-            return self._voices[name]
+        if name not in self._voices:
+            name = _registered_name(name)
+        if name not in self._voices:
+            with self._lock:
+                if name not in self._voices:
+                    voicememory.limit_heaps()  # before its threads start
+                    self._voices[name] = self._load(name, spawn)
+        return self._voices[name]
 
     def _load(self, name: str, spawn: Spawn | None) -> Voice:
         from hibari.voices import VOICES  # noqa: PLC0415  imported by now
