@@ -6,17 +6,18 @@ import os
 
 import pytest
 
+from tests.codecs.containers import wav
+from tests.codecs.signals import tone
 from voicecli.cli.settings import PlaybackFlags
-from voicecli.cli.unused_options import warnings
+from voicecli.cli.unused_options import unused_by, unused_without_sound
 from voicecli.config.endpoint import EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config
 
 OPENAI = {"OPENAI_API_KEY": "sk-x"}
 
 
-def found(choice, env=None, flags=None, *, no_play=False):
-    endpoint = resolve_endpoint(choice, env or {}, Config())
-    return list(warnings(choice, flags or PlaybackFlags(), endpoint, no_play=no_play))
+def found(choice, env=None):
+    return list(unused_by(choice, resolve_endpoint(choice, env or {}, Config())))
 
 
 def test_options_for_servers_do_nothing_with_the_builtin_voice():
@@ -38,11 +39,30 @@ def test_some_models_ignore_instructions():
 
 
 def test_options_for_sound_do_nothing_without():
-    flags = PlaybackFlags(device="headphones", buffer_ms=0.0)
-    assert found(EndpointChoice(), flags=flags) == []
-    assert found(EndpointChoice(), flags=flags, no_play=True) == [
-        "--device and --buffer-ms have no effect with --no-play"
+    flags = PlaybackFlags(device="headphones", buffer_ms=0.0, latency_ms="auto")
+    assert list(unused_without_sound(PlaybackFlags())) == []
+    assert list(unused_without_sound(flags)) == [
+        "--device, --buffer-ms and --latency-ms have no effect with --no-play"
     ]
+
+
+@pytest.mark.parametrize("command", [["say", "Hello."], ["play", "hello.wav"]])
+def test_what_does_nothing_without_sound_is_told(cli, server, command, tmp_path):
+    (tmp_path / "hello.wav").write_bytes(wav(tone(100)))
+    command = [str(tmp_path / "hello.wav") if word == "hello.wav" else word for word in command]
+    argv = [*command, "--no-play", "--device", "x", "--latency-ms", "20"]
+    result = cli.run(*argv)
+    assert "--device and --latency-ms have no effect with --no-play" in result.stderr
+    assert "no effect" not in cli.run(*argv, "-q").stderr
+
+
+@pytest.mark.parametrize(
+    "argv", [["say", "Hello."], ["play", "x.wav"], ["replay"], ["bench"], ["bench", "--simulate"]]
+)
+def test_quiet_and_verbose_exclude_each_other(cli, argv):
+    result = cli.run(*argv, "-q", "-v")
+    assert result.exit_code == 2
+    assert "--quiet and --verbose cannot be combined" in result.stderr
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from voicecli.cli import control_options, options
 from voicecli.cli.records import Records
 from voicecli.cli.running import failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, keep_resident, playback_settings
+from voicecli.cli.unused_options import unused_without_sound
 from voicecli.codecs.formats import codec_for_suffix, raw_media_type
 from voicecli.config.file import find_config
 from voicecli.control.voice_turn import WhenBusy
@@ -70,17 +71,20 @@ def play(
     records.check()
     with failing_as_json(records):
         config = find_config(os.environ)
+    flags = PlaybackFlags(
+        device,
+        volume,
+        buffer_ms,
+        preroll_ms,
+        when_busy=WhenBusy(when_busy),
+        no_keys=no_keys,
+        latency_ms=latency_ms,
+    )
+    for warning in unused_without_sound(flags) if no_play else ():
+        records.warn(warning)
     settings = playback_settings(
         config,
-        PlaybackFlags(
-            device,
-            volume,
-            buffer_ms,
-            preroll_ms,
-            when_busy=WhenBusy(when_busy),
-            no_keys=no_keys,
-            latency_ms=latency_ms,
-        ),
+        flags,
         expected_format=format,
         keeps_audio=records.keeps_audio,
         no_play=no_play,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from voicecli.cli.output import print_message
 from voicecli.errors import SaveError
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ class Records(NamedTuple):
         """Check the options against each other.
 
         Raises:
-            typer.BadParameter: one needs another, ``--save`` names no format, or standard
-                output is taken.
+            typer.BadParameter: one needs or excludes another, ``--save`` names no format, or
+                standard output is taken.
         """
+        if self.quiet and self.verbose:
+            raise typer.BadParameter("--quiet and --verbose cannot be combined")
         if self.trace_audio and self.trace is None:
             raise typer.BadParameter("--trace-audio requires --trace FILE")
         if self.save is None and self.save_as is not None:
@@ -68,6 +71,11 @@ class Records(NamedTuple):
             raise typer.BadParameter(
                 f"--save: {save.suffix!r} is not one of {known}; --save-as names the format"
             )
+
+    def warn(self, warning: str) -> None:
+        """Print a warning unless the run is quiet."""
+        if not self.quiet:
+            print_message(f"warning: {warning}")
 
     @property
     def keeps_audio(self) -> bool:

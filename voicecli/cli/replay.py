@@ -49,6 +49,7 @@ def replay(
     read. A restart of the system empties it.
     """
     records = Records(json=json_, quiet=quiet, verbose=verbose)
+    records.check()
     with failing_as_json(records):
         config = find_config(os.environ)
         try:

@@ -31,7 +31,7 @@ _EVERY_S = 0.05
 
 _NOT_KEPT = {
     "text", "file", "script", "lines", "resume", "no_state", "save", "save_as", "debug_audio",
-    "subtitles", "json_", "event_log", "trace", "trace_audio", "no_play",
+    "subtitles", "json_", "event_log", "trace", "trace_audio", "no_play", "quiet", "verbose",
 }  # fmt: skip
 """Parameters of ``say`` that the next run does not take over."""
 

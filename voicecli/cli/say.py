@@ -23,8 +23,7 @@ from voicecli.cli.running import ending_if_empty, failing_as_json, run_session
 from voicecli.cli.settings import PlaybackFlags, keep_resident, playback_settings
 from voicecli.cli.speech import Speech
 from voicecli.cli.text_input import TextReading
-from voicecli.cli.unused_options import is_pipe_unread
-from voicecli.cli.unused_options import warnings as unused
+from voicecli.cli.unused_options import is_pipe_unread, unused_by, unused_without_sound
 from voicecli.cli.voice_endpoints import VoiceEndpoints
 from voicecli.config.endpoint import Endpoint, EndpointChoice, resolve_endpoint
 from voicecli.config.file import Config, find_config
@@ -170,7 +169,7 @@ def say(
     )  # fmt: skip
     records.check()
     with contextlib.ExitStack() as stack:
-        reads = TextReading(encoding, partial(_warn, records=records))
+        reads = TextReading(encoding, records.warn)
         with ending_if_empty(records):
             run: InterruptedRun | None = context.obj if resume else None
             spoken = text_options.choose_text(text or [], file, script, lines or [], reads, run)
@@ -179,8 +178,9 @@ def say(
         with failing_as_json(records):
             config = find_config(os.environ)
             endpoints = _endpoints(choice, config, records, fallback, lines or [])
-            for warning in unused(choice, flags, endpoints.default, no_play=no_play):
-                _warn(warning, records)
+            unheard = unused_without_sound(flags) if no_play else ()
+            for warning in (*unused_by(choice, endpoints.default), *unheard):
+                records.warn(warning)
             words = text_options.read_lexicon(config.lexicon, lexicon, lang, reads)
         is_script = run.is_script if run else bool(script or lines)
         reading = Reading(
@@ -219,7 +219,7 @@ def _source_context(
 
 def _mention_pipe(given: list[object], records: Records) -> None:
     if is_pipe_unread(given):
-        _warn("standard input is not read: the text was given otherwise", records)
+        records.warn("standard input is not read: the text was given otherwise")
 
 
 def _speed(factor: float | None, of_rate: float | None) -> float | None:
@@ -267,7 +267,7 @@ def _speak(
     speech.remember_pace()
     if speech.left_out and status is not ExitStatus.USAGE:
         words = "1 word" if speech.left_out == 1 else f"{speech.left_out} words"
-        _warn(f"{words} left out: the built-in voice speaks English", records)
+        records.warn(f"{words} left out: the built-in voice speaks English")
     return status
 
 
@@ -275,15 +275,10 @@ def _print_endpoint(endpoint: Endpoint, records: Records) -> None:
     if records.verbose:
         print_message(f"using {endpoint.label} ({endpoint.reason})")
     for warning in endpoint.warnings:
-        _warn(warning, records)
+        records.warn(warning)
 
 
 def _print_stand_in(endpoint: Endpoint, speaker: HistoryKey, records: Records) -> None:
     """Say who speaks instead of an endpoint that is in cooldown."""
     if records.verbose and (speaker.endpoint, speaker.model) != (endpoint.label, endpoint.model):
         print_message(f"{endpoint.label} failed recently: {speaker.endpoint} speaks instead")
-
-
-def _warn(warning: str, records: Records) -> None:
-    if not records.quiet:
-        print_message(f"warning: {warning}")

@@ -145,6 +145,8 @@ def serve(
     key and their names of models and voices. Ctrl-C or SIGTERM lets responses in
     progress finish; a second one exits at once.
     """
+    if stall_ms is not None and stall_at is None:
+        raise typer.BadParameter("--stall-ms requires --stall-at S")
     key = _key(api_key_env)
     if until_eof:
         from voicecli.server.parent_watch import terminate_on_eof  # noqa: PLC0415  threading

@@ -24,6 +24,7 @@ _NOT_FOR_BUILTIN = {
 _NOT_WITHOUT_SOUND = {
     "device": "--device",
     "buffer_ms": "--buffer-ms",
+    "latency_ms": "--latency-ms",
     "preroll_ms": "--preroll-ms",
 }
 """Field of `PlaybackFlags` → its option."""
@@ -32,16 +33,17 @@ _NO_INSTRUCTIONS = ("tts-1", "tts-1-hd")
 """OpenAI's models that ignore instructions (its API reference, createSpeech)."""
 
 
-def warnings(
-    choice: EndpointChoice, flags: PlaybackFlags, endpoint: Endpoint, *, no_play: bool
-) -> Iterator[str]:
+def unused_by(choice: EndpointChoice, endpoint: Endpoint) -> Iterator[str]:
     """Yield a sentence for the options that have no effect with an endpoint."""
     if endpoint.is_builtin:
         yield from _sentence(choice, _NOT_FOR_BUILTIN, "with the built-in voice")
     elif endpoint.is_openai and choice.instructions and endpoint.model in _NO_INSTRUCTIONS:
         yield f"--instructions has no effect with the model {endpoint.model}"
-    if no_play:
-        yield from _sentence(flags, _NOT_WITHOUT_SOUND, "with --no-play")
+
+
+def unused_without_sound(flags: PlaybackFlags) -> Iterator[str]:
+    """Yield a sentence for the options that have no effect if nothing is played."""
+    return _sentence(flags, _NOT_WITHOUT_SOUND, "with --no-play")
 
 
 def _sentence(given: object, options: dict[str, str], where: str) -> Iterator[str]:

@@ -84,6 +84,7 @@ class BenchOptions(NamedTuple):
 _NOT_FOR_REPLAY = ("base_urls", "text", "texts", "cold", "baseline", "network", "record", "device")
 _CONFLICTS = (
     ("json", "csv"),
+    ("quiet", "verbose"),
     ("text", "texts"),
     ("simulate", "cold"),
     ("simulate", "device"),
