@@ -1,6 +1,6 @@
 """A load test with many listeners, for any server with OpenAI's speech API.
 
-    pip install 'voicecli[load]'
+    .venv/bin/pip install -e '.[load]'
     locust -f examples/locustfile.py --host http://localhost:8880/v1
 
 Open http://localhost:8089 to choose the number of listeners and see the results;

@@ -97,7 +97,7 @@ class FakeOutput(Output):
         if self.prepare_fault:
             raise self.prepare_fault
 
-    def _open(self, wanted, policy, *, is_pcm, clock, spawn):
+    def _open(self, device, wanted, policy, *, is_pcm, clock, spawn):
         self.before_opening()
         if self.open_fault:
             raise self.open_fault

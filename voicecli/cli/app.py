@@ -47,7 +47,7 @@ Environment:
   VOICECLI_BASE_URL     server to use if no option names one
   VOICECLI_API_KEY      key for that server; OPENAI_API_KEY is sent to OpenAI only
   VOICECLI_PROFILE      profile to use, instead of default_profile
-  VOICECLI_MODEL        model, and
+  VOICECLI_MODEL        model to request if no option names one
   VOICECLI_VOICE        voice to use if no option names one
   VOICECLI_CONFIG       configuration file, instead of the platform's
   VOICECLI_TRACEBACK=1  print the traceback of an internal error

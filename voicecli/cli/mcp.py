@@ -26,7 +26,7 @@ def mcp(
         from voicecli.cli.mcp_tools import SpeechTools, make_server  # noqa: PLC0415  an extra
     except ImportError as error:
         raise ConfigError(
-            "the MCP server is not installed", remedy="pip install 'voicecli[mcp]'"
+            "the MCP server is not installed", remedy="pip install -e '.[mcp]' in the clone"
         ) from error
     endpoint = {"--base-url": base_url, "--profile": profile}
     speaking = {**endpoint, "--voice": voice, "--device": device}

@@ -114,7 +114,7 @@ SampleRate: TypeAlias = Annotated[
         metavar="HZ",
         min=4000,
         max=384_000,
-        help="Sample rate of raw PCM, whatever its label says.  [default: 24000]",
+        help="Sample rate of raw PCM; overrides its label.  [default: the label's, else 24000]",
     ),
 ]
 Proxy: TypeAlias = Annotated[

@@ -45,7 +45,10 @@ def serve(
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=MAX_PORT, help="0 picks a free port.")
+        int,
+        typer.Option(
+            metavar="N", min=0, max=MAX_PORT, help="Port to listen on; 0 picks a free one."
+        ),
     ] = DEFAULT_PORT,
     api_key_env: Annotated[
         str | None,

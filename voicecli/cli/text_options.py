@@ -84,7 +84,7 @@ Language: TypeAlias = Annotated[
         metavar="CODE",
         callback=_language,
         help="Language of the text, such as de: where its sentences end, and which part of the "
-        "lexicon applies.  [default: guessed]",
+        "lexicon applies. Without it the language is guessed, and only the general part applies.",
     ),
 ]
 Segment: TypeAlias = Annotated[

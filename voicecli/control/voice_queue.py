@@ -52,7 +52,7 @@ class Ticket(NamedTuple):
 
 
 class Turn:
-    """A place in the queue, held from `take` until `release`.
+    """A place in the queue, held from construction until `release`.
 
     ``note`` says how the holder can be reached. Any thread; `wait` from one at a time.
 

@@ -113,7 +113,7 @@ class DeviceSink(ABC):
         self._wake()
 
     def pause(self) -> None:
-        """Hand nothing more to the device, which plays what it has taken: 50 ms."""
+        """Hand nothing more to the device, which plays what it has taken (1.25 × its latency)."""
         with self._control:
             self._feed.pause(self._clock.now())
         self._follow_up()

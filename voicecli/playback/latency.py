@@ -109,8 +109,9 @@ def next_latency_s(latency_s: float, known_s: float, report: SinkReport) -> floa
     gaps = [gap for gap in report.underruns if gap.is_device and gap.silence_s < _CURABLE_S]
     if gaps:
         return min(MAX_LATENCY_S, 2 * latency_s)
-    decayed_s = known_s * _DECAY
-    return decayed_s if decayed_s > LATENCY_S else 0.0 if known_s == 0 else LATENCY_S
+    if known_s == 0:
+        return 0.0
+    return max(known_s * _DECAY, LATENCY_S)
 
 
 def is_machine_busy() -> bool:

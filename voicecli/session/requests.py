@@ -28,8 +28,8 @@ class Requests:
     """Makes the fetcher of each request, and reports what all of them do; any thread.
 
     ``mailbox`` gets the first bytes and the first error. ``on_sent`` is as for `Fetcher`,
-    ``on_bytes`` gets each utterance's number and bytes. ``history`` is told when an
-    endpoint that it is not about, or the cache, speaks.
+    ``on_bytes`` gets each utterance's number and bytes. ``history`` is notified when
+    another endpoint or the cache speaks.
 
     Attributes:
         clock: the clock of all requests.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from voicecli.bench.speech import SpeechRun
 
-REMEDY = "pip install 'voicecli[report]'"
+REMEDY = "pip install -e '.[report]' in the clone"
 
 _MAX_CHARACTERS = 300
 """Longest text from outside."""

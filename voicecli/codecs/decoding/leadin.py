@@ -14,7 +14,7 @@ _MAX_FILLER_OF_SAMPLES = 16
 """Most filler to look past if samples are expected: more is silence."""
 
 _MAX_FILLER_IF_LABELLED = 4_096
-"""The same if something says that these are no samples: it delays those that are by 85 ms."""
+"""The same if something says that these are not samples: those that are begin 85 ms later."""
 
 _MAX_LOOKED_PAST_BYTES = 1 << 17
 

@@ -16,7 +16,7 @@ class Magic:
     """Bytes that a format begins with: ``parts`` of (offset, bytes), all of which must match.
 
     ``codec`` is one of ours, or None for the unsupported format ``name``. ``is_sound`` is false
-    for what is no audio at all, such as an image.
+    for data that is not audio, such as an image.
     """
 
     codec: str | None
