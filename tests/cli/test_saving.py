@@ -139,7 +139,7 @@ class TestEventLog:
     def test_one_that_cannot_be_opened_is_7_before_anything_is_requested(self, say, server, option):
         result = say("--json", option, "/no/such/folder/events", "Hello.")
         assert result.exit_code == 7
-        message = "cannot write /no/such/folder/events: No such file or directory"
+        message = "cannot write /no/such/folder/events: there is no folder /no/such/folder"
         assert result.json["error"]["message"] == message
         assert server.requests == []
 

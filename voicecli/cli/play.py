@@ -72,14 +72,9 @@ def play(
     with failing_as_json(records):
         config = find_config(os.environ)
     flags = PlaybackFlags(
-        device,
-        volume,
-        buffer_ms,
-        preroll_ms,
-        when_busy=WhenBusy(when_busy),
-        no_keys=no_keys,
-        latency_ms=latency_ms,
-    )
+        device, volume, buffer_ms, preroll_ms, when_busy=WhenBusy(when_busy),
+        no_keys=no_keys, latency_ms=latency_ms,
+    )  # fmt: skip
     for warning in unused_without_sound(flags) if no_play else ():
         records.warn(warning)
     settings = playback_settings(

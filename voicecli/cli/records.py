@@ -156,5 +156,9 @@ class LineFile(io.TextIOBase):
         super().close()
 
     def _fail(self, error: OSError) -> None:
-        reason = "nothing reads from this pipe" if error.errno == errno.ENXIO else error.strerror
+        reason = error.strerror
+        if error.errno == errno.ENXIO:
+            reason = "nothing reads from this pipe"
+        elif error.errno == errno.ENOENT:
+            reason = f"there is no folder {self._path.parent}"
         self.error = SaveError(f"cannot write {self._path}: {reason or error}")

@@ -65,13 +65,15 @@ class SourceContext:
         from voicecli.sources.client import SpeechClient  # noqa: PLC0415  servers only
 
         server = endpoint.server
-        client = SpeechClient(
-            server,
-            connect_timeout_s=self.connect_timeout_s,
-            read_timeout_s=self.read_timeout_s,
-            proxy=self.proxy,
-        )
-        return self._clients.setdefault(server, client)  # if two threads made one, the first counts
+        if server not in self._clients:
+            client = SpeechClient(
+                server,
+                connect_timeout_s=self.connect_timeout_s,
+                read_timeout_s=self.read_timeout_s,
+                proxy=self.proxy,
+            )
+            self._clients.setdefault(server, client)  # if two threads made one, the first counts
+        return self._clients[server]
 
     def realtime(self, endpoint: Endpoint) -> RealtimeClient:
         """Return the sessions of an endpoint with a Realtime API."""
