@@ -35,6 +35,8 @@ CODINGS = {
     "audio/pcm;encoding=mulaw": MULAW,
     "audio/pcm;encoding=A-Law;bits=8": ALAW,
     "audio/pcm;bits=24": RawCoding("signed", 3),
+    "audio/pcm;bits=16bit": S16LE,
+    'audio/pcm;bits="24 Bits"': RawCoding("signed", 3),
     "audio/pcm;bits=32": RawCoding("signed", 4),
     "audio/pcm;bits=8": RawCoding("unsigned", 1),
     "audio/pcm;bits=8;encoding=signed-integer": RawCoding("signed", 1),

@@ -351,3 +351,20 @@ def test_an_unfinished_event_hides_no_cut_connection():
 
     with pytest.raises(NetworkError, match="was cut"):
         list(audio_of_events(chunks()))
+
+
+def test_sound_in_the_last_event_is_sound():
+    last = {"type": "speech.audio.done", "audio": base64.b64encode(b"xyz").decode()}
+    assert decoded(delta(b"abc"), b"data: " + json.dumps(last).encode() + b"\n\n") == [
+        b"abc",
+        b"xyz",
+    ]
+
+
+@pytest.mark.parametrize("parts", ["{}", "[]", "0"])
+def test_an_event_of_very_many_parts_is_not_parsed(monkeypatch, parts):
+    """As objects it would take a hundred times its bytes."""
+    monkeypatch.setattr(module.json, "loads", lambda _: pytest.fail("parsed"))
+    event = b'data: {"type":"x","a":[' + b",".join([parts.encode()] * 30_000) + b"]}\n\n"
+    with pytest.raises(BadResponse, match="not a JSON object"):
+        list(SpeechEvents().feed(event))

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicecli.errors import BadResponse, NetworkError, SourceTimeout
+from voicecli.sources import metadata as metadata_module
 from voicecli.sources.trailing_text import audio_before_text
 
 ID3 = b"ID3\4" + bytes(6)
@@ -281,3 +282,73 @@ def test_a_server_that_reports_an_error_and_cuts_the_connection_is_quoted(text, 
     with pytest.raises(BadResponse):
         read_all(audio_before_text(chunks()), got)
     assert b"".join(got) == samples
+
+
+OTHER_KEYS = {
+    '{"request_id":"f3a1","code":"Throttling","message":"请求超限"}': "请求超限",
+    '{"object":"error","message":"模型错误"}': "模型错误",
+    '{"ok":false,"reason":"quota"}\n': "quota",
+    '{"ok": false, "error": {"message": "内存不足"}}': "内存不足",
+    'retry: 3\ndata: {"a":"no memory"}\n\n': "no memory",
+    'id: 3\nevent: error\ndata: {"message": "no memory"}\n\n': r"reports: no memory$",
+    '{"id": "' + "ab " * 60 + '", "error": {"message": "no memory"}}': "no memory",
+}
+
+
+@pytest.mark.parametrize("text", OTHER_KEYS)
+@pytest.mark.parametrize("is_raw", [True, False])
+@pytest.mark.parametrize("size", [1, 7, 5_000])
+def test_an_object_with_any_keys_at_the_end_is_not_audio(text, is_raw, size):
+    head = bytes(range(256)) if is_raw else ID3 + bytes(range(256))
+    data, got = head + text.encode(), []
+    with pytest.raises(BadResponse, match=OTHER_KEYS[text]):
+        read_all(
+            audio_before_text(iter(pieces(data, range(0, len(data), size))), is_raw=is_raw), got
+        )
+    heard = b"".join(got)
+    assert heard == head or (not is_raw and heard.startswith(head))
+
+
+@pytest.mark.parametrize("words", ["服务器内存不足，请稍后再试", "Ошибка: нет памяти"])
+@pytest.mark.parametrize("size", [1, 3, 1_000])
+def test_words_in_other_scripts_behind_samples_are_not_audio(words, size):
+    data, got = bytes(range(256)) + words.encode(), []
+    with pytest.raises(BadResponse, match=words):
+        read_all(audio_before_text(iter(pieces(data, range(0, len(data), size)))), got)
+    assert b"".join(got) == bytes(range(256))
+
+
+@pytest.mark.parametrize("size", [1, 50, 10_000])
+def test_samples_under_the_label_of_a_text_end_at_an_error_but_a_text_is_the_decoder_s(size):
+    def read(data, got):
+        parts = pieces(data, range(0, len(data), size))
+        read_all(audio_before_text(iter(parts), is_labelled_text=True), got)
+
+    got = []
+    with pytest.raises(BadResponse, match="no memory"):
+        read(SAMPLES + b'{"error": "no memory"}', got)
+    assert b"".join(got) == SAMPLES
+    for text in (b'Sorry: {"error": "no memory"}', b"Internal Server Error " * 40):
+        got = []
+        read(text, got)
+        assert b"".join(got) == text
+
+
+@pytest.mark.parametrize("head", [b"\xff\xf1", b"RIFF"])
+@pytest.mark.parametrize("is_raw", [True, False])
+def test_a_text_in_a_tag_is_no_error_whatever_was_asked_for(head, is_raw):
+    tag = b"ID3\4\0\0\0\0\x27\x08" + b'{"error": 1}' + bytes(4_988)
+    data = head + SAMPLES + tag
+    for size in (1, 7, 1_000, len(data)):
+        parts = pieces(data, range(0, len(data), size))
+        assert b"".join(audio_before_text(iter(parts), is_raw=is_raw)) == data
+
+
+def test_many_texts_in_chunks_cost_no_more_than_their_number(monkeypatch):
+    calls, unit_bytes = [], metadata_module._unit_bytes
+    monkeypatch.setattr(
+        metadata_module, "_unit_bytes", lambda *a, **k: calls.append(1) or unit_bytes(*a, **k)
+    )
+    data = b"RIFF" + SAMPLES + chunk(b"LIST", b'{"error":1  ') * 3_000
+    assert b"".join(audio_before_text(iter([data]))) == data
+    assert len(calls) <= 3 * 3_000

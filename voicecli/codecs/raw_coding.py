@@ -135,7 +135,7 @@ def _of_word(word: str) -> RawCoding | None:
 
 def _with_bits_and_order(label: MediaType, coding: RawCoding) -> RawCoding:
     """Apply the parameters for the size of a sample and the order of its bytes."""
-    bits = label.param(*_BITS_PARAMS)
+    bits = re.sub("[ -]?bits?$", "", label.param(*_BITS_PARAMS), flags=re.IGNORECASE)
     if bits and not coding.is_telephone:
         if bits not in ("8", "16", "24", "32", "64"):
             raise _unsupported(label)

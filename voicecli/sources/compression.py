@@ -23,8 +23,8 @@ _ZLIB_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "defla
 _GZIP_ID = 0x1F
 """The first byte of a gzip member (RFC 1952, 2.3.1)."""
 
-_TEXT_START = re.compile(rb"[{<]|data:|event:")
-_MAX_START_BYTES = 6
+_TEXT_START = re.compile(rb"[{<]|data:|event:|[A-Za-z]{2,16},? [A-Za-z]")
+_MAX_START_BYTES = 19
 
 _MAX_CHUNKS_BEHIND = 64
 """Upper bound on chunks that are searched for the start of a text."""

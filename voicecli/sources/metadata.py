@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from voicecli.audio.tags import (
     CHUNK,
@@ -11,6 +12,9 @@ from voicecli.audio.tags import (
     MAX_LARGE_CHUNK_BYTES,
     tag_bytes,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _CONTEXT_BYTES = 1 << 16
 """Bytes that are looked back on. What is larger holds a picture, mostly behind its texts."""
@@ -29,25 +33,27 @@ class MetadataScanner:
     """Finds metadata in a stream, and its end by the length that it states."""
 
     def __init__(self) -> None:
-        self._before = b""
+        self._before = bytearray()
 
     def pass_by(self, data: bytes) -> None:
         """Remember bytes that were passed on."""
-        self._before = (self._before + data)[-_CONTEXT_BYTES:]
+        self._before += data
+        if len(self._before) > 2 * _CONTEXT_BYTES:
+            del self._before[:-_CONTEXT_BYTES]
 
-    def end(self, data: bytes, before: int, *, final: bool) -> int:
-        """Return where the last metadata ends that begins before ``data[before]``; 0 if none does.
+    def units(self, data: bytes, *, final: bool) -> Iterator[tuple[int, int]]:
+        """Yield where each piece of metadata begins and ends, as positions in ``data``.
 
-        ``data`` follows what was passed on, and is the last of it if ``final``. The result may
-        lie behind its end.
+        ``data`` follows what was passed on, and is the last of it if ``final``. Metadata may
+        begin before ``data`` and end behind it.
         """
-        seen, offset = self._before + data, len(self._before)
-        at = end = 0
-        while start := _STARTS.search(seen, at, offset + before):
+        before = bytes(self._before[-_CONTEXT_BYTES:])
+        seen, at = before + data, 0
+        while start := _STARTS.search(seen, at):
             size_bytes = _unit_bytes(seen, start, final=final)
             at = start.start() + (size_bytes or 1)
-            end = at if size_bytes else end
-        return max(0, end - offset)
+            if size_bytes:
+                yield start.start() - len(before), at - len(before)
 
 
 def _unit_bytes(data: bytes, start: re.Match[bytes], *, final: bool) -> int:

@@ -183,12 +183,14 @@ class OpenAISource:
     ) -> Iterator[bytes]:
         audio = self._received(answer)
         is_raw = self._request.response_format == "pcm"
-        if content_type.lower().startswith("text/event-stream"):
-            audio = self._reporting_errors(_events_to_the_end(audio, transport))
+        is_events = content_type.lower().startswith("text/event-stream")
+        if is_events:
+            audio = _events_to_the_end(audio, transport)
+        is_text = _is_text(content_type)
+        audio = audio_before_text(audio, is_raw=is_raw, is_labelled_text=is_text or is_events)
+        audio = filter(None, self._reporting_errors(audio))
+        if is_events:
             audio = _without_click(audio, _CLICK_PCM_BYTES if is_raw else _CLICK_BYTES)
-        elif not _is_text(content_type):
-            audio = self._reporting_errors(audio_before_text(audio, is_raw=is_raw))
-            audio = filter(None, audio)
         return self._client.redactor.stream(audio)
 
     def _reporting_errors(self, audio: Iterator[bytes]) -> Iterator[bytes]:

@@ -10,12 +10,12 @@ says as text in ``response.output_audio_transcript.delta``.
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.errors import BadResponse
 from voicecli.sanitize import clean
 from voicecli.sources.remedies import CHECK_BASE_URL, TRY_AGAIN
+from voicecli.sources.sse import event_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,11 +153,8 @@ def parse_event(message: bytes) -> dict[str, Any]:
     Raises:
         BadResponse: it is not a JSON object with a type.
     """
-    try:
-        event = json.loads(message)
-    except (ValueError, RecursionError):
-        event = None
-    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+    event = event_object(message)
+    if event is None or not isinstance(event.get("type"), str):
         shown = clean(message[:1000].decode("utf-8", errors="replace"), limit=200)
         what = "the server sent an empty message instead of a realtime event"
         if shown:

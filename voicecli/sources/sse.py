@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 """Upper bound on an event: two minutes of PCM. Five times this may be in memory."""
 
+_MAX_PARTS = 20_000
+"""Most objects, arrays and values of an event: each takes up to a hundred times its bytes."""
+
 _MAX_FIELD_BYTES = 32
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*[A-Za-z_-]*(?:[:\r\n]|\Z)")
 """How a stream of events begins, or as much of it as there is."""
@@ -173,7 +176,7 @@ class SpeechEvents:
         if data.strip() == _END_MARKER:
             self.ended = True
             return b""
-        event = _parsed(data)
+        event = event_object(data)
         if event is None:
             if name and not name.startswith(_SPEECH_EVENT):
                 self._note_other(data, name)
@@ -187,10 +190,10 @@ class SpeechEvents:
             return _audio(event)
         if kind == "speech.audio.done":
             self._is_speech = self.ended = True
-        elif str(kind).endswith(_FAILURES) or event.get("error"):
+            return _audio(event) if event.get("audio") else b""
+        if str(kind).endswith(_FAILURES) or event.get("error"):
             raise self._report(data)
-        else:
-            self._note_other(data, str(kind or event.get("object") or ", ".join(event)))
+        self._note_other(data, str(kind or event.get("object") or ", ".join(event)))
         return b""
 
 
@@ -226,8 +229,10 @@ def audio_of_events(chunks: Iterable[bytes]) -> Iterator[bytes]:
     events.flush()
 
 
-def _parsed(data: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that an event's data is, or None."""
+def event_object(data: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that an event's data is; None if it is none, or of too many parts."""
+    if sum(map(data.count, (b"{", b"[", b","))) > _MAX_PARTS:
+        return None
     try:
         event = json.loads(data)
     except (ValueError, RecursionError):

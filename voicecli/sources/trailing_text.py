@@ -7,6 +7,7 @@ the end of the speech.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,12 @@ _TEXT = re.compile(b"|".join((_FIELDS + _JSON % _KEYS, _HTML, _TRACEBACK, _OTHER
 _WORD = rb"(?:[A-Z]?[a-z]+|[A-Z]{2,}|[0-9]{3})"
 _SENTENCE = re.compile(rb"%b(?:[,:;.]? %b){2,}" % (_WORD, _WORD))
 _MIN_SENTENCE_BYTES = 18
+_OTHER_LETTERS = re.compile(
+    rb"(?:(?:[\xe3-\xed][\x80-\xbf]{2}|[\xd0\xd1][\x80-\xbf])"
+    rb"(?:[ ,.:!?]|\xef\xbc[\x80-\xbf]){0,2}){8}"
+)
+"""Eight letters of Chinese, Japanese, Korean or Cyrillic in UTF-8: 68 bits are fixed."""
+
 _FAULT = re.compile(
     rb"\b(?:error|exception|fail(?:ed|ure)|timeout|timed out|unavailable|bad gateway|exceeded"
     rb"|overloaded|out of memory|too many requests|forbidden|unauthorized"
@@ -76,18 +83,30 @@ _WIDE_START = re.compile(
 _MAX_HELD_BYTES = 512
 """Bytes that could be text are held back until more is known, at most this many."""
 
-_EVENT_FIELDS = re.compile(rb"^(?:event: ?\w+\s+)?data: ?", re.IGNORECASE)
+_OBJECT = re.compile(rb"\{\s{0,8}[\"']\w{1,32}[\"'] ?:")
+_TEXT_OR_OBJECT = re.compile(_TEXT.pattern + b"|" + _OBJECT.pattern, re.IGNORECASE)
+_OPENING = re.compile(rb"(?:id|retry|event): ?[^\r\n]{0,64}[\r\n]|" + _OBJECT.pattern)
+_EVENT_FIELDS = re.compile(
+    rb"^(?:(?:id|retry|event): ?[^\r\n]{0,64}\s+){0,3}(?:data: ?)?", re.IGNORECASE
+)
+_NO_CHARACTER = re.compile("[^\t-\r -~\x80-\ud7ff\ue000-\U0010ffff]")
+_CUT_CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
 _TEXT_BYTES = bytes([*range(0x20, 0x7F), *b"\t\n\v\f\r"])
 
 
 def audio_before_text(
-    chunks: Iterator[bytes], *, is_raw: bool = True, is_file: bool = False
+    chunks: Iterator[bytes],
+    *,
+    is_raw: bool = True,
+    is_file: bool = False,
+    is_labelled_text: bool = False,
 ) -> Iterator[bytes]:
     """Yield sound, in pieces that may be empty, up to a text behind it.
 
     ``is_raw`` says that raw samples were requested. A text at the very beginning is
-    yielded: the decoder reports answers in text. Plain words at the end of a file are more
-    likely a title than an error.
+    yielded: the decoder reports answers in text. So are files, and answers that are
+    labelled as text, which begin with characters only. Plain words at the end of a file are
+    more likely a title than an error.
 
     Raises:
         BadResponse: with the server's message.
@@ -95,6 +114,7 @@ def audio_before_text(
     """
     held, head, yielded = b"", b"", 0
     has_tags = not is_raw
+    may_be_text = is_file or is_labelled_text
     metadata = MetadataScanner()
     faults: list[VoiceError] = []
     for chunk in _up_to_fault(chunks, faults):
@@ -107,23 +127,24 @@ def audio_before_text(
         if text_at is None and any(hint in data for hint in _WIDE_HINTS):
             text_at = _find(_WIDE_ERROR, data, metadata)
         sound_bytes = yielded + (text_at or 0)
-        is_text = is_file and not head[:sound_bytes].translate(None, _TEXT_BYTES)
+        is_text = may_be_text and _is_text(head[:sound_bytes])
         if text_at is not None and (sound_bytes < _MIN_SAMPLES_BYTES or is_text):
             yield data
             yield from chunks
             return
         if text_at is not None:
+            text_at = text_at if has_tags else _beginning(data, text_at)
             yield data[:text_at]
             raise _fault(_message(data[text_at:], _up_to_fault(chunks, faults)), is_file=is_file)
         split = _start_of_text(data)
         held, data = data[split:], data[:split]
         yielded += len(data)
-        if has_tags:
-            metadata.pass_by(data)
+        metadata.pass_by(data)
         yield data
     text = _last_words(held, metadata) if has_tags else held
-    is_message = _FAULT.search(text) or (not has_tags and _has_sentence(text))
-    if is_message and yielded >= _MIN_SAMPLES_BYTES and not is_file:
+    is_message = _FAULT.search(text) or _is_object(text) or (not has_tags and _has_sentence(text))
+    is_text = is_file or (may_be_text and _is_text(head))
+    if is_message and yielded >= _MIN_SAMPLES_BYTES and not is_text:
         yield held.removesuffix(text)
         raise _fault(_message(text, iter(())), is_file=False)
     yield held
@@ -139,35 +160,66 @@ def _up_to_fault(chunks: Iterator[bytes], faults: list[VoiceError]) -> Iterator[
         faults.append(fault)
 
 
+def _is_text(head: bytes) -> bool:
+    return not head.translate(None, _TEXT_BYTES)
+
+
 def _find(pattern: re.Pattern[bytes], data: bytes, metadata: MetadataScanner) -> int | None:
     """Return where a text begins that is not in metadata; None if there is none."""
-    at = 0
+    units = metadata.units(data, final=False)
+    at, end, unit = 0, 0, next(units, None)
     while match := pattern.search(data, at):
-        at = metadata.end(data, match.start() + 1, final=False)
-        if at <= match.start():
+        while unit is not None and unit[0] <= match.start():
+            end, unit = unit[1], next(units, None)
+        if end <= match.start():
             return match.start()
+        at = end
     return None
+
+
+def _beginning(data: bytes, at: int) -> int:
+    """Return where the object or the event begins that the text at ``at`` is in."""
+    match = _OPENING.search(data, _start_of_text(data[:at]), at)
+    return match.start() if match else at
 
 
 def _last_words(data: bytes, metadata: MetadataScanner) -> bytes:
     """Return what is behind metadata, and behind the letters that end a frame if they show."""
-    words = data[metadata.end(data, len(data), final=True) :]
-    start = _TEXT.search(words)
+    end = max((end for _, end in metadata.units(data, final=True)), default=0)
+    words = data[max(0, end) :]
+    start = _TEXT_OR_OBJECT.search(words)
     if start is not None:
         return words[start.start() :]
     padding = _REPEATED.match(words)
     return words[padding.end() :] if padding else words
 
 
+def _is_object(text: bytes) -> bool:
+    """Tell whether JSON, with any keys, begins in a text and lasts to its end."""
+    start = _OBJECT.search(text)
+    if start is None:
+        return False
+    try:
+        json.loads(text[start.start() :].rstrip(b"\0 \r\n"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _has_sentence(data: bytes) -> bool:
     """Tell whether words follow each other, which samples do not match by chance."""
+    if _OTHER_LETTERS.search(data):
+        return True
     return any(len(found[0]) >= _MIN_SENTENCE_BYTES for found in _SENTENCE.finditer(data))
 
 
 def _start_of_text(data: bytes) -> int:
     """Return where the last bytes begin that are characters of a text, else the end."""
     tail = data[-_MAX_HELD_BYTES:]
-    start = len(data) - len(tail) + len(tail.rstrip(_TEXT_BYTES))
+    cut = _CUT_CHARACTER.search(tail)
+    text = tail[: cut.start() if cut else None].decode("utf-8", "surrogateescape")
+    others = max((match.end() for match in _NO_CHARACTER.finditer(text)), default=0)
+    start = len(data) - len(tail) + len(text[:others].encode("utf-8", "surrogateescape"))
     wide = _WIDE_START.search(data, max(0, len(data) - _MAX_WIDE_BYTES))
     return min(start, wide.start()) if wide else start
 
