@@ -322,7 +322,7 @@ def test_words_in_other_scripts_behind_samples_are_not_audio(words, size):
 def test_samples_under_the_label_of_a_text_end_at_an_error_but_a_text_is_the_decoder_s(size):
     def read(data, got):
         parts = pieces(data, range(0, len(data), size))
-        read_all(audio_before_text(iter(parts), is_labelled_text=True), got)
+        read_all(audio_before_text(iter(parts), is_text=True), got)
 
     got = []
     with pytest.raises(BadResponse, match="no memory"):

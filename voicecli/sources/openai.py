@@ -186,8 +186,7 @@ class OpenAISource:
         is_events = content_type.lower().startswith("text/event-stream")
         if is_events:
             audio = _events_to_the_end(audio, transport)
-        is_text = _is_text(content_type)
-        audio = audio_before_text(audio, is_raw=is_raw, is_labelled_text=is_text or is_events)
+        audio = audio_before_text(audio, is_raw=is_raw, is_text=_is_text(content_type))
         audio = filter(None, self._reporting_errors(audio))
         if is_events:
             audio = _without_click(audio, _CLICK_PCM_BYTES if is_raw else _CLICK_BYTES)

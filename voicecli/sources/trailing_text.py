@@ -95,18 +95,14 @@ _TEXT_BYTES = bytes([*range(0x20, 0x7F), *b"\t\n\v\f\r"])
 
 
 def audio_before_text(
-    chunks: Iterator[bytes],
-    *,
-    is_raw: bool = True,
-    is_file: bool = False,
-    is_labelled_text: bool = False,
+    chunks: Iterator[bytes], *, is_raw: bool = True, is_file: bool = False, is_text: bool = False
 ) -> Iterator[bytes]:
     """Yield sound, in pieces that may be empty, up to a text behind it.
 
-    ``is_raw`` says that raw samples were requested. A text at the very beginning is
-    yielded: the decoder reports answers in text. So are files, and answers that are
-    labelled as text, which begin with characters only. Plain words at the end of a file are
-    more likely a title than an error.
+    ``is_raw`` says that raw samples were requested, ``is_text`` that the label is that of a
+    text. A text at the very beginning is yielded: the decoder reports answers in text. So is
+    all of a file, or under such a label, if only characters precede the text. Plain words at
+    the end of a file are more likely a title than an error.
 
     Raises:
         BadResponse: with the server's message.
@@ -114,7 +110,7 @@ def audio_before_text(
     """
     held, head, yielded = b"", b"", 0
     has_tags = not is_raw
-    may_be_text = is_file or is_labelled_text
+    may_be_text = is_file or is_text
     metadata = MetadataScanner()
     faults: list[VoiceError] = []
     for chunk in _up_to_fault(chunks, faults):
@@ -122,13 +118,10 @@ def audio_before_text(
         head += chunk[: _HEAD_BYTES - len(head)]
         has_tags = not is_raw or head.startswith(_CONTAINERS)
         pattern = (_ERROR if is_file else _ERROR_OR_PAGE) if has_tags else _TEXT
-        # Much faster than the pattern, which few chunks of samples need.
-        text_at = _find(pattern, data, metadata) if any(hint in data for hint in _HINTS) else None
-        if text_at is None and any(hint in data for hint in _WIDE_HINTS):
-            text_at = _find(_WIDE_ERROR, data, metadata)
+        text_at = _text_at(data, pattern, metadata)
         sound_bytes = yielded + (text_at or 0)
-        is_text = may_be_text and _is_text(head[:sound_bytes])
-        if text_at is not None and (sound_bytes < _MIN_SAMPLES_BYTES or is_text):
+        is_whole = may_be_text and _is_text(head[:sound_bytes])
+        if text_at is not None and (sound_bytes < _MIN_SAMPLES_BYTES or is_whole):
             yield data
             yield from chunks
             return
@@ -142,9 +135,8 @@ def audio_before_text(
         metadata.pass_by(data)
         yield data
     text = _last_words(held, metadata) if has_tags else held
-    is_message = _FAULT.search(text) or _is_object(text) or (not has_tags and _has_sentence(text))
-    is_text = is_file or (may_be_text and _is_text(head))
-    if is_message and yielded >= _MIN_SAMPLES_BYTES and not is_text:
+    is_whole = is_file or (may_be_text and _is_text(head))
+    if not is_whole and yielded >= _MIN_SAMPLES_BYTES and _is_message(text, has_tags=has_tags):
         yield held.removesuffix(text)
         raise _fault(_message(text, iter(())), is_file=False)
     yield held
@@ -162,6 +154,17 @@ def _up_to_fault(chunks: Iterator[bytes], faults: list[VoiceError]) -> Iterator[
 
 def _is_text(head: bytes) -> bool:
     return not head.translate(None, _TEXT_BYTES)
+
+
+def _text_at(data: bytes, pattern: re.Pattern[bytes], metadata: MetadataScanner) -> int | None:
+    """Return where a text begins, in UTF-8 or UTF-16; None if there is none."""
+    at = None
+    # Looking for hints is much faster than the patterns, which few chunks of samples need.
+    if any(hint in data for hint in _HINTS):
+        at = _find(pattern, data, metadata)
+    if at is None and any(hint in data for hint in _WIDE_HINTS):
+        at = _find(_WIDE_ERROR, data, metadata)
+    return at
 
 
 def _find(pattern: re.Pattern[bytes], data: bytes, metadata: MetadataScanner) -> int | None:
@@ -192,6 +195,13 @@ def _last_words(data: bytes, metadata: MetadataScanner) -> bytes:
         return words[start.start() :]
     padding = _REPEATED.match(words)
     return words[padding.end() :] if padding else words
+
+
+def _is_message(text: bytes, *, has_tags: bool) -> bool:
+    """Tell whether the characters at the very end are a message."""
+    if _FAULT.search(text) or _is_object(text):
+        return True
+    return not has_tags and _has_sentence(text)
 
 
 def _is_object(text: bytes) -> bool:
