@@ -170,7 +170,8 @@ def _text_at(data: bytes, pattern: re.Pattern[bytes], metadata: MetadataScanner)
 def _find(pattern: re.Pattern[bytes], data: bytes, metadata: MetadataScanner) -> int | None:
     """Return where a text begins that is not in metadata; None if there is none."""
     units = metadata.units(data, final=False)
-    at, end, unit = 0, 0, next(units, None)
+    at, end = 0, 0
+    unit: tuple[int, int] | None = (0, 0)  # the units are looked for once something matches
     while match := pattern.search(data, at):
         while unit is not None and unit[0] <= match.start():
             end, unit = unit[1], next(units, None)
