@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicecli.errors import BadResponse, NetworkError, SourceTimeout
@@ -352,3 +352,30 @@ def test_many_texts_in_chunks_cost_no_more_than_their_number(monkeypatch):
     data = b"RIFF" + SAMPLES + chunk(b"LIST", b'{"error":1  ') * 3_000
     assert b"".join(audio_before_text(iter([data]))) == data
     assert len(calls) <= 3 * 3_000
+
+
+PARTS = (
+    *(b'{"er":', b'{"error":{"', b'{"error": "x"}', b'{"a":1}', b'"}', "内存".encode()),
+    *(b"\xda", b"\xe4\xb8", b"\0", b"\xff", b"id: 3\n", b"data: ", b"event: error\n"),
+    *(b"Bad Gateway ", b"ab cd ef " * 60, b"ID3\4\0\0\0\0\0\x20", b"LIST\x10\0\0\0", b'{\0"\0e\0'),
+)
+
+
+@given(
+    words=st.lists(st.sampled_from(PARTS), max_size=10),
+    size=st.integers(1, 90),
+    is_raw=st.booleans(),
+)
+@settings(max_examples=300)
+def test_no_split_changes_where_the_text_begins(words, size, is_raw):
+    data = SAMPLES + b"".join(words)
+    results = []
+    for parts in ([data], pieces(data, range(0, len(data), size)), pieces(data, range(len(data)))):
+        got: list[bytes] = []
+        fault = None
+        try:
+            read_all(audio_before_text(iter(parts), is_raw=is_raw), got)
+        except BadResponse as error:
+            fault = type(error)
+        results.append((b"".join(got), fault))
+    assert results[1:] == [results[0]] * 2

@@ -183,7 +183,7 @@ def _find(pattern: re.Pattern[bytes], data: bytes, metadata: MetadataScanner) ->
 
 def _beginning(data: bytes, at: int) -> int:
     """Return where the object or the event begins that the text at ``at`` is in."""
-    match = _OPENING.search(data, _start_of_text(data[:at]), at)
+    match = _OPENING.search(data, _start_of_text(data[: at + 1]), at)
     return match.start() if match else at
 
 
