@@ -5,14 +5,12 @@ Only the length matters; what they contain is ignored.
 
 from __future__ import annotations
 
+import re
 import struct
 
 ID3V1_BYTES = 128
 _ID3V2_HEADER_BYTES = 10
 MAX_TAG_HEADER_BYTES = _APE_HEADER_BYTES = 32
-
-PADDING = b"\0\r\n"
-"""Bytes that may stand between two files."""
 
 CHUNK = struct.Struct("<4sI")
 """Id and size of a RIFF chunk."""
@@ -22,6 +20,15 @@ LARGE_CHUNKS = rb"LIST|id3 |ID3 |bext|cart|DISP|iXML|axml|_PMX|JUNK|junk|PAD |FL
 
 MAX_LARGE_CHUNK_BYTES = 1 << 26
 """A chunk that claims more is sound whose bytes look like letters."""
+
+
+_PADDING = re.compile(rb"[\0\r\n]*")
+
+
+def padding_bytes(data: bytes | bytearray, at: int = 0) -> int:
+    """Return how many NULs and line ends are at ``at``, which may stand between two files."""
+    match = _PADDING.match(data, at)
+    return match.end() - at if match else 0
 
 
 def tag_bytes(data: bytes | bytearray, at: int = 0) -> int | None:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicecli.audio.tags import PADDING
+from voicecli.audio.tags import padding_bytes
 from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.oggpage import (
     CAPTURE,
@@ -166,9 +166,9 @@ class OggDemuxer:
         """Find the next page and parse its header; None until enough has arrived."""
         buffer = self._buffer
         if self._in_sync:
-            padding_bytes = len(buffer) - len(buffer.lstrip(PADDING))
-            del buffer[:padding_bytes]
-            self._is_padded |= padding_bytes > 0
+            padding = padding_bytes(buffer)
+            del buffer[:padding]
+            self._is_padded |= padding > 0
         if self._in_sync and buffer[:1] != CAPTURE[:1]:
             other, is_open = audio_at(buffer)
             if other not in {None, "opus"}:  # tags may stand before the next stream

@@ -21,7 +21,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from voicecli.audio.tags import CHUNK, PADDING
+from voicecli.audio.tags import CHUNK, padding_bytes
 from voicecli.codecs.decoding.following import CHUNK_ID, find_header, find_other, is_trailer
 from voicecli.codecs.decoding.framing import audio_at
 from voicecli.codecs.decoding.reader import ReadingDecoder
@@ -259,7 +259,7 @@ class WavDecoder(ReadingDecoder):
                 break
             self._at += step_bytes
             silent_steps += not any(head)
-        if is_trailer(head.lstrip(PADDING)):
+        if is_trailer(head[padding_bytes(head) :]):
             return False
         for _ in range(silent_steps):
             yield block(bytes(step_bytes), 0, step_bytes)
@@ -267,10 +267,10 @@ class WavDecoder(ReadingDecoder):
         return True
 
     def _skip_padding(self) -> Reading[None]:
-        while not (ahead := self._buffer[self._at :].lstrip(PADDING)) and not self._all_in:
-            self._at = len(self._buffer)
+        self._at += padding_bytes(self._buffer, self._at)
+        while not (self._ahead_bytes or self._all_in):
             yield None
-        self._at = len(self._buffer) - len(ahead)
+            self._at += padding_bytes(self._buffer, self._at)
 
     def _find_next_file(self) -> Reading[bool]:
         """Skip to the next file; return False if the stream ends first.
@@ -282,6 +282,8 @@ class WavDecoder(ReadingDecoder):
         yield from self._refuse_other_audio(0)
         while self._ahead_bytes or not self._all_in:
             next_at, found = find_header(self._buffer, self._at)
+            if found and next_at == self._at:
+                return True
             other_at, other = find_other(self._buffer, self._at, final=self._all_in)
             self._at = min(next_at, other_at)
             if other is not None and other_at < next_at:
