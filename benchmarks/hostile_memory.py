@@ -138,6 +138,8 @@ def _transport() -> dict[str, Case]:
     stream = OK + "Content-Type: text/event-stream\r\n\r\n"
     chunked = OK + "Content-Type: audio/pcm\r\nTransfer-Encoding: chunked\r\n\r\n"
     empty = b'data: {"type":"speech.audio.delta","audio":""}\n\n'
+    objects = b'data: {"a":[' + b"{}," * 2_700_000 + b"0]}\n\n"
+    keys = b"data: {" + b",".join(b'"%x":{}' % number for number in range(750_000)) + b"}\n\n"
     squeezed = gzip.compress(bytes(256 << 20), 9)
     coded = OK + "Content-Type: audio/pcm\r\nContent-Encoding: {}\r\n\r\n"
 
@@ -154,6 +156,8 @@ def _transport() -> dict[str, Case]:
         "sse: comments": http(stream, endless(b": ping\n\n")),
         "sse: empty deltas": http(stream, endless(empty)),
         "sse: unknown events": http(stream, endless(b"event: x\nid: 1\ndata: {}\n\n")),
+        "sse: an event of many objects": http(stream, once(objects)),
+        "sse: an event of many keys": http(stream, once(keys)),
         "sse: line ends": http(stream, endless(b"\n")),
         "sse: CRs": http(stream, endless(b"\r")),
         "307 with a body": http(failing("307 Moved", "Location: /v1/x"), endless(b"a")),
