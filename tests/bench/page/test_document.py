@@ -322,4 +322,4 @@ def test_a_missing_package_says_what_to_install(missing, monkeypatch):
     for call in (check, lambda: page([STEADY])):
         with pytest.raises(ConfigError, match=missing) as caught:
             call()
-        assert caught.value.remedy == "pip install 'voicecli[report]'"
+        assert caught.value.remedy == "pip install -e '.[report]' in the clone"
