@@ -115,7 +115,7 @@ class Prefetcher:
         """
         fetch = self._fetches[0]
         if fetch.error is None and isinstance(fetch.latest.source, KeepsAnswer):
-            fetch.latest.source.discard()  # all that came was no sound
+            fetch.latest.source.discard()  # what came could not be decoded
         failure = failure._replace(error=fetch.error or failure.error)
         replace = fetch.latest.replace
         with self._changed:

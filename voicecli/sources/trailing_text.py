@@ -85,6 +85,8 @@ _MAX_HELD_BYTES = 512
 
 _OBJECT = re.compile(rb"\{\s{0,8}[\"']\w{1,32}[\"'] ?:")
 _TEXT_OR_OBJECT = re.compile(_TEXT.pattern + b"|" + _OBJECT.pattern, re.IGNORECASE)
+"""How JSON begins, whatever its first key: too little to go by, except at the very end."""
+
 _OPENING = re.compile(rb"(?:id|retry|event): ?[^\r\n]{0,64}[\r\n]|" + _OBJECT.pattern)
 _EVENT_FIELDS = re.compile(
     rb"^(?:(?:id|retry|event): ?[^\r\n]{0,64}\s+){0,3}(?:data: ?)?", re.IGNORECASE

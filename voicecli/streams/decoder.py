@@ -231,8 +231,8 @@ class AudioStreamDecoder(CodecStream[AudioFrame]):
         self._is_away = submit_batch(
             lambda: call_in(loop, self._come_back, self._decode(pieces, is_last))
         )
-        if not self._is_away:
-            self._chunks.extendleft(reversed(pieces))
+        while pieces and not self._is_away:  # emptied, as the executor keeps what failed
+            self._chunks.appendleft(pieces.pop())
         return self._is_away
 
     def _come_back(self, decoded: _Decoded) -> None:
